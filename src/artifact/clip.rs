@@ -1,0 +1,130 @@
+//! One recording and what is known of it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+
+/// Implements `name`, `Display` and `FromStr` for an enum of unit variants with fixed words.
+macro_rules! words {
+    ($type:ident { $($variant:ident = $word:literal),+ }) => {
+        impl $type {
+            /// The word used in file names and tables.
+            pub fn name(self) -> &'static str {
+                match self { $($type::$variant => $word),+ }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = String;
+
+            fn from_str(word: &str) -> Result<Self, String> {
+                match word {
+                    $($word => Ok($type::$variant),)+
+                    _ => Err(format!("`{word}` is none of {}", [$($word),+].join(", "))),
+                }
+            }
+        }
+    };
+}
+
+/// The side of the domain shift a clip is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Domain {
+    Source,
+    Target,
+}
+words!(Domain { Source = "source", Target = "target" });
+
+/// What a clip may be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    Train,
+    Test,
+}
+words!(Split { Train = "train", Test = "test" });
+
+/// The truth about a clip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Label {
+    Normal,
+    Anomaly,
+}
+words!(Label { Normal = "normal", Anomaly = "anomaly" });
+
+/// How several channels become one: librosa's `mono=True` takes the mean, the baselines of 2026 the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    #[default]
+    Mean,
+    First,
+}
+words!(Channel { Mean = "mean", First = "first" });
+
+/// Where the samples of a clip come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Audio {
+    /// A WAV file at the clip's id under the root of its source, with this content.
+    Wav { channel: Channel, sha256: Digest },
+    /// A recipe of the `synthetic` source: canonical JSON with everything the generator needs.
+    Synthetic(String),
+}
+
+impl fmt::Display for Audio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Audio::Wav { channel, sha256 } => write!(f, "wav:{channel}:{}", sha256.hex()),
+            Audio::Synthetic(recipe) => write!(f, "synthetic:{recipe}"),
+        }
+    }
+}
+
+impl FromStr for Audio {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("synthetic", recipe)) => Ok(Audio::Synthetic(recipe.to_owned())),
+            Some(("wav", rest)) => {
+                let (channel, sha256) = rest.split_once(':').ok_or_else(|| format!("`{text}` lacks a digest"))?;
+                Ok(Audio::Wav {
+                    channel: channel.parse()?,
+                    sha256: sha256.parse().map_err(|e: crate::digest::NotADigest| e.to_string())?,
+                })
+            }
+            _ => Err(format!("`{text}` names no audio")),
+        }
+    }
+}
+
+/// One recording of a machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clip {
+    /// Path relative to the root of the source, with `/`; unique in a data set.
+    pub id: String,
+    /// Machine type, such as `bearing`.
+    pub machine: String,
+    /// Section (`00`) or, before 2021, machine id (`id_00`).
+    pub section: String,
+    /// `None` where the data set has no domains (2020, raw MIMII).
+    pub domain: Option<Domain>,
+    pub split: Split,
+    /// `None` where the truth is not given (evaluation sets).
+    pub label: Option<Label>,
+    /// Domain-shift attributes by name, such as `vel` -> `12`. A bare token maps to an empty text.
+    pub attributes: BTreeMap<String, String>,
+    pub audio: Audio,
+}

@@ -1,0 +1,196 @@
+//! The features of the clips of a section: one `.npy` with the rows of all clips, and a CSV that says
+//! which rows are whose.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ndarray::{ArrayView2, s};
+
+use super::{Artifact, Blob, DecodeError, Kind};
+
+/// A matrix of f32, C order, owned or seen through the bytes of a `.npy` file (a memory map, say).
+///
+/// The byte form is NumPy's format 1.0: `numpy.load(path, mmap_mode="r")`.
+#[derive(Clone)]
+pub struct Matrix {
+    data: Data,
+    rows: usize,
+    dims: usize,
+}
+
+#[derive(Clone)]
+enum Data {
+    Owned(Arc<Vec<f32>>),
+    /// The bytes of a whole `.npy` file and the offset of its first number.
+    Npy(Blob, usize),
+}
+
+impl Matrix {
+    /// A matrix of `values`, row by row. Panics if `values.len()` is not `rows * dims`.
+    pub fn new(values: Vec<f32>, rows: usize, dims: usize) -> Self {
+        assert_eq!(values.len(), rows * dims, "a {rows} x {dims} matrix");
+        Self { data: Data::Owned(Arc::new(values)), rows, dims }
+    }
+
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub fn dims(&self) -> usize {
+        self.dims
+    }
+
+    /// The matrix, (rows, dims), without a copy.
+    pub fn view(&self) -> ArrayView2<'_, f32> {
+        let values: &[f32] = match &self.data {
+            Data::Owned(values) => values,
+            Data::Npy(bytes, offset) => {
+                // Alignment and length were checked by `decode`.
+                // SAFETY: any four bytes are an f32.
+                let (_, values, _) = unsafe { bytes[*offset..].align_to::<f32>() };
+                &values[..self.rows * self.dims]
+            }
+        };
+        ArrayView2::from_shape((self.rows, self.dims), values).expect("length checked when made")
+    }
+}
+
+fn npy_header(rows: usize, dims: usize) -> Vec<u8> {
+    let dict = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {dims}), }}");
+    // The format wants the data at a multiple of 64 bytes; 10 bytes go before the dictionary, one newline after.
+    let padding = (64 - (10 + dict.len() + 1) % 64) % 64;
+    let text = format!("{dict}{}\n", " ".repeat(padding));
+    let mut header = b"\x93NUMPY\x01\x00".to_vec();
+    header.extend((text.len() as u16).to_le_bytes());
+    header.extend(text.as_bytes());
+    header
+}
+
+impl Artifact for Matrix {
+    const KIND: Kind = Kind::Npy;
+
+    fn encode(&self) -> Vec<u8> {
+        let mut bytes = npy_header(self.rows, self.dims);
+        bytes.reserve_exact(4 * self.rows * self.dims);
+        for row in self.view().rows() {
+            bytes.extend(row.iter().flat_map(|x| x.to_le_bytes()));
+        }
+        bytes
+    }
+
+    fn decode(bytes: Blob) -> Result<Self, DecodeError> {
+        let wrong = |why: &str| DecodeError::new("feature matrix (.npy)", why);
+        if bytes.len() < 10 || &bytes[..8] != b"\x93NUMPY\x01\x00" {
+            return Err(wrong("not NumPy format 1.0"));
+        }
+        let offset = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+        let header = bytes.get(10..offset).and_then(|h| std::str::from_utf8(h).ok()).unwrap_or("");
+        let shape = header.split_once("'shape': (").and_then(|(_, rest)| rest.split_once(')'));
+        let sizes: Vec<usize> =
+            shape.map(|(s, _)| s.split(',').filter_map(|n| n.trim().parse().ok()).collect()).unwrap_or_default();
+        let [rows, dims] = sizes[..] else { return Err(wrong("not a matrix")) };
+        if npy_header(rows, dims) != bytes[..offset] || bytes.len() != offset + 4 * rows * dims {
+            return Err(wrong("not a C-order <f4 matrix of the length its header tells"));
+        }
+        if (bytes.as_ptr() as usize + offset) % 4 == 0 {
+            return Ok(Self { data: Data::Npy(bytes, offset), rows, dims });
+        }
+        let values = bytes[offset..].chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().expect("four bytes")));
+        Ok(Self::new(values.collect(), rows, dims))
+    }
+}
+
+/// Rows of one clip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub first: usize,
+    pub frames: usize,
+}
+
+/// Which rows of the matrix belong to which clip, by clip id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FeatureIndex(pub BTreeMap<String, Span>);
+
+impl FeatureIndex {
+    /// The index of clips whose rows follow one another in the order given.
+    pub fn consecutive<'a>(clips: impl IntoIterator<Item = (&'a str, usize)>) -> Self {
+        let mut first = 0;
+        let spans = clips.into_iter().map(|(id, frames)| {
+            let span = Span { first, frames };
+            first += frames;
+            (id.to_owned(), span)
+        });
+        Self(spans.collect())
+    }
+}
+
+impl Artifact for FeatureIndex {
+    const KIND: Kind = Kind::Csv;
+
+    fn encode(&self) -> Vec<u8> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(["clip", "first", "frames"]).expect("writing to memory");
+        for (id, span) in &self.0 {
+            writer.write_record([id, &span.first.to_string(), &span.frames.to_string()]).expect("writing to memory");
+        }
+        writer.into_inner().expect("writing to memory")
+    }
+
+    fn decode(bytes: Blob) -> Result<Self, DecodeError> {
+        let wrong = |why: String| DecodeError::new("feature index", why);
+        let rows = csv::Reader::from_reader(&bytes[..]).into_deserialize::<(String, usize, usize)>();
+        let spans = rows.map(|row| row.map(|(id, first, frames)| (id, Span { first, frames })));
+        Ok(Self(spans.collect::<Result<_, _>>().map_err(|e| wrong(e.to_string()))?))
+    }
+}
+
+/// A matrix and its index: what the stages after features read.
+#[derive(Clone)]
+pub struct FeatureSet {
+    pub matrix: Matrix,
+    pub index: FeatureIndex,
+}
+
+impl FeatureSet {
+    /// The rows of one clip, (frames, dims); `None` if the clip is unknown or the index lies.
+    pub fn clip(&self, id: &str) -> Option<ArrayView2<'_, f32>> {
+        let span = self.index.0.get(id)?;
+        let end = span.first.checked_add(span.frames).filter(|&end| end <= self.matrix.rows())?;
+        Some(self.matrix.view().slice_move(s![span.first..end, ..]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_matrix_survives_its_bytes_at_any_alignment() {
+        let matrix = Matrix::new((0..600).map(|x| x as f32 / 7.0).collect(), 200, 3);
+        let bytes = matrix.encode();
+        assert_eq!((bytes.len() - 2400) % 64, 0);
+        for shift in 0..4 {
+            let mut shifted = vec![0; shift];
+            shifted.extend(&bytes);
+            struct Tail(Vec<u8>, usize);
+            impl std::ops::Deref for Tail {
+                type Target = [u8];
+                fn deref(&self) -> &[u8] {
+                    &self.0[self.1..]
+                }
+            }
+            assert_eq!(Matrix::decode(Blob::new(Tail(shifted, shift))).unwrap().view(), matrix.view());
+        }
+        assert!(Matrix::decode(Blob::new(bytes[..bytes.len() - 1].to_vec())).is_err());
+        assert!(Matrix::decode(Blob::new(b"\x93NUMPY".to_vec())).is_err());
+    }
+
+    #[test]
+    fn an_index_survives_its_bytes_and_finds_rows() {
+        let index = FeatureIndex::consecutive([("a", 1), ("b", 2)]);
+        assert_eq!(FeatureIndex::decode(Blob::new(index.encode())).unwrap(), index);
+        let set = FeatureSet { matrix: Matrix::new(vec![0.0, 1.0, 2.0], 3, 1), index };
+        assert_eq!(set.clip("b").unwrap().as_slice(), Some(&[1.0, 2.0][..]));
+        assert!(set.clip("c").is_none());
+    }
+}

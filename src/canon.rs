@@ -1,0 +1,111 @@
+//! Canonical JSON: the one text form of a value that is hashed.
+//!
+//! Keys are sorted here, because the order of `serde_json`'s map depends on a feature any crate of the
+//! build may turn on. Nulls and non-finite numbers are refused: three different configs must not share
+//! a key. Floats are written by their shortest round-trip form, with `-0.0` as `0.0`.
+
+use serde::Serialize;
+use serde_json::{Map, Number, Value};
+
+/// Why a value has no canonical form.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum CanonError {
+    #[error("`{0}` is null: leave the field out instead")]
+    Null(String),
+    #[error("{0}")]
+    NotJson(String),
+}
+
+/// The canonical JSON text of `value`: sorted keys, no white space, no nulls.
+pub fn to_string<T: Serialize>(value: &T) -> Result<String, CanonError> {
+    let tree = serde_json::to_value(value).map_err(|e| CanonError::NotJson(e.to_string()))?;
+    let mut text = String::new();
+    write(&tree, "", &mut text)?;
+    Ok(text)
+}
+
+fn write(value: &Value, path: &str, out: &mut String) -> Result<(), CanonError> {
+    match value {
+        Value::Null => return Err(CanonError::Null(path.to_owned())),
+        Value::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
+        Value::Number(n) => write_number(n, out),
+        Value::String(s) => out.push_str(&Value::from(s.as_str()).to_string()),
+        Value::Array(items) => {
+            out.push('[');
+            for (i, item) in items.iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                write(item, &format!("{path}[{i}]"), out)?;
+            }
+            out.push(']');
+        }
+        Value::Object(map) => write_map(map, path, out)?,
+    }
+    Ok(())
+}
+
+fn write_number(n: &Number, out: &mut String) {
+    match n.as_f64() {
+        Some(x) if n.is_f64() => out.push_str(&Value::from(if x == 0.0 { 0.0 } else { x }).to_string()),
+        _ => out.push_str(&n.to_string()),
+    }
+}
+
+fn write_map(map: &Map<String, Value>, path: &str, out: &mut String) -> Result<(), CanonError> {
+    let mut entries: Vec<_> = map.iter().collect();
+    entries.sort_by(|a, b| a.0.cmp(b.0));
+    out.push('{');
+    for (i, (key, value)) in entries.into_iter().enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        out.push_str(&Value::from(key.as_str()).to_string());
+        out.push(':');
+        let inner = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        write(value, &inner, out)?;
+    }
+    out.push('}');
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    #[test]
+    fn keys_are_sorted_at_every_depth() {
+        let value = json!({"b": 1, "a": {"d": [1.5, "x"], "c": true}});
+        assert_eq!(to_string(&value).unwrap(), r#"{"a":{"c":true,"d":[1.5,"x"]},"b":1}"#);
+    }
+
+    #[test]
+    fn nulls_are_refused_with_their_path() {
+        assert_eq!(to_string(&json!({"a": [1, null]})), Err(CanonError::Null("a[1]".into())));
+        assert!(to_string(&f64::NAN).is_err());
+    }
+
+    #[test]
+    fn minus_zero_is_zero_and_large_integers_stay_apart() {
+        assert_eq!(to_string(&-0.0).unwrap(), to_string(&0.0).unwrap());
+        let (a, b) = (9007199254740992u64, 9007199254740993u64);
+        assert_ne!(to_string(&a).unwrap(), to_string(&b).unwrap());
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_insertion_does_not_matter(pairs in prop::collection::btree_map("[a-z]{1,4}", any::<i64>(), 0..8)) {
+            let forward: Map<String, Value> = pairs.iter().map(|(k, v)| (k.clone(), json!(v))).collect();
+            let backward: Map<String, Value> = pairs.iter().rev().map(|(k, v)| (k.clone(), json!(v))).collect();
+            prop_assert_eq!(to_string(&forward).unwrap(), to_string(&backward).unwrap());
+        }
+
+        #[test]
+        fn different_values_have_different_texts(a in any::<f64>(), b in any::<f64>()) {
+            prop_assume!(a.is_finite() && b.is_finite() && a != b);
+            prop_assert_ne!(to_string(&a).unwrap(), to_string(&b).unwrap());
+        }
+    }
+}

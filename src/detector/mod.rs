@@ -1,0 +1,115 @@
+//! The family of detectors: learn what is normal, then score how far from it a clip is.
+//!
+//! A detector sees features and clips, never files, folders or the store. Its fitted state is a bag of
+//! named arrays ([`Tensors`]), so neural and classical detectors look alike to everybody else.
+//!
+//! To add one: a file with a config struct (`Default`, `deny_unknown_fields`) and `impl Detector`, a
+//! `mod` line and a line in the list below; then accept its golden value.
+
+use ndarray::ArrayView2;
+
+use crate::artifact::{Clip, Context, TensorError, Tensors};
+use crate::diagnose::Problem;
+use crate::family;
+
+/// What a detector wants a clip to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// The frames of the feature matrix, (frames, dims); pooling settings do not concern it.
+    Frames,
+    /// One vector a clip, (1, dims), made by pooling.
+    Vectors,
+}
+
+/// The clips that share one model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// One model a section.
+    #[default]
+    Section,
+    /// One model a machine, over all its sections.
+    Machine,
+}
+
+/// Clips with their features, in the order of the clip sets.
+#[derive(Clone, Default)]
+pub struct Examples<'a> {
+    pub clips: Vec<&'a Clip>,
+    /// One matrix a clip: (frames, dims), or (1, dims) for detectors of vectors.
+    pub features: Vec<ArrayView2<'a, f32>>,
+}
+
+impl Examples<'_> {
+    /// All rows of all clips as one matrix, (rows, dims). Errors: no clips, or clips that disagree on dims.
+    pub fn stacked(&self) -> Result<ndarray::Array2<f32>, DetectorError> {
+        if self.features.is_empty() {
+            return Err(DetectorError::NoClips);
+        }
+        ndarray::concatenate(ndarray::Axis(0), &self.features).map_err(|e| DetectorError::Data(e.to_string()))
+    }
+}
+
+/// Why a detector could not fit or score.
+#[derive(Debug, thiserror::Error)]
+pub enum DetectorError {
+    #[error("there are no normal training clips")]
+    NoClips,
+    #[error("{0}")]
+    Data(String),
+    #[error(transparent)]
+    Model(#[from] TensorError),
+    /// The run was given up; nobody will see this.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+/// A way to learn what is normal and to score the rest.
+pub trait Detector: Send + Sync {
+    /// Raised whenever the same input gives other output; held by golden values.
+    fn version(&self) -> u32;
+
+    fn takes(&self) -> Takes {
+        Takes::Vectors
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Section
+    }
+
+    /// Whether fitting draws random numbers; if not, a sweep over seeds shares one model.
+    fn seeded(&self) -> bool {
+        false
+    }
+
+    /// Settings out of range, all of them.
+    fn problems(&self) -> Vec<Problem> {
+        Vec::new()
+    }
+
+    /// A file the model is read from instead of being fitted: the field that names it, and the path
+    /// (absolute once the spec is resolved). Its content, not its path, goes into keys.
+    fn weights(&self) -> Option<(&'static str, &str)> {
+        None
+    }
+
+    /// Memory that fitting needs on top of its inputs, in bytes, for `rows` x `dims` of features.
+    fn memory(&self, rows: usize, dims: usize) -> usize {
+        3 * 4 * rows * dims
+    }
+
+    /// Learns from normal clips. `weights` is the content of the file of [`Detector::weights`].
+    fn fit(&self, train: &Examples, weights: Option<&Tensors>, cx: &Context) -> Result<Tensors, DetectorError>;
+
+    /// One score a clip, higher for more anomalous.
+    fn score(&self, model: &Tensors, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError>;
+}
+
+mod knn;
+
+family! {
+    /// Every detector a spec can name.
+    pub enum DetectorSpec: Detector {
+        "knn" => Knn(knn::Knn),
+    }
+}

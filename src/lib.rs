@@ -1,0 +1,14 @@
+//! humshift: declarative experiments for anomalous sound detection under domain shift.
+
+pub mod artifact;
+pub mod canon;
+pub mod detector;
+pub mod diagnose;
+pub mod digest;
+pub mod family;
+pub mod feature;
+pub mod pool;
+pub mod seed;
+pub mod source;
+pub mod spec;
+pub mod stage;

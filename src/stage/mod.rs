@@ -1,0 +1,3 @@
+//! Stages as data.
+
+pub mod metrics;
