@@ -12,3 +12,4 @@ pub mod seed;
 pub mod source;
 pub mod spec;
 pub mod stage;
+pub mod store;
