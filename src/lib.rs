@@ -7,6 +7,7 @@ pub mod diagnose;
 pub mod digest;
 pub mod family;
 pub mod feature;
+pub mod metric;
 pub mod pool;
 pub mod seed;
 pub mod source;
