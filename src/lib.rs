@@ -9,6 +9,7 @@ pub mod exec;
 pub mod family;
 pub mod feature;
 pub mod plan;
+pub mod metric;
 pub mod pool;
 pub mod progress;
 pub mod report;

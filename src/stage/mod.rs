@@ -126,7 +126,7 @@ impl StageSpec {
             StageSpec::Pooling(s) => s.identity(),
             StageSpec::Training(s) => s.identity(),
             StageSpec::Scoring(s) => s.identity(),
-            StageSpec::Metrics(s) => (code("metrics", metrics::VERSION, []), json!(s)),
+            StageSpec::Metrics(s) => (code("metrics", metrics::version(), []), json!(s)),
         }
     }
 

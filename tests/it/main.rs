@@ -1,0 +1,2 @@
+mod metrics_oracle;
+mod oracle;
