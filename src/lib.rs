@@ -5,6 +5,7 @@ pub mod canon;
 pub mod detector;
 pub mod diagnose;
 pub mod digest;
+pub mod dsp;
 pub mod family;
 pub mod feature;
 pub mod pool;
