@@ -6,6 +6,7 @@ pub mod detector;
 pub mod diagnose;
 pub mod digest;
 pub mod exec;
+pub mod dsp;
 pub mod family;
 pub mod feature;
 pub mod plan;

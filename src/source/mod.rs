@@ -100,6 +100,7 @@ family! {
 }
 
 mod synthetic;
+pub mod wav;
 
 /// The samples of a clip: reads and checks the WAV under `root`, or runs the generator.
 pub fn read(clip: &Clip, root: Option<&Path>) -> Result<Wave, SourceError> {
