@@ -74,21 +74,34 @@ fn summary(groups: &[Group], axes: &[(&str, &str)], columns: &[bool; 4]) -> Stri
 pub fn attributes(results: &Results) -> String {
     let axes = shown_axes(results);
     let header = ["machine", "section", "domain", "attribute", "value", "AUC"];
-    let mut table = Table { rows: vec![axes.iter().map(|a| a.1).chain(header).map(str::to_owned).collect()], axes: axes.clone(), columns: [false; 4] };
+    let mut table = Table {
+        rows: vec![axes.iter().map(|a| a.1).chain(header).map(str::to_owned).collect()],
+        axes: axes.clone(),
+        columns: [false; 4],
+    };
     for group in results.groups() {
         let Some(first) = group.points.first() else { continue };
         for row in first.rows.iter().filter(|r| !r.attribute.is_empty()) {
             let same = |p: &&super::PointResults| {
                 let found = p.rows.iter().find(|r| {
                     (&r.machine, &r.section, &r.domain, &r.attribute, &r.value_of_attribute, &r.metric)
-                        == (&row.machine, &row.section, &row.domain, &row.attribute, &row.value_of_attribute, &row.metric)
+                        == (
+                            &row.machine,
+                            &row.section,
+                            &row.domain,
+                            &row.attribute,
+                            &row.value_of_attribute,
+                            &row.metric,
+                        )
                 });
                 found.and_then(|r| r.value)
             };
             let values: Option<Vec<f64>> = group.points.iter().map(same).collect();
             let mean = values.and_then(|v| crate::metric::arithmetic_mean(&v));
             let mut cells = table.settings(&group);
-            cells.extend([&row.machine, &row.section, &row.domain, &row.attribute, &row.value_of_attribute].map(Clone::clone));
+            cells.extend(
+                [&row.machine, &row.section, &row.domain, &row.attribute, &row.value_of_attribute].map(Clone::clone),
+            );
             cells.push(mean.map_or(DASH.into(), percent));
             table.rows.push(cells);
         }
@@ -185,7 +198,12 @@ impl<'a> Table<'a> {
         let widths: Vec<usize> =
             (0..count).map(|c| self.rows.iter().map(|r| width(&r[c])).max().unwrap_or(0).max(3)).collect();
         let numeric: Vec<bool> = (0..count)
-            .map(|c| self.rows.len() > 1 && self.rows[1..].iter().all(|r| r[c].starts_with(|x: char| x.is_ascii_digit() || "*–".contains(x)) || r[c].is_empty()))
+            .map(|c| {
+                self.rows.len() > 1
+                    && self.rows[1..]
+                        .iter()
+                        .all(|r| r[c].starts_with(|x: char| x.is_ascii_digit() || "*–".contains(x)) || r[c].is_empty())
+            })
             .collect();
         let mut text = String::new();
         for (number, row) in self.rows.iter().enumerate() {

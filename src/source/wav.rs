@@ -232,9 +232,7 @@ impl Wav<'_> {
             Encoding::Pcm8 => self.mix(channel, |[b]: [u8; 1]| (f32::from(b) - 128.0) / 128.0),
             Encoding::Pcm16 => self.mix(channel, |b| f32::from(i16::from_le_bytes(b)) / 32_768.0),
             // The three bytes become the upper ones of 32 bits, so that the sign comes with them.
-            Encoding::Pcm24 => {
-                self.mix(channel, |[a, b, c]| i32::from_le_bytes([0, a, b, c]) as f32 / 2_147_483_648.0)
-            }
+            Encoding::Pcm24 => self.mix(channel, |[a, b, c]| i32::from_le_bytes([0, a, b, c]) as f32 / 2_147_483_648.0),
             Encoding::Pcm32 => self.mix(channel, |b| i32::from_le_bytes(b) as f32 / 2_147_483_648.0),
             Encoding::Float32 => self.mix(channel, f32::from_le_bytes).and_then(finite),
             Encoding::Float64 => self.mix(channel, |b| f64::from_le_bytes(b) as f32).and_then(finite),
