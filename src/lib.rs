@@ -2,6 +2,7 @@
 
 pub mod artifact;
 pub mod canon;
+pub mod cli;
 pub mod detector;
 pub mod diagnose;
 pub mod digest;
