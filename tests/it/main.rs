@@ -1,0 +1,3 @@
+//! The integration tests, as one program: it links once.
+
+mod spec_errors;
