@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 
 /// A text that a diagnostic can point into.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct Diagnostic {
     /// A lowercase fragment with the value and the name in it, without a full stop.
     pub message: String,
     pub place: Option<Place>,
+    /// A second place that has to do with it, and how.
+    pub related: Option<(Place, String)>,
     pub hint: Option<String>,
 }
 
@@ -60,7 +62,7 @@ impl Problem {
 impl Diagnostic {
     /// A diagnostic without a place and a hint.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), place: None, hint: None }
+        Self { code, message: message.into(), place: None, related: None, hint: None }
     }
 
     pub fn at(mut self, place: Option<Place>) -> Self {
@@ -73,18 +75,17 @@ impl Diagnostic {
         self
     }
 
+    /// Shows a second place with a few words on what it has to do with the message.
+    pub fn related(mut self, place: Option<Place>, words: impl Into<String>) -> Self {
+        self.related = place.map(|p| (p, words.into()));
+        self
+    }
+
     /// The message as rustc would print it, with the line it is about; with colours if `styled`.
     pub fn render(&self, styled: bool) -> String {
         let title = Level::ERROR.primary_title(&self.message).id(self.code);
         let mut group = match &self.place {
-            Some(place) => {
-                let bytes = clamp(&place.bytes, place.source.text.len());
-                title.element(
-                    Snippet::source(&place.source.text)
-                        .path(&place.source.name)
-                        .annotation(AnnotationKind::Primary.span(bytes)),
-                )
-            }
+            Some(place) => title.elements(self.snippets(place)),
             None => Group::with_title(title),
         };
         if let Some(hint) = &self.hint {
@@ -93,11 +94,29 @@ impl Diagnostic {
         let renderer = if styled { Renderer::styled() } else { Renderer::plain() };
         renderer.render(&[group]).to_string()
     }
+
+    /// The lines of the place, and of the related one: in one drawing if they are of one text.
+    fn snippets<'a>(&'a self, place: &'a Place) -> Vec<Snippet<'a, Annotation<'a>>> {
+        let mut first = snippet(place).annotation(AnnotationKind::Primary.span(clamp(place)));
+        let Some((other, words)) = &self.related else { return vec![first] };
+        let context = AnnotationKind::Context.span(clamp(other)).label(words);
+        if other.source == place.source {
+            first = first.annotation(context);
+            return vec![first];
+        }
+        vec![first, snippet(other).annotation(context)]
+    }
 }
 
-/// The renderer panics on ranges outside the text; an empty text has only the empty range.
-fn clamp(range: &Range<usize>, len: usize) -> Range<usize> {
-    range.start.min(len)..range.end.min(len).max(range.start.min(len))
+fn snippet(place: &Place) -> Snippet<'_, Annotation<'_>> {
+    Snippet::source(&place.source.text).path(&place.source.name)
+}
+
+/// The renderer panics on ranges outside the text or inside a character.
+fn clamp(place: &Place) -> Range<usize> {
+    let text = &place.source.text;
+    let start = text.floor_char_boundary(place.bytes.start);
+    start..text.ceil_char_boundary(place.bytes.end).max(start)
 }
 
 impl fmt::Display for Diagnostic {
@@ -108,10 +127,13 @@ impl fmt::Display for Diagnostic {
 
 /// The known name that `name` was probably meant to be, if one is near enough.
 pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Longer texts are no slips of the finger, and the distance costs their product.
+    let name: String = name.chars().take(64).collect::<String>().to_lowercase().replace('-', "_");
     let limit = (name.chars().count() / 3).max(1);
     known
         .into_iter()
-        .map(|k| (strsim::damerau_levenshtein(name, k), k))
+        .map(|k| (strsim::damerau_levenshtein(&name, k), k))
+        .map(|(distance, k)| if name.len() > 2 && k.starts_with(&name) { (1, k) } else { (distance, k) })
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, k)| k)
@@ -133,7 +155,22 @@ mod tests {
     fn near_names_are_found_and_far_ones_are_not() {
         assert_eq!(closest("cosin", ["euclidean", "cosine"]), Some("cosine"));
         assert_eq!(closest("zebra", ["euclidean", "cosine"]), None);
+        assert_eq!(closest("KNN", ["knn"]), Some("knn"));
+        assert_eq!(closest("log-mel", ["log_mel"]), Some("log_mel"));
+        assert_eq!(closest("maha", ["mahalanobis"]), Some("mahalanobis"));
         assert_eq!(suggest("zebra", ["a", "b"]), "known: a, b");
+    }
+
+    #[test]
+    fn a_related_place_is_drawn_in_its_own_text() {
+        let place = |name: &str, text: &str| {
+            Some(Place { source: Arc::new(SourceText { name: name.into(), text: text.into() }), bytes: 0..1 })
+        };
+        let d = Diagnostic::new("E0000", "wrong").at(place("x.yaml", "a: 1\n"));
+        let same = d.clone().related(place("x.yaml", "a: 1\n"), "and here").render(false);
+        assert_eq!(same.matches("x.yaml").count(), 1, "{same}");
+        let other = d.related(place("y.yaml", "b: 1\n"), "and here").render(false);
+        assert!(other.contains("y.yaml:1:1") && other.contains("and here"), "{other}");
     }
 
     #[test]

@@ -1,8 +1,71 @@
-//! What a user writes, as resolved: every default filled in, every point of the sweep its own.
+//! What a user writes, and what it means: from YAML to an [`Experiment`] with every default filled in and
+//! every point of the sweep its own.
+//!
+//! [`load`] reads a file with the files it extends and the `--set` arguments; everything wrong is told at
+//! once, each message with its place in the text. The way: `yaml` (text to nodes that know their place),
+//! `extends` and `set` (changes), `sweep` and `points` (which combinations), `decode` and `rules` (nodes to
+//! configs), all called by `resolve`, the only door. Nothing here looks at audio, the cache, the
+//! environment or the working directory; only `extends` reads files.
+//!
+//! | code | says |
+//! |---|---|
+//! | E0101 | the text is not YAML |
+//! | E0102 | the file is not UTF-8 |
+//! | E0103 | too large: bytes, values (aliases expanded) or nesting |
+//! | E0104 | an alias inside of what it names |
+//! | E0105 | a key set twice |
+//! | E0106 | a tag |
+//! | E0107 | a key that is not a word |
+//! | E0108 | a second document |
+//! | E0109 | a number that is not finite |
+//! | E0110 | an empty file, or one that is no map |
+//! | E0111 | a `--set` that is not `path=value` |
+//! | E0112 | `<<` without a map |
+//! | E0201 | an unknown word at the top |
+//! | E0202 | a word reserved for later |
+//! | E0203 | an unknown variant: source, feature, pool or detector |
+//! | E0204 | an unknown setting |
+//! | E0205 | a variant that is not a map with one key |
+//! | E0206 | an unknown metric, or one listed twice |
+//! | E0207 | a setting that must be there |
+//! | E0301 | a value of the wrong type |
+//! | E0302 | a value that is not one of the choices |
+//! | E0303 | a value out of range |
+//! | E0401 | a sweep or axis that is no list or range |
+//! | E0402 | a path that cannot be swept or set, or concerns no point |
+//! | E0403 | a range that is none |
+//! | E0404 | `zip` of unequal lengths or another form |
+//! | E0405 | a setting swept twice, or over one value twice |
+//! | E0406 | `exclude` that names nothing or drops nothing or everything |
+//! | E0407 | more points than the limit |
+//! | E0408 | an axis without values |
+//! | E0409 | a swept setting that a value of another axis sets too |
+//! | E0501 | a file that cannot be read |
+//! | E0502 | files that extend each other |
+//! | E0503 | `extends` that names no map |
+//! | E0601 | a section that must be there |
+//! | E0602 | a detector of vectors without a pool |
+//! | E0603 | an expectation of another form |
+//! | E0604 | an expectation of a metric that is not computed |
+//! | E0605 | an expectation of points that there are not |
 
-use std::collections::BTreeMap;
+mod decode;
+mod extends;
+mod label;
+mod node;
+mod points;
+mod resolve;
+mod rules;
+mod set;
+mod sweep;
+mod wire;
+mod yaml;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use crate::detector::DetectorSpec;
+use crate::diagnose::Diagnostic;
 use crate::feature::FeatureSpec;
 use crate::pool::PoolSpec;
 use crate::source::SourceSpec;
@@ -25,6 +88,8 @@ pub struct Experiment {
 pub struct Axis {
     /// Path into the file, such as `detector` or `features.log_mel.mels`.
     pub path: String,
+    /// The labels of its values, in the order of the file.
+    pub labels: Vec<String>,
 }
 
 /// One cell of the sweep: everything that is needed to run it.
@@ -50,4 +115,62 @@ pub struct Expect {
     pub filter: BTreeMap<String, String>,
     pub at_least: Option<f64>,
     pub at_most: Option<f64>,
+}
+
+/// Most messages told of one file.
+const MOST_MESSAGES: usize = 100;
+
+/// The experiment of a file, with the files it extends and `--set` arguments (`path=value`) applied.
+///
+/// Errors: everything that is wrong with it, in the order of the text.
+pub fn load(path: &Path, sets: &[String]) -> Result<Experiment, Vec<Diagnostic>> {
+    let root = extends::read(path).map_err(|d| vec![d])?;
+    finish(root, path, sets)
+}
+
+/// The experiment of a text called `name`, whose folder relative paths in it start from. It cannot extend files.
+///
+/// Errors: as [`load`].
+pub fn load_text(name: &str, text: &str, sets: &[String]) -> Result<Experiment, Vec<Diagnostic>> {
+    let root = yaml::source(name, text.as_bytes()).and_then(|source| yaml::parse(&source, 0)).map_err(|d| vec![d])?;
+    if let Some(base) = root.get("extends").filter(|n| !n.is_null()) {
+        return Err(vec![Diagnostic::new("E0503", "`extends` works only in files").at(base.key_place())]);
+    }
+    finish(root, Path::new(name), sets)
+}
+
+fn finish(mut root: node::Node, path: &Path, sets: &[String]) -> Result<Experiment, Vec<Diagnostic>> {
+    let mut diagnostics = match root.as_map() {
+        Some(_) => set::apply(&mut root, sets),
+        None => Vec::new(),
+    };
+    let stem = path.file_stem().map_or("experiment".into(), |s| s.to_string_lossy().into_owned());
+    match resolve::resolve(&root, &stem, !sets.is_empty()) {
+        Ok(experiment) if diagnostics.is_empty() => Ok(experiment),
+        Ok(_) => Err(diagnostics),
+        Err(more) => {
+            diagnostics.extend(more);
+            Err(in_order(diagnostics))
+        }
+    }
+}
+
+/// Sorted by place, each once, and not more than anybody reads.
+fn in_order(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let place = |d: &Diagnostic| d.place.as_ref().map(|p| (p.source.name.clone(), p.bytes.start, p.bytes.end));
+    let mut seen = BTreeSet::new();
+    let mut kept: Vec<Diagnostic> = Vec::new();
+    for diagnostic in diagnostics {
+        if seen.insert((place(&diagnostic), diagnostic.code, diagnostic.message.clone())) {
+            kept.push(diagnostic);
+        }
+    }
+    kept.sort_by_cached_key(place);
+    if kept.len() > MOST_MESSAGES {
+        let more = kept.len() - MOST_MESSAGES;
+        kept.truncate(MOST_MESSAGES);
+        let last = kept.last_mut().expect("there are a hundred");
+        last.hint = Some(format!("and {more} more mistakes, not shown"));
+    }
+    kept
 }

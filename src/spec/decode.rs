@@ -1,0 +1,287 @@
+//! From a value to a config, telling all that is wrong with it and not only the first.
+//!
+//! serde stops at the first mistake. So: note it, strike what is wrong, decode again, until the rest fits;
+//! then ask the config itself for settings out of range. serde's words for types are its own; ours say
+//! what to write.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::node::{Node, Step, shorten, steps};
+use super::wire;
+use crate::detector::DetectorSpec;
+use crate::diagnose::{Diagnostic, Problem, suggest};
+use crate::family::MemberError;
+use crate::feature::FeatureSpec;
+use crate::pool::PoolSpec;
+use crate::source::SourceSpec;
+
+/// A family of variants, as far as decoding needs to know it.
+pub trait Family: Sized + Clone + Serialize {
+    const NAMES: &'static [&'static str];
+    /// The word of the file that holds it, and what to call it in a message.
+    const WORD: &'static str;
+    const NOUN: &'static str;
+    fn parse(name: &str, settings: &Value) -> Result<Self, MemberError>;
+    fn problems(&self) -> Vec<Problem>;
+}
+
+macro_rules! families {
+    ($($spec:ident: $word:literal, $noun:literal;)+) => {$(
+        impl Family for $spec {
+            const NAMES: &'static [&'static str] = $spec::NAMES;
+            const WORD: &'static str = $word;
+            const NOUN: &'static str = $noun;
+            fn parse(name: &str, settings: &Value) -> Result<Self, MemberError> {
+                $spec::parse(name, settings)
+            }
+            fn problems(&self) -> Vec<Problem> {
+                self.member().problems()
+            }
+        }
+    )+};
+}
+
+families! {
+    SourceSpec: "data", "source";
+    FeatureSpec: "features", "feature";
+    PoolSpec: "pool", "pool";
+    DetectorSpec: "detector", "detector";
+}
+
+/// How strictly a section is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// It is a point's: everything must fit.
+    Whole,
+    /// A sweep fills in the rest: what is there must be known and of the right type.
+    Part,
+}
+
+/// The variant that `node` names, or none with the reasons in `diagnostics`.
+pub fn variant<F: Family>(node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Option<F> {
+    let (name, inner) = match form::<F>(node) {
+        Ok(found) => found,
+        Err(diagnostic) => {
+            diagnostics.push(diagnostic);
+            return None;
+        }
+    };
+    let path = format!("{}.{name}", F::WORD);
+    let config =
+        strike_and_retry(|v| F::parse(name, v), wire::settings(F::WORD, name, inner), inner, &path, look, diagnostics)?;
+    if look == Look::Whole {
+        let problems = config.problems();
+        if !problems.is_empty() {
+            diagnostics.extend(problems.into_iter().map(|p| problem(p, inner, &path)));
+            return None;
+        }
+    }
+    Some(config)
+}
+
+/// Name and settings of a variant: a map with one known key that holds a map or nothing.
+pub fn form<F: Family>(node: &Node) -> Result<(&str, &Node), Diagnostic> {
+    let (word, noun) = (F::WORD, F::NOUN);
+    let wrong = |message: String| Diagnostic::new("E0205", message).at(node.place());
+    let unknown = |name: &str, at| {
+        let message = format!("unknown {noun} `{}`", shorten(name));
+        Diagnostic::new("E0203", message).at(at).hint(suggest(name, F::NAMES.iter().copied()))
+    };
+    if let Some(name) = node.as_str() {
+        return Err(match F::NAMES.contains(&name) {
+            true => wrong(format!("`{word}` is the bare name `{name}`"))
+                .hint(format!("write `{name}: {{}}` for its defaults")),
+            false => unknown(name, node.place()),
+        });
+    }
+    let example = F::NAMES[0];
+    let Some(entries) = node.as_map() else {
+        return Err(wrong(format!("`{word}` must be a map with one key, the {noun}, not {}", node.shown()))
+            .hint(format!("write `{word}: {{ {example}: {{}} }}`")));
+    };
+    match entries {
+        [] => Err(wrong(format!("`{word}` names no {noun}")).hint(suggest("", F::NAMES.iter().copied()))),
+        [(name, inner)] => {
+            if !F::NAMES.contains(&name.as_str()) {
+                return Err(unknown(name, inner.key_place()));
+            }
+            if inner.as_map().is_none() && !inner.is_null() {
+                let message = format!("`{word}.{name}` must be a map of settings, not {}", inner.shown());
+                return Err(wrong(message).at(inner.place()).hint(format!("write `{name}: {{}}` for its defaults")));
+            }
+            Ok((name, inner))
+        }
+        [(first, _), (second, other), ..] => Err(several::<F>(entries, first, second).at(other.key_place())),
+    }
+}
+
+fn several<F: Family>(entries: &[(String, Node)], first: &str, second: &str) -> Diagnostic {
+    let (word, noun) = (F::WORD, F::NOUN);
+    let named = entries.iter().filter_map(|(_, n)| n.as_str()).find(|s| F::NAMES.contains(s));
+    let diagnostic =
+        Diagnostic::new(
+            "E0205",
+            format!("`{word}` has {} keys, `{first}` and `{second}`; it takes one, the {noun}", entries.len())
+                .replacen(" keys, ", if entries.len() > 2 { " keys, among them " } else { " keys, " }, 1),
+        );
+    diagnostic.hint(match named {
+        Some(name) => format!("write the settings under the name: `{name}: {{ ... }}`"),
+        None if word == "pool" => "to join pools end to end write a list: `pool: [ { mean: {} }, ... ]`".into(),
+        None if !F::NAMES.contains(&second) && F::NAMES.contains(&first) => {
+            format!("if `{second}` is a setting of `{first}`, indent it under `{first}:`")
+        }
+        None => format!("keep one, or sweep over both: `sweep: {{ {word}: [ {{ {first}: {{}} }}, ... ] }}`"),
+    })
+}
+
+/// Decodes `value`, noting each mistake and striking it until the rest fits.
+///
+/// None if there was any mistake; `node` is the same value with its places, `path` its path in the file.
+pub fn strike_and_retry<T>(
+    decode: impl Fn(&Value) -> Result<T, MemberError>,
+    mut value: Value,
+    node: &Node,
+    path: &str,
+    look: Look,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<T> {
+    let mut struck: Vec<String> = Vec::new();
+    // Each round strikes one key, and a spec has a bounded number of them; the bound is for configs whose
+    // own decoding reports a field that is not there.
+    for _ in 0..256 {
+        let (field, message) = match decode(&value) {
+            Ok(config) => return struck.is_empty().then_some(config),
+            Err(MemberError::Settings { field, message }) => (field, message),
+            Err(MemberError::Unknown) => return None,
+        };
+        if let Some(missing) = missing_field(&message) {
+            let name = if field.is_empty() { missing.to_owned() } else { format!("{field}.{missing}") };
+            if !struck.contains(&name) && look == Look::Whole {
+                let message = format!("`{path}.{name}` is missing");
+                let at = node.nearest(&field).key_place();
+                diagnostics.push(Diagnostic::new("E0207", message).at(at).hint(format!("write `{missing}:` under it")));
+            }
+            return None;
+        }
+        let field = with_unknown(field, &message);
+        diagnostics.push(translate(&message, node, path, &field));
+        // Taking an item out of a list would shift the places of the others, so the whole list goes.
+        let key = field.split('[').next().unwrap_or("").to_owned();
+        if !strike(&mut value, &key) {
+            return None;
+        }
+        struck.push(key);
+    }
+    None
+}
+
+fn missing_field(message: &str) -> Option<&str> {
+    message.strip_prefix("missing field `")?.split('`').next()
+}
+
+/// serde names an unknown field in its words but reports the path of the map or of the field.
+fn with_unknown(field: String, message: &str) -> String {
+    let Some(name) = message.strip_prefix("unknown field `").and_then(|m| m.split('`').next()) else { return field };
+    let last = steps(&field).last().copied();
+    match last {
+        Some(Step::Key(key)) if key == name => field,
+        _ if field.is_empty() => name.to_owned(),
+        _ => format!("{field}.{name}"),
+    }
+}
+
+fn strike(value: &mut Value, field: &str) -> bool {
+    let keys: Vec<&str> = field.split('.').collect();
+    let Some((last, way)) = keys.split_last() else { return false };
+    let parent = way.iter().try_fold(value, |v, key| v.get_mut(key));
+    parent.and_then(Value::as_object_mut).is_some_and(|map| map.remove(*last).is_some())
+}
+
+/// serde's words for a mistake in ours.
+fn translate(message: &str, node: &Node, path: &str, field: &str) -> Diagnostic {
+    let found = node.nearest(field);
+    let full = if field.is_empty() { path.to_owned() } else { format!("{path}.{field}") };
+    let names = |text: &str| -> Vec<String> { text.split('`').skip(1).step_by(2).map(String::from).collect() };
+    if let Some(rest) = message.strip_prefix("unknown field `") {
+        let (name, known) = rest.split_once('`').unwrap_or((rest, ""));
+        let parent = full.rsplit_once('.').map_or(path, |(parent, _)| parent);
+        let diagnostic =
+            Diagnostic::new("E0204", format!("`{parent}` has no setting `{}`", shorten(name))).at(found.key_place());
+        let known = names(known);
+        return match known.is_empty() {
+            true => diagnostic.hint("it has none: leave it out"),
+            false => diagnostic.hint(suggest(name, known.iter().map(String::as_str))),
+        };
+    }
+    if let Some(rest) = message.strip_prefix("unknown variant `") {
+        let (name, known) = rest.split_once('`').unwrap_or((rest, ""));
+        let known = names(known);
+        let hint = suggest(name, known.iter().map(String::as_str));
+        return Diagnostic::new("E0302", format!("`{full}` has no choice `{}`", shorten(name)))
+            .at(found.place())
+            .hint(hint);
+    }
+    match message.rsplit_once(", expected ") {
+        Some((start, expected)) if start.starts_with("invalid") => wrong_type(found, &full, expected),
+        _ => Diagnostic::new("E0301", format!("`{full}`: {message}")).at(found.place()),
+    }
+}
+
+/// `found` is not what is expected, in serde's words or ours.
+pub fn wrong_type(found: &Node, path: &str, expected: &str) -> Diagnostic {
+    let words = match expected {
+        "usize" | "u64" | "u32" => "a whole number >= 0",
+        "u16" => "a whole number from 0 to 65535",
+        "u8" => "a whole number from 0 to 255",
+        "isize" | "i64" | "i32" => "a whole number",
+        "f64" | "f32" => "a number",
+        "a boolean" => "true or false",
+        "a string" | "path string" | "string or map" => "a text",
+        "a sequence" => "a list",
+        e if e.starts_with("struct ") || e.starts_with("a map") => "a map of settings",
+        other => other,
+    };
+    let message = format!("`{path}` must be {words}, not {}", found.shown());
+    let diagnostic = Diagnostic::new("E0301", message).at(found.place());
+    let value = found.value();
+    let hint = match (&value, words) {
+        (Value::Null, _) => Some("leave the line out for the default".to_owned()),
+        (Value::String(s), w) if w.contains("number") && s.parse::<f64>().is_ok() => {
+            Some("write it without quotes".into())
+        }
+        (Value::String(s), "true or false") if ["yes", "on", "y"].contains(&s.to_lowercase().as_str()) => {
+            Some("write `true`".into())
+        }
+        (Value::String(s), "true or false") if ["no", "off", "n"].contains(&s.to_lowercase().as_str()) => {
+            Some("write `false`".into())
+        }
+        (Value::Number(n), w) if w.starts_with("a whole") => {
+            n.as_f64().filter(|x| x.fract() == 0.0 && *x >= 0.0 && *x < 1e15).map(|x| format!("write `{x}`"))
+        }
+        (Value::Number(_) | Value::Bool(_), "a text") => Some(format!("write it in quotes: `\"{value}\"`")),
+        (Value::String(_) | Value::Number(_), "a list") => {
+            Some(format!("write a list: `[{}]`", found.shown().replace('`', "")))
+        }
+        (Value::Array(_), w) if w != "a list" => Some("to try several values, list them under `sweep:`".into()),
+        _ => None,
+    };
+    match hint {
+        Some(hint) => diagnostic.hint(hint),
+        None => diagnostic,
+    }
+}
+
+/// A room's problem with a setting, at the setting's place.
+fn problem(p: Problem, node: &Node, path: &str) -> Diagnostic {
+    let full = if p.field.is_empty() { path.to_owned() } else { format!("{path}.{}", p.field) };
+    let at = match p.field.is_empty() {
+        true => node.key_place(),
+        false => node.nearest(&p.field).place(),
+    };
+    let diagnostic = Diagnostic::new("E0303", format!("`{full}`: {}", p.message)).at(at);
+    match p.hint {
+        Some(hint) => diagnostic.hint(hint),
+        None => diagnostic,
+    }
+}

@@ -1,0 +1,141 @@
+//! Base files: `extends: base.yaml`, and what a file changes of its base.
+//!
+//! Maps are merged, lists and scalars replaced. Where a variant stands (`detector:`), another variant
+//! replaces the base's: the settings of two detectors are nothing to be merged. A setting that the file
+//! writes itself also takes the place of the base's sweep over it, or the file's own word would not count.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::node::{Kind, Node};
+use super::{wire, yaml};
+use crate::diagnose::Diagnostic;
+
+/// Reads a file and the files it extends, merged.
+pub fn read(path: &Path) -> Result<Node, Diagnostic> {
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|e| cannot_read(&name, &e))?;
+    let root = yaml::parse(&yaml::source(&name, &bytes)?, 0)?;
+    with_base(root, path, &mut vec![(identity(path), name)])
+}
+
+/// A name for a file that does not depend on the way to it.
+fn identity(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or(path.to_owned())
+}
+
+fn cannot_read(name: &str, e: &std::io::Error) -> Diagnostic {
+    match e.kind() {
+        std::io::ErrorKind::NotFound => Diagnostic::new("E0501", format!("there is no file `{name}`")),
+        _ => Diagnostic::new("E0501", format!("cannot read `{name}`: {e}")),
+    }
+}
+
+fn with_base(mut root: Node, path: &Path, chain: &mut Vec<(PathBuf, String)>) -> Result<Node, Diagnostic> {
+    let Some(written) = root.remove(&["extends".into()]).filter(|n| !n.is_null()) else { return Ok(root) };
+    let Some(base) = written.as_str().filter(|s| !s.is_empty()) else {
+        let message = format!("`extends` must be the path of one file, not {}", written.shown());
+        return Err(Diagnostic::new("E0503", message).at(written.place()).hint("write `extends: base.yaml`"));
+    };
+    let base = path.parent().unwrap_or(Path::new("")).join(base);
+    let name = base.display().to_string();
+    let identity = identity(&base);
+    if let Some(first) = chain.iter().position(|(known, _)| *known == identity) {
+        let way: Vec<&str> = chain[first..].iter().map(|(_, n)| n.as_str()).chain([chain[first].1.as_str()]).collect();
+        return Err(
+            Diagnostic::new("E0502", format!("files extend each other: {}", way.join(" -> "))).at(written.place())
+        );
+    }
+    let bytes = std::fs::read(&base).map_err(|e| {
+        cannot_read(&name, &e).at(written.place()).hint("the path is relative to the file that says `extends`")
+    })?;
+    let parsed = yaml::parse(&yaml::source(&name, &bytes)?, 0)?;
+    if parsed.as_map().is_none() {
+        let message = format!("`{name}` must be a map of settings, not {}", parsed.shown());
+        return Err(Diagnostic::new("E0503", message).at(written.place()));
+    }
+    chain.push((identity, name));
+    let base = with_base(parsed, &base, chain)?;
+    Ok(over(base, root))
+}
+
+/// `root` over its base.
+fn over(mut base: Node, root: Node) -> Node {
+    if let Some(Kind::Map(axes)) = base.get_mut("sweep").map(|n| &mut n.kind) {
+        axes.retain(|(path, _)| {
+            let path: Vec<String> = path.split('.').map(String::from).collect();
+            root.find(&path).is_none()
+        });
+    }
+    merge(&mut base, root, 0);
+    base
+}
+
+fn merge(base: &mut Node, over: Node, depth: usize) {
+    match (&mut base.kind, over.kind) {
+        (Kind::Map(entries), Kind::Map(changes)) => {
+            let places: BTreeMap<String, usize> =
+                entries.iter().enumerate().map(|(i, (k, _))| (k.clone(), i)).collect();
+            for (key, change) in changes {
+                match places.get(&key) {
+                    Some(&i) if depth == 0 && other_variant(&key, &entries[i].1, &change) => entries[i].1 = change,
+                    Some(&i) => merge(&mut entries[i].1, change, depth + 1),
+                    None => entries.push((key, change)),
+                }
+            }
+        }
+        (_, kind) => *base = Node { source: over.source, key: over.key, span: over.span, kind },
+    }
+}
+
+/// Whether two values of a word that holds a variant name different ones.
+fn other_variant(word: &str, base: &Node, change: &Node) -> bool {
+    let (Some(base), Some(change)) = (base.as_map(), change.as_map()) else { return false };
+    wire::FAMILIES.contains(&word) && !base.iter().any(|(name, _)| change.iter().any(|(other, _)| name == other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::yaml::parse_text;
+    use super::*;
+    use serde_json::json;
+
+    fn merged(base: &str, file: &str) -> serde_json::Value {
+        over(parse_text("base.yaml", base).unwrap(), parse_text("file.yaml", file).unwrap()).value()
+    }
+
+    #[test]
+    fn maps_merge_and_the_rest_is_replaced() {
+        let base = "features: { log_mel: { frame: 1024, hop: 512 } }\nmetrics: [auc, pauc]\nseed: 1\n";
+        let value = merged(base, "features: { log_mel: { hop: 256 } }\nmetrics: [auc]\n");
+        assert_eq!(value, json!({"features": {"log_mel": {"frame": 1024, "hop": 256}}, "metrics": ["auc"], "seed": 1}));
+    }
+
+    #[test]
+    fn another_variant_replaces_the_base_s() {
+        assert_eq!(
+            merged("detector: { knn: { k: 3 } }\n", "detector: { mahalanobis: {} }\n"),
+            json!({"detector": {"mahalanobis": {}}})
+        );
+        // Settings that are maps are no variants.
+        assert_eq!(
+            merged("data: { synthetic: { clips: { train: 5 } } }\n", "data: { synthetic: { clips: { test: 6 } } }\n"),
+            json!({"data": {"synthetic": {"clips": {"train": 5, "test": 6}}}})
+        );
+    }
+
+    #[test]
+    fn a_setting_takes_the_place_of_the_base_s_sweep_over_it() {
+        let base = "sweep: { seed: [1, 2], features.log_mel.mels: [64, 128] }\n";
+        let value = merged(base, "features: { log_mel: { mels: 32 } }\n");
+        assert_eq!(value["sweep"], json!({"seed": [1, 2]}));
+    }
+
+    #[test]
+    fn values_remember_their_file() {
+        let root =
+            over(parse_text("a.yaml", "seed: 1\nname: x\n").unwrap(), parse_text("b.yaml", "seed: 2\n").unwrap());
+        assert_eq!(root.get("seed").unwrap().source.name, "b.yaml");
+        assert_eq!(root.get("name").unwrap().source.name, "a.yaml");
+    }
+}

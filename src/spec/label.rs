@@ -1,0 +1,163 @@
+//! Short names for the values of a swept setting, for tables and file names: `knn`, `knn k=5`, `64`.
+//!
+//! Two values of an axis with one label are the same setting written twice, so labels also find those.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::decode::{Family, form};
+use super::node::{Kind, Node};
+use crate::detector::DetectorSpec;
+use crate::diagnose::Diagnostic;
+use crate::feature::FeatureSpec;
+use crate::pool::PoolSpec;
+use crate::source::SourceSpec;
+
+/// One label a value.
+pub fn labels(keys: &[String], values: &[Node]) -> Vec<String> {
+    match keys {
+        [word] if word == "data" => variants::<SourceSpec>(values),
+        [word] if word == "features" => variants::<FeatureSpec>(values),
+        [word] if word == "detector" => variants::<DetectorSpec>(values),
+        [word] if word == "pool" => values
+            .iter()
+            .map(|value| variants::<PoolSpec>(value.as_list().unwrap_or(std::slice::from_ref(value))).join("+"))
+            .collect(),
+        _ => values.iter().map(text).collect(),
+    }
+}
+
+/// The first value that stands twice on an axis.
+pub fn twice(path: &str, values: &[Node], labels: &[String]) -> Option<Diagnostic> {
+    let mut seen: BTreeMap<&str, &Node> = BTreeMap::new();
+    values.iter().zip(labels).find_map(|(value, label)| {
+        let first = seen.insert(label, value)?;
+        Some(
+            Diagnostic::new("E0405", format!("`{path}` is swept over `{label}` twice"))
+                .at(value.place())
+                .related(first.place(), "the same setting")
+                .hint("leave one of them out"),
+        )
+    })
+}
+
+/// What tells the values of one family apart: the settings that differ from the default.
+fn variants<F: Family>(values: &[Node]) -> Vec<String> {
+    let written: Vec<Option<Written>> = values.iter().map(Written::of::<F>).collect();
+    let mut telling: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for w in written.iter().flatten() {
+        let telling = telling.entry(&w.name).or_default();
+        telling.extend(w.settings.iter().filter(|(k, v)| w.defaults.get(*k) != Some(v)).map(|(k, _)| k.as_str()));
+    }
+    let label = |w: &Written| {
+        let settings = telling[w.name.as_str()].iter().filter_map(|key| {
+            let value = w.settings.get(*key).or(w.defaults.get(*key))?;
+            Some(format!(" {key}={value}"))
+        });
+        w.name.clone() + &settings.collect::<String>()
+    };
+    values.iter().zip(&written).map(|(value, w)| w.as_ref().map_or_else(|| text(value), label)).collect()
+}
+
+struct Written {
+    name: String,
+    settings: BTreeMap<String, String>,
+    defaults: BTreeMap<String, String>,
+}
+
+impl Written {
+    fn of<F: Family>(node: &Node) -> Option<Self> {
+        let (name, inner) = form::<F>(node).ok()?;
+        let mut settings = BTreeMap::new();
+        flatten("", &inner.value(), &mut settings);
+        let mut defaults = BTreeMap::new();
+        let default = F::parse(name, &Value::Object(Default::default())).ok();
+        if let Some(Ok(value)) = default.map(serde_json::to_value) {
+            flatten("", &value[name], &mut defaults);
+        }
+        Some(Self { name: name.to_owned(), settings, defaults })
+    }
+}
+
+fn flatten(path: &str, value: &Value, out: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Object(map) => {
+            for (key, inner) in map {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                flatten(&path, inner, out);
+            }
+        }
+        Value::Null => {}
+        other => {
+            out.insert(path.to_owned(), plain(other));
+        }
+    }
+}
+
+/// A value as text: `64`, `0.1`, `slaney`, `auc+pauc`.
+pub fn text(node: &Node) -> String {
+    match &node.kind {
+        Kind::Scalar(value) => plain(value),
+        _ => plain(&node.value()),
+    }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(s) => s.clone(),
+        Value::Null => "none".into(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join("+"),
+        Value::Object(map) => {
+            let entries = map.iter().map(|(k, v)| match v {
+                Value::Object(inner) if inner.is_empty() => k.clone(),
+                Value::Object(_) => format!("{k} {}", plain(v)),
+                Value::Null => k.clone(),
+                v => format!("{k}={}", plain(v)),
+            });
+            entries.collect::<Vec<_>>().join(" ")
+        }
+        // 64 and 64.0 are one setting.
+        Value::Number(n) => n
+            .as_f64()
+            .filter(|x| n.is_f64() && x.fract() == 0.0 && x.abs() < 1e15)
+            .map_or(n.to_string(), |x| x.to_string()),
+        Value::Bool(b) => b.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::yaml::parse_text;
+    use super::*;
+
+    fn of(path: &str, list: &str) -> Vec<String> {
+        let values = parse_text("t.yaml", list).unwrap();
+        let keys: Vec<String> = path.split('.').map(String::from).collect();
+        labels(&keys, values.as_list().unwrap())
+    }
+
+    #[test]
+    fn a_variant_shows_what_differs_from_its_defaults() {
+        assert_eq!(of("detector", "[ { knn: {} } ]"), ["knn"]);
+        assert_eq!(of("detector", "[ { knn: { k: 1 } } ]"), ["knn"]);
+        assert_eq!(of("detector", "[ { knn: { k: 5 } } ]"), ["knn k=5"]);
+        assert_eq!(of("detector", "[ { knn: }, { knn: { k: 5 } } ]"), ["knn k=1", "knn k=5"]);
+    }
+
+    #[test]
+    fn scalars_and_lists_are_plain() {
+        assert_eq!(of("seed", "[0, 1]"), ["0", "1"]);
+        assert_eq!(of("features.log_mel.power", "[1.0, 0.5]"), ["1", "0.5"]);
+        assert_eq!(of("metrics", "[ [auc], [auc, { pauc: { max_fpr: 0.2 } }] ]"), ["auc", "auc+pauc max_fpr=0.2"]);
+        assert_eq!(of("pool", "[ { mean: {} }, [ { mean: {} }, { mean: {} } ] ]"), ["mean", "mean+mean"]);
+    }
+
+    #[test]
+    fn the_same_setting_twice_is_found() {
+        let values = parse_text("t.yaml", "[ { knn: {} }, { knn: { k: 1 } } ]").unwrap();
+        let values = values.as_list().unwrap();
+        let labels = labels(&["detector".into()], values);
+        assert_eq!(twice("detector", values, &labels).unwrap().message, "`detector` is swept over `knn` twice");
+    }
+}

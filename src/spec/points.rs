@@ -1,0 +1,230 @@
+//! From a sweep to its points.
+//!
+//! A section (`detector`, `features`, ...) is decoded once for each combination of the axes that concern
+//! it, not once a point. An axis into a variant, such as `detector.knn.k`, concerns only the points that
+//! have this variant; the others would be equal but for it, so they are one point.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::decode::Look;
+use super::node::Node;
+use super::sweep::{Column, Sweep};
+use super::{Axis, label, rules, set};
+use crate::diagnose::Diagnostic;
+
+/// One axis with everything that points need of it.
+pub struct Swept<'a> {
+    pub column: &'a Column,
+    group: usize,
+    pub nodes: Vec<Node>,
+    pub labels: Vec<String>,
+    /// Whether it concerned any point.
+    pub used: bool,
+}
+
+/// The axes of a sweep, expanded; values that stand twice are noted.
+pub fn expand<'a>(sweep: &'a Sweep, diagnostics: &mut Vec<Diagnostic>) -> Vec<Swept<'a>> {
+    let mut axes = Vec::new();
+    for (group, g) in sweep.groups.iter().enumerate() {
+        for column in &g.columns {
+            let nodes = column.nodes();
+            let labels = label::labels(&column.keys, &nodes);
+            // What is zipped may repeat: the pairs differ.
+            if g.columns.len() == 1 {
+                diagnostics.extend(label::twice(&column.path, &nodes, &labels));
+            }
+            axes.push(Swept { column, group, nodes, labels, used: false });
+        }
+    }
+    axes
+}
+
+impl Swept<'_> {
+    /// The axis as the experiment shows it.
+    pub fn axis(&self) -> Axis {
+        let mut labels: Vec<String> = Vec::new();
+        let mut seen = BTreeSet::new();
+        labels.extend(self.labels.iter().filter(|l| seen.insert(*l)).cloned());
+        Axis { path: self.column.path.clone(), labels }
+    }
+}
+
+/// The index of each axis's value at point `n`; the first group varies slowest.
+pub fn coordinates(sweep: &Sweep, axes: &[Swept], n: u64) -> Vec<u32> {
+    let mut rest = n;
+    let mut of_group = vec![0u32; sweep.groups.len()];
+    for (i, group) in sweep.groups.iter().enumerate().rev() {
+        of_group[i] = (rest % group.len) as u32;
+        rest /= group.len;
+    }
+    axes.iter().map(|axis| of_group[axis.group]).collect()
+}
+
+type Decode<T> = fn(&Node, Look, &mut Vec<Diagnostic>) -> Option<T>;
+
+/// One section of the file, with what its axes make of it.
+pub struct Section<'a, T> {
+    word: &'static str,
+    base: Option<&'a Node>,
+    default: Option<T>,
+    decode: Decode<T>,
+    /// The axes that concern it, shallow ones first: deeper ones change what those put there.
+    axes: Vec<usize>,
+    memo: BTreeMap<Vec<u32>, Decoded<T>>,
+    pub failed: bool,
+}
+
+/// A section at some point.
+pub struct Decoded<T> {
+    pub value: Option<T>,
+    /// For each axis of the section, whether it applied.
+    pub applied: Vec<bool>,
+}
+
+impl<'a, T> Section<'a, T> {
+    /// `default` is the value where the file says nothing; without one the section must be there.
+    pub fn new(word: &'static str, root: &'a Node, default: Option<T>, decode: Decode<T>, axes: &[Swept]) -> Self {
+        let mut own: Vec<usize> = (0..axes.len()).filter(|i| axes[*i].column.keys[0] == word).collect();
+        own.sort_by_key(|i| axes[*i].column.keys.len());
+        let base = root.get(word).filter(|n| !n.is_null());
+        Self { word, base, default, decode, axes: own, memo: BTreeMap::new(), failed: false }
+    }
+
+    /// Looks at what the file says outside `sweep:`; notes if the section is missing.
+    pub fn check_base(
+        &mut self,
+        root: &Node,
+        broken: &BTreeSet<String>,
+        axes: &[Swept],
+        diagnostics: &mut Vec<Diagnostic>,
+    ) {
+        let replaced = self.axes.iter().any(|i| axes[*i].column.keys.len() == 1);
+        match self.base {
+            // Every point replaces it, so it may be half a section, but not a wrong one.
+            Some(base) if replaced => self.failed |= (self.decode)(base, Look::Part, diagnostics).is_none(),
+            None if !replaced && self.default.is_none() => {
+                self.failed = true;
+                if !broken.contains(self.word) {
+                    let mut at = root.place();
+                    at.iter_mut().for_each(|place| place.bytes.end = place.bytes.start);
+                    let message = format!("`{}` is missing", self.word);
+                    let diagnostic = Diagnostic::new("E0601", message).at(at);
+                    diagnostics.push(diagnostic.hint(super::resolve::example(self.word)));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The section as the axes make it at `coordinates`, and which of them applied.
+    pub fn node(&self, axes: &[Swept], coordinates: &[u32]) -> (Option<Node>, Vec<bool>) {
+        let mut node = self.base.cloned();
+        let mut applied = Vec::with_capacity(self.axes.len());
+        for &i in &self.axes {
+            let value = &axes[i].nodes[coordinates[i] as usize];
+            applied.push(match &axes[i].column.keys[1..] {
+                [] => {
+                    node = Some(value.clone());
+                    true
+                }
+                inner => node.as_mut().is_some_and(|n| set::change(n, inner, value)),
+            });
+        }
+        (node, applied)
+    }
+
+    /// The section at `coordinates`, decoded the first time it is asked for.
+    pub fn at(&mut self, axes: &mut [Swept], coordinates: &[u32], diagnostics: &mut Vec<Diagnostic>) -> &Decoded<T>
+    where
+        T: Clone,
+    {
+        let key: Vec<u32> = self.axes.iter().map(|i| coordinates[*i]).collect();
+        if !self.memo.contains_key(&key) {
+            let (node, applied) = self.node(axes, coordinates);
+            for (i, _) in self.axes.iter().zip(&applied).filter(|(_, applied)| **applied) {
+                axes[*i].used = true;
+            }
+            let value = match &node {
+                Some(node) => (self.decode)(node, Look::Whole, diagnostics),
+                None => self.default.clone(),
+            };
+            self.failed |= value.is_none();
+            self.memo.insert(key.clone(), Decoded { value, applied });
+        }
+        &self.memo[&key]
+    }
+
+    /// Takes the axes that did not apply at `coordinates` out of `applied` (one flag an axis of the sweep).
+    pub fn mark(&self, decoded: &[bool], applied: &mut [bool]) {
+        for (i, yes) in self.axes.iter().zip(decoded) {
+            applied[*i] = *yes;
+        }
+    }
+}
+
+/// An entry of `exclude:`: all of its settings must match.
+pub struct Exclusion<'a> {
+    node: &'a Node,
+    /// Axes that each setting may mean, and its value.
+    settings: Vec<(Vec<usize>, &'a Node)>,
+    pub hits: usize,
+}
+
+impl<'a> Exclusion<'a> {
+    /// Reads `exclude:`, noting names that are not swept.
+    pub fn parse(sweep: &'a Sweep, axes: &[Swept], diagnostics: &mut Vec<Diagnostic>) -> Vec<Self> {
+        let mut all = Vec::new();
+        for node in &sweep.exclude {
+            let entries = match node.as_map() {
+                Some(entries) if !entries.is_empty() => entries,
+                _ => {
+                    let message =
+                        format!("an item of `sweep.exclude` must be a map of swept settings, not {}", node.shown());
+                    diagnostics.push(
+                        Diagnostic::new("E0406", message).at(node.place()).hint("write `{ detector: knn, seed: 2 }`"),
+                    );
+                    continue;
+                }
+            };
+            let mut settings = Vec::new();
+            for (key, value) in entries {
+                let meant: Vec<usize> = (0..axes.len()).filter(|i| rules::names(key, &axes[*i].column.path)).collect();
+                if meant.is_empty() {
+                    let paths: Vec<&str> = axes.iter().map(|a| a.column.path.as_str()).collect();
+                    let message = format!("`exclude` names `{}`, which is not swept", super::node::shorten(key));
+                    let hint = match crate::diagnose::closest(
+                        key,
+                        paths.iter().flat_map(|p| [*p, p.rsplit('.').next().unwrap_or(p)]),
+                    ) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => format!("swept: {}", paths.join(", ")),
+                    };
+                    diagnostics.push(Diagnostic::new("E0406", message).at(value.key_place()).hint(hint));
+                }
+                settings.push((meant, value));
+            }
+            all.push(Self { node, settings, hits: 0 });
+        }
+        all
+    }
+
+    /// Whether the point at `coordinates` is one of those.
+    pub fn drops(&mut self, axes: &[Swept], coordinates: &[u32], applied: &[bool]) -> bool {
+        let hit = self.settings.iter().all(|(meant, wanted)| {
+            meant.iter().filter(|i| applied[**i]).any(|i| {
+                let at = coordinates[*i] as usize;
+                let label = &axes[*i].labels[at];
+                rules::means(&label::text(wanted), label) || axes[*i].nodes[at].value() == wanted.value()
+            })
+        });
+        self.hits += usize::from(hit);
+        hit
+    }
+
+    /// That it dropped nothing.
+    pub fn idle(&self) -> Diagnostic {
+        Diagnostic::new("E0406", "this `exclude` drops no point")
+            .at(self.node.place())
+            .hint("its values are those of the sweep, or a variant's name")
+    }
+}

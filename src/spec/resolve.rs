@@ -1,0 +1,218 @@
+//! The one door from what is written to what is meant: every default filled in, every mistake told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::decode::{self, Look};
+use super::node::Node;
+use super::points::{Exclusion, Section, Swept, coordinates, expand};
+use super::sweep::{self, Sweep};
+use super::{Experiment, Point, rules, wire};
+use crate::detector::{DetectorSpec, Takes};
+use crate::diagnose::Diagnostic;
+use crate::feature::FeatureSpec;
+use crate::pool::PoolSpec;
+use crate::source::SourceSpec;
+use crate::stage::metrics::MetricsSpec;
+
+/// The experiment that `root` describes. `stem` names it if it has no name; `edited` says that `--set`
+/// changed it, so that `exclude` and `expect` may speak of points that are gone.
+pub fn resolve(root: &Node, stem: &str, edited: bool) -> Result<Experiment, Vec<Diagnostic>> {
+    let mut diagnostics = Vec::new();
+    if root.as_map().is_none() {
+        return Err(vec![not_a_map(root)]);
+    }
+    wire::check_words(root, &mut diagnostics);
+    let given = |word: &str| root.get(word).filter(|n| !n.is_null());
+    let name = given("name").map_or(Some(stem.to_owned()), |n| rules::name(n, &mut diagnostics));
+    let question = given("question").and_then(|n| rules::text("question", n, &mut diagnostics));
+
+    let sweep = sweep::parse(root.get("sweep"), &mut diagnostics);
+    let size = match sweep::size(&sweep, root.get("sweep")) {
+        Ok(size) => size,
+        Err(diagnostic) => {
+            diagnostics.push(diagnostic);
+            return Err(diagnostics);
+        }
+    };
+    let mut axes = expand(&sweep, &mut diagnostics);
+    let mut exclusions = Exclusion::parse(&sweep, &axes, &mut diagnostics);
+    let mut sections = Sections::new(root, &axes);
+    sections.check_base(root, &sweep, &axes, &mut diagnostics);
+
+    let mut points = Vec::new();
+    let mut seen = BTreeSet::new();
+    for n in 0..size {
+        let at = coordinates(&sweep, &axes, n);
+        let mut applied = vec![true; axes.len()];
+        let point = sections.at(&mut axes, &at, &mut applied, &mut diagnostics);
+        if applied.contains(&false) {
+            let key: Vec<Option<u32>> = at.iter().zip(&applied).map(|(i, yes)| yes.then_some(*i)).collect();
+            if !seen.insert(key) {
+                continue;
+            }
+        }
+        let mut dropped = false;
+        for exclusion in &mut exclusions {
+            dropped |= exclusion.drops(&axes, &at, &applied);
+        }
+        if let (Some(point), false) = (point, dropped) {
+            points.push(point);
+        }
+    }
+    diagnostics.extend(sections.unused(&axes));
+    if diagnostics.is_empty() {
+        if !edited {
+            diagnostics.extend(exclusions.iter().filter(|e| e.hits == 0).map(Exclusion::idle));
+        }
+        if points.is_empty() {
+            let at = root.get("sweep").and_then(|s| s.get("exclude")).and_then(Node::key_place);
+            diagnostics.push(Diagnostic::new("E0406", "every point of the sweep is excluded").at(at));
+        }
+    }
+    let paths: Vec<&str> = axes.iter().map(|a| a.column.path.as_str()).collect();
+    // What an expectation speaks of is only known once the points are.
+    let shaped = if diagnostics.is_empty() { points.as_slice() } else { &[] };
+    let edited = edited || !diagnostics.is_empty();
+    let expect =
+        given("expect").map(|n| rules::expect(n, &paths, shaped, edited, &mut diagnostics)).unwrap_or_default();
+    match name {
+        Some(name) if diagnostics.is_empty() => {
+            Ok(Experiment { name, question, axes: axes.iter().map(Swept::axis).collect(), points, expect })
+        }
+        _ => Err(diagnostics),
+    }
+}
+
+fn not_a_map(root: &Node) -> Diagnostic {
+    let hint = "a spec begins with words such as `data:`, `features:` and `detector:`";
+    let diagnostic = match root.is_null() {
+        true => Diagnostic::new("E0110", format!("`{}` is empty", root.source.name)),
+        false => {
+            Diagnostic::new("E0110", format!("a spec must be a map of settings, not {}", root.shown())).at(root.place())
+        }
+    };
+    diagnostic.hint(hint)
+}
+
+/// How a missing section may look.
+pub fn example(word: &str) -> &'static str {
+    match word {
+        "data" => "write where the clips are, such as `data: { dcase: { root: ../data } }`",
+        "features" => "write `features: { log_mel: {} }` for log-mel frames with the usual settings",
+        _ => "write `detector: { knn: {} }`, or several under `sweep:`",
+    }
+}
+
+/// The sections that a point is made of.
+struct Sections<'a> {
+    data: Section<'a, SourceSpec>,
+    features: Section<'a, FeatureSpec>,
+    pool: Section<'a, Vec<PoolSpec>>,
+    detector: Section<'a, DetectorSpec>,
+    metrics: Section<'a, MetricsSpec>,
+    seed: Section<'a, u64>,
+}
+
+impl<'a> Sections<'a> {
+    fn new(root: &'a Node, axes: &[Swept]) -> Self {
+        Self {
+            data: Section::new("data", root, None, decode::variant, axes),
+            features: Section::new("features", root, None, decode::variant, axes),
+            pool: Section::new("pool", root, Some(Vec::new()), pools, axes),
+            detector: Section::new("detector", root, None, decode::variant, axes),
+            metrics: Section::new("metrics", root, Some(MetricsSpec::default()), |n, _, d| rules::metrics(n, d), axes),
+            seed: Section::new("seed", root, Some(0), |n, _, d| rules::seed(n, d), axes),
+        }
+    }
+
+    fn check_base(&mut self, root: &Node, sweep: &Sweep, axes: &[Swept], diagnostics: &mut Vec<Diagnostic>) {
+        self.data.check_base(root, &sweep.broken, axes, diagnostics);
+        self.features.check_base(root, &sweep.broken, axes, diagnostics);
+        self.pool.check_base(root, &sweep.broken, axes, diagnostics);
+        self.detector.check_base(root, &sweep.broken, axes, diagnostics);
+        self.metrics.check_base(root, &sweep.broken, axes, diagnostics);
+        self.seed.check_base(root, &sweep.broken, axes, diagnostics);
+    }
+
+    /// The point at the coordinates, unless something of it is wrong; `applied` says which axes concern it.
+    fn at(
+        &mut self,
+        axes: &mut [Swept],
+        at: &[u32],
+        applied: &mut [bool],
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Option<Point> {
+        macro_rules! section {
+            ($name:ident) => {{
+                let decoded = self.$name.at(axes, at, diagnostics);
+                let value = decoded.value.clone();
+                let flags = decoded.applied.clone();
+                self.$name.mark(&flags, applied);
+                value
+            }};
+        }
+        let data = section!(data);
+        let features = section!(features);
+        let pool = section!(pool);
+        let detector = section!(detector);
+        let metrics = section!(metrics);
+        let seed = section!(seed);
+        if let (Some(pool), Some(detector)) = (&pool, &detector)
+            && pool.is_empty()
+            && detector.member().takes() == Takes::Vectors
+        {
+            let node = self.detector.node(axes, at).0;
+            let message = format!("`{}` takes one vector a clip, and there is no `pool` to make it", detector.name());
+            let place = node.as_ref().and_then(|n| n.get(detector.name())).and_then(Node::key_place);
+            diagnostics.push(Diagnostic::new("E0602", message).at(place).hint("write `pool: { mean: {} }`"));
+        }
+        let settings: BTreeMap<String, String> = axes
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| applied[*i])
+            .map(|(i, axis)| (axis.column.path.clone(), axis.labels[at[i] as usize].clone()))
+            .collect();
+        Some(Point {
+            settings,
+            data: data?,
+            features: features?,
+            pool: pool?,
+            detector: detector?,
+            metrics: metrics?,
+            seed: seed?,
+        })
+    }
+
+    /// Axes that concern no point, where their section is otherwise sound.
+    fn unused(&self, axes: &[Swept]) -> Vec<Diagnostic> {
+        let failed = |word: &str| match word {
+            "data" => self.data.failed,
+            "features" => self.features.failed,
+            "pool" => self.pool.failed,
+            "detector" => self.detector.failed,
+            _ => false,
+        };
+        let unused = axes.iter().filter(|a| !a.used && !failed(&a.column.keys[0]));
+        let told = unused.map(|axis| {
+            let [word, variant, ..] = axis.column.keys.as_slice() else {
+                unreachable!("a whole section always applies")
+            };
+            let message = format!("`{}` is swept, but no point has the {word} `{variant}`", axis.column.path);
+            Diagnostic::new("E0402", message)
+                .at(axis.column.node.key_place())
+                .hint(format!("set `{word}: {{ {variant}: {{}} }}`, or sweep over `{word}` with it"))
+        });
+        told.collect()
+    }
+}
+
+/// `pool`: one pool, or a list of pools whose vectors are joined end to end.
+fn pools(node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Option<Vec<PoolSpec>> {
+    match node.as_list() {
+        Some(items) => {
+            let decoded: Vec<Option<PoolSpec>> = items.iter().map(|n| decode::variant(n, look, diagnostics)).collect();
+            decoded.into_iter().collect()
+        }
+        None => decode::variant(node, look, diagnostics).map(|pool| vec![pool]),
+    }
+}

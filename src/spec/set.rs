@@ -1,0 +1,242 @@
+//! `--set path=value`: a change of the file without a copy of it.
+//!
+//! The value is YAML. A list sweeps, unless the setting is a list itself (then a list of lists does); so
+//! does `{ range: ... }`. A `--set` counts wherever the file says something about its path: it takes the
+//! place of a sweep over it, and where a sweep over the whole (`detector`) surrounds it, it changes the values.
+
+use std::sync::Arc;
+
+use super::node::{Kind, Node};
+use super::{wire, yaml};
+use crate::diagnose::{Diagnostic, Place, SourceText};
+
+/// Applies the arguments in order; a later one wins.
+pub fn apply(root: &mut Node, sets: &[String]) -> Vec<Diagnostic> {
+    sets.iter().filter_map(|argument| one(root, argument).err()).collect()
+}
+
+fn one(root: &mut Node, argument: &str) -> Result<(), Diagnostic> {
+    let source = Arc::new(SourceText { name: "--set".into(), text: argument.to_owned() });
+    let place = |bytes| Some(Place { source: source.clone(), bytes });
+    let hint = "write `--set detector.knn.k=5`, or `--set 'detector.knn.k=[1, 5]'` to sweep";
+    let Some((path, _)) = argument.split_once('=') else {
+        let message = format!("`--set {argument}` has no `=`");
+        return Err(Diagnostic::new("E0111", message).at(place(0..argument.len())).hint(hint));
+    };
+    let name = 0..path.len();
+    let keys: Vec<String> = path.split('.').map(|key| key.trim().to_owned()).collect();
+    if keys.iter().any(String::is_empty) {
+        let message = format!("`{path}` is no path: a part of it is empty");
+        return Err(Diagnostic::new("E0111", message).at(place(name)).hint(hint));
+    }
+    // A reserved word goes into the file, which says so of it.
+    if !wire::WORDS.contains(&keys[0].as_str()) && !wire::RESERVED.contains(&keys[0].as_str()) {
+        let message = format!("`{path}` is no setting of a spec");
+        return Err(Diagnostic::new("E0402", message).at(place(name.clone())).hint(first_word(path, &keys[0])));
+    }
+    if keys[0] == "extends" {
+        return Err(Diagnostic::new("E0111", "`extends` cannot be set from outside the file").at(place(name)));
+    }
+    let mut value = yaml::parse(&source, path.len() + 1)?;
+    value.key = Some(name.clone());
+    match keys.as_slice() {
+        [sweep, axis @ ..] if sweep == "sweep" && !axis.is_empty() => sweep_over(root, axis, value),
+        _ if sweeps(&keys, &value) => sweep_over(root, &keys, value),
+        _ => return set(root, &keys, value).map_err(|d| d.at(place(name))),
+    }
+    Ok(())
+}
+
+fn first_word(path: &str, word: &str) -> String {
+    match crate::diagnose::closest(word, wire::WORDS.iter().copied()) {
+        Some(right) => format!("did you mean `{}`?", path.replacen(word, right, 1)),
+        None => format!("a path begins with one of {}", wire::WORDS.join(", ")),
+    }
+}
+
+fn sweeps(keys: &[String], value: &Node) -> bool {
+    if !wire::SWEPT.contains(&keys[0].as_str()) {
+        return false;
+    }
+    match &value.kind {
+        Kind::List(items) if wire::is_list(keys) => !items.is_empty() && items.iter().all(|i| i.as_list().is_some()),
+        Kind::List(_) => true,
+        Kind::Map(entries) => matches!(entries.as_slice(), [(key, _)] if key == "range"),
+        Kind::Scalar(_) => false,
+    }
+}
+
+/// An axis of its own; what the file says of this path gives way.
+fn sweep_over(root: &mut Node, keys: &[String], value: Node) {
+    let path = keys.join(".");
+    drop_axis(root, &path);
+    for surrounding in axes_around(root, keys) {
+        let inner = &keys[surrounding.0..];
+        for item in surrounding.1 {
+            item.remove(inner);
+        }
+    }
+    root.put(&["sweep".into(), path], value);
+}
+
+fn set(root: &mut Node, keys: &[String], value: Node) -> Result<(), Diagnostic> {
+    drop_axis(root, &keys.join("."));
+    drop_axes_of_other_variants(root, keys, &value);
+    let mut surrounded = false;
+    let mut changed = false;
+    for (depth, items) in axes_around(root, keys) {
+        surrounded = true;
+        for item in items {
+            changed |= change(item, &keys[depth..], &value);
+        }
+    }
+    if surrounded {
+        if changed {
+            return Ok(());
+        }
+        let message = format!("`{}` changes nothing: no swept value of `{}` has it", keys.join("."), keys[0]);
+        return Err(Diagnostic::new("E0402", message).hint(format!("set `{}` to leave the sweep", keys[0])));
+    }
+    if wire::FAMILIES.contains(&keys[0].as_str()) && keys.len() > 1 {
+        if let Some(section) = root.get_mut(&keys[0]) {
+            if change(section, &keys[1..], &value) {
+                return Ok(());
+            }
+            // Another variant than the file's takes its place.
+            section.kind = Kind::Map(Vec::new());
+        }
+    }
+    root.put(keys, value);
+    Ok(())
+}
+
+/// Sets a path inside a section where the section has its variant: a map, or a list of such.
+pub fn change(section: &mut Node, keys: &[String], value: &Node) -> bool {
+    let Some((variant, rest)) = keys.split_first() else { return false };
+    match &mut section.kind {
+        Kind::Map(_) => match section.get_mut(variant) {
+            Some(settings) => {
+                settings.put(rest, value.clone());
+                true
+            }
+            None => false,
+        },
+        Kind::List(items) => items.iter_mut().fold(false, |any, item| change(item, keys, value) || any),
+        Kind::Scalar(_) => false,
+    }
+}
+
+/// The values of the axes over something that `keys` is a part of, each with the length of its path.
+fn axes_around<'a>(root: &'a mut Node, keys: &[String]) -> Vec<(usize, &'a mut Vec<Node>)> {
+    let mut found = Vec::new();
+    let Some(Kind::Map(axes)) = root.get_mut("sweep").map(|n| &mut n.kind) else { return found };
+    let mut add = |path: &str, node: &'a mut Node| {
+        let depth = path.split('.').count();
+        let around = depth < keys.len() && path.split('.').zip(keys).all(|(a, b)| a == b);
+        if let (true, Kind::List(items)) = (around, &mut node.kind) {
+            found.push((depth, items));
+        }
+    };
+    for (path, node) in axes {
+        match path.as_str() {
+            "zip" => zipped(node).for_each(|(path, node)| add(path, node)),
+            _ => add(path, node),
+        }
+    }
+    found
+}
+
+/// The axes of all items under `zip:`.
+fn zipped(zip: &mut Node) -> impl Iterator<Item = (&str, &mut Node)> {
+    let items = match &mut zip.kind {
+        Kind::List(items) => items.as_mut_slice(),
+        _ => &mut [],
+    };
+    items.iter_mut().flat_map(|item| {
+        let axes = match &mut item.kind {
+            Kind::Map(axes) => axes.as_mut_slice(),
+            _ => &mut [],
+        };
+        axes.iter_mut().map(|(path, node)| (path.as_str(), node))
+    })
+}
+
+/// Takes out the axis over `path`, also from under `zip:`.
+fn drop_axis(root: &mut Node, path: &str) {
+    let Some(Kind::Map(axes)) = root.get_mut("sweep").map(|n| &mut n.kind) else { return };
+    axes.retain(|(key, _)| key != path);
+    if let Some(Kind::List(items)) = axes.iter_mut().find(|(key, _)| key == "zip").map(|(_, n)| &mut n.kind) {
+        for item in items {
+            if let Kind::Map(zipped) = &mut item.kind {
+                zipped.retain(|(key, _)| key != path);
+            }
+        }
+    }
+}
+
+/// `--set 'detector={mahalanobis: {}}'` leaves nothing for a sweep over `detector.knn.k` to do.
+fn drop_axes_of_other_variants(root: &mut Node, keys: &[String], value: &Node) {
+    let ([word], Some(variants)) = (keys, value.as_map()) else { return };
+    if !wire::FAMILIES.contains(&word.as_str()) {
+        return;
+    }
+    let Some(Kind::Map(axes)) = root.get_mut("sweep").map(|n| &mut n.kind) else { return };
+    axes.retain(|(path, _)| {
+        let mut parts = path.split('.');
+        let same = parts.next() == Some(word.as_str());
+        !same || parts.next().is_none_or(|variant| variants.iter().any(|(name, _)| name == variant))
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::yaml::parse_text;
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn after(text: &str, sets: &[&str]) -> Value {
+        let mut root = parse_text("t.yaml", text).unwrap();
+        let sets: Vec<String> = sets.iter().map(|s| (*s).to_owned()).collect();
+        assert_eq!(apply(&mut root, &sets), []);
+        root.value()
+    }
+
+    #[test]
+    fn scalars_are_set_and_lists_sweep() {
+        let value = after("detector: { knn: { k: 1 } }\n", &["detector.knn.k=5", "seed=[1, 2]", "metrics=[auc]"]);
+        assert_eq!(value, json!({"detector": {"knn": {"k": 5}}, "sweep": {"seed": [1, 2]}, "metrics": ["auc"]}));
+        let value = after("seed: 1\n", &["metrics=[[auc], [auc, pauc]]", "seed={range: [0, 3]}"]);
+        assert_eq!(value["sweep"], json!({"metrics": [["auc"], ["auc", "pauc"]], "seed": {"range": [0, 3]}}));
+    }
+
+    #[test]
+    fn it_takes_the_place_of_a_sweep() {
+        assert_eq!(after("sweep: { seed: [1, 2] }\n", &["seed=7"]), json!({"sweep": {}, "seed": 7}));
+        let zip = "sweep: { zip: [ { seed: [1, 2], features.log_mel.mels: [3, 4] } ] }\n";
+        assert_eq!(after(zip, &["seed=7"])["sweep"], json!({"zip": [{"features.log_mel.mels": [3, 4]}]}));
+    }
+
+    #[test]
+    fn it_changes_the_swept_values_it_is_a_part_of() {
+        let text = "sweep: { detector: [ { knn: }, { mahalanobis: {} } ] }\n";
+        let value = after(text, &["detector.knn.k=3"]);
+        assert_eq!(value, json!({"sweep": {"detector": [{"knn": {"k": 3}}, {"mahalanobis": {}}]}}));
+        let text = "sweep: { detector: [ { knn: { k: 9 } } ] }\n";
+        let value = after(text, &["detector.knn.k=[1, 2]"]);
+        assert_eq!(value["sweep"], json!({"detector": [{"knn": {}}], "detector.knn.k": [1, 2]}));
+    }
+
+    #[test]
+    fn another_variant_takes_the_place_of_the_file_s() {
+        let text = "detector: { knn: { k: 9 } }\nsweep: { detector.knn.k: [1, 2] }\n";
+        let value = after(text, &["detector={mahalanobis: {}}"]);
+        assert_eq!(value, json!({"detector": {"mahalanobis": {}}, "sweep": {}}));
+        assert_eq!(after("detector: { a: {} }\n", &["detector.knn.k=2"])["detector"], json!({"knn": {"k": 2}}));
+    }
+
+    #[test]
+    fn a_joined_pool_is_changed_inside_its_list() {
+        let value = after("pool: [ { mean: {} }, { gwrp: {} } ]\n", &["pool.gwrp.decay=0.9"]);
+        assert_eq!(value["pool"], json!([{"mean": {}}, {"gwrp": {"decay": 0.9}}]));
+    }
+}

@@ -1,0 +1,351 @@
+//! The grammar of `sweep:`.
+//!
+//! ```yaml
+//! sweep:
+//!   detector: [ { knn: {} }, { mahalanobis: {} } ]     # a value takes the place of what the file says
+//!   detector.knn.k: { range: [1, 4] }                  # 1, 2, 3; only where the detector is knn
+//!   zip:                                               # each item: settings that advance together
+//!     - { features.log_mel.frame: [1024, 2048], features.log_mel.hop: [512, 1024] }
+//!   exclude: [ { detector: knn, frame: 2048 } ]        # drops points that match all entries
+//! ```
+//!
+//! Here lengths are counted and paths are looked at; [`points`](super::points) makes the points. Ranges
+//! stay unexpanded until the number of points is known to be small: `range: [0, 1, 1e-9]` is short to write.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Number, Value};
+
+use super::decode::wrong_type;
+use super::node::{Kind, Node, shorten};
+use super::wire;
+use crate::detector::DetectorSpec;
+use crate::diagnose::{Diagnostic, suggest};
+use crate::feature::FeatureSpec;
+use crate::pool::PoolSpec;
+use crate::source::SourceSpec;
+
+/// Most points of a sweep.
+pub const LIMIT: u64 = 10_000;
+
+/// A sweep as written.
+#[derive(Default)]
+pub struct Sweep {
+    /// They cross; the first varies slowest.
+    pub groups: Vec<Group>,
+    pub exclude: Vec<Node>,
+    /// Words with an axis that could not be read: what the points say of them is not to be trusted.
+    pub broken: BTreeSet<String>,
+}
+
+/// Axes that advance together; most groups have one.
+pub struct Group {
+    pub columns: Vec<Column>,
+    pub len: u64,
+}
+
+/// One swept setting and its values.
+pub struct Column {
+    pub path: String,
+    pub keys: Vec<String>,
+    /// What is written under the path, for places.
+    pub node: Node,
+    values: Values,
+}
+
+enum Values {
+    Listed(Vec<Node>),
+    Range(Range),
+}
+
+#[derive(Clone, Copy)]
+enum Range {
+    Whole { first: i128, step: i128, len: u64 },
+    Real { first: f64, step: f64, len: u64 },
+}
+
+impl Column {
+    fn len(&self) -> u64 {
+        match &self.values {
+            Values::Listed(items) => items.len() as u64,
+            Values::Range(Range::Whole { len, .. } | Range::Real { len, .. }) => *len,
+        }
+    }
+
+    /// Every value, as a node with a place. Only for sweeps within the limit.
+    pub fn nodes(&self) -> Vec<Node> {
+        let number = |n: Number| self.node.with(Kind::Scalar(Value::Number(n)));
+        let mut nodes: Vec<Node> = match &self.values {
+            Values::Listed(items) => items.clone(),
+            Values::Range(Range::Whole { first, step, len }) => {
+                (0..i128::from(*len)).filter_map(|i| Number::from_i128(first + i * step)).map(number).collect()
+            }
+            Values::Range(Range::Real { first, step, len }) => {
+                (0..*len).filter_map(|i| Number::from_f64(tidy(first + i as f64 * step))).map(number).collect()
+            }
+        };
+        if self.keys.len() > 1 {
+            for node in nodes.iter_mut().filter(|n| n.source == self.node.source) {
+                node.key = self.node.key.clone();
+            }
+        }
+        nodes
+    }
+}
+
+/// 0.30000000000000004 is written 0.3: a step added up is no more exact than twelve digits.
+fn tidy(x: f64) -> f64 {
+    format!("{x:.12e}").parse().unwrap_or(x)
+}
+
+/// Reads `sweep:`, noting what is wrong.
+pub fn parse(node: Option<&Node>, diagnostics: &mut Vec<Diagnostic>) -> Sweep {
+    let mut sweep = Sweep::default();
+    let Some(node) = node.filter(|n| !n.is_null()) else { return sweep };
+    let Some(entries) = node.as_map() else {
+        diagnostics.push(
+            wrong("E0401", node, format!("`sweep` must be a map from paths to values, not {}", node.shown()))
+                .hint("write `seed: [0, 1, 2]` under it"),
+        );
+        sweep.broken.extend(wire::SWEPT.iter().map(|w| (*w).to_owned()));
+        return sweep;
+    };
+    for (key, value) in entries {
+        match key.as_str() {
+            "zip" => zip(value, &mut sweep, diagnostics),
+            "exclude" => match value.as_list() {
+                Some(items) => sweep.exclude = items.to_vec(),
+                None if value.is_null() => {}
+                None => diagnostics.push(
+                    wrong("E0406", value, format!("`sweep.exclude` must be a list of maps, not {}", value.shown()))
+                        .hint("write `exclude: [ { detector: knn, seed: 2 } ]`"),
+                ),
+            },
+            _ => {
+                if let Some(column) = axis(key, value, &mut sweep.broken, diagnostics) {
+                    let len = column.len();
+                    sweep.groups.push(Group { columns: vec![column], len });
+                }
+            }
+        }
+    }
+    overlaps(&mut sweep, diagnostics);
+    sweep
+}
+
+fn wrong(code: &'static str, node: &Node, message: String) -> Diagnostic {
+    Diagnostic::new(code, message).at(node.place())
+}
+
+fn zip(node: &Node, sweep: &mut Sweep, diagnostics: &mut Vec<Diagnostic>) {
+    let hint = "write `zip: [ { features.log_mel.frame: [1024, 2048], features.log_mel.hop: [512, 1024] } ]`";
+    let Some(items) = node.as_list() else {
+        diagnostics
+            .push(wrong("E0404", node, format!("`sweep.zip` must be a list of maps, not {}", node.shown())).hint(hint));
+        return;
+    };
+    for item in items {
+        let Some(entries) = item.as_map() else {
+            diagnostics.push(
+                wrong("E0404", item, format!("an item of `sweep.zip` must be a map, not {}", item.shown())).hint(hint),
+            );
+            continue;
+        };
+        let columns: Vec<Column> =
+            entries.iter().filter_map(|(key, value)| axis(key, value, &mut sweep.broken, diagnostics)).collect();
+        let Some(first) = columns.first() else { continue };
+        match columns.iter().find(|c| c.len() != first.len()) {
+            Some(other) => {
+                let message = format!(
+                    "`{}` and `{}` are zipped but have {} and {} values",
+                    first.path,
+                    other.path,
+                    first.len(),
+                    other.len()
+                );
+                sweep.broken.extend(columns.iter().map(|c| c.keys[0].clone()));
+                diagnostics.push(
+                    Diagnostic::new("E0404", message)
+                        .at(other.node.key_place())
+                        .related(first.node.key_place(), format!("{} values here", first.len()))
+                        .hint("settings that advance together need as many values each"),
+                );
+            }
+            None => sweep.groups.push(Group { len: first.len(), columns }),
+        }
+    }
+}
+
+/// One axis: a path that a sweep can vary, and its values.
+fn axis(path: &str, node: &Node, broken: &mut BTreeSet<String>, diagnostics: &mut Vec<Diagnostic>) -> Option<Column> {
+    let keys: Vec<String> = path.split('.').map(String::from).collect();
+    if let Err(diagnostic) = fits(path, &keys) {
+        diagnostics.push(diagnostic.at(node.key_place()));
+        return None;
+    }
+    let values = if let Some(items) = node.as_list() {
+        if items.is_empty() {
+            Err(wrong("E0408", node, format!("`sweep.{path}` has no values"))
+                .hint("leave the line out, or list at least one"))
+        } else {
+            Ok(Values::Listed(items.to_vec()))
+        }
+    } else {
+        match node.as_map() {
+            Some([(key, bounds)]) if key == "range" => range(path, bounds).map(Values::Range),
+            _ => {
+                let diagnostic = wrong(
+                    "E0401",
+                    node,
+                    format!("`sweep.{path}` must be a list of values or a range, not {}", node.shown()),
+                );
+                Err(match &node.kind {
+                    Kind::Scalar(v) if !v.is_null() => diagnostic.hint(format!(
+                        "write `[{}]`, or set `{path}` outside `sweep:`",
+                        shorten(&node.shown().replace('`', ""))
+                    )),
+                    _ => diagnostic.hint("write `[a, b]` or `{ range: [first, end] }`"),
+                })
+            }
+        }
+    };
+    match values {
+        Ok(values) => Some(Column { path: path.to_owned(), keys, node: node.clone(), values }),
+        Err(diagnostic) => {
+            diagnostics.push(diagnostic);
+            broken.insert(keys[0].clone());
+            None
+        }
+    }
+}
+
+/// Whether `path` can be swept, as far as its words say.
+fn fits(path: &str, keys: &[String]) -> Result<(), Diagnostic> {
+    let unknown =
+        |hint: String| Err(Diagnostic::new("E0402", format!("`{}` is no setting of a spec", shorten(path))).hint(hint));
+    let [word, rest @ ..] = keys else { return unknown(suggest(path, wire::SWEPT.iter().copied())) };
+    if !wire::SWEPT.contains(&word.as_str()) {
+        if wire::WORDS.contains(&word.as_str()) {
+            let message = format!("`{word}` cannot be swept");
+            return Err(Diagnostic::new("E0402", message).hint(format!("what can: {}", wire::SWEPT.join(", "))));
+        }
+        return unknown(near(path, word, wire::SWEPT));
+    }
+    let Some(variant) = rest.first() else { return Ok(()) };
+    let names = match word.as_str() {
+        "data" => SourceSpec::NAMES,
+        "features" => FeatureSpec::NAMES,
+        "pool" => PoolSpec::NAMES,
+        "detector" => DetectorSpec::NAMES,
+        _ => return unknown(format!("`{word}` has no settings of its own: sweep `{word}` itself")),
+    };
+    if !names.contains(&variant.as_str()) {
+        return unknown(near(path, variant, names));
+    }
+    if rest.iter().any(String::is_empty) {
+        return unknown(format!("write `{}`", path.trim_matches('.')));
+    }
+    Ok(())
+}
+
+/// A hint that names the whole path with one word put right.
+fn near(path: &str, word: &str, known: &[&str]) -> String {
+    match crate::diagnose::closest(word, known.iter().copied()) {
+        Some(right) => format!("did you mean `{}`?", path.replacen(word, right, 1)),
+        None => format!("in place of `{}`: {}", shorten(word), known.join(", ")),
+    }
+}
+
+/// `[first, end]` or `[first, end, step]`; the end is not in it.
+fn range(path: &str, node: &Node) -> Result<Range, Diagnostic> {
+    let path = format!("sweep.{path}.range");
+    let bad = |node: &Node, message: String| {
+        wrong("E0403", node, message).hint("`range: [first, end]` or `[first, end, step]`; the end is not in it")
+    };
+    let items = match node.as_list() {
+        Some(items) if (2..=3).contains(&items.len()) => items,
+        Some(items) => return Err(bad(node, format!("`{path}` has {} numbers instead of 2 or 3", items.len()))),
+        None => return Err(bad(node, format!("`{path}` must be a list of 2 or 3 numbers, not {}", node.shown()))),
+    };
+    let mut numbers = Vec::new();
+    for (i, item) in items.iter().enumerate() {
+        match &item.kind {
+            Kind::Scalar(Value::Number(n)) => numbers.push(n),
+            _ => return Err(wrong_type(item, &format!("{path}[{i}]"), "f64")),
+        }
+    }
+    let whole: Option<Vec<i128>> = numbers.iter().map(|n| n.as_i128()).collect();
+    let real = |n: &Number| n.as_f64().unwrap_or(0.0);
+    let (first, end) = (real(numbers[0]), real(numbers[1]));
+    let step = numbers.get(2).map_or(1.0, |n| real(n));
+    if step <= 0.0 {
+        return Err(bad(&items[2], format!("the step of `{path}` is {}; it must be above 0", numbers[2])));
+    }
+    if first >= end {
+        return Err(bad(
+            node,
+            format!("`{path}` is empty: it goes from {} up to, but not including, {}", numbers[0], numbers[1]),
+        ));
+    }
+    Ok(match whole.as_deref() {
+        Some([first, end, more @ ..]) => {
+            let step = more.first().copied().unwrap_or(1);
+            Range::Whole {
+                first: *first,
+                step,
+                len: u64::try_from((end - first + step - 1) / step).unwrap_or(u64::MAX),
+            }
+        }
+        // What a rounding error leaves of a step is no further point.
+        _ => Range::Real { first, step, len: ((end - first) / step - 1e-9).ceil().max(1.0) as u64 },
+    })
+}
+
+/// A path swept twice, and values that set themselves what a deeper axis sweeps.
+fn overlaps(sweep: &mut Sweep, diagnostics: &mut Vec<Diagnostic>) {
+    let mut seen: BTreeMap<&str, &Column> = BTreeMap::new();
+    let columns: Vec<&Column> = sweep.groups.iter().flat_map(|g| &g.columns).collect();
+    for column in &columns {
+        if let Some(first) = seen.insert(&column.path, column) {
+            diagnostics.push(
+                Diagnostic::new("E0405", format!("`{}` is swept twice", column.path))
+                    .at(column.node.key_place())
+                    .related(first.node.key_place(), "first swept here"),
+            );
+        }
+    }
+    let shallow: Vec<&&Column> = columns.iter().filter(|c| c.keys.len() < 3).collect();
+    for deep in &columns {
+        for over in shallow.iter().filter(|c| c.keys.len() < deep.keys.len() && deep.keys.starts_with(&c.keys)) {
+            let Values::Listed(items) = &over.values else { continue };
+            if let Some(set) = items.iter().find_map(|item| item.find(&deep.keys[over.keys.len()..])) {
+                diagnostics.push(
+                    Diagnostic::new(
+                        "E0409",
+                        format!("`{}` is swept, and a value of `{}` sets it too", deep.path, over.path),
+                    )
+                    .at(set.place())
+                    .related(deep.node.key_place(), "swept here")
+                    .hint("leave one of them out"),
+                );
+            }
+        }
+    }
+}
+
+/// The number of points before any are excluded, or why there are too many.
+pub fn size(sweep: &Sweep, node: Option<&Node>) -> Result<u64, Diagnostic> {
+    let product = sweep.groups.iter().try_fold(1u64, |n, group| n.checked_mul(group.len));
+    if let Some(n) = product.filter(|n| *n <= LIMIT) {
+        return Ok(n);
+    }
+    let factor = |g: &Group| {
+        format!("{} {}", g.columns.iter().map(|c| c.path.as_str()).collect::<Vec<_>>().join(" with "), g.len)
+    };
+    let factors: Vec<String> = sweep.groups.iter().filter(|g| g.len > 1).take(12).map(factor).collect();
+    let count = product.map_or(format!("more than {}", u64::MAX), |n| n.to_string());
+    let message = format!("the sweep has {count} points ({}); the limit is {LIMIT}", factors.join(" x "));
+    Err(Diagnostic::new("E0407", message)
+        .at(node.and_then(Node::key_place))
+        .hint("sweep over fewer values, or pair them under `zip:`"))
+}

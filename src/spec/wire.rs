@@ -1,0 +1,99 @@
+//! The words of the language: which there are, which take a path or a list, which are kept for later.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::node::Node;
+use crate::diagnose::{Diagnostic, suggest};
+
+/// Every word at the top of a file.
+pub const WORDS: &[&str] =
+    &["name", "question", "extends", "data", "features", "pool", "detector", "sweep", "metrics", "seed", "expect"];
+/// Words that a later version gives a meaning.
+pub const RESERVED: &[&str] = &["mix", "generalization"];
+/// The words that hold a variant: a map with one key, the variant's name.
+pub const FAMILIES: &[&str] = &["data", "features", "pool", "detector"];
+/// The words that a sweep can vary, wholly or in part.
+pub const SWEPT: &[&str] = &["data", "features", "pool", "detector", "metrics", "seed"];
+/// Settings that hold the path of a file or folder: word, variant, setting.
+const PATHS: &[[&str; 3]] =
+    &[["data", "dcase", "root"], ["data", "folder", "root"], ["detector", "autoencoder", "weights"]];
+/// Settings that are lists themselves, so that one list is a value and not a sweep; `*` is any variant.
+const LISTS: &[&str] = &["metrics", "pool", "expect", "data.*.machines", "data.*.sections", "detector.*.layers"];
+
+/// Unknown and reserved words at the top of a file.
+pub fn check_words(root: &Node, diagnostics: &mut Vec<Diagnostic>) {
+    for (word, node) in root.as_map().unwrap_or(&[]) {
+        if RESERVED.contains(&word.as_str()) {
+            let message = format!("`{word}` is reserved for a later version");
+            diagnostics.push(Diagnostic::new("E0202", message).at(node.key_place()).hint("leave it out for now"));
+        } else if !WORDS.contains(&word.as_str()) {
+            let message = format!("unknown word `{}`", super::node::shorten(word));
+            diagnostics.push(Diagnostic::new("E0201", message).at(node.key_place()).hint(suggest_path(word)));
+        }
+    }
+}
+
+/// A hint for an unknown path or word, by its first part.
+pub fn suggest_path(path: &str) -> String {
+    match path.split_once('.') {
+        Some((first, rest)) if WORDS.contains(&first) => {
+            format!("write `{first}:` and under it `{}:`", rest.replace('.', ":` and under it `"))
+        }
+        _ => suggest(path, WORDS.iter().copied()),
+    }
+}
+
+/// Whether the setting at `path` is a list itself.
+pub fn is_list(path: &[String]) -> bool {
+    LISTS.iter().any(|list| {
+        let parts: Vec<&str> = list.split('.').collect();
+        parts.len() == path.len() && parts.iter().zip(path).all(|(part, key)| *part == "*" || part == key)
+    })
+}
+
+/// The settings of a variant as a value, its paths relative to the folder of the file they were written in.
+pub fn settings(word: &str, variant: &str, node: &Node) -> Value {
+    let mut value = if node.is_null() { Value::Object(Default::default()) } else { node.value() };
+    for [_, _, field] in PATHS.iter().filter(|[w, v, _]| *w == word && *v == variant) {
+        let Some(written) = node.get(field) else { continue };
+        if let (Some(path), Some(slot)) = (written.as_str(), value.get_mut(field))
+            && !path.is_empty()
+            && Path::new(path).is_relative()
+        {
+            *slot = Value::String(written.folder().join(path).to_string_lossy().into_owned());
+        }
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::yaml::parse_text;
+    use super::*;
+
+    fn path(text: &str) -> Vec<String> {
+        text.split('.').map(String::from).collect()
+    }
+
+    #[test]
+    fn lists_are_known_by_their_path() {
+        assert!(
+            is_list(&path("data.dcase.machines"))
+                && is_list(&path("pool"))
+                && is_list(&path("detector.autoencoder.layers"))
+        );
+        assert!(!is_list(&path("detector.knn.k")) && !is_list(&path("data")));
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file_that_names_them() {
+        let root = |name: &str, text: &str| settings("data", "dcase", &parse_text(name, text).unwrap())["root"].clone();
+        assert_eq!(root("specs/a.yaml", "root: ../clips"), "specs/../clips");
+        assert_eq!(root("a.yaml", "root: clips"), "clips");
+        assert_eq!(root("specs/a.yaml", "root: /clips"), "/clips");
+        assert_eq!(root("--set", "root: clips"), "clips");
+        assert_eq!(root("specs/a.yaml", "root: 5"), 5);
+    }
+}
