@@ -1,17 +1,13 @@
-//! What the autoencoder promises, and the published scores of a published model.
+//! What the autoencoder promises. A published model with its published scores is among the integration tests.
 
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
-use ndarray::{Array1, Array2, ArrayView2};
+use ndarray::Array2;
 
 use super::*;
-use crate::artifact::{Artifact, Audio, Blob, Clip, Split};
+use crate::artifact::{Artifact, Audio, Clip, Split};
 use crate::seed::{Rng, Seed};
-
-#[path = "reference.rs"]
-mod reference;
 
 fn clips(ids: &[&str]) -> Vec<Clip> {
     ids.iter()
@@ -173,69 +169,4 @@ fn all_settings_out_of_range_are_reported() {
     assert_eq!(fields(&frames(9, 14)), [] as [&str; 0]);
     assert_eq!(fields(&Autoencoder { layers: vec![], ..Autoencoder::default() }), ["layers"]);
     assert!(!Autoencoder { weights: Some("x".into()), ..Autoencoder::default() }.seeded());
-}
-
-/// The folder of real recordings; `None`, said aloud, where it is absent.
-#[expect(clippy::disallowed_methods, reason = "a test, told by its surroundings where the data is")]
-fn oracles(test: &str) -> Option<PathBuf> {
-    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    let folder = std::env::var("HUMSHIFT_TEST_DATA").map_or(here, PathBuf::from);
-    let found = folder.is_dir().then_some(folder);
-    if found.is_none() {
-        eprintln!("skipped: {test}: no ../shared/data");
-    }
-    found
-}
-
-fn read_wav(path: &std::path::Path) -> Vec<f32> {
-    let mut reader = hound::WavReader::open(path).unwrap();
-    assert_eq!((reader.spec().channels, reader.spec().sample_rate, reader.spec().bits_per_sample), (1, 16_000, 16));
-    reader.samples::<i16>().map(|x| f32::from(x.unwrap()) / 32768.0).collect()
-}
-
-/// The model of the MLPerf Tiny benchmark (anomaly detection, ToyCar), trained by others in Keras, read from a
-/// safetensors file under Keras's names, gives the scores published with it.
-#[test]
-fn a_published_keras_model_gives_its_published_scores() {
-    let Some(data) = oracles("a_published_keras_model_gives_its_published_scores") else { return };
-    let folder = data.join("oracles/autoencoder_toycar/weights_f32le");
-    let manifest: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(folder.join("manifest.json")).unwrap()).unwrap();
-    let mut keras = Tensors::default();
-    for tensor in manifest["tensors"].as_array().unwrap() {
-        let bytes = std::fs::read(folder.join(tensor["file"].as_str().unwrap())).unwrap();
-        let values: Array1<f32> = bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-        let shape: Vec<usize> = serde_json::from_value(tensor["shape"].clone()).unwrap();
-        keras.put_f32(tensor["name"].as_str().unwrap(), values.into_shape_with_order(shape).unwrap());
-    }
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), keras.encode()).unwrap();
-    let file = Tensors::decode(Blob::new(std::fs::read(file.path()).unwrap())).unwrap();
-
-    let mut table = csv::Reader::from_path(data.join("oracles/autoencoder_toycar/expected_scores.csv")).unwrap();
-    let (ids, expected): (Vec<String>, Vec<f64>) = table.deserialize::<(String, f64)>().map(Result::unwrap).unzip();
-    let features: Vec<Array2<f32>> = (ids.iter())
-        .map(|id| {
-            let samples = read_wav(&data.join(id));
-            let mut frames = vec![0.0; 50 * 128];
-            frames.extend(reference::log_mel(&samples, 16_000.0, 50..250, -512));
-            Array2::from_shape_vec((250, 128), frames).unwrap()
-        })
-        .collect();
-    let clips = clips(&ids.iter().map(String::as_str).collect::<Vec<_>>());
-    let examples = Examples {
-        clips: clips.iter().collect(),
-        features: features.iter().map(|x| x.view()).collect::<Vec<ArrayView2<f32>>>(),
-    };
-    let detector = Autoencoder {
-        frames: Some(FrameRange { from: 50, to: 250 }),
-        weights: Some("toycar.safetensors".into()),
-        ..Autoencoder::default()
-    };
-    let cx = Context::plain(0);
-    let model = detector.fit(&examples, Some(&file), &cx).unwrap();
-    let scores = detector.score(&model, &examples, &cx).unwrap();
-    assert_eq!(scores.len(), 20);
-    let worst = scores.iter().zip(&expected).map(|(s, e)| (s / e - 1.0).abs()).fold(0.0, f64::max);
-    assert!(worst < 1e-5, "{worst:e}");
 }
