@@ -1,2 +1,6 @@
+//! The one integration binary.
+
+mod golden;
 mod metrics_oracle;
 mod oracle;
+mod scikit_learn;
