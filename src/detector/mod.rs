@@ -105,11 +105,18 @@ pub trait Detector: Send + Sync {
     fn score(&self, model: &Tensors, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError>;
 }
 
+mod cholesky;
+mod kmeans;
 mod knn;
+mod mahalanobis;
+mod neighbours;
+mod vectors;
 
 family! {
     /// Every detector a spec can name.
     pub enum DetectorSpec: Detector {
         "knn" => Knn(knn::Knn),
+        "mahalanobis" => Mahalanobis(mahalanobis::Mahalanobis),
+        "kmeans" => Kmeans(kmeans::Kmeans),
     }
 }

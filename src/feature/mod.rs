@@ -13,6 +13,9 @@ use crate::family;
 pub enum FeatureError {
     #[error("{samples} samples are fewer than one frame of {frame}")]
     TooShort { samples: usize, frame: usize },
+    /// `first` counts from 0 and may be a few frames early.
+    #[error("the spectrum is not finite at frame {first} or soon after: the samples are far outside -1..1")]
+    NotFinite { first: usize },
     #[error("{0}")]
     Settings(String),
 }
@@ -43,11 +46,41 @@ pub trait Feature: Send + Sync {
     fn hop(&self) -> usize;
 }
 
-mod log_mel;
+pub mod log_mel;
+pub mod spectrum;
 
 family! {
     /// Every feature a spec can name.
     pub enum FeatureSpec: Feature {
         "log_mel" => LogMel(log_mel::LogMel),
+        "spectrum" => Spectrum(spectrum::Spectrum),
+    }
+}
+
+/// More samples than any frame needs; keeps a slip of the finger from asking for all memory.
+const MAX_FRAME: usize = 1 << 20;
+
+/// What may be wrong with `frame` and `hop`.
+fn framing_problems(frame: usize, hop: usize) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if !(2..=MAX_FRAME).contains(&frame) {
+        let message = format!("frame is {frame} samples, not 2 to {MAX_FRAME}");
+        problems.push(Problem::new("frame", message).hint("the baselines use `frame: 1024`"));
+    }
+    if hop == 0 {
+        problems.push(Problem::new("hop", "hop is 0 samples: every frame would be the first").hint("write 1 or more"));
+    } else if hop > frame {
+        let message =
+            format!("hop is {hop} samples, more than the frame of {frame}: samples between frames would be lost");
+        problems.push(Problem::new("hop", message).hint(format!("write at most {frame}; half a frame is usual")));
+    }
+    problems
+}
+
+/// The settings, if they have no problem: an extractor is never made of others.
+fn checked<F: Feature>(settings: &F) -> Result<&F, FeatureError> {
+    match settings.problems().first() {
+        Some(problem) => Err(FeatureError::Settings(problem.message.clone())),
+        None => Ok(settings),
     }
 }

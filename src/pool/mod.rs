@@ -25,10 +25,14 @@ pub trait Pool: Send + Sync {
 }
 
 mod moments;
+mod ranks;
 
 family! {
     /// Every pool a spec can name.
     pub enum PoolSpec: Pool {
         "mean" => Mean(moments::Mean),
+        "std" => Std(moments::Std),
+        "max" => Max(ranks::Max),
+        "gwrp" => Gwrp(ranks::Gwrp),
     }
 }

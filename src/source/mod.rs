@@ -95,17 +95,84 @@ pub trait Source: Send + Sync {
 family! {
     /// Every source a spec can name.
     pub enum SourceSpec: Source {
+        "dcase" => Dcase(dcase::Dcase),
+        "folder" => Folder(folder::Folder),
         "synthetic" => Synthetic(synthetic::Synthetic),
     }
 }
 
-mod synthetic;
+pub mod dcase;
+pub mod folder;
+mod layout;
+mod machines;
+pub mod names;
+mod pattern;
+#[cfg(test)]
+mod real_data;
+pub mod synthetic;
+mod table;
+mod tree;
+pub mod wav;
 
-/// The samples of a clip: reads and checks the WAV under `root`, or runs the generator.
+/// The samples of a clip: reads the WAV under `root` and checks that its content is the one that was
+/// listed, or runs the generator.
 pub fn read(clip: &Clip, root: Option<&Path>) -> Result<Wave, SourceError> {
-    let _ = root;
+    let wrong = |why: &str| SourceError::File { path: clip.id.clone(), why: why.to_owned() };
     match &clip.audio {
-        Audio::Wav { .. } => Err(SourceError::File { path: clip.id.clone(), why: "not yet".into() }),
-        Audio::Synthetic(recipe) => synthetic::render(recipe),
+        Audio::Wav { channel, sha256 } => {
+            let root = root.ok_or_else(|| wrong("is a file, and no root folder was given to read it from"))?;
+            let (wave, digest) = wav::read_hashed(&root.join(&clip.id), *channel)?;
+            // Results are stored under the listed digest, so other samples may not take its place.
+            if digest == *sha256 { Ok(wave) } else { Err(wrong("changed since it was listed")) }
+        }
+        Audio::Synthetic(recipe) => synthetic::render(recipe).map_err(|why| wrong(&why)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::{Channel, Split};
+
+    fn clip(id: &str, audio: Audio) -> Clip {
+        Clip {
+            id: id.into(),
+            machine: "fan".into(),
+            section: "00".into(),
+            domain: None,
+            split: Split::Test,
+            label: None,
+            attributes: BTreeMap::new(),
+            audio,
+        }
+    }
+
+    #[test]
+    fn a_file_that_changed_is_not_read_as_the_one_that_was_listed() {
+        let root = tempfile::tempdir().unwrap();
+        let spec = hound::WavSpec {
+            channels: 1,
+            sample_rate: 8000,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let mut writer = hound::WavWriter::create(root.path().join("a.wav"), spec).unwrap();
+        writer.write_sample(16384_i16).unwrap();
+        writer.finalize().unwrap();
+        let sha256 = Digest::of(&std::fs::read(root.path().join("a.wav")).unwrap());
+        let same = clip("a.wav", Audio::Wav { channel: Channel::Mean, sha256 });
+        assert_eq!(read(&same, Some(root.path())).unwrap(), Wave { rate: 8000, samples: vec![0.5] });
+        let other = clip("a.wav", Audio::Wav { channel: Channel::Mean, sha256: Digest::of(b"other") });
+        assert_eq!(read(&other, Some(root.path())).unwrap_err().to_string(), "a.wav: changed since it was listed");
+        assert_eq!(
+            read(&same, None).unwrap_err().to_string(),
+            "a.wav: is a file, and no root folder was given to read it from"
+        );
+    }
+
+    #[test]
+    fn a_broken_recipe_is_an_error_that_names_the_clip() {
+        let error = read(&clip("fan/x.wav", Audio::Synthetic("{}".into())), None).unwrap_err().to_string();
+        assert!(error.starts_with("fan/x.wav: is no recipe of the `synthetic` source: "), "{error}");
     }
 }

@@ -1,31 +1,309 @@
 //! Scores and labels become a metric table.
+//!
+//! The rows of a section: AUC by domain, pAUC over all its clips, then AUC by value of each domain-shift
+//! attribute. A number that cannot be computed stays in the table with the reason, because a table that
+//! silently lacks a row reads as if the question had not been asked. Only test clips with a label count.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-/// How equal scores of a normal and an anomalous clip count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ties {
-    /// One half, as scikit-learn and the official evaluators count.
-    #[default]
-    Half,
-    /// Zero, as H(0) in eq. (1) of Dohi et al. 2022.
-    Zero,
-}
+use crate::artifact::{Clip, ClipSet, Domain, Label, MetricRow, MetricTable, Scores, Split};
+use crate::diagnose::Problem;
+use crate::metric;
+
+pub use crate::metric::Ties;
+
+/// Attributes with more values than this (counters, times) split the clips too finely to say anything.
+const MOST_VALUES: usize = 64;
 
 /// Settings of the metrics stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MetricsSpec {
-    /// Area under the ROC curve per domain.
+    /// Area under the ROC curve per domain and per value of each attribute.
     pub auc: bool,
     /// Partial AUC up to this false-positive rate (McClish), over all clips of a section.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pauc: Option<f64>,
+    /// Concerns `auc` only; the partial AUC counts ties one half, as scikit-learn does.
     pub ties: Ties,
 }
 
 impl Default for MetricsSpec {
     fn default() -> Self {
         Self { auc: true, pauc: Some(0.1), ties: Ties::Half }
+    }
+}
+
+impl MetricsSpec {
+    /// Settings out of range, all of them.
+    pub fn problems(&self) -> Vec<Problem> {
+        let wrong = self.pauc.filter(|p| !(*p > 0.0 && *p <= 1.0));
+        let problem = |p: f64| {
+            Problem::new("pauc", format!("a false-positive rate of {p} is not above 0 and at most 1"))
+                .hint("the field uses 0.1")
+        };
+        wrong.map(problem).into_iter().collect()
+    }
+}
+
+/// Raised whenever the same scores give another table.
+pub const fn version() -> u32 {
+    1
+}
+
+/// Scores that cannot be ranked.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum MetricsError {
+    #[error("test clip `{0}` has no score")]
+    NoScore(String),
+    #[error("the score of test clip `{clip}` is {score}, which has no rank")]
+    NotFinite { clip: String, score: f64 },
+}
+
+/// The metric table of the test clips of `clips`, section by section.
+///
+/// AUC of a domain: its normals against **all** anomalies of the section, both domains (eq. (1) of Dohi et al.
+/// 2022). AUC of an attribute value: likewise the normals that have the value against all anomalies of the
+/// section, so that the rows of a domain's values average, weighted by clips, to the row of the domain; such a
+/// row names a domain if all its normals are of that domain. Attributes with one value or more than 64 give
+/// no rows. A data set without domains has one AUC, with an empty domain.
+///
+/// Errors: a test clip without a score, or with one that is NaN or infinite.
+pub fn table(clips: &ClipSet, scores: &Scores, spec: &MetricsSpec) -> Result<MetricTable, MetricsError> {
+    let mut sections: BTreeMap<(&str, &str), Vec<Scored>> = BTreeMap::new();
+    for clip in clips.clips() {
+        let section = sections.entry((&clip.machine, &clip.section)).or_default();
+        if clip.split == Split::Test {
+            let score = *scores.0.get(&clip.id).ok_or_else(|| MetricsError::NoScore(clip.id.clone()))?;
+            if !score.is_finite() {
+                return Err(MetricsError::NotFinite { clip: clip.id.clone(), score });
+            }
+            section.push((clip, score));
+        }
+    }
+    let tables = sections.iter().map(|(&(machine, section), clips)| Section::new(machine, section, clips).rows(spec));
+    Ok(MetricTable { rows: tables.flatten().collect() })
+}
+
+type Scored<'a> = (&'a Clip, f64);
+
+/// The labelled test clips of one section.
+struct Section<'a> {
+    machine: &'a str,
+    section: &'a str,
+    normals: Vec<Scored<'a>>,
+    anomalies: Vec<Scored<'a>>,
+    /// Why nothing can be computed at all; empty if something can.
+    missing: &'static str,
+    has_domains: bool,
+}
+
+impl<'a> Section<'a> {
+    fn new(machine: &'a str, section: &'a str, clips: &[Scored<'a>]) -> Self {
+        let with = |label| clips.iter().copied().filter(|(clip, _)| clip.label == Some(label)).collect::<Vec<_>>();
+        let (normals, anomalies) = (with(Label::Normal), with(Label::Anomaly));
+        let missing = match (clips.is_empty(), normals.is_empty(), anomalies.is_empty()) {
+            (true, _, _) => "no test clips",
+            (_, true, true) => "no labels",
+            (_, _, true) => "no anomalies",
+            _ => "",
+        };
+        let has_domains = clips.iter().any(|(clip, _)| clip.domain.is_some());
+        Self { machine, section, normals, anomalies, missing, has_domains }
+    }
+
+    fn rows(&self, spec: &MetricsSpec) -> Vec<MetricRow> {
+        let mut rows = Vec::new();
+        if spec.auc && self.has_domains {
+            for domain in [Domain::Source, Domain::Target] {
+                let normals = self.normals_where(|clip| clip.domain == Some(domain));
+                let auc = self.auc(&normals, spec.ties, || format!("no {domain} normals"));
+                rows.push(MetricRow { domain: domain.to_string(), ..self.row("auc", auc) });
+            }
+        } else if spec.auc {
+            let auc = self.auc(&self.normals, spec.ties, || "no normals".into());
+            rows.push(self.row("auc", auc));
+        }
+        if let Some(max_fpr) = spec.pauc {
+            rows.push(self.row("pauc", self.pauc(max_fpr)));
+        }
+        if spec.auc && self.missing.is_empty() {
+            rows.extend(self.attribute_rows(spec.ties));
+        }
+        rows
+    }
+
+    fn attribute_rows(&self, ties: Ties) -> Vec<MetricRow> {
+        let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (clip, _) in self.normals.iter().chain(&self.anomalies) {
+            for (attribute, value) in &clip.attributes {
+                values.entry(attribute).or_default().insert(value);
+            }
+        }
+        let mut rows = Vec::new();
+        for (attribute, values) in values.iter().filter(|(_, values)| (2..=MOST_VALUES).contains(&values.len())) {
+            for value in values {
+                let normals = self.normals_where(|clip| clip.attributes.get(*attribute).is_some_and(|v| v == value));
+                let auc = self.auc(&normals, ties, || format!("no normals with {attribute} {value}"));
+                rows.push(MetricRow {
+                    domain: common_domain(&normals),
+                    attribute: (*attribute).to_owned(),
+                    value_of_attribute: (*value).to_owned(),
+                    ..self.row("auc", auc)
+                });
+            }
+        }
+        rows
+    }
+
+    fn normals_where(&self, wanted: impl Fn(&Clip) -> bool) -> Vec<Scored<'a>> {
+        self.normals.iter().copied().filter(|(clip, _)| wanted(clip)).collect()
+    }
+
+    /// The AUC of `normals` against all anomalies of the section, or why there is none.
+    fn auc(&self, normals: &[Scored], ties: Ties, none: impl Fn() -> String) -> Result<f64, String> {
+        if !self.missing.is_empty() {
+            return Err(self.missing.to_owned());
+        }
+        metric::auc(&values(normals), &values(&self.anomalies), ties).ok_or_else(none)
+    }
+
+    fn pauc(&self, max_fpr: f64) -> Result<f64, String> {
+        if !self.missing.is_empty() {
+            return Err(self.missing.to_owned());
+        }
+        if self.normals.is_empty() {
+            return Err("no normals".to_owned());
+        }
+        let pauc = metric::pauc(&values(&self.normals), &values(&self.anomalies), max_fpr);
+        pauc.ok_or_else(|| format!("{max_fpr} is no false-positive rate above 0 and at most 1"))
+    }
+
+    fn row(&self, metric: &str, value: Result<f64, String>) -> MetricRow {
+        MetricRow {
+            machine: self.machine.to_owned(),
+            section: self.section.to_owned(),
+            domain: String::new(),
+            attribute: String::new(),
+            value_of_attribute: String::new(),
+            metric: metric.to_owned(),
+            value: value.as_ref().ok().copied(),
+            missing: value.err().unwrap_or_default(),
+        }
+    }
+}
+
+fn values(scored: &[Scored]) -> Vec<f64> {
+    scored.iter().map(|(_, score)| *score).collect()
+}
+
+/// The domain all clips are of; empty if there are several, or none.
+fn common_domain(clips: &[Scored]) -> String {
+    let first = clips.first().and_then(|(clip, _)| clip.domain);
+    let same = clips.iter().all(|(clip, _)| clip.domain == first);
+    first.filter(|_| same).map(|domain| domain.to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::Audio;
+
+    fn clip(id: &str, domain: Option<Domain>, label: Option<Label>, attribute: Option<&str>) -> Clip {
+        Clip {
+            id: id.into(),
+            machine: "fan".into(),
+            section: "00".into(),
+            domain,
+            split: Split::Test,
+            label,
+            attributes: attribute.iter().map(|v| ("vel".to_owned(), (*v).to_owned())).collect(),
+            audio: Audio::Synthetic(String::new()),
+        }
+    }
+
+    fn rows(clips: Vec<(Clip, f64)>) -> Vec<(String, String, Option<f64>, String)> {
+        let scores = Scores(clips.iter().map(|(c, s)| (c.id.clone(), *s)).collect());
+        let set = ClipSet::new(clips.into_iter().map(|(c, _)| c).collect());
+        let table = table(&set, &scores, &MetricsSpec::default()).unwrap();
+        let short = |r: MetricRow| {
+            let what = [r.metric, r.attribute, r.value_of_attribute].join(" ");
+            (what.trim_end().to_owned(), r.domain, r.value, r.missing)
+        };
+        table.rows.into_iter().map(short).collect()
+    }
+
+    const SOURCE: Option<Domain> = Some(Domain::Source);
+    const TARGET: Option<Domain> = Some(Domain::Target);
+    const NORMAL: Option<Label> = Some(Label::Normal);
+    const ANOMALY: Option<Label> = Some(Label::Anomaly);
+
+    #[test]
+    fn anomalies_of_both_domains_count_for_each_domain() {
+        let rows = rows(vec![
+            (clip("a", SOURCE, NORMAL, Some("4")), 1.0),
+            (clip("b", SOURCE, NORMAL, Some("8")), 3.0),
+            (clip("c", TARGET, NORMAL, Some("8")), 5.0),
+            (clip("d", SOURCE, ANOMALY, Some("9")), 2.0),
+            (clip("e", TARGET, ANOMALY, Some("4")), 4.0),
+        ]);
+        let row = |what: &str, domain: &str, value| (what.to_owned(), domain.to_owned(), Some(value), String::new());
+        assert_eq!(rows[..2], [row("auc", "source", 0.75), row("auc", "target", 0.0)]);
+        assert_eq!((rows[2].0.as_str(), rows[2].1.as_str()), ("pauc", ""));
+        assert_eq!(rows[3..5], [row("auc vel 4", "source", 1.0), row("auc vel 8", "", 0.25)]);
+        assert_eq!(rows[5].3, "no normals with vel 9");
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        let reasons = |clips| rows(clips).into_iter().map(|r| r.3).collect::<Vec<_>>();
+        let normal = || (clip("a", SOURCE, NORMAL, None), 1.0);
+        let anomaly = || (clip("b", TARGET, ANOMALY, None), 2.0);
+        assert_eq!(reasons(vec![normal(), anomaly()]), ["", "no target normals", ""]);
+        assert_eq!(reasons(vec![normal()]), ["no anomalies"; 3]);
+        assert_eq!(reasons(vec![anomaly()]), ["no source normals", "no target normals", "no normals"]);
+        assert_eq!(reasons(vec![(clip("c", None, None, None), 1.0)]), ["no labels"; 2]);
+        let train = Clip { split: Split::Train, ..normal().0 };
+        assert_eq!(reasons(vec![(train, 1.0)]), ["no test clips"; 2]);
+    }
+
+    #[test]
+    fn data_without_domains_has_one_area() {
+        let rows = rows(vec![(clip("a", None, NORMAL, None), 1.0), (clip("b", None, ANOMALY, None), 2.0)]);
+        assert_eq!(rows[0], ("auc".into(), String::new(), Some(1.0), String::new()));
+        assert_eq!(rows.len(), 2);
+    }
+
+    #[test]
+    fn attributes_that_split_nothing_or_everything_give_no_rows() {
+        let many = |values: usize| {
+            let normals =
+                (0..70).map(|i| (clip(&format!("n{i}"), SOURCE, NORMAL, Some(&(i % values).to_string())), 1.0));
+            rows(normals.chain([(clip("x", SOURCE, ANOMALY, None), 2.0)]).collect()).len() - 3
+        };
+        assert_eq!((many(1), many(2), many(64), many(65)), (0, 2, 64, 0));
+    }
+
+    #[test]
+    fn clips_without_a_usable_score_are_named() {
+        let set = ClipSet::new(vec![clip("fan/x.wav", SOURCE, None, None)]);
+        let error = |scores: &[(String, f64)]| {
+            let scores = Scores(scores.iter().cloned().collect());
+            table(&set, &scores, &MetricsSpec::default()).unwrap_err().to_string()
+        };
+        assert_eq!(error(&[]), "test clip `fan/x.wav` has no score");
+        assert_eq!(
+            error(&[("fan/x.wav".into(), f64::NAN)]),
+            "the score of test clip `fan/x.wav` is NaN, which has no rank"
+        );
+    }
+
+    #[test]
+    fn rates_out_of_range_are_problems() {
+        let spec = |pauc| MetricsSpec { pauc, ..MetricsSpec::default() };
+        assert_eq!(spec(Some(1.5)).problems()[0].field, "pauc");
+        assert_eq!(spec(Some(f64::NAN)).problems().len(), 1);
+        assert!(spec(Some(1.0)).problems().is_empty() && spec(None).problems().is_empty());
     }
 }

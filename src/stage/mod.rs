@@ -1,3 +1,180 @@
-//! Stages as data.
+//! Stages: pure functions from artifacts to artifacts, as data.
+//!
+//! ```text
+//! dataset -> features -> [pooling] -> training -> scoring -> metrics
+//! ```
+//!
+//! The set is closed; the variants inside a stage are the families. A [`StageSpec`] can be printed,
+//! hashed and sent to another process. It sees its inputs, a seed and a number of threads, and of the
+//! outside world only the recordings under the root of its source. What goes into a key is decided
+//! here, by [`StageSpec::material`]; what a setting is read by first is where it is hashed.
 
+mod dataset;
+mod features;
 pub mod metrics;
+mod pooling;
+mod scoring;
+mod training;
+
+pub use dataset::{Dataset, listing};
+pub use features::Features;
+pub use pooling::Pooling;
+pub use scoring::Scoring;
+pub use training::Training;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::artifact::{Artifact, Blob, Context, DecodeError, Kind};
+use crate::detector::DetectorError;
+use crate::digest::Digest;
+use crate::source::SourceError;
+
+/// Raised when the form of the key document changes.
+pub const KEY_SCHEMA: u32 = 1;
+
+/// Why a stage failed. Every message names the clip or the input it is about.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error("clip `{clip}`: {why}")]
+    Clip { clip: String, why: String },
+    #[error(transparent)]
+    Detector(#[from] DetectorError),
+    #[error("input `{role}`: {error}")]
+    Input { role: String, error: DecodeError },
+    #[error("{0}")]
+    Data(String),
+    /// The run was given up.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+/// Inputs of a stage by role, such as `clips` or `features/00`.
+pub struct Inputs(pub BTreeMap<String, Blob>);
+
+impl Inputs {
+    /// The artifact of a role.
+    pub fn get<A: Artifact>(&self, role: &str) -> Result<A, StageError> {
+        let wrong = |error| StageError::Input { role: role.to_owned(), error };
+        let blob = self.0.get(role).ok_or_else(|| wrong(DecodeError { what: "input", why: "it is absent".into() }))?;
+        A::decode(blob.clone()).map_err(wrong)
+    }
+
+    /// What follows the `/` in the roles that begin with `prefix/`, sorted.
+    pub fn parts(&self, prefix: &str) -> Vec<&str> {
+        let rest = |role: &'_ String| role.strip_prefix(prefix)?.strip_prefix('/').map(str::len);
+        self.0.keys().filter_map(|role| rest(role).map(|n| &role[role.len() - n..])).collect()
+    }
+}
+
+/// Bytes a stage made, for one role.
+pub struct Output {
+    pub role: &'static str,
+    pub kind: Kind,
+    pub bytes: Vec<u8>,
+}
+
+impl Output {
+    fn of<A: Artifact>(role: &'static str, artifact: &A) -> Self {
+        Self { role, kind: A::KIND, bytes: artifact.encode() }
+    }
+}
+
+/// What a stage asks of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wants {
+    /// More threads than this do not make it faster.
+    pub threads: usize,
+    /// Bytes at the peak, as well as can be told beforehand.
+    pub memory: u64,
+}
+
+/// A stage with its resolved settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StageSpec {
+    Dataset(Dataset),
+    Features(Features),
+    Pooling(Pooling),
+    Training(Training),
+    Scoring(Scoring),
+    Metrics(metrics::MetricsSpec),
+}
+
+impl StageSpec {
+    /// The word for it in labels and keys.
+    pub fn name(&self) -> &'static str {
+        match self {
+            StageSpec::Dataset(_) => "dataset",
+            StageSpec::Features(_) => "features",
+            StageSpec::Pooling(_) => "pooling",
+            StageSpec::Training(_) => "training",
+            StageSpec::Scoring(_) => "scoring",
+            StageSpec::Metrics(_) => "metrics",
+        }
+    }
+
+    /// Versions of the code and resolved settings: all of a key but the inputs.
+    fn identity(&self) -> (BTreeMap<String, u32>, Value) {
+        match self {
+            StageSpec::Dataset(s) => s.identity(),
+            StageSpec::Features(s) => s.identity(),
+            StageSpec::Pooling(s) => s.identity(),
+            StageSpec::Training(s) => s.identity(),
+            StageSpec::Scoring(s) => s.identity(),
+            StageSpec::Metrics(s) => (code("metrics", metrics::version(), []), json!(s)),
+        }
+    }
+
+    /// The document whose digest is the key.
+    ///
+    /// | thing | in it? |
+    /// |---|---|
+    /// | stage, schema, versions of the code it uses | yes |
+    /// | resolved settings, defaults filled in | yes |
+    /// | digests of inputs, by role | yes |
+    /// | seed | only in `training`, and only if the detector draws |
+    /// | names, labels, comments, order of the file | no |
+    /// | paths, times, host, threads, executor | no |
+    pub fn material(&self, inputs: &BTreeMap<String, Digest>) -> Value {
+        let (code, config) = self.identity();
+        json!({ "schema": KEY_SCHEMA, "stage": self.name(), "code": code, "config": config, "inputs": inputs })
+    }
+
+    /// What it asks of the machine, given the sizes of its inputs in bytes.
+    pub fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {
+        let bytes: u64 = inputs.values().sum();
+        match self {
+            StageSpec::Features(s) => s.wants(inputs),
+            StageSpec::Training(s) => s.wants(inputs),
+            StageSpec::Pooling(_) | StageSpec::Scoring(_) => Wants { threads: usize::MAX, memory: 2 * bytes },
+            StageSpec::Dataset(_) | StageSpec::Metrics(_) => Wants { threads: 1, memory: 4 * bytes },
+        }
+    }
+
+    /// Runs it. Same inputs and seed, same bytes, for any number of threads.
+    pub fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
+        match self {
+            StageSpec::Dataset(s) => s.run(inputs),
+            StageSpec::Features(s) => s.run(inputs, cx),
+            StageSpec::Pooling(s) => s.run(inputs, cx),
+            StageSpec::Training(s) => s.run(inputs, cx),
+            StageSpec::Scoring(s) => s.run(inputs, cx),
+            StageSpec::Metrics(s) => {
+                let table = metrics::table(&inputs.get("clips")?, &inputs.get("scores")?, s)
+                    .map_err(|e| StageError::Data(e.to_string()))?;
+                Ok(vec![Output::of("metrics", &table)])
+            }
+        }
+    }
+}
+
+/// Versions by name, of the stage and of what it uses.
+fn code<'a>(stage: &str, version: u32, uses: impl IntoIterator<Item = (&'a str, u32)>) -> BTreeMap<String, u32> {
+    let uses = uses.into_iter().map(|(name, version)| (name.to_owned(), version));
+    std::iter::once((stage.to_owned(), version)).chain(uses).collect()
+}

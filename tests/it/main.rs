@@ -1,3 +1,5 @@
+mod metrics_oracle;
+mod oracle;
 //! The integration tests, as one program: it links once.
 
 mod spec_errors;

@@ -1,0 +1,132 @@
+//! `humshift cache`.
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::session::open_store;
+use super::{CacheDir, CliError, Exit, output};
+use crate::progress::duration;
+use crate::store::{GcPolicy, Store};
+
+#[derive(Args)]
+pub struct CacheArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List the stages that are done
+    Ls(Common),
+    /// How much there is of what
+    Stat(Common),
+    /// Read everything; move damaged objects aside and drop damaged records
+    Verify(Common),
+    /// Evict objects, least recently used first; records and metric tables stay
+    Gc(GcArgs),
+}
+
+#[derive(Args)]
+struct Common {
+    #[command(flatten)]
+    cache: CacheDir,
+    /// One JSON document instead of lines
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct GcArgs {
+    #[command(flatten)]
+    common: Common,
+    /// Leave at most this much, such as 2G
+    #[arg(long, value_name = "SIZE", value_parser = output::parse_size)]
+    max_size: Option<u64>,
+    /// Evict what was not used for longer than this, such as 30d or 12h
+    #[arg(long, value_name = "AGE", value_parser = output::parse_age)]
+    older_than: Option<std::time::Duration>,
+    /// Only tell what would go
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub fn run(args: &CacheArgs) -> Result<Exit, CliError> {
+    match &args.command {
+        Command::Ls(common) => ls(&open_store(&common.cache.cache)?, common.json),
+        Command::Stat(common) => stat(&open_store(&common.cache.cache)?, common.json),
+        Command::Verify(common) => verify(&open_store(&common.cache.cache)?, common.json),
+        Command::Gc(args) => gc(&open_store(&args.common.cache.cache)?, args),
+    }
+}
+
+fn ls(store: &Store, as_json: bool) -> Result<Exit, CliError> {
+    let mut rows: Vec<_> = store.records()?.into_iter().filter_map(|(key, _, record)| Some((key, record?))).collect();
+    rows.sort_by(|a, b| a.1.label.cmp(&b.1.label).then(a.0.cmp(&b.0)));
+    if as_json {
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|(key, r)| json!({ "key": key, "label": r.label, "seconds": r.seconds, "outputs": r.outputs }))
+            .collect();
+        output::json(&rows);
+        return Ok(Exit::Done);
+    }
+    let mut text = String::new();
+    for (key, record) in rows {
+        let bytes = record.outputs.values().map(|o| o.bytes).sum();
+        let here = if record.outputs.values().all(|o| store.has(o)) { "" } else { "  (evicted)" };
+        let (size, time) = (output::size(bytes), duration(record.seconds));
+        text.push_str(&format!("{key}  {size:>9}  {time:>12}  {}{here}\n", record.label));
+    }
+    output::text(&text);
+    Ok(Exit::Done)
+}
+
+fn stat(store: &Store, as_json: bool) -> Result<Exit, CliError> {
+    let usage = store.usage()?;
+    if as_json {
+        output::json(&usage);
+        return Ok(Exit::Done);
+    }
+    output::line(&format!("{} records, {}", usage.records, output::size(usage.record_bytes)));
+    for (kind, (count, bytes)) in &usage.objects {
+        output::line(&format!("{count} objects .{kind}, {}", output::size(*bytes)));
+    }
+    Ok(Exit::Done)
+}
+
+fn verify(store: &Store, as_json: bool) -> Result<Exit, CliError> {
+    let audit = store.verify()?;
+    if as_json {
+        output::json(&audit);
+    } else {
+        for path in &audit.damaged_objects {
+            output::line(&format!("damaged object, moved aside: {path}"));
+        }
+        for key in &audit.damaged_records {
+            output::line(&format!("damaged record, removed: {key}"));
+        }
+        let damaged = audit.damaged_objects.len() + audit.damaged_records.len();
+        output::line(&format!(
+            "{} objects and {} records read, {damaged} damaged, {} objects evicted earlier",
+            audit.objects, audit.records, audit.evicted
+        ));
+    }
+    let sound = audit.damaged_objects.is_empty() && audit.damaged_records.is_empty();
+    Ok(if sound { Exit::Done } else { Exit::CacheUnusable })
+}
+
+fn gc(store: &Store, args: &GcArgs) -> Result<Exit, CliError> {
+    if args.max_size.is_none() && args.older_than.is_none() {
+        return Err(CliError::usage("E0707", "say what may stay: --max-size SIZE or --older-than AGE"));
+    }
+    let policy = GcPolicy { max_bytes: args.max_size, older_than: args.older_than, dry_run: args.dry_run };
+    let report = store.gc(&policy)?;
+    if args.common.json {
+        output::json(&report);
+    } else {
+        let verb = if args.dry_run { "would evict" } else { "evicted" };
+        let (gone, kept) = (output::size(report.evicted_bytes), output::size(report.kept_bytes));
+        output::line(&format!("{verb} {} objects, {gone}; {} objects stay, {kept}", report.evicted, report.kept));
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,91 @@
+//! `humshift check`.
+
+use clap::Args;
+
+use super::session::{Session, stray_note};
+use super::{CliError, Exit, SpecArgs, output};
+use crate::source::SectionId;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub struct CheckArgs {
+    /// The YAML files
+    #[arg(required = true)]
+    specs: Vec<PathBuf>,
+    /// Change a setting, as for `run`
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    sets: Vec<String>,
+    /// One JSON document instead of lines
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &CheckArgs) -> Result<Exit, CliError> {
+    let mut worst = Exit::Done;
+    let mut documents = Vec::new();
+    for spec in &args.specs {
+        let name = spec.display().to_string();
+        match Session::open(&SpecArgs { spec: spec.clone(), sets: args.sets.clone() }, None) {
+            Ok(session) => {
+                let (points, stages) = (session.experiment.points.len(), session.plan.len());
+                let data = describe(&session);
+                documents.push(serde_json::json!({
+                    "spec": name, "ok": true, "points": points, "stages": stages, "data": data, "mistakes": [],
+                }));
+                if !args.json {
+                    output::line(&format!("{name}: ok, {points} points, {stages} stages, {}", data.join("; ")));
+                }
+                if let Some(note) = stray_note(&session.listings) {
+                    warn(&note);
+                }
+            }
+            Err(error) => {
+                worst = error.exit();
+                if let CliError::Diagnostics(all) = &error {
+                    let mistakes: Vec<_> = all.iter().map(to_json).collect();
+                    documents.push(serde_json::json!({ "spec": name, "ok": false, "mistakes": mistakes }));
+                }
+                if !args.json {
+                    error.tell();
+                }
+            }
+        }
+    }
+    if args.json {
+        output::json(&documents);
+    }
+    Ok(worst)
+}
+
+#[expect(clippy::print_stderr, reason = "warnings are conversation")]
+fn warn(note: &str) {
+    eprintln!("warning: {note}");
+}
+
+fn to_json(diagnostic: &crate::diagnose::Diagnostic) -> serde_json::Value {
+    let place = diagnostic.place.as_ref().map(|place| {
+        let before = &place.source.text[..place.bytes.start.min(place.source.text.len())];
+        let line = before.matches('\n').count() + 1;
+        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        serde_json::json!({ "file": place.source.name, "line": line, "column": column })
+    });
+    serde_json::json!({
+        "code": diagnostic.code, "message": diagnostic.message, "hint": diagnostic.hint, "place": place,
+    })
+}
+
+/// `bearing: 3 sections, 1975 recordings`, a line a machine.
+fn describe(session: &Session) -> Vec<String> {
+    let mut machines: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for (SectionId { machine, .. }, files) in session.listings.iter().flat_map(|l| &l.sections) {
+        let entry = machines.entry(machine).or_default();
+        *entry = (entry.0 + 1, entry.1 + files.audio.len());
+    }
+    let plural = |n: usize| if n == 1 { "" } else { "s" };
+    let line = |(machine, (sections, files)): (&str, (usize, usize))| match files {
+        0 => format!("{machine}: {sections} section{}", plural(sections)),
+        _ => format!("{machine}: {sections} section{}, {files} recordings", plural(sections)),
+    };
+    machines.into_iter().map(line).collect()
+}

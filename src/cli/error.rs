@@ -1,0 +1,64 @@
+//! What a command can fail with, and how it is told.
+
+use std::io::IsTerminal;
+
+use super::Exit;
+use crate::diagnose::Diagnostic;
+use crate::plan::PlanError;
+use crate::store::StoreError;
+
+/// Why a command did not do its work.
+pub enum CliError {
+    /// Mistakes of the user, all that were found.
+    Diagnostics(Vec<Diagnostic>),
+    Store(StoreError),
+}
+
+impl CliError {
+    /// One mistake without a place.
+    pub fn usage(code: &'static str, message: impl Into<String>) -> Self {
+        CliError::Diagnostics(vec![Diagnostic::new(code, message)])
+    }
+
+    pub fn exit(&self) -> Exit {
+        match self {
+            CliError::Diagnostics(_) => Exit::BadSpec,
+            CliError::Store(_) => Exit::CacheUnusable,
+        }
+    }
+
+    /// Writes it to stderr.
+    #[expect(clippy::print_stderr, reason = "this is what it is for")]
+    pub fn tell(&self) {
+        match self {
+            CliError::Diagnostics(all) => {
+                let styled = std::io::stderr().is_terminal();
+                for diagnostic in all {
+                    eprintln!("{}\n", diagnostic.render(styled));
+                }
+                if all.len() > 1 {
+                    eprintln!("{} mistakes", all.len());
+                }
+            }
+            CliError::Store(error) => eprintln!("error: {error}"),
+        }
+    }
+}
+
+impl From<Vec<Diagnostic>> for CliError {
+    fn from(all: Vec<Diagnostic>) -> Self {
+        CliError::Diagnostics(all)
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        CliError::Store(error)
+    }
+}
+
+impl From<PlanError> for CliError {
+    fn from(error: PlanError) -> Self {
+        CliError::usage("E0701", error.to_string())
+    }
+}

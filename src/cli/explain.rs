@@ -1,0 +1,108 @@
+//! `humshift explain`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::session::{Session, open_store};
+use super::{CacheDir, CliError, Exit, SpecArgs, output};
+use crate::diagnose::{Diagnostic, suggest};
+use crate::digest::Digest;
+use crate::exec::{Change, Standing, changes, survey};
+use crate::plan::{NodeId, Plan};
+use crate::store::{LastKeys, Store};
+
+#[derive(Args)]
+pub struct ExplainArgs {
+    #[command(flatten)]
+    spec: SpecArgs,
+    /// Label of the stage, as `plan` shows it
+    label: String,
+    #[command(flatten)]
+    cache: CacheDir,
+    /// One JSON document instead of lines
+    #[arg(long)]
+    json: bool,
+}
+
+/// What can be said of one stage.
+struct Account {
+    label: String,
+    verdict: String,
+    changes: Vec<Change>,
+}
+
+pub fn run(args: &ExplainArgs) -> Result<Exit, CliError> {
+    let store = open_store(&args.cache.cache)?;
+    let Session { experiment, plan, .. } = Session::open(&args.spec, Some(&store))?;
+    let Some(id) = plan.find(&args.label) else {
+        let labels: Vec<&str> = plan.nodes().map(|id| plan.node(id).label.as_str()).collect();
+        let message = format!("no stage is called `{}`", args.label);
+        let hint = if labels.len() > 30 { "`plan` shows all labels".into() } else { suggest(&args.label, labels) };
+        return Err(vec![Diagnostic::new("E0703", message).hint(hint)].into());
+    };
+    let standings = survey(&plan, &store);
+    let last = store.last_keys(&experiment.name);
+    let accounts = account(&plan, id, &standings, &last, &store);
+    if args.json {
+        let stages: Vec<_> = (accounts.iter())
+            .map(|a| json!({ "label": a.label, "verdict": a.verdict, "changes": a.changes }))
+            .collect();
+        output::json(&stages);
+    } else {
+        for account in &accounts {
+            output::line(&format!("{}: {}", account.label, account.verdict));
+            account.changes.iter().for_each(|change| output::line(&format!("  {change}")));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// The stage, and then those it needs whose change it follows from, up to the cause.
+fn account(plan: &Plan, id: NodeId, standings: &[Standing], last: &LastKeys, store: &Store) -> Vec<Account> {
+    let label = plan.node(id).label.clone();
+    let pointer = last.get(&label);
+    let material = |key: &Digest| store.lookup(key).map(|record| record.material);
+    let (verdict, changed, follow) = match (&standings[id.index()], pointer) {
+        (Standing::Unknown, _) => ("will be looked at when what it needs has run".to_owned(), Vec::new(), true),
+        (Standing::Cached { .. }, None) => ("cached, made by another experiment".to_owned(), Vec::new(), false),
+        (Standing::Cached { key, record }, Some(pointer)) => {
+            let before = if pointer.key == *key { pointer.before } else { Some(pointer.key) };
+            match before.and_then(|old| material(&old)) {
+                Some(old) => {
+                    let changed = changes(&old, &record.material);
+                    ("cached; it differs from the time before in".to_owned(), changed, true)
+                }
+                None => ("cached; it ran for the first time".to_owned(), Vec::new(), false),
+            }
+        }
+        (Standing::WillRun(_), None) => ("will run for the first time".to_owned(), Vec::new(), false),
+        (Standing::WillRun(keyed), Some(pointer)) if pointer.key == keyed.key => {
+            ("will run, as its output or record is gone from the cache".to_owned(), Vec::new(), false)
+        }
+        (Standing::WillRun(keyed), Some(pointer)) => match material(&pointer.key) {
+            Some(old) => ("will run, because of".to_owned(), changes(&old, &keyed.material), true),
+            None => ("will run; the record of its last time is gone".to_owned(), Vec::new(), false),
+        },
+    };
+    let touched = |role: &str| changed.iter().any(|c| c.path == format!("inputs.{role}"));
+    let unknown = matches!(standings[id.index()], Standing::Unknown);
+    let mut causes: Vec<NodeId> = (plan.needs(id).into_iter())
+        .filter(|need| follow && if unknown { !is_cached(&standings[need.node.index()]) } else { touched(&need.role) })
+        .map(|need| need.node)
+        .collect();
+    causes.sort();
+    causes.dedup();
+    let mut accounts = vec![Account { label, verdict, changes: changed }];
+    for cause in causes {
+        for more in account(plan, cause, standings, last, store) {
+            if accounts.iter().all(|a| a.label != more.label) {
+                accounts.push(more);
+            }
+        }
+    }
+    accounts
+}
+
+fn is_cached(standing: &Standing) -> bool {
+    matches!(standing, Standing::Cached { .. })
+}

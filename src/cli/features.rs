@@ -1,0 +1,74 @@
+//! `humshift features`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{CliError, Exit, output};
+use crate::artifact::{Artifact, Channel, Matrix};
+use crate::diagnose::Diagnostic;
+use crate::feature::FeatureSpec;
+use crate::source::wav;
+use crate::spec;
+
+#[derive(Args)]
+pub struct FeaturesArgs {
+    /// A WAV file
+    clip: PathBuf,
+    /// Where to write the matrix
+    #[arg(short, long, value_name = "X.npy")]
+    output: PathBuf,
+    /// Take the settings of this spec (of its first point)
+    #[arg(long, value_name = "SPEC")]
+    spec: Option<PathBuf>,
+    /// Change a setting of `log_mel`: `mels=64`, `pad=reflect`; or any of the spec: `features.spectrum.frame=512`
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    sets: Vec<String>,
+    /// How several channels become one: mean or first
+    #[arg(long, default_value = "mean")]
+    channel: Channel,
+    /// Say what was written as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Stands in for a spec: only its features are used.
+const SPEC: &str = "data: { synthetic: {} }\nfeatures: { log_mel: {} }\npool: { mean: {} }\ndetector: { knn: {} }\n";
+
+pub fn run(args: &FeaturesArgs) -> Result<Exit, CliError> {
+    let feature = settings(args)?;
+    let failed = |why: String| CliError::usage("E0706", format!("`{}`: {why}", args.clip.display()));
+    let wave = wav::read(&args.clip, args.channel).map_err(|e| CliError::usage("E0706", e.to_string()))?;
+    let extractor = feature.member().extractor(wave.rate).map_err(|e| failed(e.to_string()))?;
+    let matrix = extractor.extract(&wave.samples).map_err(|e| failed(e.to_string()))?;
+    let (frames, dims) = matrix.dim();
+    let bytes = Matrix::new(matrix.into_iter().collect(), frames, dims).encode();
+    std::fs::write(&args.output, bytes)
+        .map_err(|error| CliError::usage("E0705", format!("`{}` cannot be written: {error}", args.output.display())))?;
+    if args.json {
+        output::json(&json!({
+            "output": args.output, "frames": frames, "bins": dims, "rate": wave.rate, "features": feature,
+        }));
+    } else {
+        output::line(&format!("{}: {frames} frames x {dims} bins at {} Hz", args.output.display(), wave.rate));
+    }
+    Ok(Exit::Done)
+}
+
+fn settings(args: &FeaturesArgs) -> Result<FeatureSpec, CliError> {
+    // `mels=64` is short for `features.log_mel.mels=64`.
+    let long = |set: &String| match set.split_once('=') {
+        Some((name, value)) if !name.contains('.') => format!("features.log_mel.{name}={value}"),
+        _ => set.clone(),
+    };
+    let sets: Vec<String> = args.sets.iter().map(long).collect();
+    let experiment = match &args.spec {
+        Some(path) => spec::load(path, &sets)?,
+        None => spec::load_text("features", SPEC, &sets)?,
+    };
+    match experiment.points.into_iter().next() {
+        Some(point) => Ok(point.features),
+        None => Err(vec![Diagnostic::new("E0704", "the spec has no points")].into()),
+    }
+}

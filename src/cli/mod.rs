@@ -1,0 +1,105 @@
+//! The command line: one command a file, each a thin wrapper around the rooms.
+//!
+//! stdout is the product (tables, JSON), stderr the conversation.
+
+mod cache;
+mod check;
+mod error;
+mod explain;
+mod features;
+mod internal;
+mod output;
+mod plan;
+mod report;
+mod run;
+mod session;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use error::CliError;
+
+/// Declarative experiments for anomalous sound detection under domain shift.
+#[derive(Parser)]
+#[command(name = "humshift", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Look for mistakes in specs and their data sets; runs nothing
+    Check(check::CheckArgs),
+    /// Show the stages of a spec: cached, will run, or unknown until their input ran
+    Plan(plan::PlanArgs),
+    /// Run a spec and print its tables
+    Run(run::RunArgs),
+    /// Say why a stage ran, or would run
+    Explain(explain::ExplainArgs),
+    /// Print the tables of what is cached; runs nothing
+    Report(report::ReportArgs),
+    /// Write the feature matrix of one recording (.npy, frames x bins, f32)
+    Features(features::FeaturesArgs),
+    /// Look after the cache
+    Cache(cache::CacheArgs),
+    /// For other processes of humshift
+    #[command(hide = true)]
+    Internal(internal::InternalArgs),
+}
+
+/// A spec and changes to it.
+#[derive(Args)]
+struct SpecArgs {
+    /// The YAML file of the experiment
+    spec: PathBuf,
+    /// Change a setting: `detector.knn.k=3`; a list sweeps: `seed=[0,1,2]`
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    sets: Vec<String>,
+}
+
+/// Where the cache is.
+#[derive(Args)]
+struct CacheDir {
+    /// Folder of the cache
+    #[arg(long, value_name = "DIR", default_value = "cache")]
+    cache: PathBuf,
+}
+
+/// What the process ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    /// All is done.
+    Done = 0,
+    /// A stage failed, or under `--frozen` would have had to run.
+    StageFailed = 1,
+    /// A spec or the usage is wrong.
+    BadSpec = 2,
+    /// An `expect:` of the spec does not hold.
+    ExpectFailed = 3,
+    /// The cache cannot be used.
+    CacheUnusable = 4,
+    /// Interrupted by Ctrl-C.
+    Interrupted = 130,
+}
+
+/// Parses the arguments, runs the command, says what went wrong. clap ends wrong usage with 2 itself.
+pub fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Check(args) => check::run(&args),
+        Command::Plan(args) => plan::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Features(args) => features::run(&args),
+        Command::Cache(args) => cache::run(&args),
+        Command::Internal(args) => internal::run(&args),
+    };
+    let exit = result.unwrap_or_else(|error| {
+        error.tell();
+        error.exit()
+    });
+    ExitCode::from(exit as u8)
+}

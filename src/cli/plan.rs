@@ -1,0 +1,99 @@
+//! `humshift plan`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::session::{Session, open_store};
+use super::{CacheDir, CliError, Exit, SpecArgs, output};
+use crate::exec::{Standing, survey};
+use crate::plan::Plan;
+
+#[derive(Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    spec: SpecArgs,
+    #[command(flatten)]
+    cache: CacheDir,
+    /// One JSON document instead of lines
+    #[arg(long)]
+    json: bool,
+    /// A graph for Graphviz
+    #[arg(long, conflicts_with = "json")]
+    dot: bool,
+}
+
+pub fn run(args: &PlanArgs) -> Result<Exit, CliError> {
+    let store = open_store(&args.cache.cache)?;
+    let Session { plan, .. } = Session::open(&args.spec, Some(&store))?;
+    let standings = survey(&plan, &store);
+    if args.json {
+        output::json(&as_json(&plan, &standings));
+    } else if args.dot {
+        output::text(&as_dot(&plan, &standings));
+    } else {
+        output::text(&as_text(&plan, &standings));
+    }
+    Ok(Exit::Done)
+}
+
+fn word(standing: &Standing) -> &'static str {
+    match standing {
+        Standing::Cached { .. } => "cached",
+        Standing::WillRun(_) => "will run",
+        Standing::Unknown => "unknown",
+    }
+}
+
+fn as_text(plan: &Plan, standings: &[Standing]) -> String {
+    let mut text = String::new();
+    for id in plan.nodes() {
+        text.push_str(&format!("{:8}  {}\n", word(&standings[id.index()]), plan.node(id).label));
+    }
+    let count = |name: &str| standings.iter().filter(|s| word(s) == name).count();
+    text.push_str(&format!(
+        "{} stages: {} cached, {} will run, {} unknown until their input ran\n",
+        plan.len(),
+        count("cached"),
+        count("will run"),
+        count("unknown")
+    ));
+    text
+}
+
+fn as_json(plan: &Plan, standings: &[Standing]) -> serde_json::Value {
+    let stages: Vec<_> = plan
+        .nodes()
+        .map(|id| {
+            let standing = &standings[id.index()];
+            let (key, seconds) = match standing {
+                Standing::Cached { key, record } => (Some(key.hex()), Some(record.seconds)),
+                Standing::WillRun(keyed) => (Some(keyed.key.hex()), None),
+                Standing::Unknown => (None, None),
+            };
+            let needs: Vec<&str> = plan.needs(id).iter().map(|n| plan.node(n.node).label.as_str()).collect();
+            json!({
+                "label": plan.node(id).label, "stage": plan.node(id).stage.name(), "standing": word(standing),
+                "key": key, "seconds": seconds, "needs": needs,
+            })
+        })
+        .collect();
+    json!({ "stages": stages })
+}
+
+fn as_dot(plan: &Plan, standings: &[Standing]) -> String {
+    let mut text = "digraph plan {\n  rankdir=LR; node [shape=box, style=filled, fillcolor=white];\n".to_owned();
+    for id in plan.nodes() {
+        let colour = match standings[id.index()] {
+            Standing::Cached { .. } => "palegreen",
+            Standing::WillRun(_) => "lightsalmon",
+            Standing::Unknown => "lightgrey",
+        };
+        let label = plan.node(id).label.replace('"', "'");
+        text.push_str(&format!("  n{} [label=\"{label}\", fillcolor={colour}];\n", id.index()));
+        let mut needs: Vec<usize> = plan.needs(id).iter().map(|n| n.node.index()).collect();
+        needs.dedup();
+        needs.iter().for_each(|n| text.push_str(&format!("  n{n} -> n{};\n", id.index())));
+    }
+    text.push_str("}\n");
+    text
+}

@@ -1,0 +1,163 @@
+//! `humshift report`, and what `run` prints at its end.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::session::{Session, open_store};
+use super::{CacheDir, CliError, Exit, SpecArgs, output};
+use crate::artifact::{Artifact, Blob, MetricRow, MetricTable};
+use crate::exec::{NodeOutcome, RunOutcome, Standing, survey};
+use crate::plan::NodeId;
+use crate::report::{PointResults, Results, attributes, csv, json, markdown};
+use crate::spec::Point;
+use crate::store::{Record, Store};
+
+#[derive(Args)]
+pub struct ReportArgs {
+    #[command(flatten)]
+    spec: SpecArgs,
+    #[command(flatten)]
+    cache: CacheDir,
+    /// The form of the report
+    #[arg(long, value_enum, default_value = "md")]
+    format: Shape,
+    /// Write to a file instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// All sections of all points, however many
+    #[arg(long)]
+    all: bool,
+    /// AUC per value of each domain-shift attribute as well
+    #[arg(long)]
+    attributes: bool,
+    /// The same as `--format json`
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+}
+
+/// Forms of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shape {
+    Md,
+    Csv,
+    Json,
+}
+
+pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
+    let store = open_store(&args.cache.cache)?;
+    let session = Session::open(&args.spec, Some(&store))?;
+    let standings = survey(&session.plan, &store);
+    let results = results(&session, &store, |id| match &standings[id.index()] {
+        Standing::Cached { record, .. } => Ok(record),
+        _ => Err("not run yet".to_owned()),
+    });
+    if results.points.iter().all(|p| p.rows.is_empty()) {
+        let message = "nothing of this experiment has been run with this cache";
+        let diagnostic = crate::diagnose::Diagnostic::new("E0704", message);
+        let hint = format!("humshift run {}", args.spec.spec.display());
+        return Err(vec![diagnostic.hint(hint)].into());
+    }
+    let shape = if args.json { Shape::Json } else { args.format };
+    let text = render(&results, shape, args.all, args.attributes);
+    match &args.output {
+        None => output::text(&text),
+        Some(path) => std::fs::write(path, text)
+            .map_err(|error| CliError::usage("E0705", format!("`{}` cannot be written: {error}", path.display())))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// The results in one of the forms.
+pub fn render(results: &Results, shape: Shape, all: bool, by_attribute: bool) -> String {
+    match shape {
+        Shape::Csv => csv(results),
+        Shape::Json => format!("{}\n", serde_json::to_string_pretty(&json(results)).expect("results are JSON")),
+        Shape::Md if by_attribute => {
+            format!("{}\n## AUC by domain-shift attribute\n\n{}", markdown(results, all), attributes(results))
+        }
+        Shape::Md => markdown(results, all),
+    }
+}
+
+/// The results of a run.
+pub fn from_outcome(session: &Session, outcome: &RunOutcome, store: &Store) -> Results {
+    results(session, store, |id| match &outcome.nodes[id.index()] {
+        NodeOutcome::Cached { record, .. } | NodeOutcome::Ran { record, .. } => Ok(record),
+        NodeOutcome::Failed { message } => Err(message.clone()),
+        NodeOutcome::Skipped { because } => Err(format!("{} failed", session.plan.node(*because).label)),
+        NodeOutcome::NotRun | NodeOutcome::Stale => Err("not run".to_owned()),
+    })
+}
+
+fn results<'a>(session: &Session, store: &Store, record: impl Fn(NodeId) -> Result<&'a Record, String>) -> Results {
+    let Session { experiment, plan, .. } = session;
+    let points = experiment.points.iter().zip(&plan.results).map(|(point, nodes)| {
+        let mut found = PointResults { settings: point.settings.clone(), facts: facts(point), ..Default::default() };
+        for (section, node) in nodes {
+            match record(*node).and_then(|record| table(record, store)) {
+                Ok(rows) => found.rows.extend(rows.into_iter().map(|row| MetricRow {
+                    machine: section.machine.clone(),
+                    section: section.section.clone(),
+                    ..row
+                })),
+                Err(why) => found.absent.push((section.machine.clone(), section.section.clone(), why)),
+            }
+        }
+        found
+    });
+    Results {
+        name: experiment.name.clone(),
+        question: experiment.question.clone(),
+        axes: experiment.axes.iter().map(|axis| axis.path.clone()).collect(),
+        points: points.collect(),
+    }
+}
+
+fn table(record: &Record, store: &Store) -> Result<Vec<MetricRow>, String> {
+    let object = record.outputs.get("metrics").ok_or("its record has no metrics")?;
+    let bytes = store.get(object).map_err(|e| e.to_string())?;
+    Ok(MetricTable::decode(Blob::new(bytes)).map_err(|e| e.to_string())?.rows)
+}
+
+fn facts(point: &Point) -> std::collections::BTreeMap<String, String> {
+    let pools: Vec<&str> = point.pool.iter().map(|p| p.name()).collect();
+    [
+        ("data", point.data.name().to_owned()),
+        ("features", point.features.name().to_owned()),
+        ("pool", pools.join("+")),
+        ("detector", point.detector.name().to_owned()),
+        ("seed", point.seed.to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+/// Says which expectations of the spec do not hold.
+#[expect(clippy::print_stderr, reason = "a broken expectation is conversation")]
+pub fn expectations_hold(session: &Session, results: &Results) -> bool {
+    let mut hold = true;
+    for expect in &session.experiment.expect {
+        let chosen: Vec<(usize, &PointResults)> =
+            results.points.iter().enumerate().filter(|(_, p)| p.matches(&expect.filter)).collect();
+        let filter: Vec<String> = expect.filter.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        let name = format!("{} of {}", expect.metric, if filter.is_empty() { "all".into() } else { filter.join(" ") });
+        if chosen.is_empty() {
+            eprintln!("expectation failed: {name}: there is no such point");
+            hold = false;
+        }
+        for (number, point) in chosen {
+            let value = point.number(&expect.metric);
+            let low = expect.at_least.is_some_and(|limit| value.is_none_or(|v| v < limit));
+            let high = expect.at_most.is_some_and(|limit| value.is_none_or(|v| v > limit));
+            if low || high {
+                let value = value.map_or("cannot be computed".to_owned(), |v| format!("is {v:.4}"));
+                let limit = if low { expect.at_least } else { expect.at_most }.unwrap_or_default();
+                let word = if low { "at least" } else { "at most" };
+                eprintln!("expectation failed: {name} {value} at point {number}, expected {word} {limit}");
+                hold = false;
+            }
+        }
+    }
+    hold
+}

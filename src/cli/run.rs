@@ -1,0 +1,144 @@
+//! `humshift run`.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::Args;
+
+use super::report::{self, Shape};
+use super::session::{Session, choose, open_store, stray_note};
+use super::{CacheDir, CliError, Exit, SpecArgs, output};
+use crate::exec::{self, ExecutorKind, Listener, NodeOutcome, Options, RunOutcome};
+use crate::progress::{Bars, Plain, Silent};
+use crate::store::Store;
+
+#[derive(Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    spec: SpecArgs,
+    #[command(flatten)]
+    cache: CacheDir,
+    /// Threads that may be busy at once [default: all cores]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    jobs: Option<u32>,
+    /// Memory that running stages may want together, such as 4G [default: three quarters of what is free]
+    #[arg(long, value_name = "SIZE", value_parser = output::parse_size)]
+    memory: Option<u64>,
+    /// Where stages run: serial, threads or process
+    #[arg(long, default_value = "threads", value_name = "NAME", value_parser = executor)]
+    executor: ExecutorKind,
+    /// Only stages whose label matches, and what they need: `training/*`
+    #[arg(long, value_name = "GLOB")]
+    only: Option<String>,
+    /// Stop at the first stage that fails
+    #[arg(long)]
+    fail_fast: bool,
+    /// Run nothing; exit with 1 if any stage would have to run
+    #[arg(long)]
+    frozen: bool,
+    /// Do not show progress
+    #[arg(long, short)]
+    quiet: bool,
+    /// The results as one JSON document instead of tables
+    #[arg(long)]
+    json: bool,
+}
+
+fn executor(name: &str) -> Result<ExecutorKind, String> {
+    let known: Vec<&str> = ExecutorKind::ALL.iter().map(|(n, _)| *n).collect();
+    ExecutorKind::named(name).ok_or_else(|| crate::diagnose::suggest(name, known))
+}
+
+pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
+    let store = open_store(&args.cache.cache)?;
+    let session = Session::open(&args.spec, Some(&store))?;
+    let Session { experiment, plan, listings } = &session;
+    let chosen = choose(plan, args.only.as_deref());
+    if chosen.is_empty() {
+        let message = format!("no stage matches `{}`", args.only.as_deref().unwrap_or_default());
+        return Err(CliError::usage("E0703", message));
+    }
+    let mut listener: Box<dyn Listener> = match (args.quiet, std::io::stderr().is_terminal()) {
+        (true, _) => Box::new(Silent),
+        (false, true) => Box::<Bars>::default(),
+        (false, false) => Box::<Plain>::default(),
+    };
+    if let Some(note) = stray_note(listings) {
+        listener.hear(exec::Event::Warning { message: note });
+    }
+    let options = Options {
+        jobs: args.jobs.map_or_else(cores, |jobs| jobs as usize),
+        memory: args.memory.unwrap_or_else(free_memory),
+        fail_fast: args.fail_fast,
+        frozen: args.frozen,
+    };
+    let cancel = cancel_on_ctrl_c();
+    let mut executor = args.executor.open(&store, &cancel);
+    let last = store.last_keys(&experiment.name);
+    let outcome = exec::run(plan, &chosen, &store, last, &mut *executor, options, &cancel, &mut *listener)?;
+    remember(&store, &session, &outcome)?;
+    if outcome.interrupted {
+        return Ok(Exit::Interrupted);
+    }
+    let results = report::from_outcome(&session, &outcome, &store);
+    if args.only.is_none() {
+        output::text(&report::render(&results, if args.json { Shape::Json } else { Shape::Md }, false, false));
+    }
+    repeat_failures(&session, &outcome, &store);
+    if outcome.failed() + outcome.stale() > 0 {
+        return Ok(Exit::StageFailed);
+    }
+    if args.only.is_none() && !report::expectations_hold(&session, &results) {
+        return Ok(Exit::ExpectFailed);
+    }
+    Ok(Exit::Done)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Three quarters of the memory that is free now; 4 GB where the system does not say.
+fn free_memory() -> u64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"));
+    let kilobytes: Option<u64> = line.and_then(|l| l.split_whitespace().next()?.parse().ok());
+    kilobytes.map_or(4_000_000_000, |kb| kb * 1024 / 4 * 3)
+}
+
+/// The first Ctrl-C lets running stages stop and keeps what is done; the second ends the process.
+fn cancel_on_ctrl_c() -> Arc<AtomicBool> {
+    let cancel = Arc::new(AtomicBool::new(false));
+    let flag = cancel.clone();
+    // Without the handler Ctrl-C kills, which the cache survives as well.
+    let _ = ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(Exit::Interrupted as i32);
+        }
+    });
+    cancel
+}
+
+fn remember(store: &Store, session: &Session, outcome: &RunOutcome) -> Result<(), CliError> {
+    let keys = session.plan.nodes().filter_map(|id| match &outcome.nodes[id.index()] {
+        NodeOutcome::Cached { key, .. } | NodeOutcome::Ran { key, .. } => {
+            Some((session.plan.node(id).label.clone(), *key))
+        }
+        _ => None,
+    });
+    Ok(store.remember_keys(&session.experiment.name, &keys.collect())?)
+}
+
+/// Failures again, last, where they are read: each with the end of its log.
+#[expect(clippy::print_stderr, reason = "failures are conversation")]
+fn repeat_failures(session: &Session, outcome: &RunOutcome, store: &Store) {
+    for id in session.plan.nodes() {
+        if let NodeOutcome::Failed { message } = &outcome.nodes[id.index()] {
+            eprintln!("error: {} failed: {message}", session.plan.node(id).label);
+        }
+    }
+    if outcome.failed() > 0 {
+        eprintln!("  logs are in {}", store.root().join("logs").display());
+    }
+}

@@ -1,0 +1,133 @@
+//! What most commands begin with: the spec, its data set, the plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::{CliError, SpecArgs};
+use crate::diagnose::Diagnostic;
+use crate::digest::Digest;
+use crate::plan::{self, Catalog, Plan};
+use crate::source::{Listing, SourceError, SourceSpec};
+use crate::spec::{self, Experiment, Point};
+use crate::stage;
+use crate::store::{DigestMemo, Store};
+
+/// A spec with its plan.
+pub struct Session {
+    pub experiment: Experiment,
+    pub plan: Plan,
+    /// Of each distinct source, what it holds.
+    pub listings: Vec<Listing>,
+}
+
+impl Session {
+    /// Reads the spec, looks at its data set, and plans. With a store, recordings are hashed (or known
+    /// to be unchanged) and keys are real; without, names alone are looked at.
+    pub fn open(args: &SpecArgs, store: Option<&Store>) -> Result<Self, CliError> {
+        let experiment = spec::load(&args.spec, &args.sets)?;
+        let mut catalog = Catalog::default();
+        let mut listings = Vec::new();
+        let mut mistakes = Vec::new();
+        for point in &experiment.points {
+            weights(point, &mut catalog, &mut mistakes);
+            let key = Catalog::source_key(point);
+            if catalog.listings.contains_key(&key) {
+                continue;
+            }
+            let listed = point.data.member().list().and_then(|listing| {
+                let digests = digest_sections(&point.data, &listing, store)?;
+                Ok((listing, digests))
+            });
+            match listed {
+                Ok((listing, sections)) => {
+                    catalog.listings.insert(key, sections);
+                    listings.push(listing);
+                }
+                Err(error) => {
+                    mistakes.push(data_mistake(&error));
+                    catalog.listings.insert(key, BTreeMap::new());
+                }
+            }
+        }
+        if !mistakes.is_empty() {
+            return Err(mistakes.into());
+        }
+        let plan = plan::build(&experiment, &catalog)?;
+        Ok(Self { experiment, plan, listings })
+    }
+}
+
+fn data_mistake(error: &SourceError) -> Diagnostic {
+    let diagnostic = Diagnostic::new("E0701", error.to_string());
+    match error {
+        SourceError::Layout { hint, .. } => diagnostic.hint(hint),
+        SourceError::File { .. } => diagnostic,
+    }
+}
+
+fn weights(point: &Point, catalog: &mut Catalog, mistakes: &mut Vec<Diagnostic>) {
+    let Some((_, path)) = point.detector.member().weights() else { return };
+    if catalog.weights.contains_key(path) {
+        return;
+    }
+    let bytes = std::fs::read(path).unwrap_or_else(|error| {
+        let message = format!("the weights `{path}` cannot be read: {error}");
+        mistakes.push(Diagnostic::new("E0702", message));
+        Vec::new()
+    });
+    catalog.weights.insert(path.to_owned(), bytes);
+}
+
+/// The listing of each section with the digests of its files.
+fn digest_sections(
+    source: &SourceSpec,
+    listing: &Listing,
+    store: Option<&Store>,
+) -> Result<BTreeMap<crate::source::SectionId, Vec<u8>>, SourceError> {
+    let root = source.member().root();
+    // The memo is named by the absolute path, so that two working directories do not share one.
+    let absolute = root.and_then(|root| std::fs::canonicalize(root).ok());
+    let mut memo = match (store, &absolute) {
+        (Some(store), Some(root)) => Some(DigestMemo::open(store, root)),
+        _ => None,
+    };
+    let mut sections = BTreeMap::new();
+    for (section, files) in &listing.sections {
+        let paths: Vec<String> = files.audio.iter().chain(&files.tables).cloned().collect();
+        let digests = match &mut memo {
+            Some(memo) => memo.digests(&paths).map_err(|(path, e)| SourceError::File { path, why: e.to_string() })?,
+            None => vec![Digest::of(b""); paths.len()],
+        };
+        sections.insert(section.clone(), stage::listing(files, &digests));
+    }
+    if let (Some(memo), Some(store)) = (memo, store) {
+        // Only costs time if it cannot be written.
+        let _ = memo.save(store);
+    }
+    Ok(sections)
+}
+
+/// Files under the root that belong to no section, with the commonest reason.
+pub fn stray_note(listings: &[Listing]) -> Option<String> {
+    let strays: Vec<&(String, String)> = listings.iter().flat_map(|l| &l.strays).collect();
+    let (path, reason) = strays.first()?;
+    Some(format!("{} recordings belong to no section, `{path}` for one: {reason}", strays.len()))
+}
+
+/// Nodes whose label matches, and all they need. `None`: all nodes. An empty set: nothing matched.
+pub fn choose(plan: &Plan, only: Option<&str>) -> BTreeSet<crate::plan::NodeId> {
+    let Some(pattern) = only else { return plan.nodes().collect() };
+    let mut chosen = BTreeSet::new();
+    let mut stack: Vec<_> = plan.nodes().filter(|id| super::output::glob(pattern, &plan.node(*id).label)).collect();
+    while let Some(id) = stack.pop() {
+        if chosen.insert(id) {
+            stack.extend(plan.needs(id).into_iter().map(|need| need.node));
+        }
+    }
+    chosen
+}
+
+/// Opens the cache.
+pub fn open_store(path: &Path) -> Result<Store, CliError> {
+    Ok(Store::open(path)?)
+}

@@ -1,0 +1,310 @@
+//! Exact nearest neighbours by brute force, with a matrix product in front.
+//!
+//! At a hundred dimensions no tree beats a matrix product, but `|a|² - 2ab + |b|²` in f32 loses all digits
+//! where it matters, between vectors that are nearly the same. So the product only rules out: from the
+//! bound on its rounding error follows how small a distance can be, and whatever could be among the
+//! nearest is measured in f64. The result is that of f64 brute force, whichever kernel, CPU and number
+//! of threads made the product.
+
+use gemm::Parallelism;
+use ndarray::{ArrayView2, Axis, s};
+use serde::{Deserialize, Serialize};
+
+use super::DetectorError;
+use crate::artifact::Context;
+
+/// How far two vectors are from each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    #[default]
+    Euclidean,
+    /// One minus the cosine of the angle; 1 from a vector of zeros.
+    Cosine,
+}
+
+/// A row of the bank.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Neighbour {
+    pub(super) distance: f64,
+    pub(super) row: usize,
+}
+
+/// Queries that share one pass over the bank, and rows of the bank in one product: 256 kB of products.
+const QUERIES: usize = 64;
+const ROWS: usize = 1024;
+
+/// The `k` rows of `bank` (rows, dims) nearest to each of `queries` (queries, dims), nearest first, of equal ones
+/// the earlier row first. All values must be finite. `k` may not exceed the rows of the bank.
+pub(super) fn nearest(
+    bank: ArrayView2<f32>,
+    queries: ArrayView2<f32>,
+    k: usize,
+    metric: Metric,
+    cx: &Context,
+) -> Result<Vec<Vec<Neighbour>>, DetectorError> {
+    assert!(k <= bank.nrows() && bank.ncols() == queries.ncols(), "{k} of {:?}, {:?}", bank.dim(), queries.dim());
+    let (bank, queries) = (bank.as_standard_layout(), queries.as_standard_layout());
+    let bounds = Bounds::new(bank.view(), metric);
+    let blocks: Vec<ArrayView2<f32>> = queries.axis_chunks_iter(Axis(0), QUERIES).collect();
+    let found = cx.map(&blocks, |block| search(bank.view(), *block, k, &bounds, cx));
+    Ok(found.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
+}
+
+fn search(
+    bank: ArrayView2<f32>,
+    queries: ArrayView2<f32>,
+    k: usize,
+    bounds: &Bounds,
+    cx: &Context,
+) -> Result<Vec<Vec<Neighbour>>, DetectorError> {
+    let mut found: Vec<Best> = (0..queries.nrows()).map(|_| Best { k, nearest: Vec::with_capacity(k + 1) }).collect();
+    let norms: Vec<f64> = queries.rows().into_iter().map(|q| norm(q.to_slice().expect("C order"))).collect();
+    let mut products = vec![0.0; queries.nrows() * ROWS.min(bank.nrows())];
+    for first in (0..bank.nrows()).step_by(ROWS) {
+        if cx.cancelled() {
+            return Err(DetectorError::Cancelled);
+        }
+        let rows = bank.slice(s![first..bank.nrows().min(first + ROWS), ..]);
+        let products = &mut products[..queries.nrows() * rows.nrows()];
+        product(queries, rows, products);
+        for (i, products) in products.chunks_exact(rows.nrows()).enumerate() {
+            let query = queries.row(i).to_slice().expect("C order");
+            let mut limit = bounds.limit(norms[i], found[i].worst());
+            for (j, &product) in products.iter().enumerate() {
+                // Written so that NaN, the product of overflow, counts as "could be near".
+                if bounds.lowest(first + j, product) > limit {
+                    continue;
+                }
+                let row = rows.row(j).to_slice().expect("C order");
+                let distance = bounds.metric.distance(query, row, norms[i], bounds.norms[first + j]);
+                if found[i].offer(Neighbour { distance, row: first + j }) {
+                    limit = bounds.limit(norms[i], found[i].worst());
+                }
+            }
+        }
+    }
+    Ok(found.into_iter().map(|best| bounds.metric.finish(best.nearest)).collect())
+}
+
+/// The best `k` so far, nearest first.
+struct Best {
+    k: usize,
+    nearest: Vec<Neighbour>,
+}
+
+impl Best {
+    /// Whatever is farther than this is not among the nearest.
+    fn worst(&self) -> f64 {
+        if self.nearest.len() < self.k { f64::INFINITY } else { self.nearest.last().map_or(-1.0, |n| n.distance) }
+    }
+
+    /// Takes a neighbour in if it is near enough; rows must come in ascending order.
+    fn offer(&mut self, neighbour: Neighbour) -> bool {
+        if neighbour.distance >= self.worst() {
+            return false;
+        }
+        let at = self.nearest.partition_point(|n| n.distance <= neighbour.distance);
+        self.nearest.insert(at, neighbour);
+        self.nearest.truncate(self.k);
+        true
+    }
+}
+
+impl Metric {
+    /// The distance in f64; of the Euclidean its square.
+    fn distance(self, a: &[f32], b: &[f32], norm_a: f64, norm_b: f64) -> f64 {
+        match self {
+            Metric::Euclidean => sum_of(a, b, |a, b| (a - b) * (a - b)),
+            Metric::Cosine if norm_a == 0.0 || norm_b == 0.0 => 1.0,
+            // Half the squared distance on the unit sphere is 1 - cos, without its cancellation.
+            Metric::Cosine => {
+                let (a_unit, b_unit) = (1.0 / norm_a, 1.0 / norm_b);
+                0.5 * sum_of(a, b, |a, b| (a * a_unit - b * b_unit).powi(2))
+            }
+        }
+    }
+
+    fn finish(self, mut nearest: Vec<Neighbour>) -> Vec<Neighbour> {
+        if self == Metric::Euclidean {
+            nearest.iter_mut().for_each(|n| n.distance = n.distance.sqrt());
+        }
+        nearest
+    }
+}
+
+/// The sum of `f` over pairs, in f64 and in eight lanes whose order does not depend on the compiler.
+fn sum_of(a: &[f32], b: &[f32], f: impl Fn(f64, f64) -> f64) -> f64 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let mut lanes = [0.0; 8];
+    for (a, b) in a.iter().zip(b) {
+        for i in 0..8 {
+            lanes[i] += f(f64::from(a[i]), f64::from(b[i]));
+        }
+    }
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| f(f64::from(*a), f64::from(*b))).sum();
+    lanes.iter().sum::<f64>() + rest
+}
+
+fn norm(a: &[f32]) -> f64 {
+    sum_of(a, a, |a, b| a * b).sqrt()
+}
+
+/// How near the rows of a bank can be, given their f32 products with a query.
+///
+/// The product of two vectors of n numbers in f32, in any order and with or without fused multiply-add, is off
+/// by at most γ|a||b| with γ = nu/(1 - nu), u = 2⁻²⁴ (Higham 2002, section 3.1). Then, p being the product,
+///
+/// ```text
+/// squared distance >= |a|² + |b|² - 2p - 2γ|a||b| >= (1 - γ)|a|² + (1 - γ)|b|² - 2p
+/// |a| · cosine distance >= (1 - γ)|a| - p/|b|
+/// ```
+///
+/// What depends on the query `a` goes into `limit`, which leaves `base + scale · p` for each row `b`.
+struct Bounds {
+    metric: Metric,
+    gamma: f64,
+    norms: Vec<f64>,
+    /// base and scale of each row.
+    rows: Vec<(f64, f64)>,
+}
+
+/// Norms for which no f32 product overflows, and underflow is far below the bound on rounding. Vectors outside are
+/// always measured.
+const TAME: std::ops::Range<f64> = 1e-12..1e18;
+
+impl Bounds {
+    fn new(bank: ArrayView2<f32>, metric: Metric) -> Self {
+        // A little more than γ, for underflow and for the roundings of this arithmetic itself.
+        let nu = 1.01 * (bank.ncols() as f64 + 4.0) * 2f64.powi(-24);
+        let gamma = nu / (1.0 - nu).max(f64::MIN_POSITIVE);
+        let norms: Vec<f64> = bank.rows().into_iter().map(|b| norm(b.to_slice().expect("C order"))).collect();
+        let row = |&norm: &f64| match metric {
+            _ if !TAME.contains(&norm) => (f64::NEG_INFINITY, 0.0),
+            Metric::Euclidean => ((1.0 - gamma) * norm * norm, -2.0),
+            Metric::Cosine => (0.0, -1.0 / norm),
+        };
+        let rows = norms.iter().map(row).collect();
+        Self { metric, gamma, norms, rows }
+    }
+
+    /// What `lowest` of a row must not exceed if it is nearer than `worst` to a query with this norm.
+    fn limit(&self, norm: f64, worst: f64) -> f64 {
+        match self.metric {
+            _ if !TAME.contains(&norm) => f64::INFINITY,
+            Metric::Euclidean => worst - (1.0 - self.gamma) * norm * norm,
+            Metric::Cosine => (worst - (1.0 - self.gamma)) * norm,
+        }
+    }
+
+    fn lowest(&self, row: usize, product: f32) -> f64 {
+        let (base, scale) = self.rows[row];
+        base + scale * f64::from(product)
+    }
+}
+
+/// a · bᵀ, (rows of a, rows of b) in C order; both in C order with the same dims.
+fn product(a: ArrayView2<f32>, b: ArrayView2<f32>, out: &mut [f32]) {
+    let ((m, dims), n) = (a.dim(), b.nrows());
+    assert!(a.is_standard_layout() && b.is_standard_layout() && b.ncols() == dims && out.len() == m * n);
+    let (stride, out_stride) = (dims as isize, n as isize);
+    // SAFETY: the strides say C order for `a` (m, dims) and `out` (m, n), and the transpose of C order for `b`; the
+    // assertion above holds the lengths. `out` is borrowed mutably, so nothing overlaps.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            dims,
+            out.as_mut_ptr(),
+            1,
+            out_stride,
+            false,
+            a.as_ptr(),
+            1,
+            stride,
+            b.as_ptr(),
+            stride,
+            1,
+            0.0,
+            1.0,
+            false,
+            false,
+            false,
+            Parallelism::None,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::Seed;
+    use ndarray::Array2;
+    use proptest::prelude::*;
+
+    fn brute_force(bank: &Array2<f32>, query: &[f32], k: usize, metric: Metric) -> Vec<Neighbour> {
+        let measure = |(row, b): (usize, ndarray::ArrayView1<f32>)| {
+            let b = b.to_slice().unwrap();
+            Neighbour { distance: metric.distance(query, b, norm(query), norm(b)), row }
+        };
+        let mut all: Vec<Neighbour> = bank.rows().into_iter().enumerate().map(measure).collect();
+        all.sort_by(|a, b| a.distance.total_cmp(&b.distance).then(a.row.cmp(&b.row)));
+        all.truncate(k);
+        metric.finish(all)
+    }
+
+    fn random(seed: u64, rows: usize, dims: usize, offset: f64, scale: f64) -> Array2<f32> {
+        let mut rng = Seed(seed).rng();
+        Array2::from_shape_simple_fn((rows, dims), || (offset + scale * rng.normal()) as f32)
+    }
+
+    fn check(bank: &Array2<f32>, queries: &Array2<f32>, k: usize) {
+        for metric in [Metric::Euclidean, Metric::Cosine] {
+            let found = nearest(bank.view(), queries.view(), k, metric, &Context::plain(0)).unwrap();
+            for (found, query) in found.iter().zip(queries.rows()) {
+                assert_eq!(*found, brute_force(bank, query.to_slice().unwrap(), k, metric), "{metric:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_product_rules_out_is_never_near() {
+        // More rows than one product, more queries than one block, dims that fill no lane.
+        check(&random(1, 2500, 37, -40.0, 8.0), &random(2, 70, 37, -40.0, 8.0), 5);
+    }
+
+    #[test]
+    fn vectors_nearly_the_same_keep_their_distances() {
+        // Distances of 1e-4 between vectors of norm 570: f32 products know nothing of them.
+        let bank = random(3, 300, 128, -50.0, 1e-5);
+        check(&bank, &bank, 3);
+    }
+
+    #[test]
+    fn values_that_overflow_or_vanish_in_f32_are_still_measured() {
+        let mut bank = random(4, 60, 8, 0.0, 1.0);
+        for (i, mut row) in bank.rows_mut().into_iter().enumerate() {
+            row *= [1e-25, 1e-12, 1.0, 1e15, 1e25, 0.0][i % 6];
+        }
+        check(&bank, &bank, 7);
+    }
+
+    #[test]
+    fn threads_change_nothing() {
+        let (bank, queries) = (random(5, 500, 16, 0.0, 1.0), random(6, 200, 16, 0.0, 1.0));
+        let with = |threads| {
+            let cx = Context { threads, ..Context::plain(0) };
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| nearest(bank.view(), queries.view(), 4, Metric::Euclidean, &cx)).unwrap()
+        };
+        assert_eq!(with(1), with(2));
+    }
+
+    proptest! {
+        #[test]
+        fn ties_go_to_the_earlier_row(values in prop::collection::vec(0u8..3, 40), k in 1usize..10) {
+            let bank = Array2::from_shape_vec((20, 2), values.iter().map(|&x| f32::from(x)).collect()).unwrap();
+            check(&bank, &bank, k);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The vectors of clips as one matrix, checked: what detectors of vectors start from.
+
+use ndarray::Array2;
+
+use super::{DetectorError, Examples};
+
+/// One row a training clip, (clips, dims). Errors: no clips, and as [`test`].
+pub(super) fn train(examples: &Examples) -> Result<Array2<f32>, DetectorError> {
+    let first = examples.features.first().ok_or(DetectorError::NoClips)?;
+    test(examples, first.ncols())
+}
+
+/// One row a clip, (clips, dims). Errors, naming the clip: more or fewer rows than one, other dims than
+/// `dims`, and values that are NaN or infinite, which would give scores without meaning.
+pub(super) fn test(examples: &Examples, dims: usize) -> Result<Array2<f32>, DetectorError> {
+    let mut values = Vec::with_capacity(examples.features.len() * dims);
+    for (i, features) in examples.features.iter().enumerate() {
+        let wrong = |why: String| {
+            let clip = examples.clips.get(i).map_or_else(|| format!("number {i}"), |clip| format!("`{}`", clip.id));
+            DetectorError::Data(format!("clip {clip}: {why}"))
+        };
+        if features.nrows() != 1 {
+            return Err(wrong(format!("{} frames where one pooled vector is expected", features.nrows())));
+        }
+        if features.ncols() != dims {
+            return Err(wrong(format!(
+                "a vector of {} values, where the training clips have {dims}",
+                features.ncols()
+            )));
+        }
+        if let Some(at) = features.iter().position(|x| !x.is_finite()) {
+            return Err(wrong(format!("value {at} of its vector is {}", features[[0, at]])));
+        }
+        values.extend(features.iter());
+    }
+    Ok(Array2::from_shape_vec((examples.features.len(), dims), values).expect("dims values a clip"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn vectors_that_do_not_fit_are_refused_with_their_clip() {
+        let (good, long, bad) = (array![[1.0, 2.0]], array![[1.0, 2.0], [3.0, 4.0]], array![[0.0, f32::NAN]]);
+        let of = |features: &[&Array2<f32>]| {
+            let features = features.iter().map(|f| f.view()).collect();
+            train(&Examples { clips: Vec::new(), features }).map_err(|e| e.to_string())
+        };
+        assert_eq!(of(&[&good, &good]).unwrap(), array![[1.0, 2.0], [1.0, 2.0]]);
+        assert_eq!(of(&[]).unwrap_err(), "there are no normal training clips");
+        assert_eq!(of(&[&good, &long]).unwrap_err(), "clip number 1: 2 frames where one pooled vector is expected");
+        assert_eq!(of(&[&good, &bad]).unwrap_err(), "clip number 1: value 1 of its vector is NaN");
+        let wide = array![[1.0, 2.0, 3.0]];
+        assert!(of(&[&good, &wide]).unwrap_err().contains("3 values, where the training clips have 2"));
+    }
+}

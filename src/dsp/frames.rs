@@ -1,0 +1,117 @@
+//! Cutting samples into overlapping frames.
+
+use serde::{Deserialize, Serialize};
+
+/// What lies beyond the ends of a clip.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Padding {
+    /// Silence: librosa since 0.9.
+    #[default]
+    Zero,
+    /// The samples mirrored at the first and last one, which are not repeated: librosa up to 0.8.
+    Reflect,
+}
+
+/// Where frames begin and end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Framing {
+    /// Samples of a frame, at least one.
+    pub frame: usize,
+    /// Samples from one frame to the next, at least one.
+    pub hop: usize,
+    /// Whether half a frame of padding goes before and after the clip, so that frame `t` is centred
+    /// on sample `t * hop`.
+    pub center: bool,
+    /// What the padding is made of.
+    pub padding: Padding,
+}
+
+impl Framing {
+    /// Samples added at each end.
+    fn margin(&self) -> usize {
+        if self.center { self.frame / 2 } else { 0 }
+    }
+
+    /// How many frames a clip has; 0 if it is too short for one, or empty.
+    pub fn count(&self, samples: usize) -> usize {
+        let padded = samples + 2 * self.margin();
+        if samples == 0 || padded < self.frame { 0 } else { 1 + (padded - self.frame) / self.hop }
+    }
+
+    /// Frame `index` of `samples`: a view where it lies inside the clip, else made in `edge`, which
+    /// has the length of a frame. `index` is below [`count`](Self::count).
+    pub fn get<'a>(&self, samples: &'a [f32], index: usize, edge: &'a mut [f32]) -> &'a [f32] {
+        let (start, margin) = (index * self.hop, self.margin());
+        let inside = start.checked_sub(margin).and_then(|first| samples.get(first..first + self.frame));
+        if let Some(frame) = inside {
+            return frame;
+        }
+        for (i, sample) in edge.iter_mut().enumerate() {
+            *sample = self.padded(samples, start + i, margin);
+        }
+        edge
+    }
+
+    /// The sample at `position`, counted from the start of the padding.
+    fn padded(&self, samples: &[f32], position: usize, margin: usize) -> f32 {
+        let inside = position.checked_sub(margin).and_then(|i| samples.get(i));
+        match (inside, self.padding) {
+            (Some(&sample), _) => sample,
+            (None, Padding::Zero) => 0.0,
+            (None, Padding::Reflect) => {
+                // The mirrored signal repeats itself, also for padding longer than the clip (as in numpy).
+                let last = samples.len() - 1;
+                if last == 0 {
+                    return samples[0];
+                }
+                let period = 2 * last;
+                let i = (position + period * margin.div_ceil(period) - margin) % period;
+                samples[i.min(period - i)]
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(framing: Framing, samples: &[f32]) -> Vec<Vec<f32>> {
+        let mut edge = vec![0.0; framing.frame];
+        (0..framing.count(samples.len())).map(|i| framing.get(samples, i, &mut edge).to_vec()).collect()
+    }
+
+    #[test]
+    fn frames_are_counted_as_librosa_counts_them() {
+        let centred = Framing { frame: 1024, hop: 512, center: true, padding: Padding::Zero };
+        assert_eq!(centred.count(160_000), 313);
+        assert_eq!(centred.count(1), 1);
+        assert_eq!(centred.count(0), 0);
+        let plain = Framing { center: false, ..centred };
+        assert_eq!(plain.count(160_000), 311);
+        assert_eq!(plain.count(1024), 1);
+        assert_eq!(plain.count(1023), 0);
+        let odd = Framing { frame: 5, hop: 2, center: true, padding: Padding::Zero };
+        assert_eq!(odd.count(4), 2);
+    }
+
+    #[test]
+    fn padding_is_silence_or_a_mirror() {
+        let zero = Framing { frame: 4, hop: 2, center: true, padding: Padding::Zero };
+        let samples = [1.0, 2.0, 3.0, 4.0];
+        assert_eq!(all(zero, &samples), [[0.0, 0.0, 1.0, 2.0], [1.0, 2.0, 3.0, 4.0], [3.0, 4.0, 0.0, 0.0]]);
+        let reflect = Framing { padding: Padding::Reflect, ..zero };
+        assert_eq!(all(reflect, &samples), [[3.0, 2.0, 1.0, 2.0], [1.0, 2.0, 3.0, 4.0], [3.0, 4.0, 3.0, 2.0]]);
+    }
+
+    #[test]
+    fn a_mirror_longer_than_the_clip_goes_back_and_forth() {
+        // numpy: np.pad([1, 2, 3], 4, "reflect") is [1 2 3 2 | 1 2 3 | 2 1 2 3].
+        let framing = Framing { frame: 8, hop: 1, center: true, padding: Padding::Reflect };
+        let frames = all(framing, &[1.0, 2.0, 3.0]);
+        assert_eq!(frames[0], [1.0, 2.0, 3.0, 2.0, 1.0, 2.0, 3.0, 2.0]);
+        assert_eq!(frames[3], [2.0, 1.0, 2.0, 3.0, 2.0, 1.0, 2.0, 3.0]);
+        assert_eq!(all(framing, &[7.0]), [[7.0; 8]; 2]);
+    }
+}

@@ -1,0 +1,423 @@
+//! The run loop: the one owner of what is ready, running, known and failed.
+//!
+//! A node passes through here like this:
+//!
+//! ```text
+//! all it needs is known -> key -> record there?  yes: cached
+//!                                                no:  are the bytes of its inputs there?
+//!        no: whoever made them is made again first, then the node is looked at anew
+//!        yes: queue -> key lock (held by another process: wait, look again) -> executor -> record
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::executor::{Executor, Finished};
+use super::keys::{Keyed, Outputs, keyed};
+use super::{Event, Failure, Job, Listener, NodeOutcome, RunOutcome, changes, summary};
+use crate::digest::Digest;
+use crate::plan::{Frontier, NodeId, Plan};
+use crate::stage::{StageSpec, Wants};
+use crate::store::{KeyLock, LastKeys, Record, Store, StoreError};
+
+/// How long to wait for a result before looking at locks and at the wish to stop.
+const TICK: Duration = Duration::from_millis(100);
+
+/// A node whose inputs keep being damaged is given up after this many tries.
+const TRIES: usize = 3;
+
+/// How a run goes about its work; nothing here changes a result.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Threads that may be busy at once.
+    pub jobs: usize,
+    /// Bytes that running stages may want together. A stage that wants more runs alone.
+    pub memory: u64,
+    /// Stop at the first failure.
+    pub fail_fast: bool,
+    /// Run nothing; nodes that would have to are stale.
+    pub frozen: bool,
+}
+
+struct Running {
+    _lock: KeyLock,
+    wants: Wants,
+    threads: usize,
+}
+
+struct Run<'a> {
+    plan: &'a Plan,
+    store: &'a Store,
+    options: Options,
+    chosen: &'a BTreeSet<NodeId>,
+    last: LastKeys,
+    cancel: &'a AtomicBool,
+    listener: &'a mut dyn Listener,
+    frontier: Frontier,
+    outputs: Vec<Option<Outputs>>,
+    nodes: Vec<NodeOutcome>,
+    /// Nodes whose outputs the frontier knows of.
+    settled: Vec<bool>,
+    keyed: BTreeMap<NodeId, Keyed>,
+    /// Ready to start: those with the most work below them first.
+    queue: BTreeSet<(std::cmp::Reverse<u64>, NodeId)>,
+    running: BTreeMap<NodeId, Running>,
+    /// Waiting for another process that holds their key.
+    elsewhere: BTreeSet<NodeId>,
+    /// Nodes that wait for outputs to be made again, and what they wait for.
+    blocked: BTreeMap<NodeId, BTreeSet<NodeId>>,
+    tries: BTreeMap<NodeId, usize>,
+    urgency: Vec<u64>,
+    revived: usize,
+    giving_up: bool,
+}
+
+/// Runs the `chosen` nodes of a plan (with all they need) as far as they are not cached.
+#[expect(clippy::too_many_arguments, reason = "each is one thing that a run is made of")]
+pub fn run(
+    plan: &Plan,
+    chosen: &BTreeSet<NodeId>,
+    store: &Store,
+    last: LastKeys,
+    executor: &mut dyn Executor,
+    options: Options,
+    cancel: &Arc<AtomicBool>,
+    listener: &mut dyn Listener,
+) -> Result<RunOutcome, StoreError> {
+    #[expect(clippy::disallowed_methods, reason = "the wall time is shown, never used")]
+    let begun = Instant::now();
+    listener.hear(Event::Begun { plan });
+    let mut run = Run {
+        plan,
+        store,
+        options,
+        chosen,
+        last,
+        cancel,
+        listener,
+        frontier: Frontier::new(plan),
+        outputs: vec![None; plan.len()],
+        nodes: vec![NodeOutcome::NotRun; plan.len()],
+        settled: vec![false; plan.len()],
+        keyed: BTreeMap::new(),
+        queue: BTreeSet::new(),
+        running: BTreeMap::new(),
+        elsewhere: BTreeSet::new(),
+        blocked: BTreeMap::new(),
+        tries: BTreeMap::new(),
+        urgency: urgency(plan),
+        revived: 0,
+        giving_up: false,
+    };
+    run.work(executor)?;
+    let interrupted = cancel.load(Ordering::Relaxed) && !run.giving_up;
+    let (nodes, revived) = (run.nodes, run.revived);
+    let outcome = RunOutcome { nodes, interrupted, wall: begun.elapsed(), revived };
+    listener.hear(Event::Ended { plan, outcome: &outcome });
+    Ok(outcome)
+}
+
+/// Work on the longest way from each node to the end, in rough units: what is long starts first.
+fn urgency(plan: &Plan) -> Vec<u64> {
+    let mut urgency = vec![0; plan.len()];
+    for id in plan.nodes().rev() {
+        let below = plan.dependents(id).into_iter().map(|d| urgency[d.index()]).max().unwrap_or(0);
+        let own = match &plan.node(id).stage {
+            StageSpec::Training(t) if t.detector.member().seeded() => 1000,
+            StageSpec::Features(_) | StageSpec::Training(_) => 100,
+            _ => 1,
+        };
+        urgency[id.index()] = below + own;
+    }
+    urgency
+}
+
+impl Run<'_> {
+    fn work(&mut self, executor: &mut dyn Executor) -> Result<(), StoreError> {
+        loop {
+            while let Some(id) = self.frontier.take() {
+                self.consider(id)?;
+            }
+            if self.stopping() {
+                self.queue.clear();
+                self.elsewhere.clear();
+            }
+            self.start_what_fits(executor)?;
+            if self.running.is_empty() && self.elsewhere.is_empty() {
+                return Ok(());
+            }
+            if self.running.is_empty() {
+                std::thread::sleep(TICK);
+            } else if let Some(finished) = executor.wait(TICK) {
+                self.finished(finished)?;
+            }
+            self.look_elsewhere()?;
+            self.listener.tick();
+        }
+    }
+
+    fn stopping(&self) -> bool {
+        self.giving_up || self.cancel.load(Ordering::Relaxed)
+    }
+
+    fn label(&self, id: NodeId) -> &str {
+        &self.plan.node(id).label
+    }
+
+    /// All that a node needs is known: is it cached, or must it run?
+    fn consider(&mut self, id: NodeId) -> Result<(), StoreError> {
+        if !self.chosen.contains(&id) {
+            return Ok(());
+        }
+        let keyed = keyed(self.plan, id, &self.outputs).expect("a node is considered when its inputs are known");
+        // The bytes of a result are wanted by the report, those of a node looked at again by whoever
+        // asked; those in between only by stages that run.
+        let bytes_wanted = self.settled[id.index()] || self.plan.is_result(id);
+        match self.store.lookup(&keyed.key) {
+            Some(record) if !bytes_wanted || self.complete(&record) => {
+                self.made(id, NodeOutcome::Cached { key: keyed.key, record })
+            }
+            _ => {
+                self.keyed.insert(id, keyed);
+                self.prepare(id)
+            }
+        }
+    }
+
+    fn complete(&self, record: &Record) -> bool {
+        record.outputs.values().all(|object| self.store.has(object))
+    }
+
+    /// Queues a node, after having made again what is gone of its inputs.
+    fn prepare(&mut self, id: NodeId) -> Result<(), StoreError> {
+        if self.options.frozen {
+            self.nodes[id.index()] = NodeOutcome::Stale;
+            for next in self.frontier.fail(id) {
+                self.nodes[next.index()] = NodeOutcome::Stale;
+            }
+            return Ok(());
+        }
+        for (kind, bytes) in self.plan.node(id).given.values() {
+            self.store.put(kind, bytes)?;
+        }
+        let gone: BTreeSet<NodeId> = (self.plan.needs(id).into_iter())
+            .filter(|need| !self.store.has(&self.keyed[&id].inputs[&need.role]))
+            .map(|need| need.node)
+            .collect();
+        if gone.is_empty() {
+            self.queue.insert((std::cmp::Reverse(self.urgency[id.index()]), id));
+            return Ok(());
+        }
+        self.blocked.insert(id, gone.clone());
+        for producer in gone {
+            if !self.busy(producer) {
+                self.revived += 1;
+                let keyed = keyed(self.plan, producer, &self.outputs).expect("it was settled before");
+                self.keyed.insert(producer, keyed);
+                self.prepare(producer)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a node is on its way already.
+    fn busy(&self, id: NodeId) -> bool {
+        self.running.contains_key(&id)
+            || self.elsewhere.contains(&id)
+            || self.blocked.contains_key(&id)
+            || self.queue.contains(&(std::cmp::Reverse(self.urgency[id.index()]), id))
+    }
+
+    fn start_what_fits(&mut self, executor: &mut dyn Executor) -> Result<(), StoreError> {
+        let mut waiting = self.queue.len();
+        for entry in self.queue.clone() {
+            let (id, free) = (entry.1, self.free_threads());
+            if free == 0 {
+                return Ok(());
+            }
+            let sizes = self.keyed[&id].inputs.iter().map(|(role, object)| (role.clone(), object.bytes)).collect();
+            let wants = self.plan.node(id).stage.wants(&sizes);
+            let used: u64 = self.running.values().map(|r| r.wants.memory).sum();
+            if !self.running.is_empty() && used.saturating_add(wants.memory) > self.options.memory {
+                // What comes behind may be smaller.
+                waiting -= 1;
+                continue;
+            }
+            self.queue.remove(&entry);
+            let share = free.div_ceil(waiting.min(free));
+            waiting -= 1;
+            self.start(id, wants, wants.threads.clamp(1, share), executor)?;
+        }
+        Ok(())
+    }
+
+    fn free_threads(&self) -> usize {
+        self.options.jobs.saturating_sub(self.running.values().map(|r| r.threads).sum())
+    }
+
+    fn start(
+        &mut self,
+        id: NodeId,
+        wants: Wants,
+        threads: usize,
+        executor: &mut dyn Executor,
+    ) -> Result<(), StoreError> {
+        let key = self.keyed[&id].key;
+        let Some(lock) = self.store.try_lock(&key)? else {
+            let label = self.plan.node(id).label.as_str();
+            self.listener.hear(Event::Shared { label });
+            self.elsewhere.insert(id);
+            return Ok(());
+        };
+        // Between the first look and the lock another process may have made it.
+        if let Some(record) = self.store.lookup(&key).filter(|r| self.complete(r)) {
+            drop(lock);
+            return self.made(id, NodeOutcome::Cached { key, record });
+        }
+        let why = self.why(id);
+        let node = self.plan.node(id);
+        self.listener.hear(Event::Started { node: id, label: &node.label, why: &why });
+        let keyed = &self.keyed[&id];
+        let job = Job {
+            key,
+            label: node.label.clone(),
+            stage: node.stage.clone(),
+            inputs: keyed.inputs.clone(),
+            material: keyed.material.clone(),
+            threads,
+        };
+        self.running.insert(id, Running { _lock: lock, wants, threads });
+        executor.start(job);
+        Ok(())
+    }
+
+    /// What changed since the label ran last.
+    fn why(&self, id: NodeId) -> String {
+        if self.settled[id.index()] {
+            return "its output is gone from the cache".into();
+        }
+        let Some(pointer) = self.last.get(self.label(id)) else { return "first run".into() };
+        match self.store.lookup(&pointer.key) {
+            Some(_) if pointer.key == self.keyed[&id].key => "its output is gone from the cache".into(),
+            Some(old) => summary(&changes(&old.material, &self.keyed[&id].material)),
+            None => "its last record is gone".into(),
+        }
+    }
+
+    fn finished(&mut self, finished: Finished) -> Result<(), StoreError> {
+        let Finished { job, result } = finished;
+        let id = *self.running.keys().find(|id| self.keyed[*id].key == job.key).expect("only running jobs finish");
+        self.running.remove(&id);
+        match result {
+            Ok(record) => {
+                let label = self.plan.node(id).label.as_str();
+                self.listener.hear(Event::Finished { node: id, label, seconds: record.seconds });
+                self.made(id, NodeOutcome::Ran { key: job.key, record })
+            }
+            Err(Failure::Cancelled) => Ok(()),
+            Err(Failure::Store(message)) => Err(StoreError::Io {
+                path: self.store.root().display().to_string(),
+                source: std::io::Error::other(message),
+            }),
+            Err(Failure::Input(digest)) => self.damaged(id, digest),
+            Err(Failure::Stage(message)) => {
+                self.failed(id, message);
+                Ok(())
+            }
+        }
+    }
+
+    fn damaged(&mut self, id: NodeId, digest: Digest) -> Result<(), StoreError> {
+        let tries = self.tries.entry(id).or_insert(0);
+        *tries += 1;
+        if *tries >= TRIES {
+            self.failed(id, format!("its input {digest} was damaged {TRIES} times: is the disk sound?"));
+            return Ok(());
+        }
+        let label = self.label(id).to_owned();
+        let message = format!("an input of {label} was missing or damaged; it is made again");
+        self.listener.hear(Event::Warning { message });
+        self.prepare(id)
+    }
+
+    /// A node has its outputs, for the first time or again.
+    fn made(&mut self, id: NodeId, outcome: NodeOutcome) -> Result<(), StoreError> {
+        if self.settled[id.index()] {
+            let record = outcome.record().expect("it was made");
+            if self.outputs[id.index()].as_ref() != Some(&record.outputs) {
+                let label = self.label(id).to_owned();
+                let message = format!("{label} gave other bytes than last time: this stage is not deterministic");
+                self.listener.hear(Event::Warning { message });
+                self.outputs[id.index()] = Some(record.outputs.clone());
+            }
+        } else {
+            self.settle(id, outcome);
+        }
+        for waiter in self.unblock(id) {
+            self.consider(waiter)?;
+        }
+        Ok(())
+    }
+
+    /// Nodes that waited for this one alone.
+    fn unblock(&mut self, id: NodeId) -> Vec<NodeId> {
+        for gone in self.blocked.values_mut() {
+            gone.remove(&id);
+        }
+        let free: Vec<NodeId> = self.blocked.iter().filter(|(_, gone)| gone.is_empty()).map(|(id, _)| *id).collect();
+        free.iter().for_each(|id| drop(self.blocked.remove(id)));
+        free
+    }
+
+    fn settle(&mut self, id: NodeId, outcome: NodeOutcome) {
+        let label = self.plan.node(id).label.as_str();
+        if let NodeOutcome::Cached { .. } = outcome {
+            self.listener.hear(Event::Cached { node: id, label });
+        }
+        self.outputs[id.index()] = outcome.record().map(|r| r.outputs.clone());
+        self.nodes[id.index()] = outcome;
+        self.settled[id.index()] = true;
+        self.frontier.settle(id);
+    }
+
+    fn failed(&mut self, id: NodeId, message: String) {
+        let plan = self.plan;
+        let label = plan.node(id).label.as_str();
+        let log = self.keyed.get(&id).map(|k| self.store.log_path(&k.key)).filter(|path| path.exists());
+        self.listener.hear(Event::Failed { node: id, label, message: &message, log });
+        self.nodes[id.index()] = NodeOutcome::Failed { message: message.clone() };
+        let mut skipped = if self.settled[id.index()] { Vec::new() } else { self.frontier.fail(id) };
+        let waiters: Vec<NodeId> =
+            self.blocked.iter().filter(|(_, gone)| gone.contains(&id)).map(|(w, _)| *w).collect();
+        for waiter in waiters {
+            self.blocked.remove(&waiter);
+            skipped.push(waiter);
+            skipped.extend(if self.settled[waiter.index()] { Vec::new() } else { self.frontier.fail(waiter) });
+        }
+        for next in skipped {
+            self.nodes[next.index()] = NodeOutcome::Skipped { because: id };
+            self.listener.hear(Event::Skipped { node: next, label: &plan.node(next).label, because: label });
+        }
+        self.giving_up |= self.options.fail_fast;
+        if self.giving_up {
+            self.cancel.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Looks at keys that other processes hold: made, or given up by them?
+    fn look_elsewhere(&mut self) -> Result<(), StoreError> {
+        for id in self.elsewhere.clone() {
+            let key = self.keyed[&id].key;
+            if let Some(record) = self.store.lookup(&key).filter(|r| self.complete(r)) {
+                self.elsewhere.remove(&id);
+                self.made(id, NodeOutcome::Cached { key, record })?;
+            } else if self.store.try_lock(&key)?.is_some() {
+                self.elsewhere.remove(&id);
+                self.prepare(id)?;
+            }
+        }
+        Ok(())
+    }
+}

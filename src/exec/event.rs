@@ -1,0 +1,62 @@
+//! What happens in a run, for whoever wants to show it.
+
+use std::path::PathBuf;
+
+use super::RunOutcome;
+use crate::plan::{NodeId, Plan};
+
+/// Something that happened.
+pub enum Event<'a> {
+    /// The run begins.
+    Begun {
+        plan: &'a Plan,
+    },
+    /// The node's outputs were known without running it.
+    Cached {
+        node: NodeId,
+        label: &'a str,
+    },
+    /// The node begins to run; `why` says what changed.
+    Started {
+        node: NodeId,
+        label: &'a str,
+        why: &'a str,
+    },
+    Finished {
+        node: NodeId,
+        label: &'a str,
+        seconds: f64,
+    },
+    /// `log` is where its log was written, if it wrote one.
+    Failed {
+        node: NodeId,
+        label: &'a str,
+        message: &'a str,
+        log: Option<PathBuf>,
+    },
+    Skipped {
+        node: NodeId,
+        label: &'a str,
+        because: &'a str,
+    },
+    /// Another process is computing the same key; the run waits for it.
+    Shared {
+        label: &'a str,
+    },
+    /// Something a user should know that is no failure.
+    Warning {
+        message: String,
+    },
+    Ended {
+        plan: &'a Plan,
+        outcome: &'a RunOutcome,
+    },
+}
+
+/// Somebody who hears of events.
+pub trait Listener {
+    fn hear(&mut self, event: Event);
+
+    /// Called a few times a second while jobs run.
+    fn tick(&mut self) {}
+}

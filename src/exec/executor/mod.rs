@@ -1,0 +1,62 @@
+//! The family of executors: where jobs run. None of them is part of any key, and one parity test holds
+//! all of them to the same bytes.
+//!
+//! To add one: a file, a `mod` line and a line in [`ExecutorKind`].
+
+mod process;
+mod serial;
+mod threads;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use super::{Failure, Job};
+use crate::store::{Record, Store};
+
+/// The result of a job.
+pub struct Finished {
+    pub job: Job,
+    pub result: Result<Record, Failure>,
+}
+
+/// A place where jobs run.
+pub trait Executor {
+    /// Begins a job.
+    fn start(&mut self, job: Job);
+
+    /// The next result; `None` if there was none in time.
+    fn wait(&mut self, timeout: Duration) -> Option<Finished>;
+}
+
+/// An executor by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ExecutorKind {
+    /// One job after the other, in this thread: the reference for the others.
+    Serial,
+    /// Jobs on threads of this process.
+    #[default]
+    Threads,
+    /// Each job in a process of its own: what a cluster needs, and what survives a crashing stage.
+    Process,
+}
+
+impl ExecutorKind {
+    pub const ALL: &'static [(&'static str, ExecutorKind)] =
+        &[("serial", ExecutorKind::Serial), ("threads", ExecutorKind::Threads), ("process", ExecutorKind::Process)];
+
+    /// The executor of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(n, _)| *n == name).map(|(_, kind)| *kind)
+    }
+
+    /// Makes it ready for a run. `cancel` is looked at by jobs.
+    pub fn open(self, store: &Store, cancel: &Arc<AtomicBool>) -> Box<dyn Executor> {
+        let (store, cancel) = (store.clone(), cancel.clone());
+        match self {
+            ExecutorKind::Serial => Box::new(serial::Serial::new(store, cancel)),
+            ExecutorKind::Threads => Box::new(threads::Threads::new(store, cancel)),
+            ExecutorKind::Process => Box::new(process::new(store, cancel)),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! One job after the other.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use super::{Executor, Finished};
+use crate::exec::{Job, perform};
+use crate::store::Store;
+
+/// Runs a job when it is started.
+pub struct Serial {
+    store: Store,
+    cancel: Arc<AtomicBool>,
+    done: VecDeque<Finished>,
+}
+
+impl Serial {
+    pub fn new(store: Store, cancel: Arc<AtomicBool>) -> Self {
+        Self { store, cancel, done: VecDeque::new() }
+    }
+}
+
+impl Executor for Serial {
+    fn start(&mut self, job: Job) {
+        let result = perform(&self.store, &job, &self.cancel);
+        self.done.push_back(Finished { job, result });
+    }
+
+    fn wait(&mut self, timeout: Duration) -> Option<Finished> {
+        let next = self.done.pop_front();
+        if next.is_none() {
+            std::thread::sleep(timeout);
+        }
+        next
+    }
+}

@@ -1,0 +1,73 @@
+//! Keys of nodes, made of what their inputs turned out to be.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::canon;
+use crate::digest::Digest;
+use crate::plan::{NodeId, Plan};
+use crate::store::{ObjectRef, Record, Store};
+
+/// Outputs of a node by role.
+pub type Outputs = BTreeMap<String, ObjectRef>;
+
+/// A node whose inputs are known.
+#[derive(Clone, Debug)]
+pub struct Keyed {
+    pub key: Digest,
+    /// The document whose digest the key is.
+    pub material: Value,
+    pub inputs: BTreeMap<String, ObjectRef>,
+}
+
+/// The key of a document. Panics on nulls and non-finite numbers, which resolved settings do not have.
+pub fn key_of(material: &Value) -> Digest {
+    Digest::of(canon::to_string(material).expect("settings are finite and not null").as_bytes())
+}
+
+/// The key of a node, once the outputs of all it needs are known; else `None`.
+pub(super) fn keyed(plan: &Plan, id: NodeId, outputs: &[Option<Outputs>]) -> Option<Keyed> {
+    let node = plan.node(id);
+    let mut inputs = BTreeMap::new();
+    for (role, (kind, bytes)) in &node.given {
+        let object = ObjectRef { digest: Digest::of(bytes), kind: (*kind).to_owned(), bytes: bytes.len() as u64 };
+        inputs.insert(role.clone(), object);
+    }
+    for need in plan.needs(id) {
+        let object = outputs[need.node.index()].as_ref()?.get(need.output)?;
+        inputs.insert(need.role, object.clone());
+    }
+    let digests = inputs.iter().map(|(role, object)| (role.clone(), object.digest)).collect();
+    let material = node.stage.material(&digests);
+    Some(Keyed { key: key_of(&material), material, inputs })
+}
+
+/// How a node stands before anything runs.
+#[derive(Clone, Debug)]
+pub enum Standing {
+    Cached {
+        key: Digest,
+        record: Box<Record>,
+    },
+    WillRun(Keyed),
+    /// Its key follows from outputs that are not made yet.
+    Unknown,
+}
+
+/// How every node of a plan stands. Reads records, runs nothing.
+pub fn survey(plan: &Plan, store: &Store) -> Vec<Standing> {
+    let mut outputs: Vec<Option<Outputs>> = vec![None; plan.len()];
+    plan.nodes()
+        .map(|id| match keyed(plan, id, &outputs) {
+            None => Standing::Unknown,
+            Some(keyed) => match store.lookup(&keyed.key) {
+                Some(record) if !plan.is_result(id) || record.outputs.values().all(|o| store.has(o)) => {
+                    outputs[id.index()] = Some(record.outputs.clone());
+                    Standing::Cached { key: keyed.key, record: Box::new(record) }
+                }
+                _ => Standing::WillRun(keyed),
+            },
+        })
+        .collect()
+}

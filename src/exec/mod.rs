@@ -1,0 +1,21 @@
+//! Running a plan: one thread owns all state of a run, workers get a job and return a result.
+//!
+//! Clocks, threads, processes and panics live here and nowhere else. What is printed is the business
+//! of listeners. The law: the result is the one an empty cache would give, whatever was cached, lost,
+//! damaged, or made meanwhile by another process.
+
+mod coordinator;
+mod event;
+pub mod executor;
+mod keys;
+mod outcome;
+mod reason;
+mod worker;
+
+pub use coordinator::{Options, run};
+pub use event::{Event, Listener};
+pub use executor::ExecutorKind;
+pub use keys::{Keyed, Outputs, Standing, key_of, survey};
+pub use outcome::{NodeOutcome, RunOutcome};
+pub use reason::{Change, changes, summary};
+pub use worker::{Failure, Job, load, perform, run_job};

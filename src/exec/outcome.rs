@@ -1,0 +1,85 @@
+//! What became of a run.
+
+use std::time::Duration;
+
+use crate::digest::Digest;
+use crate::plan::NodeId;
+use crate::store::Record;
+
+/// What became of a node.
+#[derive(Clone, Debug)]
+pub enum NodeOutcome {
+    /// Its record was there, or another process made it meanwhile.
+    Cached {
+        key: Digest,
+        record: Record,
+    },
+    Ran {
+        key: Digest,
+        record: Record,
+    },
+    Failed {
+        message: String,
+    },
+    /// Not run because this node failed.
+    Skipped {
+        because: NodeId,
+    },
+    /// Not reached: left out by `--only`, or the run was given up.
+    NotRun,
+    /// It would have had to run, under `--frozen`.
+    Stale,
+}
+
+impl NodeOutcome {
+    /// The record, if there is one now.
+    pub fn record(&self) -> Option<&Record> {
+        match self {
+            NodeOutcome::Cached { record, .. } | NodeOutcome::Ran { record, .. } => Some(record),
+            _ => None,
+        }
+    }
+}
+
+/// What became of all nodes.
+#[derive(Clone, Debug)]
+pub struct RunOutcome {
+    /// By number of the node.
+    pub nodes: Vec<NodeOutcome>,
+    pub interrupted: bool,
+    pub wall: Duration,
+    /// Nodes run again only because somebody needed bytes that were evicted or damaged.
+    pub revived: usize,
+}
+
+impl RunOutcome {
+    fn count(&self, what: impl Fn(&NodeOutcome) -> bool) -> usize {
+        self.nodes.iter().filter(|n| what(n)).count()
+    }
+
+    pub fn ran(&self) -> usize {
+        self.count(|n| matches!(n, NodeOutcome::Ran { .. }))
+    }
+
+    pub fn cached(&self) -> usize {
+        self.count(|n| matches!(n, NodeOutcome::Cached { .. }))
+    }
+
+    pub fn failed(&self) -> usize {
+        self.count(|n| matches!(n, NodeOutcome::Failed { .. }))
+    }
+
+    pub fn skipped(&self) -> usize {
+        self.count(|n| matches!(n, NodeOutcome::Skipped { .. } | NodeOutcome::NotRun))
+    }
+
+    pub fn stale(&self) -> usize {
+        self.count(|n| matches!(n, NodeOutcome::Stale))
+    }
+
+    /// Seconds of work that the cache spared.
+    pub fn saved_seconds(&self) -> f64 {
+        let cached = self.nodes.iter().filter(|n| matches!(n, NodeOutcome::Cached { .. }));
+        cached.filter_map(|n| n.record()).map(|r| r.seconds).sum()
+    }
+}

@@ -1,0 +1,136 @@
+//! Doing one job: inputs from the store, the stage, objects and record back into it.
+//!
+//! The same function serves all executors, in this process or in another.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::artifact::{Blob, Context};
+use crate::digest::Digest;
+use crate::seed::Seed;
+use crate::stage::{Inputs, StageError, StageSpec};
+use crate::store::{ObjectRef, RECORD_SCHEMA, Record, Store, StoreError};
+
+/// A stage to be run, as data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    pub key: Digest,
+    pub label: String,
+    pub stage: StageSpec,
+    pub inputs: BTreeMap<String, ObjectRef>,
+    pub material: Value,
+    pub threads: usize,
+}
+
+/// Why a job gave no record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Failure {
+    /// An input is missing or was damaged, and has been moved aside.
+    Input(Digest),
+    /// The stage failed; the message is for people.
+    Stage(String),
+    /// The cache cannot be written.
+    Store(String),
+    Cancelled,
+}
+
+/// Runs a job and commits its record.
+pub fn perform(store: &Store, job: &Job, cancel: &AtomicBool) -> Result<Record, Failure> {
+    let stored = |e: StoreError| Failure::Store(e.to_string());
+    let inputs = load(store, &job.inputs)?;
+    #[expect(clippy::disallowed_methods, reason = "how long a stage takes is kept for estimates only")]
+    let begun = Instant::now();
+    let log = Log::new(store, job);
+    let write = |line: &str| log.line(line);
+    let cx = Context { seed: Seed(0), threads: job.threads, cancel, log: &write };
+    // A pool of the job's own: rayon inside a stage may neither wait for another stage nor steal one.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(job.threads).build();
+    let pool = pool.map_err(|e| Failure::Stage(format!("cannot start {} threads: {e}", job.threads)))?;
+    let run = std::panic::AssertUnwindSafe(|| pool.install(|| job.stage.run(&inputs, &cx)));
+    let outputs = match std::panic::catch_unwind(run) {
+        Ok(Ok(outputs)) => outputs,
+        Ok(Err(StageError::Cancelled | StageError::Detector(crate::detector::DetectorError::Cancelled))) => {
+            return Err(Failure::Cancelled);
+        }
+        Ok(Err(error)) => {
+            log.line(&format!("failed: {error}"));
+            return Err(Failure::Stage(error.to_string()));
+        }
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+            let message = format!("a bug in humshift: {}", text.unwrap_or("panicked"));
+            log.line(&message);
+            return Err(Failure::Stage(message));
+        }
+    };
+    let mut named = BTreeMap::new();
+    for output in outputs {
+        let object = store.put(output.kind.extension(), &output.bytes).map_err(stored)?;
+        named.insert(output.role.to_owned(), object);
+    }
+    let record = Record {
+        schema: RECORD_SCHEMA,
+        material: job.material.clone(),
+        outputs: named,
+        seconds: begun.elapsed().as_secs_f64(),
+        label: job.label.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    store.commit(&job.key, &record).map_err(stored)?;
+    Ok(record)
+}
+
+/// Inputs of a job, each checked against its digest.
+pub fn load(store: &Store, inputs: &BTreeMap<String, ObjectRef>) -> Result<Inputs, Failure> {
+    let mut blobs = BTreeMap::new();
+    for (role, object) in inputs {
+        match store.get(object) {
+            Ok(bytes) => blobs.insert(role.clone(), Blob::new(bytes)),
+            Err(StoreError::Damaged { digest }) => return Err(Failure::Input(digest)),
+            Err(error) => return Err(Failure::Store(error.to_string())),
+        };
+    }
+    Ok(Inputs(blobs))
+}
+
+/// The other side of executors that use processes: runs the job of a key that was left in the cache.
+pub fn run_job(cache: &Path, key: &Digest, cancel: &AtomicBool) -> Result<Record, Failure> {
+    let store = Store::open(cache).map_err(|e| Failure::Store(e.to_string()))?;
+    let path = store.job_path(key);
+    let bytes = std::fs::read(&path).map_err(|e| Failure::Store(format!("{}: {e}", path.display())))?;
+    let job: Job = serde_json::from_slice(&bytes).map_err(|e| Failure::Store(format!("{}: {e}", path.display())))?;
+    perform(&store, &job, cancel)
+}
+
+/// A log file that exists once something was written.
+struct Log<'a> {
+    store: &'a Store,
+    job: &'a Job,
+    file: Mutex<Option<std::fs::File>>,
+}
+
+impl<'a> Log<'a> {
+    fn new(store: &'a Store, job: &'a Job) -> Self {
+        Self { store, job, file: Mutex::new(None) }
+    }
+
+    fn line(&self, text: &str) {
+        let mut file = self.file.lock().expect("nobody panics while writing a line");
+        if file.is_none() {
+            *file = std::fs::File::create(self.store.log_path(&self.job.key)).ok();
+            if let Some(file) = file.as_mut() {
+                let _ = writeln!(file, "{}", self.job.label);
+            }
+        }
+        if let Some(file) = file.as_mut() {
+            let _ = writeln!(file, "{text}");
+        }
+    }
+}

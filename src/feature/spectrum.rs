@@ -1,0 +1,93 @@
+//! Magnitude spectrograms, linear in frequency.
+
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
+use super::{Extractor, Feature, FeatureError, checked, framing_problems};
+use crate::diagnose::Problem;
+use crate::dsp::{Decibel, Framing, LANES, Padding, Stft};
+
+/// The floor of magnitudes in dB: that of `log_mel`.
+const EPSILON: f32 = f64::EPSILON as f32;
+
+/// Settings of `spectrum`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Spectrum {
+    /// Samples of a frame, and of its FFT; a frame has `frame / 2 + 1` bins.
+    pub frame: usize,
+    /// Samples from one frame to the next.
+    pub hop: usize,
+    /// Whether clips are padded by half a frame at both ends.
+    pub center: bool,
+    /// What clips are padded with.
+    pub pad: Padding,
+    /// `20 log10(max(magnitude, 2.2e-16))` instead of the magnitude.
+    pub db: bool,
+}
+
+impl Default for Spectrum {
+    fn default() -> Self {
+        Self { frame: 1024, hop: 512, center: true, pad: Padding::Zero, db: true }
+    }
+}
+
+impl Feature for Spectrum {
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        framing_problems(self.frame, self.hop)
+    }
+
+    fn extractor(&self, _rate: u32) -> Result<Box<dyn Extractor>, FeatureError> {
+        let Self { frame, hop, center, pad, db } = *checked(self)?;
+        let stft = Stft::new(Framing { frame, hop, center, padding: pad });
+        Ok(Box::new(SpectrumExtractor { stft, frame, decibel: db.then(|| Decibel::new(20.0)) }))
+    }
+
+    fn dims(&self) -> usize {
+        self.frame / 2 + 1
+    }
+
+    fn hop(&self) -> usize {
+        self.hop
+    }
+}
+
+struct SpectrumExtractor {
+    stft: Stft,
+    frame: usize,
+    decibel: Option<Decibel>,
+}
+
+impl Extractor for SpectrumExtractor {
+    fn extract(&self, samples: &[f32]) -> Result<Array2<f32>, FeatureError> {
+        let (frames, bins) = (self.stft.frames(samples.len()), self.stft.bins());
+        if frames == 0 {
+            return Err(FeatureError::TooShort { samples: samples.len(), frame: self.frame });
+        }
+        let mut scratch = self.stft.scratch();
+        let mut spectra = vec![[0.0f32; LANES]; bins];
+        let mut matrix = vec![0.0; frames * bins];
+        for (block, rows) in matrix.chunks_mut(LANES * bins).enumerate() {
+            self.stft.power(samples, block * LANES, &mut scratch, &mut spectra);
+            let values = spectra.as_flattened_mut();
+            if !values.iter().all(|x| x.is_finite()) {
+                return Err(FeatureError::NotFinite { first: block * LANES });
+            }
+            values.iter_mut().for_each(|x| *x = x.sqrt());
+            if let Some(decibel) = &self.decibel {
+                values.iter_mut().for_each(|x| *x = x.max(EPSILON));
+                decibel.apply(values);
+            }
+            for (lane, row) in rows.chunks_exact_mut(bins).enumerate() {
+                for (value, bin) in row.iter_mut().zip(&spectra) {
+                    *value = bin[lane];
+                }
+            }
+        }
+        Ok(Array2::from_shape_vec((frames, bins), matrix).expect("rows of one length"))
+    }
+}

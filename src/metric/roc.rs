@@ -1,0 +1,187 @@
+//! Areas under the ROC curve.
+//!
+//! A count of pairs divided by their number would be the shortest way to the AUC and is more precise, but
+//! it differs from published tables in the last digit (0.9 where they say 0.9000000000000001). They were
+//! made by `sklearn.metrics.roc_auc_score`: rates by division, collinear points dropped, trapezoids
+//! added by NumPy's pairwise sum. The same steps in the same order give the same bits.
+
+use serde::{Deserialize, Serialize};
+
+use super::sum::sum;
+
+/// How equal scores of a normal and an anomalous clip count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ties {
+    /// One half, as scikit-learn and the official evaluators count.
+    #[default]
+    Half,
+    /// Zero, as H(0) in eq. (1) of Dohi et al. 2022.
+    Zero,
+}
+
+/// The probability that an anomaly scores higher than a normal clip, in O(n log n).
+///
+/// With [`Ties::Half`] equal to `roc_auc_score` of scikit-learn to the last bit; with [`Ties::Zero`] eq. (1) of
+/// Dohi et al. 2022. `None` if either side is empty or any score is NaN or infinite: such scores have no
+/// rank that means anything.
+pub fn auc(normal: &[f64], anomaly: &[f64], ties: Ties) -> Option<f64> {
+    let steps = steps(normal, anomaly)?;
+    match ties {
+        Ties::Half => Some(area(&curve(&steps))),
+        Ties::Zero => {
+            // Anomalies of one step beat the normals of all later (lower) steps.
+            let mut before = Step::default();
+            let mut won = 0;
+            for step in &steps {
+                won += (step.anomalies - before.anomalies) * (normal.len() as u64 - step.normals);
+                before = *step;
+            }
+            Some(won as f64 / (normal.len() as f64 * anomaly.len() as f64))
+        }
+    }
+}
+
+/// Partial AUC up to the false-positive rate `max_fpr`, 0.5 for chance and 1 for perfect (McClish 1989):
+/// `roc_auc_score(max_fpr=...)` of scikit-learn to the last bit, which cuts the curve at `max_fpr` by linear
+/// interpolation. Ties count one half. The lowest value is below 0.5: 0.4737 for `max_fpr` 0.1.
+///
+/// `None` where [`auc`] is `None`, and if `max_fpr` is not in (0, 1].
+pub fn pauc(normal: &[f64], anomaly: &[f64], max_fpr: f64) -> Option<f64> {
+    if !(max_fpr > 0.0 && max_fpr <= 1.0) {
+        return None;
+    }
+    let mut curve = curve(&steps(normal, anomaly)?);
+    if max_fpr == 1.0 {
+        return Some(area(&curve));
+    }
+    // The curve ends at (1, 1), so there is a point right of `max_fpr`, and (0, 0) is left of it.
+    let stop = curve.partition_point(|p| p.0 <= max_fpr);
+    let ((x0, y0), (x1, y1)) = (curve[stop - 1], curve[stop]);
+    curve.truncate(stop);
+    curve.push((max_fpr, (y1 - y0) / (x1 - x0) * (max_fpr - x0) + y0));
+    let lowest = 0.5 * (max_fpr * max_fpr);
+    Some(0.5 * (1.0 + (area(&curve) - lowest) / (max_fpr - lowest)))
+}
+
+/// How many clips score at least as high as some threshold.
+#[derive(Clone, Copy, Default)]
+struct Step {
+    normals: u64,
+    anomalies: u64,
+}
+
+/// One step for each distinct score, from the highest down.
+fn steps(normal: &[f64], anomaly: &[f64]) -> Option<Vec<Step>> {
+    if normal.is_empty() || anomaly.is_empty() || normal.iter().chain(anomaly).any(|x| !x.is_finite()) {
+        return None;
+    }
+    let labelled = |scores: &[f64], is_anomaly| scores.iter().map(move |&s| (s, is_anomaly)).collect::<Vec<_>>();
+    let mut scores = labelled(normal, false);
+    scores.extend(labelled(anomaly, true));
+    scores.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+    let mut steps = Vec::new();
+    let mut count = Step::default();
+    // By `==`, not by total order: 0.0 and -0.0 are one score.
+    for equal in scores.chunk_by(|a, b| a.0 == b.0) {
+        let anomalies = equal.iter().filter(|s| s.1).count() as u64;
+        count.anomalies += anomalies;
+        count.normals += equal.len() as u64 - anomalies;
+        steps.push(count);
+    }
+    Some(steps)
+}
+
+/// The points (false-positive rate, true-positive rate) from (0, 0) to (1, 1), without points in the middle
+/// of a line: dropping them moves no area, but it moves its last digit.
+fn curve(steps: &[Step]) -> Vec<(f64, f64)> {
+    let last = steps[steps.len() - 1];
+    let bends = |i: usize| {
+        let (a, b, c) = (steps[i - 1], steps[i], steps[i + 1]);
+        a.normals + c.normals != 2 * b.normals || a.anomalies + c.anomalies != 2 * b.anomalies
+    };
+    let kept = (0..steps.len()).filter(|&i| i == 0 || i + 1 == steps.len() || bends(i));
+    let rate = |count: u64, all: u64| count as f64 / all as f64;
+    let points = kept.map(|i| (rate(steps[i].normals, last.normals), rate(steps[i].anomalies, last.anomalies)));
+    std::iter::once((0.0, 0.0)).chain(points).collect()
+}
+
+/// The area by trapezoids, as `numpy.trapezoid` adds them.
+fn area(curve: &[(f64, f64)]) -> f64 {
+    let trapezoids: Vec<f64> = curve.windows(2).map(|w| (w[1].0 - w[0].0) * (w[1].1 + w[0].1) / 2.0).collect();
+    sum(&trapezoids)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Eq. (1) as it stands, with `tie` for H(0).
+    fn by_definition(normal: &[f64], anomaly: &[f64], tie: f64) -> f64 {
+        let pair = |n: f64, a: f64| if a > n { 1.0 } else { f64::from(u8::from(a == n)) * tie };
+        let won: f64 = normal.iter().flat_map(|&n| anomaly.iter().map(move |&a| pair(n, a))).sum();
+        won / (normal.len() * anomaly.len()) as f64
+    }
+
+    #[test]
+    fn ties_count_as_asked() {
+        let (normal, anomaly) = ([0.0, 1.0], [1.0, 2.0]);
+        assert_eq!(auc(&normal, &anomaly, Ties::Half), Some(0.875));
+        assert_eq!(auc(&normal, &anomaly, Ties::Zero), Some(0.75));
+        assert_eq!(auc(&[0.0], &[-0.0], Ties::Half), Some(0.5));
+    }
+
+    #[test]
+    fn without_ranks_there_is_no_area() {
+        for (normal, anomaly) in
+            [(&[][..], &[1.0][..]), (&[1.0], &[]), (&[f64::NAN], &[1.0]), (&[1.0], &[f64::INFINITY])]
+        {
+            assert_eq!(auc(normal, anomaly, Ties::Half), None);
+            assert_eq!(auc(normal, anomaly, Ties::Zero), None);
+            assert_eq!(pauc(normal, anomaly, 0.1), None);
+        }
+        for max_fpr in [0.0, -0.1, 1.1, f64::NAN] {
+            assert_eq!(pauc(&[0.0], &[1.0], max_fpr), None);
+        }
+    }
+
+    #[test]
+    fn partial_areas_reach_from_the_floor_to_one() {
+        let (low, high): (Vec<f64>, Vec<f64>) = ((0..50).map(f64::from).collect(), (50..100).map(f64::from).collect());
+        assert_eq!(pauc(&low, &high, 0.1), Some(1.0));
+        let floor = pauc(&high, &low, 0.1).unwrap();
+        assert!((floor - 0.473684210526316).abs() < 1e-15, "{floor}");
+        let chance = pauc(&[1.0; 9], &[1.0; 7], 0.1).unwrap();
+        assert!((chance - 0.5).abs() < 1e-15, "{chance}");
+    }
+
+    fn scores() -> impl Strategy<Value = Vec<f64>> {
+        // Few values, so that ties are common.
+        prop::collection::vec((-9i32..9).prop_map(f64::from), 1..60)
+    }
+
+    proptest! {
+        #[test]
+        fn the_area_is_what_the_definition_says(normal in scores(), anomaly in scores()) {
+            for (ties, tie) in [(Ties::Half, 0.5), (Ties::Zero, 0.0)] {
+                let fast = auc(&normal, &anomaly, ties).unwrap();
+                prop_assert!((fast - by_definition(&normal, &anomaly, tie)).abs() < 1e-12);
+            }
+        }
+
+        #[test]
+        fn monotone_maps_change_nothing(normal in scores(), anomaly in scores(), max_fpr in 0.01..1.0) {
+            let map = |scores: &[f64]| scores.iter().map(|x| (x / 3.0).exp() - 7.0).collect::<Vec<_>>();
+            let (n, a) = (map(&normal), map(&anomaly));
+            prop_assert_eq!(auc(&normal, &anomaly, Ties::Half), auc(&n, &a, Ties::Half));
+            prop_assert_eq!(auc(&normal, &anomaly, Ties::Zero), auc(&n, &a, Ties::Zero));
+            prop_assert_eq!(pauc(&normal, &anomaly, max_fpr), pauc(&n, &a, max_fpr));
+        }
+
+        #[test]
+        fn the_whole_partial_area_is_the_area(normal in scores(), anomaly in scores()) {
+            prop_assert_eq!(pauc(&normal, &anomaly, 1.0), auc(&normal, &anomaly, Ties::Half));
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Bars, for terminals: one for the run, a line for each stage at work.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::{duration, tally};
+use crate::exec::{Event, Listener};
+use crate::plan::NodeId;
+
+/// Draws on stderr.
+pub struct Bars {
+    all: MultiProgress,
+    total: ProgressBar,
+    working: BTreeMap<NodeId, ProgressBar>,
+}
+
+impl Default for Bars {
+    fn default() -> Self {
+        let style = ProgressStyle::with_template("{bar:32.cyan} {pos}/{len} stages {elapsed_precise}");
+        let all = MultiProgress::new();
+        let total = all.add(ProgressBar::new(0).with_style(style.expect("a valid template")));
+        Self { all, total, working: BTreeMap::new() }
+    }
+}
+
+impl Bars {
+    fn end(&mut self, node: NodeId, line: Option<String>) {
+        if let Some(bar) = self.working.remove(&node) {
+            bar.finish_and_clear();
+        }
+        self.say(line);
+        self.total.inc(1);
+    }
+
+    fn say(&self, line: Option<String>) {
+        if let Some(line) = line {
+            let _ = self.all.println(line);
+        }
+    }
+}
+
+impl Listener for Bars {
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Begun { plan } => self.total.set_length(plan.len() as u64),
+            Event::Cached { .. } => self.total.inc(1),
+            Event::Started { node, label, why } => {
+                let style = ProgressStyle::with_template("  {spinner} {msg} {elapsed}").expect("a valid template");
+                let bar = self.all.add(ProgressBar::new_spinner().with_style(style));
+                bar.set_message(format!("{label} ({why})"));
+                bar.enable_steady_tick(Duration::from_millis(120));
+                self.working.insert(node, bar);
+            }
+            Event::Finished { node, label, seconds } => {
+                let slow = seconds >= 1.0;
+                self.end(node, slow.then(|| format!("  {label} {}", duration(seconds))));
+            }
+            Event::Failed { node, label, message, .. } => self.end(node, Some(format!("  {label} FAILED: {message}"))),
+            Event::Skipped { node, .. } => self.end(node, None),
+            Event::Shared { label } => self.say(Some(format!("  waiting for another run that computes {label}"))),
+            Event::Warning { message } => self.say(Some(format!("warning: {message}"))),
+            Event::Ended { outcome, .. } => {
+                self.total.finish_and_clear();
+                self.say(Some(tally(outcome)));
+            }
+        }
+    }
+}

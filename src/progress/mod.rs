@@ -1,0 +1,58 @@
+//! Showing a run while it happens: listeners that write to stderr.
+
+mod bars;
+mod plain;
+
+pub use bars::Bars;
+pub use plain::Plain;
+
+use crate::exec::{Event, Listener, RunOutcome};
+
+/// Hears everything and says nothing.
+pub struct Silent;
+
+impl Listener for Silent {
+    fn hear(&mut self, _: Event) {}
+}
+
+/// `1.2 s`, `3 min 04 s`.
+pub fn duration(seconds: f64) -> String {
+    if seconds < 1.0 {
+        format!("{:.0} ms", 1000.0 * seconds)
+    } else if seconds < 60.0 {
+        format!("{seconds:.1} s")
+    } else {
+        let minutes = (seconds / 60.0).floor();
+        format!("{minutes:.0} min {:02.0} s", seconds - 60.0 * minutes)
+    }
+}
+
+/// The last line of a run.
+pub fn tally(outcome: &RunOutcome) -> String {
+    let mut parts = vec![format!("{} stages ran", outcome.ran()), format!("{} cached", outcome.cached())];
+    for (count, word) in [
+        (outcome.failed(), "failed"),
+        (outcome.skipped(), "not run"),
+        (outcome.stale(), "would have to run"),
+        (outcome.revived, "made again for their bytes"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} {word}"));
+        }
+    }
+    let mut text = format!("{} in {}", parts.join(", "), duration(outcome.wall.as_secs_f64()));
+    if outcome.saved_seconds() >= 1.0 {
+        text.push_str(&format!(" (the cache spared {})", duration(outcome.saved_seconds())));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn durations_read_well() {
+        assert_eq!(super::duration(0.0123), "12 ms");
+        assert_eq!(super::duration(3.25), "3.2 s");
+        assert_eq!(super::duration(184.0), "3 min 04 s");
+    }
+}

@@ -1,0 +1,43 @@
+//! Results for programs: one row a number.
+
+use serde_json::{Value, json};
+
+use super::Results;
+
+/// `point,machine,section,domain,attribute,value_of_attribute,metric,value` and a column a swept
+/// setting. Numbers in their shortest round-trip form; a cell is empty where a column does not apply or
+/// a number cannot be computed. The official score of a point has neither machine nor section.
+pub fn csv(results: &Results) -> String {
+    let mut writer = ::csv::Writer::from_writer(Vec::new());
+    let fixed = ["point", "machine", "section", "domain", "attribute", "value_of_attribute", "metric", "value"];
+    let header: Vec<&str> = fixed.into_iter().chain(results.axes.iter().map(String::as_str)).collect();
+    writer.write_record(&header).expect("writing to memory");
+    for (number, point) in results.points.iter().enumerate() {
+        let settings: Vec<String> =
+            results.axes.iter().map(|a| point.settings.get(a).cloned().unwrap_or_default()).collect();
+        let mut write = |cells: [&str; 6], value: Option<f64>| {
+            let value = value.map(|x| x.to_string()).unwrap_or_default();
+            let number = number.to_string();
+            let row = std::iter::once(number.as_str()).chain(cells).chain([value.as_str()]);
+            writer.write_record(row.chain(settings.iter().map(String::as_str))).expect("writing to memory");
+        };
+        for r in &point.rows {
+            write([&r.machine, &r.section, &r.domain, &r.attribute, &r.value_of_attribute, &r.metric], r.value);
+        }
+        write(["", "", "", "", "", "official"], point.official());
+    }
+    String::from_utf8(writer.into_inner().expect("writing to memory")).expect("cells are text")
+}
+
+/// The same as one JSON document, with the reasons of what is missing.
+pub fn json(results: &Results) -> Value {
+    let points: Vec<Value> = (results.points.iter())
+        .map(|point| {
+            let absent: Vec<Value> = (point.absent.iter())
+                .map(|(machine, section, why)| json!({ "machine": machine, "section": section, "why": why }))
+                .collect();
+            json!({ "settings": point.settings, "official": point.official(), "rows": point.rows, "absent": absent })
+        })
+        .collect();
+    json!({ "name": results.name, "question": results.question, "axes": results.axes, "points": points })
+}

@@ -1,0 +1,412 @@
+//! A folder of one's own recordings, whose paths say what the clips are by a pattern.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::pattern::{Field, Pattern};
+use super::tree::{entries, join};
+use super::{FileList, ListedFile, Listing, SectionId, Source, SourceError, names};
+use crate::artifact::{Audio, Channel, Clip, ClipSet, Domain, Label, Split};
+use crate::diagnose::{Problem, suggest};
+
+/// Settings of `folder`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Folder {
+    /// The folder that the pattern starts from.
+    pub root: PathBuf,
+    /// The paths of the recordings, with `/` and the placeholders `{machine}`, `{section}`, `{domain}`,
+    /// `{split}`, `{label}`, `{attr.NAME}` and `{*}` (any text). A named placeholder takes as little text
+    /// as it can, `{*}` as much as it can, neither a `/`.
+    pub pattern: String,
+    #[serde(default)]
+    pub channel: Channel,
+    /// What holds for clips whose paths do not say it.
+    #[serde(default)]
+    pub defaults: Defaults,
+    /// The words of the paths that mean `normal`, `source` and so on, beside those words themselves.
+    #[serde(default)]
+    pub words: Words,
+}
+
+/// What holds for every clip if the pattern has no placeholder for it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Defaults {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub machine: Option<String>,
+    /// `00` if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub section: Option<String>,
+    /// Clips have no domain if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain: Option<Domain>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
+    /// Clips have no label if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<Label>,
+}
+
+/// One's own words for domains, splits and labels.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Words {
+    pub domain: BTreeMap<String, Domain>,
+    pub split: BTreeMap<String, Split>,
+    pub label: BTreeMap<String, Label>,
+}
+
+impl Source for Folder {
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if self.root.as_os_str().is_empty() {
+            problems
+                .push(Problem::new("root", "the path is empty").hint("write the folder that the pattern starts from"));
+        }
+        let pattern = match Pattern::parse(&self.pattern) {
+            Ok(pattern) => pattern,
+            Err(wrong) => {
+                problems.extend(wrong);
+                return problems;
+            }
+        };
+        let Defaults { machine, section, domain, split, label } = &self.defaults;
+        for (field, name, given, needed) in [
+            (Field::Machine, "machine", machine.is_some(), true),
+            (Field::Section, "section", section.is_some(), false),
+            (Field::Domain, "domain", domain.is_some(), false),
+            (Field::Split, "split", split.is_some(), true),
+            (Field::Label, "label", label.is_some(), false),
+        ] {
+            let placed = pattern.has(&field);
+            if placed && given {
+                let message = format!("is never used: the pattern has `{{{name}}}`");
+                problems.push(Problem::new(format!("defaults.{name}"), message).hint("leave out one of the two"));
+            }
+            if needed && !placed && !given {
+                let message = format!("nothing gives the {name} of a clip: the pattern has no `{{{name}}}`");
+                let hint = format!("add `{{{name}}}` to the pattern, or set `defaults.{name}`");
+                problems.push(Problem::new("pattern", message).hint(hint));
+            }
+        }
+        let Words { domain, split, label } = &self.words;
+        for (field, name, given) in [
+            (Field::Domain, "domain", !domain.is_empty()),
+            (Field::Split, "split", !split.is_empty()),
+            (Field::Label, "label", !label.is_empty()),
+        ] {
+            if given && !pattern.has(&field) {
+                let message = format!("are never used: the pattern has no `{{{name}}}`");
+                problems.push(Problem::new(format!("words.{name}"), message).hint(format!("add `{{{name}}}` to it")));
+            }
+        }
+        problems
+    }
+
+    fn root(&self) -> Option<&Path> {
+        Some(&self.root)
+    }
+
+    fn list(&self) -> Result<Listing, SourceError> {
+        let here = self.root.display();
+        if !self.root.is_dir() {
+            let what = if self.root.exists() { "is a file" } else { "does not exist" };
+            return Err(SourceError::Layout {
+                message: format!("`{here}` {what}; recordings like `{}` are expected there", self.pattern),
+                hint: "`root` is the folder that the pattern starts from".into(),
+            });
+        }
+        let pattern = self.pattern()?;
+        let mut paths = Vec::new();
+        walk(&self.root, "", pattern.depth(), &mut paths)?;
+        let mut listing = Listing::default();
+        for (path, utf8) in paths {
+            let facts = if utf8 { self.facts(&pattern, &path)? } else { None };
+            match facts {
+                Some(facts) => listing.sections.entry(facts.id).or_insert_with(FileList::default).audio.push(path),
+                None => {
+                    let why = unfit(&pattern, &path, utf8);
+                    listing.strays.push((path, why));
+                }
+            }
+        }
+        if listing.sections.is_empty() {
+            let message = match listing.strays.first() {
+                None => format!("`{here}` holds no WAV files"),
+                Some((path, why)) => format!(
+                    "no WAV file of `{here}` ({} seen) fits the pattern `{}`; `{path}`: {why}",
+                    listing.strays.len(),
+                    self.pattern
+                ),
+            };
+            let hint = "the pattern is compared with the whole path below `root`".to_owned();
+            return Err(SourceError::Layout { message, hint });
+        }
+        listing.strays.sort();
+        listing.sections.values_mut().for_each(|files| files.audio.sort());
+        Ok(listing)
+    }
+
+    fn clips(&self, id: &SectionId, files: &[ListedFile], _: &[Vec<u8>]) -> Result<ClipSet, SourceError> {
+        let pattern = self.pattern()?;
+        let mut clips = Vec::new();
+        for file in files {
+            let facts = self.facts(&pattern, &file.path)?.filter(|facts| facts.id == *id);
+            let Facts { id, domain, split, label, attributes } = facts.ok_or_else(|| SourceError::File {
+                path: file.path.clone(),
+                why: format!("is no clip of `{}` `{}`", id.machine, id.section),
+            })?;
+            let audio = Audio::Wav { channel: self.channel, sha256: file.sha256 };
+            let (machine, section) = (id.machine, id.section);
+            clips.push(Clip { id: file.path.clone(), machine, section, domain, split, label, attributes, audio });
+        }
+        Ok(ClipSet::new(clips))
+    }
+
+    fn keyed(&self) -> serde_json::Value {
+        let Self { root: _, pattern, channel, defaults, words } = self;
+        serde_json::json!({
+            "folder": { "pattern": pattern, "channel": channel, "defaults": defaults, "words": words }
+        })
+    }
+}
+
+impl Folder {
+    fn pattern(&self) -> Result<Pattern, SourceError> {
+        Pattern::parse(&self.pattern).map_err(|problems| SourceError::Layout {
+            message: problems.iter().map(|p| p.message.as_str()).collect::<Vec<_>>().join("; "),
+            hint: problems.iter().filter_map(|p| p.hint.as_deref()).collect::<Vec<_>>().join("; "),
+        })
+    }
+
+    /// What a path says; `None` if it does not fit. A word that means nothing is an error: to skip the
+    /// file would be to lose, say, every anomaly in silence.
+    fn facts(&self, pattern: &Pattern, path: &str) -> Result<Option<Facts>, SourceError> {
+        let Some(found) = pattern.fit(path) else { return Ok(None) };
+        let wrong = |why: String| SourceError::File { path: path.to_owned(), why };
+        let Defaults { mut machine, mut section, mut domain, mut split, mut label } = self.defaults.clone();
+        let mut attributes = BTreeMap::new();
+        for (field, text) in found {
+            match field {
+                Field::Machine => machine = Some(text.to_owned()),
+                Field::Section => section = Some(text.to_owned()),
+                Field::Domain => domain = Some(meaning(text, "domain", &self.words.domain, DOMAINS).map_err(wrong)?),
+                Field::Split => split = Some(meaning(text, "split", &self.words.split, SPLITS).map_err(wrong)?),
+                Field::Label => label = Some(meaning(text, "label", &self.words.label, LABELS).map_err(wrong)?),
+                Field::Attribute(name) => {
+                    attributes.insert(name, text.to_owned());
+                }
+            }
+        }
+        let machine = machine.ok_or_else(|| wrong("nothing gives its machine".into()))?;
+        let section = section.unwrap_or_else(|| "00".to_owned());
+        let split = split.ok_or_else(|| wrong("nothing gives its split".into()))?;
+        Ok(Some(Facts { id: SectionId { machine, section }, domain, split, label, attributes }))
+    }
+}
+
+/// What a path says of its clip.
+struct Facts {
+    id: SectionId,
+    domain: Option<Domain>,
+    split: Split,
+    label: Option<Label>,
+    attributes: BTreeMap<String, String>,
+}
+
+const DOMAINS: [&str; 2] = ["source", "target"];
+const SPLITS: [&str; 2] = ["train", "test"];
+const LABELS: [&str; 2] = ["normal", "anomaly"];
+
+/// What a word of a path means: by the user's list, or by itself.
+fn meaning<T>(text: &str, what: &str, words: &BTreeMap<String, T>, own: [&str; 2]) -> Result<T, String>
+where
+    T: Copy + FromStr<Err: Display>,
+{
+    if let Some(value) = words.get(text) {
+        return Ok(*value);
+    }
+    text.parse().map_err(|_| {
+        let known: BTreeSet<&str> = words.keys().map(String::as_str).chain(own).collect();
+        let near = suggest(text, known.iter().copied());
+        format!("`{text}` is no {what} ({near}); `words.{what}` can give it a meaning, such as `{text}: {}`", own[1])
+    })
+}
+
+/// All audio files below `folder`, with whether their names are UTF-8. Links to folders are followed as
+/// deep as the pattern goes, no deeper, so that a link to its own parent ends.
+fn walk(root: &Path, folder: &str, depth: usize, paths: &mut Vec<(String, bool)>) -> Result<(), SourceError> {
+    for entry in entries(&root.join(folder))? {
+        let path = join(folder, &entry.name);
+        if !entry.folder {
+            if names::stem(&entry.name).is_some() {
+                paths.push((path, entry.utf8));
+            }
+        } else if entry.utf8 && (depth > 0 || !entry.link) {
+            walk(root, &path, depth.saturating_sub(1), paths)?;
+        }
+    }
+    Ok(())
+}
+
+/// Why a path does not fit.
+fn unfit(pattern: &Pattern, path: &str, utf8: bool) -> String {
+    let (is, should) = (path.matches('/').count(), pattern.depth());
+    match utf8 {
+        false => "its name is not UTF-8".into(),
+        true if is != should => format!("folders above it: {is}, in the pattern: {should}"),
+        true => "its path does not fit the pattern".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Digest;
+    use crate::source::SourceSpec;
+    use serde_json::json;
+
+    fn source(settings: serde_json::Value) -> Folder {
+        match SourceSpec::parse("folder", &settings).unwrap() {
+            SourceSpec::Folder(source) => source,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn tree(files: &[&str], pattern: &str) -> (tempfile::TempDir, Folder) {
+        let root = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = root.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        let source = source(json!({
+            "root": root.path(), "pattern": pattern,
+            "words": { "label": { "ok": "normal", "broken": "anomaly" }, "domain": { "day": "source", "night": "target" } }
+        }));
+        (root, source)
+    }
+
+    fn told(source: &Folder) -> Vec<String> {
+        source.problems().into_iter().map(|p| format!("{}: {} [{}]", p.field, p.message, p.hint.unwrap())).collect()
+    }
+
+    const PATTERN: &str = "{machine}/{split}/{label}_{domain}_{section}_{*}_{attr.speed}.wav";
+
+    #[test]
+    fn own_words_become_clips_and_the_rest_is_told() {
+        let good =
+            ["pump/train/ok_day_00_x_y_1.5.wav", "pump/test/broken_night_00_x_2.wav", "saw/test/normal_day_01__3.wav"];
+        let odd = ["pump/test/notes.wav", "pump/old/deep/ok_day_00_x_1.wav"];
+        let (_root, source) = tree(&[&good[..], &odd[..], &["pump/test/notes.txt"]].concat(), PATTERN);
+        assert_eq!(told(&source), Vec::<String>::new());
+        let found = source.list().unwrap();
+        let sections: Vec<_> =
+            found.sections.iter().map(|(id, f)| (&*id.machine, &*id.section, f.audio.len())).collect();
+        assert_eq!(sections, [("pump", "00", 2), ("saw", "01", 1)]);
+        let strays: Vec<_> = found.strays.iter().map(|(path, why)| (path.as_str(), why.as_str())).collect();
+        let expected =
+            [(odd[1], "folders above it: 3, in the pattern: 2"), (odd[0], "its path does not fit the pattern")];
+        assert_eq!(strays, expected);
+        let id = SectionId { machine: "pump".into(), section: "00".into() };
+        let file = |path: &str| ListedFile { path: path.into(), sha256: Digest::of(b"") };
+        let set = source.clips(&id, &[file(good[0]), file(good[1])], &[]).unwrap();
+        let facts: Vec<_> =
+            set.clips().iter().map(|c| (c.domain, c.split, c.label, c.attributes["speed"].as_str())).collect();
+        let expected = [
+            (Some(Domain::Target), Split::Test, Some(Label::Anomaly), "2"),
+            (Some(Domain::Source), Split::Train, Some(Label::Normal), "1.5"),
+        ];
+        assert_eq!(facts, expected);
+        assert_eq!(
+            source.clips(&id, &[file(good[2])], &[]).unwrap_err().to_string(),
+            "saw/test/normal_day_01__3.wav: is no clip of `pump` `00`"
+        );
+    }
+
+    #[test]
+    fn a_word_without_meaning_is_an_error_that_names_the_file() {
+        let (_root, source) = tree(&["pump/train/okk_day_00_x_1.wav"], PATTERN);
+        assert_eq!(
+            source.list().unwrap_err().to_string(),
+            "pump/train/okk_day_00_x_1.wav: `okk` is no label (did you mean `ok`?); \
+             `words.label` can give it a meaning, such as `okk: anomaly`"
+        );
+    }
+
+    #[test]
+    fn defaults_hold_where_the_pattern_is_silent() {
+        let mut source = source(json!({
+            "root": "x", "pattern": "{label}/{*}.wav",
+            "defaults": { "machine": "pump", "split": "test", "domain": "target" }
+        }));
+        assert_eq!(told(&source), Vec::<String>::new());
+        let facts = source.facts(&source.pattern().unwrap(), "anomaly/1.wav").unwrap().unwrap();
+        assert_eq!((&*facts.id.machine, &*facts.id.section), ("pump", "00"));
+        assert_eq!((facts.domain, facts.split, facts.label), (Some(Domain::Target), Split::Test, Some(Label::Anomaly)));
+        source.defaults = Defaults { label: Some(Label::Normal), ..Defaults::default() };
+        source.words.split.insert("learn".into(), Split::Train);
+        assert_eq!(
+            told(&source),
+            [
+                "pattern: nothing gives the machine of a clip: the pattern has no `{machine}` \
+                 [add `{machine}` to the pattern, or set `defaults.machine`]",
+                "pattern: nothing gives the split of a clip: the pattern has no `{split}` \
+                 [add `{split}` to the pattern, or set `defaults.split`]",
+                "defaults.label: is never used: the pattern has `{label}` [leave out one of the two]",
+                "words.split: are never used: the pattern has no `{split}` [add `{split}` to it]",
+            ]
+        );
+        source.pattern = "{machine".into();
+        assert_eq!(told(&source).len(), 2);
+    }
+
+    #[test]
+    fn folders_without_fitting_files_say_so() {
+        let message = |source: &Folder| match source.list() {
+            Err(SourceError::Layout { message, .. }) => message,
+            other => panic!("{other:?}"),
+        };
+        let (root, mut source) = tree(&["a/b.txt"], PATTERN);
+        let here = root.path().display();
+        assert_eq!(message(&source), format!("`{here}` holds no WAV files"));
+        std::fs::write(root.path().join("a/b.wav"), "").unwrap();
+        assert_eq!(
+            message(&source),
+            format!(
+                "no WAV file of `{here}` (1 seen) fits the pattern `{PATTERN}`; \
+                 `a/b.wav`: folders above it: 1, in the pattern: 2"
+            )
+        );
+        source.root = root.path().join("nowhere");
+        assert_eq!(
+            message(&source),
+            format!("`{here}/nowhere` does not exist; recordings like `{PATTERN}` are expected there")
+        );
+    }
+
+    #[test]
+    fn the_root_is_not_in_the_key_and_the_key_has_no_nulls() {
+        let (_root, source) = tree(&[], PATTERN);
+        let moved = Folder { root: "elsewhere".into(), ..source.clone() };
+        assert_eq!(source.keyed(), moved.keyed());
+        assert!(crate::canon::to_string(&source.keyed()).unwrap().contains("{machine}/{split}"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_its_own_parent_ends() {
+        let (root, source) = tree(&["pump/train/ok_day_00_x_1.wav"], PATTERN);
+        std::os::unix::fs::symlink(root.path(), root.path().join("pump/loop")).unwrap();
+        assert_eq!(source.list().unwrap().sections.len(), 1);
+    }
+}

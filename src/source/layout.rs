@@ -1,0 +1,401 @@
+//! The folders of DCASE task 2 and MIMII data sets: where machines lie, and what a path says of a clip.
+//!
+//! ```text
+//! [dev_data/ or eval_data/][raw/]MACHINE/{train,test,source_test,target_test,test_rename}/NAME.wav
+//! [SNR_dB_MACHINE/]MACHINE/id_NN/{normal,abnormal}/NUMBER.wav                     MIMII of 2019
+//! ```
+//!
+//! Only the split may come from a folder. The domain comes from the file's name alone: a data set that
+//! lies under `.../source/...` is not all source.
+
+use std::path::{Path, PathBuf};
+
+use super::names::{self, Name};
+use super::tree::{entries, join};
+use super::{FileList, Listing, SectionId, SourceError};
+use crate::artifact::{Domain, Label, Split};
+
+const SPLITS: [&str; 5] = ["train", "test", "source_test", "target_test", "test_rename"];
+/// Folders that may stand between the root and the machines.
+const LEVELS: [&str; 3] = ["dev_data", "eval_data", "raw"];
+const BASES: [&str; 6] = ["", "raw", "dev_data", "dev_data/raw", "eval_data", "eval_data/raw"];
+
+/// What path and name of a file say of its clip.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Placed {
+    pub id: SectionId,
+    /// `None` in MIMII of 2019, which leaves the split to its users.
+    pub split: Option<Split>,
+    pub name: Name,
+}
+
+/// Reads a path relative to the root. The error is a reason that ends a sentence about the file.
+pub(super) fn place(path: &str) -> Result<Placed, String> {
+    let mut parts = path.rsplit('/');
+    let (file, folder) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let up = parts.next().unwrap_or_default();
+    if is_machine_id(up) && matches!(folder, "normal" | "abnormal") {
+        let stem = names::stem(file).filter(|s| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit()));
+        stem.ok_or("its name is not a number, as in MIMII (`00000000.wav`)")?;
+        let label = if folder == "normal" { Label::Normal } else { Label::Anomaly };
+        // The folder with the signal-to-noise ratio is the machine: MIMII holds the same clips in three.
+        let machine = parts.next().unwrap_or_default();
+        let machine = parts.next().filter(|outer| has_snr(outer, machine)).unwrap_or(machine);
+        let name = Name { section: up.into(), domain: None, split: None, label: Some(label), attributes: [].into() };
+        return Ok(Placed { id: SectionId { machine: machine.into(), section: up.into() }, split: None, name });
+    }
+    if !SPLITS.contains(&folder) {
+        return Err(format!("it lies in none of the folders {}", SPLITS.join(", ")));
+    }
+    let name = names::parse(file)?;
+    let split = if folder == "train" { Split::Train } else { Split::Test };
+    if let Some(other) = name.split.filter(|other| *other != split) {
+        return Err(format!("its name says `{other}`, but it lies in `{folder}`"));
+    }
+    let domain = match folder {
+        "source_test" => Some(Domain::Source),
+        "target_test" => Some(Domain::Target),
+        _ => None,
+    };
+    if let (Some(a), Some(b)) = (name.domain, domain)
+        && a != b
+    {
+        return Err(format!("its name says `{a}`, but it lies in `{folder}`"));
+    }
+    let id = SectionId { machine: up.into(), section: name.section.clone() };
+    Ok(Placed { id, split: Some(split), name })
+}
+
+/// Every section under `root`. Reads folders, not files.
+pub(super) fn scan(root: &Path) -> Result<Listing, SourceError> {
+    let mut scan = Scan { root, listing: Listing::default(), tables: Vec::new() };
+    for base in BASES.into_iter().filter(|base| root.join(base).is_dir()) {
+        for entry in entries(&root.join(base))? {
+            let path = join(base, &entry.name);
+            if !entry.folder {
+                scan.stray(&path);
+            } else if !LEVELS.contains(&entry.name.as_str()) {
+                scan.machine(&path)?;
+            }
+        }
+    }
+    // A table speaks of the section whose number it has; sections without audio need none.
+    for (machine, section, path) in scan.tables {
+        if let Some(files) = scan.listing.sections.get_mut(&SectionId { machine, section }) {
+            files.tables.push(path);
+        }
+    }
+    for files in scan.listing.sections.values_mut() {
+        files.audio.sort();
+        files.tables.sort();
+    }
+    scan.listing.strays.sort();
+    Ok(scan.listing)
+}
+
+struct Scan<'a> {
+    root: &'a Path,
+    listing: Listing,
+    /// Machine, section and path of attribute tables.
+    tables: Vec<(String, String, String)>,
+}
+
+impl Scan<'_> {
+    /// Looks into `folder` if it is a machine's, or a signal-to-noise ratio's with machines in it.
+    fn machine(&mut self, folder: &str) -> Result<(), SourceError> {
+        let name = folder.rsplit('/').next().unwrap_or_default().to_owned();
+        let inside = entries(&self.root.join(folder))?;
+        let known = |name: &str| SPLITS.contains(&name) || is_machine_id(name);
+        if !inside.iter().any(|e| e.folder && known(&e.name)) {
+            for entry in inside.iter().filter(|e| e.folder && has_snr(&name, &e.name)) {
+                self.machine(&join(folder, &entry.name))?;
+            }
+            return Ok(());
+        }
+        let renamed = inside.iter().any(|e| e.folder && e.name == "test_rename")
+            && entries(&self.root.join(folder).join("test_rename"))?.iter().any(|e| names::stem(&e.name).is_some());
+        for entry in inside {
+            let path = join(folder, &entry.name);
+            if !entry.folder {
+                match table_of(&entry.name) {
+                    Some(section) => self.tables.push((name.clone(), section.to_owned(), path)),
+                    None => self.stray(&path),
+                }
+            } else if renamed && entry.name == "test" {
+                let why = "not read: `test_rename` holds the same clips with their truth";
+                self.listing.strays.push((path, why.to_owned()));
+            } else if is_machine_id(&entry.name) {
+                for inner in entries(&self.root.join(&path))? {
+                    let inner_path = join(&path, &inner.name);
+                    if inner.folder { self.files(&inner_path)? } else { self.stray(&inner_path) }
+                }
+            } else {
+                self.files(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sorts the files of one folder into sections.
+    fn files(&mut self, folder: &str) -> Result<(), SourceError> {
+        for entry in entries(&self.root.join(folder))? {
+            let path = join(folder, &entry.name);
+            if entry.folder || names::stem(&entry.name).is_none() {
+                continue;
+            }
+            let placed = if entry.utf8 { place(&path) } else { Err("its name is not UTF-8".into()) };
+            match placed {
+                Ok(placed) => self.listing.sections.entry(placed.id).or_insert_with(FileList::default).audio.push(path),
+                Err(why) => self.listing.strays.push((path, why)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes an audio file at a place where none should be.
+    fn stray(&mut self, path: &str) {
+        if names::stem(path).is_some() {
+            let why = format!("it lies in none of the folders {}", SPLITS.join(", "));
+            self.listing.strays.push((path.to_owned(), why));
+        }
+    }
+}
+
+/// `id_00`, the folder of a machine in MIMII of 2019.
+fn is_machine_id(folder: &str) -> bool {
+    folder.strip_prefix("id_").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Whether `outer` is `-6_dB_fan` (or `-6dB_fan`) for the machine `fan`.
+fn has_snr(outer: &str, machine: &str) -> bool {
+    let ratio = outer.strip_suffix(machine).and_then(|rest| rest.strip_suffix('_'));
+    let number = ratio.and_then(|rest| rest.strip_suffix("dB")).map(|rest| rest.trim_end_matches('_'));
+    number.is_some_and(|n| n.parse::<f64>().is_ok())
+}
+
+/// The section of `attributes_00.csv`.
+fn table_of(file: &str) -> Option<&str> {
+    let section = file.strip_prefix("attributes_")?.strip_suffix(".csv")?;
+    (!section.is_empty() && section.bytes().all(|b| b.is_ascii_digit())).then_some(section)
+}
+
+/// Says why no section was found under `root`, and which path to give instead where that can be seen.
+pub(super) fn nothing_found(root: &Path, strays: &[(String, String)]) -> SourceError {
+    let here = root.display();
+    let layout = |message: String, hint: String| SourceError::Layout { message, hint };
+    if !root.exists() {
+        return layout(format!("`{here}` does not exist; {EXPECTED}"), hint(root));
+    }
+    if !root.is_dir() {
+        return layout(format!("`{here}` is a file; {EXPECTED}"), hint(root));
+    }
+    let inside = entries(root).unwrap_or_default();
+    if inside.iter().any(|e| e.folder && (SPLITS.contains(&e.name.as_str()) || is_machine_id(&e.name))) {
+        let message = format!("`{here}` is the folder of one machine, not of the machines");
+        return layout(message, format!("use the folder above it: `{}`", above(root).display()));
+    }
+    let absolute = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    let own = absolute.file_name().unwrap_or_default().to_string_lossy();
+    if SPLITS.contains(&&*own) && inside.iter().any(|e| names::parse(&e.name).is_ok()) {
+        let message = format!("`{here}` is the `{own}` folder of one machine, not the folder of the machines");
+        return layout(message, format!("use the folder two above it: `{}`", above(&above(root)).display()));
+    }
+    let deeper: Vec<String> = inside
+        .iter()
+        .filter(|e| e.folder && scan(&root.join(&e.name)).is_ok_and(|found| !found.sections.is_empty()))
+        .map(|e| format!("`{}`", root.join(&e.name).display()))
+        .collect();
+    match deeper.as_slice() {
+        [] => {}
+        [one] => return layout(format!("the machines of `{here}` lie one level deeper"), format!("use {one}")),
+        several => {
+            let message = format!("`{here}` holds {} data sets, not one", several.len());
+            return layout(message, format!("use one of {}", several.join(", ")));
+        }
+    }
+    let message = match strays.first() {
+        Some((path, why)) => {
+            let more = if strays.len() > 1 { format!(" (and {} more)", strays.len() - 1) } else { String::new() };
+            format!("`{here}` holds no clips of the DCASE task 2 layout: `{path}`: {why}{more}; {EXPECTED}")
+        }
+        None => format!("`{here}` holds no machines; {EXPECTED}"),
+    };
+    layout(message, hint(root))
+}
+
+const EXPECTED: &str = "a data set in the layout of DCASE task 2 is expected there, such as MIMII DG \
+    (Zenodo record 6529888) or PRONOSTIA cut into clips";
+
+fn hint(root: &Path) -> String {
+    let root = root.display();
+    format!(
+        "{root}/fan/train/section_00_source_train_normal_0000_m-n_W.wav\n\
+         {root}/fan/test/section_00_target_test_anomaly_0000_m-n_Y.wav\n\
+         {root}/fan/attributes_00.csv (optional); for other names use `folder` with a pattern"
+    )
+}
+
+/// The folder above, for paths such as `.` and `fan`, too.
+fn above(path: &Path) -> PathBuf {
+    match (path.file_name(), path.parent()) {
+        (Some(_), Some(parent)) if parent.as_os_str().is_empty() => ".".into(),
+        (Some(_), Some(parent)) => parent.to_owned(),
+        _ => path.join(".."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(files: &[&str]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = root.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        root
+    }
+
+    /// `machine/section: files` of a tree, and its strays.
+    fn found(files: &[&str]) -> (Vec<String>, Vec<String>) {
+        let listing = scan(tree(files).path()).unwrap();
+        let sections = listing.sections.iter().map(|(id, files)| {
+            let tables = files.tables.iter().map(|t| format!(" + {t}")).collect::<String>();
+            format!("{}/{}: {}{tables}", id.machine, id.section, files.audio.join(" "))
+        });
+        let strays = listing.strays.iter().map(|(path, why)| format!("{path}: {why}"));
+        (sections.collect(), strays.collect())
+    }
+
+    #[test]
+    fn every_layout_is_found() {
+        let levels = [
+            "dev_data/fan/train/section_00_source_train_normal_0000_m-n_W.wav",
+            "dev_data/fan/attributes_00.csv",
+            "dev_data/fan/attributes_09.csv",
+            "eval_data/fan/train/section_03_source_train_normal_0000_m-n_W.wav",
+            "eval_data/fan/test/section_03_0000.wav",
+            "eval_data/raw/shaker/test/section_00_0005.wav",
+            "eval_data/raw/shaker/test_rename/section_00_source_test_normal_0000_speed_1000.wav",
+            "raw/saw/source_test/section_03_source_test_0000.wav",
+            "pump/test/normal_id_01_00000000.wav",
+            "pump/test/id_05_00000000.wav",
+            "-6_dB_valve/valve/id_00/normal/00000000.wav",
+            "6dB_valve/valve/id_00/abnormal/00000000.wav",
+            "readme.txt",
+        ];
+        let (sections, strays) = found(&levels);
+        assert_eq!(
+            sections,
+            [
+                "-6_dB_valve/id_00: -6_dB_valve/valve/id_00/normal/00000000.wav",
+                "6dB_valve/id_00: 6dB_valve/valve/id_00/abnormal/00000000.wav",
+                "fan/00: dev_data/fan/train/section_00_source_train_normal_0000_m-n_W.wav + dev_data/fan/attributes_00.csv",
+                "fan/03: eval_data/fan/test/section_03_0000.wav \
+                 eval_data/fan/train/section_03_source_train_normal_0000_m-n_W.wav",
+                "pump/id_01: pump/test/normal_id_01_00000000.wav",
+                "pump/id_05: pump/test/id_05_00000000.wav",
+                "saw/03: raw/saw/source_test/section_03_source_test_0000.wav",
+                "shaker/00: eval_data/raw/shaker/test_rename/section_00_source_test_normal_0000_speed_1000.wav",
+            ]
+        );
+        assert_eq!(
+            strays,
+            ["eval_data/raw/shaker/test: not read: `test_rename` holds the same clips with their truth"]
+        );
+    }
+
+    #[test]
+    fn audio_at_odd_places_is_told_with_a_reason() {
+        let (_, strays) = found(&[
+            "fan/train/section_00_0000.wav",
+            "fan/train/section_00_source_test_normal_0001.wav",
+            "fan/target_test/section_00_source_test_normal_0002.wav",
+            "fan/train/noise.wav",
+            "fan/validation/section_00_0003.wav",
+            "fan/id_00/normal/first.wav",
+            "fan/loose.wav",
+            "top.wav",
+        ]);
+        let folders = "it lies in none of the folders train, test, source_test, target_test, test_rename";
+        let expected = [
+            "fan/id_00/normal/first.wav: its name is not a number, as in MIMII (`00000000.wav`)".to_string(),
+            format!("fan/loose.wav: {folders}"),
+            "fan/target_test/section_00_source_test_normal_0002.wav: \
+             its name says `source`, but it lies in `target_test`"
+                .to_string(),
+            "fan/train/noise.wav: its name starts with none of `section_`, `normal_id_`, `anomaly_id_`, `id_`".into(),
+            "fan/train/section_00_source_test_normal_0001.wav: its name says `test`, but it lies in `train`".into(),
+            format!("fan/validation/section_00_0003.wav: {folders}"),
+            format!("top.wav: {folders}"),
+        ];
+        assert_eq!(strays, expected);
+    }
+
+    #[test]
+    fn a_folder_called_source_makes_no_clip_source() {
+        let placed = place("source/fan/test/section_00_target_test_normal_0000.wav").unwrap();
+        assert_eq!(placed.name.domain, Some(Domain::Target));
+        assert_eq!(place("source_test/fan/test/section_03_0000.wav").unwrap().name.domain, None);
+    }
+
+    fn fault(root: &Path) -> (String, String) {
+        let strays = scan(root).map_or(Vec::new(), |found| found.strays);
+        match nothing_found(root, &strays) {
+            SourceError::Layout { message, hint } => (message.replace(&*root.to_string_lossy(), "ROOT"), hint),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_root_that_is_missing_or_empty_is_told_what_should_be_there() {
+        let root = tree(&["a.txt", "b/c.txt"]);
+        let expected = "a data set in the layout of DCASE task 2 is expected there, such as MIMII DG \
+                        (Zenodo record 6529888) or PRONOSTIA cut into clips";
+        let (message, hint) = fault(&root.path().join("nowhere"));
+        assert_eq!(message, format!("`ROOT` does not exist; {expected}"));
+        assert_eq!(
+            hint.replace(&*root.path().to_string_lossy(), "ROOT"),
+            "ROOT/nowhere/fan/train/section_00_source_train_normal_0000_m-n_W.wav\n\
+             ROOT/nowhere/fan/test/section_00_target_test_anomaly_0000_m-n_Y.wav\n\
+             ROOT/nowhere/fan/attributes_00.csv (optional); for other names use `folder` with a pattern"
+        );
+        assert_eq!(fault(&root.path().join("a.txt")).0, format!("`ROOT` is a file; {expected}"));
+        assert_eq!(fault(root.path()).0, format!("`ROOT` holds no machines; {expected}"));
+        let strange = tree(&["fan/train/1.wav", "fan/train/2.wav"]);
+        // A machine's folder with other names inside: the first reason is shown, the rest counted.
+        let (message, _) = fault(strange.path());
+        assert_eq!(
+            message,
+            format!(
+                "`ROOT` holds no clips of the DCASE task 2 layout: `fan/train/1.wav`: its name starts with none of \
+                 `section_`, `normal_id_`, `anomaly_id_`, `id_` (and 1 more); {expected}"
+            )
+        );
+    }
+
+    #[test]
+    fn a_root_one_level_off_is_told_the_right_one() {
+        let root = tree(&["one/fan/train/section_00_0000.wav", "b.txt"]);
+        let at = |path: &str| root.path().join(path);
+        let (message, hint) = fault(root.path());
+        assert_eq!(message, "the machines of `ROOT` lie one level deeper");
+        assert_eq!(hint, format!("use `{}`", at("one").display()));
+        let (message, hint) = fault(&at("one/fan"));
+        assert_eq!(message, "`ROOT` is the folder of one machine, not of the machines");
+        assert_eq!(hint, format!("use the folder above it: `{}`", at("one").display()));
+        let (message, hint) = fault(&at("one/fan/train"));
+        assert_eq!(message, "`ROOT` is the `train` folder of one machine, not the folder of the machines");
+        assert_eq!(hint, format!("use the folder two above it: `{}`", at("one").display()));
+        let two = tree(&["a/fan/train/section_00_0000.wav", "b/dev_data/raw/fan/test/section_00_0000.wav"]);
+        let (message, hint) = fault(two.path());
+        assert_eq!(message, "`ROOT` holds 2 data sets, not one");
+        let at = |path: &str| two.path().join(path);
+        assert_eq!(hint, format!("use one of `{}`, `{}`", at("a").display(), at("b").display()));
+        assert_eq!(above(Path::new("fan")), Path::new("."));
+        assert_eq!(above(Path::new(".")), Path::new("./.."));
+        assert_eq!(above(&above(Path::new("a/b/c"))), Path::new("a"));
+    }
+}

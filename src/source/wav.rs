@@ -1,0 +1,277 @@
+//! WAV files: header, and samples converted in bulk.
+//!
+//! Our own reader, because samples are what a run reads most: taking them one by one through an
+//! `io::Read`, as hound does, costs three times the whole log-mel of a clip. Samples are scaled as
+//! soundfile and librosa scale them. Whatever is wrong with a file is one error that says what, never
+//! a panic; memory is bounded by the size of the file. (Writing WAVs is not this module's work.)
+
+use std::path::Path;
+
+use super::{SourceError, Wave};
+use crate::artifact::Channel;
+use crate::digest::Digest;
+
+/// How a sample is stored. Little-endian, as all of RIFF.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// Unsigned, 128 is silence.
+    Pcm8,
+    Pcm16,
+    Pcm24,
+    Pcm32,
+    Float32,
+    Float64,
+}
+
+impl Encoding {
+    /// Bytes of one sample.
+    pub fn bytes(self) -> usize {
+        match self {
+            Encoding::Pcm8 => 1,
+            Encoding::Pcm16 => 2,
+            Encoding::Pcm24 => 3,
+            Encoding::Pcm32 | Encoding::Float32 => 4,
+            Encoding::Float64 => 8,
+        }
+    }
+}
+
+/// What a file says of its samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Samples a second, at least 1.
+    pub rate: u32,
+    /// At least 1.
+    pub channels: usize,
+    pub encoding: Encoding,
+    /// Samples of each channel, at least 1.
+    pub frames: usize,
+}
+
+/// Why bytes are not a WAV file that can be read.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum WavError {
+    #[error("the file is empty")]
+    Empty,
+    #[error("not a WAV file: {0}")]
+    NotWav(String),
+    #[error("truncated: the `{chunk}` chunk should have {expected} bytes, the file has {found} of them")]
+    Truncated { chunk: String, expected: u64, found: usize },
+    #[error("truncated: the file ends before its `{0}` chunk")]
+    NoChunk(&'static str),
+    #[error("broken header: {0}")]
+    Header(String),
+    #[error("the samples are stored as {0}; only PCM of 8, 16, 24 or 32 bit and float of 32 or 64 bit are read")]
+    Encoding(String),
+    #[error("the data chunk holds no samples")]
+    NoSamples,
+    #[error("the data chunk has {bytes} bytes, not a multiple of {block} ({channels} channels of {width} bytes)")]
+    Odd { bytes: usize, block: usize, channels: usize, width: usize },
+    #[error("sample {index} is not a finite number")]
+    NotFinite { index: usize },
+}
+
+/// A parsed file: its header and a view of its data chunk.
+pub struct Wav<'a> {
+    pub header: Header,
+    /// Samples of all channels in turn, as stored.
+    data: &'a [u8],
+}
+
+/// The samples of one channel of the file at `path`.
+pub fn read(path: &Path, channel: Channel) -> Result<Wave, SourceError> {
+    wave(path, &load(path)?, channel)
+}
+
+/// The same, with the digest of the file's bytes: what was hashed is what was read.
+pub fn read_hashed(path: &Path, channel: Channel) -> Result<(Wave, Digest), SourceError> {
+    let bytes = load(path)?;
+    Ok((wave(path, &bytes, channel)?, Digest::of(&bytes)))
+}
+
+fn load(path: &Path) -> Result<Vec<u8>, SourceError> {
+    std::fs::read(path).map_err(|e| SourceError::File { path: path.display().to_string(), why: e.to_string() })
+}
+
+fn wave(path: &Path, bytes: &[u8], channel: Channel) -> Result<Wave, SourceError> {
+    let decoded = parse(bytes).and_then(|wav| Ok((wav.header.rate, wav.mono(channel)?)));
+    match decoded {
+        Ok((rate, samples)) => Ok(Wave { rate, samples }),
+        Err(e) => Err(SourceError::File { path: path.display().to_string(), why: e.to_string() }),
+    }
+}
+
+/// Finds the header and the data of a WAV file; unknown chunks are skipped, what follows the data is ignored.
+pub fn parse(bytes: &[u8]) -> Result<Wav<'_>, WavError> {
+    let mut rest = riff(bytes)?;
+    let mut format = None;
+    while !rest.is_empty() {
+        let Some((head, body)) = rest.split_at_checked(8) else { break };
+        let (id, length) = (&head[..4], u32_at(head, 4) as usize);
+        let expected = length as u64;
+        let cut = || WavError::Truncated { chunk: printable(id), expected, found: body.len() };
+        match (id, format) {
+            (b"data", None) => return Err(WavError::Header("the `data` chunk comes before the `fmt ` chunk".into())),
+            (b"data", Some(_)) if length == u32::MAX as usize => {
+                let why = "the length of the `data` chunk was never filled in (a recording that was cut off or piped)";
+                return Err(WavError::Header(why.into()));
+            }
+            (b"data", Some(format)) => return data(format, body.get(..length).ok_or_else(cut)?),
+            (b"fmt ", _) => format = Some(parse_format(body.get(..length).ok_or_else(cut)?)?),
+            _ => {}
+        }
+        if length > body.len() {
+            return Err(cut());
+        }
+        // Chunks begin at even offsets; some writers forget the byte that is missing at the very end.
+        rest = &body[(length + length % 2).min(body.len())..];
+    }
+    Err(WavError::NoChunk(if format.is_none() { "fmt " } else { "data" }))
+}
+
+/// What follows the 12 bytes that make a file a WAV file.
+fn riff(bytes: &[u8]) -> Result<&[u8], WavError> {
+    let begins = |magic: &[u8]| bytes.starts_with(magic);
+    if bytes.is_empty() {
+        return Err(WavError::Empty);
+    }
+    let other = match () {
+        _ if begins(b"RIFF") && bytes.len() < 12 => return Err(WavError::NoChunk("fmt ")),
+        _ if begins(b"RIFF") && bytes[8..12] == *b"WAVE" => return Ok(&bytes[12..]),
+        _ if begins(b"RIFF") => format!("a RIFF file of type `{}`", printable(&bytes[8..12])),
+        _ if begins(b"RF64") || begins(b"BW64") => "an RF64 file (WAV above 4 GB): cut it into clips first".into(),
+        _ if begins(b"RIFX") => "a big-endian RIFX file".into(),
+        _ if begins(b"fLaC") => "a FLAC file".into(),
+        _ if begins(b"OggS") => "an Ogg file".into(),
+        _ if begins(b"ID3") => "an MP3 file".into(),
+        _ if begins(b"FORM") => "an AIFF file".into(),
+        _ => format!("it begins with `{}` where `RIFF` should be", printable(&bytes[..bytes.len().min(8)])),
+    };
+    Err(WavError::NotWav(other))
+}
+
+/// Rate, channels and encoding of a `fmt ` chunk; the number of frames is not known yet.
+fn parse_format(chunk: &[u8]) -> Result<Header, WavError> {
+    if chunk.len() < 16 {
+        return Err(WavError::Header(format!("the `fmt ` chunk has {} bytes, at least 16 are needed", chunk.len())));
+    }
+    let (channels, rate) = (usize::from(u16_at(chunk, 2)), u32_at(chunk, 4));
+    let (block, bits) = (usize::from(u16_at(chunk, 12)), u16_at(chunk, 14));
+    let encoding = match (tag(chunk)?, bits) {
+        (1, 8) => Encoding::Pcm8,
+        (1, 16) => Encoding::Pcm16,
+        (1, 24) => Encoding::Pcm24,
+        (1, 32) => Encoding::Pcm32,
+        (3, 32) => Encoding::Float32,
+        (3, 64) => Encoding::Float64,
+        (tag, bits) => return Err(WavError::Encoding(codec(tag, bits))),
+    };
+    if channels == 0 {
+        return Err(WavError::Header("it has 0 channels".into()));
+    }
+    if rate == 0 {
+        return Err(WavError::Header("its sample rate is 0 Hz".into()));
+    }
+    if block != channels * encoding.bytes() {
+        let width = encoding.bytes();
+        let why = format!("{channels} channels of {width} bytes do not make the stated blocks of {block} bytes");
+        return Err(WavError::Header(why));
+    }
+    Ok(Header { rate, channels, encoding, frames: 0 })
+}
+
+/// The format tag; of WAVE_FORMAT_EXTENSIBLE that of its sub-format.
+fn tag(chunk: &[u8]) -> Result<u16, WavError> {
+    const EXTENSIBLE: u16 = 0xfffe;
+    /// The end of every sub-format GUID that stands for a format tag.
+    const GUID: [u8; 14] = [0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71];
+    match u16_at(chunk, 0) {
+        EXTENSIBLE if chunk.len() < 40 => {
+            Err(WavError::Header(format!("an extensible `fmt ` chunk has 40 bytes, not {}", chunk.len())))
+        }
+        EXTENSIBLE if chunk[26..40] != GUID => Err(WavError::Encoding("an unknown extensible sub-format".into())),
+        EXTENSIBLE => Ok(u16_at(chunk, 24)),
+        tag => Ok(tag),
+    }
+}
+
+/// The name of an encoding that is not read.
+fn codec(tag: u16, bits: u16) -> String {
+    let name = match tag {
+        1 => return format!("PCM of {bits} bit"),
+        3 => return format!("float of {bits} bit"),
+        0x02 => "Microsoft ADPCM",
+        0x06 => "A-law",
+        0x07 => "mu-law",
+        0x11 => "IMA ADPCM",
+        0x31 => "GSM 6.10",
+        0x50 => "MPEG",
+        0x55 => "MP3",
+        0xff => "AAC",
+        _ => "an unknown codec",
+    };
+    format!("{name} (format tag {tag:#06x})")
+}
+
+fn data(format: Header, data: &[u8]) -> Result<Wav<'_>, WavError> {
+    let (channels, width) = (format.channels, format.encoding.bytes());
+    let block = channels * width;
+    if data.is_empty() {
+        return Err(WavError::NoSamples);
+    }
+    if !data.len().is_multiple_of(block) {
+        return Err(WavError::Odd { bytes: data.len(), block, channels, width });
+    }
+    Ok(Wav { header: Header { frames: data.len() / block, ..format }, data })
+}
+
+impl Wav<'_> {
+    /// One channel in -1..1: integers divided by 2^(bits - 1), floats as they are.
+    pub fn mono(&self, channel: Channel) -> Result<Vec<f32>, WavError> {
+        match self.header.encoding {
+            Encoding::Pcm8 => self.mix(channel, |[b]: [u8; 1]| (f32::from(b) - 128.0) / 128.0),
+            Encoding::Pcm16 => self.mix(channel, |b| f32::from(i16::from_le_bytes(b)) / 32_768.0),
+            // The three bytes become the upper ones of 32 bits, so that the sign comes with them.
+            Encoding::Pcm24 => self.mix(channel, |[a, b, c]| i32::from_le_bytes([0, a, b, c]) as f32 / 2_147_483_648.0),
+            Encoding::Pcm32 => self.mix(channel, |b| i32::from_le_bytes(b) as f32 / 2_147_483_648.0),
+            Encoding::Float32 => self.mix(channel, f32::from_le_bytes).and_then(finite),
+            Encoding::Float64 => self.mix(channel, |b| f64::from_le_bytes(b) as f32).and_then(finite),
+        }
+    }
+
+    fn mix<const WIDTH: usize>(
+        &self,
+        channel: Channel,
+        sample: impl Fn([u8; WIDTH]) -> f32,
+    ) -> Result<Vec<f32>, WavError> {
+        let (samples, channels) = (self.data.as_chunks::<WIDTH>().0, self.header.channels);
+        Ok(match channel {
+            _ if channels == 1 => samples.iter().map(|&b| sample(b)).collect(),
+            Channel::First => samples.iter().step_by(channels).map(|&b| sample(b)).collect(),
+            Channel::Mean => {
+                let mean = |block: &[[u8; WIDTH]]| block.iter().map(|&b| sample(b)).sum::<f32>() / channels as f32;
+                samples.chunks_exact(channels).map(mean).collect()
+            }
+        })
+    }
+}
+
+fn finite(samples: Vec<f32>) -> Result<Vec<f32>, WavError> {
+    match samples.iter().position(|x| !x.is_finite()) {
+        Some(index) => Err(WavError::NotFinite { index }),
+        None => Ok(samples),
+    }
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes([bytes[at], bytes[at + 1]])
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+/// Bytes as a text of one line.
+fn printable(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| if b.is_ascii_graphic() || *b == b' ' { char::from(*b) } else { '.' }).collect()
+}

@@ -1,0 +1,68 @@
+//! A section's listing becomes its clip set.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Inputs, Output, StageError, code};
+use crate::digest::Digest;
+use crate::source::{FileList, ListedFile, SectionId, SourceError, SourceSpec};
+
+const VERSION: u32 = 1;
+
+/// Settings of the dataset stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Dataset {
+    pub source: SourceSpec,
+    pub section: SectionId,
+}
+
+/// The input `listing` of a dataset stage: a line a file, `audio` or `table`, path, digest.
+///
+/// `digests` are those of `files.audio` followed by `files.tables`.
+pub fn listing(files: &FileList, digests: &[Digest]) -> Vec<u8> {
+    let kinds = files.audio.iter().map(|f| ("audio", f)).chain(files.tables.iter().map(|f| ("table", f)));
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(["kind", "path", "sha256"]).expect("writing to memory");
+    for ((kind, path), digest) in kinds.zip(digests) {
+        writer.write_record([kind, path, &digest.hex()]).expect("writing to memory");
+    }
+    writer.into_inner().expect("writing to memory")
+}
+
+impl Dataset {
+    pub(super) fn identity(&self) -> (BTreeMap<String, u32>, Value) {
+        let source = &self.source;
+        (
+            code("dataset", VERSION, [(source.name(), source.member().version())]),
+            json!({ source.name(): source.member().keyed(), "section": self.section }),
+        )
+    }
+
+    pub(super) fn run(&self, inputs: &Inputs) -> Result<Vec<Output>, StageError> {
+        let wrong = |e: csv::Error| StageError::Data(format!("the listing cannot be read: {e}"));
+        let bytes = inputs.0.get("listing").map(|blob| blob.to_vec()).unwrap_or_default();
+        let (mut audio, mut tables) = (Vec::new(), Vec::new());
+        for row in csv::Reader::from_reader(&bytes[..]).into_deserialize::<(String, String, Digest)>() {
+            let (kind, path, sha256) = row.map_err(wrong)?;
+            match kind.as_str() {
+                "audio" => audio.push(ListedFile { path, sha256 }),
+                _ => tables.push(read_table(self.source.member().root(), &path, sha256)?),
+            }
+        }
+        let clips = self.source.member().clips(&self.section, &audio, &tables)?;
+        Ok(vec![Output::of("clips", &clips)])
+    }
+}
+
+fn read_table(root: Option<&Path>, path: &str, sha256: Digest) -> Result<Vec<u8>, SourceError> {
+    let wrong = |why: String| SourceError::File { path: path.to_owned(), why };
+    let full = root.unwrap_or(Path::new("")).join(path);
+    let bytes = std::fs::read(full).map_err(|e| wrong(e.to_string()))?;
+    if Digest::of(&bytes) != sha256 {
+        return Err(wrong("the file changed since it was listed; run again".into()));
+    }
+    Ok(bytes)
+}

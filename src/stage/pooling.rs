@@ -1,0 +1,42 @@
+//! The frames of every clip become one vector.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Inputs, Output, StageError, code};
+use crate::artifact::{Context, FeatureIndex, FeatureSet, Matrix, Span};
+use crate::pool::PoolSpec;
+
+const VERSION: u32 = 1;
+
+/// Settings of the pooling stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pooling {
+    /// The vectors of these pools are joined end to end.
+    pub pools: Vec<PoolSpec>,
+}
+
+impl Pooling {
+    pub(super) fn identity(&self) -> (BTreeMap<String, u32>, Value) {
+        let uses = self.pools.iter().map(|p| (p.name(), p.member().version()));
+        (code("pooling", VERSION, uses), json!(self.pools))
+    }
+
+    pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
+        let set = FeatureSet { matrix: inputs.get("features")?, index: inputs.get("index")? };
+        let clips: Vec<(&String, &Span)> = set.index.0.iter().collect();
+        let pooled = cx.map(&clips, |(id, span)| {
+            let frames = set.clip(id).filter(|_| span.frames > 0);
+            let frames =
+                frames.ok_or_else(|| StageError::Clip { clip: (*id).clone(), why: "it has no frames".into() })?;
+            Ok(self.pools.iter().flat_map(|p| p.member().pool(frames)).collect::<Vec<f32>>())
+        });
+        let vectors = pooled.into_iter().collect::<Result<Vec<_>, StageError>>()?;
+        let dims = vectors.first().map_or(0, Vec::len);
+        let index = FeatureIndex::consecutive(clips.iter().map(|(id, _)| (id.as_str(), 1)));
+        let matrix = Matrix::new(vectors.concat(), clips.len(), dims);
+        Ok(vec![Output::of("features", &matrix), Output::of("index", &index)])
+    }
+}

@@ -1,0 +1,44 @@
+//! A model and the test clips of a section become anomaly scores.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::training::{add, read_sections};
+use super::{Inputs, Output, StageError, code};
+use crate::artifact::{Context, Scores, Split};
+use crate::detector::{DetectorSpec, Examples};
+
+const VERSION: u32 = 1;
+
+/// Settings of the scoring stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scoring {
+    pub detector: DetectorSpec,
+}
+
+impl Scoring {
+    pub(super) fn identity(&self) -> (BTreeMap<String, u32>, Value) {
+        let detector = self.detector.member();
+        let mut config = json!(self.detector);
+        if let Some((field, _)) = detector.weights() {
+            config[self.detector.name()][field] = json!(true);
+        }
+        (code("scoring", VERSION, [(self.detector.name(), detector.version())]), config)
+    }
+
+    pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
+        let sections = read_sections(inputs)?;
+        let mut test = Examples::default();
+        for (clips, features) in &sections {
+            add(&mut test, clips, features, |split, _| split == Split::Test)?;
+        }
+        let scores = self.detector.member().score(&inputs.get("model")?, &test, cx)?;
+        if let Some((clip, score)) = test.clips.iter().zip(&scores).find(|(_, s)| !s.is_finite()) {
+            return Err(StageError::Clip { clip: clip.id.clone(), why: format!("its score is {score}") });
+        }
+        let table = Scores(test.clips.iter().map(|c| c.id.clone()).zip(scores).collect());
+        Ok(vec![Output::of("scores", &table)])
+    }
+}

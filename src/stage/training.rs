@@ -1,0 +1,92 @@
+//! The normal training clips of a section, or of a machine, become a model.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Inputs, Output, StageError, Wants, code};
+use crate::artifact::{Artifact, ClipSet, Context, FeatureSet, Label, Split};
+use crate::detector::{DetectorSpec, Examples};
+use crate::seed::Seed;
+
+const VERSION: u32 = 1;
+
+/// Settings of the training stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Training {
+    pub detector: DetectorSpec,
+    /// For detectors that draw: the seed of the spec and what is trained on (machine, section), so that
+    /// the draws of a section do not depend on which others there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<(u64, Vec<String>)>,
+}
+
+impl Training {
+    pub(super) fn identity(&self) -> (BTreeMap<String, u32>, Value) {
+        let detector = self.detector.member();
+        let mut config = json!({ "detector": self.detector });
+        if let Some((field, _)) = detector.weights() {
+            // The content of the file is an input; where it lies is nobody's business.
+            config["detector"][self.detector.name()][field] = json!(true);
+        }
+        if let Some(seed) = &self.seed {
+            config["seed"] = json!(seed);
+        }
+        (code("training", VERSION, [(self.detector.name(), detector.version())]), config)
+    }
+
+    pub(super) fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {
+        let features = inputs.iter().filter(|(role, _)| role.starts_with("features/"));
+        let bytes: u64 = features.map(|(_, bytes)| bytes).sum();
+        // Dims are not known before the inputs are read: 128 of f32 is the field's usual frame.
+        let memory = bytes + self.detector.member().memory((bytes / 512) as usize, 128) as u64;
+        Wants { threads: 1, memory }
+    }
+
+    pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
+        let weights = match self.detector.member().weights() {
+            Some(_) => Some(inputs.get("weights")?),
+            None => None,
+        };
+        let sections = read_sections(inputs)?;
+        let mut train = Examples::default();
+        for (clips, features) in &sections {
+            add(&mut train, clips, features, |split, label| split == Split::Train && label != Some(Label::Anomaly))?;
+        }
+        (cx.log)(&format!("{}: {} training clips", self.detector.name(), train.clips.len()));
+        let names: Vec<&str> = self.seed.iter().flat_map(|(_, names)| names.iter().map(String::as_str)).collect();
+        let base = Seed(self.seed.as_ref().map_or(0, |(seed, _)| *seed));
+        let cx = Context { seed: base.derive(&["training"]).derive(&names), ..*cx };
+        let model = self.detector.member().fit(&train, weights.as_ref(), &cx)?;
+        Ok(vec![Output { role: "model", kind: crate::artifact::Tensors::KIND, bytes: model.encode() }])
+    }
+}
+
+/// The clips and features of every section among the inputs, in order of the sections.
+pub(super) fn read_sections(inputs: &Inputs) -> Result<Vec<(ClipSet, FeatureSet)>, StageError> {
+    let read = |section: &str| {
+        let features = FeatureSet {
+            matrix: inputs.get(&format!("features/{section}"))?,
+            index: inputs.get(&format!("index/{section}"))?,
+        };
+        Ok((inputs.get(&format!("clips/{section}"))?, features))
+    };
+    inputs.parts("clips").into_iter().map(read).collect()
+}
+
+/// Adds the clips that `wanted` takes, with their rows.
+pub(super) fn add<'a>(
+    examples: &mut Examples<'a>,
+    clips: &'a ClipSet,
+    features: &'a FeatureSet,
+    wanted: impl Fn(Split, Option<Label>) -> bool,
+) -> Result<(), StageError> {
+    for clip in clips.clips().iter().filter(|c| wanted(c.split, c.label)) {
+        let rows = features.clip(&clip.id);
+        let rows = rows.ok_or_else(|| StageError::Clip { clip: clip.id.clone(), why: "it has no features".into() })?;
+        examples.clips.push(clip);
+        examples.features.push(rows);
+    }
+    Ok(())
+}

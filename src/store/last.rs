@@ -1,0 +1,51 @@
+//! Which key each label of an experiment had last: what `explain` compares with.
+//!
+//! Nothing depends on these files; deleting them costs explanations only.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Store, StoreError};
+use crate::digest::Digest;
+
+/// The keys of a label: the present one, and the one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pointer {
+    pub key: Digest,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Digest>,
+}
+
+/// Keys by label.
+pub type LastKeys = BTreeMap<String, Pointer>;
+
+impl Store {
+    fn last_path(&self, experiment: &str) -> std::path::PathBuf {
+        // Names are free text; a digest keeps them from being paths.
+        self.root.join("last").join(format!("{}.json", Digest::of(experiment.as_bytes())))
+    }
+
+    /// The keys the last runs of an experiment used.
+    pub fn last_keys(&self, experiment: &str) -> LastKeys {
+        let bytes = std::fs::read(self.last_path(experiment)).unwrap_or_default();
+        serde_json::from_slice(&bytes).unwrap_or_default()
+    }
+
+    /// Remembers the keys of a run. Labels it did not have keep theirs. Writes only what changed.
+    pub fn remember_keys(&self, experiment: &str, keys: &BTreeMap<String, Digest>) -> Result<(), StoreError> {
+        let old = self.last_keys(experiment);
+        let mut new = old.clone();
+        for (label, key) in keys {
+            let pointer = new.entry(label.clone()).or_insert(Pointer { key: *key, before: None });
+            if pointer.key != *key {
+                *pointer = Pointer { key: *key, before: Some(pointer.key) };
+            }
+        }
+        if new == old {
+            return Ok(());
+        }
+        let bytes = serde_json::to_vec(&new).expect("digests are JSON");
+        self.publish(&self.last_path(experiment), &bytes)
+    }
+}
