@@ -90,15 +90,22 @@ pub fn form<F: Family>(node: &Node) -> Result<(&str, &Node), Diagnostic> {
     };
     if let Some(name) = node.as_str() {
         return Err(match F::NAMES.contains(&name) {
-            true => wrong(format!("`{word}` is the bare name `{name}`"))
-                .hint(format!("write `{name}: {{}}` for its defaults")),
+            true => wrong(format!("`{word}` must be a map with one key, the {noun}, not the bare name `{name}`"))
+                .hint(write_bare(node, word, name)),
+            false if name.contains(['/', '\\']) && F::NAMES.contains(&"dcase") => {
+                unknown(name, node.place()).hint(format!("write `data: {{ dcase: {{ root: {name} }} }}`"))
+            }
             false => unknown(name, node.place()),
         });
     }
     let example = F::NAMES[0];
     let Some(entries) = node.as_map() else {
-        return Err(wrong(format!("`{word}` must be a map with one key, the {noun}, not {}", node.shown()))
-            .hint(format!("write `{word}: {{ {example}: {{}} }}`")));
+        return Err(wrong(format!("`{word}` must be a map with one key, the {noun}, not {}", node.shown())).hint(
+            match node.as_list() {
+                Some(_) => format!("to try several, list them under `sweep:`; one is `{word}: {{ {example}: {{}} }}`"),
+                None => format!("write `{word}: {{ {example}: {{}} }}`"),
+            },
+        ));
     };
     match entries {
         [] => Err(wrong(format!("`{word}` names no {noun}")).hint(suggest("", F::NAMES.iter().copied()))),
@@ -113,6 +120,13 @@ pub fn form<F: Family>(node: &Node) -> Result<(&str, &Node), Diagnostic> {
             Ok((name, inner))
         }
         [(first, _), (second, other), ..] => Err(several::<F>(entries, first, second).at(other.key_place())),
+    }
+}
+
+fn write_bare(node: &Node, word: &str, name: &str) -> String {
+    match node.source.name.as_str() {
+        "--set" => format!("write `--set '{word}={{{name}: {{}}}}'`"),
+        _ => format!("write `{word}: {{ {name}: {{}} }}` for its defaults"),
     }
 }
 
@@ -131,7 +145,9 @@ fn several<F: Family>(entries: &[(String, Node)], first: &str, second: &str) -> 
         None if !F::NAMES.contains(&second) && F::NAMES.contains(&first) => {
             format!("if `{second}` is a setting of `{first}`, indent it under `{first}:`")
         }
-        None => format!("keep one, or sweep over both: `sweep: {{ {word}: [ {{ {first}: {{}} }}, ... ] }}`"),
+        None => format!(
+            "keep one, or sweep over both: `sweep: {{ {word}: [ {{ {first}: {{}} }}, {{ {second}: {{}} }} ] }}`"
+        ),
     })
 }
 
@@ -245,8 +261,15 @@ pub fn wrong_type(found: &Node, path: &str, expected: &str) -> Diagnostic {
     let message = format!("`{path}` must be {words}, not {}", found.shown());
     let diagnostic = Diagnostic::new("E0301", message).at(found.place());
     let value = found.value();
+    let can_sweep = path.split(['.', '[']).next().is_some_and(|word| wire::SWEPT.contains(&word));
     let hint = match (&value, words) {
+        (Value::Null, _) if found.source.name == "--set" => Some("write the value after the `=`".to_owned()),
         (Value::Null, _) => Some("leave the line out for the default".to_owned()),
+        (Value::String(s), w)
+            if w.contains("number") && s.replace('_', "").parse::<f64>().is_ok() && s.contains('_') =>
+        {
+            Some(format!("write `{}`", s.replace('_', "")))
+        }
         (Value::String(s), w) if w.contains("number") && s.parse::<f64>().is_ok() => {
             Some("write it without quotes".into())
         }
@@ -263,7 +286,12 @@ pub fn wrong_type(found: &Node, path: &str, expected: &str) -> Diagnostic {
         (Value::String(_) | Value::Number(_), "a list") => {
             Some(format!("write a list: `[{}]`", found.shown().replace('`', "")))
         }
-        (Value::Array(_), w) if w != "a list" => Some("to try several values, list them under `sweep:`".into()),
+        (Value::Array(_), w) if w != "a list" && can_sweep => {
+            Some("to try several values, list them under `sweep:`".into())
+        }
+        (Value::Object(map), _) if map.contains_key("range") && can_sweep => {
+            Some("a range belongs under `sweep:`".into())
+        }
         _ => None,
     };
     match hint {

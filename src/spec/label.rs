@@ -57,7 +57,9 @@ fn variants<F: Family>(values: &[Node]) -> Vec<String> {
         });
         w.name.clone() + &settings.collect::<String>()
     };
-    values.iter().zip(&written).map(|(value, w)| w.as_ref().map_or_else(|| text(value), label)).collect()
+    // What is no variant gets a label that is none: it is told as a mistake, not as another's double.
+    let odd = |value| format!("`{}`", text(value));
+    values.iter().zip(&written).map(|(value, w)| w.as_ref().map_or_else(|| odd(value), label)).collect()
 }
 
 struct Written {

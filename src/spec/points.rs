@@ -105,10 +105,14 @@ impl<'a, T> Section<'a, T> {
             None if !replaced && self.default.is_none() => {
                 self.failed = true;
                 if !broken.contains(self.word) {
-                    let mut at = root.place();
-                    at.iter_mut().for_each(|place| place.bytes.end = place.bytes.start);
-                    let message = format!("`{}` is missing", self.word);
-                    let diagnostic = Diagnostic::new("E0601", message).at(at);
+                    let mut start = root.place();
+                    start.iter_mut().for_each(|place| place.bytes.end = place.bytes.start);
+                    let diagnostic = match root.get(self.word) {
+                        Some(empty) => {
+                            Diagnostic::new("E0601", format!("`{}` is empty", self.word)).at(empty.key_place())
+                        }
+                        None => Diagnostic::new("E0601", format!("`{}` is missing", self.word)).at(start),
+                    };
                     diagnostics.push(diagnostic.hint(super::resolve::example(self.word)));
                 }
             }

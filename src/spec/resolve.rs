@@ -21,12 +21,14 @@ pub fn resolve(root: &Node, stem: &str, edited: bool) -> Result<Experiment, Vec<
     if root.as_map().is_none() {
         return Err(vec![not_a_map(root)]);
     }
-    wire::check_words(root, &mut diagnostics);
+    let meant = wire::check_words(root, &mut diagnostics);
     let given = |word: &str| root.get(word).filter(|n| !n.is_null());
     let name = given("name").map_or(Some(stem.to_owned()), |n| rules::name(n, &mut diagnostics));
     let question = given("question").and_then(|n| rules::text("question", n, &mut diagnostics));
 
-    let sweep = sweep::parse(root.get("sweep"), &mut diagnostics);
+    let mut sweep = sweep::parse(root.get("sweep"), &mut diagnostics);
+    // `detectors:` is told as unknown; that `detector` is missing would be the same mistake again.
+    sweep.broken.extend(meant.into_iter().map(String::from));
     let size = match sweep::size(&sweep, root.get("sweep")) {
         Ok(size) => size,
         Err(diagnostic) => {

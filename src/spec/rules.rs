@@ -40,7 +40,10 @@ pub fn name(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
     let name = text("name", node, diagnostics)?;
     let wrong = name.chars().find(|c| c.is_control() || "/\\".contains(*c));
     if name.trim().is_empty() || wrong.is_some() || name.starts_with('.') {
-        let message = format!("`name` `{}` cannot be the name of a file", shorten(&name));
+        let message = match name.trim() {
+            "" => "`name` is empty".to_owned(),
+            name => format!("`name` must be fit for the name of a file, not `{}`", shorten(name)),
+        };
         diagnostics.push(
             Diagnostic::new("E0303", message)
                 .at(node.place())

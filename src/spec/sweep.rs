@@ -81,7 +81,7 @@ impl Column {
                 (0..i128::from(*len)).filter_map(|i| Number::from_i128(first + i * step)).map(number).collect()
             }
             Values::Range(Range::Real { first, step, len }) => {
-                (0..*len).filter_map(|i| Number::from_f64(tidy(first + i as f64 * step))).map(number).collect()
+                (0..*len).filter_map(|i| tidy(first + i as f64 * step)).map(number).collect()
             }
         };
         if self.keys.len() > 1 {
@@ -94,8 +94,9 @@ impl Column {
 }
 
 /// 0.30000000000000004 is written 0.3: a step added up is no more exact than twelve digits.
-fn tidy(x: f64) -> f64 {
-    format!("{x:.12e}").parse().unwrap_or(x)
+fn tidy(x: f64) -> Option<Number> {
+    let x = format!("{x:.12e}").parse().unwrap_or(x);
+    if x.fract() == 0.0 && x.abs() < 1e15 { Some((x as i64).into()) } else { Number::from_f64(x) }
 }
 
 /// Reads `sweep:`, noting what is wrong.
@@ -204,7 +205,7 @@ fn axis(path: &str, node: &Node, broken: &mut BTreeSet<String>, diagnostics: &mu
                         "write `[{}]`, or set `{path}` outside `sweep:`",
                         shorten(&node.shown().replace('`', ""))
                     )),
-                    _ => diagnostic.hint("write `[a, b]` or `{ range: [first, end] }`"),
+                    _ => diagnostic.hint(axis_hint(path, node)),
                 })
             }
         }
@@ -216,6 +217,23 @@ fn axis(path: &str, node: &Node, broken: &mut BTreeSet<String>, diagnostics: &mu
             broken.insert(keys[0].clone());
             None
         }
+    }
+}
+
+/// What to write for an axis that is a map: the way to its list in one key, or a list of it.
+fn axis_hint(path: &str, node: &Node) -> String {
+    let mut way = path.to_owned();
+    let mut inner = node;
+    while let Some([(key, next), ..]) = inner.as_map() {
+        way = format!("{way}.{key}");
+        inner = next;
+        if inner.as_list().is_some() && key != "range" {
+            return format!("write the path as one key: `{way}: {}`", shorten(&inner.value().to_string()));
+        }
+    }
+    match (wire::FAMILIES.contains(&path), node.as_map()) {
+        (true, Some([(name, _), ..])) => format!("write a list: `{path}: [ {{ {name}: {{}} }}, ... ]`"),
+        _ => "write `[a, b]` or `{ range: [first, end] }`".into(),
     }
 }
 
@@ -252,7 +270,7 @@ fn fits(path: &str, keys: &[String]) -> Result<(), Diagnostic> {
 fn near(path: &str, word: &str, known: &[&str]) -> String {
     match crate::diagnose::closest(word, known.iter().copied()) {
         Some(right) => format!("did you mean `{}`?", path.replacen(word, right, 1)),
-        None => format!("in place of `{}`: {}", shorten(word), known.join(", ")),
+        None => format!("where it says `{}` comes one of: {}", shorten(word), known.join(", ")),
     }
 }
 
@@ -264,7 +282,7 @@ fn range(path: &str, node: &Node) -> Result<Range, Diagnostic> {
     };
     let items = match node.as_list() {
         Some(items) if (2..=3).contains(&items.len()) => items,
-        Some(items) => return Err(bad(node, format!("`{path}` has {} numbers instead of 2 or 3", items.len()))),
+        Some(items) => return Err(bad(node, format!("`{path}` takes 2 or 3 numbers, not {}", items.len()))),
         None => return Err(bad(node, format!("`{path}` must be a list of 2 or 3 numbers, not {}", node.shown()))),
     };
     let mut numbers = Vec::new();

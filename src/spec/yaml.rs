@@ -52,12 +52,23 @@ pub fn parse_text(name: &str, text: &str) -> Result<Node, Diagnostic> {
 /// Parses the text from the byte `from` to its end; an empty one is null.
 pub fn parse(source: &Arc<SourceText>, from: usize) -> Result<Node, Diagnostic> {
     let text = &source.text[from..];
+    if let Some((at, c)) = text.char_indices().find(|(_, c)| c.is_ascii_control() && !"\n\t".contains(*c)) {
+        let message = format!("a control character (U+{:04X}) has no place in a spec", u32::from(c));
+        return Err(refuse(source, "E0101", from + at..from + at + 1, message));
+    }
     let offsets = Offsets::new(text, from);
     let spans = Pass { source, offsets: &offsets, stack: Vec::new(), anchors: BTreeMap::new(), weight: 0, root: None }
         .walk(text)?;
     let value: serde_yaml::Value = serde_yaml::from_str(text).map_err(|e| {
         let at = e.location().map_or(from, |l| offsets.of_line(&source.text, l.line(), l.column()));
-        refuse(source, "E0101", at..at + 1, format!("this is not YAML: {e}"))
+        let message = e.to_string();
+        // The only type that an untyped value has no room for.
+        match message.split("integer `").nth(1).and_then(|rest| rest.split_once('`')) {
+            Some((number, _)) => {
+                refuse(source, "E0109", at..at + number.len(), format!("`{number}` is too large for a whole number"))
+            }
+            None => refuse(source, "E0101", at..at + 1, format!("this is not YAML: {message}")),
+        }
     })?;
     Joiner { source }.join(&value, spans.as_ref(), None, &(from..source.text.len()))
 }
@@ -176,8 +187,16 @@ impl Pass<'_> {
         let at = self.offsets.byte(e.marker().index());
         let line = self.source.text[..at].rfind('\n').map_or(0, |i| i + 1);
         let tab = self.source.text[line..].chars().take_while(|c| c.is_whitespace() && *c != '\n').any(|c| c == '\t');
+        if e.info().contains("recursion limit") {
+            return self.refuse("E0103", at..at + 1, format!("values are nested more than {DEEPEST} deep"));
+        }
+        let quote = self.source.text[at..].starts_with(['"', '\'']);
         let diagnostic = self.refuse("E0101", at..at + 1, format!("this is not YAML: {}", e.info()));
-        if tab { diagnostic.hint("indent with spaces: YAML takes no tabs") } else { diagnostic }
+        match (tab, quote) {
+            (true, _) => diagnostic.hint("indent with spaces: YAML takes no tabs"),
+            (_, true) => diagnostic.hint("is the quote closed?"),
+            _ => diagnostic,
+        }
     }
 
     fn no_tag(&self, tagged: bool, at: &Range<usize>) -> Result<(), Diagnostic> {

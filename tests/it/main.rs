@@ -6,3 +6,4 @@ mod oracle;
 
 mod spec_errors;
 mod scikit_learn;
+mod spec_good;
