@@ -1,9 +1,8 @@
-//! The one integration binary.
+//! The integration tests, as one program: it links once.
 
 mod golden;
 mod metrics_oracle;
 mod oracle;
-
-mod spec_errors;
 mod scikit_learn;
+mod spec_errors;
 mod spec_good;
