@@ -1,3 +1,4 @@
+mod autoencoder_oracle;
 mod metrics_oracle;
 mod oracle;
 
