@@ -73,7 +73,8 @@ fn check(extractor: &dyn Extractor, path: &Path, theirs: &[f32]) {
 
 /// A hum with harmonics in noise, the same each time.
 fn write_clip(path: &Path) {
-    let spec = hound::WavSpec { channels: 1, sample_rate: RATE, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let spec =
+        hound::WavSpec { channels: 1, sample_rate: RATE, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
     let mut writer = hound::WavWriter::create(path, spec).expect("a writable folder");
     let mut state = 1u32;
     for i in 0..RATE * SECONDS {

@@ -47,7 +47,11 @@ pub trait Feature: Send + Sync {
 }
 
 pub mod log_mel;
+#[cfg(test)]
+mod oracle_tests;
 pub mod spectrum;
+#[cfg(test)]
+mod testing;
 
 family! {
     /// Every feature a spec can name.
@@ -70,7 +74,8 @@ fn framing_problems(frame: usize, hop: usize) -> Vec<Problem> {
     if hop == 0 {
         problems.push(Problem::new("hop", "hop is 0 samples: every frame would be the first").hint("write 1 or more"));
     } else if hop > frame {
-        let message = format!("hop is {hop} samples, more than the frame of {frame}: samples between frames would be lost");
+        let message =
+            format!("hop is {hop} samples, more than the frame of {frame}: samples between frames would be lost");
         problems.push(Problem::new("hop", message).hint(format!("write at most {frame}; half a frame is usual")));
     }
     problems
