@@ -1,7 +1,7 @@
 //! The integration tests, as one program: it links once.
 
-mod golden;
 mod autoencoder_oracle;
+mod golden;
 mod metrics_oracle;
 mod oracle;
 mod scikit_learn;
