@@ -5,7 +5,5 @@ mod golden;
 mod metrics_oracle;
 mod oracle;
 mod scikit_learn;
-mod metrics_oracle;
-mod oracle;
 mod spec_errors;
 mod spec_good;
