@@ -4,6 +4,6 @@ mod golden;
 mod metrics_oracle;
 mod oracle;
 
-mod spec_errors;
 mod scikit_learn;
+mod spec_errors;
 mod spec_good;
