@@ -6,11 +6,9 @@ use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::{Node, NodeId, Plan, label};
 use crate::canon;
-use crate::detector::{Scope, Takes};
 use crate::digest::Digest;
-use crate::source::SectionId;
 use crate::spec::{Experiment, Point};
-use crate::stage::{Dataset, Features, Pooling, Scoring, StageSpec, Training};
+use crate::stage::{Dataset, Features, Pooling, Scope, Scoring, SectionId, StageSpec, Takes, Training};
 
 /// What planning must know of the outside world, gathered by the caller.
 #[derive(Clone, Debug, Default)]

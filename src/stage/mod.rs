@@ -16,6 +16,8 @@ mod pooling;
 mod scoring;
 mod training;
 
+pub use crate::detector::{Scope, Takes};
+pub use crate::source::SectionId;
 pub use dataset::{Dataset, listing};
 pub use features::Features;
 pub use pooling::Pooling;
