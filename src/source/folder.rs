@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pattern::{Field, Pattern};
 use super::tree::walk;
-use super::{FileList, ListedFile, Listing, SectionId, Source, SourceError};
+use super::{ListedFile, Listing, SectionId, Source, SourceError};
 use crate::artifact::{Audio, Channel, Clip, ClipSet, Domain, Label, Split};
 use crate::diagnose::{Problem, suggest};
 
@@ -132,7 +132,7 @@ impl Source for Folder {
         for (path, utf8) in paths {
             let facts = if utf8 { self.facts(&pattern, &path)? } else { None };
             match facts {
-                Some(facts) => listing.sections.entry(facts.id).or_insert_with(FileList::default).audio.push(path),
+                Some(facts) => listing.sections.entry(facts.id).or_default().audio.push(path),
                 None => {
                     let why = unfit(&pattern, &path, utf8);
                     listing.strays.push((path, why));
