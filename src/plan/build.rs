@@ -103,7 +103,7 @@ impl Builder<'_> {
             root: member.root().map(Into::into),
             source: (point.data.name().to_owned(), member.version()),
         });
-        let mut frames = self.node(number, &about, features, vec![("clips".into(), clips, "clips")], Given::new());
+        let mut frames = self.node(number, &about, features, vec![("audio".into(), clips, "audio")], Given::new());
         if point.detector.member().takes() == Takes::Vectors && !point.pool.is_empty() {
             let pooling = StageSpec::Pooling(Pooling { pools: point.pool.clone() });
             let inputs = vec![("features".into(), frames, "features"), ("index".into(), frames, "index")];
