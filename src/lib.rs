@@ -11,6 +11,7 @@ pub mod exec;
 pub mod family;
 pub mod feature;
 pub mod metric;
+pub mod nn;
 pub mod plan;
 pub mod pool;
 pub mod progress;

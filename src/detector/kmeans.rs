@@ -3,7 +3,7 @@
 use linfa::DatasetBase;
 use linfa::traits::Fit;
 use linfa_clustering::{KMeans, KMeansInit};
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::{Detector, DetectorError, Examples, vectors};
@@ -98,13 +98,15 @@ fn starts(x: ArrayView2<f64>, clusters: usize, rng: &mut Rng) -> Array2<f64> {
         // Nothing is drawn when fewer rows differ than there are clusters: then the centres already hold them all.
         chosen.push(drawn.unwrap_or(0));
     }
-    x.select(ndarray::Axis(0), &chosen)
+    x.select(Axis(0), &chosen)
 }
 
 /// linfa's iterations from given centres. They use the ambient rayon pool, each row on its own, so that
 /// the number of threads changes nothing.
 fn lloyd(x: &Array2<f64>, starts: Array2<f64>) -> Result<Array2<f64>, DetectorError> {
-    let params = KMeans::params(starts.nrows()).n_runs(1);
+    // scikit-learn's end: the centres together move by less than 1e-4 of the mean variance, squared.
+    let tolerance = (1e-4 * x.var_axis(Axis(0), 0.0).mean().unwrap_or(0.0)).sqrt().max(f64::MIN_POSITIVE);
+    let params = KMeans::params(starts.nrows()).n_runs(1).tolerance(tolerance);
     let fitted = params.init_method(KMeansInit::Precomputed(starts)).fit(&DatasetBase::from(x.view()));
     fitted.map(|model| model.centroids().clone()).map_err(|e| DetectorError::Data(e.to_string()))
 }
@@ -122,7 +124,6 @@ fn squared_distance(a: ArrayView1<f64>, b: ArrayView1<f64>) -> f64 {
 mod tests {
     use super::*;
     use crate::seed::Seed;
-    use ndarray::Axis;
 
     fn examples(vectors: &Array2<f32>) -> Examples<'_> {
         Examples { clips: Vec::new(), features: vectors.axis_chunks_iter(Axis(0), 1).collect() }

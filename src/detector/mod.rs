@@ -105,6 +105,7 @@ pub trait Detector: Send + Sync {
     fn score(&self, model: &Tensors, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError>;
 }
 
+mod autoencoder;
 mod cholesky;
 mod kmeans;
 mod knn;
@@ -115,6 +116,7 @@ mod vectors;
 family! {
     /// Every detector a spec can name.
     pub enum DetectorSpec: Detector {
+        "autoencoder" => Autoencoder(autoencoder::Autoencoder),
         "knn" => Knn(knn::Knn),
         "mahalanobis" => Mahalanobis(mahalanobis::Mahalanobis),
         "kmeans" => Kmeans(kmeans::Kmeans),

@@ -54,17 +54,56 @@ impl Pool for Gwrp {
     }
 
     fn pool(&self, frames: ArrayView2<f32>) -> Vec<f32> {
-        let weights = weights(self.decay, frames.nrows());
-        // One band after the other in a buffer of its own: sorting strided memory misses the cache each time.
-        let mut band = vec![0; frames.nrows()];
+        let (weights, pairs) = (weights(self.decay, frames.nrows()), network(frames.nrows()));
         let mut pooled = Vec::with_capacity(frames.ncols());
-        for column in frames.axis_iter(Axis(1)) {
-            band.iter_mut().zip(column).for_each(|(key, x)| *key = descending(*x));
-            band.sort_unstable();
-            let sum: f64 = band.iter().zip(&weights).map(|(key, w)| w * f64::from(value(*key))).sum();
-            pooled.push(sum as f32);
+        let mut bands = vec![[0.0; BANDS]; frames.nrows()];
+        for columns in frames.axis_chunks_iter(Axis(1), BANDS) {
+            for (band, row) in bands.iter_mut().zip(columns.rows()) {
+                band.iter_mut().zip(row).for_each(|(to, x)| *to = *x);
+            }
+            sort_descending(&mut bands, &pairs);
+            let mut sums = [0.0; BANDS];
+            for (band, weight) in bands.iter().zip(&weights) {
+                sums.iter_mut().zip(band).for_each(|(sum, x)| *sum += weight * f64::from(*x));
+            }
+            pooled.extend(sums[..columns.ncols()].iter().map(|x| *x as f32));
         }
         pooled
+    }
+}
+
+/// Bands that are sorted side by side: one cache line a frame.
+const BANDS: usize = 16;
+
+/// The comparisons of Batcher's merge exchange (Knuth, volume 3, algorithm 5.2.2M) for `n` values. They do not depend on
+/// the values, so many bands can be sorted by the same ones at once, in vector registers, without branches:
+/// faster than any sort of one band after the other.
+fn network(n: usize) -> Vec<(usize, usize)> {
+    let mut pairs = Vec::new();
+    let top = n.next_power_of_two() / 2;
+    let mut p = top;
+    while p > 0 {
+        let (mut q, mut r, mut d) = (top, 0, p);
+        loop {
+            pairs.extend((0..n.saturating_sub(d)).filter(|i| i & p == r).map(|i| (i, i + d)));
+            if q == p {
+                break;
+            }
+            (d, q, r) = (q - p, q / 2, p);
+        }
+        p /= 2;
+    }
+    pairs
+}
+
+/// Sorts each of the bands from the largest value down.
+fn sort_descending(bands: &mut [[f32; BANDS]], pairs: &[(usize, usize)]) {
+    for &(i, j) in pairs {
+        let (a, b) = (bands[i], bands[j]);
+        for band in 0..BANDS {
+            bands[i][band] = if a[band] > b[band] { a[band] } else { b[band] };
+            bands[j][band] = if a[band] > b[band] { b[band] } else { a[band] };
+        }
     }
 }
 
@@ -74,18 +113,6 @@ fn weights(decay: f64, frames: usize) -> Vec<f64> {
     let sum: f64 = weights.iter().sum();
     weights.iter_mut().for_each(|w| *w /= sum);
     weights
-}
-
-/// An integer that is smaller the larger `x` is: integers sort about twice as fast as floats by total order.
-fn descending(x: f32) -> u32 {
-    let bits = x.to_bits();
-    !(bits ^ ((bits as i32 >> 31) as u32 | 0x8000_0000))
-}
-
-/// The float whose key is `key`.
-fn value(key: u32) -> f32 {
-    let bits = !key;
-    f32::from_bits(bits ^ ((!bits as i32 >> 31) as u32 | 0x8000_0000))
 }
 
 #[cfg(test)]
@@ -112,7 +139,7 @@ mod tests {
     }
 
     fn matrices() -> impl Strategy<Value = Array2<f32>> {
-        (1usize..40, 1usize..5).prop_flat_map(|(rows, dims)| {
+        (1usize..40, 1usize..35).prop_flat_map(|(rows, dims)| {
             prop::collection::vec(-90.0f32..90.0, rows * dims)
                 .prop_map(move |v| Array2::from_shape_vec((rows, dims), v).unwrap())
         })
@@ -129,9 +156,16 @@ mod tests {
         }
 
         #[test]
-        fn keys_order_floats_and_give_them_back(a in any::<f32>(), b in any::<f32>()) {
-            prop_assert_eq!(descending(a).cmp(&descending(b)), b.total_cmp(&a));
-            prop_assert_eq!(value(descending(a)).to_bits(), a.to_bits());
+        fn every_band_is_sorted_on_its_own(rows in 0usize..80, values in prop::collection::vec(-9.0f32..9.0, 80 * BANDS)) {
+            let mut bands: Vec<[f32; BANDS]> = values.as_chunks().0[..rows].to_vec();
+            let mut expected = bands.clone();
+            for band in 0..BANDS {
+                let mut column: Vec<f32> = bands.iter().map(|b| b[band]).collect();
+                column.sort_by(|a, b| b.total_cmp(a));
+                expected.iter_mut().zip(column).for_each(|(b, x)| b[band] = x);
+            }
+            sort_descending(&mut bands, &network(rows));
+            prop_assert_eq!(bands, expected);
         }
     }
 }

@@ -1,13 +1,29 @@
-//! One line an event, for pipes and logs. Cached stages are counted, not listed.
+//! One line an event, for pipes and logs. Cached stages are counted, not listed; a stage is told when it
+//! ends, and while it runs only if that takes long.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use super::{duration, tally};
 use crate::exec::{Event, Listener};
+use crate::plan::NodeId;
+
+/// After this long a stage is said to be running.
+const LONG: Duration = Duration::from_secs(5);
 
 /// Writes lines to stderr.
 #[derive(Default)]
 pub struct Plain {
     total: usize,
     done: usize,
+    working: BTreeMap<NodeId, Work>,
+}
+
+struct Work {
+    label: String,
+    why: String,
+    since: Instant,
+    told: bool,
 }
 
 impl Plain {
@@ -24,13 +40,30 @@ impl Listener for Plain {
         match event {
             Event::Begun { plan } => self.total = plan.len(),
             Event::Cached { .. } => self.done += 1,
-            Event::Started { label, why, .. } => eprintln!("  run {label} ({why})"),
-            Event::Finished { label, seconds, .. } => eprintln!("{} {label} {}", self.step(), duration(seconds)),
-            Event::Failed { label, message, .. } => eprintln!("{} {label} FAILED: {message}", self.step()),
+            Event::Started { node, label, why } => {
+                #[expect(clippy::disallowed_methods, reason = "decides only when a line is shown")]
+                let since = Instant::now();
+                self.working.insert(node, Work { label: label.to_owned(), why: why.to_owned(), since, told: false });
+            }
+            Event::Finished { node, label, seconds } => {
+                let why = self.working.remove(&node).map(|w| w.why).unwrap_or_default();
+                eprintln!("{} {label} {} ({why})", self.step(), duration(seconds));
+            }
+            Event::Failed { node, label, message, .. } => {
+                self.working.remove(&node);
+                eprintln!("{} {label} FAILED: {message}", self.step());
+            }
             Event::Skipped { label, because, .. } => eprintln!("{} {label} skipped because of {because}", self.step()),
-            Event::Shared { label } => eprintln!("  waiting for another run that computes {label}"),
+            Event::Shared { label } => eprintln!("waiting for another run that computes {label}"),
             Event::Warning { message } => eprintln!("warning: {message}"),
             Event::Ended { outcome, .. } => eprintln!("{}", tally(outcome)),
+        }
+    }
+
+    fn tick(&mut self) {
+        for work in self.working.values_mut().filter(|w| !w.told && w.since.elapsed() > LONG) {
+            work.told = true;
+            eprintln!("running {} ({})", work.label, work.why);
         }
     }
 }

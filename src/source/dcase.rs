@@ -1,11 +1,15 @@
 //! Data sets in the layouts of DCASE task 2 (2020 to 2026, MIMII DG) and of MIMII (2019).
+//!
+//! MIMII has no split of its own: all abnormal clips and as many normal ones are for testing, the rest for
+//! training. Labels and domains come from names, never from tables.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::layout::{self, Placed, place};
+use super::layout::{Placed, place, scan};
+use super::missing::nothing_found;
 use super::table::Table;
 use super::{ListedFile, Listing, SectionId, Source, SourceError};
 use crate::artifact::{Audio, Channel, Clip, ClipSet, Label, Split};
@@ -77,11 +81,11 @@ impl Source for Dcase {
 
     fn list(&self) -> Result<Listing, SourceError> {
         if !self.root.is_dir() {
-            return Err(layout::nothing_found(&self.root, &[]));
+            return Err(nothing_found(&self.root, &[]));
         }
-        let mut listing = layout::scan(&self.root)?;
+        let mut listing = scan(&self.root)?;
         if listing.sections.is_empty() {
-            return Err(layout::nothing_found(&self.root, &listing.strays));
+            return Err(nothing_found(&self.root, &listing.strays));
         }
         self.choose(&mut listing)?;
         for (id, files) in &listing.sections {

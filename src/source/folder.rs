@@ -8,8 +8,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::pattern::{Field, Pattern};
-use super::tree::{entries, join};
-use super::{FileList, ListedFile, Listing, SectionId, Source, SourceError, names};
+use super::tree::walk;
+use super::{FileList, ListedFile, Listing, SectionId, Source, SourceError};
 use crate::artifact::{Audio, Channel, Clip, ClipSet, Domain, Label, Split};
 use crate::diagnose::{Problem, suggest};
 
@@ -240,22 +240,6 @@ where
         let near = suggest(text, known.iter().copied());
         format!("`{text}` is no {what} ({near}); `words.{what}` can give it a meaning, such as `{text}: {}`", own[1])
     })
-}
-
-/// All audio files below `folder`, with whether their names are UTF-8. Links to folders are followed as
-/// deep as the pattern goes, no deeper, so that a link to its own parent ends.
-fn walk(root: &Path, folder: &str, depth: usize, paths: &mut Vec<(String, bool)>) -> Result<(), SourceError> {
-    for entry in entries(&root.join(folder))? {
-        let path = join(folder, &entry.name);
-        if !entry.folder {
-            if names::stem(&entry.name).is_some() {
-                paths.push((path, entry.utf8));
-            }
-        } else if entry.utf8 && (depth > 0 || !entry.link) {
-            walk(root, &path, depth.saturating_sub(1), paths)?;
-        }
-    }
-    Ok(())
 }
 
 /// Why a path does not fit.

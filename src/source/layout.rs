@@ -8,14 +8,14 @@
 //! Only the split may come from a folder. The domain comes from the file's name alone: a data set that
 //! lies under `.../source/...` is not all source.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::names::{self, Name};
 use super::tree::{entries, join};
 use super::{FileList, Listing, SectionId, SourceError};
 use crate::artifact::{Domain, Label, Split};
 
-const SPLITS: [&str; 5] = ["train", "test", "source_test", "target_test", "test_rename"];
+pub(super) const SPLITS: [&str; 5] = ["train", "test", "source_test", "target_test", "test_rename"];
 /// Folders that may stand between the root and the machines.
 const LEVELS: [&str; 3] = ["dev_data", "eval_data", "raw"];
 const BASES: [&str; 6] = ["", "raw", "dev_data", "dev_data/raw", "eval_data", "eval_data/raw"];
@@ -162,7 +162,7 @@ impl Scan<'_> {
 }
 
 /// `id_00`, the folder of a machine in MIMII of 2019.
-fn is_machine_id(folder: &str) -> bool {
+pub(super) fn is_machine_id(folder: &str) -> bool {
     folder.strip_prefix("id_").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
 }
 
@@ -177,71 +177,6 @@ fn has_snr(outer: &str, machine: &str) -> bool {
 fn table_of(file: &str) -> Option<&str> {
     let section = file.strip_prefix("attributes_")?.strip_suffix(".csv")?;
     (!section.is_empty() && section.bytes().all(|b| b.is_ascii_digit())).then_some(section)
-}
-
-/// Says why no section was found under `root`, and which path to give instead where that can be seen.
-pub(super) fn nothing_found(root: &Path, strays: &[(String, String)]) -> SourceError {
-    let here = root.display();
-    let layout = |message: String, hint: String| SourceError::Layout { message, hint };
-    if !root.exists() {
-        return layout(format!("`{here}` does not exist; {EXPECTED}"), hint(root));
-    }
-    if !root.is_dir() {
-        return layout(format!("`{here}` is a file; {EXPECTED}"), hint(root));
-    }
-    let inside = entries(root).unwrap_or_default();
-    if inside.iter().any(|e| e.folder && (SPLITS.contains(&e.name.as_str()) || is_machine_id(&e.name))) {
-        let message = format!("`{here}` is the folder of one machine, not of the machines");
-        return layout(message, format!("use the folder above it: `{}`", above(root).display()));
-    }
-    let absolute = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-    let own = absolute.file_name().unwrap_or_default().to_string_lossy();
-    if SPLITS.contains(&&*own) && inside.iter().any(|e| names::parse(&e.name).is_ok()) {
-        let message = format!("`{here}` is the `{own}` folder of one machine, not the folder of the machines");
-        return layout(message, format!("use the folder two above it: `{}`", above(&above(root)).display()));
-    }
-    let deeper: Vec<String> = inside
-        .iter()
-        .filter(|e| e.folder && scan(&root.join(&e.name)).is_ok_and(|found| !found.sections.is_empty()))
-        .map(|e| format!("`{}`", root.join(&e.name).display()))
-        .collect();
-    match deeper.as_slice() {
-        [] => {}
-        [one] => return layout(format!("the machines of `{here}` lie one level deeper"), format!("use {one}")),
-        several => {
-            let message = format!("`{here}` holds {} data sets, not one", several.len());
-            return layout(message, format!("use one of {}", several.join(", ")));
-        }
-    }
-    let message = match strays.first() {
-        Some((path, why)) => {
-            let more = if strays.len() > 1 { format!(" (and {} more)", strays.len() - 1) } else { String::new() };
-            format!("`{here}` holds no clips of the DCASE task 2 layout: `{path}`: {why}{more}; {EXPECTED}")
-        }
-        None => format!("`{here}` holds no machines; {EXPECTED}"),
-    };
-    layout(message, hint(root))
-}
-
-const EXPECTED: &str = "a data set in the layout of DCASE task 2 is expected there, such as MIMII DG \
-    (Zenodo record 6529888) or PRONOSTIA cut into clips";
-
-fn hint(root: &Path) -> String {
-    let root = root.display();
-    format!(
-        "{root}/fan/train/section_00_source_train_normal_0000_m-n_W.wav\n\
-         {root}/fan/test/section_00_target_test_anomaly_0000_m-n_Y.wav\n\
-         {root}/fan/attributes_00.csv (optional); for other names use `folder` with a pattern"
-    )
-}
-
-/// The folder above, for paths such as `.` and `fan`, too.
-fn above(path: &Path) -> PathBuf {
-    match (path.file_name(), path.parent()) {
-        (Some(_), Some(parent)) if parent.as_os_str().is_empty() => ".".into(),
-        (Some(_), Some(parent)) => parent.to_owned(),
-        _ => path.join(".."),
-    }
 }
 
 #[cfg(test)]
@@ -339,63 +274,5 @@ mod tests {
         let placed = place("source/fan/test/section_00_target_test_normal_0000.wav").unwrap();
         assert_eq!(placed.name.domain, Some(Domain::Target));
         assert_eq!(place("source_test/fan/test/section_03_0000.wav").unwrap().name.domain, None);
-    }
-
-    fn fault(root: &Path) -> (String, String) {
-        let strays = scan(root).map_or(Vec::new(), |found| found.strays);
-        match nothing_found(root, &strays) {
-            SourceError::Layout { message, hint } => (message.replace(&*root.to_string_lossy(), "ROOT"), hint),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn a_root_that_is_missing_or_empty_is_told_what_should_be_there() {
-        let root = tree(&["a.txt", "b/c.txt"]);
-        let expected = "a data set in the layout of DCASE task 2 is expected there, such as MIMII DG \
-                        (Zenodo record 6529888) or PRONOSTIA cut into clips";
-        let (message, hint) = fault(&root.path().join("nowhere"));
-        assert_eq!(message, format!("`ROOT` does not exist; {expected}"));
-        assert_eq!(
-            hint.replace(&*root.path().to_string_lossy(), "ROOT"),
-            "ROOT/nowhere/fan/train/section_00_source_train_normal_0000_m-n_W.wav\n\
-             ROOT/nowhere/fan/test/section_00_target_test_anomaly_0000_m-n_Y.wav\n\
-             ROOT/nowhere/fan/attributes_00.csv (optional); for other names use `folder` with a pattern"
-        );
-        assert_eq!(fault(&root.path().join("a.txt")).0, format!("`ROOT` is a file; {expected}"));
-        assert_eq!(fault(root.path()).0, format!("`ROOT` holds no machines; {expected}"));
-        let strange = tree(&["fan/train/1.wav", "fan/train/2.wav"]);
-        // A machine's folder with other names inside: the first reason is shown, the rest counted.
-        let (message, _) = fault(strange.path());
-        assert_eq!(
-            message,
-            format!(
-                "`ROOT` holds no clips of the DCASE task 2 layout: `fan/train/1.wav`: its name starts with none of \
-                 `section_`, `normal_id_`, `anomaly_id_`, `id_` (and 1 more); {expected}"
-            )
-        );
-    }
-
-    #[test]
-    fn a_root_one_level_off_is_told_the_right_one() {
-        let root = tree(&["one/fan/train/section_00_0000.wav", "b.txt"]);
-        let at = |path: &str| root.path().join(path);
-        let (message, hint) = fault(root.path());
-        assert_eq!(message, "the machines of `ROOT` lie one level deeper");
-        assert_eq!(hint, format!("use `{}`", at("one").display()));
-        let (message, hint) = fault(&at("one/fan"));
-        assert_eq!(message, "`ROOT` is the folder of one machine, not of the machines");
-        assert_eq!(hint, format!("use the folder above it: `{}`", at("one").display()));
-        let (message, hint) = fault(&at("one/fan/train"));
-        assert_eq!(message, "`ROOT` is the `train` folder of one machine, not the folder of the machines");
-        assert_eq!(hint, format!("use the folder two above it: `{}`", at("one").display()));
-        let two = tree(&["a/fan/train/section_00_0000.wav", "b/dev_data/raw/fan/test/section_00_0000.wav"]);
-        let (message, hint) = fault(two.path());
-        assert_eq!(message, "`ROOT` holds 2 data sets, not one");
-        let at = |path: &str| two.path().join(path);
-        assert_eq!(hint, format!("use one of `{}`, `{}`", at("a").display(), at("b").display()));
-        assert_eq!(above(Path::new("fan")), Path::new("."));
-        assert_eq!(above(Path::new(".")), Path::new("./.."));
-        assert_eq!(above(&above(Path::new("a/b/c"))), Path::new("a"));
     }
 }

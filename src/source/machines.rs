@@ -78,7 +78,7 @@ fn bearing(sound: &mut Sound, unit: &mut Rng, speed: f64, fault: f64) {
     // Outer-race frequency for a ball of a fifth of the pitch diameter.
     let strikes = sound.impulses(0.4 * balls * shaft, 0.02, 0.3);
     let ringing = sound.resonate(&strikes, resonance, 400.0);
-    sound.add(&ringing, 0.9 * fault);
+    sound.add(&ringing, 6.0 * fault);
 }
 
 /// Tones of the blades passing, and turbulence. Fault: one heavy blade, which shakes the shaft and rubs
@@ -95,12 +95,12 @@ fn fan(sound: &mut Sound, unit: &mut Rng, speed: f64, fault: f64) {
     let amount = 0.5 * (speed / 12.0) * sound.between(0.85, 1.15);
     sound.add(&turbulence, amount);
     for harmonic in 1..=3 {
-        sound.tone(f64::from(harmonic) * shaft, 0.25 * fault / f64::from(harmonic));
+        sound.tone(f64::from(harmonic) * shaft, 0.3 * fault / f64::from(harmonic));
     }
     let contact = sound.noise(0.0);
     let contact = sound.resonate(&contact, within(unit, 1500.0, 2500.0), 500.0);
     let rub = sound.gated(&contact, shaft, 0.15);
-    sound.add(&rub, 0.5 * fault);
+    sound.add(&rub, 0.9 * fault);
 }
 
 /// The tone of meshing teeth and its harmonics, with sidebands one turn apart. Fault: a worn tooth raises
@@ -119,11 +119,11 @@ fn gearbox(sound: &mut Sound, unit: &mut Rng, speed: f64, fault: f64) {
     }
     let knocks = sound.impulses(shaft, 0.01, 0.2);
     let ringing = sound.resonate(&knocks, within(unit, 2500.0, 4000.0), 300.0);
-    sound.add(&ringing, 0.8 * fault);
+    sound.add(&ringing, 8.0 * fault);
 }
 
-/// Strokes to and fro: the motor's tone rises and falls with the carriage's speed. Fault: a dry rail
-/// scratches while the carriage is fast.
+/// Strokes to and fro: the motor's tone rises and falls with the carriage's speed. Fault: a dry
+/// rail scratches once a stroke.
 fn slider(sound: &mut Sound, unit: &mut Rng, speed: f64, fault: f64) {
     let strokes = speed / 8.0;
     let (low, high) = (25.0 * speed, 25.0 * speed + within(unit, 400.0, 700.0) * speed / 12.0);
@@ -143,10 +143,10 @@ fn slider(sound: &mut Sound, unit: &mut Rng, speed: f64, fault: f64) {
     let scratch = sound.noise(0.0);
     let scratch = sound.resonate(&scratch, within(unit, 3000.0, 4500.0), 900.0);
     let scratch = sound.gated(&scratch, strokes, 0.35);
-    sound.add(&scratch, 0.5 * fault);
+    sound.add(&scratch, 0.9 * fault);
 }
 
-/// Clicks at regular times that ring the body. Fault: a leak hisses after each click, and the seat no
+/// Clicks at regular times that ring the body. Fault: a leak hisses once a beat, and the seat no
 /// longer strikes hard.
 fn valve(sound: &mut Sound, unit: &mut Rng, speed: f64, fault: f64) {
     let beat = speed / 3.0;
@@ -160,7 +160,7 @@ fn valve(sound: &mut Sound, unit: &mut Rng, speed: f64, fault: f64) {
     let gas = sound.noise(0.0);
     let hiss = sound.resonate(&gas, within(unit, 5000.0, 6500.0), 1500.0);
     let hiss = sound.gated(&hiss, beat, 0.3);
-    sound.add(&hiss, 0.5 * fault);
+    sound.add(&hiss, 1.1 * fault);
 }
 
 /// Uniform in low..high.

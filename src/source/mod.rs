@@ -105,6 +105,7 @@ pub mod dcase;
 pub mod folder;
 mod layout;
 mod machines;
+mod missing;
 pub mod names;
 mod pattern;
 #[cfg(test)]

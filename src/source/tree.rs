@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::SourceError;
+use super::{SourceError, names};
 
 /// One folder or file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +42,27 @@ pub(super) fn entries(folder: &Path) -> Result<Vec<Entry>, SourceError> {
     }
     entries.sort();
     Ok(entries)
+}
+
+/// All audio files below `folder`, with whether their names are UTF-8. Links to folders are followed as
+/// deep as the pattern goes, no deeper, so that a link to its own parent ends.
+pub(super) fn walk(
+    root: &Path,
+    folder: &str,
+    depth: usize,
+    paths: &mut Vec<(String, bool)>,
+) -> Result<(), SourceError> {
+    for entry in entries(&root.join(folder))? {
+        let path = join(folder, &entry.name);
+        if !entry.folder {
+            if names::stem(&entry.name).is_some() {
+                paths.push((path, entry.utf8));
+            }
+        } else if entry.utf8 && (depth > 0 || !entry.link) {
+            walk(root, &path, depth.saturating_sub(1), paths)?;
+        }
+    }
+    Ok(())
 }
 
 /// Paths relative to a root, with `/`: `join("", "a")` is `a`.

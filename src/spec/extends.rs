@@ -26,6 +26,7 @@ fn identity(path: &Path) -> PathBuf {
 
 fn cannot_read(name: &str, e: &std::io::Error) -> Diagnostic {
     match e.kind() {
+        std::io::ErrorKind::IsADirectory => Diagnostic::new("E0501", format!("`{name}` is a folder, not a file")),
         std::io::ErrorKind::NotFound => Diagnostic::new("E0501", format!("there is no file `{name}`")),
         _ => Diagnostic::new("E0501", format!("cannot read `{name}`: {e}")),
     }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::decode::Look;
 use super::node::Node;
 use super::sweep::{Column, Sweep};
-use super::{Axis, label, rules, set};
+use super::{Axis, expect, label, set};
 use crate::diagnose::Diagnostic;
 
 /// One axis with everything that points need of it.
@@ -105,10 +105,14 @@ impl<'a, T> Section<'a, T> {
             None if !replaced && self.default.is_none() => {
                 self.failed = true;
                 if !broken.contains(self.word) {
-                    let mut at = root.place();
-                    at.iter_mut().for_each(|place| place.bytes.end = place.bytes.start);
-                    let message = format!("`{}` is missing", self.word);
-                    let diagnostic = Diagnostic::new("E0601", message).at(at);
+                    let mut start = root.place();
+                    start.iter_mut().for_each(|place| place.bytes.end = place.bytes.start);
+                    let diagnostic = match root.get(self.word) {
+                        Some(empty) => {
+                            Diagnostic::new("E0601", format!("`{}` is empty", self.word)).at(empty.key_place())
+                        }
+                        None => Diagnostic::new("E0601", format!("`{}` is missing", self.word)).at(start),
+                    };
                     diagnostics.push(diagnostic.hint(super::resolve::example(self.word)));
                 }
             }
@@ -188,7 +192,7 @@ impl<'a> Exclusion<'a> {
             };
             let mut settings = Vec::new();
             for (key, value) in entries {
-                let meant: Vec<usize> = (0..axes.len()).filter(|i| rules::names(key, &axes[*i].column.path)).collect();
+                let meant: Vec<usize> = (0..axes.len()).filter(|i| expect::names(key, &axes[*i].column.path)).collect();
                 if meant.is_empty() {
                     let paths: Vec<&str> = axes.iter().map(|a| a.column.path.as_str()).collect();
                     let message = format!("`exclude` names `{}`, which is not swept", super::node::shorten(key));
@@ -214,7 +218,7 @@ impl<'a> Exclusion<'a> {
             meant.iter().filter(|i| applied[**i]).any(|i| {
                 let at = coordinates[*i] as usize;
                 let label = &axes[*i].labels[at];
-                rules::means(&label::text(wanted), label) || axes[*i].nodes[at].value() == wanted.value()
+                expect::means(&label::text(wanted), label) || axes[*i].nodes[at].value() == wanted.value()
             })
         });
         self.hits += usize::from(hit);

@@ -6,7 +6,7 @@ use super::decode::{self, Look};
 use super::node::Node;
 use super::points::{Exclusion, Section, Swept, coordinates, expand};
 use super::sweep::{self, Sweep};
-use super::{Experiment, Point, rules, wire};
+use super::{Experiment, Point, expect, rules, wire};
 use crate::detector::{DetectorSpec, Takes};
 use crate::diagnose::Diagnostic;
 use crate::feature::FeatureSpec;
@@ -21,12 +21,14 @@ pub fn resolve(root: &Node, stem: &str, edited: bool) -> Result<Experiment, Vec<
     if root.as_map().is_none() {
         return Err(vec![not_a_map(root)]);
     }
-    wire::check_words(root, &mut diagnostics);
+    let meant = wire::check_words(root, &mut diagnostics);
     let given = |word: &str| root.get(word).filter(|n| !n.is_null());
     let name = given("name").map_or(Some(stem.to_owned()), |n| rules::name(n, &mut diagnostics));
     let question = given("question").and_then(|n| rules::text("question", n, &mut diagnostics));
 
-    let sweep = sweep::parse(root.get("sweep"), &mut diagnostics);
+    let mut sweep = sweep::parse(root.get("sweep"), &mut diagnostics);
+    // `detectors:` is told as unknown; that `detector` is missing would be the same mistake again.
+    sweep.broken.extend(meant.into_iter().map(String::from));
     let size = match sweep::size(&sweep, root.get("sweep")) {
         Ok(size) => size,
         Err(diagnostic) => {
@@ -74,7 +76,7 @@ pub fn resolve(root: &Node, stem: &str, edited: bool) -> Result<Experiment, Vec<
     let shaped = if diagnostics.is_empty() { points.as_slice() } else { &[] };
     let edited = edited || !diagnostics.is_empty();
     let expect =
-        given("expect").map(|n| rules::expect(n, &paths, shaped, edited, &mut diagnostics)).unwrap_or_default();
+        given("expect").map(|n| expect::parse(n, &paths, shaped, edited, &mut diagnostics)).unwrap_or_default();
     match name {
         Some(name) if diagnostics.is_empty() => {
             Ok(Experiment { name, question, axes: axes.iter().map(Swept::axis).collect(), points, expect })

@@ -14,10 +14,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Number, Value};
+use serde_json::Value;
 
-use super::decode::wrong_type;
 use super::node::{Kind, Node, shorten};
+use super::range::Range;
 use super::wire;
 use crate::detector::DetectorSpec;
 use crate::diagnose::{Diagnostic, suggest};
@@ -58,31 +58,19 @@ enum Values {
     Range(Range),
 }
 
-#[derive(Clone, Copy)]
-enum Range {
-    Whole { first: i128, step: i128, len: u64 },
-    Real { first: f64, step: f64, len: u64 },
-}
-
 impl Column {
     fn len(&self) -> u64 {
         match &self.values {
             Values::Listed(items) => items.len() as u64,
-            Values::Range(Range::Whole { len, .. } | Range::Real { len, .. }) => *len,
+            Values::Range(range) => range.len(),
         }
     }
 
     /// Every value, as a node with a place. Only for sweeps within the limit.
     pub fn nodes(&self) -> Vec<Node> {
-        let number = |n: Number| self.node.with(Kind::Scalar(Value::Number(n)));
         let mut nodes: Vec<Node> = match &self.values {
             Values::Listed(items) => items.clone(),
-            Values::Range(Range::Whole { first, step, len }) => {
-                (0..i128::from(*len)).filter_map(|i| Number::from_i128(first + i * step)).map(number).collect()
-            }
-            Values::Range(Range::Real { first, step, len }) => {
-                (0..*len).filter_map(|i| Number::from_f64(tidy(first + i as f64 * step))).map(number).collect()
-            }
+            Values::Range(range) => range.numbers().map(|n| self.node.with(Kind::Scalar(Value::Number(n)))).collect(),
         };
         if self.keys.len() > 1 {
             for node in nodes.iter_mut().filter(|n| n.source == self.node.source) {
@@ -91,11 +79,6 @@ impl Column {
         }
         nodes
     }
-}
-
-/// 0.30000000000000004 is written 0.3: a step added up is no more exact than twelve digits.
-fn tidy(x: f64) -> f64 {
-    format!("{x:.12e}").parse().unwrap_or(x)
 }
 
 /// Reads `sweep:`, noting what is wrong.
@@ -192,7 +175,7 @@ fn axis(path: &str, node: &Node, broken: &mut BTreeSet<String>, diagnostics: &mu
         }
     } else {
         match node.as_map() {
-            Some([(key, bounds)]) if key == "range" => range(path, bounds).map(Values::Range),
+            Some([(key, bounds)]) if key == "range" => Range::parse(path, bounds).map(Values::Range),
             _ => {
                 let diagnostic = wrong(
                     "E0401",
@@ -204,7 +187,7 @@ fn axis(path: &str, node: &Node, broken: &mut BTreeSet<String>, diagnostics: &mu
                         "write `[{}]`, or set `{path}` outside `sweep:`",
                         shorten(&node.shown().replace('`', ""))
                     )),
-                    _ => diagnostic.hint("write `[a, b]` or `{ range: [first, end] }`"),
+                    _ => diagnostic.hint(axis_hint(path, node)),
                 })
             }
         }
@@ -216,6 +199,23 @@ fn axis(path: &str, node: &Node, broken: &mut BTreeSet<String>, diagnostics: &mu
             broken.insert(keys[0].clone());
             None
         }
+    }
+}
+
+/// What to write for an axis that is a map: the way to its list in one key, or a list of it.
+fn axis_hint(path: &str, node: &Node) -> String {
+    let mut way = path.to_owned();
+    let mut inner = node;
+    while let Some([(key, next), ..]) = inner.as_map() {
+        way = format!("{way}.{key}");
+        inner = next;
+        if inner.as_list().is_some() && key != "range" {
+            return format!("write the path as one key: `{way}: {}`", shorten(&inner.value().to_string()));
+        }
+    }
+    match (wire::FAMILIES.contains(&path), node.as_map()) {
+        (true, Some([(name, _), ..])) => format!("write a list: `{path}: [ {{ {name}: {{}} }}, ... ]`"),
+        _ => "write `[a, b]` or `{ range: [first, end] }`".into(),
     }
 }
 
@@ -252,53 +252,8 @@ fn fits(path: &str, keys: &[String]) -> Result<(), Diagnostic> {
 fn near(path: &str, word: &str, known: &[&str]) -> String {
     match crate::diagnose::closest(word, known.iter().copied()) {
         Some(right) => format!("did you mean `{}`?", path.replacen(word, right, 1)),
-        None => format!("in place of `{}`: {}", shorten(word), known.join(", ")),
+        None => format!("where it says `{}` comes one of: {}", shorten(word), known.join(", ")),
     }
-}
-
-/// `[first, end]` or `[first, end, step]`; the end is not in it.
-fn range(path: &str, node: &Node) -> Result<Range, Diagnostic> {
-    let path = format!("sweep.{path}.range");
-    let bad = |node: &Node, message: String| {
-        wrong("E0403", node, message).hint("`range: [first, end]` or `[first, end, step]`; the end is not in it")
-    };
-    let items = match node.as_list() {
-        Some(items) if (2..=3).contains(&items.len()) => items,
-        Some(items) => return Err(bad(node, format!("`{path}` has {} numbers instead of 2 or 3", items.len()))),
-        None => return Err(bad(node, format!("`{path}` must be a list of 2 or 3 numbers, not {}", node.shown()))),
-    };
-    let mut numbers = Vec::new();
-    for (i, item) in items.iter().enumerate() {
-        match &item.kind {
-            Kind::Scalar(Value::Number(n)) => numbers.push(n),
-            _ => return Err(wrong_type(item, &format!("{path}[{i}]"), "f64")),
-        }
-    }
-    let whole: Option<Vec<i128>> = numbers.iter().map(|n| n.as_i128()).collect();
-    let real = |n: &Number| n.as_f64().unwrap_or(0.0);
-    let (first, end) = (real(numbers[0]), real(numbers[1]));
-    let step = numbers.get(2).map_or(1.0, |n| real(n));
-    if step <= 0.0 {
-        return Err(bad(&items[2], format!("the step of `{path}` is {}; it must be above 0", numbers[2])));
-    }
-    if first >= end {
-        return Err(bad(
-            node,
-            format!("`{path}` is empty: it goes from {} up to, but not including, {}", numbers[0], numbers[1]),
-        ));
-    }
-    Ok(match whole.as_deref() {
-        Some([first, end, more @ ..]) => {
-            let step = more.first().copied().unwrap_or(1);
-            Range::Whole {
-                first: *first,
-                step,
-                len: u64::try_from((end - first + step - 1) / step).unwrap_or(u64::MAX),
-            }
-        }
-        // What a rounding error leaves of a step is no further point.
-        _ => Range::Real { first, step, len: ((end - first) / step - 1e-9).ceil().max(1.0) as u64 },
-    })
 }
 
 /// A path swept twice, and values that set themselves what a deeper axis sweeps.

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::node::Node;
-use crate::diagnose::{Diagnostic, suggest};
+use crate::diagnose::{Diagnostic, closest, suggest};
 
 /// Every word at the top of a file.
 pub const WORDS: &[&str] =
@@ -19,24 +19,35 @@ pub const SWEPT: &[&str] = &["data", "features", "pool", "detector", "metrics", 
 /// Settings that hold the path of a file or folder: word, variant, setting.
 const PATHS: &[[&str; 3]] =
     &[["data", "dcase", "root"], ["data", "folder", "root"], ["detector", "autoencoder", "weights"]];
-/// Settings that are lists themselves, so that one list is a value and not a sweep; `*` is any variant.
-const LISTS: &[&str] = &["metrics", "pool", "expect", "data.*.machines", "data.*.sections", "detector.*.layers"];
+/// Settings that are lists themselves, so that one list is a value and not a sweep.
+const LISTS: &[&str] = &[
+    "metrics",
+    "pool",
+    "data.dcase.machines",
+    "data.dcase.sections",
+    "data.synthetic.machines",
+    "detector.autoencoder.layers",
+];
 
-/// Unknown and reserved words at the top of a file.
-pub fn check_words(root: &Node, diagnostics: &mut Vec<Diagnostic>) {
+/// Notes unknown and reserved words at the top of a file; gives the words that the unknown ones were
+/// probably meant to be.
+pub fn check_words<'a>(root: &Node, diagnostics: &mut Vec<Diagnostic>) -> Vec<&'a str> {
+    let mut meant = Vec::new();
     for (word, node) in root.as_map().unwrap_or(&[]) {
         if RESERVED.contains(&word.as_str()) {
             let message = format!("`{word}` is reserved for a later version");
             diagnostics.push(Diagnostic::new("E0202", message).at(node.key_place()).hint("leave it out for now"));
         } else if !WORDS.contains(&word.as_str()) {
+            meant.extend(closest(word, WORDS.iter().copied()));
             let message = format!("unknown word `{}`", super::node::shorten(word));
             diagnostics.push(Diagnostic::new("E0201", message).at(node.key_place()).hint(suggest_path(word)));
         }
     }
+    meant
 }
 
 /// A hint for an unknown path or word, by its first part.
-pub fn suggest_path(path: &str) -> String {
+fn suggest_path(path: &str) -> String {
     match path.split_once('.') {
         Some((first, rest)) if WORDS.contains(&first) => {
             format!("write `{first}:` and under it `{}:`", rest.replace('.', ":` and under it `"))
@@ -47,10 +58,7 @@ pub fn suggest_path(path: &str) -> String {
 
 /// Whether the setting at `path` is a list itself.
 pub fn is_list(path: &[String]) -> bool {
-    LISTS.iter().any(|list| {
-        let parts: Vec<&str> = list.split('.').collect();
-        parts.len() == path.len() && parts.iter().zip(path).all(|(part, key)| *part == "*" || part == key)
-    })
+    LISTS.contains(&path.join(".").as_str())
 }
 
 /// The settings of a variant as a value, its paths relative to the folder of the file they were written in.

@@ -1,0 +1,209 @@
+//! Code versions are held by golden values: every member of the families runs on a tiny fixture, and values that
+//! move without a raised version fail.
+//!
+//! `HUMSHIFT_ACCEPT_GOLDEN=1` writes rows for new members and for raised versions into `tests/data/golden.json`. It does
+//! not accept moved values of the same version; to start afresh (a changed fixture), delete their rows.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use humshift::artifact::{Audio, Clip, Context, Domain, Label, Split};
+use humshift::detector::{DetectorSpec, Examples, Takes};
+use humshift::feature::FeatureSpec;
+use humshift::pool::PoolSpec;
+use humshift::seed::Seed;
+use ndarray::{Array2, ArrayView2, Axis};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// Between CPU types last bits differ; anything a person would notice is larger than this.
+const TOLERANCE: f64 = 1e-4;
+
+/// The golden rows of a family, by member and settings.
+type Rows = BTreeMap<String, Row>;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Row {
+    version: u32,
+    values: Vec<f64>,
+}
+
+/// Settings to run a member with beside its defaults, so that other branches are held too.
+fn settings(name: &str) -> Vec<Value> {
+    let mut all = vec![json!({})];
+    all.extend(match name {
+        "knn" => vec![json!({"k": 3, "metric": "cosine"}), json!({"k": 3, "reduce": "kth"})],
+        "mahalanobis" => vec![json!({"covariance": "empirical"}), json!({"covariance": "diagonal"})],
+        "gwrp" => vec![json!({"decay": 0.5})],
+        _ => Vec::new(),
+    });
+    all
+}
+
+/// What one family gives now: for every name and its settings, the version and the values.
+fn run(names: &[&str], one: impl Fn(&str, &Value) -> Result<Row, String>) -> BTreeMap<String, Result<Row, String>> {
+    let cases = names.iter().flat_map(|&name| settings(name).into_iter().map(move |s| (name, s)));
+    cases
+        .map(|(name, s)| (if s == json!({}) { name.to_owned() } else { format!("{name} {s}") }, one(name, &s)))
+        .collect()
+}
+
+fn features() -> BTreeMap<String, Result<Row, String>> {
+    let (rate, mut rng) = (16_000, Seed(11).rng());
+    // Half a second of two hums and noise.
+    let sample = |i: usize, noise: f64| {
+        let t = i as f64 / f64::from(rate) * std::f64::consts::TAU;
+        (0.2 * (t * 100.0).sin() + 0.1 * (t * 2500.0).sin() + 0.02 * noise) as f32
+    };
+    let samples: Vec<f32> = (0..8000).map(|i| sample(i, rng.normal())).collect();
+    run(FeatureSpec::NAMES, |name, settings| {
+        let spec = FeatureSpec::parse(name, settings).map_err(|e| format!("{e:?}"))?;
+        let extractor = spec.member().extractor(rate).map_err(|e| e.to_string())?;
+        let frames = extractor.extract(&samples).map_err(|e| e.to_string())?;
+        Ok(Row { version: spec.member().version(), values: summary(frames.view()) })
+    })
+}
+
+/// The shape, the mean and up to 60 values evenly spread: enough to notice any change, little to keep.
+fn summary(matrix: ArrayView2<f32>) -> Vec<f64> {
+    let all: Vec<f64> = matrix.iter().map(|&x| f64::from(x)).collect();
+    let mean = all.iter().sum::<f64>() / all.len() as f64;
+    let mut values = vec![matrix.nrows() as f64, matrix.ncols() as f64, mean];
+    values.extend(all.iter().step_by(all.len().div_ceil(60)));
+    values
+}
+
+/// Frames of one clip, (6, 10), around a level of its own.
+fn frames(seed: u64) -> Array2<f32> {
+    let mut rng = Seed(seed).derive(&["golden"]).rng();
+    let level = -30.0 + 3.0 * rng.normal();
+    Array2::from_shape_simple_fn((6, 10), || (level + 5.0 * rng.normal()) as f32)
+}
+
+fn pools() -> BTreeMap<String, Result<Row, String>> {
+    run(PoolSpec::NAMES, |name, settings| {
+        let spec = PoolSpec::parse(name, settings).map_err(|e| format!("{e:?}"))?;
+        let values = spec.member().pool(frames(1).view()).into_iter().map(f64::from).collect();
+        Ok(Row { version: spec.member().version(), values })
+    })
+}
+
+/// Clips of two sections, half of them target, with an attribute: what supervised detectors look at.
+fn clip(i: u64, split: Split) -> Clip {
+    Clip {
+        id: format!("fan/{split}/{i:02}.wav"),
+        machine: "fan".into(),
+        section: format!("0{}", i % 2),
+        domain: Some(if i % 4 < 2 { Domain::Source } else { Domain::Target }),
+        split,
+        label: Some(Label::Normal),
+        attributes: [("load".to_owned(), (i % 3).to_string())].into(),
+        audio: Audio::Synthetic("{}".into()),
+    }
+}
+
+fn detectors() -> BTreeMap<String, Result<Row, String>> {
+    let set = |count: u64, first: u64, split| -> Vec<(Clip, Array2<f32>)> {
+        (0..count).map(|i| (clip(i, split), frames(first + i))).collect()
+    };
+    let (train, test) = (set(24, 100, Split::Train), set(6, 200, Split::Test));
+    fn examples(set: &[(Clip, Array2<f32>)], takes: Takes) -> Examples<'_> {
+        let rows = match takes {
+            Takes::Frames => 6,
+            Takes::Vectors => 1,
+        };
+        let features = set.iter().map(|(_, x)| x.slice_axis(Axis(0), (0..rows).into())).collect();
+        Examples { clips: set.iter().map(|(clip, _)| clip).collect(), features }
+    }
+    run(DetectorSpec::NAMES, |name, settings| {
+        let spec = DetectorSpec::parse(name, settings).map_err(|e| format!("{e:?}"))?;
+        let detector = spec.member();
+        let (train, test) = (examples(&train, detector.takes()), examples(&test, detector.takes()));
+        let cx = Context::plain(1);
+        let model = detector.fit(&train, None, &cx).map_err(|e| e.to_string())?;
+        let values = detector.score(&model, &test, &cx).map_err(|e| e.to_string())?;
+        Ok(Row { version: detector.version(), values })
+    })
+}
+
+/// What is wrong with a family, one message a row; `golden` takes the rows that may be accepted.
+fn compare(now: BTreeMap<String, Result<Row, String>>, golden: &mut Rows, accept: bool) -> Vec<String> {
+    let mut wrong = Vec::new();
+    golden.retain(|name, _| {
+        let known = now.contains_key(name);
+        if !known && !accept {
+            wrong.push(format!("{name}: a golden row of nobody: run with HUMSHIFT_ACCEPT_GOLDEN=1 to drop it"));
+        }
+        known
+    });
+    for (name, row) in now {
+        let row = match row {
+            Ok(row) if row.values.iter().all(|x| x.is_finite()) => row,
+            Ok(row) => {
+                wrong.push(format!("{name}: not all finite: {:?}", row.values));
+                continue;
+            }
+            Err(why) => {
+                wrong.push(format!("{name}: {why}"));
+                continue;
+            }
+        };
+        match golden.get(&name) {
+            Some(old) if old.version == row.version && same(&old.values, &row.values) => {}
+            Some(old) if old.version == row.version => wrong.push(format!(
+                "{name}: output changed but version is still {}: raise its version or undo the change",
+                row.version
+            )),
+            _ if accept => {
+                golden.insert(name, row);
+            }
+            Some(old) => wrong.push(format!(
+                "{name}: version is {}, its golden row has {}: run with HUMSHIFT_ACCEPT_GOLDEN=1 to accept",
+                row.version, old.version
+            )),
+            None => wrong.push(format!("{name}: no golden row: run with HUMSHIFT_ACCEPT_GOLDEN=1 to accept")),
+        }
+    }
+    wrong
+}
+
+fn same(old: &[f64], new: &[f64]) -> bool {
+    // Relative to the size of the row, so that a value near zero is not held to digits it does not have.
+    let size = old.iter().map(|x| x.abs()).sum::<f64>() / old.len().max(1) as f64;
+    old.len() == new.len() && old.iter().zip(new).all(|(a, b)| (a - b).abs() <= TOLERANCE * a.abs().max(0.01 * size))
+}
+
+#[test]
+fn outputs_change_only_with_their_versions() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/golden.json");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|_| "{}".to_owned());
+    let mut golden: BTreeMap<String, Rows> = serde_json::from_str(&text).expect("golden.json is valid");
+    let accept = std::env::var_os("HUMSHIFT_ACCEPT_GOLDEN").is_some();
+    let mut wrong = Vec::new();
+    for (family, now) in [("feature", features()), ("pool", pools()), ("detector", detectors())] {
+        wrong.extend(compare(now, golden.entry(family.to_owned()).or_default(), accept));
+    }
+    if accept {
+        std::fs::write(&path, serde_json::to_string_pretty(&golden).unwrap() + "\n").unwrap();
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn moved_values_need_a_raised_version() {
+    let row = |version, value| Row { version, values: vec![value, 0.0] };
+    let check = |now: Row, accept| {
+        let mut golden: Rows = [("knn".to_owned(), row(1, 2.0))].into();
+        let wrong = compare([("knn".to_owned(), Ok(now))].into(), &mut golden, accept);
+        (wrong.join("\n"), golden["knn"].version)
+    };
+    let moved = "knn: output changed but version is still 1: raise its version or undo the change";
+    assert_eq!(check(row(1, 2.0001), false), (String::new(), 1));
+    assert_eq!(check(row(1, 2.001), false), (moved.to_owned(), 1));
+    assert_eq!(check(row(1, 2.001), true), (moved.to_owned(), 1));
+    assert_eq!(check(row(2, 2.001), true), (String::new(), 2));
+    assert!(check(row(2, 2.0), false).0.contains("its golden row has 1"));
+    let mut none = Rows::new();
+    assert!(compare([("new".to_owned(), Ok(row(1, 1.0)))].into(), &mut none, false)[0].contains("no golden row"));
+    assert!(none.is_empty());
+}
