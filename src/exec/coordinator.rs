@@ -176,7 +176,7 @@ impl Run<'_> {
         // asked; those in between only by stages that run.
         let bytes_wanted = self.settled[id.index()] || self.plan.is_result(id);
         match self.store.lookup(&keyed.key) {
-            Some(record) if !bytes_wanted || self.complete(&record) => {
+            Some(record) if !bytes_wanted || self.complete(id, &record) => {
                 self.made(id, NodeOutcome::Cached { key: keyed.key, record })
             }
             _ => {
@@ -186,8 +186,11 @@ impl Run<'_> {
         }
     }
 
-    fn complete(&self, record: &Record) -> bool {
-        record.outputs.values().all(|object| self.store.has(object))
+    /// Whether the outputs of a record are there. Those of a result are read, because no stage reads them
+    /// later: damage to them would be found when it is too late to make them again.
+    fn complete(&self, id: NodeId, record: &Record) -> bool {
+        let is_there = |object| if self.plan.is_result(id) { self.store.is_sound(object) } else { self.store.has(object) };
+        record.outputs.values().all(is_there)
     }
 
     /// Queues a node, after having made again what is gone of its inputs.
@@ -272,7 +275,7 @@ impl Run<'_> {
             return Ok(());
         };
         // Between the first look and the lock another process may have made it.
-        if let Some(record) = self.store.lookup(&key).filter(|r| self.complete(r)) {
+        if let Some(record) = self.store.lookup(&key).filter(|r| self.complete(id, r)) {
             drop(lock);
             return self.made(id, NodeOutcome::Cached { key, record });
         }
@@ -410,7 +413,7 @@ impl Run<'_> {
     fn look_elsewhere(&mut self) -> Result<(), StoreError> {
         for id in self.elsewhere.clone() {
             let key = self.keyed[&id].key;
-            if let Some(record) = self.store.lookup(&key).filter(|r| self.complete(r)) {
+            if let Some(record) = self.store.lookup(&key).filter(|r| self.complete(id, r)) {
                 self.elsewhere.remove(&id);
                 self.made(id, NodeOutcome::Cached { key, record })?;
             } else if self.store.try_lock(&key)?.is_some() {
