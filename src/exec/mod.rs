@@ -10,6 +10,7 @@ pub mod executor;
 mod keys;
 mod outcome;
 mod reason;
+mod urgency;
 mod worker;
 
 pub use coordinator::{Options, run};

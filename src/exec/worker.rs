@@ -56,9 +56,7 @@ pub fn perform(store: &Store, job: &Job, cancel: &AtomicBool) -> Result<Record, 
     let run = std::panic::AssertUnwindSafe(|| pool.install(|| job.stage.run(&inputs, &cx)));
     let outputs = match std::panic::catch_unwind(run) {
         Ok(Ok(outputs)) => outputs,
-        Ok(Err(StageError::Cancelled | StageError::Detector(crate::detector::DetectorError::Cancelled))) => {
-            return Err(Failure::Cancelled);
-        }
+        Ok(Err(StageError::Cancelled)) => return Err(Failure::Cancelled),
         Ok(Err(error)) => {
             log.line(&format!("failed: {error}"));
             return Err(Failure::Stage(error.to_string()));

@@ -45,7 +45,7 @@ pub enum StageError {
     #[error("clip `{clip}`: {why}")]
     Clip { clip: String, why: String },
     #[error(transparent)]
-    Detector(#[from] DetectorError),
+    Detector(DetectorError),
     #[error("input `{role}`: {error}")]
     Input { role: String, error: DecodeError },
     #[error("{0}")]
@@ -53,6 +53,15 @@ pub enum StageError {
     /// The run was given up.
     #[error("cancelled")]
     Cancelled,
+}
+
+impl From<DetectorError> for StageError {
+    fn from(error: DetectorError) -> Self {
+        match error {
+            DetectorError::Cancelled => StageError::Cancelled,
+            other => StageError::Detector(other),
+        }
+    }
 }
 
 /// Inputs of a stage by role, such as `clips` or `features/00`.
