@@ -23,7 +23,7 @@ pub struct Keyed {
 
 /// The key of a document. Panics on nulls and non-finite numbers, which resolved settings do not have.
 pub fn key_of(material: &Value) -> Digest {
-    Digest::of(canon::to_string(material).expect("settings are finite and not null").as_bytes())
+    Digest::of(canon::of_value(material).expect("settings are finite and not null").as_bytes())
 }
 
 /// The key of a node, once the outputs of all it needs are known; else `None`.
