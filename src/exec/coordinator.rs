@@ -20,7 +20,7 @@ use super::{Event, Failure, Job, Listener, NodeOutcome, RunOutcome, changes, sum
 use crate::digest::Digest;
 use crate::plan::{Frontier, NodeId, Plan};
 use crate::stage::{StageSpec, Wants};
-use crate::store::{KeyLock, LastKeys, Record, Store, StoreError};
+use crate::store::{KeyLock, LastKeys, Made, Store, StoreError};
 
 /// How long to wait for a result before looking at locks and at the wish to stop.
 const TICK: Duration = Duration::from_millis(100);
@@ -186,7 +186,7 @@ impl Run<'_> {
         }
     }
 
-    fn complete(&self, record: &Record) -> bool {
+    fn complete(&self, record: &Made) -> bool {
         record.outputs.values().all(|object| self.store.has(object))
     }
 
@@ -299,7 +299,7 @@ impl Run<'_> {
             return "its output is gone from the cache".into();
         }
         let Some(pointer) = self.last.get(self.label(id)) else { return "first run".into() };
-        match self.store.lookup(&pointer.key) {
+        match self.store.record(&pointer.key) {
             Some(_) if pointer.key == self.keyed[&id].key => "its output is gone from the cache".into(),
             Some(old) => summary(&changes(&old.material, &self.keyed[&id].material)),
             None => "its last record is gone".into(),
