@@ -155,7 +155,7 @@ impl Builder<'_> {
             digests.insert(role.clone(), Digest::of(format!("{}:{output}", node.0).as_bytes()));
         }
         digests.extend(given.iter().map(|(role, (_, bytes))| (role.clone(), Digest::of(bytes))));
-        let text = canon::to_string(&stage.material(&digests)).expect("settings are finite and not null");
+        let text = canon::of_value(&stage.material(&digests)).expect("settings are finite and not null");
         // Two machines with equal bytes stay two nodes: their results have different names.
         let recipe = Digest::of(format!("{about}\n{text}").as_bytes());
         let graph = &mut self.graph;
