@@ -1,20 +1,17 @@
 //! The integration tests, as one program: it links once.
 
-mod cache;
-mod oracle;
-mod project;
-mod sounds;
-
 mod autoencoder_oracle;
+mod cache;
 mod concurrent;
 mod faults;
 mod freshness;
 mod golden;
 mod metrics_oracle;
 mod oracle;
-
 mod parity;
+mod project;
 mod scikit_learn;
+mod sounds;
 mod spec_errors;
 mod spec_good;
 mod unusable;
