@@ -12,7 +12,8 @@
 //!
 //! The paper trains with `{ learning_rate: 1e-4, batch: 128, epochs: 100 }`, the published baseline with
 //! `{ learning_rate: 1e-3, batch: 512, epochs: 100 }` (and holds the last tenth of its rows out, which
-//! nothing reads; here all train). The default is meant for use without tuning.
+//! nothing reads; here all train). The default, `{ learning_rate: 1e-3, batch: 128, epochs: 20 }`, is meant
+//! for use without tuning: on a thousand short clips 40 epochs ranked no better.
 
 mod weights;
 
@@ -62,7 +63,7 @@ impl Default for Autoencoder {
         Self {
             window: 5,
             layers: vec![128, 128, 128, 128, 8, 128, 128, 128, 128],
-            epochs: 40,
+            epochs: 20,
             batch: 128,
             learning_rate: 1e-3,
             scope: Scope::Machine,

@@ -152,7 +152,7 @@ mod tests {
             }
         }
         // The two definitions meet near 1 kHz: 15 mel by Slaney's, 1000 mel by HTK's.
-        assert_eq!(MelScale::Slaney.mel(1000.0), 15.0);
+        assert!((MelScale::Slaney.mel(1000.0) - 15.0).abs() < 1e-12);
         assert!((MelScale::Htk.mel(1000.0) - 1000.0).abs() < 0.02);
     }
 

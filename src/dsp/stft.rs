@@ -18,8 +18,8 @@ pub struct Stft {
     framing: Framing,
     window: Vec<f32>,
     fft: Arc<dyn Fft<f32>>,
-    /// Of even frames: `exp(-2 pi i k / frame) / 2i`. Empty for odd ones.
-    twiddles: Vec<Complex<f32>>,
+    /// Of even frames: `exp(-2 pi i k / frame) / 2i` for 0 < k < `frame / 4`, real and imaginary parts.
+    twiddles: Option<(Vec<f32>, Vec<f32>)>,
 }
 
 /// What one thread needs beside the plan.
@@ -27,6 +27,9 @@ pub struct StftScratch {
     edge: Vec<f32>,
     points: Vec<Complex<f32>>,
     fft: Vec<Complex<f32>>,
+    re: Vec<f32>,
+    im: Vec<f32>,
+    power: Vec<f32>,
 }
 
 impl Stft {
@@ -36,17 +39,12 @@ impl Stft {
         // An even frame of N real samples is N/2 complex ones. That costs half of an FFT of N points
         // and, unlike two frames packed into one, lets no rounding noise of a loud frame into a quiet one.
         let even = frame.is_multiple_of(2);
-        let points = if even { frame / 2 } else { frame };
-        let twiddles = (0..if even { points / 2 + 1 } else { 0 }).map(|k| {
-            let angle = 2.0 * PI * k as f64 / frame as f64;
-            Complex::new(-0.5 * angle.sin() as f32, -0.5 * angle.cos() as f32)
+        let twiddles = even.then(|| {
+            let angles = (1..frame.div_ceil(4)).map(|k| 2.0 * PI * k as f64 / frame as f64);
+            angles.map(|angle| (-0.5 * angle.sin() as f32, -0.5 * angle.cos() as f32)).unzip()
         });
-        Self {
-            framing,
-            window: hann(frame),
-            fft: FftPlanner::new().plan_fft_forward(points),
-            twiddles: twiddles.collect(),
-        }
+        let points = if even { frame / 2 } else { frame };
+        Self { framing, window: hann(frame), fft: FftPlanner::new().plan_fft_forward(points), twiddles }
     }
 
     /// How many bins a spectrum has: `frame / 2 + 1`.
@@ -66,6 +64,9 @@ impl Stft {
             edge: vec![0.0; self.framing.frame],
             points: vec![zero; self.fft.len()],
             fft: vec![zero; self.fft.get_inplace_scratch_len()],
+            re: vec![0.0; self.fft.len()],
+            im: vec![0.0; self.fft.len()],
+            power: vec![0.0; self.bins()],
         }
     }
 
@@ -75,42 +76,77 @@ impl Stft {
         let count = self.frames(samples.len()).saturating_sub(first).min(LANES);
         for lane in 0..count {
             let frame = self.framing.get(samples, first + lane, &mut scratch.edge);
-            if self.twiddles.is_empty() {
-                for ((point, x), w) in scratch.points.iter_mut().zip(frame).zip(&self.window) {
-                    *point = Complex::new(x * w, 0.0);
+            match &self.twiddles {
+                Some((re, im)) => {
+                    pack(frame, &self.window, &mut scratch.points);
+                    self.fft.process_with_scratch(&mut scratch.points, &mut scratch.fft);
+                    split(re, im, scratch);
                 }
-            } else {
-                let pairs = frame.as_chunks::<2>().0.iter().zip(self.window.as_chunks::<2>().0);
-                for (point, (x, w)) in scratch.points.iter_mut().zip(pairs) {
-                    *point = Complex::new(x[0] * w[0], x[1] * w[1]);
+                None => {
+                    for ((point, x), w) in scratch.points.iter_mut().zip(frame).zip(&self.window) {
+                        *point = Complex::new(x * w, 0.0);
+                    }
+                    self.fft.process_with_scratch(&mut scratch.points, &mut scratch.fft);
+                    for (power, x) in scratch.power.iter_mut().zip(&scratch.points) {
+                        *power = x.norm_sqr();
+                    }
                 }
             }
-            self.fft.process_with_scratch(&mut scratch.points, &mut scratch.fft);
-            if self.twiddles.is_empty() {
-                for (bin, x) in out.iter_mut().zip(&scratch.points) {
-                    bin[lane] = x.norm_sqr();
-                }
-            } else {
-                self.split(&scratch.points, lane, out);
+            for (bin, power) in out.iter_mut().zip(&scratch.power) {
+                bin[lane] = *power;
             }
         }
     }
+}
 
-    /// The spectrum of N real samples from that of the N/2 complex ones made of neighbours: with the
-    /// spectra E of the even and O of the odd samples, `X[k] = E[k] + W^k O[k]` and
-    /// `X[N/2 - k] = conj(E[k] - W^k O[k])`.
-    fn split(&self, points: &[Complex<f32>], lane: usize, out: &mut [[f32; LANES]]) {
-        let half = points.len();
-        let (sum, difference) = (points[0].re + points[0].im, points[0].re - points[0].im);
-        out[0][lane] = sum * sum;
-        out[half][lane] = difference * difference;
-        for k in 1..=half / 2 {
-            let (a, b) = (points[k], points[half - k].conj());
-            let even = (a + b) * 0.5;
-            let odd = (a - b) * self.twiddles[k];
-            out[k][lane] = (even + odd).norm_sqr();
-            out[half - k][lane] = (even - odd).norm_sqr();
-        }
+/// N windowed samples as N/2 complex numbers made of neighbours.
+fn pack(frame: &[f32], window: &[f32], points: &mut [Complex<f32>]) {
+    let pairs = frame.as_chunks::<2>().0.iter().zip(window.as_chunks::<2>().0);
+    for (point, (x, w)) in points.iter_mut().zip(pairs) {
+        *point = Complex::new(x[0] * w[0], x[1] * w[1]);
+    }
+}
+
+/// The power spectrum of N real samples from the spectrum of the N/2 complex ones they were packed in:
+/// with the spectra E of the even and O of the odd samples and `W = exp(-2 pi i / N)`,
+/// `X[k] = E[k] + W^k O[k]` and `X[N/2 - k] = conj(E[k] - W^k O[k])`.
+///
+/// Real and imaginary parts are taken apart first, which lets the compiler make vector code of both loops.
+fn split(twiddle_re: &[f32], twiddle_im: &[f32], scratch: &mut StftScratch) {
+    let StftScratch { points, re, im, power, .. } = scratch;
+    for ((point, re), im) in points.iter().zip(re.iter_mut()).zip(im.iter_mut()) {
+        (*re, *im) = (point.re, point.im);
+    }
+    let (half, pairs) = (points.len(), twiddle_re.len());
+    let (sum, difference) = (re[0] + im[0], re[0] - im[0]);
+    (power[0], power[half]) = (sum * sum, difference * difference);
+    // The middle of an even N/2 pairs with itself: there E = re, O = im and W = -i.
+    power[half / 2] = re[half / 2] * re[half / 2] + im[half / 2] * im[half / 2];
+    let (low, high) = power.split_at_mut(half - pairs);
+    let front = (&re[1..=pairs], &im[1..=pairs]);
+    let back = (&re[half - pairs..], &im[half - pairs..]);
+    pair_powers(front, back, (twiddle_re, twiddle_im), &mut low[1..=pairs], &mut high[..pairs]);
+}
+
+/// Powers of the bins k = 1, 2, ... into `low` and of N/2 - k into `high`, which ends with the first of them.
+#[inline(never)]
+fn pair_powers(
+    (a_re, a_im): (&[f32], &[f32]),
+    (b_re, b_im): (&[f32], &[f32]),
+    (w_re, w_im): (&[f32], &[f32]),
+    low: &mut [f32],
+    high: &mut [f32],
+) {
+    let n = low.len();
+    let (a_re, a_im, b_re, b_im) = (&a_re[..n], &a_im[..n], &b_re[..n], &b_im[..n]);
+    let (w_re, w_im, high) = (&w_re[..n], &w_im[..n], &mut high[..n]);
+    for k in 0..n {
+        let j = n - 1 - k;
+        let (even_re, even_im) = (0.5 * (a_re[k] + b_re[j]), 0.5 * (a_im[k] - b_im[j]));
+        let (odd_re, odd_im) = (a_re[k] - b_re[j], a_im[k] + b_im[j]);
+        let (re, im) = (odd_re * w_re[k] - odd_im * w_im[k], odd_re * w_im[k] + odd_im * w_re[k]);
+        low[k] = (even_re + re) * (even_re + re) + (even_im + im) * (even_im + im);
+        high[j] = (even_re - re) * (even_re - re) + (even_im - im) * (even_im - im);
     }
 }
 

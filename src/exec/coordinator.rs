@@ -17,10 +17,12 @@ use std::time::{Duration, Instant};
 
 use super::executor::{Executor, Finished};
 use super::keys::{Keyed, Outputs, keyed};
-use super::{Event, Failure, Job, Listener, NodeOutcome, RunOutcome, changes, summary};
+use super::reason::why;
+use super::urgency::urgency;
+use super::{Event, Failure, Job, Listener, NodeOutcome, RunOutcome};
 use crate::digest::Digest;
 use crate::plan::{Frontier, NodeId, Plan};
-use crate::stage::{StageSpec, Wants};
+use crate::stage::Wants;
 use crate::store::{KeyLock, LastKeys, Made, Store, StoreError};
 
 /// How long to wait for a result before looking at locks and at the wish to stop.
@@ -120,21 +122,6 @@ pub fn run(
     Ok(outcome)
 }
 
-/// Work on the longest way from each node to the end, in rough units: what is long starts first.
-fn urgency(plan: &Plan) -> Vec<u64> {
-    let mut urgency = vec![0; plan.len()];
-    for id in plan.nodes().rev() {
-        let below = plan.dependents(id).into_iter().map(|d| urgency[d.index()]).max().unwrap_or(0);
-        let own = match &plan.node(id).stage {
-            StageSpec::Training(t) if t.detector.member().seeded() => 1000,
-            StageSpec::Features(_) | StageSpec::Training(_) => 100,
-            _ => 1,
-        };
-        urgency[id.index()] = below + own;
-    }
-    urgency
-}
-
 impl Run<'_> {
     fn work(&mut self, executor: &mut dyn Executor) -> Result<(), StoreError> {
         loop {
@@ -177,7 +164,7 @@ impl Run<'_> {
         // asked; those in between only by stages that run.
         let bytes_wanted = self.settled[id.index()] || self.plan.is_result(id);
         match self.store.lookup(&keyed.key) {
-            Some(record) if !bytes_wanted || self.complete(&record) => {
+            Some(record) if !bytes_wanted || self.complete(id, &record) => {
                 self.made(id, NodeOutcome::Cached { key: keyed.key, record })
             }
             _ => {
@@ -187,8 +174,12 @@ impl Run<'_> {
         }
     }
 
-    fn complete(&self, record: &Made) -> bool {
-        record.outputs.values().all(|object| self.store.has(object))
+    /// Whether the outputs of a record are there. Those of a result are read, because no stage reads them
+    /// later: damage to them would be found when it is too late to make them again.
+    fn complete(&self, id: NodeId, record: &Made) -> bool {
+        let is_there =
+            |object| if self.plan.is_result(id) { self.store.is_sound(object) } else { self.store.has(object) };
+        record.outputs.values().all(is_there)
     }
 
     /// Queues a node, after having made again what is gone of its inputs.
@@ -274,14 +265,13 @@ impl Run<'_> {
             return Ok(());
         };
         // Between the first look and the lock another process may have made it.
-        if let Some(record) = self.store.lookup(&key).filter(|r| self.complete(r)) {
+        if let Some(record) = self.store.lookup(&key).filter(|r| self.complete(id, r)) {
             drop(lock);
             return self.made(id, NodeOutcome::Cached { key, record });
         }
-        let why = self.why(id);
-        let node = self.plan.node(id);
+        let (node, keyed) = (self.plan.node(id), &self.keyed[&id]);
+        let why = why(keyed, self.last.get(&node.label), self.store);
         self.listener.hear(Event::Started { node: id, label: &node.label, why: &why });
-        let keyed = &self.keyed[&id];
         let job = Job {
             key,
             label: node.label.clone(),
@@ -293,19 +283,6 @@ impl Run<'_> {
         self.running.insert(id, Running { _lock: lock, wants, threads });
         executor.start(job);
         Ok(())
-    }
-
-    /// What changed since the label ran last.
-    fn why(&self, id: NodeId) -> String {
-        if self.settled[id.index()] {
-            return "its output is gone from the cache".into();
-        }
-        let Some(pointer) = self.last.get(self.label(id)) else { return "first run".into() };
-        match self.store.record(&pointer.key) {
-            Some(_) if pointer.key == self.keyed[&id].key => "its output is gone from the cache".into(),
-            Some(old) => summary(&changes(&old.material, &self.keyed[&id].material)),
-            None => "its last record is gone".into(),
-        }
     }
 
     fn finished(&mut self, finished: Finished) -> Result<(), StoreError> {
@@ -412,7 +389,7 @@ impl Run<'_> {
     fn look_elsewhere(&mut self) -> Result<(), StoreError> {
         for id in self.elsewhere.clone() {
             let key = self.keyed[&id].key;
-            if let Some(record) = self.store.lookup(&key).filter(|r| self.complete(r)) {
+            if let Some(record) = self.store.lookup(&key).filter(|r| self.complete(id, r)) {
                 self.elsewhere.remove(&id);
                 self.made(id, NodeOutcome::Cached { key, record })?;
             } else if self.store.try_lock(&key)?.is_some() {

@@ -62,7 +62,7 @@ pub fn survey(plan: &Plan, store: &Store) -> Vec<Standing> {
         .map(|id| match keyed(plan, id, &outputs) {
             None => Standing::Unknown,
             Some(keyed) => match store.lookup(&keyed.key) {
-                Some(record) if !plan.is_result(id) || record.outputs.values().all(|o| store.has(o)) => {
+                Some(record) if !plan.is_result(id) || record.outputs.values().all(|o| store.is_sound(o)) => {
                     outputs[id.index()] = Some(record.outputs.clone());
                     Standing::Cached { key: keyed.key, record: record }
                 }

@@ -11,6 +11,7 @@ mod keys;
 mod outcome;
 mod pools;
 mod reason;
+mod urgency;
 mod worker;
 
 pub use coordinator::{Options, run};

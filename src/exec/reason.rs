@@ -2,6 +2,9 @@
 
 use serde_json::Value;
 
+use super::keys::Keyed;
+use crate::store::{Pointer, Store};
+
 /// One part of a key that differs.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Change {
@@ -54,6 +57,18 @@ impl std::fmt::Display for Change {
 /// One line of reasons.
 pub fn summary(changes: &[Change]) -> String {
     changes.iter().map(Change::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Why a node runs: what changed since its label ran last.
+pub(super) fn why(keyed: &Keyed, last: Option<&Pointer>, store: &Store) -> String {
+    if store.lookup(&keyed.key).is_some() {
+        return "its output is gone from the cache".into();
+    }
+    let Some(last) = last else { return "first run".into() };
+    match store.record(&last.key) {
+        Some(old) => summary(&changes(&old.material, &keyed.material)),
+        None => "its last record is gone".into(),
+    }
 }
 
 #[cfg(test)]

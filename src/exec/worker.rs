@@ -56,9 +56,7 @@ pub fn perform(store: &Store, job: &Job, cancel: &AtomicBool) -> Result<Made, Fa
         .map(|ran| ran.unwrap_or_else(|e| Err(StageError::Data(format!("cannot start {} threads: {e}", job.threads)))));
     let outputs = match ended {
         Ok(Ok(outputs)) => outputs,
-        Ok(Err(StageError::Cancelled | StageError::Detector(crate::detector::DetectorError::Cancelled))) => {
-            return Err(Failure::Cancelled);
-        }
+        Ok(Err(StageError::Cancelled)) => return Err(Failure::Cancelled),
         Ok(Err(error)) => {
             log.line(&format!("failed: {error}"));
             return Err(Failure::Stage(error.to_string()));

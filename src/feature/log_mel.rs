@@ -195,3 +195,113 @@ impl Extractor for LogMelExtractor {
         Ok(Array2::from_shape_vec((frames, mels), matrix).expect("rows of one length"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feature::FeatureSpec;
+    use crate::feature::testing::{assert_ends, samples};
+    use serde_json::json;
+
+    fn features(settings: serde_json::Value) -> Array2<f32> {
+        let spec = FeatureSpec::parse("log_mel", &settings).unwrap();
+        spec.member().extractor(8000).unwrap().extract(&samples()).unwrap()
+    }
+
+    // The values are printed by tests/data/log_mel.py.
+
+    #[test]
+    fn the_defaults_are_those_of_librosa() {
+        let matrix = features(json!({"frame": 256, "hop": 128, "mels": 10}));
+        let first = [-9.507, -9.1694, -10.0485, -10.897, -11.2863];
+        assert_ends(&matrix, (12, 10), first, [-11.905, -6.8047, -6.8023, -10.6168, -7.43]);
+    }
+
+    #[test]
+    fn htk_bands_without_norm_over_mirrored_ends_and_frames_of_200() {
+        let matrix = features(json!({"frame": 200, "hop": 80, "mels": 8, "scale": "htk", "norm": "none",
+            "pad": "reflect", "floor": "add", "fmin": 100.0, "fmax": 3000.0}));
+        let first = [13.7243, 15.8265, 13.9376, 13.921, 10.1853];
+        assert_ends(&matrix, (19, 8), first, [16.6573, 12.0389, 15.586, 18.1157, 15.3313]);
+    }
+
+    #[test]
+    fn magnitudes_of_odd_frames_without_padding() {
+        let matrix =
+            features(json!({"frame": 125, "hop": 60, "mels": 6, "norm": "none", "center": false, "power": 1.0}));
+        let first = [18.8312, 18.1567, 17.2016, 19.5336, 24.3972];
+        assert_ends(&matrix, (23, 6), first, [19.5605, 18.6077, 19.5178, 24.4833, 25.6363]);
+    }
+
+    #[test]
+    fn silence_is_the_floor_and_the_floor_can_be_moved() {
+        for (settings, db) in [(LogMel::default(), -156.5356), (LogMel { epsilon: 1e-10, ..LogMel::default() }, -100.0)]
+        {
+            for floor in [Floor::Max, Floor::Add] {
+                let extractor = LogMel { floor, ..settings.clone() }.extractor(16_000).unwrap();
+                let matrix = extractor.extract(&[0.0; 3000]).unwrap();
+                assert!(matrix.iter().all(|x| (x - db).abs() < 1e-4), "{}", matrix[[0, 0]]);
+            }
+        }
+    }
+
+    #[test]
+    fn other_powers_are_the_magnitude_raised() {
+        // 20/p log10(sum w |X|^p): with a loud tone in one bin of weight w, the tone's level does not
+        // depend on p but for 20/p log10(w), and w is between 0 and 1.
+        let tone: Vec<f32> = (0..4096).map(|i| (std::f32::consts::TAU * i as f32 / 16.0).sin()).collect();
+        let level = |power: f64| {
+            let settings = LogMel { power, mels: 32, norm: MelNorm::None, fmax: Some(4000.0), ..LogMel::default() };
+            let matrix = settings.extractor(16_000).unwrap().extract(&tone).unwrap();
+            matrix.row(4).iter().copied().fold(f32::NEG_INFINITY, f32::max)
+        };
+        // A Hann window of 1024 passes half of its length times the amplitude over two: 256.
+        let expected = 20.0 * 256f32.log10();
+        for power in [1.0, 2.0, 3.0, 4.0] {
+            assert!((level(power) - expected).abs() < 6.1, "{power}: {} {expected}", level(power));
+        }
+        assert!((level(3.0) - level(4.0)).abs() < (level(1.0) - level(2.0)).abs());
+    }
+
+    #[test]
+    fn all_settings_out_of_range_are_reported() {
+        let settings =
+            json!({"frame": 0, "hop": 0, "mels": 0, "power": 0.0, "epsilon": 0.0, "fmin": -1.0, "fmax": -2.0});
+        let spec = FeatureSpec::parse("log_mel", &settings).unwrap();
+        let fields: Vec<String> = spec.member().problems().into_iter().map(|p| p.field).collect();
+        assert_eq!(fields, ["frame", "hop", "mels", "power", "epsilon", "fmin", "fmax"]);
+        assert!(spec.member().extractor(16_000).is_err());
+        let message = |settings: LogMel| settings.problems().remove(0).message;
+        assert_eq!(
+            message(LogMel { hop: 2048, ..LogMel::default() }),
+            "hop is 2048 samples, more than the frame of 1024: samples between frames would be lost"
+        );
+        assert_eq!(
+            message(LogMel { fmin: 500.0, fmax: Some(500.0), ..LogMel::default() }),
+            "fmin is 500 Hz, not below fmax, 500 Hz"
+        );
+        assert_eq!(message(LogMel { power: f64::NAN, ..LogMel::default() }), "power is NaN, not a number above 0");
+        assert_eq!(LogMel { mels: 500, ..LogMel::default() }.problems(), []);
+    }
+
+    #[test]
+    fn clips_that_have_no_features_are_refused() {
+        let why = |settings: LogMel, samples: &[f32]| settings.extractor(16_000).unwrap().extract(samples).unwrap_err();
+        let plain = LogMel { center: false, ..LogMel::default() };
+        assert_eq!(why(plain, &[0.0; 1023]), FeatureError::TooShort { samples: 1023, frame: 1024 });
+        assert_eq!(why(LogMel::default(), &[]), FeatureError::TooShort { samples: 0, frame: 1024 });
+        assert_eq!(why(LogMel::default(), &[1e30; 3000]), FeatureError::NotFinite { first: 0 });
+        let above = LogMel { fmax: Some(8001.0), ..LogMel::default() };
+        let why = above.extractor(16_000).err().unwrap().to_string();
+        assert_eq!(why, "`fmax` is 8001 Hz, but clips of 16000 Hz hold nothing above 8000 Hz");
+    }
+
+    #[test]
+    fn defaults_written_out_have_the_same_canonical_form() {
+        let text = crate::canon::to_string(&LogMel::default()).unwrap();
+        assert!(!text.contains("fmax"));
+        assert_eq!(serde_json::from_str::<LogMel>(&text).unwrap(), LogMel::default());
+        let some = LogMel { fmax: Some(7000.0), ..LogMel::default() };
+        assert_eq!(serde_json::from_str::<LogMel>(&crate::canon::to_string(&some).unwrap()).unwrap(), some);
+    }
+}

@@ -47,7 +47,11 @@ pub trait Feature: Send + Sync {
 }
 
 pub mod log_mel;
+#[cfg(test)]
+mod oracle_tests;
 pub mod spectrum;
+#[cfg(test)]
+mod testing;
 
 family! {
     /// Every feature a spec can name.

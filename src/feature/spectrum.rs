@@ -91,3 +91,34 @@ impl Extractor for SpectrumExtractor {
         Ok(Array2::from_shape_vec((frames, bins), matrix).expect("rows of one length"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feature::testing::{assert_ends, samples};
+
+    fn features(settings: Spectrum) -> Array2<f32> {
+        settings.extractor(8000).unwrap().extract(&samples()).unwrap()
+    }
+
+    #[test]
+    fn magnitudes_in_db_are_those_of_numpy() {
+        // Printed by tests/data/log_mel.py.
+        let settings = Spectrum { frame: 64, hop: 32, ..Spectrum::default() };
+        let first = [-8.9008, -1.7183, 1.2144, 2.3953, 3.2721];
+        let matrix = features(settings.clone());
+        assert_ends(&matrix, (47, settings.dims()), first, [0.0079, 3.3113, 2.6219, -0.2552, 0.0079]);
+        let linear = features(Spectrum { db: false, ..settings });
+        assert!((20.0 * linear[[0, 1]].log10() - matrix[[0, 1]]).abs() < 1e-4);
+    }
+
+    #[test]
+    fn silence_is_the_floor_and_clips_too_short_are_refused() {
+        let extractor = Spectrum { center: false, ..Spectrum::default() }.extractor(16_000).unwrap();
+        let matrix = extractor.extract(&[0.0; 2048]).unwrap();
+        assert!(matrix.iter().all(|x| (x - 20.0 * EPSILON.log10()).abs() < 1e-3));
+        assert_eq!(extractor.extract(&[0.0; 9]).unwrap_err(), FeatureError::TooShort { samples: 9, frame: 1024 });
+        assert_eq!(extractor.extract(&[1e30; 1024]).unwrap_err(), FeatureError::NotFinite { first: 0 });
+        assert!(Spectrum { hop: 0, ..Spectrum::default() }.extractor(16_000).is_err());
+    }
+}

@@ -16,8 +16,13 @@ impl Stat {
     /// `None` unless every seed has a value: a mean over some of them would compare unlike things.
     fn of(values: &[Option<f64>]) -> Option<Self> {
         let values: Vec<f64> = values.iter().copied().collect::<Option<_>>()?;
-        let mean = arithmetic_mean(&values)?;
         let n = values.len();
+        // A detector that draws nothing gives one number for all seeds: the mean of equal numbers must not
+        // differ from them in the last bit.
+        if values.iter().all(|x| Some(x) == values.first()) {
+            return Some(Self { mean: *values.first()?, deviation: (n > 1).then_some(0.0) });
+        }
+        let mean = arithmetic_mean(&values)?;
         let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
         Some(Self { mean, deviation: (n > 1).then(|| (squares / (n - 1) as f64).sqrt()) })
     }

@@ -148,7 +148,6 @@ fn percent(x: f64) -> String {
 fn show(stat: Option<Stat>) -> String {
     match stat {
         None => DASH.into(),
-        // A detector that draws nothing gives the same number for every seed.
         Some(Stat { mean, deviation: Some(d) }) if d > 0.0 => format!("{} ± {}", percent(mean), percent(d)),
         Some(Stat { mean, .. }) => percent(mean),
     }

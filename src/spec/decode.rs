@@ -7,6 +7,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::mistakes::{problem, translate};
 use super::node::{Node, Step, shorten, steps};
 use super::wire;
 use crate::detector::DetectorSpec;
@@ -212,104 +213,4 @@ fn strike(value: &mut Value, field: &str) -> bool {
     let Some((last, way)) = keys.split_last() else { return false };
     let parent = way.iter().try_fold(value, |v, key| v.get_mut(key));
     parent.and_then(Value::as_object_mut).is_some_and(|map| map.remove(*last).is_some())
-}
-
-/// serde's words for a mistake in ours.
-fn translate(message: &str, node: &Node, path: &str, field: &str) -> Diagnostic {
-    let found = node.nearest(field);
-    let full = if field.is_empty() { path.to_owned() } else { format!("{path}.{field}") };
-    let names = |text: &str| -> Vec<String> { text.split('`').skip(1).step_by(2).map(String::from).collect() };
-    if let Some(rest) = message.strip_prefix("unknown field `") {
-        let (name, known) = rest.split_once('`').unwrap_or((rest, ""));
-        let parent = full.rsplit_once('.').map_or(path, |(parent, _)| parent);
-        let diagnostic =
-            Diagnostic::new("E0204", format!("`{parent}` has no setting `{}`", shorten(name))).at(found.key_place());
-        let known = names(known);
-        return match known.is_empty() {
-            true => diagnostic.hint("it has none: leave it out"),
-            false => diagnostic.hint(suggest(name, known.iter().map(String::as_str))),
-        };
-    }
-    if let Some(rest) = message.strip_prefix("unknown variant `") {
-        let (name, known) = rest.split_once('`').unwrap_or((rest, ""));
-        let known = names(known);
-        let hint = suggest(name, known.iter().map(String::as_str));
-        return Diagnostic::new("E0302", format!("`{full}` has no choice `{}`", shorten(name)))
-            .at(found.place())
-            .hint(hint);
-    }
-    match message.rsplit_once(", expected ") {
-        Some((start, expected)) if start.starts_with("invalid") => wrong_type(found, &full, expected),
-        _ => Diagnostic::new("E0301", format!("`{full}`: {message}")).at(found.place()),
-    }
-}
-
-/// `found` is not what is expected, in serde's words or ours.
-pub fn wrong_type(found: &Node, path: &str, expected: &str) -> Diagnostic {
-    let words = match expected {
-        "usize" | "u64" | "u32" => "a whole number >= 0",
-        "u16" => "a whole number from 0 to 65535",
-        "u8" => "a whole number from 0 to 255",
-        "isize" | "i64" | "i32" => "a whole number",
-        "f64" | "f32" => "a number",
-        "a boolean" => "true or false",
-        "a string" | "path string" | "string or map" => "a text",
-        "a sequence" => "a list",
-        e if e.starts_with("struct ") || e.starts_with("a map") => "a map of settings",
-        other => other,
-    };
-    let message = format!("`{path}` must be {words}, not {}", found.shown());
-    let diagnostic = Diagnostic::new("E0301", message).at(found.place());
-    let value = found.value();
-    let can_sweep = path.split(['.', '[']).next().is_some_and(|word| wire::SWEPT.contains(&word));
-    let hint = match (&value, words) {
-        (Value::Null, _) if found.source.name == "--set" => Some("write the value after the `=`".to_owned()),
-        (Value::Null, _) => Some("leave the line out for the default".to_owned()),
-        (Value::String(s), w)
-            if w.contains("number") && s.replace('_', "").parse::<f64>().is_ok() && s.contains('_') =>
-        {
-            Some(format!("write `{}`", s.replace('_', "")))
-        }
-        (Value::String(s), w) if w.contains("number") && s.parse::<f64>().is_ok() => {
-            Some("write it without quotes".into())
-        }
-        (Value::String(s), "true or false") if ["yes", "on", "y"].contains(&s.to_lowercase().as_str()) => {
-            Some("write `true`".into())
-        }
-        (Value::String(s), "true or false") if ["no", "off", "n"].contains(&s.to_lowercase().as_str()) => {
-            Some("write `false`".into())
-        }
-        (Value::Number(n), w) if w.starts_with("a whole") => {
-            n.as_f64().filter(|x| x.fract() == 0.0 && *x >= 0.0 && *x < 1e15).map(|x| format!("write `{x}`"))
-        }
-        (Value::Number(_) | Value::Bool(_), "a text") => Some(format!("write it in quotes: `\"{value}\"`")),
-        (Value::String(_) | Value::Number(_), "a list") => {
-            Some(format!("write a list: `[{}]`", found.shown().replace('`', "")))
-        }
-        (Value::Array(_), w) if w != "a list" && can_sweep => {
-            Some("to try several values, list them under `sweep:`".into())
-        }
-        (Value::Object(map), _) if map.contains_key("range") && can_sweep => {
-            Some("a range belongs under `sweep:`".into())
-        }
-        _ => None,
-    };
-    match hint {
-        Some(hint) => diagnostic.hint(hint),
-        None => diagnostic,
-    }
-}
-
-/// A room's problem with a setting, at the setting's place.
-fn problem(p: Problem, node: &Node, path: &str) -> Diagnostic {
-    let full = if p.field.is_empty() { path.to_owned() } else { format!("{path}.{}", p.field) };
-    let at = match p.field.is_empty() {
-        true => node.key_place(),
-        false => node.nearest(&p.field).place(),
-    };
-    let diagnostic = Diagnostic::new("E0303", format!("`{full}`: {}", p.message)).at(at);
-    match p.hint {
-        Some(hint) => diagnostic.hint(hint),
-        None => diagnostic,
-    }
 }

@@ -17,12 +17,12 @@ use crate::source::SourceSpec;
 /// One label a value.
 pub fn labels(keys: &[String], values: &[Node]) -> Vec<String> {
     match keys {
-        [word] if word == "data" => variants::<SourceSpec>(values),
-        [word] if word == "features" => variants::<FeatureSpec>(values),
-        [word] if word == "detector" => variants::<DetectorSpec>(values),
+        [word] if word == "data" => variants::<SourceSpec>(values, true),
+        [word] if word == "features" => variants::<FeatureSpec>(values, true),
+        [word] if word == "detector" => variants::<DetectorSpec>(values, true),
         [word] if word == "pool" => values
             .iter()
-            .map(|value| variants::<PoolSpec>(value.as_list().unwrap_or(std::slice::from_ref(value))).join("+"))
+            .map(|value| variants::<PoolSpec>(value.as_list().unwrap_or(std::slice::from_ref(value)), false).join("+"))
             .collect(),
         _ => values.iter().map(text).collect(),
     }
@@ -42,8 +42,9 @@ pub fn twice(path: &str, values: &[Node], labels: &[String]) -> Option<Diagnosti
     })
 }
 
-/// What tells the values of one family apart: the settings that differ from the default.
-fn variants<F: Family>(values: &[Node]) -> Vec<String> {
+/// What tells the values of one family apart: the name, and the settings in which one of them differs from
+/// the default. `brief` leaves the settings out where no other value has the name.
+fn variants<F: Family>(values: &[Node], brief: bool) -> Vec<String> {
     let written: Vec<Option<Written>> = values.iter().map(Written::of::<F>).collect();
     let mut telling: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for w in written.iter().flatten() {
@@ -51,6 +52,9 @@ fn variants<F: Family>(values: &[Node]) -> Vec<String> {
         telling.extend(w.settings.iter().filter(|(k, v)| w.defaults.get(*k) != Some(v)).map(|(k, _)| k.as_str()));
     }
     let label = |w: &Written| {
+        if brief && written.iter().flatten().filter(|other| other.name == w.name).count() == 1 {
+            return w.name.clone();
+        }
         let settings = telling[w.name.as_str()].iter().filter_map(|key| {
             let value = w.settings.get(*key).or(w.defaults.get(*key))?;
             Some(format!(" {key}={value}"))
@@ -140,10 +144,10 @@ mod tests {
     }
 
     #[test]
-    fn a_variant_shows_what_differs_from_its_defaults() {
+    fn a_variant_shows_its_settings_only_beside_another_of_its_name() {
         assert_eq!(of("detector", "[ { knn: {} } ]"), ["knn"]);
         assert_eq!(of("detector", "[ { knn: { k: 1 } } ]"), ["knn"]);
-        assert_eq!(of("detector", "[ { knn: { k: 5 } } ]"), ["knn k=5"]);
+        assert_eq!(of("detector", "[ { knn: { k: 5 } } ]"), ["knn"]);
         assert_eq!(of("detector", "[ { knn: }, { knn: { k: 5 } } ]"), ["knn k=1", "knn k=5"]);
     }
 
@@ -152,6 +156,8 @@ mod tests {
         assert_eq!(of("seed", "[0, 1]"), ["0", "1"]);
         assert_eq!(of("features.log_mel.power", "[1.0, 0.5]"), ["1", "0.5"]);
         assert_eq!(of("metrics", "[ [auc], [auc, { pauc: { max_fpr: 0.2 } }] ]"), ["auc", "auc+pauc max_fpr=0.2"]);
+        let pools = "[ { gwrp: { decay: 0.5 } }, { gwrp: { decay: 0.9 } } ]";
+        assert_eq!(of("pool", pools), ["gwrp decay=0.5", "gwrp decay=0.9"]);
         assert_eq!(of("pool", "[ { mean: {} }, [ { mean: {} }, { mean: {} } ] ]"), ["mean", "mean+mean"]);
     }
 

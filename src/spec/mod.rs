@@ -3,8 +3,8 @@
 //!
 //! [`load`] reads a file with the files it extends and the `--set` arguments; everything wrong is told at
 //! once, each message with its place in the text. The way: `yaml` (text to nodes that know their place),
-//! `extends` and `set` (changes), `sweep` and `points` (which combinations), `decode` and `rules` (nodes to
-//! configs), all called by `resolve`, the only door. Nothing here looks at audio, the cache, the
+//! `extends` and `set` (changes), `sweep` and `points` (which combinations), `decode`, `rules` and `expect`
+//! (nodes to configs), all called by `resolve`, the only door. Nothing here looks at audio, the cache, the
 //! environment or the working directory; only `extends` reads files.
 //!
 //! | code | says |
@@ -50,13 +50,17 @@
 //! | E0605 | an expectation of points that there are not |
 
 mod decode;
+mod expect;
 mod extends;
 mod label;
+mod mistakes;
 mod node;
 mod points;
+mod range;
 mod resolve;
 mod rules;
 mod set;
+mod spans;
 mod sweep;
 mod wire;
 mod yaml;

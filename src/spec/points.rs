@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::decode::Look;
 use super::node::Node;
 use super::sweep::{Column, Sweep};
-use super::{Axis, label, rules, set};
+use super::{Axis, expect, label, set};
 use crate::diagnose::Diagnostic;
 
 /// One axis with everything that points need of it.
@@ -192,7 +192,7 @@ impl<'a> Exclusion<'a> {
             };
             let mut settings = Vec::new();
             for (key, value) in entries {
-                let meant: Vec<usize> = (0..axes.len()).filter(|i| rules::names(key, &axes[*i].column.path)).collect();
+                let meant: Vec<usize> = (0..axes.len()).filter(|i| expect::names(key, &axes[*i].column.path)).collect();
                 if meant.is_empty() {
                     let paths: Vec<&str> = axes.iter().map(|a| a.column.path.as_str()).collect();
                     let message = format!("`exclude` names `{}`, which is not swept", super::node::shorten(key));
@@ -218,7 +218,7 @@ impl<'a> Exclusion<'a> {
             meant.iter().filter(|i| applied[**i]).any(|i| {
                 let at = coordinates[*i] as usize;
                 let label = &axes[*i].labels[at];
-                rules::means(&label::text(wanted), label) || axes[*i].nodes[at].value() == wanted.value()
+                expect::means(&label::text(wanted), label) || axes[*i].nodes[at].value() == wanted.value()
             })
         });
         self.hits += usize::from(hit);

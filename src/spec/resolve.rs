@@ -6,7 +6,7 @@ use super::decode::{self, Look};
 use super::node::Node;
 use super::points::{Exclusion, Section, Swept, coordinates, expand};
 use super::sweep::{self, Sweep};
-use super::{Experiment, Point, rules, wire};
+use super::{Experiment, Point, expect, rules, wire};
 use crate::detector::{DetectorSpec, Takes};
 use crate::diagnose::Diagnostic;
 use crate::feature::FeatureSpec;
@@ -76,7 +76,7 @@ pub fn resolve(root: &Node, stem: &str, edited: bool) -> Result<Experiment, Vec<
     let shaped = if diagnostics.is_empty() { points.as_slice() } else { &[] };
     let edited = edited || !diagnostics.is_empty();
     let expect =
-        given("expect").map(|n| rules::expect(n, &paths, shaped, edited, &mut diagnostics)).unwrap_or_default();
+        given("expect").map(|n| expect::parse(n, &paths, shaped, edited, &mut diagnostics)).unwrap_or_default();
     match name {
         Some(name) if diagnostics.is_empty() => {
             Ok(Experiment { name, question, axes: axes.iter().map(Swept::axis).collect(), points, expect })

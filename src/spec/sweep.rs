@@ -14,10 +14,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Number, Value};
+use serde_json::Value;
 
-use super::decode::wrong_type;
 use super::node::{Kind, Node, shorten};
+use super::range::Range;
 use super::wire;
 use crate::detector::DetectorSpec;
 use crate::diagnose::{Diagnostic, suggest};
@@ -58,31 +58,19 @@ enum Values {
     Range(Range),
 }
 
-#[derive(Clone, Copy)]
-enum Range {
-    Whole { first: i128, step: i128, len: u64 },
-    Real { first: f64, step: f64, len: u64 },
-}
-
 impl Column {
     fn len(&self) -> u64 {
         match &self.values {
             Values::Listed(items) => items.len() as u64,
-            Values::Range(Range::Whole { len, .. } | Range::Real { len, .. }) => *len,
+            Values::Range(range) => range.len(),
         }
     }
 
     /// Every value, as a node with a place. Only for sweeps within the limit.
     pub fn nodes(&self) -> Vec<Node> {
-        let number = |n: Number| self.node.with(Kind::Scalar(Value::Number(n)));
         let mut nodes: Vec<Node> = match &self.values {
             Values::Listed(items) => items.clone(),
-            Values::Range(Range::Whole { first, step, len }) => {
-                (0..i128::from(*len)).filter_map(|i| Number::from_i128(first + i * step)).map(number).collect()
-            }
-            Values::Range(Range::Real { first, step, len }) => {
-                (0..*len).filter_map(|i| tidy(first + i as f64 * step)).map(number).collect()
-            }
+            Values::Range(range) => range.numbers().map(|n| self.node.with(Kind::Scalar(Value::Number(n)))).collect(),
         };
         if self.keys.len() > 1 {
             for node in nodes.iter_mut().filter(|n| n.source == self.node.source) {
@@ -91,12 +79,6 @@ impl Column {
         }
         nodes
     }
-}
-
-/// 0.30000000000000004 is written 0.3: a step added up is no more exact than twelve digits.
-fn tidy(x: f64) -> Option<Number> {
-    let x = format!("{x:.12e}").parse().unwrap_or(x);
-    if x.fract() == 0.0 && x.abs() < 1e15 { Some((x as i64).into()) } else { Number::from_f64(x) }
 }
 
 /// Reads `sweep:`, noting what is wrong.
@@ -193,7 +175,7 @@ fn axis(path: &str, node: &Node, broken: &mut BTreeSet<String>, diagnostics: &mu
         }
     } else {
         match node.as_map() {
-            Some([(key, bounds)]) if key == "range" => range(path, bounds).map(Values::Range),
+            Some([(key, bounds)]) if key == "range" => Range::parse(path, bounds).map(Values::Range),
             _ => {
                 let diagnostic = wrong(
                     "E0401",
@@ -272,51 +254,6 @@ fn near(path: &str, word: &str, known: &[&str]) -> String {
         Some(right) => format!("did you mean `{}`?", path.replacen(word, right, 1)),
         None => format!("where it says `{}` comes one of: {}", shorten(word), known.join(", ")),
     }
-}
-
-/// `[first, end]` or `[first, end, step]`; the end is not in it.
-fn range(path: &str, node: &Node) -> Result<Range, Diagnostic> {
-    let path = format!("sweep.{path}.range");
-    let bad = |node: &Node, message: String| {
-        wrong("E0403", node, message).hint("`range: [first, end]` or `[first, end, step]`; the end is not in it")
-    };
-    let items = match node.as_list() {
-        Some(items) if (2..=3).contains(&items.len()) => items,
-        Some(items) => return Err(bad(node, format!("`{path}` takes 2 or 3 numbers, not {}", items.len()))),
-        None => return Err(bad(node, format!("`{path}` must be a list of 2 or 3 numbers, not {}", node.shown()))),
-    };
-    let mut numbers = Vec::new();
-    for (i, item) in items.iter().enumerate() {
-        match &item.kind {
-            Kind::Scalar(Value::Number(n)) => numbers.push(n),
-            _ => return Err(wrong_type(item, &format!("{path}[{i}]"), "f64")),
-        }
-    }
-    let whole: Option<Vec<i128>> = numbers.iter().map(|n| n.as_i128()).collect();
-    let real = |n: &Number| n.as_f64().unwrap_or(0.0);
-    let (first, end) = (real(numbers[0]), real(numbers[1]));
-    let step = numbers.get(2).map_or(1.0, |n| real(n));
-    if step <= 0.0 {
-        return Err(bad(&items[2], format!("the step of `{path}` is {}; it must be above 0", numbers[2])));
-    }
-    if first >= end {
-        return Err(bad(
-            node,
-            format!("`{path}` is empty: it goes from {} up to, but not including, {}", numbers[0], numbers[1]),
-        ));
-    }
-    Ok(match whole.as_deref() {
-        Some([first, end, more @ ..]) => {
-            let step = more.first().copied().unwrap_or(1);
-            Range::Whole {
-                first: *first,
-                step,
-                len: u64::try_from((end - first + step - 1) / step).unwrap_or(u64::MAX),
-            }
-        }
-        // What a rounding error leaves of a step is no further point.
-        _ => Range::Real { first, step, len: ((end - first) / step - 1e-9).ceil().max(1.0) as u64 },
-    })
 }
 
 /// A path swept twice, and values that set themselves what a deeper axis sweeps.

@@ -19,8 +19,15 @@ pub const SWEPT: &[&str] = &["data", "features", "pool", "detector", "metrics", 
 /// Settings that hold the path of a file or folder: word, variant, setting.
 const PATHS: &[[&str; 3]] =
     &[["data", "dcase", "root"], ["data", "folder", "root"], ["detector", "autoencoder", "weights"]];
-/// Settings that are lists themselves, so that one list is a value and not a sweep; `*` is any variant.
-const LISTS: &[&str] = &["metrics", "pool", "expect", "data.*.machines", "data.*.sections", "detector.*.layers"];
+/// Settings that are lists themselves, so that one list is a value and not a sweep.
+const LISTS: &[&str] = &[
+    "metrics",
+    "pool",
+    "data.dcase.machines",
+    "data.dcase.sections",
+    "data.synthetic.machines",
+    "detector.autoencoder.layers",
+];
 
 /// Notes unknown and reserved words at the top of a file; gives the words that the unknown ones were
 /// probably meant to be.
@@ -51,10 +58,7 @@ fn suggest_path(path: &str) -> String {
 
 /// Whether the setting at `path` is a list itself.
 pub fn is_list(path: &[String]) -> bool {
-    LISTS.iter().any(|list| {
-        let parts: Vec<&str> = list.split('.').collect();
-        parts.len() == path.len() && parts.iter().zip(path).all(|(part, key)| *part == "*" || part == key)
-    })
+    LISTS.contains(&path.join(".").as_str())
 }
 
 /// The settings of a variant as a value, its paths relative to the folder of the file they were written in.

@@ -16,6 +16,8 @@ mod pooling;
 mod scoring;
 mod training;
 
+pub use crate::detector::{Scope, Takes};
+pub use crate::source::SectionId;
 pub use dataset::{Dataset, listing};
 pub use features::Features;
 pub use pooling::Pooling;
@@ -43,7 +45,7 @@ pub enum StageError {
     #[error("clip `{clip}`: {why}")]
     Clip { clip: String, why: String },
     #[error(transparent)]
-    Detector(#[from] DetectorError),
+    Detector(DetectorError),
     #[error("input `{role}`: {error}")]
     Input { role: String, error: DecodeError },
     #[error("{0}")]
@@ -51,6 +53,15 @@ pub enum StageError {
     /// The run was given up.
     #[error("cancelled")]
     Cancelled,
+}
+
+impl From<DetectorError> for StageError {
+    fn from(error: DetectorError) -> Self {
+        match error {
+            DetectorError::Cancelled => StageError::Cancelled,
+            other => StageError::Detector(other),
+        }
+    }
 }
 
 /// Inputs of a stage by role, such as `clips` or `features/00`.

@@ -59,6 +59,11 @@ impl Store {
         fs::metadata(self.object_path(object)).is_ok_and(|m| m.len() == object.bytes)
     }
 
+    /// Whether an object is there and is what its name says. One that is damaged is moved to `bad/`.
+    pub fn is_sound(&self, object: &ObjectRef) -> bool {
+        self.get(object).is_ok()
+    }
+
     /// The bytes of an object, checked against its digest. A damaged object is moved to `bad/`.
     pub fn get(&self, object: &ObjectRef) -> Result<Bytes, StoreError> {
         let path = self.object_path(object);

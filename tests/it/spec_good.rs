@@ -92,6 +92,62 @@ fn aliases_and_merges_are_followed() {
 }
 
 #[test]
+fn an_axis_into_a_variant_concerns_its_points_alone() {
+    let text = "data: { synthetic: {} }\nfeatures: { log_mel: {} }\npool: { mean: {} }\nsweep:\n  \
+        detector.knn.k: [1, 5]\n  seed: [0, 1]\n  detector: [ { mahalanobis: {} }, { knn: {} } ]\n";
+    let experiment = resolved(text, &[]);
+    let points: Vec<String> = experiment
+        .points
+        .iter()
+        .map(|p| p.settings.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" "))
+        .collect();
+    let expected = [
+        "detector=mahalanobis seed=0",
+        "detector=knn detector.knn.k=1 seed=0",
+        "detector=mahalanobis seed=1",
+        "detector=knn detector.knn.k=1 seed=1",
+        "detector=knn detector.knn.k=5 seed=0",
+        "detector=knn detector.knn.k=5 seed=1",
+    ];
+    assert_eq!(points, expected);
+    let pools = "data: { synthetic: {} }\nfeatures: { log_mel: {} }\ndetector: { knn: {} }\nsweep:\n  \
+        pool: [ { mean: {} }, [ { mean: {} }, { gwrp: {} } ] ]\n  pool.gwrp.decay: [0.5, 0.9]\n";
+    assert_eq!(labels(&resolved(pools, &[])), [vec!["mean"], vec!["mean+gwrp", "0.5"], vec!["mean+gwrp", "0.9"]]);
+}
+
+#[test]
+fn a_detector_of_frames_needs_no_pool() {
+    let text = "data: { synthetic: {} }\nfeatures: { log_mel: {} }\ndetector: { autoencoder: {} }\n";
+    assert!(resolved(text, &[]).points[0].pool.is_empty());
+}
+
+#[test]
+fn paths_start_from_the_file_that_names_them() {
+    let rest = "features: { log_mel: {} }\npool: { mean: {} }\n";
+    let root = |p: &humshift::spec::Point| p.data.member().root().expect("files").display().to_string();
+    let roots = |more: &str, sets: &[&str]| -> Vec<String> {
+        resolved(&format!("{rest}{more}"), sets).points.iter().map(root).collect()
+    };
+    let data = "detector: { knn: {} }\ndata: { dcase: { root: ../clips } }\n";
+    assert_eq!(roots(data, &[]), ["specs/../clips"]);
+    assert_eq!(roots(data, &["data.dcase.root=here"]), ["here"]);
+    assert_eq!(roots(&format!("{data}sweep: {{ data.dcase.root: [a, /b] }}\n"), &[]), ["specs/a", "/b"]);
+    let folders = "detector: { knn: {} }\nsweep: { data: [ { dcase: { root: a } }, { dcase: { root: b } } ] }\n";
+    assert_eq!(roots(folders, &[]), ["specs/a", "specs/b"]);
+    assert_eq!(labels(&resolved(&format!("{rest}{folders}"), &[])), [["dcase root=a"], ["dcase root=b"]]);
+    let weights = "data: { synthetic: {} }\ndetector: { autoencoder: { weights: ae.safetensors } }\n";
+    let detector = &resolved(&format!("{rest}{weights}"), &[]).points[0].detector;
+    assert_eq!(detector.member().weights().map(|(_, path)| path), Some("specs/ae.safetensors"));
+}
+
+#[test]
+fn sections_keep_their_zeros() {
+    let text = "data: { dcase: { root: x, sections: [00, 01] } }\nfeatures: { log_mel: {} }\npool: { mean: {} }\ndetector: { knn: {} }\n";
+    let data = serde_json::to_value(&resolved(text, &[]).points[0].data).unwrap();
+    assert_eq!(data["dcase"]["sections"], serde_json::json!(["00", "01"]));
+}
+
+#[test]
 fn set_changes_and_sweeps() {
     assert_eq!(labels(&resolved(SOUND, &["detector.knn.k=[1, 5]", "seed={range: [0, 2]}"])).len(), 4);
     let experiment = resolved(&format!("{SOUND}sweep: {{ seed: [1, 2, 3] }}\n"), &["seed=7"]);

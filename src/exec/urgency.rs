@@ -1,0 +1,19 @@
+//! What to start first when not everything fits at once.
+
+use crate::plan::Plan;
+use crate::stage::StageSpec;
+
+/// For each node the work on the longest way from it to the end, in rough units: what is long starts first.
+pub(super) fn urgency(plan: &Plan) -> Vec<u64> {
+    let mut urgency = vec![0; plan.len()];
+    for id in plan.nodes().rev() {
+        let below = plan.dependents(id).into_iter().map(|d| urgency[d.index()]).max().unwrap_or(0);
+        let own = match &plan.node(id).stage {
+            StageSpec::Training(t) if t.detector.member().seeded() => 1000,
+            StageSpec::Features(_) | StageSpec::Training(_) => 100,
+            _ => 1,
+        };
+        urgency[id.index()] = below + own;
+    }
+    urgency
+}
