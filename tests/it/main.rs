@@ -5,8 +5,11 @@ mod oracle;
 mod project;
 mod sounds;
 
+mod architecture;
 mod autoencoder_oracle;
+mod cli;
 mod concurrent;
+mod data_errors;
 mod faults;
 mod freshness;
 mod golden;
