@@ -34,12 +34,8 @@ impl Digest {
     /// All 64 hex digits.
     pub fn hex(&self) -> String {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = String::with_capacity(64);
-        for byte in self.0 {
-            text.push(DIGITS[usize::from(byte >> 4)] as char);
-            text.push(DIGITS[usize::from(byte & 15)] as char);
-        }
-        text
+        let text = self.0.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        String::from_utf8(text.collect()).expect("hex digits are ASCII")
     }
 
     /// The first eight bytes as a number, for seeds.

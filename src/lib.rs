@@ -1,4 +1,41 @@
 //! humshift: declarative experiments for anomalous sound detection under domain shift.
+//!
+//! ```text
+//! experiment.yaml
+//!    |  spec       parse, strict, every mistake with its place; defaults filled in; sweep expanded
+//!    v
+//! Experiment { points }
+//!    |  plan       one node a stage; equal stages of different points are one node
+//!    v
+//! Plan (a DAG)     dataset -> features -> pooling -> training -> scoring -> metrics
+//!    |  exec       for each node: key = SHA-256 of (stage, code, config, digests of inputs)
+//!    |             store: record there -> cached; else run it, objects first, record last
+//!    v
+//! records          key -> outputs
+//!    |  report     pure: metric tables -> tables of the field, CSV, JSON
+//!    v
+//! stdout
+//! ```
+//!
+//! **The rooms and the one direction between them** (a test holds it):
+//!
+//! ```text
+//! canon digest seed diagnose family      foundation: imports nothing of ours
+//! dsp  nn  metric                        mathematics on slices and arrays: imports nothing of ours
+//! artifact            -> foundation
+//! source feature pool detector -> artifact, mathematics, foundation
+//! stage               -> those, metric
+//! spec                -> stage and the families' config types
+//! plan                -> spec stage
+//! store               -> foundation (bytes and digests only)
+//! exec                -> plan stage store artifact
+//! progress report     -> events, records, metric, metric tables
+//! cli                 -> everything
+//! ```
+//!
+//! Effects live in few places: `source` reads recordings, `store` reads and writes the cache, `exec`
+//! has threads, processes and the clock, `cli` and `progress` the terminal. Everything else is a
+//! function of its arguments.
 
 pub mod artifact;
 pub mod canon;

@@ -126,5 +126,4 @@ pub struct Clip {
     pub label: Option<Label>,
     /// Domain-shift attributes by name, such as `vel` -> `12`. A bare token maps to an empty text.
     pub attributes: BTreeMap<String, String>,
-    pub audio: Audio,
 }

@@ -1,8 +1,11 @@
 //! The clips of one section, as a CSV with one row a clip.
+//!
+//! Where the samples come from is another artifact ([`AudioTable`](super::AudioTable)): a recording that
+//! changes without changing its features must not concern the stages after them.
 
 use super::{Artifact, Blob, Clip, DecodeError, Kind};
 
-const HEADER: [&str; 8] = ["clip", "machine", "section", "domain", "split", "label", "attributes", "audio"];
+const HEADER: [&str; 7] = ["clip", "machine", "section", "domain", "split", "label", "attributes"];
 
 /// Clips in ascending order of their ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +45,6 @@ impl Artifact for ClipSet {
                     clip.split.name(),
                     clip.label.map_or("", |l| l.name()),
                     &attributes,
-                    &clip.audio.to_string(),
                 ])
                 .expect("writing to memory");
         }
@@ -52,7 +54,7 @@ impl Artifact for ClipSet {
     fn decode(bytes: Blob) -> Result<Self, DecodeError> {
         let wrong = |why: String| DecodeError::new("clip set", why);
         let mut reader = csv::Reader::from_reader(&bytes[..]);
-        if reader.headers().map_err(|e| wrong(e.to_string()))? != &HEADER[..] {
+        if *reader.headers().map_err(|e| wrong(e.to_string()))? != HEADER[..] {
             return Err(wrong("unknown header".into()));
         }
         let mut clips = Vec::new();
@@ -67,7 +69,6 @@ impl Artifact for ClipSet {
                 split: row[4].parse().map_err(wrong)?,
                 label: optional(5).map(str::parse).transpose().map_err(wrong)?,
                 attributes: serde_json::from_str(&row[6]).map_err(|e| wrong(e.to_string()))?,
-                audio: row[7].parse().map_err(wrong)?,
             });
         }
         if clips.windows(2).any(|w| w[0].id >= w[1].id) {
@@ -79,13 +80,12 @@ impl Artifact for ClipSet {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Audio, Channel, Domain, Label, Split};
+    use super::super::{Domain, Label, Split};
     use super::*;
-    use crate::digest::Digest;
 
     #[test]
     fn a_clip_set_survives_its_bytes() {
-        let clip = |id: &str, audio| Clip {
+        let clip = |id: &str| Clip {
             id: id.into(),
             machine: "fan".into(),
             section: "00".into(),
@@ -93,12 +93,10 @@ mod tests {
             split: Split::Test,
             label: Some(Label::Anomaly),
             attributes: [("m-n".into(), "W, \"X\"".into())].into(),
-            audio,
         };
-        let wav = Audio::Wav { channel: Channel::First, sha256: Digest::of(b"x") };
-        let mut bare = clip("a/1.wav", Audio::Synthetic(r#"{"hz":50}"#.into()));
+        let mut bare = clip("a/1.wav");
         (bare.domain, bare.label) = (None, None);
-        let set = ClipSet::new(vec![clip("b/2.wav", wav), bare]);
+        let set = ClipSet::new(vec![clip("b/2.wav"), bare]);
         let bytes = set.encode();
         assert_eq!(ClipSet::decode(Blob::new(bytes.clone())).unwrap(), set);
         assert!(ClipSet::decode(Blob::new(bytes[..bytes.len() - 9].to_vec())).is_err());

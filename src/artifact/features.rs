@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ndarray::{ArrayView2, s};
+use ndarray::{Array2, ArrayView2, s};
+use ndarray_npy::{ReadNpyExt, ViewNpyError, ViewNpyExt, WriteNpyExt};
 
 use super::{Artifact, Blob, DecodeError, Kind};
 
 /// A matrix of f32, C order, owned or seen through the bytes of a `.npy` file (a memory map, say).
 ///
-/// The byte form is NumPy's format 1.0: `numpy.load(path, mmap_mode="r")`.
+/// The byte form is NumPy's: `numpy.load(path, mmap_mode="r")`.
 #[derive(Clone)]
 pub struct Matrix {
     data: Data,
@@ -55,48 +56,31 @@ impl Matrix {
     }
 }
 
-fn npy_header(rows: usize, dims: usize) -> Vec<u8> {
-    let dict = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {dims}), }}");
-    // The format wants the data at a multiple of 64 bytes; 10 bytes go before the dictionary, one newline after.
-    let padding = (64 - (10 + dict.len() + 1) % 64) % 64;
-    let text = format!("{dict}{}\n", " ".repeat(padding));
-    let mut header = b"\x93NUMPY\x01\x00".to_vec();
-    header.extend((text.len() as u16).to_le_bytes());
-    header.extend(text.as_bytes());
-    header
-}
-
 impl Artifact for Matrix {
     const KIND: Kind = Kind::Npy;
 
     fn encode(&self) -> Vec<u8> {
-        let mut bytes = npy_header(self.rows, self.dims);
-        bytes.reserve_exact(4 * self.rows * self.dims);
-        for row in self.view().rows() {
-            bytes.extend(row.iter().flat_map(|x| x.to_le_bytes()));
-        }
+        let mut bytes = Vec::with_capacity(4 * self.rows * self.dims + 128);
+        self.view().write_npy(&mut bytes).expect("writing to memory");
         bytes
     }
 
     fn decode(bytes: Blob) -> Result<Self, DecodeError> {
-        let wrong = |why: &str| DecodeError::new("feature matrix (.npy)", why);
-        if bytes.len() < 10 || &bytes[..8] != b"\x93NUMPY\x01\x00" {
-            return Err(wrong("not NumPy format 1.0"));
-        }
-        let offset = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
-        let header = bytes.get(10..offset).and_then(|h| std::str::from_utf8(h).ok()).unwrap_or("");
-        let shape = header.split_once("'shape': (").and_then(|(_, rest)| rest.split_once(')'));
-        let sizes: Vec<usize> =
-            shape.map(|(s, _)| s.split(',').filter_map(|n| n.trim().parse().ok()).collect()).unwrap_or_default();
-        let [rows, dims] = sizes[..] else { return Err(wrong("not a matrix")) };
-        if npy_header(rows, dims) != bytes[..offset] || bytes.len() != offset + 4 * rows * dims {
-            return Err(wrong("not a C-order <f4 matrix of the length its header tells"));
-        }
-        if (bytes.as_ptr() as usize + offset) % 4 == 0 {
-            return Ok(Self { data: Data::Npy(bytes, offset), rows, dims });
-        }
-        let values = bytes[offset..].chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().expect("four bytes")));
-        Ok(Self::new(values.collect(), rows, dims))
+        let wrong = |why: String| DecodeError::new("feature matrix (.npy)", why);
+        let shape = |view: ArrayView2<f32>| view.is_standard_layout().then_some(view.dim());
+        let dim = match ArrayView2::<f32>::view_npy(&bytes) {
+            Ok(view) => shape(view),
+            // Bytes in memory need not begin where an f32 may.
+            Err(ViewNpyError::MisalignedData) => {
+                let array = Array2::<f32>::read_npy(&bytes[..]).map_err(|e| wrong(e.to_string()))?;
+                let (rows, dims) = array.dim();
+                return Ok(Self::new(array.iter().copied().collect(), rows, dims));
+            }
+            Err(e) => return Err(wrong(e.to_string())),
+        };
+        let (rows, dims) = dim.ok_or_else(|| wrong("it is not in C order".into()))?;
+        let offset = bytes.len() - 4 * rows * dims;
+        Ok(Self { data: Data::Npy(bytes, offset), rows, dims })
     }
 }
 

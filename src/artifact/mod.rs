@@ -3,6 +3,7 @@
 //! Bytes depend on the value alone: no time, no host, no version. This room knows neither the store
 //! nor the disk; it is given bytes and gives bytes.
 
+mod audio_table;
 mod clip;
 mod clip_set;
 mod context;
@@ -11,6 +12,7 @@ mod metric_table;
 mod scores;
 mod tensors;
 
+pub use audio_table::AudioTable;
 pub use clip::{Audio, Channel, Clip, Domain, Label, Split};
 pub use clip_set::ClipSet;
 pub use context::Context;

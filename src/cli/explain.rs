@@ -61,16 +61,15 @@ pub fn run(args: &ExplainArgs) -> Result<Exit, CliError> {
 fn account(plan: &Plan, id: NodeId, standings: &[Standing], last: &LastKeys, store: &Store) -> Vec<Account> {
     let label = plan.node(id).label.clone();
     let pointer = last.get(&label);
-    let material = |key: &Digest| store.lookup(key).map(|record| record.material);
+    let material = |key: &Digest| store.record(key).map(|record| record.material);
     let (verdict, changed, follow) = match (&standings[id.index()], pointer) {
         (Standing::Unknown, _) => ("will be looked at when what it needs has run".to_owned(), Vec::new(), true),
         (Standing::Cached { .. }, None) => ("cached, made by another experiment".to_owned(), Vec::new(), false),
-        (Standing::Cached { key, record }, Some(pointer)) => {
+        (Standing::Cached { key, .. }, Some(pointer)) => {
             let before = if pointer.key == *key { pointer.before } else { Some(pointer.key) };
-            match before.and_then(|old| material(&old)) {
-                Some(old) => {
-                    let changed = changes(&old, &record.material);
-                    ("cached; it differs from the time before in".to_owned(), changed, true)
+            match before.and_then(|old| material(&old)).zip(material(key)) {
+                Some((old, new)) => {
+                    ("cached; it differs from the time before in".to_owned(), changes(&old, &new), true)
                 }
                 None => ("cached; it ran for the first time".to_owned(), Vec::new(), false),
             }

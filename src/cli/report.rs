@@ -11,7 +11,7 @@ use crate::exec::{NodeOutcome, RunOutcome, Standing, survey};
 use crate::plan::NodeId;
 use crate::report::{PointResults, Results, attributes, csv, json, markdown};
 use crate::spec::Point;
-use crate::store::{Record, Store};
+use crate::store::{Made, Store};
 
 #[derive(Args)]
 pub struct ReportArgs {
@@ -90,7 +90,7 @@ pub fn from_outcome(session: &Session, outcome: &RunOutcome, store: &Store) -> R
     })
 }
 
-fn results<'a>(session: &Session, store: &Store, record: impl Fn(NodeId) -> Result<&'a Record, String>) -> Results {
+fn results<'a>(session: &Session, store: &Store, record: impl Fn(NodeId) -> Result<&'a Made, String>) -> Results {
     let Session { experiment, plan, .. } = session;
     let points = experiment.points.iter().zip(&plan.results).map(|(point, nodes)| {
         let mut found = PointResults { settings: point.settings.clone(), facts: facts(point), ..Default::default() };
@@ -114,7 +114,7 @@ fn results<'a>(session: &Session, store: &Store, record: impl Fn(NodeId) -> Resu
     }
 }
 
-fn table(record: &Record, store: &Store) -> Result<Vec<MetricRow>, String> {
+fn table(record: &Made, store: &Store) -> Result<Vec<MetricRow>, String> {
     let object = record.outputs.get("metrics").ok_or("its record has no metrics")?;
     let bytes = store.get(object).map_err(|e| e.to_string())?;
     Ok(MetricTable::decode(Blob::new(bytes)).map_err(|e| e.to_string())?.rows)

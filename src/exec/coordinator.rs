@@ -22,7 +22,7 @@ use super::{Event, Failure, Job, Listener, NodeOutcome, RunOutcome};
 use crate::digest::Digest;
 use crate::plan::{Frontier, NodeId, Plan};
 use crate::stage::Wants;
-use crate::store::{KeyLock, LastKeys, Record, Store, StoreError};
+use crate::store::{KeyLock, LastKeys, Made, Store, StoreError};
 
 /// How long to wait for a result before looking at locks and at the wish to stop.
 const TICK: Duration = Duration::from_millis(100);
@@ -175,7 +175,7 @@ impl Run<'_> {
 
     /// Whether the outputs of a record are there. Those of a result are read, because no stage reads them
     /// later: damage to them would be found when it is too late to make them again.
-    fn complete(&self, id: NodeId, record: &Record) -> bool {
+    fn complete(&self, id: NodeId, record: &Made) -> bool {
         let is_there =
             |object| if self.plan.is_result(id) { self.store.is_sound(object) } else { self.store.has(object) };
         record.outputs.values().all(is_there)

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::canon;
 use crate::digest::Digest;
 use crate::plan::{NodeId, Plan};
-use crate::store::{ObjectRef, Record, Store};
+use crate::store::{Made, ObjectRef, Store};
 
 /// Outputs of a node by role.
 pub type Outputs = BTreeMap<String, ObjectRef>;
@@ -23,7 +23,7 @@ pub struct Keyed {
 
 /// The key of a document. Panics on nulls and non-finite numbers, which resolved settings do not have.
 pub fn key_of(material: &Value) -> Digest {
-    Digest::of(canon::to_string(material).expect("settings are finite and not null").as_bytes())
+    Digest::of(canon::of_value(material).expect("settings are finite and not null").as_bytes())
 }
 
 /// The key of a node, once the outputs of all it needs are known; else `None`.
@@ -48,7 +48,7 @@ pub(super) fn keyed(plan: &Plan, id: NodeId, outputs: &[Option<Outputs>]) -> Opt
 pub enum Standing {
     Cached {
         key: Digest,
-        record: Box<Record>,
+        record: Made,
     },
     WillRun(Keyed),
     /// Its key follows from outputs that are not made yet.
@@ -64,7 +64,7 @@ pub fn survey(plan: &Plan, store: &Store) -> Vec<Standing> {
             Some(keyed) => match store.lookup(&keyed.key) {
                 Some(record) if !plan.is_result(id) || record.outputs.values().all(|o| store.is_sound(o)) => {
                     outputs[id.index()] = Some(record.outputs.clone());
-                    Standing::Cached { key: keyed.key, record: Box::new(record) }
+                    Standing::Cached { key: keyed.key, record: record }
                 }
                 _ => Standing::WillRun(keyed),
             },

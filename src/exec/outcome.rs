@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::digest::Digest;
 use crate::plan::NodeId;
-use crate::store::Record;
+use crate::store::Made;
 
 /// What became of a node.
 #[derive(Clone, Debug)]
@@ -12,11 +12,11 @@ pub enum NodeOutcome {
     /// Its record was there, or another process made it meanwhile.
     Cached {
         key: Digest,
-        record: Record,
+        record: Made,
     },
     Ran {
         key: Digest,
-        record: Record,
+        record: Made,
     },
     Failed {
         message: String,
@@ -32,8 +32,8 @@ pub enum NodeOutcome {
 }
 
 impl NodeOutcome {
-    /// The record, if there is one now.
-    pub fn record(&self) -> Option<&Record> {
+    /// What it made, if there is a record now.
+    pub fn record(&self) -> Option<&Made> {
         match self {
             NodeOutcome::Cached { record, .. } | NodeOutcome::Ran { record, .. } => Some(record),
             _ => None,

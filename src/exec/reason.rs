@@ -65,7 +65,7 @@ pub(super) fn why(keyed: &Keyed, last: Option<&Pointer>, store: &Store) -> Strin
         return "its output is gone from the cache".into();
     }
     let Some(last) = last else { return "first run".into() };
-    match store.lookup(&last.key) {
+    match store.record(&last.key) {
         Some(old) => summary(&changes(&old.material, &keyed.material)),
         None => "its last record is gone".into(),
     }

@@ -16,7 +16,7 @@ use crate::artifact::{Blob, Context};
 use crate::digest::Digest;
 use crate::seed::Seed;
 use crate::stage::{Inputs, StageError, StageSpec};
-use crate::store::{ObjectRef, RECORD_SCHEMA, Record, Store, StoreError};
+use crate::store::{Made, ObjectRef, RECORD_SCHEMA, Record, Store, StoreError};
 
 /// A stage to be run, as data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,7 +42,7 @@ pub enum Failure {
 }
 
 /// Runs a job and commits its record.
-pub fn perform(store: &Store, job: &Job, cancel: &AtomicBool) -> Result<Record, Failure> {
+pub fn perform(store: &Store, job: &Job, cancel: &AtomicBool) -> Result<Made, Failure> {
     let stored = |e: StoreError| Failure::Store(e.to_string());
     let inputs = load(store, &job.inputs)?;
     #[expect(clippy::disallowed_methods, reason = "how long a stage takes is kept for estimates only")]
@@ -82,7 +82,7 @@ pub fn perform(store: &Store, job: &Job, cancel: &AtomicBool) -> Result<Record, 
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     store.commit(&job.key, &record).map_err(stored)?;
-    Ok(record)
+    Ok(record.into())
 }
 
 /// Inputs of a job, each checked against its digest.
@@ -99,7 +99,7 @@ pub fn load(store: &Store, inputs: &BTreeMap<String, ObjectRef>) -> Result<Input
 }
 
 /// The other side of executors that use processes: runs the job of a key that was left in the cache.
-pub fn run_job(cache: &Path, key: &Digest, cancel: &AtomicBool) -> Result<Record, Failure> {
+pub fn run_job(cache: &Path, key: &Digest, cancel: &AtomicBool) -> Result<Made, Failure> {
     let store = Store::open(cache).map_err(|e| Failure::Store(e.to_string()))?;
     let path = store.job_path(key);
     let bytes = std::fs::read(&path).map_err(|e| Failure::Store(format!("{}: {e}", path.display())))?;

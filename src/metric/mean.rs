@@ -14,8 +14,8 @@ pub fn arithmetic_mean(values: &[f64]) -> Option<f64> {
 /// The harmonic mean of the values, each at least 2.220446049250313e-16; `None` of nothing, and where a
 /// value is NaN.
 ///
-/// Computed as n over the sum of the inverses, which is SciPy's way until 1.8 and the one published tables
-/// agree with to the last digit; later versions take one over the mean of the inverses.
+/// Computed as n over the sum of the inverses, as older releases of SciPy do and as published tables
+/// agree with to the last digit; SciPy 1.17 takes one over the mean of the inverses.
 pub fn harmonic_mean(values: &[f64]) -> Option<f64> {
     if values.is_empty() || values.iter().any(|x| x.is_nan()) {
         return None;

@@ -6,11 +6,9 @@ use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::{Node, NodeId, Plan, label};
 use crate::canon;
-use crate::detector::{Scope, Takes};
 use crate::digest::Digest;
-use crate::source::SectionId;
 use crate::spec::{Experiment, Point};
-use crate::stage::{Dataset, Features, Pooling, Scoring, StageSpec, Training};
+use crate::stage::{Dataset, Features, Pooling, Scope, Scoring, SectionId, StageSpec, Takes, Training};
 
 /// What planning must know of the outside world, gathered by the caller.
 #[derive(Clone, Debug, Default)]
@@ -105,7 +103,7 @@ impl Builder<'_> {
             root: member.root().map(Into::into),
             source: (point.data.name().to_owned(), member.version()),
         });
-        let mut frames = self.node(number, &about, features, vec![("clips".into(), clips, "clips")], Given::new());
+        let mut frames = self.node(number, &about, features, vec![("audio".into(), clips, "audio")], Given::new());
         if point.detector.member().takes() == Takes::Vectors && !point.pool.is_empty() {
             let pooling = StageSpec::Pooling(Pooling { pools: point.pool.clone() });
             let inputs = vec![("features".into(), frames, "features"), ("index".into(), frames, "index")];
@@ -157,7 +155,7 @@ impl Builder<'_> {
             digests.insert(role.clone(), Digest::of(format!("{}:{output}", node.0).as_bytes()));
         }
         digests.extend(given.iter().map(|(role, (_, bytes))| (role.clone(), Digest::of(bytes))));
-        let text = canon::to_string(&stage.material(&digests)).expect("settings are finite and not null");
+        let text = canon::of_value(&stage.material(&digests)).expect("settings are finite and not null");
         // Two machines with equal bytes stay two nodes: their results have different names.
         let recipe = Digest::of(format!("{about}\n{text}").as_bytes());
         let graph = &mut self.graph;

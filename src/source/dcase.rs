@@ -11,8 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::layout::{Placed, place, scan};
 use super::missing::nothing_found;
 use super::table::Table;
-use super::{ListedFile, Listing, SectionId, Source, SourceError};
-use crate::artifact::{Audio, Channel, Clip, ClipSet, Label, Split};
+use super::{ListedFile, Listing, Recording, SectionId, Source, SourceError};
+use crate::artifact::{Audio, Channel, Clip, Label, Split};
 use crate::diagnose::{Problem, suggest};
 
 /// Settings of `dcase`.
@@ -97,13 +97,13 @@ impl Source for Dcase {
         Ok(listing)
     }
 
-    fn clips(&self, id: &SectionId, files: &[ListedFile], tables: &[Vec<u8>]) -> Result<ClipSet, SourceError> {
+    fn clips(&self, id: &SectionId, files: &[ListedFile], tables: &[Vec<u8>]) -> Result<Vec<Recording>, SourceError> {
         let tables = match self.attributes {
             Attributes::Both => tables.iter().map(|bytes| parse_table(id, bytes)).collect::<Result<_, _>>()?,
             Attributes::Names => Vec::new(),
         };
         let tests = mimii_test_clips(id, files.iter().map(|file| file.path.as_str()))?;
-        let mut clips = Vec::new();
+        let mut recordings = Vec::new();
         for file in files {
             let wrong = |why| SourceError::File { path: file.path.clone(), why };
             let Placed { split, mut name, .. } = place(&file.path).map_err(wrong)?;
@@ -111,7 +111,7 @@ impl Source for Dcase {
                 complete(&mut name.attributes, table, &file.path, id)?;
             }
             let mimii = if tests.contains(file.path.as_str()) { Split::Test } else { Split::Train };
-            clips.push(Clip {
+            let clip = Clip {
                 id: file.path.clone(),
                 machine: id.machine.clone(),
                 section: id.section.clone(),
@@ -119,10 +119,10 @@ impl Source for Dcase {
                 split: split.unwrap_or(mimii),
                 label: name.label,
                 attributes: name.attributes,
-                audio: Audio::Wav { channel: self.channel, sha256: file.sha256 },
-            });
+            };
+            recordings.push(Recording { clip, audio: Audio::Wav { channel: self.channel, sha256: file.sha256 } });
         }
-        Ok(ClipSet::new(clips))
+        Ok(recordings)
     }
 
     fn keyed(&self) -> serde_json::Value {
@@ -306,11 +306,17 @@ mod tests {
         let table = b"file_name,d1p,d1v,d2p,d2v\n\
             fan/train/section_00_source_train_normal_0000_m-n_W.wav,m-n,W,speed,0.10\n";
         let set = source.clips(&id("fan", "00"), &listed(&[B, A]), &[table.to_vec()]).unwrap();
-        let [test, train] = set.clips() else { panic!("{set:?}") };
-        assert_eq!((test.domain, test.split, test.label), (Some(Domain::Target), Split::Test, Some(Label::Anomaly)));
-        assert_eq!((train.domain, train.split, train.label), (Some(Domain::Source), Split::Train, Some(Label::Normal)));
-        assert_eq!(train.attributes, [("m-n", "W"), ("speed", "0.10")].map(|(k, v)| (k.into(), v.into())).into());
-        assert_eq!(test.attributes, [("m-n".to_string(), "Y".to_string())].into());
+        let [test, train] = &set[..] else { panic!("{set:?}") };
+        assert_eq!(
+            (test.clip.domain, test.clip.split, test.clip.label),
+            (Some(Domain::Target), Split::Test, Some(Label::Anomaly))
+        );
+        assert_eq!(
+            (train.clip.domain, train.clip.split, train.clip.label),
+            (Some(Domain::Source), Split::Train, Some(Label::Normal))
+        );
+        assert_eq!(train.clip.attributes, [("m-n", "W"), ("speed", "0.10")].map(|(k, v)| (k.into(), v.into())).into());
+        assert_eq!(test.clip.attributes, [("m-n".to_string(), "Y".to_string())].into());
         assert_eq!(train.audio, Audio::Wav { channel: Channel::Mean, sha256: Digest::of(A.as_bytes()) });
     }
 
@@ -328,7 +334,7 @@ mod tests {
         );
         source.attributes = Attributes::Names;
         let set = source.clips(&id("fan", "00"), &listed(&[A]), &[table]).unwrap();
-        assert_eq!(set.clips()[0].attributes["m-n"], "W");
+        assert_eq!(set[0].clip.attributes["m-n"], "W");
         let error = Dcase { attributes: Attributes::Both, ..source }.clips(&id("fan", "00"), &[], &[b"x\n".to_vec()]);
         let expected = "fan/attributes_00.csv: line 1: the header has no column `file_name`";
         assert_eq!(error.unwrap_err().to_string(), expected);
@@ -345,10 +351,10 @@ mod tests {
         let found = source.list().unwrap();
         assert_eq!(found.sections[&id("fan", "id_00")].audio.len(), 7);
         let set = source.clips(&id("fan", "id_00"), &listed(&paths), &[]).unwrap();
-        let split = |split| set.clips().iter().filter(move |c| c.split == split).map(|c| c.id.clone());
+        let split = |split| set.iter().filter(move |c| c.clip.split == split).map(|c| c.clip.id.clone());
         assert_eq!(split(Split::Train).collect::<Vec<_>>(), (2..5).map(normal).collect::<Vec<_>>());
         assert_eq!(split(Split::Test).collect::<Vec<_>>(), [abnormal(0), abnormal(1), normal(0), normal(1)]);
-        assert!(set.clips().iter().all(|c| c.domain.is_none() && c.label.is_some()));
+        assert!(set.iter().all(|c| c.clip.domain.is_none() && c.clip.label.is_some()));
     }
 
     #[test]

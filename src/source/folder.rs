@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::pattern::{Field, Pattern};
 use super::tree::walk;
-use super::{FileList, ListedFile, Listing, SectionId, Source, SourceError};
-use crate::artifact::{Audio, Channel, Clip, ClipSet, Domain, Label, Split};
+use super::{ListedFile, Listing, Recording, SectionId, Source, SourceError};
+use crate::artifact::{Audio, Channel, Clip, Domain, Label, Split};
 use crate::diagnose::{Problem, suggest};
 
 /// Settings of `folder`.
@@ -132,7 +132,7 @@ impl Source for Folder {
         for (path, utf8) in paths {
             let facts = if utf8 { self.facts(&pattern, &path)? } else { None };
             match facts {
-                Some(facts) => listing.sections.entry(facts.id).or_insert_with(FileList::default).audio.push(path),
+                Some(facts) => listing.sections.entry(facts.id).or_default().audio.push(path),
                 None => {
                     let why = unfit(&pattern, &path, utf8);
                     listing.strays.push((path, why));
@@ -156,9 +156,9 @@ impl Source for Folder {
         Ok(listing)
     }
 
-    fn clips(&self, id: &SectionId, files: &[ListedFile], _: &[Vec<u8>]) -> Result<ClipSet, SourceError> {
+    fn clips(&self, id: &SectionId, files: &[ListedFile], _: &[Vec<u8>]) -> Result<Vec<Recording>, SourceError> {
         let pattern = self.pattern()?;
-        let mut clips = Vec::new();
+        let mut recordings = Vec::new();
         for file in files {
             let facts = self.facts(&pattern, &file.path)?.filter(|facts| facts.id == *id);
             let Facts { id, domain, split, label, attributes } = facts.ok_or_else(|| SourceError::File {
@@ -167,9 +167,10 @@ impl Source for Folder {
             })?;
             let audio = Audio::Wav { channel: self.channel, sha256: file.sha256 };
             let (machine, section) = (id.machine, id.section);
-            clips.push(Clip { id: file.path.clone(), machine, section, domain, split, label, attributes, audio });
+            let clip = Clip { id: file.path.clone(), machine, section, domain, split, label, attributes };
+            recordings.push(Recording { clip, audio });
         }
-        Ok(ClipSet::new(clips))
+        Ok(recordings)
     }
 
     fn keyed(&self) -> serde_json::Value {
@@ -305,7 +306,7 @@ mod tests {
         let file = |path: &str| ListedFile { path: path.into(), sha256: Digest::of(b"") };
         let set = source.clips(&id, &[file(good[0]), file(good[1])], &[]).unwrap();
         let facts: Vec<_> =
-            set.clips().iter().map(|c| (c.domain, c.split, c.label, c.attributes["speed"].as_str())).collect();
+            set.iter().map(|r| &r.clip).map(|c| (c.domain, c.split, c.label, c.attributes["speed"].as_str())).collect();
         let expected = [
             (Some(Domain::Target), Split::Test, Some(Label::Anomaly), "2"),
             (Some(Domain::Source), Split::Train, Some(Label::Normal), "1.5"),

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use super::names::{self, Name};
 use super::tree::{entries, join};
-use super::{FileList, Listing, SectionId, SourceError};
+use super::{Listing, SectionId, SourceError};
 use crate::artifact::{Domain, Label, Split};
 
 pub(super) const SPLITS: [&str; 5] = ["train", "test", "source_test", "target_test", "test_rename"];
@@ -145,7 +145,7 @@ impl Scan<'_> {
             }
             let placed = if entry.utf8 { place(&path) } else { Err("its name is not UTF-8".into()) };
             match placed {
-                Ok(placed) => self.listing.sections.entry(placed.id).or_insert_with(FileList::default).audio.push(path),
+                Ok(placed) => self.listing.sections.entry(placed.id).or_default().audio.push(path),
                 Err(why) => self.listing.strays.push((path, why)),
             }
         }

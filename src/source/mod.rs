@@ -3,14 +3,14 @@
 //! File names are parsed here and nowhere else; everybody downstream sees [`Clip`]s. A source works in
 //! three steps, so that planning a run never reads audio: [`Source::list`] looks at names alone; the
 //! digests of the listed files are added by the caller (who remembers them between runs); and
-//! [`Source::clips`] turns one section's listing into a clip set, as a cached stage.
+//! [`Source::clips`] turns one section's listing into recordings, as a cached stage.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::{Audio, Clip, ClipSet};
+use crate::artifact::{Audio, Clip};
 use crate::diagnose::Problem;
 use crate::digest::Digest;
 use crate::family;
@@ -43,6 +43,13 @@ pub struct Listing {
 pub struct ListedFile {
     pub path: String,
     pub sha256: Digest,
+}
+
+/// A clip and where its samples come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recording {
+    pub clip: Clip,
+    pub audio: Audio,
 }
 
 /// Samples of one clip.
@@ -84,7 +91,12 @@ pub trait Source: Send + Sync {
 
     /// The clips of one section. `files` are the section's audio files with digests; `tables` the
     /// contents of its attribute tables in the order of the listing.
-    fn clips(&self, section: &SectionId, files: &[ListedFile], tables: &[Vec<u8>]) -> Result<ClipSet, SourceError>;
+    fn clips(
+        &self,
+        section: &SectionId,
+        files: &[ListedFile],
+        tables: &[Vec<u8>],
+    ) -> Result<Vec<Recording>, SourceError>;
 
     /// This source as it goes into the key of one section's `dataset` stage: without the root and
     /// without settings that only choose sections, so that a moved folder or another choice of
@@ -117,12 +129,12 @@ pub mod wav;
 
 /// The samples of a clip: reads the WAV under `root` and checks that its content is the one that was
 /// listed, or runs the generator.
-pub fn read(clip: &Clip, root: Option<&Path>) -> Result<Wave, SourceError> {
-    let wrong = |why: &str| SourceError::File { path: clip.id.clone(), why: why.to_owned() };
-    match &clip.audio {
+pub fn read(clip: &str, audio: &Audio, root: Option<&Path>) -> Result<Wave, SourceError> {
+    let wrong = |why: &str| SourceError::File { path: clip.to_owned(), why: why.to_owned() };
+    match audio {
         Audio::Wav { channel, sha256 } => {
             let root = root.ok_or_else(|| wrong("is a file, and no root folder was given to read it from"))?;
-            let (wave, digest) = wav::read_hashed(&root.join(&clip.id), *channel)?;
+            let (wave, digest) = wav::read_hashed(&root.join(clip), *channel)?;
             // Results are stored under the listed digest, so other samples may not take its place.
             if digest == *sha256 { Ok(wave) } else { Err(wrong("changed since it was listed")) }
         }
@@ -133,20 +145,7 @@ pub fn read(clip: &Clip, root: Option<&Path>) -> Result<Wave, SourceError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::{Channel, Split};
-
-    fn clip(id: &str, audio: Audio) -> Clip {
-        Clip {
-            id: id.into(),
-            machine: "fan".into(),
-            section: "00".into(),
-            domain: None,
-            split: Split::Test,
-            label: None,
-            attributes: BTreeMap::new(),
-            audio,
-        }
-    }
+    use crate::artifact::Channel;
 
     #[test]
     fn a_file_that_changed_is_not_read_as_the_one_that_was_listed() {
@@ -161,19 +160,22 @@ mod tests {
         writer.write_sample(16384_i16).unwrap();
         writer.finalize().unwrap();
         let sha256 = Digest::of(&std::fs::read(root.path().join("a.wav")).unwrap());
-        let same = clip("a.wav", Audio::Wav { channel: Channel::Mean, sha256 });
-        assert_eq!(read(&same, Some(root.path())).unwrap(), Wave { rate: 8000, samples: vec![0.5] });
-        let other = clip("a.wav", Audio::Wav { channel: Channel::Mean, sha256: Digest::of(b"other") });
-        assert_eq!(read(&other, Some(root.path())).unwrap_err().to_string(), "a.wav: changed since it was listed");
+        let same = Audio::Wav { channel: Channel::Mean, sha256 };
+        assert_eq!(read("a.wav", &same, Some(root.path())).unwrap(), Wave { rate: 8000, samples: vec![0.5] });
+        let other = Audio::Wav { channel: Channel::Mean, sha256: Digest::of(b"other") };
         assert_eq!(
-            read(&same, None).unwrap_err().to_string(),
+            read("a.wav", &other, Some(root.path())).unwrap_err().to_string(),
+            "a.wav: changed since it was listed"
+        );
+        assert_eq!(
+            read("a.wav", &same, None).unwrap_err().to_string(),
             "a.wav: is a file, and no root folder was given to read it from"
         );
     }
 
     #[test]
     fn a_broken_recipe_is_an_error_that_names_the_clip() {
-        let error = read(&clip("fan/x.wav", Audio::Synthetic("{}".into())), None).unwrap_err().to_string();
+        let error = read("fan/x.wav", &Audio::Synthetic("{}".into()), None).unwrap_err().to_string();
         assert!(error.starts_with("fan/x.wav: is no recipe of the `synthetic` source: "), "{error}");
     }
 }

@@ -117,6 +117,8 @@ fn attributes<'a>(tokens: impl Iterator<Item = &'a str>) -> Result<BTreeMap<Stri
 mod tests {
     use super::*;
 
+    /// A name and its parts.
+    type Case<'a> = (&'a str, &'a str, Option<Domain>, Option<Split>, Option<Label>, &'a [(&'a str, &'a str)]);
     type Parts = (String, Option<Domain>, Option<Split>, Option<Label>, Vec<(String, String)>);
 
     fn parts(file: &str) -> Parts {
@@ -133,7 +135,7 @@ mod tests {
         use Domain::{Source, Target};
         use Label::{Anomaly, Normal};
         use Split::{Test, Train};
-        let cases: &[(&str, &str, _, _, _, &[(&str, &str)])] = &[
+        let cases: &[Case] = &[
             ("normal_id_01_00000000.wav", "id_01", None, None, Some(Normal), &[]),
             ("anomaly_id_06_00000012.wav", "id_06", None, None, Some(Anomaly), &[]),
             ("id_05_00000000.wav", "id_05", None, None, None, &[]),

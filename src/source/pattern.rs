@@ -223,7 +223,7 @@ mod tests {
             told("/{attr.}\\}.wav"),
             [
                 "pattern: `{attr.}` is no placeholder \
-                 [known: machine, section, domain, split, label, attr.NAME, *]",
+                 [did you mean `attr.NAME`?]",
                 "pattern: a `}` closes no placeholder [write placeholders as `{machine}`]",
                 "pattern: it has a `\\` [write `/` between folders]",
                 "pattern: `/{attr.}\\}.wav` is no path below the root: it has an empty, a `.` or a `..` part \

@@ -31,7 +31,7 @@ fn clips(source: &dyn Source, listing: &Listing) -> Vec<Clip> {
         let listed = |path: &String| ListedFile { path: path.clone(), sha256: Digest::of(path.as_bytes()) };
         let audio: Vec<ListedFile> = files.audio.iter().map(listed).collect();
         let tables: Vec<Vec<u8>> = files.tables.iter().map(|t| std::fs::read(root.join(t)).unwrap()).collect();
-        clips.extend_from_slice(source.clips(id, &audio, &tables).unwrap().clips());
+        clips.extend(source.clips(id, &audio, &tables).unwrap().into_iter().map(|recording| recording.clip));
     }
     clips
 }

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::machines::{self, KINDS, Recipe};
-use super::{FileList, ListedFile, Listing, SectionId, Source, SourceError, Wave};
-use crate::artifact::{Audio, Clip, ClipSet, Domain, Label, Split};
+use super::{FileList, ListedFile, Listing, Recording, SectionId, Source, SourceError, Wave};
+use crate::artifact::{Audio, Clip, Domain, Label, Split};
 use crate::canon;
 use crate::diagnose::{Problem, suggest};
 use crate::seed::Seed;
@@ -136,7 +136,7 @@ impl Source for Synthetic {
         Ok(listing)
     }
 
-    fn clips(&self, id: &SectionId, _: &[ListedFile], _: &[Vec<u8>]) -> Result<ClipSet, SourceError> {
+    fn clips(&self, id: &SectionId, _: &[ListedFile], _: &[Vec<u8>]) -> Result<Vec<Recording>, SourceError> {
         let number = id.section.parse::<usize>().ok().filter(|_| KINDS.contains(&id.machine.as_str()));
         let number = number.ok_or_else(|| SourceError::Layout {
             message: format!("the generator has no `{}` `{}`", id.machine, id.section),
@@ -151,12 +151,12 @@ impl Source for Synthetic {
             (Domain::Source, Split::Test, Label::Anomaly, anomaly),
             (Domain::Target, Split::Test, Label::Anomaly, anomaly),
         ];
-        let clips = groups
+        let recordings = groups
             .into_iter()
             .flat_map(|(domain, split, label, count)| (0..count).map(move |i| (domain, split, label, i)))
-            .map(|(domain, split, label, i)| self.clip(id, number, domain, split, label, i))
+            .map(|(domain, split, label, i)| self.recording(id, number, domain, split, label, i))
             .collect();
-        Ok(ClipSet::new(clips))
+        Ok(recordings)
     }
 
     fn keyed(&self) -> serde_json::Value {
@@ -169,7 +169,15 @@ impl Source for Synthetic {
 
 impl Synthetic {
     /// Clip `i` of its domain, split and label.
-    fn clip(&self, id: &SectionId, number: usize, domain: Domain, split: Split, label: Label, i: usize) -> Clip {
+    fn recording(
+        &self,
+        id: &SectionId,
+        number: usize,
+        domain: Domain,
+        split: Split,
+        label: Label,
+        i: usize,
+    ) -> Recording {
         let SectionId { machine, section } = id.clone();
         let unit = Seed(self.seed).derive(&["unit", &machine, &section]);
         let group = format!("{domain}_{split}_{label}");
@@ -195,7 +203,7 @@ impl Synthetic {
             "n-lv" => recipe.noise_level = meaning,
             _ => recipe.noise_colour = meaning,
         }
-        Clip {
+        let clip = Clip {
             id: format!("{machine}/{split}/section_{section}_{group}_{i:04}_{attribute}_{value}.wav"),
             machine,
             section,
@@ -203,8 +211,9 @@ impl Synthetic {
             split,
             label: Some(label),
             attributes: BTreeMap::from([(attribute.to_string(), value.to_string())]),
-            audio: Audio::Synthetic(canon::to_string(&recipe).expect("a recipe is finite numbers and a text")),
-        }
+        };
+        let recipe = canon::to_string(&recipe).expect("a recipe is finite numbers and a text");
+        Recording { clip, audio: Audio::Synthetic(recipe) }
     }
 }
 
@@ -226,8 +235,8 @@ mod tests {
         SectionId { machine: machine.into(), section: section.into() }
     }
 
-    fn wave(clip: &Clip) -> Wave {
-        let Audio::Synthetic(recipe) = &clip.audio else { panic!("{clip:?}") };
+    fn wave(recording: &Recording) -> Wave {
+        let Audio::Synthetic(recipe) = &recording.audio else { panic!("{recording:?}") };
         render(recipe).unwrap()
     }
 
@@ -252,9 +261,9 @@ mod tests {
 
     /// AUC of the distance to the nearest training clip, for the normal clips of a domain against all
     /// anomalies, as in MIMII DG.
-    fn auc(clips: &[Clip], spectra: &[Vec<f64>], domain: Domain) -> f64 {
+    fn auc(recordings: &[Recording], spectra: &[Vec<f64>], domain: Domain) -> f64 {
         let of = |keep: &dyn Fn(&Clip) -> bool| -> Vec<&Vec<f64>> {
-            clips.iter().zip(spectra).filter(|(clip, _)| keep(clip)).map(|(_, x)| x).collect()
+            recordings.iter().zip(spectra).filter(|(r, _)| keep(&r.clip)).map(|(_, x)| x).collect()
         };
         let train = of(&|c| c.split == Split::Train);
         let score = |x: &Vec<f64>| {
@@ -276,19 +285,19 @@ mod tests {
         let mut gap = 0.0;
         for machine in KINDS {
             let set = source.clips(&id(machine, "00"), &[], &[]).unwrap();
-            let waves: Vec<Wave> = set.clips().iter().map(wave).collect();
+            let waves: Vec<Wave> = set.iter().map(wave).collect();
             let peak = waves.iter().flat_map(|w| &w.samples).fold(0.0_f32, |peak, x| peak.max(x.abs()));
             assert!(peak > 0.1 && peak < 0.999, "{machine} has a peak of {peak}");
             let spectra: Vec<_> = waves.iter().map(spectrum).collect();
-            let [easy, hard] = [Domain::Source, Domain::Target].map(|domain| auc(set.clips(), &spectra, domain));
+            let [easy, hard] = [Domain::Source, Domain::Target].map(|domain| auc(&set, &spectra, domain));
             assert!((0.75..0.98).contains(&easy) && hard < easy, "{machine}: source {easy}, target {hard}");
             gap += (easy - hard) / 5.0;
         }
         assert!(gap > 0.15, "the domains differ by {gap} on average");
         let silent = Synthetic { severity: 0.0, ..source };
         let set = silent.clips(&id("fan", "00"), &[], &[]).unwrap();
-        let spectra: Vec<_> = set.clips().iter().map(|clip| spectrum(&wave(clip))).collect();
-        let easy = auc(set.clips(), &spectra, Domain::Source);
+        let spectra: Vec<_> = set.iter().map(|clip| spectrum(&wave(clip))).collect();
+        let easy = auc(&set, &spectra, Domain::Source);
         assert!(easy < 0.75, "faults of size 0 are found in the source with {easy}");
     }
 
@@ -300,17 +309,17 @@ mod tests {
             Synthetic { clips: counts, machines: vec!["valve".into(), "slider".into()], sections: 3, ..few.clone() };
         let few = few.clips(&id("valve", "00"), &[], &[]).unwrap();
         let many = many.clips(&id("valve", "00"), &[], &[]).unwrap();
-        assert_eq!((few.clips().len(), many.clips().len()), (40 + 4 + 2 * 10 + 2 * 10, 50 + 6 + 2 * 11 + 2 * 12));
-        assert!(few.clips().iter().all(|clip| many.clips().contains(clip)));
+        assert_eq!((few.len(), many.len()), (40 + 4 + 2 * 10 + 2 * 10, 50 + 6 + 2 * 11 + 2 * 12));
+        assert!(few.iter().all(|recording| many.contains(recording)));
         let other = Synthetic { seed: 1, ..Synthetic::default() }.clips(&id("valve", "00"), &[], &[]).unwrap();
-        assert!(other.clips().iter().all(|clip| few.clips().iter().all(|c| c.audio != clip.audio)));
+        assert!(other.iter().all(|clip| few.iter().all(|c| c.audio != clip.audio)));
     }
 
     #[test]
     fn ids_are_names_that_say_what_the_clip_is() {
         for section in ["00", "01", "02", "07"] {
             let set = Synthetic::default().clips(&id("slider", section), &[], &[]).unwrap();
-            for clip in set.clips() {
+            for clip in set.iter().map(|r| &r.clip) {
                 let name = super::super::names::parse(clip.id.rsplit('/').next().unwrap()).unwrap();
                 let said = (name.section.as_str(), name.domain, name.split, name.label, name.attributes);
                 assert_eq!(said, (section, clip.domain, Some(clip.split), clip.label, clip.attributes.clone()));
@@ -323,7 +332,7 @@ mod tests {
         let source = Synthetic { seconds: 0.5, rate: 8000, ..Synthetic::default() };
         let pins = KINDS.map(|machine| {
             let set = source.clips(&id(machine, "00"), &[], &[]).unwrap();
-            let wave = wave(&set.clips()[0]);
+            let wave = wave(&set[0]);
             assert_eq!((wave.rate, wave.samples.len()), (8000, 4000));
             assert!(wave.samples.iter().all(|x| (x * 32768.0).fract() == 0.0));
             [1000, 3999].map(|i| (wave.samples[i] * 32768.0) as i32)

@@ -1,4 +1,4 @@
-//! A section's listing becomes its clip set.
+//! A section's listing becomes its clip set and its audio table.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Inputs, Output, StageError, code};
+use crate::artifact::{AudioTable, ClipSet};
 use crate::digest::Digest;
 use crate::source::{FileList, ListedFile, SectionId, SourceError, SourceSpec};
 
@@ -52,8 +53,10 @@ impl Dataset {
                 _ => tables.push(read_table(self.source.member().root(), &path, sha256)?),
             }
         }
-        let clips = self.source.member().clips(&self.section, &audio, &tables)?;
-        Ok(vec![Output::of("clips", &clips)])
+        let recordings = self.source.member().clips(&self.section, &audio, &tables)?;
+        let table = recordings.iter().map(|r| (r.clip.id.clone(), r.audio.clone())).collect();
+        let clips = ClipSet::new(recordings.into_iter().map(|r| r.clip).collect());
+        Ok(vec![Output::of("clips", &clips), Output::of("audio", &AudioTable(table))])
     }
 }
 

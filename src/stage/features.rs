@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Inputs, Output, StageError, Wants, code};
-use crate::artifact::{Clip, ClipSet, Context, FeatureIndex, Matrix};
+use crate::artifact::{Audio, AudioTable, Context, FeatureIndex, Matrix};
 use crate::feature::{Extractor, FeatureSpec};
 use crate::source;
 
@@ -34,20 +35,20 @@ impl Features {
     }
 
     pub(super) fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {
-        // About 200 bytes a clip in the table; ten seconds at 16 kHz is the field's usual clip.
-        let clips = inputs.get("clips").map_or(0, |bytes| bytes / 200 + 1);
+        // About 130 bytes a clip in the table; ten seconds at 16 kHz is the field's usual clip.
+        let clips = inputs.get("audio").map_or(0, |bytes| bytes / 130 + 1);
         let frames = (160_000 / self.feature.member().hop().max(1)) as u64;
         let memory = 2 * clips * frames * self.feature.member().dims() as u64 * 4;
         Wants { threads: (clips as usize).div_ceil(CHUNK / 2), memory }
     }
 
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
-        let clips: ClipSet = inputs.get("clips")?;
-        let clips = clips.clips();
-        let Some(first) = clips.first() else {
+        let table: AudioTable = inputs.get("audio")?;
+        let clips: Vec<(&String, &Audio)> = table.0.iter().collect();
+        let Some((first, audio)) = clips.first().copied() else {
             return Err(StageError::Data("the section has no clips".into()));
         };
-        let rate = source::read(first, self.root.as_deref())?.rate;
+        let rate = source::read(first, audio, self.root.as_deref())?.rate;
         let extractor = self.feature.member().extractor(rate).map_err(|e| failed(first, e))?;
         let mut values = Vec::new();
         let mut frames = Vec::with_capacity(clips.len());
@@ -55,7 +56,7 @@ impl Features {
             if cx.cancelled() {
                 return Err(StageError::Cancelled);
             }
-            for matrix in cx.map(chunk, |clip| self.extract(clip, rate, &*extractor)) {
+            for matrix in cx.map(chunk, |(clip, audio)| self.extract(clip, audio, rate, &*extractor)) {
                 let matrix = matrix?;
                 frames.push(matrix.nrows());
                 values.extend(matrix.iter());
@@ -63,13 +64,19 @@ impl Features {
         }
         let rows: usize = frames.iter().sum();
         (cx.log)(&format!("{} clips at {rate} Hz, {rows} frames", clips.len()));
-        let index = FeatureIndex::consecutive(clips.iter().map(|c| c.id.as_str()).zip(frames));
+        let index = FeatureIndex::consecutive(clips.iter().map(|(id, _)| id.as_str()).zip(frames));
         let dims = values.len() / rows.max(1);
         Ok(vec![Output::of("features", &Matrix::new(values, rows, dims)), Output::of("index", &index)])
     }
 
-    fn extract(&self, clip: &Clip, rate: u32, extractor: &dyn Extractor) -> Result<ndarray::Array2<f32>, StageError> {
-        let wave = source::read(clip, self.root.as_deref())?;
+    fn extract(
+        &self,
+        clip: &str,
+        audio: &Audio,
+        rate: u32,
+        extractor: &dyn Extractor,
+    ) -> Result<Array2<f32>, StageError> {
+        let wave = source::read(clip, audio, self.root.as_deref())?;
         if wave.rate != rate {
             let why = format!("its rate is {} Hz, but the section began with {rate} Hz", wave.rate);
             return Err(failed(clip, why));
@@ -78,6 +85,6 @@ impl Features {
     }
 }
 
-fn failed(clip: &Clip, why: impl ToString) -> StageError {
-    StageError::Clip { clip: clip.id.clone(), why: why.to_string() }
+fn failed(clip: &str, why: impl ToString) -> StageError {
+    StageError::Clip { clip: clip.to_owned(), why: why.to_string() }
 }

@@ -208,7 +208,6 @@ fn common_domain(clips: &[Scored]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::Audio;
 
     fn clip(id: &str, domain: Option<Domain>, label: Option<Label>, attribute: Option<&str>) -> Clip {
         Clip {
@@ -219,7 +218,6 @@ mod tests {
             split: Split::Test,
             label,
             attributes: attribute.iter().map(|v| ("vel".to_owned(), (*v).to_owned())).collect(),
-            audio: Audio::Synthetic(String::new()),
         }
     }
 

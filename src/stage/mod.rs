@@ -16,6 +16,8 @@ mod pooling;
 mod scoring;
 mod training;
 
+pub use crate::detector::{Scope, Takes};
+pub use crate::source::SectionId;
 pub use dataset::{Dataset, listing};
 pub use features::Features;
 pub use pooling::Pooling;
@@ -151,7 +153,10 @@ impl StageSpec {
     /// | paths, times, host, threads, executor | no |
     pub fn material(&self, inputs: &BTreeMap<String, Digest>) -> Value {
         let (code, config) = self.identity();
-        json!({ "schema": KEY_SCHEMA, "stage": self.name(), "code": code, "config": config, "inputs": inputs })
+        let mut document = json!({ "schema": KEY_SCHEMA, "stage": self.name(), "code": code, "inputs": inputs });
+        // `json!` would copy it.
+        document["config"] = config;
+        document
     }
 
     /// What it asks of the machine, given the sizes of its inputs in bytes.

@@ -30,7 +30,7 @@ pub use last::{LastKeys, Pointer};
 pub use lock::KeyLock;
 pub use memo::DigestMemo;
 pub use object::{Bytes, ObjectRef};
-pub use record::{RECORD_SCHEMA, Record};
+pub use record::{Made, RECORD_SCHEMA, Record};
 
 use std::io;
 use std::path::{Path, PathBuf};

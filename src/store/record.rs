@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{ObjectRef, Store, StoreError, sharded};
@@ -28,14 +29,35 @@ pub struct Record {
     pub version: String,
 }
 
+/// What a run asks of a record: all but the document of its key, which is most of the text.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Made {
+    schema: u32,
+    /// Outputs by role.
+    pub outputs: BTreeMap<String, ObjectRef>,
+    /// Wall time of the stage.
+    pub seconds: f64,
+}
+
+impl From<Record> for Made {
+    fn from(Record { schema, outputs, seconds, .. }: Record) -> Self {
+        Self { schema, outputs, seconds }
+    }
+}
+
 impl Store {
     fn record_path(&self, key: &Digest) -> PathBuf {
         sharded(&self.root, "records", key, "json")
     }
 
-    /// The record of a key. Absent, torn, altered or of another schema: none, which costs a rerun.
-    pub fn lookup(&self, key: &Digest) -> Option<Record> {
-        parse(&fs::read(self.record_path(key)).ok()?)
+    /// What a key gave. Its record absent, torn, altered or of another schema: none, which costs a rerun.
+    pub fn lookup(&self, key: &Digest) -> Option<Made> {
+        parse(&fs::read(self.record_path(key)).ok()?).filter(|made: &Made| made.schema == RECORD_SCHEMA)
+    }
+
+    /// The whole record of a key, under the same conditions as [`Store::lookup`].
+    pub fn record(&self, key: &Digest) -> Option<Record> {
+        whole(&fs::read(self.record_path(key)).ok()?)
     }
 
     /// Writes the record of a key. Its objects must have been put before.
@@ -52,7 +74,7 @@ impl Store {
             let shard = path.parent().and_then(|p| p.file_name()).and_then(|n| n.to_str()).unwrap_or("");
             let stem = path.file_stem().and_then(|n| n.to_str()).unwrap_or("");
             let Ok(key) = format!("{shard}{stem}").parse() else { continue };
-            found.push((key, meta.len(), fs::read(&path).ok().and_then(|bytes| parse(&bytes))));
+            found.push((key, meta.len(), fs::read(&path).ok().and_then(|bytes| whole(&bytes))));
         }
         found.sort_by_key(|(key, ..)| *key);
         Ok(found)
@@ -64,15 +86,19 @@ impl Store {
     }
 }
 
-fn parse(bytes: &[u8]) -> Option<Record> {
+fn whole(bytes: &[u8]) -> Option<Record> {
+    parse(bytes).filter(|record: &Record| record.schema == RECORD_SCHEMA)
+}
+
+/// The first line, if the second is its digest.
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let mut lines = bytes.split(|b| *b == b'\n');
     let (line, check) = (lines.next()?, lines.next()?);
     let check = check.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     if Digest::of(line).hex().as_bytes() != check {
         return None;
     }
-    let record: Record = serde_json::from_slice(line).ok()?;
-    (record.schema == RECORD_SCHEMA).then_some(record)
+    serde_json::from_slice(line).ok()
 }
 
 #[cfg(test)]
@@ -95,7 +121,8 @@ mod tests {
         let key = Digest::of(b"key");
         assert_eq!(store.lookup(&key), None);
         store.commit(&key, &record).unwrap();
-        assert_eq!(store.lookup(&key), Some(record));
+        assert_eq!(store.record(&key), Some(record.clone()));
+        assert_eq!(store.lookup(&key), Some(record.into()));
 
         let path = store.record_path(&key);
         let good = fs::read(&path).unwrap();
@@ -103,7 +130,7 @@ mod tests {
             let mut bad = good.clone();
             bad[i] ^= 1;
             fs::write(&path, &bad).unwrap();
-            assert_eq!(store.lookup(&key), None, "byte {i} flipped");
+            assert_eq!((store.lookup(&key), store.record(&key)), (None, None), "byte {i} flipped");
             fs::write(&path, &good[..i]).unwrap();
             assert_eq!(store.lookup(&key), None, "cut to {i} bytes");
         }

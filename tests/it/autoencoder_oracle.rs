@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use humshift::artifact::{Artifact, Audio, Blob, Channel, Clip, Context, Split, Tensors};
+use humshift::artifact::{Artifact, Blob, Channel, Clip, Context, Split, Tensors};
 use humshift::detector::{DetectorSpec, Examples};
 use humshift::feature::FeatureSpec;
 use humshift::source::wav;
@@ -52,7 +52,6 @@ fn a_published_keras_model_gives_its_published_scores() {
             split: Split::Test,
             label: None,
             attributes: Default::default(),
-            audio: Audio::Synthetic("{}".into()),
         })
         .collect();
     let examples = Examples { clips: clips.iter().collect(), features: features.iter().map(|x| x.view()).collect() };

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use humshift::artifact::{Audio, Clip, Context, Domain, Label, Split};
+use humshift::artifact::{Clip, Context, Domain, Label, Split};
 use humshift::detector::{DetectorSpec, Examples, Takes};
 use humshift::feature::FeatureSpec;
 use humshift::pool::PoolSpec;
@@ -98,7 +98,6 @@ fn clip(i: u64, split: Split) -> Clip {
         split,
         label: Some(Label::Normal),
         attributes: [("load".to_owned(), (i % 3).to_string())].into(),
-        audio: Audio::Synthetic("{}".into()),
     }
 }
 

@@ -14,6 +14,8 @@ mod faults;
 mod freshness;
 mod golden;
 mod metrics_oracle;
+mod oracle;
+
 mod parity;
 mod scikit_learn;
 mod spec_errors;

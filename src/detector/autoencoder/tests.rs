@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use ndarray::Array2;
 
 use super::*;
-use crate::artifact::{Artifact, Audio, Clip, Split};
+use crate::artifact::{Artifact, Clip, Split};
 use crate::seed::{Rng, Seed};
 
 fn clips(ids: &[&str]) -> Vec<Clip> {
@@ -19,7 +19,6 @@ fn clips(ids: &[&str]) -> Vec<Clip> {
             split: Split::Train,
             label: None,
             attributes: Default::default(),
-            audio: Audio::Synthetic("{}".into()),
         })
         .collect()
 }

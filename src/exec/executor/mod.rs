@@ -12,12 +12,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::{Failure, Job};
-use crate::store::{Record, Store};
+use crate::store::{Made, Store};
 
 /// The result of a job.
 pub struct Finished {
     pub job: Job,
-    pub result: Result<Record, Failure>,
+    pub result: Result<Made, Failure>,
 }
 
 /// A place where jobs run.

@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use super::threads::Threads;
 use crate::exec::{Failure, Job};
-use crate::store::{Record, Store};
+use crate::store::{Made, Store};
 
 /// A thread a job, each waiting for its process.
 pub fn new(store: Store, cancel: Arc<AtomicBool>) -> Threads {
     Threads::with(store, cancel, dispatch)
 }
 
-fn dispatch(store: &Store, job: &Job, cancel: &AtomicBool) -> Result<Record, Failure> {
+fn dispatch(store: &Store, job: &Job, cancel: &AtomicBool) -> Result<Made, Failure> {
     let path = store.job_path(&job.key);
     let bytes = serde_json::to_vec(job).expect("jobs are JSON");
     store.publish(&path, &bytes).map_err(|e| Failure::Store(e.to_string()))?;
@@ -26,7 +26,7 @@ fn dispatch(store: &Store, job: &Job, cancel: &AtomicBool) -> Result<Record, Fai
     result
 }
 
-fn spawn(store: &Store, job: &Job, cancel: &AtomicBool) -> Result<Record, Failure> {
+fn spawn(store: &Store, job: &Job, cancel: &AtomicBool) -> Result<Made, Failure> {
     let failed = |why: String| Failure::Stage(format!("the worker process {why}"));
     let program = std::env::current_exe().map_err(|e| failed(format!("was not found: {e}")))?;
     let mut child = Command::new(program)

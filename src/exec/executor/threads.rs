@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::{Executor, Finished};
 use crate::exec::{Failure, Job, perform};
-use crate::store::{Record, Store};
+use crate::store::{Made, Store};
 
-type Work = fn(&Store, &Job, &AtomicBool) -> Result<Record, Failure>;
+type Work = fn(&Store, &Job, &AtomicBool) -> Result<Made, Failure>;
 
 /// Runs each job on a thread.
 pub struct Threads {

@@ -1,0 +1,48 @@
+//! Where the samples of the clips of a section come from, as a CSV `clip,audio`.
+
+use std::collections::BTreeMap;
+
+use super::{Artifact, Audio, Blob, DecodeError, Kind};
+
+/// The audio of each clip, by clip id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AudioTable(pub BTreeMap<String, Audio>);
+
+impl Artifact for AudioTable {
+    const KIND: Kind = Kind::Csv;
+
+    fn encode(&self) -> Vec<u8> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(["clip", "audio"]).expect("writing to memory");
+        for (id, audio) in &self.0 {
+            writer.write_record([id, &audio.to_string()]).expect("writing to memory");
+        }
+        writer.into_inner().expect("writing to memory")
+    }
+
+    fn decode(bytes: Blob) -> Result<Self, DecodeError> {
+        let wrong = |why: String| DecodeError::new("audio table", why);
+        let mut table = BTreeMap::new();
+        for row in csv::Reader::from_reader(&bytes[..]).into_deserialize::<(String, String)>() {
+            let (id, audio) = row.map_err(|e| wrong(e.to_string()))?;
+            table.insert(id, audio.parse().map_err(wrong)?);
+        }
+        Ok(Self(table))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Channel;
+    use super::*;
+    use crate::digest::Digest;
+
+    #[test]
+    fn a_table_survives_its_bytes() {
+        let wav = Audio::Wav { channel: Channel::First, sha256: Digest::of(b"x") };
+        let recipe = Audio::Synthetic(r#"{"hz":50,"note":"a, b"}"#.into());
+        let table = AudioTable([("a.wav".into(), wav), ("b.wav".into(), recipe)].into());
+        assert_eq!(AudioTable::decode(Blob::new(table.encode())).unwrap(), table);
+        assert!(AudioTable::decode(Blob::new(b"clip,audio\na.wav,tape:7\n".to_vec())).is_err());
+    }
+}
