@@ -39,19 +39,15 @@ fn run(files: &Files, spec: &str) -> (Project, Output) {
     (project, output)
 }
 
-/// Exit code, the report, and what was said besides the stages that went well; times and folders left out.
+/// Exit code; of the report the lines of sections and the reasons of dashes; of what was said all but the stages that
+/// went well. Times and folders are left out.
 fn told(project: &Project, output: &Output) -> String {
     let mut text = format!("exit code {}\n", output.code);
-    for (name, stream) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
-        writeln!(text, "--- {name}").expect("a string takes all");
-        let well = |line: &&str| {
-            line.starts_with("  run ")
-                || (line.starts_with('[') && !line.contains("FAILED") && !line.contains("skipped"))
-        };
-        for line in stream.lines().filter(|line| !well(line)) {
-            let line = if line.contains(" stages ran, ") { line.rsplit_once(" in ").expect("a time").0 } else { line };
-            writeln!(text, "{line}").expect("a string takes all");
-        }
+    let ill = |line: &str| line.contains("FAILED") || line.contains("skipped");
+    let told = output.stdout.lines().filter(|line| line.starts_with("| fan") || line.starts_with("* "));
+    for line in told.chain(output.stderr.lines().filter(|line| !line.starts_with('[') || ill(line))) {
+        let line = if line.contains(" stages ran, ") { line.rsplit_once(" in ").expect("a time").0 } else { line };
+        writeln!(text, "{line}").expect("a string takes all");
     }
     let real = fs::canonicalize(project.dir()).expect("it is there");
     let text = text.replace(&real.display().to_string(), "DIR").replace(&project.dir().display().to_string(), "DIR");
@@ -133,7 +129,7 @@ fn recordings_of_no_section_are_told_and_left_out() {
     let clean = run(&fan(), SPEC).1.done();
     assert_eq!((output.code, output.stdout), (0, clean.stdout));
     let check = project.run("check spec.yaml").done();
-    assert!(check.stderr.starts_with("warning: 1 recordings belong to no section"), "{}", check.stderr);
+    assert!(check.stderr.starts_with("warning: 1 recording belongs to no section"), "{}", check.stderr);
 }
 
 #[test]

@@ -14,8 +14,6 @@ mod faults;
 mod freshness;
 mod golden;
 mod metrics_oracle;
-mod oracle;
-
 mod parity;
 mod scikit_learn;
 mod spec_errors;
