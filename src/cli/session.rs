@@ -115,7 +115,10 @@ fn digest_sections(
 pub fn stray_note(listings: &[Listing]) -> Option<String> {
     let strays: Vec<&(String, String)> = listings.iter().flat_map(|l| &l.strays).collect();
     let (path, reason) = strays.first()?;
-    Some(format!("{} recordings belong to no section, `{path}` for one: {reason}", strays.len()))
+    Some(match strays.len() {
+        1 => format!("1 recording belongs to no section, `{path}`: {reason}"),
+        n => format!("{n} recordings belong to no section, `{path}` for one: {reason}"),
+    })
 }
 
 /// Nodes whose label matches, and all they need. `None`: all nodes. An empty set: nothing matched.

@@ -83,14 +83,17 @@ impl PointResults {
     /// Sections in order, each with the values of [`COLUMNS`]; the outer `None`: there is no such row.
     pub fn sections(&self) -> Sections<'_> {
         let mut sections = Sections::new();
-        for (machine, section, _) in &self.absent {
-            sections.entry((machine, section)).or_default()[0] = Some(None);
-        }
         for row in self.rows.iter().filter(|r| r.attribute.is_empty()) {
             let column = COLUMNS.iter().position(|(domain, metric, _)| row.domain == *domain && row.metric == *metric);
             if let Some(column) = column {
                 sections.entry((&row.machine, &row.section)).or_default()[column] = Some(row.value);
             }
+        }
+        // A section without a table lacks what the others have, so that no mean is one over some sections.
+        let known: [bool; 4] = std::array::from_fn(|c| sections.values().any(|row| row[c].is_some()));
+        let lacking = |c: usize| (known[c] || (c == 0 && !known.contains(&true))).then_some(None);
+        for (machine, section, _) in &self.absent {
+            sections.insert((machine, section), std::array::from_fn(lacking));
         }
         sections
     }
@@ -221,5 +224,15 @@ mod tests {
         let point = point("0", None);
         assert_eq!((point.official(), point.number("auc_target")), (None, None));
         assert_eq!(point.number("auc_source"), Some(0.8));
+    }
+
+    #[test]
+    fn a_section_that_failed_is_missing_from_every_mean() {
+        let mut point = point("0", Some(0.4));
+        point.absent = vec![("fan".into(), "01".into(), "failed".into())];
+        for name in ["official", "auc", "auc_source", "auc_target", "pauc"] {
+            assert_eq!(point.number(name), None, "{name}");
+        }
+        assert_eq!(point.sections()[&("fan", "01")], [Some(None), Some(None), None, Some(None)]);
     }
 }

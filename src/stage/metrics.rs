@@ -48,8 +48,9 @@ impl MetricsSpec {
 }
 
 /// Raised whenever the same scores give another table.
+// 2: sections without test clips or labels have the rows of their domains, not one without a domain.
 pub const fn version() -> u32 {
-    1
+    2
 }
 
 /// Scores that cannot be ranked.
@@ -71,9 +72,10 @@ pub enum MetricsError {
 ///
 /// Errors: a test clip without a score, or with one that is NaN or infinite.
 pub fn table(clips: &ClipSet, scores: &Scores, spec: &MetricsSpec) -> Result<MetricTable, MetricsError> {
-    let mut sections: BTreeMap<(&str, &str), Vec<Scored>> = BTreeMap::new();
+    let mut sections: BTreeMap<(&str, &str), (Vec<Scored>, bool)> = BTreeMap::new();
     for clip in clips.clips() {
-        let section = sections.entry((&clip.machine, &clip.section)).or_default();
+        let (section, any_domain) = sections.entry((&clip.machine, &clip.section)).or_default();
+        *any_domain |= clip.domain.is_some();
         if clip.split == Split::Test {
             let score = *scores.0.get(&clip.id).ok_or_else(|| MetricsError::NoScore(clip.id.clone()))?;
             if !score.is_finite() {
@@ -82,7 +84,10 @@ pub fn table(clips: &ClipSet, scores: &Scores, spec: &MetricsSpec) -> Result<Met
             section.push((clip, score));
         }
     }
-    let tables = sections.iter().map(|(&(machine, section), clips)| Section::new(machine, section, clips).rows(spec));
+    let tables = sections.iter().map(|(&(machine, section), (clips, any_domain))| {
+        let section = Section::new(machine, section, clips, *any_domain);
+        section.rows(spec)
+    });
     Ok(MetricTable { rows: tables.flatten().collect() })
 }
 
@@ -100,7 +105,8 @@ struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    fn new(machine: &'a str, section: &'a str, clips: &[Scored<'a>]) -> Self {
+    /// `any_domain`: whether any clip has a domain, be it one to train on.
+    fn new(machine: &'a str, section: &'a str, clips: &[Scored<'a>], any_domain: bool) -> Self {
         let with = |label| clips.iter().copied().filter(|(clip, _)| clip.label == Some(label)).collect::<Vec<_>>();
         let (normals, anomalies) = (with(Label::Normal), with(Label::Anomaly));
         let missing = match (clips.is_empty(), normals.is_empty(), anomalies.is_empty()) {
@@ -109,7 +115,9 @@ impl<'a> Section<'a> {
             (_, _, true) => "no anomalies",
             _ => "",
         };
-        let has_domains = clips.iter().any(|(clip, _)| clip.domain.is_some());
+        // Where nothing can be computed, the training clips say which numbers are missing.
+        let tested = clips.iter().any(|(clip, _)| clip.domain.is_some());
+        let has_domains = tested || (any_domain && !missing.is_empty());
         Self { machine, section, normals, anomalies, missing, has_domains }
     }
 

@@ -28,7 +28,9 @@ pub fn records(cache: &Path) -> Vec<Record> {
         let label = json["label"].as_str().expect("a text").to_owned();
         Record { path, key: name.replace('/', "").replace(".json", ""), json, label, outputs }
     };
-    let mut records: Vec<Record> = tree(&cache.join("records")).into_iter().map(read).collect();
+    let folder = cache.join("records");
+    let files = if folder.exists() { tree(&folder) } else { BTreeMap::new() };
+    let mut records: Vec<Record> = files.into_iter().map(read).collect();
     records.sort_by(|a, b| a.label.cmp(&b.label));
     records
 }

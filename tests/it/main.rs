@@ -1,8 +1,11 @@
 //! The integration tests, as one program: it links once.
 
+mod architecture;
 mod autoencoder_oracle;
 mod cache;
+mod cli;
 mod concurrent;
+mod data_errors;
 mod faults;
 mod freshness;
 mod golden;
