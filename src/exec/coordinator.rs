@@ -116,8 +116,7 @@ pub fn run(
     };
     run.work(executor)?;
     let interrupted = cancel.load(Ordering::Relaxed) && !run.giving_up;
-    let (nodes, revived) = (run.nodes, run.revived);
-    let outcome = RunOutcome { nodes, interrupted, wall: begun.elapsed(), revived };
+    let outcome = RunOutcome { nodes: run.nodes, interrupted, wall: begun.elapsed(), revived: run.revived };
     listener.hear(Event::Ended { plan, outcome: &outcome });
     Ok(outcome)
 }
@@ -206,8 +205,8 @@ impl Run<'_> {
         for producer in gone {
             if !self.busy(producer) {
                 self.revived += 1;
-                let keyed = keyed(self.plan, producer, &self.outputs).expect("it was settled before");
-                self.keyed.insert(producer, keyed);
+                let again = keyed(self.plan, producer, &self.outputs).expect("it was settled before");
+                self.keyed.insert(producer, again);
                 self.prepare(producer)?;
             }
         }
@@ -315,8 +314,7 @@ impl Run<'_> {
             self.failed(id, format!("its input {digest} was damaged {TRIES} times: is the disk sound?"));
             return Ok(());
         }
-        let label = self.label(id).to_owned();
-        let message = format!("an input of {label} was missing or damaged; it is made again");
+        let message = format!("an input of {} was missing or damaged; it is made again", self.label(id));
         self.listener.hear(Event::Warning { message });
         self.prepare(id)
     }
@@ -326,7 +324,7 @@ impl Run<'_> {
         if self.settled[id.index()] {
             let record = outcome.record().expect("it was made");
             if self.outputs[id.index()].as_ref() != Some(&record.outputs) {
-                let label = self.label(id).to_owned();
+                let label = self.label(id);
                 let message = format!("{label} gave other bytes than last time: this stage is not deterministic");
                 self.listener.hear(Event::Warning { message });
                 self.outputs[id.index()] = Some(record.outputs.clone());

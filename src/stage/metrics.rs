@@ -271,7 +271,7 @@ mod tests {
         assert_eq!(reasons(vec![anomaly()]), ["no source normals", "no target normals", "no normals"]);
         assert_eq!(reasons(vec![(clip("c", None, None, None), 1.0)]), ["no labels"; 2]);
         let train = Clip { split: Split::Train, ..normal().0 };
-        assert_eq!(reasons(vec![(train, 1.0)]), ["no test clips"; 2]);
+        assert_eq!(reasons(vec![(train, 1.0)]), ["no test clips"; 3]);
     }
 
     #[test]
