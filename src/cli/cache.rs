@@ -112,7 +112,7 @@ fn verify(store: &Store, as_json: bool) -> Result<Exit, CliError> {
         ));
     }
     let sound = audit.damaged_objects.is_empty() && audit.damaged_records.is_empty();
-    Ok(if sound { Exit::Done } else { Exit::CacheUnusable })
+    Ok(if sound { Exit::Done } else { Exit::StageFailed })
 }
 
 fn gc(store: &Store, args: &GcArgs) -> Result<Exit, CliError> {

@@ -58,9 +58,8 @@ pub fn run(args: &CheckArgs) -> Result<Exit, CliError> {
     Ok(worst)
 }
 
-#[expect(clippy::print_stderr, reason = "warnings are conversation")]
 fn warn(note: &str) {
-    eprintln!("warning: {note}");
+    output::tell(&format!("warning: {note}"));
 }
 
 fn to_json(diagnostic: &crate::diagnose::Diagnostic) -> serde_json::Value {

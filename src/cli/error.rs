@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use super::Exit;
+use super::{Exit, output};
 use crate::diagnose::Diagnostic;
 use crate::plan::PlanError;
 use crate::store::StoreError;
@@ -28,19 +28,18 @@ impl CliError {
     }
 
     /// Writes it to stderr.
-    #[expect(clippy::print_stderr, reason = "this is what it is for")]
     pub fn tell(&self) {
         match self {
             CliError::Diagnostics(all) => {
                 let styled = std::io::stderr().is_terminal();
                 for diagnostic in all {
-                    eprintln!("{}\n", diagnostic.render(styled));
+                    output::tell(&format!("{}\n", diagnostic.render(styled)));
                 }
                 if all.len() > 1 {
-                    eprintln!("{} mistakes", all.len());
+                    output::tell(&format!("{} mistakes", all.len()));
                 }
             }
-            CliError::Store(error) => eprintln!("error: {error}"),
+            CliError::Store(error) => output::tell(&format!("error: {error}")),
         }
     }
 }

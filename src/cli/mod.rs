@@ -73,7 +73,7 @@ struct CacheDir {
 enum Exit {
     /// All is done.
     Done = 0,
-    /// A stage failed, or under `--frozen` would have had to run.
+    /// A stage failed, or under `--frozen` would have had to run; `cache verify` found damage.
     StageFailed = 1,
     /// A spec or the usage is wrong.
     BadSpec = 2,

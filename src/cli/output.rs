@@ -1,13 +1,26 @@
-//! Writing the product to stdout. A reader that went away (`| head`) is no error.
+//! Writing the product to stdout and the conversation to stderr.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+
+use super::Exit;
 
 use serde::Serialize;
 
-/// Writes text as it is.
+/// Writes text as it is. A reader that went away (`| head`) is no error; a product that is lost is.
 pub fn text(text: &str) {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            tell(&format!("error: stdout cannot be written: {error}"));
+            std::process::exit(Exit::StageFailed as i32);
+        }
+        _ => {}
+    }
+}
+
+/// Writes a line to stderr. Without anybody to read it the work goes on.
+pub fn tell(line: &str) {
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Writes a line.
@@ -37,12 +50,16 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is no size; write 500M or 2G");
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let number: f64 = text[..digits].parse().map_err(|_| wrong())?;
-    let factor = match text[digits..].trim().to_ascii_uppercase().trim_end_matches('B') {
-        "" => 1.0,
-        "K" => 1e3,
-        "M" => 1e6,
-        "G" => 1e9,
-        "T" => 1e12,
+    let factor = match text[digits..].trim().to_ascii_uppercase().as_str() {
+        "" | "B" => 1.0,
+        "K" | "KB" => 1e3,
+        "M" | "MB" => 1e6,
+        "G" | "GB" => 1e9,
+        "T" | "TB" => 1e12,
+        "KIB" => 1024.0,
+        "MIB" => 1024f64.powi(2),
+        "GIB" => 1024f64.powi(3),
+        "TIB" => 1024f64.powi(4),
         _ => return Err(wrong()),
     };
     Ok((number * factor) as u64)
@@ -51,29 +68,34 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
 /// Seconds of `30d`, `12h`, `90m`, `45s`.
 pub fn parse_age(text: &str) -> Result<std::time::Duration, String> {
     let wrong = || format!("`{text}` is no age; write 30d or 12h");
-    let (number, unit) = text.split_at(text.len().saturating_sub(1));
+    let units = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+    let found = units.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(*unit)?, *seconds)));
+    let (number, seconds) = found.ok_or_else(wrong)?;
     let number: u64 = number.parse().map_err(|_| wrong())?;
-    let seconds = match unit {
-        "d" => 86_400,
-        "h" => 3_600,
-        "m" => 60,
-        "s" => 1,
-        _ => return Err(wrong()),
-    };
     Ok(std::time::Duration::from_secs(number.saturating_mul(seconds)))
 }
 
 /// Whether `label` matches a pattern in which `*` stands for any text and `?` for any one character.
 pub fn glob(pattern: &str, label: &str) -> bool {
-    fn matches(p: &[char], l: &[char]) -> bool {
-        match p.first() {
-            None => l.is_empty(),
-            Some('*') => (0..=l.len()).any(|n| matches(&p[1..], &l[n..])),
-            Some('?') => !l.is_empty() && matches(&p[1..], &l[1..]),
-            Some(c) => l.first() == Some(c) && matches(&p[1..], &l[1..]),
+    let (p, l): (Vec<char>, Vec<char>) = (pattern.chars().collect(), label.chars().collect());
+    let (mut i, mut j) = (0, 0);
+    // Where the last star was, and how far it reaches: on a mismatch it takes one character more.
+    let mut star: Option<(usize, usize)> = None;
+    while j < l.len() {
+        match p.get(i) {
+            Some('*') => {
+                star = Some((i, j));
+                i += 1;
+            }
+            Some(c) if *c == '?' || *c == l[j] => (i, j) = (i + 1, j + 1),
+            _ => {
+                let Some((at, reach)) = star else { return false };
+                star = Some((at, reach + 1));
+                (i, j) = (at + 1, reach + 1);
+            }
         }
     }
-    matches(&pattern.chars().collect::<Vec<_>>(), &label.chars().collect::<Vec<_>>())
+    p[i..].iter().all(|c| *c == '*')
 }
 
 #[cfg(test)]
@@ -83,8 +105,9 @@ mod tests {
     #[test]
     fn sizes_and_ages_are_read_and_written() {
         assert_eq!(parse_size("2G"), Ok(2_000_000_000));
-        assert_eq!(parse_size("1.5 MB"), Ok(1_500_000));
-        assert!(parse_size("many").is_err() && parse_age("").is_err());
+        assert_eq!((parse_size("1.5 MB"), parse_size("1KiB")), (Ok(1_500_000), Ok(1024)));
+        assert!(parse_size("many").is_err() && parse_size("2GBB").is_err());
+        assert!(parse_age("").is_err() && parse_age("5é").is_err());
         assert_eq!(parse_age("2h").unwrap().as_secs(), 7200);
         assert_eq!(size(1_234_567), "1.2 MB");
     }
@@ -94,5 +117,6 @@ mod tests {
         assert!(glob("training/*", "training/fan/00/detector=knn"));
         assert!(glob("*/fan/0?", "metrics/fan/02"));
         assert!(!glob("training/*", "scoring/fan"));
+        assert!(!glob(&format!("{}z", "*".repeat(40)), &"a".repeat(200)));
     }
 }

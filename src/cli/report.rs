@@ -120,7 +120,6 @@ fn table(record: &Made, store: &Store) -> Result<Vec<MetricRow>, String> {
 }
 
 /// Says which expectations of the spec do not hold.
-#[expect(clippy::print_stderr, reason = "a broken expectation is conversation")]
 pub fn expectations_hold(session: &Session, results: &Results) -> bool {
     let mut hold = true;
     for expect in &session.experiment.expect {
@@ -130,7 +129,7 @@ pub fn expectations_hold(session: &Session, results: &Results) -> bool {
         let filter: Vec<String> = expect.filter.iter().map(|(k, v)| format!("{k}={v}")).collect();
         let name = format!("{} of {}", expect.metric, if filter.is_empty() { "all".into() } else { filter.join(" ") });
         if chosen.is_empty() {
-            eprintln!("expectation failed: {name}: there is no such point");
+            output::tell(&format!("expectation failed: {name}: there is no such point"));
             hold = false;
         }
         for (number, point) in chosen {
@@ -141,7 +140,7 @@ pub fn expectations_hold(session: &Session, results: &Results) -> bool {
                 let value = value.map_or("cannot be computed".to_owned(), |v| format!("is {v:.4}"));
                 let limit = if low { expect.at_least } else { expect.at_most }.unwrap_or_default();
                 let word = if low { "at least" } else { "at most" };
-                eprintln!("expectation failed: {name} {value} at point {number}, expected {word} {limit}");
+                output::tell(&format!("expectation failed: {name} {value} at point {number}, expected {word} {limit}"));
                 hold = false;
             }
         }

@@ -28,7 +28,7 @@ pub struct RunArgs {
     /// Where stages run: serial, threads or process
     #[arg(long, default_value = "threads", value_name = "NAME", value_parser = executor)]
     executor: ExecutorKind,
-    /// Only stages whose label matches, and what they need: `training/*`
+    /// Only stages whose label matches, and what they need: `training/*`; prints no tables
     #[arg(long, value_name = "GLOB")]
     only: Option<String>,
     /// Stop at the first stage that fails
@@ -77,8 +77,11 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
     let mut executor = args.executor.open(&store, &cancel);
     let last = store.last_keys(&experiment.name);
     let outcome = exec::run(plan, &chosen, &store, last, &mut *executor, options, &cancel, &mut *listener)?;
-    remember(&store, &session, &outcome)?;
+    if !args.frozen {
+        remember(&store, &session, &outcome);
+    }
     if outcome.interrupted {
+        output::tell("interrupted; what is done is kept");
         return Ok(Exit::Interrupted);
     }
     let results = report::from_outcome(&session, &outcome, &store);
@@ -86,7 +89,8 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
         output::text(&report::render(&results, if args.json { Shape::Json } else { Shape::Md }, false, false));
     }
     repeat_failures(&session, &outcome, &store);
-    if outcome.failed() + outcome.stale() > 0 {
+    let undone = chosen.iter().any(|id| matches!(outcome.nodes[id.index()], NodeOutcome::NotRun));
+    if outcome.failed() + outcome.stale() > 0 || undone {
         return Ok(Exit::StageFailed);
     }
     if args.only.is_none() && !report::expectations_hold(&session, &results) {
@@ -120,25 +124,27 @@ fn cancel_on_ctrl_c() -> Arc<AtomicBool> {
     cancel
 }
 
-fn remember(store: &Store, session: &Session, outcome: &RunOutcome) -> Result<(), CliError> {
+/// Keeps the keys for `explain`, which is all that is lost if they cannot be written.
+fn remember(store: &Store, session: &Session, outcome: &RunOutcome) {
     let keys = session.plan.nodes().filter_map(|id| match &outcome.nodes[id.index()] {
         NodeOutcome::Cached { key, .. } | NodeOutcome::Ran { key, .. } => {
             Some((session.plan.node(id).label.clone(), *key))
         }
         _ => None,
     });
-    Ok(store.remember_keys(&session.experiment.name, &keys.collect())?)
+    if let Err(error) = store.remember_keys(&session.experiment.name, &keys.collect()) {
+        output::tell(&format!("warning: `explain` will not know of this run: {error}"));
+    }
 }
 
-/// Failures again, last, where they are read: each with the end of its log.
-#[expect(clippy::print_stderr, reason = "failures are conversation")]
+/// Failures again, last, where they are read.
 fn repeat_failures(session: &Session, outcome: &RunOutcome, store: &Store) {
     for id in session.plan.nodes() {
         if let NodeOutcome::Failed { message } = &outcome.nodes[id.index()] {
-            eprintln!("error: {} failed: {message}", session.plan.node(id).label);
+            output::tell(&format!("error: {} failed: {message}", session.plan.node(id).label));
         }
     }
     if outcome.failed() > 0 {
-        eprintln!("  logs are in {}", store.root().join("logs").display());
+        output::tell(&format!("  logs are in {}", store.root().join("logs").display()));
     }
 }

@@ -7,9 +7,10 @@ use crate::plan::{NodeId, Plan};
 
 /// Something that happened.
 pub enum Event<'a> {
-    /// The run begins.
+    /// The run begins; `stages` of the plan are wanted.
     Begun {
         plan: &'a Plan,
+        stages: usize,
     },
     /// The node's outputs were known without running it.
     Cached {
@@ -22,10 +23,12 @@ pub enum Event<'a> {
         label: &'a str,
         why: &'a str,
     },
+    /// `again`: only its bytes were gone.
     Finished {
         node: NodeId,
         label: &'a str,
         seconds: f64,
+        again: bool,
     },
     /// `log` is where its log was written, if it wrote one.
     Failed {

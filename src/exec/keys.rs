@@ -58,7 +58,8 @@ pub enum Standing {
 /// How every node of a plan stands. Reads records, runs nothing.
 pub fn survey(plan: &Plan, store: &Store) -> Vec<Standing> {
     let mut outputs: Vec<Option<Outputs>> = vec![None; plan.len()];
-    plan.nodes()
+    let mut standings: Vec<Standing> = plan
+        .nodes()
         .map(|id| match keyed(plan, id, &outputs) {
             None => Standing::Unknown,
             Some(keyed) => match store.lookup(&keyed.key) {
@@ -69,5 +70,15 @@ pub fn survey(plan: &Plan, store: &Store) -> Vec<Standing> {
                 _ => Standing::WillRun(keyed),
             },
         })
-        .collect()
+        .collect();
+    // What is cached without its bytes runs again if anybody needs them.
+    for id in plan.nodes().rev() {
+        let Standing::Cached { record, .. } = &standings[id.index()] else { continue };
+        let wanted = plan.dependents(id).iter().any(|d| !matches!(standings[d.index()], Standing::Cached { .. }));
+        if wanted && !record.outputs.values().all(|object| store.has(object)) {
+            let keyed = keyed(plan, id, &outputs).expect("a cached node has a key");
+            standings[id.index()] = Standing::WillRun(keyed);
+        }
+    }
+    standings
 }

@@ -33,10 +33,7 @@ impl Frontier {
         let missing: Vec<usize> = plan
             .nodes()
             .map(|id| {
-                let mut needs: Vec<NodeId> = plan.needs(id).into_iter().map(|n| n.node).collect();
-                needs.dedup_by_key(|n| *n);
-                needs.sort();
-                needs.dedup();
+                let needs: BTreeSet<NodeId> = plan.needs(id).into_iter().map(|n| n.node).collect();
                 needs.len()
             })
             .collect();
@@ -50,6 +47,11 @@ impl Frontier {
         let id = self.ready.pop_first()?;
         self.state[id.index()] = State::Taken;
         Some(id)
+    }
+
+    /// Whether nothing is ready to be taken.
+    pub fn is_idle(&self) -> bool {
+        self.ready.is_empty()
     }
 
     /// The node's outputs are known; what waited only for it becomes ready.

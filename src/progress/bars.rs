@@ -44,7 +44,7 @@ impl Bars {
 impl Listener for Bars {
     fn hear(&mut self, event: Event) {
         match event {
-            Event::Begun { plan } => self.total.set_length(plan.len() as u64),
+            Event::Begun { stages, .. } => self.total.set_length(stages as u64),
             Event::Cached { .. } => self.total.inc(1),
             Event::Started { node, label, why } => {
                 let style = ProgressStyle::with_template("  {spinner} {msg} {elapsed}").expect("a valid template");
@@ -53,15 +53,20 @@ impl Listener for Bars {
                 bar.enable_steady_tick(Duration::from_millis(120));
                 self.working.insert(node, bar);
             }
-            Event::Finished { node, label, seconds } => {
+            Event::Finished { node, label, seconds, again } => {
                 let slow = seconds >= 1.0;
                 self.end(node, slow.then(|| format!("  {label} {}", duration(seconds))));
+                if again {
+                    // It was counted when its record was found.
+                    self.total.set_position(self.total.position().saturating_sub(1));
+                }
             }
             Event::Failed { node, label, message, .. } => self.end(node, Some(format!("  {label} FAILED: {message}"))),
             Event::Skipped { node, .. } => self.end(node, None),
             Event::Shared { label } => self.say(Some(format!("  waiting for another run that computes {label}"))),
             Event::Warning { message } => self.say(Some(format!("warning: {message}"))),
             Event::Ended { outcome, .. } => {
+                std::mem::take(&mut self.working).into_values().for_each(|bar| bar.finish_and_clear());
                 self.total.finish_and_clear();
                 self.say(Some(tally(outcome)));
             }

@@ -44,16 +44,18 @@ fn say(line: String) {
 impl Listener for Plain {
     fn hear(&mut self, event: Event) {
         match event {
-            Event::Begun { plan } => self.total = plan.len(),
+            Event::Begun { stages, .. } => self.total = stages,
             Event::Cached { .. } => self.done += 1,
             Event::Started { node, label, why } => {
                 #[expect(clippy::disallowed_methods, reason = "decides only when a line is shown")]
                 let since = Instant::now();
                 self.working.insert(node, Work { label: label.to_owned(), why: why.to_owned(), since, told: false });
             }
-            Event::Finished { node, label, seconds } => {
+            Event::Finished { node, label, seconds, again } => {
                 let why = self.working.remove(&node).map(|w| w.why).unwrap_or_default();
-                say(format!("{} {label} {} ({why})", self.step(), duration(seconds)));
+                // What is made again was counted when its record was found.
+                let step = if again { "again".to_owned() } else { self.step() };
+                say(format!("{step} {label} {} ({why})", duration(seconds)));
             }
             Event::Failed { node, label, message, .. } => {
                 self.working.remove(&node);

@@ -43,11 +43,11 @@ fn sections(groups: &[Group], axes: &[(&str, &str)], columns: &[bool; 4]) -> Str
         let machines: BTreeSet<&str> = lines.iter().map(|l| l.machine.as_str()).collect();
         for machine in machines {
             for line in lines.iter().filter(|l| l.machine == machine) {
-                table.row(group, line, &[]);
+                table.row(group, line);
             }
             if lines.iter().filter(|l| l.machine == machine).count() > 1 {
                 for mean in group.means(Some(machine)) {
-                    table.row(group, &mean, &[]);
+                    table.row(group, &mean);
                 }
             }
         }
@@ -56,7 +56,8 @@ fn sections(groups: &[Group], axes: &[(&str, &str)], columns: &[bool; 4]) -> Str
 }
 
 fn summary(groups: &[Group], axes: &[(&str, &str)], columns: &[bool; 4]) -> String {
-    let mut table = Table::new(axes, &["mean"], columns, &["official"]);
+    let extra: &[&str] = if has_official(columns) { &["official"] } else { &[] };
+    let mut table = Table::new(axes, &["mean"], columns, extra);
     let best = groups.iter().filter_map(|g| g.official()).map(|s| s.mean).fold(f64::NEG_INFINITY, f64::max);
     for group in groups {
         let official = group.official();
@@ -64,10 +65,15 @@ fn summary(groups: &[Group], axes: &[(&str, &str)], columns: &[bool; 4]) -> Stri
         let bold = groups.len() > 1 && official.is_some_and(|s| s.mean == best);
         let cell = if bold { format!("**{cell}**") } else { cell };
         let [arithmetic, harmonic] = group.means(None);
-        table.summary_row(group, "arithmetic", &arithmetic, "");
-        table.summary_row(group, "harmonic", &harmonic, &cell);
+        table.summary_row(group, "arithmetic", &arithmetic, extra.first().map(|_| ""));
+        table.summary_row(group, "harmonic", &harmonic, extra.first().map(|_| cell.as_str()));
     }
     table.render()
+}
+
+/// The official score is defined over both domains' AUC and the pAUC; data sets without domains have none.
+fn has_official(columns: &[bool; 4]) -> bool {
+    columns[0] && columns[1] && columns[3]
 }
 
 /// AUC per value of each domain-shift attribute.
@@ -135,7 +141,11 @@ fn notes(results: &Results, groups: &[Group]) -> String {
     } else {
         text.push('\n');
     }
-    text.push_str("All numbers in %. Official: harmonic mean of AUC source, AUC target and pAUC over all sections.\n");
+    text.push_str("All numbers in %.");
+    if has_official(&results.columns()) {
+        text.push_str(" Official: harmonic mean of AUC source, AUC target and pAUC over all sections.");
+    }
+    text.push('\n');
     text
 }
 
@@ -174,19 +184,18 @@ impl<'a> Table<'a> {
         line.values.iter().zip(self.columns).filter(|(_, shown)| *shown).map(|(v, _)| show(*v)).collect()
     }
 
-    fn row(&mut self, group: &Group, line: &Line, extra: &[&str]) {
+    fn row(&mut self, group: &Group, line: &Line) {
         let mut cells = self.settings(group);
         cells.extend([line.machine.clone(), line.section.clone()]);
         cells.extend(self.metrics(line));
-        cells.extend(extra.iter().map(|s| (*s).to_owned()));
         self.rows.push(cells);
     }
 
-    fn summary_row(&mut self, group: &Group, name: &str, line: &Line, official: &str) {
+    fn summary_row(&mut self, group: &Group, name: &str, line: &Line, official: Option<&str>) {
         let mut cells = self.settings(group);
         cells.push(name.to_owned());
         cells.extend(self.metrics(line));
-        cells.push(official.to_owned());
+        cells.extend(official.map(str::to_owned));
         self.rows.push(cells);
     }
 

@@ -24,6 +24,9 @@ pub fn csv(results: &Results) -> String {
         for r in &point.rows {
             write([&r.machine, &r.section, &r.domain, &r.attribute, &r.value_of_attribute, &r.metric], r.value);
         }
+        for (machine, section, _) in &point.absent {
+            write([machine, section, "", "", "", "auc"], None);
+        }
         write(["", "", "", "", "", "official"], point.official());
     }
     String::from_utf8(writer.into_inner().expect("writing to memory")).expect("cells are text")

@@ -101,20 +101,19 @@ impl Store {
         let mut audit = Audit::default();
         let mut present = BTreeSet::new();
         for (path, meta) in files(&self.root.join("objects"))? {
+            // Files that are none of ours, and those evicted meanwhile, are nobody's damage.
+            let Some(digest) = named_digest(&path) else { continue };
+            let actual = match fs::File::open(&path).and_then(Digest::of_reader) {
+                Ok((actual, _)) => actual,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(StoreError::io(&path)(error)),
+            };
             audit.objects += 1;
-            let digest = named_digest(&path);
-            let actual = fs::File::open(&path).and_then(Digest::of_reader).ok().map(|(digest, _)| digest);
-            match (digest, actual) {
-                (Some(named), Some(actual)) if named == actual => {
-                    present.insert(named);
-                }
-                (named, _) => {
-                    audit.damaged_objects.push(path.display().to_string());
-                    match named {
-                        Some(digest) => self.quarantine(&ObjectRef { digest, kind: kind(&path), bytes: meta.len() }),
-                        None => drop(fs::remove_file(&path)),
-                    }
-                }
+            if actual == digest {
+                present.insert(digest);
+            } else {
+                audit.damaged_objects.push(path.display().to_string());
+                self.quarantine(&ObjectRef { digest, kind: kind(&path), bytes: meta.len() });
             }
         }
         let mut evicted = BTreeSet::new();

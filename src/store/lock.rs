@@ -1,6 +1,6 @@
 //! One advisory lock a key, so that two runs share work instead of doing it twice.
 //!
-//! Kernel locks die with their process: a killed run leaves nothing to clean up.
+//! Kernel locks die with their process: what a killed run leaves is an empty file that locks nothing.
 
 use std::fs::{self, File, TryLockError};
 use std::path::PathBuf;

@@ -63,12 +63,15 @@ pub struct Store {
 impl Store {
     /// Opens the cache at `root`, and makes it if it is not there.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
-        let tag = root.join("CACHEDIR.TAG");
-        if !tag.exists() {
-            for folder in ["objects", "records", "locks", "last", "memo", "jobs", "logs", "bad", "tmp"] {
-                let folder = root.join(folder);
+        // Each time: what carries caches about (git, CI) may drop empty folders.
+        for folder in ["objects", "records", "locks", "last", "memo", "jobs", "logs", "bad", "tmp"] {
+            let folder = root.join(folder);
+            if !folder.is_dir() {
                 std::fs::create_dir_all(&folder).map_err(StoreError::io(&folder))?;
             }
+        }
+        let tag = root.join("CACHEDIR.TAG");
+        if !tag.exists() {
             // The signature that backup programs look for: https://bford.info/cachedir/
             let text = "Signature: 8a477f597d28d172789f06886806bc55\n# The cache of humshift; safe to delete.\n";
             std::fs::write(&tag, text).map_err(StoreError::io(&tag))?;

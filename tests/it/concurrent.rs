@@ -58,3 +58,25 @@ fn runs_of_different_specs_share_what_they_have_in_common() {
     assert_eq!(project.report(), project.report_of_an_empty_cache());
     assert_eq!(project.run("run other.yaml --frozen").done().stdout, outputs[1].stdout);
 }
+
+/// Two points of one run can ask for the same key once their inputs turn out equal: whoever comes second
+/// takes what the first made, and what needs it must still run.
+#[test]
+fn stages_that_turn_out_equal_run_once_and_open_what_needs_them() {
+    let project = Project::with(&SPEC.replace(
+        "  detector: [ { knn: {} }, { mahalanobis: {} }, { kmeans: { clusters: 5, runs: 300 } } ]",
+        "  data.dcase.attributes: [both, names]",
+    ));
+    project.edit("spec.yaml", "sweep:", "detector: { knn: {} }\nsweep:");
+    let recordings = sounds::data_set();
+    project.write_all(&recordings);
+    project.run("run spec.yaml --jobs 1").done();
+    // Another chunk after the samples: another file, the same features.
+    let (path, bytes) = recordings.iter().find(|(path, _)| path.ends_with(".wav")).expect("there are recordings");
+    let mut longer = bytes.clone();
+    longer.extend(b"LIST\x04\0\0\0INFO");
+    project.write(path, longer);
+    let output = project.run("run spec.yaml --jobs 1").done();
+    assert!(!output.stderr.contains("not run"), "{}", output.stderr);
+    assert_eq!(project.run("run spec.yaml --frozen").done().stdout, output.stdout);
+}

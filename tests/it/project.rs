@@ -158,10 +158,12 @@ impl Output {
         serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}:\n{}", self.stdout))
     }
 
-    /// The labels of the stages that ran, from the lines of progress `[ 3/40] training/fan/00 12 ms`.
+    /// The labels of the stages that ran, from the lines of progress: `[ 3/40] training/fan/00 12 ms`, or
+    /// `again training/fan/00 12 ms` where only bytes were gone.
     pub fn ran_in_order(&self) -> Vec<String> {
-        let lines = self.stderr.lines().filter_map(|line| line.strip_prefix('[')?.split_once("] "));
-        let words = lines.filter_map(|(_, rest)| rest.split_once(' '));
+        let counted = |line: &'_ str| Some(line.strip_prefix('[')?.find("] ")? + 3);
+        let start = |line: &'_ str| counted(line).or(line.starts_with("again ").then_some(6));
+        let words = self.stderr.lines().filter_map(|line| line[start(line)?..].split_once(' '));
         words.filter(|(_, rest)| !rest.starts_with(['F', 's'])).map(|(label, _)| label.to_owned()).collect()
     }
 

@@ -22,6 +22,11 @@ pub struct Finished {
 
 /// A place where jobs run.
 pub trait Executor {
+    /// Jobs that can be at work at once; the threads of each are the coordinator's decision.
+    fn slots(&self) -> usize {
+        usize::MAX
+    }
+
     /// Begins a job.
     fn start(&mut self, job: Job);
 

@@ -45,6 +45,10 @@ fn spawn(store: &Store, job: &Job, cancel: &AtomicBool) -> Result<Made, Failure>
     if let Some(mut stdout) = child.stdout.take() {
         let _ = std::io::Read::read_to_string(&mut stdout, &mut text);
     }
+    if cancel.load(Ordering::Relaxed) {
+        // Ctrl-C reaches the worker, too: it did not fail, it was stopped.
+        return Err(Failure::Cancelled);
+    }
     // The worker says why in one line of JSON, unless it was killed.
     Err(serde_json::from_str(&text).unwrap_or_else(|_| failed(format!("ended with {status} and left no record"))))
 }

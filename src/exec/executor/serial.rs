@@ -23,6 +23,10 @@ impl Serial {
 }
 
 impl Executor for Serial {
+    fn slots(&self) -> usize {
+        1
+    }
+
     fn start(&mut self, job: Job) {
         let result = perform(&self.store, &job, &self.cancel);
         self.done.push_back(Finished { job, result });

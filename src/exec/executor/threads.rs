@@ -35,11 +35,19 @@ impl Threads {
 impl Executor for Threads {
     fn start(&mut self, job: Job) {
         let (store, cancel, sender, work) = (self.store.clone(), self.cancel.clone(), self.sender.clone(), self.work);
-        std::thread::spawn(move || {
-            let result = work(&store, &job, &cancel);
+        let failed = self.sender.clone();
+        let unstarted = job.clone();
+        let spawned = std::thread::Builder::new().spawn(move || {
+            let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&store, &job, &cancel)));
+            let result =
+                caught.unwrap_or_else(|_| Err(Failure::Stage("a bug in humshift: the worker panicked".into())));
             // Nobody listens any more when the run was given up.
             let _ = sender.send(Finished { job, result });
         });
+        if let Err(error) = spawned {
+            let result = Err(Failure::Stage(format!("no thread can be started: {error}")));
+            let _ = failed.send(Finished { job: unstarted, result });
+        }
     }
 
     fn wait(&mut self, timeout: Duration) -> Option<Finished> {

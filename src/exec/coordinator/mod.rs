@@ -9,17 +9,18 @@
 //!        yes: queue -> key lock (held by another process: wait, look again) -> executor -> record
 //! ```
 
+mod failure;
+mod start;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::executor::{Executor, Finished};
 use super::keys::{Keyed, Outputs, keyed};
-use super::reason::why;
 use super::urgency::urgency;
-use super::{Event, Failure, Job, Listener, NodeOutcome, RunOutcome};
+use super::{Event, Failure, Listener, NodeOutcome, RunOutcome};
 use crate::digest::Digest;
 use crate::plan::{Frontier, NodeId, Plan};
 use crate::stage::Wants;
@@ -67,6 +68,8 @@ struct Run<'a> {
     /// Ready to start: those with the most work below them first.
     queue: BTreeSet<(std::cmp::Reverse<u64>, NodeId)>,
     running: BTreeMap<NodeId, Running>,
+    /// Nodes that cannot be made again.
+    lost: BTreeSet<NodeId>,
     /// Waiting for another process that holds their key.
     elsewhere: BTreeSet<NodeId>,
     /// Nodes that wait for outputs to be made again, and what they wait for.
@@ -91,7 +94,7 @@ pub fn run(
 ) -> Result<RunOutcome, StoreError> {
     #[expect(clippy::disallowed_methods, reason = "the wall time is shown, never used")]
     let begun = Instant::now();
-    listener.hear(Event::Begun { plan });
+    listener.hear(Event::Begun { plan, stages: chosen.len() });
     let mut run = Run {
         plan,
         store,
@@ -107,6 +110,7 @@ pub fn run(
         keyed: BTreeMap::new(),
         queue: BTreeSet::new(),
         running: BTreeMap::new(),
+        lost: BTreeSet::new(),
         elsewhere: BTreeSet::new(),
         blocked: BTreeMap::new(),
         tries: BTreeMap::new(),
@@ -133,7 +137,11 @@ impl Run<'_> {
             }
             self.start_what_fits(executor)?;
             if self.running.is_empty() && self.elsewhere.is_empty() {
-                return Ok(());
+                // Starting can settle a node that another process has made meanwhile, and so open others.
+                if self.queue.is_empty() && self.frontier.is_idle() {
+                    return Ok(());
+                }
+                continue;
             }
             if self.running.is_empty() {
                 std::thread::sleep(TICK);
@@ -201,6 +209,10 @@ impl Run<'_> {
             self.queue.insert((std::cmp::Reverse(self.urgency[id.index()]), id));
             return Ok(());
         }
+        if let Some(lost) = gone.iter().find(|producer| self.lost.contains(producer)) {
+            self.abandon(id, *lost);
+            return Ok(());
+        }
         self.blocked.insert(id, gone.clone());
         for producer in gone {
             if !self.busy(producer) {
@@ -221,69 +233,6 @@ impl Run<'_> {
             || self.queue.contains(&(std::cmp::Reverse(self.urgency[id.index()]), id))
     }
 
-    fn start_what_fits(&mut self, executor: &mut dyn Executor) -> Result<(), StoreError> {
-        let mut next = self.queue.first().copied();
-        let mut passed = 0;
-        while let Some(entry) = next {
-            let (id, free) = (entry.1, self.free_threads());
-            if free == 0 {
-                return Ok(());
-            }
-            next = self.queue.range((Bound::Excluded(entry), Bound::Unbounded)).next().copied();
-            let sizes = self.keyed[&id].inputs.iter().map(|(role, object)| (role.clone(), object.bytes)).collect();
-            let wants = self.plan.node(id).stage.wants(&sizes);
-            let used: u64 = self.running.values().map(|r| r.wants.memory).sum();
-            if !self.running.is_empty() && used.saturating_add(wants.memory) > self.options.memory {
-                // What comes behind may be smaller.
-                passed += 1;
-                continue;
-            }
-            let share = free.div_ceil((self.queue.len() - passed).min(free));
-            self.queue.remove(&entry);
-            self.start(id, wants, wants.threads.clamp(1, share), executor)?;
-        }
-        Ok(())
-    }
-
-    fn free_threads(&self) -> usize {
-        self.options.jobs.saturating_sub(self.running.values().map(|r| r.threads).sum())
-    }
-
-    fn start(
-        &mut self,
-        id: NodeId,
-        wants: Wants,
-        threads: usize,
-        executor: &mut dyn Executor,
-    ) -> Result<(), StoreError> {
-        let key = self.keyed[&id].key;
-        let Some(lock) = self.store.try_lock(&key)? else {
-            let label = self.plan.node(id).label.as_str();
-            self.listener.hear(Event::Shared { label });
-            self.elsewhere.insert(id);
-            return Ok(());
-        };
-        // Between the first look and the lock another process may have made it.
-        if let Some(record) = self.store.lookup(&key).filter(|r| self.complete(id, r)) {
-            drop(lock);
-            return self.made(id, NodeOutcome::Cached { key, record });
-        }
-        let (node, keyed) = (self.plan.node(id), &self.keyed[&id]);
-        let why = why(keyed, self.last.get(&node.label), self.store);
-        self.listener.hear(Event::Started { node: id, label: &node.label, why: &why });
-        let job = Job {
-            key,
-            label: node.label.clone(),
-            stage: node.stage.clone(),
-            inputs: keyed.inputs.clone(),
-            material: keyed.material.clone(),
-            threads,
-        };
-        self.running.insert(id, Running { _lock: lock, wants, threads });
-        executor.start(job);
-        Ok(())
-    }
-
     fn finished(&mut self, finished: Finished) -> Result<(), StoreError> {
         let Finished { job, result } = finished;
         let id = *self.running.keys().find(|id| self.keyed[*id].key == job.key).expect("only running jobs finish");
@@ -291,7 +240,8 @@ impl Run<'_> {
         match result {
             Ok(record) => {
                 let label = self.plan.node(id).label.as_str();
-                self.listener.hear(Event::Finished { node: id, label, seconds: record.seconds });
+                let again = self.settled[id.index()];
+                self.listener.hear(Event::Finished { node: id, label, seconds: record.seconds, again });
                 self.made(id, NodeOutcome::Ran { key: job.key, record })
             }
             Err(Failure::Cancelled) => Ok(()),
@@ -357,30 +307,6 @@ impl Run<'_> {
         self.nodes[id.index()] = outcome;
         self.settled[id.index()] = true;
         self.frontier.settle(id);
-    }
-
-    fn failed(&mut self, id: NodeId, message: String) {
-        let plan = self.plan;
-        let label = plan.node(id).label.as_str();
-        let log = self.keyed.get(&id).map(|k| self.store.log_path(&k.key)).filter(|path| path.exists());
-        self.listener.hear(Event::Failed { node: id, label, message: &message, log });
-        self.nodes[id.index()] = NodeOutcome::Failed { message: message.clone() };
-        let mut skipped = if self.settled[id.index()] { Vec::new() } else { self.frontier.fail(id) };
-        let waiters: Vec<NodeId> =
-            self.blocked.iter().filter(|(_, gone)| gone.contains(&id)).map(|(w, _)| *w).collect();
-        for waiter in waiters {
-            self.blocked.remove(&waiter);
-            skipped.push(waiter);
-            skipped.extend(if self.settled[waiter.index()] { Vec::new() } else { self.frontier.fail(waiter) });
-        }
-        for next in skipped {
-            self.nodes[next.index()] = NodeOutcome::Skipped { because: id };
-            self.listener.hear(Event::Skipped { node: next, label: &plan.node(next).label, because: label });
-        }
-        self.giving_up |= self.options.fail_fast;
-        if self.giving_up {
-            self.cancel.store(true, Ordering::Relaxed);
-        }
     }
 
     /// Looks at keys that other processes hold: made, or given up by them?

@@ -1,0 +1,83 @@
+//! Admission: which queued jobs start now, and with how many threads.
+
+use std::ops::Bound;
+
+use super::Run;
+use crate::exec::executor::Executor;
+use crate::exec::reason::why;
+use crate::exec::{Event, Job, NodeOutcome};
+use crate::plan::NodeId;
+use crate::stage::Wants;
+use crate::store::StoreError;
+
+use super::Running;
+
+impl Run<'_> {
+    pub(super) fn start_what_fits(&mut self, executor: &mut dyn Executor) -> Result<(), StoreError> {
+        let mut next = self.queue.first().copied();
+        let mut passed = 0;
+        while let Some(entry) = next {
+            let (id, free) = (entry.1, self.free_threads());
+            if free == 0 || self.running.len() >= executor.slots() || self.stopping() {
+                return Ok(());
+            }
+            next = self.queue.range((Bound::Excluded(entry), Bound::Unbounded)).next().copied();
+            let sizes = self.keyed[&id].inputs.iter().map(|(role, object)| (role.clone(), object.bytes)).collect();
+            let wants = self.plan.node(id).stage.wants(&sizes);
+            let used: u64 = self.running.values().map(|r| r.wants.memory).sum();
+            if !self.running.is_empty() && used.saturating_add(wants.memory) > self.options.memory {
+                // What comes behind may be smaller.
+                passed += 1;
+                continue;
+            }
+            let share = free.div_ceil((self.queue.len() - passed).min(free).min(executor.slots()));
+            self.queue.remove(&entry);
+            self.start(id, wants, wants.threads.clamp(1, share), executor)?;
+        }
+        Ok(())
+    }
+
+    fn free_threads(&self) -> usize {
+        self.options.jobs.saturating_sub(self.running.values().map(|r| r.threads).sum())
+    }
+
+    fn start(
+        &mut self,
+        id: NodeId,
+        wants: Wants,
+        threads: usize,
+        executor: &mut dyn Executor,
+    ) -> Result<(), StoreError> {
+        let key = self.keyed[&id].key;
+        if self.running.keys().any(|other| self.keyed[other].key == key) {
+            // Two points ask for the same: what comes of one is what comes of the other.
+            self.elsewhere.insert(id);
+            return Ok(());
+        }
+        let Some(lock) = self.store.try_lock(&key)? else {
+            let label = self.plan.node(id).label.as_str();
+            self.listener.hear(Event::Shared { label });
+            self.elsewhere.insert(id);
+            return Ok(());
+        };
+        // Between the first look and the lock another process may have made it.
+        if let Some(record) = self.store.lookup(&key).filter(|r| self.complete(id, r)) {
+            drop(lock);
+            return self.made(id, NodeOutcome::Cached { key, record });
+        }
+        let (node, keyed) = (self.plan.node(id), &self.keyed[&id]);
+        let why = why(keyed, self.last.get(&node.label), self.store);
+        self.listener.hear(Event::Started { node: id, label: &node.label, why: &why });
+        let job = Job {
+            key,
+            label: node.label.clone(),
+            stage: node.stage.clone(),
+            inputs: keyed.inputs.clone(),
+            material: keyed.material.clone(),
+            threads,
+        };
+        self.running.insert(id, Running { _lock: lock, wants, threads });
+        executor.start(job);
+        Ok(())
+    }
+}
