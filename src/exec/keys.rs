@@ -64,7 +64,7 @@ pub fn survey(plan: &Plan, store: &Store) -> Vec<Standing> {
             Some(keyed) => match store.lookup(&keyed.key) {
                 Some(record) if !plan.is_result(id) || record.outputs.values().all(|o| store.is_sound(o)) => {
                     outputs[id.index()] = Some(record.outputs.clone());
-                    Standing::Cached { key: keyed.key, record: record }
+                    Standing::Cached { key: keyed.key, record }
                 }
                 _ => Standing::WillRun(keyed),
             },
