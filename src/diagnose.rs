@@ -32,8 +32,8 @@ pub struct Diagnostic {
     /// A lowercase fragment with the value and the name in it, without a full stop.
     pub message: String,
     pub place: Option<Place>,
-    /// A second place that has to do with it, and how.
-    pub related: Option<(Place, String)>,
+    /// A second place that has to do with it, and how; boxed, because few have one and all travel in results.
+    pub related: Option<Box<(Place, String)>>,
     pub hint: Option<String>,
 }
 
@@ -77,7 +77,7 @@ impl Diagnostic {
 
     /// Shows a second place with a few words on what it has to do with the message.
     pub fn related(mut self, place: Option<Place>, words: impl Into<String>) -> Self {
-        self.related = place.map(|p| (p, words.into()));
+        self.related = place.map(|p| Box::new((p, words.into())));
         self
     }
 
@@ -98,7 +98,7 @@ impl Diagnostic {
     /// The lines of the place, and of the related one: in one drawing if they are of one text.
     fn snippets<'a>(&'a self, place: &'a Place) -> Vec<Snippet<'a, Annotation<'a>>> {
         let mut first = snippet(place).annotation(AnnotationKind::Primary.span(clamp(place)));
-        let Some((other, words)) = &self.related else { return vec![first] };
+        let Some((other, words)) = self.related.as_deref() else { return vec![first] };
         let context = AnnotationKind::Context.span(clamp(other)).label(words);
         if other.source == place.source {
             first = first.annotation(context);

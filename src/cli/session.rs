@@ -44,7 +44,7 @@ impl Session {
                     listings.push(listing);
                 }
                 Err(error) => {
-                    mistakes.push(data_mistake(&error));
+                    mistakes.push(data_mistake(&point.data, &error));
                     catalog.listings.insert(key, BTreeMap::new());
                 }
             }
@@ -57,11 +57,15 @@ impl Session {
     }
 }
 
-fn data_mistake(error: &SourceError) -> Diagnostic {
+fn data_mistake(source: &SourceSpec, error: &SourceError) -> Diagnostic {
     let diagnostic = Diagnostic::new("E0701", error.to_string());
-    match error {
-        SourceError::Layout { hint, .. } => diagnostic.hint(hint),
-        SourceError::File { .. } => diagnostic,
+    match (error, source.member().root()) {
+        (SourceError::Layout { hint, .. }, Some(_)) => {
+            let name = source.name();
+            diagnostic.hint(format!("{hint}\nwhere the data lie elsewhere: --set data.{name}.root=DIR"))
+        }
+        (SourceError::Layout { hint, .. }, None) => diagnostic.hint(hint),
+        (SourceError::File { .. }, _) => diagnostic,
     }
 }
 

@@ -182,9 +182,9 @@ mod tests {
                 let start = (2 + lane) * 41;
                 let exact = definition(&samples[start..start + frame]);
                 let scale = exact.iter().fold(1e-3, |a: f64, &b| a.max(b));
-                for (k, exact) in exact.iter().enumerate() {
-                    let error = (f64::from(out[k][lane]) - exact).abs();
-                    assert!(error < 1e-5 * scale, "frame {frame}, bin {k}: {} {exact}", out[k][lane]);
+                for (k, (exact, bin)) in exact.iter().zip(&out).enumerate() {
+                    let error = (f64::from(bin[lane]) - exact).abs();
+                    assert!(error < 1e-5 * scale, "frame {frame}, bin {k}: {} {exact}", bin[lane]);
                 }
             }
         }

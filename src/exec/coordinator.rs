@@ -10,6 +10,7 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -222,23 +223,24 @@ impl Run<'_> {
     }
 
     fn start_what_fits(&mut self, executor: &mut dyn Executor) -> Result<(), StoreError> {
-        let mut waiting = self.queue.len();
-        for entry in self.queue.clone() {
+        let mut next = self.queue.first().copied();
+        let mut passed = 0;
+        while let Some(entry) = next {
             let (id, free) = (entry.1, self.free_threads());
             if free == 0 {
                 return Ok(());
             }
+            next = self.queue.range((Bound::Excluded(entry), Bound::Unbounded)).next().copied();
             let sizes = self.keyed[&id].inputs.iter().map(|(role, object)| (role.clone(), object.bytes)).collect();
             let wants = self.plan.node(id).stage.wants(&sizes);
             let used: u64 = self.running.values().map(|r| r.wants.memory).sum();
             if !self.running.is_empty() && used.saturating_add(wants.memory) > self.options.memory {
                 // What comes behind may be smaller.
-                waiting -= 1;
+                passed += 1;
                 continue;
             }
+            let share = free.div_ceil((self.queue.len() - passed).min(free));
             self.queue.remove(&entry);
-            let share = free.div_ceil(waiting.min(free));
-            waiting -= 1;
             self.start(id, wants, wants.threads.clamp(1, share), executor)?;
         }
         Ok(())

@@ -9,6 +9,7 @@ mod event;
 pub mod executor;
 mod keys;
 mod outcome;
+mod pools;
 mod reason;
 mod urgency;
 mod worker;

@@ -12,6 +12,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::pools::on_threads;
 use crate::artifact::{Blob, Context};
 use crate::digest::Digest;
 use crate::seed::Seed;
@@ -50,11 +51,10 @@ pub fn perform(store: &Store, job: &Job, cancel: &AtomicBool) -> Result<Made, Fa
     let log = Log::new(store, job);
     let write = |line: &str| log.line(line);
     let cx = Context { seed: Seed(0), threads: job.threads, cancel, log: &write };
-    // A pool of the job's own: rayon inside a stage may neither wait for another stage nor steal one.
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(job.threads).build();
-    let pool = pool.map_err(|e| Failure::Stage(format!("cannot start {} threads: {e}", job.threads)))?;
-    let run = std::panic::AssertUnwindSafe(|| pool.install(|| job.stage.run(&inputs, &cx)));
-    let outputs = match std::panic::catch_unwind(run) {
+    let run = std::panic::AssertUnwindSafe(|| on_threads(job.threads, || job.stage.run(&inputs, &cx)));
+    let ended = std::panic::catch_unwind(run)
+        .map(|ran| ran.unwrap_or_else(|e| Err(StageError::Data(format!("cannot start {} threads: {e}", job.threads)))));
+    let outputs = match ended {
         Ok(Ok(outputs)) => outputs,
         Ok(Err(StageError::Cancelled)) => return Err(Failure::Cancelled),
         Ok(Err(error)) => {

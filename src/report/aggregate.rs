@@ -76,10 +76,13 @@ impl Results {
     }
 }
 
+/// Values of [`COLUMNS`] by machine and section.
+type Sections<'a> = BTreeMap<(&'a str, &'a str), [Option<Option<f64>>; 4]>;
+
 impl PointResults {
     /// Sections in order, each with the values of [`COLUMNS`]; the outer `None`: there is no such row.
-    pub fn sections(&self) -> BTreeMap<(&str, &str), [Option<Option<f64>>; 4]> {
-        let mut sections: BTreeMap<(&str, &str), [Option<Option<f64>>; 4]> = BTreeMap::new();
+    pub fn sections(&self) -> Sections<'_> {
+        let mut sections = Sections::new();
         for row in self.rows.iter().filter(|r| r.attribute.is_empty()) {
             let column = COLUMNS.iter().position(|(domain, metric, _)| row.domain == *domain && row.metric == *metric);
             if let Some(column) = column {
@@ -122,6 +125,11 @@ impl PointResults {
 type Mean = fn(&[f64]) -> Option<f64>;
 
 impl Group<'_> {
+    /// How many lines [`Group::sections`] has.
+    pub fn section_count(&self) -> usize {
+        self.points.first().map_or(0, |p| p.sections().len())
+    }
+
     /// A line a section.
     pub fn sections(&self) -> Vec<Line> {
         let seeds: Vec<_> = self.points.iter().map(|p| p.sections()).collect();
@@ -141,14 +149,14 @@ impl Group<'_> {
     /// The two means over the sections of a machine, or of all machines if `machine` is `None`, as the
     /// baselines print them.
     pub fn means(&self, machine: Option<&str>) -> [Line; 2] {
+        let seeds: Vec<_> = self.points.iter().map(|p| p.sections()).collect();
         [("arithmetic mean", arithmetic_mean as Mean), ("harmonic mean", harmonic_mean as Mean)].map(|(name, mean)| {
             let column = |c: usize| {
-                let of_seed = |p: &&PointResults| {
-                    let sections = p.sections();
+                let of_seed = |sections: &Sections| {
                     let chosen = sections.iter().filter(|((m, _), _)| machine.is_none_or(|wanted| wanted == *m));
                     mean(&chosen.filter_map(|(_, row)| row[c]).collect::<Option<Vec<f64>>>()?)
                 };
-                Stat::of(&self.points.iter().map(of_seed).collect::<Vec<_>>())
+                Stat::of(&seeds.iter().map(of_seed).collect::<Vec<_>>())
             };
             Line {
                 machine: machine.unwrap_or("all").to_owned(),

@@ -17,7 +17,7 @@ pub fn markdown(results: &Results, all: bool) -> String {
     let groups = results.groups();
     let columns = results.columns();
     let axes = shown_axes(results);
-    let lines: usize = groups.iter().map(|g| g.sections().len()).sum();
+    let lines: usize = groups.iter().map(Group::section_count).sum();
     if all || lines <= LINES {
         text.push_str("\n## Sections\n\n");
         text.push_str(&sections(&groups, &axes, &columns));

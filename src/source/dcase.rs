@@ -353,7 +353,7 @@ mod tests {
         let set = source.clips(&id("fan", "id_00"), &listed(&paths), &[]).unwrap();
         let split = |split| set.iter().filter(move |c| c.clip.split == split).map(|c| c.clip.id.clone());
         assert_eq!(split(Split::Train).collect::<Vec<_>>(), (2..5).map(normal).collect::<Vec<_>>());
-        assert_eq!(split(Split::Test).collect::<Vec<_>>(), [abnormal(0), abnormal(1), normal(0), normal(1)]);
+        assert_eq!(split(Split::Test).collect::<Vec<_>>(), [normal(0), normal(1), abnormal(0), abnormal(1)]);
         assert!(set.iter().all(|c| c.clip.domain.is_none() && c.clip.label.is_some()));
     }
 

@@ -308,8 +308,8 @@ mod tests {
         let facts: Vec<_> =
             set.iter().map(|r| &r.clip).map(|c| (c.domain, c.split, c.label, c.attributes["speed"].as_str())).collect();
         let expected = [
-            (Some(Domain::Target), Split::Test, Some(Label::Anomaly), "2"),
             (Some(Domain::Source), Split::Train, Some(Label::Normal), "1.5"),
+            (Some(Domain::Target), Split::Test, Some(Label::Anomaly), "2"),
         ];
         assert_eq!(facts, expected);
         assert_eq!(

@@ -11,7 +11,7 @@ use super::mistakes::{problem, translate};
 use super::node::{Node, Step, shorten, steps};
 use super::wire;
 use crate::detector::DetectorSpec;
-use crate::diagnose::{Diagnostic, Problem, suggest};
+use crate::diagnose::{Diagnostic, Problem, closest, suggest};
 use crate::family::MemberError;
 use crate::feature::FeatureSpec;
 use crate::pool::PoolSpec;
@@ -174,7 +174,9 @@ pub fn strike_and_retry<T>(
         };
         if let Some(missing) = missing_field(&message) {
             let name = if field.is_empty() { missing.to_owned() } else { format!("{field}.{missing}") };
-            if !struck.contains(&name) && look == Look::Whole {
+            // `rot:` is told as unknown; that `root` is missing would be the same mistake again.
+            let meant = struck.iter().any(|s| *s == name || closest(s, [name.as_str()]).is_some());
+            if !meant && look == Look::Whole {
                 let message = format!("`{path}.{name}` is missing");
                 let at = node.nearest(&field).key_place();
                 diagnostics.push(Diagnostic::new("E0207", message).at(at).hint(format!("write `{missing}:` under it")));

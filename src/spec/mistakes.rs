@@ -68,6 +68,7 @@ pub fn wrong_type(found: &Node, path: &str, expected: &str) -> Diagnostic {
         (Value::String(s), w) if w.contains("number") && s.parse::<f64>().is_ok() => {
             Some("write it without quotes".into())
         }
+        (Value::String(s), "true or false") if s == "true" || s == "false" => Some("write it without quotes".into()),
         (Value::String(s), "true or false") if ["yes", "on", "y"].contains(&s.to_lowercase().as_str()) => {
             Some("write `true`".into())
         }

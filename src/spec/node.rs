@@ -196,7 +196,9 @@ impl Node {
     pub fn shown(&self) -> String {
         match &self.kind {
             Kind::Scalar(Value::Null) => "empty".into(),
-            Kind::Scalar(Value::String(s)) if s.parse::<f64>().is_ok() || s.is_empty() => {
+            Kind::Scalar(Value::String(s))
+                if s.parse::<f64>().is_ok() || ["", "true", "false"].contains(&s.as_str()) =>
+            {
                 format!("the text `\"{s}\"`")
             }
             Kind::Scalar(Value::String(s)) => format!("`{}`", shorten(s)),

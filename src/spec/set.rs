@@ -97,14 +97,13 @@ fn set(root: &mut Node, keys: &[String], value: Node) -> Result<(), Diagnostic> 
         let message = format!("`{}` changes nothing: no swept value of `{}` has it", keys.join("."), keys[0]);
         return Err(Diagnostic::new("E0402", message).hint(format!("set `{}` to leave the sweep", keys[0])));
     }
-    if wire::FAMILIES.contains(&keys[0].as_str()) && keys.len() > 1 {
-        if let Some(section) = root.get_mut(&keys[0]) {
-            if change(section, &keys[1..], &value) {
-                return Ok(());
-            }
-            // Another variant than the file's takes its place.
-            section.kind = Kind::Map(Vec::new());
+    let inside_variant = wire::FAMILIES.contains(&keys[0].as_str()) && keys.len() > 1;
+    if let Some(section) = root.get_mut(&keys[0]).filter(|_| inside_variant) {
+        if change(section, &keys[1..], &value) {
+            return Ok(());
         }
+        // Another variant than the file's takes its place.
+        section.kind = Kind::Map(Vec::new());
     }
     root.put(keys, value);
     Ok(())
@@ -121,7 +120,13 @@ pub fn change(section: &mut Node, keys: &[String], value: &Node) -> bool {
             }
             None => false,
         },
-        Kind::List(items) => items.iter_mut().fold(false, |any, item| change(item, keys, value) || any),
+        Kind::List(items) => {
+            let mut any = false;
+            for item in items {
+                any |= change(item, keys, value);
+            }
+            any
+        }
         Kind::Scalar(_) => false,
     }
 }

@@ -1,12 +1,8 @@
 //! The integration tests, as one program: it links once.
 
-mod cache;
-mod oracle;
-mod project;
-mod sounds;
-
 mod architecture;
 mod autoencoder_oracle;
+mod cache;
 mod cli;
 mod concurrent;
 mod data_errors;
@@ -14,8 +10,11 @@ mod faults;
 mod freshness;
 mod golden;
 mod metrics_oracle;
+mod oracle;
 mod parity;
+mod project;
 mod scikit_learn;
+mod sounds;
 mod spec_errors;
 mod spec_good;
 mod unusable;

@@ -88,7 +88,7 @@ fn aliases_and_merges_are_followed() {
     let experiment = resolved(text, &[]);
     let features = serde_json::to_value(&experiment.points[0].features).unwrap();
     assert_eq!((&features["log_mel"]["mels"], &features["log_mel"]["hop"]), (&32.into(), &128.into()));
-    assert_eq!(labels(&experiment), [["knn k=4"]]);
+    assert_eq!(labels(&experiment), [["knn"]]);
 }
 
 #[test]
