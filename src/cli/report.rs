@@ -10,7 +10,6 @@ use crate::artifact::{Artifact, Blob, MetricRow, MetricTable};
 use crate::exec::{NodeOutcome, RunOutcome, Standing, survey};
 use crate::plan::NodeId;
 use crate::report::{PointResults, Results, attributes, csv, json, markdown};
-use crate::spec::Point;
 use crate::store::{Made, Store};
 
 #[derive(Args)]
@@ -93,7 +92,7 @@ pub fn from_outcome(session: &Session, outcome: &RunOutcome, store: &Store) -> R
 fn results<'a>(session: &Session, store: &Store, record: impl Fn(NodeId) -> Result<&'a Made, String>) -> Results {
     let Session { experiment, plan, .. } = session;
     let points = experiment.points.iter().zip(&plan.results).map(|(point, nodes)| {
-        let mut found = PointResults { settings: point.settings.clone(), facts: facts(point), ..Default::default() };
+        let mut found = PointResults { settings: point.settings.clone(), ..Default::default() };
         for (section, node) in nodes {
             match record(*node).and_then(|record| table(record, store)) {
                 Ok(rows) => found.rows.extend(rows.into_iter().map(|row| MetricRow {
@@ -120,26 +119,14 @@ fn table(record: &Made, store: &Store) -> Result<Vec<MetricRow>, String> {
     Ok(MetricTable::decode(Blob::new(bytes)).map_err(|e| e.to_string())?.rows)
 }
 
-fn facts(point: &Point) -> std::collections::BTreeMap<String, String> {
-    let pools: Vec<&str> = point.pool.iter().map(|p| p.name()).collect();
-    [
-        ("data", point.data.name().to_owned()),
-        ("features", point.features.name().to_owned()),
-        ("pool", pools.join("+")),
-        ("detector", point.detector.name().to_owned()),
-        ("seed", point.seed.to_string()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into()
-}
-
 /// Says which expectations of the spec do not hold.
 #[expect(clippy::print_stderr, reason = "a broken expectation is conversation")]
 pub fn expectations_hold(session: &Session, results: &Results) -> bool {
     let mut hold = true;
     for expect in &session.experiment.expect {
+        let points = session.experiment.points.iter().zip(&results.points).enumerate();
         let chosen: Vec<(usize, &PointResults)> =
-            results.points.iter().enumerate().filter(|(_, p)| p.matches(&expect.filter)).collect();
+            points.filter(|(_, (point, _))| expect.speaks_of(point)).map(|(n, (_, found))| (n, found)).collect();
         let filter: Vec<String> = expect.filter.iter().map(|(k, v)| format!("{k}={v}")).collect();
         let name = format!("{} of {}", expect.metric, if filter.is_empty() { "all".into() } else { filter.join(" ") });
         if chosen.is_empty() {

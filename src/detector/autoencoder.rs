@@ -7,13 +7,14 @@
 //! values of the squared error. Features go in as they are, in dB: the baselines do not scale them either.
 //!
 //! One thing differs: the bias of the output starts at the mean of the training windows, not at 0. Features
-//! lie near -40 dB and a step of Adam moves a bias by no more than the learning rate, so that a start at 0
-//! costs thousands of steps; the 1.6 million steps of the paper hide that, the few of a small data set do not.
+//! lie near -40 dB and a step of Adam moves a weight by about the learning rate, so that a start at 0 spends
+//! many steps on getting there. In the 650,000 steps of the paper that is nothing; on 1,400 clips of 0.5 s the
+//! training loss after 40 epochs is 5 to 12 % lower (the AUC differs by less than between seeds).
 //!
 //! The paper trains with `{ learning_rate: 1e-4, batch: 128, epochs: 100 }`, the published baseline with
 //! `{ learning_rate: 1e-3, batch: 512, epochs: 100 }` (and holds the last tenth of its rows out, which
 //! nothing reads; here all train). The default, `{ learning_rate: 1e-3, batch: 128, epochs: 20 }`, is meant
-//! for use without tuning: on a thousand short clips 40 epochs ranked no better.
+//! for use without tuning: on those clips 40 epochs ranked no better, two seeds of each compared.
 
 mod weights;
 

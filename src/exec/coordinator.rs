@@ -19,7 +19,7 @@ use super::executor::{Executor, Finished};
 use super::keys::{Keyed, Outputs, keyed};
 use super::reason::why;
 use super::urgency::urgency;
-use super::{Event, Failure, Job, Listener, NodeOutcome, RunOutcome};
+use super::{Event, Failure, Job, Listener, NodeOutcome, Options, RunOutcome};
 use crate::digest::Digest;
 use crate::plan::{Frontier, NodeId, Plan};
 use crate::stage::Wants;
@@ -30,19 +30,6 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// A node whose inputs keep being damaged is given up after this many tries.
 const TRIES: usize = 3;
-
-/// How a run goes about its work; nothing here changes a result.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// Threads that may be busy at once.
-    pub jobs: usize,
-    /// Bytes that running stages may want together. A stage that wants more runs alone.
-    pub memory: u64,
-    /// Stop at the first failure.
-    pub fail_fast: bool,
-    /// Run nothing; nodes that would have to are stale.
-    pub frozen: bool,
-}
 
 struct Running {
     _lock: KeyLock,
@@ -116,8 +103,7 @@ pub fn run(
     };
     run.work(executor)?;
     let interrupted = cancel.load(Ordering::Relaxed) && !run.giving_up;
-    let (nodes, revived) = (run.nodes, run.revived);
-    let outcome = RunOutcome { nodes, interrupted, wall: begun.elapsed(), revived };
+    let outcome = RunOutcome { nodes: run.nodes, interrupted, wall: begun.elapsed(), revived: run.revived };
     listener.hear(Event::Ended { plan, outcome: &outcome });
     Ok(outcome)
 }
@@ -206,8 +192,8 @@ impl Run<'_> {
         for producer in gone {
             if !self.busy(producer) {
                 self.revived += 1;
-                let keyed = keyed(self.plan, producer, &self.outputs).expect("it was settled before");
-                self.keyed.insert(producer, keyed);
+                let again = keyed(self.plan, producer, &self.outputs).expect("it was settled before");
+                self.keyed.insert(producer, again);
                 self.prepare(producer)?;
             }
         }
@@ -315,8 +301,7 @@ impl Run<'_> {
             self.failed(id, format!("its input {digest} was damaged {TRIES} times: is the disk sound?"));
             return Ok(());
         }
-        let label = self.label(id).to_owned();
-        let message = format!("an input of {label} was missing or damaged; it is made again");
+        let message = format!("an input of {} was missing or damaged; it is made again", self.label(id));
         self.listener.hear(Event::Warning { message });
         self.prepare(id)
     }
@@ -326,7 +311,7 @@ impl Run<'_> {
         if self.settled[id.index()] {
             let record = outcome.record().expect("it was made");
             if self.outputs[id.index()].as_ref() != Some(&record.outputs) {
-                let label = self.label(id).to_owned();
+                let label = self.label(id);
                 let message = format!("{label} gave other bytes than last time: this stage is not deterministic");
                 self.listener.hear(Event::Warning { message });
                 self.outputs[id.index()] = Some(record.outputs.clone());

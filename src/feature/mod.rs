@@ -73,7 +73,7 @@ fn framing_problems(frame: usize, hop: usize) -> Vec<Problem> {
     }
     if hop == 0 {
         problems.push(Problem::new("hop", "hop is 0 samples: every frame would be the first").hint("write 1 or more"));
-    } else if hop > frame {
+    } else if hop > frame && problems.is_empty() {
         let message =
             format!("hop is {hop} samples, more than the frame of {frame}: samples between frames would be lost");
         problems.push(Problem::new("hop", message).hint(format!("write at most {frame}; half a frame is usual")));
