@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use super::executor::{Executor, Finished};
 use super::keys::{Keyed, Outputs, keyed};
 use super::urgency::urgency;
-use super::{Event, Failure, Listener, NodeOutcome, RunOutcome};
+use super::{Event, Failure, Listener, NodeOutcome, Options, RunOutcome};
 use crate::digest::Digest;
 use crate::plan::{Frontier, NodeId, Plan};
 use crate::stage::Wants;
@@ -31,19 +31,6 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// A node whose inputs keep being damaged is given up after this many tries.
 const TRIES: usize = 3;
-
-/// How a run goes about its work; nothing here changes a result.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// Threads that may be busy at once.
-    pub jobs: usize,
-    /// Bytes that running stages may want together. A stage that wants more runs alone.
-    pub memory: u64,
-    /// Stop at the first failure.
-    pub fail_fast: bool,
-    /// Run nothing; nodes that would have to are stale.
-    pub frozen: bool,
-}
 
 struct Running {
     _lock: KeyLock,
