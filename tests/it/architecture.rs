@@ -22,7 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("stage", &["source", "feature", "pool", "detector", "artifact", "metric"]),
     ("spec", &["stage", "source", "feature", "pool", "detector"]),
     // A point holds its detector and a catalog its sections: the plan asks the one and names the others.
-    ("plan", &["spec", "stage", "detector::", "source::SectionId"]),
+    ("plan", &["spec", "stage"]),
     ("store", &[]),
     ("exec", &["plan", "stage", "store", "artifact"]),
     // Events speak of nodes.
