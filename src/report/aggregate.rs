@@ -37,7 +37,7 @@ pub const COLUMNS: [(&str, &str, &str); 4] =
 pub struct Line {
     pub machine: String,
     pub section: String,
-    /// In the order of [`COLUMNS`].
+    /// In the order of `COLUMNS`.
     pub values: [Option<Stat>; 4],
 }
 
@@ -67,7 +67,7 @@ impl Results {
         groups
     }
 
-    /// Which of [`COLUMNS`] any point has a row of.
+    /// Which of `COLUMNS` any point has a row of.
     pub fn columns(&self) -> [bool; 4] {
         COLUMNS.map(|(domain, metric, _)| {
             let mut rows = self.points.iter().flat_map(|p| &p.rows);
@@ -76,11 +76,11 @@ impl Results {
     }
 }
 
-/// Values of [`COLUMNS`] by machine and section.
+/// Values of `COLUMNS` by machine and section.
 type Sections<'a> = BTreeMap<(&'a str, &'a str), [Option<Option<f64>>; 4]>;
 
 impl PointResults {
-    /// Sections in order, each with the values of [`COLUMNS`]; the outer `None`: there is no such row.
+    /// Sections in order, each with the values of `COLUMNS`; the outer `None`: there is no such row.
     pub fn sections(&self) -> Sections<'_> {
         let mut sections = Sections::new();
         for row in self.rows.iter().filter(|r| r.attribute.is_empty()) {

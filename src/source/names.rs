@@ -24,7 +24,7 @@ pub struct Name {
     pub domain: Option<Domain>,
     pub split: Option<Split>,
     pub label: Option<Label>,
-    /// See [`attributes`].
+    /// By name, as `attributes` splits them.
     pub attributes: BTreeMap<String, String>,
 }
 
