@@ -231,6 +231,7 @@ fn same(a: &str, b: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tree::of_empty_files;
     use super::*;
     use crate::artifact::Domain;
     use crate::digest::Digest;
@@ -246,12 +247,7 @@ mod tests {
 
     /// A folder with empty files, and the source of it.
     fn tree(files: &[&str]) -> (tempfile::TempDir, Dcase) {
-        let root = tempfile::tempdir().unwrap();
-        for file in files {
-            let path = root.path().join(file);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, "").unwrap();
-        }
+        let root = of_empty_files(files);
         let source = source(json!({ "root": root.path() }));
         (root, source)
     }

@@ -255,6 +255,7 @@ fn unfit(pattern: &Pattern, path: &str, utf8: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tree::of_empty_files;
     use super::*;
     use crate::digest::Digest;
     use crate::source::SourceSpec;
@@ -268,12 +269,7 @@ mod tests {
     }
 
     fn tree(files: &[&str], pattern: &str) -> (tempfile::TempDir, Folder) {
-        let root = tempfile::tempdir().unwrap();
-        for file in files {
-            let path = root.path().join(file);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, "").unwrap();
-        }
+        let root = of_empty_files(files);
         let source = source(json!({
             "root": root.path(), "pattern": pattern,
             "words": { "label": { "ok": "normal", "broken": "anomaly" }, "domain": { "day": "source", "night": "target" } }

@@ -181,17 +181,8 @@ fn table_of(file: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tree::of_empty_files as tree;
     use super::*;
-
-    fn tree(files: &[&str]) -> tempfile::TempDir {
-        let root = tempfile::tempdir().unwrap();
-        for file in files {
-            let path = root.path().join(file);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, "").unwrap();
-        }
-        root
-    }
 
     /// `machine/section: files` of a tree, and its strays.
     fn found(files: &[&str]) -> (Vec<String>, Vec<String>) {

@@ -73,17 +73,8 @@ fn above(path: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tree::of_empty_files as tree;
     use super::*;
-
-    fn tree(files: &[&str]) -> tempfile::TempDir {
-        let root = tempfile::tempdir().unwrap();
-        for file in files {
-            let path = root.path().join(file);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, "").unwrap();
-        }
-        root
-    }
 
     fn fault(root: &Path) -> (String, String) {
         let strays = scan(root).map_or(Vec::new(), |found| found.strays);
