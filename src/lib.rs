@@ -58,3 +58,4 @@ pub mod source;
 pub mod spec;
 pub mod stage;
 pub mod store;
+pub mod twin;

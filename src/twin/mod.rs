@@ -1,0 +1,99 @@
+//! The synthetic twin of MIMII DG: the sounds of machines and factories, as functions of seeds.
+//!
+//! Five machines as in Dohi et al. 2022, section 2.1, each in its own file and built from how such a machine
+//! makes sound; pumps and factory noise to mix them with. A machine is driven by the attributes of its clip,
+//! the same that MIMII DG writes into its file names (`vel`, `volt`, `pat`…), and may have one of the faults the
+//! paper lists. What belongs to the machine (teeth, blades, resonances) comes from the seed of the unit,
+//! what belongs to the recording from the seed of the clip.
+//!
+//! This room is mathematics: it knows no files, no sections and no signal-to-noise ratios. Sounds are dry, in
+//! about -1..1, and clipping, 16 bits and mixing are not its business.
+
+mod bearing;
+mod factory;
+mod fan;
+mod gearbox;
+mod pump;
+mod slider;
+mod sound;
+mod valve;
+
+use std::collections::BTreeMap;
+
+use crate::seed::Seed;
+use sound::Sound;
+
+/// The five machines.
+pub const MACHINES: [&str; 5] = ["bearing", "fan", "gearbox", "slider", "valve"];
+
+/// What can be mixed to them: factory noise A, B, C and the pumps W, X, Y, Z.
+pub const NOISES: [&str; 7] = ["A", "B", "C", "W", "X", "Y", "Z"];
+
+/// One recording to be made.
+#[derive(Clone, Debug)]
+pub struct Scene<'a> {
+    /// Samples a second.
+    pub rate: f64,
+    pub samples: usize,
+    /// Seed of what belongs to the machine.
+    pub unit: Seed,
+    /// Seed of what belongs to the recording.
+    pub clip: Seed,
+    /// Domain-shift attributes, such as `vel` -> `12`.
+    pub attributes: &'a BTreeMap<String, String>,
+    /// One of the machine's [`faults`], and its size: 1 is the size MIMII DG's tables are matched with.
+    pub fault: Option<(&'a str, f64)>,
+}
+
+impl Scene<'_> {
+    /// A clip to add to, with the random numbers of the recording.
+    fn sound(&self) -> Sound {
+        Sound::new(self.rate, self.samples, self.clip.rng())
+    }
+
+    /// The number that an attribute says, or `default` without that attribute.
+    fn number(&self, attribute: &str, default: f64) -> Result<f64, String> {
+        match self.attributes.get(attribute) {
+            None => Ok(default),
+            Some(text) => text.parse().map_err(|_| format!("`{attribute}` of `{text}` is no number")),
+        }
+    }
+
+    /// The word that an attribute says, or `default` without that attribute.
+    fn word<'a>(&'a self, attribute: &str, default: &'a str) -> &'a str {
+        self.attributes.get(attribute).map_or(default, String::as_str)
+    }
+
+    /// The size of a fault; 0 if the machine does not have it.
+    fn fault(&self, name: &str) -> f64 {
+        self.fault.filter(|(fault, _)| *fault == name).map_or(0.0, |(_, size)| size)
+    }
+}
+
+/// The faults of a machine (Dohi et al. 2022, section 2.1); none for noises.
+pub fn faults(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "bearing" => bearing::FAULTS,
+        "fan" => fan::FAULTS,
+        "gearbox" => gearbox::FAULTS,
+        "slider" => slider::FAULTS,
+        "valve" => valve::FAULTS,
+        _ => &[],
+    }
+}
+
+/// The samples of a machine or noise of this kind.
+///
+/// Errors: an unknown kind, an attribute that the machine cannot read.
+pub fn render(kind: &str, scene: &Scene) -> Result<Vec<f32>, String> {
+    match kind {
+        "bearing" => bearing::render(scene),
+        "fan" => fan::render(scene),
+        "gearbox" => gearbox::render(scene),
+        "slider" => slider::render(scene),
+        "valve" => valve::render(scene),
+        "A" | "B" | "C" => factory::render(kind, scene),
+        "W" | "X" | "Y" | "Z" => pump::render(kind, scene),
+        _ => Err(format!("there is no generator `{kind}`")),
+    }
+}
