@@ -48,6 +48,8 @@ pub mod exec;
 pub mod family;
 pub mod feature;
 pub mod metric;
+pub mod mimii_dg;
+pub mod mix;
 pub mod nn;
 pub mod plan;
 pub mod pool;

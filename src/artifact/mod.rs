@@ -8,7 +8,9 @@ mod clip;
 mod clip_set;
 mod context;
 mod features;
+mod levels;
 mod metric_table;
+mod recipe;
 mod scores;
 mod tensors;
 
@@ -17,7 +19,9 @@ pub use clip::{Audio, Channel, Clip, Domain, Label, Split};
 pub use clip_set::ClipSet;
 pub use context::Context;
 pub use features::{FeatureIndex, FeatureSet, Matrix, Span};
+pub use levels::Levels;
 pub use metric_table::{MetricRow, MetricTable};
+pub use recipe::{Part, Recipe};
 pub use scores::Scores;
 pub use tensors::{Tensor, TensorError, Tensors};
 

@@ -30,22 +30,26 @@ impl Session {
         let mut mistakes = Vec::new();
         for point in &experiment.points {
             weights(point, &mut catalog, &mut mistakes);
-            let key = Catalog::source_key(point);
-            if catalog.listings.contains_key(&key) {
-                continue;
-            }
-            let listed = point.data.member().list().and_then(|listing| {
-                let digests = digest_sections(&point.data, &listing, store)?;
-                Ok((listing, digests))
-            });
-            match listed {
-                Ok((listing, sections)) => {
-                    catalog.listings.insert(key, sections);
-                    listings.push(listing);
+            for (i, source) in Catalog::sources(point).into_iter().enumerate() {
+                let key = Catalog::source_key(&source);
+                if catalog.listings.contains_key(&key) {
+                    continue;
                 }
-                Err(error) => {
-                    mistakes.push(data_mistake(&point.data, &error));
-                    catalog.listings.insert(key, BTreeMap::new());
+                let listed = source.member().list().and_then(|listing| {
+                    let digests = digest_sections(&source, &listing, store)?;
+                    Ok((listing, digests))
+                });
+                match listed {
+                    Ok((listing, sections)) => {
+                        catalog.listings.insert(key, sections);
+                        // What is mixed to the data is no part of them.
+                        listings.extend((i == 0).then_some(listing));
+                    }
+                    Err(error) => {
+                        let word = if i == 0 { "data" } else { "mix.noise" };
+                        mistakes.push(data_mistake(word, &source, &error));
+                        catalog.listings.insert(key, BTreeMap::new());
+                    }
                 }
             }
         }
@@ -57,12 +61,12 @@ impl Session {
     }
 }
 
-fn data_mistake(source: &SourceSpec, error: &SourceError) -> Diagnostic {
+fn data_mistake(word: &str, source: &SourceSpec, error: &SourceError) -> Diagnostic {
     let diagnostic = Diagnostic::new("E0701", error.to_string());
     match (error, source.member().root()) {
         (SourceError::Layout { hint, .. }, Some(_)) => {
             let name = source.name();
-            diagnostic.hint(format!("{hint}\nwhere the data lie elsewhere: --set data.{name}.root=DIR"))
+            diagnostic.hint(format!("{hint}\nwhere the data lie elsewhere: --set {word}.{name}.root=DIR"))
         }
         (SourceError::Layout { hint, .. }, None) => diagnostic.hint(hint),
         (SourceError::File { .. }, _) => diagnostic,

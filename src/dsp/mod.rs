@@ -8,11 +8,13 @@
 mod decibel;
 mod frames;
 mod mel;
+mod resample;
 mod stft;
 mod window;
 
 pub use decibel::Decibel;
 pub use frames::{Framing, Padding};
 pub use mel::{MelBank, MelNorm, MelScale};
+pub use resample::resample;
 pub use stft::{LANES, Stft, StftScratch};
 pub use window::hann;

@@ -49,6 +49,7 @@ pub trait Feature: Send + Sync {
 pub mod log_mel;
 #[cfg(test)]
 mod oracle_tests;
+pub mod rms;
 pub mod spectrum;
 #[cfg(test)]
 mod testing;
@@ -58,6 +59,7 @@ family! {
     pub enum FeatureSpec: Feature {
         "log_mel" => LogMel(log_mel::LogMel),
         "spectrum" => Spectrum(spectrum::Spectrum),
+        "rms" => Rms(rms::Rms),
     }
 }
 

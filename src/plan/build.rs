@@ -1,14 +1,18 @@
 //! From an experiment to its plan.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::{Node, NodeId, Plan, label};
 use crate::canon;
 use crate::digest::Digest;
+use crate::source::SourceSpec;
 use crate::spec::{Experiment, Point};
-use crate::stage::{Dataset, Features, Pooling, Scope, Scoring, SectionId, StageSpec, Takes, Training};
+use crate::stage::{
+    Dataset, Features, Levels, Mix, Mixed, Mixing, Pooling, Scope, Scoring, SectionId, StageSpec, Takes, Training,
+};
 
 /// What planning must know of the outside world, gathered by the caller.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +30,8 @@ pub enum PlanError {
     Empty,
     #[error("`{0}` was not looked at before planning")]
     Unlisted(String),
+    #[error("{0}")]
+    Mix(String),
 }
 
 /// The plan of an experiment. Pure: everything from outside is in the catalog.
@@ -42,8 +48,8 @@ pub fn build(experiment: &Experiment, catalog: &Catalog) -> Result<Plan, PlanErr
     Ok(Plan { graph, results })
 }
 
-struct Builder<'a> {
-    catalog: &'a Catalog,
+struct Builder<'c> {
+    catalog: &'c Catalog,
     graph: DiGraph<Node, (String, &'static str)>,
     recipes: BTreeMap<Digest, NodeId>,
     /// What each node is about, for its label.
@@ -60,17 +66,15 @@ struct Prepared {
 type Inputs = Vec<(String, NodeId, &'static str)>;
 type Given = BTreeMap<String, (&'static str, Vec<u8>)>;
 
-impl Builder<'_> {
+impl<'c> Builder<'c> {
     fn point(&mut self, number: usize, point: &Point) -> Result<BTreeMap<SectionId, NodeId>, PlanError> {
-        let source = source_key(point);
-        let catalog = self.catalog;
-        let listings = catalog.listings.get(&source).ok_or(PlanError::Unlisted(source))?;
+        let listings = self.listings(&point.data)?;
         if listings.is_empty() {
             return Err(PlanError::Empty);
         }
         let mut machines: BTreeMap<&str, Vec<(&SectionId, Prepared)>> = BTreeMap::new();
         for (section, listing) in listings {
-            let prepared = self.prepare(number, point, section, listing);
+            let prepared = self.prepare(number, point, section, listing)?;
             machines.entry(&section.machine).or_default().push((section, prepared));
         }
         let mut results = BTreeMap::new();
@@ -91,25 +95,78 @@ impl Builder<'_> {
         Ok(results)
     }
 
-    /// dataset -> features -> pooling
-    fn prepare(&mut self, number: usize, point: &Point, section: &SectionId, listing: &[u8]) -> Prepared {
+    fn listings(&self, source: &SourceSpec) -> Result<&'c BTreeMap<SectionId, Vec<u8>>, PlanError> {
+        let catalog = self.catalog;
+        let key = Catalog::source_key(source);
+        catalog.listings.get(&key).ok_or(PlanError::Unlisted(key))
+    }
+
+    /// dataset -> [levels -> mixing] -> features -> [pooling]
+    fn prepare(
+        &mut self,
+        number: usize,
+        point: &Point,
+        section: &SectionId,
+        listing: &[u8],
+    ) -> Result<Prepared, PlanError> {
         let about = format!("{}/{}", section.machine, section.section);
-        let dataset = StageSpec::Dataset(Dataset { source: point.data.clone(), section: section.clone() });
-        let given = [("listing".to_owned(), ("csv", listing.to_vec()))].into();
-        let clips = self.node(number, &about, dataset, Inputs::new(), given);
-        let member = point.data.member();
-        let features = StageSpec::Features(Features {
-            feature: point.features.clone(),
-            root: member.root().map(Into::into),
-            source: (point.data.name().to_owned(), member.version()),
-        });
-        let mut frames = self.node(number, &about, features, vec![("audio".into(), clips, "audio")], Given::new());
+        let clips = self.dataset(number, &point.data, section, listing);
+        let mut needs: Inputs = vec![("audio".into(), clips, "audio")];
+        let mut mixed = None;
+        if let Some(mix) = &point.mix {
+            let noise = mix.noise(&point.data);
+            let recipe = self.mix(number, point, mix, &noise, section, clips)?;
+            needs.push(("recipe".into(), recipe, "recipe"));
+            let (root, source) = reader(&noise);
+            mixed = Some(Mixed { root, source, gain_db: mix.gain_db });
+        }
+        let (root, source) = reader(&point.data);
+        let features = StageSpec::Features(Features { feature: point.features.clone(), root, source, mixed });
+        let mut frames = self.node(number, &about, features, needs, Given::new());
         if point.detector.member().takes() == Takes::Vectors && !point.pool.is_empty() {
             let pooling = StageSpec::Pooling(Pooling { pools: point.pool.clone() });
             let inputs = vec![("features".into(), frames, "features"), ("index".into(), frames, "index")];
             frames = self.node(number, &about, pooling, inputs, Given::new());
         }
-        Prepared { clips, features: frames }
+        Ok(Prepared { clips, features: frames })
+    }
+
+    fn dataset(&mut self, number: usize, source: &SourceSpec, section: &SectionId, listing: &[u8]) -> NodeId {
+        let about = format!("{}/{}", section.machine, section.section);
+        let dataset = StageSpec::Dataset(Dataset { source: source.clone(), section: section.clone() });
+        let given = [("listing".to_owned(), ("csv", listing.to_vec()))].into();
+        self.node(number, &about, dataset, Inputs::new(), given)
+    }
+
+    /// levels -> mixing, from the noise types that the section may need
+    fn mix(
+        &mut self,
+        number: usize,
+        point: &Point,
+        mix: &Mix,
+        noise: &SourceSpec,
+        section: &SectionId,
+        clips: NodeId,
+    ) -> Result<NodeId, PlanError> {
+        let about = format!("{}/{}", section.machine, section.section);
+        let listings = self.listings(noise)?;
+        let known: Vec<&str> = listings.keys().map(|id| id.machine.as_str()).collect();
+        let layers = mix.layers(section, &known).map_err(PlanError::Mix)?;
+        let named: Option<Vec<Vec<&str>>> = layers.iter().map(|layer| layer.types.named()).collect();
+        let named = named.map(|types| types.concat());
+        let mut needs: Inputs = vec![("clips".into(), clips, "clips")];
+        for (id, listing) in listings {
+            if named.as_ref().is_none_or(|named| named.contains(&id.machine.as_str())) {
+                let node = self.dataset(number, noise, id, listing);
+                needs.push((format!("noise/{}/{}", id.machine, id.section), node, "audio"));
+            }
+        }
+        let (root, source) = reader(&point.data);
+        let levels = StageSpec::Levels(Levels { root, source });
+        let levels = self.node(number, &about, levels, vec![("audio".into(), clips, "audio")], Given::new());
+        needs.push(("levels".into(), levels, "levels"));
+        let mixing = StageSpec::Mixing(Mixing { layers, seed: mix.seed });
+        Ok(self.node(number, &about, mixing, needs, Given::new()))
     }
 
     fn train(
@@ -120,7 +177,8 @@ impl Builder<'_> {
         sections: &[(&SectionId, Prepared)],
     ) -> Result<NodeId, PlanError> {
         let seed = point.detector.member().seeded().then(|| (point.seed, names.to_vec()));
-        let stage = StageSpec::Training(Training { detector: point.detector.clone(), seed });
+        let choice = Some(point.generalization.clone()).filter(|g| !g.takes_all());
+        let stage = StageSpec::Training(Training { detector: point.detector.clone(), seed, choice });
         let mut given = Given::new();
         if let Some((_, path)) = point.detector.member().weights() {
             let bytes = self.catalog.weights.get(path).ok_or_else(|| PlanError::Unlisted(path.to_owned()))?;
@@ -186,14 +244,21 @@ fn inputs(section: &SectionId, prepared: &Prepared) -> impl Iterator<Item = (Str
     .into_iter()
 }
 
-/// What tells sources apart in a catalog.
-pub(crate) fn source_key(point: &Point) -> String {
-    serde_json::to_string(&point.data).expect("settings are JSON")
+/// Where the recordings of a source lie, and the version of what reads them.
+fn reader(source: &SourceSpec) -> (Option<PathBuf>, (String, u32)) {
+    let member = source.member();
+    (member.root().map(Into::into), (source.name().to_owned(), member.version()))
 }
 
 impl Catalog {
-    /// The name of a point's source in [`Catalog::listings`].
-    pub fn source_key(point: &Point) -> String {
-        source_key(point)
+    /// The name of a source in [`Catalog::listings`].
+    pub fn source_key(source: &SourceSpec) -> String {
+        serde_json::to_string(source).expect("settings are JSON")
+    }
+
+    /// The sources that a point reads: its data, and its noise.
+    pub fn sources(point: &Point) -> Vec<SourceSpec> {
+        let noise = point.mix.iter().map(|mix| mix.noise(&point.data));
+        std::iter::once(point.data.clone()).chain(noise).collect()
     }
 }

@@ -75,6 +75,10 @@ impl Source for Dcase {
         problems
     }
 
+    fn mixed(&self) -> bool {
+        true
+    }
+
     fn root(&self) -> Option<&Path> {
         Some(&self.root)
     }

@@ -61,6 +61,13 @@ pub struct Wave {
     pub samples: Vec<f32>,
 }
 
+impl Wave {
+    /// A wave of 16-bit samples.
+    pub fn of_steps(rate: u32, steps: &[i16]) -> Self {
+        Self { rate, samples: steps.iter().map(|x| f32::from(*x) / 32768.0).collect() }
+    }
+}
+
 /// Why a source cannot give what it should. Every message names the file or folder.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
@@ -79,6 +86,11 @@ pub trait Source: Send + Sync {
     /// Settings out of range, all of them.
     fn problems(&self) -> Vec<Problem> {
         Vec::new()
+    }
+
+    /// Whether the recordings come with their background noise, as a published data set does.
+    fn mixed(&self) -> bool {
+        false
     }
 
     /// The root folder as resolved, if the source reads files.
@@ -110,18 +122,20 @@ family! {
         "dcase" => Dcase(dcase::Dcase),
         "folder" => Folder(folder::Folder),
         "synthetic" => Synthetic(synthetic::Synthetic),
+        "factory" => Factory(factory::Factory),
     }
 }
 
 pub mod dcase;
+pub mod factory;
 pub mod folder;
 mod layout;
-mod machines;
 mod missing;
 pub mod names;
 mod pattern;
 #[cfg(test)]
 mod real_data;
+mod sound;
 pub mod synthetic;
 mod table;
 mod tree;
@@ -138,7 +152,7 @@ pub fn read(clip: &str, audio: &Audio, root: Option<&Path>) -> Result<Wave, Sour
             // Results are stored under the listed digest, so other samples may not take its place.
             if digest == *sha256 { Ok(wave) } else { Err(wrong("changed since it was listed")) }
         }
-        Audio::Synthetic(recipe) => synthetic::render(recipe).map_err(|why| wrong(&why)),
+        Audio::Synthetic(recipe) => sound::render(recipe).map_err(|why| wrong(&why)),
     }
 }
 
@@ -176,6 +190,6 @@ mod tests {
     #[test]
     fn a_broken_recipe_is_an_error_that_names_the_clip() {
         let error = read("fan/x.wav", &Audio::Synthetic("{}".into()), None).unwrap_err().to_string();
-        assert!(error.starts_with("fan/x.wav: is no recipe of the `synthetic` source: "), "{error}");
+        assert!(error.starts_with("fan/x.wav: is no recipe of the generator: "), "{error}");
     }
 }

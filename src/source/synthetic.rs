@@ -1,20 +1,21 @@
-//! A small seeded generator of machine sounds, for trying things out and for tests.
+//! The synthetic twin of MIMII DG: its machines, sections, domains and attributes, with generated sounds.
 //!
-//! Each clip is a recipe with all that is needed to render it, so no audio is ever stored. The domain
-//! shifts as in MIMII DG: section 00 by speed, 01 by the level and 02 by the colour of the background
-//! noise, then again from the start. Seeds come from names, so that more clips, another machine or
-//! another order change no clip that was there before.
+//! Sections, shifts and attribute values are those of [`mimii_dg`]; the sounds are [`twin`]'s. Each
+//! clip is a recipe with all that is needed to render it, so no audio is ever stored. Recordings are dry: the
+//! noise is mixed to them by `mix: { table: mimii_dg }`. Seeds come from names, so that more clips, another
+//! machine or another order change no clip that was there before.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::machines::{self, KINDS, Recipe};
-use super::{FileList, ListedFile, Listing, Recording, SectionId, Source, SourceError, Wave};
+use super::sound::Recipe;
+use super::{FileList, ListedFile, Listing, Recording, SectionId, Source, SourceError};
 use crate::artifact::{Audio, Clip, Domain, Label, Split};
-use crate::canon;
 use crate::diagnose::{Problem, suggest};
+use crate::mimii_dg::{self, Section};
 use crate::seed::Seed;
+use crate::twin::{self, MACHINES};
 
 /// Settings of `synthetic`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,7 +23,7 @@ use crate::seed::Seed;
 pub struct Synthetic {
     /// Of `bearing`, `fan`, `gearbox`, `slider`, `valve`.
     pub machines: Vec<String>,
-    /// Sections a machine, each another unit of it.
+    /// Sections a machine, from `00` on: 1 to 3.
     pub sections: usize,
     /// Length of a clip in seconds.
     pub seconds: f64,
@@ -68,26 +69,9 @@ impl Default for Clips {
     }
 }
 
-/// The shift of a section: name of the attribute, and its values with what they mean to the generator.
-struct Shift {
-    attribute: &'static str,
-    source: &'static [(&'static str, f64)],
-    target: &'static [(&'static str, f64)],
-}
-
-const SHIFTS: [Shift; 3] = [
-    Shift {
-        attribute: "vel",
-        source: &[("10", 10.0), ("12", 12.0), ("14", 14.0)],
-        target: &[("16", 16.0), ("18", 18.0)],
-    },
-    Shift { attribute: "n-lv", source: &[("L1", 0.7), ("L2", 1.0)], target: &[("L3", 1.2), ("L4", 1.4)] },
-    Shift { attribute: "f-n", source: &[("A", 0.5), ("B", 0.7)], target: &[("C", 0.8)] },
-];
-
 impl Source for Synthetic {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn problems(&self) -> Vec<Problem> {
@@ -96,15 +80,15 @@ impl Source for Synthetic {
             problems.push(Problem::new(field, message).hint(hint));
         };
         if self.machines.is_empty() {
-            wrong("machines", "the list is empty".into(), &format!("name some of {}", KINDS.join(", ")));
+            wrong("machines", "the list is empty".into(), &format!("name some of {}", MACHINES.join(", ")));
         }
         let mut seen = BTreeSet::new();
         for (i, machine) in self.machines.iter().enumerate() {
-            if !KINDS.contains(&machine.as_str()) {
-                let hint = suggest(machine, KINDS);
+            if !MACHINES.contains(&machine.as_str()) {
+                let hint = suggest(machine, MACHINES);
                 wrong(&format!("machines[{i}]"), format!("`{machine}` is no machine of the generator"), &hint);
             } else if !seen.insert(machine) {
-                let hint = "leave one out; for more units of a machine raise `sections`";
+                let hint = "leave one out";
                 wrong(&format!("machines[{i}]"), format!("`{machine}` is listed twice"), hint);
             }
         }
@@ -114,7 +98,7 @@ impl Source for Synthetic {
                 wrong(field, message, &format!("write a number from {low} to {high}"));
             }
         };
-        range("sections", self.sections as f64, 1.0, 100.0);
+        range("sections", self.sections as f64, 1.0, 3.0);
         range("seconds", self.seconds, 0.1, 60.0);
         range("rate", f64::from(self.rate), 4000.0, 192_000.0);
         range("severity", self.severity, 0.0, 10.0);
@@ -137,10 +121,9 @@ impl Source for Synthetic {
     }
 
     fn clips(&self, id: &SectionId, _: &[ListedFile], _: &[Vec<u8>]) -> Result<Vec<Recording>, SourceError> {
-        let number = id.section.parse::<usize>().ok().filter(|_| KINDS.contains(&id.machine.as_str()));
-        let number = number.ok_or_else(|| SourceError::Layout {
+        let table = mimii_dg::section(&id.machine, &id.section).ok_or_else(|| SourceError::Layout {
             message: format!("the generator has no `{}` `{}`", id.machine, id.section),
-            hint: format!("known machines: {}; sections are numbers", KINDS.join(", ")),
+            hint: format!("known machines: {}; known sections: 00, 01, 02", MACHINES.join(", ")),
         })?;
         let Clips { source_train, target_train, normal, anomaly } = self.clips;
         let groups = [
@@ -154,7 +137,7 @@ impl Source for Synthetic {
         let recordings = groups
             .into_iter()
             .flat_map(|(domain, split, label, count)| (0..count).map(move |i| (domain, split, label, i)))
-            .map(|(domain, split, label, i)| self.recording(id, number, domain, split, label, i))
+            .map(|(domain, split, label, i)| self.recording(id, table, domain, split, label, i))
             .collect();
         Ok(recordings)
     }
@@ -172,7 +155,7 @@ impl Synthetic {
     fn recording(
         &self,
         id: &SectionId,
-        number: usize,
+        table: &Section,
         domain: Domain,
         split: Split,
         label: Label,
@@ -183,47 +166,37 @@ impl Synthetic {
         let group = format!("{domain}_{split}_{label}");
         let seed = Seed(self.seed).derive(&["clip", &machine, &section, &group, &i.to_string()]);
         let mut rng = seed.derive(&["recipe"]).rng();
-        let Shift { attribute, source, target } = &SHIFTS[number % SHIFTS.len()];
-        let values = if domain == Domain::Source { source } else { target };
-        let (value, meaning) = values[rng.below(values.len())];
-        let fault = if label == Label::Anomaly { self.severity * (0.2 + 0.8 * rng.uniform()) } else { 0.0 };
-        let mut recipe = Recipe {
-            machine: machine.clone(),
+        let values = if domain == Domain::Source { &table.source } else { &table.target };
+        let combinations = Section::combinations(values);
+        // In turn, so that every value has its share of the clips.
+        let values = &combinations[i % combinations.len()];
+        let faults = twin::faults(&machine);
+        let fault = (label == Label::Anomaly).then(|| {
+            let size = self.severity * (0.5 + rng.uniform());
+            (faults[rng.below(faults.len())].to_owned(), size)
+        });
+        let name: Vec<String> = values.iter().map(|(name, value)| format!("_{name}_{value}")).collect();
+        let attributes: BTreeMap<String, String> = values.iter().cloned().collect();
+        let recipe = Recipe {
+            kind: machine.clone(),
             rate: self.rate,
             samples: (self.seconds * f64::from(self.rate)).round() as u32,
-            speed: 12.0,
-            noise_level: 0.7,
-            noise_colour: 0.6,
+            attributes: attributes.clone(),
             fault,
             unit: unit.0,
             seed: seed.0,
         };
-        match *attribute {
-            "vel" => recipe.speed = meaning,
-            "n-lv" => recipe.noise_level = meaning,
-            _ => recipe.noise_colour = meaning,
-        }
         let clip = Clip {
-            id: format!("{machine}/{split}/section_{section}_{group}_{i:04}_{attribute}_{value}.wav"),
+            id: format!("{machine}/{split}/section_{section}_{group}_{i:04}{}.wav", name.concat()),
             machine,
             section,
             domain: Some(domain),
             split,
             label: Some(label),
-            attributes: BTreeMap::from([(attribute.to_string(), value.to_string())]),
+            attributes,
         };
-        let recipe = canon::to_string(&recipe).expect("a recipe is finite numbers and a text");
-        Recording { clip, audio: Audio::Synthetic(recipe) }
+        Recording { clip, audio: Audio::Synthetic(recipe.text()) }
     }
-}
-
-/// The samples of a recipe, as a 16-bit file would hold them.
-pub(super) fn render(recipe: &str) -> Result<Wave, String> {
-    let wrong = |why: String| format!("is no recipe of the `synthetic` source: {why}");
-    let recipe: Recipe = serde_json::from_str(recipe).map_err(|e| wrong(e.to_string()))?;
-    let samples = machines::render(&recipe).ok_or_else(|| wrong(format!("no machine `{}`", recipe.machine)))?;
-    let quantised = samples.into_iter().map(|x| ((x * 32768.0).round().clamp(-32768.0, 32767.0) / 32768.0) as f32);
-    Ok(Wave { rate: recipe.rate, samples: quantised.collect() })
 }
 
 #[cfg(test)]

@@ -55,6 +55,7 @@ mod extends;
 mod label;
 mod mistakes;
 mod node;
+mod plain;
 mod points;
 mod range;
 mod resolve;
@@ -74,6 +75,7 @@ use crate::feature::FeatureSpec;
 use crate::pool::PoolSpec;
 use crate::source::SourceSpec;
 use crate::stage::metrics::MetricsSpec;
+use crate::stage::{Generalization, Mix};
 
 /// A resolved experiment.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,10 +104,14 @@ pub struct Point {
     /// Swept settings by path, each as a short label (`knn`, `knn k=5`, `64`), for tables and names.
     pub settings: BTreeMap<String, String>,
     pub data: SourceSpec,
+    /// What is mixed to the recordings; none where they are taken as they are.
+    pub mix: Option<Mix>,
     pub features: FeatureSpec,
     /// Pools whose vectors are joined end to end; empty: none.
     pub pool: Vec<PoolSpec>,
     pub detector: DetectorSpec,
+    /// Which training clips the detector sees.
+    pub generalization: Generalization,
     pub metrics: MetricsSpec,
     pub seed: u64,
 }

@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::decode::Look;
-use super::node::Node;
+use super::node::{Kind, Node};
 use super::sweep::{Column, Sweep};
-use super::{Axis, expect, label, set};
+use super::{Axis, expect, label, set, wire};
 use crate::diagnose::Diagnostic;
 
 /// One axis with everything that points need of it.
@@ -129,6 +129,10 @@ impl<'a, T> Section<'a, T> {
             applied.push(match &axes[i].column.keys[1..] {
                 [] => {
                     node = Some(value.clone());
+                    true
+                }
+                inner if wire::is_plain(self.word) => {
+                    node.get_or_insert_with(|| value.with(Kind::Map(Vec::new()))).put(inner, value.clone());
                     true
                 }
                 inner => node.as_mut().is_some_and(|n| set::change(n, inner, value)),

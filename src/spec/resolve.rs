@@ -6,13 +6,14 @@ use super::decode::{self, Look};
 use super::node::Node;
 use super::points::{Exclusion, Section, Swept, coordinates, expand};
 use super::sweep::{self, Sweep};
-use super::{Experiment, Point, expect, rules, wire};
+use super::{Experiment, Point, expect, plain, rules, wire};
 use crate::detector::{DetectorSpec, Takes};
 use crate::diagnose::Diagnostic;
 use crate::feature::FeatureSpec;
 use crate::pool::PoolSpec;
 use crate::source::SourceSpec;
 use crate::stage::metrics::MetricsSpec;
+use crate::stage::{Generalization, Mix};
 
 /// The experiment that `root` describes. `stem` names it if it has no name; `edited` says that `--set`
 /// changed it, so that `exclude` and `expect` may speak of points that are gone.
@@ -108,9 +109,11 @@ pub fn example(word: &str) -> &'static str {
 /// The sections that a point is made of.
 struct Sections<'a> {
     data: Section<'a, SourceSpec>,
+    mix: Section<'a, Option<Mix>>,
     features: Section<'a, FeatureSpec>,
     pool: Section<'a, Vec<PoolSpec>>,
     detector: Section<'a, DetectorSpec>,
+    generalization: Section<'a, Generalization>,
     metrics: Section<'a, MetricsSpec>,
     seed: Section<'a, u64>,
 }
@@ -119,9 +122,17 @@ impl<'a> Sections<'a> {
     fn new(root: &'a Node, axes: &[Swept]) -> Self {
         Self {
             data: Section::new("data", root, None, decode::variant, axes),
+            mix: Section::new("mix", root, Some(None), |n, look, d| plain::settings(n, look, d).map(Some), axes),
             features: Section::new("features", root, None, decode::variant, axes),
             pool: Section::new("pool", root, Some(Vec::new()), pools, axes),
             detector: Section::new("detector", root, None, decode::variant, axes),
+            generalization: Section::new(
+                "generalization",
+                root,
+                Some(Generalization::default()),
+                plain::settings,
+                axes,
+            ),
             metrics: Section::new("metrics", root, Some(MetricsSpec::default()), |n, _, d| rules::metrics(n, d), axes),
             seed: Section::new("seed", root, Some(0), |n, _, d| rules::seed(n, d), axes),
         }
@@ -129,9 +140,11 @@ impl<'a> Sections<'a> {
 
     fn check_base(&mut self, root: &Node, sweep: &Sweep, axes: &[Swept], diagnostics: &mut Vec<Diagnostic>) {
         self.data.check_base(root, &sweep.broken, axes, diagnostics);
+        self.mix.check_base(root, &sweep.broken, axes, diagnostics);
         self.features.check_base(root, &sweep.broken, axes, diagnostics);
         self.pool.check_base(root, &sweep.broken, axes, diagnostics);
         self.detector.check_base(root, &sweep.broken, axes, diagnostics);
+        self.generalization.check_base(root, &sweep.broken, axes, diagnostics);
         self.metrics.check_base(root, &sweep.broken, axes, diagnostics);
         self.seed.check_base(root, &sweep.broken, axes, diagnostics);
     }
@@ -154,9 +167,11 @@ impl<'a> Sections<'a> {
             }};
         }
         let data = section!(data);
+        let mix = section!(mix);
         let features = section!(features);
         let pool = section!(pool);
         let detector = section!(detector);
+        let generalization = section!(generalization);
         let metrics = section!(metrics);
         let seed = section!(seed);
         if let (Some(pool), Some(detector)) = (&pool, &detector)
@@ -174,12 +189,15 @@ impl<'a> Sections<'a> {
             .filter(|(i, _)| applied[*i])
             .map(|(i, axis)| (axis.column.path.clone(), axis.labels[at[i] as usize].clone()))
             .collect();
+        let data = data?;
         Some(Point {
             settings,
-            data: data?,
+            mix: mix?.filter(|mix| mix.applies(&data)),
+            data,
             features: features?,
             pool: pool?,
             detector: detector?,
+            generalization: generalization?,
             metrics: metrics?,
             seed: seed?,
         })

@@ -87,7 +87,12 @@ fn set(root: &mut Node, keys: &[String], value: Node) -> Result<(), Diagnostic> 
     for (depth, items) in axes_around(root, keys) {
         surrounded = true;
         for item in items {
-            changed |= change(item, &keys[depth..], &value);
+            if wire::is_plain(&keys[0]) {
+                item.put(&keys[depth..], value.clone());
+                changed = true;
+            } else {
+                changed |= change(item, &keys[depth..], &value);
+            }
         }
     }
     if surrounded {

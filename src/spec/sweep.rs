@@ -240,6 +240,9 @@ fn fits(path: &str, keys: &[String]) -> Result<(), Diagnostic> {
         "features" => FeatureSpec::NAMES,
         "pool" => PoolSpec::NAMES,
         "detector" => DetectorSpec::NAMES,
+        plain if wire::is_plain(plain) => {
+            wire::PLAIN.iter().find(|(word, _)| *word == plain).map_or(&[][..], |(_, names)| names)
+        }
         _ => return unknown(format!("`{word}` has no settings of its own: sweep `{word}` itself")),
     };
     if !names.contains(&variant.as_str()) {

@@ -8,14 +8,32 @@ use super::node::Node;
 use crate::diagnose::{Diagnostic, closest, suggest};
 
 /// Every word at the top of a file.
-pub const WORDS: &[&str] =
-    &["name", "question", "extends", "data", "features", "pool", "detector", "sweep", "metrics", "seed", "expect"];
+pub const WORDS: &[&str] = &[
+    "name",
+    "question",
+    "extends",
+    "data",
+    "mix",
+    "features",
+    "pool",
+    "detector",
+    "generalization",
+    "sweep",
+    "metrics",
+    "seed",
+    "expect",
+];
 /// Words that a later version gives a meaning.
-pub const RESERVED: &[&str] = &["mix", "generalization"];
+pub const RESERVED: &[&str] = &["command"];
 /// The words that hold a variant: a map with one key, the variant's name.
 pub const FAMILIES: &[&str] = &["data", "features", "pool", "detector"];
+/// The words that hold plain settings, and which there are.
+pub const PLAIN: &[(&str, &[&str])] = &[
+    ("mix", &["table", "snr_db", "snr_offset_db", "types", "noise", "gain_db", "seed"]),
+    ("generalization", &["target_clips", "source_clips", "source_values", "draw"]),
+];
 /// The words that a sweep can vary, wholly or in part.
-pub const SWEPT: &[&str] = &["data", "features", "pool", "detector", "metrics", "seed"];
+pub const SWEPT: &[&str] = &["data", "mix", "features", "pool", "detector", "generalization", "metrics", "seed"];
 /// Settings that hold the path of a file or folder: word, variant, setting.
 const PATHS: &[[&str; 3]] =
     &[["data", "dcase", "root"], ["data", "folder", "root"], ["detector", "autoencoder", "weights"]];
@@ -27,6 +45,9 @@ const LISTS: &[&str] = &[
     "data.dcase.sections",
     "data.synthetic.machines",
     "detector.autoencoder.layers",
+    "mix.types",
+    "mix.types.source",
+    "mix.types.target",
 ];
 
 /// Notes unknown and reserved words at the top of a file; gives the words that the unknown ones were
@@ -74,6 +95,20 @@ pub fn settings(word: &str, variant: &str, node: &Node) -> Value {
         }
     }
     value
+}
+
+/// The settings of a section without variants as a value; what is inside of `noise` is a source.
+pub fn plain(word: &str, node: &Node) -> Value {
+    let mut value = node.value();
+    if let (Some([(variant, inner)]), "mix") = (node.get("noise").and_then(Node::as_map), word) {
+        value["noise"][variant] = settings("data", variant, inner);
+    }
+    value
+}
+
+/// Whether a word holds plain settings.
+pub fn is_plain(word: &str) -> bool {
+    PLAIN.iter().any(|(plain, _)| *plain == word)
 }
 
 #[cfg(test)]

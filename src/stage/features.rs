@@ -7,10 +7,10 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::wave::{Heard, Mixed, hear};
 use super::{Inputs, Output, StageError, Wants, code};
-use crate::artifact::{Audio, AudioTable, Context, FeatureIndex, Matrix};
+use crate::artifact::{Audio, AudioTable, Context, FeatureIndex, Matrix, Part, Recipe};
 use crate::feature::{Extractor, FeatureSpec};
-use crate::source;
 
 const VERSION: u32 = 1;
 
@@ -26,12 +26,28 @@ pub struct Features {
     pub root: Option<PathBuf>,
     /// Version of the reader or generator of the recordings.
     pub source: (String, u32),
+    /// What is mixed to the recordings, by the input `recipe`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mixed: Option<Mixed>,
+}
+
+/// A clip to be worked on.
+struct Item<'a> {
+    clip: &'a str,
+    audio: &'a Audio,
+    parts: &'a [Part],
 }
 
 impl Features {
     pub(super) fn identity(&self) -> (BTreeMap<String, u32>, Value) {
         let feature = (self.feature.name(), self.feature.member().version());
-        (code("features", VERSION, [feature, (&self.source.0, self.source.1)]), json!(self.feature))
+        let mut uses = vec![feature, (self.source.0.as_str(), self.source.1)];
+        let mut config = json!(self.feature);
+        if let Some(Mixed { root: _, source, gain_db }) = &self.mixed {
+            uses.push((&source.0, source.1));
+            config["gain_db"] = json!(gain_db);
+        }
+        (code("features", VERSION, uses), config)
     }
 
     pub(super) fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {
@@ -44,44 +60,58 @@ impl Features {
 
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
         let table: AudioTable = inputs.get("audio")?;
-        let clips: Vec<(&String, &Audio)> = table.0.iter().collect();
-        let Some((first, audio)) = clips.first().copied() else {
+        let mut parts: BTreeMap<String, Vec<Part>> = BTreeMap::new();
+        if self.mixed.is_some() {
+            for part in inputs.get::<Recipe>("recipe")?.0 {
+                parts.entry(part.clip.clone()).or_default().push(part);
+            }
+        }
+        let parts_of = |clip: &str| parts.get(clip).map_or(&[][..], Vec::as_slice);
+        let clips: Vec<Item> =
+            table.0.iter().map(|(clip, audio)| Item { clip, audio, parts: parts_of(clip) }).collect();
+        let Some(first) = clips.first() else {
             return Err(StageError::Data("the section has no clips".into()));
         };
-        let rate = source::read(first, audio, self.root.as_deref())?.rate;
-        let extractor = self.feature.member().extractor(rate).map_err(|e| failed(first, e))?;
+        let rate = self.hear(first)?.wave.rate;
+        let extractor = self.feature.member().extractor(rate).map_err(|e| failed(first.clip, e))?;
         let mut values = Vec::new();
         let mut frames = Vec::with_capacity(clips.len());
+        let (mut clipped, mut samples) = (0, 0);
         for chunk in clips.chunks(CHUNK) {
             if cx.cancelled() {
                 return Err(StageError::Cancelled);
             }
-            for matrix in cx.map(chunk, |(clip, audio)| self.extract(clip, audio, rate, &*extractor)) {
-                let matrix = matrix?;
+            for extracted in cx.map(chunk, |item| self.extract(item, rate, &*extractor)) {
+                let (matrix, lost) = extracted?;
                 frames.push(matrix.nrows());
                 values.extend(matrix.iter());
+                clipped += usize::from(lost > 0);
+                samples += lost;
             }
         }
         let rows: usize = frames.iter().sum();
         (cx.log)(&format!("{} clips at {rate} Hz, {rows} frames", clips.len()));
-        let index = FeatureIndex::consecutive(clips.iter().map(|(id, _)| id.as_str()).zip(frames));
+        if clipped > 0 {
+            let log = format!("{samples} samples of {clipped} clips clipped at 16 bit; `mix.gain_db: -6` makes room");
+            (cx.log)(&log);
+        }
+        let index = FeatureIndex::consecutive(clips.iter().map(|item| item.clip).zip(frames));
         let dims = values.len() / rows.max(1);
         Ok(vec![Output::of("features", &Matrix::new(values, rows, dims)), Output::of("index", &index)])
     }
 
-    fn extract(
-        &self,
-        clip: &str,
-        audio: &Audio,
-        rate: u32,
-        extractor: &dyn Extractor,
-    ) -> Result<Array2<f32>, StageError> {
-        let wave = source::read(clip, audio, self.root.as_deref())?;
+    fn hear(&self, item: &Item) -> Result<Heard, StageError> {
+        hear(item.clip, item.audio, self.root.as_deref(), item.parts, self.mixed.as_ref())
+    }
+
+    /// The features of a clip, and how many of its samples were clipped.
+    fn extract(&self, item: &Item, rate: u32, extractor: &dyn Extractor) -> Result<(Array2<f32>, usize), StageError> {
+        let Heard { wave, clipped } = self.hear(item)?;
         if wave.rate != rate {
             let why = format!("its rate is {} Hz, but the section began with {rate} Hz", wave.rate);
-            return Err(failed(clip, why));
+            return Err(failed(item.clip, why));
         }
-        extractor.extract(&wave.samples).map_err(|e| failed(clip, e))
+        Ok((extractor.extract(&wave.samples).map_err(|e| failed(item.clip, e))?, clipped))
     }
 }
 

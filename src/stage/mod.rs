@@ -1,7 +1,7 @@
 //! Stages: pure functions from artifacts to artifacts, as data.
 //!
 //! ```text
-//! dataset -> features -> [pooling] -> training -> scoring -> metrics
+//! dataset -> [levels -> mixing] -> features -> [pooling] -> training -> scoring -> metrics
 //! ```
 //!
 //! The set is closed; the variants inside a stage are the families. A [`StageSpec`] can be printed,
@@ -9,20 +9,28 @@
 //! outside world only the recordings under the root of its source. What goes into a key is decided
 //! here, by [`StageSpec::material`]; what a setting is read by first is where it is hashed.
 
+mod choice;
 mod dataset;
 mod features;
+mod levels;
 pub mod metrics;
+mod mixing;
 mod pooling;
 mod scoring;
 mod training;
+mod wave;
 
 pub use crate::detector::{Scope, Takes};
 pub use crate::source::SectionId;
+pub use choice::{Generalization, SourceValues};
 pub use dataset::{Dataset, listing};
 pub use features::Features;
+pub use levels::Levels;
+pub use mixing::{Mix, Mixing, Table};
 pub use pooling::Pooling;
 pub use scoring::Scoring;
 pub use training::Training;
+pub use wave::{Heard, Mixed, hear};
 
 use std::collections::BTreeMap;
 
@@ -109,6 +117,8 @@ pub struct Wants {
 #[serde(rename_all = "snake_case")]
 pub enum StageSpec {
     Dataset(Dataset),
+    Levels(Levels),
+    Mixing(Mixing),
     Features(Features),
     Pooling(Pooling),
     Training(Training),
@@ -121,6 +131,8 @@ impl StageSpec {
     pub fn name(&self) -> &'static str {
         match self {
             StageSpec::Dataset(_) => "dataset",
+            StageSpec::Levels(_) => "levels",
+            StageSpec::Mixing(_) => "mixing",
             StageSpec::Features(_) => "features",
             StageSpec::Pooling(_) => "pooling",
             StageSpec::Training(_) => "training",
@@ -133,6 +145,8 @@ impl StageSpec {
     fn identity(&self) -> (BTreeMap<String, u32>, Value) {
         match self {
             StageSpec::Dataset(s) => s.identity(),
+            StageSpec::Levels(s) => s.identity(),
+            StageSpec::Mixing(s) => s.identity(),
             StageSpec::Features(s) => s.identity(),
             StageSpec::Pooling(s) => s.identity(),
             StageSpec::Training(s) => s.identity(),
@@ -163,10 +177,13 @@ impl StageSpec {
     pub fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {
         let bytes: u64 = inputs.values().sum();
         match self {
+            StageSpec::Levels(s) => s.wants(inputs),
             StageSpec::Features(s) => s.wants(inputs),
             StageSpec::Training(s) => s.wants(inputs),
             StageSpec::Pooling(_) | StageSpec::Scoring(_) => Wants { threads: usize::MAX, memory: 2 * bytes },
-            StageSpec::Dataset(_) | StageSpec::Metrics(_) => Wants { threads: 1, memory: 4 * bytes },
+            StageSpec::Dataset(_) | StageSpec::Mixing(_) | StageSpec::Metrics(_) => {
+                Wants { threads: 1, memory: 4 * bytes }
+            }
         }
     }
 
@@ -174,6 +191,8 @@ impl StageSpec {
     pub fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
         match self {
             StageSpec::Dataset(s) => s.run(inputs),
+            StageSpec::Levels(s) => s.run(inputs, cx),
+            StageSpec::Mixing(s) => s.run(inputs),
             StageSpec::Features(s) => s.run(inputs, cx),
             StageSpec::Pooling(s) => s.run(inputs, cx),
             StageSpec::Training(s) => s.run(inputs, cx),

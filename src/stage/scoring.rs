@@ -32,7 +32,7 @@ impl Scoring {
         let sections = read_sections(inputs)?;
         let mut test = Examples::default();
         for (clips, features) in &sections {
-            add(&mut test, clips, features, |split, _| split == Split::Test)?;
+            add(&mut test, clips, features, |clip| clip.split == Split::Test)?;
         }
         let scores = self.detector.member().score(&inputs.get("model")?, &test, cx)?;
         if let Some((clip, score)) = test.clips.iter().zip(&scores).find(|(_, s)| !s.is_finite()) {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Inputs, Output, StageError, Wants, code};
-use crate::artifact::{Artifact, ClipSet, Context, FeatureSet, Label, Split};
+use super::{Generalization, Inputs, Output, StageError, Wants, code};
+use crate::artifact::{Artifact, Clip, ClipSet, Context, FeatureSet};
 use crate::detector::{DetectorSpec, Examples};
 use crate::seed::Seed;
 
@@ -20,6 +20,9 @@ pub struct Training {
     /// the draws of a section do not depend on which others there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<(u64, Vec<String>)>,
+    /// Which of the training clips are taken; absent where all are, so that saying so changes no key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choice: Option<Generalization>,
 }
 
 impl Training {
@@ -32,6 +35,9 @@ impl Training {
         }
         if let Some(seed) = &self.seed {
             config["seed"] = json!(seed);
+        }
+        if let Some(choice) = &self.choice {
+            config["choice"] = json!(choice);
         }
         (code("training", VERSION, [(self.detector.name(), detector.version())]), config)
     }
@@ -51,8 +57,10 @@ impl Training {
         };
         let sections = read_sections(inputs)?;
         let mut train = Examples::default();
+        let all = Generalization::default();
         for (clips, features) in &sections {
-            add(&mut train, clips, features, |split, label| split == Split::Train && label != Some(Label::Anomaly))?;
+            let chosen = self.choice.as_ref().unwrap_or(&all).choose(clips.clips());
+            add(&mut train, clips, features, |clip| chosen.contains(clip.id.as_str()))?;
         }
         (cx.log)(&format!("{}: {} training clips", self.detector.name(), train.clips.len()));
         let names: Vec<&str> = self.seed.iter().flat_map(|(_, names)| names.iter().map(String::as_str)).collect();
@@ -80,9 +88,9 @@ pub(super) fn add<'a>(
     examples: &mut Examples<'a>,
     clips: &'a ClipSet,
     features: &'a FeatureSet,
-    wanted: impl Fn(Split, Option<Label>) -> bool,
+    wanted: impl Fn(&Clip) -> bool,
 ) -> Result<(), StageError> {
-    for clip in clips.clips().iter().filter(|c| wanted(c.split, c.label)) {
+    for clip in clips.clips().iter().filter(|c| wanted(c)) {
         let rows = features.clip(&clip.id);
         let rows = rows.ok_or_else(|| StageError::Clip { clip: clip.id.clone(), why: "it has no features".into() })?;
         examples.clips.push(clip);

@@ -1,0 +1,88 @@
+//! Another sampling rate, by way of the spectrum.
+
+use rustfft::FftPlanner;
+use rustfft::num_complex::Complex;
+
+/// `samples` at `from` samples a second as they are at `to`.
+///
+/// The spectrum is cut or filled with zeros, as `scipy.signal.resample` does: exact for what both rates can hold, and
+/// the signal is taken for periodic, which noise does not mind. The length is `n * to / from`, rounded, at least 1.
+pub fn resample(samples: &[f32], from: u32, to: u32) -> Vec<f32> {
+    let n = samples.len();
+    if from == to || n == 0 {
+        return samples.to_vec();
+    }
+    let m = ((n as f64 * f64::from(to) / f64::from(from)).round() as usize).max(1);
+    let mut planner = FftPlanner::<f64>::new();
+    let mut spectrum: Vec<Complex<f64>> = samples.iter().map(|x| Complex::from(f64::from(*x))).collect();
+    planner.plan_fft_forward(n).process(&mut spectrum);
+    let kept = n.min(m);
+    let mut other = vec![Complex::default(); m];
+    let half = kept / 2 + 1;
+    other[..half].copy_from_slice(&spectrum[..half]);
+    for k in 1..kept.div_ceil(2) {
+        other[m - k] = spectrum[n - k];
+    }
+    if kept.is_multiple_of(2) && n != m {
+        // The bin at half the lower rate stands for both its frequencies: halved when it is split into two,
+        // joined with its mirror when two become one.
+        let edge = kept / 2;
+        if m > n {
+            other[edge] *= 0.5;
+            other[m - edge] = other[edge].conj();
+        } else {
+            other[edge] = spectrum[edge] + spectrum[n - edge];
+        }
+    }
+    planner.plan_fft_inverse(m).process(&mut other);
+    other.iter().map(|x| (x.re / n as f64) as f32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::f64::consts::TAU;
+
+    const SCIPY_3: &[f32] = &[0.4166667, 0.6666667, 0.6666667];
+    const SCIPY_4: &[f32] = &[0.5833333, 0.4166667, 0.9166667, 0.4166667];
+    const SCIPY_9: &[f32] =
+        &[1.0000000, 2.5505834, 0.9793049, -1.0000000, -0.8251649, 2.1437439, 3.0000000, -0.6004185, -1.9980488];
+    const SCIPY_5_8: &[f32] =
+        &[1.0000000, 1.7514153, 1.6467436, -0.5881664, -1.3596748, 1.1196244, 3.1129311, 2.1171268];
+
+    fn tone(hz: f64, rate: u32, n: usize) -> Vec<f32> {
+        (0..n).map(|i| (TAU * hz * i as f64 / f64::from(rate)).sin() as f32).collect()
+    }
+
+    #[test]
+    fn a_tone_that_both_rates_hold_stays_that_tone() {
+        for (from, to) in [(8000, 16_000), (16_000, 8000), (44_100, 16_000), (8000, 11_025)] {
+            // A tenth of a second of a multiple of 10 Hz is periodic.
+            let out = resample(&tone(440.0, from, from as usize / 10), from, to);
+            let expected = tone(440.0, to, out.len());
+            assert!((out.len() as i64 - i64::from(to) / 10).abs() <= 1);
+            let off = out.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            // 11025 / 10 is no whole number of samples.
+            assert!(off < if to == 11_025 { 0.2 } else { 1e-5 }, "{from} -> {to}: {off}");
+        }
+    }
+
+    #[test]
+    fn what_the_lower_rate_cannot_hold_is_gone() {
+        let out = resample(&tone(6000.0, 16_000, 1600), 16_000, 8000);
+        assert!(out.iter().all(|x| x.abs() < 1e-5));
+    }
+
+    #[test]
+    fn it_is_scipy_s_resample() {
+        // scipy.signal.resample([1, 2, -1, 0.5, 3, -2], n): scipy 1.17.1.
+        let x = [1.0, 2.0, -1.0, 0.5, 3.0, -2.0];
+        let close = |a: &[f32], b: &[f32]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 2e-6);
+        assert!(close(&resample(&x, 6, 3), SCIPY_3), "{:?}", resample(&x, 6, 3));
+        assert!(close(&resample(&x, 6, 4), SCIPY_4), "{:?}", resample(&x, 6, 4));
+        assert!(close(&resample(&x, 6, 9), SCIPY_9), "{:?}", resample(&x, 6, 9));
+        assert!(close(&resample(&x[..5], 5, 8), SCIPY_5_8), "{:?}", resample(&x[..5], 5, 8));
+        assert_eq!(resample(&x, 7, 7), x);
+        assert_eq!(resample(&[], 7, 3), []);
+    }
+}

@@ -1,0 +1,84 @@
+//! The level of each frame, and nothing else: what a detector can do that only hears how loud it is.
+
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
+use super::{Extractor, Feature, FeatureError, checked, framing_problems};
+use crate::diagnose::Problem;
+
+/// The floor of the mean square, as of `log_mel`: -156.5 dB.
+const EPSILON: f64 = f64::EPSILON;
+
+/// Settings of `rms`: `10 log10(max(mean square, 2.2e-16))` of frames that lie within the clip, in dB.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rms {
+    /// Samples of a frame.
+    pub frame: usize,
+    /// Samples from one frame to the next.
+    pub hop: usize,
+}
+
+impl Default for Rms {
+    fn default() -> Self {
+        Self { frame: 1024, hop: 512 }
+    }
+}
+
+impl Feature for Rms {
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        framing_problems(self.frame, self.hop)
+    }
+
+    fn extractor(&self, _rate: u32) -> Result<Box<dyn Extractor>, FeatureError> {
+        checked(self)?;
+        Ok(Box::new(self.clone()))
+    }
+
+    fn dims(&self) -> usize {
+        1
+    }
+
+    fn hop(&self) -> usize {
+        self.hop
+    }
+}
+
+impl Extractor for Rms {
+    fn extract(&self, samples: &[f32]) -> Result<Array2<f32>, FeatureError> {
+        let Self { frame, hop } = *self;
+        if samples.len() < frame {
+            return Err(FeatureError::TooShort { samples: samples.len(), frame });
+        }
+        let level = |start: usize| {
+            let square = samples[start..start + frame].iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>();
+            (10.0 * (square / frame as f64).max(EPSILON).log10()) as f32
+        };
+        let levels: Vec<f32> = (0..=samples.len() - frame).step_by(hop).map(level).collect();
+        if let Some(first) = levels.iter().position(|x| !x.is_finite()) {
+            return Err(FeatureError::NotFinite { first });
+        }
+        Ok(Array2::from_shape_vec((levels.len(), 1), levels).expect("one value a frame"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_those_of_the_frames() {
+        let mut samples = vec![0.5; 100];
+        samples.extend([0.0; 100]);
+        let extractor = Rms { frame: 100, hop: 50 }.extractor(16_000).unwrap();
+        let levels: Vec<f32> = extractor.extract(&samples).unwrap().into_iter().collect();
+        let expected = [10.0 * 0.25_f32.log10(), 10.0 * 0.125_f32.log10(), -156.5356];
+        assert!(levels.len() == 3 && levels.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-3), "{levels:?}");
+        assert_eq!(extractor.extract(&[0.0; 9]).unwrap_err(), FeatureError::TooShort { samples: 9, frame: 100 });
+        assert_eq!(extractor.extract(&[f32::NAN; 100]).unwrap_err(), FeatureError::NotFinite { first: 0 });
+    }
+}

@@ -1,0 +1,105 @@
+//! Mixing on samples: powers, parts of noise, 16 bits.
+
+/// Mean square of the samples; 0 for none.
+pub fn power(samples: &[f32]) -> f64 {
+    let sum: f64 = samples.iter().map(|x| f64::from(*x) * f64::from(*x)).sum();
+    sum / samples.len().max(1) as f64
+}
+
+/// The `length` samples of `noise` that begin at `place` (0..1).
+///
+/// Of a longer noise, `place` is a share of the starts that leave room; a shorter one is repeated, from any of
+/// its samples on. An empty noise gives silence.
+pub fn cut(noise: &[f32], length: usize, place: f64) -> Vec<f32> {
+    let n = noise.len();
+    if n == 0 {
+        return vec![0.0; length];
+    }
+    let starts = if n >= length { n - length + 1 } else { n };
+    let start = ((place * starts as f64) as usize).min(starts - 1);
+    noise[start..].iter().chain(noise.iter().cycle()).take(length).copied().collect()
+}
+
+/// Scales `noise` to the power `wanted` and adds it to `signal`; `None` if it is silent and cannot be.
+pub fn scale_to(signal: &mut [f32], noise: &[f32], wanted: f64) -> Option<f64> {
+    let gain = (wanted / power(noise)).sqrt();
+    if !gain.is_finite() {
+        return None;
+    }
+    signal.iter_mut().zip(noise).for_each(|(x, n)| *x = (f64::from(*x) + gain * f64::from(*n)) as f32);
+    Some(gain)
+}
+
+/// Samples as a 16-bit file holds them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quantised {
+    /// Steps of 1 / 32768.
+    pub samples: Vec<i16>,
+    /// How many did not fit and were clipped.
+    pub clipped: usize,
+}
+
+/// Rounds to 16 bits after a gain; what does not fit is clipped and counted.
+pub fn quantise(samples: &[f32], gain: f64) -> Quantised {
+    let mut clipped = 0;
+    let samples = samples
+        .iter()
+        .map(|x| {
+            let step = (f64::from(*x) * gain * 32768.0).round();
+            clipped += usize::from(!(-32768.0..=32767.0).contains(&step));
+            // A cast saturates.
+            step as i16
+        })
+        .collect();
+    Quantised { samples, clipped }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// The ratio that comes out is the one asked for, whatever is mixed.
+        #[test]
+        fn the_realised_ratio_is_the_asked_one(
+            signal in prop::collection::vec(-0.5f32..0.5, 50..400),
+            noise in prop::collection::vec(-1.0f32..1.0, 1..600),
+            place in 0.0f64..1.0,
+            snr in -30.0f64..30.0,
+        ) {
+            let a = power(&signal);
+            let part = cut(&noise, signal.len(), place);
+            prop_assume!(a > 1e-6 && power(&part) > 1e-6);
+            let mut mixed = vec![0.0; signal.len()];
+            scale_to(&mut mixed, &part, a / 10f64.powf(snr / 10.0)).unwrap();
+            let realised = 10.0 * (a / power(&mixed)).log10();
+            prop_assert!((realised - snr).abs() < 1e-3, "{realised} for {snr}");
+        }
+    }
+
+    #[test]
+    fn parts_of_longer_and_shorter_noise() {
+        let noise = [1.0, 2.0, 3.0, 4.0];
+        assert_eq!(cut(&noise, 4, 0.99), noise);
+        assert_eq!(cut(&noise, 2, 0.0), [1.0, 2.0]);
+        assert_eq!(cut(&noise, 2, 0.999), [3.0, 4.0]);
+        assert_eq!(cut(&noise, 6, 0.5), [3.0, 4.0, 1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(cut(&[], 2, 0.5), [0.0, 0.0]);
+        assert_eq!(cut(&noise, 0, 0.5), []);
+    }
+
+    #[test]
+    fn silence_cannot_be_made_loud() {
+        assert_eq!(scale_to(&mut [0.0; 3], &[0.0; 3], 1.0), None);
+        assert_eq!(scale_to(&mut [], &[], 1.0), None);
+        assert_eq!(scale_to(&mut [0.0; 2], &[1.0, -1.0], 0.0), Some(0.0));
+    }
+
+    #[test]
+    fn sixteen_bits_round_and_clip() {
+        let q = quantise(&[0.5, -1.0, 1.0, -1.1, 1.0 / 65536.0], 1.0);
+        assert_eq!((q.samples, q.clipped), (vec![16384, -32768, 32767, -32768, 1], 2));
+        assert_eq!(quantise(&[1.0], 0.5), Quantised { samples: vec![16384], clipped: 0 });
+    }
+}

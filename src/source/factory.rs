@@ -1,0 +1,128 @@
+//! Generated noise to be mixed to machines: three factories and four pumps.
+
+use serde::{Deserialize, Serialize};
+
+use super::sound::Recipe;
+use super::{FileList, ListedFile, Listing, Recording, SectionId, Source, SourceError};
+use crate::artifact::{Audio, Clip, Split};
+use crate::diagnose::Problem;
+use crate::seed::Seed;
+use crate::twin::NOISES;
+
+/// Settings of `factory`: noise of the types `A`, `B`, `C` (factories) and `W`, `X`, `Y`, `Z` (pumps), each a machine
+/// of its own with one section.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Factory {
+    /// Noise clips of each type.
+    pub clips: usize,
+    /// Length of a clip in seconds.
+    pub seconds: f64,
+    /// Samples a second.
+    pub rate: u32,
+    pub seed: u64,
+}
+
+impl Default for Factory {
+    fn default() -> Self {
+        Self { clips: 1000, seconds: 10.0, rate: 16_000, seed: 0 }
+    }
+}
+
+impl Source for Factory {
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut range = |field: &str, value: f64, low: f64, high: f64| {
+            if !(low..=high).contains(&value) {
+                let hint = format!("write a number from {low} to {high}");
+                problems.push(Problem::new(field, format!("{value} is out of range")).hint(hint));
+            }
+        };
+        range("clips", self.clips as f64, 1.0, 9999.0);
+        range("seconds", self.seconds, 0.1, 600.0);
+        range("rate", f64::from(self.rate), 4000.0, 192_000.0);
+        problems
+    }
+
+    fn list(&self) -> Result<Listing, SourceError> {
+        let id = |kind: &&str| SectionId { machine: (*kind).to_owned(), section: "00".into() };
+        let sections = NOISES.iter().map(|kind| (id(kind), FileList::default())).collect();
+        Ok(Listing { sections, strays: Vec::new() })
+    }
+
+    fn clips(&self, id: &SectionId, _: &[ListedFile], _: &[Vec<u8>]) -> Result<Vec<Recording>, SourceError> {
+        let kind = id.machine.as_str();
+        if !NOISES.contains(&kind) {
+            let message = format!("there is no noise of type `{kind}`");
+            return Err(SourceError::Layout { message, hint: format!("known: {}", NOISES.join(", ")) });
+        }
+        let recording = |i: usize| {
+            let clip = Clip {
+                id: format!("{kind}/{i:04}.wav"),
+                machine: kind.to_owned(),
+                section: id.section.clone(),
+                domain: None,
+                split: Split::Train,
+                label: None,
+                attributes: Default::default(),
+            };
+            let recipe = Recipe {
+                kind: kind.to_owned(),
+                rate: self.rate,
+                samples: (self.seconds * f64::from(self.rate)).round() as u32,
+                attributes: Default::default(),
+                fault: None,
+                unit: Seed(self.seed).derive(&["place", kind]).0,
+                seed: Seed(self.seed).derive(&["noise", kind, &i.to_string()]).0,
+            };
+            Recording { clip, audio: Audio::Synthetic(recipe.text()) }
+        };
+        Ok((0..self.clips).map(recording).collect())
+    }
+
+    fn keyed(&self) -> serde_json::Value {
+        serde_json::json!(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(kind: &str) -> SectionId {
+        SectionId { machine: kind.into(), section: "00".into() }
+    }
+
+    #[test]
+    fn every_type_can_be_heard_and_differs_from_the_others() {
+        let source = Factory { clips: 2, seconds: 0.5, rate: 8000, seed: 3 };
+        let listing = source.list().unwrap();
+        assert_eq!(listing.sections.len(), NOISES.len());
+        let mut heard = Vec::new();
+        for id in listing.sections.keys() {
+            let clips = source.clips(id, &[], &[]).unwrap();
+            for clip in &clips {
+                let wave = super::super::read(&clip.clip.id, &clip.audio, None).unwrap();
+                assert_eq!((wave.rate, wave.samples.len()), (8000, 4000));
+                assert!(crate::mix::power(&wave.samples) > 1e-6, "{}", clip.clip.id);
+                assert!(!heard.contains(&wave.samples), "{}", clip.clip.id);
+                heard.push(wave.samples);
+            }
+        }
+    }
+
+    #[test]
+    fn more_clips_change_no_clip() {
+        let few = Factory { clips: 3, ..Factory::default() }.clips(&id("A"), &[], &[]).unwrap();
+        let many = Factory::default().clips(&id("A"), &[], &[]).unwrap();
+        assert_eq!((&few[..], many.len()), (&many[..3], 1000));
+        assert_eq!(
+            Factory::default().clips(&id("Q"), &[], &[]).unwrap_err().to_string(),
+            "there is no noise of type `Q`"
+        );
+    }
+}

@@ -1,0 +1,54 @@
+//! Recipes of generated sounds, as they stand in audio tables, and their rendering.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Wave;
+use crate::canon;
+use crate::mix;
+use crate::seed::Seed;
+use crate::twin::{self, Scene};
+
+/// Everything that decides the samples of a generated clip.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Recipe {
+    /// A machine or a noise of the twin.
+    pub kind: String,
+    /// Samples a second.
+    pub rate: u32,
+    pub samples: u32,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
+    /// A fault and its size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<(String, f64)>,
+    /// Seed of what belongs to the machine.
+    pub unit: u64,
+    /// Seed of what belongs to the clip.
+    pub seed: u64,
+}
+
+impl Recipe {
+    /// Canonical JSON.
+    pub fn text(&self) -> String {
+        canon::to_string(self).expect("a recipe is finite numbers and texts")
+    }
+}
+
+/// The samples of a recipe, as a 16-bit file would hold them.
+pub(super) fn render(recipe: &str) -> Result<Wave, String> {
+    let wrong = |why: String| format!("is no recipe of the generator: {why}");
+    let recipe: Recipe = serde_json::from_str(recipe).map_err(|e| wrong(e.to_string()))?;
+    let scene = Scene {
+        rate: f64::from(recipe.rate),
+        samples: recipe.samples as usize,
+        unit: Seed(recipe.unit),
+        clip: Seed(recipe.seed),
+        attributes: &recipe.attributes,
+        fault: recipe.fault.as_ref().map(|(name, size)| (name.as_str(), *size)),
+    };
+    let samples = twin::render(&recipe.kind, &scene).map_err(wrong)?;
+    Ok(Wave::of_steps(recipe.rate, &mix::quantise(&samples, 1.0).samples))
+}

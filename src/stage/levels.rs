@@ -1,0 +1,51 @@
+//! The recordings of a section become a table of how loud each is: what mixing needs to know of audio.
+//!
+//! A stage of its own, so that a sweep over noise levels listens to the recordings once.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Inputs, Output, StageError, Wants, code};
+use crate::artifact::{Audio, AudioTable, Context, Levels as Table};
+use crate::{mix, source};
+
+const VERSION: u32 = 1;
+
+/// Settings of the levels stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Levels {
+    /// Where the recordings lie; in no key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<PathBuf>,
+    /// Version of the reader or generator of the recordings.
+    pub source: (String, u32),
+}
+
+impl Levels {
+    pub(super) fn identity(&self) -> (BTreeMap<String, u32>, Value) {
+        (code("levels", VERSION, [(self.source.0.as_str(), self.source.1)]), json!({}))
+    }
+
+    pub(super) fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {
+        let bytes: u64 = inputs.values().sum();
+        // A few clips of ten seconds at a time, whatever the number of threads.
+        Wants { threads: (bytes / 2000 + 1) as usize, memory: 4 * bytes + (64 << 20) }
+    }
+
+    pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
+        let table: AudioTable = inputs.get("audio")?;
+        let clips: Vec<(&String, &Audio)> = table.0.iter().collect();
+        let measured = cx.map(&clips, |(clip, audio)| {
+            if cx.cancelled() {
+                return Err(StageError::Cancelled);
+            }
+            let wave = source::read(clip, audio, self.root.as_deref())?;
+            Ok(((*clip).clone(), mix::power(&wave.samples)))
+        });
+        let levels: Result<BTreeMap<String, f64>, StageError> = measured.into_iter().collect();
+        Ok(vec![Output::of("levels", &Table(levels?))])
+    }
+}

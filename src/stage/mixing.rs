@@ -1,0 +1,161 @@
+//! Clips, their levels and the noise there is become a recipe: which noise each clip gets, and how loud.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Inputs, Output, SectionId, StageError, code};
+use crate::artifact::{AudioTable, ClipSet, Levels};
+use crate::diagnose::Problem;
+use crate::mimii_dg;
+use crate::mix::{self, Candidates, Layer, Snr, Types};
+use crate::source::SourceSpec;
+use crate::source::factory::Factory;
+
+const VERSION: u32 = 1;
+
+/// `mix` of a spec.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mix {
+    /// Noise types and levels of each section as in MIMII DG.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<Table>,
+    /// Signal-to-noise ratio in dB, for every section and layer; takes the place of the table's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snr_db: Option<Snr>,
+    /// Added to every ratio.
+    pub snr_offset_db: f64,
+    /// Noise types of the clips; takes the place of the table's. Without a table: all types of `noise`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub types: Option<Types>,
+    /// Where the noise comes from: a source whose machines are the types of noise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noise: Option<SourceSpec>,
+    /// Gain of the mixed clip before it becomes 16 bits, in dB.
+    pub gain_db: f64,
+    /// Seed of what is drawn.
+    pub seed: u64,
+}
+
+/// Tables that `mix` knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Table {
+    MimiiDg,
+}
+
+impl Mix {
+    /// Settings out of range, all of them.
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if self.table.is_none() {
+            if self.snr_db.is_none() {
+                let hint = "write `snr_db: -6`, or `table: mimii_dg` for the levels of that data set";
+                problems.push(Problem::new("", "no ratio of signal to noise is set").hint(hint));
+            }
+            if self.noise.is_none() {
+                let hint = "write `noise: { folder: { root: DIR, pattern: \"{machine}/{*}.wav\", defaults: { split: train } } }`, \
+                            or `noise: { factory: {} }` for generated noise";
+                problems.push(Problem::new("", "no noise is given").hint(hint));
+            }
+        }
+        let numbers = self.snr_db.iter().flat_map(Snr::numbers).map(|db| ("snr_db", db));
+        for (field, db) in numbers.chain([("snr_offset_db", self.snr_offset_db), ("gain_db", self.gain_db)]) {
+            if !(-100.0..=100.0).contains(&db) {
+                let hint = "write a number of dB from -100 to 100";
+                problems.push(Problem::new(field, format!("{db} is out of range")).hint(hint));
+            }
+        }
+        if let Some(noise) = &self.noise {
+            problems.extend(noise.member().problems().into_iter().map(|mut problem| {
+                problem.field = format!("noise.{}.{}", noise.name(), problem.field);
+                problem
+            }));
+        }
+        problems
+    }
+
+    /// Whether anything is mixed to the recordings of `data`: the table describes how MIMII DG was made, and
+    /// a published data set is made already. What a spec says itself about noise is always done.
+    pub fn applies(&self, data: &SourceSpec) -> bool {
+        let as_published =
+            Self { noise: None, seed: 0, ..self.clone() } == Self { table: self.table, ..Self::default() };
+        !(data.member().mixed() && as_published)
+    }
+
+    /// The source of the noise: the spec's, or generated noise of the length and rate of generated machines.
+    pub fn noise(&self, data: &SourceSpec) -> SourceSpec {
+        match (&self.noise, data) {
+            (Some(noise), _) => noise.clone(),
+            (None, SourceSpec::Synthetic(s)) => {
+                SourceSpec::Factory(Factory { seconds: s.seconds, rate: s.rate, ..Factory::default() })
+            }
+            (None, _) => SourceSpec::Factory(Factory::default()),
+        }
+    }
+
+    /// What is mixed to the clips of a section, from noise of these types. Errors: the table lacks the section.
+    pub fn layers(&self, section: &SectionId, known: &[&str]) -> Result<Vec<Layer>, String> {
+        let mut layers = match self.table {
+            Some(Table::MimiiDg) => {
+                let SectionId { machine, section } = section;
+                let found = mimii_dg::section(machine, section);
+                found
+                    .ok_or_else(|| format!("the table `mimii_dg` has no section `{section}` of a `{machine}`"))?
+                    .noise
+                    .clone()
+            }
+            None => vec![Layer {
+                types: Types::Any(known.iter().map(|kind| (*kind).to_owned()).collect()),
+                snr_db: Snr::Db(0.0),
+            }],
+        };
+        for layer in &mut layers {
+            if let Some(snr) = &self.snr_db {
+                layer.snr_db = snr.clone();
+            }
+            if let Some(types) = &self.types {
+                layer.types = types.clone();
+            }
+            match &mut layer.snr_db {
+                Snr::Db(db) => *db += self.snr_offset_db,
+                Snr::Attribute { levels, .. } => levels.values_mut().for_each(|db| *db += self.snr_offset_db),
+            }
+        }
+        if self.types.is_some() {
+            // Two layers of the same types at the same ratio would be one noise, twice as loud.
+            layers.dedup();
+        }
+        Ok(layers)
+    }
+}
+
+/// Settings of the mixing stage: those of one section.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mixing {
+    pub layers: Vec<Layer>,
+    pub seed: u64,
+}
+
+impl Mixing {
+    pub(super) fn identity(&self) -> (BTreeMap<String, u32>, Value) {
+        (code("mixing", VERSION, []), json!(self))
+    }
+
+    pub(super) fn run(&self, inputs: &Inputs) -> Result<Vec<Output>, StageError> {
+        let clips: ClipSet = inputs.get("clips")?;
+        let levels: Levels = inputs.get("levels")?;
+        let mut candidates = Candidates::new();
+        for part in inputs.parts("noise") {
+            // A type may have several sections, `noise/A/00` and `noise/A/01`.
+            let kind = part.rsplit_once('/').map_or(part, |(kind, _)| kind);
+            let AudioTable(clips) = inputs.get(&format!("noise/{part}"))?;
+            candidates.entry(kind.to_owned()).or_default().0.extend(clips);
+        }
+        let recipe = mix::draw(clips.clips(), &self.layers, levels.mean(), &candidates, self.seed)
+            .map_err(|e| StageError::Data(e.to_string()))?;
+        Ok(vec![Output::of("recipe", &recipe)])
+    }
+}

@@ -1,0 +1,57 @@
+//! The samples of a clip, with what is mixed to it.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::StageError;
+use crate::artifact::{Audio, Part};
+use crate::source::Wave;
+use crate::{dsp, mix, source};
+
+/// How noise is mixed to the clips a stage reads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mixed {
+    /// Where recordings of noise lie; in no key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<PathBuf>,
+    /// Version of the reader or generator of the noise.
+    pub source: (String, u32),
+    /// Gain of the sum before it becomes 16 bits, in dB.
+    pub gain_db: f64,
+}
+
+/// A clip as the data set holds it.
+pub struct Heard {
+    pub wave: Wave,
+    /// Samples that did not fit 16 bits; 0 where nothing was mixed.
+    pub clipped: usize,
+}
+
+/// Reads a clip and mixes the parts of its recipe to it: noise of another rate is resampled, shorter noise is
+/// repeated, and the sum becomes 16 bits, as the files of a data set are. Without `mixed`: the clip as it is.
+///
+/// Errors: what cannot be read; noise that is silent where it is to be heard.
+pub fn hear(
+    clip: &str,
+    audio: &Audio,
+    root: Option<&Path>,
+    parts: &[Part],
+    mixed: Option<&Mixed>,
+) -> Result<Heard, StageError> {
+    let mut wave = source::read(clip, audio, root)?;
+    let Some(mixed) = mixed else { return Ok(Heard { wave, clipped: 0 }) };
+    for part in parts {
+        let mut noise = source::read(&part.noise, &part.audio, mixed.root.as_deref())?;
+        if noise.rate != wave.rate {
+            noise.samples = dsp::resample(&noise.samples, noise.rate, wave.rate);
+        }
+        let noise = mix::cut(&noise.samples, wave.samples.len(), part.place);
+        mix::scale_to(&mut wave.samples, &noise, part.power).ok_or_else(|| StageError::Clip {
+            clip: clip.to_owned(),
+            why: format!("the noise `{}` is silent and cannot be mixed to it", part.noise),
+        })?;
+    }
+    let quantised = mix::quantise(&wave.samples, 10f64.powf(mixed.gain_db / 20.0));
+    Ok(Heard { wave: Wave::of_steps(wave.rate, &quantised.samples), clipped: quantised.clipped })
+}
