@@ -94,3 +94,81 @@ pub fn machines() -> &'static BTreeMap<String, Machine> {
 pub fn section(machine: &str, section: &str) -> Option<&'static Section> {
     machines().get(machine)?.sections.get(section)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mix::{Snr, Types};
+    use crate::twin;
+
+    /// Table 1, row by row: machine, section, shift parameter, number of source and target combinations, and what the
+    /// domains differ in, as a text written by hand from the paper's table and the names of the files.
+    const ROWS: [(&str, &str, &str, &str, &str); 15] = [
+        ("bearing", "00", "vel", "6 10 14 18 22", "2 4 8 12 16 20 24 26"),
+        ("bearing", "01", "loc", "A B C D", "E F G H"),
+        ("bearing", "02", "f-n", "A B", "C"),
+        ("fan", "00", "m-n", "W X", "Y Z"),
+        ("fan", "01", "f-n", "A B", "C"),
+        ("fan", "02", "n-lv", "L1 L2", "L3 L4"),
+        ("gearbox", "00", "volt", "1.0 1.5 2.0 2.5 3.0", "0.6 0.8 1.3 1.8 2.3 2.8 3.3 3.5"),
+        ("gearbox", "01", "wt", "0 50 100 150 200", "30 80 130 180 230 250"),
+        ("gearbox", "02", "id", "05 08 13", "00 02 11"),
+        ("slider", "00", "vel", "300 500 700 900 1100", "100 200 400 600 800 1000 1200 1300"),
+        ("slider", "01", "ac", "0.03 0.05 0.07 0.09 0.11", "0.01 0.02 0.04 0.06 0.08 0.10 0.12 0.14"),
+        ("slider", "02", "f-n", "A B", "C"),
+        ("valve", "00", "pat", "00 01", "02 03"),
+        ("valve", "01", "panel", "open bs-c", "b-c s-c"),
+        ("valve", "02", "pat", "v1pat=04 v1pat=05 v2pat=05", "v1pat=04,v2pat=05 v1pat=05,v2pat=05"),
+    ];
+
+    /// The values of the shift parameter, each once, in the order of the table; of valve 02, whole combinations.
+    fn shifted(domain: &[Values], attribute: &str) -> String {
+        let mut seen: Vec<String> = Vec::new();
+        for one in Section::combinations(domain) {
+            let own = one.iter().find(|(name, _)| name == attribute).map(|(_, value)| value.clone());
+            let whole = || one.iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>().join(",");
+            let text = own.unwrap_or_else(whole);
+            if !seen.contains(&text) {
+                seen.push(text);
+            }
+        }
+        seen.join(" ")
+    }
+
+    #[test]
+    fn the_table_is_the_paper_s_row_by_row() {
+        let sections = machines().iter().flat_map(|(name, m)| m.sections.iter().map(move |(s, row)| (name, s, row)));
+        let rows: Vec<_> = sections.collect();
+        assert_eq!(rows.len(), ROWS.len());
+        for ((machine, section, row), expected) in rows.into_iter().zip(ROWS) {
+            let source = shifted(&row.source, &row.attribute);
+            let target = shifted(&row.target, &row.attribute);
+            assert_eq!((machine.as_str(), section.as_str(), &*row.attribute, &*source, &*target), expected);
+        }
+        assert_eq!(CLIPS.iter().sum::<usize>() + 50 + 50, 1200);
+    }
+
+    #[test]
+    fn noise_is_that_of_the_paper_where_it_says_it() {
+        let noise = |machine: &str, at: &str| &section(machine, at).unwrap().noise;
+        let Snr::Attribute { name, levels } = &noise("fan", "02")[0].snr_db else { panic!("levels by clip") };
+        let expected = [("L1", 3.0), ("L2", -9.0), ("L3", -3.0), ("L4", -15.0)];
+        assert_eq!((name.as_str(), levels.len()), ("n-lv", 4));
+        assert!(expected.iter().all(|(level, db)| levels[*level] == *db));
+        for (machine, at) in [("fan", "01"), ("bearing", "02"), ("slider", "02")] {
+            assert_eq!(noise(machine, at)[0].types, Types::Attribute("f-n".into()));
+        }
+        assert_eq!(noise("fan", "00")[0].types, Types::Attribute("m-n".into()));
+    }
+
+    #[test]
+    fn the_twin_knows_every_machine_fault_and_noise_of_the_table() {
+        for (name, machine) in machines() {
+            assert!(twin::MACHINES.contains(&name.as_str()));
+            assert_eq!(twin::faults(name), machine.anomalies);
+            for layer in machine.sections.values().flat_map(|s| &s.noise) {
+                assert!(layer.types.named().is_none_or(|types| types.iter().all(|t| twin::NOISES.contains(t))));
+            }
+        }
+    }
+}

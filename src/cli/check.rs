@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::session::{Session, stray_note};
+use super::session::Session;
 use super::{CliError, Exit, SpecArgs, output};
 use crate::source::SectionId;
 use std::collections::BTreeMap;
@@ -36,7 +36,7 @@ pub fn run(args: &CheckArgs) -> Result<Exit, CliError> {
                 if !args.json {
                     output::line(&format!("{name}: ok, {points} points, {stages} stages, {}", data.join("; ")));
                 }
-                if let Some(note) = stray_note(&session.listings) {
+                for note in session.notes() {
                     warn(&note);
                 }
             }

@@ -4,6 +4,7 @@
 
 mod cache;
 mod check;
+mod dataset;
 mod error;
 mod explain;
 mod features;
@@ -43,6 +44,8 @@ enum Command {
     Report(report::ReportArgs),
     /// Write the feature matrix of one recording (.npy, frames x bins, f32)
     Features(features::FeaturesArgs),
+    /// Write data sets
+    Dataset(dataset::DatasetArgs),
     /// Look after the cache
     Cache(cache::CacheArgs),
     /// For other processes of humshift
@@ -94,6 +97,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Features(args) => features::run(&args),
+        Command::Dataset(args) => dataset::run(&args),
         Command::Cache(args) => cache::run(&args),
         Command::Internal(args) => internal::run(&args),
     };

@@ -1,5 +1,7 @@
 //! `humshift plan`.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use serde_json::json;
 
@@ -70,10 +72,16 @@ fn as_json(plan: &Plan, standings: &[Standing]) -> serde_json::Value {
                 Standing::WillRun(keyed) => (Some(keyed.key.hex()), None),
                 Standing::Unknown => (None, None),
             };
+            let outputs: BTreeMap<&str, String> = match standing {
+                Standing::Cached { record, .. } => {
+                    record.outputs.iter().map(|(role, object)| (role.as_str(), object.digest.hex())).collect()
+                }
+                _ => BTreeMap::new(),
+            };
             let needs: Vec<&str> = plan.needs(id).iter().map(|n| plan.node(n.node).label.as_str()).collect();
             json!({
                 "label": plan.node(id).label, "stage": plan.node(id).stage.name(), "standing": word(standing),
-                "key": key, "seconds": seconds, "needs": needs,
+                "key": key, "seconds": seconds, "needs": needs, "outputs": outputs,
             })
         })
         .collect();

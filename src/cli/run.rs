@@ -1,5 +1,6 @@
 //! `humshift run`.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,9 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::Args;
 
 use super::report::{self, Shape};
-use super::session::{Session, choose, open_store, stray_note};
+use super::session::{Session, choose, closure, open_store};
 use super::{CacheDir, CliError, Exit, SpecArgs, output};
 use crate::exec::{self, ExecutorKind, Listener, NodeOutcome, Options, RunOutcome};
+use crate::plan::NodeId;
 use crate::progress::{Bars, Plain, Silent};
 use crate::store::Store;
 
@@ -19,15 +21,8 @@ pub struct RunArgs {
     spec: SpecArgs,
     #[command(flatten)]
     cache: CacheDir,
-    /// Threads that may be busy at once [default: all cores]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
-    jobs: Option<u32>,
-    /// Memory that running stages may want together, such as 4G [default: three quarters of what is free]
-    #[arg(long, value_name = "SIZE", value_parser = output::parse_size)]
-    memory: Option<u64>,
-    /// Where stages run: serial, threads or process
-    #[arg(long, default_value = "threads", value_name = "NAME", value_parser = executor)]
-    executor: ExecutorKind,
+    #[command(flatten)]
+    work: Work,
     /// Only stages whose label matches, and what they need: `training/*`; prints no tables
     #[arg(long, value_name = "GLOB")]
     only: Option<String>,
@@ -37,12 +32,62 @@ pub struct RunArgs {
     /// Run nothing; exit with 1 if any stage would have to run
     #[arg(long)]
     frozen: bool,
-    /// Do not show progress
-    #[arg(long, short)]
-    quiet: bool,
     /// The results as one JSON document instead of tables
     #[arg(long)]
     json: bool,
+}
+
+/// How work is done.
+#[derive(Args)]
+pub struct Work {
+    /// Threads that may be busy at once [default: all cores]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    jobs: Option<u32>,
+    /// Memory that running stages may want together, such as 4G [default: three quarters of what is free]
+    #[arg(long, value_name = "SIZE", value_parser = output::parse_size)]
+    memory: Option<u64>,
+    /// Where stages run: serial, threads or process
+    #[arg(long, default_value = "threads", value_name = "NAME", value_parser = executor)]
+    executor: ExecutorKind,
+    /// Do not show progress
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+impl Work {
+    /// Threads that may be busy at once.
+    pub fn jobs(&self) -> usize {
+        self.jobs.map_or_else(cores, |jobs| jobs as usize)
+    }
+
+    /// Runs the chosen nodes of the session's plan.
+    fn run(
+        &self,
+        session: &Session,
+        store: &Store,
+        chosen: &BTreeSet<NodeId>,
+        (fail_fast, frozen): (bool, bool),
+    ) -> Result<RunOutcome, CliError> {
+        let mut listener: Box<dyn Listener> = match (self.quiet, std::io::stderr().is_terminal()) {
+            (true, _) => Box::new(Silent),
+            (false, true) => Box::<Bars>::default(),
+            (false, false) => Box::<Plain>::default(),
+        };
+        for message in session.notes() {
+            listener.hear(exec::Event::Warning { message });
+        }
+        let memory = self.memory.unwrap_or_else(free_memory);
+        let options = Options { jobs: self.jobs(), memory, fail_fast, frozen };
+        let cancel = cancel_on_ctrl_c();
+        let mut executor = self.executor.open(store, &cancel);
+        let last = store.last_keys(&session.experiment.name);
+        Ok(exec::run(&session.plan, chosen, store, last, &mut *executor, options, &cancel, &mut *listener)?)
+    }
+}
+
+/// Runs these nodes and all they need.
+pub fn only(session: &Session, store: &Store, nodes: BTreeSet<NodeId>, work: &Work) -> Result<RunOutcome, CliError> {
+    work.run(session, store, &closure(&session.plan, nodes), (false, false))
 }
 
 fn executor(name: &str) -> Result<ExecutorKind, String> {
@@ -53,30 +98,12 @@ fn executor(name: &str) -> Result<ExecutorKind, String> {
 pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
     let store = open_store(&args.cache.cache)?;
     let session = Session::open(&args.spec, Some(&store))?;
-    let Session { experiment, plan, listings } = &session;
-    let chosen = choose(plan, args.only.as_deref());
+    let chosen = choose(&session.plan, args.only.as_deref());
     if chosen.is_empty() {
         let message = format!("no stage matches `{}`", args.only.as_deref().unwrap_or_default());
         return Err(CliError::usage("E0703", message));
     }
-    let mut listener: Box<dyn Listener> = match (args.quiet, std::io::stderr().is_terminal()) {
-        (true, _) => Box::new(Silent),
-        (false, true) => Box::<Bars>::default(),
-        (false, false) => Box::<Plain>::default(),
-    };
-    if let Some(note) = stray_note(listings) {
-        listener.hear(exec::Event::Warning { message: note });
-    }
-    let options = Options {
-        jobs: args.jobs.map_or_else(cores, |jobs| jobs as usize),
-        memory: args.memory.unwrap_or_else(free_memory),
-        fail_fast: args.fail_fast,
-        frozen: args.frozen,
-    };
-    let cancel = cancel_on_ctrl_c();
-    let mut executor = args.executor.open(&store, &cancel);
-    let last = store.last_keys(&experiment.name);
-    let outcome = exec::run(plan, &chosen, &store, last, &mut *executor, options, &cancel, &mut *listener)?;
+    let outcome = args.work.run(&session, &store, &chosen, (args.fail_fast, args.frozen))?;
     if !args.frozen {
         remember(&store, &session, &outcome);
     }
@@ -138,7 +165,7 @@ fn remember(store: &Store, session: &Session, outcome: &RunOutcome) {
 }
 
 /// Failures again, last, where they are read.
-fn repeat_failures(session: &Session, outcome: &RunOutcome, store: &Store) {
+pub fn repeat_failures(session: &Session, outcome: &RunOutcome, store: &Store) {
     for id in session.plan.nodes() {
         if let NodeOutcome::Failed { message } = &outcome.nodes[id.index()] {
             output::tell(&format!("error: {} failed: {message}", session.plan.node(id).label));

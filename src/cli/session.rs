@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{CliError, SpecArgs};
 use crate::diagnose::Diagnostic;
 use crate::digest::Digest;
-use crate::plan::{self, Catalog, Plan};
+use crate::plan::{self, Catalog, NodeId, Plan};
 use crate::source::{Listing, SourceError, SourceSpec};
 use crate::spec::{self, Experiment, Point};
 use crate::stage;
@@ -58,6 +58,11 @@ impl Session {
         }
         let plan = plan::build(&experiment, &catalog)?;
         Ok(Self { experiment, plan, listings })
+    }
+
+    /// What to tell of the spec and its data set before anything runs, though it is no mistake.
+    pub fn notes(&self) -> Vec<String> {
+        stray_note(&self.listings).into_iter().chain(self.experiment.notes.iter().cloned()).collect()
     }
 }
 
@@ -116,7 +121,7 @@ fn digest_sections(
 }
 
 /// Files under the root that belong to no section, with the commonest reason.
-pub fn stray_note(listings: &[Listing]) -> Option<String> {
+fn stray_note(listings: &[Listing]) -> Option<String> {
     let strays: Vec<&(String, String)> = listings.iter().flat_map(|l| &l.strays).collect();
     let (path, reason) = strays.first()?;
     Some(match strays.len() {
@@ -126,10 +131,15 @@ pub fn stray_note(listings: &[Listing]) -> Option<String> {
 }
 
 /// Nodes whose label matches, and all they need. `None`: all nodes. An empty set: nothing matched.
-pub fn choose(plan: &Plan, only: Option<&str>) -> BTreeSet<crate::plan::NodeId> {
+pub fn choose(plan: &Plan, only: Option<&str>) -> BTreeSet<NodeId> {
     let Some(pattern) = only else { return plan.nodes().collect() };
+    closure(plan, plan.nodes().filter(|id| super::output::glob(pattern, &plan.node(*id).label)))
+}
+
+/// The nodes and all they need.
+pub fn closure(plan: &Plan, nodes: impl IntoIterator<Item = NodeId>) -> BTreeSet<NodeId> {
     let mut chosen = BTreeSet::new();
-    let mut stack: Vec<_> = plan.nodes().filter(|id| super::output::glob(pattern, &plan.node(*id).label)).collect();
+    let mut stack: Vec<NodeId> = nodes.into_iter().collect();
     while let Some(id) = stack.pop() {
         if chosen.insert(id) {
             stack.extend(plan.needs(id).into_iter().map(|need| need.node));

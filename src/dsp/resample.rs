@@ -83,6 +83,6 @@ mod tests {
         assert!(close(&resample(&x, 6, 9), SCIPY_9), "{:?}", resample(&x, 6, 9));
         assert!(close(&resample(&x[..5], 5, 8), SCIPY_5_8), "{:?}", resample(&x[..5], 5, 8));
         assert_eq!(resample(&x, 7, 7), x);
-        assert_eq!(resample(&[], 7, 3), []);
+        assert!(resample(&[], 7, 3).is_empty());
     }
 }

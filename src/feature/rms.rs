@@ -56,7 +56,8 @@ impl Extractor for Rms {
         }
         let level = |start: usize| {
             let square = samples[start..start + frame].iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>();
-            (10.0 * (square / frame as f64).max(EPSILON).log10()) as f32
+            // `max` would take the floor for a NaN.
+            if square.is_nan() { f32::NAN } else { (10.0 * (square / frame as f64).max(EPSILON).log10()) as f32 }
         };
         let levels: Vec<f32> = (0..=samples.len() - frame).step_by(hop).map(level).collect();
         if let Some(first) = levels.iter().position(|x| !x.is_finite()) {

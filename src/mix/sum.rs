@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(cut(&noise, 2, 0.999), [3.0, 4.0]);
         assert_eq!(cut(&noise, 6, 0.5), [3.0, 4.0, 1.0, 2.0, 3.0, 4.0]);
         assert_eq!(cut(&[], 2, 0.5), [0.0, 0.0]);
-        assert_eq!(cut(&noise, 0, 0.5), []);
+        assert!(cut(&noise, 0, 0.5).is_empty());
     }
 
     #[test]

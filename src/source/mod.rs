@@ -140,6 +140,7 @@ pub mod synthetic;
 mod table;
 mod tree;
 pub mod wav;
+pub mod written;
 
 /// The samples of a clip: reads the WAV under `root` and checks that its content is the one that was
 /// listed, or runs the generator.

@@ -1,11 +1,12 @@
 //! Tests on real recordings' folders and on the file names of real data sets, where these are present.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::{ListedFile, Listing, SectionId, Source, SourceError, SourceSpec, names, table::Table};
 use crate::artifact::{Clip, Domain, Label, Split};
 use crate::digest::Digest;
+use crate::mimii_dg;
 
 /// The folder of real data, or `None` with a word on stderr that the test is skipped.
 fn data(test: &str) -> Option<PathBuf> {
@@ -176,6 +177,29 @@ fn every_real_name_parses() {
     assert_eq!((keys["mic"], keys["panel"]), (18_000, 1200));
     assert!(bare.keys().all(|k| k.starts_with("weight") || k.starts_with("Bckg") || k.starts_with("spd")), "{bare:?}");
     assert_eq!(bare.iter().filter(|(k, _)| k.starts_with("Bckg")).map(|(_, n)| n).sum::<usize>(), 1400);
+}
+
+#[test]
+fn the_table_of_mimii_dg_has_the_values_of_the_real_names() {
+    let Some(data) = data("the_table_of_mimii_dg_has_the_values_of_the_real_names") else { return };
+    let path = data.join("oracles/file_names/dcase2022_dev_test.txt.gz");
+    let text = std::process::Command::new("gzip").arg("-cd").arg(&path).output().unwrap();
+    let mut real: BTreeMap<(String, String, Domain), BTreeSet<BTreeMap<String, String>>> = BTreeMap::new();
+    for line in String::from_utf8(text.stdout).unwrap().lines() {
+        let (machine, _) = line.split_once('/').unwrap();
+        let name = names::parse(line.rsplit('/').next().unwrap()).unwrap();
+        let key = (machine.to_owned(), name.section, name.domain.unwrap());
+        real.entry(key).or_default().insert(name.attributes);
+    }
+    for (machine, table) in mimii_dg::machines() {
+        for (section, row) in &table.sections {
+            for (domain, values) in [(Domain::Source, &row.source), (Domain::Target, &row.target)] {
+                let combinations = mimii_dg::Section::combinations(values).into_iter();
+                let ours: BTreeSet<BTreeMap<String, String>> = combinations.map(|c| c.into_iter().collect()).collect();
+                assert_eq!(ours, real[&(machine.clone(), section.clone(), domain)], "{machine} {section} {domain}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -87,6 +87,8 @@ pub struct Experiment {
     /// At least one; the first axis varies slowest.
     pub points: Vec<Point>,
     pub expect: Vec<Expect>,
+    /// What a reader of the results should know, though it is no mistake.
+    pub notes: Vec<String>,
 }
 
 /// One swept setting.

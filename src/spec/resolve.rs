@@ -80,7 +80,8 @@ pub fn resolve(root: &Node, stem: &str, edited: bool) -> Result<Experiment, Vec<
         given("expect").map(|n| expect::parse(n, &paths, shaped, edited, &mut diagnostics)).unwrap_or_default();
     match name {
         Some(name) if diagnostics.is_empty() => {
-            Ok(Experiment { name, question, axes: axes.iter().map(Swept::axis).collect(), points, expect })
+            let notes = sections.notes.into_iter().collect();
+            Ok(Experiment { name, question, axes: axes.iter().map(Swept::axis).collect(), points, expect, notes })
         }
         _ => Err(diagnostics),
     }
@@ -116,6 +117,7 @@ struct Sections<'a> {
     generalization: Section<'a, Generalization>,
     metrics: Section<'a, MetricsSpec>,
     seed: Section<'a, u64>,
+    notes: BTreeSet<String>,
 }
 
 impl<'a> Sections<'a> {
@@ -135,6 +137,7 @@ impl<'a> Sections<'a> {
             ),
             metrics: Section::new("metrics", root, Some(MetricsSpec::default()), |n, _, d| rules::metrics(n, d), axes),
             seed: Section::new("seed", root, Some(0), |n, _, d| rules::seed(n, d), axes),
+            notes: BTreeSet::new(),
         }
     }
 
@@ -192,7 +195,15 @@ impl<'a> Sections<'a> {
         let data = data?;
         Some(Point {
             settings,
-            mix: mix?.filter(|mix| mix.applies(&data)),
+            mix: mix?.filter(|mix| {
+                let applies = mix.applies(&data);
+                if !applies {
+                    let name = data.name();
+                    self.notes
+                        .insert(format!("`mix.table` adds nothing: recordings of `{name}` come with their noise"));
+                }
+                applies
+            }),
             data,
             features: features?,
             pool: pool?,

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::{Inputs, Output, StageError, Wants, code};
 use crate::artifact::{Audio, AudioTable, Context, Levels as Table};
-use crate::{mix, source};
+use crate::mix;
+use crate::source;
 
 const VERSION: u32 = 1;
 

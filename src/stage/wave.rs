@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::StageError;
 use crate::artifact::{Audio, Part};
-use crate::source::Wave;
-use crate::{dsp, mix, source};
+use crate::dsp;
+use crate::mix;
+use crate::source::{self, Wave};
 
 /// How noise is mixed to the clips a stage reads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -15,14 +15,18 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("nn", &[]),
     ("metric", &[]),
     ("artifact", &[]),
-    ("source", &["artifact", "dsp", "nn", "metric"]),
+    // The twin derives its draws from seeds; what is mixed depends on the attributes of clips.
+    ("twin", &[]),
+    ("mix", &["artifact"]),
+    ("mimii_dg", &["mix"]),
+    ("source", &["artifact", "dsp", "nn", "metric", "twin", "mix", "mimii_dg"]),
     ("feature", &["artifact", "dsp", "nn", "metric"]),
     ("pool", &["artifact", "dsp", "nn", "metric"]),
     ("detector", &["artifact", "dsp", "nn", "metric"]),
-    ("stage", &["source", "feature", "pool", "detector", "artifact", "metric"]),
+    ("stage", &["source", "feature", "pool", "detector", "artifact", "metric", "dsp", "mix", "mimii_dg"]),
     ("spec", &["stage", "source", "feature", "pool", "detector"]),
     // A point holds its detector and a catalog its sections: the plan asks the one and names the others.
-    ("plan", &["spec", "stage"]),
+    ("plan", &["spec", "stage", "source::SourceSpec"]),
     ("store", &[]),
     ("exec", &["plan", "stage", "store", "artifact"]),
     // Events speak of nodes.

@@ -109,7 +109,7 @@ fn exit_codes() {
     let project = Project::with(SPEC);
     let bad = SPEC.replace("knn: {}", "knn: { kk: 3 }");
     project.write("bad.yaml", &bad);
-    project.write("strict.yaml", format!("{SPEC}expect: [ {{ metric: auc, at_least: 1.0 }} ]\n"));
+    project.write("strict.yaml", format!("{SPEC}expect: [ {{ metric: auc, at_most: 0.1 }} ]\n"));
     for (arguments, code) in [
         ("report spec.yaml", 2),
         ("check spec.yaml", 0),

@@ -10,6 +10,7 @@ mod faults;
 mod freshness;
 mod golden;
 mod metrics_oracle;
+mod mixing;
 mod oracle;
 mod parity;
 mod project;

@@ -61,7 +61,7 @@ fn every_wrong_set_is_told_so() {
         ("not_yaml", &["detector.knn.k=[1"]),
         ("bare_name", &["detector=knn"]),
         ("unknown_variant", &["detector.kmn.k=5"]),
-        ("reserved", &["mix.snr_db=6"]),
+        ("reserved", &["command=ls"]),
         ("extends", &["extends=other.yaml"]),
         ("sweep_of_nothing", &["sweep.seed=5"]),
         ("two_mistakes", &["seed=x", "detector.knn.kk=5"]),

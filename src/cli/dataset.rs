@@ -1,0 +1,239 @@
+//! `humshift dataset`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use clap::{Args, Subcommand};
+use rayon::prelude::*;
+use serde_json::json;
+
+use super::run::{self, Work};
+use super::session::{Session, open_store};
+use super::{CacheDir, CliError, Exit, SpecArgs, output};
+use crate::artifact::{Artifact, Audio, AudioTable, Blob, Clip, ClipSet, Part, Recipe};
+use crate::exec::RunOutcome;
+use crate::mix;
+use crate::plan::NodeId;
+use crate::source::written;
+use crate::stage::{Features, Heard, SectionId, StageSpec, hear};
+use crate::store::Store;
+
+#[derive(Args)]
+pub struct DatasetArgs {
+    #[command(subcommand)]
+    command: DatasetCommand,
+}
+
+#[derive(Subcommand)]
+enum DatasetCommand {
+    /// Write the mixed or synthetic data set of a spec as WAV files in the layout of DCASE 2022
+    Write(WriteArgs),
+}
+
+#[derive(Args)]
+struct WriteArgs {
+    #[command(flatten)]
+    spec: SpecArgs,
+    #[command(flatten)]
+    cache: CacheDir,
+    /// The folder of the data set: a new or an empty one
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+    #[command(flatten)]
+    work: Work,
+    /// Say what was written as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &DatasetArgs) -> Result<Exit, CliError> {
+    let DatasetCommand::Write(args) = &args.command;
+    write(args)
+}
+
+/// One section to be written.
+struct Section<'a> {
+    /// The machine, and two digits.
+    id: SectionId,
+    features: &'a Features,
+    clips: Vec<Clip>,
+    audio: AudioTable,
+    parts: BTreeMap<String, Vec<Part>>,
+    /// The recipe as it stands in the cache.
+    recipe: Option<Vec<u8>>,
+}
+
+fn write(args: &WriteArgs) -> Result<Exit, CliError> {
+    let store = open_store(&args.cache.cache)?;
+    let session = Session::open(&args.spec, Some(&store))?;
+    let nodes = sections(&session)?;
+    empty(&args.output)?;
+    let needed: BTreeSet<NodeId> = nodes.values().flat_map(|(_, needs)| needs.values().copied()).collect();
+    let outcome = run::only(&session, &store, needed, &args.work)?;
+    if outcome.interrupted {
+        return Ok(Exit::Interrupted);
+    }
+    if outcome.failed() > 0 {
+        run::repeat_failures(&session, &outcome, &store);
+        return Ok(Exit::StageFailed);
+    }
+    let (mut clips, mut clipped) = (0, 0);
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(args.work.jobs());
+    let pool = threads.build().map_err(|e| CliError::usage("E0705", format!("cannot start threads: {e}")))?;
+    for (id, (node, needs)) in number(nodes) {
+        let section = read(&session, &store, &outcome, id, node, &needs)?;
+        let lost = pool.install(|| section.write(&args.output))?;
+        clips += section.clips.len();
+        clipped += lost;
+        if !args.json {
+            output::tell(&format!("{}/{}: {} clips", section.id.machine, section.id.section, section.clips.len()));
+        }
+    }
+    if args.json {
+        output::json(&json!({ "output": args.output, "clips": clips, "clipped_clips": clipped }));
+    } else {
+        output::line(&format!("{clips} clips in {}", args.output.display()));
+    }
+    if clipped > 0 {
+        output::tell(&format!(
+            "warning: {clipped} clips do not fit 16 bits and are clipped; `--set mix.gain_db=-6` makes room"
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+type Nodes = BTreeMap<SectionId, (NodeId, BTreeMap<String, NodeId>)>;
+
+/// Of each section, a node that hears its clips and what that needs, by role. Errors: the points do not agree.
+fn sections(session: &Session) -> Result<Nodes, CliError> {
+    let plan = &session.plan;
+    let mut nodes = Nodes::new();
+    for id in plan.nodes() {
+        let StageSpec::Features(features) = &plan.node(id).stage else { continue };
+        let needs: BTreeMap<String, NodeId> = plan.needs(id).into_iter().map(|need| (need.role, need.node)).collect();
+        let StageSpec::Dataset(dataset) = &plan.node(needs["audio"]).stage else { continue };
+        if let Some((other, known)) = nodes.get(&dataset.section) {
+            let StageSpec::Features(other) = &plan.node(*other).stage else { continue };
+            if *known != needs || other.mixed != features.mixed {
+                let message = "the points of the sweep have different data sets, and one can be written";
+                let hint = "set what differs, such as `--set mix.snr_db=-6`";
+                return Err(vec![crate::diagnose::Diagnostic::new("E0708", message).hint(hint)].into());
+            }
+        } else {
+            nodes.insert(dataset.section.clone(), (id, needs));
+        }
+    }
+    Ok(nodes)
+}
+
+/// Sections by machine and two digits: their own where they are two digits, or else in order from `00` on.
+fn number(nodes: Nodes) -> Nodes {
+    let plain = |id: &SectionId| id.section.len() == 2 && id.section.bytes().all(|b| b.is_ascii_digit());
+    let mut named: BTreeMap<String, Vec<SectionId>> = BTreeMap::new();
+    for id in nodes.keys() {
+        named.entry(id.machine.clone()).or_default().push(id.clone());
+    }
+    let kept: BTreeSet<String> =
+        named.iter().filter(|(_, ids)| ids.iter().all(plain)).map(|(m, _)| m.clone()).collect();
+    nodes
+        .into_iter()
+        .map(|(id, node)| {
+            let place = named[&id.machine].iter().position(|other| *other == id).unwrap_or_default();
+            let section = if kept.contains(&id.machine) { id.section } else { format!("{place:02}") };
+            (SectionId { machine: id.machine, section }, node)
+        })
+        .collect()
+}
+
+/// An artifact of a node, from the cache.
+fn artifact(store: &Store, outcome: &RunOutcome, node: NodeId, role: &str) -> Result<Vec<u8>, CliError> {
+    let lost = || CliError::usage("E0704", format!("the cache lost `{role}` while it was needed; run again"));
+    let record = outcome.nodes[node.index()].record().ok_or_else(lost)?;
+    let object = record.outputs.get(role).ok_or_else(lost)?;
+    Ok(store.get(object).map_err(|_| lost())?.to_vec())
+}
+
+fn read<'a>(
+    session: &'a Session,
+    store: &Store,
+    outcome: &RunOutcome,
+    id: SectionId,
+    node: NodeId,
+    needs: &BTreeMap<String, NodeId>,
+) -> Result<Section<'a>, CliError> {
+    let StageSpec::Features(features) = &session.plan.node(node).stage else { unreachable!("chosen as such") };
+    let wrong = |e: crate::artifact::DecodeError| CliError::usage("E0704", e.to_string());
+    let bytes = |node, role| artifact(store, outcome, node, role);
+    let clips = ClipSet::decode(Blob::new(bytes(needs["audio"], "clips")?)).map_err(wrong)?;
+    let audio = AudioTable::decode(Blob::new(bytes(needs["audio"], "audio")?)).map_err(wrong)?;
+    let recipe = needs.get("recipe").map(|node| bytes(*node, "recipe")).transpose()?;
+    let mut parts: BTreeMap<String, Vec<Part>> = BTreeMap::new();
+    if let Some(recipe) = &recipe {
+        for part in Recipe::decode(Blob::new(recipe.clone())).map_err(wrong)?.0 {
+            parts.entry(part.clip.clone()).or_default().push(part);
+        }
+    }
+    Ok(Section { id, features, clips: clips.clips().to_vec(), audio, parts, recipe })
+}
+
+impl Section<'_> {
+    /// Writes the clips and tables of the section; gives the number of clips that did not fit 16 bits.
+    fn write(&self, root: &Path) -> Result<usize, CliError> {
+        let SectionId { machine, section } = &self.id;
+        let paths = written::paths(&self.clips, section);
+        for split in ["train", "test"] {
+            let folder = root.join(machine).join(split);
+            std::fs::create_dir_all(&folder).map_err(|e| unwritten(&folder, &e))?;
+        }
+        let clipped = AtomicUsize::new(0);
+        self.clips.par_iter().zip(&paths).try_for_each(|(clip, path)| {
+            let audio: &Audio = &self.audio.0[&clip.id];
+            let parts = self.parts.get(&clip.id).map_or(&[][..], Vec::as_slice);
+            let root_of_clips = self.features.root.as_deref();
+            let Heard { wave, clipped: lost } =
+                hear(&clip.id, audio, root_of_clips, parts, self.features.mixed.as_ref())
+                    .map_err(|e| CliError::usage("E0706", e.to_string()))?;
+            // Mixed clips are 16 bits already; others may be of any depth.
+            let steps = mix::quantise(&wave.samples, 1.0);
+            clipped.fetch_add(usize::from(lost + steps.clipped > 0), Ordering::Relaxed);
+            write_wav(&root.join(path), wave.rate, &steps.samples)
+        })?;
+        let table = |name: &str, bytes: &[u8]| {
+            let path = root.join(machine).join(format!("{name}_{section}.csv"));
+            std::fs::write(&path, bytes).map_err(|e| unwritten(&path, &e))
+        };
+        if let Some(bytes) = written::attributes(&self.clips, &paths) {
+            table("attributes", &bytes)?;
+        }
+        if let Some(recipe) = &self.recipe {
+            table("mixing", recipe)?;
+        }
+        Ok(clipped.into_inner())
+    }
+}
+
+fn write_wav(path: &Path, rate: u32, samples: &[i16]) -> Result<(), CliError> {
+    let spec =
+        hound::WavSpec { channels: 1, sample_rate: rate, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let write = || -> Result<(), hound::Error> {
+        let mut writer = hound::WavWriter::create(path, spec)?;
+        let mut bulk = writer.get_i16_writer(samples.len() as u32);
+        samples.iter().for_each(|sample| bulk.write_sample(*sample));
+        bulk.flush()?;
+        writer.finalize()
+    };
+    write().map_err(|e| unwritten(path, &e))
+}
+
+fn unwritten(path: &Path, error: &dyn std::fmt::Display) -> CliError {
+    CliError::usage("E0705", format!("`{}` cannot be written: {error}", path.display()))
+}
+
+/// Errors: the folder holds something, which would be mixed up with the data set.
+fn empty(folder: &Path) -> Result<(), CliError> {
+    match std::fs::read_dir(folder).map(|mut entries| entries.next().is_none()) {
+        Ok(false) => Err(CliError::usage("E0705", format!("`{}` is not empty; name a new folder", folder.display()))),
+        _ => Ok(()),
+    }
+}
