@@ -10,8 +10,11 @@ use std::path::PathBuf;
 use humshift::artifact::{Clip, Context, Domain, Label, Split};
 use humshift::detector::{DetectorSpec, Examples, Takes};
 use humshift::feature::FeatureSpec;
+use humshift::mimii_dg::{self, Section};
 use humshift::pool::PoolSpec;
 use humshift::seed::Seed;
+use humshift::source::SourceSpec;
+use humshift::twin::{self, Scene};
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -125,6 +128,34 @@ fn detectors() -> BTreeMap<String, Result<Row, String>> {
     })
 }
 
+/// One healthy and one broken sound of every section of every machine of the twin, and every noise.
+fn sounds() -> BTreeMap<String, Result<Row, String>> {
+    let mut rows = BTreeMap::new();
+    let mut add = |name: String, kind: &str, source: &SourceSpec, attributes: BTreeMap<String, String>, fault| {
+        let (unit, clip) = (Seed(5), Seed(6));
+        let scene = Scene { rate: 16_000.0, samples: 8000, unit, clip, attributes: &attributes, fault };
+        let row = twin::render(kind, &scene).map(|samples| {
+            let samples = Array2::from_shape_vec((samples.len(), 1), samples).expect("one value a sample");
+            Row { version: source.member().version(), values: summary(samples.view()) }
+        });
+        rows.insert(name, row);
+    };
+    let source = |name: &str| SourceSpec::parse(name, &json!({})).expect("it has defaults");
+    for (name, machine) in mimii_dg::machines() {
+        for (i, (section, table)) in machine.sections.iter().enumerate() {
+            let fault = &machine.anomalies[i % machine.anomalies.len()];
+            let first = |domain| Section::combinations(domain).swap_remove(0).into_iter().collect();
+            let synthetic = source("synthetic");
+            add(format!("{name} {section}"), name, &synthetic, first(&table.source), None);
+            add(format!("{name} {section} {fault}"), name, &synthetic, first(&table.target), Some((fault, 1.0)));
+        }
+    }
+    for kind in twin::NOISES {
+        add(format!("noise {kind}"), kind, &source("factory"), BTreeMap::new(), None);
+    }
+    rows
+}
+
 /// What is wrong with a family, one message a row; `golden` takes the rows that may be accepted.
 fn compare(now: BTreeMap<String, Result<Row, String>>, golden: &mut Rows, accept: bool) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -179,7 +210,7 @@ fn outputs_change_only_with_their_versions() {
     let mut golden: BTreeMap<String, Rows> = serde_json::from_str(&text).expect("golden.json is valid");
     let accept = std::env::var_os("HUMSHIFT_ACCEPT_GOLDEN").is_some();
     let mut wrong = Vec::new();
-    for (family, now) in [("feature", features()), ("pool", pools()), ("detector", detectors())] {
+    for (family, now) in [("feature", features()), ("pool", pools()), ("detector", detectors()), ("sound", sounds())] {
         wrong.extend(compare(now, golden.entry(family.to_owned()).or_default(), accept));
     }
     if accept {
