@@ -31,13 +31,15 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
     // What a fault draws comes from numbers of its own: without it, the recording stays the same.
     let mut luck = scene.clip.derive(&["valve", "fault"]).rng();
     let broken = luck.below(valves.len().max(1));
+    let count = valves.len().max(1) as f64;
     for (i, (unit, schedule)) in valves.into_iter().enumerate() {
         let share = if i == broken { 1.0 } else { 0.0 };
         let fault = FAULTS.iter().map(|name| share * scene.fault(name)).collect::<Vec<_>>();
         valve(&mut sound, unit, schedule, (fault[0], fault[1], fault[2]), &mut luck);
     }
     panel.close(&mut sound);
-    let gain = 0.3 * sound.between(0.8, 1.2);
+    // Who records two valves turns the gain down.
+    let gain = 0.3 / count.sqrt() * sound.between(0.8, 1.2);
     Ok(sound.finish(gain))
 }
 
@@ -89,6 +91,7 @@ fn valve(sound: &mut Sound, unit: Seed, schedule: Schedule, fault: (f64, f64, f6
     let seat = within(unit, 0.3, 0.6);
     let (puff_open, puff_close) = (within(unit, 0.2, 0.5), within(unit, 0.8, 1.2));
     let mut gas = Gas::new(samples);
+    let noise = sound.noise(0.0);
     let (mut strikes, mut ticks) = (vec![0.0; samples], vec![0.0; samples]);
 
     let tempo = rate * sound.between(0.985, 1.015);
@@ -148,7 +151,7 @@ fn valve(sound: &mut Sound, unit: Seed, schedule: Schedule, fault: (f64, f64, f6
         let ticking = sound.ring(&ticks, &modes(luck, &[1900.0, 2700.0, 4500.0, 6500.0], 1.0));
         sound.add(&ticking, 1.0);
     }
-    gas.blow(sound, unit, luck);
+    gas.blow(&noise, sound, unit, luck);
 }
 
 /// Modes near these frequencies; their gains sum to `loudness`.
@@ -193,31 +196,19 @@ impl Gas {
         fill(&mut self.leak, at, 4.0 * decay, |after| size * (-after / decay).exp() * within(luck, 0.3, 1.7));
     }
 
-    /// Adds the noise.
-    fn blow(self, sound: &mut Sound, unit: &mut Rng, luck: &mut Rng) {
-        let noise = sound.noise(0.0);
+    /// Adds what the air makes of this white noise.
+    fn blow(self, noise: &[f64], sound: &mut Sound, unit: &mut Rng, luck: &mut Rng) {
         let times = |envelope: &[f64]| noise.iter().zip(envelope).map(|(x, y)| x * y).collect::<Vec<_>>();
         let fall = (-1.0 / (within(unit, 0.012, 0.024) * sound.rate)).exp();
         let turn = 1.0 - (-1.0 / (0.006 * sound.rate)).exp();
         let (mut puff, mut open, mut flow) = (0.0, 0.0, 0.0);
-        let puffs: Vec<f64> = self
-            .puff
-            .iter()
-            .map(|x| {
-                puff = fall * puff + x;
-                puff
-            })
-            .collect();
-        let flows: Vec<f64> = self
-            .flow
-            .iter()
-            .map(|x| {
-                open += x;
-                flow += turn * (open - flow);
-                flow
-            })
-            .collect();
-        let (puffs, flows) = (times(&puffs), times(&flows));
+        let (mut puffs, mut flows) = (self.puff, self.flow);
+        for ((noise, puffs), flows) in noise.iter().zip(&mut puffs).zip(&mut flows) {
+            puff = fall * puff + *puffs;
+            open += *flows;
+            flow += turn * (open - flow);
+            (*puffs, *flows) = (puff * noise, flow * noise);
+        }
         let parts = [(&puffs, 2500.0, 2500.0, 0.25), (&puffs, 5500.0, 3500.0, 0.4), (&flows, 3200.0, 2800.0, 0.012)];
         for (noise, hz, bandwidth, gain) in parts {
             let part = sound.resonate(noise, hz * within(unit, 0.85, 1.15), bandwidth);
