@@ -13,9 +13,11 @@ mod bearing;
 mod factory;
 mod fan;
 mod gearbox;
+mod panel;
 mod pump;
 mod slider;
 mod sound;
+mod stroke;
 mod valve;
 
 use std::collections::BTreeMap;

@@ -112,3 +112,62 @@ impl Sound {
         input.iter().enumerate().map(|(i, x)| x * gate(i)).collect()
     }
 }
+
+/// A damped vibration: what a strike of size 1 sets off rings as a sine of amplitude `gain`.
+#[derive(Clone, Copy, Debug)]
+pub struct Mode {
+    pub hz: f64,
+    /// Width of the resonance at -3 dB in Hz; the sound decays by 1/e in 1 / (pi bandwidth) seconds.
+    pub bandwidth: f64,
+    pub gain: f64,
+}
+
+impl Sound {
+    /// The sum of what modes answer to strikes. Modes above 0.45 of the rate stay silent.
+    ///
+    /// Eight at a time, so that the compiler can vectorise; a mode is the usual two-pole recurrence, scaled by
+    /// sin(angle) so that a unit impulse rings at amplitude 1 at every rate.
+    pub fn ring(&self, strikes: &[f64], modes: &[Mode]) -> Vec<f64> {
+        const LANES: usize = 8;
+        let mut out = vec![0.0; strikes.len()];
+        for modes in modes.chunks(LANES) {
+            let (mut a, mut b, mut gain) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+            for (lane, mode) in modes.iter().enumerate().filter(|(_, mode)| mode.hz < 0.45 * self.rate) {
+                let angle = TAU * mode.hz / self.rate;
+                let radius = (-TAU / 2.0 * mode.bandwidth / self.rate).exp();
+                (a[lane], b[lane]) = (2.0 * radius * angle.cos(), radius * radius);
+                gain[lane] = mode.gain * angle.sin();
+            }
+            let (mut y1, mut y2) = ([0.0; LANES], [0.0; LANES]);
+            for (out, x) in out.iter_mut().zip(strikes) {
+                let mut sum = 0.0;
+                for lane in 0..LANES {
+                    let y = gain[lane] * x + a[lane] * y1[lane] - b[lane] * y2[lane];
+                    y2[lane] = y1[lane];
+                    y1[lane] = y;
+                    sum += y;
+                }
+                *out += sum;
+            }
+        }
+        out
+    }
+}
+
+/// Adds a strike of this size at a time in samples: a half sine that lasts as long as the bodies touch.
+///
+/// A short contact excites all frequencies alike, a long (soft) one hardly those above 1 / contact.
+pub fn strike(out: &mut [f64], at: f64, size: f64, contact: f64) {
+    let width = contact.max(1.0);
+    let (first, count) = (at.floor(), width.ceil() as usize);
+    let shape = |i: usize| (TAU / 2.0 * (i as f64 + 0.5) / count as f64).sin();
+    let sum: f64 = (0..count).map(shape).sum();
+    for i in 0..count {
+        let place = first + i as f64;
+        if place >= 0.0
+            && let Some(x) = out.get_mut(place as usize)
+        {
+            *x += size * shape(i) / sum;
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The panels of the box around a machine: closed ones throw the sound back.
+//!
+//! The attribute `panel` names the closed ones, `b` behind and `s` at the sides. The one behind reflects once, those
+//! at the sides throw the sound to and fro: a comb filter each, as in Kuttruff's *Room Acoustics* on reflections
+//! and flutter echoes, duller with each reflection. How far away they are belongs to the unit.
+
+use super::Scene;
+use super::sound::{Sound, within};
+
+/// Speed of sound in m/s.
+const SPEED_OF_SOUND: f64 = 343.0;
+
+/// Which panels are closed, and how far they are.
+pub struct Panel {
+    behind: bool,
+    sides: bool,
+    /// Metres.
+    depth: f64,
+    width: f64,
+}
+
+impl Panel {
+    /// What the attribute `panel` says (`open` without it), around this unit.
+    pub fn new(scene: &Scene) -> Result<Self, String> {
+        let mut room = scene.unit.derive(&["valve", "box"]).rng();
+        let (depth, width) = (within(&mut room, 0.2, 0.35), within(&mut room, 0.4, 0.7));
+        let (behind, sides) = match scene.word("panel", "open") {
+            "open" => (false, false),
+            "bs-c" => (true, true),
+            "b-c" => (true, false),
+            "s-c" => (false, true),
+            other => return Err(format!("`panel` of `{other}` is none of open, bs-c, b-c, s-c")),
+        };
+        Ok(Self { behind, sides, depth, width })
+    }
+
+    /// Adds what the closed panels throw back.
+    pub fn close(&self, sound: &mut Sound) {
+        let delay = |metres: f64| ((metres / SPEED_OF_SOUND * sound.rate) as usize).max(1);
+        let (depth, width) = (delay(2.0 * self.depth), delay(self.width));
+        if self.behind {
+            let dry = sound.samples.clone();
+            let mut dull = 0.0;
+            for (x, back) in sound.samples.iter_mut().skip(depth).zip(&dry) {
+                dull += 0.6 * (back - dull);
+                *x += 0.55 * dull;
+            }
+        }
+        if self.sides {
+            let mut dull = 0.0;
+            for i in width..sound.samples.len() {
+                dull += 0.7 * (sound.samples[i - width] - dull);
+                sound.samples[i] += 0.5 * dull;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::seed::Seed;
+
+    /// What becomes of an impulse.
+    fn answer(word: &str) -> Result<Vec<f64>, String> {
+        let attributes = BTreeMap::from([("panel".to_owned(), word.to_owned())]);
+        let (unit, clip) = (Seed(5), Seed(8));
+        let scene = Scene { rate: 16_000.0, samples: 4000, unit, clip, attributes: &attributes, fault: None };
+        let mut sound = scene.sound();
+        sound.samples[0] = 1.0;
+        Panel::new(&scene)?.close(&mut sound);
+        Ok(sound.samples)
+    }
+
+    #[test]
+    fn panels_answer_after_the_way_there_and_back() {
+        let first = |word: &str| answer(word).unwrap().iter().skip(1).position(|x| *x != 0.0).map(|at| at + 1);
+        assert_eq!(first("open"), None);
+        // 0.4 to 0.7 m at 343 m/s are 19 to 32 samples, for both ways.
+        for word in ["b-c", "s-c", "bs-c"] {
+            assert!((18..=32).contains(&first(word).unwrap()), "{word}: {:?}", first(word));
+        }
+        assert_eq!(first("bs-c"), first("b-c").min(first("s-c")));
+    }
+
+    #[test]
+    fn only_the_sides_throw_to_and_fro_and_that_dies_away() {
+        let energy = |word: &str, from: usize| answer(word).unwrap()[from..].iter().map(|x| x * x).sum::<f64>();
+        // After 60 samples the sound from behind is past, and that between the sides on its second or third way.
+        assert!(energy("s-c", 60) > 1e3 * energy("b-c", 60));
+        assert!(energy("bs-c", 1) > energy("s-c", 1).max(energy("b-c", 1)));
+        assert!(energy("bs-c", 2000) < 1e-9);
+    }
+
+    #[test]
+    fn unknown_panels_are_refused() {
+        assert_eq!(answer("shut").unwrap_err(), "`panel` of `shut` is none of open, bs-c, b-c, s-c");
+    }
+}
