@@ -105,7 +105,7 @@ fn diaphragm(sound: &mut Sound) -> f64 {
     while at < seconds {
         // The two chambers are not quite alike.
         let (strength, level) = ([1.0, 0.8][side], sound.between(0.85, 1.15));
-        sound.strike(&mut thumps, at, 0.25 * strength * level);
+        sound.strike(&mut thumps, at, 0.2 * strength * level);
         let click = at + sound.between(0.03, 0.04);
         sound.strike(&mut clicks, click, 0.12 * strength * level);
         sound.strike(&mut hisses, click, 1.0);

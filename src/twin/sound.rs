@@ -294,14 +294,18 @@ impl Sound {
 /// For tests: the strength of a spectral line, by correlation with a sine under a Hann window.
 #[cfg(test)]
 pub fn line(samples: &[f32], rate: f64, hz: f64) -> f64 {
-    let step = TAU * hz / rate;
     let length = samples.len() as f64;
+    let turn = |angle: f64| (angle.sin(), angle.cos());
+    let (step_sin, step_cos) = turn(TAU * hz / rate);
+    let (window_sin, window_cos) = turn(TAU / length);
+    let (mut sin, mut cos, mut wave, mut window) = (0.0, 1.0, 0.0, 1.0);
     let (mut re, mut im) = (0.0, 0.0);
-    for (i, x) in samples.iter().enumerate() {
-        let (sin, cos) = (step * i as f64).sin_cos();
-        let value = f64::from(*x) * (1.0 - (TAU * i as f64 / length).cos());
+    for x in samples {
+        let value = f64::from(*x) * (1.0 - window);
         re += value * cos;
         im += value * sin;
+        (sin, cos) = (sin * step_cos + cos * step_sin, cos * step_cos - sin * step_sin);
+        (wave, window) = (wave * window_cos + window * window_sin, window * window_cos - wave * window_sin);
     }
     (re * re + im * im).sqrt() / length * 2.0
 }
