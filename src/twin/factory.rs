@@ -182,11 +182,11 @@ fn conveyor(sound: &mut Sound) {
     sound.pour(compressor, level);
 
     let mut clacks = sound.silence();
-    let (rhythm, level) = (4.1 * sound.between(0.97, 1.03), sound.between(0.05, 0.13));
+    let (rhythm, level) = (4.1 * sound.between(0.97, 1.03), sound.between(0.05, 0.11));
     let mut at = sound.rng.uniform() / rhythm;
     while at < seconds {
         // Each roller has its own force; now and then a parcel passes, which is harder.
-        let parcel = if sound.rng.uniform() < 0.06 { 2.0 } else { 1.0 };
+        let parcel = if sound.rng.uniform() < 0.06 { 1.5 } else { 1.0 };
         let force = parcel * level * sound.between(0.6, 1.3);
         sound.strike(&mut clacks, at, force);
         at += sound.between(0.96, 1.04) / rhythm;

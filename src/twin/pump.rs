@@ -107,7 +107,7 @@ fn diaphragm(sound: &mut Sound) -> f64 {
         let (strength, level) = ([1.0, 0.8][side], sound.between(0.85, 1.15));
         sound.strike(&mut thumps, at, 0.2 * strength * level);
         let click = at + sound.between(0.03, 0.04);
-        sound.strike(&mut clicks, click, 0.12 * strength * level);
+        sound.strike(&mut clicks, click, 0.09 * strength * level);
         sound.strike(&mut hisses, click, 1.0);
         side = 1 - side;
         at += sound.between(0.97, 1.03) / strokes;
