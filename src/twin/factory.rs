@@ -191,7 +191,7 @@ fn conveyor(sound: &mut Sound) {
         sound.strike(&mut clacks, at, force);
         at += sound.between(0.96, 1.04) / rhythm;
     }
-    let modes = [(240.0, 50.0, 0.8), (680.0, 90.0, 0.8), (1350.0, 150.0, 0.5), (2600.0, 300.0, 0.45)];
+    let modes = [(240.0, 50.0, 0.8), (680.0, 90.0, 0.8), (1350.0, 150.0, 0.5), (2600.0, 250.0, 0.6)];
     blows(sound, &clacks, &modes, 0.1, 0.5);
     let squeals = sound.rng.uniform() < 0.3;
     let (at, long, hz) = (sound.between(0.0, 9.0), sound.between(0.3, 1.5), sound.between(1800.0, 3200.0));
