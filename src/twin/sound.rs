@@ -7,6 +7,9 @@ use std::f64::consts::TAU;
 
 use crate::seed::Rng;
 
+/// Samples between two values of a course: short beside any change of speed or level that a machine makes.
+pub const BLOCK: usize = 256;
+
 /// Uniform in low..high.
 pub fn within(rng: &mut Rng, low: f64, high: f64) -> f64 {
     low + (high - low) * rng.uniform()
@@ -17,12 +20,14 @@ pub struct Sound {
     pub rate: f64,
     pub samples: Vec<f64>,
     pub rng: Rng,
+    /// Buffers of parts that are already mixed in: fresh memory costs as much as the sound that fills it.
+    spare: Vec<Vec<f64>>,
 }
 
 impl Sound {
     /// Silence of this length.
     pub fn new(rate: f64, samples: usize, rng: Rng) -> Self {
-        Self { rate, samples: vec![0.0; samples], rng }
+        Self { rate, samples: vec![0.0; samples], rng, spare: Vec::new() }
     }
 
     /// The samples times a gain.
@@ -111,6 +116,198 @@ impl Sound {
         };
         input.iter().enumerate().map(|(i, x)| x * gate(i)).collect()
     }
+
+    /// Adds a part whose buffer is then free for another.
+    pub fn pour(&mut self, part: Vec<f64>, gain: f64) {
+        self.add(&part, gain);
+        self.spare.push(part);
+    }
+
+    /// Gives back the buffer of a part that is no longer needed.
+    pub fn free(&mut self, part: Vec<f64>) {
+        self.spare.push(part);
+    }
+
+    /// Silence as long as the clip.
+    pub fn silence(&mut self) -> Vec<f64> {
+        let mut buffer = self.spare.pop().unwrap_or_default();
+        buffer.clear();
+        buffer.resize(self.samples.len(), 0.0);
+        buffer
+    }
+
+    /// White noise of variance 1 from one draw a sample: four 16-bit pieces, near enough to normal.
+    pub fn white(&mut self) -> Vec<f64> {
+        let deviation = 65536.0 / 3f64.sqrt();
+        let mut noise = self.silence();
+        for x in &mut noise {
+            let bits = self.rng.next_u64();
+            let sum = (bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) + (bits >> 48);
+            *x = (sum as f64 - 131_070.0) / deviation;
+        }
+        noise
+    }
+
+    /// Noise of variance 1, falling by 20 dB a decade above `hz`: as [`Sound::white`], through one pole.
+    pub fn dark(&mut self, hz: f64) -> Vec<f64> {
+        let mut noise = self.white();
+        let keep = 1.0 / (1.0 + TAU * hz / self.rate);
+        let gain = (1.0 - keep * keep).sqrt();
+        let mut y = 0.0;
+        for x in &mut noise {
+            y = keep * y + gain * *x;
+            *x = y;
+        }
+        noise
+    }
+
+    /// Low-passes `signal` with one pole, its corner at `hz`; what lies far below keeps its level.
+    pub fn below(&self, signal: &mut [f64], hz: f64) {
+        let keep = 1.0 / (1.0 + TAU * hz / self.rate);
+        let mut y = 0.0;
+        for x in signal {
+            y = keep * y + (1.0 - keep) * *x;
+            *x = y;
+        }
+    }
+
+    /// The sum of resonances of one input, each of `(hz, bandwidth, gain)`; alone and with gain 1, each has the
+    /// gain of [`Sound::resonate`]: white noise keeps its variance, an impulse of height h gets the energy h^2.
+    /// Those above 0.4 of the rate are left out.
+    pub fn body(&mut self, input: &[f64], modes: &[(f64, f64, f64)]) -> Vec<f64> {
+        // Recurrences wait for themselves; four at once keep the processor busy.
+        const LANES: usize = 4;
+        // A resonance that rings down into denormal numbers would be many times as slow.
+        const TINY: f64 = 1e-30;
+        let mut out = self.silence();
+        let heard: Vec<_> = modes.iter().filter(|mode| mode.0 < 0.4 * self.rate).collect();
+        for group in heard.chunks(LANES) {
+            let (mut a, mut b, mut gain) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+            for (lane, &&(hz, bandwidth, level)) in group.iter().enumerate() {
+                let radius = (1.0 - TAU / 2.0 * bandwidth / self.rate).max(0.1);
+                a[lane] = 2.0 * radius * (TAU * hz / self.rate).cos();
+                b[lane] = radius * radius;
+                let variance =
+                    (1.0 + b[lane]) / ((1.0 - b[lane]) * ((1.0 + b[lane]) * (1.0 + b[lane]) - a[lane] * a[lane]));
+                gain[lane] = level / variance.sqrt();
+            }
+            let (mut y1, mut y2) = ([0.0; LANES], [0.0; LANES]);
+            for (out, x) in out.iter_mut().zip(input) {
+                let y: [f64; LANES] = std::array::from_fn(|i| gain[i] * (x + TINY) + a[i] * y1[i] - b[i] * y2[i]);
+                (y2, y1) = (y1, y);
+                *out += (y[0] + y[1]) + (y[2] + y[3]);
+            }
+        }
+        out
+    }
+
+    /// A slow random course about `mean`, one value every [`BLOCK`] samples: AR(1) with this time constant in
+    /// seconds and this standard deviation as a share of the mean, kept within three of them.
+    pub fn drift(&mut self, mean: f64, seconds: f64, spread: f64) -> Vec<f64> {
+        let keep = 1.0 / (1.0 + BLOCK as f64 / (self.rate * seconds));
+        let gain = (1.0 - keep * keep).sqrt();
+        let mut draw = || 2.0 * (self.rng.uniform() + self.rng.uniform() + self.rng.uniform() - 1.5);
+        let mut y = draw();
+        (0..self.samples.len() / BLOCK + 2)
+            .map(|_| {
+                let value = mean * (1.0 + spread * y.clamp(-3.0, 3.0));
+                y = keep * y + gain * draw();
+                value
+            })
+            .collect()
+    }
+
+    /// Multiplies by a course as [`Sound::drift`] makes it, straight from value to value.
+    pub fn follow(input: &mut [f64], course: &[f64]) {
+        for (block, ends) in input.chunks_mut(BLOCK).zip(course.windows(2)) {
+            let slope = (ends[1] - ends[0]) / BLOCK as f64;
+            block.iter_mut().enumerate().for_each(|(i, x)| *x *= ends[0] + slope * i as f64);
+        }
+    }
+
+    /// Sines of random phase that share one course of frequency in Hz, as the orders of a shaft do: each of
+    /// `(order, amplitude)`. Those that would pass 0.45 of the rate, or are 60 dB below 1, are left out.
+    pub fn orders(&mut self, course: &[f64], lines: &[(f64, f64)]) -> Vec<f64> {
+        const LANES: usize = 8;
+        let mut out = self.silence();
+        let highest = course.iter().fold(0.0, |a: f64, b| a.max(b.abs()));
+        let mut heard: Vec<(f64, f64, f64)> = Vec::new();
+        for &(order, amplitude) in lines {
+            let phase = self.rng.uniform();
+            if order * highest < 0.45 * self.rate && amplitude.abs() >= 1e-3 {
+                heard.push((order, amplitude, phase));
+            }
+        }
+        for group in heard.chunks_mut(LANES) {
+            for (block, hz) in out.chunks_mut(BLOCK).zip(course) {
+                // y[n] = 2 cos(w) y[n-1] - y[n-2], started afresh in each block.
+                let (mut turn, mut y1, mut y2) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+                for (lane, (order, amplitude, phase)) in group.iter_mut().enumerate() {
+                    let step = *order * hz / self.rate;
+                    let (sin, cos) = (TAU * *phase).sin_cos();
+                    let (step_sin, step_cos) = (TAU * step).sin_cos();
+                    turn[lane] = 2.0 * step_cos;
+                    y1[lane] = *amplitude * sin;
+                    y2[lane] = *amplitude * (sin * step_cos - cos * step_sin);
+                    *phase = (*phase + step * BLOCK as f64).fract();
+                }
+                for x in block {
+                    let pairs: [f64; LANES / 2] = std::array::from_fn(|i| y1[i] + y1[i + LANES / 2]);
+                    *x += (pairs[0] + pairs[2]) + (pairs[1] + pairs[3]);
+                    let y: [f64; LANES] = std::array::from_fn(|i| turn[i] * y1[i] - y2[i]);
+                    (y2, y1) = (y1, y);
+                }
+            }
+        }
+        out
+    }
+
+    /// Once in each period of a course in Hz, a soft hump of height 1 that lasts the share `open` of the period.
+    pub fn humps(&mut self, course: &[f64], open: f64) -> Vec<f64> {
+        let mut place = self.rng.uniform();
+        let mut out = self.silence();
+        for (block, hz) in out.chunks_mut(BLOCK).zip(course) {
+            let step = hz / self.rate;
+            for x in block {
+                let within = place / open;
+                if within < 1.0 {
+                    *x = 4.0 * within * (1.0 - within);
+                }
+                place += step;
+                if place >= 1.0 {
+                    place -= 1.0;
+                }
+            }
+        }
+        out
+    }
+
+    /// Adds an impulse at a time in seconds (if the clip has that time) that gets the energy `level^2` seconds
+    /// from [`Sound::body`] at any rate.
+    pub fn strike(&self, impulses: &mut [f64], seconds: f64, level: f64) {
+        if let Some(x) = impulses.get_mut((seconds * self.rate) as usize) {
+            *x += level * self.rate.sqrt();
+        }
+    }
+}
+
+/// For tests: the strength of a spectral line, by correlation with a sine under a Hann window.
+#[cfg(test)]
+pub fn line(samples: &[f32], rate: f64, hz: f64) -> f64 {
+    let length = samples.len() as f64;
+    let turn = |angle: f64| (angle.sin(), angle.cos());
+    let (step_sin, step_cos) = turn(TAU * hz / rate);
+    let (window_sin, window_cos) = turn(TAU / length);
+    let (mut sin, mut cos, mut wave, mut window) = (0.0, 1.0, 0.0, 1.0);
+    let (mut re, mut im) = (0.0, 0.0);
+    for x in samples {
+        let value = f64::from(*x) * (1.0 - window);
+        re += value * cos;
+        im += value * sin;
+        (sin, cos) = (sin * step_cos + cos * step_sin, cos * step_cos - sin * step_sin);
+        (wave, window) = (wave * window_cos + window * window_sin, window * window_cos - wave * window_sin);
+    }
+    (re * re + im * im).sqrt() / length * 2.0
 }
 
 /// A damped vibration: what a strike of size 1 sets off rings as a sine of amplitude `gain`.
