@@ -7,6 +7,7 @@ mod check;
 mod error;
 mod explain;
 mod features;
+mod figures;
 mod internal;
 mod output;
 mod plan;
