@@ -33,14 +33,14 @@ fn a_figure_of_the_first_section_of_each_machine() {
     assert!(report.stderr.starts_with("figures: 4 spectrograms in "), "{}", report.stderr);
     let names = ["fan_00_source", "fan_00_target", "valve_00_source", "valve_00_target"];
     let mut files: Vec<String> = names.iter().map(|name| format!("{name}.png")).collect();
-    files.insert(2, "spectrograms.svg".into());
+    files.push("spectrograms.svg".into());
     files.sort();
     assert_eq!(tree(&project.path("out/figures")).into_keys().collect::<Vec<_>>(), files);
     let svg = fs::read_to_string(project.path("out/figures/spectrograms.svg")).expect("it is text");
     for words in names.map(|name| name.replace('_', " ")) {
         assert_eq!(svg.matches(&format!(">{words}</text>")).count(), 1, "{words}");
     }
-    for words in [">Time (s)<", ">Frequency (kHz)<", ">Level (dB)<", ">0.25<", ">4<"] {
+    for words in [">Time (s)<", ">Frequency (kHz)<", ">Level (dB)<", ">0.2<", ">4<"] {
         assert!(svg.contains(words), "{words}");
     }
 
