@@ -33,14 +33,14 @@ impl Axis {
     }
 }
 
-/// About five multiples of 1, 2 or 5 times a power of ten in `low..=high`.
+/// Four to six or so multiples of 1, 2 or 5 times a power of ten in `low..=high`.
 pub fn round_numbers(low: f64, high: f64) -> Vec<f64> {
     let rough = (high - low) / 5.0;
     if !(rough.is_finite() && rough > 0.0) {
         return Vec::new();
     }
     let power = 10f64.powf(rough.log10().floor());
-    let step = power * [1.0, 2.0, 5.0, 10.0].into_iter().find(|f| f * power >= 0.99 * rough).unwrap_or(10.0);
+    let step = power * [1.0, 2.0, 5.0, 10.0].into_iter().find(|f| f * power >= 0.8 * rough).unwrap_or(10.0);
     let (first, last) = ((low / step).ceil() as i64, (high / step).floor() as i64);
     (first..=last).map(|i| i as f64 * step).collect()
 }
