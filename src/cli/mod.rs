@@ -8,6 +8,7 @@ mod dataset;
 mod error;
 mod explain;
 mod features;
+mod figures;
 mod internal;
 mod output;
 mod plan;

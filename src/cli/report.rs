@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::session::{Session, open_store};
-use super::{CacheDir, CliError, Exit, SpecArgs, output};
+use super::{CacheDir, CliError, Exit, SpecArgs, figures, output};
 use crate::artifact::{Artifact, Blob, MetricRow, MetricTable};
 use crate::exec::{NodeOutcome, RunOutcome, Standing, survey};
 use crate::plan::NodeId;
@@ -30,6 +30,9 @@ pub struct ReportArgs {
     /// AUC per value of each domain-shift attribute as well
     #[arg(long)]
     attributes: bool,
+    /// Write figures to a folder as well: a spectrogram per machine and domain
+    #[arg(long, value_name = "DIR")]
+    figures: Option<PathBuf>,
     /// The same as `--format json`
     #[arg(long, conflicts_with = "format")]
     json: bool,
@@ -56,6 +59,9 @@ pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
         let diagnostic = crate::diagnose::Diagnostic::new("E0704", message);
         let hint = format!("humshift run {}", args.spec.spec.display());
         return Err(vec![diagnostic.hint(hint)].into());
+    }
+    if let Some(folder) = &args.figures {
+        figures::write(&session, &standings, &store, &args.spec.spec, folder)?;
     }
     let shape = if args.json { Shape::Json } else { args.format };
     let text = render(&results, shape, args.all, args.attributes);

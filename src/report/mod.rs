@@ -1,11 +1,19 @@
-//! From metric tables to the tables of the field. Pure: records in, text out.
+//! From metric tables to the tables of the field, from feature matrices to figures. Pure: values in, text and
+//! images out.
 
 mod aggregate;
+mod axis;
+mod colour;
+mod image;
 mod markdown;
+mod spectrogram;
 mod tidy;
 
 pub use aggregate::{Group, Line, Stat};
+pub use axis::Axis;
+pub use image::{Scale, png};
 pub use markdown::{attributes, markdown};
+pub use spectrogram::{Panel, Row, spectrograms};
 pub use tidy::{csv, json};
 
 use std::collections::BTreeMap;

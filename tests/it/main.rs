@@ -7,6 +7,7 @@ mod cli;
 mod concurrent;
 mod data_errors;
 mod faults;
+mod figures;
 mod freshness;
 mod golden;
 mod metrics_oracle;

@@ -1,0 +1,187 @@
+//! `humshift report --figures`: spectrograms of what is cached.
+//!
+//! Runs nothing: the matrices are those the stages made, of the first point whose features are spectrograms in
+//! dB. Of the recordings themselves only the sample rate is wanted, for the labels of the axes; where they
+//! cannot be read any more, frames and bands are counted instead.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use ndarray::ArrayView2;
+
+use super::session::Session;
+use super::{CliError, output};
+use crate::artifact::{Artifact, AudioTable, Blob, Clip, ClipSet, Domain, FeatureSet, Label, Split};
+use crate::diagnose::Diagnostic;
+use crate::exec::Standing;
+use crate::feature::FeatureSpec;
+use crate::plan::{NodeId, Plan};
+use crate::report::{Axis, Panel, Row, Scale, png, spectrograms};
+use crate::source::{self, SectionId};
+use crate::stage::{Features, StageSpec};
+use crate::store::{Store, StoreError};
+
+/// Marks of a mel axis in Hz.
+const MEL_MARKS: [f64; 8] = [0.0, 500.0, 1e3, 2e3, 4e3, 8e3, 16e3, 32e3];
+
+/// Writes `spectrograms.svg` and an image a clip, of the first section of each machine, into a folder.
+pub fn write(
+    session: &Session,
+    standings: &[Standing],
+    store: &Store,
+    spec: &Path,
+    folder: &Path,
+) -> Result<(), CliError> {
+    let Some(number) = session.experiment.points.iter().position(|point| in_decibels(&point.features)) else {
+        let message = "no point of the spec has features that are spectrograms in dB";
+        let hint = "write `features: { log_mel: {} }`, or `db: true` in `spectrum`";
+        return Err(vec![Diagnostic::new("E0708", message).hint(hint)].into());
+    };
+    let mut seen = BTreeSet::new();
+    let results = session.plan.results[number].iter().filter(|(id, _)| seen.insert(&id.machine));
+    let cache = Cached { plan: &session.plan, standings, store, spec };
+    let sections = results.map(|(id, result)| Section::load(&cache, id, *result)).collect::<Result<Vec<_>, _>>()?;
+    let domains: BTreeSet<Option<Domain>> = sections.iter().flat_map(|s| s.clips.iter().map(|c| c.domain)).collect();
+    let rows: Vec<Row> = sections.iter().map(|section| section.row(&domains)).collect();
+    let scale = Scale::of(rows.iter().flat_map(|row| row.panels.iter().flatten().map(|panel| panel.matrix)));
+
+    std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
+    let mut images = 0;
+    for panel in rows.iter().flat_map(|row| row.panels.iter().flatten()) {
+        let name = panel.title.replace(|c: char| !c.is_alphanumeric() && !"-.".contains(c), "_");
+        save(&folder.join(format!("{name}.png")), &png(panel.matrix, scale))?;
+        images += 1;
+    }
+    save(&folder.join("spectrograms.svg"), spectrograms(&rows, scale).as_bytes())?;
+    output::tell(&format!("figures: {images} spectrograms in {}", folder.join("spectrograms.svg").display()));
+    Ok(())
+}
+
+fn save(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    std::fs::write(path, bytes).map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> CliError {
+    CliError::usage("E0705", format!("`{}` cannot be written: {error}", path.display()))
+}
+
+fn in_decibels(feature: &FeatureSpec) -> bool {
+    match feature {
+        FeatureSpec::LogMel(_) => true,
+        FeatureSpec::Spectrum(spectrum) => spectrum.db,
+    }
+}
+
+/// What stages left behind.
+struct Cached<'a> {
+    plan: &'a Plan,
+    standings: &'a [Standing],
+    store: &'a Store,
+    spec: &'a Path,
+}
+
+impl Cached<'_> {
+    /// The node that fills a role of another. Panics if it has no such role: the plan gave it one.
+    fn need(&self, id: NodeId, role: &str) -> NodeId {
+        let need = self.plan.needs(id).into_iter().find(|need| need.role == role);
+        need.unwrap_or_else(|| panic!("`{}` needs `{role}`", self.plan.node(id).label)).node
+    }
+
+    fn artifact<A: Artifact>(&self, id: NodeId, role: &str) -> Result<A, CliError> {
+        let label = &self.plan.node(id).label;
+        let absent = |why: &str, hint: String| -> CliError {
+            vec![Diagnostic::new("E0708", format!("no figure without `{label}`: {why}")).hint(hint)].into()
+        };
+        let run = format!("humshift run {}", self.spec.display());
+        let Standing::Cached { record, .. } = &self.standings[id.index()] else {
+            return Err(absent("it has not been run with this cache", run));
+        };
+        let object = record.outputs.get(role).ok_or_else(|| absent("its record has no such output", run.clone()))?;
+        let bytes = self.store.get(object).map_err(|error| match error {
+            // Records outlive their objects, and nobody makes again what nobody needs.
+            StoreError::Damaged { .. } => {
+                absent("its bytes are gone or damaged", format!("{run} --cache DIR, and report from that folder"))
+            }
+            other => CliError::Store(other),
+        })?;
+        A::decode(Blob::new(bytes)).map_err(|error| CliError::usage("E0708", format!("`{label}`: {error}")))
+    }
+}
+
+/// A section with what its figures are made of.
+struct Section {
+    id: SectionId,
+    clips: Vec<Clip>,
+    frames: FeatureSet,
+    settings: FeatureSpec,
+    /// Samples a second, where a recording can still be read.
+    rate: Option<u32>,
+}
+
+impl Section {
+    fn load(cache: &Cached, id: &SectionId, result: NodeId) -> Result<Self, CliError> {
+        let dataset = cache.need(result, "clips");
+        let mut node = cache.need(cache.need(result, "scores"), &format!("features/{}", id.section));
+        let Features { feature, root, .. } = loop {
+            match &cache.plan.node(node).stage {
+                StageSpec::Features(features) => break features,
+                _ => node = cache.need(node, "features"),
+            }
+        };
+        let clips: ClipSet = cache.artifact(dataset, "clips")?;
+        let audio: AudioTable = cache.artifact(dataset, "audio")?;
+        let frames = FeatureSet { matrix: cache.artifact(node, "features")?, index: cache.artifact(node, "index")? };
+        let first = audio.0.first_key_value();
+        let wave = first.and_then(|(clip, audio)| source::read(clip, audio, root.as_deref()).ok());
+        Ok(Self {
+            id: id.clone(),
+            clips: clips.clips().to_vec(),
+            frames,
+            settings: feature.clone(),
+            rate: wave.map(|wave| wave.rate),
+        })
+    }
+
+    /// The first normal test clip of a domain, or else its first training clip.
+    fn clip(&self, domain: Option<Domain>) -> Option<ArrayView2<'_, f32>> {
+        let mut clips: Vec<&Clip> = self.clips.iter().filter(|clip| clip.domain == domain).collect();
+        clips.retain(|clip| clip.split == Split::Train || clip.label == Some(Label::Normal));
+        clips.sort_by_key(|clip| clip.split == Split::Train);
+        clips.iter().find_map(|clip| self.frames.clip(&clip.id)).filter(|frames| !frames.is_empty())
+    }
+
+    fn row(&self, domains: &BTreeSet<Option<Domain>>) -> Row<'_> {
+        let panel = |domain: &Option<Domain>| {
+            let matrix = self.clip(*domain)?;
+            let domain = domain.map_or(String::new(), |domain| format!(" {domain}"));
+            let title = format!("{} {}{domain}", self.id.machine, self.id.section);
+            Some(Panel { title, matrix, time: self.time(matrix.nrows()) })
+        };
+        Row { frequency: self.frequency(self.frames.matrix.dims()), panels: domains.iter().map(panel).collect() }
+    }
+
+    fn time(&self, frames: usize) -> Axis {
+        let (frame, hop, center) = match &self.settings {
+            FeatureSpec::LogMel(s) => (s.frame, s.hop, s.center),
+            FeatureSpec::Spectrum(s) => (s.frame, s.hop, s.center),
+        };
+        let Some(rate) = self.rate.map(f64::from) else { return Axis::counted("Frame", frames) };
+        let first = if center { 0.0 } else { frame as f64 / 2.0 / rate };
+        Axis::linear("Time (s)", frames, first, hop as f64 / rate)
+    }
+
+    fn frequency(&self, bins: usize) -> Axis {
+        const TITLE: &str = "Frequency (kHz)";
+        match (&self.settings, self.rate.map(f64::from)) {
+            (FeatureSpec::LogMel(s), Some(rate)) => {
+                let (low, high) = (s.scale.mel(s.fmin), s.scale.mel(s.fmax.unwrap_or(rate / 2.0)));
+                let step = (high - low) / (bins + 1) as f64;
+                // The middle of band 0 lies a step above the lowest edge of the bank.
+                Axis::new(TITLE, bins, &MEL_MARKS.map(|hz| hz / 1e3), |khz| (s.scale.mel(1e3 * khz) - low) / step - 1.0)
+            }
+            (FeatureSpec::Spectrum(s), Some(rate)) => Axis::linear(TITLE, bins, 0.0, rate / 1e3 / s.frame as f64),
+            (FeatureSpec::LogMel(_), None) => Axis::counted("Mel band", bins),
+            (FeatureSpec::Spectrum(_), None) => Axis::counted("Bin of the FFT", bins),
+        }
+    }
+}

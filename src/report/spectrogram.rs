@@ -1,0 +1,270 @@
+//! Spectrograms side by side, as figure 1 of the MIMII DG paper has them (Dohi et al. 2022): a row a machine, a
+//! column a domain, one scale of colours for all.
+//!
+//! One self-contained SVG of the version 1.1 that browsers, LaTeX tool chains and office programs read: images
+//! are embedded PNGs of one pixel a value, words are text. Nothing is drawn that is not in the matrices.
+
+use std::fmt::Write;
+
+use ndarray::{Array2, ArrayView2};
+
+use super::axis::{Axis, label, round_numbers};
+use super::image::{Scale, base64, png};
+
+/// The spectrogram of one clip.
+#[derive(Clone, Debug)]
+pub struct Panel<'a> {
+    /// What stands above it, such as `fan 00 source`.
+    pub title: String,
+    /// Values in dB, (frames, bins).
+    pub matrix: ArrayView2<'a, f32>,
+    pub time: Axis,
+}
+
+/// The clips of one machine, a column a domain; `None` where there is no clip.
+#[derive(Clone, Debug)]
+pub struct Row<'a> {
+    pub frequency: Axis,
+    pub panels: Vec<Option<Panel<'a>>>,
+}
+
+// Lengths in pixels of the SVG.
+const WIDTH: f64 = 300.0;
+const HEIGHT: f64 = 120.0;
+/// Left of the first column: title and labels of the frequencies.
+const LEFT: f64 = 56.0;
+/// Between two columns.
+const GAP: f64 = 22.0;
+/// Above an image: its title.
+const ABOVE: f64 = 24.0;
+/// Below an image with labels of the time, and the title of that axis below the last row.
+const LABELS: f64 = 17.0;
+const TITLE: f64 = 20.0;
+/// Between the last column and the scale, the scale's own width, and its labels.
+const BAR: (f64, f64, f64) = (20.0, 12.0, 58.0);
+/// Length of a mark on an axis.
+const MARK: f64 = 4.0;
+
+/// The figure. The last row has the title of the time; labels of the time stand below every image, or below
+/// the lowest of a column if all clips are of one length.
+pub fn spectrograms(rows: &[Row], scale: Scale) -> String {
+    let columns = rows.iter().map(|row| row.panels.len()).max().unwrap_or(0).max(1) as f64;
+    let panels: Vec<&Panel> = rows.iter().flat_map(|row| row.panels.iter().flatten()).collect();
+    let alike = panels.windows(2).all(|two| two[0].time == two[1].time);
+    let pitch = ABOVE + HEIGHT + if alike { 0.0 } else { LABELS };
+    let bottom = pitch * rows.len() as f64 + if alike { LABELS } else { 0.0 };
+    let width = LEFT + columns * (WIDTH + GAP) - GAP + BAR.0 + BAR.1 + BAR.2;
+    let mut svg = Svg::new(width, bottom + TITLE);
+    for (number, row) in rows.iter().enumerate() {
+        let top = ABOVE + pitch * number as f64;
+        frequencies(&mut svg, &row.frequency, top);
+        for (column, panel) in row.panels.iter().enumerate() {
+            let left = LEFT + (WIDTH + GAP) * column as f64;
+            let Some(panel) = panel else {
+                svg.frame(left, top, WIDTH, HEIGHT, "#eee");
+                svg.text(left + WIDTH / 2.0, top + HEIGHT / 2.0 + 4.0, "middle", "", "no normal clip");
+                continue;
+            };
+            svg.text(left, top - 7.0, "start", "font-weight=\"bold\"", &panel.title);
+            svg.image(left, top, WIDTH, HEIGHT, &png(panel.matrix, scale));
+            let below = rows[number + 1..].iter().any(|row| row.panels.get(column).is_some_and(Option::is_some));
+            times(&mut svg, &panel.time, left, top + HEIGHT, !alike || !below);
+            if !below {
+                let at = top + HEIGHT + LABELS + 14.0;
+                svg.text(left + WIDTH / 2.0, at, "middle", "", &panel.time.title);
+            }
+        }
+    }
+    bar(&mut svg, scale, width - BAR.1 - BAR.2, pitch * rows.len() as f64 - if alike { 0.0 } else { LABELS });
+    svg.finish()
+}
+
+fn frequencies(svg: &mut Svg, axis: &Axis, top: f64) {
+    for (at, label) in &axis.marks {
+        let y = top + HEIGHT * (1.0 - at / axis.cells as f64);
+        svg.line((LEFT - MARK, y), (LEFT, y));
+        svg.text(LEFT - MARK - 3.0, y + 4.0, "end", "", label);
+    }
+    let middle = top + HEIGHT / 2.0;
+    svg.text(14.0, middle, "middle", &format!("transform=\"rotate(-90 14 {middle})\""), &axis.title);
+}
+
+fn times(svg: &mut Svg, axis: &Axis, left: f64, bottom: f64, labelled: bool) {
+    for (at, label) in &axis.marks {
+        let x = left + WIDTH * at / axis.cells as f64;
+        svg.line((x, bottom), (x, bottom + MARK));
+        if labelled {
+            svg.text(x, bottom + LABELS - 1.0, "middle", "", label);
+        }
+    }
+}
+
+/// The scale of colours, as high as all rows.
+fn bar(svg: &mut Svg, scale: Scale, left: f64, bottom: f64) {
+    let (top, height) = (ABOVE, (bottom - ABOVE).max(HEIGHT));
+    let ramp =
+        Array2::from_shape_fn((1, 256), |(_, i)| (scale.low + (scale.high - scale.low) * i as f64 / 255.0) as f32);
+    svg.image(left, top, BAR.1, height, &png(ramp.view(), scale));
+    let right = left + BAR.1;
+    for value in round_numbers(scale.low, scale.high) {
+        let y = top + height * (scale.high - value) / (scale.high - scale.low);
+        svg.line((right, y), (right + MARK, y));
+        svg.text(right + MARK + 3.0, y + 4.0, "start", "", &label(value));
+    }
+    let (x, middle) = (right + BAR.2 - 10.0, top + height / 2.0);
+    svg.text(x, middle, "middle", &format!("transform=\"rotate(-90 {x} {middle})\""), "Level (dB)");
+}
+
+/// An SVG being written.
+struct Svg(String);
+
+impl Svg {
+    fn new(width: f64, height: f64) -> Self {
+        let mut text = String::new();
+        let _ = write!(
+            text,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" version=\"1.1\" \
+             width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
+             font-family=\"Helvetica, Arial, sans-serif\" font-size=\"11\" fill=\"#222\">\n\
+             <rect width=\"{width}\" height=\"{height}\" fill=\"#fff\"/>\n"
+        );
+        Self(text)
+    }
+
+    fn text(&mut self, x: f64, y: f64, anchor: &str, more: &str, words: &str) {
+        let space = if more.is_empty() { "" } else { " " };
+        let words = escape(words);
+        let _ =
+            writeln!(self.0, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\"{space}{more}>{words}</text>");
+    }
+
+    fn line(&mut self, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {
+        let _ = writeln!(self.0, "<path d=\"M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}\" stroke=\"#222\" stroke-width=\"0.8\"/>");
+    }
+
+    fn frame(&mut self, x: f64, y: f64, width: f64, height: f64, fill: &str) {
+        let _ = writeln!(
+            self.0,
+            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width}\" height=\"{height:.1}\" fill=\"{fill}\" stroke=\"#222\" \
+             stroke-width=\"0.8\"/>"
+        );
+    }
+
+    /// An image stretched to a rectangle with sharp pixels, and a frame around it.
+    fn image(&mut self, x: f64, y: f64, width: f64, height: f64, png: &[u8]) {
+        // SVG 2 calls the link `href`; programs that know SVG 1.1 alone show nothing then, and all know this one.
+        let link = format!("data:image/png;base64,{}", base64(png));
+        let _ = writeln!(
+            self.0,
+            "<image x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width}\" height=\"{height:.1}\" preserveAspectRatio=\"none\" \
+             style=\"image-rendering:pixelated\" xlink:href=\"{link}\"/>"
+        );
+        self.frame(x, y, width, height, "none");
+    }
+
+    fn finish(mut self) -> String {
+        self.0.push_str("</svg>\n");
+        self.0
+    }
+}
+
+/// Words as text of XML. Characters that XML has no form for become spaces.
+fn escape(words: &str) -> String {
+    let mut text = String::with_capacity(words.len());
+    for c in words.chars() {
+        match c {
+            '&' => text.push_str("&amp;"),
+            '<' => text.push_str("&lt;"),
+            '>' => text.push_str("&gt;"),
+            c if c.is_control() => text.push(' '),
+            c => text.push(c),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn panel<'a>(title: &str, matrix: &'a Array2<f32>, seconds: f64) -> Panel<'a> {
+        let frames = matrix.nrows();
+        let time = Axis::linear("Time (s)", frames, 0.0, seconds / frames as f64);
+        Panel { title: title.into(), matrix: matrix.view(), time }
+    }
+
+    fn row<'a>(panels: Vec<Option<Panel<'a>>>, bins: usize) -> Row<'a> {
+        Row { frequency: Axis::counted("Mel band", bins), panels }
+    }
+
+    /// The texts of an XML document in which every element is closed by its own name. Panics if it is none.
+    fn texts(svg: &str) -> Vec<String> {
+        let (mut open, mut texts) = (Vec::new(), Vec::new());
+        let mut rest = svg;
+        while let Some(start) = rest.find('<') {
+            let (text, tail) = rest.split_at(start);
+            assert!(!text.contains('>') && (open.last() == Some(&"text") || text.trim().is_empty()), "{text}");
+            if open.last() == Some(&"text") {
+                texts.push(text.to_owned());
+            }
+            let (tag, tail) = tail[1..].split_once('>').expect("a tag ends");
+            assert!(!tag.contains('<') && tag.matches('"').count() % 2 == 0, "{tag}");
+            let name = tag.split([' ', '/']).find(|name| !name.is_empty()).expect("a tag has a name");
+            match (tag.starts_with('/'), tag.ends_with('/')) {
+                (true, _) => assert_eq!(open.pop(), Some(name)),
+                (false, false) => open.push(name),
+                (false, true) => {}
+            }
+            rest = tail;
+        }
+        assert!(open.is_empty() && rest.trim().is_empty(), "{open:?} {rest}");
+        texts
+    }
+
+    #[test]
+    fn every_clip_is_there_with_its_name_its_axes_and_one_scale() {
+        let [a, b, c] = [-60.0, -30.0, -20.0]
+            .map(|top| Array2::from_shape_fn((40, 16), |(frame, bin)| top - ((3 * frame + 5 * bin) % 31) as f32));
+        let rows = [
+            row(vec![Some(panel("fan 00 source", &a, 10.0)), Some(panel("fan 00 target", &b, 10.0))], 16),
+            row(vec![Some(panel("a<b & c 00 source", &c, 10.0)), None], 16),
+        ];
+        let scale = Scale::of([a.view(), b.view(), c.view()]);
+        let svg = spectrograms(&rows, scale);
+        let texts = texts(&svg);
+        let count = |word: &str| texts.iter().filter(|text| *text == word).count();
+        let once =
+            ["fan 00 source", "fan 00 target", "a&lt;b &amp; c 00 source", "Level (dB)", "no normal clip", "−60"];
+        assert_eq!(once.map(count), [1; 6], "{texts:?}");
+        // The time stands below the lowest image of each column, the bands beside each row.
+        assert_eq!((count("Time (s)"), count("4"), count("Mel band")), (2, 2, 2), "{texts:?}");
+        for matrix in [&a, &b, &c] {
+            assert_eq!(svg.matches(&base64(&png(matrix.view(), scale))).count(), 1);
+        }
+        assert_eq!(svg.matches("<image ").count(), 4);
+    }
+
+    #[test]
+    fn clips_of_different_length_have_axes_of_their_own() {
+        let (long, short) = (Array2::zeros((40, 4)), Array2::zeros((20, 4)));
+        let sixes = |second: &Array2<f32>, seconds: f64| {
+            let second = row(vec![Some(panel("b", second, seconds))], 4);
+            let rows = [row(vec![Some(panel("a", &long, 10.0))], 4), second];
+            let svg = spectrograms(&rows, Scale { low: -10.0, high: 0.0 });
+            texts(&svg).iter().filter(|text| *text == "6").count()
+        };
+        assert_eq!((sixes(&long, 10.0), sixes(&long, 8.0), sixes(&short, 10.0)), (1, 2, 2));
+    }
+
+    #[test]
+    fn silence_and_single_values_and_nothing_at_all_are_drawn() {
+        for (frames, bins) in [(1, 1), (1, 128), (313, 1), (313, 128)] {
+            let silence = Array2::from_elem((frames, bins), -156.5);
+            let rows = [row(vec![Some(panel("silence", &silence, 1.0))], bins)];
+            let svg = spectrograms(&rows, Scale::of([silence.view()]));
+            assert!(texts(&svg).contains(&"silence".to_owned()));
+            assert!(!svg.contains("NaN") && !svg.contains("inf"), "{frames} x {bins}");
+        }
+        assert!(texts(&spectrograms(&[], Scale::of([]))).contains(&"Level (dB)".to_owned()));
+    }
+}
