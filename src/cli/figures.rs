@@ -69,6 +69,8 @@ fn in_decibels(feature: &FeatureSpec) -> bool {
     match feature {
         FeatureSpec::LogMel(_) => true,
         FeatureSpec::Spectrum(spectrum) => spectrum.db,
+        // Whatever else there is has no frequencies.
+        _ => false,
     }
 }
 
@@ -164,6 +166,7 @@ impl Section {
         let (frame, hop, center) = match &self.settings {
             FeatureSpec::LogMel(s) => (s.frame, s.hop, s.center),
             FeatureSpec::Spectrum(s) => (s.frame, s.hop, s.center),
+            other => (other.member().hop(), other.member().hop(), false),
         };
         let Some(rate) = self.rate.map(f64::from) else { return Axis::counted("Frame", frames) };
         let first = if center { 0.0 } else { frame as f64 / 2.0 / rate };
@@ -181,7 +184,7 @@ impl Section {
             }
             (FeatureSpec::Spectrum(s), Some(rate)) => Axis::linear(TITLE, bins, 0.0, rate / 1e3 / s.frame as f64),
             (FeatureSpec::LogMel(_), None) => Axis::counted("Mel band", bins),
-            (FeatureSpec::Spectrum(_), None) => Axis::counted("Bin of the FFT", bins),
+            _ => Axis::counted("Bin of the FFT", bins),
         }
     }
 }
