@@ -118,7 +118,7 @@ fn sections(session: &Session) -> Result<Nodes, CliError> {
             if *known != needs || other.mixed != features.mixed {
                 let message = "the points of the sweep have different data sets, and one can be written";
                 let hint = "set what differs, such as `--set mix.snr_db=-6`";
-                return Err(vec![crate::diagnose::Diagnostic::new("E0708", message).hint(hint)].into());
+                return Err(vec![crate::diagnose::Diagnostic::new("E0709", message).hint(hint)].into());
             }
         } else {
             nodes.insert(dataset.section.clone(), (id, needs));

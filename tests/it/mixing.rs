@@ -217,7 +217,7 @@ fn what_does_not_fit_16_bits_is_counted() {
 fn points_of_different_noise_cannot_be_written_as_one_data_set() {
     let project = Project::with(&TWIN.replace("mix: { table", "sweep: { mix.snr_db: [-6, 0] }\nmix: { table"));
     let told = project.run("dataset write spec.yaml -o out").exits(2).stderr;
-    assert!(told.contains("E0708") && told.contains("`--set mix.snr_db=-6`"), "{told}");
+    assert!(told.contains("E0709") && told.contains("`--set mix.snr_db=-6`"), "{told}");
     project.run("dataset write spec.yaml -o out --set mix.snr_db=0").done();
     // A sweep over what is not heard is no obstacle.
     project.run("dataset write spec.yaml -o more --set mix.snr_db=0 --set features.log_mel.mels=[8,16]").done();
