@@ -14,6 +14,7 @@ mod factory;
 mod fan;
 mod gearbox;
 mod pump;
+mod rotor;
 mod slider;
 mod sound;
 mod valve;
