@@ -1,6 +1,6 @@
 //! A ball bearing on a motor-driven test rig, heard from one of eight microphone positions.
 //!
-//! * **Rates** (Randall 2011, section 2.2.3; outer ring still, contact angle 0): with Z balls of g pitch diameters
+//! * **Rates** (Randall 2011, chapter 2; outer ring still, contact angle 0): with Z balls of g pitch diameters
 //!   the cage turns (1 - g)/2 as fast as the shaft, and the balls pass a place of the outer race Z times a
 //!   cage turn. `vel` is in 100 rpm: the shaft has `vel` * 100 / 60 Hz.
 //! * **Rolling noise** of the races' roughness grows with the speed, by about 4 dB a doubling; balls pass the loaded zone and

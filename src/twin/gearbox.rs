@@ -8,9 +8,9 @@
 //!   wt g r (sin t + r/2l sin 2t), that of inertia is wt r^2 w^2 (r/4l sin t - 1/2 sin 2t - 3r/4l sin 3t). So speed, load and
 //!   friction of the guide breathe once and twice a turn, more with `wt`, and tones glide with them.
 //! * **Teeth**: each mesh is at f = z n of its pinion, with harmonics; unequal teeth and eccentric wheels modulate
-//!   them, which gives sidebands one turn of either shaft apart (Randall 2011, section 2.2). Amplitudes rise with the
-//!   load, and by 4 dB a doubling of the speed: less than the 20 lg of power that Kato (1979) gives for larger gears. Where the torque changes its sign, the
-//!   teeth cross their backlash and knock.
+//!   them, which gives sidebands one turn of either shaft apart (Randall 2011, chapter 2). Amplitudes rise with the
+//!   load, and by 4 dB a doubling of the speed: less than the 20 lg of power in Kato's formula (Masuda et al.
+//!   1986). Where the torque changes its sign, the teeth cross their backlash and knock.
 //! * **Housing**: six modes that tones, knocks and noise ring alike.
 //!
 //! `volt` is the supply in V, `wt` the weight in g, `id` the number of a box of the same type: the type (numbers of
@@ -18,9 +18,9 @@
 //!
 //! Faults: *gear damage*: a broken tooth on the middle shaft carries less, comes late and scrapes once a turn
 //! while it and its neighbour are in mesh.
-//! *Wear*: flanks off the involute raise the higher mesh harmonics (the second first, Randall 2011, section 5.4),
+//! *Wear*: flanks off the involute raise the higher mesh harmonics (the second first, Randall 2011, chapter 5),
 //! the spread of the teeth and the noise of sliding. *Overload*: torque of a braked output, thus slower, more current,
-//! louder teeth and no more backlash knocks.
+//! louder teeth and fewer backlash knocks.
 
 use std::f64::consts::TAU;
 

@@ -3,7 +3,7 @@
 //!
 //! Teeth, balls and magnet poles pass at fixed angles, so their vibration is kept as one turn of samples
 //! ([`Wheel`]) and read at whatever speed the shaft has: unequal teeth then give the sidebands one turn apart
-//! that real gears show (Randall 2011, "Vibration-based condition monitoring", section 2.2), and all lines
+//! that real gears show (Randall 2011, "Vibration-based condition monitoring", chapter 2), and all lines
 //! of a shaft stay locked to each other while the speed wanders. Speeds and gains change [`TICKS`] times a
 //! second, samples in between are straight lines. Noise and blows are scaled to the rate
 //! ([`Scale`]), so that the same machine sounds alike at each rate.
