@@ -15,6 +15,7 @@ mod fan;
 mod gearbox;
 mod panel;
 mod pump;
+mod rotor;
 mod slider;
 mod sound;
 mod stroke;
