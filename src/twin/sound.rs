@@ -71,22 +71,6 @@ impl Sound {
             .collect()
     }
 
-    /// Impulses `hz` times a second, with jitter of the time (in periods) and of the height (about 1).
-    pub fn impulses(&mut self, hz: f64, time_jitter: f64, height_jitter: f64) -> Vec<f64> {
-        let mut out = vec![0.0; self.samples.len()];
-        let period = self.rate / hz;
-        let mut next = self.rng.uniform() * period;
-        while next < out.len() as f64 {
-            let at = next + self.between(-time_jitter, time_jitter) * period;
-            let height = 1.0 + self.between(-height_jitter, height_jitter);
-            if let Some(x) = out.get_mut(at.max(0.0) as usize) {
-                *x += height;
-            }
-            next += period;
-        }
-        out
-    }
-
     /// A two-pole resonance at `hz` (kept below 0.4 of the rate) of the given bandwidth in Hz. White noise
     /// keeps its variance.
     pub fn resonate(&self, input: &[f64], hz: f64, bandwidth: f64) -> Vec<f64> {
@@ -105,16 +89,6 @@ impl Sound {
                 y
             })
             .collect()
-    }
-
-    /// `input` let through for the share `open` of each of `hz` periods a second, with soft edges.
-    pub fn gated(&mut self, input: &[f64], hz: f64, open: f64) -> Vec<f64> {
-        let start = self.rng.uniform();
-        let gate = |i: usize| {
-            let place = (start + hz * i as f64 / self.rate).fract() / open;
-            if place < 1.0 { 4.0 * place * (1.0 - place) } else { 0.0 }
-        };
-        input.iter().enumerate().map(|(i, x)| x * gate(i)).collect()
     }
 
     /// Adds a part whose buffer is then free for another.
