@@ -7,7 +7,7 @@
 //! Experiment { points }
 //!    |  plan       one node a stage; equal stages of different points are one node
 //!    v
-//! Plan (a DAG)     dataset -> features -> pooling -> training -> scoring -> metrics
+//! Plan (a DAG)     dataset -> [levels -> mixing] -> features -> [pooling] -> training -> scoring -> metrics
 //!    |  exec       for each node: key = SHA-256 of (stage, code, config, digests of inputs)
 //!    |             store: record there -> cached; else run it, objects first, record last
 //!    v
@@ -22,8 +22,11 @@
 //! ```text
 //! canon digest seed diagnose family      foundation: imports nothing of ours
 //! dsp  nn  metric                        mathematics on slices and arrays: imports nothing of ours
+//! twin                                   sounds of machines from seeds: foundation
 //! artifact            -> foundation
-//! source feature pool detector -> artifact, mathematics, foundation
+//! mix                 -> artifact        which noise, how loud; sums of samples
+//! mimii_dg            -> mix             the data set's tables
+//! source feature pool detector -> artifact, mathematics, foundation; source -> twin mix mimii_dg, too
 //! stage               -> those, metric
 //! spec                -> stage and the families' config types
 //! plan                -> spec stage

@@ -11,6 +11,7 @@ use super::wave::{Heard, Mixed, hear};
 use super::{Inputs, Output, StageError, Wants, code};
 use crate::artifact::{Audio, AudioTable, Context, FeatureIndex, Matrix, Part, Recipe};
 use crate::feature::{Extractor, FeatureSpec};
+use crate::source;
 
 const VERSION: u32 = 1;
 
@@ -72,7 +73,7 @@ impl Features {
         let Some(first) = clips.first() else {
             return Err(StageError::Data("the section has no clips".into()));
         };
-        let rate = self.hear(first)?.wave.rate;
+        let rate = source::read(first.clip, first.audio, self.root.as_deref())?.rate;
         let extractor = self.feature.member().extractor(rate).map_err(|e| failed(first.clip, e))?;
         let mut values = Vec::new();
         let mut frames = Vec::with_capacity(clips.len());
@@ -87,6 +88,10 @@ impl Features {
                 values.extend(matrix.iter());
                 clipped += usize::from(lost > 0);
                 samples += lost;
+            }
+            if frames.len() == chunk.len() {
+                // Growing by doubling would hold the matrix up to three times.
+                values.reserve_exact(values.len() / chunk.len() * (clips.len() - chunk.len()));
             }
         }
         let rows: usize = frames.iter().sum();

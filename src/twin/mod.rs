@@ -87,8 +87,11 @@ pub fn faults(kind: &str) -> &'static [&'static str] {
 
 /// The samples of a machine or noise of this kind.
 ///
-/// Errors: an unknown kind, an attribute that the machine cannot read.
+/// Errors: an unknown kind, a fault that it does not have, an attribute that the machine cannot read.
 pub fn render(kind: &str, scene: &Scene) -> Result<Vec<f32>, String> {
+    if let Some((fault, _)) = scene.fault.filter(|(fault, _)| !faults(kind).contains(fault)) {
+        return Err(format!("`{kind}` has no fault `{fault}`; known: {}", faults(kind).join(", ")));
+    }
     match kind {
         "bearing" => bearing::render(scene),
         "fan" => fan::render(scene),
@@ -98,5 +101,23 @@ pub fn render(kind: &str, scene: &Scene) -> Result<Vec<f32>, String> {
         "A" | "B" | "C" => factory::render(kind, scene),
         "W" | "X" | "Y" | "Z" => pump::render(kind, scene),
         _ => Err(format!("there is no generator `{kind}`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_kind_does_not_have_is_refused() {
+        let none = BTreeMap::new();
+        let mut scene =
+            Scene { rate: 8000.0, samples: 800, unit: Seed(1), clip: Seed(2), attributes: &none, fault: None };
+        assert_eq!(render("lathe", &scene).unwrap_err(), "there is no generator `lathe`");
+        scene.fault = Some(("clogging", 1.0));
+        assert!(render("fan", &scene).is_ok());
+        let error = render("bearing", &scene).unwrap_err();
+        assert_eq!(error, "`bearing` has no fault `clogging`; known: eccentricity x, eccentricity y");
+        assert!(render("A", &scene).is_err());
     }
 }
