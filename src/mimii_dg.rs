@@ -14,9 +14,6 @@ use serde::Deserialize;
 
 use crate::mix::Layer;
 
-/// Where the data set is published.
-pub const ZENODO: &str = "https://zenodo.org/records/6529888";
-
 /// Numbers of clips a section: 990 source and 10 target to train on, 50 of each kind to test.
 pub const CLIPS: [usize; 4] = [990, 10, 50, 50];
 
@@ -25,6 +22,7 @@ pub const CLIPS: [usize; 4] = [990, 10, 50, 50];
 #[serde(deny_unknown_fields)]
 pub struct Machine {
     pub machine: String,
+    /// What the paper says of them; the twin has these and some that go with them.
     pub anomalies: Vec<String>,
     pub sections: BTreeMap<String, Section>,
 }
@@ -165,7 +163,7 @@ mod tests {
     fn the_twin_knows_every_machine_fault_and_noise_of_the_table() {
         for (name, machine) in machines() {
             assert!(twin::MACHINES.contains(&name.as_str()));
-            assert_eq!(twin::faults(name), machine.anomalies);
+            assert!(machine.anomalies.iter().all(|fault| twin::faults(name).contains(&fault.as_str())), "{name}");
             for layer in machine.sections.values().flat_map(|s| &s.noise) {
                 assert!(layer.types.named().is_none_or(|types| types.iter().all(|t| twin::NOISES.contains(t))));
             }

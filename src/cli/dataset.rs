@@ -60,8 +60,6 @@ struct Section<'a> {
     clips: Vec<Clip>,
     audio: AudioTable,
     parts: BTreeMap<String, Vec<Part>>,
-    /// The recipe as it stands in the cache.
-    recipe: Option<Vec<u8>>,
 }
 
 fn write(args: &WriteArgs) -> Result<Exit, CliError> {
@@ -167,17 +165,25 @@ fn read<'a>(
     let bytes = |node, role| artifact(store, outcome, node, role);
     let clips = ClipSet::decode(Blob::new(bytes(needs["audio"], "clips")?)).map_err(wrong)?;
     let audio = AudioTable::decode(Blob::new(bytes(needs["audio"], "audio")?)).map_err(wrong)?;
-    let recipe = needs.get("recipe").map(|node| bytes(*node, "recipe")).transpose()?;
     let mut parts: BTreeMap<String, Vec<Part>> = BTreeMap::new();
-    if let Some(recipe) = &recipe {
-        for part in Recipe::decode(Blob::new(recipe.clone())).map_err(wrong)?.0 {
+    if let Some(node) = needs.get("recipe") {
+        for part in Recipe::decode(Blob::new(bytes(*node, "recipe")?)).map_err(wrong)?.0 {
             parts.entry(part.clip.clone()).or_default().push(part);
         }
     }
-    Ok(Section { id, features, clips: clips.clips().to_vec(), audio, parts, recipe })
+    Ok(Section { id, features, clips: clips.clips().to_vec(), audio, parts })
 }
 
 impl Section<'_> {
+    /// What was mixed to which file.
+    fn recipe(&self, paths: &[String]) -> Recipe {
+        let of = |(clip, path): (&Clip, &String)| {
+            let parts = self.parts.get(&clip.id).cloned().unwrap_or_default();
+            parts.into_iter().map(|part| Part { clip: path.clone(), ..part }).collect::<Vec<_>>()
+        };
+        Recipe(self.clips.iter().zip(paths).flat_map(of).collect())
+    }
+
     /// Writes the clips and tables of the section; gives the number of clips that did not fit 16 bits.
     fn write(&self, root: &Path) -> Result<usize, CliError> {
         let SectionId { machine, section } = &self.id;
@@ -206,8 +212,8 @@ impl Section<'_> {
         if let Some(bytes) = written::attributes(&self.clips, &paths) {
             table("attributes", &bytes)?;
         }
-        if let Some(recipe) = &self.recipe {
-            table("mixing", recipe)?;
+        if self.features.mixed.is_some() {
+            table("mixing", &self.recipe(&paths).encode())?;
         }
         Ok(clipped.into_inner())
     }

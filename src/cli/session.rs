@@ -18,6 +18,8 @@ pub struct Session {
     pub plan: Plan,
     /// Of each distinct source, what it holds.
     pub listings: Vec<Listing>,
+    /// Of each distinct source of noise, what it holds that is no noise.
+    noises: Vec<Listing>,
 }
 
 impl Session {
@@ -26,7 +28,7 @@ impl Session {
     pub fn open(args: &SpecArgs, store: Option<&Store>) -> Result<Self, CliError> {
         let experiment = spec::load(&args.spec, &args.sets)?;
         let mut catalog = Catalog::default();
-        let mut listings = Vec::new();
+        let (mut listings, mut noises) = (Vec::new(), Vec::new());
         let mut mistakes = Vec::new();
         for point in &experiment.points {
             weights(point, &mut catalog, &mut mistakes);
@@ -42,8 +44,12 @@ impl Session {
                 match listed {
                     Ok((listing, sections)) => {
                         catalog.listings.insert(key, sections);
-                        // What is mixed to the data is no part of them.
-                        listings.extend((i == 0).then_some(listing));
+                        if i == 0 {
+                            listings.push(listing);
+                        } else {
+                            // What is mixed to the data is no part of them, but lost files are lost files.
+                            noises.push(Listing { strays: listing.strays, ..Listing::default() });
+                        }
                     }
                     Err(error) => {
                         let word = if i == 0 { "data" } else { "mix.noise" };
@@ -57,12 +63,13 @@ impl Session {
             return Err(mistakes.into());
         }
         let plan = plan::build(&experiment, &catalog)?;
-        Ok(Self { experiment, plan, listings })
+        Ok(Self { experiment, plan, listings, noises })
     }
 
     /// What to tell of the spec and its data set before anything runs, though it is no mistake.
     pub fn notes(&self) -> Vec<String> {
-        stray_note(&self.listings).into_iter().chain(self.experiment.notes.iter().cloned()).collect()
+        let strays = [&self.listings, &self.noises].map(|listings| stray_note(listings));
+        strays.into_iter().flatten().chain(self.experiment.notes.iter().cloned()).collect()
     }
 }
 

@@ -150,7 +150,9 @@ impl<'c> Builder<'c> {
     ) -> Result<NodeId, PlanError> {
         let about = format!("{}/{}", section.machine, section.section);
         let listings = self.listings(noise)?;
-        let known: Vec<&str> = listings.keys().map(|id| id.machine.as_str()).collect();
+        // A type with several sections of noise is one type.
+        let mut known: Vec<&str> = listings.keys().map(|id| id.machine.as_str()).collect();
+        known.dedup();
         let layers = mix.layers(section, &known).map_err(PlanError::Mix)?;
         let named: Option<Vec<Vec<&str>>> = layers.iter().map(|layer| layer.types.named()).collect();
         let named = named.map(|types| types.concat());

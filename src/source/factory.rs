@@ -16,16 +16,28 @@ use crate::twin::NOISES;
 pub struct Factory {
     /// Noise clips of each type.
     pub clips: usize,
-    /// Length of a clip in seconds.
-    pub seconds: f64,
-    /// Samples a second.
-    pub rate: u32,
+    /// Length of a clip in seconds; that of generated machines it is mixed to, or else 10.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
+    /// Samples a second; those of generated machines it is mixed to, or else 16,000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<u32>,
     pub seed: u64,
 }
 
 impl Default for Factory {
     fn default() -> Self {
-        Self { clips: 1000, seconds: 10.0, rate: 16_000, seed: 0 }
+        Self { clips: 1000, seconds: None, rate: None, seed: 0 }
+    }
+}
+
+impl Factory {
+    fn seconds(&self) -> f64 {
+        self.seconds.unwrap_or(10.0)
+    }
+
+    fn rate(&self) -> u32 {
+        self.rate.unwrap_or(16_000)
     }
 }
 
@@ -43,8 +55,8 @@ impl Source for Factory {
             }
         };
         range("clips", self.clips as f64, 1.0, 9999.0);
-        range("seconds", self.seconds, 0.1, 600.0);
-        range("rate", f64::from(self.rate), 4000.0, 192_000.0);
+        range("seconds", self.seconds(), 0.1, 600.0);
+        range("rate", f64::from(self.rate()), 4000.0, 192_000.0);
         problems
     }
 
@@ -72,8 +84,8 @@ impl Source for Factory {
             };
             let recipe = Recipe {
                 kind: kind.to_owned(),
-                rate: self.rate,
-                samples: (self.seconds * f64::from(self.rate)).round() as u32,
+                rate: self.rate(),
+                samples: (self.seconds() * f64::from(self.rate())).round() as u32,
                 attributes: Default::default(),
                 fault: None,
                 unit: Seed(self.seed).derive(&["place", kind]).0,
@@ -85,7 +97,8 @@ impl Source for Factory {
     }
 
     fn keyed(&self) -> serde_json::Value {
-        serde_json::json!(self)
+        let Self { clips, seconds: _, rate: _, seed } = self;
+        serde_json::json!({ "clips": clips, "seconds": self.seconds(), "rate": self.rate(), "seed": seed })
     }
 }
 
@@ -99,7 +112,7 @@ mod tests {
 
     #[test]
     fn every_type_can_be_heard_and_differs_from_the_others() {
-        let source = Factory { clips: 2, seconds: 0.5, rate: 8000, seed: 3 };
+        let source = Factory { clips: 2, seconds: Some(0.5), rate: Some(8000), seed: 3 };
         let listing = source.list().unwrap();
         assert_eq!(listing.sections.len(), NOISES.len());
         let mut heard = Vec::new();

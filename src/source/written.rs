@@ -1,19 +1,22 @@
 //! A data set as it is written: paths and attribute tables in the layout of DCASE 2022, which the `dcase` source
 //! reads back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::names;
-use crate::artifact::{Clip, Domain, Label, Split};
+use crate::artifact::{Clip, Label, Split};
 
 /// The path of each clip of a section below the folder of the data set: its id, where that is a path of this layout
 /// already, or else one made of what is known of it.
 ///
-/// `section` is the two digits of the section. Clips without a domain are written as source clips, training
-/// clips without a label as normal ones; test clips without a label get the short names of evaluation sets.
+/// `section` is the two digits of the section. What a clip does not have, its name leaves out: domains, the truth of
+/// test clips, and attributes that could not be read back from it (those stand in the attribute table).
 pub fn paths(clips: &[Clip], section: &str) -> Vec<String> {
+    let kept: Vec<Option<String>> = clips.iter().map(|clip| own(clip, section)).collect();
+    let mut taken: BTreeSet<String> = kept.iter().flatten().cloned().collect();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    clips.iter().map(|clip| own(clip, section).unwrap_or_else(|| made(clip, section, &mut counts))).collect()
+    let pairs = clips.iter().zip(kept);
+    pairs.map(|(clip, kept)| kept.unwrap_or_else(|| made(clip, section, &mut counts, &mut taken))).collect()
 }
 
 /// The id, if the `dcase` source would read all that is known of the clip from it.
@@ -29,26 +32,29 @@ fn own(clip: &Clip, section: &str) -> Option<String> {
     same.then(|| clip.id.clone())
 }
 
-fn made(clip: &Clip, section: &str, counts: &mut BTreeMap<String, usize>) -> String {
+fn made(clip: &Clip, section: &str, counts: &mut BTreeMap<String, usize>, taken: &mut BTreeSet<String>) -> String {
     let Clip { machine, split, .. } = clip;
     let label = clip.label.or((clip.split == Split::Train).then_some(Label::Normal));
+    let domain = clip.domain.map_or(String::new(), |domain| format!("_{domain}"));
     let group = match label {
-        Some(label) => format!("section_{section}_{}_{split}_{label}", clip.domain.unwrap_or(Domain::Source)),
+        Some(label) => format!("section_{section}{domain}_{split}_{label}"),
         None => format!("section_{section}"),
     };
+    let attributes: String = clip.attributes.iter().map(|(name, value)| format!("_{name}_{value}")).collect();
     let count = counts.entry(group.clone()).or_default();
-    let number = *count;
-    *count += 1;
-    let attributes: Vec<String> = match label {
-        Some(_) => clip.attributes.iter().map(|(name, value)| format!("_{}_{}", plain(name), plain(value))).collect(),
-        None => Vec::new(),
-    };
-    format!("{machine}/{split}/{group}_{number:04}{}.wav", attributes.concat())
-}
-
-/// Without what parts names into words, and paths into folders.
-fn plain(word: &str) -> String {
-    word.replace(['_', '/', '\\', ' '], "-")
+    loop {
+        let bare = format!("{group}_{count:04}");
+        let full = format!("{bare}{attributes}.wav");
+        let readable = |name: &String| {
+            !name.contains(['/', '\\']) && names::parse(name).is_ok_and(|n| n.attributes == clip.attributes)
+        };
+        let name = if label.is_some() && readable(&full) { full } else { format!("{bare}.wav") };
+        let path = format!("{machine}/{split}/{name}");
+        *count += 1;
+        if taken.insert(path.clone()) {
+            return path;
+        }
+    }
 }
 
 /// `attributes_XX.csv`: `file_name,d1p,d1v,...`, a row a clip. None if no clip has an attribute.
@@ -69,6 +75,7 @@ pub fn attributes(clips: &[Clip], paths: &[String]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::artifact::Domain;
 
     fn clip(id: &str, label: Option<Label>, attributes: &[(&str, &str)]) -> Clip {
         Clip {
@@ -84,30 +91,50 @@ mod tests {
 
     #[test]
     fn own_names_become_names_of_the_challenge_and_those_stay() {
-        let theirs = "press/test/section_07_target_test_anomaly_0012_vel_5.wav";
+        let theirs = "press/test/section_07_target_test_normal_0001_vel_5.wav";
+        let mut bare = clip("d.wav", Some(Label::Normal), &[("vel", "5")]);
+        bare.domain = None;
         let clips = [
-            clip("a.wav", Some(Label::Normal), &[("load kg", "1_5")]),
-            clip("b.wav", Some(Label::Normal), &[]),
+            clip("a.wav", Some(Label::Normal), &[("vel", "5")]),
+            clip("b.wav", Some(Label::Normal), &[("vel", "5")]),
             clip("c.wav", None, &[("vel", "5")]),
-            clip(theirs, Some(Label::Anomaly), &[("vel", "5")]),
+            bare,
+            clip(theirs, Some(Label::Normal), &[("vel", "5")]),
         ];
         let paths = paths(&clips, "07");
         assert_eq!(
             paths,
             [
-                "press/test/section_07_target_test_normal_0000_load-kg_1-5.wav",
-                "press/test/section_07_target_test_normal_0001.wav",
+                "press/test/section_07_target_test_normal_0000_vel_5.wav",
+                // The number 0001 is taken by the last.
+                "press/test/section_07_target_test_normal_0002_vel_5.wav",
                 "press/test/section_07_0000.wav",
+                "press/test/section_07_test_normal_0000_vel_5.wav",
                 theirs,
             ]
         );
-        for path in &paths {
-            names::parse(path.rsplit('/').next().unwrap()).unwrap();
+        for (path, clip) in paths.iter().zip(&clips) {
+            let name = names::parse(path.rsplit('/').next().unwrap()).unwrap();
+            assert!(name.domain == clip.domain || clip.label.is_none());
         }
         let table = String::from_utf8(attributes(&clips, &paths).unwrap()).unwrap();
-        let lines: Vec<&str> = table.lines().collect();
-        assert_eq!((lines[0], lines[2]), ("file_name,d1p,d1v", &*format!("{},,", paths[1])));
-        assert_eq!(lines[1], format!("{},load kg,1_5", paths[0]));
-        assert_eq!(attributes(&clips[1..2], &paths[1..2]), None);
+        assert!(
+            table.starts_with("file_name,d1p,d1v\npress/test/section_07_target_test_normal_0000_vel_5.wav,vel,5\n")
+        );
+    }
+
+    #[test]
+    fn attributes_that_a_name_cannot_say_stand_in_the_table_alone() {
+        let odd = [("load kg", "1_5"), ("load1", "A"), ("path", "a/b"), ("empty", "")];
+        let clips: Vec<Clip> = odd.iter().map(|pair| clip("x.wav", Some(Label::Normal), &[*pair])).collect();
+        for one in &clips {
+            let paths = paths(std::slice::from_ref(one), "00");
+            let name = names::parse(paths[0].rsplit('/').next().unwrap()).unwrap();
+            assert!(name.attributes.is_empty() || name.attributes == one.attributes, "{}", paths[0]);
+            let table = String::from_utf8(attributes(std::slice::from_ref(one), &paths).unwrap()).unwrap();
+            let (key, value) = one.attributes.iter().next().unwrap();
+            assert!(table.ends_with(&format!("{},{key},{value}\n", paths[0])), "{table}");
+        }
+        assert_eq!(attributes(&[clip("x.wav", None, &[])], &["x.wav".into()]), None);
     }
 }

@@ -68,19 +68,22 @@ fn over(mut base: Node, root: Node) -> Node {
             root.find(&path).is_none()
         });
     }
-    merge(&mut base, root, 0);
+    merge(&mut base, root, &[]);
     base
 }
 
-fn merge(base: &mut Node, over: Node, depth: usize) {
+fn merge(base: &mut Node, over: Node, path: &[&str]) {
     match (&mut base.kind, over.kind) {
         (Kind::Map(entries), Kind::Map(changes)) => {
             let places: BTreeMap<String, usize> =
                 entries.iter().enumerate().map(|(i, (k, _))| (k.clone(), i)).collect();
             for (key, change) in changes {
+                let path: Vec<&str> = path.iter().copied().chain([key.as_str()]).collect();
                 match places.get(&key) {
-                    Some(&i) if depth == 0 && other_variant(&key, &entries[i].1, &change) => entries[i].1 = change,
-                    Some(&i) => merge(&mut entries[i].1, change, depth + 1),
+                    Some(&i) if wire::holds_variant(&path) && other_variant(&entries[i].1, &change) => {
+                        entries[i].1 = change;
+                    }
+                    Some(&i) => merge(&mut entries[i].1, change, &path),
                     None => entries.push((key, change)),
                 }
             }
@@ -89,10 +92,10 @@ fn merge(base: &mut Node, over: Node, depth: usize) {
     }
 }
 
-/// Whether two values of a word that holds a variant name different ones.
-fn other_variant(word: &str, base: &Node, change: &Node) -> bool {
+/// Whether two values of a setting that holds a variant name different ones.
+fn other_variant(base: &Node, change: &Node) -> bool {
     let (Some(base), Some(change)) = (base.as_map(), change.as_map()) else { return false };
-    wire::FAMILIES.contains(&word) && !base.iter().any(|(name, _)| change.iter().any(|(other, _)| name == other))
+    !base.iter().any(|(name, _)| change.iter().any(|(other, _)| name == other))
 }
 
 #[cfg(test)]

@@ -2,47 +2,58 @@
 
 use serde::de::DeserializeOwned;
 
-use super::decode::{Look, strike_and_retry};
+use super::decode::{self, Look, strike_and_retry};
 use super::mistakes::{problem, wrong_type};
 use super::node::Node;
-use super::wire;
 use crate::diagnose::{Diagnostic, Problem};
 use crate::family;
+use crate::source::SourceSpec;
 use crate::stage::{Generalization, Mix};
 
-/// A section of settings.
-pub trait Plain: DeserializeOwned {
-    /// The word of the file that holds it.
-    const WORD: &'static str;
-    fn problems(&self) -> Vec<Problem>;
+/// `generalization`.
+pub fn generalization(node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Option<Generalization> {
+    let g: Generalization = settings("generalization", node, look, diagnostics)?;
+    sound(g.problems(), "generalization", node, look, diagnostics).then_some(g)
 }
 
-impl Plain for Mix {
-    const WORD: &'static str = "mix";
-    fn problems(&self) -> Vec<Problem> {
-        self.problems()
+/// `mix`, or none of it (`~`, as one value of a sweep). Its `noise` is a source like `data`.
+pub fn mix(node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Option<Option<Mix>> {
+    if node.is_null() {
+        return Some(None);
     }
+    let mut rest = node.clone();
+    let noise = rest.remove(&["noise".to_owned()]).filter(|n| !n.is_null());
+    let mut told = Vec::new();
+    let source = noise.as_ref().map(|noise| decode::variant::<SourceSpec>(noise, look, &mut told));
+    // A source speaks of itself as `data`.
+    diagnostics.extend(told.into_iter().map(|mut d| {
+        d.message = d.message.replace("`data", "`mix.noise");
+        d.hint = d.hint.map(|hint| hint.replace("`data:", "`noise:").replace("`data", "`mix.noise"));
+        d
+    }));
+    let mix: Option<Mix> = settings("mix", &rest, look, diagnostics);
+    let mix = match (mix, source) {
+        (Some(mix), None) => mix,
+        (Some(mix), Some(Some(noise))) => Mix { noise: Some(noise), ..mix },
+        _ => return None,
+    };
+    sound(mix.problems(), "mix", node, look, diagnostics).then_some(Some(mix))
 }
 
-impl Plain for Generalization {
-    const WORD: &'static str = "generalization";
-    fn problems(&self) -> Vec<Problem> {
-        self.problems()
-    }
-}
-
-/// The settings that `node` holds, or none with the reasons in `diagnostics`.
-pub fn settings<T: Plain>(node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Option<T> {
+fn settings<T: DeserializeOwned>(word: &str, node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Option<T> {
     if node.as_map().is_none() {
-        diagnostics.push(wrong_type(node, T::WORD, "a map"));
+        diagnostics.push(wrong_type(node, word, "a map"));
         return None;
     }
-    let value = wire::plain(T::WORD, node);
-    let config: T = strike_and_retry(|v| family::settings(v), value, node, T::WORD, look, diagnostics)?;
-    let problems = if look == Look::Whole { config.problems() } else { Vec::new() };
-    if problems.is_empty() {
-        return Some(config);
+    strike_and_retry(|v| family::settings(v), node.value(), node, word, look, diagnostics)
+}
+
+/// Tells the problems of a point's settings; whether there are none.
+fn sound(problems: Vec<Problem>, word: &str, node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> bool {
+    if look == Look::Part {
+        return true;
     }
-    diagnostics.extend(problems.into_iter().map(|p| problem(p, node, T::WORD)));
-    None
+    let before = diagnostics.len();
+    diagnostics.extend(problems.into_iter().map(|p| problem(p, node, word)));
+    diagnostics.len() == before
 }

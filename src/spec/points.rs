@@ -85,7 +85,7 @@ impl<'a, T> Section<'a, T> {
     /// `default` is the value where the file says nothing; without one the section must be there.
     pub fn new(word: &'static str, root: &'a Node, default: Option<T>, decode: Decode<T>, axes: &[Swept]) -> Self {
         let mut own: Vec<usize> = (0..axes.len()).filter(|i| axes[*i].column.keys[0] == word).collect();
-        own.sort_by_key(|i| axes[*i].column.keys.len());
+        own.sort_by_key(|i| (axes[*i].column.keys.len(), axes[*i].column.keys.last().is_some_and(|k| k == "draw")));
         let base = root.get(word).filter(|n| !n.is_null());
         Self { word, base, default, decode, axes: own, memo: BTreeMap::new(), failed: false }
     }
@@ -132,8 +132,10 @@ impl<'a, T> Section<'a, T> {
                     true
                 }
                 inner if wire::is_plain(self.word) => {
-                    node.get_or_insert_with(|| value.with(Kind::Map(Vec::new()))).put(inner, value.clone());
-                    true
+                    let node = node.get_or_insert_with(|| value.with(Kind::Map(Vec::new())));
+                    node.put(inner, value.clone());
+                    // Which clips are drawn is a question only where some are left out.
+                    inner != ["draw"] || node.as_map().is_some_and(|entries| entries.iter().any(|(k, _)| k != "draw"))
                 }
                 inner => node.as_mut().is_some_and(|n| set::change(n, inner, value)),
             });

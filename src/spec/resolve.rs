@@ -124,7 +124,7 @@ impl<'a> Sections<'a> {
     fn new(root: &'a Node, axes: &[Swept]) -> Self {
         Self {
             data: Section::new("data", root, None, decode::variant, axes),
-            mix: Section::new("mix", root, Some(None), |n, look, d| plain::settings(n, look, d).map(Some), axes),
+            mix: Section::new("mix", root, Some(None), plain::mix, axes),
             features: Section::new("features", root, None, decode::variant, axes),
             pool: Section::new("pool", root, Some(Vec::new()), pools, axes),
             detector: Section::new("detector", root, None, decode::variant, axes),
@@ -132,7 +132,7 @@ impl<'a> Sections<'a> {
                 "generalization",
                 root,
                 Some(Generalization::default()),
-                plain::settings,
+                plain::generalization,
                 axes,
             ),
             metrics: Section::new("metrics", root, Some(MetricsSpec::default()), |n, _, d| rules::metrics(n, d), axes),
@@ -171,6 +171,20 @@ impl<'a> Sections<'a> {
         }
         let data = section!(data);
         let mix = section!(mix);
+        let applies = match (&mix, &data) {
+            (Some(Some(mix)), Some(data)) => mix.applies(data),
+            _ => true,
+        };
+        if let (false, Some(data)) = (applies, &data) {
+            let name = data.name();
+            let note =
+                format!("nothing is mixed: recordings of `{name}` come with their noise; `mix.snr_db` adds more");
+            self.notes.insert(note);
+            axes.iter()
+                .zip(applied.iter_mut())
+                .filter(|(a, _)| a.column.keys[0] == "mix")
+                .for_each(|(_, a)| *a = false);
+        }
         let features = section!(features);
         let pool = section!(pool);
         let detector = section!(detector);
@@ -192,19 +206,10 @@ impl<'a> Sections<'a> {
             .filter(|(i, _)| applied[*i])
             .map(|(i, axis)| (axis.column.path.clone(), axis.labels[at[i] as usize].clone()))
             .collect();
-        let data = data?;
         Some(Point {
             settings,
-            mix: mix?.filter(|mix| {
-                let applies = mix.applies(&data);
-                if !applies {
-                    let name = data.name();
-                    self.notes
-                        .insert(format!("`mix.table` adds nothing: recordings of `{name}` come with their noise"));
-                }
-                applies
-            }),
-            data,
+            data: data?,
+            mix: mix?.filter(|_| applies),
             features: features?,
             pool: pool?,
             detector: detector?,
@@ -228,6 +233,11 @@ impl<'a> Sections<'a> {
             let [word, variant, ..] = axis.column.keys.as_slice() else {
                 unreachable!("a whole section always applies")
             };
+            if wire::is_plain(word) {
+                let message = format!("`{}` is swept, but changes nothing: no clips are left out", axis.column.path);
+                let hint = "set `generalization.target_clips` or another limit beside it";
+                return Diagnostic::new("E0402", message).at(axis.column.node.key_place()).hint(hint);
+            }
             let message = format!("`{}` is swept, but no point has the {word} `{variant}`", axis.column.path);
             Diagnostic::new("E0402", message)
                 .at(axis.column.node.key_place())

@@ -102,6 +102,13 @@ fn set(root: &mut Node, keys: &[String], value: Node) -> Result<(), Diagnostic> 
         let message = format!("`{}` changes nothing: no swept value of `{}` has it", keys.join("."), keys[0]);
         return Err(Diagnostic::new("E0402", message).hint(format!("set `{}` to leave the sweep", keys[0])));
     }
+    if let [mix, noise, variant, ..] = keys
+        && wire::holds_variant(&[mix, noise])
+        && let Some(source) = root.get_mut(mix).and_then(|m| m.get_mut(noise)).filter(|n| n.get(variant).is_none())
+    {
+        // Another variant than the file's takes its place.
+        source.kind = Kind::Map(Vec::new());
+    }
     let inside_variant = wire::FAMILIES.contains(&keys[0].as_str()) && keys.len() > 1;
     if let Some(section) = root.get_mut(&keys[0]).filter(|_| inside_variant) {
         if change(section, &keys[1..], &value) {

@@ -79,7 +79,10 @@ fn suggest_path(path: &str) -> String {
 
 /// Whether the setting at `path` is a list itself.
 pub fn is_list(path: &[String]) -> bool {
-    LISTS.contains(&path.join(".").as_str())
+    let path = path.join(".");
+    // A source is one wherever it stands, and values to train on are lists of any attribute.
+    let path = path.strip_prefix("mix.noise.").map_or(path.clone(), |rest| format!("data.{rest}"));
+    LISTS.contains(&path.as_str()) || path.starts_with("generalization.source_values.")
 }
 
 /// The settings of a variant as a value, its paths relative to the folder of the file they were written in.
@@ -97,13 +100,9 @@ pub fn settings(word: &str, variant: &str, node: &Node) -> Value {
     value
 }
 
-/// The settings of a section without variants as a value; what is inside of `noise` is a source.
-pub fn plain(word: &str, node: &Node) -> Value {
-    let mut value = node.value();
-    if let (Some([(variant, inner)]), "mix") = (node.get("noise").and_then(Node::as_map), word) {
-        value["noise"][variant] = settings("data", variant, inner);
-    }
-    value
+/// Whether the setting at a path holds a variant: a map with one key.
+pub fn holds_variant(path: &[&str]) -> bool {
+    matches!(path, [word] if FAMILIES.contains(word)) || path == ["mix", "noise"]
 }
 
 /// Whether a word holds plain settings.

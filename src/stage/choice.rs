@@ -2,7 +2,8 @@
 //!
 //! The difficulty settings that MIMII DG offers its users (Dohi et al. 2022, section 2.4): how many values of the
 //! shift parameter the source has, and how many target clips there are. What is kept is decided by the identity
-//! of the clips, and fewer clips are always among the more, so that two points of a sweep differ by what is swept.
+//! of the clips, and fewer clips of a limit are always among the more, so that two points of a sweep differ by what
+//! is swept. Nothing here looks at test clips.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -71,13 +72,18 @@ impl Generalization {
     }
 
     /// The ids of the clips to train on, of all clips of one section. Clips without a domain are source clips.
-    pub fn choose<'a>(&self, clips: &'a [Clip]) -> BTreeSet<&'a str> {
-        let train = clips.iter().filter(|c| c.split == Split::Train && c.label != Some(Label::Anomaly));
-        let (target, source): (Vec<&Clip>, Vec<&Clip>) = train.partition(|c| c.domain == Some(Domain::Target));
+    ///
+    /// Errors: there are source clips, and none of them has one of the named values.
+    pub fn choose<'a>(&self, clips: &'a [Clip]) -> Result<BTreeSet<&'a str>, String> {
+        let train: Vec<&Clip> =
+            clips.iter().filter(|c| c.split == Split::Train && c.label != Some(Label::Anomaly)).collect();
+        let shift = Shift::of(&train);
+        let (target, source): (Vec<&Clip>, Vec<&Clip>) =
+            train.into_iter().partition(|c| c.domain == Some(Domain::Target));
+        let there = source.len();
         let source: Vec<&Clip> = match &self.source_values {
             None => source,
             Some(SourceValues::Count(count)) => {
-                let shift = Shift::of(clips);
                 let kept = spread(source.iter().map(|c| shift.value(c)).collect(), *count);
                 source.into_iter().filter(|c| kept.contains(&shift.value(c))).collect()
             }
@@ -87,7 +93,12 @@ impl Generalization {
                         clip.attributes.get(name).is_none_or(|own| values.iter().any(|v| same(v, own)))
                     })
                 };
-                source.into_iter().filter(|c| fits(c)).collect()
+                let values = values(named.keys(), &source);
+                let left: Vec<&Clip> = source.into_iter().filter(|c| fits(c)).collect();
+                if left.is_empty() && there > 0 {
+                    return Err(format!("`source_values` leaves no source clip; there are {values}"));
+                }
+                left
             }
         };
         let most = |clips: Vec<&'a Clip>, most: Option<usize>| -> Vec<&'a str> {
@@ -99,8 +110,23 @@ impl Generalization {
             }
             ids
         };
-        most(source, self.source_clips).into_iter().chain(most(target, self.target_clips)).collect()
+        Ok(most(source, self.source_clips).into_iter().chain(most(target, self.target_clips)).collect())
     }
+
+    /// An attribute that `source_values` names and no clip has.
+    pub fn unknown_attribute<'a>(&'a self, clips: &[&Clip]) -> Option<&'a str> {
+        let Some(SourceValues::Named(named)) = &self.source_values else { return None };
+        named.keys().map(String::as_str).find(|name| !clips.iter().any(|c| c.attributes.contains_key(*name)))
+    }
+}
+
+/// `vel` 6, 10, 14 and so on: what the clips have.
+fn values<'a>(names: impl Iterator<Item = &'a String>, clips: &[&Clip]) -> String {
+    let of = |name: &String| {
+        let values: BTreeSet<&str> = clips.iter().filter_map(|c| c.attributes.get(name)).map(String::as_str).collect();
+        format!("`{name}` {}", values.into_iter().collect::<Vec<_>>().join(", "))
+    };
+    names.map(of).collect::<Vec<_>>().join("; ")
 }
 
 /// `6` and `6.0` are one value, `L1` and `L1` are.
@@ -108,16 +134,20 @@ fn same(a: &str, b: &str) -> bool {
     a == b || matches!((a.parse::<f64>(), b.parse::<f64>()), (Ok(a), Ok(b)) if a == b)
 }
 
-/// The attributes by which the domains of a section differ: those that have no value in common; all, if there are none.
+/// The attributes by which the domains of training clips differ: those that have no value in common; all, if there are
+/// none (or no target clips).
 struct Shift(Vec<String>);
 
 impl Shift {
-    fn of(clips: &[Clip]) -> Self {
+    fn of(clips: &[&Clip]) -> Self {
         let names: BTreeSet<&String> = clips.iter().flat_map(|c| c.attributes.keys()).collect();
         let values = |name: &String, domain: Domain| -> BTreeSet<Option<&String>> {
             clips.iter().filter(|c| c.domain == Some(domain)).map(|c| c.attributes.get(name)).collect()
         };
-        let differs = |name: &&&String| values(name, Domain::Source).is_disjoint(&values(name, Domain::Target));
+        let differs = |name: &&&String| {
+            let target = values(name, Domain::Target);
+            !target.is_empty() && values(name, Domain::Source).is_disjoint(&target)
+        };
         let shifted: Vec<String> = names.iter().filter(differs).map(|n| (*n).clone()).collect();
         Self(if shifted.is_empty() { names.into_iter().cloned().collect() } else { shifted })
     }
@@ -131,10 +161,10 @@ impl Shift {
 /// ordered as numbers.
 fn spread(values: BTreeSet<Vec<&str>>, count: usize) -> BTreeSet<Vec<&str>> {
     let mut values: Vec<Vec<&str>> = values.into_iter().collect();
-    let number = |value: &Vec<&str>| value.iter().map(|v| v.parse::<f64>()).collect::<Result<Vec<f64>, _>>();
-    if values.iter().all(|value| number(value).is_ok()) {
-        let key = |value: &Vec<&str>| number(value).expect("all are numbers");
-        values.sort_by(|a, b| key(a).partial_cmp(&key(b)).expect("attributes are finite"));
+    let number = |value: &&str| value.parse::<f64>().ok().filter(|x| x.is_finite());
+    let numbers = |value: &Vec<&str>| value.iter().map(number).collect::<Option<Vec<f64>>>();
+    if values.iter().all(|value| numbers(value).is_some()) {
+        values.sort_by(|a, b| numbers(a).partial_cmp(&numbers(b)).expect("the numbers are finite"));
     }
     let n = values.len();
     if count >= n {
@@ -203,7 +233,7 @@ mod tests {
 
     fn chosen(settings: serde_json::Value) -> Vec<String> {
         let g: Generalization = serde_json::from_value(settings).unwrap();
-        g.choose(&clips()).into_iter().map(str::to_owned).collect()
+        g.choose(&clips()).unwrap().into_iter().map(str::to_owned).collect()
     }
 
     #[test]
@@ -232,6 +262,22 @@ mod tests {
         assert_eq!(chosen(json!({"source_values": {"vel": [6, "10.0"]}})).len(), 16 + 6);
         assert_eq!(chosen(json!({"source_values": {"vel": [6], "load": [1]}})).len(), 4 + 6);
         assert_eq!(chosen(json!({"source_values": {"other": [1]}})).len(), 46);
+        let g: Generalization = serde_json::from_value(json!({"source_values": {"vel": [7], "other": [1]}})).unwrap();
+        let told = g.choose(&clips()).unwrap_err();
+        assert_eq!(told, "`source_values` leaves no source clip; there are `other` ; `vel` 10, 14, 18, 22, 6");
+        assert_eq!(g.unknown_attribute(&clips().iter().collect::<Vec<_>>()), Some("other"));
+    }
+
+    #[test]
+    fn test_clips_decide_nothing_and_words_are_no_numbers() {
+        let g = Generalization { source_values: Some(SourceValues::Count(1)), ..Default::default() };
+        let mut clips = clips();
+        let before: Vec<String> = g.choose(&clips).unwrap().into_iter().map(str::to_owned).collect();
+        let test = clips.iter_mut().find(|c| c.split == Split::Test).unwrap();
+        test.domain = Some(Domain::Target);
+        assert_eq!(g.choose(&clips).unwrap().into_iter().collect::<Vec<_>>(), before);
+        clips[1].attributes.insert("vel".into(), "nan".into());
+        assert!(g.choose(&clips).is_ok());
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl Features {
     }
 
     pub(super) fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {
-        // About 130 bytes a clip in the table; ten seconds at 16 kHz is the field's usual clip.
+        // About 130 bytes a file in the table, more a generated clip; ten seconds at 16 kHz is the field's usual clip.
         let clips = inputs.get("audio").map_or(0, |bytes| bytes / 130 + 1);
         let frames = (160_000 / self.feature.member().hop().max(1)) as u64;
         let memory = 2 * clips * frames * self.feature.member().dims() as u64 * 4;

@@ -47,7 +47,7 @@ pub enum Table {
 }
 
 impl Mix {
-    /// Settings out of range, all of them.
+    /// Settings out of range, all of them but those of the noise, which has its own.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         if self.table.is_none() {
@@ -68,35 +68,36 @@ impl Mix {
                 problems.push(Problem::new(field, format!("{db} is out of range")).hint(hint));
             }
         }
-        if let Some(noise) = &self.noise {
-            problems.extend(noise.member().problems().into_iter().map(|mut problem| {
-                problem.field = format!("noise.{}.{}", noise.name(), problem.field);
-                problem
-            }));
+        let lists: Vec<(&str, &Vec<String>)> = match &self.types {
+            Some(Types::Any(types)) => vec![("types", types)],
+            Some(Types::Domain { source, target }) => vec![("types.source", source), ("types.target", target)],
+            Some(Types::Attribute(_)) | None => Vec::new(),
+        };
+        for (field, _) in lists.into_iter().filter(|(_, types)| types.is_empty()) {
+            problems.push(Problem::new(field, "names no type of noise").hint("write at least one, such as `[A]`"));
         }
         problems
     }
 
-    /// Whether anything is mixed to the recordings of `data`: the table describes how MIMII DG was made, and
-    /// a published data set is made already. What a spec says itself about noise is always done.
+    /// Whether anything is mixed to the recordings of `data`: the table describes how MIMII DG was made, and a published
+    /// data set is made already. A spec that names a ratio or noise of its own wants more of it.
     pub fn applies(&self, data: &SourceSpec) -> bool {
-        let as_published =
-            Self { noise: None, seed: 0, ..self.clone() } == Self { table: self.table, ..Self::default() };
-        !(data.member().mixed() && as_published)
+        !data.member().mixed() || self.table.is_none() || self.snr_db.is_some() || self.noise.is_some()
     }
 
-    /// The source of the noise: the spec's, or generated noise of the length and rate of generated machines.
+    /// The source of the noise: the spec's, or generated noise. Generated noise has the length and rate of generated
+    /// machines, unless it has its own.
     pub fn noise(&self, data: &SourceSpec) -> SourceSpec {
-        match (&self.noise, data) {
-            (Some(noise), _) => noise.clone(),
-            (None, SourceSpec::Synthetic(s)) => {
-                SourceSpec::Factory(Factory { seconds: s.seconds, rate: s.rate, ..Factory::default() })
-            }
-            (None, _) => SourceSpec::Factory(Factory::default()),
+        let mut noise = self.noise.clone().unwrap_or(SourceSpec::Factory(Factory::default()));
+        if let (SourceSpec::Factory(factory), SourceSpec::Synthetic(machines)) = (&mut noise, data) {
+            factory.seconds.get_or_insert(machines.seconds);
+            factory.rate.get_or_insert(machines.rate);
         }
+        noise
     }
 
-    /// What is mixed to the clips of a section, from noise of these types. Errors: the table lacks the section.
+    /// What is mixed to the clips of a section, from noise of these types. Errors: the table lacks the section, or a
+    /// type is none of those known.
     pub fn layers(&self, section: &SectionId, known: &[&str]) -> Result<Vec<Layer>, String> {
         let mut layers = match self.table {
             Some(Table::MimiiDg) => {
@@ -122,6 +123,11 @@ impl Mix {
             match &mut layer.snr_db {
                 Snr::Db(db) => *db += self.snr_offset_db,
                 Snr::Attribute { levels, .. } => levels.values_mut().for_each(|db| *db += self.snr_offset_db),
+            }
+        }
+        for kind in layers.iter().filter_map(|layer| layer.types.named()).flatten() {
+            if !known.contains(&kind) {
+                return Err(format!("there is no noise of type `{kind}`; known: {}", known.join(", ")));
             }
         }
         if self.types.is_some() {

@@ -57,9 +57,13 @@ impl Training {
         };
         let sections = read_sections(inputs)?;
         let mut train = Examples::default();
-        let all = Generalization::default();
+        let choice = self.choice.clone().unwrap_or_default();
+        let every: Vec<&Clip> = sections.iter().flat_map(|(clips, _)| clips.clips()).collect();
+        if let Some(name) = choice.unknown_attribute(&every) {
+            return Err(StageError::Data(format!("`source_values` names `{name}`, an attribute that no clip has")));
+        }
         for (clips, features) in &sections {
-            let chosen = self.choice.as_ref().unwrap_or(&all).choose(clips.clips());
+            let chosen = choice.choose(clips.clips()).map_err(StageError::Data)?;
             add(&mut train, clips, features, |clip| chosen.contains(clip.id.as_str()))?;
         }
         (cx.log)(&format!("{}: {} training clips", self.detector.name(), train.clips.len()));

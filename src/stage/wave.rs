@@ -43,12 +43,13 @@ pub fn hear(
     let mut wave = source::read(clip, audio, root)?;
     let Some(mixed) = mixed else { return Ok(Heard { wave, clipped: 0 }) };
     for part in parts {
-        let mut noise = source::read(&part.noise, &part.audio, mixed.root.as_deref())?;
-        if noise.rate != wave.rate {
-            noise.samples = dsp::resample(&noise.samples, noise.rate, wave.rate);
-        }
-        let noise = mix::cut(&noise.samples, wave.samples.len(), part.place);
-        mix::scale_to(&mut wave.samples, &noise, part.power).ok_or_else(|| StageError::Clip {
+        let noise = source::read(&part.noise, &part.audio, mixed.root.as_deref())?;
+        let length = wave.samples.len();
+        // Only the part that is heard is resampled: noise may be hours long.
+        let needed = (length as f64 * f64::from(noise.rate) / f64::from(wave.rate)).ceil() as usize;
+        let noise = dsp::resample(&mix::cut(&noise.samples, needed, part.place), noise.rate, wave.rate);
+        let noise = &noise[..length.min(noise.len())];
+        mix::scale_to(&mut wave.samples, noise, part.power).ok_or_else(|| StageError::Clip {
             clip: clip.to_owned(),
             why: format!("the noise `{}` is silent and cannot be mixed to it", part.noise),
         })?;

@@ -2,8 +2,8 @@
 //!
 //! Five machines as in Dohi et al. 2022, section 2.1, each in its own file and built from how such a machine
 //! makes sound; pumps and factory noise to mix them with. A machine is driven by the attributes of its clip,
-//! the same that MIMII DG writes into its file names (`vel`, `volt`, `pat`…), and may have one of the faults the
-//! paper lists. What belongs to the machine (teeth, blades, resonances) comes from the seed of the unit,
+//! the same that MIMII DG writes into its file names (`vel`, `volt`, `pat`…), and may have a fault: those the
+//! paper lists, and some that go with them. What belongs to the machine (teeth, blades, resonances) comes from the seed of the unit,
 //! what belongs to the recording from the seed of the clip.
 //!
 //! This room is mathematics: it knows no files, no sections and no signal-to-noise ratios. Sounds are dry, in
@@ -73,7 +73,8 @@ impl Scene<'_> {
     }
 }
 
-/// The faults of a machine (Dohi et al. 2022, section 2.1); none for noises.
+/// The faults of a machine: those of Dohi et al. 2022, section 2.1, and some that go with them (a valve that is contaminated
+/// sticks or leaks, a gear wears or is overloaded); none for noises.
 pub fn faults(kind: &str) -> &'static [&'static str] {
     match kind {
         "bearing" => bearing::FAULTS,

@@ -21,6 +21,24 @@ sweep:
 metrics: [auc, pauc]
 ";
 
+/// Generated sounds in generated noise.
+const MIXED: &str = "\
+name: laws
+data:
+  synthetic:
+    machines: [fan]
+    seconds: 0.25
+    rate: 8000
+    clips: { source_train: 6, target_train: 2, normal: 3, anomaly: 3 }
+mix: { table: mimii_dg, gain_db: 0 }
+features: { log_mel: { frame: 256, hop: 128, mels: 16 } }
+pool: { mean: {} }
+detector: { knn: { k: 1 } }
+";
+
+/// Everything after the features.
+const AFTER: [&str; 4] = ["pooling/*", "training/*", "scoring/*", "metrics/*"];
+
 struct Law {
     name: &'static str,
     spec: &'static str,
@@ -121,6 +139,42 @@ fn words() -> Vec<Law> {
 
 fn settings() -> Vec<Law> {
     vec![
+        law(
+            "a_ratio_of_noise_reruns_mixing_and_listens_to_no_clip_again",
+            MIXED,
+            |p| p.edit("spec.yaml", "gain_db: 0", "snr_offset_db: -6"),
+            &["mixing/*", "features/*", AFTER[0], AFTER[1], AFTER[2], AFTER[3]],
+        ),
+        law(
+            "a_gain_of_the_mixture_reruns_features",
+            MIXED,
+            |p| p.edit("spec.yaml", "gain_db: 0", "gain_db: -6"),
+            &["features/*", AFTER[0], AFTER[1], AFTER[2], AFTER[3]],
+        ),
+        law(
+            "the_ratios_of_the_table_spelled_out_rerun_nothing",
+            MIXED,
+            |p| {
+                p.edit(
+                    "spec.yaml",
+                    "gain_db: 0",
+                    "snr_offset_db: 0, seed: 0, noise: { factory: { seconds: 0.25, rate: 8000 } }",
+                )
+            },
+            &[],
+        ),
+        law(
+            "fewer_target_clips_rerun_training",
+            MIXED,
+            |p| p.edit("spec.yaml", "detector:", "generalization: { target_clips: 0 }\ndetector:"),
+            &["training/*", "scoring/*", "metrics/*"],
+        ),
+        law(
+            "a_limit_that_nothing_exceeds_gives_the_same_model",
+            MIXED,
+            |p| p.edit("spec.yaml", "detector:", "generalization: { target_clips: 9 }\ndetector:"),
+            &["training/*"],
+        ),
         law(
             "changing_k_reruns_training_scoring_and_metrics_of_knn",
             SWEEP,

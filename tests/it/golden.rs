@@ -7,13 +7,16 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use humshift::artifact::{Clip, Context, Domain, Label, Split};
+use humshift::artifact::{Audio, AudioTable, Clip, Context, Domain, Label, Part, Split};
 use humshift::detector::{DetectorSpec, Examples, Takes};
+use humshift::dsp::resample;
 use humshift::feature::FeatureSpec;
 use humshift::mimii_dg::{self, Section};
+use humshift::mix::{self, Layer};
 use humshift::pool::PoolSpec;
 use humshift::seed::Seed;
 use humshift::source::SourceSpec;
+use humshift::stage::{Features, Mixing, StageSpec};
 use humshift::twin::{self, Scene};
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
@@ -142,18 +145,56 @@ fn sounds() -> BTreeMap<String, Result<Row, String>> {
     };
     let source = |name: &str| SourceSpec::parse(name, &json!({})).expect("it has defaults");
     for (name, machine) in mimii_dg::machines() {
-        for (i, (section, table)) in machine.sections.iter().enumerate() {
-            let fault = &machine.anomalies[i % machine.anomalies.len()];
-            let first = |domain| Section::combinations(domain).swap_remove(0).into_iter().collect();
-            let synthetic = source("synthetic");
-            add(format!("{name} {section}"), name, &synthetic, first(&table.source), None);
-            add(format!("{name} {section} {fault}"), name, &synthetic, first(&table.target), Some((fault, 1.0)));
+        let synthetic = source("synthetic");
+        for (section, table) in &machine.sections {
+            for (domain, values) in [("source", &table.source), ("target", &table.target)] {
+                let first = Section::combinations(values).swap_remove(0).into_iter().collect();
+                add(format!("{name} {section} {domain}"), name, &synthetic, first, None);
+            }
+        }
+        for fault in twin::faults(name) {
+            add(format!("{name} {fault}"), name, &synthetic, BTreeMap::new(), Some((fault, 1.0)));
         }
     }
     for kind in twin::NOISES {
         add(format!("noise {kind}"), kind, &source("factory"), BTreeMap::new(), None);
     }
     rows
+}
+
+/// A recipe, and a clip that it makes of noise that is shorter and of another rate: what the cache keeps of mixing.
+fn mixing() -> BTreeMap<String, Result<Row, String>> {
+    let layer: Layer = serde_json::from_value(json!({"types": ["A", "B"], "snr_db": -3})).expect("a layer");
+    let clips: Vec<Clip> = (0..8).map(|i| clip(i, Split::Train)).collect();
+    let table = |kind: &str| {
+        let rows = (0..9).map(|i| (format!("{kind}/{i}"), Audio::Synthetic(format!("{{{kind}}}"))));
+        AudioTable(rows.collect())
+    };
+    let candidates = ["A", "B"].map(|kind| (kind.to_owned(), table(kind))).into();
+    let recipe = mix::draw(&clips, std::slice::from_ref(&layer), 0.02, &candidates, 3).expect("it can be mixed");
+    let number = |part: &Part| part.noise[2..].parse::<f64>().expect("a number");
+    let drawn =
+        recipe.0.iter().flat_map(|p| [f64::from(u8::from(p.kind == "A")), number(p), p.place, p.power]).collect();
+    let mut rng = Seed(4).rng();
+    let mut wave = |n: usize| -> Vec<f32> { (0..n).map(|_| 0.2 * rng.normal() as f32).collect() };
+    let (mut signal, noise) = (wave(600), wave(150));
+    let noise = resample(&mix::cut(&noise, 300, 0.3), 8000, 16_000);
+    mix::scale_to(&mut signal, &noise, 0.05).expect("it is not silent");
+    let steps = mix::quantise(&signal, 0.9).samples;
+    let steps = Array2::from_shape_fn((steps.len(), 1), |(i, _)| f32::from(steps[i]));
+    let version = |stage: StageSpec| -> u32 {
+        let code = stage.material(&BTreeMap::new())["code"][stage.name()].as_u64();
+        code.expect("a key has the version of its stage") as u32
+    };
+    let mixing = version(StageSpec::Mixing(Mixing { layers: vec![layer], seed: 3 }));
+    let feature = FeatureSpec::parse("log_mel", &json!({})).expect("it has defaults");
+    let features = Features { feature, root: None, source: ("folder".into(), 1), mixed: None };
+    let features = version(StageSpec::Features(features));
+    [
+        ("recipe".to_owned(), Ok(Row { version: mixing, values: drawn })),
+        ("mixture".to_owned(), Ok(Row { version: features, values: summary(steps.view()) })),
+    ]
+    .into()
 }
 
 /// What is wrong with a family, one message a row; `golden` takes the rows that may be accepted.
@@ -210,7 +251,13 @@ fn outputs_change_only_with_their_versions() {
     let mut golden: BTreeMap<String, Rows> = serde_json::from_str(&text).expect("golden.json is valid");
     let accept = std::env::var_os("HUMSHIFT_ACCEPT_GOLDEN").is_some();
     let mut wrong = Vec::new();
-    for (family, now) in [("feature", features()), ("pool", pools()), ("detector", detectors()), ("sound", sounds())] {
+    for (family, now) in [
+        ("feature", features()),
+        ("pool", pools()),
+        ("detector", detectors()),
+        ("sound", sounds()),
+        ("mixing", mixing()),
+    ] {
         wrong.extend(compare(now, golden.entry(family.to_owned()).or_default(), accept));
     }
     if accept {

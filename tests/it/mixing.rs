@@ -96,11 +96,7 @@ fn what_dataset_write_writes_the_dcase_source_reads_back_equal() {
     read.replace_range(synthetic, "  dcase: { root: out }\n");
     project.spec(&read);
     let run = project.run("run spec.yaml").done();
-    assert!(
-        run.stderr.contains("`mix.table` adds nothing: recordings of `dcase` come with their noise"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("nothing is mixed: recordings of `dcase` come with their noise"), "{}", run.stderr);
     assert_eq!(rows(&project.report()), rows(&mixed));
     // A second data set in the same place would be a mixture of two.
     let again = project.run("dataset write spec.yaml -o out").exits(2);
@@ -184,7 +180,7 @@ fn noise_that_cannot_be_mixed_is_told() {
     assert!(run.stderr.contains("is silent and cannot be mixed to it"), "{}", run.stderr);
     assert!(run.stderr.contains("the noise `rain/"), "{}", run.stderr);
     fs::remove_dir_all(project.path("noise/rain")).unwrap();
-    let run = project.run("run spec.yaml").exits(1);
+    let run = project.run("check spec.yaml").exits(2);
     assert!(run.stderr.contains("there is no noise of type `rain`; known: press, saw"), "{}", run.stderr);
     fs::remove_dir_all(project.path("noise")).unwrap();
     let check = project.run("check spec.yaml").exits(2);
@@ -193,6 +189,7 @@ fn noise_that_cannot_be_mixed_is_told() {
     project.spec(&table.replace("  types: { source: [press, saw], target: [rain] }\n", ""));
     fs::create_dir_all(project.path("noise/A")).unwrap();
     project.write("noise/A/0.wav", sounds::wav(&[0.1; 400], 8000, Form::Int16));
+    project.write("noise/stray.wav", b"");
     let check = project.run("check spec.yaml").exits(2);
     assert!(check.stderr.contains("the table `mimii_dg` has no section `00` of a `pump`"), "{}", check.stderr);
 }
@@ -221,6 +218,30 @@ fn points_of_different_noise_cannot_be_written_as_one_data_set() {
     project.run("dataset write spec.yaml -o out --set mix.snr_db=0").done();
     // A sweep over what is not heard is no obstacle.
     project.run("dataset write spec.yaml -o more --set mix.snr_db=0 --set features.log_mel.mels=[8,16]").done();
+}
+
+#[test]
+fn recordings_that_are_no_noise_are_told_and_a_type_of_two_folders_is_one() {
+    let project = own();
+    project.edit("spec.yaml", "  types: { source: [press, saw], target: [rain] }\n", "");
+    project.edit(
+        "spec.yaml",
+        "{machine}/{*}.wav\", defaults: { split: train }",
+        "{machine}/{section}/{*}.wav\", defaults: { split: train }",
+    );
+    for (folder, seed) in [("press/a", 1.0), ("press/b", 2.0), ("press/c", 3.0), ("saw/a", 4.0)] {
+        let samples: Vec<f64> = (0..2500).map(|n| 0.2 * (f64::from(n * n % 89) / 44.0 - 1.0) / seed).collect();
+        project.write(&format!("noise/{folder}/0.wav"), sounds::wav(&samples, 8000, Form::Int16));
+    }
+    let check = project.run("check spec.yaml").done();
+    assert!(check.stderr.contains("6 recordings belong to no section, `press/0.wav` for one"), "{}", check.stderr);
+    project.run("dataset write spec.yaml -o out").done();
+    let recipe = fs::read_to_string(project.path("out/pump/mixing_00.csv")).unwrap();
+    let saws = recipe.lines().filter(|line| line.contains(",saw,")).count();
+    assert!((4..=14).contains(&saws), "half of 18, not a quarter: {saws}");
+    // The recipe speaks of the files that were written.
+    let first = recipe.lines().nth(1).unwrap().split(',').next().unwrap();
+    assert!(project.path("out").join(first).is_file(), "{first}");
 }
 
 #[test]

@@ -54,6 +54,36 @@ fn every_word_is_accepted() {
 }
 
 #[test]
+fn mix_and_generalization_are_maps_that_sweep_by_path() {
+    let mix = "mix: { table: mimii_dg, noise: { folder: { root: noise, pattern: \"{machine}/{*}.wav\", \
+               defaults: { split: train } } } }\n";
+    let sweep = "sweep:\n  mix.snr_db: [-6, 0.5, { n-lv: { L1: 3 } }]\n  mix.types: [ [A], [A, B], { attribute: f-n } ]\n  \
+                 generalization.source_values: [1, { vel: [6, 10] }]\n";
+    let experiment = with(&format!("{mix}generalization: {{ target_clips: 3 }}\n{sweep}"));
+    assert_eq!(experiment.points.len(), 18);
+    assert_eq!(labels(&experiment)[0], ["-6", "[\"A\"]", "1"]);
+    let point = &experiment.points[17];
+    let mix = point.mix.as_ref().expect("it mixes");
+    let written = serde_json::json!({
+        "table": "mimii_dg", "snr_db": { "n-lv": { "L1": 3.0 } }, "snr_offset_db": 0.0, "types": { "attribute": "f-n" },
+        "gain_db": 0.0, "seed": 0,
+    });
+    let mut told = serde_json::to_value(mix).unwrap();
+    let noise = told.as_object_mut().unwrap().remove("noise").expect("a source");
+    assert_eq!((told, &noise["folder"]["root"]), (written, &"specs/noise".into()));
+    let chosen = serde_json::json!({ "target_clips": 3, "source_values": { "vel": ["6", "10"] }, "draw": 0 });
+    assert_eq!(serde_json::to_value(&point.generalization).unwrap(), chosen);
+    // What the file does not say, a sweep or `--set` may say alone; and data that are mixed stay as they are.
+    assert_eq!(with("sweep: { generalization.target_clips: [0, 3] }\n").points.len(), 2);
+    let set = resolved(SOUND, &["mix.table=mimii_dg", "generalization.target_clips=2"]);
+    assert_eq!((set.points[0].mix.is_some(), set.points[0].generalization.target_clips), (true, Some(2)));
+    let real = "data: { dcase: { root: there } }\nfeatures: { log_mel: {} }\ndetector: { autoencoder: {} }\nmix: { table: mimii_dg }\n";
+    let (plain, louder) = (resolved(real, &[]), resolved(real, &["mix.snr_db=[0, 6]"]));
+    assert!(plain.points[0].mix.is_none() && plain.notes.len() == 1, "{:?}", plain.notes);
+    assert!(louder.points.iter().all(|p| p.mix.is_some()) && louder.notes.is_empty());
+}
+
+#[test]
 fn the_file_names_what_has_no_name_and_null_is_absent() {
     let experiment = with("sweep:\nexpect:\nquestion:\nmetrics:\n");
     assert_eq!(experiment.name, "load-shift");
