@@ -92,23 +92,25 @@ fn real_clips_give_librosas_features_for_both_paddings_and_floors() {
 }
 
 #[test]
-fn an_original_of_eight_channels_is_read_and_mixed() {
-    let Some(root) = data("an_original_of_eight_channels_is_read_and_mixed") else { return };
-    let path = root.join("clips/mimii_8ch/fan/id_00/abnormal/00000000.wav");
-    let bytes = std::fs::read(&path).unwrap();
-    let header = wav::parse(&bytes).unwrap().header;
-    assert_eq!((header.rate, header.channels, header.encoding), (16_000, 8, wav::Encoding::Pcm16));
-    // hound reads sample by sample: an independent, slow reader of the same file.
-    let all: Vec<i16> = hound::WavReader::open(&path).unwrap().into_samples().map(Result::unwrap).collect();
-    let (mean, digest) = wav::read_hashed(&path, Channel::Mean).unwrap();
-    let first = wav::read(&path, Channel::First).unwrap();
-    assert_eq!(digest, crate::digest::Digest::of(&bytes));
-    assert_eq!((mean.samples.len(), first.samples.len()), (header.frames, header.frames));
-    for (i, block) in all.chunks(8).enumerate() {
-        let sum: i32 = block.iter().map(|&x| i32::from(x)).sum();
-        assert_eq!(mean.samples[i], sum as f32 / (8.0 * 32_768.0));
-        assert_eq!(first.samples[i], f32::from(block[0]) / 32_768.0);
+fn originals_of_eight_channels_are_read_and_mixed() {
+    let Some(root) = data("originals_of_eight_channels_are_read_and_mixed") else { return };
+    for label in ["normal", "abnormal"] {
+        let path = root.join(format!("clips/mimii_8ch/fan/id_00/{label}/00000000.wav"));
+        let bytes = std::fs::read(&path).unwrap();
+        let header = wav::parse(&bytes).unwrap().header;
+        assert_eq!((header.rate, header.channels, header.encoding), (16_000, 8, wav::Encoding::Pcm16));
+        // hound reads sample by sample: an independent, slow reader of the same file.
+        let all: Vec<i16> = hound::WavReader::open(&path).unwrap().into_samples().map(Result::unwrap).collect();
+        let (mean, digest) = wav::read_hashed(&path, Channel::Mean).unwrap();
+        let first = wav::read(&path, Channel::First).unwrap();
+        assert_eq!(digest, crate::digest::Digest::of(&bytes));
+        assert_eq!((mean.samples.len(), first.samples.len()), (header.frames, header.frames));
+        for (i, block) in all.chunks(8).enumerate() {
+            let sum: i32 = block.iter().map(|&x| i32::from(x)).sum();
+            assert_eq!(mean.samples[i], sum as f32 / (8.0 * 32_768.0));
+            assert_eq!(first.samples[i], f32::from(block[0]) / 32_768.0);
+        }
+        let extractor = LogMel::default().extractor(mean.rate).unwrap();
+        assert_eq!(extractor.extract(&mean.samples).unwrap().dim(), (313, 128));
     }
-    let extractor = LogMel::default().extractor(mean.rate).unwrap();
-    assert_eq!(extractor.extract(&mean.samples).unwrap().dim(), (313, 128));
 }

@@ -28,7 +28,9 @@ pub fn mix(node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Option
     // A source speaks of itself as `data`.
     diagnostics.extend(told.into_iter().map(|mut d| {
         d.message = d.message.replace("`data", "`mix.noise");
-        d.hint = d.hint.map(|hint| hint.replace("`data:", "`noise:").replace("`data", "`mix.noise"));
+        d.hint = d.hint.map(|hint| {
+            hint.replace("`data:", "`noise:").replace("`data", "`mix.noise").replace("{ data: [", "{ mix.noise: [")
+        });
         d
     }));
     let mix: Option<Mix> = settings("mix", &rest, look, diagnostics);

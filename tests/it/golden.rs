@@ -66,16 +66,16 @@ fn features() -> BTreeMap<String, Result<Row, String>> {
         let spec = FeatureSpec::parse(name, settings).map_err(|e| format!("{e:?}"))?;
         let extractor = spec.member().extractor(rate).map_err(|e| e.to_string())?;
         let frames = extractor.extract(&samples).map_err(|e| e.to_string())?;
-        Ok(Row { version: spec.member().version(), values: summary(frames.view()) })
+        Ok(Row { version: spec.member().version(), values: summary(frames.view(), 60) })
     })
 }
 
-/// The shape, the mean and up to 60 values evenly spread: enough to notice any change, little to keep.
-fn summary(matrix: ArrayView2<f32>) -> Vec<f64> {
+/// The shape, the mean and up to `most` values evenly spread: enough to notice any change, little to keep.
+fn summary(matrix: ArrayView2<f32>, most: usize) -> Vec<f64> {
     let all: Vec<f64> = matrix.iter().map(|&x| f64::from(x)).collect();
     let mean = all.iter().sum::<f64>() / all.len() as f64;
     let mut values = vec![matrix.nrows() as f64, matrix.ncols() as f64, mean];
-    values.extend(all.iter().step_by(all.len().div_ceil(60)));
+    values.extend(all.iter().step_by(all.len().div_ceil(most)));
     values
 }
 
@@ -139,7 +139,7 @@ fn sounds() -> BTreeMap<String, Result<Row, String>> {
         let scene = Scene { rate: 16_000.0, samples: 8000, unit, clip, attributes: &attributes, fault };
         let row = twin::render(kind, &scene).map(|samples| {
             let samples = Array2::from_shape_vec((samples.len(), 1), samples).expect("one value a sample");
-            Row { version: source.member().version(), values: summary(samples.view()) }
+            Row { version: source.member().version(), values: summary(samples.view(), 12) }
         });
         rows.insert(name, row);
     };
@@ -192,7 +192,7 @@ fn mixing() -> BTreeMap<String, Result<Row, String>> {
     let features = version(StageSpec::Features(features));
     [
         ("recipe".to_owned(), Ok(Row { version: mixing, values: drawn })),
-        ("mixture".to_owned(), Ok(Row { version: features, values: summary(steps.view()) })),
+        ("mixture".to_owned(), Ok(Row { version: features, values: summary(steps.view(), 12) })),
     ]
     .into()
 }

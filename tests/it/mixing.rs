@@ -151,7 +151,7 @@ fn own_recordings_with_own_noise_of_any_length_and_rate() {
     assert_eq!(recipe.lines().count(), 19);
     for line in recipe.lines().skip(1) {
         let target = line.contains("_target_");
-        assert_eq!(target, line.contains("rain/"), "{line}");
+        assert_eq!(target, line.contains(",rain,"), "{line}");
     }
     // The ratio that comes out: power of what was added against the mean power of all dry clips.
     let power = |x: &[f32]| x.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / x.len() as f64;

@@ -61,7 +61,7 @@ fn mix_and_generalization_are_maps_that_sweep_by_path() {
                  generalization.source_values: [1, { vel: [6, 10] }]\n";
     let experiment = with(&format!("{mix}generalization: {{ target_clips: 3 }}\n{sweep}"));
     assert_eq!(experiment.points.len(), 18);
-    assert_eq!(labels(&experiment)[0], ["-6", "[\"A\"]", "1"]);
+    assert_eq!(labels(&experiment)[0], ["-6", "A", "1"]);
     let point = &experiment.points[17];
     let mix = point.mix.as_ref().expect("it mixes");
     let written = serde_json::json!({
@@ -77,6 +77,18 @@ fn mix_and_generalization_are_maps_that_sweep_by_path() {
     assert_eq!(with("sweep: { generalization.target_clips: [0, 3] }\n").points.len(), 2);
     let set = resolved(SOUND, &["mix.table=mimii_dg", "generalization.target_clips=2"]);
     assert_eq!((set.points[0].mix.is_some(), set.points[0].generalization.target_clips), (true, Some(2)));
+    // Noise is a variant: another one takes its place.
+    let noise = |sets: &[&str]| {
+        let text = format!("{SOUND}mix: {{ snr_db: 0, noise: {{ factory: {{ clips: 5 }} }} }}\n");
+        let point = resolved(&text, sets).points.swap_remove(0);
+        serde_json::to_value(point.mix.expect("it mixes").noise).unwrap()
+    };
+    assert_eq!(noise(&["mix.noise.factory.seed=3"])["factory"]["clips"], 5);
+    let folder = noise(&["mix.noise.folder.root=there", "mix.noise.folder.pattern='{machine}_{split}_{*}.wav'"]);
+    assert!(folder.get("factory").is_none() && folder["folder"]["root"] == "there", "{folder}");
+    let with_and_without = "sweep: { mix: [ ~, { table: mimii_dg } ], generalization.draw: [0, 1] }\n";
+    let both = with(&format!("generalization: {{ target_clips: 1 }}\n{with_and_without}"));
+    assert_eq!(both.points.iter().filter(|p| p.mix.is_none()).count(), 2);
     let real = "data: { dcase: { root: there } }\nfeatures: { log_mel: {} }\ndetector: { autoencoder: {} }\nmix: { table: mimii_dg }\n";
     let (plain, louder) = (resolved(real, &[]), resolved(real, &["mix.snr_db=[0, 6]"]));
     assert!(plain.points[0].mix.is_none() && plain.notes.len() == 1, "{:?}", plain.notes);
