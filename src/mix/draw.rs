@@ -32,7 +32,7 @@ pub fn draw(
     seed: u64,
 ) -> Result<Recipe, MixError> {
     // A NaN is as useless as a zero.
-    if !(signal > 0.0) {
+    if signal.is_nan() || signal <= 0.0 {
         return Err(MixError::Silent);
     }
     let mut parts = Vec::with_capacity(clips.len() * layers.len());
