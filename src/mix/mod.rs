@@ -4,7 +4,7 @@
 //! clip j is drawn for each clip and given the power b_j for which gamma = 10 log10(a / b_j); then both are
 //! summed. One a for all clips keeps what a louder or quieter recording says of its machine.
 //!
-//! [`draw`] decides what is mixed, from identities and a seed alone; [`sum`] does it to samples. Neither reads a
+//! [`draw`] decides what is mixed, from identities and a seed alone; `sum` does it to samples. Neither reads a
 //! file: a recipe names a noise clip, and the caller brings its samples.
 
 mod draw;
