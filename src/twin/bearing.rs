@@ -226,14 +226,12 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::rotor::{line, rms, strongest};
+    use super::super::testing::{self, line, rms, strongest};
     use super::*;
     use crate::seed::Seed;
 
     fn sound(attributes: &[(&str, &str)], fault: Option<(&str, f64)>, clip: u64) -> Result<Vec<f32>, String> {
-        let attributes: BTreeMap<_, _> = attributes.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
-        let (unit, clip) = (Seed(4), Seed(clip));
-        render(&Scene { rate: 16_000.0, samples: 64_000, unit, clip, attributes: &attributes, fault })
+        testing::clip(render, attributes, fault, (16_000.0, 4.0), clip)
     }
 
     /// The envelope of the band above 2 kHz, roughly: the absolute second difference.

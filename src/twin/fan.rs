@@ -205,7 +205,7 @@ fn grit(sound: &mut Sound, wheel: &Wheel) {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::sound::line;
+    use super::super::testing::line;
     use super::*;
     use crate::seed::Seed;
 

@@ -19,6 +19,8 @@ mod rotor;
 mod slider;
 mod sound;
 mod stroke;
+#[cfg(test)]
+mod testing;
 mod valve;
 
 use std::collections::BTreeMap;

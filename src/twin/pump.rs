@@ -170,7 +170,7 @@ fn liquid_ring(sound: &mut Sound) -> f64 {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::sound::line;
+    use super::super::testing::line;
     use super::*;
     use crate::seed::Seed;
 

@@ -221,39 +221,9 @@ impl<const N: usize> Modes<N> {
     }
 }
 
-/// The amplitude of the sine of `hz` in a sound (one bin of a Hann-windowed Fourier transform).
-#[cfg(test)]
-pub fn line(sound: &[f32], rate: f64, hz: f64) -> f64 {
-    let n = sound.len() as f64;
-    let (mut re, mut im) = (0.0, 0.0);
-    for (i, &x) in sound.iter().enumerate() {
-        let window = 1.0 - (TAU * i as f64 / n).cos();
-        let (sin, cos) = (TAU * hz * i as f64 / rate).sin_cos();
-        re += window * cos * f64::from(x);
-        im += window * sin * f64::from(x);
-    }
-    2.0 * (re * re + im * im).sqrt() / n
-}
-
-/// The frequency in `low`..`high` with the strongest line of a sound at 16 kHz, and that line's amplitude.
-#[cfg(test)]
-pub fn strongest(sound: &[f32], low: f64, high: f64) -> (f64, f64) {
-    // A Hann window over the sound has a main lobe of four bins: one bin a step misses no line.
-    let bin = 16_000.0 / sound.len() as f64;
-    let lines = (0..).map(|i| low + i as f64 * bin).take_while(|hz| *hz < high);
-    lines
-        .map(|hz| (hz, line(sound, 16_000.0, hz)))
-        .fold((0.0, 0.0), |best, now| if now.1 > best.1 { now } else { best })
-}
-
-/// Root mean square.
-#[cfg(test)]
-pub fn rms(sound: &[f32]) -> f64 {
-    (sound.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / sound.len() as f64).sqrt()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::testing::line;
     use super::*;
     use crate::seed::Seed;
 

@@ -258,18 +258,12 @@ fn slips(motion: &Motion, luck: &mut Rng, rate: f64) -> Vec<f64> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use super::super::testing::{self, rms};
     use super::*;
     use crate::seed::Seed;
 
     fn clip(text: &[(&str, &str)], fault: Option<(&str, f64)>, rate: f64, seconds: f64) -> Result<Vec<f32>, String> {
-        let attributes =
-            text.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect::<BTreeMap<_, _>>();
-        let samples = (seconds * rate) as usize;
-        render(&Scene { rate, samples, unit: Seed(5), clip: Seed(8), attributes: &attributes, fault })
-    }
-
-    fn rms(samples: &[f32]) -> f64 {
-        (samples.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>() / samples.len() as f64).sqrt()
+        testing::clip(render, text, fault, (rate, seconds), 8)
     }
 
     /// Amplitude of a line at a frequency, by correlation with a sine.

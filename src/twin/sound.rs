@@ -265,25 +265,6 @@ impl Sound {
     }
 }
 
-/// For tests: the strength of a spectral line, by correlation with a sine under a Hann window.
-#[cfg(test)]
-pub fn line(samples: &[f32], rate: f64, hz: f64) -> f64 {
-    let length = samples.len() as f64;
-    let turn = |angle: f64| (angle.sin(), angle.cos());
-    let (step_sin, step_cos) = turn(TAU * hz / rate);
-    let (window_sin, window_cos) = turn(TAU / length);
-    let (mut sin, mut cos, mut wave, mut window) = (0.0, 1.0, 0.0, 1.0);
-    let (mut re, mut im) = (0.0, 0.0);
-    for x in samples {
-        let value = f64::from(*x) * (1.0 - window);
-        re += value * cos;
-        im += value * sin;
-        (sin, cos) = (sin * step_cos + cos * step_sin, cos * step_cos - sin * step_sin);
-        (wave, window) = (wave * window_cos + window * window_sin, window * window_cos - wave * window_sin);
-    }
-    (re * re + im * im).sqrt() / length * 2.0
-}
-
 /// A damped vibration: what a strike of size 1 sets off rings as a sine of amplitude `gain`.
 #[derive(Clone, Copy, Debug)]
 pub struct Mode {

@@ -242,15 +242,11 @@ fn fill(envelope: &mut [f64], at: f64, length: f64, mut size: impl FnMut(f64) ->
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
+    use super::super::testing;
     use super::*;
 
     fn clip(text: &[(&str, &str)], fault: Option<(&str, f64)>, rate: f64, seconds: f64) -> Result<Vec<f32>, String> {
-        let attributes =
-            text.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect::<BTreeMap<_, _>>();
-        let samples = (seconds * rate) as usize;
-        render(&Scene { rate, samples, unit: Seed(5), clip: Seed(8), attributes: &attributes, fault })
+        testing::clip(render, text, fault, (rate, seconds), 8)
     }
 
     fn energy(samples: &[f32]) -> f64 {
