@@ -100,10 +100,8 @@ impl Cached<'_> {
         };
         let object = record.outputs.get(role).ok_or_else(|| absent("its record has no such output", run.clone()))?;
         let bytes = self.store.get(object).map_err(|error| match error {
-            // Records outlive their objects, and nobody makes again what nobody needs.
-            StoreError::Damaged { .. } => {
-                absent("its bytes are gone or damaged", format!("{run} --cache DIR, and report from that folder"))
-            }
+            // Records outlive their objects, and what nobody asks for is not made again.
+            StoreError::Damaged { .. } => absent("its bytes are gone or damaged", format!("{run} --only '{label}'")),
             other => CliError::Store(other),
         })?;
         A::decode(Blob::new(bytes)).map_err(|error| CliError::usage("E0708", format!("`{label}`: {error}")))

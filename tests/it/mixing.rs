@@ -98,6 +98,17 @@ fn what_dataset_write_writes_the_dcase_source_reads_back_equal() {
     let run = project.run("run spec.yaml").done();
     assert!(run.stderr.contains("nothing is mixed: recordings of `dcase` come with their noise"), "{}", run.stderr);
     assert_eq!(rows(&project.report()), rows(&mixed));
+    // Bytes that were evicted are made again; their records alone are a hit only for those who read no bytes.
+    project.spec(TWIN);
+    for object in tree(&project.cache()).into_keys().filter(|f| f.starts_with("objects/")) {
+        fs::remove_file(project.cache().join(object)).unwrap();
+    }
+    project.run("dataset write spec.yaml -o again").done();
+    let same = |path: &str| {
+        fs::read(project.path(&format!("out/{path}"))).unwrap()
+            == fs::read(project.path(&format!("again/{path}"))).unwrap()
+    };
+    assert!(tree(&project.path("again")).keys().all(|path| same(path)));
     // A second data set in the same place would be a mixture of two.
     let again = project.run("dataset write spec.yaml -o out").exits(2);
     assert!(again.stderr.contains("`out` is not empty; name a new folder"), "{}", again.stderr);

@@ -154,9 +154,10 @@ impl Run<'_> {
             return Ok(());
         }
         let keyed = keyed(self.plan, id, &self.outputs).expect("a node is considered when its inputs are known");
-        // The bytes of a result are wanted by the report, those of a node looked at again by whoever
-        // asked; those in between only by stages that run.
-        let bytes_wanted = self.settled[id.index()] || self.plan.is_result(id);
+        // The bytes of a result are wanted by the report, those of a node that nothing chosen needs by who chose
+        // it, those of a node looked at again by whoever asked; those in between only by stages that run.
+        let is_end = !self.plan.dependents(id).iter().any(|next| self.chosen.contains(next));
+        let bytes_wanted = self.settled[id.index()] || is_end;
         match self.store.lookup(&keyed.key) {
             Some(record) if !bytes_wanted || self.complete(id, &record) => {
                 self.made(id, NodeOutcome::Cached { key: keyed.key, record })
