@@ -60,7 +60,7 @@ impl Work {
         self.jobs.map_or_else(cores, |jobs| jobs as usize)
     }
 
-    /// Runs the chosen nodes of the session's plan.
+    /// Runs the chosen nodes of a plan.
     fn run(
         &self,
         session: &Session,
