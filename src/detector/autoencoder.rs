@@ -1,7 +1,7 @@
 //! The dense autoencoder of the DCASE baselines: windows of a few frames are squeezed through a
 //! bottleneck and rebuilt; what is rebuilt badly is anomalous.
 //!
-//! Dohi et al. 2022 (MIMII DG), section 4, and the baselines of 2020 to 2022: a window of 5 frames, four
+//! Dohi et al. 2022 (MIMII DG), and the baselines of 2020 to 2022: a window of 5 frames, four
 //! hidden layers of 128, a bottleneck of 8, four of 128, each followed by batch normalisation and a
 //! rectifier; Adam on the mean squared error; the score of a clip is the mean over all its windows and
 //! values of the squared error. Features go in as they are, in dB: the baselines do not scale them either.

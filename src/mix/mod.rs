@@ -1,4 +1,4 @@
-//! Mixing as section 2.3 of the MIMII DG paper does it (Dohi et al. 2022).
+//! Mixing as MIMII DG was mixed (Dohi et al. 2022, section 2).
 //!
 //! With a = the mean power of all clips of a section before mixing (both domains, training and test), a noise
 //! clip j is drawn for each clip and given the power b_j for which gamma = 10 log10(a / b_j); then both are

@@ -1,6 +1,6 @@
 //! Which of the normal training clips a detector sees: how hard its domain generalisation is made.
 //!
-//! The difficulty settings that MIMII DG offers its users (Dohi et al. 2022, section 2.4): how many values of the
+//! The difficulty settings that MIMII DG offers its users (Dohi et al. 2022): how many values of the
 //! shift parameter the source has, and how many target clips there are. What is kept is decided by the identity
 //! of the clips, and fewer clips of a limit are always among the more, so that two points of a sweep differ by what
 //! is swept. Nothing here looks at test clips.

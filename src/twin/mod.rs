@@ -1,6 +1,6 @@
 //! The synthetic twin of MIMII DG: the sounds of machines and factories, as functions of seeds.
 //!
-//! Five machines as in Dohi et al. 2022, section 2.1, each in its own file and built from how such a machine
+//! The five machines of Dohi et al. 2022, each in its own file and built from how such a machine
 //! makes sound; pumps and factory noise to mix them with. A machine is driven by the attributes of its clip,
 //! the same that MIMII DG writes into its file names (`vel`, `volt`, `pat`…), and may have a fault: those the
 //! paper lists, and some that go with them. What belongs to the machine (teeth, blades, resonances) comes from the seed of the unit,
@@ -75,7 +75,7 @@ impl Scene<'_> {
     }
 }
 
-/// The faults of a machine: those of Dohi et al. 2022, section 2.1, and some that go with them (a valve that is contaminated
+/// The faults of a machine: those of Dohi et al. 2022, and some that go with them (a valve that is contaminated
 /// sticks or leaks, a gear wears or is overloaded); none for noises.
 pub fn faults(kind: &str) -> &'static [&'static str] {
     match kind {
