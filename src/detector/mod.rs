@@ -111,6 +111,7 @@ mod kmeans;
 mod knn;
 mod mahalanobis;
 mod neighbours;
+mod product;
 mod vectors;
 
 family! {

@@ -6,11 +6,11 @@
 //! nearest is measured in f64. The result is that of f64 brute force, whichever kernel, CPU and number
 //! of threads made the product.
 
-use gemm::Parallelism;
-use ndarray::{ArrayView2, Axis, s};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
 use serde::{Deserialize, Serialize};
 
 use super::DetectorError;
+use super::product::product;
 use crate::artifact::Context;
 
 /// How far two vectors are from each other.
@@ -67,7 +67,8 @@ fn search(
         }
         let rows = bank.slice(s![first..bank.nrows().min(first + ROWS), ..]);
         let products = &mut products[..queries.nrows() * rows.nrows()];
-        product(queries, rows, products);
+        let out = ArrayViewMut2::from_shape((queries.nrows(), rows.nrows()), &mut *products).expect("its size");
+        product(queries, rows.t(), out);
         for (i, products) in products.chunks_exact(rows.nrows()).enumerate() {
             let query = queries.row(i).to_slice().expect("C order");
             let mut limit = bounds.limit(norms[i], found[i].worst());
@@ -200,38 +201,6 @@ impl Bounds {
     fn lowest(&self, row: usize, product: f32) -> f64 {
         let (base, scale) = self.rows[row];
         base + scale * f64::from(product)
-    }
-}
-
-/// a · bᵀ, (rows of a, rows of b) in C order; both in C order with the same dims.
-fn product(a: ArrayView2<f32>, b: ArrayView2<f32>, out: &mut [f32]) {
-    let ((m, dims), n) = (a.dim(), b.nrows());
-    assert!(a.is_standard_layout() && b.is_standard_layout() && b.ncols() == dims && out.len() == m * n);
-    let (stride, out_stride) = (dims as isize, n as isize);
-    // SAFETY: the strides say C order for `a` (m, dims) and `out` (m, n), and the transpose of C order for `b`; the
-    // assertion above holds the lengths. `out` is borrowed mutably, so nothing overlaps.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            dims,
-            out.as_mut_ptr(),
-            1,
-            out_stride,
-            false,
-            a.as_ptr(),
-            1,
-            stride,
-            b.as_ptr(),
-            stride,
-            1,
-            0.0,
-            1.0,
-            false,
-            false,
-            false,
-            Parallelism::None,
-        );
     }
 }
 
