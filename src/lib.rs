@@ -27,6 +27,7 @@
 //! mix                 -> artifact        which noise, how loud; sums of samples
 //! mimii_dg            -> mix             the data set's tables
 //! source feature pool detector -> artifact, mathematics, foundation; source -> twin mix mimii_dg, too
+//! generalize          -> detector        domain generalisation round any detector
 //! stage               -> those, metric
 //! spec                -> stage and the families' config types
 //! plan                -> spec stage
@@ -50,6 +51,7 @@ pub mod dsp;
 pub mod exec;
 pub mod family;
 pub mod feature;
+pub mod generalize;
 pub mod metric;
 pub mod mimii_dg;
 pub mod mix;

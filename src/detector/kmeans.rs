@@ -101,6 +101,13 @@ fn starts(x: ArrayView2<f64>, clusters: usize, rng: &mut Rng) -> Array2<f64> {
     x.select(Axis(0), &chosen)
 }
 
+/// Centres of `clusters` groups of rows, (clusters, dims): the best of 3 runs.
+pub(crate) fn centres(rows: ArrayView2<f32>, clusters: usize, cx: &Context) -> Result<Array2<f64>, DetectorError> {
+    let train = Examples { clips: Vec::new(), features: rows.axis_chunks_iter(Axis(0), 1).collect() };
+    let model = Kmeans { clusters, ..Kmeans::default() }.fit(&train, None, cx)?;
+    Ok(model.f64_2("centres")?.to_owned())
+}
+
 /// linfa's iterations from given centres. They use the ambient rayon pool, each row on its own, so that
 /// the number of threads changes nothing.
 fn lloyd(x: &Array2<f64>, starts: Array2<f64>) -> Result<Array2<f64>, DetectorError> {

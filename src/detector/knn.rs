@@ -1,8 +1,9 @@
 //! k nearest neighbours: how far the nearest training vectors are.
 
+use ndarray::{Array1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-use super::neighbours::{self, Metric};
+use super::neighbours::{self, Metric, Neighbour};
 use super::{Detector, DetectorError, Examples, vectors};
 use crate::artifact::{Context, Tensors};
 use crate::diagnose::Problem;
@@ -15,6 +16,9 @@ pub struct Knn {
     pub k: usize,
     pub metric: Metric,
     pub reduce: Reduce,
+    /// Neighbours of a training vector whose mean distance divides the distances to it; set by `generalization`.
+    #[serde(skip)]
+    pub density: Option<usize>,
 }
 
 /// What becomes of the k distances.
@@ -30,7 +34,7 @@ pub enum Reduce {
 
 impl Default for Knn {
     fn default() -> Self {
-        Self { k: 1, metric: Metric::default(), reduce: Reduce::default() }
+        Self { k: 1, metric: Metric::default(), reduce: Reduce::default(), density: None }
     }
 }
 
@@ -46,15 +50,22 @@ impl Detector for Knn {
         vec![Problem::new("k", "0 neighbours give no distance").hint("write 1 or more")]
     }
 
-    fn fit(&self, train: &Examples, _: Option<&Tensors>, _: &Context) -> Result<Tensors, DetectorError> {
+    fn fit(&self, train: &Examples, _: Option<&Tensors>, cx: &Context) -> Result<Tensors, DetectorError> {
         let bank = vectors::train(train)?;
         if self.k > bank.nrows() {
             let (k, clips) = (self.k, bank.nrows());
             return Err(DetectorError::Data(format!("`k` is {k}, but there are only {clips} training clips")));
         }
         let mut model = Tensors::default();
+        if let Some(neighbours) = self.density {
+            model.put_f64("density", densities(bank.view(), neighbours, self.metric, cx)?);
+        }
         model.put_f32("bank", bank);
         Ok(model)
+    }
+
+    fn with_local_density(&self, neighbours: usize) -> Option<Box<dyn Detector>> {
+        Some(Box::new(Self { density: Some(neighbours), ..self.clone() }))
     }
 
     fn score(&self, model: &Tensors, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError> {
@@ -64,13 +75,49 @@ impl Detector for Knn {
             return Err(DetectorError::Data(format!("`k` is {}, but the model holds only {rows} vectors", self.k)));
         }
         let queries = vectors::test(test, bank.ncols())?;
-        let found = neighbours::nearest(bank, queries.view(), self.k, self.metric, cx)?;
-        let score = |nearest: &Vec<neighbours::Neighbour>| match self.reduce {
-            Reduce::Mean => nearest.iter().map(|n| n.distance).sum::<f64>() / self.k as f64,
-            Reduce::Kth => nearest[self.k - 1].distance,
+        let reduce = |distances: &[f64]| match self.reduce {
+            Reduce::Mean => distances.iter().sum::<f64>() / self.k as f64,
+            Reduce::Kth => distances[self.k - 1],
         };
-        Ok(found.iter().map(score).collect())
+        let Ok(density) = model.f64_1("density") else {
+            let found = neighbours::nearest(bank, queries.view(), self.k, self.metric, cx)?;
+            let distances = |nearest: &Vec<Neighbour>| nearest.iter().map(|n| n.distance).collect::<Vec<_>>();
+            return Ok(found.iter().map(|nearest| reduce(&distances(nearest))).collect());
+        };
+        // Which row is nearest once distances are divided, no bound on the products tells: all are measured.
+        let all = neighbours::nearest(bank, queries.view(), bank.nrows(), self.metric, cx)?;
+        let divided = |nearest: &Vec<Neighbour>| {
+            let mut distances: Vec<f64> = nearest.iter().map(|n| n.distance / density[n.row]).collect();
+            distances.sort_by(f64::total_cmp);
+            reduce(&distances)
+        };
+        Ok(all.iter().map(divided).collect())
     }
+}
+
+/// The mean distance of each row to its nearest other rows, (rows): how sparse the bank is there (Wilkinghoff et al.
+/// 2025). Rows that coincide with all of those have the smallest density of the others.
+fn densities(
+    bank: ArrayView2<f32>,
+    neighbours: usize,
+    metric: Metric,
+    cx: &Context,
+) -> Result<Array1<f64>, DetectorError> {
+    if bank.nrows() < 2 {
+        let message = "one training clip has no neighbours to tell its density".to_owned();
+        return Err(DetectorError::Data(message));
+    }
+    let count = (neighbours + 1).min(bank.nrows());
+    let found = neighbours::nearest(bank, bank, count, metric, cx)?;
+    let mean = |(row, found): (usize, &Vec<Neighbour>)| {
+        let others = found.iter().filter(|n| n.row != row).take(count - 1);
+        others.map(|n| n.distance).sum::<f64>() / (count - 1) as f64
+    };
+    let mut densities: Array1<f64> = found.iter().enumerate().map(mean).collect();
+    let least = densities.iter().copied().filter(|d| *d > 0.0).fold(f64::INFINITY, f64::min);
+    let least = if least.is_finite() { least } else { 1.0 };
+    densities.mapv_inplace(|d| if d > 0.0 { d } else { least });
+    Ok(densities)
 }
 
 #[cfg(test)]

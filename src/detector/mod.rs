@@ -98,6 +98,13 @@ pub trait Detector: Send + Sync {
         3 * 4 * rows * dims
     }
 
+    /// The same detector with its distances to training clips divided by how far those are from so many neighbours
+    /// of their own, so that what is far from a sparse domain is not anomalous for that (local density normalisation,
+    /// Wilkinghoff et al. 2025). None where no distances to training clips are measured.
+    fn with_local_density(&self, _neighbours: usize) -> Option<Box<dyn Detector>> {
+        None
+    }
+
     /// Learns from normal clips. `weights` is the content of the file of [`Detector::weights`].
     fn fit(&self, train: &Examples, weights: Option<&Tensors>, cx: &Context) -> Result<Tensors, DetectorError>;
 
@@ -113,6 +120,9 @@ mod mahalanobis;
 mod neighbours;
 mod product;
 mod vectors;
+
+pub(crate) use kmeans::centres;
+pub(crate) use neighbours::{Metric, Neighbour, nearest};
 
 family! {
     /// Every detector a spec can name.

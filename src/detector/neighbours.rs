@@ -25,9 +25,9 @@ pub enum Metric {
 
 /// A row of the bank.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Neighbour {
-    pub(super) distance: f64,
-    pub(super) row: usize,
+pub(crate) struct Neighbour {
+    pub(crate) distance: f64,
+    pub(crate) row: usize,
 }
 
 /// Queries that share one pass over the bank, and rows of the bank in one product: 256 kB of products.
@@ -36,7 +36,7 @@ const ROWS: usize = 1024;
 
 /// The `k` rows of `bank` (rows, dims) nearest to each of `queries` (queries, dims), nearest first, of equal ones
 /// the earlier row first. All values must be finite. `k` may not exceed the rows of the bank.
-pub(super) fn nearest(
+pub(crate) fn nearest(
     bank: ArrayView2<f32>,
     queries: ArrayView2<f32>,
     k: usize,

@@ -79,7 +79,8 @@ impl<'c> Builder<'c> {
         }
         let mut results = BTreeMap::new();
         for (machine, sections) in machines {
-            let shared = match point.detector.member().scope() {
+            let own = point.detector.member().scope();
+            let shared = match point.generalization.scope.unwrap_or(own) {
                 Scope::Machine => Some(self.train(number, point, &[machine.to_owned()], &sections)?),
                 Scope::Section => None,
             };
@@ -124,7 +125,10 @@ impl<'c> Builder<'c> {
         let features = StageSpec::Features(Features { feature: point.features.clone(), root, source, mixed });
         let mut frames = self.node(number, &about, features, needs, Given::new());
         if point.detector.member().takes() == Takes::Vectors && !point.pool.is_empty() {
-            let pooling = StageSpec::Pooling(Pooling { pools: point.pool.clone() });
+            let pooling = StageSpec::Pooling(Pooling {
+                pools: point.pool.clone(),
+                temporal_mean_subtraction: point.generalization.temporal_mean_subtraction,
+            });
             let inputs = vec![("features".into(), frames, "features"), ("index".into(), frames, "index")];
             frames = self.node(number, &about, pooling, inputs, Given::new());
         }
@@ -178,9 +182,11 @@ impl<'c> Builder<'c> {
         names: &[String],
         sections: &[(&SectionId, Prepared)],
     ) -> Result<NodeId, PlanError> {
-        let seed = point.detector.member().seeded().then(|| (point.seed, names.to_vec()));
-        let choice = Some(point.generalization.clone()).filter(|g| !g.takes_all());
-        let stage = StageSpec::Training(Training { detector: point.detector.clone(), seed, choice });
+        let detector = point.detector.member();
+        let generalization = point.generalization.for_training(detector.takes());
+        let seed = (detector.seeded() || generalization.draws()).then(|| (point.seed, names.to_vec()));
+        let generalization = Some(generalization).filter(|g| !g.is_plain());
+        let stage = StageSpec::Training(Training { detector: point.detector.clone(), seed, generalization });
         let mut given = Given::new();
         if let Some((_, path)) = point.detector.member().weights() {
             let bytes = self.catalog.weights.get(path).ok_or_else(|| PlanError::Unlisted(path.to_owned()))?;

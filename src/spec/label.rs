@@ -114,6 +114,7 @@ fn plain(value: &Value) -> String {
         Value::String(s) => s.clone(),
         Value::Null => "none".into(),
         Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join("+"),
+        Value::Object(map) if map.is_empty() => "none".into(),
         Value::Object(map) => {
             let entries = map.iter().map(|(k, v)| match v {
                 Value::Object(inner) if inner.is_empty() => k.clone(),

@@ -48,6 +48,7 @@
 //! | E0603 | an expectation of another form |
 //! | E0604 | an expectation of a metric that is not computed |
 //! | E0605 | an expectation of points that there are not |
+//! | E0606 | local density without distances |
 
 mod decode;
 mod expect;

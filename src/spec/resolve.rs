@@ -200,6 +200,17 @@ impl<'a> Sections<'a> {
             let place = node.as_ref().and_then(|n| n.get(detector.name())).and_then(Node::key_place);
             diagnostics.push(Diagnostic::new("E0602", message).at(place).hint("write `pool: { mean: {} }`"));
         }
+        if let (Some(generalization), Some(detector)) = (&generalization, &detector)
+            && let Some(neighbours) = generalization.local_density
+            && detector.member().with_local_density(neighbours).is_none()
+        {
+            let name = detector.name();
+            let message = format!("`local_density` divides distances to training clips, and `{name}` measures none");
+            let node = self.generalization.node(axes, at).0;
+            let place = node.as_ref().and_then(|n| n.get("local_density")).and_then(Node::key_place);
+            let hint = "use `knn`, or leave these points out with `sweep.exclude`";
+            diagnostics.push(Diagnostic::new("E0606", message).at(place).hint(hint));
+        }
         let settings: BTreeMap<String, String> = axes
             .iter()
             .enumerate()

@@ -30,7 +30,26 @@ pub const FAMILIES: &[&str] = &["data", "features", "pool", "detector"];
 /// The words that hold plain settings, and which there are.
 pub const PLAIN: &[(&str, &[&str])] = &[
     ("mix", &["table", "snr_db", "snr_offset_db", "types", "noise", "gain_db", "seed"]),
-    ("generalization", &["target_clips", "source_clips", "source_values", "draw"]),
+    (
+        "generalization",
+        &[
+            "target_clips",
+            "source_clips",
+            "source_values",
+            "draw",
+            "scope",
+            "temporal_mean_subtraction",
+            "feature_normalization",
+            "source_means",
+            "oversampling",
+            "smote",
+            "memmixup",
+            "mixup",
+            "references",
+            "local_density",
+            "score_normalization",
+        ],
+    ),
 ];
 /// The words that a sweep can vary, wholly or in part.
 pub const SWEPT: &[&str] = &["data", "mix", "features", "pool", "detector", "generalization", "metrics", "seed"];

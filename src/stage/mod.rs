@@ -9,7 +9,6 @@
 //! outside world only the recordings under the root of its source. What goes into a key is decided
 //! here, by [`StageSpec::material`]; what a setting is read by first is where it is hashed.
 
-mod choice;
 mod dataset;
 mod features;
 mod levels;
@@ -21,8 +20,8 @@ mod training;
 mod wave;
 
 pub use crate::detector::{Scope, Takes};
+pub use crate::generalize::{Generalization, SourceValues};
 pub use crate::source::SectionId;
-pub use choice::{Generalization, SourceValues};
 pub use dataset::{Dataset, listing};
 pub use features::Features;
 pub use levels::Levels;

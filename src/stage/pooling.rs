@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Inputs, Output, StageError, code};
 use crate::artifact::{Context, FeatureIndex, FeatureSet, Matrix, Span};
+use crate::generalize::subtract_temporal_mean;
 use crate::pool::PoolSpec;
 
 const VERSION: u32 = 1;
@@ -16,12 +18,23 @@ const VERSION: u32 = 1;
 pub struct Pooling {
     /// The vectors of these pools are joined end to end.
     pub pools: Vec<PoolSpec>,
+    /// Takes the mean over the frames of a clip from each of its bands first.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub temporal_mean_subtraction: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl Pooling {
     pub(super) fn identity(&self) -> (BTreeMap<String, u32>, Value) {
         let uses = self.pools.iter().map(|p| (p.name(), p.member().version()));
-        (code("pooling", VERSION, uses), json!(self.pools))
+        let config = match self.temporal_mean_subtraction {
+            true => json!({"pools": self.pools, "temporal_mean_subtraction": true}),
+            false => json!(self.pools),
+        };
+        (code("pooling", VERSION, uses), config)
     }
 
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
@@ -31,7 +44,14 @@ impl Pooling {
             let frames = set.clip(id).filter(|_| span.frames > 0);
             let frames =
                 frames.ok_or_else(|| StageError::Clip { clip: (*id).clone(), why: "it has no frames".into() })?;
-            Ok(self.pools.iter().flat_map(|p| p.member().pool(frames)).collect::<Vec<f32>>())
+            let pool =
+                |frames: ArrayView2<f32>| self.pools.iter().flat_map(|p| p.member().pool(frames)).collect::<Vec<_>>();
+            if !self.temporal_mean_subtraction {
+                return Ok(pool(frames));
+            }
+            let mut frames = frames.to_owned();
+            subtract_temporal_mean(&mut frames);
+            Ok(pool(frames.view()))
         });
         let vectors = pooled.into_iter().collect::<Result<Vec<_>, StageError>>()?;
         let dims = vectors.first().map_or(0, Vec::len);

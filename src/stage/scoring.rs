@@ -9,6 +9,7 @@ use super::training::{add, read_sections};
 use super::{Inputs, Output, StageError, code};
 use crate::artifact::{Context, Scores, Split};
 use crate::detector::{DetectorSpec, Examples};
+use crate::generalize;
 
 const VERSION: u32 = 1;
 
@@ -34,7 +35,7 @@ impl Scoring {
         for (clips, features) in &sections {
             add(&mut test, clips, features, |clip| clip.split == Split::Test)?;
         }
-        let scores = self.detector.member().score(&inputs.get("model")?, &test, cx)?;
+        let scores = generalize::score(self.detector.member(), inputs.get("model")?, &test, cx)?;
         if let Some((clip, score)) = test.clips.iter().zip(&scores).find(|(_, s)| !s.is_finite()) {
             return Err(StageError::Clip { clip: clip.id.clone(), why: format!("its score is {score}") });
         }

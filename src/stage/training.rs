@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{Generalization, Inputs, Output, StageError, Wants, code};
 use crate::artifact::{Artifact, Clip, ClipSet, Context, FeatureSet};
 use crate::detector::{DetectorSpec, Examples};
+use crate::generalize;
 use crate::seed::Seed;
 
 const VERSION: u32 = 1;
@@ -20,9 +21,9 @@ pub struct Training {
     /// the draws of a section do not depend on which others there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<(u64, Vec<String>)>,
-    /// Which of the training clips are taken; absent where all are, so that saying so changes no key.
+    /// Absent where it says nothing, so that saying so changes no key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub choice: Option<Generalization>,
+    pub generalization: Option<Generalization>,
 }
 
 impl Training {
@@ -36,8 +37,8 @@ impl Training {
         if let Some(seed) = &self.seed {
             config["seed"] = json!(seed);
         }
-        if let Some(choice) = &self.choice {
-            config["choice"] = json!(choice);
+        if let Some(generalization) = &self.generalization {
+            config["generalization"] = json!(generalization);
         }
         (code("training", VERSION, [(self.detector.name(), detector.version())]), config)
     }
@@ -57,20 +58,20 @@ impl Training {
         };
         let sections = read_sections(inputs)?;
         let mut train = Examples::default();
-        let choice = self.choice.clone().unwrap_or_default();
+        let generalization = self.generalization.clone().unwrap_or_default();
         let every: Vec<&Clip> = sections.iter().flat_map(|(clips, _)| clips.clips()).collect();
-        if let Some(name) = choice.unknown_attribute(&every) {
+        if let Some(name) = generalization.unknown_attribute(&every) {
             return Err(StageError::Data(format!("`source_values` names `{name}`, an attribute that no clip has")));
         }
         for (clips, features) in &sections {
-            let chosen = choice.choose(clips.clips()).map_err(StageError::Data)?;
+            let chosen = generalization.choose(clips.clips()).map_err(StageError::Data)?;
             add(&mut train, clips, features, |clip| chosen.contains(clip.id.as_str()))?;
         }
         (cx.log)(&format!("{}: {} training clips", self.detector.name(), train.clips.len()));
         let names: Vec<&str> = self.seed.iter().flat_map(|(_, names)| names.iter().map(String::as_str)).collect();
         let base = Seed(self.seed.as_ref().map_or(0, |(seed, _)| *seed));
         let cx = Context { seed: base.derive(&["training"]).derive(&names), ..*cx };
-        let model = self.detector.member().fit(&train, weights.as_ref(), &cx)?;
+        let model = generalize::fit(&generalization, self.detector.member(), &train, weights.as_ref(), &cx)?;
         Ok(vec![Output { role: "model", kind: crate::artifact::Tensors::KIND, bytes: model.encode() }])
     }
 }

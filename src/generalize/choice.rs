@@ -11,26 +11,10 @@ use std::fmt;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use super::Generalization;
 use crate::artifact::{Clip, Domain, Label, Split};
 use crate::diagnose::Problem;
 use crate::seed::Seed;
-
-/// `generalization` of a spec.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Generalization {
-    /// Most target clips a section; all if not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub target_clips: Option<usize>,
-    /// Most source clips a section; all if not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source_clips: Option<usize>,
-    /// Which values of the shift parameter the source clips have; all if not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source_values: Option<SourceValues>,
-    /// Another number draws other clips where not all are taken.
-    pub draw: u64,
-}
 
 /// Values of the source domain to train on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -43,8 +27,8 @@ pub enum SourceValues {
 }
 
 impl Generalization {
-    /// Settings out of range, all of them.
-    pub fn problems(&self) -> Vec<Problem> {
+    /// Settings of the choice out of range, all of them.
+    pub(super) fn choice_problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut empty = |field: &str, what: &str| {
             let problem = Problem::new(field, format!("{what} leaves nothing of the source to train on"));
@@ -63,12 +47,6 @@ impl Generalization {
             _ => {}
         }
         problems
-    }
-
-    /// Whether every clip is taken.
-    pub fn takes_all(&self) -> bool {
-        let Self { target_clips, source_clips, source_values, draw: _ } = self;
-        target_clips.is_none() && source_clips.is_none() && source_values.is_none()
     }
 
     /// The ids of the clips to train on, of all clips of one section. Clips without a domain are source clips.
@@ -238,7 +216,6 @@ mod tests {
 
     #[test]
     fn without_settings_all_training_clips_are_taken() {
-        assert!(Generalization::default().takes_all());
         assert_eq!(chosen(json!({})).len(), 46);
     }
 

@@ -1,0 +1,223 @@
+//! More training clips than there are recordings: new ones between them.
+//!
+//! Pairs are of one section, so that new clips have a section, too. Every draw comes from a seed named by the
+//! technique, so that one technique does not change what another draws.
+
+use ndarray::{Array2, ArrayView2};
+
+use super::samples::Samples;
+use super::{Generalization, MemMixup, Mixup, Smote};
+use crate::artifact::{Clip, Context, Domain};
+use crate::detector::{DetectorError, Metric, centres, nearest};
+use crate::seed::Rng;
+
+/// Applies what `g` asks for, in the order of the table of this room.
+pub(super) fn augment<'a>(
+    mut samples: Samples<'a>,
+    g: &Generalization,
+    cx: &Context,
+) -> Result<Samples<'a>, DetectorError> {
+    let own = |name: &str| Context { seed: cx.seed.derive(&["generalization", name]), ..*cx };
+    if let Some(count) = g.source_means {
+        samples = source_means(&samples, count, &own("source_means"))?;
+    }
+    if let Some(ratio) = g.oversampling {
+        oversample(&mut samples, ratio);
+    }
+    if let Some(settings) = &g.smote {
+        smote(&mut samples, settings, &own("smote"))?;
+    }
+    if let Some(settings) = &g.memmixup {
+        memmixup(&mut samples, settings, &own("memmixup"))?;
+    }
+    if let Some(settings) = &g.mixup {
+        mixup(&mut samples, settings, &own("mixup"))?;
+    }
+    Ok(samples)
+}
+
+/// The source clips of each section become the centres of their k-means, beside the target clips as they are.
+fn source_means<'a>(samples: &Samples<'a>, count: usize, cx: &Context) -> Result<Samples<'a>, DetectorError> {
+    let mut kept = Samples::default();
+    for places in samples.sections(Domain::Source).into_iter().filter(|p| !p.is_empty()) {
+        if places.len() <= count {
+            let all = samples.take(&places);
+            kept.clips.extend(all.clips);
+            kept.features.extend(all.features);
+            continue;
+        }
+        let (flat, shape) = flat(samples, &places)?;
+        let cx = Context { seed: cx.seed.derive(&[&samples.clips[places[0]].section]), ..*cx };
+        for (i, centre) in centres(flat.view(), count, &cx)?.rows().into_iter().enumerate() {
+            let mut clip = made(&samples.clips[places[0]], "mean", i);
+            clip.attributes.clear();
+            let centre: Vec<f32> = centre.iter().map(|&x| x as f32).collect();
+            kept.push(clip, Array2::from_shape_vec(shape, centre).expect("the shape of the clips"));
+        }
+    }
+    for places in samples.sections(Domain::Target) {
+        let all = samples.take(&places);
+        kept.clips.extend(all.clips);
+        kept.features.extend(all.features);
+    }
+    Ok(kept)
+}
+
+/// How many target clips are missing to `ratio` for each source clip, section by section, with the target's places.
+fn missing(samples: &Samples, ratio: f64) -> Vec<(Vec<usize>, usize)> {
+    let (source, target) = (samples.sections(Domain::Source), samples.sections(Domain::Target));
+    let wanted = source.iter().map(|places| (ratio * places.len() as f64).floor() as usize);
+    wanted.zip(target).map(|(wanted, target)| (wanted.saturating_sub(target.len()), target)).map(swap).collect()
+}
+
+fn swap<A, B>((a, b): (A, B)) -> (B, A) {
+    (b, a)
+}
+
+/// Target clips are repeated in turn.
+fn oversample(samples: &mut Samples, ratio: f64) {
+    for (target, missing) in missing(samples, ratio) {
+        for i in 0..if target.is_empty() { 0 } else { missing } {
+            let more = samples.take(&[target[i % target.len()]]);
+            samples.clips.extend(more.clips);
+            samples.features.extend(more.features);
+        }
+    }
+}
+
+/// New target clips, each on the way from a drawn target clip to one of its nearest.
+fn smote(samples: &mut Samples, settings: &Smote, cx: &Context) -> Result<(), DetectorError> {
+    for (target, missing) in missing(samples, settings.ratio) {
+        if target.len() < 2 || missing == 0 {
+            (cx.log)(&format!("smote: nothing to do for {} target clips", target.len()));
+            continue;
+        }
+        let (flat, shape) = flat(samples, &target)?;
+        let neighbours = own_neighbours(flat.view(), settings.neighbours, cx)?;
+        let mut rng = cx.seed.derive(&[&samples.clips[target[0]].section]).rng();
+        for i in 0..missing {
+            let from = rng.below(target.len());
+            let to = neighbours[from][rng.below(neighbours[from].len())];
+            let part = rng.uniform();
+            let new = blend(flat.row(from), flat.row(to), 1.0 - part);
+            let clip = made(&samples.clips[target[from]], "smote", i);
+            samples.push(clip, Array2::from_shape_vec(shape, new).expect("the shape of the clips"));
+        }
+    }
+    Ok(())
+}
+
+/// The nearest other rows of each row: those that are there, if fewer than `count`.
+pub(super) fn own_neighbours(
+    rows: ArrayView2<f32>,
+    count: usize,
+    cx: &Context,
+) -> Result<Vec<Vec<usize>>, DetectorError> {
+    let found = nearest(rows, rows, (count + 1).min(rows.nrows()), Metric::Euclidean, cx)?;
+    let others = |(i, found): (usize, Vec<crate::detector::Neighbour>)| {
+        let mut rows: Vec<usize> = found.iter().map(|n| n.row).filter(|row| *row != i).collect();
+        rows.truncate(count);
+        rows
+    };
+    Ok(found.into_iter().enumerate().map(others).collect())
+}
+
+/// Each target clip with a little of each of its nearest source clips: new target clips, without draws.
+fn memmixup(samples: &mut Samples, settings: &MemMixup, cx: &Context) -> Result<(), DetectorError> {
+    let sections = samples.sections(Domain::Source).into_iter().zip(samples.sections(Domain::Target));
+    for (source, target) in sections.filter(|(s, t)| !s.is_empty() && !t.is_empty()) {
+        let ((sources, shape), (targets, _)) = (flat(samples, &source)?, flat(samples, &target)?);
+        same_dims(&sources, &targets)?;
+        let count = settings.neighbours.min(source.len());
+        let found = nearest(sources.view(), targets.view(), count, Metric::Euclidean, cx)?;
+        for (i, found) in found.iter().enumerate() {
+            for (j, neighbour) in found.iter().enumerate() {
+                let new = blend(targets.row(i), sources.row(neighbour.row), settings.alpha);
+                let clip = made(&samples.clips[target[i]], "memmixup", j);
+                samples.push(clip, Array2::from_shape_vec(shape, new).expect("the shape of the clips"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// New clips between drawn pairs of a section; such a clip is of the domain that is the larger part of it.
+fn mixup(samples: &mut Samples, settings: &Mixup, cx: &Context) -> Result<(), DetectorError> {
+    let sections = samples.sections(Domain::Source).into_iter().zip(samples.sections(Domain::Target));
+    for places in sections.map(|(source, target)| [source, target].concat()).filter(|p| p.len() > 1) {
+        let (flat, shape) = flat(samples, &places)?;
+        let mut rng = cx.seed.derive(&[&samples.clips[places[0]].section]).rng();
+        for i in 0..(settings.ratio * places.len() as f64).floor() as usize {
+            let (a, b) = (rng.below(places.len()), rng.below(places.len()));
+            let part = beta(settings.alpha, &mut rng);
+            let (a, b, part) = if part < 0.5 { (b, a, 1.0 - part) } else { (a, b, part) };
+            let clip = made(&samples.clips[places[a]], "mixup", i);
+            let new = blend(flat.row(a), flat.row(b), part);
+            samples.push(clip, Array2::from_shape_vec(shape, new).expect("the shape of the clips"));
+        }
+    }
+    Ok(())
+}
+
+/// part · a + (1 - part) · b
+fn blend(a: ndarray::ArrayView1<f32>, b: ndarray::ArrayView1<f32>, part: f64) -> Vec<f32> {
+    a.iter().zip(b).map(|(&a, &b)| (part * f64::from(a) + (1.0 - part) * f64::from(b)) as f32).collect()
+}
+
+/// The clips at `places` as one row each, (clips, frames · dims), and the (frames, dims) of all of them.
+///
+/// Errors: clips of different lengths, between which there is nothing; values that are not finite.
+fn flat(samples: &Samples, places: &[usize]) -> Result<(Array2<f32>, (usize, usize)), DetectorError> {
+    let shape = samples.features[places[0]].dim();
+    let mut values = Vec::with_capacity(places.len() * shape.0 * shape.1);
+    for &place in places {
+        let (clip, features) = (&samples.clips[place].id, &samples.features[place]);
+        if features.dim() != shape {
+            let (found, first) = (features.dim(), &samples.clips[places[0]].id);
+            let message = format!("clips `{first}` and `{clip}` cannot be mixed: {shape:?} and {found:?} values");
+            return Err(DetectorError::Data(message));
+        }
+        if features.iter().any(|x| !x.is_finite()) {
+            return Err(DetectorError::Data(format!("clip `{clip}` has features that are not finite")));
+        }
+        values.extend(features.iter());
+    }
+    Ok((Array2::from_shape_vec((places.len(), shape.0 * shape.1), values).expect("one shape"), shape))
+}
+
+fn same_dims(a: &Array2<f32>, b: &Array2<f32>) -> Result<(), DetectorError> {
+    if a.ncols() == b.ncols() {
+        return Ok(());
+    }
+    let message = format!("source clips have {} values and target clips {}", a.ncols(), b.ncols());
+    Err(DetectorError::Data(message))
+}
+
+/// The clip number `i` that a technique made of `parent`.
+fn made(parent: &Clip, technique: &str, i: usize) -> Clip {
+    Clip { id: format!("{}#{technique}{i}", parent.id), ..parent.clone() }
+}
+
+/// A draw from Beta(alpha, alpha), by two draws from Gamma(alpha).
+fn beta(alpha: f64, rng: &mut Rng) -> f64 {
+    let (a, b) = (log_gamma_draw(alpha, rng), log_gamma_draw(alpha, rng));
+    // In logarithms: for small alpha both draws may be too small for an f64.
+    1.0 / (1.0 + (b - a).exp())
+}
+
+/// The logarithm of a draw from Gamma(shape, 1): Marsaglia and Tsang 2000, with their power of a uniform below 1.
+fn log_gamma_draw(shape: f64, rng: &mut Rng) -> f64 {
+    if shape < 1.0 {
+        let uniform = 1.0 - rng.uniform();
+        return log_gamma_draw(shape + 1.0, rng) + uniform.ln() / shape;
+    }
+    let d = shape - 1.0 / 3.0;
+    let c = 1.0 / (9.0 * d).sqrt();
+    loop {
+        let x = rng.normal();
+        let v = (1.0 + c * x).powi(3);
+        if v > 0.0 && (1.0 - rng.uniform()).ln() < 0.5 * x * x + d - d * v + d * v.ln() {
+            return (d * v).ln();
+        }
+    }
+}

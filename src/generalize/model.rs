@@ -1,0 +1,340 @@
+//! Fitting and scoring with all of it.
+//!
+//! The model holds all that scoring needs: `cell/N` (or `cell/N/SECTION`) = [model, normaliser, comparison], and by
+//! those numbers `model/N/...` (the detector's own arrays), `features/N/{mean,deviation}`, `scores/N` = [mean,
+//! deviation]. `clip` and `temporal_mean` are there where features are normalised so. A plain model has none of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ndarray::{Array1, array};
+
+use super::Generalization;
+use super::augment::augment;
+use super::group::Cell;
+use super::normalize::{Normalizer, Standard};
+use super::samples::{Samples, domain_of};
+use crate::artifact::{Context, Tensor, TensorError, Tensors};
+use crate::detector::{Detector, DetectorError, Examples};
+use crate::seed::Seed;
+
+/// Parts that training clips are held out in, to be scored as if they were new.
+const FOLDS: usize = 5;
+
+/// Fits a detector to training clips, as `g` says; they are the ones that `g` chose. `weights` as in [`Detector::fit`].
+pub fn fit(
+    g: &Generalization,
+    detector: &dyn Detector,
+    train: &Examples,
+    weights: Option<&Tensors>,
+    cx: &Context,
+) -> Result<Tensors, DetectorError> {
+    if g.only_chooses() || train.features.is_empty() {
+        return detector.fit(train, weights, cx);
+    }
+    let dense = match g.local_density {
+        Some(neighbours) => Some(detector.with_local_density(neighbours).ok_or_else(|| {
+            DetectorError::Data("`local_density` divides distances to training clips, and there are none".into())
+        })?),
+        None => None,
+    };
+    let detector = dense.as_deref().unwrap_or(detector);
+    let mut fitted = Fitted::fit(g, detector, train, None, weights, cx)?;
+    if g.score_normalization.is_some() {
+        fitted.compare(g, detector, train, weights, cx)?;
+    }
+    fitted.encode()
+}
+
+/// One score a test clip, by a model of [`fit`].
+pub fn score(
+    detector: &dyn Detector,
+    model: Tensors,
+    test: &Examples,
+    cx: &Context,
+) -> Result<Vec<f64>, DetectorError> {
+    match Fitted::decode(model)? {
+        Ok(fitted) => fitted.score(detector, test, cx),
+        Err(plain) => detector.score(&plain, test, cx),
+    }
+}
+
+/// A score for each training clip by a model that has not seen it: five models, each without a fifth of each domain.
+///
+/// Errors: fewer than two clips.
+pub fn held_out(
+    g: &Generalization,
+    detector: &dyn Detector,
+    train: &Examples,
+    weights: Option<&Tensors>,
+    cx: &Context,
+) -> Result<Vec<f64>, DetectorError> {
+    let mut scores = vec![0.0; train.features.len()];
+    for (number, (rest, out)) in folds(train)?.into_iter().enumerate() {
+        let own = Context { seed: fold_seed(cx, number), ..*cx };
+        let (rest, held) = (Samples::of(train, Some(&rest)), Samples::of(train, Some(&out)));
+        let model = fit(g, detector, &rest.examples(), weights, &own)?;
+        for (place, score) in out.iter().zip(score(detector, model, &held.examples(), &own)?) {
+            scores[*place] = score;
+        }
+    }
+    Ok(scores)
+}
+
+/// For each fold the clips to train on and those held out. What is held out with what is decided by the identity of
+/// the clips, not by their order, which may be that of time.
+fn folds(train: &Examples) -> Result<Vec<(Vec<usize>, Vec<usize>)>, DetectorError> {
+    let n = train.clips.len();
+    if n < 2 {
+        let message = format!("{n} training clips cannot be held out in turn; there must be 2");
+        return Err(DetectorError::Data(message));
+    }
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by_cached_key(|&i| (domain_of(train.clips[i]), Seed(0).derive(&["fold", &train.clips[i].id]).0, i));
+    let count = FOLDS.min(n);
+    let mut fold = vec![0; n];
+    order.iter().enumerate().for_each(|(rank, &place)| fold[place] = rank % count);
+    let split = |f: usize| (0..n).partition(|&i| fold[i] != f);
+    Ok((0..count).map(split).collect())
+}
+
+fn fold_seed(cx: &Context, number: usize) -> Seed {
+    cx.seed.derive(&["fold", &number.to_string()])
+}
+
+/// What came of fitting.
+struct Fitted {
+    cells: BTreeSet<Cell>,
+    normalizer: Normalizer,
+    /// By reference.
+    models: BTreeMap<String, Tensors>,
+    /// Mean and deviation of held-out scores, by group.
+    scores: BTreeMap<String, (f64, f64)>,
+}
+
+impl Fitted {
+    fn fit(
+        g: &Generalization,
+        detector: &dyn Detector,
+        train: &Examples,
+        places: Option<&[usize]>,
+        weights: Option<&Tensors>,
+        cx: &Context,
+    ) -> Result<Self, DetectorError> {
+        let samples = Samples::of(train, places);
+        let groups: Vec<String> = samples.clips.iter().map(|clip| Cell::of(clip, g).features).collect();
+        let normalizer = Normalizer::fit(&samples, &groups, g.temporal_mean_subtraction, g.feature_normalization)?;
+        let cells = samples.clips.iter().map(|clip| Cell::of(clip, g)).collect();
+        let mut normal = Samples::default();
+        for ((clip, features), group) in samples.clips.iter().zip(&samples.features).zip(&groups) {
+            if normalizer.is_idle() {
+                normal.clips.push(clip.clone());
+                normal.features.push(features.clone());
+            } else {
+                normal.push(clip.as_ref().clone(), normalizer.apply(features.view(), group));
+            }
+        }
+        let normal = augment(normal, g, cx)?;
+        let mut references: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (place, clip) in normal.clips.iter().enumerate() {
+            references.entry(Cell::of(clip, g).reference).or_default().push(place);
+        }
+        // Centres of clips have no attributes: they cannot be a reference of their own.
+        let known: BTreeSet<String> = samples.clips.iter().map(|clip| Cell::of(clip, g).reference).collect();
+        references.retain(|name, _| known.contains(name));
+        let mut models = BTreeMap::new();
+        for (name, places) in references {
+            (cx.log)(&format!("reference `{name}`: {} clips, {} of them real", places.len(), real(&normal, &places)));
+            let own = match g.references {
+                None => Context { ..*cx },
+                Some(_) => Context { seed: cx.seed.derive(&["reference", &name]), ..*cx },
+            };
+            let model = detector.fit(&normal.take(&places).examples(), weights, &own);
+            models.insert(name.clone(), model.map_err(|e| of_reference(g, &name, e))?);
+        }
+        Ok(Self { cells, normalizer, models, scores: BTreeMap::new() })
+    }
+
+    /// Learns how clips of each group score that no model has seen.
+    fn compare(
+        &mut self,
+        g: &Generalization,
+        detector: &dyn Detector,
+        train: &Examples,
+        weights: Option<&Tensors>,
+        cx: &Context,
+    ) -> Result<(), DetectorError> {
+        let mut found: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        for (number, (rest, out)) in folds(train)?.into_iter().enumerate() {
+            let own = Context { seed: fold_seed(cx, number), ..*cx };
+            let part = Self::fit(g, detector, train, Some(&rest), weights, &own)?;
+            let mut by_cell: BTreeMap<Cell, Vec<usize>> = BTreeMap::new();
+            for place in out {
+                by_cell.entry(Cell::of(train.clips[place], g)).or_default().push(place);
+            }
+            // A group of which nothing is left to train on is not compared in this fold.
+            for (cell, places) in by_cell.into_iter().filter(|(cell, _)| part.cells.contains(cell)) {
+                let held = Samples::of(train, Some(&places));
+                found.entry(cell.scores.clone()).or_default().extend(part.raw(detector, &cell, &held, &own)?);
+            }
+        }
+        let all: Vec<f64> = found.values().flatten().copied().collect();
+        let (mean, deviation) = moments(&all);
+        for name in self.cells.iter().map(|cell| &cell.scores) {
+            let own = found.get(name).map_or(&[][..], Vec::as_slice);
+            // A group too small to have a deviation is compared with all.
+            let own = if own.len() < 2 { (mean, deviation) } else { moments(own) };
+            let deviation = if own.1 > 0.0 { own.1 } else { deviation };
+            if !(deviation > 0.0) {
+                let message =
+                    format!("all held-out training clips of `{name}` have the score {mean}: nothing to compare");
+                return Err(DetectorError::Data(message));
+            }
+            self.scores.insert(name.clone(), (own.0, deviation));
+        }
+        Ok(())
+    }
+
+    /// Scores of clips as members of a cell, not compared with anything.
+    fn raw(
+        &self,
+        detector: &dyn Detector,
+        cell: &Cell,
+        clips: &Samples,
+        cx: &Context,
+    ) -> Result<Vec<f64>, DetectorError> {
+        let model = &self.models[&cell.reference];
+        if self.normalizer.is_idle() {
+            return detector.score(model, &clips.examples(), cx);
+        }
+        let mut normal = Samples::default();
+        for (clip, features) in clips.clips.iter().zip(&clips.features) {
+            normal.push(clip.as_ref().clone(), self.normalizer.apply(features.view(), &cell.features));
+        }
+        detector.score(model, &normal.examples(), cx)
+    }
+
+    fn score(&self, detector: &dyn Detector, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError> {
+        let mut smallest = vec![f64::INFINITY; test.clips.len()];
+        for cell in &self.cells {
+            let ours = |place: &usize| cell.section.as_ref().is_none_or(|s| *s == test.clips[*place].section);
+            let places: Vec<usize> = (0..test.clips.len()).filter(ours).collect();
+            if places.is_empty() {
+                continue;
+            }
+            let (mean, deviation) = self.scores.get(&cell.scores).copied().unwrap_or((0.0, 1.0));
+            let raw = self.raw(detector, cell, &Samples::of(test, Some(&places)), cx)?;
+            for (place, raw) in places.into_iter().zip(raw) {
+                smallest[place] = smallest[place].min((raw - mean) / deviation);
+            }
+        }
+        match smallest.iter().position(|score| *score == f64::INFINITY) {
+            Some(place) => {
+                let (id, section) = (&test.clips[place].id, &test.clips[place].section);
+                let message = format!("clip `{id}` is of section {section}, which has no training clips");
+                Err(DetectorError::Data(message))
+            }
+            None => Ok(smallest),
+        }
+    }
+
+    fn encode(self) -> Result<Tensors, DetectorError> {
+        let mut tensors = Tensors::default();
+        let mut mark = |name: &str, there: bool| {
+            if there {
+                tensors.put_f64(name, array![1.0]);
+            }
+        };
+        mark("clip", self.normalizer.by_clip);
+        mark("temporal_mean", self.normalizer.temporal_mean);
+        for (i, cell) in self.cells.iter().enumerate() {
+            let name = cell.section.as_ref().map_or(format!("cell/{i}"), |section| format!("cell/{i}/{section}"));
+            let numbers = [
+                number(&self.models, &cell.reference),
+                number(&self.normalizer.standards, &cell.features),
+                number(&self.scores, &cell.scores),
+            ];
+            tensors.put_f64(&name, Array1::from_vec(numbers.to_vec()));
+        }
+        for (i, standard) in self.normalizer.standards.into_values().enumerate() {
+            tensors.put_f64(&format!("features/{i}/mean"), standard.mean);
+            tensors.put_f64(&format!("features/{i}/deviation"), standard.deviation);
+        }
+        for (i, (mean, deviation)) in self.scores.into_values().enumerate() {
+            tensors.put_f64(&format!("scores/{i}"), array![mean, deviation]);
+        }
+        for (i, model) in self.models.into_values().enumerate() {
+            tensors.0.extend(model.0.into_iter().map(|(name, tensor)| (format!("model/{i}/{name}"), tensor)));
+        }
+        Ok(tensors)
+    }
+
+    /// The model as it was encoded; `Err` with the model if it is a detector's own.
+    fn decode(model: Tensors) -> Result<Result<Self, Tensors>, TensorError> {
+        if !model.0.keys().any(|name| name.starts_with("cell/")) {
+            return Ok(Err(model));
+        }
+        let mut fitted = Self {
+            cells: BTreeSet::new(),
+            normalizer: Normalizer {
+                temporal_mean: model.0.contains_key("temporal_mean"),
+                by_clip: model.0.contains_key("clip"),
+                standards: BTreeMap::new(),
+            },
+            models: BTreeMap::new(),
+            scores: BTreeMap::new(),
+        };
+        for name in model.0.keys() {
+            let parts: Vec<&str> = name.splitn(3, '/').collect();
+            match parts[..] {
+                ["cell", _, ..] => {
+                    let numbers = model.f64_1(name)?;
+                    let part = |i: usize| numbers.get(i).map_or(String::new(), |n| n.to_string());
+                    let section = parts.get(2).map(|s| (*s).to_owned());
+                    fitted.cells.insert(Cell { reference: part(0), features: part(1), scores: part(2), section });
+                }
+                ["features", i, "mean"] => {
+                    let vector = |what: &str| model.f64_1(&format!("features/{i}/{what}")).map(|v| v.to_owned());
+                    let standard = Standard { mean: vector("mean")?, deviation: vector("deviation")? };
+                    fitted.normalizer.standards.insert(i.to_owned(), standard);
+                }
+                ["scores", i] => {
+                    let pair = model.f64_1(name)?;
+                    fitted.scores.insert(i.to_owned(), (pair[0], pair[1]));
+                }
+                _ => {}
+            }
+        }
+        for (name, tensor) in model.0 {
+            if let ["model", i, rest] = name.splitn(3, '/').collect::<Vec<_>>()[..] {
+                let model: &mut BTreeMap<String, Tensor> = &mut fitted.models.entry(i.to_owned()).or_default().0;
+                model.insert(rest.to_owned(), tensor);
+            }
+        }
+        Ok(Ok(fitted))
+    }
+}
+
+/// Where a group stands among the others; -1 if it does not.
+fn number<T>(groups: &BTreeMap<String, T>, name: &str) -> f64 {
+    groups.keys().position(|n| n == name).map_or(-1.0, |place| place as f64)
+}
+
+/// How many are recordings.
+fn real(samples: &Samples, places: &[usize]) -> usize {
+    places.iter().filter(|&&i| !samples.clips[i].id.contains('#')).count()
+}
+
+fn of_reference(g: &Generalization, name: &str, error: DetectorError) -> DetectorError {
+    match error {
+        DetectorError::Data(message) if g.references.is_some() => {
+            DetectorError::Data(format!("reference `{name}`: {message}"))
+        }
+        other => other,
+    }
+}
+
+fn moments(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    (mean, (values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt())
+}

@@ -1,0 +1,261 @@
+//! The settings of `generalization`.
+
+use serde::{Deserialize, Serialize};
+
+use super::SourceValues;
+use crate::detector::{Scope, Takes};
+use crate::diagnose::Problem;
+
+/// `generalization` of a spec.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Generalization {
+    /// Most target clips a section; all if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_clips: Option<usize>,
+    /// Most source clips a section; all if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_clips: Option<usize>,
+    /// Which values of the shift parameter the source clips have; all if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_values: Option<SourceValues>,
+    /// Another number draws other clips where not all are taken.
+    pub draw: u64,
+    /// The clips that share a model; what is usual for the detector if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
+    /// Takes the mean over the frames of a clip from each of its bands, before anything else sees them.
+    #[serde(skip_serializing_if = "is_false")]
+    pub temporal_mean_subtraction: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub feature_normalization: Option<Normalization>,
+    /// The source clips of a section become so many centres of k-means.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_means: Option<usize>,
+    /// Target clips are repeated until there are so many for each source clip; 1 balances the domains.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oversampling: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smote: Option<Smote>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memmixup: Option<MemMixup>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mixup: Option<Mixup>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub references: Option<References>,
+    /// Neighbours of a training clip whose mean distance is its density.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local_density: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score_normalization: Option<ScoreNormalization>,
+}
+
+/// Whose mean and deviation features are normalised by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalization {
+    /// All training clips of the model.
+    Global,
+    /// The training clips of each domain; a test clip is normalised by each, and its smallest score counts.
+    Domain,
+    /// The training clips of the clip's own section.
+    Section,
+    /// The clip's own frames, band by band; the values of its vector where it is one.
+    Clip,
+}
+
+/// SMOTE (Chawla et al. 2002) of the target clips of a section.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Smote {
+    /// How many target clips there are then for each source clip.
+    pub ratio: f64,
+    /// Nearest target clips that a new one may lie towards.
+    pub neighbours: usize,
+    pub on: On,
+}
+
+/// What is interpolated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum On {
+    #[default]
+    Features,
+    /// Samples of the recordings, as TWFR-GMM does.
+    Waveforms,
+}
+
+impl Default for Smote {
+    fn default() -> Self {
+        Self { ratio: 0.2, neighbours: 3, on: On::Features }
+    }
+}
+
+/// MemMixup: each target clip with a little of each of its nearest source clips.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MemMixup {
+    /// The part of the target clip.
+    pub alpha: f64,
+    pub neighbours: usize,
+}
+
+impl Default for MemMixup {
+    fn default() -> Self {
+        Self { alpha: 0.9, neighbours: 10 }
+    }
+}
+
+/// Mixup of pairs of clips of a section.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mixup {
+    /// New clips for each clip.
+    pub ratio: f64,
+    /// Parts are drawn from Beta(alpha, alpha).
+    pub alpha: f64,
+}
+
+impl Default for Mixup {
+    fn default() -> Self {
+        Self { ratio: 1.0, alpha: 0.2 }
+    }
+}
+
+/// Which training clips make a reference of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum References {
+    Domain,
+    /// Clips of one domain with the same values of all attributes.
+    Attribute,
+}
+
+/// Which training clips scores are compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScoreNormalization {
+    /// Those of the clip's own section: scores of different sections become comparable.
+    Section,
+    /// Those of each domain; the smallest counts.
+    Domain,
+    /// Those of each combination of attribute values; the smallest counts.
+    Attribute,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+impl Generalization {
+    /// Settings out of range, all of them.
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = self.choice_problems();
+        let mut wrong = |ok: bool, field: &str, message: String, hint: &str| {
+            if !ok {
+                problems.push(Problem::new(field, message).hint(hint));
+            }
+        };
+        let positive = |x: f64| x.is_finite() && x > 0.0;
+        let neighbours = |n: usize| (n > 0, format!("{n} neighbours"), "write 1 or more");
+        if let Some(means) = self.source_means {
+            wrong(means > 0, "source_means", "0 centres leave no source".into(), "16 is usual");
+        }
+        if let Some(ratio) = self.oversampling {
+            wrong(positive(ratio), "oversampling", format!("{ratio} is no ratio above 0"), "1 balances the domains");
+        }
+        if let Some(Smote { ratio, neighbours: n, .. }) = self.smote {
+            wrong(positive(ratio), "smote.ratio", format!("{ratio} is no ratio above 0"), "0.2 is usual");
+            let (ok, message, hint) = neighbours(n);
+            wrong(ok, "smote.neighbours", message, hint);
+        }
+        if let Some(MemMixup { alpha, neighbours: n }) = self.memmixup {
+            let ok = alpha > 0.0 && alpha <= 1.0;
+            wrong(ok, "memmixup.alpha", format!("{alpha} is not above 0 and at most 1"), "0.9 is usual");
+            let (ok, message, hint) = neighbours(n);
+            wrong(ok, "memmixup.neighbours", message, hint);
+        }
+        if let Some(Mixup { ratio, alpha }) = self.mixup {
+            wrong(positive(ratio), "mixup.ratio", format!("{ratio} is no ratio above 0"), "1 doubles the clips");
+            wrong(positive(alpha), "mixup.alpha", format!("{alpha} is not above 0"), "0.2 is usual");
+        }
+        if let Some(n) = self.local_density {
+            let (ok, message, hint) = neighbours(n);
+            wrong(ok, "local_density", message, hint);
+        }
+        problems
+    }
+
+    /// Whether training is what it would be without the section.
+    pub fn is_plain(&self) -> bool {
+        *self == Self { draw: self.draw, ..Self::default() }
+    }
+
+    /// Whether, once clips are chosen, nothing is done but what the detector does.
+    pub(super) fn only_chooses(&self) -> bool {
+        let mut rest = self.clone();
+        (rest.target_clips, rest.source_clips, rest.source_values) = (None, None, None);
+        rest.is_plain()
+    }
+
+    /// Whether fitting draws random numbers of its own.
+    pub fn draws(&self) -> bool {
+        self.smote.is_some() || self.mixup.is_some() || self.source_means.is_some()
+    }
+
+    /// What training reads of it: the scope is the plan's, pooling takes temporal means where there is pooling, and
+    /// waveforms are interpolated before there are features.
+    pub fn for_training(&self, takes: Takes) -> Self {
+        let mut own = self.clone();
+        own.scope = None;
+        own.temporal_mean_subtraction &= takes == Takes::Frames;
+        own.smote = own.smote.filter(|s| s.on == On::Features);
+        own
+    }
+
+    /// The interpolation of waveforms, and the choice of clips it starts from.
+    pub fn for_waveforms(&self) -> Option<(Smote, Self)> {
+        let smote = self.smote.clone().filter(|s| s.on == On::Waveforms)?;
+        let Self { target_clips, source_clips, source_values, draw, .. } = self.clone();
+        Some((smote, Self { target_clips, source_clips, source_values, draw, ..Self::default() }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn of(settings: serde_json::Value) -> Generalization {
+        serde_json::from_value(settings).unwrap()
+    }
+
+    #[test]
+    fn what_says_nothing_is_plain() {
+        assert!(of(json!({})).is_plain() && of(json!({"draw": 3, "smote": null})).is_plain());
+        for settings in [json!({"target_clips": 4}), json!({"smote": {}}), json!({"temporal_mean_subtraction": true})] {
+            assert!(!of(settings.clone()).is_plain(), "{settings}");
+        }
+    }
+
+    #[test]
+    fn training_is_told_only_what_it_reads() {
+        let g = of(json!({"scope": "machine", "temporal_mean_subtraction": true, "smote": {"on": "waveforms"}}));
+        assert!(g.for_training(Takes::Vectors).is_plain());
+        assert!(g.for_training(Takes::Frames).temporal_mean_subtraction);
+        let (_, choice) = of(json!({"target_clips": 4, "references": "domain", "smote": {"on": "waveforms"}}))
+            .for_waveforms()
+            .unwrap();
+        assert_eq!(choice, of(json!({"target_clips": 4})));
+    }
+
+    #[test]
+    fn settings_out_of_range_are_told_all_at_once() {
+        let g = of(json!({
+            "source_means": 0, "oversampling": -1.0, "smote": {"ratio": 0.0, "neighbours": 0},
+            "memmixup": {"alpha": 1.5, "neighbours": 0}, "mixup": {"ratio": 0.0, "alpha": 0.0}, "local_density": 0,
+        }));
+        let fields: Vec<String> = g.problems().into_iter().map(|p| p.field).collect();
+        assert_eq!(fields.len(), 9, "{fields:?}");
+    }
+}
