@@ -27,10 +27,6 @@ impl<'a> Samples<'a> {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.features.len()
-    }
-
     pub(super) fn push(&mut self, clip: Clip, features: Array2<f32>) {
         self.clips.push(Cow::Owned(clip));
         self.features.push(CowArray::from(features));
