@@ -9,6 +9,7 @@ mod data_errors;
 mod faults;
 mod figures;
 mod freshness;
+mod gamma_oracle;
 mod golden;
 mod metrics_oracle;
 mod mixing;

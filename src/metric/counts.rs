@@ -1,0 +1,32 @@
+//! Decisions against labels, as `sklearn.metrics` counts them: nothing divided by nothing is 0.
+
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// The share of anomalies among the clips that were decided to be anomalies; 0 of no such decision.
+pub fn precision(true_positives: u64, false_positives: u64) -> f64 {
+    ratio(true_positives, true_positives + false_positives)
+}
+
+/// The share of the anomalies that were decided to be; 0 of no anomalies.
+pub fn recall(true_positives: u64, false_negatives: u64) -> f64 {
+    ratio(true_positives, true_positives + false_negatives)
+}
+
+/// The harmonic mean of precision and recall; 0 where both are.
+pub fn f1(true_positives: u64, false_positives: u64, false_negatives: u64) -> f64 {
+    ratio(2 * true_positives, 2 * true_positives + false_positives + false_negatives)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn they_are_what_their_names_say() {
+        assert_eq!((precision(3, 1), recall(3, 3), f1(3, 1, 3)), (0.75, 0.5, 0.6));
+        assert_eq!((precision(0, 0), recall(0, 0), f1(0, 0, 0)), (0.0, 0.0, 0.0));
+        assert_eq!((precision(0, 4), recall(0, 4), f1(0, 4, 4)), (0.0, 0.0, 0.0));
+    }
+}
