@@ -27,6 +27,7 @@
 //! mix                 -> artifact        which noise, how loud; sums of samples
 //! mimii_dg            -> mix             the data set's tables
 //! source feature pool detector -> artifact, mathematics, foundation; source -> twin mix mimii_dg, too
+//! threshold           -> metric          from which score on
 //! generalize          -> detector        domain generalisation round any detector
 //! stage               -> those, metric
 //! spec                -> stage and the families' config types
@@ -65,4 +66,5 @@ pub mod source;
 pub mod spec;
 pub mod stage;
 pub mod store;
+pub mod threshold;
 pub mod twin;

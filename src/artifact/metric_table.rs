@@ -17,14 +17,17 @@ pub struct MetricRow {
     pub attribute: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub value_of_attribute: String,
-    /// `auc` or `pauc`.
+    /// `auc`, `pauc`, `threshold`, `precision`, `recall` or `f1`.
     pub metric: String,
-    /// Between 0 and 1; absent when it cannot be computed.
+    /// Between 0 and 1, except of a threshold; absent when it cannot be computed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
     /// Why there is no value.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub missing: String,
+    /// Why the value should not be trusted.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
 }
 
 /// The metrics of one section.
@@ -62,6 +65,7 @@ mod tests {
             metric: "auc".into(),
             value: Some(0.1 + 0.2),
             missing: String::new(),
+            note: String::new(),
         };
         let none = MetricRow { value: None, missing: "no target normals".into(), ..row.clone() };
         let table = MetricTable { rows: vec![row, none] };

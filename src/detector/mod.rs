@@ -40,7 +40,16 @@ pub struct Examples<'a> {
     pub features: Vec<ArrayView2<'a, f32>>,
 }
 
-impl Examples<'_> {
+impl<'a> Examples<'a> {
+    /// The examples at these places.
+    pub fn take(&self, places: &[usize]) -> Examples<'a> {
+        Self {
+            // Tests and library users may have features without clips.
+            clips: places.iter().filter_map(|&i| self.clips.get(i).copied()).collect(),
+            features: places.iter().map(|&i| self.features[i]).collect(),
+        }
+    }
+
     /// All rows of all clips as one matrix, (rows, dims). Errors: no clips, or clips that disagree on dims.
     pub fn stacked(&self) -> Result<ndarray::Array2<f32>, DetectorError> {
         if self.features.is_empty() {
@@ -114,6 +123,8 @@ pub trait Detector: Send + Sync {
 
 mod autoencoder;
 mod cholesky;
+mod ensemble;
+mod folds;
 mod kmeans;
 mod knn;
 mod mahalanobis;
@@ -121,6 +132,7 @@ mod neighbours;
 mod product;
 mod vectors;
 
+pub(crate) use folds::{folds, moments};
 pub(crate) use kmeans::centres;
 pub(crate) use neighbours::{Metric, Neighbour, nearest};
 
@@ -131,5 +143,6 @@ family! {
         "knn" => Knn(knn::Knn),
         "mahalanobis" => Mahalanobis(mahalanobis::Mahalanobis),
         "kmeans" => Kmeans(kmeans::Kmeans),
+        "ensemble" => Ensemble(ensemble::Ensemble),
     }
 }

@@ -258,7 +258,7 @@ mod tests {
         let examples =
             Examples { clips: clips.iter().collect(), features: features.iter().map(|f| f.view()).collect() };
         let g: Generalization = serde_json::from_value(settings).unwrap();
-        let made = augment(Samples::of(&examples, None), &g, &Context::plain(1)).unwrap();
+        let made = augment(Samples::of(&examples), &g, &Context::plain(1)).unwrap();
         let one = |(clip, f): (&std::borrow::Cow<Clip>, &ndarray::CowArray<f32, ndarray::Ix2>)| {
             (clip.id.clone(), clip.domain.unwrap(), f.iter().copied().collect())
         };

@@ -12,13 +12,9 @@ use super::Generalization;
 use super::augment::augment;
 use super::group::Cell;
 use super::normalize::{Normalizer, Standard};
-use super::samples::{Samples, domain_of};
+use super::samples::Samples;
 use crate::artifact::{Context, Tensor, TensorError, Tensors};
-use crate::detector::{Detector, DetectorError, Examples};
-use crate::seed::Seed;
-
-/// Parts that training clips are held out in, to be scored as if they were new.
-const FOLDS: usize = 5;
+use crate::detector::{Detector, DetectorError, Examples, folds, moments};
 
 /// Fits a detector to training clips, as `g` says; they are the ones that `g` chose. `weights` as in [`Detector::fit`].
 pub fn fit(
@@ -38,7 +34,7 @@ pub fn fit(
         None => None,
     };
     let detector = dense.as_deref().unwrap_or(detector);
-    let mut fitted = Fitted::fit(g, detector, train, None, weights, cx)?;
+    let mut fitted = Fitted::fit(g, detector, train, weights, cx)?;
     if g.score_normalization.is_some() {
         fitted.compare(g, detector, train, weights, cx)?;
     }
@@ -58,7 +54,7 @@ pub fn score(
     }
 }
 
-/// A score for each training clip by a model that has not seen it: five models, each without a fifth of each domain.
+/// A score for each training clip by a model that has not seen it, nor anything made from it.
 ///
 /// Errors: fewer than two clips.
 pub fn held_out(
@@ -69,36 +65,13 @@ pub fn held_out(
     cx: &Context,
 ) -> Result<Vec<f64>, DetectorError> {
     let mut scores = vec![0.0; train.features.len()];
-    for (number, (rest, out)) in folds(train)?.into_iter().enumerate() {
-        let own = Context { seed: fold_seed(cx, number), ..*cx };
-        let (rest, held) = (Samples::of(train, Some(&rest)), Samples::of(train, Some(&out)));
-        let model = fit(g, detector, &rest.examples(), weights, &own)?;
-        for (place, score) in out.iter().zip(score(detector, model, &held.examples(), &own)?) {
-            scores[*place] = score;
-        }
+    for fold in folds(train, cx)? {
+        let own = Context { seed: fold.seed, ..*cx };
+        let model = fit(g, detector, &train.take(&fold.train), weights, &own)?;
+        let held_out = score(detector, model, &train.take(&fold.held_out), &own)?;
+        fold.held_out.iter().zip(held_out).for_each(|(place, score)| scores[*place] = score);
     }
     Ok(scores)
-}
-
-/// For each fold the clips to train on and those held out. What is held out with what is decided by the identity of
-/// the clips, not by their order, which may be that of time.
-fn folds(train: &Examples) -> Result<Vec<(Vec<usize>, Vec<usize>)>, DetectorError> {
-    let n = train.clips.len();
-    if n < 2 {
-        let message = format!("{n} training clips cannot be held out in turn; there must be 2");
-        return Err(DetectorError::Data(message));
-    }
-    let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by_cached_key(|&i| (domain_of(train.clips[i]), Seed(0).derive(&["fold", &train.clips[i].id]).0, i));
-    let count = FOLDS.min(n);
-    let mut fold = vec![0; n];
-    order.iter().enumerate().for_each(|(rank, &place)| fold[place] = rank % count);
-    let split = |f: usize| (0..n).partition(|&i| fold[i] != f);
-    Ok((0..count).map(split).collect())
-}
-
-fn fold_seed(cx: &Context, number: usize) -> Seed {
-    cx.seed.derive(&["fold", &number.to_string()])
 }
 
 /// What came of fitting.
@@ -116,11 +89,10 @@ impl Fitted {
         g: &Generalization,
         detector: &dyn Detector,
         train: &Examples,
-        places: Option<&[usize]>,
         weights: Option<&Tensors>,
         cx: &Context,
     ) -> Result<Self, DetectorError> {
-        let samples = Samples::of(train, places);
+        let samples = Samples::of(train);
         let groups: Vec<String> = samples.clips.iter().map(|clip| Cell::of(clip, g).features).collect();
         let normalizer = Normalizer::fit(&samples, &groups, g.temporal_mean_subtraction, g.feature_normalization)?;
         let cells = samples.clips.iter().map(|clip| Cell::of(clip, g)).collect();
@@ -164,16 +136,16 @@ impl Fitted {
         cx: &Context,
     ) -> Result<(), DetectorError> {
         let mut found: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-        for (number, (rest, out)) in folds(train)?.into_iter().enumerate() {
-            let own = Context { seed: fold_seed(cx, number), ..*cx };
-            let part = Self::fit(g, detector, train, Some(&rest), weights, &own)?;
+        for fold in folds(train, cx)? {
+            let own = Context { seed: fold.seed, ..*cx };
+            let part = Self::fit(g, detector, &train.take(&fold.train), weights, &own)?;
             let mut by_cell: BTreeMap<Cell, Vec<usize>> = BTreeMap::new();
-            for place in out {
+            for place in fold.held_out {
                 by_cell.entry(Cell::of(train.clips[place], g)).or_default().push(place);
             }
             // A group of which nothing is left to train on is not compared in this fold.
             for (cell, places) in by_cell.into_iter().filter(|(cell, _)| part.cells.contains(cell)) {
-                let held = Samples::of(train, Some(&places));
+                let held = Samples::of(&train.take(&places));
                 found.entry(cell.scores.clone()).or_default().extend(part.raw(detector, &cell, &held, &own)?);
             }
         }
@@ -222,7 +194,7 @@ impl Fitted {
                 continue;
             }
             let (mean, deviation) = self.scores.get(&cell.scores).copied().unwrap_or((0.0, 1.0));
-            let raw = self.raw(detector, cell, &Samples::of(test, Some(&places)), cx)?;
+            let raw = self.raw(detector, cell, &Samples::of(&test.take(&places)), cx)?;
             for (place, raw) in places.into_iter().zip(raw) {
                 smallest[place] = smallest[place].min((raw - mean) / deviation);
             }
@@ -333,17 +305,12 @@ fn of_reference(g: &Generalization, name: &str, error: DetectorError) -> Detecto
     }
 }
 
-fn moments(values: &[f64]) -> (f64, f64) {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    (mean, (values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::artifact::{Clip, Domain, Label, Split};
     use crate::detector::DetectorSpec;
+    use crate::seed::Seed;
     use ndarray::Array2;
     use serde_json::{Value, json};
 

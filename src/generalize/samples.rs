@@ -17,13 +17,10 @@ pub(super) struct Samples<'a> {
 }
 
 impl<'a> Samples<'a> {
-    /// The examples at these places; all of them if `places` is none.
-    pub(super) fn of(examples: &Examples<'a>, places: Option<&[usize]>) -> Self {
-        let all: Vec<usize> = (0..examples.features.len()).collect();
-        let places = places.unwrap_or(&all);
+    pub(super) fn of(examples: &Examples<'a>) -> Self {
         Self {
-            clips: places.iter().map(|&i| Cow::Borrowed(examples.clips[i])).collect(),
-            features: places.iter().map(|&i| CowArray::from(examples.features[i])).collect(),
+            clips: examples.clips.iter().map(|clip| Cow::Borrowed(*clip)).collect(),
+            features: examples.features.iter().map(|f| CowArray::from(*f)).collect(),
         }
     }
 

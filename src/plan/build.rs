@@ -10,8 +10,10 @@ use crate::canon;
 use crate::digest::Digest;
 use crate::source::SourceSpec;
 use crate::spec::{Experiment, Point};
+use crate::stage::metrics::MetricsSpec;
 use crate::stage::{
-    Dataset, Features, Levels, Mix, Mixed, Mixing, Pooling, Scope, Scoring, SectionId, StageSpec, Takes, Training,
+    Calibration, Dataset, Features, Levels, Mix, Mixed, Mixing, Pooling, Scope, Scoring, SectionId, StageSpec, Takes,
+    Training, TrainingScores,
 };
 
 /// What planning must know of the outside world, gathered by the caller.
@@ -56,6 +58,14 @@ struct Builder<'c> {
     drafts: Vec<String>,
 }
 
+/// What is learnt from the clips of a section or machine.
+#[derive(Clone, Copy)]
+struct Trained {
+    model: NodeId,
+    /// The scores of the training clips, where a threshold needs them.
+    calibration: Option<NodeId>,
+}
+
 /// The nodes of one section that later stages read.
 #[derive(Clone, Copy)]
 struct Prepared {
@@ -86,11 +96,11 @@ impl<'c> Builder<'c> {
             };
             for (section, prepared) in sections {
                 let names = [section.machine.clone(), section.section.clone()];
-                let model = match shared {
-                    Some(model) => model,
+                let trained = match shared {
+                    Some(trained) => trained,
                     None => self.train(number, point, &names, &[(section, prepared)])?,
                 };
-                results.insert(section.clone(), self.judge(number, point, section, prepared, model));
+                results.insert(section.clone(), self.judge(number, point, section, prepared, trained));
             }
         }
         Ok(results)
@@ -181,19 +191,29 @@ impl<'c> Builder<'c> {
         point: &Point,
         names: &[String],
         sections: &[(&SectionId, Prepared)],
-    ) -> Result<NodeId, PlanError> {
+    ) -> Result<Trained, PlanError> {
         let detector = point.detector.member();
         let generalization = point.generalization.for_training(detector.takes());
         let seed = (detector.seeded() || generalization.draws()).then(|| (point.seed, names.to_vec()));
         let generalization = Some(generalization).filter(|g| !g.is_plain());
-        let stage = StageSpec::Training(Training { detector: point.detector.clone(), seed, generalization });
+        let training = Training { detector: point.detector.clone(), seed, generalization };
         let mut given = Given::new();
         if let Some((_, path)) = point.detector.member().weights() {
             let bytes = self.catalog.weights.get(path).ok_or_else(|| PlanError::Unlisted(path.to_owned()))?;
             given.insert("weights".into(), ("safetensors", bytes.clone()));
         }
-        let inputs = sections.iter().flat_map(|(section, prepared)| inputs(section, prepared)).collect();
-        Ok(self.node(number, &names.join("/"), stage, inputs, given))
+        let about = names.join("/");
+        let needs: Inputs = sections.iter().flat_map(|(section, prepared)| inputs(section, prepared)).collect();
+        let stage = StageSpec::Training(training.clone());
+        let model = self.node(number, &about, stage, needs.clone(), given.clone());
+        let calibration = point.threshold.as_ref().and_then(|t| t.member().scores()).map(|scores| {
+            let mut needs = needs;
+            if scores == TrainingScores::Training {
+                needs.push(("model".into(), model, "model"));
+            }
+            self.node(number, &about, StageSpec::Calibration(Calibration { training, scores }), needs, given)
+        });
+        Ok(Trained { model, calibration })
     }
 
     /// scoring -> metrics
@@ -203,15 +223,17 @@ impl<'c> Builder<'c> {
         point: &Point,
         section: &SectionId,
         prepared: Prepared,
-        model: NodeId,
+        trained: Trained,
     ) -> NodeId {
         let about = format!("{}/{}", section.machine, section.section);
         let scoring = StageSpec::Scoring(Scoring { detector: point.detector.clone() });
         let mut needs: Inputs = inputs(section, &prepared).collect();
-        needs.push(("model".into(), model, "model"));
+        needs.push(("model".into(), trained.model, "model"));
         let scores = self.node(number, &about, scoring, needs, Given::new());
-        let needs = vec![("clips".into(), prepared.clips, "clips"), ("scores".into(), scores, "scores")];
-        self.node(number, &about, StageSpec::Metrics(point.metrics.clone()), needs, Given::new())
+        let mut needs = vec![("clips".into(), prepared.clips, "clips"), ("scores".into(), scores, "scores")];
+        needs.extend(trained.calibration.map(|node| ("training".into(), node, "scores")));
+        let metrics = MetricsSpec { threshold: point.threshold.clone(), ..point.metrics.clone() };
+        self.node(number, &about, StageSpec::Metrics(metrics), needs, Given::new())
     }
 
     /// The node of a recipe: a new one, or the one another point made.

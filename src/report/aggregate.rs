@@ -28,9 +28,25 @@ impl Stat {
     }
 }
 
-/// The columns of the field's table: domain and metric.
-pub const COLUMNS: [(&str, &str, &str); 4] =
-    [("source", "auc", "AUC source"), ("target", "auc", "AUC target"), ("", "auc", "AUC"), ("", "pauc", "pAUC")];
+/// How many columns there are.
+pub const COUNT: usize = 13;
+
+/// The columns of the field's table: domain, metric and title. Those without any row are not shown.
+pub const COLUMNS: [(&str, &str, &str); COUNT] = [
+    ("source", "auc", "AUC source"),
+    ("target", "auc", "AUC target"),
+    ("", "auc", "AUC"),
+    ("", "pauc", "pAUC"),
+    ("source", "precision", "precision source"),
+    ("target", "precision", "precision target"),
+    ("", "precision", "precision"),
+    ("source", "recall", "recall source"),
+    ("target", "recall", "recall target"),
+    ("", "recall", "recall"),
+    ("source", "f1", "F1 source"),
+    ("target", "f1", "F1 target"),
+    ("", "f1", "F1"),
+];
 
 /// One line of a group's table: a section, or a mean over sections.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +54,7 @@ pub struct Line {
     pub machine: String,
     pub section: String,
     /// In the order of `COLUMNS`.
-    pub values: [Option<Stat>; 4],
+    pub values: [Option<Stat>; COUNT],
 }
 
 /// Points that differ in their seed alone.
@@ -68,7 +84,7 @@ impl Results {
     }
 
     /// Which of `COLUMNS` any point has a row of.
-    pub fn columns(&self) -> [bool; 4] {
+    pub fn columns(&self) -> [bool; COUNT] {
         COLUMNS.map(|(domain, metric, _)| {
             let mut rows = self.points.iter().flat_map(|p| &p.rows);
             rows.any(|r| r.domain == domain && r.metric == metric && r.attribute.is_empty())
@@ -77,7 +93,7 @@ impl Results {
 }
 
 /// Values of `COLUMNS` by machine and section.
-type Sections<'a> = BTreeMap<(&'a str, &'a str), [Option<Option<f64>>; 4]>;
+type Sections<'a> = BTreeMap<(&'a str, &'a str), [Option<Option<f64>>; COUNT]>;
 
 impl PointResults {
     /// Sections in order, each with the values of `COLUMNS`; the outer `None`: there is no such row.
@@ -90,7 +106,7 @@ impl PointResults {
             }
         }
         // A section without a table lacks what the others have, so that no mean is one over some sections.
-        let known: [bool; 4] = std::array::from_fn(|c| sections.values().any(|row| row[c].is_some()));
+        let known: [bool; COUNT] = std::array::from_fn(|c| sections.values().any(|row| row[c].is_some()));
         let lacking = |c: usize| (known[c] || (c == 0 && !known.contains(&true))).then_some(None);
         for (machine, section, _) in &self.absent {
             sections.insert((machine, section), std::array::from_fn(lacking));
@@ -102,7 +118,7 @@ impl PointResults {
     /// since 2022. `None` if any of them cannot be computed.
     pub fn official(&self) -> Option<f64> {
         let sections = self.sections();
-        let three = |row: &[Option<Option<f64>>; 4]| [row[0].flatten(), row[1].flatten(), row[3].flatten()];
+        let three = |row: &[Option<Option<f64>>; COUNT]| [row[0].flatten(), row[1].flatten(), row[3].flatten()];
         harmonic_mean(&sections.values().flat_map(three).collect::<Option<Vec<f64>>>()?)
     }
 
@@ -188,6 +204,7 @@ mod tests {
             metric: metric.into(),
             value,
             missing: String::new(),
+            note: String::new(),
         }
     }
 
@@ -211,7 +228,7 @@ mod tests {
         let target = groups[0].sections()[0].values[1].unwrap();
         assert!((target.mean - 0.5).abs() < 1e-12);
         assert!((target.deviation.unwrap() - 0.02f64.sqrt()).abs() < 1e-12);
-        assert_eq!(results.columns(), [true, true, false, true]);
+        assert_eq!(results.columns()[..5], [true, true, false, true, false]);
     }
 
     #[test]
@@ -234,6 +251,6 @@ mod tests {
         for name in ["official", "auc", "auc_source", "auc_target", "pauc"] {
             assert_eq!(point.number(name), None, "{name}");
         }
-        assert_eq!(point.sections()[&("fan", "01")], [Some(None), Some(None), None, Some(None)]);
+        assert_eq!(point.sections()[&("fan", "01")][..5], [Some(None), Some(None), None, Some(None), None]);
     }
 }

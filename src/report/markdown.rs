@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::aggregate::COLUMNS;
+use super::aggregate::{COLUMNS, COUNT};
 use super::{Group, Line, Results, SEED, Stat};
 
 /// With more section lines than this the summary alone is shown, unless all are asked for.
@@ -36,7 +36,7 @@ fn shown_axes(results: &Results) -> Vec<(&str, &str)> {
     axes.map(|path| (path.as_str(), path.rsplit('.').next().unwrap_or(path))).collect()
 }
 
-fn sections(groups: &[Group], axes: &[(&str, &str)], columns: &[bool; 4]) -> String {
+fn sections(groups: &[Group], axes: &[(&str, &str)], columns: &[bool; COUNT]) -> String {
     let mut table = Table::new(axes, &["machine", "section"], columns, &[]);
     for group in groups {
         let lines = group.sections();
@@ -55,7 +55,7 @@ fn sections(groups: &[Group], axes: &[(&str, &str)], columns: &[bool; 4]) -> Str
     table.render()
 }
 
-fn summary(groups: &[Group], axes: &[(&str, &str)], columns: &[bool; 4]) -> String {
+fn summary(groups: &[Group], axes: &[(&str, &str)], columns: &[bool; COUNT]) -> String {
     let extra: &[&str] = if has_official(columns) { &["official"] } else { &[] };
     let mut table = Table::new(axes, &["mean"], columns, extra);
     let best = groups.iter().filter_map(|g| g.official()).map(|s| s.mean).fold(f64::NEG_INFINITY, f64::max);
@@ -72,7 +72,7 @@ fn summary(groups: &[Group], axes: &[(&str, &str)], columns: &[bool; 4]) -> Stri
 }
 
 /// The official score is defined over both domains' AUC and the pAUC; data sets without domains have none.
-fn has_official(columns: &[bool; 4]) -> bool {
+fn has_official(columns: &[bool; COUNT]) -> bool {
     columns[0] && columns[1] && columns[3]
 }
 
@@ -83,7 +83,7 @@ pub fn attributes(results: &Results) -> String {
     let mut table = Table {
         rows: vec![axes.iter().map(|a| a.1).chain(header).map(str::to_owned).collect()],
         axes: axes.clone(),
-        columns: [false; 4],
+        columns: [false; COUNT],
     };
     for group in results.groups() {
         let Some(first) = group.points.first() else { continue };
@@ -120,12 +120,15 @@ pub fn attributes(results: &Results) -> String {
 
 /// Reasons for what the tables show as a dash.
 fn notes(results: &Results, groups: &[Group]) -> String {
-    let mut reasons = BTreeSet::new();
+    let (mut reasons, mut doubts) = (BTreeSet::new(), BTreeSet::new());
     for point in &results.points {
         for row in point.rows.iter().filter(|r| r.value.is_none() && r.attribute.is_empty()) {
             let domain = if row.domain.is_empty() { String::new() } else { format!(" {}", row.domain) };
-            let metric = row.metric.replace("pauc", "pAUC").replace("auc", "AUC");
+            let metric = row.metric.replace("pauc", "pAUC").replace("auc", "AUC").replace("f1", "F1");
             reasons.insert(format!("{metric}{domain} of {} {}: {}", row.machine, row.section, row.missing));
+        }
+        for row in point.rows.iter().filter(|r| !r.note.is_empty()) {
+            doubts.insert(format!("{} of {} {}: {}", row.metric, row.machine, row.section, row.note));
         }
         for (machine, section, why) in &point.absent {
             reasons.insert(format!("{machine} {section}: {why}"));
@@ -136,6 +139,10 @@ fn notes(results: &Results, groups: &[Group]) -> String {
         text.push_str(&format!("\n{DASH} cannot be computed:\n\n"));
         reasons.iter().for_each(|r| text.push_str(&format!("* {r}\n")));
     }
+    if !doubts.is_empty() {
+        text.push_str("\nNot to be trusted:\n\n");
+        doubts.iter().for_each(|r| text.push_str(&format!("* {r}\n")));
+    }
     if let Some(seeds) = groups.iter().map(|g| g.points.len()).max().filter(|n| *n > 1) {
         text.push_str(&format!("\nMean ± standard deviation over {seeds} seeds. "));
     } else {
@@ -144,6 +151,9 @@ fn notes(results: &Results, groups: &[Group]) -> String {
     text.push_str("All numbers in %.");
     if has_official(&results.columns()) {
         text.push_str(" Official: harmonic mean of AUC source, AUC target and pAUC over all sections.");
+    }
+    if results.points.iter().any(|p| p.rows.iter().any(|r| r.metric == "f1")) {
+        text.push_str(" Precision, recall and F1: of a domain's own clips, one threshold for both domains.");
     }
     text.push('\n');
     text
@@ -165,12 +175,12 @@ fn show(stat: Option<Stat>) -> String {
 
 struct Table<'a> {
     axes: Vec<(&'a str, &'a str)>,
-    columns: [bool; 4],
+    columns: [bool; COUNT],
     rows: Vec<Vec<String>>,
 }
 
 impl<'a> Table<'a> {
-    fn new(axes: &[(&'a str, &'a str)], names: &[&str], columns: &[bool; 4], extra: &[&str]) -> Self {
+    fn new(axes: &[(&'a str, &'a str)], names: &[&str], columns: &[bool; COUNT], extra: &[&str]) -> Self {
         let metrics = COLUMNS.iter().zip(columns).filter(|(_, shown)| **shown).map(|((.., title), _)| *title);
         let header = axes.iter().map(|a| a.1).chain(names.iter().copied()).chain(metrics).chain(extra.iter().copied());
         Self { axes: axes.to_vec(), columns: *columns, rows: vec![header.map(str::to_owned).collect()] }

@@ -16,6 +16,7 @@ use crate::family::MemberError;
 use crate::feature::FeatureSpec;
 use crate::pool::PoolSpec;
 use crate::source::SourceSpec;
+use crate::threshold::ThresholdSpec;
 
 /// A family of variants, as far as decoding needs to know it.
 pub trait Family: Sized + Clone + Serialize {
@@ -48,6 +49,7 @@ families! {
     FeatureSpec: "features", "feature";
     PoolSpec: "pool", "pool";
     DetectorSpec: "detector", "detector";
+    ThresholdSpec: "threshold", "threshold";
 }
 
 /// How strictly a section is looked at.

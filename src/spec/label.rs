@@ -13,6 +13,7 @@ use crate::diagnose::Diagnostic;
 use crate::feature::FeatureSpec;
 use crate::pool::PoolSpec;
 use crate::source::SourceSpec;
+use crate::threshold::ThresholdSpec;
 
 /// One label a value.
 pub fn labels(keys: &[String], values: &[Node]) -> Vec<String> {
@@ -20,6 +21,7 @@ pub fn labels(keys: &[String], values: &[Node]) -> Vec<String> {
         [word] if word == "data" => variants::<SourceSpec>(values, true),
         [word] if word == "features" => variants::<FeatureSpec>(values, true),
         [word] if word == "detector" => variants::<DetectorSpec>(values, true),
+        [word] if word == "threshold" => variants::<ThresholdSpec>(values, true),
         [word] if word == "pool" => values
             .iter()
             .map(|value| variants::<PoolSpec>(value.as_list().unwrap_or(std::slice::from_ref(value)), false).join("+"))
@@ -62,7 +64,7 @@ fn variants<F: Family>(values: &[Node], brief: bool) -> Vec<String> {
         w.name.clone() + &settings.collect::<String>()
     };
     // What is no variant gets a label that is none: it is told as a mistake, not as another's double.
-    let odd = |value| format!("`{}`", text(value));
+    let odd = |value: &Node| if value.is_null() { "none".to_owned() } else { format!("`{}`", text(value)) };
     values.iter().zip(&written).map(|(value, w)| w.as_ref().map_or_else(|| odd(value), label)).collect()
 }
 

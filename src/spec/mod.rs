@@ -77,6 +77,7 @@ use crate::pool::PoolSpec;
 use crate::source::SourceSpec;
 use crate::stage::metrics::MetricsSpec;
 use crate::stage::{Generalization, Mix};
+use crate::threshold::ThresholdSpec;
 
 /// A resolved experiment.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,6 +117,8 @@ pub struct Point {
     /// Which training clips the detector sees.
     pub generalization: Generalization,
     pub metrics: MetricsSpec,
+    /// From which score on a clip is called anomalous; nothing is decided if none.
+    pub threshold: Option<ThresholdSpec>,
     pub seed: u64,
 }
 

@@ -14,6 +14,7 @@ use crate::pool::PoolSpec;
 use crate::source::SourceSpec;
 use crate::stage::metrics::MetricsSpec;
 use crate::stage::{Generalization, Mix};
+use crate::threshold::ThresholdSpec;
 
 /// The experiment that `root` describes. `stem` names it if it has no name; `edited` says that `--set`
 /// changed it, so that `exclude` and `expect` may speak of points that are gone.
@@ -116,6 +117,7 @@ struct Sections<'a> {
     detector: Section<'a, DetectorSpec>,
     generalization: Section<'a, Generalization>,
     metrics: Section<'a, MetricsSpec>,
+    threshold: Section<'a, Option<ThresholdSpec>>,
     seed: Section<'a, u64>,
     notes: BTreeSet<String>,
 }
@@ -136,6 +138,7 @@ impl<'a> Sections<'a> {
                 axes,
             ),
             metrics: Section::new("metrics", root, Some(MetricsSpec::default()), |n, _, d| rules::metrics(n, d), axes),
+            threshold: Section::new("threshold", root, Some(None), threshold, axes),
             seed: Section::new("seed", root, Some(0), |n, _, d| rules::seed(n, d), axes),
             notes: BTreeSet::new(),
         }
@@ -149,6 +152,7 @@ impl<'a> Sections<'a> {
         self.detector.check_base(root, &sweep.broken, axes, diagnostics);
         self.generalization.check_base(root, &sweep.broken, axes, diagnostics);
         self.metrics.check_base(root, &sweep.broken, axes, diagnostics);
+        self.threshold.check_base(root, &sweep.broken, axes, diagnostics);
         self.seed.check_base(root, &sweep.broken, axes, diagnostics);
     }
 
@@ -190,6 +194,7 @@ impl<'a> Sections<'a> {
         let detector = section!(detector);
         let generalization = section!(generalization);
         let metrics = section!(metrics);
+        let threshold = section!(threshold);
         let seed = section!(seed);
         if let (Some(pool), Some(detector)) = (&pool, &detector)
             && pool.is_empty()
@@ -226,6 +231,7 @@ impl<'a> Sections<'a> {
             detector: detector?,
             generalization: generalization?,
             metrics: metrics?,
+            threshold: threshold?,
             seed: seed?,
         })
     }
@@ -237,6 +243,7 @@ impl<'a> Sections<'a> {
             "features" => self.features.failed,
             "pool" => self.pool.failed,
             "detector" => self.detector.failed,
+            "threshold" => self.threshold.failed,
             _ => false,
         };
         let unused = axes.iter().filter(|a| !a.used && !failed(&a.column.keys[0]));
@@ -267,4 +274,12 @@ fn pools(node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Option<V
         }
         None => decode::variant(node, look, diagnostics).map(|pool| vec![pool]),
     }
+}
+
+/// `threshold`, or none (`~`, as one value of a sweep).
+fn threshold(node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Option<Option<ThresholdSpec>> {
+    if node.is_null() {
+        return Some(None);
+    }
+    decode::variant(node, look, diagnostics).map(Some)
 }

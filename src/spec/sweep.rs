@@ -24,6 +24,7 @@ use crate::diagnose::{Diagnostic, suggest};
 use crate::feature::FeatureSpec;
 use crate::pool::PoolSpec;
 use crate::source::SourceSpec;
+use crate::threshold::ThresholdSpec;
 
 /// Most points of a sweep.
 pub const LIMIT: u64 = 10_000;
@@ -240,6 +241,7 @@ fn fits(path: &str, keys: &[String]) -> Result<(), Diagnostic> {
         "features" => FeatureSpec::NAMES,
         "pool" => PoolSpec::NAMES,
         "detector" => DetectorSpec::NAMES,
+        "threshold" => ThresholdSpec::NAMES,
         plain if wire::is_plain(plain) => {
             wire::PLAIN.iter().find(|(word, _)| *word == plain).map_or(&[][..], |(_, names)| names)
         }

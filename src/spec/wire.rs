@@ -20,13 +20,14 @@ pub const WORDS: &[&str] = &[
     "generalization",
     "sweep",
     "metrics",
+    "threshold",
     "seed",
     "expect",
 ];
 /// Words that a later version gives a meaning.
 pub const RESERVED: &[&str] = &["command"];
 /// The words that hold a variant: a map with one key, the variant's name.
-pub const FAMILIES: &[&str] = &["data", "features", "pool", "detector"];
+pub const FAMILIES: &[&str] = &["data", "features", "pool", "detector", "threshold"];
 /// The words that hold plain settings, and which there are.
 pub const PLAIN: &[(&str, &[&str])] = &[
     ("mix", &["table", "snr_db", "snr_offset_db", "types", "noise", "gain_db", "seed"]),
@@ -52,7 +53,8 @@ pub const PLAIN: &[(&str, &[&str])] = &[
     ),
 ];
 /// The words that a sweep can vary, wholly or in part.
-pub const SWEPT: &[&str] = &["data", "mix", "features", "pool", "detector", "generalization", "metrics", "seed"];
+pub const SWEPT: &[&str] =
+    &["data", "mix", "features", "pool", "detector", "generalization", "metrics", "threshold", "seed"];
 /// Settings that hold the path of a file or folder: word, variant, setting.
 const PATHS: &[[&str; 3]] =
     &[["data", "dcase", "root"], ["data", "folder", "root"], ["detector", "autoencoder", "weights"]];
@@ -64,6 +66,8 @@ const LISTS: &[&str] = &[
     "data.dcase.sections",
     "data.synthetic.machines",
     "detector.autoencoder.layers",
+    "detector.ensemble.detectors",
+    "detector.ensemble.weights",
     "mix.types",
     "mix.types.source",
     "mix.types.target",

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! dataset -> [levels -> mixing] -> features -> [pooling] -> training -> scoring -> metrics
+//!                                                              [-> calibration ->]
 //! ```
 //!
 //! The set is closed; the variants inside a stage are the families. A [`StageSpec`] can be printed,
@@ -9,6 +10,7 @@
 //! outside world only the recordings under the root of its source. What goes into a key is decided
 //! here, by [`StageSpec::material`]; what a setting is read by first is where it is hashed.
 
+mod calibration;
 mod dataset;
 mod features;
 mod levels;
@@ -22,6 +24,8 @@ mod wave;
 pub use crate::detector::{Scope, Takes};
 pub use crate::generalize::{Generalization, SourceValues};
 pub use crate::source::SectionId;
+pub use crate::threshold::TrainingScores;
+pub use calibration::Calibration;
 pub use dataset::{Dataset, listing};
 pub use features::Features;
 pub use levels::Levels;
@@ -36,7 +40,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::artifact::{Artifact, Blob, Context, DecodeError, Kind};
+use crate::artifact::{Artifact, Blob, Context, DecodeError, Kind, Scores};
 use crate::detector::DetectorError;
 use crate::digest::Digest;
 use crate::source::SourceError;
@@ -122,6 +126,7 @@ pub enum StageSpec {
     Pooling(Pooling),
     Training(Training),
     Scoring(Scoring),
+    Calibration(Calibration),
     Metrics(metrics::MetricsSpec),
 }
 
@@ -136,6 +141,7 @@ impl StageSpec {
             StageSpec::Pooling(_) => "pooling",
             StageSpec::Training(_) => "training",
             StageSpec::Scoring(_) => "scoring",
+            StageSpec::Calibration(_) => "calibration",
             StageSpec::Metrics(_) => "metrics",
         }
     }
@@ -150,7 +156,11 @@ impl StageSpec {
             StageSpec::Pooling(s) => s.identity(),
             StageSpec::Training(s) => s.identity(),
             StageSpec::Scoring(s) => s.identity(),
-            StageSpec::Metrics(s) => (code("metrics", metrics::version(), []), json!(s)),
+            StageSpec::Calibration(s) => s.identity(),
+            StageSpec::Metrics(s) => {
+                let threshold = s.threshold.iter().map(|t| (t.name(), t.member().version()));
+                (code("metrics", metrics::version(), threshold), json!(s))
+            }
         }
     }
 
@@ -161,7 +171,7 @@ impl StageSpec {
     /// | stage, schema, versions of the code it uses | yes |
     /// | resolved settings, defaults filled in | yes |
     /// | digests of inputs, by role | yes |
-    /// | seed | only in `training`, and only if the detector draws |
+    /// | seed | only where a model is fitted, and only if something draws |
     /// | names, labels, comments, order of the file | no |
     /// | paths, times, host, threads, executor | no |
     pub fn material(&self, inputs: &BTreeMap<String, Digest>) -> Value {
@@ -179,6 +189,7 @@ impl StageSpec {
             StageSpec::Levels(s) => s.wants(inputs),
             StageSpec::Features(s) => s.wants(inputs),
             StageSpec::Training(s) => s.wants(inputs),
+            StageSpec::Calibration(s) => s.wants(inputs),
             StageSpec::Pooling(_) | StageSpec::Scoring(_) => Wants { threads: usize::MAX, memory: 2 * bytes },
             StageSpec::Dataset(_) | StageSpec::Mixing(_) | StageSpec::Metrics(_) => {
                 Wants { threads: 1, memory: 4 * bytes }
@@ -196,8 +207,13 @@ impl StageSpec {
             StageSpec::Pooling(s) => s.run(inputs, cx),
             StageSpec::Training(s) => s.run(inputs, cx),
             StageSpec::Scoring(s) => s.run(inputs, cx),
+            StageSpec::Calibration(s) => s.run(inputs, cx),
             StageSpec::Metrics(s) => {
-                let table = metrics::table(&inputs.get("clips")?, &inputs.get("scores")?, s)
+                let training = match s.needs() {
+                    Some(_) => inputs.get("training")?,
+                    None => Scores::default(),
+                };
+                let table = metrics::table(&inputs.get("clips")?, &inputs.get("scores")?, &training, s)
                     .map_err(|e| StageError::Data(e.to_string()))?;
                 Ok(vec![Output::of("metrics", &table)])
             }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Generalization, Inputs, Output, StageError, Wants, code};
-use crate::artifact::{Artifact, Clip, ClipSet, Context, FeatureSet};
+use crate::artifact::{Clip, ClipSet, Context, FeatureSet, Tensors};
 use crate::detector::{DetectorSpec, Examples};
 use crate::generalize;
 use crate::seed::Seed;
@@ -52,6 +52,19 @@ impl Training {
     }
 
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
+        let model = self.with_examples(inputs, cx, |generalization, train, weights, cx| {
+            Ok(generalize::fit(generalization, self.detector.member(), train, weights, cx)?)
+        })?;
+        Ok(vec![Output::of("model", &model)])
+    }
+
+    /// Calls `f` with the generalisation, the training clips it chooses, the weights, and the seed of this training.
+    pub(super) fn with_examples<R>(
+        &self,
+        inputs: &Inputs,
+        cx: &Context,
+        f: impl FnOnce(&Generalization, &Examples, Option<&Tensors>, &Context) -> Result<R, StageError>,
+    ) -> Result<R, StageError> {
         let weights = match self.detector.member().weights() {
             Some(_) => Some(inputs.get("weights")?),
             None => None,
@@ -71,8 +84,7 @@ impl Training {
         let names: Vec<&str> = self.seed.iter().flat_map(|(_, names)| names.iter().map(String::as_str)).collect();
         let base = Seed(self.seed.as_ref().map_or(0, |(seed, _)| *seed));
         let cx = Context { seed: base.derive(&["training"]).derive(&names), ..*cx };
-        let model = generalize::fit(&generalization, self.detector.member(), &train, weights.as_ref(), &cx)?;
-        Ok(vec![Output { role: "model", kind: crate::artifact::Tensors::KIND, bytes: model.encode() }])
+        f(&generalization, &train, weights.as_ref(), &cx)
     }
 }
 

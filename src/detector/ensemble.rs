@@ -1,0 +1,227 @@
+//! Several detectors as one: their scores, made comparable, become a mean, the largest or the smallest.
+
+use serde::{Deserialize, Serialize};
+
+use super::folds::{folds, moments};
+use super::{Detector, DetectorError, DetectorSpec, Examples, Scope, Takes};
+use crate::artifact::{Context, Tensors};
+use crate::diagnose::Problem;
+
+/// Settings of `ensemble`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ensemble {
+    /// Each as in `detector`.
+    pub detectors: Vec<DetectorSpec>,
+    pub normalize: Normalize,
+    pub reduce: Reduce,
+    /// Of the mean, one a detector; equal if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub weights: Vec<f64>,
+}
+
+/// What makes scores of different detectors comparable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalize {
+    /// Deviations from the mean of training clips that the detector has not seen (five folds).
+    #[default]
+    Z,
+    None,
+}
+
+/// What becomes of the scores of a clip.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reduce {
+    #[default]
+    Mean,
+    Max,
+    Min,
+}
+
+impl Ensemble {
+    fn members(&self) -> impl Iterator<Item = (usize, &dyn Detector)> {
+        self.detectors.iter().map(DetectorSpec::member).enumerate()
+    }
+}
+
+impl Detector for Ensemble {
+    fn version(&self) -> u32 {
+        // One number that changes when any member's does.
+        self.members().fold(1, |version: u32, (_, member)| version.wrapping_mul(31).wrapping_add(member.version()))
+    }
+
+    fn takes(&self) -> Takes {
+        self.detectors.first().map_or(Takes::Vectors, |d| d.member().takes())
+    }
+
+    fn scope(&self) -> Scope {
+        self.detectors.first().map_or(Scope::Section, |d| d.member().scope())
+    }
+
+    fn seeded(&self) -> bool {
+        self.members().any(|(_, member)| member.seeded())
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if self.detectors.len() < 2 {
+            let message = format!("{} detectors are no ensemble", self.detectors.len());
+            problems.push(Problem::new("detectors", message).hint("write `detectors: [ { knn: {} }, { gmm: {} } ]`"));
+        }
+        for (i, member) in self.members() {
+            let at = |field: &str| format!("detectors[{i}].{}.{field}", self.detectors[i].name());
+            problems.extend(member.problems().into_iter().map(|p| Problem { field: at(&p.field), ..p }));
+            let mut wrong = |message: &str, hint: &str| {
+                problems.push(Problem::new(format!("detectors[{i}]"), message.to_owned()).hint(hint.to_owned()));
+            };
+            if member.takes() != self.takes() {
+                wrong(
+                    "takes frames and the first a vector a clip, or the other way round",
+                    "keep detectors of one kind",
+                );
+            }
+            if member.scope() != self.scope() {
+                wrong("has one model a machine and the first one a section, or the other way round", "set `scope`");
+            }
+            if member.weights().is_some() {
+                wrong("reads weights from a file, which an ensemble cannot", "leave `weights` out");
+            }
+        }
+        let given = self.weights.len();
+        if given > 0 && given != self.detectors.len() {
+            let message = format!("{given} weights for {} detectors", self.detectors.len());
+            problems.push(Problem::new("weights", message).hint("write one a detector"));
+        }
+        if self.weights.iter().any(|w| !(*w >= 0.0 && w.is_finite()))
+            || (given > 0 && self.weights.iter().all(|w| *w == 0.0))
+        {
+            let problem = Problem::new("weights", "weights must be 0 or more, and one of them above 0".to_owned());
+            problems.push(problem);
+        }
+        if given > 0 && self.reduce != Reduce::Mean {
+            let problem = Problem::new("weights", "weights are those of a mean".to_owned());
+            problems.push(problem.hint("leave them out, or write `reduce: mean`"));
+        }
+        problems
+    }
+
+    fn memory(&self, rows: usize, dims: usize) -> usize {
+        self.members().map(|(_, member)| member.memory(rows, dims)).max().unwrap_or(0)
+    }
+
+    fn fit(&self, train: &Examples, _: Option<&Tensors>, cx: &Context) -> Result<Tensors, DetectorError> {
+        let mut model = Tensors::default();
+        for (i, member) in self.members() {
+            let name = self.detectors[i].name();
+            let of_member = |error| match error {
+                DetectorError::Data(message) => DetectorError::Data(format!("`{name}`: {message}")),
+                other => other,
+            };
+            let own = Context { seed: cx.seed.derive(&["ensemble", &i.to_string(), name]), ..*cx };
+            let fitted = member.fit(train, None, &own).map_err(of_member)?;
+            model.0.extend(fitted.0.into_iter().map(|(name, tensor)| (format!("{i}/{name}"), tensor)));
+            if self.normalize == Normalize::Z {
+                let mut scores = Vec::new();
+                for fold in folds(train, &own)? {
+                    let own = Context { seed: fold.seed, ..own };
+                    let part = member.fit(&train.take(&fold.train), None, &own).map_err(of_member)?;
+                    scores.extend(member.score(&part, &train.take(&fold.held_out), &own).map_err(of_member)?);
+                }
+                let (mean, deviation) = moments(&scores);
+                if !(deviation > 0.0) {
+                    let message = format!("`{name}`: all held-out training clips have the score {mean}");
+                    return Err(DetectorError::Data(message));
+                }
+                model.put_f64(&format!("{i}:normal"), ndarray::array![mean, deviation]);
+            }
+        }
+        Ok(model)
+    }
+
+    fn score(&self, model: &Tensors, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError> {
+        let mut all: Vec<Vec<f64>> = Vec::new();
+        for (i, member) in self.members() {
+            let prefix = format!("{i}/");
+            let own = model.0.iter().filter_map(|(name, tensor)| Some((name.strip_prefix(&prefix)?, tensor)));
+            let own = Tensors(own.map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect());
+            let mut scores = member.score(&own, test, cx)?;
+            if self.normalize == Normalize::Z {
+                let normal = model.f64_1(&format!("{i}:normal"))?;
+                scores.iter_mut().for_each(|s| *s = (*s - normal[0]) / normal[1]);
+            }
+            all.push(scores);
+        }
+        let weights = if self.weights.is_empty() { vec![1.0; all.len()] } else { self.weights.clone() };
+        let total: f64 = weights.iter().sum();
+        let reduce = |clip: usize| {
+            let scores = all.iter().map(|scores| scores[clip]);
+            match self.reduce {
+                Reduce::Mean => scores.zip(&weights).map(|(s, w)| s * w).sum::<f64>() / total,
+                Reduce::Max => scores.fold(f64::NEG_INFINITY, f64::max),
+                Reduce::Min => scores.fold(f64::INFINITY, f64::min),
+            }
+        };
+        Ok((0..test.features.len()).map(reduce).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::Seed;
+    use ndarray::{Array2, Axis};
+    use serde_json::{Value, json};
+
+    fn examples(vectors: &Array2<f32>) -> Examples<'_> {
+        Examples { clips: Vec::new(), features: vectors.axis_chunks_iter(Axis(0), 1).collect() }
+    }
+
+    fn scores(detector: &str, settings: Value) -> Vec<f64> {
+        let mut rng = Seed(1).rng();
+        let x = Array2::from_shape_simple_fn((60, 3), || rng.normal() as f32);
+        let spec = DetectorSpec::parse(detector, &settings).unwrap();
+        let model = spec.member().fit(&examples(&x), None, &Context::plain(2)).unwrap();
+        let test = Array2::from_shape_fn((5, 3), |(i, _)| i as f32);
+        spec.member().score(&model, &examples(&test), &Context::plain(2)).unwrap()
+    }
+
+    const TWO: [&str; 2] = ["knn", "mahalanobis"];
+
+    fn ensemble(more: Value) -> Vec<f64> {
+        let mut settings = json!({"detectors": TWO.map(|name| json!({name: {}}))});
+        settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        scores("ensemble", settings)
+    }
+
+    #[test]
+    fn without_normalisation_scores_are_put_together_as_they_are() {
+        let [a, b] = TWO.map(|name| scores(name, json!({})));
+        let expected = |f: &dyn Fn(f64, f64) -> f64| a.iter().zip(&b).map(|(a, b)| f(*a, *b)).collect::<Vec<f64>>();
+        assert_eq!(ensemble(json!({"normalize": "none", "reduce": "max"})), expected(&f64::max));
+        assert_eq!(ensemble(json!({"normalize": "none", "reduce": "min"})), expected(&f64::min));
+        let weighted = ensemble(json!({"normalize": "none", "weights": [3.0, 1.0]}));
+        assert_eq!(weighted, expected(&|a, b| (3.0 * a + b) / 4.0));
+    }
+
+    #[test]
+    fn normalised_scores_are_near_zero_for_normal_clips() {
+        let scores = ensemble(json!({}));
+        assert!(scores[0].abs() < 2.0 && scores[4] > 5.0, "{scores:?}");
+        assert!(scores.windows(2).all(|w| w[0] < w[1]), "{scores:?}");
+    }
+
+    #[test]
+    fn what_is_no_ensemble_is_told() {
+        let problems = |settings| DetectorSpec::parse("ensemble", &settings).unwrap().member().problems();
+        assert_eq!(problems(json!({})).len(), 1);
+        let told = problems(json!({"detectors": [{"knn": {"k": 0}}, {"autoencoder": {}}], "weights": [1.0]}));
+        let fields: Vec<&str> = told.iter().map(|p| p.field.as_str()).collect();
+        assert_eq!(fields, ["detectors[0].knn.k", "detectors[1]", "detectors[1]", "weights"]);
+        assert_eq!(
+            problems(json!({"detectors": [{"knn": {}}, {"knn": {}}], "weights": [1, 1], "reduce": "max"})).len(),
+            1
+        );
+    }
+}

@@ -1,0 +1,205 @@
+//! The family of thresholds: from which score on a clip is called anomalous.
+//!
+//! One threshold for both domains, as the task demands: who decides does not know the domain of a clip. A threshold
+//! sees scores of normal training clips, never those of test clips. Where there is none it says why.
+
+use serde::{Deserialize, Serialize};
+
+use crate::diagnose::Problem;
+use crate::family;
+use crate::metric;
+
+/// Whose scores a threshold is made from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrainingScores {
+    /// Training clips, each scored by a model that was fitted without it: as new clips would be.
+    #[default]
+    HeldOut,
+    /// Training clips scored by the model that knows them, as the baselines of the challenge do. Detectors that
+    /// remember their training clips give scores that say nothing of new ones.
+    Training,
+}
+
+/// A score above `value` is anomalous.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limit {
+    pub value: f64,
+    /// Why it should not be trusted.
+    pub warning: Option<String>,
+}
+
+/// A way to a threshold.
+pub trait Threshold: Send + Sync {
+    /// Raised whenever the same scores give another threshold.
+    fn version(&self) -> u32 {
+        1
+    }
+
+    /// Settings out of range, all of them.
+    fn problems(&self) -> Vec<Problem>;
+
+    /// Which training scores it needs; none if it needs none.
+    fn scores(&self) -> Option<TrainingScores>;
+
+    /// The threshold, or why there is none.
+    fn limit(&self, scores: &[f64]) -> Result<Limit, String>;
+}
+
+/// A quantile of the gamma distribution fitted to the training scores, as the baselines since 2020 decide
+/// (`scipy.stats.gamma.fit` and `ppf`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gamma {
+    /// The share of normal clips below the threshold.
+    pub percentile: f64,
+    pub scores: TrainingScores,
+}
+
+/// A quantile of the training scores themselves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Quantile {
+    /// The share of normal clips below the threshold.
+    pub percentile: f64,
+    pub scores: TrainingScores,
+}
+
+/// A number.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fixed {
+    pub value: f64,
+}
+
+impl Default for Gamma {
+    fn default() -> Self {
+        Self { percentile: 0.9, scores: TrainingScores::default() }
+    }
+}
+
+impl Default for Quantile {
+    fn default() -> Self {
+        Self { percentile: 0.9, scores: TrainingScores::default() }
+    }
+}
+
+fn outside(percentile: f64) -> Vec<Problem> {
+    if percentile > 0.0 && percentile < 1.0 {
+        return Vec::new();
+    }
+    let message = format!("{percentile} is not between 0 and 1");
+    vec![Problem::new("percentile", message).hint("the field uses 0.9")]
+}
+
+impl Threshold for Gamma {
+    fn problems(&self) -> Vec<Problem> {
+        outside(self.percentile)
+    }
+
+    fn scores(&self) -> Option<TrainingScores> {
+        Some(self.scores)
+    }
+
+    fn limit(&self, scores: &[f64]) -> Result<Limit, String> {
+        let fit = metric::Gamma::fit(scores).map_err(|e| format!("{e}{}", advice(self.scores)))?;
+        let value = fit.quantile(self.percentile);
+        if !value.is_finite() {
+            return Err(format!("the gamma fit gives {value}{}", advice(self.scores)));
+        }
+        let warning = fit.degenerate(scores).map(|why| format!("the gamma fit is degenerate: {why}"));
+        Ok(Limit { value, warning })
+    }
+}
+
+/// What may help where training scores are of no use.
+fn advice(scores: TrainingScores) -> &'static str {
+    match scores {
+        TrainingScores::Training => "; write `scores: held_out`",
+        TrainingScores::HeldOut => "",
+    }
+}
+
+impl Threshold for Quantile {
+    fn problems(&self) -> Vec<Problem> {
+        outside(self.percentile)
+    }
+
+    fn scores(&self) -> Option<TrainingScores> {
+        Some(self.scores)
+    }
+
+    fn limit(&self, scores: &[f64]) -> Result<Limit, String> {
+        let value = metric::quantile(scores, self.percentile).ok_or("there are no training scores")?;
+        let same = scores.iter().all(|s| *s == scores[0]);
+        let warning = same.then(|| format!("all training scores are {value}{}", advice(self.scores)));
+        Ok(Limit { value, warning })
+    }
+}
+
+impl Threshold for Fixed {
+    fn problems(&self) -> Vec<Problem> {
+        let problem = || Problem::new("value", format!("{} is no score", self.value)).hint("write a finite number");
+        if self.value.is_finite() { Vec::new() } else { vec![problem()] }
+    }
+
+    fn scores(&self) -> Option<TrainingScores> {
+        None
+    }
+
+    fn limit(&self, _: &[f64]) -> Result<Limit, String> {
+        Ok(Limit { value: self.value, warning: None })
+    }
+}
+
+family! {
+    /// Every threshold a spec can name.
+    pub enum ThresholdSpec: Threshold {
+        "gamma" => Gamma(Gamma),
+        "quantile" => Quantile(Quantile),
+        "fixed" => Fixed(Fixed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn limit(name: &str, settings: Value, scores: &[f64]) -> Result<Limit, String> {
+        ThresholdSpec::parse(name, &settings).unwrap().member().limit(scores)
+    }
+
+    #[test]
+    fn thresholds_lie_above_their_share_of_the_scores() {
+        let scores: Vec<f64> = (0..200).map(|i| (i as f64 / 20.0).sin() + 2.0).collect();
+        for name in ["gamma", "quantile"] {
+            for percentile in [0.5, 0.9] {
+                let value = limit(name, json!({"percentile": percentile}), &scores).unwrap().value;
+                let below = scores.iter().filter(|s| **s < value).count() as f64 / 200.0;
+                assert!((below - percentile).abs() < 0.1, "{name} {percentile}: {below}");
+            }
+        }
+        assert_eq!(limit("fixed", json!({"value": 3.5}), &[]), Ok(Limit { value: 3.5, warning: None }));
+    }
+
+    #[test]
+    fn scores_that_tell_nothing_are_told_of() {
+        let zeros = [0.0; 30];
+        let told = limit("gamma", json!({"scores": "training"}), &zeros).unwrap_err();
+        assert!(told.ends_with("; write `scores: held_out`"), "{told}");
+        let warning = limit("quantile", json!({"scores": "training"}), &zeros).unwrap().warning.unwrap();
+        assert_eq!(warning, "all training scores are 0; write `scores: held_out`");
+        let heaped: Vec<f64> = (0..100).map(|i| (f64::from(i) / 10.0).exp().powi(3)).collect();
+        assert!(limit("gamma", json!({}), &heaped).unwrap().warning.unwrap().contains("degenerate"));
+        assert!(limit("quantile", json!({}), &[]).is_err());
+    }
+
+    #[test]
+    fn shares_outside_are_problems() {
+        let problems = |name, settings| ThresholdSpec::parse(name, &settings).unwrap().member().problems().len();
+        assert_eq!(problems("gamma", json!({"percentile": 1.0})), 1);
+        assert_eq!(problems("quantile", json!({"percentile": 0.0})), 1);
+        assert_eq!(problems("gamma", json!({})) + problems("fixed", json!({"value": -1e9})), 0);
+    }
+}
