@@ -127,3 +127,57 @@ pub struct Clip {
     /// Domain-shift attributes by name, such as `vel` -> `12`. A bare token maps to an empty text.
     pub attributes: BTreeMap<String, String>,
 }
+
+/// Between the ids of the clips that one was made of, and before its number. Not in the names of files.
+const BETWEEN: char = '\t';
+
+impl Clip {
+    /// Clip number `i` of those made of some, the first of which it takes after; of one, it is a copy of it.
+    pub fn between(parents: &[&Clip], i: usize) -> Self {
+        let ids: Vec<&str> = parents.iter().map(|clip| clip.id.as_str()).collect();
+        let id = format!("{}{BETWEEN}{i}", ids.join(&BETWEEN.to_string()));
+        Self { id, ..parents[0].clone() }
+    }
+
+    /// The id of the clip that the one with this id takes after.
+    pub fn first_parent(id: &str) -> &str {
+        id.split(BETWEEN).next().unwrap_or(id)
+    }
+
+    /// The ids of the clips it was made of; of a recording its own alone.
+    pub fn parents(&self) -> Vec<&str> {
+        let mut ids: Vec<&str> = self.id.split(BETWEEN).collect();
+        if ids.len() > 1 {
+            ids.pop();
+        }
+        ids
+    }
+
+    /// Whether it is no recording but was made of some.
+    pub fn is_made(&self) -> bool {
+        self.id.contains(BETWEEN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clips_know_what_they_were_made_of() {
+        let clip = |id: &str| Clip {
+            id: id.into(),
+            machine: "fan".into(),
+            section: "00".into(),
+            domain: None,
+            split: Split::Train,
+            label: None,
+            attributes: BTreeMap::new(),
+        };
+        let (a, b) = (clip("a#1.wav"), clip("b.wav"));
+        let made = Clip::between(&[&a, &b], 7);
+        assert_eq!((made.parents(), made.is_made()), (vec!["a#1.wav", "b.wav"], true));
+        assert_eq!((a.parents(), a.is_made()), (vec!["a#1.wav"], false));
+        assert_ne!(made.id, Clip::between(&[&a, &b], 8).id);
+    }
+}

@@ -1,5 +1,7 @@
 //! Training clips held out in turn, to be scored as if they were new.
 
+use std::collections::BTreeSet;
+
 use super::{DetectorError, Examples};
 use crate::artifact::{Context, Domain};
 use crate::seed::Seed;
@@ -16,27 +18,32 @@ pub(crate) struct Fold {
 }
 
 /// Five folds, each with a fifth of each domain. Which clips go together is decided by their identity, not by their
-/// order, which may be that of time.
+/// order, which may be that of time. Clips made of others are never held out, and train only where all of those do.
 ///
-/// Errors: fewer than two clips.
+/// Errors: fewer than two recordings.
 pub(crate) fn folds(examples: &Examples, cx: &Context) -> Result<Vec<Fold>, DetectorError> {
-    let n = examples.features.len();
+    let clip = |i: usize| examples.clips.get(i);
+    let mut order: Vec<usize> =
+        (0..examples.features.len()).filter(|i| clip(*i).is_none_or(|c| !c.is_made())).collect();
+    let n = order.len();
     if n < 2 {
         let message = format!("{n} training clips cannot be held out in turn; there must be 2");
         return Err(DetectorError::Data(message));
     }
-    let rank = |&i: &usize| match examples.clips.get(i) {
+    order.sort_by_cached_key(|&i| match clip(i) {
         Some(clip) => (clip.domain.unwrap_or(Domain::Source), Seed(0).derive(&["fold", &clip.id]).0, i),
         None => (Domain::Source, 0, i),
-    };
-    let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by_cached_key(rank);
+    });
     let count = FOLDS.min(n);
-    let mut fold = vec![0; n];
-    order.iter().enumerate().for_each(|(rank, &place)| fold[place] = rank % count);
     let one = |f: usize| {
-        let (train, held_out) = (0..n).partition(|&i| fold[i] != f);
-        Fold { train, held_out, seed: cx.seed.derive(&["fold", &f.to_string()]) }
+        let held_out: BTreeSet<usize> = order.iter().copied().skip(f).step_by(count).collect();
+        let ids: BTreeSet<&str> = held_out.iter().filter_map(|&i| clip(i)).map(|c| c.id.as_str()).collect();
+        let known = |&i: &usize| match clip(i) {
+            Some(clip) => !clip.parents().iter().any(|parent| ids.contains(parent)),
+            None => !held_out.contains(&i),
+        };
+        let train = (0..examples.features.len()).filter(known).collect();
+        Fold { train, held_out: held_out.into_iter().collect(), seed: cx.seed.derive(&["fold", &f.to_string()]) }
     };
     Ok((0..count).map(one).collect())
 }

@@ -8,7 +8,7 @@ use ndarray::{Array2, ArrayView2};
 use super::samples::Samples;
 use super::{Generalization, MemMixup, Mixup, Smote};
 use crate::artifact::{Clip, Context, Domain};
-use crate::detector::{DetectorError, Metric, centres, nearest};
+use crate::detector::{DetectorError, Metric, Neighbour, centres, nearest};
 use crate::seed::Rng;
 
 /// Applies what `g` asks for, in the order of the table of this room.
@@ -49,7 +49,7 @@ fn source_means<'a>(samples: &Samples<'a>, count: usize, cx: &Context) -> Result
         let (flat, shape) = flat(samples, &places)?;
         let cx = Context { seed: cx.seed.derive(&[&samples.clips[places[0]].section]), ..*cx };
         for (i, centre) in centres(flat.view(), count, &cx)?.rows().into_iter().enumerate() {
-            let mut clip = made(&samples.clips[places[0]], "mean", i);
+            let mut clip = Clip::between(&[&samples.clips[places[0]]], i);
             clip.attributes.clear();
             let centre: Vec<f32> = centre.iter().map(|&x| x as f32).collect();
             kept.push(clip, Array2::from_shape_vec(shape, centre).expect("the shape of the clips"));
@@ -93,33 +93,54 @@ fn smote(samples: &mut Samples, settings: &Smote, cx: &Context) -> Result<(), De
             continue;
         }
         let (flat, shape) = flat(samples, &target)?;
-        let neighbours = own_neighbours(flat.view(), settings.neighbours, cx)?;
         let mut rng = cx.seed.derive(&[&samples.clips[target[0]].section]).rng();
-        for i in 0..missing {
-            let from = rng.below(target.len());
-            let to = neighbours[from][rng.below(neighbours[from].len())];
-            let part = rng.uniform();
-            let new = blend(flat.row(from), flat.row(to), 1.0 - part);
-            let clip = made(&samples.clips[target[from]], "smote", i);
+        for (i, pair) in pairs(flat.view(), missing, settings, &mut rng, cx)?.into_iter().enumerate() {
+            let parents = [pair.from, pair.to].map(|row| samples.clips[target[row]].as_ref());
+            let clip = Clip::between(&parents, i);
+            let new = pair.blend(flat.view());
             samples.push(clip, Array2::from_shape_vec(shape, new).expect("the shape of the clips"));
         }
     }
     Ok(())
 }
 
-/// The nearest other rows of each row: those that are there, if fewer than `count`.
-pub(super) fn own_neighbours(
+/// A point on the way from one row to another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pair {
+    pub from: usize,
+    pub to: usize,
+    /// How far on the way, 0..1.
+    pub part: f64,
+}
+
+impl Pair {
+    /// The point itself, (dims).
+    pub fn blend(&self, rows: ArrayView2<f32>) -> Vec<f32> {
+        blend(rows.row(self.from), rows.row(self.to), 1.0 - self.part)
+    }
+}
+
+/// `count` draws of SMOTE (Chawla et al. 2002) among `rows` (rows, dims), of which there are at least two: a row, one of
+/// its nearest other rows, and a point between them.
+pub fn pairs(
     rows: ArrayView2<f32>,
     count: usize,
+    settings: &Smote,
+    rng: &mut Rng,
     cx: &Context,
-) -> Result<Vec<Vec<usize>>, DetectorError> {
-    let found = nearest(rows, rows, (count + 1).min(rows.nrows()), Metric::Euclidean, cx)?;
-    let others = |(i, found): (usize, Vec<crate::detector::Neighbour>)| {
-        let mut rows: Vec<usize> = found.iter().map(|n| n.row).filter(|row| *row != i).collect();
-        rows.truncate(count);
-        rows
+) -> Result<Vec<Pair>, DetectorError> {
+    let found = nearest(rows, rows, (settings.neighbours + 1).min(rows.nrows()), Metric::Euclidean, cx)?;
+    let others = |(i, found): (usize, Vec<Neighbour>)| -> Vec<usize> {
+        let rows = found.iter().map(|n| n.row).filter(|row| *row != i);
+        rows.take(settings.neighbours).collect()
     };
-    Ok(found.into_iter().enumerate().map(others).collect())
+    let neighbours: Vec<Vec<usize>> = found.into_iter().enumerate().map(others).collect();
+    let mut draw = || {
+        let from = rng.below(rows.nrows());
+        let to = neighbours[from][rng.below(neighbours[from].len())];
+        Pair { from, to, part: rng.uniform() }
+    };
+    Ok((0..count).map(|_| draw()).collect())
 }
 
 /// Each target clip with a little of each of its nearest source clips: new target clips, without draws.
@@ -133,7 +154,8 @@ fn memmixup(samples: &mut Samples, settings: &MemMixup, cx: &Context) -> Result<
         for (i, found) in found.iter().enumerate() {
             for (j, neighbour) in found.iter().enumerate() {
                 let new = blend(targets.row(i), sources.row(neighbour.row), settings.alpha);
-                let clip = made(&samples.clips[target[i]], "memmixup", j);
+                let parents = [&samples.clips[target[i]], &samples.clips[source[neighbour.row]]];
+                let clip = Clip::between(&parents.map(AsRef::as_ref), j);
                 samples.push(clip, Array2::from_shape_vec(shape, new).expect("the shape of the clips"));
             }
         }
@@ -151,7 +173,7 @@ fn mixup(samples: &mut Samples, settings: &Mixup, cx: &Context) -> Result<(), De
             let (a, b) = (rng.below(places.len()), rng.below(places.len()));
             let part = beta(settings.alpha, &mut rng);
             let (a, b, part) = if part < 0.5 { (b, a, 1.0 - part) } else { (a, b, part) };
-            let clip = made(&samples.clips[places[a]], "mixup", i);
+            let clip = Clip::between(&[a, b].map(|row| samples.clips[places[row]].as_ref()), i);
             let new = blend(flat.row(a), flat.row(b), part);
             samples.push(clip, Array2::from_shape_vec(shape, new).expect("the shape of the clips"));
         }
@@ -191,11 +213,6 @@ fn same_dims(a: &Array2<f32>, b: &Array2<f32>) -> Result<(), DetectorError> {
     }
     let message = format!("source clips have {} values and target clips {}", a.ncols(), b.ncols());
     Err(DetectorError::Data(message))
-}
-
-/// The clip number `i` that a technique made of `parent`.
-fn made(parent: &Clip, technique: &str, i: usize) -> Clip {
-    Clip { id: format!("{}#{technique}{i}", parent.id), ..parent.clone() }
 }
 
 /// A draw from Beta(alpha, alpha), by two draws from Gamma(alpha).
@@ -266,7 +283,7 @@ mod tests {
     }
 
     fn new(all: &[(String, Domain, Vec<f32>)]) -> Vec<&(String, Domain, Vec<f32>)> {
-        all.iter().filter(|(id, ..)| id.contains('#')).collect()
+        all.iter().filter(|(id, ..)| id.contains('\t')).collect()
     }
 
     #[test]
@@ -287,7 +304,7 @@ mod tests {
     fn every_smote_clip_lies_between_two_target_clips() {
         let all = augmented(json!({"smote": {"ratio": 1.0, "neighbours": 2}}));
         let real: Vec<&Vec<f32>> =
-            all.iter().filter(|(id, d, _)| !id.contains('#') && *d == Domain::Target).map(|r| &r.2).collect();
+            all.iter().filter(|(id, d, _)| !id.contains('\t') && *d == Domain::Target).map(|r| &r.2).collect();
         let distance =
             |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt();
         for (id, _, x) in new(&all) {
@@ -342,9 +359,12 @@ mod tests {
     fn one_technique_changes_no_draw_of_another() {
         let smote = |settings| -> Vec<Vec<f32>> {
             let all = augmented(settings);
-            all.into_iter().filter(|(id, ..)| id.contains("#smote")).map(|(_, _, f)| f).collect()
+            all.into_iter().filter(|(id, ..)| id.matches('\t').count() == 2).map(|(_, _, f)| f).collect()
         };
-        assert_eq!(smote(json!({"smote": {}, "mixup": {}})), smote(json!({"smote": {}})));
+        assert_eq!(
+            smote(json!({"smote": {"ratio": 0.5}, "source_means": 21})),
+            smote(json!({"smote": {"ratio": 0.5}}))
+        );
     }
 
     #[test]

@@ -32,7 +32,9 @@ mod model;
 mod normalize;
 mod samples;
 mod settings;
+mod tensors;
 
+pub use augment::{Pair, pairs};
 pub use choice::SourceValues;
 pub use model::{fit, held_out, score};
 pub use normalize::subtract_temporal_mean;

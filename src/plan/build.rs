@@ -12,8 +12,8 @@ use crate::source::SourceSpec;
 use crate::spec::{Experiment, Point};
 use crate::stage::metrics::MetricsSpec;
 use crate::stage::{
-    Calibration, Dataset, Features, Levels, Mix, Mixed, Mixing, Pooling, Scope, Scoring, SectionId, StageSpec, Takes,
-    Training, TrainingScores,
+    Calibration, Dataset, Features, Interpolation, Levels, Mix, Mixed, Mixing, Pooling, Scope, Scoring, SectionId,
+    StageSpec, Takes, Training, TrainingScores,
 };
 
 /// What planning must know of the outside world, gathered by the caller.
@@ -71,6 +71,8 @@ struct Trained {
 struct Prepared {
     clips: NodeId,
     features: NodeId,
+    /// Clips made of recordings, for training alone.
+    made: Option<NodeId>,
 }
 
 type Inputs = Vec<(String, NodeId, &'static str)>;
@@ -132,17 +134,32 @@ impl<'c> Builder<'c> {
             mixed = Some(Mixed { root, source, gain_db: mix.gain_db });
         }
         let (root, source) = reader(&point.data);
-        let features = StageSpec::Features(Features { feature: point.features.clone(), root, source, mixed });
-        let mut frames = self.node(number, &about, features, needs, Given::new());
+        let settings = Features { feature: point.features.clone(), root, source, mixed };
+        let made = point.generalization.for_waveforms().map(|(smote, choice)| {
+            let seed = (point.seed, vec![section.machine.clone(), section.section.clone()]);
+            let stage = Interpolation { features: settings.clone(), smote, choice, seed };
+            let mut needs = needs.clone();
+            needs.push(("clips".into(), clips, "clips"));
+            self.node(number, &about, StageSpec::Interpolation(stage), needs, Given::new())
+        });
+        let features = self.node(number, &about, StageSpec::Features(settings), needs, Given::new());
+        let features = self.pool(number, point, &about, features);
+        let made = made.map(|node| self.pool(number, point, &about, node));
+        Ok(Prepared { clips, features, made })
+    }
+
+    /// [-> pooling]
+    fn pool(&mut self, number: usize, point: &Point, about: &str, frames: NodeId) -> NodeId {
+        let mut frames = frames;
         if point.detector.member().takes() == Takes::Vectors && !point.pool.is_empty() {
             let pooling = StageSpec::Pooling(Pooling {
                 pools: point.pool.clone(),
                 temporal_mean_subtraction: point.generalization.temporal_mean_subtraction,
             });
             let inputs = vec![("features".into(), frames, "features"), ("index".into(), frames, "index")];
-            frames = self.node(number, &about, pooling, inputs, Given::new());
+            frames = self.node(number, about, pooling, inputs, Given::new());
         }
-        Ok(Prepared { clips, features: frames })
+        frames
     }
 
     fn dataset(&mut self, number: usize, source: &SourceSpec, section: &SectionId, listing: &[u8]) -> NodeId {
@@ -203,7 +220,11 @@ impl<'c> Builder<'c> {
             given.insert("weights".into(), ("safetensors", bytes.clone()));
         }
         let about = names.join("/");
-        let needs: Inputs = sections.iter().flat_map(|(section, prepared)| inputs(section, prepared)).collect();
+        let mut needs: Inputs = sections.iter().flat_map(|(section, prepared)| inputs(section, prepared)).collect();
+        for (section, node) in sections.iter().filter_map(|(section, prepared)| Some((section, prepared.made?))) {
+            needs.push((format!("made/{}", section.section), node, "features"));
+            needs.push((format!("made_index/{}", section.section), node, "index"));
+        }
         let stage = StageSpec::Training(training.clone());
         let model = self.node(number, &about, stage, needs.clone(), given.clone());
         let calibration = point.threshold.as_ref().and_then(|t| t.member().scores()).map(|scores| {
@@ -265,7 +286,7 @@ impl<'c> Builder<'c> {
 
 fn inputs(section: &SectionId, prepared: &Prepared) -> impl Iterator<Item = (String, NodeId, &'static str)> + use<> {
     let name = section.section.clone();
-    let Prepared { clips, features } = *prepared;
+    let Prepared { clips, features, .. } = *prepared;
     [
         (format!("clips/{name}"), clips, "clips"),
         (format!("features/{name}"), features, "features"),

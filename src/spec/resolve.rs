@@ -59,8 +59,10 @@ pub fn resolve(root: &Node, stem: &str, edited: bool) -> Result<Experiment, Vec<
         for exclusion in &mut exclusions {
             dropped |= exclusion.drops(&axes, &at, &applied);
         }
-        if let (Some(point), false) = (point, dropped) {
-            points.push(point);
+        let misfits = std::mem::take(&mut sections.misfits);
+        if !dropped {
+            points.extend(point);
+            diagnostics.extend(misfits);
         }
     }
     diagnostics.extend(sections.unused(&axes));
@@ -120,6 +122,8 @@ struct Sections<'a> {
     threshold: Section<'a, Option<ThresholdSpec>>,
     seed: Section<'a, u64>,
     notes: BTreeSet<String>,
+    /// What is wrong with how the sections of a point fit together, unless the point is excluded.
+    misfits: Vec<Diagnostic>,
 }
 
 impl<'a> Sections<'a> {
@@ -141,6 +145,7 @@ impl<'a> Sections<'a> {
             threshold: Section::new("threshold", root, Some(None), threshold, axes),
             seed: Section::new("seed", root, Some(0), |n, _, d| rules::seed(n, d), axes),
             notes: BTreeSet::new(),
+            misfits: Vec::new(),
         }
     }
 
@@ -203,7 +208,7 @@ impl<'a> Sections<'a> {
             let node = self.detector.node(axes, at).0;
             let message = format!("`{}` takes one vector a clip, and there is no `pool` to make it", detector.name());
             let place = node.as_ref().and_then(|n| n.get(detector.name())).and_then(Node::key_place);
-            diagnostics.push(Diagnostic::new("E0602", message).at(place).hint("write `pool: { mean: {} }`"));
+            self.misfits.push(Diagnostic::new("E0602", message).at(place).hint("write `pool: { mean: {} }`"));
         }
         if let (Some(generalization), Some(detector)) = (&generalization, &detector)
             && let Some(neighbours) = generalization.local_density
@@ -214,7 +219,7 @@ impl<'a> Sections<'a> {
             let node = self.generalization.node(axes, at).0;
             let place = node.as_ref().and_then(|n| n.get("local_density")).and_then(Node::key_place);
             let hint = "use `knn`, or leave these points out with `sweep.exclude`";
-            diagnostics.push(Diagnostic::new("E0606", message).at(place).hint(hint));
+            self.misfits.push(Diagnostic::new("E0606", message).at(place).hint(hint));
         }
         let settings: BTreeMap<String, String> = axes
             .iter()

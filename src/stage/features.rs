@@ -61,12 +61,7 @@ impl Features {
 
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
         let table: AudioTable = inputs.get("audio")?;
-        let mut parts: BTreeMap<String, Vec<Part>> = BTreeMap::new();
-        if self.mixed.is_some() {
-            for part in inputs.get::<Recipe>("recipe")?.0 {
-                parts.entry(part.clip.clone()).or_default().push(part);
-            }
-        }
+        let parts = self.parts(inputs)?;
         let parts_of = |clip: &str| parts.get(clip).map_or(&[][..], Vec::as_slice);
         let clips: Vec<Item> =
             table.0.iter().map(|(clip, audio)| Item { clip, audio, parts: parts_of(clip) }).collect();
@@ -74,7 +69,7 @@ impl Features {
             return Err(StageError::Data("the section has no clips".into()));
         };
         let rate = source::read(first.clip, first.audio, self.root.as_deref())?.rate;
-        let extractor = self.feature.member().extractor(rate).map_err(|e| failed(first.clip, e))?;
+        let extractor = self.extractor(first.clip, rate)?;
         let mut values = Vec::new();
         let mut frames = Vec::with_capacity(clips.len());
         let (mut clipped, mut samples) = (0, 0);
@@ -103,6 +98,33 @@ impl Features {
         let index = FeatureIndex::consecutive(clips.iter().map(|item| item.clip).zip(frames));
         let dims = values.len() / rows.max(1);
         Ok(vec![Output::of("features", &Matrix::new(values, rows, dims)), Output::of("index", &index)])
+    }
+
+    /// What is mixed to each clip, by clip.
+    pub(super) fn parts(&self, inputs: &Inputs) -> Result<BTreeMap<String, Vec<Part>>, StageError> {
+        let mut parts: BTreeMap<String, Vec<Part>> = BTreeMap::new();
+        if self.mixed.is_some() {
+            for part in inputs.get::<Recipe>("recipe")?.0 {
+                parts.entry(part.clip.clone()).or_default().push(part);
+            }
+        }
+        Ok(parts)
+    }
+
+    /// The extractor for clips of this rate; `clip` is the first of them.
+    pub(super) fn extractor(&self, clip: &str, rate: u32) -> Result<Box<dyn Extractor>, StageError> {
+        self.feature.member().extractor(rate).map_err(|e| failed(clip, e))
+    }
+
+    /// A clip as its features hear it.
+    pub(super) fn wave(
+        &self,
+        clip: &str,
+        audio: &Audio,
+        parts: &BTreeMap<String, Vec<Part>>,
+    ) -> Result<source::Wave, StageError> {
+        let parts = parts.get(clip).map_or(&[][..], Vec::as_slice);
+        Ok(self.hear(&Item { clip, audio, parts })?.wave)
     }
 
     fn hear(&self, item: &Item) -> Result<Heard, StageError> {

@@ -4,6 +4,8 @@
 //! attribute. A number that cannot be computed stays in the table with the reason, because a table that
 //! silently lacks a row reads as if the question had not been asked. Only test clips with a label count.
 
+mod decisions;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::artifact::{Clip, ClipSet, Domain, Label, MetricRow, MetricTable, Scores, Split};
 use crate::diagnose::Problem;
 use crate::metric;
-use crate::threshold::{Limit, ThresholdSpec, TrainingScores};
+use crate::threshold::{ThresholdSpec, TrainingScores};
 
 pub use crate::metric::Ties;
 
@@ -187,40 +189,6 @@ impl<'a> Section<'a> {
         rows
     }
 
-    /// The threshold, and what it makes of the clips.
-    fn decisions(&self, limit: &Result<Limit, String>) -> Vec<MetricRow> {
-        let value = limit.as_ref().map(|limit| limit.value).map_err(Clone::clone);
-        let mut first = self.row("threshold", value.clone());
-        first.note = limit.as_ref().ok().and_then(|limit| limit.warning.clone()).unwrap_or_default();
-        let domains: &[Option<Domain>] =
-            if self.has_domains { &[Some(Domain::Source), Some(Domain::Target)] } else { &[None] };
-        let mut rows = vec![first];
-        for domain in domains {
-            let own = |(clip, _): &&Scored| domain.is_none() || clip.domain == *domain;
-            let normals: Vec<f64> = self.normals.iter().filter(own).map(|(_, score)| *score).collect();
-            let anomalies: Vec<f64> = self.anomalies.iter().filter(own).map(|(_, score)| *score).collect();
-            let name = domain.map(|d| format!("{d} ")).unwrap_or_default();
-            let counts = value.clone().and_then(|limit| match (self.missing, normals.len(), anomalies.len()) {
-                ("", 0, _) => Err(format!("no {name}normals")),
-                ("", _, 0) => Err(format!("no {name}anomalies")),
-                ("", ..) => {
-                    let above = |scores: &[f64]| scores.iter().filter(|s| **s > limit).count() as u64;
-                    let (found, false_alarms) = (above(&anomalies), above(&normals));
-                    Ok((found, false_alarms, anomalies.len() as u64 - found))
-                }
-                (missing, ..) => Err(missing.to_owned()),
-            });
-            let numbers = [
-                ("precision", counts.clone().map(|(tp, fp, _)| metric::precision(tp, fp))),
-                ("recall", counts.clone().map(|(tp, _, fneg)| metric::recall(tp, fneg))),
-                ("f1", counts.map(|(tp, fp, fneg)| metric::f1(tp, fp, fneg))),
-            ];
-            let domain = domain.map(|d| d.to_string()).unwrap_or_default();
-            rows.extend(numbers.map(|(m, value)| MetricRow { domain: domain.clone(), ..self.row(m, value) }));
-        }
-        rows
-    }
-
     fn normals_where(&self, wanted: impl Fn(&Clip) -> bool) -> Vec<Scored<'a>> {
         self.normals.iter().copied().filter(|(clip, _)| wanted(clip)).collect()
     }
@@ -364,36 +332,6 @@ mod tests {
             error(&[("fan/x.wav".into(), f64::NAN)]),
             "the score of test clip `fan/x.wav` is NaN, which has no rank"
         );
-    }
-
-    #[test]
-    fn one_threshold_decides_over_the_clips_of_each_domain() {
-        let clips = [
-            (clip("a", SOURCE, NORMAL, None), 1.0),
-            (clip("b", SOURCE, NORMAL, None), 3.0),
-            (clip("c", TARGET, NORMAL, None), 5.0),
-            (clip("d", SOURCE, ANOMALY, None), 4.0),
-            (clip("e", TARGET, ANOMALY, None), 6.0),
-            (clip("f", TARGET, ANOMALY, None), 2.0),
-        ];
-        let scores = Scores(clips.iter().map(|(c, s)| (c.id.clone(), *s)).collect());
-        let set = ClipSet::new(clips.iter().map(|(c, _)| c.clone()).collect());
-        let rows = |threshold: serde_json::Value, training: &[f64]| {
-            let threshold = serde_json::from_value(threshold).unwrap();
-            let spec = MetricsSpec { auc: false, pauc: None, threshold, ..MetricsSpec::default() };
-            let training = Scores(training.iter().enumerate().map(|(i, s)| (i.to_string(), *s)).collect());
-            table(&set, &scores, &training, &spec).unwrap().rows
-        };
-        let fixed = rows(serde_json::json!({"fixed": {"value": 2.5}}), &[]);
-        let values: Vec<Option<f64>> = fixed.iter().map(|r| r.value).collect();
-        // Source: one found, one false alarm, none missed; target: one found, one false alarm, one missed.
-        let third = 2.0 / 3.0;
-        assert_eq!(values, [2.5, 0.5, 1.0, third, 0.5, 0.5, 0.5].map(Some));
-        assert_eq!(fixed[4].domain, "target");
-        let none = rows(serde_json::json!({"gamma": {"scores": "training"}}), &[0.0, 0.0]);
-        assert!(none.iter().all(|r| r.value.is_none() && r.missing.contains("held_out")), "{none:?}");
-        let noted = rows(serde_json::json!({"quantile": {}}), &[1.0, 1.0]);
-        assert_eq!((noted[0].value, noted[0].note.as_str()), (Some(1.0), "all training scores are 1"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! dataset -> [levels -> mixing] -> features -> [pooling] -> training -> scoring -> metrics
-//!                                                              [-> calibration ->]
+//!                               [interpolation ->]             [-> calibration ->]
 //! ```
 //!
 //! The set is closed; the variants inside a stage are the families. A [`StageSpec`] can be printed,
@@ -13,6 +13,7 @@
 mod calibration;
 mod dataset;
 mod features;
+mod interpolation;
 mod levels;
 pub mod metrics;
 mod mixing;
@@ -28,6 +29,7 @@ pub use crate::threshold::TrainingScores;
 pub use calibration::Calibration;
 pub use dataset::{Dataset, listing};
 pub use features::Features;
+pub use interpolation::Interpolation;
 pub use levels::Levels;
 pub use mixing::{Mix, Mixing, Table};
 pub use pooling::Pooling;
@@ -123,6 +125,7 @@ pub enum StageSpec {
     Levels(Levels),
     Mixing(Mixing),
     Features(Features),
+    Interpolation(Interpolation),
     Pooling(Pooling),
     Training(Training),
     Scoring(Scoring),
@@ -138,6 +141,7 @@ impl StageSpec {
             StageSpec::Levels(_) => "levels",
             StageSpec::Mixing(_) => "mixing",
             StageSpec::Features(_) => "features",
+            StageSpec::Interpolation(_) => "interpolation",
             StageSpec::Pooling(_) => "pooling",
             StageSpec::Training(_) => "training",
             StageSpec::Scoring(_) => "scoring",
@@ -153,6 +157,7 @@ impl StageSpec {
             StageSpec::Levels(s) => s.identity(),
             StageSpec::Mixing(s) => s.identity(),
             StageSpec::Features(s) => s.identity(),
+            StageSpec::Interpolation(s) => s.identity(),
             StageSpec::Pooling(s) => s.identity(),
             StageSpec::Training(s) => s.identity(),
             StageSpec::Scoring(s) => s.identity(),
@@ -188,6 +193,7 @@ impl StageSpec {
         match self {
             StageSpec::Levels(s) => s.wants(inputs),
             StageSpec::Features(s) => s.wants(inputs),
+            StageSpec::Interpolation(s) => s.wants(inputs),
             StageSpec::Training(s) => s.wants(inputs),
             StageSpec::Calibration(s) => s.wants(inputs),
             StageSpec::Pooling(_) | StageSpec::Scoring(_) => Wants { threads: usize::MAX, memory: 2 * bytes },
@@ -204,6 +210,7 @@ impl StageSpec {
             StageSpec::Levels(s) => s.run(inputs, cx),
             StageSpec::Mixing(s) => s.run(inputs),
             StageSpec::Features(s) => s.run(inputs, cx),
+            StageSpec::Interpolation(s) => s.run(inputs, cx),
             StageSpec::Pooling(s) => s.run(inputs, cx),
             StageSpec::Training(s) => s.run(inputs, cx),
             StageSpec::Scoring(s) => s.run(inputs, cx),

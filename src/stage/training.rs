@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Generalization, Inputs, Output, StageError, Wants, code};
-use crate::artifact::{Clip, ClipSet, Context, FeatureSet, Tensors};
+use crate::artifact::{Clip, ClipSet, Context, FeatureIndex, FeatureSet, Matrix, Tensors};
 use crate::detector::{DetectorSpec, Examples};
 use crate::generalize;
 use crate::seed::Seed;
@@ -70,6 +71,7 @@ impl Training {
             None => None,
         };
         let sections = read_sections(inputs)?;
+        let made = made(inputs, &sections)?;
         let mut train = Examples::default();
         let generalization = self.generalization.clone().unwrap_or_default();
         let every: Vec<&Clip> = sections.iter().flat_map(|(clips, _)| clips.clips()).collect();
@@ -79,6 +81,10 @@ impl Training {
         for (clips, features) in &sections {
             let chosen = generalization.choose(clips.clips()).map_err(StageError::Data)?;
             add(&mut train, clips, features, |clip| chosen.contains(clip.id.as_str()))?;
+        }
+        for (clip, features) in &made {
+            train.clips.push(clip);
+            train.features.push(features.view());
         }
         (cx.log)(&format!("{}: {} training clips", self.detector.name(), train.clips.len()));
         let names: Vec<&str> = self.seed.iter().flat_map(|(_, names)| names.iter().map(String::as_str)).collect();
@@ -98,6 +104,25 @@ pub(super) fn read_sections(inputs: &Inputs) -> Result<Vec<(ClipSet, FeatureSet)
         Ok((inputs.get(&format!("clips/{section}"))?, features))
     };
     inputs.parts("clips").into_iter().map(read).collect()
+}
+
+/// Clips made of others before there were features, with those.
+fn made(inputs: &Inputs, sections: &[(ClipSet, FeatureSet)]) -> Result<Vec<(Clip, Array2<f32>)>, StageError> {
+    let mut made = Vec::new();
+    for section in inputs.parts("made") {
+        let features: Matrix = inputs.get(&format!("made/{section}"))?;
+        let index: FeatureIndex = inputs.get(&format!("made_index/{section}"))?;
+        let set = FeatureSet { matrix: features, index };
+        for id in set.index.0.keys() {
+            let nameless =
+                || StageError::Clip { clip: id.clone(), why: "it was made of clips that there are not".into() };
+            let parent = Clip::first_parent(id);
+            let parent = sections.iter().flat_map(|(clips, _)| clips.clips()).find(|clip| clip.id == parent);
+            let clip = Clip { id: id.clone(), ..parent.ok_or_else(nameless)?.clone() };
+            made.push((clip, set.clip(id).ok_or_else(nameless)?.to_owned()));
+        }
+    }
+    Ok(made)
 }
 
 /// Adds the clips that `wanted` takes, with their rows.
