@@ -17,6 +17,7 @@ mod oracle;
 mod parity;
 mod project;
 mod scikit_learn;
+mod scipy_doubt;
 mod sounds;
 mod spec_errors;
 mod spec_good;
