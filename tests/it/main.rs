@@ -6,6 +6,7 @@ mod cache;
 mod cli;
 mod concurrent;
 mod data_errors;
+mod doubt;
 mod faults;
 mod figures;
 mod freshness;
