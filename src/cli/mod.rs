@@ -3,6 +3,7 @@
 //! stdout is the product (tables, JSON), stderr the conversation.
 
 mod cache;
+mod cached;
 mod check;
 mod dataset;
 mod error;
@@ -15,6 +16,7 @@ mod plan;
 mod report;
 mod run;
 mod session;
+mod submission;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
