@@ -27,6 +27,7 @@
 //! mix                 -> artifact        which noise, how loud; sums of samples
 //! mimii_dg            -> mix             the data set's tables
 //! source feature pool detector -> artifact, mathematics, foundation; source -> twin mix mimii_dg, too
+//! evaluate            -> metric, artifact, names of source: official numbers of score files
 //! stage               -> those, metric
 //! spec                -> stage and the families' config types
 //! plan                -> spec stage
@@ -47,6 +48,7 @@ pub mod detector;
 pub mod diagnose;
 pub mod digest;
 pub mod dsp;
+pub mod evaluate;
 pub mod exec;
 pub mod family;
 pub mod feature;

@@ -23,6 +23,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("feature", &["artifact", "dsp", "nn", "metric"]),
     ("pool", &["artifact", "dsp", "nn", "metric"]),
     ("detector", &["artifact", "dsp", "nn", "metric"]),
+    // Score files and ground truth speak of clips by names that `source` can read.
+    ("evaluate", &["source::names", "artifact", "metric"]),
     ("stage", &["source", "feature", "pool", "detector", "artifact", "metric", "dsp", "mix", "mimii_dg"]),
     ("spec", &["stage", "source", "feature", "pool", "detector"]),
     // A point holds its detector and a catalog its sections: the plan asks the one and names the others.
