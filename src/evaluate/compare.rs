@@ -129,7 +129,11 @@ impl<'a> Reader<'a> {
             let decimals = cell.split_once('.').map_or(0, |(_, d)| d.bytes().take_while(u8::is_ascii_digit).count());
             let place = Difference {
                 line,
-                machine: if name.contains("over all") || total { String::new() } else { self.machine.clone() },
+                machine: if total || name.contains("over all") || name == "official score" {
+                    String::new()
+                } else {
+                    self.machine.clone()
+                },
                 row: name.to_owned(),
                 column: metrics.iter().map(|m| m.title()).collect::<Vec<_>>().join(", "),
                 published,

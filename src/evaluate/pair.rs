@@ -50,10 +50,11 @@ pub fn sections(
                 continue;
             }
         };
-        let scores = matched(id, file(sheets), scores, &known, &mut problems);
+        let whose = if truth.is_some() { format!("the labels of {id}") } else { format!("the scores of {id}") };
+        let scores = matched(&whose, file(sheets), scores, &known, &mut problems);
         let decisions = submission.decisions.get(id).map(|sheets| {
             let decisions = merge(sheets, &mut problems);
-            matched(id, file(sheets), decisions, &known, &mut problems)
+            matched(&whose, file(sheets), decisions, &known, &mut problems)
         });
         let clip = |(name, score): (&String, &f64)| {
             let decision = decisions.as_ref().and_then(|d| d.get(name)).map(|d| *d == 1.0);
@@ -64,7 +65,7 @@ pub fn sections(
     let evaluated: Vec<&Id> = sections.iter().map(|s| &s.id).collect();
     if let ([(id, file, why), others @ ..], true) = (unlabelled.as_slice(), evaluated.is_empty()) {
         let hint = if truth.is_none() { "give the ground truth with --truth" } else { "is this the right year?" };
-        let more = if others.is_empty() { String::new() } else { format!("; so for {} more sections", others.len()) };
+        let more = if others.is_empty() { String::new() } else { format!(", and so on for {} more", others.len()) };
         problems.push(Diagnostic::new("E0806", format!("`{file}`: {id} {why}{more}")).hint(hint));
     } else {
         let left_out = unlabelled.iter().map(|(id, file, why)| format!("`{file}` is left out: {id} {why}"));
@@ -121,7 +122,7 @@ fn from_names(scores: &Values, options: &Options) -> Result<SectionTruth, String
 
 /// The values by the names of the truth. Clips that the truth does not know, and those it knows in vain, are problems.
 fn matched(
-    id: &Id,
+    whose: &str,
     file: String,
     values: Values,
     known: &SectionTruth,
@@ -142,11 +143,11 @@ fn matched(
         |names: &[String]| if names.len() == 1 { "1 clip".to_owned() } else { format!("{} clips", names.len()) };
     if !missing.is_empty() {
         let (count, names) = (clips(&missing), listed(&missing));
-        problems.push(Diagnostic::new("E0804", format!("`{file}` lacks {count} of {id}: {names}")));
+        problems.push(Diagnostic::new("E0804", format!("`{file}` lacks {count} of {whose}: {names}")));
     }
     if !extra.is_empty() {
         let (count, names) = (clips(&extra), listed(&extra));
-        problems.push(Diagnostic::new("E0804", format!("`{file}` has {count} that {id} does not have: {names}")));
+        problems.push(Diagnostic::new("E0804", format!("`{file}` has {count} that {whose} do not have: {names}")));
     }
     if !doubled.is_empty() {
         let message = format!("`{file}` has rows under two names of {}", listed(&doubled));
