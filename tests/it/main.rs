@@ -6,6 +6,8 @@ mod cache;
 mod cli;
 mod concurrent;
 mod data_errors;
+mod evaluate;
+mod evaluate_oracle;
 mod faults;
 mod figures;
 mod freshness;
