@@ -125,8 +125,11 @@ mod autoencoder;
 mod cholesky;
 mod ensemble;
 mod folds;
+mod isolation_forest;
+mod kde;
 mod kmeans;
 mod knn;
+mod lof;
 mod mahalanobis;
 mod neighbours;
 mod product;
@@ -144,5 +147,8 @@ family! {
         "mahalanobis" => Mahalanobis(mahalanobis::Mahalanobis),
         "kmeans" => Kmeans(kmeans::Kmeans),
         "ensemble" => Ensemble(ensemble::Ensemble),
+        "lof" => Lof(lof::Lof),
+        "kde" => Kde(kde::Kde),
+        "isolation_forest" => IsolationForest(isolation_forest::IsolationForest),
     }
 }
