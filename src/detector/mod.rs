@@ -106,11 +106,19 @@ pub trait Detector: Send + Sync {
 }
 
 mod autoencoder;
+mod centres;
 mod cholesky;
+mod eigen;
+mod em;
+mod gmm;
 mod kmeans;
 mod knn;
+pub(crate) mod lloyd;
 mod mahalanobis;
+mod mixture;
+mod moments;
 mod neighbours;
+mod pca;
 mod product;
 mod vectors;
 
@@ -121,5 +129,7 @@ family! {
         "knn" => Knn(knn::Knn),
         "mahalanobis" => Mahalanobis(mahalanobis::Mahalanobis),
         "kmeans" => Kmeans(kmeans::Kmeans),
+        "gmm" => Gmm(gmm::Gmm),
+        "pca" => Pca(pca::Pca),
     }
 }
