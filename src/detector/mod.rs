@@ -122,16 +122,26 @@ pub trait Detector: Send + Sync {
 }
 
 mod autoencoder;
+mod centres;
 mod cholesky;
+mod eigen;
+mod em;
 mod ensemble;
 mod folds;
+mod gmm;
 mod isolation_forest;
 mod kde;
 mod kmeans;
+mod kmeans;
 mod knn;
+mod knn;
+pub(crate) mod lloyd;
 mod lof;
 mod mahalanobis;
+mod mixture;
+mod moments;
 mod neighbours;
+mod pca;
 mod product;
 mod vectors;
 
@@ -150,5 +160,7 @@ family! {
         "lof" => Lof(lof::Lof),
         "kde" => Kde(kde::Kde),
         "isolation_forest" => IsolationForest(isolation_forest::IsolationForest),
+        "gmm" => Gmm(gmm::Gmm),
+        "pca" => Pca(pca::Pca),
     }
 }
