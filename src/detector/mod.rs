@@ -132,8 +132,6 @@ mod gmm;
 mod isolation_forest;
 mod kde;
 mod kmeans;
-mod kmeans;
-mod knn;
 mod knn;
 pub(crate) mod lloyd;
 mod lof;
