@@ -107,11 +107,15 @@ pub trait Detector: Send + Sync {
 
 mod autoencoder;
 mod cholesky;
+mod kernel;
 mod kmeans;
 mod knn;
 mod mahalanobis;
 mod neighbours;
+mod one_class_svm;
 mod product;
+mod scaling;
+mod smo;
 mod vectors;
 
 family! {
@@ -121,5 +125,6 @@ family! {
         "knn" => Knn(knn::Knn),
         "mahalanobis" => Mahalanobis(mahalanobis::Mahalanobis),
         "kmeans" => Kmeans(kmeans::Kmeans),
+        "one_class_svm" => OneClassSvm(one_class_svm::OneClassSvm),
     }
 }
