@@ -119,11 +119,6 @@ impl Mahalanobis {
         }
         let mean = x.mean_axis(Axis(0)).expect("at least one clip");
         x -= &mean;
-        let covariance = match self.covariance {
-            Covariance::LedoitWolf => ledoit_wolf(&x),
-            Covariance::Empirical => empirical(&x),
-            Covariance::Diagonal => Array2::from_diag(&variances(&x)),
-        };
         let hint = match self.covariance {
             // Two vectors vary in one direction only, which their estimate does not shrink.
             Covariance::LedoitWolf if clips <= 2 && self.selective => "too few for one; leave out `selective`",
@@ -131,11 +126,22 @@ impl Mahalanobis {
             Covariance::LedoitWolf => "all training vectors are the same",
             _ => "some are constant or follow from others; write `covariance: ledoit_wolf`",
         };
-        match cholesky::factor(covariance) {
+        match cholesky::factor(self.covariance.of(&x)) {
             Ok(factor) => Ok((mean, factor)),
             Err(at) => {
                 fail(format!("the covariance of the {clips} {what} is not positive definite at dimension {at}: {hint}"))
             }
+        }
+    }
+}
+
+impl Covariance {
+    /// The estimate from centred vectors.
+    pub(super) fn of(self, x: &Array2<f64>) -> Array2<f64> {
+        match self {
+            Covariance::LedoitWolf => ledoit_wolf(x),
+            Covariance::Empirical => empirical(x),
+            Covariance::Diagonal => Array2::from_diag(&variances(x)),
         }
     }
 }

@@ -107,11 +107,13 @@ pub trait Detector: Send + Sync {
 
 mod autoencoder;
 mod cholesky;
+mod classifier;
 mod kernel;
 mod kmeans;
 mod knn;
 mod mahalanobis;
 mod neighbours;
+mod nmf;
 mod one_class_svm;
 mod product;
 mod scaling;
@@ -125,6 +127,8 @@ family! {
         "knn" => Knn(knn::Knn),
         "mahalanobis" => Mahalanobis(mahalanobis::Mahalanobis),
         "kmeans" => Kmeans(kmeans::Kmeans),
+        "classifier" => Classifier(classifier::Classifier),
+        "nmf" => Nmf(nmf::Nmf),
         "one_class_svm" => OneClassSvm(one_class_svm::OneClassSvm),
     }
 }

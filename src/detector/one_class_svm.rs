@@ -13,7 +13,7 @@ use super::{Detector, DetectorError, Examples, smo, vectors};
 use crate::artifact::{Context, Tensors};
 use crate::diagnose::Problem;
 
-/// No pair of multipliers is off its optimum by more than this part of the kernel's scale; LIBSVM's default is 1e-3.
+/// Of the solver: scores are off by less than 1e-5 of their scale.
 const TOLERANCE: f64 = 1e-4;
 /// Test vectors that share one matrix product.
 const BLOCK: usize = 64;
@@ -62,22 +62,11 @@ impl Detector for OneClassSvm {
     fn fit(&self, train: &Examples, _: Option<&Tensors>, cx: &Context) -> Result<Tensors, DetectorError> {
         let x = vectors::train(train)?.mapv(f64::from);
         let (scaling, kernel, x) = self.prepare(x);
-        let squares = squares(x.view());
         let y = vec![1.0; x.nrows()];
-        let scale = match kernel {
-            Kernel::Rbf { .. } => 1.0,
-            Kernel::Linear => squares.iter().sum::<f64>() / squares.len() as f64,
-        };
-        let programme = smo::Programme {
-            x: x.view(),
-            kernel,
-            squares: &squares,
-            y: &y,
-            p: 0.0,
-            c: 1.0,
-            tolerance: TOLERANCE * scale,
-        };
-        let solution = smo::solve(&programme, start(x.view(), kernel, self.nu), cx)?;
+        let programme = smo::Programme { y: &y, p: 0.0, c: 1.0, tolerance: TOLERANCE };
+        let mut rows = smo::Rows::new(x.view(), kernel);
+        let solution = smo::solve(&mut rows, &programme, start(x.view(), kernel, self.nu), cx)?;
+        let scale = x.iter().map(|x| x * x).sum::<f64>() / x.nrows() as f64;
         if kernel == Kernel::Linear && solution.rho <= TOLERANCE * scale {
             let message = "the training vectors lie round the origin, from which no plane can part them; write \
                            `kernel: rbf`";
