@@ -131,6 +131,8 @@ mod folds;
 mod gmm;
 mod isolation_forest;
 mod kde;
+mod classifier;
+mod kernel;
 mod kmeans;
 mod knn;
 pub(crate) mod lloyd;
@@ -140,7 +142,11 @@ mod mixture;
 mod moments;
 mod neighbours;
 mod pca;
+mod nmf;
+mod one_class_svm;
 mod product;
+mod scaling;
+mod smo;
 mod vectors;
 
 pub(crate) use folds::{folds, moments};
@@ -160,5 +166,8 @@ family! {
         "isolation_forest" => IsolationForest(isolation_forest::IsolationForest),
         "gmm" => Gmm(gmm::Gmm),
         "pca" => Pca(pca::Pca),
+        "classifier" => Classifier(classifier::Classifier),
+        "nmf" => Nmf(nmf::Nmf),
+        "one_class_svm" => OneClassSvm(one_class_svm::OneClassSvm),
     }
 }
