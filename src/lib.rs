@@ -29,6 +29,7 @@
 //! source feature pool detector -> artifact, mathematics, foundation; source -> twin mix mimii_dg, too
 //! threshold           -> metric          from which score on
 //! generalize          -> detector        domain generalisation round any detector
+//! evaluate            -> metric, artifact, names of source: official numbers of score files
 //! stage               -> those, metric
 //! spec                -> stage and the families' config types
 //! plan                -> spec stage
@@ -49,6 +50,7 @@ pub mod detector;
 pub mod diagnose;
 pub mod digest;
 pub mod dsp;
+pub mod evaluate;
 pub mod exec;
 pub mod family;
 pub mod feature;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ndarray::{ArrayD, ArrayView, Dimension, Ix1, Ix2};
+use ndarray::{ArrayD, ArrayView, Dimension, Ix1, Ix2, Ix3};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::{Artifact, Blob, DecodeError, Kind};
@@ -61,6 +61,11 @@ impl Tensors {
     /// The f64 matrix `name`.
     pub fn f64_2(&self, name: &str) -> Result<ArrayView<'_, f64, Ix2>, TensorError> {
         self.f64_view(name, "an f64 matrix")
+    }
+
+    /// The f64 array `name` of three dimensions.
+    pub fn f64_3(&self, name: &str) -> Result<ArrayView<'_, f64, Ix3>, TensorError> {
+        self.f64_view(name, "an f64 array of three dimensions")
     }
 
     fn f32_view<D: Dimension>(&self, name: &str, expected: &str) -> Result<ArrayView<'_, f32, D>, TensorError> {

@@ -9,17 +9,18 @@ use std::path::Path;
 
 use ndarray::ArrayView2;
 
+use super::cached::Cached;
 use super::session::Session;
 use super::{CliError, output};
-use crate::artifact::{Artifact, AudioTable, Blob, Clip, ClipSet, Domain, FeatureSet, Label, Split};
+use crate::artifact::{AudioTable, Clip, ClipSet, Domain, FeatureSet, Label, Split};
 use crate::diagnose::Diagnostic;
 use crate::exec::Standing;
 use crate::feature::FeatureSpec;
-use crate::plan::{NodeId, Plan};
+use crate::plan::NodeId;
 use crate::report::{Axis, Panel, Row, Scale, png, spectrograms};
 use crate::source::{self, SectionId};
 use crate::stage::{Features, StageSpec};
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 
 /// Marks of a mel axis in Hz.
 const MEL_MARKS: [f64; 8] = [0.0, 500.0, 1e3, 2e3, 4e3, 8e3, 16e3, 32e3];
@@ -39,7 +40,7 @@ pub fn write(
     };
     let mut seen = BTreeSet::new();
     let results = session.plan.results[number].iter().filter(|(id, _)| seen.insert(&id.machine));
-    let cache = Cached { plan: &session.plan, standings, store, spec };
+    let cache = Cached { plan: &session.plan, standings, store, spec, without: "no figure" };
     let sections = results.map(|(id, result)| Section::load(&cache, id, *result)).collect::<Result<Vec<_>, _>>()?;
     let domains: BTreeSet<Option<Domain>> = sections.iter().flat_map(|s| s.clips.iter().map(|c| c.domain)).collect();
     let rows: Vec<Row> = sections.iter().map(|section| section.row(&domains)).collect();
@@ -71,40 +72,6 @@ fn in_decibels(feature: &FeatureSpec) -> bool {
         FeatureSpec::Spectrum(spectrum) => spectrum.db,
         // Whatever else there is has no frequencies.
         _ => false,
-    }
-}
-
-/// What stages left behind.
-struct Cached<'a> {
-    plan: &'a Plan,
-    standings: &'a [Standing],
-    store: &'a Store,
-    spec: &'a Path,
-}
-
-impl Cached<'_> {
-    /// The node that fills a role of another. Panics if it has no such role: the plan gave it one.
-    fn need(&self, id: NodeId, role: &str) -> NodeId {
-        let need = self.plan.needs(id).into_iter().find(|need| need.role == role);
-        need.unwrap_or_else(|| panic!("`{}` needs `{role}`", self.plan.node(id).label)).node
-    }
-
-    fn artifact<A: Artifact>(&self, id: NodeId, role: &str) -> Result<A, CliError> {
-        let label = &self.plan.node(id).label;
-        let absent = |why: &str, hint: String| -> CliError {
-            vec![Diagnostic::new("E0708", format!("no figure without `{label}`: {why}")).hint(hint)].into()
-        };
-        let run = format!("humshift run {}", self.spec.display());
-        let Standing::Cached { record, .. } = &self.standings[id.index()] else {
-            return Err(absent("it has not been run with this cache", run));
-        };
-        let object = record.outputs.get(role).ok_or_else(|| absent("its record has no such output", run.clone()))?;
-        let bytes = self.store.get(object).map_err(|error| match error {
-            // Records outlive their objects, and what nobody asks for is not made again.
-            StoreError::Damaged { .. } => absent("its bytes are gone or damaged", format!("{run} --only '{label}'")),
-            other => CliError::Store(other),
-        })?;
-        A::decode(Blob::new(bytes)).map_err(|error| CliError::usage("E0708", format!("`{label}`: {error}")))
     }
 }
 

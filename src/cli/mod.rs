@@ -3,9 +3,11 @@
 //! stdout is the product (tables, JSON), stderr the conversation.
 
 mod cache;
+mod cached;
 mod check;
 mod dataset;
 mod error;
+mod evaluate;
 mod explain;
 mod features;
 mod figures;
@@ -15,6 +17,7 @@ mod plan;
 mod report;
 mod run;
 mod session;
+mod submission;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,6 +46,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Print the tables of what is cached; runs nothing
     Report(report::ReportArgs),
+    /// Official metrics of score files in the form of the DCASE challenge
+    Evaluate(evaluate::EvaluateArgs),
     /// Write the feature matrix of one recording (.npy, frames x bins, f32)
     Features(features::FeaturesArgs),
     /// Write data sets
@@ -77,7 +82,8 @@ struct CacheDir {
 enum Exit {
     /// All is done.
     Done = 0,
-    /// A stage failed, or under `--frozen` would have had to run; `cache verify` found damage.
+    /// A stage failed, or under `--frozen` would have had to run; `cache verify` found damage; `evaluate
+    /// --compare` found another table.
     StageFailed = 1,
     /// A spec or the usage is wrong.
     BadSpec = 2,
@@ -97,6 +103,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
         Command::Features(args) => features::run(&args),
         Command::Dataset(args) => dataset::run(&args),
         Command::Cache(args) => cache::run(&args),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::session::{Session, open_store};
-use super::{CacheDir, CliError, Exit, SpecArgs, figures, output};
+use super::{CacheDir, CliError, Exit, SpecArgs, figures, output, submission};
 use crate::artifact::{Artifact, Blob, MetricRow, MetricTable};
 use crate::diagnose::Diagnostic;
 use crate::exec::{NodeOutcome, RunOutcome, Standing, survey};
@@ -46,6 +46,9 @@ pub struct ReportArgs {
     /// Write figures to a folder as well: a spectrogram per machine and domain
     #[arg(long, value_name = "DIR")]
     figures: Option<PathBuf>,
+    /// Write scores and decisions to a folder as well, as the challenge wants them and `evaluate` reads them
+    #[arg(long, value_name = "DIR")]
+    submission: Option<PathBuf>,
     /// The same as `--format json`
     #[arg(long, conflicts_with = "format")]
     json: bool,
@@ -80,6 +83,9 @@ pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
     }
     if let Some(folder) = &args.figures {
         figures::write(&session, &standings, &store, &args.spec.spec, folder)?;
+    }
+    if let Some(folder) = &args.submission {
+        submission::write(&session, &standings, &store, &args.spec.spec, folder)?;
     }
     let shape = if args.json { Shape::Json } else { args.format };
     let text = match questioned(args, &results, shape) {

@@ -85,13 +85,11 @@ impl Detector for Knn {
             return Ok(found.iter().map(|nearest| reduce(&distances(nearest))).collect());
         };
         // Which row is nearest once distances are divided, no bound on the products tells: all are measured.
-        let all = neighbours::nearest(bank, queries.view(), bank.nrows(), self.metric, cx)?;
-        let divided = |nearest: &Vec<Neighbour>| {
-            let mut distances: Vec<f64> = nearest.iter().map(|n| n.distance / density[n.row]).collect();
+        neighbours::measure(bank, queries.view(), self.metric, cx, |mut distances| {
+            distances.iter_mut().zip(density).for_each(|(distance, density)| *distance /= density);
             distances.sort_by(f64::total_cmp);
-            reduce(&distances)
-        };
-        Ok(all.iter().map(divided).collect())
+            reduce(&distances[..self.k])
+        })
     }
 }
 
@@ -141,6 +139,23 @@ mod tests {
         assert_eq!(score(Knn { k: 3, ..Knn::default() }), 5.0);
         assert_eq!(score(Knn { k: 3, reduce: Reduce::Kth, ..Knn::default() }), 10.0);
         assert_eq!(score(Knn { metric: Metric::Cosine, ..Knn::default() }), 1.0);
+    }
+
+    #[test]
+    fn distances_are_divided_by_those_among_the_neighbours() {
+        // Means of the distances to the two nearest others.
+        let bank = array![[0.0], [1.0], [2.0], [100.0], [110.0], [130.0]];
+        let densities = [1.5, 1.0, 1.5, 20.0, 15.0, 25.0];
+        let score = |knn: Knn, at: f32| {
+            let detector = knn.with_local_density(2).unwrap();
+            let model = detector.fit(&examples(&bank), None, &Context::plain(0)).unwrap();
+            assert_eq!(model.f64_1("density").unwrap().to_vec(), densities);
+            detector.score(&model, &examples(&array![[at]]), &Context::plain(0)).unwrap()[0]
+        };
+        // From 40: 38/1.5 to the third, 60/20 to the fourth, 70/15 to the fifth, 90/25 to the sixth.
+        assert_eq!(score(Knn::default(), 40.0), 3.0);
+        assert_eq!(score(Knn { k: 2, ..Knn::default() }, 40.0), (3.0 + 3.6) / 2.0);
+        assert_eq!(score(Knn { k: 3, reduce: Reduce::Kth, ..Knn::default() }, 40.0), 70.0 / 15.0);
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! Mahalanobis distance to the mean of the training vectors.
+//! Mahalanobis distance to the mean of the training vectors, or to that of the nearer domain.
 
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
+use super::product::multiply;
 use super::{Detector, DetectorError, Examples, cholesky, vectors};
-use crate::artifact::{Context, Tensors};
+use crate::artifact::{Context, Domain, Tensors};
 
 /// Settings of `mahalanobis`.
 ///
@@ -14,6 +15,11 @@ use crate::artifact::{Context, Tensors};
 #[serde(deny_unknown_fields, default)]
 pub struct Mahalanobis {
     pub covariance: Covariance,
+    /// Source and target clips get a mean and a covariance each, and the score is the distance to the nearer, as in the
+    /// baselines of DCASE since 2023, where it is of an autoencoder's errors. Clips without a
+    /// domain count as source; with one domain only, that one's distance is the score.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub selective: bool,
 }
 
 /// How the covariance of the training vectors is estimated; all divide by the number of clips.
@@ -40,49 +46,103 @@ impl Detector for Mahalanobis {
         12 * rows * dims + 3 * 8 * dims * dims
     }
 
-    fn fit(&self, train: &Examples, _: Option<&Tensors>, _: &Context) -> Result<Tensors, DetectorError> {
-        let mut x = vectors::train(train)?.mapv(f64::from);
-        let (clips, dims) = x.dim();
-        if self.covariance == Covariance::Empirical && clips <= dims {
-            return Err(DetectorError::Data(format!(
-                "{clips} training clips in {dims} dimensions have no invertible empirical covariance; write \
-                 `covariance: ledoit_wolf`, or pool to fewer dimensions"
-            )));
-        }
-        let mean = x.mean_axis(Axis(0)).expect("at least one clip");
-        x -= &mean;
-        let covariance = match self.covariance {
-            Covariance::LedoitWolf => ledoit_wolf(&x),
-            Covariance::Empirical => empirical(&x),
-            Covariance::Diagonal => Array2::from_diag(&variances(&x)),
-        };
-        let factor = cholesky::factor(covariance).map_err(|at| self.singular(at, clips))?;
+    fn fit(&self, train: &Examples, _: Option<&Tensors>, cx: &Context) -> Result<Tensors, DetectorError> {
+        let x = vectors::train(train)?.mapv(f64::from);
         let mut model = Tensors::default();
-        model.put_f64("mean", mean);
-        model.put_f64("cholesky", factor);
+        let mut put = |prefix: &str, (mean, factor)| {
+            model.put_f64(&format!("{prefix}mean"), mean);
+            model.put_f64(&format!("{prefix}cholesky"), factor);
+        };
+        if !self.selective {
+            put("", self.estimate(x, "training clips")?);
+            return Ok(model);
+        }
+        for domain in [Domain::Source, Domain::Target] {
+            let of_domain =
+                |row: &usize| train.clips.get(*row).and_then(|c| c.domain).unwrap_or(Domain::Source) == domain;
+            let rows: Vec<usize> = (0..x.nrows()).filter(of_domain).collect();
+            if rows.is_empty() {
+                (cx.log)(&format!(
+                    "no training clip is of the {domain} domain: scores are distances to the other alone"
+                ));
+                continue;
+            }
+            let what = format!("training clips of the {domain} domain");
+            put(&format!("{domain}."), self.estimate(x.select(Axis(0), &rows), &what)?);
+        }
         Ok(model)
     }
 
     fn score(&self, model: &Tensors, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError> {
-        let (mean, factor) = (model.f64_1("mean")?, model.f64_2("cholesky")?);
-        let queries = vectors::test(test, mean.len())?;
+        let normal = |prefix: &str| -> Result<Normal, DetectorError> {
+            let factor = model.f64_2(&format!("{prefix}cholesky"))?;
+            Ok(Normal { mean: model.f64_1(&format!("{prefix}mean"))?, factor })
+        };
+        let normals = match self.selective {
+            false => vec![normal("")?],
+            true => {
+                let fitted = |domain: &&str| model.0.contains_key(&format!("{domain}mean"));
+                ["source.", "target."].into_iter().filter(fitted).map(normal).collect::<Result<_, _>>()?
+            }
+        };
+        let dims = normals.first().map_or(0, |normal| normal.mean.len());
+        let queries = vectors::test(test, dims)?;
         let rows: Vec<_> = queries.rows().into_iter().collect();
-        Ok(cx.map(&rows, |row| {
-            let mut centred: Vec<f64> = row.iter().zip(mean).map(|(x, mean)| f64::from(*x) - mean).collect();
-            cholesky::squared_norm(factor, &mut centred)
-        }))
+        Ok(cx.map(&rows, |row| normals.iter().map(|n| n.distance(*row)).fold(f64::INFINITY, f64::min)))
+    }
+}
+
+/// A fitted mean and the factor of a covariance.
+struct Normal<'a> {
+    mean: ArrayView1<'a, f64>,
+    factor: ArrayView2<'a, f64>,
+}
+
+impl Normal<'_> {
+    /// The squared distance.
+    fn distance(&self, row: ArrayView1<f32>) -> f64 {
+        let mut centred: Vec<f64> = row.iter().zip(self.mean).map(|(x, mean)| f64::from(*x) - mean).collect();
+        cholesky::squared_norm(self.factor, &mut centred)
     }
 }
 
 impl Mahalanobis {
-    fn singular(&self, dimension: usize, clips: usize) -> DetectorError {
+    /// The mean of the vectors, and the factor of their covariance. `what` they are is for messages.
+    fn estimate(&self, mut x: Array2<f64>, what: &str) -> Result<(Array1<f64>, Array2<f64>), DetectorError> {
+        let (clips, dims) = x.dim();
+        let fail = |why: String| Err(DetectorError::Data(why));
+        if self.covariance == Covariance::Empirical && clips <= dims {
+            return fail(format!(
+                "{clips} {what} in {dims} dimensions have no invertible empirical covariance; write \
+                 `covariance: ledoit_wolf`, or pool to fewer dimensions"
+            ));
+        }
+        let mean = x.mean_axis(Axis(0)).expect("at least one clip");
+        x -= &mean;
         let hint = match self.covariance {
+            // Two vectors vary in one direction only, which their estimate does not shrink.
+            Covariance::LedoitWolf if clips <= 2 && self.selective => "too few for one; leave out `selective`",
+            Covariance::LedoitWolf if clips <= 2 => "too few for one",
             Covariance::LedoitWolf => "all training vectors are the same",
             _ => "some are constant or follow from others; write `covariance: ledoit_wolf`",
         };
-        DetectorError::Data(format!(
-            "the covariance of the {clips} training clips is not positive definite at dimension {dimension}: {hint}"
-        ))
+        match cholesky::factor(self.covariance.of(&x)) {
+            Ok(factor) => Ok((mean, factor)),
+            Err(at) => {
+                fail(format!("the covariance of the {clips} {what} is not positive definite at dimension {at}: {hint}"))
+            }
+        }
+    }
+}
+
+impl Covariance {
+    /// The estimate from centred vectors.
+    pub(super) fn of(self, x: &Array2<f64>) -> Array2<f64> {
+        match self {
+            Covariance::LedoitWolf => ledoit_wolf(x),
+            Covariance::Empirical => empirical(x),
+            Covariance::Diagonal => Array2::from_diag(&variances(x)),
+        }
     }
 }
 
@@ -93,7 +153,7 @@ fn variances(x: &Array2<f64>) -> Array1<f64> {
 
 /// Population covariance of centred vectors.
 fn empirical(x: &Array2<f64>) -> Array2<f64> {
-    x.t().dot(x) / x.nrows() as f64
+    multiply(x.t(), x.view()) / x.nrows() as f64
 }
 
 /// The estimate of Ledoit and Wolf (2004), "A well-conditioned estimator for large-dimensional covariance matrices",
@@ -103,7 +163,7 @@ fn ledoit_wolf(x: &Array2<f64>) -> Array2<f64> {
     let mut covariance = empirical(x);
     let mu = variances(x).sum() / dims;
     // The sum over all pairs of dimensions of the squared products, which is one square a vector.
-    let beta_sum: f64 = x.rows().into_iter().map(|row| row.iter().map(|x| x * x).sum::<f64>().powi(2)).sum();
+    let beta_sum: f64 = x.rows().into_iter().map(|row| row.dot(&row).powi(2)).sum();
     let delta_sum = covariance.iter().map(|c| c * c).sum::<f64>();
     let delta = (delta_sum - dims * mu * mu) / dims;
     let beta = ((beta_sum / n - delta_sum) / (dims * n)).min(delta);
@@ -117,11 +177,12 @@ fn ledoit_wolf(x: &Array2<f64>) -> Array2<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::artifact::{Clip, Split};
     use crate::seed::Seed;
 
     fn fit(covariance: Covariance, vectors: &Array2<f32>) -> Result<Tensors, String> {
         let train = Examples { clips: Vec::new(), features: vectors.axis_chunks_iter(Axis(0), 1).collect() };
-        let fitted = Mahalanobis { covariance }.fit(&train, None, &Context::plain(0));
+        let fitted = Mahalanobis { covariance, selective: false }.fit(&train, None, &Context::plain(0));
         fitted.map_err(|e| e.to_string())
     }
 
@@ -136,7 +197,7 @@ mod tests {
         let x = random(50, 6);
         let model = fit(Covariance::Empirical, &x).unwrap();
         let test = Examples { clips: Vec::new(), features: x.axis_chunks_iter(Axis(0), 1).collect() };
-        let detector = Mahalanobis { covariance: Covariance::Empirical };
+        let detector = Mahalanobis { covariance: Covariance::Empirical, selective: false };
         let scores = detector.score(&model, &test, &Context::plain(0)).unwrap();
         assert!((scores.iter().sum::<f64>() / 50.0 - 6.0).abs() < 1e-9);
     }
@@ -152,5 +213,57 @@ mod tests {
         assert!(singular.contains("at dimension 2") && singular.contains("ledoit_wolf"), "{singular}");
         let same = fit(Covariance::LedoitWolf, &Array2::ones((20, 4))).unwrap_err();
         assert!(same.ends_with("all training vectors are the same"), "{same}");
+    }
+
+    fn clip(domain: Option<Domain>) -> Clip {
+        Clip {
+            id: "fan/train/0.wav".into(),
+            machine: "fan".into(),
+            section: "00".into(),
+            domain,
+            split: Split::Train,
+            label: None,
+            attributes: Default::default(),
+        }
+    }
+
+    #[test]
+    fn selective_scores_are_the_lesser_of_two_models() {
+        let (x, y) = (random(40, 6), random(30, 6) * 2.0 + 1.0);
+        let both = ndarray::concatenate(Axis(0), &[x.view(), y.view()]).unwrap();
+        let clips = [clip(None), clip(Some(Domain::Source)), clip(Some(Domain::Target))];
+        let of = |row: usize| if row < 40 { &clips[row % 2] } else { &clips[2] };
+        for covariance in [Covariance::LedoitWolf, Covariance::Diagonal, Covariance::Empirical] {
+            let selective = Mahalanobis { covariance, selective: true };
+            let train =
+                Examples { clips: (0..70).map(of).collect(), features: both.axis_chunks_iter(Axis(0), 1).collect() };
+            let model = selective.fit(&train, None, &Context::plain(0)).unwrap();
+            let scores = selective.score(&model, &train, &Context::plain(0)).unwrap();
+            let plain = Mahalanobis { covariance, selective: false };
+            let one = |x| plain.score(&fit(covariance, x).unwrap(), &train, &Context::plain(0)).unwrap();
+            let lesser: Vec<f64> = one(&x).into_iter().zip(one(&y)).map(|(a, b)| a.min(b)).collect();
+            assert_eq!(scores, lesser);
+            // Without domains it is the plain one.
+            let alone = Examples { clips: Vec::new(), ..train.clone() };
+            let model = selective.fit(&alone, None, &Context::plain(0)).unwrap();
+            assert_eq!(selective.score(&model, &train, &Context::plain(0)).unwrap(), one(&both));
+        }
+    }
+
+    #[test]
+    fn a_domain_of_too_few_clips_is_named() {
+        let x = random(20, 6);
+        let (source, target) = (clip(Some(Domain::Source)), clip(Some(Domain::Target)));
+        let fit = |covariance, targets: usize| {
+            let train = Examples {
+                clips: (0..20).map(|i| if i < targets { &target } else { &source }).collect(),
+                features: x.axis_chunks_iter(Axis(0), 1).collect(),
+            };
+            Mahalanobis { covariance, selective: true }.fit(&train, None, &Context::plain(0)).map_err(|e| e.to_string())
+        };
+        let few = fit(Covariance::Empirical, 4).unwrap_err();
+        assert!(few.starts_with("4 training clips of the target domain in 6 dimensions"), "{few}");
+        assert!(fit(Covariance::LedoitWolf, 2).unwrap_err().contains("leave out `selective`"));
+        assert!(fit(Covariance::LedoitWolf, 3).is_ok());
     }
 }

@@ -122,14 +122,31 @@ pub trait Detector: Send + Sync {
 }
 
 mod autoencoder;
+mod centres;
 mod cholesky;
+mod classifier;
+mod eigen;
+mod em;
 mod ensemble;
 mod folds;
+mod gmm;
+mod isolation_forest;
+mod kde;
+mod kernel;
 mod kmeans;
 mod knn;
+pub(crate) mod lloyd;
+mod lof;
 mod mahalanobis;
+mod mixture;
+mod moments;
 mod neighbours;
+mod nmf;
+mod one_class_svm;
+mod pca;
 mod product;
+mod scaling;
+mod smo;
 mod vectors;
 
 pub(crate) use folds::{folds, moments};
@@ -144,5 +161,13 @@ family! {
         "mahalanobis" => Mahalanobis(mahalanobis::Mahalanobis),
         "kmeans" => Kmeans(kmeans::Kmeans),
         "ensemble" => Ensemble(ensemble::Ensemble),
+        "lof" => Lof(lof::Lof),
+        "kde" => Kde(kde::Kde),
+        "isolation_forest" => IsolationForest(isolation_forest::IsolationForest),
+        "gmm" => Gmm(gmm::Gmm),
+        "pca" => Pca(pca::Pca),
+        "classifier" => Classifier(classifier::Classifier),
+        "nmf" => Nmf(nmf::Nmf),
+        "one_class_svm" => OneClassSvm(one_class_svm::OneClassSvm),
     }
 }

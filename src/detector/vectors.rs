@@ -1,6 +1,8 @@
 //! The vectors of clips as one matrix, checked: what detectors of vectors start from.
 
-use ndarray::Array2;
+use std::borrow::Cow;
+
+use ndarray::{Array2, Axis};
 
 use super::{DetectorError, Examples};
 
@@ -10,30 +12,44 @@ pub(super) fn train(examples: &Examples) -> Result<Array2<f32>, DetectorError> {
     test(examples, first.ncols())
 }
 
+/// The vectors of training clips where they are, for detectors that go over them once: a matrix of them would take
+/// as long as that. Errors: as [`train`].
+pub(super) fn train_rows<'a>(examples: &Examples<'a>) -> Result<Vec<Cow<'a, [f32]>>, DetectorError> {
+    let dims = examples.features.first().ok_or(DetectorError::NoClips)?.ncols();
+    (0..examples.features.len()).map(|i| row(examples, i, dims)).collect()
+}
+
 /// One row a clip, (clips, dims). Errors, naming the clip: more or fewer rows than one, other dims than
 /// `dims`, and values that are NaN or infinite, which would give scores without meaning.
 pub(super) fn test(examples: &Examples, dims: usize) -> Result<Array2<f32>, DetectorError> {
     let mut values = Vec::with_capacity(examples.features.len() * dims);
-    for (i, features) in examples.features.iter().enumerate() {
-        let wrong = |why: String| {
-            let clip = examples.clips.get(i).map_or_else(|| format!("number {i}"), |clip| format!("`{}`", clip.id));
-            DetectorError::Data(format!("clip {clip}: {why}"))
-        };
-        if features.nrows() != 1 {
-            return Err(wrong(format!("{} frames where one pooled vector is expected", features.nrows())));
-        }
-        if features.ncols() != dims {
-            return Err(wrong(format!(
-                "a vector of {} values, where the training clips have {dims}",
-                features.ncols()
-            )));
-        }
-        if let Some(at) = features.iter().position(|x| !x.is_finite()) {
-            return Err(wrong(format!("value {at} of its vector is {}", features[[0, at]])));
-        }
-        values.extend(features.iter());
+    for i in 0..examples.features.len() {
+        values.extend_from_slice(&row(examples, i, dims)?);
     }
     Ok(Array2::from_shape_vec((examples.features.len(), dims), values).expect("dims values a clip"))
+}
+
+/// The vector of one clip.
+fn row<'a>(examples: &Examples<'a>, i: usize, dims: usize) -> Result<Cow<'a, [f32]>, DetectorError> {
+    let features = examples.features[i];
+    let wrong = |why: String| {
+        let clip = examples.clips.get(i).map_or_else(|| format!("number {i}"), |clip| format!("`{}`", clip.id));
+        DetectorError::Data(format!("clip {clip}: {why}"))
+    };
+    if features.nrows() != 1 {
+        return Err(wrong(format!("{} frames where one pooled vector is expected", features.nrows())));
+    }
+    if features.ncols() != dims {
+        return Err(wrong(format!("a vector of {} values, where the training clips have {dims}", features.ncols())));
+    }
+    let row = features.index_axis_move(Axis(0), 0);
+    let row = row.to_slice().map_or_else(|| Cow::Owned(row.to_vec()), Cow::Borrowed);
+    // Looked at all together, which the compiler makes fast; nearly always there is nothing to be found.
+    if !row.iter().fold(true, |finite, x| finite & x.is_finite()) {
+        let at = row.iter().position(|x| !x.is_finite()).expect("one is not");
+        return Err(wrong(format!("value {at} of its vector is {}", row[at])));
+    }
+    Ok(row)
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub fn render(rows: &[Vec<String>]) -> String {
             rows.len() > 1
                 && rows[1..]
                     .iter()
-                    .all(|r| r[c].starts_with(|x: char| x.is_ascii_digit() || "*–".contains(x)) || r[c].is_empty())
+                    .all(|r| r[c].starts_with(|x: char| x.is_ascii_digit() || "*–−<".contains(x)) || r[c].is_empty())
         })
         .collect();
     let mut text = String::new();

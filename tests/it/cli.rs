@@ -149,6 +149,8 @@ fn every_reading_command_speaks_json() {
     let project = Project::with(SPEC);
     project.run("run spec.yaml").done();
     project.write("clip.wav", sounds::clip("fan"));
+    let scores = "normal_id_00_00000000.wav,1\nanomaly_id_00_00000000.wav,2\n";
+    project.write("scores/anomaly_score_fan_id_00.csv", scores);
     for arguments in [
         "check spec.yaml",
         "plan spec.yaml",
@@ -160,6 +162,7 @@ fn every_reading_command_speaks_json() {
         "cache stat",
         "cache verify",
         "cache gc --max-size 1 --dry-run",
+        "evaluate scores --protocol dcase2020",
     ] {
         let run = project.run(&format!("{arguments} --json")).done();
         assert!(run.json().is_object() || run.json().is_array(), "{arguments}");

@@ -102,7 +102,7 @@ fn questions_without_an_answer_say_why() {
         "--select leave-one-section-out",
         "--by auc",
         "--compare --format csv",
-        "--set sweep={detector:[knn:]} --compare",
+        "--set detector={\"knn\":{}} --set features.log_mel.mels=8 --compare",
     ]
     .iter()
     .map(|arguments| format!("{arguments}\n{}", project.run(&format!("report spec.yaml {arguments}")).exits(2).stderr))

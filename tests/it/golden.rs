@@ -40,6 +40,9 @@ fn settings(name: &str) -> Vec<Value> {
     all.extend(match name {
         "knn" => vec![json!({"k": 3, "metric": "cosine"}), json!({"k": 3, "reduce": "kth"})],
         "mahalanobis" => vec![json!({"covariance": "empirical"}), json!({"covariance": "diagonal"})],
+        "lof" => vec![json!({"k": 3, "metric": "cosine"})],
+        "kde" => ["scott", "silverman", "median_nearest"].map(|rule| json!({"bandwidth": rule})).to_vec(),
+        "isolation_forest" => vec![json!({"trees": 20, "samples": 8})],
         "gwrp" => vec![json!({"decay": 0.5})],
         _ => Vec::new(),
     });

@@ -30,7 +30,7 @@ impl Comparison {
         text.push_str(&render(&rows));
         text.push_str(&format!("\n{}\n", self.overall()));
         text.push_str("\n## Pairs\n\n");
-        let header = ["better", "worse", "difference", "rank difference", "n", "W", "p", "p (Holm)"];
+        let header = ["better ranked", "worse ranked", "difference", "rank difference", "n", "W", "p", "p (Holm)"];
         let mut rows = vec![header.map(str::to_owned).to_vec()];
         let shown = if all { self.pairs.len() } else { self.pairs.len().min(PAIRS) };
         rows.extend(self.pairs[..shown].iter().map(|pair| self.row(pair)));

@@ -1,0 +1,85 @@
+//! `humshift evaluate`.
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
+
+use super::{CliError, Exit, output};
+use crate::evaluate::{self, Options, Protocol};
+
+#[derive(Args)]
+pub struct EvaluateArgs {
+    /// Folder with anomaly_score_*.csv and, for precision, recall and F1, decision_result_*.csv; or one with such folders
+    dir: PathBuf,
+    /// The year whose rules hold
+    #[arg(long, value_parser = protocols())]
+    protocol: Protocol,
+    /// Folder with ground_truth_data (and ground_truth_domain), or an eval_data_list.csv; else the truth is read from the
+    /// names of the clips
+    #[arg(long, value_name = "DIR")]
+    truth: Option<PathBuf>,
+    /// A result.csv that these scores should give; exit code 1 if a number differs
+    #[arg(long, value_name = "FILE")]
+    compare: Option<PathBuf>,
+    /// Evaluate the sections that have scores, although the truth knows more
+    #[arg(long)]
+    partial: bool,
+    /// The false-positive rate up to which pAUC looks
+    #[arg(long, value_name = "RATE", default_value_t = 0.1)]
+    max_fpr: f64,
+    /// The form of the result
+    #[arg(long, value_enum, default_value = "md")]
+    format: Shape,
+    /// Write to a file instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// The same as `--format json`
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+}
+
+/// Forms of the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Shape {
+    Md,
+    Csv,
+    Json,
+}
+
+fn protocols() -> impl TypedValueParser<Value = Protocol> {
+    PossibleValuesParser::new(Protocol::ALL.map(Protocol::name)).try_map(|word| word.parse::<Protocol>())
+}
+
+pub fn run(args: &EvaluateArgs) -> Result<Exit, CliError> {
+    let options =
+        Options { protocol: args.protocol, truth: args.truth.as_deref(), max_fpr: args.max_fpr, partial: args.partial };
+    let mut evaluations = evaluate::evaluate(&args.dir, &options)?;
+    if let Some(table) = &args.compare {
+        evaluate::compare(&mut evaluations, table)?;
+    }
+    let mut told = Vec::new();
+    for warning in evaluations.iter().flat_map(|e| &e.warnings) {
+        if !told.contains(&warning) {
+            output::tell(&format!("warning: {warning}"));
+            told.push(warning);
+        }
+    }
+    let shape = if args.json { Shape::Json } else { args.format };
+    let text = match shape {
+        Shape::Md => evaluate::markdown(&evaluations),
+        Shape::Csv => evaluate::csv(&evaluations),
+        Shape::Json => evaluate::json(&evaluations),
+    };
+    match &args.output {
+        None => output::text(&text),
+        Some(path) => std::fs::write(path, text)
+            .map_err(|error| CliError::usage("E0705", format!("`{}` cannot be written: {error}", path.display())))?,
+    }
+    let comparisons: Vec<_> = evaluations.iter().filter_map(|e| e.comparison.as_ref()).collect();
+    if shape != Shape::Md || args.output.is_some() {
+        comparisons.iter().for_each(|comparison| output::tell(&comparison.verdict()));
+    }
+    let agree = comparisons.iter().all(|comparison| comparison.differences.is_empty());
+    Ok(if agree { Exit::Done } else { Exit::StageFailed })
+}

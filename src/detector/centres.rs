@@ -1,0 +1,252 @@
+//! Which of a few centres is nearest to each of many vectors.
+//!
+//! A matrix product in f32 only rules out, as in `neighbours`: centres that its rounding cannot tell apart are
+//! measured in f64, so the answer is that of f64 arithmetic, whichever kernel, CPU and number of threads made the
+//! product. Away from the mean of the vectors little is left to doubt.
+
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayView2, CowArray, Ix2};
+
+use super::DetectorError;
+use super::product::product;
+use crate::artifact::Context;
+
+/// Rows of one product and of one piece of parallel work.
+const BLOCK: usize = 1024;
+
+/// The two types that vectors come in.
+pub(crate) trait Value: Copy + Into<f64> + Send + Sync {
+    fn of(value: f64) -> Self;
+    /// `self` - `shift`, with one rounding to f32.
+    fn minus(self, shift: Self) -> f32;
+}
+
+impl Value for f32 {
+    fn of(value: f64) -> Self {
+        value as f32
+    }
+
+    fn minus(self, shift: Self) -> f32 {
+        self - shift
+    }
+}
+
+impl Value for f64 {
+    fn of(value: f64) -> Self {
+        value
+    }
+
+    fn minus(self, shift: Self) -> f32 {
+        (self - shift) as f32
+    }
+}
+
+/// The nearest of `centres` (centres, dims) to each row of `x` (rows, dims), and the squared distance to it.
+pub(super) fn nearest<T: Value>(
+    centres: &Array2<f64>,
+    x: ArrayView2<T>,
+    cx: &Context,
+) -> Result<Vec<(usize, f64)>, DetectorError> {
+    let points = Points::new(x, cx);
+    let labels = points.labels(centres, cx)?;
+    let measure = |row| (labels[row], points.distance(row, centres.row(labels[row]).to_slice().expect("C order")));
+    Ok(points.map_rows(cx, measure))
+}
+
+/// Vectors as rows, and what can be known of them before any centre is.
+pub(super) struct Points<'a, T: Clone> {
+    x: CowArray<'a, T, Ix2>,
+    /// The rows of each piece of work.
+    pub(super) blocks: Vec<Range<usize>>,
+    /// About the mean of the rows: they are small when it is taken away, and so are the roundings of their products.
+    shift: Vec<T>,
+    /// The squared norm of each row minus the shift.
+    squares: Vec<f64>,
+    /// The mean over dimensions of their population variance.
+    pub(super) variance: f64,
+}
+
+impl<'a, T: Value> Points<'a, T> {
+    /// Looks at the rows of `x` (rows, dims), at least one.
+    pub(super) fn new(x: ArrayView2<'a, T>, cx: &Context) -> Self {
+        let x = if x.is_standard_layout() { x.into() } else { CowArray::from(x.map(|v| *v)) };
+        let (rows, dims) = x.dim();
+        let blocks: Vec<_> = (0..rows).step_by(BLOCK).map(|first| first..rows.min(first + BLOCK)).collect();
+        let mut points = Self { x, blocks, shift: vec![T::of(0.0); dims], squares: Vec::new(), variance: 0.0 };
+        let sums = cx.map(&points.blocks, |block| {
+            let mut sum = vec![0.0; dims];
+            block.clone().for_each(|row| add(&mut sum, points.row(row)));
+            sum
+        });
+        let mut mean = vec![0.0; dims];
+        sums.iter().for_each(|sum| add(&mut mean, sum));
+        mean.iter_mut().for_each(|m| *m /= rows as f64);
+        points.shift = mean.iter().map(|mean| T::of(*mean)).collect();
+        let shift: Vec<f64> = points.shift.iter().map(|s| (*s).into()).collect();
+        points.squares = points.map_rows(cx, |row| points.distance(row, &shift));
+        let off: f64 = mean.iter().zip(&shift).map(|(mean, shift)| (mean - shift).powi(2)).sum();
+        points.variance = ((points.squares.iter().sum::<f64>() / rows as f64 - off) / dims as f64).max(0.0);
+        points
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.x.nrows()
+    }
+
+    pub(super) fn row(&self, row: usize) -> &[T] {
+        let dims = self.shift.len();
+        &self.x.as_slice().expect("C order")[row * dims..][..dims]
+    }
+
+    /// Rows as they are, to be centres.
+    pub(super) fn select(&self, rows: &[usize]) -> Array2<f64> {
+        let values = rows.iter().flat_map(|&row| self.row(row).iter().map(|x| (*x).into())).collect();
+        Array2::from_shape_vec((rows.len(), self.shift.len()), values).expect("its size")
+    }
+
+    /// The squared distance of a row to a point.
+    pub(super) fn distance(&self, row: usize, to: &[f64]) -> f64 {
+        squared_distance(self.row(row), to)
+    }
+
+    /// Something of every row, in order.
+    pub(super) fn map_rows<R: Send + Clone>(&self, cx: &Context, f: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
+        cx.map(&self.blocks, |block| block.clone().map(&f).collect::<Vec<R>>()).concat()
+    }
+
+    /// The nearest centre of every row, of equally near ones the first.
+    pub(super) fn labels(&self, centres: &Array2<f64>, cx: &Context) -> Result<Vec<usize>, DetectorError> {
+        let screen = Screen::new(centres, &self.shift);
+        let labels = cx.map(&self.blocks, |block| self.block_labels(block, &screen));
+        if cx.cancelled() { Err(DetectorError::Cancelled) } else { Ok(labels.concat()) }
+    }
+
+    /// The nearest centres of a block's rows.
+    pub(super) fn block_labels(&self, block: &Range<usize>, screen: &Screen) -> Vec<usize> {
+        // One row a centre, so that the loop over its values is one of vectors.
+        let products = self.products(block, screen).reversed_axes().as_standard_layout().into_owned();
+        let mut best = vec![f32::INFINITY; block.len()];
+        let mut second = best.clone();
+        let mut labels = vec![0u32; block.len()];
+        for (c, (products, &square)) in products.rows().into_iter().zip(&screen.squares).enumerate() {
+            let products = products.to_slice().expect("C order");
+            for (((&product, best), second), label) in products.iter().zip(&mut best).zip(&mut second).zip(&mut labels)
+            {
+                // The squared distance, less what does not depend on the centre.
+                let value = square - 2.0 * product;
+                let worse = if value > *best { value } else { *best };
+                *second = if worse < *second { worse } else { *second };
+                *label = if value < *best { c as u32 } else { *label };
+                *best = if value < *best { value } else { *best };
+            }
+        }
+        let decide = |(i, label): (usize, u32)| {
+            let row = block.start + i;
+            let limit = f64::from(best[i]) + screen.doubt(self.squares[row]);
+            if f64::from(second[i]) > limit {
+                return label as usize;
+            }
+            let mut nearest = (0, f64::INFINITY);
+            for (c, centre) in screen.centres.rows().into_iter().enumerate() {
+                // Written so that what overflowed is measured.
+                if !(f64::from(screen.squares[c] - 2.0 * products[[c, i]]) > limit) {
+                    let distance = self.distance(row, centre.to_slice().expect("C order"));
+                    nearest = if distance < nearest.1 { (c, distance) } else { nearest };
+                }
+            }
+            nearest.0
+        };
+        labels.into_iter().enumerate().map(decide).collect()
+    }
+
+    /// The squared distances of a block's rows to one centre after the other.
+    pub(super) fn block_distances(&self, block: &Range<usize>, screen: &Screen) -> Vec<Vec<f64>> {
+        let products = self.products(block, screen);
+        let to = |c: usize| {
+            let centre = screen.centres.row(c).to_slice().expect("C order");
+            let distance = |(row, &product): (usize, &f32)| {
+                let square = self.squares[row];
+                let distance = square + f64::from(screen.squares[c]) - 2.0 * f64::from(product);
+                // Between vectors nearly the same, little more than rounding is left.
+                if distance > 1000.0 * screen.doubt(square) { distance } else { self.distance(row, centre) }
+            };
+            block.clone().zip(products.column(c)).map(distance).collect()
+        };
+        (0..products.ncols()).map(to).collect()
+    }
+
+    /// A screen of some centres for these rows.
+    pub(super) fn screen<'c>(&self, centres: &'c Array2<f64>) -> Screen<'c> {
+        Screen::new(centres, &self.shift)
+    }
+
+    /// The products of a block's rows with the centres, (rows, centres), all minus the shift. In this order nothing of
+    /// the size of the block has to be rearranged for the kernel.
+    fn products(&self, block: &Range<usize>, screen: &Screen) -> Array2<f32> {
+        let dims = self.shift.len();
+        let mut near = vec![0.0; block.len() * dims];
+        for (row, near) in block.clone().zip(near.chunks_exact_mut(dims)) {
+            let values = self.row(row).iter().zip(&self.shift);
+            near.iter_mut().zip(values).for_each(|(near, (x, shift))| *near = x.minus(*shift));
+        }
+        let near = ArrayView2::from_shape((block.len(), dims), &near).expect("its size");
+        let mut out = Array2::zeros((block.len(), screen.near.nrows()));
+        product(near, screen.near.t(), out.view_mut());
+        out
+    }
+}
+
+/// Centres, made ready for f32 products.
+pub(super) struct Screen<'c> {
+    centres: &'c Array2<f64>,
+    /// The centres minus the shift.
+    near: Array2<f32>,
+    /// Their squared norms.
+    squares: Vec<f32>,
+    /// The largest of their norms.
+    largest: f64,
+    unit: f64,
+}
+
+impl<'c> Screen<'c> {
+    fn new<T: Value>(centres: &'c Array2<f64>, shift: &[T]) -> Self {
+        let shift: Vec<f64> = shift.iter().map(|s| (*s).into()).collect();
+        let near = Array2::from_shape_fn(centres.dim(), |(c, i)| (centres[[c, i]] - shift[i]) as f32);
+        let square = |c: ndarray::ArrayView1<f64>| squared_distance(c.to_slice().expect("C order"), &shift);
+        let squares: Vec<f64> = centres.rows().into_iter().map(square).collect();
+        let largest = squares.iter().fold(0.0, |a: f64, b| a.max(*b)).sqrt();
+        let nu = 1.01 * (shift.len() as f64 + 8.0) * 2f64.powi(-24);
+        let unit = nu / (1.0 - nu).max(f64::MIN_POSITIVE);
+        Self { centres, near, squares: squares.iter().map(|s| *s as f32).collect(), largest, unit }
+    }
+
+    /// How much nearer than another a centre must seem to a row with this squared norm to be it.
+    ///
+    /// With the rounding of both vectors and of their product of n numbers, `|c|² - 2x·c` in f32 is off by less than
+    /// `2γ|x||c| + γ|c|²`, γ = nu/(1 - nu), u = 2⁻²⁴ (Higham 2002, section 3.1), and there are two of them.
+    fn doubt(&self, square: f64) -> f64 {
+        let doubt = 2.0 * self.unit * (2.0 * square.sqrt() * self.largest + self.largest * self.largest);
+        // Beyond, products may overflow; the constant is for those that vanish.
+        if square.max(self.largest * self.largest) < 1e36 { doubt + 1e-30 } else { f64::INFINITY }
+    }
+}
+
+/// Adds to a sum in f64.
+pub(super) fn add<T: Value>(sum: &mut [f64], x: &[T]) {
+    sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += (*x).into());
+}
+
+/// The squared distance in f64, in eight lanes whose order does not depend on the compiler.
+fn squared_distance<T: Value>(x: &[T], to: &[f64]) -> f64 {
+    let ((x, x_rest), (to, to_rest)) = (x.as_chunks::<8>(), to.as_chunks::<8>());
+    let mut lanes = [0.0; 8];
+    for (x, to) in x.iter().zip(to) {
+        for i in 0..8 {
+            let off = x[i].into() - to[i];
+            lanes[i] += off * off;
+        }
+    }
+    let rest: f64 = x_rest.iter().zip(to_rest).map(|(x, to)| ((*x).into() - to).powi(2)).sum();
+    lanes.iter().sum::<f64>() + rest
+}

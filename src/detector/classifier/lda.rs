@@ -1,0 +1,95 @@
+//! Linear discriminant analysis: normal distributions with one covariance and a mean for every class.
+
+use ndarray::{Array1, Array2, ArrayView2, Axis};
+use serde::{Deserialize, Serialize};
+
+use super::super::mahalanobis::Covariance;
+use super::super::product::multiply;
+use super::super::scaling::Scaling;
+use super::super::{DetectorError, cholesky};
+use super::{Classify, count, log_softmax};
+use crate::artifact::{Context, Tensors};
+use crate::diagnose::Problem;
+
+/// Settings of `lda`. Classes are as probable as they have training clips.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Lda {
+    /// Of the vectors about the means of their classes, all dimensions brought to variance 1.
+    pub covariance: Covariance,
+}
+
+impl Classify for Lda {
+    fn problems(&self) -> Vec<Problem> {
+        Vec::new()
+    }
+
+    fn memory(&self, _: usize, dims: usize) -> usize {
+        3 * 8 * dims * dims
+    }
+
+    fn fit(&self, x: Array2<f64>, classes: &[usize], _: &Context) -> Result<Tensors, DetectorError> {
+        let scaling = Scaling::standard(x.view());
+        let mut x = scaling.apply(x);
+        let mut means = Array2::<f64>::zeros((count(classes), x.ncols()));
+        let mut clips = Array1::<f64>::zeros(means.nrows());
+        for (row, &class) in x.rows().into_iter().zip(classes) {
+            means.row_mut(class).scaled_add(1.0, &row);
+            clips[class] += 1.0;
+        }
+        means /= &clips.view().insert_axis(Axis(1));
+        for (mut row, &class) in x.rows_mut().into_iter().zip(classes) {
+            row -= &means.row(class);
+        }
+        let factor = cholesky::factor(self.covariance.of(&x)).map_err(|at| self.singular(at, classes.len()))?;
+        // log p = m·S⁻¹x - m·S⁻¹m / 2 + log prior, up to what all classes share.
+        let weights = solve(factor.view(), means.clone());
+        let squares = (&weights * &means).sum_axis(Axis(1));
+        let offsets = clips.mapv(|n| (n / classes.len() as f64).ln()) - squares / 2.0;
+        let mut model = Tensors::default();
+        model.put_f64("weights", weights);
+        model.put_f64("offsets", offsets);
+        scaling.put(&mut model);
+        Ok(model)
+    }
+
+    fn dims(&self, model: &Tensors) -> Result<usize, DetectorError> {
+        Ok(Scaling::get(model)?.dims())
+    }
+
+    fn log_probabilities(&self, model: &Tensors, x: Array2<f64>, _: &Context) -> Result<Array2<f64>, DetectorError> {
+        let x = Scaling::get(model)?.apply(x);
+        Ok(log_softmax(multiply(x.view(), model.f64_2("weights")?.t()) + model.f64_1("offsets")?))
+    }
+}
+
+impl Lda {
+    fn singular(&self, dimension: usize, clips: usize) -> DetectorError {
+        let hint = match self.covariance {
+            Covariance::LedoitWolf => "the clips of every class are the same",
+            _ => {
+                "too few clips, or some dimensions are constant or follow from others; write `covariance: ledoit_wolf`"
+            }
+        };
+        DetectorError::Data(format!(
+            "the covariance of the {clips} training clips within their classes is not positive definite at dimension \
+             {dimension}: {hint}"
+        ))
+    }
+}
+
+/// Rows b of `x` become (L·Lᵀ)⁻¹b.
+fn solve(factor: ArrayView2<f64>, mut x: Array2<f64>) -> Array2<f64> {
+    let dims = factor.nrows();
+    for mut row in x.rows_mut() {
+        for i in 0..dims {
+            let known: f64 = (0..i).map(|j| factor[[i, j]] * row[j]).sum();
+            row[i] = (row[i] - known) / factor[[i, i]];
+        }
+        for i in (0..dims).rev() {
+            let known: f64 = (i + 1..dims).map(|j| factor[[j, i]] * row[j]).sum();
+            row[i] = (row[i] - known) / factor[[i, i]];
+        }
+    }
+    x
+}

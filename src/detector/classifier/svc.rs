@@ -1,0 +1,104 @@
+//! Support vector classification, one class against the rest.
+//!
+//! A machine for every class gives a decision value, 1 and -1 at its margins; the values of all classes become
+//! probabilities by a softmax. LIBSVM fits a sigmoid to values of held-out clips instead (Platt 1999), which draws and
+//! costs five more fits, and keeps the order of the values, which is what ranks clips.
+
+use ndarray::{Array1, Array2, ArrayView2, Axis, array};
+use serde::{Deserialize, Serialize};
+
+use super::super::kernel::{Gamma, Kernel, KernelName, squares};
+use super::super::scaling::Scaling;
+use super::super::{DetectorError, smo};
+use super::{Classify, above_0, count, log_softmax};
+use crate::artifact::{Context, Tensors};
+use crate::diagnose::Problem;
+
+/// Clips that share one matrix product.
+const BLOCK: usize = 64;
+
+/// Settings of `svc`. All dimensions are brought to mean 0 and variance 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Svc {
+    /// The most a training clip can count, as scikit-learn's `C`.
+    pub c: f64,
+    pub kernel: KernelName,
+    /// The width of the rbf kernel.
+    pub gamma: Gamma,
+}
+
+impl Default for Svc {
+    fn default() -> Self {
+        Self { c: 1.0, kernel: KernelName::Rbf, gamma: Gamma::Scale }
+    }
+}
+
+impl Classify for Svc {
+    fn problems(&self) -> Vec<Problem> {
+        above_0("c", self.c).into_iter().chain(self.gamma.problem(self.kernel)).collect()
+    }
+
+    fn memory(&self, rows: usize, dims: usize) -> usize {
+        8 * rows * dims + smo::memory(rows)
+    }
+
+    fn fit(&self, x: Array2<f64>, classes: &[usize], cx: &Context) -> Result<Tensors, DetectorError> {
+        let scaling = Scaling::standard(x.view());
+        let x = scaling.apply(x);
+        let kernel = self.kernel.kernel(self.gamma, x.view());
+        // The classes share the rows of the kernel matrix.
+        let mut rows = smo::Rows::new(x.view(), kernel);
+        let mut weights = Array2::zeros((x.nrows(), count(classes)));
+        let mut offsets = Array1::zeros(weights.ncols());
+        for class in 0..weights.ncols() {
+            let y: Vec<f64> = classes.iter().map(|&c| if c == class { 1.0 } else { -1.0 }).collect();
+            let programme = smo::Programme { y: &y, p: -1.0, c: self.c, tolerance: 1e-3 };
+            let solution = smo::solve(&mut rows, &programme, vec![0.0; y.len()], cx)?;
+            let signed: Array1<f64> = solution.a.iter().zip(&y).map(|(a, y)| a * y).collect();
+            weights.column_mut(class).assign(&signed);
+            offsets[class] = -solution.rho;
+        }
+        let mut model = Tensors::default();
+        match kernel {
+            Kernel::Linear => model.put_f64("weights", weights.t().dot(&x)),
+            Kernel::Rbf { gamma } => {
+                let supports = |row: &usize| weights.row(*row).iter().any(|weight| *weight != 0.0);
+                let support: Vec<usize> = (0..x.nrows()).filter(supports).collect();
+                model.put_f64("gamma", array![gamma]);
+                model.put_f64("support", x.select(Axis(0), &support));
+                model.put_f64("weights", weights.select(Axis(0), &support));
+            }
+        }
+        model.put_f64("offsets", offsets);
+        scaling.put(&mut model);
+        Ok(model)
+    }
+
+    fn dims(&self, model: &Tensors) -> Result<usize, DetectorError> {
+        Ok(Scaling::get(model)?.dims())
+    }
+
+    fn log_probabilities(&self, model: &Tensors, x: Array2<f64>, cx: &Context) -> Result<Array2<f64>, DetectorError> {
+        let x = Scaling::get(model)?.apply(x);
+        let (weights, offsets) = (model.f64_2("weights")?, model.f64_1("offsets")?);
+        if self.kernel == KernelName::Linear {
+            return Ok(log_softmax(x.dot(&weights.t()) + offsets));
+        }
+        let kernel = Kernel::Rbf { gamma: model.f64_1("gamma")?[0] };
+        let support = model.f64_2("support")?;
+        let support_squares = squares(support);
+        let blocks: Vec<ArrayView2<f64>> = x.axis_chunks_iter(Axis(0), BLOCK).collect();
+        let decisions = cx.map(&blocks, |block| {
+            let mut alike = Array2::zeros((block.nrows(), support.nrows()));
+            kernel.fill((*block, &squares(*block)), (support, &support_squares), &mut alike);
+            alike.dot(&weights) + offsets
+        });
+        let views: Vec<ArrayView2<f64>> = decisions.iter().map(|d| d.view()).collect();
+        let all = match views.is_empty() {
+            true => Array2::zeros((0, offsets.len())),
+            false => ndarray::concatenate(Axis(0), &views).expect("blocks of one width"),
+        };
+        Ok(log_softmax(all))
+    }
+}

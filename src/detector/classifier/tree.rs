@@ -1,0 +1,221 @@
+//! One tree of a forest: splits that lessen the Gini impurity most (Breiman et al. 1984).
+
+use ndarray::ArrayView2;
+
+use crate::seed::Rng;
+
+/// What trees grow from.
+pub(super) struct Grower<'a> {
+    /// Training vectors, (dims, clips).
+    pub(super) columns: ArrayView2<'a, f32>,
+    pub(super) classes: &'a [usize],
+    pub(super) count: usize,
+    /// Dimensions looked at for a split, and more if those divide nothing.
+    pub(super) tried: usize,
+    pub(super) min_leaf: usize,
+    pub(super) max_depth: usize,
+}
+
+/// Nodes, the first one the root, and the parts of the classes in every leaf, one leaf after the other.
+#[derive(Default)]
+pub(super) struct Tree {
+    pub(super) nodes: Vec<Node>,
+    pub(super) leaves: Vec<f32>,
+}
+
+/// A split, or a leaf.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Node {
+    /// None in a leaf.
+    pub(super) dimension: Option<usize>,
+    /// Vectors up to it go on to `child`, others to the node after `child`.
+    pub(super) threshold: f32,
+    /// In a leaf: its number.
+    pub(super) child: usize,
+}
+
+struct Split {
+    dimension: usize,
+    threshold: f32,
+    purity: f64,
+}
+
+impl Grower<'_> {
+    /// A tree on as many clips as there are, drawn with replacement.
+    pub(super) fn grow(&self, mut rng: Rng) -> Tree {
+        let clips = self.classes.len();
+        let mut drawn: Vec<usize> = (0..clips).map(|_| rng.below(clips)).collect();
+        let mut order: Vec<usize> = (0..self.columns.nrows()).collect();
+        let mut sorted = Vec::with_capacity(clips);
+        let mut tree = Tree::default();
+        tree.nodes.push(Node { dimension: None, threshold: 0.0, child: 0 });
+        let mut open = vec![(0, 0..clips, 0)];
+        while let Some((node, range, depth)) = open.pop() {
+            let inside = &mut drawn[range.clone()];
+            let mut counts = vec![0; self.count];
+            inside.iter().for_each(|&clip| counts[self.classes[clip]] += 1);
+            let pure = counts.iter().filter(|n| **n > 0).count() == 1;
+            let split = match pure || depth >= self.max_depth || inside.len() < 2 * self.min_leaf {
+                true => None,
+                false => self.best(inside, &counts, &mut order, &mut sorted, &mut rng),
+            };
+            let Some(Split { dimension, threshold, .. }) = split else {
+                tree.nodes[node].child = tree.leaves.len() / self.count;
+                tree.leaves.extend(counts.iter().map(|&n| (n as f64 / inside.len() as f64) as f32));
+                continue;
+            };
+            let column = self.columns.row(dimension);
+            let mut left = 0;
+            for i in 0..inside.len() {
+                if column[inside[i]] <= threshold {
+                    inside.swap(left, i);
+                    left += 1;
+                }
+            }
+            let child = tree.nodes.len();
+            tree.nodes[node] = Node { dimension: Some(dimension), threshold, child };
+            tree.nodes.extend([Node { dimension: None, threshold: 0.0, child: 0 }; 2]);
+            let middle = range.start + left;
+            open.push((child + 1, middle..range.end, depth + 1));
+            open.push((child, range.start..middle, depth + 1));
+        }
+        tree
+    }
+
+    /// The best split of `inside` along a few dimensions in random order.
+    fn best(
+        &self,
+        inside: &[usize],
+        counts: &[u64],
+        order: &mut [usize],
+        sorted: &mut Vec<u64>,
+        rng: &mut Rng,
+    ) -> Option<Split> {
+        let mut best: Option<Split> = None;
+        let mut tried = 0;
+        for i in 0..order.len() {
+            // Fisher and Yates, as far as it is needed.
+            order.swap(i, i + rng.below(order.len() - i));
+            let column = self.columns.row(order[i]);
+            sorted.clear();
+            sorted.extend(inside.iter().map(|&clip| sortable(column[clip]) << 32 | self.classes[clip] as u64));
+            sorted.sort_unstable();
+            if sorted[0] >> 32 == sorted[sorted.len() - 1] >> 32 {
+                continue;
+            }
+            if let Some((purity, at)) = self.cut(sorted, counts)
+                && best.as_ref().is_none_or(|best| purity > best.purity)
+            {
+                let (below, above) = (value(sorted[at - 1] >> 32), value(sorted[at] >> 32));
+                let middle = ((f64::from(below) + f64::from(above)) / 2.0) as f32;
+                // Neighbouring floats have no middle.
+                let threshold = if middle < above { middle } else { below };
+                best = Some(Split { dimension: order[i], threshold, purity });
+            }
+            tried += 1;
+            if tried >= self.tried && best.is_some() {
+                break;
+            }
+        }
+        best
+    }
+
+    /// Where to cut values in ascending order, and the purity it gives: Σ n²/N over both sides, which is greatest where
+    /// the Gini impurity of the sides, weighted by their sizes, is least.
+    fn cut(&self, sorted: &[u64], counts: &[u64]) -> Option<(f64, usize)> {
+        let (mut below, mut above) = (vec![0u64; counts.len()], counts.to_vec());
+        let (mut squares_below, mut squares_above) = (0, counts.iter().map(|n| n * n).sum::<u64>());
+        let mut best: Option<(f64, usize)> = None;
+        for at in 1..sorted.len() {
+            let class = (sorted[at - 1] & 0xffff_ffff) as usize;
+            squares_below += 2 * below[class] + 1;
+            squares_above -= 2 * above[class] - 1;
+            below[class] += 1;
+            above[class] -= 1;
+            let rest = sorted.len() - at;
+            if at < self.min_leaf || rest < self.min_leaf || sorted[at - 1] >> 32 == sorted[at] >> 32 {
+                continue;
+            }
+            let purity = squares_below as f64 / at as f64 + squares_above as f64 / rest as f64;
+            if best.is_none_or(|(most, _)| purity > most) {
+                best = Some((purity, at));
+            }
+        }
+        best
+    }
+}
+
+/// The bits of a float, so that they are in order when the floats are; 0 and -0 are one.
+fn sortable(x: f32) -> u64 {
+    let bits = (x + 0.0).to_bits();
+    u64::from(if bits >> 31 == 1 { !bits } else { bits | 1 << 31 })
+}
+
+/// The float of [`sortable`] bits.
+fn value(bits: u64) -> f32 {
+    let bits = bits as u32;
+    f32::from_bits(if bits >> 31 == 1 { bits & !(1 << 31) } else { !bits })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::Seed;
+    use ndarray::{Array2, array};
+
+    #[test]
+    fn bits_are_in_order_and_come_back() {
+        let values = [f32::NEG_INFINITY, -3.5, -1e-30, 0.0, 1e-30, 2.0, f32::MAX];
+        assert!(values.windows(2).all(|w| sortable(w[0]) < sortable(w[1])));
+        assert!(values.iter().all(|&x| value(sortable(x)) == x));
+        assert_eq!(sortable(-0.0), sortable(0.0));
+    }
+
+    fn grower<'a>(columns: &'a Array2<f32>, classes: &'a [usize]) -> Grower<'a> {
+        let columns = columns.view();
+        Grower { columns, classes, count: 3, tried: 1, min_leaf: 1, max_depth: usize::MAX }
+    }
+
+    #[test]
+    fn the_best_cut_is_that_of_the_definition() {
+        // Classes in the order of the values; the values 4 and 4 cannot be parted.
+        let columns = array![[1.0, 2.0, 3.0, 4.0, 4.0, 5.0, 6.0]];
+        let classes = [0, 0, 1, 0, 1, 1, 2];
+        let grower = grower(&columns, &classes);
+        let inside: Vec<usize> = (0..7).collect();
+        let split = grower.best(&inside, &[3, 3, 1], &mut [0], &mut Vec::new(), &mut Seed(0).rng()).unwrap();
+        let gini = |part: &[usize]| {
+            let n = part.len() as f64;
+            let part_of = |class| part.iter().filter(|c| **c == class).count() as f64 / n;
+            n * (1.0 - (0..3).map(|class| part_of(class).powi(2)).sum::<f64>())
+        };
+        let cuts = [1, 2, 3, 5, 6];
+        let best = cuts.into_iter().min_by(|&a, &b| {
+            let of = |at: usize| gini(&classes[..at]) + gini(&classes[at..]);
+            of(a).total_cmp(&of(b))
+        });
+        assert_eq!((best, split.threshold), (Some(2), 2.5));
+    }
+
+    #[test]
+    fn a_tree_grows_until_its_leaves_are_pure_or_small() {
+        let mut rng = Seed(1).rng();
+        let columns = Array2::from_shape_simple_fn((4, 90), || rng.normal() as f32);
+        let classes: Vec<usize> = (0..90).map(|i| i % 3).collect();
+        let whole = grower(&columns, &classes).grow(Seed(2).rng());
+        assert!(whole.leaves.iter().all(|part| *part == 0.0 || *part == 1.0));
+        assert_eq!(whole.nodes.iter().filter(|n| n.dimension.is_none()).count() * 3, whole.leaves.len());
+        let flat = Grower { max_depth: 1, ..grower(&columns, &classes) }.grow(Seed(2).rng());
+        assert_eq!(flat.nodes.len(), 3);
+        let thick = Grower { min_leaf: 30, ..grower(&columns, &classes) }.grow(Seed(2).rng());
+        assert!((2..=3).contains(&(thick.leaves.len() / 3)));
+    }
+
+    #[test]
+    fn what_nothing_parts_is_a_leaf() {
+        let columns = Array2::ones((4, 6));
+        let tree = grower(&columns, &[0, 1, 2, 0, 1, 2]).grow(Seed(3).rng());
+        assert_eq!(tree.nodes.len(), 1);
+        assert!((tree.leaves.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,174 @@
+//! Kernels of support vector machines, and the settings that name them.
+
+use ndarray::{Array2, ArrayView2, Zip};
+use serde::de::{Deserializer, Error, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::product::product;
+use crate::diagnose::Problem;
+
+/// How alike two vectors are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Kernel {
+    /// exp(-gamma |a - b|²)
+    Rbf { gamma: f64 },
+    /// a·b
+    Linear,
+}
+
+/// The kernels a spec can name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KernelName {
+    /// exp(-gamma |a - b|²)
+    #[default]
+    Rbf,
+    /// a·b
+    Linear,
+}
+
+/// The setting `gamma`: `scale` or a number.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Gamma {
+    /// 1 / (dims · the variance of all values), as scikit-learn's `scale`.
+    #[default]
+    Scale,
+    Value(f64),
+}
+
+impl KernelName {
+    /// The kernel for vectors `x` as the kernel will see them.
+    pub(super) fn kernel(self, gamma: Gamma, x: ArrayView2<f64>) -> Kernel {
+        match (self, gamma) {
+            (KernelName::Linear, _) => Kernel::Linear,
+            (KernelName::Rbf, Gamma::Value(gamma)) => Kernel::Rbf { gamma },
+            (KernelName::Rbf, Gamma::Scale) => {
+                let count = x.len() as f64;
+                let mean = x.sum() / count;
+                let variance = x.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / count;
+                Kernel::Rbf { gamma: if variance > 0.0 { 1.0 / (x.ncols() as f64 * variance) } else { 1.0 } }
+            }
+        }
+    }
+}
+
+impl Gamma {
+    /// What is wrong with it beside this kernel, if anything.
+    pub(super) fn problem(self, kernel: KernelName) -> Option<Problem> {
+        match (self, kernel) {
+            (Gamma::Value(gamma), _) if !(gamma > 0.0 && gamma.is_finite()) => Some(
+                Problem::new("gamma", format!("`gamma` is {gamma}, not above 0")).hint("`scale` fits it to the data"),
+            ),
+            (Gamma::Value(_), KernelName::Linear) => {
+                Some(Problem::new("gamma", "is never used: the kernel is `linear`").hint("leave it out"))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Kernel {
+    /// The kernel of every row of `a` with every row of `b`, into `out` (rows of a, rows of b), given the squares of
+    /// the lengths of the rows of each.
+    ///
+    /// |a|² - 2ab + |b|² loses digits where vectors are longer than their differences: centre them before.
+    pub(super) fn fill(
+        self,
+        (a, a_squares): (ArrayView2<f64>, &[f64]),
+        (b, b_squares): (ArrayView2<f64>, &[f64]),
+        out: &mut Array2<f64>,
+    ) {
+        product(a, b.t(), out.view_mut());
+        let Kernel::Rbf { gamma } = self else { return };
+        for (mut row, a_square) in out.rows_mut().into_iter().zip(a_squares) {
+            Zip::from(&mut row).and(b_squares).for_each(|k, b_square| {
+                *k = (-gamma * (a_square + b_square - 2.0 * *k).max(0.0)).exp();
+            });
+        }
+    }
+}
+
+/// The squares of the lengths of the rows.
+pub(super) fn squares(x: ArrayView2<f64>) -> Vec<f64> {
+    x.rows().into_iter().map(|row| row.dot(&row)).collect()
+}
+
+impl Serialize for Gamma {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Gamma::Scale => serializer.serialize_str("scale"),
+            Gamma::Value(gamma) => serializer.serialize_f64(*gamma),
+        }
+    }
+}
+
+// serde's `untagged` would lose the place of a mistake.
+impl<'de> Deserialize<'de> for Gamma {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl Visitor<'_> for Either {
+            type Value = Gamma;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("`scale` or a number")
+            }
+
+            fn visit_str<E: Error>(self, word: &str) -> Result<Gamma, E> {
+                match word {
+                    "scale" => Ok(Gamma::Scale),
+                    _ => Err(E::unknown_variant(word, &["scale"])),
+                }
+            }
+
+            fn visit_f64<E>(self, gamma: f64) -> Result<Gamma, E> {
+                Ok(Gamma::Value(gamma))
+            }
+
+            fn visit_i64<E>(self, gamma: i64) -> Result<Gamma, E> {
+                Ok(Gamma::Value(gamma as f64))
+            }
+
+            fn visit_u64<E>(self, gamma: u64) -> Result<Gamma, E> {
+                Ok(Gamma::Value(gamma as f64))
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn kernels_are_those_of_their_formulas() {
+        let (a, b) = (array![[1.0, 2.0], [0.0, 0.0]], array![[1.0, 0.0], [1.0, 2.0], [3.0, 1.0]]);
+        let fill = |kernel: Kernel| {
+            let mut out = Array2::zeros((2, 3));
+            kernel.fill((a.view(), &squares(a.view())), (b.view(), &squares(b.view())), &mut out);
+            out
+        };
+        assert_eq!(fill(Kernel::Linear), array![[1.0, 5.0, 5.0], [0.0, 0.0, 0.0]]);
+        let expected = array![[4.0, 0.0, 5.0], [1.0, 5.0, 10.0]].mapv(|d: f64| (-0.5 * d).exp());
+        assert!((fill(Kernel::Rbf { gamma: 0.5 }) - expected).iter().all(|d: &f64| d.abs() < 1e-15));
+    }
+
+    #[test]
+    fn gamma_is_a_word_or_a_number() {
+        let read = |text: &str| serde_json::from_str::<Gamma>(text).map_err(|e| e.to_string());
+        assert_eq!(read("\"scale\""), Ok(Gamma::Scale));
+        assert_eq!(read("2"), Ok(Gamma::Value(2.0)));
+        assert!(read("true").unwrap_err().contains("expected `scale` or a number"));
+        assert!(read("\"auto\"").unwrap_err().starts_with("unknown variant `auto`, expected `scale`"));
+        assert_eq!(serde_json::to_string(&[Gamma::Scale, Gamma::Value(0.5)]).unwrap(), "[\"scale\",0.5]");
+        // Values 1, 3, 5, 7: variance 5.
+        let x = array![[1.0, 3.0], [5.0, 7.0]];
+        assert_eq!(KernelName::Rbf.kernel(Gamma::Scale, x.view()), Kernel::Rbf { gamma: 0.1 });
+        assert!(Gamma::Value(0.0).problem(KernelName::Rbf).is_some());
+        assert!(Gamma::Value(1.0).problem(KernelName::Linear).is_some());
+        assert!(Gamma::Scale.problem(KernelName::Linear).is_none());
+    }
+}

@@ -1,0 +1,226 @@
+//! The k-means algorithm: greedy k-means++ starts (Arthur and Vassilvitskii 2007), Lloyd's iterations (1982), the
+//! best of several runs. It is what scikit-learn's `KMeans` does, but for the random numbers.
+
+use ndarray::{Array2, ArrayView2};
+
+use super::DetectorError;
+use super::centres::{Points, Value, add};
+use crate::artifact::Context;
+use crate::seed::{Rng, Seed};
+
+/// How to look for centres.
+#[derive(Clone, Debug)]
+pub(crate) struct Lloyd {
+    pub(crate) clusters: usize,
+    /// Starts from other centres, of which the end with the least inertia is kept.
+    pub(crate) runs: usize,
+    /// The iterations end when the squares of the centres' moves sum up to at most this part of the mean variance.
+    pub(crate) tolerance: f64,
+    pub(crate) max_iterations: usize,
+}
+
+impl Default for Lloyd {
+    fn default() -> Self {
+        Self { clusters: 16, runs: 1, tolerance: 1e-4, max_iterations: 300 }
+    }
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Clusters {
+    /// (clusters, dims).
+    pub(crate) centres: Array2<f64>,
+    /// The nearest centre of each row, of equally near ones the first.
+    pub(crate) labels: Vec<usize>,
+    /// The sum over rows of the squared distance to their centre.
+    pub(crate) inertia: f64,
+    /// Those of the run that was kept.
+    pub(crate) iterations: usize,
+}
+
+impl Lloyd {
+    /// Centres of `x` (rows, dims), whose values must be finite; the draws come from `seed`.
+    ///
+    /// Where fewer rows differ than there are clusters, some centres are the same. Errors: more clusters than rows.
+    /// Panics when `clusters` or `runs` is 0.
+    pub(crate) fn fit<T: Value>(&self, x: ArrayView2<T>, seed: Seed, cx: &Context) -> Result<Clusters, DetectorError> {
+        assert!(self.clusters > 0 && self.runs > 0, "{self:?}");
+        if self.clusters > x.nrows() {
+            let message = format!("{} vectors cannot be put into {} clusters", x.nrows(), self.clusters);
+            return Err(DetectorError::Data(message));
+        }
+        let points = Points::new(x, cx);
+        let run = |run: usize| {
+            let mut rng = seed.derive(&[&run.to_string()]).rng();
+            let starts = starts(&points, self.clusters, &mut rng, cx)?;
+            self.iterate(&points, starts, cx)
+        };
+        let mut best = run(0)?;
+        for other in 1..self.runs {
+            let found = run(other)?;
+            if found.inertia < best.inertia {
+                best = found;
+            }
+        }
+        Ok(best)
+    }
+
+    fn iterate<T: Value>(
+        &self,
+        points: &Points<T>,
+        mut centres: Array2<f64>,
+        cx: &Context,
+    ) -> Result<Clusters, DetectorError> {
+        let mut labels = Vec::new();
+        let mut iterations = 0;
+        let mut settled = false;
+        while !settled && iterations < self.max_iterations {
+            iterations += 1;
+            let before = std::mem::take(&mut labels);
+            let moved;
+            (labels, moved) = step(points, &centres, cx)?;
+            let moves: f64 = moved.iter().zip(&centres).map(|(to, from)| (to - from).powi(2)).sum();
+            centres = moved;
+            settled = labels == before;
+            if moves <= self.tolerance * points.variance {
+                break;
+            }
+        }
+        if !settled {
+            labels = points.labels(&centres, cx)?;
+        }
+        let distances = points.map_rows(cx, |row| points.distance(row, slice(&centres, labels[row])));
+        Ok(Clusters { centres, labels, inertia: distances.iter().sum(), iterations })
+    }
+}
+
+/// Centres to start from: each next one is the best of a few rows drawn with the square of their distance to the
+/// centres so far, the one that leaves the least inertia.
+fn starts<T: Value>(
+    points: &Points<T>,
+    clusters: usize,
+    rng: &mut Rng,
+    cx: &Context,
+) -> Result<Array2<f64>, DetectorError> {
+    let trials = 2 + (clusters as f64).ln() as usize;
+    let mut chosen = vec![rng.below(points.len())];
+    let mut left = vec![f64::INFINITY; points.len()];
+    left = lefts(points, &chosen, &left, cx)?.swap_remove(0).1;
+    while chosen.len() < clusters {
+        let total: f64 = left.iter().sum();
+        let mut draws: Vec<f64> = (0..trials).map(|_| rng.uniform() * total).collect();
+        let candidates = drawn(&left, &mut draws);
+        let mut lefts = lefts(points, &candidates, &left, cx)?;
+        let best = (1..trials).fold(0, |best, i| if lefts[i].0 < lefts[best].0 { i } else { best });
+        chosen.push(candidates[best]);
+        left = lefts.swap_remove(best).1;
+    }
+    Ok(points.select(&chosen))
+}
+
+/// The rows at which the running sum of `weights` passes each of `draws`.
+fn drawn(weights: &[f64], draws: &mut [f64]) -> Vec<usize> {
+    draws.sort_unstable_by(f64::total_cmp);
+    let (mut sum, mut rows) = (0.0, Vec::new());
+    for (row, weight) in weights.iter().enumerate() {
+        sum += weight;
+        while rows.len() < draws.len() && draws[rows.len()] < sum {
+            rows.push(row);
+        }
+    }
+    // Nothing is passed when the centres so far already hold all rows.
+    rows.resize(draws.len(), 0);
+    rows
+}
+
+/// For each candidate, the squared distances of all rows to their nearest centre if it became one, after their sum.
+/// `left` has those to the centres so far.
+fn lefts<T: Value>(
+    points: &Points<T>,
+    candidates: &[usize],
+    left: &[f64],
+    cx: &Context,
+) -> Result<Vec<(f64, Vec<f64>)>, DetectorError> {
+    let centres = points.select(candidates);
+    let screen = points.screen(&centres);
+    let blocks = cx.map(&points.blocks, |block| {
+        let mut distances = points.block_distances(block, &screen);
+        for distances in &mut distances {
+            distances.iter_mut().zip(&left[block.clone()]).for_each(|(new, old)| *new = new.min(*old));
+        }
+        distances
+    });
+    if cx.cancelled() {
+        return Err(DetectorError::Cancelled);
+    }
+    let of = |c: usize| {
+        let all: Vec<f64> = blocks.iter().flat_map(|block| &block[c]).copied().collect();
+        (all.iter().sum(), all)
+    };
+    Ok((0..candidates.len()).map(of).collect())
+}
+
+/// The nearest centre of every row, and the means of the rows of each.
+fn step<T: Value>(
+    points: &Points<T>,
+    centres: &Array2<f64>,
+    cx: &Context,
+) -> Result<(Vec<usize>, Array2<f64>), DetectorError> {
+    let screen = points.screen(centres);
+    let blocks = cx.map(&points.blocks, |block| {
+        let labels = points.block_labels(block, &screen);
+        let mut sums = Array2::zeros(centres.dim());
+        for (row, &label) in block.clone().zip(&labels) {
+            add(sums.row_mut(label).into_slice().expect("C order"), points.row(row));
+        }
+        (labels, sums)
+    });
+    if cx.cancelled() {
+        return Err(DetectorError::Cancelled);
+    }
+    let mut sums = Array2::zeros(centres.dim());
+    let mut labels = Vec::with_capacity(points.len());
+    for (block_labels, block_sums) in blocks {
+        sums += &block_sums;
+        labels.extend(block_labels);
+    }
+    let mut counts = vec![0usize; centres.nrows()];
+    labels.iter().for_each(|&label| counts[label] += 1);
+    fill_empty(points, centres, &labels, &mut sums, &mut counts, cx);
+    for (c, mut sum) in sums.rows_mut().into_iter().enumerate() {
+        match counts[c] {
+            0 => sum.assign(&centres.row(c)),
+            count => sum /= count as f64,
+        }
+    }
+    Ok((labels, sums))
+}
+
+/// Moves centres that lost all their rows to the rows farthest from theirs.
+fn fill_empty<T: Value>(
+    points: &Points<T>,
+    centres: &Array2<f64>,
+    labels: &[usize],
+    sums: &mut Array2<f64>,
+    counts: &mut [usize],
+    cx: &Context,
+) {
+    let empty: Vec<usize> = (0..counts.len()).filter(|&c| counts[c] == 0).collect();
+    if empty.is_empty() {
+        return;
+    }
+    let distances = points.map_rows(cx, |row| points.distance(row, slice(centres, labels[row])));
+    let mut rows: Vec<usize> = (0..points.len()).filter(|&row| distances[row] > 0.0).collect();
+    rows.sort_by(|&a, &b| distances[b].total_cmp(&distances[a]).then(a.cmp(&b)));
+    for (&c, &row) in empty.iter().zip(&rows) {
+        let x: Vec<f64> = points.row(row).iter().map(|x| (*x).into()).collect();
+        sums.row_mut(labels[row]).iter_mut().zip(&x).for_each(|(sum, x)| *sum -= x);
+        sums.row_mut(c).assign(&ndarray::ArrayView1::from(&x));
+        counts[labels[row]] -= 1;
+        counts[c] = 1;
+    }
+}
+
+fn slice(centres: &Array2<f64>, c: usize) -> &[f64] {
+    centres.row(c).to_slice().expect("C order")
+}

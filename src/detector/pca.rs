@@ -1,0 +1,155 @@
+//! Principal components: what of a vector is left outside the few directions in which training vectors vary most.
+
+use std::borrow::Cow;
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
+use serde::{Deserialize, Serialize};
+
+use super::eigen::Eigen;
+use super::moments::{BLOCK, Moments, centre};
+use super::product::{multiply, product};
+use super::{Detector, DetectorError, Examples, vectors};
+use crate::artifact::{Context, Tensors};
+use crate::diagnose::Problem;
+
+/// Settings of `pca`.
+///
+/// The score is the sum of squares of what is left: scikit-learn's `((x - inverse_transform(transform(x)))**2).sum()`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Pca {
+    /// Directions taken away.
+    pub components: usize,
+    /// Instead of a number of directions: as many as have more than this part of the variance, such as 0.95.
+    pub variance: Option<f64>,
+}
+
+impl Default for Pca {
+    fn default() -> Self {
+        Self { components: 16, variance: None }
+    }
+}
+
+impl Detector for Pca {
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        let none = (self.components == 0).then(|| {
+            Problem::new("components", "0 components explain nothing")
+                .hint("write 1 or more; for the distance to the mean there is `mahalanobis`")
+        });
+        let outside = self.variance.filter(|variance| !(*variance > 0.0 && *variance < 1.0)).map(|variance| {
+            Problem::new("variance", format!("{variance} is not a part of the variance"))
+                .hint("write a number between 0 and 1, such as 0.95")
+        });
+        none.into_iter().chain(outside).collect()
+    }
+
+    fn memory(&self, rows: usize, dims: usize) -> usize {
+        // The vectors; a few sums, the matrix and its rotations, two numbers and an index for each pair or so.
+        let side = rows.min(dims);
+        4 * rows * dims + 11 * 8 * side * side + 48 * side * side + if rows < dims { 16 * rows * dims } else { 0 }
+    }
+
+    fn fit(&self, train: &Examples, _: Option<&Tensors>, cx: &Context) -> Result<Tensors, DetectorError> {
+        let rows = vectors::train_rows(train)?;
+        let (clips, dims) = (rows.len(), rows[0].len());
+        let most = (clips - 1).min(dims - 1);
+        if self.variance.is_none() && self.components > most {
+            let components = self.components;
+            let why = if dims <= clips {
+                format!("vectors have only {dims} values, so nothing is left")
+            } else {
+                format!("{clips} training clips vary in at most {most} directions")
+            };
+            let hint = if most == 0 { "another detector".into() } else { format!("`components: {most}` or fewer") };
+            return Err(DetectorError::Data(format!("`components` is {components}, but {why}: write {hint}")));
+        }
+        let (mean, eigen, centred) = if clips < dims { by_clips(&rows) } else { by_values(&rows, cx)? };
+        let count = self.count(&eigen.values).min(most);
+        // Directions in which nothing varies, up to rounding, are no directions.
+        let rounding = eigen.values.first().map_or(0.0, |first| first * f64::EPSILON * clips.max(dims) as f64);
+        let count = eigen.values[..count].iter().take_while(|value| **value > rounding).count();
+        let mut components = eigen.vectors(count);
+        if let Some(centred) = centred {
+            components = multiply(components.view(), centred.view());
+            orthonormalise(&mut components);
+        }
+        let explained = eigen.values[..count].iter().sum::<f64>() / eigen.values.iter().sum::<f64>();
+        (cx.log)(&format!("{count} components with {:.1} % of the variance", 100.0 * explained));
+        let mut model = Tensors::default();
+        model.put_f64("mean", mean);
+        model.put_f64("components", components);
+        Ok(model)
+    }
+
+    fn score(&self, model: &Tensors, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError> {
+        let (mean, components) = (model.f64_1("mean")?, model.f64_2("components")?);
+        let queries = vectors::test(test, mean.len())?;
+        let mean = mean.to_vec();
+        let blocks: Vec<usize> = (0..queries.nrows()).step_by(BLOCK).collect();
+        let scores = cx.map(&blocks, |&first| {
+            let x = queries.slice(s![first..queries.nrows().min(first + BLOCK), ..]);
+            let (mut z, mut explained) = (Array2::zeros(x.dim()), Array2::zeros(x.dim()));
+            centre(x, &mean, z.view_mut());
+            let coordinates = multiply(z.view(), components.t());
+            product(coordinates.view(), components, explained.view_mut());
+            z -= &explained;
+            z.rows().into_iter().map(|left| left.dot(&left)).collect::<Vec<f64>>()
+        });
+        Ok(scores.concat())
+    }
+}
+
+impl Pca {
+    /// How many of the eigenvalues are to be taken, largest first.
+    fn count(&self, values: &[f64]) -> usize {
+        let Some(variance) = self.variance else { return self.components };
+        let enough = variance * values.iter().sum::<f64>();
+        let mut sum = 0.0;
+        // As scikit-learn: more than that part, not just that part.
+        let reached = values.iter().position(|value| {
+            sum += value;
+            sum > enough
+        });
+        reached.map_or(values.len(), |last| last + 1)
+    }
+}
+
+/// A mean, the eigenvalues of a scatter about it, and the rows that eigenvectors are to be multiplied with.
+type Decomposed = (Array1<f64>, Eigen, Option<Array2<f64>>);
+
+/// From the scatter of values about their mean, (dims, dims).
+fn by_values(rows: &[Cow<[f32]>], cx: &Context) -> Result<Decomposed, DetectorError> {
+    let Moments { mean, scatter } = Moments::of(rows, cx)?;
+    Ok((mean, Eigen::of(scatter), None))
+}
+
+/// With fewer clips than values, from the products of centred clips, (clips, clips): the same eigenvalues, and
+/// eigenvectors that say how much of each clip a direction has.
+fn by_clips(rows: &[Cow<[f32]>]) -> Decomposed {
+    let mut z = Array2::from_shape_fn((rows.len(), rows[0].len()), |(i, j)| f64::from(rows[i][j]));
+    let mean = z.mean_axis(ndarray::Axis(0)).expect("at least one clip");
+    z -= &mean;
+    let eigen = Eigen::of(multiply(z.view(), z.t()));
+    (mean, eigen, Some(z))
+}
+
+/// Gram and Schmidt's way, twice: rounding leaves the directions of small variance less orthogonal than they should be.
+fn orthonormalise(vectors: &mut Array2<f64>) {
+    for i in 0..vectors.nrows() {
+        let (before, mut vector) = vectors.multi_slice_mut((s![..i, ..], s![i, ..]));
+        for _ in 0..2 {
+            let norm = vector.dot(&vector).sqrt();
+            vector.mapv_inplace(|x| x / norm);
+            let before: ArrayView2<f64> = before.view();
+            let along = before.dot(&vector);
+            let off: Array1<f64> = along.dot(&before);
+            vector -= &off;
+        }
+        let norm = ArrayView1::dot(&vector.view(), &vector).sqrt();
+        vector.mapv_inplace(|x| x / norm);
+    }
+}

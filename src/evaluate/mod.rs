@@ -1,0 +1,162 @@
+//! The official numbers of score files: what the evaluators of DCASE task 2 compute, from 2020 to 2024.
+//!
+//! A drop-in for those scripts, with their traps closed. They sort the rows of scores and of truth and pair them by
+//! position, so that a missing clip shifts all that follow; here clips are paired by name, and one that is missing, extra
+//! or there twice is named. They skip systems and sections they do not know; here that is an error or a warning.
+//!
+//! ```text
+//! folder --submission--> score and decision files --pair--> clips with truth --section--> numbers --> means, official score
+//!                             truth: ground-truth folder, list, or the clips' own names
+//! ```
+//!
+//! This room knows files and protocols; the metrics themselves are `metric`'s.
+
+mod compare;
+mod mean;
+mod pair;
+mod protocol;
+mod render;
+mod section;
+mod sheet;
+mod submission;
+mod truth;
+mod truth_file;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::diagnose::Diagnostic;
+
+pub use compare::{Comparison, Difference};
+pub use mean::{Means, means};
+pub use protocol::{Metric, Protocol};
+pub use render::{csv, json, markdown};
+
+/// A section of a machine; in 2020 a machine's id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Id {
+    pub machine: String,
+    pub section: String,
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.machine, self.section)
+    }
+}
+
+/// The numbers of one section.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SectionResult {
+    #[serde(skip)]
+    pub machine: String,
+    pub section: String,
+    pub normal_clips: usize,
+    pub anomalous_clips: usize,
+    /// Those that can be computed: precision, recall and F1 need decisions.
+    #[serde(rename = "metrics")]
+    pub values: BTreeMap<Metric, f64>,
+}
+
+/// What the evaluation of one system gives.
+#[derive(Debug)]
+pub struct Evaluation {
+    /// The system's folder.
+    pub name: String,
+    /// What stands before `anomaly_score_` in the names of its files.
+    pub system: String,
+    pub protocol: Protocol,
+    pub max_fpr: f64,
+    pub official_score: f64,
+    /// Ordered by machine and section.
+    pub sections: Vec<SectionResult>,
+    /// What does not stop the evaluation, but should be known.
+    pub warnings: Vec<String>,
+    /// Filled by [`compare`].
+    pub comparison: Option<Comparison>,
+}
+
+/// How to evaluate.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    pub protocol: Protocol,
+    /// Ground truth in the form of the official evaluators; without it the clips' names must carry the truth.
+    pub truth: Option<&'a Path>,
+    /// The false-positive rate up to which pAUC looks: 0.1 in all years.
+    pub max_fpr: f64,
+    /// Evaluate the sections that are there, although the truth knows more.
+    pub partial: bool,
+}
+
+/// Evaluates every system in `folder` or in folders below it.
+///
+/// # Errors
+/// Everything that is wrong with the files, all at once.
+pub fn evaluate(folder: &Path, options: &Options) -> Result<Vec<Evaluation>, Vec<Diagnostic>> {
+    if !(options.max_fpr > 0.0 && options.max_fpr <= 1.0) {
+        let message = format!("the false-positive rate {} is not above 0 and at most 1", options.max_fpr);
+        return Err(vec![Diagnostic::new("E0800", message).hint("the challenge takes 0.1")]);
+    }
+    let submissions = submission::read(folder, options.protocol)?;
+    let truth = options.truth.map(|path| truth::read(path, options.protocol)).transpose()?;
+    let (mut evaluations, mut problems) = (Vec::new(), Vec::new());
+    for submission in &submissions {
+        match one(submission, truth.as_ref(), options) {
+            Ok(evaluation) => evaluations.push(evaluation),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if problems.is_empty() { Ok(evaluations) } else { Err(problems) }
+}
+
+fn one(
+    submission: &submission::Submission,
+    truth: Option<&truth::Truth>,
+    options: &Options,
+) -> Result<Evaluation, Vec<Diagnostic>> {
+    let mut warnings = truth.map_or(Vec::new(), |truth| truth.warnings.clone());
+    let sections = pair::sections(submission, truth, options, &mut warnings)?;
+    let results: Vec<SectionResult> = sections.iter().map(|s| section::numbers(s, options)).collect();
+    let problems: Vec<Diagnostic> =
+        sections.iter().zip(&results).filter_map(|(s, r)| section::lacks(s, r, options)).collect();
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let official_score = options.protocol.official_score(&results).ok_or_else(Vec::new)?;
+    Ok(Evaluation {
+        name: submission.name.clone(),
+        system: submission.system.clone(),
+        protocol: options.protocol,
+        max_fpr: options.max_fpr,
+        official_score,
+        sections: results,
+        warnings,
+        comparison: None,
+    })
+}
+
+/// Compares the evaluation that a published table is of with it: the only one, or the one whose files begin like the
+/// table's.
+///
+/// # Errors
+/// A table that cannot be read, or that is of none or of several of the evaluations.
+pub fn compare(evaluations: &mut [Evaluation], table: &Path) -> Result<(), Vec<Diagnostic>> {
+    compare::add(evaluations, table).map_err(|problem| vec![problem])
+}
+
+impl Evaluation {
+    /// The sections of each machine.
+    pub fn machines(&self) -> impl Iterator<Item = &[SectionResult]> {
+        self.sections.chunk_by(|a, b| a.machine == b.machine)
+    }
+}
+
+/// The first three of many, and how many more there are.
+fn listed(all: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let shown = all[..all.len().min(SHOWN)].join("; ");
+    if all.len() > SHOWN { format!("{shown}; and {} more", all.len() - SHOWN) } else { shown }
+}

@@ -1,0 +1,211 @@
+//! The rules of each year: which numbers a section has, and which of them make the official score.
+
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+
+use crate::artifact::Domain;
+use crate::diagnose::suggest;
+use crate::metric::{arithmetic_mean, harmonic_mean};
+
+use super::SectionResult;
+
+/// A year of DCASE task 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Protocol {
+    Dcase2020,
+    Dcase2021,
+    Dcase2022,
+    Dcase2023,
+    Dcase2024,
+}
+
+/// One number of a section. AUC and pAUC of a domain are over its own normal clips; whose anomalies they are set
+/// against is the year's rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Metric {
+    Auc,
+    AucSource,
+    AucTarget,
+    Pauc,
+    PaucSource,
+    PaucTarget,
+    Precision,
+    PrecisionSource,
+    PrecisionTarget,
+    Recall,
+    RecallSource,
+    RecallTarget,
+    F1,
+    F1Source,
+    F1Target,
+}
+
+use Metric::*;
+
+impl Protocol {
+    pub const ALL: [Protocol; 5] =
+        [Self::Dcase2020, Self::Dcase2021, Self::Dcase2022, Self::Dcase2023, Self::Dcase2024];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dcase2020 => "dcase2020",
+            Self::Dcase2021 => "dcase2021",
+            Self::Dcase2022 => "dcase2022",
+            Self::Dcase2023 => "dcase2023",
+            Self::Dcase2024 => "dcase2024",
+        }
+    }
+
+    /// 2020 knows no domains.
+    pub fn has_domains(self) -> bool {
+        self != Self::Dcase2020
+    }
+
+    /// In 2021 each domain was set against its own anomalies; since then against those of both.
+    pub fn own_anomalies(self) -> bool {
+        self == Self::Dcase2021
+    }
+
+    /// The numbers of a section, in the order of tables. Precision, recall and F1 need decisions.
+    pub fn metrics(self) -> &'static [Metric] {
+        match self {
+            Self::Dcase2020 => &[Auc, Pauc, Precision, Recall, F1],
+            Self::Dcase2021 => &[
+                AucSource,
+                AucTarget,
+                PaucSource,
+                PaucTarget,
+                PrecisionSource,
+                PrecisionTarget,
+                RecallSource,
+                RecallTarget,
+                F1Source,
+                F1Target,
+            ],
+            _ => &[
+                Auc,
+                AucSource,
+                AucTarget,
+                Pauc,
+                PaucSource,
+                PaucTarget,
+                PrecisionSource,
+                PrecisionTarget,
+                RecallSource,
+                RecallTarget,
+                F1Source,
+                F1Target,
+            ],
+        }
+    }
+
+    /// Those that tables for people leave out: they are in no official score, and width is scarce.
+    pub fn is_aside(self, metric: Metric) -> bool {
+        self > Self::Dcase2021 && [Auc, PaucSource, PaucTarget].contains(&metric)
+    }
+
+    /// The numbers of a section that the official score is made of.
+    pub fn official(self) -> &'static [Metric] {
+        match self {
+            Self::Dcase2020 => &[Auc, Pauc],
+            Self::Dcase2021 => &[AucSource, AucTarget, PaucSource, PaucTarget],
+            _ => &[AucSource, AucTarget, Pauc],
+        }
+    }
+
+    /// One sentence on the official score.
+    pub fn rule(self) -> &'static str {
+        match self {
+            Self::Dcase2020 => {
+                "Official: arithmetic mean of AUC and pAUC, of the ids of each machine first (teams were ranked by their \
+                 mean rank over the machines)."
+            }
+            Self::Dcase2021 => {
+                "Official: harmonic mean of AUC and pAUC of each domain, against its own anomalies, over all sections."
+            }
+            _ => {
+                "Official: harmonic mean of AUC source, AUC target (each against the anomalies of both domains) and pAUC \
+                 over all sections."
+            }
+        }
+    }
+
+    /// The official score of sections that have all the numbers it needs, machine by machine.
+    pub fn official_score(self, sections: &[SectionResult]) -> Option<f64> {
+        let numbers = |sections: &[SectionResult]| -> Option<Vec<f64>> {
+            let all = sections.iter().flat_map(|s| self.official().iter().map(|m| s.values.get(m).copied()));
+            all.collect()
+        };
+        if self != Self::Dcase2020 {
+            return harmonic_mean(&numbers(sections)?);
+        }
+        let machines = sections.chunk_by(|a, b| a.machine == b.machine);
+        let means: Option<Vec<f64>> = machines.map(|sections| arithmetic_mean(&numbers(sections)?)).collect();
+        arithmetic_mean(&means?)
+    }
+}
+
+impl FromStr for Protocol {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|p| p.name() == word)
+            .ok_or_else(|| format!("`{word}` is no protocol; {}", suggest(word, Self::ALL.map(Self::name))))
+    }
+}
+
+impl Serialize for Protocol {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.name())
+    }
+}
+
+impl Metric {
+    /// The name in JSON and CSV.
+    pub fn name(self) -> &'static str {
+        match self {
+            Auc => "auc",
+            AucSource => "auc_source",
+            AucTarget => "auc_target",
+            Pauc => "pauc",
+            PaucSource => "pauc_source",
+            PaucTarget => "pauc_target",
+            Precision => "precision",
+            PrecisionSource => "precision_source",
+            PrecisionTarget => "precision_target",
+            Recall => "recall",
+            RecallSource => "recall_source",
+            RecallTarget => "recall_target",
+            F1 => "f1",
+            F1Source => "f1_source",
+            F1Target => "f1_target",
+        }
+    }
+
+    /// The title in tables.
+    pub fn title(self) -> String {
+        self.name().replace('_', " ").replace("auc", "AUC").replace("f1", "F1")
+    }
+
+    /// The same number of one domain.
+    pub fn of(self, domain: Domain) -> Metric {
+        let [source, target] = match self {
+            Auc => [AucSource, AucTarget],
+            Pauc => [PaucSource, PaucTarget],
+            Precision => [PrecisionSource, PrecisionTarget],
+            Recall => [RecallSource, RecallTarget],
+            F1 => [F1Source, F1Target],
+            other => [other, other],
+        };
+        if domain == Domain::Source { source } else { target }
+    }
+}
+
+impl Serialize for Metric {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.name())
+    }
+}

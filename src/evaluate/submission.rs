@@ -1,0 +1,119 @@
+//! What a team handed in: the score and decision files of one system.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::diagnose::Diagnostic;
+
+use super::sheet::{self, Kind, Sheet, SheetName};
+use super::{Id, Protocol};
+
+/// How deep below the given folder those of teams may lie.
+const DEPTH: usize = 2;
+
+/// The files of one system.
+#[derive(Debug)]
+pub struct Submission {
+    /// The folder, and what stands before `anomaly_score_` in its files.
+    pub name: String,
+    pub system: String,
+    /// By section; more than one where each domain has its file.
+    pub scores: BTreeMap<Id, Vec<Sheet>>,
+    pub decisions: BTreeMap<Id, Vec<Sheet>>,
+}
+
+/// Reads all systems in `folder`, or, where it has no score files itself, in the folders below it.
+///
+/// # Errors
+/// All problems of all files.
+pub fn read(folder: &Path, protocol: Protocol) -> Result<Vec<Submission>, Vec<Diagnostic>> {
+    let mut folders = Vec::new();
+    find(folder, DEPTH, &mut folders).map_err(|e| vec![e])?;
+    if folders.is_empty() {
+        let message = format!("`{}` has no score files", folder.display());
+        let hint = format!("they are named like `{}`", example(protocol));
+        return Err(vec![Diagnostic::new("E0801", message).hint(hint)]);
+    }
+    let mut problems = Vec::new();
+    let mut found = Vec::new();
+    for (at, files) in folders {
+        let mut systems: BTreeMap<&str, Vec<&(PathBuf, SheetName)>> = BTreeMap::new();
+        for file in &files {
+            systems.entry(&file.1.system).or_default().push(file);
+        }
+        let below = at.strip_prefix(folder).ok().filter(|p| !p.as_os_str().is_empty());
+        let shown = below.map(Path::to_owned).or_else(|| Some(folder.canonicalize().ok()?.file_name()?.into()));
+        let shown = shown.unwrap_or_default().to_string_lossy().replace('\\', "/");
+        for (system, files) in systems {
+            let name = if system.is_empty() { shown.clone() } else { format!("{shown}/{system}") };
+            match files.iter().find(|(_, name)| name.by_id == protocol.has_domains()) {
+                Some((path, _)) => problems.push(other_year(path, protocol)),
+                None => found.push(submission(name, system, &files, &mut problems)),
+            }
+        }
+    }
+    if problems.is_empty() { Ok(found) } else { Err(problems) }
+}
+
+/// What a file of the year is called.
+fn example(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Dcase2020 => "anomaly_score_fan_id_01.csv",
+        Protocol::Dcase2021 => "anomaly_score_fan_section_03_source_test.csv",
+        Protocol::Dcase2022 => "anomaly_score_fan_section_03_test.csv",
+        Protocol::Dcase2023 | Protocol::Dcase2024 => "anomaly_score_fan_section_00_test.csv",
+    }
+}
+
+/// 2020 has ids where later years have sections.
+fn other_year(path: &Path, protocol: Protocol) -> Diagnostic {
+    let (path, year) = (path.display(), protocol.name());
+    let message = format!("`{path}` is not of {year}, where files are named like `{}`", example(protocol));
+    let hint = if protocol.has_domains() { "--protocol dcase2020?" } else { "--protocol dcase2022?" };
+    Diagnostic::new("E0802", message).hint(hint)
+}
+
+type Files = Vec<(PathBuf, SheetName)>;
+
+/// Folders with score files, in order of their names.
+fn find(folder: &Path, depth: usize, found: &mut Vec<(PathBuf, Files)>) -> Result<(), Diagnostic> {
+    let wrong = |e: std::io::Error| Diagnostic::new("E0801", format!("`{}` cannot be read: {e}", folder.display()));
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).map_err(wrong)? {
+        paths.push(entry.map_err(wrong)?.path());
+    }
+    paths.sort();
+    let name = |path: &PathBuf| sheet::parse_name(&path.file_name()?.to_string_lossy());
+    let files: Files = paths.iter().filter(|p| p.is_file()).filter_map(|p| Some((p.clone(), name(p)?))).collect();
+    if files.iter().any(|(_, name)| name.kind == Kind::Score) {
+        found.push((folder.to_owned(), files));
+    } else if depth > 0 {
+        for folder in paths.iter().filter(|p| p.is_dir()) {
+            find(folder, depth - 1, found)?;
+        }
+    }
+    Ok(())
+}
+
+fn submission(
+    name: String,
+    system: &str,
+    files: &[&(PathBuf, SheetName)],
+    problems: &mut Vec<Diagnostic>,
+) -> Submission {
+    let mut made = Submission { name, system: system.to_owned(), scores: BTreeMap::new(), decisions: BTreeMap::new() };
+    for (path, name) in files {
+        let sheets = if name.kind == Kind::Score { &mut made.scores } else { &mut made.decisions };
+        let sheets = sheets.entry(name.id.clone()).or_default();
+        if let Some(other) = sheets.iter().find(|s| s.domain == name.domain || s.domain.is_none()) {
+            let (a, b) = (other.path.display(), path.display());
+            let message = format!("`{a}` and `{b}` are both of {}", name.id);
+            problems
+                .push(Diagnostic::new("E0802", message).hint("move the files of one system to a folder of their own"));
+            continue;
+        }
+        sheets.extend(sheet::read(path, name, problems));
+    }
+    made
+}

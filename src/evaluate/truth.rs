@@ -1,0 +1,109 @@
+//! The truth about clips: which are anomalous, and of which domain.
+//!
+//! The evaluators keep it in folders, one CSV a section (`ground_truth_data`: 0 normal, 1 anomaly; `ground_truth_domain`:
+//! 0 source, 1 target). 2020 has one list for all machines (`eval_data_list.csv`), which later years publish, too.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::artifact::{Domain, Label};
+use crate::diagnose::Diagnostic;
+use crate::source::names;
+
+use super::{Id, Protocol, truth_file};
+
+/// What is true of a clip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fact {
+    pub anomalous: bool,
+    pub domain: Option<Domain>,
+}
+
+/// The clips of a section, by name without `.wav`.
+#[derive(Clone, Debug, Default)]
+pub struct SectionTruth {
+    pub facts: BTreeMap<String, Fact>,
+    /// Full names, as clips are called once their attributes are known, to those they were tested under.
+    pub aliases: BTreeMap<String, String>,
+}
+
+/// All that is known, by section.
+#[derive(Debug)]
+pub struct Truth {
+    pub path: PathBuf,
+    pub sections: BTreeMap<Id, SectionTruth>,
+    pub warnings: Vec<String>,
+}
+
+/// Reads a folder with `ground_truth_data` in it (or in a folder named like the protocol in it), or a list of names.
+///
+/// # Errors
+/// A folder of neither form, and everything wrong in the files.
+pub fn read(path: &Path, protocol: Protocol) -> Result<Truth, Vec<Diagnostic>> {
+    let mut truth = Truth { path: path.to_owned(), sections: BTreeMap::new(), warnings: Vec::new() };
+    let year = path.join(protocol.name());
+    if path.is_file() {
+        truth_file::list(path, &mut truth, protocol)?;
+    } else if let Some(folder) = [path, &year].into_iter().find(|f| f.join("ground_truth_data").is_dir()) {
+        truth.path = folder.to_owned();
+        truth_file::folders(folder, &mut truth, protocol)?;
+        if protocol == Protocol::Dcase2022 {
+            beside(path, folder, &mut truth);
+        }
+    } else if let Some(file) = lists(path, protocol).into_iter().find(|f| f.is_file()) {
+        truth_file::list(&file, &mut truth, protocol)?;
+    } else {
+        let message = format!("`{}` holds no ground truth", path.display());
+        let hint = "give the folder that has `ground_truth_data` in it, or the file `eval_data_list.csv`";
+        return Err(vec![Diagnostic::new("E0805", message).hint(hint)]);
+    }
+    if truth.sections.is_empty() {
+        return Err(vec![Diagnostic::new(
+            "E0805",
+            format!("`{}` holds the truth of no section", truth.path.display()),
+        )]);
+    }
+    Ok(truth)
+}
+
+/// Where a list of names may be.
+fn lists(folder: &Path, protocol: Protocol) -> Vec<PathBuf> {
+    let year = &protocol.name()["dcase".len()..];
+    let file = format!("eval_data_list_{year}.csv");
+    vec![folder.join("eval_data_list.csv"), folder.join(&file), folder.join("lists").join(&file)]
+}
+
+/// Warns of tables beside the truth of 2022 that contradict it: they were published with labels of other clips.
+fn beside(given: &Path, folder: &Path, truth: &mut Truth) {
+    let (contradicted, known) = truth_file::contradictions(truth);
+    if contradicted > 0 {
+        truth.warnings.push(format!(
+            "the names in `{}` contradict the labels of `ground_truth_data` for {contradicted} of {known} clips of \
+             ToyCar and ToyTrain; `ground_truth_data` is right and is what counts here",
+            folder.join("ground_truth_attributes").display()
+        ));
+    }
+    let near = [Some(given), Some(folder), folder.parent()].into_iter().flatten();
+    let file = near.map(|f| f.join("lists").join("eval_data_list_2022.csv")).find(|f| f.is_file());
+    if let Some(file) = file {
+        truth.warnings.push(format!("`{}` is not read: {LIST_OF_2022}", file.display()));
+    }
+}
+
+/// What is known of the lists of that year.
+pub const LIST_OF_2022: &str = "its labels are known to contradict `ground_truth_data` for 608 of the 1200 clips of ToyCar \
+                                and ToyTrain, where `ground_truth_data` is right";
+
+/// What a clip's own name says; `domain` is that of its file, where files are of a domain.
+///
+/// # Errors
+/// What the name lacks, in words that end a sentence.
+pub fn of_name(clip: &str, domain: Option<Domain>, protocol: Protocol) -> Result<Fact, &'static str> {
+    let name = names::parse(&format!("{clip}.wav")).map_err(|_| "is no clip's name")?;
+    let label = name.label.ok_or("does not say `normal` or `anomaly`")?;
+    let domain = name.domain.or(domain);
+    if protocol.has_domains() && domain.is_none() {
+        return Err("does not say `source` or `target`");
+    }
+    Ok(Fact { anomalous: label == Label::Anomaly, domain })
+}

@@ -1,0 +1,162 @@
+//! Files of truth.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::artifact::Domain;
+use crate::diagnose::Diagnostic;
+
+use super::sheet::{machine_and_section, rows, stem};
+use super::truth::{Fact, LIST_OF_2022, SectionTruth, Truth, of_name};
+use super::{Id, Protocol, listed};
+
+/// Reads `ground_truth_data`, `ground_truth_domain` and the full names of `ground_truth_attributes`.
+pub fn folders(folder: &Path, truth: &mut Truth, protocol: Protocol) -> Result<(), Vec<Diagnostic>> {
+    let mut problems = Vec::new();
+    let domains = folder.join("ground_truth_domain");
+    for (path, id, domain) in files(&folder.join("ground_truth_data")).map_err(|e| vec![e])? {
+        let anomalous = flags(&path, &mut problems);
+        let file = domains.join(path.file_name().unwrap_or_default());
+        let target = if file.is_file() { flags(&file, &mut problems) } else { BTreeMap::new() };
+        let mut unknown = Vec::new();
+        let section = truth.sections.entry(id).or_default();
+        for (clip, anomalous) in anomalous {
+            let own = target.get(&clip).map(|target| if *target { Domain::Target } else { Domain::Source });
+            let named = || of_name(&clip, None, Protocol::Dcase2020).ok().and_then(|fact| fact.domain);
+            let domain = own.or(domain).or_else(named);
+            if protocol.has_domains() && domain.is_none() {
+                unknown.push(format!("`{clip}`"));
+            }
+            section.facts.insert(clip, Fact { anomalous, domain });
+        }
+        if !unknown.is_empty() {
+            let (file, path) = (file.display(), path.display());
+            let message = format!("`{file}` does not give the domain of {} of `{path}`", listed(&unknown));
+            problems.push(Diagnostic::new("E0805", message));
+        }
+    }
+    for (id, section) in &mut truth.sections {
+        section.aliases = aliases(&folder.join("ground_truth_attributes"), id);
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+/// The files `ground_truth_<machine>_section_<NN>[_source|_target]_test.csv` of a folder, in order.
+fn files(folder: &Path) -> Result<Vec<(PathBuf, Id, Option<Domain>)>, Diagnostic> {
+    let wrong = |e: std::io::Error| Diagnostic::new("E0801", format!("`{}` cannot be read: {e}", folder.display()));
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(wrong)? {
+        let path = entry.map_err(wrong)?.path();
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let Some(rest) = file.strip_suffix(".csv").and_then(|f| f.strip_prefix("ground_truth_")) else { continue };
+        if let Some((id, rest)) = machine_and_section(rest) {
+            let domain = rest.split('_').find_map(|token| token.parse().ok());
+            found.push((path, id, domain));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// A file of names and 0 or 1.
+fn flags(path: &Path, problems: &mut Vec<Diagnostic>) -> BTreeMap<String, bool> {
+    let rows = rows(path).unwrap_or_else(|problem| {
+        problems.push(problem);
+        Vec::new()
+    });
+    let (mut flags, mut wrong) = (BTreeMap::new(), Vec::new());
+    for (line, row) in rows {
+        let flag = match row.get(1).map(|f| f.parse::<f64>()) {
+            Some(Ok(flag)) if flag == 0.0 || flag == 1.0 => flag == 1.0,
+            // A header.
+            _ if line <= 1 && of_name(stem(&row[0]), None, Protocol::Dcase2020) == Err("is no clip's name") => continue,
+            _ => {
+                wrong.push(format!("line {line} does not end in 0 or 1"));
+                continue;
+            }
+        };
+        if flags.insert(stem(&row[0]).to_owned(), flag).is_some() {
+            wrong.push(format!("line {line} is of `{}` again", row[0]));
+        }
+    }
+    if !wrong.is_empty() {
+        problems.push(Diagnostic::new("E0805", format!("`{}` cannot be used: {}", path.display(), listed(&wrong))));
+    }
+    flags
+}
+
+/// Full names of a section's clips, from the tables of attributes of 2022 (`<machine>/attributes_<NN>.csv`) or of later years.
+/// Names that two clips share are none. These tables are a help, so a missing or odd one is no error; rows may be shorter
+/// than their header, and the full name is always last.
+fn aliases(folder: &Path, id: &Id) -> BTreeMap<String, String> {
+    let Id { machine, section } = id;
+    let later = folder.join(format!("ground_truth_{machine}_section_{section}_test.csv"));
+    let table = [later, folder.join(machine).join(format!("attributes_{section}.csv"))];
+    let Some(rows) = table.iter().filter(|t| t.is_file()).find_map(|t| rows(t).ok()) else { return BTreeMap::new() };
+    let mut names: BTreeMap<String, Option<String>> = BTreeMap::new();
+    for (_, row) in rows.iter().filter(|(_, row)| row.len() > 1) {
+        let (clip, full) = (stem(&row[0]).to_owned(), stem(&row[row.len() - 1]).to_owned());
+        names.entry(full).and_modify(|first| *first = None).or_insert(Some(clip));
+    }
+    names.into_iter().filter_map(|(full, clip)| Some((full, clip?))).collect()
+}
+
+/// How many clips of ToyCar and ToyTrain have a full name with the other label, and how many have one.
+pub fn contradictions(truth: &Truth) -> (usize, usize) {
+    let (mut contradicted, mut known) = (0, 0);
+    let toys = truth.sections.iter().filter(|(id, _)| ["ToyCar", "ToyTrain"].contains(&id.machine.as_str()));
+    for (_, section) in toys {
+        for (full, clip) in &section.aliases {
+            let (Ok(said), Some(fact)) = (of_name(full, None, Protocol::Dcase2020), section.facts.get(clip)) else {
+                continue;
+            };
+            known += 1;
+            contradicted += usize::from(said.anomalous != fact.anomalous);
+        }
+    }
+    (contradicted, known)
+}
+
+/// Reads a list of all machines: a line with a machine, then lines of its clips: name, full name and, in 2020, 0 or 1.
+pub fn list(path: &Path, truth: &mut Truth, protocol: Protocol) -> Result<(), Vec<Diagnostic>> {
+    let (mut machine, mut wrong) = (None, Vec::new());
+    for (line, row) in rows(path).map_err(|e| vec![e])? {
+        if row.len() == 1 {
+            machine = Some(row[0].clone());
+            continue;
+        }
+        let (clip, full) = (stem(&row[0]), stem(&row[1]));
+        let said = of_name(full, None, protocol);
+        // The machine stands above, so any word will do for it.
+        let named = format!("x_{clip}");
+        let section = machine_and_section(&named);
+        match (&machine, section, said) {
+            (None, ..) => wrong.push(format!("line {line} stands before the first machine")),
+            (_, None, _) => wrong.push(format!("line {line}: `{}` is no clip's name", row[0])),
+            (.., Err(why)) => wrong.push(format!("line {line}: `{}` {why}", row[1])),
+            (Some(machine), Some((id, _)), Ok(mut fact)) => {
+                match row.get(2).map(String::as_str) {
+                    Some("0") => fact.anomalous = false,
+                    Some("1") => fact.anomalous = true,
+                    _ => {}
+                }
+                let id = Id { machine: machine.clone(), section: id.section };
+                let SectionTruth { facts, aliases } = truth.sections.entry(id).or_default();
+                if facts.insert(clip.to_owned(), fact).is_some() {
+                    wrong.push(format!("line {line} is of `{}` again", row[0]));
+                }
+                aliases.insert(full.to_owned(), clip.to_owned());
+            }
+        }
+    }
+    if !wrong.is_empty() {
+        let message = format!("`{}` cannot be used: {}", path.display(), listed(&wrong));
+        return Err(vec![Diagnostic::new("E0805", message)]);
+    }
+    truth.path = path.to_owned();
+    if protocol == Protocol::Dcase2022 {
+        truth.warnings.push(format!("the truth is taken from `{}`: {LIST_OF_2022}", path.display()));
+    }
+    Ok(())
+}
