@@ -71,7 +71,7 @@ pub fn leave_one_section_out(results: &Results, by: By) -> Result<Selection, Inc
     systems.retain(|s| s.points.iter().map(|(seed, _)| *seed).eq(seeds.iter().copied()));
     if systems.len() < before {
         let count = before - systems.len();
-        notes.push(format!("left out: {count} settings with other seeds than {}", seeds.join(", ")));
+        notes.push(format!("settings left out because their seeds are not {}: {count}", seeds.join(", ")));
     }
     let choices: Vec<&System> = (0..sections.len()).map(|held_out| best(&systems, by, Some(held_out))).collect();
     let honest = |seed: usize| choices.iter().enumerate().map(move |(s, system)| &system.points[seed].1[s]);
@@ -142,8 +142,7 @@ mod tests {
         values.len() as f64 / values.iter().map(|x| 1.0 / x).sum::<f64>()
     }
 
-    /// Each of three settings is lucky in one section and poor in the others: on the other sections it looks poor, and
-    /// the plain setting is chosen; where luck is on the other sections it is chosen and fails.
+    /// What is lucky on the other sections is chosen, and fails on the one held out.
     #[test]
     fn the_best_in_hindsight_is_better_than_an_honest_choice() {
         let found = by_name(&[
@@ -201,7 +200,7 @@ mod tests {
             ("c", "7", &[Some(0.9), Some(0.9)]),
         ]);
         assert_eq!((chosen(&found), found.of), (vec!["a", "a"], 2));
-        assert_eq!(found.notes, ["left out: 1 settings with other seeds than 0"]);
+        assert_eq!(found.notes, ["settings left out because their seeds are not 0: 1"]);
     }
 
     #[test]

@@ -27,6 +27,9 @@ pub struct Systems<'a> {
     pub notes: Vec<String>,
 }
 
+/// Of more incomplete systems than this only the number is told.
+const SHOWN: usize = 5;
+
 /// Why results cannot be compared.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Incomparable {
@@ -82,7 +85,7 @@ impl Results {
         let chosen = |point: &&PointResults| axis.is_none() || point.settings.contains_key(&axes[0]);
         let without = self.points.iter().filter(|p| !chosen(p)).count();
         if without > 0 {
-            notes.push(format!("left out: {without} points that have no `{}`", axes[0]));
+            notes.push(format!("points left out because they have no `{}`: {without}", axes[0]));
         }
         let points: Vec<_> = self.points.iter().filter(chosen).map(|p| (p, p.sections())).collect();
         let known: BTreeSet<(&str, &str)> = points.iter().flat_map(|(_, sections)| sections.keys().copied()).collect();
@@ -114,9 +117,13 @@ impl Results {
             let seed = point.settings.get(SEED).map_or("", String::as_str);
             systems[place].points.push((seed, sections.iter().map(|section| found[section]).collect()));
         }
-        for place in &incomplete {
-            let label = systems[*place].label();
-            notes.push(format!("left out, without the number `{}` of every section: {label}", by.name()));
+        if !incomplete.is_empty() {
+            let mut labels: Vec<String> = incomplete.iter().take(SHOWN).map(|place| systems[*place].label()).collect();
+            if incomplete.len() > SHOWN {
+                labels.push(format!("and {} more", incomplete.len() - SHOWN));
+            }
+            let labels = labels.join("; ");
+            notes.push(format!("left out, without the number `{}` of every section: {labels}", by.name()));
         }
         let complete = systems.into_iter().enumerate().filter(|(place, _)| !incomplete.contains(place));
         let systems: Vec<System> = complete.map(|(_, system)| system).collect();
@@ -217,7 +224,10 @@ mod tests {
     fn points_without_the_axis_are_left_out() {
         let mut made = results("k", &[("1", "0", &[Some(0.5)]), ("2", "0", &[Some(0.6)]), ("3", "0", &[Some(0.6)])]);
         made.points[2].settings.remove("k");
-        assert_eq!(made.systems(Some("k"), By::Official).unwrap().notes, ["left out: 1 points that have no `k`"]);
+        assert_eq!(
+            made.systems(Some("k"), By::Official).unwrap().notes,
+            ["points left out because they have no `k`: 1"]
+        );
         assert_eq!(made.systems(None, By::Official).unwrap().systems.len(), 3);
     }
 }

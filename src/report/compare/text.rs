@@ -21,7 +21,7 @@ impl Comparison {
         }
         let (systems, sections) = (self.systems.len(), self.sections.len());
         text.push_str(&format!("\n## {systems} systems over {}\n\n", many(sections, "section")));
-        let mut rows = vec![titles(&self.axes).chain(["mean rank".into(), self.by.title().into()]).collect::<Vec<_>>()];
+        let mut rows = vec![titles(&self.axes).chain(["mean rank".to_owned(), "mean".to_owned()]).collect::<Vec<_>>()];
         for system in &self.systems {
             let mut cells = system.settings.clone();
             cells.extend([format!("{:.2}", system.rank), percent(system.mean)]);
@@ -81,15 +81,15 @@ impl Comparison {
         let least = least_p(n);
         if least > ALPHA {
             remarks.push(format!(
-                "{} too few: the smallest p that the signed-rank test can give is {}, so no pair can differ \
-                 significantly (at {ALPHA}), however large the difference",
+                "{} too few: the smallest p that the signed-rank test can give is {}, so by it no \
+                 pair can differ significantly (at {ALPHA}), however large the difference",
                 if n == 1 { "1 section is".to_owned() } else { format!("{n} sections are") },
                 label(least)
             ));
         } else if least * m as f64 > ALPHA {
             remarks.push(format!(
-                "with {n} sections and {m} pairs the smallest corrected p is {}: no pair can differ significantly (at \
-                 {ALPHA})",
+                "with {n} sections and {m} pairs the smallest corrected p of the signed-rank test is {}: by it no \
+                 pair can differ significantly (at {ALPHA})",
                 p_value((least * m as f64).min(1.0))
             ));
         }
@@ -117,7 +117,7 @@ impl Comparison {
             text.push('\n');
         }
         text.push_str(&format!(
-            "Value of a section: {value}{mean}, in %. Difference: mean over the sections. W and p: Wilcoxon's signed-rank \
+            "Value of a section: {value}{mean}, in %. Mean and difference: over the sections. W and p: Wilcoxon's signed-rank \
              test, two-sided, over the n sections that differ; p (Holm): corrected for {}.\n",
             many(m, "pair")
         ));
