@@ -21,6 +21,7 @@ pub struct Pca {
     /// Directions taken away.
     pub components: usize,
     /// Instead of a number of directions: as many as have more than this part of the variance, such as 0.95.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub variance: Option<f64>,
 }
 
