@@ -40,6 +40,13 @@ fn settings(name: &str) -> Vec<Value> {
     all.extend(match name {
         "knn" => vec![json!({"k": 3, "metric": "cosine"}), json!({"k": 3, "reduce": "kth"})],
         "mahalanobis" => vec![json!({"covariance": "empirical"}), json!({"covariance": "diagonal"})],
+        "kmeans" => vec![json!({"clusters": 4, "metric": "cosine"})],
+        "gmm" => vec![
+            json!({"covariance": "diagonal", "score": "best_component"}),
+            json!({"components": 3, "covariance": "tied", "runs": 2}),
+        ],
+        // Vectors of 10 values have no 16 directions.
+        "pca" => return vec![json!({"components": 4}), json!({"variance": 0.8})],
         "gwrp" => vec![json!({"decay": 0.5})],
         _ => Vec::new(),
     });
