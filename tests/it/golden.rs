@@ -47,6 +47,13 @@ fn settings(name: &str) -> Vec<Value> {
         "lof" => vec![json!({"k": 3, "metric": "cosine"})],
         "kde" => ["scott", "silverman", "median_nearest"].map(|rule| json!({"bandwidth": rule})).to_vec(),
         "isolation_forest" => vec![json!({"trees": 20, "samples": 8})],
+        "kmeans" => vec![json!({"clusters": 4, "metric": "cosine"})],
+        "gmm" => vec![
+            json!({"covariance": "diagonal", "score": "best_component"}),
+            json!({"components": 3, "covariance": "tied", "runs": 2}),
+        ],
+        // Vectors of 10 values have no 16 directions.
+        "pca" => return vec![json!({"components": 4}), json!({"variance": 0.8})],
         "gwrp" => vec![json!({"decay": 0.5})],
         _ => Vec::new(),
     });
