@@ -70,6 +70,21 @@ fn a_technique_reruns_training_alone_and_waveforms_add_their_own_stages() {
 }
 
 #[test]
+fn a_threshold_trains_nothing_again_and_another_share_only_counts() {
+    let project = with("threshold: { gamma: { scores: held_out } }\n");
+    project.edit("spec.yaml", "threshold: { gamma: { scores: held_out } }\n", "");
+    project.run("run spec.yaml").done();
+    let spec = fs::read_to_string(project.path("spec.yaml")).unwrap();
+    let change = |line: &str| project.write("spec.yaml", format!("{spec}{line}\n"));
+    change("threshold: { gamma: { percentile: 0.9 } }");
+    let stages = to_run(&project);
+    assert!(stages.iter().all(|s| s.starts_with("calibration/") || s.starts_with("metrics/")), "{stages:?}");
+    project.run("run spec.yaml").done();
+    change("threshold: { quantile: { percentile: 0.8 } }");
+    assert!(to_run(&project).iter().all(|s| s.starts_with("metrics/")), "{:?}", to_run(&project));
+}
+
+#[test]
 fn a_submission_evaluates_to_the_table_it_came_from() {
     let project = with("threshold: { gamma: { percentile: 0.8 } }\n");
     let ours = project.run("run spec.yaml --json").done().json();
