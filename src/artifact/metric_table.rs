@@ -22,6 +22,11 @@ pub struct MetricRow {
     /// Between 0 and 1, except of a threshold; absent when it cannot be computed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
+    /// The ends of an interval about the value, where one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high: Option<f64>,
     /// Why there is no value.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub missing: String,
@@ -64,10 +69,12 @@ mod tests {
             value_of_attribute: String::new(),
             metric: "auc".into(),
             value: Some(0.1 + 0.2),
+            low: Some(0.1),
+            high: Some(0.7),
             missing: String::new(),
             note: String::new(),
         };
-        let none = MetricRow { value: None, missing: "no target normals".into(), ..row.clone() };
+        let none = MetricRow { value: None, low: None, high: None, missing: "no target normals".into(), ..row.clone() };
         let table = MetricTable { rows: vec![row, none] };
         assert_eq!(MetricTable::decode(Blob::new(table.encode())).unwrap(), table);
     }

@@ -7,9 +7,13 @@ use clap::{Args, ValueEnum};
 use super::session::{Session, open_store};
 use super::{CacheDir, CliError, Exit, SpecArgs, figures, output, submission};
 use crate::artifact::{Artifact, Blob, MetricRow, MetricTable};
+use crate::diagnose::Diagnostic;
 use crate::exec::{NodeOutcome, RunOutcome, Standing, survey};
 use crate::plan::NodeId;
-use crate::report::{PointResults, Results, attributes, csv, json, markdown};
+use crate::report::{
+    By, Made as Intervals, PointResults, Results, attributes, compare, csv, json, leave_one_section_out, markdown,
+};
+use crate::spec::Experiment;
 use crate::store::{Made, Store};
 
 #[derive(Args)]
@@ -30,6 +34,15 @@ pub struct ReportArgs {
     /// AUC per value of each domain-shift attribute as well
     #[arg(long)]
     attributes: bool,
+    /// Compare the values of a swept setting, or all settings: mean ranks over the sections, paired tests
+    #[arg(long, value_name = "AXIS", num_args = 0..=1, conflicts_with_all = ["select", "attributes"])]
+    compare: Option<Option<String>>,
+    /// Choose settings without looking at the section they are reported for
+    #[arg(long, value_enum, value_name = "PROTOCOL", conflicts_with = "attributes")]
+    select: Option<Protocol>,
+    /// What to compare or to choose by; the official score, or of data without domains the AUC, unless said
+    #[arg(long, value_name = "NUMBER", value_parser = By::NAMES)]
+    by: Option<String>,
     /// Write figures to a folder as well: a spectrogram per machine and domain
     #[arg(long, value_name = "DIR")]
     figures: Option<PathBuf>,
@@ -49,6 +62,13 @@ pub enum Shape {
     Json,
 }
 
+/// Ways to choose settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Protocol {
+    /// For each section the settings that are best on all others
+    LeaveOneSectionOut,
+}
+
 pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
     let store = open_store(&args.cache.cache)?;
     let session = Session::open(&args.spec, Some(&store))?;
@@ -59,9 +79,7 @@ pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
     });
     if results.points.iter().all(|p| p.rows.is_empty()) {
         let message = "nothing of this experiment has been run with this cache";
-        let diagnostic = crate::diagnose::Diagnostic::new("E0704", message);
-        let hint = format!("humshift run {}", args.spec.spec.display());
-        return Err(vec![diagnostic.hint(hint)].into());
+        return Err(mistake("E0704", message, format!("humshift run {}", args.spec.spec.display())));
     }
     if let Some(folder) = &args.figures {
         figures::write(&session, &standings, &store, &args.spec.spec, folder)?;
@@ -70,7 +88,10 @@ pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
         submission::write(&session, &standings, &store, &args.spec.spec, folder)?;
     }
     let shape = if args.json { Shape::Json } else { args.format };
-    let text = render(&results, shape, args.all, args.attributes);
+    let text = match questioned(args, &results, shape) {
+        Some(answer) => answer?,
+        None => render(&results, shape, args.all, args.attributes),
+    };
     match &args.output {
         None => output::text(&text),
         Some(path) => std::fs::write(path, text)
@@ -79,11 +100,47 @@ pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
+/// The answer to `--compare` or `--select`, if one was given.
+fn questioned(args: &ReportArgs, results: &Results, shape: Shape) -> Option<Result<String, CliError>> {
+    let by = args.by.as_deref().and_then(By::parse).unwrap_or_else(|| By::usual(results));
+    let answer = match (&args.compare, args.select) {
+        (Some(axis), _) => compare(results, axis.as_deref(), by).map(|c| (c.text(args.all), c.json())),
+        (_, Some(Protocol::LeaveOneSectionOut)) => leave_one_section_out(results, by).map(|s| (s.text(), s.json())),
+        (None, None) if args.by.is_some() => {
+            let message = "`--by` says what to compare or to choose by";
+            return Some(Err(mistake(
+                "E0710",
+                message,
+                "write `--compare` or `--select leave-one-section-out` with it",
+            )));
+        }
+        (None, None) => return None,
+    };
+    Some(match (answer, shape) {
+        (Err(why), _) => Err(mistake("E0711", why.to_string(), why.hint())),
+        (Ok(_), Shape::Csv) => Err(mistake(
+            "E0710",
+            "comparisons and choices of settings have no form as CSV",
+            "use `--format md` or `json`",
+        )),
+        (Ok((text, _)), Shape::Md) => Ok(text),
+        (Ok((_, document)), Shape::Json) => Ok(pretty(&document)),
+    })
+}
+
+fn mistake(code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> CliError {
+    vec![Diagnostic::new(code, message).hint(hint)].into()
+}
+
+fn pretty(document: &serde_json::Value) -> String {
+    format!("{}\n", serde_json::to_string_pretty(document).expect("results are JSON"))
+}
+
 /// The results in one of the forms.
 pub fn render(results: &Results, shape: Shape, all: bool, by_attribute: bool) -> String {
     match shape {
         Shape::Csv => csv(results),
-        Shape::Json => format!("{}\n", serde_json::to_string_pretty(&json(results)).expect("results are JSON")),
+        Shape::Json => pretty(&json(results)),
         Shape::Md if by_attribute => {
             format!("{}\n## AUC by domain-shift attribute\n\n{}", markdown(results, all), attributes(results))
         }
@@ -122,7 +179,15 @@ fn results<'a>(session: &Session, store: &Store, record: impl Fn(NodeId) -> Resu
         question: experiment.question.clone(),
         axes: experiment.axes.iter().map(|axis| axis.path.clone()).collect(),
         points: points.collect(),
+        intervals: same_intervals(experiment),
     }
+}
+
+/// How the intervals were made, if at all points in the same way.
+fn same_intervals(experiment: &Experiment) -> Option<Intervals> {
+    let mut made = experiment.points.iter().map(|point| point.metrics.intervals.as_ref());
+    let first = made.next()?;
+    first.filter(|_| made.all(|other| other == first)).map(|i| Intervals { level: i.level, resamples: i.resamples })
 }
 
 fn table(record: &Made, store: &Store) -> Result<Vec<MetricRow>, String> {

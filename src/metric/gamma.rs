@@ -70,6 +70,11 @@ impl Gamma {
         probabilities(self.shape, (score - self.loc) / self.scale).0
     }
 
+    /// The share of the distribution above `score`, with its own leading digits: `gamma.sf(score, shape, loc, scale)`.
+    pub fn sf(&self, score: f64) -> f64 {
+        probabilities(self.shape, (score - self.loc) / self.scale).1
+    }
+
     /// Why the fit to `scores` is none in truth, in words that fit after "the gamma fit is degenerate: "; `None` of a
     /// sound one.
     ///
@@ -146,6 +151,7 @@ mod tests {
         let gamma = Gamma { shape: 2.5, loc: -3.0, scale: 0.2 };
         for p in [0.001, 0.1, 0.5, 0.9, 0.999] {
             assert!((gamma.cdf(gamma.quantile(p)) - p).abs() < 1e-14);
+            assert!((gamma.sf(gamma.quantile(p)) - (1.0 - p)).abs() < 1e-14);
         }
         assert_eq!(gamma.quantile(0.0), -3.0);
         assert_eq!(gamma.cdf(-3.5), 0.0);

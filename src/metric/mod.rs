@@ -4,16 +4,22 @@
 //! implementations (scikit-learn, SciPy, NumPy) in the order of their floating-point operations, not
 //! only in their definition. Nothing here knows clips, domains or files.
 
+mod bootstrap;
 mod counts;
 mod gamma;
 mod mean;
 mod quantile;
+mod ranks;
 mod roc;
 mod simplex;
 mod sum;
+mod wilcoxon;
 
+pub use bootstrap::{Area, Interval, bootstrap_interval};
 pub use counts::{f1, precision, recall};
 pub use gamma::{Gamma, GammaError};
 pub use mean::{SectionMetrics, arithmetic_mean, harmonic_mean, official_score};
 pub use quantile::quantile;
+pub use ranks::{Friedman, critical_difference, friedman, mean_ranks};
 pub use roc::{Ties, auc, pauc};
+pub use wilcoxon::{Wilcoxon, holm, least_p, wilcoxon};

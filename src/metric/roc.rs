@@ -26,20 +26,7 @@ pub enum Ties {
 /// Dohi et al. 2022. `None` if either side is empty or any score is NaN or infinite: such scores have no
 /// rank that means anything.
 pub fn auc(normal: &[f64], anomaly: &[f64], ties: Ties) -> Option<f64> {
-    let steps = steps(normal, anomaly)?;
-    match ties {
-        Ties::Half => Some(area(&curve(&steps))),
-        Ties::Zero => {
-            // Anomalies of one step beat the normals of all later (lower) steps.
-            let mut before = Step::default();
-            let mut won = 0;
-            for step in &steps {
-                won += (step.anomalies - before.anomalies) * (normal.len() as u64 - step.normals);
-                before = *step;
-            }
-            Some(won as f64 / (normal.len() as f64 * anomaly.len() as f64))
-        }
-    }
+    Some(Ranking::of(normal, anomaly)?.auc(ties))
 }
 
 /// Partial AUC up to the false-positive rate `max_fpr`, 0.5 for chance and 1 for perfect (McClish 1989):
@@ -48,62 +35,126 @@ pub fn auc(normal: &[f64], anomaly: &[f64], ties: Ties) -> Option<f64> {
 ///
 /// `None` where [`auc`] is `None`, and if `max_fpr` is not in (0, 1].
 pub fn pauc(normal: &[f64], anomaly: &[f64], max_fpr: f64) -> Option<f64> {
-    if !(max_fpr > 0.0 && max_fpr <= 1.0) {
-        return None;
-    }
-    let mut curve = curve(&steps(normal, anomaly)?);
-    if max_fpr == 1.0 {
-        return Some(area(&curve));
-    }
-    // The curve ends at (1, 1), so there is a point right of `max_fpr`, and (0, 0) is left of it.
-    let stop = curve.partition_point(|p| p.0 <= max_fpr);
-    let ((x0, y0), (x1, y1)) = (curve[stop - 1], curve[stop]);
-    curve.truncate(stop);
-    curve.push((max_fpr, (y1 - y0) / (x1 - x0) * (max_fpr - x0) + y0));
-    let lowest = 0.5 * (max_fpr * max_fpr);
-    Some(0.5 * (1.0 + (area(&curve) - lowest) / (max_fpr - lowest)))
+    Ranking::of(normal, anomaly)?.pauc(max_fpr)
 }
 
-/// How many clips score at least as high as some threshold.
+/// The distinct scores of a section from the highest down, and how many clips have each: all that an area depends on.
+pub(super) struct Ranking {
+    scores: Vec<f64>,
+    steps: Vec<Step>,
+}
+
+/// How many clips have a score.
 #[derive(Clone, Copy, Default)]
 struct Step {
     normals: u64,
     anomalies: u64,
 }
 
-/// One step for each distinct score, from the highest down.
-fn steps(normal: &[f64], anomaly: &[f64]) -> Option<Vec<Step>> {
-    if normal.is_empty() || anomaly.is_empty() || normal.iter().chain(anomaly).any(|x| !x.is_finite()) {
-        return None;
+impl Ranking {
+    /// The distinct scores, without clips. `None` if either side is empty or any score is NaN or infinite.
+    pub fn new(normal: &[f64], anomaly: &[f64]) -> Option<Self> {
+        if normal.is_empty() || anomaly.is_empty() || normal.iter().chain(anomaly).any(|x| !x.is_finite()) {
+            return None;
+        }
+        let mut scores = [normal, anomaly].concat();
+        scores.sort_unstable_by(|a, b| b.total_cmp(a));
+        // By `==`, not by total order: 0.0 and -0.0 are one score.
+        scores.dedup();
+        Some(Self { steps: vec![Step::default(); scores.len()], scores })
     }
-    let labelled = |scores: &[f64], is_anomaly| scores.iter().map(move |&s| (s, is_anomaly)).collect::<Vec<_>>();
-    let mut scores = labelled(normal, false);
-    scores.extend(labelled(anomaly, true));
-    scores.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
-    let mut steps = Vec::new();
-    let mut count = Step::default();
-    // By `==`, not by total order: 0.0 and -0.0 are one score.
-    for equal in scores.chunk_by(|a, b| a.0 == b.0) {
-        let anomalies = equal.iter().filter(|s| s.1).count() as u64;
-        count.anomalies += anomalies;
-        count.normals += equal.len() as u64 - anomalies;
-        steps.push(count);
-    }
-    Some(steps)
-}
 
-/// The points (false-positive rate, true-positive rate) from (0, 0) to (1, 1), without points in the middle
-/// of a line: dropping them moves no area, but it moves its last digit.
-fn curve(steps: &[Step]) -> Vec<(f64, f64)> {
-    let last = steps[steps.len() - 1];
-    let bends = |i: usize| {
-        let (a, b, c) = (steps[i - 1], steps[i], steps[i + 1]);
-        a.normals + c.normals != 2 * b.normals || a.anomalies + c.anomalies != 2 * b.anomalies
-    };
-    let kept = (0..steps.len()).filter(|&i| i == 0 || i + 1 == steps.len() || bends(i));
-    let rate = |count: u64, all: u64| count as f64 / all as f64;
-    let points = kept.map(|i| (rate(steps[i].normals, last.normals), rate(steps[i].anomalies, last.anomalies)));
-    std::iter::once((0.0, 0.0)).chain(points).collect()
+    /// All clips counted once.
+    fn of(normal: &[f64], anomaly: &[f64]) -> Option<Self> {
+        let mut ranking = Self::new(normal, anomaly)?;
+        for place in ranking.places(normal) {
+            ranking.add_normal(place);
+        }
+        for place in ranking.places(anomaly) {
+            ranking.add_anomaly(place);
+        }
+        Some(ranking)
+    }
+
+    /// Where each of `scores`, which must be among those ranked, stands.
+    pub fn places(&self, scores: &[f64]) -> Vec<usize> {
+        scores.iter().map(|score| self.scores.partition_point(|s| s > score)).collect()
+    }
+
+    pub fn add_normal(&mut self, place: usize) {
+        self.steps[place].normals += 1;
+    }
+
+    pub fn add_anomaly(&mut self, place: usize) {
+        self.steps[place].anomalies += 1;
+    }
+
+    /// Takes all clips out again.
+    pub fn clear(&mut self) {
+        self.steps.fill(Step::default());
+    }
+
+    /// [`auc`] of the clips counted; there must be some of both kinds.
+    pub fn auc(&self, ties: Ties) -> f64 {
+        match ties {
+            Ties::Half => area(&self.curve()),
+            Ties::Zero => {
+                // Anomalies of one score beat the normals of all lower ones.
+                let (normals, anomalies) = self.counts();
+                let (mut lower, mut won) = (normals, 0);
+                for step in &self.steps {
+                    lower -= step.normals;
+                    won += step.anomalies * lower;
+                }
+                won as f64 / (normals as f64 * anomalies as f64)
+            }
+        }
+    }
+
+    /// [`pauc`] of the clips counted; there must be some of both kinds.
+    pub fn pauc(&self, max_fpr: f64) -> Option<f64> {
+        if !(max_fpr > 0.0 && max_fpr <= 1.0) {
+            return None;
+        }
+        let mut curve = self.curve();
+        if max_fpr == 1.0 {
+            return Some(area(&curve));
+        }
+        // The curve ends at (1, 1), so there is a point right of `max_fpr`, and (0, 0) is left of it.
+        let stop = curve.partition_point(|p| p.0 <= max_fpr);
+        let ((x0, y0), (x1, y1)) = (curve[stop - 1], curve[stop]);
+        curve.truncate(stop);
+        curve.push((max_fpr, (y1 - y0) / (x1 - x0) * (max_fpr - x0) + y0));
+        let lowest = 0.5 * (max_fpr * max_fpr);
+        Some(0.5 * (1.0 + (area(&curve) - lowest) / (max_fpr - lowest)))
+    }
+
+    fn counts(&self) -> (u64, u64) {
+        self.steps.iter().fold((0, 0), |(n, a), step| (n + step.normals, a + step.anomalies))
+    }
+
+    /// The points (false-positive rate, true-positive rate) from (0, 0) to (1, 1), without points in the middle
+    /// of a line: dropping them moves no area, but it moves its last digit. The first score always stays, as in
+    /// scikit-learn.
+    fn curve(&self) -> Vec<(f64, f64)> {
+        let (normals, anomalies) = self.counts();
+        let (all_normals, all_anomalies) = (normals as f64, anomalies as f64);
+        let mut points = Vec::with_capacity(self.steps.len() + 1);
+        points.push((0.0, 0.0));
+        let (mut x, mut y) = (0, 0);
+        let mut steps = self.steps.iter().filter(|step| step.normals + step.anomalies > 0).peekable();
+        let mut first = true;
+        while let Some(step) = steps.next() {
+            (x, y) = (x + step.normals, y + step.anomalies);
+            let straight =
+                steps.peek().is_some_and(|next| next.normals == step.normals && next.anomalies == step.anomalies);
+            if first || !straight {
+                points.push((x as f64 / all_normals, y as f64 / all_anomalies));
+            }
+            first = false;
+        }
+        points
+    }
 }
 
 /// The area by trapezoids, as `numpy.trapezoid` adds them.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{PointResults, Results, SEED};
-use crate::metric::{arithmetic_mean, harmonic_mean};
+use crate::metric::{Interval, arithmetic_mean, harmonic_mean};
 
 /// A number over the seeds of a group: mean and, with two or more, sample standard deviation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,17 +14,20 @@ pub struct Stat {
 
 impl Stat {
     /// `None` unless every seed has a value: a mean over some of them would compare unlike things.
-    fn of(values: &[Option<f64>]) -> Option<Self> {
+    pub fn of(values: &[Option<f64>]) -> Option<Self> {
         let values: Vec<f64> = values.iter().copied().collect::<Option<_>>()?;
-        let n = values.len();
-        // A detector that draws nothing gives one number for all seeds: the mean of equal numbers must not
-        // differ from them in the last bit.
-        if values.iter().all(|x| Some(x) == values.first()) {
-            return Some(Self { mean: *values.first()?, deviation: (n > 1).then_some(0.0) });
-        }
-        let mean = arithmetic_mean(&values)?;
+        let (n, mean) = (values.len(), mean_of_seeds(&values)?);
         let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
         Some(Self { mean, deviation: (n > 1).then(|| (squares / (n - 1) as f64).sqrt()) })
+    }
+}
+
+/// A detector that draws nothing gives one number for all seeds: the mean of equal numbers must not differ from them in
+/// the last bit.
+fn mean_of_seeds(values: &[f64]) -> Option<f64> {
+    match values.iter().all(|x| Some(x) == values.first()) {
+        true => values.first().copied(),
+        false => arithmetic_mean(values),
     }
 }
 
@@ -55,6 +58,8 @@ pub struct Line {
     pub section: String,
     /// In the order of `COLUMNS`.
     pub values: [Option<Stat>; COUNT],
+    /// Of a section, if every seed has one: the mean of the seeds' ends.
+    pub intervals: [Option<Interval>; COUNT],
 }
 
 /// Points that differ in their seed alone.
@@ -92,11 +97,61 @@ impl Results {
     }
 }
 
+/// Values of `COLUMNS`; the outer `None`: there is no such row.
+pub type Values = [Option<Option<f64>>; COUNT];
+
+/// One number of several sections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Harmonic mean over AUC source, AUC target and pAUC of all sections.
+    Official,
+    /// Mean of every AUC, whatever its domain.
+    Auc,
+    AucSource,
+    AucTarget,
+    Pauc,
+}
+
+impl By {
+    /// `official`, `auc`, `auc_source`, `auc_target` or `pauc`.
+    pub const NAMES: [&str; 5] = ["official", "auc", "auc_source", "auc_target", "pauc"];
+    const ALL: [By; 5] = [By::Official, By::Auc, By::AucSource, By::AucTarget, By::Pauc];
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|by| by.name() == name)
+    }
+
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+
+    /// As a column is titled.
+    pub fn title(self) -> &'static str {
+        ["official", "AUC", "AUC source", "AUC target", "pAUC"][self as usize]
+    }
+
+    /// The number of the sections; `None` if any of what it is made of cannot be computed.
+    pub fn of<'a>(self, sections: impl Iterator<Item = &'a Values>) -> Option<f64> {
+        let columns: &[usize] = match self {
+            By::Official => {
+                let three = |row: &Values| [row[0].flatten(), row[1].flatten(), row[3].flatten()];
+                return harmonic_mean(&sections.flat_map(three).collect::<Option<Vec<f64>>>()?);
+            }
+            By::Auc => &[0, 1, 2],
+            By::AucSource => &[0],
+            By::AucTarget => &[1],
+            By::Pauc => &[3],
+        };
+        let values = sections.flat_map(|row| columns.iter().filter_map(|c| row[*c]));
+        arithmetic_mean(&values.collect::<Option<Vec<f64>>>()?)
+    }
+}
+
 /// Values of `COLUMNS` by machine and section.
-type Sections<'a> = BTreeMap<(&'a str, &'a str), [Option<Option<f64>>; COUNT]>;
+type Sections<'a> = BTreeMap<(&'a str, &'a str), Values>;
 
 impl PointResults {
-    /// Sections in order, each with the values of `COLUMNS`; the outer `None`: there is no such row.
+    /// Sections in order, each with the values of `COLUMNS`.
     pub fn sections(&self) -> Sections<'_> {
         let mut sections = Sections::new();
         for row in self.rows.iter().filter(|r| r.attribute.is_empty()) {
@@ -117,25 +172,12 @@ impl PointResults {
     /// Harmonic mean over all sections' AUC source, AUC target and pAUC: the challenge's official score
     /// since 2022. `None` if any of them cannot be computed.
     pub fn official(&self) -> Option<f64> {
-        let sections = self.sections();
-        let three = |row: &[Option<Option<f64>>; COUNT]| [row[0].flatten(), row[1].flatten(), row[3].flatten()];
-        harmonic_mean(&sections.values().flat_map(three).collect::<Option<Vec<f64>>>()?)
+        By::Official.of(self.sections().values())
     }
 
-    /// A number by the name `expect:` calls it: `official`, `auc` (mean of all AUC), `auc_source`,
-    /// `auc_target` or `pauc` (means over sections).
+    /// A number by the name `expect:` calls it.
     pub fn number(&self, name: &str) -> Option<f64> {
-        let columns: &[usize] = match name {
-            "official" => return self.official(),
-            "auc" => &[0, 1, 2],
-            "auc_source" => &[0],
-            "auc_target" => &[1],
-            "pauc" => &[3],
-            _ => return None,
-        };
-        let sections = self.sections();
-        let values = sections.values().flat_map(|row| columns.iter().filter_map(|c| row[*c]));
-        arithmetic_mean(&values.collect::<Option<Vec<f64>>>()?)
+        By::parse(name)?.of(self.sections().values())
     }
 }
 
@@ -159,6 +201,7 @@ impl Group<'_> {
                     seeds.iter().map(|s| s.get(&(*machine, *section)).and_then(|row| row[c]).flatten()).collect();
                 Stat::of(&values)
             }),
+            intervals: std::array::from_fn(|c| self.interval(machine, section, c)),
         };
         first.keys().map(line).collect()
     }
@@ -179,8 +222,23 @@ impl Group<'_> {
                 machine: machine.unwrap_or("all").to_owned(),
                 section: name.to_owned(),
                 values: std::array::from_fn(column),
+                intervals: [None; COUNT],
             }
         })
+    }
+
+    fn interval(&self, machine: &str, section: &str, column: usize) -> Option<Interval> {
+        let (domain, metric, _) = COLUMNS[column];
+        let ends = |point: &&PointResults| {
+            let rows = point
+                .rows
+                .iter()
+                .filter(|r| r.attribute.is_empty() && (&*r.machine, &*r.section) == (machine, section));
+            let row = rows.into_iter().find(|r| r.domain == domain && r.metric == metric)?;
+            Some((row.low?, row.high?))
+        };
+        let (low, high): (Vec<f64>, Vec<f64>) = self.points.iter().map(ends).collect::<Option<_>>()?;
+        Some(Interval { low: mean_of_seeds(&low)?, high: mean_of_seeds(&high)? })
     }
 
     /// The official score over the seeds.
@@ -203,6 +261,8 @@ mod tests {
             value_of_attribute: String::new(),
             metric: metric.into(),
             value,
+            low: None,
+            high: None,
             missing: String::new(),
             note: String::new(),
         }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::aggregate::{COLUMNS, COUNT};
-use super::{Group, Line, Results, SEED, Stat};
+use super::table::{self, DASH, percent, show};
+use super::{Group, Line, Made, PointResults, Results, SEED, Stat};
+use crate::artifact::MetricRow;
 
 /// With more section lines than this the summary alone is shown, unless all are asked for.
 const LINES: usize = 60;
@@ -72,7 +74,7 @@ fn summary(groups: &[Group], axes: &[(&str, &str)], columns: &[bool; COUNT]) -> 
 }
 
 /// The official score is defined over both domains' AUC and the pAUC; data sets without domains have none.
-fn has_official(columns: &[bool; COUNT]) -> bool {
+pub fn has_official(columns: &[bool; COUNT]) -> bool {
     columns[0] && columns[1] && columns[3]
 }
 
@@ -88,27 +90,20 @@ pub fn attributes(results: &Results) -> String {
     for group in results.groups() {
         let Some(first) = group.points.first() else { continue };
         for row in first.rows.iter().filter(|r| !r.attribute.is_empty()) {
-            let same = |p: &&super::PointResults| {
-                let found = p.rows.iter().find(|r| {
-                    (&r.machine, &r.section, &r.domain, &r.attribute, &r.value_of_attribute, &r.metric)
-                        == (
-                            &row.machine,
-                            &row.section,
-                            &row.domain,
-                            &row.attribute,
-                            &row.value_of_attribute,
-                            &row.metric,
-                        )
-                });
-                found.and_then(|r| r.value)
+            let number = |of: fn(&MetricRow) -> Option<f64>| {
+                Stat::of(&group.points.iter().map(|p| same(p, row).and_then(of)).collect::<Vec<_>>())
+                    .map(|stat| stat.mean)
             };
-            let values: Option<Vec<f64>> = group.points.iter().map(same).collect();
-            let mean = values.and_then(|v| crate::metric::arithmetic_mean(&v));
+            let cell = match (number(|r| r.value), number(|r| r.low), number(|r| r.high)) {
+                (None, ..) => DASH.into(),
+                (Some(mean), Some(low), Some(high)) => format!("{} {}", percent(mean), brackets(low, high)),
+                (Some(mean), ..) => percent(mean),
+            };
             let mut cells = table.settings(&group);
             cells.extend(
                 [&row.machine, &row.section, &row.domain, &row.attribute, &row.value_of_attribute].map(Clone::clone),
             );
-            cells.push(mean.map_or(DASH.into(), percent));
+            cells.push(cell);
             table.rows.push(cells);
         }
     }
@@ -116,6 +111,31 @@ pub fn attributes(results: &Results) -> String {
         return "No attribute has more than one value among the test clips.\n".into();
     }
     table.render()
+}
+
+/// The ends of an interval, without the digits that other resamples would change.
+fn brackets(low: f64, high: f64) -> String {
+    format!("[{:.1}, {:.1}]", 100.0 * low, 100.0 * high)
+}
+
+/// What the brackets are.
+fn intervals(made: Option<Made>) -> String {
+    let mean = "over the test clips, resampled within normals and anomalies; of several seeds the mean of the ends";
+    match made {
+        Some(Made { level, resamples }) => {
+            let level = super::axis::label(100.0 * level);
+            format!("{level} % bootstrap interval ({resamples} resamples) {mean}")
+        }
+        None => format!("bootstrap interval {mean}"),
+    }
+}
+
+/// The row of the same name at another point.
+fn same<'a>(point: &'a PointResults, row: &MetricRow) -> Option<&'a MetricRow> {
+    fn name(r: &MetricRow) -> [&str; 6] {
+        [&r.machine, &r.section, &r.domain, &r.attribute, &r.value_of_attribute, &r.metric].map(String::as_str)
+    }
+    point.rows.iter().find(|r| name(r) == name(row))
 }
 
 /// Reasons for what the tables show as a dash.
@@ -149,6 +169,9 @@ fn notes(results: &Results, groups: &[Group]) -> String {
         text.push('\n');
     }
     text.push_str("All numbers in %.");
+    if results.points.iter().any(|p| p.rows.iter().any(|r| r.low.is_some())) {
+        text.push_str(&format!(" [low, high]: {}.", intervals(results.intervals)));
+    }
     if has_official(&results.columns()) {
         text.push_str(" Official: harmonic mean of AUC source, AUC target and pAUC over all sections.");
     }
@@ -157,20 +180,6 @@ fn notes(results: &Results, groups: &[Group]) -> String {
     }
     text.push('\n');
     text
-}
-
-const DASH: &str = "–";
-
-fn percent(x: f64) -> String {
-    format!("{:.2}", 100.0 * x)
-}
-
-fn show(stat: Option<Stat>) -> String {
-    match stat {
-        None => DASH.into(),
-        Some(Stat { mean, deviation: Some(d) }) if d > 0.0 => format!("{} ± {}", percent(mean), percent(d)),
-        Some(Stat { mean, .. }) => percent(mean),
-    }
 }
 
 struct Table<'a> {
@@ -191,7 +200,11 @@ impl<'a> Table<'a> {
     }
 
     fn metrics(&self, line: &Line) -> Vec<String> {
-        line.values.iter().zip(self.columns).filter(|(_, shown)| *shown).map(|(v, _)| show(*v)).collect()
+        let cell = |c: usize| match line.intervals[c] {
+            Some(i) => format!("{} {}", show(line.values[c]), brackets(i.low, i.high)),
+            None => show(line.values[c]),
+        };
+        (0..COUNT).filter(|c| self.columns[*c]).map(cell).collect()
     }
 
     fn row(&mut self, group: &Group, line: &Line) {
@@ -209,36 +222,7 @@ impl<'a> Table<'a> {
         self.rows.push(cells);
     }
 
-    /// Columns padded to equal width, numbers to the right.
     fn render(&self) -> String {
-        let width = |s: &str| s.chars().count();
-        let count = self.rows[0].len();
-        let widths: Vec<usize> =
-            (0..count).map(|c| self.rows.iter().map(|r| width(&r[c])).max().unwrap_or(0).max(3)).collect();
-        let numeric: Vec<bool> = (0..count)
-            .map(|c| {
-                self.rows.len() > 1
-                    && self.rows[1..]
-                        .iter()
-                        .all(|r| r[c].starts_with(|x: char| x.is_ascii_digit() || "*–".contains(x)) || r[c].is_empty())
-            })
-            .collect();
-        let mut text = String::new();
-        for (number, row) in self.rows.iter().enumerate() {
-            for c in 0..count {
-                let pad = " ".repeat(widths[c] - width(&row[c]));
-                let cell = if numeric[c] { format!("{pad}{}", row[c]) } else { format!("{}{pad}", row[c]) };
-                text.push_str(&format!("| {cell} "));
-            }
-            text.push_str("|\n");
-            if number == 0 {
-                for c in 0..count {
-                    let dashes = "-".repeat(widths[c]);
-                    text.push_str(&if numeric[c] { format!("| {}: ", &dashes[1..]) } else { format!("| {dashes} ") });
-                }
-                text.push_str("|\n");
-            }
-        }
-        text
+        table::render(&self.rows)
     }
 }

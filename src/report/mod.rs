@@ -4,16 +4,23 @@
 mod aggregate;
 mod axis;
 mod colour;
+mod compare;
 mod image;
 mod markdown;
+mod select;
 mod spectrogram;
+mod systems;
+mod table;
 mod tidy;
 
-pub use aggregate::{Group, Line, Stat};
+pub use aggregate::{By, Group, Line, Stat};
 pub use axis::Axis;
+pub use compare::{Comparison, compare};
 pub use image::{Scale, png};
 pub use markdown::{attributes, markdown};
+pub use select::{Selection, leave_one_section_out};
 pub use spectrogram::{Panel, Row, spectrograms};
+pub use systems::{Incomparable, System, Systems};
 pub use tidy::{csv, json};
 
 use std::collections::BTreeMap;
@@ -28,6 +35,15 @@ pub struct Results {
     /// Paths of the swept settings, in the order of the file.
     pub axes: Vec<String>,
     pub points: Vec<PointResults>,
+    /// How the intervals were made, if all points have the same.
+    pub intervals: Option<Made>,
+}
+
+/// How the intervals of areas were made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Made {
+    pub level: f64,
+    pub resamples: u64,
 }
 
 /// The results of one point of the sweep.

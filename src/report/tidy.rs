@@ -6,7 +6,7 @@ use super::Results;
 
 /// `point,machine,section,domain,attribute,value_of_attribute,metric,value` and a column a swept
 /// setting. Numbers in their shortest round-trip form; a cell is empty where a column does not apply or
-/// a number cannot be computed. The official score of a point has neither machine nor section.
+/// a number cannot be computed. The ends of an interval are rows of their own, `auc_low` and `auc_high`. The official score of a point has neither machine nor section.
 pub fn csv(results: &Results) -> String {
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     let fixed = ["point", "machine", "section", "domain", "attribute", "value_of_attribute", "metric", "value"];
@@ -22,7 +22,14 @@ pub fn csv(results: &Results) -> String {
             writer.write_record(row.chain(settings.iter().map(String::as_str))).expect("writing to memory");
         };
         for r in &point.rows {
-            write([&r.machine, &r.section, &r.domain, &r.attribute, &r.value_of_attribute, &r.metric], r.value);
+            let mut named = |metric: &str, value| {
+                write([&r.machine, &r.section, &r.domain, &r.attribute, &r.value_of_attribute, metric], value);
+            };
+            named(&r.metric, r.value);
+            if r.low.is_some() {
+                named(&format!("{}_low", r.metric), r.low);
+                named(&format!("{}_high", r.metric), r.high);
+            }
         }
         for (machine, section, _) in &point.absent {
             write([machine, section, "", "", "", "auc"], None);

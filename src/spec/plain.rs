@@ -1,4 +1,5 @@
-//! The sections that are plain maps of settings, without variants: `mix` and `generalization`.
+//! The sections that are plain maps of settings, without variants: `mix`, `generalization` and, in a
+//! list of metrics, `intervals`.
 
 use serde::de::DeserializeOwned;
 
@@ -8,6 +9,7 @@ use super::node::Node;
 use crate::diagnose::{Diagnostic, Problem};
 use crate::family;
 use crate::source::SourceSpec;
+use crate::stage::metrics::Intervals;
 use crate::stage::{Generalization, Mix};
 
 /// `generalization`.
@@ -40,6 +42,13 @@ pub fn mix(node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Option
         _ => return None,
     };
     sound(mix.problems(), "mix", node, look, diagnostics).then_some(Some(mix))
+}
+
+/// `metrics.intervals`.
+pub fn intervals(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Intervals> {
+    let word = "metrics.intervals";
+    let i: Intervals = settings(word, node, Look::Whole, diagnostics)?;
+    sound(i.problems(), word, node, Look::Whole, diagnostics).then_some(i)
 }
 
 fn settings<T: DeserializeOwned>(word: &str, node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Option<T> {

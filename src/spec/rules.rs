@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::mistakes::wrong_type;
 use super::node::{Node, shorten};
+use super::plain;
 use crate::diagnose::{Diagnostic, suggest};
-use crate::stage::metrics::{MetricsSpec, Ties};
+use crate::stage::metrics::{Intervals, MetricsSpec, Ties};
 
-const METRICS: &[&str] = &["auc", "pauc"];
+const METRICS: &[&str] = &["auc", "pauc", "intervals"];
 /// What an expectation can speak of.
 pub const EXPECTED: &[&str] = &["official", "auc", "auc_source", "auc_target", "pauc"];
 
@@ -86,15 +87,24 @@ pub fn metrics(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Metrics
         match name {
             "auc" => spec.auc = true,
             "pauc" => spec.pauc = Some(0.1),
+            "intervals" => spec.intervals = Some(Intervals::default()),
             _ => {
                 let message = format!("unknown metric `{}`", shorten(name));
                 diagnostics.push(Diagnostic::new("E0206", message).at(at).hint(metric_hint(name)));
                 continue;
             }
         }
-        if let Some(settings) = settings.filter(|s| !s.is_null()) {
+        let Some(settings) = settings.filter(|s| !s.is_null()) else { continue };
+        if name == "intervals" {
+            spec.intervals = plain::intervals(settings, diagnostics);
+        } else {
             metric_settings(name, settings, &mut spec, diagnostics);
         }
+    }
+    if let Some(alone) = seen.get("intervals").filter(|_| !spec.auc && spec.pauc.is_none()) {
+        let message = "`intervals` are those of areas, and `metrics` names none";
+        diagnostics
+            .push(Diagnostic::new("E0206", message).at(alone.place()).hint("write `metrics: [auc, pauc, intervals]`"));
     }
     (diagnostics.len() == before).then_some(spec)
 }

@@ -5,6 +5,7 @@
 //! silently lacks a row reads as if the question had not been asked. Only test clips with a label count.
 
 mod decisions;
+mod intervals;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::{Clip, ClipSet, Domain, Label, MetricRow, MetricTable, Scores, Split};
 use crate::diagnose::Problem;
-use crate::metric;
+use crate::metric::{self, Area};
 use crate::threshold::{ThresholdSpec, TrainingScores};
 
 pub use crate::metric::Ties;
+pub use intervals::Intervals;
 
 /// Attributes with more values than this (counters, times) split the clips too finely to say anything.
 const MOST_VALUES: usize = 64;
@@ -33,11 +35,14 @@ pub struct MetricsSpec {
     /// From which score on a clip is called anomalous: precision, recall and F1 per domain. `threshold` of a spec.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<ThresholdSpec>,
+    /// Intervals of the areas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intervals: Option<Intervals>,
 }
 
 impl Default for MetricsSpec {
     fn default() -> Self {
-        Self { auc: true, pauc: Some(0.1), ties: Ties::Half, threshold: None }
+        Self { auc: true, pauc: Some(0.1), ties: Ties::Half, threshold: None, intervals: None }
     }
 }
 
@@ -49,7 +54,8 @@ impl MetricsSpec {
             Problem::new("pauc", format!("a false-positive rate of {p} is not above 0 and at most 1"))
                 .hint("the field uses 0.1")
         };
-        wrong.map(problem).into_iter().collect()
+        let intervals = self.intervals.iter().flat_map(Intervals::problems);
+        wrong.map(problem).into_iter().chain(intervals).collect()
     }
 
     /// Which training scores the threshold needs.
@@ -150,23 +156,22 @@ impl<'a> Section<'a> {
         if spec.auc && self.has_domains {
             for domain in [Domain::Source, Domain::Target] {
                 let normals = self.normals_where(|clip| clip.domain == Some(domain));
-                let auc = self.auc(&normals, spec.ties, || format!("no {domain} normals"));
-                rows.push(MetricRow { domain: domain.to_string(), ..self.row("auc", auc) });
+                let named = MetricRow { domain: domain.to_string(), ..self.row("auc", Err(String::new())) };
+                rows.push(self.auc(named, &normals, spec, || format!("no {domain} normals")));
             }
         } else if spec.auc {
-            let auc = self.auc(&self.normals, spec.ties, || "no normals".into());
-            rows.push(self.row("auc", auc));
+            rows.push(self.auc(self.row("auc", Err(String::new())), &self.normals, spec, || "no normals".into()));
         }
         if let Some(max_fpr) = spec.pauc {
-            rows.push(self.row("pauc", self.pauc(max_fpr)));
+            rows.push(self.area(self.row("pauc", self.pauc(max_fpr)), &self.normals, Area::Partial(max_fpr), spec));
         }
         if spec.auc && self.missing.is_empty() {
-            rows.extend(self.attribute_rows(spec.ties));
+            rows.extend(self.attribute_rows(spec));
         }
         rows
     }
 
-    fn attribute_rows(&self, ties: Ties) -> Vec<MetricRow> {
+    fn attribute_rows(&self, spec: &MetricsSpec) -> Vec<MetricRow> {
         let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for (clip, _) in self.normals.iter().chain(&self.anomalies) {
             for (attribute, value) in &clip.attributes {
@@ -177,13 +182,13 @@ impl<'a> Section<'a> {
         for (attribute, values) in values.iter().filter(|(_, values)| (2..=MOST_VALUES).contains(&values.len())) {
             for value in values {
                 let normals = self.normals_where(|clip| clip.attributes.get(*attribute).is_some_and(|v| v == value));
-                let auc = self.auc(&normals, ties, || format!("no normals with {attribute} {value}"));
-                rows.push(MetricRow {
+                let named = MetricRow {
                     domain: common_domain(&normals),
                     attribute: (*attribute).to_owned(),
                     value_of_attribute: (*value).to_owned(),
-                    ..self.row("auc", auc)
-                });
+                    ..self.row("auc", Err(String::new()))
+                };
+                rows.push(self.auc(named, &normals, spec, || format!("no normals with {attribute} {value}")));
             }
         }
         rows
@@ -193,12 +198,14 @@ impl<'a> Section<'a> {
         self.normals.iter().copied().filter(|(clip, _)| wanted(clip)).collect()
     }
 
-    /// The AUC of `normals` against all anomalies of the section, or why there is none.
-    fn auc(&self, normals: &[Scored], ties: Ties, none: impl Fn() -> String) -> Result<f64, String> {
-        if !self.missing.is_empty() {
-            return Err(self.missing.to_owned());
-        }
-        metric::auc(&values(normals), &values(&self.anomalies), ties).ok_or_else(none)
+    /// `row` with the AUC of `normals` against all anomalies of the section, or why there is none.
+    fn auc(&self, row: MetricRow, normals: &[Scored], spec: &MetricsSpec, none: impl Fn() -> String) -> MetricRow {
+        let auc = match self.missing {
+            "" => metric::auc(&values(normals), &values(&self.anomalies), spec.ties).ok_or_else(none),
+            missing => Err(missing.to_owned()),
+        };
+        let row = MetricRow { value: auc.as_ref().ok().copied(), missing: auc.err().unwrap_or_default(), ..row };
+        self.area(row, normals, Area::Whole(spec.ties), spec)
     }
 
     fn pauc(&self, max_fpr: f64) -> Result<f64, String> {
@@ -212,6 +219,15 @@ impl<'a> Section<'a> {
         pauc.ok_or_else(|| format!("{max_fpr} is no false-positive rate above 0 and at most 1"))
     }
 
+    /// `row`, the area of `normals` against all anomalies of the section, with its interval if one is asked for.
+    fn area(&self, row: MetricRow, normals: &[Scored], area: Area, spec: &MetricsSpec) -> MetricRow {
+        let Some(intervals) = spec.intervals.as_ref().filter(|_| row.value.is_some()) else { return row };
+        let names = [&row.machine, &row.section, &row.domain, &row.attribute, &row.value_of_attribute, &row.metric]
+            .map(|n| &**n);
+        let ends = intervals.of(normals, &self.anomalies, area, &names);
+        MetricRow { low: ends.map(|e| e[0]), high: ends.map(|e| e[1]), ..row }
+    }
+
     fn row(&self, metric: &str, value: Result<f64, String>) -> MetricRow {
         MetricRow {
             machine: self.machine.to_owned(),
@@ -221,6 +237,8 @@ impl<'a> Section<'a> {
             value_of_attribute: String::new(),
             metric: metric.to_owned(),
             value: value.as_ref().ok().copied(),
+            low: None,
+            high: None,
             missing: value.err().unwrap_or_default(),
             note: String::new(),
         }

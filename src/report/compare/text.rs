@@ -1,0 +1,172 @@
+//! A comparison as text and as JSON.
+
+use serde_json::{Value, json};
+
+use super::{ALPHA, Comparison, MOST, Pair};
+use crate::metric::least_p;
+use crate::report::aggregate::By;
+use crate::report::axis::label;
+use crate::report::systems::titles;
+use crate::report::table::{percent, render};
+
+/// More pairs than this are shown only where all are asked for.
+const PAIRS: usize = 60;
+
+impl Comparison {
+    /// Mean ranks, then the pairs: the most significant ones, or `all`.
+    pub fn text(&self, all: bool) -> String {
+        let mut text = format!("# {}\n", self.name);
+        if let Some(question) = &self.question {
+            text.push_str(&format!("\n{}\n", question.trim()));
+        }
+        let (systems, sections) = (self.systems.len(), self.sections.len());
+        text.push_str(&format!("\n## {systems} systems over {}\n\n", many(sections, "section")));
+        let mut rows = vec![titles(&self.axes).chain(["mean rank".into(), self.by.title().into()]).collect::<Vec<_>>()];
+        for system in &self.systems {
+            let mut cells = system.settings.clone();
+            cells.extend([format!("{:.2}", system.rank), percent(system.mean)]);
+            rows.push(cells);
+        }
+        text.push_str(&render(&rows));
+        text.push_str(&format!("\n{}\n", self.overall()));
+        text.push_str("\n## Pairs\n\n");
+        let header = ["better ranked", "worse ranked", "difference", "rank difference", "n", "W", "p", "p (Holm)"];
+        let mut rows = vec![header.map(str::to_owned).to_vec()];
+        let shown = if all { self.pairs.len() } else { self.pairs.len().min(PAIRS) };
+        rows.extend(self.pairs[..shown].iter().map(|pair| self.row(pair)));
+        text.push_str(&render(&rows));
+        if shown < self.pairs.len() {
+            let rest = self.pairs.len() - shown;
+            text.push_str(&format!("\n{rest} pairs with a larger p are left out; `--all` shows them.\n"));
+        }
+        text.push_str(&self.remarks());
+        text
+    }
+
+    /// What is said of all systems together.
+    fn overall(&self) -> String {
+        let friedman = match (self.friedman, self.systems.len()) {
+            (Some(test), _) => format!("Friedman's test that all are equal: {}.", p_is(test.p)),
+            (None, 2) => "Friedman's test takes three systems.".to_owned(),
+            (None, _) => "All systems are equal in every section.".to_owned(),
+        };
+        let critical = self.critical_difference.map(|cd| {
+            let most = (self.systems.len() - 1) as f64;
+            let out_of_reach = if cd > most { ", more than ranks of so few systems can differ" } else { "" };
+            format!(
+                " Mean ranks that differ by {cd:.2} or more differ significantly (Nemenyi's critical difference at \
+                 {ALPHA}){out_of_reach}."
+            )
+        });
+        friedman + &critical.unwrap_or_default()
+    }
+
+    fn row(&self, pair: &Pair) -> Vec<String> {
+        let (better, worse) = (&self.systems[pair.better], &self.systems[pair.worse]);
+        let ranks = worse.rank - better.rank;
+        let far = self.critical_difference.is_some_and(|cd| ranks >= cd);
+        let ranks = if far { format!("**{ranks:.2}**") } else { format!("{ranks:.2}") };
+        let corrected = match pair.corrected <= ALPHA {
+            true => format!("**{}**", p_value(pair.corrected)),
+            false => p_value(pair.corrected),
+        };
+        let difference = percent(pair.difference).replace('-', "\u{2212}");
+        let (n, w) = (pair.test.count.to_string(), label(pair.test.statistic));
+        vec![better.label.clone(), worse.label.clone(), difference, ranks, n, w, p_value(pair.test.p), corrected]
+    }
+
+    fn remarks(&self) -> String {
+        let (n, m) = (self.sections.len(), self.pairs.len());
+        let mut remarks = Vec::new();
+        let least = least_p(n);
+        if least > ALPHA {
+            remarks.push(format!(
+                "{} too few: the smallest p that the signed-rank test can give is {}, so no pair can differ \
+                 significantly (at {ALPHA}), however large the difference",
+                if n == 1 { "1 section is".to_owned() } else { format!("{n} sections are") },
+                label(least)
+            ));
+        } else if least * m as f64 > ALPHA {
+            remarks.push(format!(
+                "with {n} sections and {m} pairs the smallest corrected p is {}: no pair can differ significantly (at \
+                 {ALPHA})",
+                p_value((least * m as f64).min(1.0))
+            ));
+        }
+        if self.friedman.is_some() && n < 10 {
+            remarks.push("Friedman's p is from the chi-squared distribution, which is rough below ten sections".into());
+        }
+        remarks.extend(self.notes.iter().cloned());
+        let value = match self.by {
+            By::Official => "harmonic mean of its AUC source, AUC target and pAUC",
+            By::Auc => "mean of its AUCs",
+            By::AucSource => "its AUC source",
+            By::AucTarget => "its AUC target",
+            By::Pauc => "its pAUC",
+        };
+        let points: Vec<usize> = self.systems.iter().map(|s| s.points).collect();
+        let mean = match (points.iter().min(), points.iter().max()) {
+            (_, Some(1)) => String::new(),
+            (Some(a), Some(b)) if a == b => format!(", mean over the {a} points of the system"),
+            (Some(a), Some(b)) => format!(", mean over the {a} to {b} points of the system"),
+            _ => String::new(),
+        };
+        let mut text = String::from("\n");
+        remarks.iter().for_each(|r| text.push_str(&format!("* {r}\n")));
+        if !remarks.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(&format!(
+            "Value of a section: {value}{mean}, in %. Difference: mean over the sections. W and p: Wilcoxon's signed-rank \
+             test, two-sided, over the n sections that differ; p (Holm): corrected for {}.\n",
+            many(m, "pair")
+        ));
+        text
+    }
+
+    /// The same as one document.
+    pub fn json(&self) -> Value {
+        let settings = |cells: &[String]| -> Value {
+            let pairs = self.axes.iter().zip(cells).filter(|(_, cell)| !cell.is_empty());
+            pairs.map(|(axis, cell)| (axis.clone(), json!(cell))).collect::<serde_json::Map<_, _>>().into()
+        };
+        let systems: Vec<Value> = (self.systems.iter())
+            .map(|s| {
+                json!({
+                    "settings": settings(&s.settings), "points": s.points, "values": s.values, "mean": s.mean,
+                    "mean_rank": s.rank,
+                })
+            })
+            .collect();
+        let pairs: Vec<Value> = (self.pairs.iter())
+            .map(|p| {
+                json!({
+                    "better": p.better, "worse": p.worse, "mean_difference": p.difference, "n": p.test.count,
+                    "statistic": p.test.statistic, "p": p.test.p, "exact": p.test.exact, "p_holm": p.corrected,
+                })
+            })
+            .collect();
+        let sections: Vec<Value> = (self.sections.iter())
+            .map(|(machine, section)| json!({ "machine": machine, "section": section }))
+            .collect();
+        json!({
+            "name": self.name, "question": self.question, "by": self.by.name(), "axes": self.axes,
+            "sections": sections, "systems": systems, "systems_in_all": self.of, "most_systems": MOST,
+            "friedman": self.friedman.map(|f| json!({ "statistic": f.statistic, "p": f.p })),
+            "alpha": ALPHA, "critical_difference": self.critical_difference, "least_p": least_p(self.sections.len()),
+            "pairs": pairs, "notes": self.notes,
+        })
+    }
+}
+
+fn many(n: usize, thing: &str) -> String {
+    if n == 1 { format!("1 {thing}") } else { format!("{n} {thing}s") }
+}
+
+fn p_value(p: f64) -> String {
+    if p < 0.0001 { "<0.0001".into() } else { format!("{p:.4}") }
+}
+
+fn p_is(p: f64) -> String {
+    if p < 0.0001 { "p < 0.0001".into() } else { format!("p = {p:.4}") }
+}
