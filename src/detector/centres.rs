@@ -250,3 +250,71 @@ fn squared_distance<T: Value>(x: &[T], to: &[f64]) -> f64 {
     let rest: f64 = x_rest.iter().zip(to_rest).map(|(x, to)| ((*x).into() - to).powi(2)).sum();
     lanes.iter().sum::<f64>() + rest
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::Seed;
+    use proptest::prelude::*;
+
+    fn check<T: Value>(centres: &Array2<f64>, x: &Array2<T>) {
+        let found = nearest(centres, x.view(), &Context::plain(0)).unwrap();
+        assert_eq!(found.len(), x.nrows());
+        for (x, found) in x.rows().into_iter().zip(found) {
+            let distances =
+                centres.rows().into_iter().map(|c| squared_distance(x.to_slice().unwrap(), c.to_slice().unwrap()));
+            let brute_force = distances.enumerate().fold((0, f64::INFINITY), |a, b| if b.1 < a.1 { b } else { a });
+            assert_eq!(found, brute_force);
+        }
+    }
+
+    fn random(seed: u64, rows: usize, dims: usize, offset: f64, scale: f64) -> Array2<f64> {
+        let mut rng = Seed(seed).rng();
+        Array2::from_shape_simple_fn((rows, dims), || offset + scale * rng.normal())
+    }
+
+    #[test]
+    fn what_the_product_rules_out_is_never_nearest() {
+        // More rows than a block, dims that fill no lane.
+        let x = random(1, 2500, 37, -40.0, 8.0);
+        check(&random(2, 20, 37, -40.0, 8.0), &x);
+        check(&random(2, 20, 37, -40.0, 8.0), &x.mapv(|x| x as f32));
+    }
+
+    #[test]
+    fn centres_that_f32_cannot_tell_apart_are_measured() {
+        let far = random(3, 8, 50, -40.0, 1.0);
+        let mut centres = ndarray::concatenate![ndarray::Axis(0), far, far, far];
+        centres.slice_mut(ndarray::s![8..16, 0]).mapv_inplace(|x| x * (1.0 + 1e-9));
+        check(&centres, &random(4, 300, 50, -40.0, 1.0));
+        check(&centres, &centres);
+    }
+
+    #[test]
+    fn values_that_overflow_or_vanish_in_f32_are_still_measured() {
+        for scale in [1e25, 1e-25, 1e150, 1e-150] {
+            let mut x = random(5, 40, 9, 0.0, 1.0);
+            x.row_mut(7).mapv_inplace(|x| x * scale);
+            check(&random(6, 5, 9, 0.0, 1.0), &x);
+            check(&random(6, 5, 9, 0.0, scale), &x);
+            check(&random(6, 5, 9, 0.0, scale), &random(7, 40, 9, 0.0, scale));
+        }
+    }
+
+    #[test]
+    fn the_variance_is_that_of_the_definition() {
+        let x = random(8, 3000, 7, 500.0, 0.1);
+        let variance = x.var_axis(ndarray::Axis(0), 0.0).mean().unwrap();
+        let points = Points::new(x.view(), &Context::plain(0));
+        assert!((points.variance / variance - 1.0).abs() < 1e-9, "{} {variance}", points.variance);
+    }
+
+    proptest! {
+        #[test]
+        fn ties_go_to_the_first_centre(values in prop::collection::vec(0u8..3, 60)) {
+            let x = Array2::from_shape_vec((30, 2), values.iter().map(|&x| f32::from(x)).collect()).unwrap();
+            let centres = x.slice(ndarray::s![..6, ..]).mapv(f64::from);
+            check(&centres, &x);
+        }
+    }
+}

@@ -8,10 +8,11 @@
 //! forest takes 4 times as long as scikit-learn's and gives neither probabilities nor its trees, so that it could not
 //! be kept as a model; its logistic regression takes 21 times as long as scikit-learn's, linfa's twice, to the same
 //! optimum; its discriminant analysis refuses covariances with a condition above 1e4, which log-mel spectra have. So
-//! logistic regression is linfa's, and the others are ours.
+//! logistic regression is linfa's, the vote of neighbours smartcore's, and the others are ours.
 
 mod lda;
 mod logistic_regression;
+mod nearest_neighbours;
 mod random_forest;
 mod svc;
 mod tree;
@@ -47,7 +48,7 @@ pub enum Labels {
 }
 
 /// A way to tell classes apart.
-trait Classify: Send + Sync {
+pub trait Classify: Send + Sync {
     /// Whether fitting draws random numbers.
     fn seeded(&self) -> bool {
         false
@@ -76,6 +77,7 @@ family! {
         "svc" => Svc(svc::Svc),
         "lda" => Lda(lda::Lda),
         "logistic_regression" => LogisticRegression(logistic_regression::LogisticRegression),
+        "nearest_neighbours" => NearestNeighbours(nearest_neighbours::NearestNeighbours),
     }
 }
 
@@ -97,6 +99,8 @@ struct Wire {
     lda: Option<lda::Lda>,
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     logistic_regression: Option<logistic_regression::LogisticRegression>,
+    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    nearest_neighbours: Option<nearest_neighbours::NearestNeighbours>,
     labels: Labels,
 }
 
@@ -114,6 +118,7 @@ impl TryFrom<Wire> for Classifier {
             wire.svc.map(Model::Svc),
             wire.lda.map(Model::Lda),
             wire.logistic_regression.map(Model::LogisticRegression),
+            wire.nearest_neighbours.map(Model::NearestNeighbours),
         ];
         let mut models = models.into_iter().flatten();
         let model = models.next().unwrap_or_default();
@@ -132,6 +137,7 @@ impl From<Classifier> for Wire {
             Model::Svc(model) => Wire { svc: Some(model), ..wire },
             Model::Lda(model) => Wire { lda: Some(model), ..wire },
             Model::LogisticRegression(model) => Wire { logistic_regression: Some(model), ..wire },
+            Model::NearestNeighbours(model) => Wire { nearest_neighbours: Some(model), ..wire },
         }
     }
 }

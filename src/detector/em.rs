@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use ndarray::{Array1, Array2, Array3, ArrayView2, Axis, Zip, s};
+use ndarray::{Array1, Array2, Array3, ArrayView2, Axis, s};
 
 use super::mixture::{Mixture, Precisions, Shape, slice};
 use super::moments::{Moments, add_squared, parts, subtract_outer};
@@ -157,6 +157,7 @@ impl Em {
 
 /// Sums over rows, weighted by responsibility, about one point for each component.
 struct Sums {
+    shape: Shape,
     log_likelihood: f64,
     counts: Array1<f64>,
     /// (components, dims).
@@ -173,7 +174,7 @@ impl Sums {
             Shape::Tied => (components, 0, dims),
         };
         let (counts, first) = (Array1::zeros(components), Array2::zeros((components, dims)));
-        Self { log_likelihood: 0.0, counts, first, second: Array3::zeros(second) }
+        Self { shape, log_likelihood: 0.0, counts, first, second: Array3::zeros(second) }
     }
 
     fn plus(mut self, other: Self) -> Self {
@@ -184,32 +185,42 @@ impl Sums {
         self
     }
 
+    /// Adds the rows of a block.
     fn add(&mut self, x: ArrayView2<f32>, about: &Array2<f64>, responsibilities: ArrayView2<f64>) {
         let dims = x.ncols();
-        let mut scaled = Vec::with_capacity(x.len());
+        let mut scaled = Vec::with_capacity(if self.shape == Shape::Full { x.len() } else { 0 });
         for (c, responsibilities) in responsibilities.rows().into_iter().enumerate() {
-            scaled.clear();
+            self.counts[c] += responsibilities.sum();
             let first = self.first.row_mut(c).into_slice().expect("C order");
+            let mut second = self.second.index_axis_mut(Axis(0), c);
+            scaled.clear();
             for (x, &responsibility) in x.rows().into_iter().zip(responsibilities) {
-                self.counts[c] += responsibility;
                 // Less changes no bit of a sum unless the vector is 10¹² standard deviations away.
                 if responsibility < 1e-40 {
                     continue;
                 }
-                let root = responsibility.sqrt();
-                let x = x.to_slice().expect("C order");
-                scaled.extend(x.iter().zip(slice(about, c)).map(|(x, about)| root * (f64::from(*x) - about)));
-                let row = &scaled[scaled.len() - dims..];
-                first.iter_mut().zip(row).for_each(|(first, z)| *first += root * z);
-            }
-            let z = ArrayView2::from_shape((scaled.len() / dims, dims), &scaled).expect("its size");
-            let mut second = self.second.index_axis_mut(Axis(0), c);
-            match second.nrows() {
-                0 => {}
-                1 if dims > 1 => {
-                    z.rows().into_iter().for_each(|z| Zip::from(second.row_mut(0)).and(z).for_each(|s, z| *s += z * z))
+                let z = x.to_slice().expect("C order").iter().zip(slice(about, c));
+                let z = z.map(|(x, about)| f64::from(*x) - about);
+                match self.shape {
+                    Shape::Full => {
+                        let root = responsibility.sqrt();
+                        scaled.extend(z.map(|z| root * z));
+                        let row = &scaled[scaled.len() - dims..];
+                        first.iter_mut().zip(row).for_each(|(first, z)| *first += root * z);
+                    }
+                    Shape::Diagonal => {
+                        let second = second.as_slice_mut().expect("C order");
+                        for (z, (first, second)) in z.zip(first.iter_mut().zip(second)) {
+                            *first += responsibility * z;
+                            *second += responsibility * z * z;
+                        }
+                    }
+                    Shape::Tied => first.iter_mut().zip(z).for_each(|(first, z)| *first += responsibility * z),
                 }
-                _ => add_squared(z, second),
+            }
+            if self.shape == Shape::Full {
+                let z = ArrayView2::from_shape((scaled.len() / dims, dims), &scaled).expect("its size");
+                add_squared(z, second);
             }
         }
     }
@@ -231,4 +242,118 @@ fn inverse_transposed(factor: Array2<f64>) -> Array2<f64> {
     }
     let inverse = Array2::from_shape_vec((dims, dims), inverse).expect("its size");
     inverse.reversed_axes().as_standard_layout().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::Seed;
+
+    const SHAPES: [Shape; 3] = [Shape::Full, Shape::Diagonal, Shape::Tied];
+
+    /// Two groups that overlap, and labels that are wrong for some: more rows than a block, more dims than a panel.
+    fn problem() -> (Array2<f32>, Vec<usize>, Array2<f64>) {
+        let mut rng = Seed(4).rng();
+        let x = Array2::from_shape_fn((900, 30), |(i, j)| {
+            (-40.0 + rng.normal() * (1.0 + (i % 3) as f64 / 3.0) + if i % 3 == 0 && j < 2 { 2.0 } else { 0.0 }) as f32
+        });
+        let labels: Vec<usize> = (0..900).map(|i| usize::from(i % 3 != 0 || i % 7 == 0)).collect();
+        // Not the means of the labels, on purpose: sums may be about any point.
+        (x, labels, Array2::from_elem((2, 30), -39.0))
+    }
+
+    fn em(shape: Shape) -> Em {
+        Em { shape, regularization: 0.0, tolerance: 0.0, max_iterations: 6 }
+    }
+
+    #[test]
+    fn likelihoods_never_fall() {
+        let (x, labels, about) = problem();
+        for shape in SHAPES {
+            let after = |max_iterations| {
+                let em = Em { max_iterations, ..em(shape) };
+                let fitted = em.fit(x.view(), &labels, &about, &Context::plain(0)).unwrap();
+                assert!((fitted.mixture.weights.sum() - 1.0).abs() < 1e-14 && fitted.iterations == max_iterations);
+                fitted.log_likelihood
+            };
+            let likelihoods: Vec<f64> = (1..8).map(after).collect();
+            assert!(likelihoods.is_sorted() && likelihoods[0] < likelihoods[6] - 0.01, "{shape:?}: {likelihoods:?}");
+            let patient = Em { tolerance: 1e-3, max_iterations: 1000, ..em(shape) };
+            assert!(patient.fit(x.view(), &labels, &about, &Context::plain(0)).unwrap().converged);
+        }
+    }
+
+    #[test]
+    fn one_component_is_the_gaussian_of_all() {
+        let (x, _, _) = problem();
+        let y = x.mapv(f64::from);
+        let mean = y.mean_axis(Axis(0)).unwrap();
+        let z = &y - &mean;
+        let covariance = z.t().dot(&z) / 900.0;
+        for shape in SHAPES {
+            let about = Array2::from_elem((1, 30), -35.0);
+            let mixture = em(shape).fit(x.view(), &[0; 900], &about, &Context::plain(0)).unwrap().mixture;
+            assert!((&mixture.means.row(0) - &mean).iter().all(|d| d.abs() < 1e-12));
+            let precision = match &mixture.precisions {
+                Precisions::Full(precisions) => precisions.index_axis(Axis(0), 0).to_owned(),
+                Precisions::Tied(precision) => precision.clone(),
+                Precisions::Diagonal(precisions) => {
+                    let variances = precisions.row(0).mapv(|p| 1.0 / (p * p));
+                    assert!((variances - covariance.diag()).iter().all(|d| d.abs() < 1e-12));
+                    continue;
+                }
+            };
+            let unit = precision.t().dot(&covariance).dot(&precision);
+            assert!((unit - Array2::<f64>::eye(30)).iter().all(|d| d.abs() < 1e-11), "{shape:?}");
+        }
+    }
+
+    #[test]
+    fn threads_change_nothing() {
+        let (x, labels, about) = problem();
+        for shape in SHAPES {
+            let with = |threads| {
+                let cx = Context { threads, ..Context::plain(0) };
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let mixture = pool.install(|| em(shape).fit(x.view(), &labels, &about, &cx)).unwrap().mixture;
+                mixture.log_densities(x.view())
+            };
+            assert_eq!(with(1), with(3), "{shape:?}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_inverse_is_told_and_regularization_carries_it() {
+        let (x, labels, about) = problem();
+        let mut x = x.slice(s![..20, ..]).to_owned();
+        x.column_mut(11).fill(3.0);
+        for (shape, whose, dimension) in [
+            (Shape::Full, "component 0 of 2, which has 6.0 training clips,", 5),
+            (Shape::Diagonal, "component 0 of 2, which has 6.0 training clips,", 11),
+            (Shape::Tied, "all components", 11),
+        ] {
+            let fit = |regularization| {
+                Em { regularization, ..em(shape) }.fit(x.view(), &labels[..20], &about, &Context::plain(0))
+            };
+            let told = fit(0.0).err().unwrap().to_string();
+            let expected =
+                format!("the covariance of {whose} is not positive definite at dimension {dimension}: write ");
+            assert!(told.starts_with(&expected) && told.contains("`regularization` above 0e0"), "{told}");
+            assert_eq!(told.contains("diagonal"), shape != Shape::Diagonal);
+            let mixture = fit(1e-6).unwrap().mixture;
+            assert!(mixture.log_densities(x.view()).iter().all(|d| d.is_finite()));
+        }
+    }
+
+    #[test]
+    fn components_without_rows_do_no_harm() {
+        let (x, _, _) = problem();
+        for shape in SHAPES {
+            let em = Em { regularization: 1e-6, ..em(shape) };
+            let about = Array2::from_elem((2, 30), -40.0);
+            let mixture = em.fit(x.view(), &[0; 900], &about, &Context::plain(0)).unwrap().mixture;
+            let likelihoods = mixture.log_likelihoods(&mut mixture.log_densities(x.view()));
+            assert!(likelihoods.iter().all(|l| l.is_finite()), "{shape:?}");
+        }
+    }
 }

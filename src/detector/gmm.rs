@@ -150,3 +150,68 @@ impl Gmm {
         Ok(Mixture { weights, means, precisions })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::Seed;
+    use ndarray::{Array2, array};
+
+    fn examples(vectors: &Array2<f32>) -> Examples<'_> {
+        Examples { clips: Vec::new(), features: vectors.axis_chunks_iter(Axis(0), 1).collect() }
+    }
+
+    /// 95 vectors around (0, 0) and 5 around (20, 0).
+    fn groups() -> Array2<f32> {
+        let mut rng = Seed(9).rng();
+        let far = |i: usize, j: usize| if j == 0 && i % 20 == 0 { 20.0 } else { 0.0 };
+        Array2::from_shape_fn((100, 2), |(i, j)| (far(i, j) + rng.normal()) as f32)
+    }
+
+    fn scores(gmm: &Gmm, train: &Array2<f32>, test: &Array2<f32>) -> Result<Vec<f64>, String> {
+        let model = gmm.fit(&examples(train), None, &Context::plain(0)).map_err(|e| e.to_string())?;
+        gmm.score(&model, &examples(test), &Context::plain(0)).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn the_best_component_knows_no_weights() {
+        let test = array![[0.0, 0.0], [20.0, 0.0], [10.0, 0.0]];
+        let tied = Gmm { covariance: Shape::Tied, ..Gmm::default() };
+        let weighted = scores(&tied, &groups(), &test).unwrap();
+        let best = scores(&Gmm { score: Score::BestComponent, ..tied }, &groups(), &test).unwrap();
+        // 19 times as many clips are around the first point.
+        assert!((weighted[1] - weighted[0] - 19f64.ln()).abs() < 1.0, "{weighted:?}");
+        assert!((best[1] - best[0]).abs() < 1.0 && best[2] > best[0] + 10.0, "{best:?}");
+    }
+
+    #[test]
+    fn fewer_clips_than_dimensions_are_carried_and_fewer_than_components_are_refused() {
+        let mut rng = Seed(3).rng();
+        let x = Array2::from_shape_simple_fn((10, 64), || rng.normal() as f32);
+        for covariance in [Shape::Full, Shape::Diagonal, Shape::Tied] {
+            let gmm = Gmm { covariance, ..Gmm::default() };
+            let mut far = x.clone();
+            far.row_mut(0).fill(f32::MAX);
+            assert!(scores(&gmm, &x, &far).unwrap().iter().all(|s| s.is_finite()), "{covariance:?}");
+            // Clips that are all the same, too.
+            assert!(scores(&gmm, &Array2::ones((5, 8)), &Array2::zeros((1, 8))).unwrap()[0].is_finite());
+        }
+        let many = scores(&Gmm { components: 11, ..Gmm::default() }, &x, &x).unwrap_err();
+        assert_eq!(many, "`components` is 11, but there are only 10 training clips");
+    }
+
+    #[test]
+    fn settings_out_of_range_are_told_all_at_once() {
+        let wrong = Gmm {
+            components: 0,
+            regularization: -1e-6,
+            tolerance: f64::NAN,
+            max_iterations: 0,
+            runs: 0,
+            ..Gmm::default()
+        };
+        let fields: Vec<String> = wrong.problems().into_iter().map(|p| p.field).collect();
+        assert_eq!(fields, ["components", "max_iterations", "runs", "regularization", "tolerance"]);
+        assert!(Gmm::default().problems().is_empty());
+    }
+}

@@ -173,4 +173,29 @@ mod tests {
         let model = fit(20).unwrap();
         assert!(model.f64_2("centres").unwrap().iter().all(|&x| x == 1.0));
     }
+
+    #[test]
+    fn cosines_do_not_depend_on_length() {
+        // Two directions, each at many lengths.
+        let x = Array2::from_shape_fn((40, 2), |(i, j)| if i % 2 == j { 1.0 + i as f32 } else { 0.0 });
+        let kmeans = Kmeans { clusters: 2, metric: Metric::Cosine, ..Kmeans::default() };
+        let model = kmeans.fit(&examples(&x), None, &Context::plain(0)).unwrap();
+        let queries = ndarray::array![[7.0, 0.0], [1e-3, 1e-3], [-1.0, -1.0], [0.0, 0.0]];
+        let scores = kmeans.score(&model, &examples(&queries), &Context::plain(0)).unwrap();
+        let half = 0.5f64.sqrt();
+        for (score, expected) in scores.iter().zip([0.0, 1.0 - half, 1.0 + half, 1.0]) {
+            assert!((score - expected).abs() < 1e-12, "{scores:?}");
+        }
+        // Nothing but silence has no direction.
+        let model = kmeans.fit(&examples(&Array2::zeros((5, 2))), None, &Context::plain(0)).unwrap();
+        assert_eq!(kmeans.score(&model, &examples(&queries), &Context::plain(0)).unwrap(), [1.0; 4]);
+    }
+
+    #[test]
+    fn settings_out_of_range_are_told_all_at_once() {
+        let wrong = Kmeans { clusters: 0, runs: 0, max_iterations: 0, tolerance: -1.0, ..Kmeans::default() };
+        let fields: Vec<String> = wrong.problems().into_iter().map(|p| p.field).collect();
+        assert_eq!(fields, ["clusters", "runs", "max_iterations", "tolerance"]);
+        assert!(Kmeans::default().problems().is_empty());
+    }
 }

@@ -224,3 +224,89 @@ fn fill_empty<T: Value>(
 fn slice(centres: &Array2<f64>, c: usize) -> &[f64] {
     centres.row(c).to_slice().expect("C order")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Groups of `count` vectors of 9 values around far points.
+    fn groups(groups: usize, count: usize) -> Array2<f32> {
+        let mut rng = Seed(9).rng();
+        let centres = Array2::from_shape_simple_fn((groups, 9), || -40.0 + 8.0 * rng.normal());
+        Array2::from_shape_fn((groups * count, 9), |(i, j)| (centres[[i % groups, j]] + 0.1 * rng.normal()) as f32)
+    }
+
+    fn fit<T: Value>(x: &Array2<T>, lloyd: Lloyd, cx: &Context) -> Clusters {
+        lloyd.fit(x.view(), Seed(1), cx).unwrap()
+    }
+
+    #[test]
+    fn groups_are_found_and_centres_are_their_means() {
+        let x = groups(7, 400);
+        let found = fit(&x, Lloyd { clusters: 7, runs: 3, ..Lloyd::default() }, &Context::plain(0));
+        assert!((0..2800).all(|row| found.labels[row] == found.labels[row % 7]));
+        for group in 0..7 {
+            let mean = x.slice(ndarray::s![group..;7, ..]).mapv(f64::from).mean_axis(ndarray::Axis(0)).unwrap();
+            assert!((mean - found.centres.row(found.labels[group])).iter().all(|d| d.abs() < 1e-11));
+        }
+        // Nine dims with a variance of 0.01 each.
+        assert!((found.inertia / (2800.0 * 0.09) - 1.0).abs() < 0.05, "{}", found.inertia);
+        assert_eq!(
+            found,
+            fit(&x.mapv(f64::from), Lloyd { clusters: 7, runs: 3, ..Lloyd::default() }, &Context::plain(0))
+        );
+    }
+
+    #[test]
+    fn at_the_end_labels_and_centres_agree() {
+        let mut rng = Seed(2).rng();
+        let x = Array2::from_shape_simple_fn((1500, 6), || rng.normal());
+        let lloyd = Lloyd { clusters: 12, tolerance: 0.0, ..Lloyd::default() };
+        let found = fit(&x, lloyd.clone(), &Context::plain(0));
+        assert!(found.iterations < 300);
+        for c in 0..12 {
+            let rows: Vec<usize> = (0..1500).filter(|&row| found.labels[row] == c).collect();
+            let mean = x.select(ndarray::Axis(0), &rows).mean_axis(ndarray::Axis(0)).unwrap();
+            assert!((mean - found.centres.row(c)).iter().all(|d| d.abs() < 1e-12));
+        }
+        let more = fit(&x, Lloyd { runs: 8, ..lloyd.clone() }, &Context::plain(0));
+        assert!(more.inertia < found.inertia);
+        let less = fit(&x, Lloyd { max_iterations: 1, ..lloyd }, &Context::plain(0));
+        assert!(less.inertia > found.inertia && less.iterations == 1);
+    }
+
+    #[test]
+    fn clusters_that_lost_all_rows_get_the_farthest() {
+        let x = ndarray::array![[0.0], [1.0], [10.0], [11.0], [100.0]];
+        let points = Points::new(x.view(), &Context::plain(0));
+        // All rows are nearest to the first centre.
+        let (labels, centres) = step(&points, &ndarray::array![[5.0], [1e6], [-1e6]], &Context::plain(0)).unwrap();
+        assert_eq!(labels, [0; 5]);
+        assert_eq!(centres, ndarray::array![[11.0 / 3.0], [100.0], [11.0]]);
+        // As many starts as rows: each row a centre, in any order.
+        let found = fit(&x, Lloyd { clusters: 5, ..Lloyd::default() }, &Context::plain(0));
+        assert_eq!(found.inertia, 0.0);
+        // Fewer different rows than clusters.
+        let found = fit(&Array2::<f32>::ones((20, 3)), Lloyd::default(), &Context::plain(0));
+        assert!(found.centres.iter().all(|x| *x == 1.0) && found.inertia == 0.0);
+        let few = Lloyd::default().fit(Array2::<f32>::ones((5, 3)).view(), Seed(0), &Context::plain(0)).unwrap_err();
+        assert_eq!(few.to_string(), "5 vectors cannot be put into 16 clusters");
+    }
+
+    #[test]
+    fn starts_are_drawn_by_weight() {
+        assert_eq!(drawn(&[1.0, 0.0, 2.0, 1.0], &mut [3.5, 0.5, 1.0, 0.0]), [0, 0, 2, 3]);
+        assert_eq!(drawn(&[0.0, 0.0], &mut [0.0, 0.0]), [0, 0]);
+        // Greedy k-means++ hardly ever misses a far group.
+        let (x, cx) = (groups(5, 50), Context::plain(0));
+        let points = Points::new(x.view(), &cx);
+        let missed = (0..100).filter(|&seed| {
+            let starts = starts(&points, 5, &mut Seed(seed).rng(), &cx).unwrap();
+            let mut labels = points.labels(&starts, &cx).unwrap();
+            labels.truncate(5);
+            labels.sort_unstable();
+            labels != [0, 1, 2, 3, 4]
+        });
+        assert_eq!(missed.count(), 0);
+    }
+}

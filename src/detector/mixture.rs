@@ -6,7 +6,7 @@
 
 use std::f64::consts::TAU;
 
-use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array1, Array2, Array3, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::moments::{centre, triangular};
@@ -72,9 +72,9 @@ impl Mixture {
                 }
                 Precisions::Diagonal(precisions) => {
                     let precision = slice(precisions, c);
-                    centre(x, slice(&self.means, c), z.view_mut());
-                    let square = |i| sum(slice(&z, i), precision, |z, p| (z * p) * (z * p));
-                    squares.indexed_iter_mut().for_each(|(i, s)| *s = square(i));
+                    let square = |x: &[f32]| scaled_distance(x, slice(&self.means, c), precision);
+                    let rows = x.rows().into_iter().map(|x| square(x.to_slice().expect("C order")));
+                    squares.iter_mut().zip(rows).for_each(|(s, square)| *s = square);
                     precision.iter().map(|p| p.ln()).sum()
                 }
             };
@@ -83,27 +83,32 @@ impl Mixture {
         densities
     }
 
-    /// The log likelihood of each row of `x` (rows, dims), from the [`log_densities`](Self::log_densities) of its rows,
-    /// which become those weighted by how often the component is.
+    /// The log likelihood of each row, from the [`log_densities`](Self::log_densities) of the rows, which become the
+    /// responsibilities of the components for them.
     pub(super) fn log_likelihoods(&self, densities: &mut Array2<f64>) -> Vec<f64> {
-        for (mut densities, weight) in densities.rows_mut().into_iter().zip(&self.weights) {
-            densities.mapv_inplace(|density| density + weight.ln());
+        let mut largest = vec![f64::NEG_INFINITY; densities.ncols()];
+        for (mut densities, weight) in densities.rows_mut().into_iter().zip(self.weights.mapv(f64::ln)) {
+            densities.iter_mut().zip(&mut largest).for_each(|(density, largest)| {
+                *density += weight;
+                *largest = largest.max(*density);
+            });
         }
-        let log_sum_exp = |column: ArrayView1<f64>| {
-            let largest = column.fold(f64::NEG_INFINITY, |a, b| a.max(*b));
-            largest + column.iter().map(|x| (x - largest).exp()).sum::<f64>().ln()
-        };
-        densities.columns().into_iter().map(log_sum_exp).collect()
+        let mut sums = vec![0.0; densities.ncols()];
+        for mut densities in densities.rows_mut() {
+            densities.iter_mut().zip(largest.iter().zip(&mut sums)).for_each(|(density, (largest, sum))| {
+                *density = (*density - largest).exp();
+                *sum += *density;
+            });
+        }
+        // Not by the exponential of the difference to the likelihood, which far from all components is rounding.
+        densities.rows_mut().into_iter().for_each(|mut row| row.iter_mut().zip(&sums).for_each(|(d, sum)| *d /= sum));
+        largest.iter().zip(&sums).map(|(largest, sum)| largest + sum.ln()).collect()
     }
 
     /// The log likelihood of some rows, and the responsibility of each component for each, (components, rows).
     pub(super) fn expect(&self, x: ArrayView2<f32>) -> (f64, Array2<f64>) {
         let mut densities = self.log_densities(x);
-        let likelihoods = self.log_likelihoods(&mut densities);
-        for mut densities in densities.rows_mut() {
-            densities.iter_mut().zip(&likelihoods).for_each(|(d, likelihood)| *d = (*d - likelihood).exp());
-        }
-        (likelihoods.iter().sum(), densities)
+        (self.log_likelihoods(&mut densities).iter().sum(), densities)
     }
 }
 
@@ -119,7 +124,65 @@ fn sum(a: &[f64], b: &[f64], f: impl Fn(f64, f64) -> f64) -> f64 {
     lanes.iter().sum::<f64>() + a_rest.iter().zip(b_rest).map(|(a, b)| f(*a, *b)).sum::<f64>()
 }
 
+/// The squared length of (x - mean) · scale, by elements, in lanes as [`sum`].
+fn scaled_distance(x: &[f32], mean: &[f64], scale: &[f64]) -> f64 {
+    let (xs, x_rest) = x.as_chunks::<8>();
+    let ((means, mean_rest), (scales, scale_rest)) = (mean.as_chunks::<8>(), scale.as_chunks::<8>());
+    let one = |x: f32, mean: f64, scale: f64| ((f64::from(x) - mean) * scale).powi(2);
+    let mut lanes = [0.0; 8];
+    for ((x, mean), scale) in xs.iter().zip(means).zip(scales) {
+        for i in 0..8 {
+            lanes[i] += one(x[i], mean[i], scale[i]);
+        }
+    }
+    let rest = x_rest.iter().zip(mean_rest).zip(scale_rest).map(|((x, mean), scale)| one(*x, *mean, *scale));
+    lanes.iter().sum::<f64>() + rest.sum::<f64>()
+}
+
 /// A row of a matrix in C order.
 pub(super) fn slice(matrix: &Array2<f64>, row: usize) -> &[f64] {
     matrix.row(row).to_slice().expect("C order")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    /// Two components with the same covariance [[4, 0], [0, 1]].
+    fn mixture(shape: Shape) -> Mixture {
+        let precision = array![[0.5, 0.0], [0.0, 1.0]];
+        let precisions = match shape {
+            Shape::Full => Precisions::Full(ndarray::stack![Axis(0), precision, precision]),
+            Shape::Diagonal => Precisions::Diagonal(array![[0.5, 1.0], [0.5, 1.0]]),
+            Shape::Tied => Precisions::Tied(precision),
+        };
+        Mixture { weights: array![0.75, 0.25], means: array![[0.0, 0.0], [2.0, 1.0]], precisions }
+    }
+
+    #[test]
+    fn densities_are_those_of_the_definition() {
+        for shape in [Shape::Full, Shape::Diagonal, Shape::Tied] {
+            let mixture = mixture(shape);
+            let mut densities = mixture.log_densities(array![[2.0, 0.0]].view());
+            // Both are one from the mean, in units of their deviation: N = exp(-1/2) / (2π·√det).
+            let density = (-0.5f64).exp() / (TAU * 2.0);
+            assert!(densities.iter().all(|d| (d - density.ln()).abs() < 1e-15), "{shape:?}: {densities}");
+            assert!((mixture.log_likelihoods(&mut densities)[0] - density.ln()).abs() < 1e-15);
+            let (_, responsibilities) = mixture.expect(array![[2.0, 0.0]].view());
+            assert!((responsibilities - array![[0.75], [0.25]]).iter().all(|d| d.abs() < 1e-15));
+        }
+    }
+
+    #[test]
+    fn far_anomalies_have_scores() {
+        let x = array![[f32::MAX, f32::MIN], [1e9, 0.0], [40.0, -40.0]];
+        for shape in [Shape::Full, Shape::Diagonal, Shape::Tied] {
+            let mixture = mixture(shape);
+            let likelihoods = mixture.log_likelihoods(&mut mixture.log_densities(x.view()));
+            assert!(likelihoods.iter().all(|l| l.is_finite()) && likelihoods.is_sorted(), "{shape:?}: {likelihoods:?}");
+            let (_, responsibilities) = mixture.expect(x.view());
+            assert!(responsibilities.columns().into_iter().all(|r| (r.sum() - 1.0).abs() < 1e-12));
+        }
+    }
 }

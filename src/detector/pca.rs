@@ -21,6 +21,7 @@ pub struct Pca {
     /// Directions taken away.
     pub components: usize,
     /// Instead of a number of directions: as many as have more than this part of the variance, such as 0.95.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub variance: Option<f64>,
 }
 
@@ -151,5 +152,76 @@ fn orthonormalise(vectors: &mut Array2<f64>) {
         }
         let norm = ArrayView1::dot(&vector.view(), &vector).sqrt();
         vector.mapv_inplace(|x| x / norm);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::Seed;
+
+    fn examples(vectors: &Array2<f32>) -> Examples<'_> {
+        Examples { clips: Vec::new(), features: vectors.axis_chunks_iter(ndarray::Axis(0), 1).collect() }
+    }
+
+    fn random(rows: usize, dims: usize) -> Array2<f32> {
+        let mut rng = Seed(6).rng();
+        Array2::from_shape_fn((rows, dims), |(_, j)| (-40.0 + rng.normal() * (1.0 + j as f64)) as f32)
+    }
+
+    fn fit(pca: Pca, train: &Array2<f32>) -> Result<Tensors, String> {
+        pca.fit(&examples(train), None, &Context::plain(0)).map_err(|e| e.to_string())
+    }
+
+    fn scores(pca: Pca, train: &Array2<f32>, test: &Array2<f32>) -> Vec<f64> {
+        pca.score(&fit(pca.clone(), train).unwrap(), &examples(test), &Context::plain(0)).unwrap()
+    }
+
+    #[test]
+    fn clips_and_values_give_the_same_directions() {
+        for (clips, dims) in [(40, 12), (300, 60), (9, 9)] {
+            let x = random(clips, dims);
+            let rows: Vec<Cow<[f32]>> = x.outer_iter().map(|row| Cow::Owned(row.to_vec())).collect();
+            let (_, by_values, _) = by_values(&rows, &Context::plain(0)).unwrap();
+            let (_, by_clips, centred) = by_clips(&rows);
+            let mut vectors = multiply(by_clips.vectors(4).view(), centred.unwrap().view());
+            orthonormalise(&mut vectors);
+            let cosines = vectors.dot(&by_values.vectors(4).t());
+            assert!((cosines.mapv(f64::abs) - Array2::<f64>::eye(4)).iter().all(|d| d.abs() < 1e-11), "{cosines}");
+            assert!((0..4).all(|i| (by_values.values[i] / by_clips.values[i] - 1.0).abs() < 1e-12));
+        }
+    }
+
+    #[test]
+    fn what_varies_is_taken_away_and_the_rest_is_the_score() {
+        // Everything varies along (3, 4, 0); a step of 2 upwards is not explained.
+        let x = Array2::from_shape_fn((20, 3), |(i, j)| [3.0, 4.0, 0.0][j] * i as f32);
+        let test = ndarray::array![[300.0, 400.0, 2.0], [-4.0, 3.0, 0.0]];
+        for pca in [Pca { components: 1, ..Pca::default() }, Pca { variance: Some(0.9), ..Pca::default() }] {
+            let found = scores(pca, &x, &test);
+            assert!((found[0] - 4.0).abs() < 1e-9 && (found[1] - 25.0).abs() < 1e-9, "{found:?}");
+        }
+        // The second direction is none, whatever rounding left of it.
+        let two = fit(Pca { components: 2, ..Pca::default() }, &x).unwrap();
+        assert_eq!(two.f64_2("components").unwrap().dim(), (1, 3));
+        let same = scores(Pca { components: 1, ..Pca::default() }, &Array2::ones((5, 3)), &Array2::zeros((1, 3)));
+        assert_eq!(same, [3.0]);
+    }
+
+    #[test]
+    fn settings_that_leave_nothing_are_refused() {
+        let wide = fit(Pca::default(), &random(10, 40)).unwrap_err();
+        let most =
+            "`components` is 16, but 10 training clips vary in at most 9 directions: write `components: 9` or fewer";
+        assert_eq!(wide, most);
+        let narrow = fit(Pca::default(), &random(100, 16)).unwrap_err();
+        assert!(
+            narrow.contains("vectors have only 16 values") && narrow.ends_with("`components: 15` or fewer"),
+            "{narrow}"
+        );
+        let one = fit(Pca { components: 1, ..Pca::default() }, &random(1, 16)).unwrap_err();
+        assert!(one.ends_with("write another detector"), "{one}");
+        let problems = Pca { components: 0, variance: Some(1.0) }.problems();
+        assert_eq!(problems.iter().map(|p| p.field.as_str()).collect::<Vec<_>>(), ["components", "variance"]);
     }
 }

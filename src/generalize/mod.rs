@@ -16,11 +16,11 @@
 //! | `source_means` | the source as the centres of its k-means, beside the raw target clips | Wilkinghoff 2023 |
 //! | `oversampling` | target clips repeated | He and Garcia 2009 |
 //! | `smote` | target clips between target clips | Chawla et al. 2002 |
-//! | `memmixup` | target clips with a little of their nearest source clips | Saengthong and Shinozaki 2025 (GenRep) |
+//! | `memmixup` | target clips with a little of their nearest source clips | Saengthong and Shinozaki, arXiv 2409.05035 (GenRep) |
 //! | `mixup` | clips between any two | Zhang et al. 2018 |
 //! | `references` | a model a domain, or an attribute value; the smallest score counts | Harada et al. 2023 (selective Mahalanobis) |
-//! | `local_density` | distances divided by those among the neighbours of the training clip | Wilkinghoff et al. 2025 |
-//! | `score_normalization` | scores in deviations from the mean of held-out training clips | Saengthong and Shinozaki 2025 |
+//! | `local_density` | distances divided by those among the neighbours of the training clip | Wilkinghoff et al., arXiv 2509.10951 |
+//! | `score_normalization` | scores in deviations from the mean of held-out training clips | the domain normalisation of GenRep |
 //!
 //! Nothing here sees test clips when it fits, or the domain of a test clip when it scores: who scores does not
 //! know it. This room knows no files and no stages.

@@ -13,6 +13,7 @@ mod faults;
 mod figures;
 mod freshness;
 mod gamma_oracle;
+mod generalization;
 mod golden;
 mod metrics_oracle;
 mod mixing;

@@ -35,9 +35,12 @@ fn mixtures_score_as_scikit_learn_does() {
             let model = spec.member().fit(&train, None, &Context::plain(0)).unwrap();
             let ours = spec.member().score(&model, &test, &Context::plain(0)).unwrap();
             assert_eq!(ours.len(), scores.len());
+            // Measured: less than 1e-11. scikit-learn makes the tied covariance of products of uncentred vectors, and loses the
+            // digits: in extended precision its scores are off by 6e-9 and ours by 2e-12.
+            let tolerance = if settings["covariance"] == "tied" { 1e-8 } else { 1e-10 };
             for (i, (ours, theirs)) in ours.iter().zip(&scores).enumerate() {
                 let off = (ours - theirs).abs() / theirs.abs();
-                assert!(off < 1e-8, "{detector} {settings}, number {i}: {ours} against {theirs}, off by {off:e}");
+                assert!(off < tolerance, "{detector} {settings}, number {i}: {ours} against {theirs}, off by {off:e}");
             }
         }
     }

@@ -1,0 +1,109 @@
+//! Domain generalisation, thresholds and submissions, from spec to tables.
+
+use std::fs;
+
+use crate::project::Project;
+
+/// The twin of one machine, two sections, small.
+const SPEC: &str = "\
+name: small
+data:
+  synthetic:
+    machines: [fan]
+    sections: 2
+    seconds: 0.5
+    rate: 8000
+    clips: { source_train: 20, target_train: 4, normal: 6, anomaly: 6 }
+features: { log_mel: { frame: 256, hop: 128, mels: 16 } }
+pool: { mean: {} }
+detector: { knn: { k: 1 } }
+";
+
+fn with(more: &str) -> Project {
+    Project::with(&format!("{SPEC}{more}"))
+}
+
+/// The labels of the stages that a plan of the project still has to run.
+fn to_run(project: &Project) -> Vec<String> {
+    let plan = project.run("plan spec.yaml --json").done().json();
+    let stages = plan["stages"].as_array().expect("a list").iter();
+    stages.filter(|s| s["status"] != "cached").map(|s| s["label"].as_str().expect("a text").to_owned()).collect()
+}
+
+#[test]
+fn every_technique_works_with_every_other() {
+    let project = with(
+        "sweep:
+  generalization.feature_normalization: [ ~, domain, section, clip ]
+  generalization.smote: [ ~, { ratio: 0.5 }, { ratio: 0.5, on: waveforms } ]
+  generalization.references: [ ~, domain, attribute ]
+  generalization.score_normalization: [ ~, section, domain, attribute ]
+generalization: { mixup: { ratio: 0.5 }, memmixup: { neighbours: 2 }, scope: machine }
+",
+    );
+    let results = project.run("run spec.yaml --json").done().json();
+    let points = results["points"].as_array().expect("a list");
+    assert_eq!(points.len(), 144);
+    assert!(points.iter().all(|p| p["official"].is_number()), "every point has a score");
+    let different: std::collections::BTreeSet<String> = points.iter().map(|p| p["official"].to_string()).collect();
+    assert!(different.len() > 20, "{} different scores", different.len());
+}
+
+#[test]
+fn a_technique_reruns_training_alone_and_waveforms_add_their_own_stages() {
+    let project = with("");
+    project.run("run spec.yaml").done();
+    let spec = fs::read_to_string(project.path("spec.yaml")).unwrap();
+    let change = |line: &str| project.write("spec.yaml", format!("{spec}{line}\n"));
+    change("generalization: { smote: { ratio: 0.5 } }");
+    let stages = to_run(&project);
+    assert!(stages.iter().all(|s| ["training", "scoring", "metrics"].iter().any(|w| s.starts_with(w))), "{stages:?}");
+    change("generalization: { smote: { ratio: 0.5, on: waveforms } }");
+    let stages = to_run(&project);
+    assert!(stages.iter().any(|s| s.starts_with("interpolation/")), "{stages:?}");
+    assert!(!stages.iter().any(|s| s.starts_with("features/")), "{stages:?}");
+    change("generalization: { temporal_mean_subtraction: true }");
+    let stages = to_run(&project);
+    assert!(stages.iter().any(|s| s.starts_with("pooling/")), "{stages:?}");
+    change("generalization: { references: ~, smote: ~ }");
+    assert_eq!(to_run(&project), Vec::<String>::new());
+}
+
+#[test]
+fn a_threshold_trains_nothing_again_and_another_share_only_counts() {
+    let project = with("threshold: { gamma: { scores: held_out } }\n");
+    project.edit("spec.yaml", "threshold: { gamma: { scores: held_out } }\n", "");
+    project.run("run spec.yaml").done();
+    let spec = fs::read_to_string(project.path("spec.yaml")).unwrap();
+    let change = |line: &str| project.write("spec.yaml", format!("{spec}{line}\n"));
+    change("threshold: { gamma: { percentile: 0.9 } }");
+    let stages = to_run(&project);
+    assert!(stages.iter().all(|s| s.starts_with("calibration/") || s.starts_with("metrics/")), "{stages:?}");
+    project.run("run spec.yaml").done();
+    change("threshold: { quantile: { percentile: 0.8 } }");
+    assert!(to_run(&project).iter().all(|s| s.starts_with("metrics/")), "{:?}", to_run(&project));
+}
+
+#[test]
+fn a_submission_evaluates_to_the_table_it_came_from() {
+    let project = with("threshold: { gamma: { percentile: 0.8 } }\n");
+    let ours = project.run("run spec.yaml --json").done().json();
+    project.run("report spec.yaml --submission out").done();
+    let theirs = project.run("evaluate out --protocol dcase2022 --json").done().json();
+    assert_eq!(theirs["official_score"], ours["points"][0]["official"]);
+    let text = theirs.to_string();
+    for row in ours["points"][0]["rows"].as_array().expect("a list") {
+        if ["precision", "recall"].contains(&row["metric"].as_str().expect("a text")) {
+            assert!(text.contains(&row["value"].to_string()), "{row} is not in {text}");
+        }
+    }
+}
+
+#[test]
+fn thresholds_are_shown_with_what_is_wrong_with_them() {
+    let project = with("threshold: { gamma: { scores: training } }\n");
+    let report = project.run("run spec.yaml").done().stdout;
+    assert!(report.contains("write `scores: held_out`"), "{report}");
+    let project = with("threshold: { quantile: { percentile: 0.9 } }\n");
+    insta::assert_snapshot!("decisions", project.run("run spec.yaml").done().stdout);
+}
