@@ -47,7 +47,7 @@ pub enum Labels {
 }
 
 /// A way to tell classes apart.
-trait Classify: Send + Sync {
+pub trait Classify: Send + Sync {
     /// Whether fitting draws random numbers.
     fn seeded(&self) -> bool {
         false

@@ -39,7 +39,18 @@ fn settings(name: &str) -> Vec<Value> {
     let mut all = vec![json!({})];
     all.extend(match name {
         "knn" => vec![json!({"k": 3, "metric": "cosine"}), json!({"k": 3, "reduce": "kth"})],
-        "mahalanobis" => vec![json!({"covariance": "empirical"}), json!({"covariance": "diagonal"})],
+        "mahalanobis" => {
+            vec![json!({"covariance": "empirical"}), json!({"covariance": "diagonal"}), json!({"selective": true})]
+        }
+        "classifier" => vec![
+            json!({"random_forest": {"trees": 20, "min_leaf": 2}}),
+            json!({"random_forest": {"trees": 5}, "labels": "attribute"}),
+            json!({"svc": {}}),
+            json!({"svc": {"kernel": "linear"}, "labels": "attribute"}),
+            json!({"lda": {}}),
+        ],
+        "nmf" => vec![json!({"components": 4, "linear": true})],
+        "one_class_svm" => vec![json!({"kernel": "linear", "nu": 0.5}), json!({"gamma": 0.001, "standardize": false})],
         "gwrp" => vec![json!({"decay": 0.5})],
         _ => Vec::new(),
     });
