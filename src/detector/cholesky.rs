@@ -38,6 +38,19 @@ pub(super) fn squared_norm(factor: ArrayView2<f64>, x: &mut [f64]) -> f64 {
     sum
 }
 
+/// (L·Lᵀ)⁻¹·x, in place.
+pub(super) fn solve(factor: ArrayView2<f64>, x: &mut [f64]) {
+    for (i, row) in factor.rows().into_iter().enumerate() {
+        let known: f64 = row.iter().zip(&x[..i]).map(|(l, y)| l * y).sum();
+        x[i] = (x[i] - known) / row[i];
+    }
+    for (i, row) in factor.rows().into_iter().enumerate().rev() {
+        x[i] /= row[i];
+        let known = x[i];
+        x[..i].iter_mut().zip(row).for_each(|(x, l)| *x -= l * known);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,6 +72,9 @@ mod tests {
         // Inverse of [[2, 1], [1, 2]] is [[2, -1], [-1, 2]] / 3.
         let l = factor(array![[2.0, 1.0], [1.0, 2.0]]).unwrap();
         assert!((squared_norm(l.view(), &mut [1.0, 2.0]) - 2.0).abs() < 1e-15);
+        let mut x = [1.0, 2.0];
+        solve(l.view(), &mut x);
+        assert!((x[0] - 0.0).abs() < 1e-15 && (x[1] - 1.0).abs() < 1e-15);
     }
 
     #[test]

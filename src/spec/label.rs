@@ -57,9 +57,18 @@ fn variants<F: Family>(values: &[Node], brief: bool) -> Vec<String> {
         if brief && written.iter().flatten().filter(|other| other.name == w.name).count() == 1 {
             return w.name.clone();
         }
-        let settings = telling[w.name.as_str()].iter().filter_map(|key| {
-            let value = w.settings.get(*key).or(w.defaults.get(*key))?;
-            Some(format!(" {key}={value}"))
+        let shown =
+            telling[w.name.as_str()].iter().filter_map(|key| Some((*key, w.settings.get(*key).or(w.whole.get(*key))?)));
+        let shown: Vec<(&str, &String)> = shown.collect();
+        let settings = shown.iter().map(|(key, value)| match value.is_empty() {
+            false => format!(" {key}={value}"),
+            true if shown
+                .iter()
+                .any(|(other, _)| other.strip_prefix(*key).is_some_and(|rest| rest.starts_with('.'))) =>
+            {
+                String::new()
+            }
+            true => format!(" {key}"),
         });
         w.name.clone() + &settings.collect::<String>()
     };
@@ -71,25 +80,44 @@ fn variants<F: Family>(values: &[Node], brief: bool) -> Vec<String> {
 struct Written {
     name: String,
     settings: BTreeMap<String, String>,
+    /// Of the variant as it is without settings.
     defaults: BTreeMap<String, String>,
+    /// With every default filled in.
+    whole: BTreeMap<String, String>,
 }
 
 impl Written {
     fn of<F: Family>(node: &Node) -> Option<Self> {
         let (name, inner) = form::<F>(node).ok()?;
-        let mut settings = BTreeMap::new();
-        flatten("", &inner.value(), &mut settings);
-        let mut defaults = BTreeMap::new();
-        let default = F::parse(name, &Value::Object(Default::default())).ok();
-        if let Some(Ok(value)) = default.map(serde_json::to_value) {
-            flatten("", &value[name], &mut defaults);
+        let flat = |value: &Value| {
+            let mut flat = BTreeMap::new();
+            flatten("", value, &mut flat);
+            flat
+        };
+        let filled = |settings: &Value| {
+            let config = F::parse(name, settings).ok().map(serde_json::to_value);
+            config.and_then(Result::ok).map(|value| value[name].clone())
+        };
+        let mut written = inner.value();
+        let defaults = filled(&Value::Object(Default::default())).unwrap_or_default();
+        let whole = filled(&written).unwrap_or_else(|| defaults.clone());
+        // A name without settings inside a variant, `svc:`, is as `svc: {}`.
+        for (key, value) in written.as_object_mut().into_iter().flatten() {
+            if value.is_null() && whole[key].is_object() {
+                *value = Value::Object(Default::default());
+            }
         }
-        Some(Self { name: name.to_owned(), settings, defaults })
+        let (settings, defaults, whole) = (flat(&written), flat(&defaults), flat(&whole));
+        Some(Self { name: name.to_owned(), settings, defaults, whole })
     }
 }
 
+/// Values by their paths; a map without settings, such as a nested variant's, is the empty text.
 fn flatten(path: &str, value: &Value, out: &mut BTreeMap<String, String>) {
     match value {
+        Value::Object(map) if map.is_empty() && !path.is_empty() => {
+            out.insert(path.to_owned(), String::new());
+        }
         Value::Object(map) => {
             for (key, inner) in map {
                 let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
@@ -152,6 +180,17 @@ mod tests {
         assert_eq!(of("detector", "[ { knn: { k: 1 } } ]"), ["knn"]);
         assert_eq!(of("detector", "[ { knn: { k: 5 } } ]"), ["knn"]);
         assert_eq!(of("detector", "[ { knn: }, { knn: { k: 5 } } ]"), ["knn k=1", "knn k=5"]);
+    }
+
+    #[test]
+    fn variants_inside_a_variant_are_told_apart() {
+        let of = |list| of("detector", list);
+        let names = ["classifier lda", "classifier svc"];
+        assert_eq!(of("[ { classifier: { lda: {} } }, { classifier: { svc: } } ]"), names);
+        let list = "[ { classifier: { lda: {} } }, { classifier: { svc: { c: 9 } } }, { classifier: { svc: {} } } ]";
+        assert_eq!(of(list), ["classifier lda", "classifier svc.c=9", "classifier svc.c=1"]);
+        let list = "[ { classifier: { lda: {} } }, { classifier: { lda: {}, labels: attribute } } ]";
+        assert_eq!(of(list), ["classifier labels=section lda", "classifier labels=attribute lda"]);
     }
 
     #[test]

@@ -43,7 +43,6 @@ fn settings(name: &str) -> Vec<Value> {
     let mut all = vec![json!({})];
     all.extend(match name {
         "knn" => vec![json!({"k": 3, "metric": "cosine"}), json!({"k": 3, "reduce": "kth"})],
-        "mahalanobis" => vec![json!({"covariance": "empirical"}), json!({"covariance": "diagonal"})],
         "lof" => vec![json!({"k": 3, "metric": "cosine"})],
         "kde" => ["scott", "silverman", "median_nearest"].map(|rule| json!({"bandwidth": rule})).to_vec(),
         "isolation_forest" => vec![json!({"trees": 20, "samples": 8})],
@@ -54,6 +53,19 @@ fn settings(name: &str) -> Vec<Value> {
         ],
         // Vectors of 10 values have no 16 directions.
         "pca" => return vec![json!({"components": 4}), json!({"variance": 0.8})],
+        "mahalanobis" => {
+            vec![json!({"covariance": "empirical"}), json!({"covariance": "diagonal"}), json!({"selective": true})]
+        }
+        "classifier" => vec![
+            json!({"random_forest": {"trees": 20, "min_leaf": 2}}),
+            json!({"random_forest": {"trees": 5}, "labels": "attribute"}),
+            json!({"svc": {}}),
+            json!({"svc": {"kernel": "linear"}, "labels": "attribute"}),
+            json!({"lda": {}}),
+            json!({"nearest_neighbours": {"k": 5}}),
+        ],
+        "nmf" => vec![json!({"components": 4, "linear": true})],
+        "one_class_svm" => vec![json!({"kernel": "linear", "nu": 0.5}), json!({"gamma": 0.001, "standardize": false})],
         "gwrp" => vec![json!({"decay": 0.5})],
         _ => Vec::new(),
     });

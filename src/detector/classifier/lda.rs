@@ -1,6 +1,6 @@
 //! Linear discriminant analysis: normal distributions with one covariance and a mean for every class.
 
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::super::mahalanobis::Covariance;
@@ -43,7 +43,11 @@ impl Classify for Lda {
         }
         let factor = cholesky::factor(self.covariance.of(&x)).map_err(|at| self.singular(at, classes.len()))?;
         // log p = m·S⁻¹x - m·S⁻¹m / 2 + log prior, up to what all classes share.
-        let weights = solve(factor.view(), means.clone());
+        let mut weights = means.clone();
+        weights
+            .rows_mut()
+            .into_iter()
+            .for_each(|mut row| cholesky::solve(factor.view(), row.as_slice_mut().expect("C order")));
         let squares = (&weights * &means).sum_axis(Axis(1));
         let offsets = clips.mapv(|n| (n / classes.len() as f64).ln()) - squares / 2.0;
         let mut model = Tensors::default();
@@ -76,20 +80,4 @@ impl Lda {
              {dimension}: {hint}"
         ))
     }
-}
-
-/// Rows b of `x` become (L·Lᵀ)⁻¹b.
-fn solve(factor: ArrayView2<f64>, mut x: Array2<f64>) -> Array2<f64> {
-    let dims = factor.nrows();
-    for mut row in x.rows_mut() {
-        for i in 0..dims {
-            let known: f64 = (0..i).map(|j| factor[[i, j]] * row[j]).sum();
-            row[i] = (row[i] - known) / factor[[i, i]];
-        }
-        for i in (0..dims).rev() {
-            let known: f64 = (i + 1..dims).map(|j| factor[[j, i]] * row[j]).sum();
-            row[i] = (row[i] - known) / factor[[i, i]];
-        }
-    }
-    x
 }

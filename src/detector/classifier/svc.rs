@@ -53,7 +53,7 @@ impl Classify for Svc {
         let mut offsets = Array1::zeros(weights.ncols());
         for class in 0..weights.ncols() {
             let y: Vec<f64> = classes.iter().map(|&c| if c == class { 1.0 } else { -1.0 }).collect();
-            let programme = smo::Programme { y: &y, p: -1.0, c: self.c, tolerance: 1e-3 };
+            let programme = smo::Programme { y: &y, p: -1.0, c: self.c, tolerance: 1e-5 };
             let solution = smo::solve(&mut rows, &programme, vec![0.0; y.len()], cx)?;
             let signed: Array1<f64> = solution.a.iter().zip(&y).map(|(a, y)| a * y).collect();
             weights.column_mut(class).assign(&signed);
