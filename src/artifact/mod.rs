@@ -4,6 +4,7 @@
 //! nor the disk; it is given bytes and gives bytes.
 
 mod audio_table;
+mod calibration;
 mod clip;
 mod clip_set;
 mod context;
@@ -15,6 +16,7 @@ mod scores;
 mod tensors;
 
 pub use audio_table::AudioTable;
+pub use calibration::CalibrationScores;
 pub use clip::{Audio, Channel, Clip, Domain, Label, Split};
 pub use clip_set::ClipSet;
 pub use context::Context;

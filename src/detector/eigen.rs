@@ -2,8 +2,10 @@
 //!
 //! Householder's reduction to a tridiagonal matrix and its implicit QL iterations (Golub and Van Loan 2013, sections
 //! 8.3 and 8.4; Bowdler, Martin, Reinsch and Wilkinson 1968). Rotations are kept and applied backwards to the
-//! few vectors that are asked for, not forwards to all. Own code because linfa-linalg's `eigh` takes 7 times as long as
-//! LAPACK's at 128 dimensions and 20 times at 256, where this takes RATIO and RATIO.
+//! few vectors that are asked for, not forwards to all.
+//!
+//! Own code because linfa-linalg's `eigh` takes 6 times as long as LAPACK's at 128 dimensions and 23 times at 256. This,
+//! with 16 vectors, takes 0.7 and 0.6 of LAPACK's time for all, and 0.9 at 640.
 
 use ndarray::{Array2, ArrayViewMut1, s};
 

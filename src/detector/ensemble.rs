@@ -83,7 +83,10 @@ impl Detector for Ensemble {
                 );
             }
             if member.scope() != self.scope() {
-                wrong("has one model a machine and the first one a section, or the other way round", "set `scope`");
+                wrong(
+                    "has one model a machine and the first one a section, or the other way round",
+                    "a classifier or an autoencoder of machines goes with its like alone",
+                );
             }
             if member.weights().is_some() {
                 wrong("reads weights from a file, which an ensemble cannot", "leave `weights` out");
@@ -126,8 +129,9 @@ impl Detector for Ensemble {
                 let mut scores = Vec::new();
                 for fold in folds(train, &own)? {
                     let own = Context { seed: fold.seed, ..own };
-                    let part = member.fit(&train.take(&fold.train), None, &own).map_err(of_member)?;
-                    scores.extend(member.score(&part, &train.take(&fold.held_out), &own).map_err(of_member)?);
+                    let in_fold = |error| of_member(super::folds::in_fold(error));
+                    let part = member.fit(&train.take(&fold.train), None, &own).map_err(in_fold)?;
+                    scores.extend(member.score(&part, &train.take(&fold.held_out), &own).map_err(in_fold)?);
                 }
                 let (mean, deviation) = moments(&scores);
                 if !(deviation > 0.0) {
@@ -159,8 +163,9 @@ impl Detector for Ensemble {
             let scores = all.iter().map(|scores| scores[clip]);
             match self.reduce {
                 Reduce::Mean => scores.zip(&weights).map(|(s, w)| s * w).sum::<f64>() / total,
-                Reduce::Max => scores.fold(f64::NEG_INFINITY, f64::max),
-                Reduce::Min => scores.fold(f64::INFINITY, f64::min),
+                // `f64::max` would pass over a score that is none.
+                Reduce::Max => scores.fold(f64::NEG_INFINITY, |a, b| if a >= b { a } else { b }),
+                Reduce::Min => scores.fold(f64::INFINITY, |a, b| if a <= b { a } else { b }),
             }
         };
         Ok((0..test.features.len()).map(reduce).collect())

@@ -48,6 +48,16 @@ pub(crate) fn folds(examples: &Examples, cx: &Context) -> Result<Vec<Fold>, Dete
     Ok((0..count).map(one).collect())
 }
 
+/// That an error is about the clips of a fold, of which there are fewer.
+pub(crate) fn in_fold(error: DetectorError) -> DetectorError {
+    match error {
+        DetectorError::Data(message) => {
+            DetectorError::Data(format!("without a fifth of the clips, to score them as new: {message}"))
+        }
+        other => other,
+    }
+}
+
 /// Mean and deviation, (0, 0) of nothing.
 pub(crate) fn moments(values: &[f64]) -> (f64, f64) {
     let n = values.len().max(1) as f64;

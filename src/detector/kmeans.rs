@@ -1,7 +1,8 @@
 //! k-means: the distance to the nearest of a few centres.
 //!
 //! Own code, not linfa's: that took 3 (f32) to 11 (f64) times as long as scikit-learn at 3,000 vectors of 128 values and
-//! twice as long at 200,000; this takes RATIO of scikit-learn's time for the same iterations (one thread each).
+//! twice as long at 200,000, on two threads. This takes 0.4 to 0.5 of scikit-learn's time for an iteration at both, on
+//! one thread each.
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,8 @@
 //! k nearest neighbours: how far the nearest training vectors are.
 
-use ndarray::{Array1, ArrayView2};
+use std::collections::BTreeSet;
+
+use ndarray::{Array1, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::neighbours::{self, Metric, Neighbour};
@@ -38,6 +40,15 @@ impl Default for Knn {
     }
 }
 
+impl Knn {
+    fn enough(&self, clips: usize) -> Result<(), DetectorError> {
+        if self.k <= clips {
+            return Ok(());
+        }
+        Err(DetectorError::Data(format!("`k` is {}, but there are only {clips} training clips", self.k)))
+    }
+}
+
 impl Detector for Knn {
     fn version(&self) -> u32 {
         1
@@ -52,12 +63,16 @@ impl Detector for Knn {
 
     fn fit(&self, train: &Examples, _: Option<&Tensors>, cx: &Context) -> Result<Tensors, DetectorError> {
         let bank = vectors::train(train)?;
-        if self.k > bank.nrows() {
-            let (k, clips) = (self.k, bank.nrows());
-            return Err(DetectorError::Data(format!("`k` is {k}, but there are only {clips} training clips")));
-        }
+        self.enough(bank.nrows())?;
         let mut model = Tensors::default();
+        let mut bank = bank;
         if let Some(neighbours) = self.density {
+            // Copies of a clip are neighbours that say nothing of how dense it is there.
+            let mut seen = BTreeSet::new();
+            let bits = |row: ArrayView1<f32>| row.iter().map(|x| x.to_bits()).collect::<Vec<u32>>();
+            let distinct: Vec<usize> = (0..bank.nrows()).filter(|&i| seen.insert(bits(bank.row(i)))).collect();
+            bank = bank.select(Axis(0), &distinct);
+            self.enough(bank.nrows())?;
             model.put_f64("density", densities(bank.view(), neighbours, self.metric, cx)?);
         }
         model.put_f32("bank", bank);

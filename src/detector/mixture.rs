@@ -1,8 +1,8 @@
 //! Mixtures of Gaussians, and the densities of vectors under them.
 //!
 //! The arithmetic is that of scikit-learn's `GaussianMixture` in f64: precisions by Cholesky factors, log-sum-exp.
-//! Products of likelihoods are never left the logarithm, so that far anomalies have large scores, not NaN as with linfa
-//! 0.8.1.
+//! Densities are never taken out of the logarithm, so that far anomalies have large scores, not the NaN that linfa 0.8.1
+//! gives them.
 
 use std::f64::consts::TAU;
 

@@ -49,14 +49,6 @@ impl<'a> Examples<'a> {
             features: places.iter().map(|&i| self.features[i]).collect(),
         }
     }
-
-    /// All rows of all clips as one matrix, (rows, dims). Errors: no clips, or clips that disagree on dims.
-    pub fn stacked(&self) -> Result<ndarray::Array2<f32>, DetectorError> {
-        if self.features.is_empty() {
-            return Err(DetectorError::NoClips);
-        }
-        ndarray::concatenate(ndarray::Axis(0), &self.features).map_err(|e| DetectorError::Data(e.to_string()))
-    }
 }
 
 /// Why a detector could not fit or score.
@@ -149,7 +141,7 @@ mod scaling;
 mod smo;
 mod vectors;
 
-pub(crate) use folds::{folds, moments};
+pub(crate) use folds::{folds, in_fold, moments};
 pub(crate) use kmeans::centres;
 pub(crate) use neighbours::{Metric, Neighbour, nearest};
 

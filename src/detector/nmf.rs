@@ -169,6 +169,8 @@ fn rebuild(wanted: Array1<f64>, gram: &Array2<f64>) -> Array1<f64> {
                 weights[t] += end * (best - weights[t]);
             }
             let Some(first) = first else { break };
+            // Where rounding alone had it help, it would come and go for ever.
+            refused[first] |= first == next && end == 0.0;
             weights[first] = 0.0;
             used.retain(|&t| t != first);
         }

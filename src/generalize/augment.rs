@@ -11,19 +11,14 @@ use crate::artifact::{Clip, Context, Domain};
 use crate::detector::{DetectorError, Metric, Neighbour, centres, nearest};
 use crate::seed::Rng;
 
-/// Applies what `g` asks for, in the order of the table of this room.
+/// Applies what `g` asks for. What interpolates comes first, from recordings alone: between a clip and its copy there is
+/// nothing, and centres are too few to count by.
 pub(super) fn augment<'a>(
     mut samples: Samples<'a>,
     g: &Generalization,
     cx: &Context,
 ) -> Result<Samples<'a>, DetectorError> {
     let own = |name: &str| Context { seed: cx.seed.derive(&["generalization", name]), ..*cx };
-    if let Some(count) = g.source_means {
-        samples = source_means(&samples, count, &own("source_means"))?;
-    }
-    if let Some(ratio) = g.oversampling {
-        oversample(&mut samples, ratio);
-    }
     if let Some(settings) = &g.smote {
         smote(&mut samples, settings, &own("smote"))?;
     }
@@ -32,6 +27,12 @@ pub(super) fn augment<'a>(
     }
     if let Some(settings) = &g.mixup {
         mixup(&mut samples, settings, &own("mixup"))?;
+    }
+    if let Some(count) = g.source_means {
+        samples = source_means(&samples, count, &own("source_means"))?;
+    }
+    if let Some(ratio) = g.oversampling {
+        oversample(&mut samples, ratio);
     }
     Ok(samples)
 }
@@ -67,11 +68,11 @@ fn source_means<'a>(samples: &Samples<'a>, count: usize, cx: &Context) -> Result
 fn missing(samples: &Samples, ratio: f64) -> Vec<(Vec<usize>, usize)> {
     let (source, target) = (samples.sections(Domain::Source), samples.sections(Domain::Target));
     let wanted = source.iter().map(|places| (ratio * places.len() as f64).floor() as usize);
-    wanted.zip(target).map(|(wanted, target)| (wanted.saturating_sub(target.len()), target)).map(swap).collect()
-}
-
-fn swap<A, B>((a, b): (A, B)) -> (B, A) {
-    (b, a)
+    wanted
+        .zip(target)
+        .map(|(wanted, target)| (wanted.saturating_sub(target.len()), target))
+        .map(|(n, t)| (t, n))
+        .collect()
 }
 
 /// Target clips are repeated in turn.
@@ -146,7 +147,11 @@ pub fn pairs(
 /// Each target clip with a little of each of its nearest source clips: new target clips, without draws.
 fn memmixup(samples: &mut Samples, settings: &MemMixup, cx: &Context) -> Result<(), DetectorError> {
     let sections = samples.sections(Domain::Source).into_iter().zip(samples.sections(Domain::Target));
-    for (source, target) in sections.filter(|(s, t)| !s.is_empty() && !t.is_empty()) {
+    for (source, target) in sections {
+        if source.is_empty() || target.is_empty() {
+            (cx.log)(&format!("memmixup: nothing to do for {} source and {} target clips", source.len(), target.len()));
+            continue;
+        }
         let ((sources, shape), (targets, _)) = (flat(samples, &source)?, flat(samples, &target)?);
         same_dims(&sources, &targets)?;
         let count = settings.neighbours.min(source.len());

@@ -13,14 +13,17 @@
 //! | `scope` | one model a section or a machine | the baselines of 2022 |
 //! | `temporal_mean_subtraction` | each band without its mean over the clip | Wilkinghoff 2023 |
 //! | `feature_normalization` | zero mean, unit deviation: of all clips, a domain, a section, a clip | usual; Ulyanov et al. 2016 (a clip) |
-//! | `source_means` | the source as the centres of its k-means, beside the raw target clips | Wilkinghoff 2023 |
-//! | `oversampling` | target clips repeated | He and Garcia 2009 |
 //! | `smote` | target clips between target clips | Chawla et al. 2002 |
 //! | `memmixup` | target clips with a little of their nearest source clips | Saengthong and Shinozaki, arXiv 2409.05035 (GenRep) |
 //! | `mixup` | clips between any two | Zhang et al. 2018 |
+//! | `source_means` | the source as the centres of its k-means, beside the raw target clips | Wilkinghoff 2023 |
+//! | `oversampling` | target clips repeated | He and Garcia 2009 |
 //! | `references` | a model a domain, or an attribute value; the smallest score counts | Harada et al. 2023 (selective Mahalanobis) |
 //! | `local_density` | distances divided by those among the neighbours of the training clip | Wilkinghoff et al., arXiv 2509.10951 |
 //! | `score_normalization` | scores in deviations from the mean of held-out training clips | the domain normalisation of GenRep |
+//!
+//! `score_normalization` alone moves thresholds, not areas: within a section it keeps the order of scores, as long as
+//! all are of one model and one normalisation of features.
 //!
 //! Nothing here sees test clips when it fits, or the domain of a test clip when it scores: who scores does not
 //! know it. This room knows no files and no stages.

@@ -7,8 +7,8 @@ use super::augment::augment;
 use super::group::Cell;
 use super::normalize::Normalizer;
 use super::samples::Samples;
-use crate::artifact::{Context, Tensors};
-use crate::detector::{Detector, DetectorError, Examples, folds, moments};
+use crate::artifact::{Clip, Context, Tensors};
+use crate::detector::{Detector, DetectorError, Examples, folds, in_fold, moments};
 
 /// Fits a detector to training clips, as `g` says; they are the ones that `g` chose. `weights` as in [`Detector::fit`].
 pub fn fit(
@@ -48,22 +48,23 @@ pub fn score(
     }
 }
 
-/// A score for each training clip by a model that has not seen it, nor anything made from it.
+/// A score for each recording among the training clips, with its place, by a model that has seen neither it nor anything
+/// made from it.
 ///
-/// Errors: fewer than two clips.
+/// Errors: fewer than two recordings.
 pub fn held_out(
     g: &Generalization,
     detector: &dyn Detector,
     train: &Examples,
     weights: Option<&Tensors>,
     cx: &Context,
-) -> Result<Vec<f64>, DetectorError> {
-    let mut scores = vec![0.0; train.features.len()];
+) -> Result<BTreeMap<usize, f64>, DetectorError> {
+    let mut scores = BTreeMap::new();
     for fold in folds(train, cx)? {
         let own = Context { seed: fold.seed, ..*cx };
-        let model = fit(g, detector, &train.take(&fold.train), weights, &own)?;
-        let held_out = score(detector, model, &train.take(&fold.held_out), &own)?;
-        fold.held_out.iter().zip(held_out).for_each(|(place, score)| scores[*place] = score);
+        let model = fit(g, detector, &train.take(&fold.train), weights, &own).map_err(in_fold)?;
+        let held_out = score(detector, model, &train.take(&fold.held_out), &own).map_err(in_fold)?;
+        scores.extend(fold.held_out.into_iter().zip(held_out));
     }
     Ok(scores)
 }
@@ -117,6 +118,9 @@ impl Fitted {
             let model = detector.fit(&normal.take(&places).examples(), weights, &own);
             models.insert(name.clone(), model.map_err(|e| of_reference(g, &name, e))?);
         }
+        // Groups whose clips became others, and so have no model of their own.
+        let cells: BTreeSet<Cell> = cells;
+        let cells = cells.into_iter().filter(|cell| models.contains_key(&cell.reference)).collect();
         Ok(Self { cells, normalizer, models, scores: BTreeMap::new() })
     }
 
@@ -130,9 +134,18 @@ impl Fitted {
         cx: &Context,
     ) -> Result<(), DetectorError> {
         let mut found: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        let mut failed = None;
         for fold in folds(train, cx)? {
             let own = Context { seed: fold.seed, ..*cx };
-            let part = Self::fit(g, detector, &train.take(&fold.train), weights, &own)?;
+            // Few clips less a fifth may be too few for a model; the other folds, or the other groups, must do.
+            let part = match Self::fit(g, detector, &train.take(&fold.train), weights, &own) {
+                Err(DetectorError::Data(message)) => {
+                    (cx.log)(&format!("a fold is not compared: {message}"));
+                    failed = Some(message);
+                    continue;
+                }
+                part => part?,
+            };
             let mut by_cell: BTreeMap<Cell, Vec<usize>> = BTreeMap::new();
             for place in fold.held_out {
                 by_cell.entry(Cell::of(train.clips[place], g)).or_default().push(place);
@@ -144,6 +157,9 @@ impl Fitted {
             }
         }
         let all: Vec<f64> = found.values().flatten().copied().collect();
+        if let (true, Some(message)) = (all.is_empty(), failed) {
+            return Err(in_fold(DetectorError::Data(message)));
+        }
         let (mean, deviation) = moments(&all);
         for name in self.cells.iter().map(|cell| &cell.scores) {
             let own = found.get(name).map_or(&[][..], Vec::as_slice);
@@ -180,7 +196,7 @@ impl Fitted {
     }
 
     fn score(&self, detector: &dyn Detector, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError> {
-        let mut smallest = vec![f64::INFINITY; test.clips.len()];
+        let mut smallest: Vec<Option<f64>> = vec![None; test.clips.len()];
         for cell in &self.cells {
             let ours = |place: &usize| cell.section.as_ref().is_none_or(|s| *s == test.clips[*place].section);
             let places: Vec<usize> = (0..test.clips.len()).filter(ours).collect();
@@ -190,17 +206,18 @@ impl Fitted {
             let (mean, deviation) = self.scores.get(&cell.scores).copied().unwrap_or((0.0, 1.0));
             let raw = self.raw(detector, cell, &Samples::of(&test.take(&places)), cx)?;
             for (place, raw) in places.into_iter().zip(raw) {
-                smallest[place] = smallest[place].min((raw - mean) / deviation);
+                let score = (raw - mean) / deviation;
+                // `f64::min` would pass over a score that is none.
+                let smaller = |old: f64| if old.is_nan() || old <= score { old } else { score };
+                smallest[place] = Some(smallest[place].map_or(score, smaller));
             }
         }
-        match smallest.iter().position(|score| *score == f64::INFINITY) {
-            Some(place) => {
-                let (id, section) = (&test.clips[place].id, &test.clips[place].section);
-                let message = format!("clip `{id}` is of section {section}, which has no training clips");
-                Err(DetectorError::Data(message))
-            }
-            None => Ok(smallest),
-        }
+        let of = |(place, score): (usize, Option<f64>)| {
+            let Clip { id, section, .. } = test.clips[place];
+            let message = || format!("clip `{id}` is of section {section}, which has no training clips");
+            score.ok_or_else(|| DetectorError::Data(message()))
+        };
+        smallest.into_iter().enumerate().map(of).collect()
     }
 }
 
@@ -221,7 +238,7 @@ fn of_reference(g: &Generalization, name: &str, error: DetectorError) -> Detecto
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::{Clip, Domain, Label, Split};
+    use crate::artifact::{Domain, Label, Split};
     use crate::detector::DetectorSpec;
     use crate::seed::Seed;
     use ndarray::Array2;
@@ -317,7 +334,8 @@ mod tests {
     fn held_out_clips_are_not_known_to_the_model() {
         let train = clips(20, 5, Split::Train);
         let held = held_out(&Generalization::default(), knn().member(), &examples(&train), None, &Context::plain(1));
-        assert!(held.unwrap().iter().all(|score| *score > 0.0));
+        let held = held.unwrap();
+        assert!(held.len() == 50 && held.values().all(|score| *score > 0.0));
         let one = clips(1, 0, Split::Train);
         let told = held_out(&Generalization::default(), knn().member(), &examples(&one[..1]), None, &Context::plain(1));
         assert_eq!(told.unwrap_err().to_string(), "1 training clips cannot be held out in turn; there must be 2");

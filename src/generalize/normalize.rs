@@ -1,6 +1,6 @@
 //! Features with zero mean and unit deviation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
@@ -37,13 +37,19 @@ impl Normalizer {
         if by_clip || normalization.is_none() {
             return Ok(normalizer);
         }
-        let names: std::collections::BTreeSet<&String> = groups.iter().collect();
+        if let Some(i) = samples.features.iter().position(|f| f.iter().any(|x| !x.is_finite())) {
+            let id = &samples.clips[i].id;
+            return Err(DetectorError::Data(format!("clip `{id}` has features that are not finite")));
+        }
+        let names: BTreeSet<&String> = groups.iter().collect();
+        let every: Vec<Array2<f32>> = samples.features.iter().map(|f| normalizer.apply(f.view(), "")).collect();
+        let all = Standard::of(&every, None)?;
         for name in names {
             let features: Vec<Array2<f32>> = (groups.iter().zip(&samples.features))
                 .filter(|(group, _)| *group == name)
                 .map(|(_, features)| normalizer.apply(features.view(), name))
                 .collect();
-            normalizer.standards.insert(name.clone(), Standard::of(&features)?);
+            normalizer.standards.insert(name.clone(), Standard::of(&features, Some(&all))?);
         }
         Ok(normalizer)
     }
@@ -74,8 +80,9 @@ impl Normalizer {
 }
 
 impl Standard {
-    /// Over all frames of all clips. A dimension that never changes has the deviation 1: it says nothing either way.
-    fn of(features: &[Array2<f32>]) -> Result<Self, DetectorError> {
+    /// Over all frames of all clips. Where nothing changes, as in a group of one vector, the deviation is that of `all`;
+    /// where nothing changes there either it is 1, as it says nothing either way.
+    fn of(features: &[Array2<f32>], all: Option<&Self>) -> Result<Self, DetectorError> {
         let dims = features.first().map_or(0, |f| f.ncols());
         if let Some(other) = features.iter().find(|f| f.ncols() != dims) {
             return Err(DetectorError::Data(format!("clips of {dims} and of {} values a frame", other.ncols())));
@@ -93,7 +100,8 @@ impl Standard {
             }
         }
         let deviation = square.mapv(|s| (s / rows).sqrt());
-        let deviation = deviation.mapv(|d| if d > 1e-12 { d } else { 1.0 });
+        let instead = |i: usize| all.map_or(1.0, |all| all.deviation[i]);
+        let deviation = deviation.iter().enumerate().map(|(i, d)| if *d > 1e-12 { *d } else { instead(i) }).collect();
         Ok(Self { mean, deviation })
     }
 }
@@ -134,6 +142,10 @@ mod tests {
         let n = Normalizer::fit(&samples(&features), &groups, false, Some(Normalization::Domain)).unwrap();
         assert_eq!(n.apply(features[1].view(), "a"), array![[1.0, 0.0]]);
         assert_eq!(n.apply(features[2].view(), "b"), array![[-1.0, 0.0]]);
+        // One vector has no deviation of its own.
+        let groups: Vec<String> = ["a", "a", "a", "b"].map(String::from).into();
+        let n = Normalizer::fit(&samples(&features), &groups, false, Some(Normalization::Domain)).unwrap();
+        assert!(n.standards["b"].deviation[0] > 10.0, "{:?}", n.standards["b"]);
     }
 
     #[test]

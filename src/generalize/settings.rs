@@ -161,6 +161,10 @@ impl Generalization {
         if let Some(means) = self.source_means {
             wrong(means > 0, "source_means", "0 centres leave no source".into(), "16 is usual");
         }
+        if let (Some(_), Some(References::Attribute)) = (self.source_means, self.references) {
+            let message = "centres have no attributes to be a reference by".to_owned();
+            wrong(false, "source_means", message, "write `references: domain`, or leave one of them out");
+        }
         if let Some(ratio) = self.oversampling {
             wrong(positive(ratio), "oversampling", format!("{ratio} is no ratio above 0"), "1 balances the domains");
         }
@@ -257,5 +261,6 @@ mod tests {
         }));
         let fields: Vec<String> = g.problems().into_iter().map(|p| p.field).collect();
         assert_eq!(fields.len(), 9, "{fields:?}");
+        assert_eq!(of(json!({"source_means": 4, "references": "attribute"})).problems().len(), 1);
     }
 }

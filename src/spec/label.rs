@@ -26,7 +26,12 @@ pub fn labels(keys: &[String], values: &[Node]) -> Vec<String> {
             .iter()
             .map(|value| variants::<PoolSpec>(value.as_list().unwrap_or(std::slice::from_ref(value)), false).join("+"))
             .collect(),
-        _ => values.iter().map(text).collect(),
+        // Without settings a whole section says nothing, a part of it takes its defaults.
+        [_] => values.iter().map(text).collect(),
+        _ => values
+            .iter()
+            .map(|v| if v.as_map().is_some_and(<[_]>::is_empty) { "default".into() } else { text(v) })
+            .collect(),
     }
 }
 
@@ -149,7 +154,7 @@ fn plain(value: &Value) -> String {
             let entries = map.iter().map(|(k, v)| match v {
                 Value::Object(inner) if inner.is_empty() => k.clone(),
                 Value::Object(_) => format!("{k} {}", plain(v)),
-                Value::Null => k.clone(),
+                Value::Null => format!("{k}=none"),
                 v => format!("{k}={}", plain(v)),
             });
             entries.collect::<Vec<_>>().join(" ")

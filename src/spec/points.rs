@@ -131,6 +131,10 @@ impl<'a, T> Section<'a, T> {
                     node = Some(value.clone());
                     true
                 }
+                inner if wire::is_plain(self.word) && self.lacks_parent(axes, i, node.as_ref()) => {
+                    debug_assert!(inner.len() > 1);
+                    false
+                }
                 inner if wire::is_plain(self.word) => {
                     let node = node.get_or_insert_with(|| value.with(Kind::Map(Vec::new())));
                     node.put(inner, value.clone());
@@ -141,6 +145,24 @@ impl<'a, T> Section<'a, T> {
             });
         }
         (node, applied)
+    }
+
+    /// Whether an axis sets a part of something that is not there at this point, because another axis or the file left it
+    /// out: `smote.neighbours` where `smote` is `~`.
+    fn lacks_parent(&self, axes: &[Swept], axis: usize, node: Option<&Node>) -> bool {
+        let keys = &axes[axis].column.keys;
+        let [_, parents @ .., _] = keys.as_slice() else { return false };
+        if parents.is_empty() {
+            return false;
+        }
+        let swept_over = |i: &usize| {
+            let over = &axes[*i].column.keys;
+            over.len() < keys.len() && keys.starts_with(over)
+        };
+        match parents.iter().try_fold(node, |node, key| node.map(|n| n.get(key))).flatten() {
+            Some(parent) => parent.is_null(),
+            None => self.axes.iter().any(swept_over),
+        }
     }
 
     /// The section at `coordinates`, decoded the first time it is asked for.

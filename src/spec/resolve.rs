@@ -13,7 +13,7 @@ use crate::feature::FeatureSpec;
 use crate::pool::PoolSpec;
 use crate::source::SourceSpec;
 use crate::stage::metrics::MetricsSpec;
-use crate::stage::{Generalization, Mix};
+use crate::stage::{Generalization, Mix, Normalization};
 use crate::threshold::ThresholdSpec;
 
 /// The experiment that `root` describes. `stem` names it if it has no name; `edited` says that `--set`
@@ -221,6 +221,10 @@ impl<'a> Sections<'a> {
             let hint = "use `knn`, or leave these points out with `sweep.exclude`";
             self.misfits.push(Diagnostic::new("E0606", message).at(place).hint(hint));
         }
+        if let (Some(generalization), Some(pool), Some(detector)) = (&generalization, &pool, &detector) {
+            let pools = pool.iter().map(PoolSpec::name).filter(|_| detector.member().takes() == Takes::Vectors);
+            self.notes.extend(doubts(generalization, pools));
+        }
         let settings: BTreeMap<String, String> = axes
             .iter()
             .enumerate()
@@ -256,6 +260,11 @@ impl<'a> Sections<'a> {
             let [word, variant, ..] = axis.column.keys.as_slice() else {
                 unreachable!("a whole section always applies")
             };
+            if wire::is_plain(word) && variant != "draw" {
+                let message = format!("`{}` is swept, but no point has `{word}.{variant}`", axis.column.path);
+                let hint = format!("set `{word}.{variant}`, or sweep over it with a value that is not `~`");
+                return Diagnostic::new("E0402", message).at(axis.column.node.key_place()).hint(hint);
+            }
             if wire::is_plain(word) {
                 let message = format!("`{}` is swept, but changes nothing: no clips are left out", axis.column.path);
                 let hint = "set `generalization.target_clips` or another limit beside it";
@@ -287,4 +296,23 @@ fn threshold(node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Opti
         return Some(None);
     }
     decode::variant(node, look, diagnostics).map(Some)
+}
+
+/// What settings of `generalization` do not do, though one might think so.
+fn doubts<'a>(g: &Generalization, mut pools: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut doubts = Vec::new();
+    let one_score = g.references.is_none() && g.feature_normalization != Some(Normalization::Domain);
+    if g.score_normalization.is_some() && one_score {
+        doubts.push(
+            "`score_normalization` without `references` keeps the order of a section's clips: thresholds move, areas do not"
+                .into(),
+        );
+    }
+    if g.temporal_mean_subtraction && pools.any(|pool| pool == "mean") {
+        doubts.push(
+            "`temporal_mean_subtraction` leaves `pool: mean` nothing but rounding; `std` and `max` have something"
+                .into(),
+        );
+    }
+    doubts
 }

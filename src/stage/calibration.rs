@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Inputs, Output, StageError, Training, Wants, code};
-use crate::artifact::{Context, Scores};
+use crate::artifact::{CalibrationScores, Context};
+use crate::detector::DetectorError;
 use crate::generalize;
 use crate::threshold::TrainingScores;
 
@@ -30,15 +31,38 @@ impl Calibration {
         self.training.wants(inputs)
     }
 
+    /// What cannot be calibrated says why: areas need no threshold, and must not be lost with it.
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
-        let scores = self.training.with_examples(inputs, cx, |generalization, train, weights, cx| {
+        let calibrated = self.training.with_examples(inputs, cx, |generalization, train, weights, cx| {
             let detector = self.training.detector.member();
-            let scores = match self.scores {
-                TrainingScores::Training => generalize::score(detector, inputs.get("model")?, train, cx)?,
-                TrainingScores::HeldOut => generalize::held_out(generalization, detector, train, weights, cx)?,
+            let recordings = |scores: Vec<f64>| -> BTreeMap<usize, f64> {
+                scores.into_iter().enumerate().filter(|(place, _)| !train.clips[*place].is_made()).collect()
             };
-            Ok(Scores(train.clips.iter().map(|clip| clip.id.clone()).zip(scores).collect()))
+            let scores = match self.scores {
+                TrainingScores::Training => {
+                    generalize::score(detector, inputs.get("model")?, train, cx).map(recordings)
+                }
+                TrainingScores::HeldOut => generalize::held_out(generalization, detector, train, weights, cx),
+            };
+            let named = |scores: BTreeMap<usize, f64>| -> BTreeMap<String, f64> {
+                scores.into_iter().map(|(place, score)| (train.clips[place].id.clone(), score)).collect()
+            };
+            Ok(match scores.map(named) {
+                Ok(scores) => match scores.iter().find(|(_, score)| !score.is_finite()) {
+                    Some((clip, score)) => missing(format!("the score of training clip `{clip}` is {score}")),
+                    None => CalibrationScores { scores, missing: String::new() },
+                },
+                Err(DetectorError::Data(why)) => missing(why),
+                Err(other) => return Err(other.into()),
+            })
         })?;
-        Ok(vec![Output::of("scores", &scores)])
+        if !calibrated.missing.is_empty() {
+            (cx.log)(&calibrated.missing);
+        }
+        Ok(vec![Output::of("scores", &calibrated)])
     }
+}
+
+fn missing(missing: String) -> CalibrationScores {
+    CalibrationScores { missing, ..CalibrationScores::default() }
 }

@@ -54,6 +54,10 @@ impl Dataset {
             }
         }
         let recordings = self.source.member().clips(&self.section, &audio, &tables)?;
+        if let Some(recording) = recordings.iter().find(|r| r.clip.is_made()) {
+            let why = "there is a tab in its name, which stands between the clips that one was made of".into();
+            return Err(StageError::Clip { clip: recording.clip.id.clone(), why });
+        }
         let table = recordings.iter().map(|r| (r.clip.id.clone(), r.audio.clone())).collect();
         let clips = ClipSet::new(recordings.into_iter().map(|r| r.clip).collect());
         Ok(vec![Output::of("clips", &clips), Output::of("audio", &AudioTable(table))])

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::{Clip, ClipSet, Domain, Label, MetricRow, MetricTable, Scores, Split};
+use crate::artifact::{CalibrationScores, Clip, ClipSet, Domain, Label, MetricRow, MetricTable, Scores, Split};
 use crate::diagnose::Problem;
 use crate::metric::{self, Area};
 use crate::threshold::{ThresholdSpec, TrainingScores};
@@ -93,11 +93,14 @@ pub enum MetricsError {
 pub fn table(
     clips: &ClipSet,
     scores: &Scores,
-    training: &Scores,
+    training: &CalibrationScores,
     spec: &MetricsSpec,
 ) -> Result<MetricTable, MetricsError> {
-    let training: Vec<f64> = training.0.values().copied().collect();
-    let limit = spec.threshold.as_ref().map(|t| t.member().limit(&training));
+    let known: Vec<f64> = training.scores.values().copied().collect();
+    let limit = spec.threshold.as_ref().map(|threshold| match training.missing.as_str() {
+        "" => threshold.member().limit(&known),
+        why => Err(why.to_owned()),
+    });
     let mut sections: BTreeMap<(&str, &str), (Vec<Scored>, bool)> = BTreeMap::new();
     for clip in clips.clips() {
         let (section, any_domain) = sections.entry((&clip.machine, &clip.section)).or_default();
@@ -275,7 +278,7 @@ mod tests {
     fn rows(clips: Vec<(Clip, f64)>) -> Vec<(String, String, Option<f64>, String)> {
         let scores = Scores(clips.iter().map(|(c, s)| (c.id.clone(), *s)).collect());
         let set = ClipSet::new(clips.into_iter().map(|(c, _)| c).collect());
-        let table = table(&set, &scores, &Scores::default(), &MetricsSpec::default()).unwrap();
+        let table = table(&set, &scores, &CalibrationScores::default(), &MetricsSpec::default()).unwrap();
         let short = |r: MetricRow| {
             let what = [r.metric, r.attribute, r.value_of_attribute].join(" ");
             (what.trim_end().to_owned(), r.domain, r.value, r.missing)
@@ -343,7 +346,7 @@ mod tests {
         let set = ClipSet::new(vec![clip("fan/x.wav", SOURCE, None, None)]);
         let error = |scores: &[(String, f64)]| {
             let scores = Scores(scores.iter().cloned().collect());
-            table(&set, &scores, &Scores::default(), &MetricsSpec::default()).unwrap_err().to_string()
+            table(&set, &scores, &CalibrationScores::default(), &MetricsSpec::default()).unwrap_err().to_string()
         };
         assert_eq!(error(&[]), "test clip `fan/x.wav` has no score");
         assert_eq!(

@@ -23,7 +23,7 @@ mod training;
 mod wave;
 
 pub use crate::detector::{Scope, Takes};
-pub use crate::generalize::{Generalization, SourceValues};
+pub use crate::generalize::{Generalization, Normalization, SourceValues};
 pub use crate::source::SectionId;
 pub use crate::threshold::TrainingScores;
 pub use calibration::Calibration;
@@ -42,7 +42,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::artifact::{Artifact, Blob, Context, DecodeError, Kind, Scores};
+use crate::artifact::{Artifact, Blob, CalibrationScores, Context, DecodeError, Kind};
 use crate::detector::DetectorError;
 use crate::digest::Digest;
 use crate::source::SourceError;
@@ -218,7 +218,7 @@ impl StageSpec {
             StageSpec::Metrics(s) => {
                 let training = match s.needs() {
                     Some(_) => inputs.get("training")?,
-                    None => Scores::default(),
+                    None => CalibrationScores::default(),
                 };
                 let table = metrics::table(&inputs.get("clips")?, &inputs.get("scores")?, &training, s)
                     .map_err(|e| StageError::Data(e.to_string()))?;

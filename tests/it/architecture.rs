@@ -44,8 +44,6 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("spec", &["stage", "source", "feature", "pool", "detector", "threshold"]),
     // Score files and ground truth speak of clips by names that `source` can read.
     ("evaluate", &["source::names", "artifact", "metric"]),
-    ("stage", &["source", "feature", "pool", "detector", "artifact", "metric", "dsp", "mix", "mimii_dg"]),
-    ("spec", &["stage", "source", "feature", "pool", "detector"]),
     // A point holds its detector and a catalog its sections: the plan asks the one and names the others.
     ("plan", &["spec", "stage", "source::SourceSpec"]),
     ("store", &[]),

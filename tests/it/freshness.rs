@@ -17,7 +17,7 @@ data: { dcase: { root: data } }
 features: { log_mel: { frame: 256, hop: 128, mels: 16 } }
 pool: { gwrp: { decay: 0.98 } }
 sweep:
-  detector: [ { knn: { k: 1 } }, { kmeans: { clusters: 5, runs: 1 } } ]
+  detector: [ { knn: { k: 1 } }, { isolation_forest: { trees: 5 } } ]
 metrics: [auc, pauc]
 ";
 
@@ -118,7 +118,7 @@ fn words() -> Vec<Law> {
             "dropping_a_value_reruns_nothing",
             SWEEP,
             |p| {
-                p.edit("spec.yaml", ", { kmeans: { clusters: 5, runs: 1 } }", "");
+                p.edit("spec.yaml", ", { isolation_forest: { trees: 5 } }", "");
             },
             &[],
         ),
@@ -128,8 +128,8 @@ fn words() -> Vec<Law> {
             |p| {
                 p.edit(
                     "spec.yaml",
-                    "sweep:\n  detector: [ { knn: { k: 1 } }, { kmeans: { clusters: 5, runs: 1 } } ]",
-                    "detector: { kmeans: { clusters: 5, runs: 1 } }",
+                    "sweep:\n  detector: [ { knn: { k: 1 } }, { isolation_forest: { trees: 5 } } ]",
+                    "detector: { isolation_forest: { trees: 5 } }",
                 );
             },
             &[],
@@ -185,7 +185,7 @@ fn settings() -> Vec<Law> {
             "a_new_seed_reruns_detectors_that_draw",
             SWEEP,
             |p| p.edit("spec.yaml", "laws\n", "laws\nseed: 5\n"),
-            &["training/*=kmeans*", "scoring/*=kmeans*", "metrics/*=kmeans*"],
+            &["training/*=isolation_forest*", "scoring/*=isolation_forest*", "metrics/*=isolation_forest*"],
         ),
         law("a_new_seed_leaves_knn_alone", SPEC, |p| p.edit("spec.yaml", "laws\n", "laws\nseed: 5\n"), &[]),
         law(
@@ -236,7 +236,11 @@ fn settings() -> Vec<Law> {
             "seeds_share_what_does_not_draw",
             SWEEP,
             |p| p.edit("spec.yaml", "sweep:\n", "sweep:\n  seed: [0, 1]\n"),
-            &["training/*/seed=1/*=kmeans*", "scoring/*/seed=1/*=kmeans*", "metrics/*/seed=1/*=kmeans*"],
+            &[
+                "training/*/seed=1/*=isolation_forest*",
+                "scoring/*/seed=1/*=isolation_forest*",
+                "metrics/*/seed=1/*=isolation_forest*",
+            ],
         ),
     ]
 }

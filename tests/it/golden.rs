@@ -325,7 +325,7 @@ fn every_member_has_a_key() {
         )+ };
     }
     all!(DetectorSpec, FeatureSpec, PoolSpec, SourceSpec, humshift::threshold::ThresholdSpec);
-    assert!(settings.len() > 25);
+    assert!(settings.len() > 20);
     for settings in settings {
         humshift::canon::of_value(&settings).unwrap_or_else(|e| panic!("{settings}: {e}"));
     }

@@ -44,7 +44,7 @@ impl Section<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::{MetricsSpec, table};
-    use crate::artifact::{Clip, ClipSet, Domain, Label, Scores, Split};
+    use crate::artifact::{CalibrationScores, Clip, ClipSet, Domain, Label, Scores, Split};
 
     #[test]
     fn one_threshold_decides_over_the_clips_of_each_domain() {
@@ -61,7 +61,8 @@ mod tests {
         let rows = |threshold: serde_json::Value, training: &[f64]| {
             let threshold = serde_json::from_value(threshold).unwrap();
             let spec = MetricsSpec { auc: false, pauc: None, threshold, ..MetricsSpec::default() };
-            let training = Scores(training.iter().enumerate().map(|(i, s)| (i.to_string(), *s)).collect());
+            let scores_of = training.iter().enumerate().map(|(i, s)| (i.to_string(), *s)).collect();
+            let training = CalibrationScores { scores: scores_of, missing: String::new() };
             table(&set, &scores, &training, &spec).unwrap().rows
         };
         let fixed = rows(serde_json::json!({"fixed": {"value": 2.5}}), &[]);

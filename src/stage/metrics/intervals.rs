@@ -63,7 +63,7 @@ impl Intervals {
 mod tests {
     use super::super::{MetricsSpec, table};
     use super::*;
-    use crate::artifact::{Clip, ClipSet, Domain, Label, MetricRow, Scores, Split};
+    use crate::artifact::{CalibrationScores, Clip, ClipSet, Domain, Label, MetricRow, Scores, Split};
 
     fn rows(intervals: Option<Intervals>) -> Vec<MetricRow> {
         let clip = |i: u32| Clip {
@@ -79,7 +79,7 @@ mod tests {
         let clips: Vec<Clip> = (0..100).map(clip).collect();
         let scores = Scores((0..100).map(|i| (clip(i).id, score(i))).collect());
         let spec = MetricsSpec { intervals, ..MetricsSpec::default() };
-        table(&ClipSet::new(clips), &scores, &Scores::default(), &spec).unwrap().rows
+        table(&ClipSet::new(clips), &scores, &CalibrationScores::default(), &spec).unwrap().rows
     }
 
     #[test]
