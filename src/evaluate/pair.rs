@@ -120,7 +120,8 @@ fn other_section(id: &Id, sheet: &Sheet) -> Option<Diagnostic> {
         names::parse(&format!("{clip}.wav")).is_ok_and(|name| plain(&name.section) != plain(&id.section))
     };
     let clips: Vec<String> = sheet.values.keys().filter(other).map(|clip| format!("`{clip}`")).collect();
-    let message = || format!("`{}` is of {id} and has clips of another section: {}", sheet.path.display(), listed(&clips));
+    let message =
+        || format!("`{}` is of {id} and has clips of another section: {}", sheet.path.display(), listed(&clips));
     (!clips.is_empty()).then(|| Diagnostic::new("E0804", message()))
 }
 
