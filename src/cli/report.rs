@@ -35,7 +35,7 @@ pub struct ReportArgs {
     #[arg(long)]
     attributes: bool,
     /// Compare the values of a swept setting, or all settings: mean ranks over the sections, paired tests
-    #[arg(long, value_name = "AXIS", num_args = 0..=1, conflicts_with_all = ["select", "attributes"])]
+    #[arg(long, value_name = "AXIS", num_args = 0..=1, require_equals = true, conflicts_with_all = ["select", "attributes"])]
     compare: Option<Option<String>>,
     /// Choose settings without looking at the section they are reported for
     #[arg(long, value_enum, value_name = "PROTOCOL", conflicts_with = "attributes")]

@@ -4,7 +4,8 @@
 //! baselines write them and `humshift evaluate` reads them, `anomaly_score_<machine>_section_<section>_test.csv` with
 //! rows of file name and score, and, where the spec has a `threshold`, `decision_result_...` with 0 or 1.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use super::cached::Cached;
 use super::session::Session;
@@ -23,24 +24,36 @@ pub fn write(
 ) -> Result<(), CliError> {
     let cache = Cached { plan: &session.plan, standings, store, spec, without: "no submission" };
     let mut written = 0;
-    for (point, results) in session.experiment.points.iter().zip(&session.plan.results) {
-        let folder = match session.experiment.points.len() {
-            1 => folder.to_owned(),
-            _ => folder.join(name(point.settings.values())),
-        };
+    let folders = match session.experiment.points.len() {
+        1 => vec![folder.to_owned()],
+        _ => folders(folder, session.experiment.points.iter().map(|point| name(point.settings.values())))?,
+    };
+    for (folder, results) in folders.iter().zip(&session.plan.results) {
         std::fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error))?;
         for (section, node) in results {
             let scores: Scores = cache.artifact(cache.need(*node, "scores"), "scores")?;
+            if let Some((a, b)) = namesakes(&scores) {
+                let (machine, section) = (&section.machine, &section.section);
+                let message = format!(
+                    "no submission: clips `{a}` and `{b}` of {machine} {section} have one file name, which is all that a \
+                     submission says of a clip"
+                );
+                return Err(CliError::usage("E0708", message));
+            }
             let metrics: MetricTable = cache.artifact(*node, "metrics")?;
             // Machine ids before 2021 come with their prefix.
             let prefix = if section.section.starts_with("id_") { "" } else { "section_" };
             let about = format!("{}_{prefix}{}_test.csv", section.machine, section.section);
+            let decisions = folder.join(format!("decision_result_{about}"));
             save(&folder.join(format!("anomaly_score_{about}")), &scores, |score| score.to_string())?;
             written += 1;
             if let Some(limit) = metrics.rows.iter().find(|r| r.metric == "threshold").and_then(|r| r.value) {
                 let decision = |score: f64| u8::from(score > limit).to_string();
-                save(&folder.join(format!("decision_result_{about}")), &scores, decision)?;
+                save(&decisions, &scores, decision)?;
                 written += 1;
+            } else if decisions.is_file() {
+                // Of an earlier spec with a threshold: it would be taken for these scores'.
+                std::fs::remove_file(&decisions).map_err(|error| unwritable(&decisions, &error))?;
             }
         }
     }
@@ -48,11 +61,35 @@ pub fn write(
     Ok(())
 }
 
+/// The file name of a clip, which is what a submission calls it.
+fn base(clip: &str) -> &str {
+    clip.rsplit('/').next().unwrap_or(clip)
+}
+
+/// Two clips with one file name: recordings of MIMII are told apart by their folders, `normal` and `abnormal`.
+fn namesakes(scores: &Scores) -> Option<(&str, &str)> {
+    let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+    scores.0.keys().find_map(|clip| seen.insert(base(clip), clip).map(|first| (first, clip.as_str())))
+}
+
+/// A folder a point, by the points' names. Those that differ in case alone are one folder on some machines.
+fn folders(root: &Path, names: impl Iterator<Item = String>) -> Result<Vec<PathBuf>, CliError> {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let folder = |(point, name): (usize, String)| match seen.insert(name.to_lowercase(), point) {
+        None => Ok(root.join(name)),
+        Some(other) => {
+            let folder = root.join(name).display().to_string();
+            let message = format!("no submission: points {other} and {point} of the sweep would both be in `{folder}`");
+            Err(CliError::usage("E0708", message))
+        }
+    };
+    names.enumerate().map(folder).collect()
+}
+
 fn save(path: &Path, scores: &Scores, value: impl Fn(f64) -> String) -> Result<(), CliError> {
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
     for (clip, score) in &scores.0 {
-        let file = clip.rsplit('/').next().unwrap_or(clip);
-        writer.write_record([file, &value(*score)]).expect("writing to memory");
+        writer.write_record([base(clip), &value(*score)]).expect("writing to memory");
     }
     let bytes = writer.into_inner().expect("writing to memory");
     std::fs::write(path, bytes).map_err(|error| unwritable(path, &error))
@@ -66,4 +103,29 @@ fn unwritable(path: &Path, error: &std::io::Error) -> CliError {
 fn name<'a>(settings: impl Iterator<Item = &'a String>) -> String {
     let safe = |text: &String| text.replace(|c: char| !c.is_alphanumeric() && !"-.+".contains(c), "_");
     settings.map(safe).collect::<Vec<_>>().join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clips_with_one_file_name_are_found() {
+        let of = |clips: &[&str]| Scores(clips.iter().map(|clip| ((*clip).to_owned(), 0.5)).collect());
+        let raw = of(&["fan/abnormal/00000011.wav", "fan/abnormal/00000012.wav", "fan/normal/00000011.wav"]);
+        assert_eq!(namesakes(&raw), Some(("fan/abnormal/00000011.wav", "fan/normal/00000011.wav")));
+        assert_eq!(namesakes(&of(&["fan/a.wav", "fan/b.wav"])), None);
+    }
+
+    #[test]
+    fn points_have_folders_of_their_own() {
+        let of = |settings: &[&str]| {
+            folders(Path::new("out"), settings.iter().map(|s| name(std::iter::once(&(*s).to_owned()))))
+        };
+        assert_eq!(of(&["knn k=3", "0"]).ok(), Some(vec!["out/knn_k_3".into(), "out/0".into()]));
+        for same in [["knn k=3", "knn k 3"], ["A", "a"]] {
+            let Err(CliError::Diagnostics(told)) = of(&same) else { panic!("{same:?}") };
+            assert!(told[0].message.contains("points 0 and 1 of the sweep"), "{told:?}");
+        }
+    }
 }

@@ -118,6 +118,7 @@ fn one(
     options: &Options,
 ) -> Result<Evaluation, Vec<Diagnostic>> {
     let mut warnings = truth.map_or(Vec::new(), |truth| truth.warnings.clone());
+    warnings.extend(submission.warnings.iter().cloned());
     let sections = pair::sections(submission, truth, options, &mut warnings)?;
     let results: Vec<SectionResult> = sections.iter().map(|s| section::numbers(s, options)).collect();
     let problems: Vec<Diagnostic> =
@@ -125,7 +126,8 @@ fn one(
     if !problems.is_empty() {
         return Err(problems);
     }
-    let official_score = options.protocol.official_score(&results).ok_or_else(Vec::new)?;
+    let none = || vec![Diagnostic::new("E0807", format!("`{}` has no official score", submission.name))];
+    let official_score = options.protocol.official_score(&results).ok_or_else(none)?;
     Ok(Evaluation {
         name: submission.name.clone(),
         system: submission.system.clone(),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::artifact::Domain;
 use crate::diagnose::Diagnostic;
+use crate::source::names;
 
 use super::sheet::Sheet;
 use super::submission::Submission;
@@ -38,6 +39,9 @@ pub fn sections(
 ) -> Result<Vec<Section>, Vec<Diagnostic>> {
     let (mut problems, mut sections, mut unlabelled) = (Vec::new(), Vec::new(), Vec::new());
     for (id, sheets) in &submission.scores {
+        if truth.is_none() {
+            problems.extend(sheets.iter().filter_map(|sheet| other_section(id, sheet)));
+        }
         let scores = merge(sheets, &mut problems);
         let known = match truth {
             None => from_names(&scores, options),
@@ -107,6 +111,18 @@ fn merge(sheets: &[Sheet], problems: &mut Vec<Diagnostic>) -> Values {
         problems.push(Diagnostic::new("E0803", message));
     }
     all
+}
+
+/// Clips of another section than their file, by their names: scores of two sections were mixed up.
+fn other_section(id: &Id, sheet: &Sheet) -> Option<Diagnostic> {
+    let plain = |section: &str| section.trim_start_matches("id_").trim_start_matches('0').to_owned();
+    let other = |clip: &&String| {
+        names::parse(&format!("{clip}.wav")).is_ok_and(|name| plain(&name.section) != plain(&id.section))
+    };
+    let clips: Vec<String> = sheet.values.keys().filter(other).map(|clip| format!("`{clip}`")).collect();
+    let message =
+        || format!("`{}` is of {id} and has clips of another section: {}", sheet.path.display(), listed(&clips));
+    (!clips.is_empty()).then(|| Diagnostic::new("E0804", message()))
 }
 
 /// The truth that the clips' names carry.

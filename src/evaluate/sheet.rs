@@ -96,12 +96,33 @@ pub fn rows(path: &Path) -> Result<Vec<(u64, Vec<String>)>, Diagnostic> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(bytes);
+    // The reader's own line is that of the empty lines before a row, and it takes a CRLF for the row's beginning.
+    let (mut at, mut line) = (0, 1);
     let row = |record: csv::Result<csv::StringRecord>| {
         let record = record.map_err(|e| wrong(e.to_string()))?;
-        let line = record.position().map_or(0, csv::Position::line);
+        let begin = record.position().map_or(0, |p| p.byte() as usize);
+        let empty = bytes[begin..].iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+        line += line_ends(bytes, at, begin + empty);
+        at = begin + empty;
         Ok((line, record.iter().map(str::to_owned).collect()))
     };
     reader.records().map(row).collect()
+}
+
+/// How many lines end in `from..to`: with LF, CRLF or CR.
+fn line_ends(bytes: &[u8], from: usize, to: usize) -> u64 {
+    (from..to).filter(|i| bytes[*i] == b'\n' || (bytes[*i] == b'\r' && bytes.get(i + 1) != Some(&b'\n'))).count() as u64
+}
+
+/// Whether a row that is of no clip may be one of titles: what is called like a recording, or has a number, is a clip
+/// whose name is mistyped, and must not vanish.
+pub fn is_header(row: &[String]) -> bool {
+    names::stem(&row[0]).is_none() && row.get(1).is_none_or(|value| value.parse::<f64>().is_err())
+}
+
+/// Whether a row is of settings: some decision files begin with `decision threshold,0.35,max,0.7,min,0.1`.
+fn is_settings(row: &[String]) -> bool {
+    names::stem(&row[0]).is_none() && !row[0].contains(|c: char| c.is_ascii_digit())
 }
 
 /// Reads a file. Every row that cannot be used is a problem of its own kind, the first three by line.
@@ -117,8 +138,8 @@ pub fn read(path: &Path, name: &SheetName, problems: &mut Vec<Diagnostic>) -> Op
     for (number, (line, row)) in rows.iter().enumerate() {
         let clip = stem(&row[0]);
         if let Err(why) = names::parse(&format!("{clip}.wav")) {
-            // A header, or settings of the detector: only ever in front.
-            if number > 0 {
+            let in_front = is_header(row) || (name.kind == Kind::Decision && is_settings(row));
+            if number > 0 || !in_front {
                 wrong.push(format!("line {line} is of `{}`: {why}", row[0]));
             }
             continue;
@@ -142,6 +163,9 @@ pub fn read(path: &Path, name: &SheetName, problems: &mut Vec<Diagnostic>) -> Op
         }
     }
     let file = path.display();
+    if values.is_empty() && wrong.is_empty() {
+        problems.push(Diagnostic::new("E0803", format!("`{file}` has no rows of clips")));
+    }
     if !wrong.is_empty() {
         problems.push(Diagnostic::new("E0803", format!("`{file}` cannot be used: {}", listed(&wrong))));
     }
@@ -185,5 +209,51 @@ mod tests {
         }
         assert_eq!(stem("fan/test/section_03_0000.wav"), "section_03_0000");
         assert_eq!(stem("section_03_0000.5"), "section_03_0000.5");
+    }
+
+    /// The lines of the rows of a file, and what is wrong with it as one of scores or decisions.
+    fn told(kind: &str, text: &str) -> (Vec<u64>, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = format!("{kind}_fan_section_00_test.csv");
+        let path = folder.path().join(&file);
+        fs::write(&path, text).unwrap();
+        let mut problems = Vec::new();
+        read(&path, &parse_name(&file).unwrap(), &mut problems);
+        let lines = rows(&path).unwrap().into_iter().map(|(line, _)| line).collect();
+        (lines, problems.iter().map(|p| p.message.as_str()).collect::<Vec<_>>().join("; "))
+    }
+
+    #[test]
+    fn a_mistyped_first_clip_is_no_header() {
+        let second = "section_00_source_test_normal_0001.wav,1\n";
+        for first in ["secton_00_source_test_normal_0000.wav,0.5", "noise.wav,high", "secton_00_source_0000,0.5"] {
+            for kind in ["anomaly_score", "decision_result"] {
+                let (_, told) = told(kind, &format!("{first}\n{second}"));
+                assert!(told.contains("line 1 is of `"), "{first}: {told}");
+            }
+        }
+        for first in ["file_name,anomaly_score", "name", "File,decision"] {
+            assert_eq!(told("anomaly_score", &format!("{first}\n{second}")).1, "", "{first}");
+        }
+        let settings = "decision threshold,0.35,max,0.7,min,0.1";
+        assert_eq!(told("decision_result", &format!("{settings}\n{second}")).1, "");
+        assert!(told("anomaly_score", &format!("{settings}\n{second}")).1.contains("line 1"));
+    }
+
+    #[test]
+    fn lines_are_counted_whatever_ends_them() {
+        let text = "\nname,score\n\nsection_00_0001.wav,1\nsection_00_0002.wav,x\n";
+        for end in ["\n", "\r\n", "\r"] {
+            let (lines, told) = told("anomaly_score", &text.replace('\n', end));
+            assert_eq!(lines, [2, 4, 5], "{end:?}");
+            assert!(told.contains("line 5: `x`"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_file_without_clips_is_told_so() {
+        for text in ["", "name,score\n"] {
+            assert!(told("anomaly_score", text).1.ends_with("has no rows of clips"));
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::diagnose::Diagnostic;
 
 use super::sheet::{self, Kind, Sheet, SheetName};
-use super::{Id, Protocol};
+use super::{Id, Protocol, listed};
 
 /// How deep below the given folder those of teams may lie.
 const DEPTH: usize = 2;
@@ -21,6 +21,8 @@ pub struct Submission {
     /// By section; more than one where each domain has its file.
     pub scores: BTreeMap<Id, Vec<Sheet>>,
     pub decisions: BTreeMap<Id, Vec<Sheet>>,
+    /// Files beside it that belong to no system with scores.
+    pub warnings: Vec<String>,
 }
 
 /// Reads all systems in `folder`, or, where it has no score files itself, in the folders below it.
@@ -45,15 +47,31 @@ pub fn read(folder: &Path, protocol: Protocol) -> Result<Vec<Submission>, Vec<Di
         let below = at.strip_prefix(folder).ok().filter(|p| !p.as_os_str().is_empty());
         let shown = below.map(Path::to_owned).or_else(|| Some(folder.canonicalize().ok()?.file_name()?.into()));
         let shown = shown.unwrap_or_default().to_string_lossy().replace('\\', "/");
+        let scored = |files: &[&(PathBuf, SheetName)]| files.iter().any(|(_, name)| name.kind == Kind::Score);
+        let mut alone: Vec<String> =
+            systems.values().filter(|files| !scored(files)).map(|files| without_scores(files)).collect();
+        systems.retain(|_, files| scored(files));
         for (system, files) in systems {
             let name = if system.is_empty() { shown.clone() } else { format!("{shown}/{system}") };
             match files.iter().find(|(_, name)| name.by_id == protocol.has_domains()) {
                 Some((path, _)) => problems.push(other_year(path, protocol)),
-                None => found.push(submission(name, system, &files, &mut problems)),
+                None => {
+                    let mut made = submission(name, system, &files, &mut problems);
+                    // Told once, with the first system of the folder.
+                    made.warnings.append(&mut alone);
+                    found.push(made);
+                }
             }
         }
     }
     if problems.is_empty() { Ok(found) } else { Err(problems) }
+}
+
+/// Says that decisions are of no system here, as where their file has another beginning than that of the scores.
+fn without_scores(files: &[&(PathBuf, SheetName)]) -> String {
+    let names: Vec<String> = files.iter().map(|(path, _)| format!("`{}`", path.display())).collect();
+    let are = if names.len() == 1 { "is" } else { "are" };
+    format!("{} {are} left out: there are no score files whose names begin alike", listed(&names))
 }
 
 /// What a file of the year is called.
@@ -102,7 +120,8 @@ fn submission(
     files: &[&(PathBuf, SheetName)],
     problems: &mut Vec<Diagnostic>,
 ) -> Submission {
-    let mut made = Submission { name, system: system.to_owned(), scores: BTreeMap::new(), decisions: BTreeMap::new() };
+    let (scores, decisions) = (BTreeMap::new(), BTreeMap::new());
+    let mut made = Submission { name, system: system.to_owned(), scores, decisions, warnings: Vec::new() };
     for (path, name) in files {
         let sheets = if name.kind == Kind::Score { &mut made.scores } else { &mut made.decisions };
         let sheets = sheets.entry(name.id.clone()).or_default();

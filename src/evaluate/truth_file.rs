@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::artifact::Domain;
 use crate::diagnose::Diagnostic;
 
-use super::sheet::{machine_and_section, rows, stem};
+use super::sheet::{is_header, machine_and_section, rows, stem};
 use super::truth::{Fact, LIST_OF_2022, SectionTruth, Truth, of_name};
 use super::{Id, Protocol, listed};
 
@@ -66,11 +66,10 @@ fn flags(path: &Path, problems: &mut Vec<Diagnostic>) -> BTreeMap<String, bool> 
         Vec::new()
     });
     let (mut flags, mut wrong) = (BTreeMap::new(), Vec::new());
-    for (line, row) in rows {
+    for (number, (line, row)) in rows.into_iter().enumerate() {
         let flag = match row.get(1).map(|f| f.parse::<f64>()) {
             Some(Ok(flag)) if flag == 0.0 || flag == 1.0 => flag == 1.0,
-            // A header.
-            _ if line <= 1 && of_name(stem(&row[0]), None, Protocol::Dcase2020) == Err("is no clip's name") => continue,
+            _ if number == 0 && is_header(&row) && is_no_clip(&row[0]) => continue,
             _ => {
                 wrong.push(format!("line {line} does not end in 0 or 1"));
                 continue;
@@ -84,6 +83,10 @@ fn flags(path: &Path, problems: &mut Vec<Diagnostic>) -> BTreeMap<String, bool> 
         problems.push(Diagnostic::new("E0805", format!("`{}` cannot be used: {}", path.display(), listed(&wrong))));
     }
     flags
+}
+
+fn is_no_clip(name: &str) -> bool {
+    of_name(stem(name), None, Protocol::Dcase2020) == Err("is no clip's name")
 }
 
 /// Full names of a section's clips, from the tables of attributes of 2022 (`<machine>/attributes_<NN>.csv`) or of later years.
@@ -159,4 +162,26 @@ pub fn list(path: &Path, truth: &mut Truth, protocol: Protocol) -> Result<(), Ve
         truth.warnings.push(format!("the truth is taken from `{}`: {LIST_OF_2022}", path.display()));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_titles_are_a_header() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ground_truth_fan_section_00_test.csv");
+        let told = |first: &str| {
+            fs::write(&path, format!("\r\n{first}\r\nsection_00_0001.wav,1\r\n")).unwrap();
+            let mut problems = Vec::new();
+            let flags = flags(&path, &mut problems);
+            assert_eq!(flags.get("section_00_0001"), Some(&true));
+            problems.iter().map(|p| p.message.clone()).collect::<String>()
+        };
+        assert_eq!(told("file_name,anomaly"), "");
+        for wrong in ["secton_00_0000.wav,2", "secton_00_0000,0.5", "secton_00_0000.wav,no", "section_00_0000.wav"] {
+            assert!(told(wrong).contains("line 2 does not end in 0 or 1"), "{wrong}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{PointResults, Results, SEED};
+use super::{PointResults, Results, is_repetition};
 use crate::metric::{Interval, arithmetic_mean, harmonic_mean};
 
 /// A number over the seeds of a group: mean and, with two or more, sample standard deviation.
@@ -62,7 +62,7 @@ pub struct Line {
     pub intervals: [Option<Interval>; COUNT],
 }
 
-/// Points that differ in their seed alone.
+/// Points that differ in their seed or draw alone.
 #[derive(Clone, Debug)]
 pub struct Group<'a> {
     pub settings: BTreeMap<&'a str, &'a str>,
@@ -70,13 +70,13 @@ pub struct Group<'a> {
 }
 
 impl Results {
-    /// The points by settings other than the seed, in order of first appearance.
+    /// The points by settings other than seed and draw, in order of first appearance.
     pub fn groups(&self) -> Vec<Group<'_>> {
         let mut groups: Vec<Group> = Vec::new();
         let mut places: BTreeMap<BTreeMap<&str, &str>, usize> = BTreeMap::new();
         for point in &self.points {
             let settings: BTreeMap<&str, &str> = (point.settings.iter())
-                .filter(|(path, _)| *path != SEED)
+                .filter(|(path, _)| !is_repetition(path))
                 .map(|(path, label)| (path.as_str(), label.as_str()))
                 .collect();
             let place = *places.entry(settings.clone()).or_insert(groups.len());
@@ -289,6 +289,28 @@ mod tests {
         assert!((target.mean - 0.5).abs() < 1e-12);
         assert!((target.deviation.unwrap() - 0.02f64.sqrt()).abs() < 1e-12);
         assert_eq!(results.columns()[..5], [true, true, false, true, false]);
+    }
+
+    #[test]
+    fn draws_are_averaged_like_seeds() {
+        let mut points = Vec::new();
+        for (clips, seed, draw, target) in
+            [("2", "0", "0", 0.4), ("2", "0", "1", 0.6), ("2", "1", "1", 0.5), ("3", "0", "0", 0.9)]
+        {
+            let mut point = point(seed, Some(target));
+            point.settings.insert("generalization.draw".into(), draw.into());
+            point.settings.insert("generalization.target_clips".into(), clips.into());
+            points.push(point);
+        }
+        let mut results = Results { points, ..Results::default() };
+        let groups = results.groups();
+        assert_eq!(groups.iter().map(|g| g.points.len()).collect::<Vec<_>>(), [3, 1]);
+        assert_eq!(groups[0].settings, [("generalization.target_clips", "2")].into());
+        let target = groups[0].sections()[0].values[1].unwrap();
+        assert!((target.mean - 0.5).abs() < 1e-12 && (target.deviation.unwrap() - 0.1).abs() < 1e-12);
+        results.axes = ["seed", "generalization.target_clips", "generalization.draw"].map(str::to_owned).into();
+        let text = crate::report::markdown(&results, true);
+        assert!(text.contains("over 3 seeds or draws. ") && !text.contains("| draw"), "{text}");
     }
 
     #[test]

@@ -57,7 +57,7 @@ struct Pair {
     corrected: f64,
 }
 
-/// Compares the systems that differ in `axis`, or in anything but the seed, by their number `by` in each section.
+/// Compares the systems that differ in `axis`, or in anything but seed and draw, by their number `by` in each section.
 ///
 /// # Errors
 /// Those of [`Results::systems`].

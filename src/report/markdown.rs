@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::aggregate::{COLUMNS, COUNT};
 use super::table::{self, DASH, percent, show};
-use super::{Group, Line, Made, PointResults, Results, SEED, Stat};
+use super::{Group, Line, Made, PointResults, Results, Stat, is_repetition};
 use crate::artifact::MetricRow;
 
 /// With more section lines than this the summary alone is shown, unless all are asked for.
@@ -32,9 +32,9 @@ pub fn markdown(results: &Results, all: bool) -> String {
     text
 }
 
-/// Swept settings other than the seed, as path and column title.
+/// Swept settings other than seed and draw, as path and column title.
 fn shown_axes(results: &Results) -> Vec<(&str, &str)> {
-    let axes = results.axes.iter().filter(|axis| *axis != SEED);
+    let axes = results.axes.iter().filter(|axis| !is_repetition(axis));
     axes.map(|path| (path.as_str(), path.rsplit('.').next().unwrap_or(path))).collect()
 }
 
@@ -163,8 +163,8 @@ fn notes(results: &Results, groups: &[Group]) -> String {
         text.push_str("\nNot to be trusted:\n\n");
         doubts.iter().for_each(|r| text.push_str(&format!("* {r}\n")));
     }
-    if let Some(seeds) = groups.iter().map(|g| g.points.len()).max().filter(|n| *n > 1) {
-        text.push_str(&format!("\nMean ± standard deviation over {seeds} seeds. "));
+    if let Some(count) = groups.iter().map(|g| g.points.len()).max().filter(|n| *n > 1) {
+        text.push_str(&format!("\nMean ± standard deviation over {count} {}. ", results.repetitions()));
     } else {
         text.push('\n');
     }

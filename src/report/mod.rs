@@ -57,5 +57,18 @@ pub struct PointResults {
     pub absent: Vec<(String, String, String)>,
 }
 
-/// The path whose values are repetitions, not settings: results are averaged over it.
-pub const SEED: &str = "seed";
+/// The paths whose values are repetitions, not settings: results are averaged over them. The seed of training, and
+/// which clips are drawn for it.
+pub const REPETITIONS: [&str; 2] = ["seed", "generalization.draw"];
+
+/// Whether results are averaged over the values of an axis.
+pub fn is_repetition(path: &str) -> bool {
+    REPETITIONS.contains(&path)
+}
+
+impl Results {
+    /// What there are several of where results are averaged.
+    pub fn repetitions(&self) -> &'static str {
+        if self.axes.iter().any(|axis| axis == REPETITIONS[1]) { "seeds or draws" } else { "seeds" }
+    }
+}

@@ -20,6 +20,8 @@ pub struct Selection {
     /// Among how many settings.
     of: usize,
     seeds: usize,
+    /// What they are, in words.
+    repetitions: &'static str,
     sections: Vec<HeldOut>,
     honest: Totals,
     hindsight: Chosen,
@@ -66,12 +68,17 @@ pub fn leave_one_section_out(results: &Results, by: By) -> Result<Selection, Inc
     if sections.len() < 2 {
         return Err(Incomparable::OneSection);
     }
-    let seeds: Vec<&str> = systems[0].points.iter().map(|(seed, _)| *seed).collect();
+    let seeds = commonest_seeds(&systems);
     let before = systems.len();
-    systems.retain(|s| s.points.iter().map(|(seed, _)| *seed).eq(seeds.iter().copied()));
+    systems.retain(|system| seeds_of(system) == seeds);
     if systems.len() < before {
-        let count = before - systems.len();
-        notes.push(format!("settings left out because their seeds are not {}: {count}", seeds.join(", ")));
+        let (count, what) = (before - systems.len(), results.repetitions());
+        // Seed and draw of a point.
+        let list: Vec<String> = seeds.iter().map(|seed| seed.join(" and ")).collect();
+        notes.push(format!("settings left out because their {what} are not {}: {count}", list.join(", ")));
+    }
+    if systems.len() < 2 {
+        return Err(Incomparable::OneSystem(notes));
     }
     let choices: Vec<&System> = (0..sections.len()).map(|held_out| best(&systems, by, Some(held_out))).collect();
     let honest = |seed: usize| choices.iter().enumerate().map(move |(s, system)| &system.points[seed].1[s]);
@@ -89,6 +96,7 @@ pub fn leave_one_section_out(results: &Results, by: By) -> Result<Selection, Inc
         axes,
         of: systems.len(),
         seeds: seeds.len(),
+        repetitions: results.repetitions(),
         sections: held_out.collect(),
         honest: Totals {
             by: over_seeds(seeds.len(), |seed| by.of(honest(seed))),
@@ -98,6 +106,24 @@ pub fn leave_one_section_out(results: &Results, by: By) -> Result<Selection, Inc
         hindsight_totals: Totals { by: score(hindsight, by, None), official: score(hindsight, By::Official, None) },
         notes,
     })
+}
+
+/// The seeds, and draws, of a system's points.
+fn seeds_of<'a>(system: &System<'a>) -> Vec<Vec<&'a str>> {
+    system.points.iter().map(|(seed, _)| seed.clone()).collect()
+}
+
+/// Those that most systems have; of several the first.
+fn commonest_seeds<'a>(systems: &[System<'a>]) -> Vec<Vec<&'a str>> {
+    let mut lists: Vec<(Vec<Vec<&str>>, usize)> = Vec::new();
+    for list in systems.iter().map(seeds_of) {
+        match lists.iter_mut().find(|(known, _)| *known == list) {
+            Some((_, count)) => *count += 1,
+            None => lists.push((list, 1)),
+        }
+    }
+    let most = lists.iter().map(|(_, count)| *count).max();
+    lists.into_iter().find(|(_, count)| Some(*count) == most).map_or(Vec::new(), |(list, _)| list)
 }
 
 /// The first of the systems whose mean score is highest on all sections but `held_out`.
@@ -201,6 +227,17 @@ mod tests {
         ]);
         assert_eq!((chosen(&found), found.of), (vec!["a", "a"], 2));
         assert_eq!(found.notes, ["settings left out because their seeds are not 0: 1"]);
+    }
+
+    #[test]
+    fn the_seeds_of_most_systems_decide() {
+        let value = [Some(0.8), Some(0.8)];
+        let found = by_name(&[("a", "7", &value), ("b", "0", &value), ("c", "0", &value)]);
+        assert_eq!((chosen(&found), found.of), (vec!["b", "b"], 2));
+        let made = results("detector", &[("a", "0", &value), ("b", "1", &value)]);
+        let error = leave_one_section_out(&made, By::Official).unwrap_err();
+        assert_eq!(error.hint(), "settings left out because their seeds are not 0: 1");
+        assert!(matches!(error, Incomparable::OneSystem(_)));
     }
 
     #[test]

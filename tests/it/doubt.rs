@@ -64,15 +64,15 @@ fn intervals_stand_beside_the_areas() {
 fn systems_are_compared_over_the_sections() {
     let project = ran(SPEC);
     insta::assert_snapshot!("compare_all", project.run("report spec.yaml --compare").done().stdout);
-    let by_detector = project.run("report spec.yaml --compare detector --by auc_target").done();
+    let by_detector = project.run("report spec.yaml --compare=detector --by auc_target").done();
     insta::assert_snapshot!("compare_detector", by_detector.stdout);
-    let json = project.run("report spec.yaml --compare detector --by auc_target --json").done().json();
+    let json = project.run("report spec.yaml --compare=detector --by auc_target --json").done().json();
     assert_eq!((json["systems"].as_array().map(Vec::len), json["pairs"].as_array().map(Vec::len)), (Some(3), Some(3)));
     assert_eq!((&json["sections"][0]["machine"], &json["by"]), (&"fan".into(), &"auc_target".into()));
     assert_eq!(json["systems"][0]["points"], 4);
 
     let three = SPEC.replace("fan, ", "").replace("sections: 2", "sections: 1");
-    let few = ran(&three).run("report spec.yaml --compare detector").done().stdout;
+    let few = ran(&three).run("report spec.yaml --compare=detector").done().stdout;
     assert!(few.contains("3 sections are too few: the smallest p that the signed-rank test can give is 0.25"), "{few}");
 }
 
@@ -97,8 +97,8 @@ fn settings_are_chosen_on_the_other_sections() {
 fn questions_without_an_answer_say_why() {
     let project = ran(&SPEC.replace(", gearbox, slider, valve", "").replace("sections: 2", "sections: 1"));
     let told: Vec<String> = [
-        "--compare detektor",
-        "--compare seed",
+        "--compare=detektor",
+        "--compare=seed",
         "--select leave-one-section-out",
         "--by auc",
         "--compare --format csv",
@@ -110,4 +110,6 @@ fn questions_without_an_answer_say_why() {
     insta::assert_snapshot!("no_answer", told.join("\n"));
     project.run("report spec.yaml --compare --select leave-one-section-out").exits(2);
     project.run("report spec.yaml --compare --by f1").exits(2);
+    // The spec is no axis, wherever it stands.
+    project.run("report --compare spec.yaml").done();
 }

@@ -246,6 +246,31 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
+fn nothing_vanishes_without_a_word() {
+    let project = submission();
+    let expected = project.run(RUN).done().stdout;
+    project.write("scores/my_decision_result_fan_section_00_test.csv", "section_00_source_test_normal_0000.wav,0\n");
+    let run = project.run(RUN).done();
+    assert_eq!(run.stdout, expected);
+    let told = "`scores/my_decision_result_fan_section_00_test.csv` is left out: there are no score files";
+    assert!(run.stderr.contains(told), "{}", run.stderr);
+
+    let project = submission();
+    let score = "scores/anomaly_score_fan_section_01_test.csv";
+    project.write(score, lines("00", |score| score.to_string()).concat());
+    let run = project.run(RUN).exits(2);
+    let told = "`scores/anomaly_score_fan_section_01_test.csv` is of fan 01 and has clips of another section: \
+                `section_00_source_test_anomaly_0004_vel_4`; ";
+    assert!(run.stderr.contains(told), "{}", run.stderr);
+
+    // The mean would be over fewer clips than were handed in.
+    let project = submission();
+    project.edit(score, "section_01_source_test_normal_0000", "secton_01_source_test_normal_0000");
+    let run = project.run(RUN).exits(2);
+    assert!(run.stderr.contains("line 1 is of `secton_01_source_test_normal_0000"), "{}", run.stderr);
+}
+
+#[test]
 fn truth_and_scores_must_be_of_the_same_clips() {
     let score = "scores/anomaly_score_valve_section_05_test.csv";
     let data = "truth/dcase2022/ground_truth_data/ground_truth_valve_section_05_test.csv";

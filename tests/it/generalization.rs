@@ -95,6 +95,16 @@ fn a_submission_evaluates_to_the_table_it_came_from() {
             assert!(text.contains(&row["value"].to_string()), "{row} is not in {text}");
         }
     }
+    // Decisions of another spec do not stay beside new scores.
+    let decisions = || {
+        let names = fs::read_dir(project.path("out")).expect("a folder").flatten().map(|file| file.file_name());
+        names.filter(|name| name.to_string_lossy().starts_with("decision_result_")).count()
+    };
+    assert!(decisions() > 0);
+    project.edit("spec.yaml", "threshold: { gamma: { percentile: 0.8 } }\n", "");
+    project.run("run spec.yaml").done();
+    project.run("report spec.yaml --submission out").done();
+    assert_eq!(decisions(), 0);
 }
 
 #[test]

@@ -64,8 +64,8 @@ impl Selection {
         text.push('\n');
         if self.seeds > 1 {
             text.push_str(&format!(
-                "Settings chosen by the mean over {} seeds; mean ± standard deviation over them. ",
-                self.seeds
+                "Settings chosen by the mean over {} {}; mean ± standard deviation over them. ",
+                self.seeds, self.repetitions
             ));
         }
         text.push_str("All numbers in %.");
