@@ -29,7 +29,7 @@ pub fn write(
         _ => folders(folder, session.experiment.points.iter().map(|point| name(point.settings.values())))?,
     };
     for (folder, results) in folders.iter().zip(&session.plan.results) {
-        std::fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error))?;
+        std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
         for (section, node) in results {
             let scores: Scores = cache.artifact(cache.need(*node, "scores"), "scores")?;
             if let Some((a, b)) = namesakes(&scores) {

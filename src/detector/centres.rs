@@ -150,10 +150,11 @@ impl<'a, T: Value> Points<'a, T> {
             let mut nearest = (0, f64::INFINITY);
             for (c, centre) in screen.centres.rows().into_iter().enumerate() {
                 // Written so that what overflowed is measured.
-                if !(f64::from(screen.squares[c] - 2.0 * products[[c, i]]) > limit) {
-                    let distance = self.distance(row, centre.to_slice().expect("C order"));
-                    nearest = if distance < nearest.1 { (c, distance) } else { nearest };
+                if f64::from(screen.squares[c] - 2.0 * products[[c, i]]) > limit {
+                    continue;
                 }
+                let distance = self.distance(row, centre.to_slice().expect("C order"));
+                nearest = if distance < nearest.1 { (c, distance) } else { nearest };
             }
             nearest.0
         };

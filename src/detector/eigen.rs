@@ -74,14 +74,14 @@ impl Eigen {
 /// upper half of `matrix`.
 fn tridiagonal(matrix: &mut Array2<f64>) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
     let dims = matrix.nrows();
-    let mut beside = vec![0.0; dims];
+    let mut beside = Vec::with_capacity(dims);
     let mut scales = Vec::with_capacity(dims);
     let mut product = vec![0.0; dims];
     for i in 0..dims.saturating_sub(1) {
         let (above, mut rest) = matrix.view_mut().split_at(ndarray::Axis(0), i + 1);
         let mut v = above.slice_move(s![i, i + 1..]);
         let (scale, left) = reflection(v.view_mut());
-        beside[i] = left;
+        beside.push(left);
         scales.push(scale);
         if scale == 0.0 {
             continue;
@@ -103,6 +103,7 @@ fn tridiagonal(matrix: &mut Array2<f64>) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
             row.iter_mut().zip(&v[r..]).zip(&product[r..]).for_each(|((x, v), p)| *x -= v_here * p + p_here * v);
         }
     }
+    beside.resize(dims, 0.0);
     (matrix.diag().to_vec(), beside, scales)
 }
 

@@ -134,7 +134,7 @@ impl Detector for Ensemble {
                     scores.extend(member.score(&part, &train.take(&fold.held_out), &own).map_err(in_fold)?);
                 }
                 let (mean, deviation) = moments(&scores);
-                if !(deviation > 0.0) {
+                if deviation.is_nan() || deviation <= 0.0 {
                     let message = format!("`{name}`: all held-out training clips have the score {mean}");
                     return Err(DetectorError::Data(message));
                 }

@@ -164,7 +164,7 @@ mod tests {
     /// 95 vectors around (0, 0) and 5 around (20, 0).
     fn groups() -> Array2<f32> {
         let mut rng = Seed(9).rng();
-        let far = |i: usize, j: usize| if j == 0 && i % 20 == 0 { 20.0 } else { 0.0 };
+        let far = |i: usize, j: usize| if j == 0 && i.is_multiple_of(20) { 20.0 } else { 0.0 };
         Array2::from_shape_fn((100, 2), |(i, j)| (far(i, j) + rng.normal()) as f32)
     }
 

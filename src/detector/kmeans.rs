@@ -52,7 +52,7 @@ impl Detector for Kmeans {
         let whole = whole.iter().filter(|(_, value)| *value == 0).map(|(field, _)| {
             Problem::new(*field, format!("0 {} give no centres", field.replace('_', " "))).hint("write 1 or more")
         });
-        let tolerance = (!(self.tolerance >= 0.0)).then(|| {
+        let tolerance = (self.tolerance.is_nan() || self.tolerance < 0.0).then(|| {
             let message = format!("a tolerance of {} is never reached", self.tolerance);
             Problem::new("tolerance", message).hint("write 0 or more; 0 goes on until no clip changes its centre")
         });

@@ -166,7 +166,7 @@ impl Fitted {
             // A group too small to have a deviation is compared with all.
             let own = if own.len() < 2 { (mean, deviation) } else { moments(own) };
             let deviation = if own.1 > 0.0 { own.1 } else { deviation };
-            if !(deviation > 0.0) {
+            if deviation.is_nan() || deviation <= 0.0 {
                 let message =
                     format!("all held-out training clips of `{name}` have the score {mean}: nothing to compare");
                 return Err(DetectorError::Data(message));
