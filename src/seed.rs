@@ -79,6 +79,30 @@ impl Rng {
         radius * (std::f64::consts::TAU * self.uniform()).cos()
     }
 
+    /// A draw from Beta(alpha, alpha), by two draws from Gamma(alpha).
+    pub fn beta(&mut self, alpha: f64) -> f64 {
+        let (a, b) = (self.log_gamma(alpha), self.log_gamma(alpha));
+        // In logarithms: for small alpha both draws may be too small for an f64.
+        1.0 / (1.0 + (b - a).exp())
+    }
+
+    /// The logarithm of a draw from Gamma(shape, 1): Marsaglia and Tsang 2000, with their power of a uniform below 1.
+    fn log_gamma(&mut self, shape: f64) -> f64 {
+        if shape < 1.0 {
+            let uniform = 1.0 - self.uniform();
+            return self.log_gamma(shape + 1.0) + uniform.ln() / shape;
+        }
+        let d = shape - 1.0 / 3.0;
+        let c = 1.0 / (9.0 * d).sqrt();
+        loop {
+            let x = self.normal();
+            let v = (1.0 + c * x).powi(3);
+            if v > 0.0 && (1.0 - self.uniform()).ln() < 0.5 * x * x + d - d * v + d * v.ln() {
+                return (d * v).ln();
+            }
+        }
+    }
+
     /// Puts `items` into a random order (Fisher and Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for i in (1..items.len()).rev() {

@@ -1,17 +1,37 @@
-//! Neural networks on plain arrays: the dense autoencoder, its training, its forward pass.
+//! Neural networks: what they are ([`Graph`]), their numbers ([`Network`]), what computes them ([`Engine`]), what
+//! training makes small ([`Loss`]) and how ([`Trainer`]).
 //!
-//! Training takes gradients from `burn`; everything that decides a result (initial weights, the order of
-//! the batches, the optimizer's state) is ours and is handed in, so that trainings in parallel share no
-//! hidden generator and a model depends on its inputs and its seed alone. Inference does without `burn`.
+//! The processor's engine and its kernels are our own, because training time is what a user waits for: forward and
+//! backward of the baselines' layers, fused where memory is the limit. The order of batches and all draws are handed
+//! in, so that trainings in parallel share no hidden generator and a model depends on its inputs and its seed alone.
 //!
 //! This room knows no clips, settings, seeds or files.
 
+mod adam;
+mod angular;
+#[cfg(any(feature = "burn-flex", feature = "cuda", feature = "wgpu"))]
+mod burn;
+mod cpu;
+mod engine;
+mod graph;
+mod kernel;
+mod loss;
 mod network;
+mod onnx;
 mod train;
 mod windows;
 
-pub use network::{Dense, Folded, Network, Norm};
-pub use train::{Adam, Trainer};
+pub use angular::{Angular, Scaling};
+#[cfg(any(feature = "burn-flex", feature = "cuda", feature = "wgpu"))]
+pub use burn::Burn;
+pub use cpu::Cpu;
+pub use engine::Engine;
+pub use graph::{Builder, Graph, NormSettings, Op, Padding, Part, Shape};
+pub use kernel::Activation;
+pub use loss::Loss;
+pub use network::Network;
+pub use onnx::onnx;
+pub use train::{State, Trainer};
 pub use windows::Windows;
 
 /// For tests: numbers in [0, 1) that look random enough.

@@ -1,6 +1,6 @@
 //! Overlapping windows of consecutive frames, as views: a window is a contiguous run of a C-order matrix.
 
-use ndarray::{Array1, ArrayView2, ShapeBuilder};
+use ndarray::Array1;
 
 /// Every window of `window` frames, hop 1, over the matrices of several clips.
 ///
@@ -31,6 +31,11 @@ impl<'a> Windows<'a> {
         self.before[self.clips.len()]
     }
 
+    /// How many windows the clips before `clip` have together.
+    pub fn before(&self, clip: usize) -> usize {
+        self.before[clip]
+    }
+
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -47,13 +52,6 @@ impl<'a> Windows<'a> {
         &self.clips[clip][start..start + self.width()]
     }
 
-    /// The windows numbered `which`, one after another: (which.len(), width) in C order.
-    pub fn gather(&self, which: &[u32]) -> Vec<f32> {
-        let mut batch = Vec::with_capacity(which.len() * self.width());
-        which.iter().for_each(|&i| batch.extend_from_slice(self.get(i as usize)));
-        batch
-    }
-
     /// The mean of all windows, value by value.
     pub fn mean(&self) -> Array1<f32> {
         let mut sum = vec![0.0f64; self.width()];
@@ -61,16 +59,6 @@ impl<'a> Windows<'a> {
             sum.iter_mut().zip(self.get(i)).for_each(|(sum, &x)| *sum += f64::from(x));
         }
         sum.iter().map(|sum| (sum / self.len() as f64) as f32).collect()
-    }
-
-    /// The windows of clip `clip` as an overlapping view, (windows, width).
-    pub fn of_clip(&self, clip: usize) -> ArrayView2<'a, f32> {
-        let windows = self.before[clip + 1] - self.before[clip];
-        if windows == 0 {
-            return ArrayView2::from_shape((0, self.width()), &[]).expect("nothing");
-        }
-        let shape = (windows, self.width()).strides((self.dims, 1));
-        ArrayView2::from_shape(shape, self.clips[clip]).expect("the last window ends with the clip")
     }
 }
 
@@ -86,11 +74,7 @@ mod tests {
         assert_eq!((windows.len(), windows.width()), (4, 6));
         assert_eq!(windows.get(1), &values[2..8]);
         assert_eq!(windows.get(3), &values[12..18]);
-        assert_eq!(windows.gather(&[3, 0]), [&values[12..18], &values[..6]].concat());
+        assert_eq!((windows.before(1), windows.before(2)), (3, 3));
         assert_eq!(windows.mean().to_vec(), [5.5, 6.5, 7.5, 8.5, 9.5, 10.5].map(|x| x - 1.0));
-        let first = windows.of_clip(0);
-        assert_eq!(first.shape(), [3, 6]);
-        assert_eq!(first.row(2).to_vec(), &values[4..10]);
-        assert_eq!(windows.of_clip(1).nrows(), 0);
     }
 }

@@ -1,0 +1,288 @@
+//! Classification by angles: ArcFace, AdaCos, sub-cluster AdaCos.
+//!
+//! Outputs and centres are brought to length one; the logit of a centre is the cosine of the angle to it, times a
+//! scale. A class has one centre or several (Wilkinghoff 2021, sub-cluster AdaCos) and the probability of all of them
+//! together. ArcFace (Deng et al. 2019) adds a margin to the angles of the class that is right; AdaCos (Zhang et al.
+//! 2019) has no margin and sets the scale from the number of centres, once or, batch by batch, from the angles.
+
+use super::kernel::{Matrix, multiply};
+use super::loss::log_sum_exp;
+
+/// How the scale of the cosines is set.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Scaling {
+    /// As it was given.
+    Fixed,
+    /// From the angles of every batch: AdaCos, eq. (11) and (12). With one centre for each of two classes the scale stays
+    /// as it began, because a sum over one wrong class pulls it to 0.
+    Adaptive,
+}
+
+/// A loss of angles to centres.
+#[derive(Clone, Debug)]
+pub struct Angular {
+    /// (classes x subclusters, dims): the centres of a class stand together.
+    centres: Vec<f32>,
+    gradient: Vec<f32>,
+    dims: usize,
+    subclusters: usize,
+    /// The factor of the cosines.
+    pub scale: f64,
+    scaling: Scaling,
+    /// Radians added to the angles of the right class.
+    margin: f64,
+    trainable: bool,
+}
+
+impl Angular {
+    /// A loss with `centres` as directions, (classes x subclusters, dims).
+    pub fn new(
+        centres: Vec<f32>,
+        dims: usize,
+        subclusters: usize,
+        scale: f64,
+        scaling: Scaling,
+        margin: f64,
+        trainable: bool,
+    ) -> Self {
+        let gradient = vec![0.0; centres.len()];
+        Self { centres, gradient, dims, subclusters, scale, scaling, margin, trainable }
+    }
+
+    /// The scale AdaCos begins with, and keeps if it is fixed: sqrt(2) ln(centres - 1), eq. (9).
+    pub fn adacos_scale(centres: usize) -> f64 {
+        std::f64::consts::SQRT_2 * ((centres.max(3) - 1) as f64).ln()
+    }
+
+    /// The same with a scale and centres that stay.
+    pub fn at_rest(&self) -> Self {
+        Self { scaling: Scaling::Fixed, trainable: false, ..self.clone() }
+    }
+
+    /// The centres; none if they stay as they are.
+    pub fn weights(&self) -> &[f32] {
+        if self.trainable { &self.centres } else { &[] }
+    }
+
+    /// The centres and their gradient; none if they stay.
+    pub fn weights_mut(&mut self) -> (&mut [f32], &mut [f32]) {
+        match self.trainable {
+            true => (&mut self.centres, &mut self.gradient),
+            false => (&mut [], &mut []),
+        }
+    }
+
+    /// See [`Loss::evaluate`](super::Loss::evaluate); `target` is (rows, classes).
+    pub fn evaluate(&mut self, rows: usize, output: &[f32], target: &[f32], gradient: &mut [f32]) -> f64 {
+        let (dims, count) = (self.dims, self.centres.len() / self.dims);
+        let (x, x_lengths) = unit(output, dims);
+        let (w, w_lengths) = unit(&self.centres, dims);
+        // (rows, centres): the cosines, then what the loss changes with them.
+        let mut cosines = vec![0.0f32; rows * count];
+        multiply(Matrix::plain(&x, dims), Matrix::transposed(&w, dims), &mut cosines, false);
+        if self.scaling == Scaling::Adaptive {
+            self.adapt(rows, &cosines, target);
+        }
+        let mut loss = 0.0;
+        for (cosines, target) in cosines.chunks_exact_mut(count).zip(target.chunks_exact(count / self.subclusters)) {
+            loss += self.row(cosines, target, rows);
+        }
+        let slopes = &cosines;
+        multiply(Matrix::plain(slopes, count), Matrix::plain(&w, dims), gradient, false);
+        tangent(gradient, &x, &x_lengths, dims);
+        if self.trainable {
+            multiply(Matrix::transposed(slopes, count), Matrix::plain(&x, dims), &mut self.gradient, false);
+            tangent(&mut self.gradient, &w, &w_lengths, dims);
+        }
+        loss / rows as f64
+    }
+
+    /// The loss of one example; its cosines become the slopes of the mean loss.
+    fn row(&self, cosines: &mut [f32], target: &[f32], rows: usize) -> f64 {
+        let (s, width) = (self.scale, self.subclusters);
+        let plain: Vec<f64> = cosines.iter().map(|&c| f64::from(c)).collect();
+        cosines.fill(0.0);
+        let mut loss = 0.0;
+        for (class, &share) in target.iter().enumerate().filter(|(_, share)| **share != 0.0) {
+            let own = class * width..(class + 1) * width;
+            let mut logits: Vec<f64> = plain.iter().map(|c| s * c).collect();
+            // d cos(angle + margin) / d cos(angle) = sin(angle + margin) / sin(angle)
+            let mut slope = vec![1.0; width];
+            if self.margin != 0.0 {
+                for (i, slope) in own.clone().zip(&mut slope) {
+                    let angle = plain[i].clamp(-1.0 + 1e-7, 1.0 - 1e-7).acos();
+                    let moved = angle + self.margin;
+                    if moved > std::f64::consts::PI {
+                        // Beyond it the cosine would rise again: a straight line pulls the furthest back, too.
+                        logits[i] = s * (plain[i] - self.margin * self.margin.sin());
+                        continue;
+                    }
+                    logits[i] = s * moved.cos();
+                    *slope = moved.sin() / angle.sin();
+                }
+            }
+            let all = log_sum_exp(logits.iter().copied());
+            let right = log_sum_exp(logits[own.clone()].iter().copied());
+            let share = f64::from(share);
+            loss += share * (all - right);
+            let weight = share * s / rows as f64;
+            for (i, (logit, cosine)) in logits.iter().zip(cosines.iter_mut()).enumerate() {
+                let mut change = (logit - all).exp();
+                if own.contains(&i) {
+                    change = (change - (logit - right).exp()) * slope[i - own.start];
+                }
+                *cosine += (weight * change) as f32;
+            }
+        }
+        loss
+    }
+
+    /// The scale for this batch: ln(mean over rows of the sum of exp(s cos)), divided by the cosine of the median angle to
+    /// the right class (to its nearest centre), at most 45 degrees. The sum is over the wrong classes, with sub-clusters over
+    /// all centres.
+    fn adapt(&mut self, rows: usize, cosines: &[f32], target: &[f32]) {
+        let (count, width) = (cosines.len() / rows, self.subclusters);
+        let classes = count / width;
+        if width == 1 && classes < 3 {
+            return;
+        }
+        let mut angles = Vec::with_capacity(rows);
+        let mut sums = Vec::with_capacity(rows * count);
+        for (cosines, target) in cosines.chunks_exact(count).zip(target.chunks_exact(classes)) {
+            let nearest = cosines.chunks_exact(width).map(|own| own.iter().fold(-1.0f32, |a, &b| a.max(b)));
+            let angle = |(cosine, share): (f32, &f32)| f64::from(*share) * f64::from(cosine.clamp(-1.0, 1.0)).acos();
+            angles.push(nearest.zip(target).map(angle).sum::<f64>());
+            let class = (0..classes).fold(0, |best, c| if target[c] > target[best] { c } else { best });
+            let counts = |i: &usize| width > 1 || *i != class;
+            sums.extend((0..count).filter(counts).map(|i| self.scale * f64::from(cosines[i])));
+        }
+        angles.sort_by(f64::total_cmp);
+        let median = angles[(rows - 1) / 2].min(std::f64::consts::FRAC_PI_4);
+        let mean = log_sum_exp(sums.iter().copied()) - (rows as f64).ln();
+        if mean.is_finite() && mean > 0.0 {
+            self.scale = mean / median.cos();
+        }
+    }
+}
+
+/// Rows brought to length one, and the lengths they had.
+fn unit(values: &[f32], dims: usize) -> (Vec<f32>, Vec<f32>) {
+    let mut values = values.to_vec();
+    let lengths = values
+        .chunks_exact_mut(dims)
+        .map(|row| {
+            let length = row.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt().max(1e-12) as f32;
+            row.iter_mut().for_each(|x| *x /= length);
+            length
+        })
+        .collect();
+    (values, lengths)
+}
+
+/// From the slopes by a vector of length one to those by the vector: what is along it goes.
+fn tangent(slopes: &mut [f32], units: &[f32], lengths: &[f32], dims: usize) {
+    for ((slopes, unit), length) in slopes.chunks_exact_mut(dims).zip(units.chunks_exact(dims)).zip(lengths) {
+        let along = slopes.iter().zip(unit).map(|(&s, &u)| f64::from(s) * f64::from(u)).sum::<f64>() as f32;
+        slopes.iter_mut().zip(unit).for_each(|(s, u)| *s = (*s - along * u) / length);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::loss::{Loss, check_gradient};
+    use super::*;
+    use crate::nn::draws;
+
+    fn loss(subclusters: usize, margin: f64) -> Loss {
+        let mut uniform = draws(0.3);
+        let centres = (0..3 * subclusters * 4).map(|_| uniform() as f32 - 0.5).collect();
+        Loss::Angular(Angular::new(centres, 4, subclusters, 5.0, Scaling::Fixed, margin, true))
+    }
+
+    fn batch() -> (Vec<f32>, Vec<f32>) {
+        let mut uniform = draws(0.8);
+        let output = (0..20).map(|_| uniform() as f32 * 2.0 - 1.0).collect();
+        let target = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.3, 0.7], [0.0, 0.0, 1.0], [0.5, 0.5, 0.0]];
+        (output, target.concat())
+    }
+
+    #[test]
+    fn slopes_are_those_of_differences_for_outputs_and_centres() {
+        let (output, target) = batch();
+        for (subclusters, margin) in [(1, 0.0), (3, 0.0), (1, 0.3), (2, 0.2)] {
+            let mut loss = loss(subclusters, margin);
+            check_gradient(&mut loss, 5, &output, &target, 3e-3);
+            let mut unused = vec![0.0; 20];
+            loss.evaluate(5, &output, &target, &mut unused);
+            let slopes = loss.weights_mut().1.to_vec();
+            for (i, slope) in slopes.iter().enumerate() {
+                let mut at = |shift: f32| {
+                    let mut moved = loss.clone();
+                    moved.weights_mut().0[i] += shift;
+                    moved.evaluate(5, &output, &target, &mut unused)
+                };
+                let found = (at(1e-3) - at(-1e-3)) / 2e-3;
+                assert!((found - f64::from(*slope)).abs() < 3e-3, "{subclusters} {margin} {i}: {found} {slope}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_furthest_is_pulled_back_as_well() {
+        // Opposite to its centre but for a little, which a margin would carry beyond the other side.
+        let arcface = Angular::new(vec![1.0, 0.0, 0.0, 1.0], 2, 1, 5.0, Scaling::Fixed, 0.5, false);
+        let (output, target) = ([-1.0, 0.2], [1.0, 0.0]);
+        let mut loss = Loss::Angular(arcface);
+        check_gradient(&mut loss, 1, &output, &target, 1e-2);
+        let mut slopes = [0.0; 2];
+        loss.evaluate(1, &output, &target, &mut slopes);
+        assert!(slopes[1].abs() > 0.5, "{slopes:?}");
+    }
+
+    #[test]
+    fn without_margin_and_subclusters_it_is_the_softmax_of_scaled_cosines() {
+        let (output, target) = batch();
+        let mut unused = vec![0.0; 20];
+        let Loss::Angular(mut angular) = loss(1, 0.0) else { panic!() };
+        let found = angular.evaluate(5, &output, &target, &mut unused);
+        let (x, _) = unit(&output, 4);
+        let (w, _) = unit(&angular.centres, 4);
+        let logits: Vec<f32> = x
+            .chunks(4)
+            .flat_map(|x| w.chunks(4).map(move |w| 5.0 * x.iter().zip(w).map(|(a, b)| a * b).sum::<f32>()))
+            .collect();
+        let expected = Loss::Softmax.evaluate(5, &logits, &target, &mut [0.0; 15]);
+        assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+    }
+
+    #[test]
+    fn the_adaptive_scale_is_the_papers() {
+        let (output, target) = batch();
+        let Loss::Angular(mut angular) = loss(1, 0.0) else { panic!() };
+        angular.scaling = Scaling::Adaptive;
+        let (x, _) = unit(&output, 4);
+        let (w, _) = unit(&angular.centres, 4);
+        let cosine = |row: usize, class: usize| -> f64 {
+            x[4 * row..4 * row + 4].iter().zip(&w[4 * class..4 * class + 4]).map(|(a, b)| f64::from(a * b)).sum()
+        };
+        let right = [0, 1, 2, 2, 0];
+        let wrong: f64 = (0..5)
+            .map(|r| (0..3).filter(|c| *c != right[r]).map(|c| (5.0 * cosine(r, c)).exp()).sum::<f64>())
+            .sum::<f64>()
+            / 5.0;
+        let angle = |r: usize| (0..3).map(|c| f64::from(target[3 * r + c]) * cosine(r, c).acos()).sum::<f64>();
+        let mut angles: Vec<f64> = (0..5).map(angle).collect();
+        angles.sort_by(f64::total_cmp);
+        let expected = wrong.ln() / angles[2].min(std::f64::consts::FRAC_PI_4).cos();
+        // To judge is not to learn.
+        let before = Loss::Angular(angular.clone()).measure(5, &output, &target);
+        let Loss::Angular(mut fixed) = loss(1, 0.0) else { panic!() };
+        assert_eq!(before, fixed.evaluate(5, &output, &target, &mut [0.0; 20]));
+        angular.evaluate(5, &output, &target, &mut [0.0; 20]);
+        assert!((angular.scale - expected).abs() < 1e-5, "{} {expected}", angular.scale);
+        let mut two = Angular::new(vec![1.0, 0.0, 0.0, 1.0], 2, 1, 4.0, Scaling::Adaptive, 0.0, true);
+        two.evaluate(1, &[1.0, 0.2], &[1.0, 0.0], &mut [0.0; 2]);
+        assert_eq!(two.scale, 4.0, "one wrong class says nothing of the scale");
+        assert!((Angular::adacos_scale(101) - 2f64.sqrt() * 100f64.ln()).abs() < 1e-12);
+    }
+}

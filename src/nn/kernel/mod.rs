@@ -1,0 +1,169 @@
+//! The loops that training and inference of a network spend their time in, on plain slices.
+//!
+//! Images are `f32` in the order example, row, column, channel (NHWC): neighbouring channels are neighbours in
+//! memory, so every loop here runs over channels and fills the vector registers whatever the size of the image.
+//! A dense layer is a convolution over an image of one pixel. The number of examples follows from the lengths.
+//!
+//! Work is spread over the ambient rayon pool in chunks whose size depends on shapes alone, and partial sums are
+//! folded in the order of the chunks: the bits of a result do not depend on the number of threads. They may
+//! depend on the machine's instruction set, as those of any matrix product do.
+//!
+//! This room knows no layers, parameters or graphs; who holds which buffer is the caller's affair. Slices whose
+//! lengths contradict each other are mistakes of the caller and panic.
+
+mod activation;
+mod conv;
+mod correlate;
+mod depthwise;
+mod gather;
+mod matrix;
+mod norm;
+mod pool;
+mod rows;
+mod sight;
+mod spread;
+
+pub use activation::{Activation, activate, activate_backward};
+pub use conv::{convolve, convolve_input, convolve_kernel};
+pub use depthwise::{depthwise, depthwise_input, depthwise_kernel};
+pub(super) use matrix::{Matrix, multiply};
+pub use norm::{backward, moments, normalize};
+pub use pool::{global_max, global_mean, global_mean_backward, max_pool, max_pool_backward};
+pub use rows::{add_bias, bias_gradient};
+
+/// Where a kernel looks: sizes are [rows, columns].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    pub input: [usize; 2],
+    pub output: [usize; 2],
+    pub kernel: [usize; 2],
+    pub stride: [usize; 2],
+    /// Rows above and columns to the left; how many there are below and to the right follows from the output.
+    pub pad: [usize; 2],
+}
+
+impl Window {
+    /// A layer that looks at one pixel at a time, over an image of one pixel: a dense layer.
+    pub fn dense() -> Window {
+        Window { input: [1; 2], output: [1; 2], kernel: [1; 2], stride: [1; 2], pad: [0; 2] }
+    }
+
+    /// Pixels of the input.
+    fn pixels_in(&self) -> usize {
+        self.input[0] * self.input[1]
+    }
+
+    /// Pixels of the output.
+    fn pixels_out(&self) -> usize {
+        self.output[0] * self.output[1]
+    }
+
+    /// Weights of the kernel for one pair of channels.
+    fn taps(&self) -> usize {
+        self.kernel[0] * self.kernel[1]
+    }
+
+    /// Whether every output pixel sees just the input pixel at its own place.
+    fn is_pointwise(&self) -> bool {
+        self.kernel == [1; 2] && self.stride == [1; 2] && self.pad == [0; 2] && self.input == self.output
+    }
+
+    /// Pairs (place in the kernel, place in the input) that output `at` sees along `axis`.
+    fn seen_by(&self, axis: usize, at: usize) -> Vec<(usize, usize)> {
+        let first = at * self.stride[axis];
+        (0..self.kernel[axis])
+            .filter(|k| (self.pad[axis]..self.pad[axis] + self.input[axis]).contains(&(first + k)))
+            .map(|k| (k, first + k - self.pad[axis]))
+            .collect()
+    }
+
+    /// Pairs (place in the kernel, place in the output) that see input `at` along `axis`.
+    fn seeing(&self, axis: usize, at: usize) -> Vec<(usize, usize)> {
+        let stride = self.stride[axis];
+        (0..self.kernel[axis])
+            .filter_map(|k| Some((k, (at + self.pad[axis]).checked_sub(k)?)))
+            .filter(|(_, ahead)| ahead % stride == 0 && ahead / stride < self.output[axis])
+            .map(|(k, ahead)| (k, ahead / stride))
+            .collect()
+    }
+}
+
+/// Defines functions whose plain loops are compiled three times, for the baseline, for AVX2 and for AVX-512, of
+/// which the best that the machine has is run: a crate built for the baseline would leave the loops at four
+/// lanes. The three give the same bits, as no operation is contracted or reordered.
+macro_rules! vectorized {
+    ($($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $body:block)*) => {$(
+        $(#[$meta])*
+        #[allow(clippy::too_many_arguments)]
+        $vis fn $name($($arg: $type),*) {
+            #[inline(always)]
+            fn body($($arg: $type),*) $body
+
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx2,fma")]
+                fn with_avx512($($arg: $type),*) {
+                    body($($arg),*)
+                }
+                #[target_feature(enable = "avx2,fma")]
+                fn with_avx2($($arg: $type),*) {
+                    body($($arg),*)
+                }
+                if pulp::x86::V4::is_available() {
+                    // SAFETY: V4 has all features named above.
+                    return unsafe { with_avx512($($arg),*) };
+                }
+                if pulp::x86::V3::is_available() {
+                    // SAFETY: V3 has all features named above.
+                    return unsafe { with_avx2($($arg),*) };
+                }
+            }
+            body($($arg),*)
+        }
+    )*};
+}
+pub(super) use vectorized;
+
+/// The number of examples: `length` over `each`.
+fn examples(length: usize, each: usize) -> usize {
+    assert_eq!(length % each, 0, "{length} numbers are not a multiple of {each}");
+    length / each
+}
+
+#[cfg(test)]
+mod testing {
+    /// Numbers in [-1, 1) that look random enough.
+    pub fn draws(count: usize, seed: f64) -> Vec<f32> {
+        let mut x = seed.fract().abs() + 0.012_345_67;
+        (0..count)
+            .map(|_| {
+                x = (x * 997.0 + 0.123_456_7).fract();
+                (2.0 * x - 1.0) as f32
+            })
+            .collect()
+    }
+
+    pub fn dot(a: &[f32], b: &[f32]) -> f64 {
+        assert_eq!(a.len(), b.len());
+        a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+    }
+
+    pub fn assert_close(got: &[f32], want: &[f64], tolerance: f64) {
+        assert_eq!(got.len(), want.len());
+        for (i, (got, want)) in got.iter().zip(want).enumerate() {
+            let distance = (f64::from(*got) - want).abs();
+            assert!(distance <= tolerance * (1.0 + want.abs()), "[{i}]: {got} is not {want}");
+        }
+    }
+
+    /// What `run` gives in a pool of one thread, after checking that three threads give the same bits.
+    pub fn same_bits(run: impl Fn() -> Vec<f32> + Send + Sync) -> Vec<f32> {
+        let with = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(&run)
+        };
+        let (one, three) = (with(1), with(3));
+        assert!(one.iter().zip(&three).all(|(a, b)| a.to_bits() == b.to_bits()));
+        one
+    }
+}

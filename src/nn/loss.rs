@@ -1,0 +1,161 @@
+//! What training makes small: a loss over the outputs of a batch, and its gradient.
+//!
+//! A loss may have weights of its own, such as the centres of classes; they are trained beside the network's and left
+//! behind with the loss. Sums are in f64.
+
+use super::angular::Angular;
+
+/// A loss over a batch.
+#[derive(Clone, Debug)]
+pub enum Loss {
+    /// The mean of the squared differences, over rows and values.
+    Squared,
+    /// Minus the log probability that a softmax of the outputs gives to the targets, rows of one probability a class;
+    /// the mean over the rows.
+    Softmax,
+    /// The same of angles to trained centres.
+    Angular(Angular),
+}
+
+impl Loss {
+    /// The loss of `output` (rows, width) for `target` (rows, values of a target); `gradient` becomes what it changes
+    /// with each output.
+    pub fn evaluate(&mut self, rows: usize, output: &[f32], target: &[f32], gradient: &mut [f32]) -> f64 {
+        match self {
+            Loss::Squared => squared(output, target, gradient),
+            Loss::Softmax => softmax(rows, output, target, gradient),
+            Loss::Angular(angular) => angular.evaluate(rows, output, target, gradient),
+        }
+    }
+
+    /// The loss alone, of examples that nothing is learnt from.
+    pub fn measure(&self, rows: usize, output: &[f32], target: &[f32]) -> f64 {
+        let mut unused = vec![0.0; output.len()];
+        let mut own = match self {
+            Loss::Angular(angular) => Loss::Angular(angular.at_rest()),
+            other => other.clone(),
+        };
+        own.evaluate(rows, output, target, &mut unused)
+    }
+
+    /// Its own weights; none for most.
+    pub fn weights(&self) -> &[f32] {
+        match self {
+            Loss::Angular(angular) => angular.weights(),
+            Loss::Squared | Loss::Softmax => &[],
+        }
+    }
+
+    /// The same to be changed, and their gradient of the last batch.
+    pub fn weights_mut(&mut self) -> (&mut [f32], &mut [f32]) {
+        match self {
+            Loss::Angular(angular) => angular.weights_mut(),
+            Loss::Squared | Loss::Softmax => (&mut [], &mut []),
+        }
+    }
+
+    /// What it remembers of earlier batches besides.
+    pub fn memory(&self) -> f64 {
+        match self {
+            Loss::Angular(angular) => angular.scale,
+            Loss::Squared | Loss::Softmax => 0.0,
+        }
+    }
+
+    /// Has it remember what [`Loss::memory`] gave.
+    pub fn remember(&mut self, memory: f64) {
+        if let Loss::Angular(angular) = self {
+            angular.scale = memory;
+        }
+    }
+}
+
+fn squared(output: &[f32], target: &[f32], gradient: &mut [f32]) -> f64 {
+    let scale = 2.0 / output.len() as f32;
+    let mut sum = 0.0f64;
+    // Blocks are added up in f32, which vectors can do, and their sums in f64.
+    let blocks = output.chunks(256).zip(target.chunks(256)).zip(gradient.chunks_mut(256));
+    for ((output, target), gradient) in blocks {
+        let mut lanes = [0.0f32; 16];
+        for (i, ((y, t), g)) in output.iter().zip(target).zip(gradient).enumerate() {
+            let d = y - t;
+            lanes[i % 16] += d * d;
+            *g = scale * d;
+        }
+        sum += lanes.iter().map(|&x| f64::from(x)).sum::<f64>();
+    }
+    sum / output.len() as f64
+}
+
+fn softmax(rows: usize, output: &[f32], target: &[f32], gradient: &mut [f32]) -> f64 {
+    let classes = output.len() / rows;
+    let mut loss = 0.0;
+    let examples = output.chunks_exact(classes).zip(target.chunks_exact(classes));
+    for ((logits, target), gradient) in examples.zip(gradient.chunks_exact_mut(classes)) {
+        let log_sum = log_sum_exp(logits.iter().map(|&x| f64::from(x)));
+        for ((&logit, &target), g) in logits.iter().zip(target).zip(gradient) {
+            let log_p = f64::from(logit) - log_sum;
+            let target = f64::from(target);
+            if target != 0.0 {
+                loss -= target * log_p;
+            }
+            *g = ((log_p.exp() - target) / rows as f64) as f32;
+        }
+    }
+    loss / rows as f64
+}
+
+/// ln sum exp(x), without overflow.
+pub fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -> f64 {
+    let largest = values.clone().fold(f64::NEG_INFINITY, f64::max);
+    if largest == f64::NEG_INFINITY {
+        return largest;
+    }
+    largest + values.map(|x| (x - largest).exp()).sum::<f64>().ln()
+}
+
+/// For tests: a gradient against differences of the loss.
+#[cfg(test)]
+pub(super) fn check_gradient(loss: &mut Loss, rows: usize, output: &[f32], target: &[f32], tolerance: f64) {
+    let mut gradient = vec![0.0; output.len()];
+    let mut unused = gradient.clone();
+    loss.clone().evaluate(rows, output, target, &mut gradient);
+    assert!(gradient.iter().any(|g| g.abs() > 1e-3));
+    for i in 0..output.len() {
+        let mut at = |shift: f32| {
+            let mut moved = output.to_vec();
+            moved[i] += shift;
+            loss.clone().evaluate(rows, &moved, target, &mut unused)
+        };
+        let slope = (at(1e-3) - at(-1e-3)) / 2e-3;
+        assert!((slope - f64::from(gradient[i])).abs() < tolerance, "{i}: {slope} {}", gradient[i]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::draws;
+
+    #[test]
+    fn losses_are_their_definitions_and_slopes() {
+        let mut uniform = draws(0.4);
+        let output: Vec<f32> = (0..12).map(|_| uniform() as f32 * 4.0 - 2.0).collect();
+        let target: Vec<f32> = (0..12).map(|_| uniform() as f32).collect();
+        let mut gradient = vec![0.0; 12];
+        let expected: f64 = output.iter().zip(&target).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>() / 12.0;
+        assert!((Loss::Squared.evaluate(3, &output, &target, &mut gradient) - expected).abs() < 1e-6);
+        check_gradient(&mut Loss::Squared, 3, &output, &target, 1e-3);
+
+        let target = [0.0, 1.0, 0.0, 0.0, 0.25, 0.0, 0.75, 0.0, 0.0, 0.0, 0.0, 1.0];
+        let expected: f64 = (0..3)
+            .map(|row| {
+                let logits = &output[4 * row..4 * row + 4];
+                let sum: f64 = logits.iter().map(|&x| f64::from(x).exp()).sum();
+                (0..4).map(|c| -f64::from(target[4 * row + c]) * (f64::from(logits[c]).exp() / sum).ln()).sum::<f64>()
+            })
+            .sum();
+        assert!((Loss::Softmax.evaluate(3, &output, &target, &mut gradient) - expected / 3.0).abs() < 1e-12);
+        check_gradient(&mut Loss::Softmax, 3, &output, &target, 1e-3);
+    }
+}
