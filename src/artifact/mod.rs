@@ -14,18 +14,20 @@ mod metric_table;
 mod recipe;
 mod scores;
 mod tensors;
+mod torch;
 
 pub use audio_table::AudioTable;
 pub use calibration::CalibrationScores;
 pub use clip::{Audio, Channel, Clip, Domain, Label, Split};
 pub use clip_set::ClipSet;
-pub use context::Context;
+pub use context::{Checkpoint, Context, Progress};
 pub use features::{FeatureIndex, FeatureSet, Matrix, Span};
 pub use levels::Levels;
 pub use metric_table::{MetricRow, MetricTable};
 pub use recipe::{Part, Recipe};
 pub use scores::Scores;
 pub use tensors::{Tensor, TensorError, Tensors};
+pub use torch::read_torch;
 
 use std::ops::Deref;
 use std::sync::Arc;

@@ -126,7 +126,13 @@ impl Artifact for Tensors {
                     ArrayD::from_shape_vec(shape, data.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect())
                         .map(Tensor::F64)
                 }
-                other => return Err(wrong(format!("tensor `{name}` is {other:?}; only F32 and F64 are read"))),
+                // PyTorch counts batches in such.
+                Dtype::I64 | Dtype::I32 => continue,
+                other => {
+                    return Err(wrong(format!(
+                        "tensor `{name}` is {other:?}; only F32 and F64 are read, integers are passed over"
+                    )));
+                }
             };
             tensors.insert(name.to_owned(), tensor.map_err(|e| wrong(format!("tensor `{name}`: {e}")))?);
         }

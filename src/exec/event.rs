@@ -23,6 +23,18 @@ pub enum Event<'a> {
         label: &'a str,
         why: &'a str,
     },
+    /// How far a running node is, a few times a second at most.
+    Progress {
+        node: NodeId,
+        label: &'a str,
+        /// Steps of what it is at, such as epochs of a training.
+        done: u64,
+        total: u64,
+        /// A few words on where it stands, such as `loss 3.21`.
+        text: &'a str,
+        /// Seconds that the rest of these steps will take; `None` before there is a pace.
+        left_seconds: Option<f64>,
+    },
     /// `again`: only its bytes were gone.
     Finished {
         node: NodeId,

@@ -4,6 +4,7 @@
 //! of listeners. The law: the result is the one an empty cache would give, whatever was cached, lost,
 //! damaged, or made meanwhile by another process.
 
+mod checkpoint;
 mod coordinator;
 mod event;
 pub mod executor;
@@ -12,6 +13,7 @@ mod options;
 mod outcome;
 mod pools;
 mod reason;
+mod teller;
 mod urgency;
 mod worker;
 

@@ -9,6 +9,7 @@ pub(super) fn urgency(plan: &Plan) -> Vec<u64> {
     for id in plan.nodes().rev() {
         let below = plan.dependents(id).into_iter().map(|d| urgency[d.index()]).max().unwrap_or(0);
         let own = match &plan.node(id).stage {
+            StageSpec::Network(_) => 1000,
             StageSpec::Training(t) if t.detector.member().seeded() => 1000,
             StageSpec::Features(_) | StageSpec::Training(_) => 100,
             _ => 1,

@@ -12,8 +12,10 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::checkpoint::Kept;
 use super::pools::on_threads;
-use crate::artifact::{Blob, Context};
+use super::teller::Teller;
+use crate::artifact::{Blob, Checkpoint, Context, Progress};
 use crate::digest::Digest;
 use crate::seed::Seed;
 use crate::stage::{Inputs, StageError, StageSpec};
@@ -42,15 +44,24 @@ pub enum Failure {
     Cancelled,
 }
 
-/// Runs a job and commits its record.
-pub fn perform(store: &Store, job: &Job, cancel: &AtomicBool) -> Result<Made, Failure> {
+/// Runs a job and commits its record; `tell` hears a few times a second how far it is.
+pub fn perform(
+    store: &Store,
+    job: &Job,
+    cancel: &AtomicBool,
+    tell: &(dyn Fn(Progress) + Sync),
+) -> Result<Made, Failure> {
     let stored = |e: StoreError| Failure::Store(e.to_string());
     let inputs = load(store, &job.inputs)?;
     #[expect(clippy::disallowed_methods, reason = "how long a stage takes is kept for estimates only")]
     let begun = Instant::now();
     let log = Log::new(store, job);
     let write = |line: &str| log.line(line);
-    let cx = Context { seed: Seed(0), threads: job.threads, cancel, log: &write };
+    let kept = Kept::new(store, job.key, &write);
+    let teller = Teller::new(tell);
+    let progress = |progress| teller.hear(progress);
+    let (seed, threads, checkpoint) = (Seed(0), job.threads, Some(&kept as &dyn Checkpoint));
+    let cx = Context { seed, threads, cancel, log: &write, progress: &progress, checkpoint };
     let run = std::panic::AssertUnwindSafe(|| on_threads(job.threads, || job.stage.run(&inputs, &cx)));
     let ended = std::panic::catch_unwind(run)
         .map(|ran| ran.unwrap_or_else(|e| Err(StageError::Data(format!("cannot start {} threads: {e}", job.threads)))));
@@ -82,6 +93,7 @@ pub fn perform(store: &Store, job: &Job, cancel: &AtomicBool) -> Result<Made, Fa
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     store.commit(&job.key, &record).map_err(stored)?;
+    store.clear_partial(&job.key);
     Ok(record.into())
 }
 
@@ -99,12 +111,17 @@ pub fn load(store: &Store, inputs: &BTreeMap<String, ObjectRef>) -> Result<Input
 }
 
 /// The other side of executors that use processes: runs the job of a key that was left in the cache.
-pub fn run_job(cache: &Path, key: &Digest, cancel: &AtomicBool) -> Result<Made, Failure> {
+pub fn run_job(
+    cache: &Path,
+    key: &Digest,
+    cancel: &AtomicBool,
+    tell: &(dyn Fn(Progress) + Sync),
+) -> Result<Made, Failure> {
     let store = Store::open(cache).map_err(|e| Failure::Store(e.to_string()))?;
     let path = store.job_path(key);
     let bytes = std::fs::read(&path).map_err(|e| Failure::Store(format!("{}: {e}", path.display())))?;
     let job: Job = serde_json::from_slice(&bytes).map_err(|e| Failure::Store(format!("{}: {e}", path.display())))?;
-    perform(&store, &job, cancel)
+    perform(&store, &job, cancel, tell)
 }
 
 /// A log file that exists once something was written.

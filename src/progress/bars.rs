@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::{duration, tally};
+use super::{duration, progress, tally};
 use crate::exec::{Event, Listener};
 use crate::plan::NodeId;
 
@@ -52,6 +52,11 @@ impl Listener for Bars {
                 bar.set_message(format!("{label} ({why})"));
                 bar.enable_steady_tick(Duration::from_millis(120));
                 self.working.insert(node, bar);
+            }
+            Event::Progress { node, label, done, total, text, left_seconds } => {
+                if let Some(bar) = self.working.get(&node) {
+                    bar.set_message(format!("{label} {}", progress(done, total, text, left_seconds)));
+                }
             }
             Event::Finished { node, label, seconds, again } => {
                 let slow = seconds >= 1.0;

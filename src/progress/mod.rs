@@ -27,6 +27,18 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// How far a stage is, by its own words if it has some: `epoch 12 of 100, loss 3.21, 1 min 20 s left`.
+fn progress(done: u64, total: u64, text: &str, left_seconds: Option<f64>) -> String {
+    let mut words = if text.is_empty() { format!("{done} of {total}") } else { text.to_owned() };
+    if let Some(left) = left_seconds {
+        // It is a guess: nobody wants to see parts of a second.
+        let left = left.round().max(1.0);
+        let left = if left < 60.0 { format!("{left:.0} s") } else { duration(left) };
+        words.push_str(&format!(", {left} left"));
+    }
+    words
+}
+
 /// The last line of a run.
 pub fn tally(outcome: &RunOutcome) -> String {
     let mut parts = vec![format!("{} stages ran", outcome.ran()), format!("{} cached", outcome.cached())];
@@ -54,5 +66,13 @@ mod tests {
         assert_eq!(super::duration(0.0123), "12 ms");
         assert_eq!(super::duration(3.25), "3.2 s");
         assert_eq!(super::duration(184.0), "3 min 04 s");
+    }
+
+    #[test]
+    fn progress_reads_well() {
+        assert_eq!(super::progress(12, 100, "epoch 3, loss 3.21", Some(80.4)), "epoch 3, loss 3.21, 1 min 20 s left");
+        assert_eq!(super::progress(99, 100, "", Some(0.2)), "99 of 100, 1 s left");
+        assert_eq!(super::progress(9, 10, "", Some(29.7)), "9 of 10, 30 s left");
+        assert_eq!(super::progress(1, 100, "loss 3.21", None), "loss 3.21");
     }
 }

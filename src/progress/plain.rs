@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use super::{duration, tally};
+use super::{duration, progress, tally};
 use crate::exec::{Event, Listener};
 use crate::plan::NodeId;
 
 /// After this long a stage is said to be running.
 const LONG: Duration = Duration::from_secs(5);
+
+/// How far a stage is is said this often.
+const SPARSE: Duration = Duration::from_secs(30);
 
 /// Writes lines to stderr.
 #[derive(Default)]
@@ -25,6 +28,8 @@ struct Work {
     why: String,
     since: Instant,
     told: bool,
+    /// When it was last said how far it is, or since when it runs.
+    said: Instant,
 }
 
 impl Plain {
@@ -49,7 +54,14 @@ impl Listener for Plain {
             Event::Started { node, label, why } => {
                 #[expect(clippy::disallowed_methods, reason = "decides only when a line is shown")]
                 let since = Instant::now();
-                self.working.insert(node, Work { label: label.to_owned(), why: why.to_owned(), since, told: false });
+                let (label, why) = (label.to_owned(), why.to_owned());
+                self.working.insert(node, Work { label, why, since, told: false, said: since });
+            }
+            Event::Progress { node, label, done, total, text, left_seconds } => {
+                if let Some(work) = self.working.get_mut(&node).filter(|work| work.said.elapsed() > SPARSE) {
+                    work.said += work.said.elapsed();
+                    say(format!("running {label}: {}", progress(done, total, text, left_seconds)));
+                }
             }
             Event::Finished { node, label, seconds, again } => {
                 let why = self.working.remove(&node).map(|w| w.why).unwrap_or_default();

@@ -15,6 +15,9 @@ use crate::digest::Digest;
 /// An object younger than this is left alone: the record that names it may not be written yet.
 const GRACE: Duration = Duration::from_secs(600);
 
+/// What a killed stage had reached is given up after a week, if nobody says otherwise.
+const ABANDONED: Duration = Duration::from_secs(7 * 24 * 3600);
+
 /// How much of what there is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Usage {
@@ -22,6 +25,9 @@ pub struct Usage {
     pub record_bytes: u64,
     /// Count and bytes of objects by kind.
     pub objects: BTreeMap<String, (usize, u64)>,
+    /// What stages that were killed had reached.
+    pub checkpoints: usize,
+    pub checkpoint_bytes: u64,
 }
 
 /// What `verify` found.
@@ -55,6 +61,8 @@ pub struct GcReport {
     pub evicted_bytes: u64,
     pub kept: usize,
     pub kept_bytes: u64,
+    /// Checkpoints of stages that are done since, or that nobody went on with.
+    pub checkpoints: usize,
 }
 
 /// All files two levels below `folder`, sorted; files that vanish meanwhile are passed over.
@@ -92,6 +100,10 @@ impl Store {
         for (path, meta) in files(&self.root.join("objects"))? {
             let entry = usage.objects.entry(kind(&path)).or_default();
             *entry = (entry.0 + 1, entry.1 + meta.len());
+        }
+        for entry in fs::read_dir(self.root.join("partial")).into_iter().flatten().flatten() {
+            usage.checkpoints += 1;
+            usage.checkpoint_bytes += entry.metadata().map_or(0, |meta| meta.len());
         }
         Ok(usage)
     }
@@ -159,6 +171,17 @@ impl Store {
                 report.kept_bytes += bytes;
             }
         }
+        let forgotten = policy.older_than.unwrap_or(ABANDONED).max(GRACE);
+        for entry in fs::read_dir(self.root.join("partial")).into_iter().flatten().flatten() {
+            let age = entry.metadata().map_or(Duration::ZERO, |meta| age(&meta));
+            let done = super::partial::key(&entry.path()).is_none_or(|key| self.lookup(&key).is_some());
+            if age > forgotten || (done && age > GRACE) {
+                report.checkpoints += 1;
+                if !policy.dry_run {
+                    let _ = fs::remove_file(entry.path());
+                }
+            }
+        }
         if !policy.dry_run {
             for folder in ["tmp", "bad", "jobs"] {
                 for entry in fs::read_dir(self.root.join(folder)).into_iter().flatten().flatten() {
@@ -200,6 +223,25 @@ mod tests {
         assert!(!store.has(&old) && store.has(&newer) && store.has(&table));
         store.gc(&GcPolicy { max_bytes: Some(0), ..GcPolicy::default() }).unwrap();
         assert!(!store.has(&newer) && store.has(&table) && store.has(&young));
+    }
+
+    #[test]
+    fn checkpoints_that_nobody_goes_on_with_are_cleared() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        for (part, seconds) in [(1, 0), (2, 4000), (3, 8 * 24 * 3600)] {
+            store.save_partial(&Digest::of(b"key"), part, b"epoch").unwrap();
+            let name = format!("{}-{part:016x}.bin", Digest::of(b"key").hex());
+            #[expect(clippy::disallowed_methods, reason = "ages of files")]
+            let then = SystemTime::now() - Duration::from_secs(seconds);
+            let path = folder.path().join("partial").join(name);
+            fs::File::options().append(true).open(path).unwrap().set_modified(then).unwrap();
+        }
+        let policy = GcPolicy { dry_run: true, ..GcPolicy::default() };
+        assert_eq!((store.gc(&policy).unwrap().checkpoints, store.usage().unwrap().checkpoints), (1, 3));
+        store.gc(&GcPolicy::default()).unwrap();
+        let hour = GcPolicy { older_than: Some(Duration::from_secs(3600)), ..GcPolicy::default() };
+        assert_eq!((store.gc(&hour).unwrap().checkpoints, store.usage().unwrap().checkpoints), (1, 1));
     }
 
     #[test]

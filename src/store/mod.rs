@@ -7,6 +7,7 @@
 //!   locks/<key>.lock       advisory, held while a key is being computed, gone with its process
 //!   last/<experiment>.json which key each label had, for explanations; may be deleted
 //!   memo/<root>.tsv        digests of unchanged source files; may be deleted
+//!   partial/<key>-….bin    what a stage had reached when its process was killed; may be deleted
 //!   jobs/ logs/ bad/ tmp/  work orders of other processes, logs, objects that failed their digest
 //! ```
 //!
@@ -23,6 +24,7 @@ mod last;
 mod lock;
 mod memo;
 mod object;
+mod partial;
 mod record;
 
 pub use gc::{Audit, GcPolicy, GcReport, Usage};
@@ -64,7 +66,7 @@ impl Store {
     /// Opens the cache at `root`, and makes it if it is not there.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         // Each time: what carries caches about (git, CI) may drop empty folders.
-        for folder in ["objects", "records", "locks", "last", "memo", "jobs", "logs", "bad", "tmp"] {
+        for folder in ["objects", "records", "locks", "last", "memo", "partial", "jobs", "logs", "bad", "tmp"] {
             let folder = root.join(folder);
             if !folder.is_dir() {
                 std::fs::create_dir_all(&folder).map_err(StoreError::io(&folder))?;

@@ -10,6 +10,7 @@
 //! ```
 
 mod failure;
+mod pace;
 mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,14 +18,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::executor::{Executor, Finished};
+use super::executor::{Executor, Finished, Heard};
 use super::keys::{Keyed, Outputs, keyed};
 use super::urgency::urgency;
 use super::{Event, Failure, Listener, NodeOutcome, Options, RunOutcome};
+use crate::artifact::Progress;
 use crate::digest::Digest;
 use crate::plan::{Frontier, NodeId, Plan};
 use crate::stage::Wants;
 use crate::store::{KeyLock, LastKeys, Made, Store, StoreError};
+use pace::Pace;
 
 /// How long to wait for a result before looking at locks and at the wish to stop.
 const TICK: Duration = Duration::from_millis(100);
@@ -36,6 +39,7 @@ struct Running {
     _lock: KeyLock,
     wants: Wants,
     threads: usize,
+    pace: Pace,
 }
 
 struct Run<'a> {
@@ -65,6 +69,7 @@ struct Run<'a> {
     urgency: Vec<u64>,
     revived: usize,
     giving_up: bool,
+    begun: Instant,
 }
 
 /// Runs the `chosen` nodes of a plan (with all they need) as far as they are not cached.
@@ -104,6 +109,7 @@ pub fn run(
         urgency: urgency(plan),
         revived: 0,
         giving_up: false,
+        begun,
     };
     run.work(executor)?;
     let interrupted = cancel.load(Ordering::Relaxed) && !run.giving_up;
@@ -132,8 +138,12 @@ impl Run<'_> {
             }
             if self.running.is_empty() {
                 std::thread::sleep(TICK);
-            } else if let Some(finished) = executor.wait(TICK) {
-                self.finished(finished)?;
+            } else {
+                match executor.wait(TICK) {
+                    Some(Heard::Finished(finished)) => self.finished(*finished)?,
+                    Some(Heard::Progress(key, progress)) => self.progressed(&key, &progress),
+                    None => {}
+                }
             }
             self.look_elsewhere()?;
             self.listener.tick();
@@ -219,6 +229,15 @@ impl Run<'_> {
             || self.elsewhere.contains(&id)
             || self.blocked.contains_key(&id)
             || self.queue.contains(&(std::cmp::Reverse(self.urgency[id.index()]), id))
+    }
+
+    fn progressed(&mut self, key: &Digest, progress: &Progress) {
+        let Some((id, running)) = self.running.iter_mut().find(|(id, _)| self.keyed[*id].key == *key) else { return };
+        let Progress { done, total, text } = progress;
+        let left_seconds = running.pace.hear(self.begun.elapsed().as_secs_f64(), *done, *total);
+        let label = self.plan.node(*id).label.as_str();
+        let (node, done, total) = (*id, *done, *total);
+        self.listener.hear(Event::Progress { node, label, done, total, text, left_seconds });
     }
 
     fn finished(&mut self, finished: Finished) -> Result<(), StoreError> {

@@ -11,6 +11,7 @@ use crate::stage::Wants;
 use crate::store::StoreError;
 
 use super::Running;
+use super::pace::Pace;
 
 impl Run<'_> {
     pub(super) fn start_what_fits(&mut self, executor: &mut dyn Executor) -> Result<(), StoreError> {
@@ -76,7 +77,7 @@ impl Run<'_> {
             material: keyed.material.clone(),
             threads,
         };
-        self.running.insert(id, Running { _lock: lock, wants, threads });
+        self.running.insert(id, Running { _lock: lock, wants, threads, pace: Pace::default() });
         executor.start(job);
         Ok(())
     }

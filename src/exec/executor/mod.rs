@@ -12,12 +12,21 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::{Failure, Job};
+use crate::artifact::Progress;
+use crate::digest::Digest;
 use crate::store::{Made, Store};
 
 /// The result of a job.
 pub struct Finished {
     pub job: Job,
     pub result: Result<Made, Failure>,
+}
+
+/// What is heard of jobs at work.
+pub enum Heard {
+    /// How far the job of a key is.
+    Progress(Digest, Progress),
+    Finished(Box<Finished>),
 }
 
 /// A place where jobs run.
@@ -30,8 +39,8 @@ pub trait Executor {
     /// Begins a job.
     fn start(&mut self, job: Job);
 
-    /// The next result; `None` if there was none in time.
-    fn wait(&mut self, timeout: Duration) -> Option<Finished>;
+    /// The next news; `None` if there was none in time. Whether there is news of progress is the executor's choice.
+    fn wait(&mut self, timeout: Duration) -> Option<Heard>;
 }
 
 /// An executor by name.

@@ -1,14 +1,17 @@
 //! Each job in a process of its own: `humshift internal run-job KEY --cache DIR`.
 //!
 //! The job is left in the cache as a file; the worker commits the record itself. The record, not the
-//! exit code, says that the job is done.
+//! exit code, says that the job is done. On its stdout the worker says how far it is, a line of JSON each time, and, if
+//! it fails, why.
 
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::threads::Threads;
+use crate::artifact::Progress;
 use crate::exec::{Failure, Job};
 use crate::store::{Made, Store};
 
@@ -17,16 +20,16 @@ pub fn new(store: Store, cancel: Arc<AtomicBool>) -> Threads {
     Threads::with(store, cancel, dispatch)
 }
 
-fn dispatch(store: &Store, job: &Job, cancel: &AtomicBool) -> Result<Made, Failure> {
+fn dispatch(store: &Store, job: &Job, cancel: &AtomicBool, tell: &(dyn Fn(Progress) + Sync)) -> Result<Made, Failure> {
     let path = store.job_path(&job.key);
     let bytes = serde_json::to_vec(job).expect("jobs are JSON");
     store.publish(&path, &bytes).map_err(|e| Failure::Store(e.to_string()))?;
-    let result = spawn(store, job, cancel);
+    let result = spawn(store, job, cancel, tell);
     let _ = std::fs::remove_file(path);
     result
 }
 
-fn spawn(store: &Store, job: &Job, cancel: &AtomicBool) -> Result<Made, Failure> {
+fn spawn(store: &Store, job: &Job, cancel: &AtomicBool, tell: &(dyn Fn(Progress) + Sync)) -> Result<Made, Failure> {
     let failed = |why: String| Failure::Stage(format!("the worker process {why}"));
     let program = std::env::current_exe().map_err(|e| failed(format!("was not found: {e}")))?;
     let mut child = Command::new(program)
@@ -36,21 +39,35 @@ fn spawn(store: &Store, job: &Job, cancel: &AtomicBool) -> Result<Made, Failure>
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|e| failed(format!("could not start: {e}")))?;
-    let status = wait(&mut child, cancel).map_err(|e| failed(format!("was lost: {e}")))?;
+    let stdout = child.stdout.take().expect("it was asked for");
+    let (status, text) = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| listen(stdout, tell));
+        let status = wait(&mut child, cancel);
+        (status, reader.join().unwrap_or_default())
+    });
+    let status = status.map_err(|e| failed(format!("was lost: {e}")))?;
     let Some(status) = status else { return Err(Failure::Cancelled) };
     if let Some(record) = store.lookup(&job.key).filter(|_| status.success()) {
         return Ok(record);
-    }
-    let mut text = String::new();
-    if let Some(mut stdout) = child.stdout.take() {
-        let _ = std::io::Read::read_to_string(&mut stdout, &mut text);
     }
     if cancel.load(Ordering::Relaxed) {
         // Ctrl-C reaches the worker, too: it did not fail, it was stopped.
         return Err(Failure::Cancelled);
     }
-    // The worker says why in one line of JSON, unless it was killed.
+    // The worker says why, unless it was killed.
     Err(serde_json::from_str(&text).unwrap_or_else(|_| failed(format!("ended with {status} and left no record"))))
+}
+
+/// Passes on how far the worker is; gives what else it said.
+fn listen(stdout: impl Read, tell: &(dyn Fn(Progress) + Sync)) -> String {
+    let mut rest = String::new();
+    for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+        match serde_json::from_str(&line) {
+            Ok(progress) => tell(progress),
+            Err(_) => rest.push_str(&(line + "\n")),
+        }
+    }
+    rest
 }
 
 /// The exit status; `None` if the run was given up and the process killed.
@@ -67,5 +84,25 @@ fn wait(child: &mut Child, cancel: &AtomicBool) -> std::io::Result<Option<std::p
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(50));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_passed_on_and_the_reason_of_a_failure_is_left() {
+        let progress = Progress { done: 3, total: 9, text: "loss 1 {}".into() };
+        let failure = Failure::Stage("clip `a`\nis \"b\"".into());
+        let said = format!(
+            "{}\n{}\n",
+            serde_json::to_string(&progress).unwrap(),
+            serde_json::to_string_pretty(&failure).unwrap()
+        );
+        let heard = std::sync::Mutex::new(Vec::new());
+        let rest = listen(said.as_bytes(), &|p| heard.lock().unwrap().push(p));
+        assert_eq!(heard.into_inner().unwrap(), [progress]);
+        assert_eq!(serde_json::from_str::<Failure>(&rest).unwrap(), failure);
     }
 }

@@ -1,11 +1,11 @@
-//! One job after the other.
+//! One job after the other. As it works in the coordinator's own thread, nobody hears how far it is.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use super::{Executor, Finished};
+use super::{Executor, Finished, Heard};
 use crate::exec::{Job, perform};
 use crate::store::Store;
 
@@ -28,15 +28,15 @@ impl Executor for Serial {
     }
 
     fn start(&mut self, job: Job) {
-        let result = perform(&self.store, &job, &self.cancel);
+        let result = perform(&self.store, &job, &self.cancel, &|_| {});
         self.done.push_back(Finished { job, result });
     }
 
-    fn wait(&mut self, timeout: Duration) -> Option<Finished> {
+    fn wait(&mut self, timeout: Duration) -> Option<Heard> {
         let next = self.done.pop_front();
         if next.is_none() {
             std::thread::sleep(timeout);
         }
-        next
+        next.map(|finished| Heard::Finished(Box::new(finished)))
     }
 }

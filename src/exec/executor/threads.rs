@@ -5,19 +5,20 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use super::{Executor, Finished};
+use super::{Executor, Finished, Heard};
+use crate::artifact::Progress;
 use crate::exec::{Failure, Job, perform};
 use crate::store::{Made, Store};
 
-type Work = fn(&Store, &Job, &AtomicBool) -> Result<Made, Failure>;
+type Work = fn(&Store, &Job, &AtomicBool, &(dyn Fn(Progress) + Sync)) -> Result<Made, Failure>;
 
 /// Runs each job on a thread.
 pub struct Threads {
     store: Store,
     cancel: Arc<AtomicBool>,
     work: Work,
-    sender: Sender<Finished>,
-    results: Receiver<Finished>,
+    sender: Sender<Heard>,
+    news: Receiver<Heard>,
 }
 
 impl Threads {
@@ -27,8 +28,8 @@ impl Threads {
 
     /// Threads that do something else with a job than to perform it.
     pub fn with(store: Store, cancel: Arc<AtomicBool>, work: Work) -> Self {
-        let (sender, results) = channel();
-        Self { store, cancel, work, sender, results }
+        let (sender, news) = channel();
+        Self { store, cancel, work, sender, news }
     }
 }
 
@@ -38,19 +39,22 @@ impl Executor for Threads {
         let failed = self.sender.clone();
         let unstarted = job.clone();
         let spawned = std::thread::Builder::new().spawn(move || {
-            let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&store, &job, &cancel)));
+            let tell = |progress| {
+                let _ = sender.send(Heard::Progress(job.key, progress));
+            };
+            let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&store, &job, &cancel, &tell)));
             let result =
                 caught.unwrap_or_else(|_| Err(Failure::Stage("a bug in humshift: the worker panicked".into())));
             // Nobody listens any more when the run was given up.
-            let _ = sender.send(Finished { job, result });
+            let _ = sender.send(Heard::Finished(Box::new(Finished { job, result })));
         });
         if let Err(error) = spawned {
             let result = Err(Failure::Stage(format!("no thread can be started: {error}")));
-            let _ = failed.send(Finished { job: unstarted, result });
+            let _ = failed.send(Heard::Finished(Box::new(Finished { job: unstarted, result })));
         }
     }
 
-    fn wait(&mut self, timeout: Duration) -> Option<Finished> {
-        self.results.recv_timeout(timeout).ok()
+    fn wait(&mut self, timeout: Duration) -> Option<Heard> {
+        self.news.recv_timeout(timeout).ok()
     }
 }

@@ -1,0 +1,90 @@
+//! What a stage has reached, kept in the store while it runs.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use crate::artifact::Checkpoint;
+use crate::digest::Digest;
+use crate::seed::Seed;
+use crate::store::Store;
+
+/// What is lost of a killed stage at most, beside what the stage does between two times of saving.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// The checkpoints of a stage.
+pub(super) struct Kept<'a> {
+    store: &'a Store,
+    key: Digest,
+    log: &'a (dyn Fn(&str) + Sync),
+    every: Duration,
+    /// When the stage began, and when each of its parts was saved last.
+    begun: Instant,
+    saved: Mutex<BTreeMap<u64, Instant>>,
+}
+
+impl<'a> Kept<'a> {
+    pub(super) fn new(store: &'a Store, key: Digest, log: &'a (dyn Fn(&str) + Sync)) -> Self {
+        Self { store, key, log, every: EVERY, begun: now(), saved: Mutex::default() }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "decides only how often something is saved")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+impl Checkpoint for Kept<'_> {
+    fn load(&self, part: Seed) -> Option<Vec<u8>> {
+        self.store.load_partial(&self.key, part.0)
+    }
+
+    fn save(&self, part: Seed, make: &dyn Fn() -> Vec<u8>) {
+        let mut saved = self.saved.lock().expect("nobody panics while saving");
+        // A stage that is done within a moment saves nothing.
+        let last = *saved.get(&part.0).unwrap_or(&self.begun);
+        if now().duration_since(last) < self.every {
+            return;
+        }
+        if let Err(error) = self.store.save_partial(&self.key, part.0, &make()) {
+            (self.log)(&format!("no checkpoint: {error}"));
+        }
+        saved.insert(part.0, now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_saved_each_for_itself_and_not_too_often() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let (key, log) = (Digest::of(b"key"), |line: &str| panic!("{line}"));
+        let kept = |every| Kept { every, ..Kept::new(&store, key, &log) };
+        kept(Duration::from_secs(900)).save(Seed(1), &|| unreachable!("it has only begun"));
+        assert_eq!(kept(EVERY).load(Seed(1)), None);
+        let often = kept(Duration::ZERO);
+        often.save(Seed(1), &|| vec![1]);
+        often.save(Seed(1), &|| vec![2]);
+        often.save(Seed(2), &|| vec![3]);
+        let later = kept(EVERY);
+        assert_eq!(
+            (later.load(Seed(1)), later.load(Seed(2)), later.load(Seed(3))),
+            (Some(vec![2]), Some(vec![3]), None)
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_saved_is_told_and_is_no_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let told = Mutex::new(Vec::new());
+        let log = |line: &str| told.lock().unwrap().push(line.to_owned());
+        let kept = Kept { every: Duration::ZERO, ..Kept::new(&store, Digest::of(b"key"), &log) };
+        std::fs::remove_dir_all(folder.path()).unwrap();
+        kept.save(Seed(1), &|| vec![1]);
+        assert!(told.lock().unwrap()[0].starts_with("no checkpoint: the cache at "));
+    }
+}
