@@ -7,7 +7,8 @@
 //! Experiment { points }
 //!    |  plan       one node a stage; equal stages of different points are one node
 //!    v
-//! Plan (a DAG)     dataset -> [levels -> mixing] -> features -> [pooling] -> training -> scoring -> metrics
+//! Plan (a DAG)     dataset -> [levels -> mixing] -> features -> [pooling] -> [network -> embedding]
+//!    |                 -> training -> scoring -> metrics
 //!    |  exec       for each node: key = SHA-256 of (stage, code, config, digests of inputs)
 //!    |             store: record there -> cached; else run it, objects first, record last
 //!    v

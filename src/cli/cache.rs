@@ -91,6 +91,10 @@ fn stat(store: &Store, as_json: bool) -> Result<Exit, CliError> {
     for (kind, (count, bytes)) in &usage.objects {
         output::line(&format!("{count} objects .{kind}, {}", output::size(*bytes)));
     }
+    if usage.checkpoints > 0 {
+        let size = output::size(usage.checkpoint_bytes);
+        output::line(&format!("{} checkpoints of stages that did not get to their end, {size}", usage.checkpoints));
+    }
     Ok(Exit::Done)
 }
 
@@ -127,6 +131,9 @@ fn gc(store: &Store, args: &GcArgs) -> Result<Exit, CliError> {
         let verb = if args.dry_run { "would evict" } else { "evicted" };
         let (gone, kept) = (output::size(report.evicted_bytes), output::size(report.kept_bytes));
         output::line(&format!("{verb} {} objects, {gone}; {} objects stay, {kept}", report.evicted, report.kept));
+        if report.checkpoints > 0 {
+            output::line(&format!("{verb} {} checkpoints", report.checkpoints));
+        }
     }
     Ok(Exit::Done)
 }

@@ -1,4 +1,4 @@
-//! `humshift report --figures`: spectrograms of what is cached.
+//! `humshift report --figures`: spectrograms of what is cached, beside the training curves.
 //!
 //! Runs nothing: the matrices are those the stages made, of the first point whose features are spectrograms in
 //! dB. Of the recordings themselves only the sample rate is wanted, for the labels of the axes; where they
@@ -11,7 +11,7 @@ use ndarray::ArrayView2;
 
 use super::cached::Cached;
 use super::session::Session;
-use super::{CliError, output};
+use super::{CliError, curves, output};
 use crate::artifact::{AudioTable, Clip, ClipSet, Domain, FeatureSet, Label, Split};
 use crate::diagnose::Diagnostic;
 use crate::exec::Standing;
@@ -25,7 +25,8 @@ use crate::store::Store;
 /// Marks of a mel axis in Hz.
 const MEL_MARKS: [f64; 8] = [0.0, 500.0, 1e3, 2e3, 4e3, 8e3, 16e3, 32e3];
 
-/// Writes `spectrograms.svg` and an image a clip, of the first section of each machine, into a folder.
+/// Writes `spectrograms.svg` and an image a clip, of the first section of each machine, into a folder; with training
+/// curves there it may do without.
 pub fn write(
     session: &Session,
     standings: &[Standing],
@@ -33,7 +34,11 @@ pub fn write(
     spec: &Path,
     folder: &Path,
 ) -> Result<(), CliError> {
+    let curves = curves::write(session, standings, store, folder)?;
     let Some(number) = session.experiment.points.iter().position(|point| in_decibels(&point.features)) else {
+        if curves > 0 {
+            return Ok(());
+        }
         let message = "no point of the spec has features that are spectrograms in dB";
         let hint = "write `features: { log_mel: {} }`, or `db: true` in `spectrum`";
         return Err(vec![Diagnostic::new("E0708", message).hint(hint)].into());
@@ -46,7 +51,7 @@ pub fn write(
     let rows: Vec<Row> = sections.iter().map(|section| section.row(&domains)).collect();
     let scale = Scale::of(rows.iter().flat_map(|row| row.panels.iter().flatten().map(|panel| panel.matrix)));
 
-    std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
+    make(folder)?;
     let mut images = 0;
     for panel in rows.iter().flat_map(|row| row.panels.iter().flatten()) {
         let name = panel.title.replace(|c: char| !c.is_alphanumeric() && !"-.".contains(c), "_");
@@ -58,7 +63,13 @@ pub fn write(
     Ok(())
 }
 
-fn save(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+/// Makes the folder of the figures.
+pub fn make(folder: &Path) -> Result<(), CliError> {
+    std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))
+}
+
+/// Writes a file of it.
+pub fn save(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     std::fs::write(path, bytes).map_err(|error| unwritable(path, &error))
 }
 

@@ -1,10 +1,12 @@
 //! `humshift internal`: what other processes of the program call.
 
+use std::io::Write;
 use std::sync::atomic::AtomicBool;
 
 use clap::{Args, Subcommand};
 
 use super::{CacheDir, CliError, Exit, output};
+use crate::artifact::Progress;
 use crate::digest::Digest;
 use crate::exec::run_job;
 
@@ -27,7 +29,13 @@ enum Command {
 pub fn run(args: &InternalArgs) -> Result<Exit, CliError> {
     let Command::RunJob { key, cache } = &args.command;
     // A worker that is to stop is killed: what it has not committed does not exist.
-    match run_job(&cache.cache, key, &AtomicBool::new(false)) {
+    let tell = |progress: Progress| {
+        // Nobody reads it when the run was killed; the job goes on.
+        let line = serde_json::to_string(&progress).expect("numbers and words") + "\n";
+        let mut stdout = std::io::stdout().lock();
+        let _ = stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush());
+    };
+    match run_job(&cache.cache, key, &AtomicBool::new(false), &tell) {
         Ok(_) => Ok(Exit::Done),
         Err(failure) => {
             output::json(&failure);

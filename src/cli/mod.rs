@@ -5,10 +5,12 @@
 mod cache;
 mod cached;
 mod check;
+mod curves;
 mod dataset;
 mod error;
 mod evaluate;
 mod explain;
+mod export;
 mod features;
 mod figures;
 mod internal;
@@ -48,6 +50,8 @@ enum Command {
     Report(report::ReportArgs),
     /// Official metrics of score files in the form of the DCASE challenge
     Evaluate(evaluate::EvaluateArgs),
+    /// Write the network of a trained model (.onnx or .safetensors)
+    Export(export::ExportArgs),
     /// Write the feature matrix of one recording (.npy, frames x bins, f32)
     Features(features::FeaturesArgs),
     /// Write data sets
@@ -104,6 +108,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Features(args) => features::run(&args),
         Command::Dataset(args) => dataset::run(&args),
         Command::Cache(args) => cache::run(&args),

@@ -43,7 +43,7 @@ pub struct ReportArgs {
     /// What to compare or to choose by; the official score, or of data without domains the AUC, unless said
     #[arg(long, value_name = "NUMBER", value_parser = By::NAMES)]
     by: Option<String>,
-    /// Write figures to a folder as well: a spectrogram per machine and domain
+    /// Write figures to a folder as well: a spectrogram per machine and domain, curves of trainings in epochs
     #[arg(long, value_name = "DIR")]
     figures: Option<PathBuf>,
     /// Write scores and decisions to a folder as well, as the challenge wants them and `evaluate` reads them

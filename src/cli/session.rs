@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::{CliError, SpecArgs};
+use crate::artifact::{Artifact, Blob, Tensors, read_torch};
 use crate::diagnose::Diagnostic;
 use crate::digest::Digest;
 use crate::plan::{self, Catalog, NodeId, Plan};
@@ -90,12 +91,27 @@ fn weights(point: &Point, catalog: &mut Catalog, mistakes: &mut Vec<Diagnostic>)
     if catalog.weights.contains_key(path) {
         return;
     }
-    let bytes = std::fs::read(path).unwrap_or_else(|error| {
-        let message = format!("the weights `{path}` cannot be read: {error}");
+    let bytes = std::fs::read(path).map_err(|error| error.to_string()).and_then(safetensors);
+    let bytes = bytes.unwrap_or_else(|why| {
+        let message = format!("the weights `{path}` cannot be read: {why}");
         mistakes.push(Diagnostic::new("E0702", message));
         Vec::new()
     });
     catalog.weights.insert(path.to_owned(), bytes);
+}
+
+/// Weights as safetensors: PyTorch's files, zip archives or older ones, are read and written anew.
+fn safetensors(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
+    if bytes.starts_with(b"PK") || bytes.starts_with(b"\x80") {
+        return read_torch(&bytes).map(|model| model.encode()).map_err(|error| error.to_string());
+    }
+    match Tensors::decode(Blob::new(bytes.clone())) {
+        Ok(_) => Ok(bytes),
+        Err(_) if bytes.starts_with(b"\x89HDF") => {
+            Err("it is HDF5; write Keras's `model.weights` with safetensors, each under its `path`".to_owned())
+        }
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// The listing of each section with the digests of its files.

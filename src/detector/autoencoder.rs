@@ -4,51 +4,88 @@
 //! Dohi et al. 2022 (MIMII DG), and the baselines of 2020 to 2022: a window of 5 frames, four
 //! hidden layers of 128, a bottleneck of 8, four of 128, each followed by batch normalisation and a
 //! rectifier; Adam on the mean squared error; the score of a clip is the mean over all its windows and
-//! values of the squared error. Features go in as they are, in dB: the baselines do not scale them either.
+//! values of the squared error. Features go in as they are, in dB: the baselines do not scale them either. The
+//! baseline of 2023 scores by [`residuals`]; with `predict: centre` the network sees all frames of a window but the one
+//! in its middle, and is to give that one (IDNN, Suefusa et al. 2020).
 //!
-//! One thing differs: the bias of the output starts at the mean of the training windows, not at 0. Features
-//! lie near -40 dB and a step of Adam moves a weight by about the learning rate, so that a start at 0 spends
-//! many steps on getting there. In the 650,000 steps of the paper that is nothing; on 1,400 clips of 0.5 s the
-//! training loss after 40 epochs is 5 to 12 % lower (the AUC differs by less than between seeds).
-//!
-//! The paper trains with `{ learning_rate: 1e-4, batch: 128, epochs: 100 }`, the published baseline with
-//! `{ learning_rate: 1e-3, batch: 512, epochs: 100 }` (and holds the last tenth of its rows out, which
-//! nothing reads; here all train). The default, `{ learning_rate: 1e-3, batch: 128, epochs: 20 }`, is meant
-//! for use without tuning: on those clips 40 epochs ranked no better, two seeds of each compared.
+//! The presets are the paper's settings and the published baseline's, which differ. Without one, two things are
+//! meant for use without tuning: 20 epochs (on 1,400 clips of 0.5 s 40 ranked no better, two seeds of each compared), and the
+//! bias of the output starts at the mean of the training windows, not at 0. Features lie near -40 dB and a step
+//! of Adam moves a weight by about the learning rate, so that a start at 0 spends many steps on getting there; on those
+//! clips the loss after 40 epochs is 5 to 12 % lower (the AUC differs by less than between seeds).
 
+mod presets;
+mod pytorch;
+mod residuals;
 mod weights;
+
+pub use weights::graph as autoencoder;
 
 use std::borrow::Cow;
 
+use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use super::{Detector, DetectorError, Examples, Scope, Takes};
+use super::training::{Batch, Course, Rows, Training};
+use super::{Detector, DetectorError, Examples, Scope, Takes, networks};
 use crate::artifact::{Context, Tensors};
 use crate::diagnose::Problem;
-use crate::nn::{Adam, Network, Trainer, Windows};
+use crate::nn::{Cpu, Engine, Loss, Network, Trainer, Windows};
+use crate::seed::Rng;
+
+/// Windows scored at a time: their activations stay in the cache.
+const BLOCK: usize = 128;
 
 /// Settings of `autoencoder`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(from = "presets::Written")]
 pub struct Autoencoder {
     /// Frames in a window.
     pub window: usize,
     /// Units of the hidden layers, the bottleneck in their middle; input and output follow from the features.
     pub layers: Vec<usize>,
+    /// Which frames of a window are to be given back.
+    pub predict: Predict,
     /// Passes over all training windows.
     pub epochs: usize,
     /// Windows in a step of training.
     pub batch: usize,
     pub learning_rate: f64,
+    pub training: Training,
+    /// Whether the output's bias starts at the mean of the training windows, or at 0.
+    pub start_at_mean: bool,
+    pub score: Score,
     /// Which clips share a model: those of a `machine` in the paper.
     pub scope: Scope,
     /// The frames looked at, in training and in scoring; all if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frames: Option<FrameRange>,
-    /// A safetensors file with a trained model, ours or one of Keras (see the module `weights`); nothing is
-    /// trained then.
+    /// A trained model, ours, PyTorch's or Keras's, as safetensors or as PyTorch's `.pt` (see the module `weights`);
+    /// nothing is trained then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
+}
+
+/// What the network is to give.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Predict {
+    /// The whole window.
+    #[default]
+    All,
+    /// The frame in its middle, from the others.
+    Centre,
+}
+
+/// What the score of a clip is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Score {
+    /// The mean squared error.
+    #[default]
+    Mse,
+    /// The lesser of the distances of its mean residual under the covariance of each domain.
+    SelectiveMahalanobis,
 }
 
 /// Frames `from` (counted from 0) to `to`, which is the first one left out.
@@ -59,24 +96,9 @@ pub struct FrameRange {
     pub to: usize,
 }
 
-impl Default for Autoencoder {
-    fn default() -> Self {
-        Self {
-            window: 5,
-            layers: vec![128, 128, 128, 128, 8, 128, 128, 128, 128],
-            epochs: 20,
-            batch: 128,
-            learning_rate: 1e-3,
-            scope: Scope::Machine,
-            frames: None,
-            weights: None,
-        }
-    }
-}
-
 impl Detector for Autoencoder {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn takes(&self) -> Takes {
@@ -92,7 +114,7 @@ impl Detector for Autoencoder {
     }
 
     fn problems(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
+        let mut problems = self.course().problems();
         let mut range = |field: &str, value: usize, from: usize, to: usize| {
             if !(from..=to).contains(&value) {
                 let message = format!("`{field}` is {value}, outside {from}..{to}");
@@ -100,9 +122,6 @@ impl Detector for Autoencoder {
             }
         };
         range("window", self.window, 1, 1000);
-        range("epochs", self.epochs, 1, 100_000);
-        // One row has no variance to normalise with.
-        range("batch", self.batch, 2, 65_536);
         for (i, &units) in self.layers.iter().enumerate() {
             range(&format!("layers[{i}]"), units, 1, 65_536);
         }
@@ -110,9 +129,13 @@ impl Detector for Autoencoder {
             let message = format!("`layers` has {} hidden layers, outside 1..100", self.layers.len());
             problems.push(Problem::new("layers", message).hint("write the units of each, such as [128, 8, 128]"));
         }
-        if !(self.learning_rate > 0.0 && self.learning_rate <= 1.0) {
-            let message = format!("`learning_rate` is {}, not above 0 and at most 1", self.learning_rate);
-            problems.push(Problem::new("learning_rate", message).hint("1e-3 is usual"));
+        if self.predict == Predict::Centre && (self.window < 3 || self.window.is_multiple_of(2)) {
+            let message = format!("a window of {} frames has no centre between others", self.window);
+            problems.push(Problem::new("window", message).hint("write an odd number of 3 or more"));
+        }
+        if self.score == Score::SelectiveMahalanobis && self.weights.is_some() {
+            let message = "weights from a file come without the covariances of residuals".to_owned();
+            problems.push(Problem::new("score", message).hint("write `score: mse`"));
         }
         if let Some(FrameRange { from, to }) = self.frames
             && to.saturating_sub(from) < self.window
@@ -127,80 +150,145 @@ impl Detector for Autoencoder {
         self.weights.as_deref().map(|path| ("weights", path))
     }
 
+    fn export(&self, model: &Tensors) -> Option<Result<Network, DetectorError>> {
+        Some(weights::read(model))
+    }
+
     fn memory(&self, rows: usize, dims: usize) -> usize {
         let width = self.window * dims;
         let sizes = || [width].into_iter().chain(self.layers.iter().copied()).chain([width]);
         let weights: usize = sizes().zip(sizes().skip(1)).map(|(inputs, outputs)| inputs * outputs).sum();
-        // Weights, gradients, two moments, and the copies in which they go in and out; of each layer its
-        // product, normalised and rectified form, their gradients and what those are made from; the order.
-        let numbers = 8 * weights + 12 * self.batch * sizes().sum::<usize>() + rows;
+        // Weights, gradients, two moments, a checkpoint; of each layer its product and what follows it, and their
+        // gradients; the order.
+        let numbers = 10 * weights + 8 * self.batch * sizes().sum::<usize>() + rows;
         4 * numbers
     }
 
     fn fit(&self, train: &Examples, weights: Option<&Tensors>, cx: &Context) -> Result<Tensors, DetectorError> {
         let Some(dims) = train.features.first().map(|x| x.ncols()) else { return Err(DetectorError::NoClips) };
         if let Some(file) = weights {
-            let network = weights::from_tensors(file)?;
-            self.check_inputs(network.dense[0].kernel.nrows(), dims)?;
-            return Ok(weights::to_tensors(network));
+            return Ok(networks::write(&self.read(file, dims)?));
         }
+        let train = &networks::recordings_last(train, self.training.validation);
         let values = self.values(train, dims)?;
-        let windows = Windows::new(values.iter().map(|v| &**v).collect(), dims, self.window);
-        let sizes = [&[windows.width()], &self.layers[..], &[windows.width()]].concat();
+        let windows = self.windows(values.iter().map(|v| &**v).collect(), dims);
+        let sizes = [&[self.inputs(dims)], &self.layers[..], &[self.outputs(dims)]].concat();
         let mut rng = cx.seed.derive(&["autoencoder", "weights"]).rng();
-        let mut network = Network::glorot(&sizes, &mut || rng.uniform());
-        network.dense[self.layers.len()].bias = windows.mean();
-        let mut trainer = Trainer::new(network, Adam::new(self.learning_rate));
-
-        let count = u32::try_from(windows.len())
-            .map_err(|_| DetectorError::Data(format!("{} windows are more than 2^32", windows.len())))?;
-        let mut rng = cx.seed.derive(&["autoencoder", "order"]).rng();
-        let mut order: Vec<u32> = (0..count).collect();
-        for epoch in 1..=self.epochs {
-            rng.shuffle(&mut order);
-            let mut sum = 0.0;
-            for batch in order.chunks(self.batch) {
-                if cx.cancelled() {
-                    return Err(DetectorError::Cancelled);
-                }
-                sum += trainer.step(windows.gather(batch)) * batch.len() as f64;
-            }
-            let loss = sum / f64::from(count);
-            if !loss.is_finite() {
-                let message = format!("the loss became {loss} in epoch {epoch}: try a smaller `learning_rate`");
-                return Err(DetectorError::Data(message));
-            }
-            (cx.log)(&format!("epoch {epoch} of {}: loss {loss:.4}", self.epochs));
+        let mut network = Network::new(weights::graph(&sizes), &mut || rng.uniform());
+        if self.start_at_mean {
+            let mean = windows.outputs(&windows.all.mean().to_vec());
+            let bias = network.weight_mut(&format!("dense.{}.bias", self.layers.len())).expect("the output has a bias");
+            bias.copy_from_slice(&mean);
         }
-        Ok(weights::to_tensors(trainer.finish()))
+        let trainer = Trainer::new(network, Loss::Squared, self.training.device.engine()?, self.training.clip_norm);
+        let (network, history) = self.course().run(trainer, &windows, cx)?;
+        let mut model = networks::write(&network);
+        model.0.extend(history.0);
+        if self.score == Score::SelectiveMahalanobis {
+            let residuals = |clip: usize| self.residuals(&network, &values[clip], dims);
+            residuals::fit(&train.clips, [dims, self.outputs(dims)], residuals, cx, &mut model)?;
+        }
+        Ok(model)
     }
 
     fn score(&self, model: &Tensors, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError> {
         let Some(dims) = test.features.first().map(|x| x.ncols()) else { return Ok(Vec::new()) };
-        let network = weights::from_tensors(model)?.folded();
-        self.check_inputs(network.inputs(), dims)?;
+        let network = self.read(model, dims)?;
+        let covariances = match self.score {
+            Score::Mse => None,
+            Score::SelectiveMahalanobis => Some(residuals::Covariances::read(model)?),
+        };
         let values = self.values(test, dims)?;
         let clips: Vec<usize> = (0..values.len()).collect();
         let scores = cx.map(&clips, |&clip| {
             if cx.cancelled() {
                 return Err(DetectorError::Cancelled);
             }
-            let windows = Windows::new(vec![&values[clip]], dims, self.window);
-            let score = network.squared_error(windows.of_clip(0)) / (windows.len() * windows.width()) as f64;
+            let residuals = self.residuals(&network, &values[clip], dims);
+            let score = match &covariances {
+                None => residuals.iter().map(|&r| f64::from(r).powi(2)).sum::<f64>() / residuals.len() as f64,
+                Some(covariances) => covariances.distance(&residuals),
+            };
             if score.is_finite() {
                 return Ok(score);
             }
-            Err(DetectorError::Data(format!("the score of clip `{}` is {score}", test.clips[clip].id)))
+            let id = test.clips.get(clip).map_or("?", |clip| clip.id.as_str());
+            Err(DetectorError::Data(format!("the score of clip `{id}` is {score}")))
         });
         scores.into_iter().collect()
     }
 }
 
 impl Autoencoder {
+    fn course(&self) -> Course<'_> {
+        let Self { epochs, batch, learning_rate, ref training, .. } = *self;
+        Course { epochs, batch, learning_rate, training }
+    }
+
+    fn windows<'a>(&self, clips: Vec<&'a [f32]>, dims: usize) -> Views<'a> {
+        let middle = self.window / 2 * dims;
+        let centre = (self.predict == Predict::Centre).then_some(middle..middle + dims);
+        Views { all: Windows::new(clips, dims, self.window), centre }
+    }
+
+    /// Values that go in.
+    fn inputs(&self, dims: usize) -> usize {
+        match self.predict {
+            Predict::All => self.window * dims,
+            Predict::Centre => (self.window - 1) * dims,
+        }
+    }
+
+    /// Values that come out.
+    fn outputs(&self, dims: usize) -> usize {
+        match self.predict {
+            Predict::All => self.window * dims,
+            Predict::Centre => dims,
+        }
+    }
+
+    /// The network of a model, for features of `dims` values.
+    pub(super) fn read(&self, model: &Tensors, dims: usize) -> Result<Network, DetectorError> {
+        let network = weights::read(model)?;
+        self.check_inputs(&network, dims)?;
+        Ok(network)
+    }
+
+    /// What a network gives for every window of a clip: (windows, values).
+    pub(super) fn outputs_of(&self, network: &Network, clip: &[f32], dims: usize) -> Vec<f32> {
+        self.each_block(network, clip, dims, |output, _, values| values.extend_from_slice(output))
+    }
+
+    /// The same less what it should give.
+    fn residuals(&self, network: &Network, clip: &[f32], dims: usize) -> Vec<f32> {
+        self.each_block(network, clip, dims, |output, target, values| {
+            values.extend(output.iter().zip(target).map(|(y, x)| y - x));
+        })
+    }
+
+    /// Values gathered from the outputs and targets of some windows at a time.
+    fn each_block(
+        &self,
+        network: &Network,
+        clip: &[f32],
+        dims: usize,
+        gather: impl Fn(&[f32], &[f32], &mut Vec<f32>),
+    ) -> Vec<f32> {
+        let windows = self.windows(vec![clip], dims);
+        let all: Vec<u32> = (0..windows.all.len() as u32).collect();
+        let (mut cpu, mut batch, mut values) = (Cpu::default(), Batch::default(), Vec::new());
+        for block in all.chunks(BLOCK) {
+            windows.batch(block, None, &mut batch);
+            let target = if batch.target.is_empty() { &batch.inputs[0] } else { &batch.target };
+            gather(cpu.infer(network, &[&batch.inputs[0]]), target, &mut values);
+        }
+        values
+    }
+
     /// The frames of each clip that are looked at, as one run of values a clip.
-    fn values<'a>(&self, clips: &Examples<'a>, dims: usize) -> Result<Vec<Cow<'a, [f32]>>, DetectorError> {
-        let clip_values = |(clip, x): (&&crate::artifact::Clip, &ndarray::ArrayView2<'a, f32>)| {
-            let id = &clip.id;
+    pub(super) fn values<'a>(&self, clips: &Examples<'a>, dims: usize) -> Result<Vec<Cow<'a, [f32]>>, DetectorError> {
+        let clip_values = |(i, x): (usize, &ArrayView2<'a, f32>)| {
+            let id = clips.clips.get(i).map_or("?", |clip| clip.id.as_str());
             if x.ncols() != dims {
                 let message = format!("clip `{id}` has {} dims a frame, the clips before it {dims}", x.ncols());
                 return Err(DetectorError::Data(message));
@@ -221,19 +309,61 @@ impl Autoencoder {
                 None => Cow::Owned(x.iter().copied().collect::<Vec<f32>>()[range].to_vec()),
             })
         };
-        clips.clips.iter().zip(&clips.features).map(clip_values).collect()
+        clips.features.iter().enumerate().map(clip_values).collect()
     }
 
-    /// Whether a model of `inputs` fits windows of features of `dims` values.
-    fn check_inputs(&self, inputs: usize, dims: usize) -> Result<(), DetectorError> {
-        let (window, width) = (self.window, self.window * dims);
-        if inputs == width {
+    /// Whether a model fits windows of features of `dims` values.
+    fn check_inputs(&self, network: &Network, dims: usize) -> Result<(), DetectorError> {
+        let (inputs, outputs) = (network.graph.inputs()[0].len(), network.graph.output().len());
+        let (window, width) = (self.window, self.inputs(dims));
+        if inputs == width && outputs == self.outputs(dims) {
             return Ok(());
         }
-        let message = format!("the model takes {inputs} values, but {window} frames of {dims} are {width}");
+        let message = format!(
+            "the model takes {inputs} values and gives {outputs}, but {window} frames of {dims} are {width} and {}",
+            self.outputs(dims)
+        );
         Err(DetectorError::Data(message))
     }
 }
 
+/// Windows as the network is fed with them.
+struct Views<'a> {
+    all: Windows<'a>,
+    /// The values of the frame in the middle, if that is to be given.
+    centre: Option<std::ops::Range<usize>>,
+}
+
+impl Views<'_> {
+    /// The part of a window that is to be given.
+    fn outputs(&self, window: &[f32]) -> Vec<f32> {
+        window[self.centre.clone().unwrap_or(0..window.len())].to_vec()
+    }
+}
+
+impl Rows for Views<'_> {
+    fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    fn batch(&self, which: &[u32], _: Option<&mut Rng>, batch: &mut Batch) {
+        batch.inputs.resize_with(1, Vec::new);
+        batch.inputs[0].clear();
+        batch.target.clear();
+        for window in which.iter().map(|&i| self.all.get(i as usize)) {
+            match &self.centre {
+                None => batch.inputs[0].extend_from_slice(window),
+                Some(centre) => {
+                    batch.inputs[0].extend_from_slice(&window[..centre.start]);
+                    batch.inputs[0].extend_from_slice(&window[centre.end..]);
+                    batch.target.extend_from_slice(&window[centre.clone()]);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod tests;

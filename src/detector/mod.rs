@@ -11,6 +11,7 @@ use ndarray::ArrayView2;
 use crate::artifact::{Clip, Context, TensorError, Tensors};
 use crate::diagnose::Problem;
 use crate::family;
+use crate::nn::Network;
 
 /// What a detector wants a clip to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +100,11 @@ pub trait Detector: Send + Sync {
         3 * 4 * rows * dims
     }
 
+    /// The network of a model for other programs; none if it is no network.
+    fn export(&self, _model: &Tensors) -> Option<Result<Network, DetectorError>> {
+        None
+    }
+
     /// The same detector with its distances to training clips divided by how far those are from so many neighbours
     /// of their own, so that what is far from a sparse domain is not anomalous for that (local density normalisation,
     /// Wilkinghoff et al. 2025). None where no distances to training clips are measured.
@@ -119,9 +125,13 @@ mod cholesky;
 mod classifier;
 mod eigen;
 mod em;
+mod embedding;
 mod ensemble;
 mod folds;
+#[cfg(test)]
+mod formula;
 mod gmm;
+mod images;
 mod isolation_forest;
 mod kde;
 mod kernel;
@@ -131,24 +141,31 @@ pub(crate) mod lloyd;
 mod lof;
 mod mahalanobis;
 mod mixture;
+mod mobilenet_v2;
 mod moments;
 mod neighbours;
+mod networks;
 mod nmf;
 mod one_class_svm;
 mod pca;
 mod product;
 mod scaling;
 mod smo;
+mod training;
 mod vectors;
 
+pub use autoencoder::autoencoder as autoencoder_graph;
+pub use embedding::{Embedder, EmbedderSpec, Embedding, Heard};
 pub(crate) use folds::{folds, in_fold, moments};
 pub(crate) use kmeans::centres;
+pub use mobilenet_v2::mobilenet_v2 as mobilenet_v2_graph;
 pub(crate) use neighbours::{Metric, Neighbour, nearest};
 
 family! {
     /// Every detector a spec can name.
     pub enum DetectorSpec: Detector {
         "autoencoder" => Autoencoder(autoencoder::Autoencoder),
+        "mobilenet_v2" => MobileNetV2(mobilenet_v2::MobileNetV2),
         "knn" => Knn(knn::Knn),
         "mahalanobis" => Mahalanobis(mahalanobis::Mahalanobis),
         "kmeans" => Kmeans(kmeans::Kmeans),
@@ -161,5 +178,29 @@ family! {
         "classifier" => Classifier(classifier::Classifier),
         "nmf" => Nmf(nmf::Nmf),
         "one_class_svm" => OneClassSvm(one_class_svm::OneClassSvm),
+        "embedding" => Embedding(embedding::Embedding),
+    }
+}
+
+impl DetectorSpec {
+    /// The network that makes vectors of the clips before anything is scored, if there is one.
+    pub fn network(&self) -> Option<&EmbedderSpec> {
+        match self {
+            DetectorSpec::Embedding(embedding) => Some(&embedding.network),
+            _ => None,
+        }
+    }
+
+    /// Whether pooled vectors stand before those of the network.
+    pub fn with_pool(&self) -> bool {
+        matches!(self, DetectorSpec::Embedding(embedding) if embedding.with_pool)
+    }
+
+    /// What scores the vectors of the network; without one the detector itself.
+    pub fn backend(&self) -> &DetectorSpec {
+        match self {
+            DetectorSpec::Embedding(embedding) => &embedding.backend,
+            _ => self,
+        }
     }
 }

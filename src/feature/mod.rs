@@ -46,6 +46,7 @@ pub trait Feature: Send + Sync {
     fn hop(&self) -> usize;
 }
 
+pub mod clip_spectrum;
 pub mod log_mel;
 #[cfg(test)]
 mod oracle_tests;
@@ -60,6 +61,7 @@ family! {
         "log_mel" => LogMel(log_mel::LogMel),
         "spectrum" => Spectrum(spectrum::Spectrum),
         "rms" => Rms(rms::Rms),
+        "clip_spectrum" => ClipSpectrum(clip_spectrum::ClipSpectrum),
     }
 }
 

@@ -176,7 +176,7 @@ fn mixup(samples: &mut Samples, settings: &Mixup, cx: &Context) -> Result<(), De
         let mut rng = cx.seed.derive(&[&samples.clips[places[0]].section]).rng();
         for i in 0..(settings.ratio * places.len() as f64).floor() as usize {
             let (a, b) = (rng.below(places.len()), rng.below(places.len()));
-            let part = beta(settings.alpha, &mut rng);
+            let part = rng.beta(settings.alpha);
             let (a, b, part) = if part < 0.5 { (b, a, 1.0 - part) } else { (a, b, part) };
             let clip = Clip::between(&[a, b].map(|row| samples.clips[places[row]].as_ref()), i);
             let new = blend(flat.row(a), flat.row(b), part);
@@ -218,30 +218,6 @@ fn same_dims(a: &Array2<f32>, b: &Array2<f32>) -> Result<(), DetectorError> {
     }
     let message = format!("source clips have {} values and target clips {}", a.ncols(), b.ncols());
     Err(DetectorError::Data(message))
-}
-
-/// A draw from Beta(alpha, alpha), by two draws from Gamma(alpha).
-fn beta(alpha: f64, rng: &mut Rng) -> f64 {
-    let (a, b) = (log_gamma_draw(alpha, rng), log_gamma_draw(alpha, rng));
-    // In logarithms: for small alpha both draws may be too small for an f64.
-    1.0 / (1.0 + (b - a).exp())
-}
-
-/// The logarithm of a draw from Gamma(shape, 1): Marsaglia and Tsang 2000, with their power of a uniform below 1.
-fn log_gamma_draw(shape: f64, rng: &mut Rng) -> f64 {
-    if shape < 1.0 {
-        let uniform = 1.0 - rng.uniform();
-        return log_gamma_draw(shape + 1.0, rng) + uniform.ln() / shape;
-    }
-    let d = shape - 1.0 / 3.0;
-    let c = 1.0 / (9.0 * d).sqrt();
-    loop {
-        let x = rng.normal();
-        let v = (1.0 + c * x).powi(3);
-        if v > 0.0 && (1.0 - rng.uniform()).ln() < 0.5 * x * x + d - d * v + d * v.ln() {
-            return (d * v).ln();
-        }
-    }
 }
 
 #[cfg(test)]
@@ -376,7 +352,7 @@ mod tests {
     fn parts_are_drawn_from_the_beta_distribution() {
         let mut rng = Seed(2).rng();
         for alpha in [0.2, 1.0, 4.0] {
-            let draws: Vec<f64> = (0..20_000).map(|_| beta(alpha, &mut rng)).collect();
+            let draws: Vec<f64> = (0..20_000).map(|_| rng.beta(alpha)).collect();
             let mean = draws.iter().sum::<f64>() / 2e4;
             let variance = draws.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 2e4;
             // Variance of Beta(a, a): 1 / (4 (2a + 1)).

@@ -220,8 +220,13 @@ impl Generalization {
     /// The interpolation of waveforms, and the choice of clips it starts from.
     pub fn for_waveforms(&self) -> Option<(Smote, Self)> {
         let smote = self.smote.clone().filter(|s| s.on == On::Waveforms)?;
+        Some((smote, self.choice()))
+    }
+
+    /// Which clips there are, and nothing of what is done with them: what a network that is no detector reads.
+    pub fn choice(&self) -> Self {
         let Self { target_clips, source_clips, source_values, draw, .. } = self.clone();
-        Some((smote, Self { target_clips, source_clips, source_values, draw, ..Self::default() }))
+        Self { target_clips, source_clips, source_values, draw, ..Self::default() }
     }
 }
 

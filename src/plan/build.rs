@@ -8,12 +8,13 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use super::{Node, NodeId, Plan, label};
 use crate::canon;
 use crate::digest::Digest;
+use crate::feature::FeatureSpec;
 use crate::source::SourceSpec;
 use crate::spec::{Experiment, Point};
 use crate::stage::metrics::MetricsSpec;
 use crate::stage::{
-    Calibration, Dataset, Features, Interpolation, Levels, Mix, Mixed, Mixing, Pooling, Scope, Scoring, SectionId,
-    StageSpec, Takes, Training, TrainingScores,
+    Calibration, Dataset, Embedding, Features, Interpolation, Levels, Mix, Mixed, Mixing, Network, Pooling, Scope,
+    Scoring, SectionId, StageSpec, Takes, Training, TrainingScores,
 };
 
 /// What planning must know of the outside world, gathered by the caller.
@@ -73,6 +74,9 @@ struct Prepared {
     features: NodeId,
     /// Clips made of recordings, for training alone.
     made: Option<NodeId>,
+    /// Spectra of whole clips, and pooled vectors, for a network that has them besides.
+    spectra: Option<NodeId>,
+    pooled: Option<NodeId>,
 }
 
 type Inputs = Vec<(String, NodeId, &'static str)>;
@@ -90,8 +94,9 @@ impl<'c> Builder<'c> {
             machines.entry(&section.machine).or_default().push((section, prepared));
         }
         let mut results = BTreeMap::new();
-        for (machine, sections) in machines {
-            let own = point.detector.member().scope();
+        for (machine, mut sections) in machines {
+            self.embed(number, point, machine, &mut sections);
+            let own = point.detector.backend().member().scope();
             let shared = match point.generalization.scope.unwrap_or(own) {
                 Scope::Machine => Some(self.train(number, point, &[machine.to_owned()], &sections)?),
                 Scope::Section => None,
@@ -142,24 +147,74 @@ impl<'c> Builder<'c> {
             needs.push(("clips".into(), clips, "clips"));
             self.node(number, &about, StageSpec::Interpolation(stage), needs, Given::new())
         });
-        let features = self.node(number, &about, StageSpec::Features(settings), needs, Given::new());
-        let features = self.pool(number, point, &about, features);
-        let made = made.map(|node| self.pool(number, point, &about, node));
-        Ok(Prepared { clips, features, made })
+        let spectra = point.detector.network().filter(|network| network.member().hears_spectrum()).map(|_| {
+            let feature = FeatureSpec::ClipSpectrum(Default::default());
+            let stage = StageSpec::Features(Features { feature, ..settings.clone() });
+            self.node(number, &about, stage, needs.clone(), Given::new())
+        });
+        let mut features = self.node(number, &about, StageSpec::Features(settings), needs, Given::new());
+        let pooled = point.detector.with_pool().then(|| self.pool(number, point, &about, features));
+        let mut made = made;
+        if point.detector.member().takes() == Takes::Vectors && !point.pool.is_empty() {
+            features = self.pool(number, point, &about, features);
+            made = made.map(|node| self.pool(number, point, &about, node));
+        }
+        Ok(Prepared { clips, features, made, spectra, pooled })
     }
 
-    /// [-> pooling]
+    /// -> pooling
     fn pool(&mut self, number: usize, point: &Point, about: &str, frames: NodeId) -> NodeId {
-        let mut frames = frames;
-        if point.detector.member().takes() == Takes::Vectors && !point.pool.is_empty() {
-            let pooling = StageSpec::Pooling(Pooling {
-                pools: point.pool.clone(),
-                temporal_mean_subtraction: point.generalization.temporal_mean_subtraction,
-            });
-            let inputs = vec![("features".into(), frames, "features"), ("index".into(), frames, "index")];
-            frames = self.node(number, about, pooling, inputs, Given::new());
+        let pooling = StageSpec::Pooling(Pooling {
+            pools: point.pool.clone(),
+            temporal_mean_subtraction: point.generalization.temporal_mean_subtraction,
+        });
+        let inputs = vec![("features".into(), frames, "features"), ("index".into(), frames, "index")];
+        self.node(number, about, pooling, inputs, Given::new())
+    }
+
+    /// network -> embedding, if the detector has a network: then what is prepared are its vectors.
+    fn embed(&mut self, number: usize, point: &Point, machine: &str, sections: &mut [(&SectionId, Prepared)]) {
+        let Some(network) = point.detector.network() else { return };
+        let frames = network.member().takes() == Takes::Frames;
+        let temporal_mean_subtraction = frames && point.generalization.temporal_mean_subtraction;
+        let stage = StageSpec::Network(Network {
+            network: network.clone(),
+            seed: (point.seed, vec![machine.to_owned()]),
+            choice: Some(point.generalization.choice()).filter(|choice| !choice.is_plain()),
+            temporal_mean_subtraction,
+        });
+        let mut needs: Inputs = sections.iter().flat_map(|(section, prepared)| inputs(section, prepared)).collect();
+        let spectra = |section: &SectionId, prepared: &Prepared| -> Inputs {
+            let name = &section.section;
+            let both = |node| {
+                [(format!("spectra/{name}"), node, "features"), (format!("spectra_index/{name}"), node, "index")]
+            };
+            prepared.spectra.into_iter().flat_map(both).collect()
+        };
+        needs.extend(sections.iter().flat_map(|(section, prepared)| spectra(section, prepared)));
+        let model = self.node(number, machine, stage, needs, Given::new());
+        for (section, prepared) in sections {
+            let about = format!("{}/{}", section.machine, section.section);
+            let Prepared { features, made, .. } = *prepared;
+            let mut vectors = |features: NodeId| {
+                let with_pool = prepared.pooled.is_some();
+                let stage = Embedding { network: network.clone(), temporal_mean_subtraction, with_pool };
+                let mut needs = vec![
+                    ("model".into(), model, "model"),
+                    ("clips".into(), prepared.clips, "clips"),
+                    ("features".into(), features, "features"),
+                    ("index".into(), features, "index"),
+                ];
+                needs.extend(spectra(section, prepared));
+                if let Some(pooled) = prepared.pooled {
+                    needs.push(("pooled".into(), pooled, "features"));
+                    needs.push(("pooled_index".into(), pooled, "index"));
+                }
+                self.node(number, &about, StageSpec::Embedding(stage), needs, Given::new())
+            };
+            let (features, made) = (vectors(features), made.map(vectors));
+            (prepared.features, prepared.made) = (features, made);
         }
-        frames
     }
 
     fn dataset(&mut self, number: usize, source: &SourceSpec, section: &SectionId, listing: &[u8]) -> NodeId {
@@ -209,13 +264,14 @@ impl<'c> Builder<'c> {
         names: &[String],
         sections: &[(&SectionId, Prepared)],
     ) -> Result<Trained, PlanError> {
-        let detector = point.detector.member();
+        let spec = point.detector.backend();
+        let detector = spec.member();
         let generalization = point.generalization.for_training(detector.takes());
         let seed = (detector.seeded() || generalization.draws()).then(|| (point.seed, names.to_vec()));
         let generalization = Some(generalization).filter(|g| !g.is_plain());
-        let training = Training { detector: point.detector.clone(), seed, generalization };
+        let training = Training { detector: spec.clone(), seed, generalization };
         let mut given = Given::new();
-        if let Some((_, path)) = point.detector.member().weights() {
+        if let Some((_, path)) = detector.weights() {
             let bytes = self.catalog.weights.get(path).ok_or_else(|| PlanError::Unlisted(path.to_owned()))?;
             given.insert("weights".into(), ("safetensors", bytes.clone()));
         }
@@ -247,7 +303,7 @@ impl<'c> Builder<'c> {
         trained: Trained,
     ) -> NodeId {
         let about = format!("{}/{}", section.machine, section.section);
-        let scoring = StageSpec::Scoring(Scoring { detector: point.detector.clone() });
+        let scoring = StageSpec::Scoring(Scoring { detector: point.detector.backend().clone() });
         let mut needs: Inputs = inputs(section, &prepared).collect();
         needs.push(("model".into(), trained.model, "model"));
         let scores = self.node(number, &about, scoring, needs, Given::new());

@@ -4,12 +4,11 @@
 //! One self-contained SVG of the version 1.1 that browsers, LaTeX tool chains and office programs read: images
 //! are embedded PNGs of one pixel a value, words are text. Nothing is drawn that is not in the matrices.
 
-use std::fmt::Write;
-
 use ndarray::{Array2, ArrayView2};
 
 use super::axis::{Axis, label, round_numbers};
-use super::image::{Scale, base64, png};
+use super::image::{Scale, png};
+use super::svg::Svg;
 
 /// The spectrogram of one clip.
 #[derive(Clone, Debug)]
@@ -115,76 +114,10 @@ fn bar(svg: &mut Svg, scale: Scale, left: f64, bottom: f64) {
     svg.text(x, middle, "middle", &format!("transform=\"rotate(-90 {x} {middle})\""), "Level (dB)");
 }
 
-/// An SVG being written.
-struct Svg(String);
-
-impl Svg {
-    fn new(width: f64, height: f64) -> Self {
-        let mut text = String::new();
-        let _ = write!(
-            text,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" version=\"1.1\" \
-             width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
-             font-family=\"Helvetica, Arial, sans-serif\" font-size=\"11\" fill=\"#222\">\n\
-             <rect width=\"{width}\" height=\"{height}\" fill=\"#fff\"/>\n"
-        );
-        Self(text)
-    }
-
-    fn text(&mut self, x: f64, y: f64, anchor: &str, more: &str, words: &str) {
-        let space = if more.is_empty() { "" } else { " " };
-        let words = escape(words);
-        let _ =
-            writeln!(self.0, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\"{space}{more}>{words}</text>");
-    }
-
-    fn line(&mut self, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {
-        let _ = writeln!(self.0, "<path d=\"M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}\" stroke=\"#222\" stroke-width=\"0.8\"/>");
-    }
-
-    fn frame(&mut self, x: f64, y: f64, width: f64, height: f64, fill: &str) {
-        let _ = writeln!(
-            self.0,
-            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width}\" height=\"{height:.1}\" fill=\"{fill}\" stroke=\"#222\" \
-             stroke-width=\"0.8\"/>"
-        );
-    }
-
-    /// An image stretched to a rectangle with sharp pixels, and a frame around it.
-    fn image(&mut self, x: f64, y: f64, width: f64, height: f64, png: &[u8]) {
-        // SVG 2 calls the link `href`; programs that know SVG 1.1 alone show nothing then, and all know this one.
-        let link = format!("data:image/png;base64,{}", base64(png));
-        let _ = writeln!(
-            self.0,
-            "<image x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width}\" height=\"{height:.1}\" preserveAspectRatio=\"none\" \
-             style=\"image-rendering:pixelated\" xlink:href=\"{link}\"/>"
-        );
-        self.frame(x, y, width, height, "none");
-    }
-
-    fn finish(mut self) -> String {
-        self.0.push_str("</svg>\n");
-        self.0
-    }
-}
-
-/// Words as text of XML. Characters that XML has no form for become spaces.
-fn escape(words: &str) -> String {
-    let mut text = String::with_capacity(words.len());
-    for c in words.chars() {
-        match c {
-            '&' => text.push_str("&amp;"),
-            '<' => text.push_str("&lt;"),
-            '>' => text.push_str("&gt;"),
-            c if c.is_control() => text.push(' '),
-            c => text.push(c),
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::image::base64;
+    use super::super::svg::texts;
     use super::*;
 
     fn panel<'a>(title: &str, matrix: &'a Array2<f32>, seconds: f64) -> Panel<'a> {
@@ -195,30 +128,6 @@ mod tests {
 
     fn row<'a>(panels: Vec<Option<Panel<'a>>>, bins: usize) -> Row<'a> {
         Row { frequency: Axis::counted("Mel band", bins), panels }
-    }
-
-    /// The texts of an XML document in which every element is closed by its own name. Panics if it is none.
-    fn texts(svg: &str) -> Vec<String> {
-        let (mut open, mut texts) = (Vec::new(), Vec::new());
-        let mut rest = svg;
-        while let Some(start) = rest.find('<') {
-            let (text, tail) = rest.split_at(start);
-            assert!(!text.contains('>') && (open.last() == Some(&"text") || text.trim().is_empty()), "{text}");
-            if open.last() == Some(&"text") {
-                texts.push(text.to_owned());
-            }
-            let (tag, tail) = tail[1..].split_once('>').expect("a tag ends");
-            assert!(!tag.contains('<') && tag.matches('"').count() % 2 == 0, "{tag}");
-            let name = tag.split([' ', '/']).find(|name| !name.is_empty()).expect("a tag has a name");
-            match (tag.starts_with('/'), tag.ends_with('/')) {
-                (true, _) => assert_eq!(open.pop(), Some(name)),
-                (false, false) => open.push(name),
-                (false, true) => {}
-            }
-            rest = tail;
-        }
-        assert!(open.is_empty() && rest.trim().is_empty(), "{open:?} {rest}");
-        texts
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::mistakes::{problem, translate};
 use super::node::{Node, Step, shorten, steps};
 use super::wire;
-use crate::detector::DetectorSpec;
+use crate::detector::{DetectorSpec, EmbedderSpec};
 use crate::diagnose::{Diagnostic, Problem, closest, suggest};
 use crate::family::MemberError;
 use crate::feature::FeatureSpec;
@@ -50,6 +50,25 @@ families! {
     PoolSpec: "pool", "pool";
     DetectorSpec: "detector", "detector";
     ThresholdSpec: "threshold", "threshold";
+    EmbedderSpec: "network", "network";
+}
+
+/// Decodes a variant inside of a variant; `true` if it is sound, else any value that is.
+type Inside = fn(&Node, &str, Look, &mut Vec<Diagnostic>) -> (Value, bool);
+
+/// The settings of a variant that hold a variant themselves.
+fn insides(word: &str, name: &str) -> &'static [(&'static str, Inside)] {
+    match (word, name) {
+        ("detector", "embedding") => &[("network", inside::<EmbedderSpec>), ("backend", inside::<DetectorSpec>)],
+        _ => &[],
+    }
+}
+
+fn inside<F: Family>(node: &Node, path: &str, look: Look, diagnostics: &mut Vec<Diagnostic>) -> (Value, bool) {
+    match variant_at::<F>(node, path, look, diagnostics) {
+        Some(config) => (serde_json::to_value(config).expect("settings are JSON"), true),
+        None => (serde_json::json!({ F::NAMES[0]: {} }), false),
+    }
 }
 
 /// How strictly a section is looked at.
@@ -63,16 +82,31 @@ pub enum Look {
 
 /// The variant that `node` names, or none with the reasons in `diagnostics`.
 pub fn variant<F: Family>(node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Option<F> {
-    let (name, inner) = match form::<F>(node) {
+    variant_at(node, F::WORD, look, diagnostics)
+}
+
+/// The same of a node at another path of the file than the family's word.
+fn variant_at<F: Family>(node: &Node, at: &str, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Option<F> {
+    let (name, inner) = match form_at::<F>(node, at) {
         Ok(found) => found,
         Err(diagnostic) => {
             diagnostics.push(diagnostic);
             return None;
         }
     };
-    let path = format!("{}.{name}", F::WORD);
-    let config =
-        strike_and_retry(|v| F::parse(name, v), wire::settings(F::WORD, name, inner), inner, &path, look, diagnostics)?;
+    let path = format!("{at}.{name}");
+    let mut settings = wire::settings(F::WORD, name, inner);
+    let mut sound = true;
+    for (field, decode) in insides(F::WORD, name) {
+        let Some(node) = inner.get(field) else { continue };
+        let (value, ok) = decode(node, &format!("{path}.{field}"), look, diagnostics);
+        settings[field] = value;
+        sound &= ok;
+    }
+    let config = strike_and_retry(|v| F::parse(name, v), settings, inner, &path, look, diagnostics)?;
+    if !sound {
+        return None;
+    }
     if look == Look::Whole {
         let problems = config.problems();
         if !problems.is_empty() {
@@ -85,7 +119,13 @@ pub fn variant<F: Family>(node: &Node, look: Look, diagnostics: &mut Vec<Diagnos
 
 /// Name and settings of a variant: a map with one known key that holds a map or nothing.
 pub fn form<F: Family>(node: &Node) -> Result<(&str, &Node), Diagnostic> {
-    let (word, noun) = (F::WORD, F::NOUN);
+    form_at::<F>(node, F::WORD)
+}
+
+fn form_at<'n, F: Family>(node: &'n Node, word: &str) -> Result<(&'n str, &'n Node), Diagnostic> {
+    let noun = F::NOUN;
+    // In a hint stands what is written there, not the way to it.
+    let key = word.rsplit('.').next().unwrap_or(word);
     let wrong = |message: String| Diagnostic::new("E0205", message).at(node.place());
     let unknown = |name: &str, at| {
         let message = format!("unknown {noun} `{}`", shorten(name));
@@ -105,8 +145,8 @@ pub fn form<F: Family>(node: &Node) -> Result<(&str, &Node), Diagnostic> {
     let Some(entries) = node.as_map() else {
         return Err(wrong(format!("`{word}` must be a map with one key, the {noun}, not {}", node.shown())).hint(
             match node.as_list() {
-                Some(_) => format!("to try several, list them under `sweep:`; one is `{word}: {{ {example}: {{}} }}`"),
-                None => format!("write `{word}: {{ {example}: {{}} }}`"),
+                Some(_) => format!("to try several, list them under `sweep:`; one is `{key}: {{ {example}: {{}} }}`"),
+                None => format!("write `{key}: {{ {example}: {{}} }}`"),
             },
         ));
     };
@@ -122,19 +162,22 @@ pub fn form<F: Family>(node: &Node) -> Result<(&str, &Node), Diagnostic> {
             }
             Ok((name, inner))
         }
-        [(first, _), (second, other), ..] => Err(several::<F>(entries, first, second).at(other.key_place())),
+        [(first, _), (second, other), ..] => Err(several::<F>(word, entries, first, second).at(other.key_place())),
     }
 }
 
 fn write_bare(node: &Node, word: &str, name: &str) -> String {
     match node.source.name.as_str() {
         "--set" => format!("write `--set '{word}={{{name}: {{}}}}'`"),
-        _ => format!("write `{word}: {{ {name}: {{}} }}` for its defaults"),
+        _ => {
+            let key = word.rsplit('.').next().unwrap_or(word);
+            format!("write `{key}: {{ {name}: {{}} }}` for its defaults")
+        }
     }
 }
 
-fn several<F: Family>(entries: &[(String, Node)], first: &str, second: &str) -> Diagnostic {
-    let (word, noun) = (F::WORD, F::NOUN);
+fn several<F: Family>(word: &str, entries: &[(String, Node)], first: &str, second: &str) -> Diagnostic {
+    let noun = F::NOUN;
     let named = entries.iter().filter_map(|(_, n)| n.as_str()).find(|s| F::NAMES.contains(s));
     let diagnostic =
         Diagnostic::new(

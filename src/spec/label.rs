@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::decode::{Family, form};
 use super::node::{Kind, Node};
-use crate::detector::DetectorSpec;
+use crate::detector::{DetectorSpec, EmbedderSpec};
 use crate::diagnose::Diagnostic;
 use crate::feature::FeatureSpec;
 use crate::pool::PoolSpec;
@@ -17,6 +17,12 @@ use crate::threshold::ThresholdSpec;
 
 /// One label a value.
 pub fn labels(keys: &[String], values: &[Node]) -> Vec<String> {
+    let path: Vec<&str> = keys.iter().map(String::as_str).collect();
+    match path.as_slice() {
+        ["detector", "embedding", "network"] => return variants::<EmbedderSpec>(values, true),
+        ["detector", "embedding", "backend"] => return variants::<DetectorSpec>(values, true),
+        _ => {}
+    }
     match keys {
         [word] if word == "data" => variants::<SourceSpec>(values, true),
         [word] if word == "features" => variants::<FeatureSpec>(values, true),

@@ -23,7 +23,7 @@
 //! | E0112 | `<<` without a map |
 //! | E0201 | an unknown word at the top |
 //! | E0202 | a word reserved for later |
-//! | E0203 | an unknown variant: source, feature, pool or detector |
+//! | E0203 | an unknown variant: source, feature, pool, detector or network |
 //! | E0204 | an unknown setting |
 //! | E0205 | a variant that is not a map with one key |
 //! | E0206 | an unknown metric, or one listed twice |
@@ -49,6 +49,7 @@
 //! | E0604 | an expectation of a metric that is not computed |
 //! | E0605 | an expectation of points that there are not |
 //! | E0606 | local density without distances |
+//! | E0607 | interpolated waveforms for an embedding that wants more than frames |
 
 mod decode;
 mod expect;

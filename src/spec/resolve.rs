@@ -203,18 +203,32 @@ impl<'a> Sections<'a> {
         let seed = section!(seed);
         if let (Some(pool), Some(detector)) = (&pool, &detector)
             && pool.is_empty()
-            && detector.member().takes() == Takes::Vectors
+            && (detector.member().takes() == Takes::Vectors || detector.with_pool())
         {
             let node = self.detector.node(axes, at).0;
-            let message = format!("`{}` takes one vector a clip, and there is no `pool` to make it", detector.name());
+            let what = if detector.with_pool() { "`with_pool`".to_owned() } else { format!("`{}`", detector.name()) };
+            let message = format!("{what} takes one vector a clip, and there is no `pool` to make it");
             let place = node.as_ref().and_then(|n| n.get(detector.name())).and_then(Node::key_place);
             self.misfits.push(Diagnostic::new("E0602", message).at(place).hint("write `pool: { mean: {} }`"));
         }
         if let (Some(generalization), Some(detector)) = (&generalization, &detector)
-            && let Some(neighbours) = generalization.local_density
-            && detector.member().with_local_density(neighbours).is_none()
+            && generalization.for_waveforms().is_some()
+            && let Some(embedding) = detector.network()
+            && (detector.with_pool() || embedding.member().hears_spectrum())
         {
-            let name = detector.name();
+            let what = if detector.with_pool() { "`with_pool`" } else { "the spectrum" };
+            let message =
+                format!("interpolated waveforms have frames alone, and the embedding wants {what} of them, too");
+            let node = self.generalization.node(axes, at).0;
+            let place = node.as_ref().and_then(|n| n.get("smote")).and_then(Node::key_place);
+            let hint = "write `smote: { on: features }`, or `branches: [spectrogram]` without `with_pool`";
+            self.misfits.push(Diagnostic::new("E0607", message).at(place).hint(hint));
+        }
+        if let (Some(generalization), Some(detector)) = (&generalization, &detector)
+            && let Some(neighbours) = generalization.local_density
+            && detector.backend().member().with_local_density(neighbours).is_none()
+        {
+            let name = detector.backend().name();
             let message = format!("`local_density` divides distances to training clips, and `{name}` measures none");
             let node = self.generalization.node(axes, at).0;
             let place = node.as_ref().and_then(|n| n.get("local_density")).and_then(Node::key_place);
@@ -268,6 +282,15 @@ impl<'a> Sections<'a> {
             if wire::is_plain(word) {
                 let message = format!("`{}` is swept, but changes nothing: no clips are left out", axis.column.path);
                 let hint = "set `generalization.target_clips` or another limit beside it";
+                return Diagnostic::new("E0402", message).at(axis.column.node.key_place()).hint(hint);
+            }
+            if let Some((outer, inner)) = wire::nested(&axis.column.keys) {
+                let (path, setting) = (outer.join("."), outer[2]);
+                let message = format!(
+                    "`{}` is swept, but no point has the {word} `{variant}` with the {setting} `{inner}`",
+                    axis.column.path
+                );
+                let hint = format!("set `{path}: {{ {inner}: {{}} }}`, or sweep over `{path}` with it");
                 return Diagnostic::new("E0402", message).at(axis.column.node.key_place()).hint(hint);
             }
             let message = format!("`{}` is swept, but no point has the {word} `{variant}`", axis.column.path);

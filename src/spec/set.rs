@@ -102,12 +102,14 @@ fn set(root: &mut Node, keys: &[String], value: Node) -> Result<(), Diagnostic> 
         let message = format!("`{}` changes nothing: no swept value of `{}` has it", keys.join("."), keys[0]);
         return Err(Diagnostic::new("E0402", message).hint(format!("set `{}` to leave the sweep", keys[0])));
     }
-    if let [mix, noise, variant, ..] = keys
-        && wire::holds_variant(&[mix, noise])
-        && let Some(source) = root.get_mut(mix).and_then(|m| m.get_mut(noise)).filter(|n| n.get(variant).is_none())
-    {
-        // Another variant than the file's takes its place.
-        source.kind = Kind::Map(Vec::new());
+    for depth in 2..keys.len() {
+        let (outer, variant) = (&keys[..depth], &keys[depth]);
+        let holds = wire::holds_variant(&outer.iter().map(String::as_str).collect::<Vec<_>>());
+        let held = outer.iter().try_fold(&mut *root, |node, key| node.get_mut(key)).filter(|_| holds);
+        if let Some(held) = held.filter(|held| held.get(variant).is_none()) {
+            // Another variant than the file's takes its place.
+            held.kind = Kind::Scalar(serde_json::Value::Null);
+        }
     }
     let inside_variant = wire::FAMILIES.contains(&keys[0].as_str()) && keys.len() > 1;
     if let Some(section) = root.get_mut(&keys[0]).filter(|_| inside_variant) {
@@ -127,6 +129,13 @@ pub fn change(section: &mut Node, keys: &[String], value: &Node) -> bool {
     match &mut section.kind {
         Kind::Map(_) => match section.get_mut(variant) {
             Some(settings) => {
+                if let [setting, inner @ ..] = rest
+                    && !inner.is_empty()
+                    && wire::nests(variant, setting)
+                    && let Some(held) = settings.get_mut(setting).filter(|held| !held.is_null())
+                {
+                    return change(held, inner, value);
+                }
                 settings.put(rest, value.clone());
                 true
             }
@@ -193,15 +202,16 @@ fn drop_axis(root: &mut Node, path: &str) {
 
 /// `--set 'detector={mahalanobis: {}}'` leaves nothing for a sweep over `detector.knn.k` to do.
 fn drop_axes_of_other_variants(root: &mut Node, keys: &[String], value: &Node) {
-    let ([word], Some(variants)) = (keys, value.as_map()) else { return };
-    if !wire::FAMILIES.contains(&word.as_str()) {
+    let Some(variants) = value.as_map() else { return };
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    if !wire::FAMILIES.contains(&keys[0]) || !wire::holds_variant(&keys) {
         return;
     }
     let Some(Kind::Map(axes)) = root.get_mut("sweep").map(|n| &mut n.kind) else { return };
     axes.retain(|(path, _)| {
-        let mut parts = path.split('.');
-        let same = parts.next() == Some(word.as_str());
-        !same || parts.next().is_none_or(|variant| variants.iter().any(|(name, _)| name == variant))
+        let parts: Vec<&str> = path.split('.').collect();
+        let variant = parts.strip_prefix(&keys[..]).and_then(<[&str]>::first);
+        variant.is_none_or(|variant| variants.iter().any(|(name, _)| name == variant))
     });
 }
 
@@ -249,6 +259,28 @@ mod tests {
         let value = after(text, &["detector={mahalanobis: {}}"]);
         assert_eq!(value, json!({"detector": {"mahalanobis": {}}, "sweep": {}}));
         assert_eq!(after("detector: { a: {} }\n", &["detector.knn.k=2"])["detector"], json!({"knn": {"k": 2}}));
+    }
+
+    #[test]
+    fn variants_inside_a_variant_are_changed_and_replaced() {
+        let text = "detector: { embedding: { network: { a: { x: 1 } }, backend: { knn: { k: 9 } } } }\n\
+                    sweep: { detector.embedding.backend.knn.k: [1, 2] }\n";
+        let embedding = |sets: &[&str]| {
+            let value = after(text, sets);
+            (value["detector"]["embedding"].clone(), value["sweep"].as_object().unwrap().len())
+        };
+        let same = embedding(&["detector.embedding.network.a.y=2"]);
+        assert_eq!(same.0["network"], json!({"a": {"x": 1, "y": 2}}));
+        let other = embedding(&["detector.embedding.network.b.y=2"]);
+        assert_eq!(other.0, json!({"network": {"b": {"y": 2}}, "backend": {"knn": {"k": 9}}}));
+        let (backend, axes) = embedding(&["detector.embedding.backend={lof: {}}"]);
+        assert_eq!((backend["backend"].clone(), axes), (json!({"lof": {}}), 0));
+        // Of values of a sweep, only those that have the variant.
+        let text = "sweep: { detector: [ { embedding: { network: { a: } } }, { embedding: { network: { b: } } } ] }\n";
+        let value = after(text, &["detector.embedding.network.b.y=2", "detector.embedding.backend.knn.k=3"]);
+        let knn = json!({"knn": {"k": 3}});
+        let of = |network: Value| json!({"embedding": {"network": network, "backend": knn}});
+        assert_eq!(value["sweep"]["detector"], json!([of(json!({"a": null})), of(json!({"b": {"y": 2}}))]));
     }
 
     #[test]

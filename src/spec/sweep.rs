@@ -19,7 +19,7 @@ use serde_json::Value;
 use super::node::{Kind, Node, shorten};
 use super::range::Range;
 use super::wire;
-use crate::detector::DetectorSpec;
+use crate::detector::{DetectorSpec, EmbedderSpec};
 use crate::diagnose::{Diagnostic, suggest};
 use crate::feature::FeatureSpec;
 use crate::pool::PoolSpec;
@@ -253,6 +253,12 @@ fn fits(path: &str, keys: &[String]) -> Result<(), Diagnostic> {
     if rest.iter().any(String::is_empty) {
         return unknown(format!("write `{}`", path.trim_matches('.')));
     }
+    if let Some((outer, name)) = wire::nested(keys) {
+        let names = if outer[2] == "network" { EmbedderSpec::NAMES } else { DetectorSpec::NAMES };
+        if !names.contains(&name) {
+            return unknown(near(path, name, names));
+        }
+    }
     Ok(())
 }
 
@@ -277,7 +283,8 @@ fn overlaps(sweep: &mut Sweep, diagnostics: &mut Vec<Diagnostic>) {
             );
         }
     }
-    let shallow: Vec<&&Column> = columns.iter().filter(|c| c.keys.len() < 3).collect();
+    let holds = |c: &Column| wire::holds_variant(&c.keys.iter().map(String::as_str).collect::<Vec<_>>());
+    let shallow: Vec<&&Column> = columns.iter().filter(|c| c.keys.len() < 3 || holds(c)).collect();
     for deep in &columns {
         for over in shallow.iter().filter(|c| c.keys.len() < deep.keys.len() && deep.keys.starts_with(&c.keys)) {
             let Values::Listed(items) = &over.values else { continue };

@@ -66,12 +66,18 @@ const LISTS: &[&str] = &[
     "data.dcase.sections",
     "data.synthetic.machines",
     "detector.autoencoder.layers",
+    "detector.embedding.network.autoencoder.layers",
+    "detector.embedding.network.cnn.branches",
+    "detector.embedding.network.cnn.channels",
     "detector.ensemble.detectors",
     "detector.ensemble.weights",
     "mix.types",
     "mix.types.source",
     "mix.types.target",
 ];
+
+/// Settings of a variant that hold a variant themselves: word, variant, setting.
+const NESTED: &[[&str; 3]] = &[["detector", "embedding", "network"], ["detector", "embedding", "backend"]];
 
 /// Notes unknown and reserved words at the top of a file; gives the words that the unknown ones were
 /// probably meant to be.
@@ -105,6 +111,7 @@ pub fn is_list(path: &[String]) -> bool {
     let path = path.join(".");
     // A source is one wherever it stands, and values to train on are lists of any attribute.
     let path = path.strip_prefix("mix.noise.").map_or(path.clone(), |rest| format!("data.{rest}"));
+    let path = path.strip_prefix("detector.embedding.backend.").map_or(path.clone(), |rest| format!("detector.{rest}"));
     LISTS.contains(&path.as_str()) || path.starts_with("generalization.source_values.")
 }
 
@@ -125,7 +132,24 @@ pub fn settings(word: &str, variant: &str, node: &Node) -> Value {
 
 /// Whether the setting at a path holds a variant: a map with one key.
 pub fn holds_variant(path: &[&str]) -> bool {
-    matches!(path, [word] if FAMILIES.contains(word)) || path == ["mix", "noise"]
+    matches!(path, [word] if FAMILIES.contains(word)) || path == ["mix", "noise"] || is_nested(path)
+}
+
+/// Whether the path is that of a setting of a variant that holds a variant itself.
+pub fn is_nested(path: &[&str]) -> bool {
+    NESTED.iter().any(|nested| path == nested)
+}
+
+/// Whether a setting of a variant holds a variant itself.
+pub fn nests(variant: &str, setting: &str) -> bool {
+    NESTED.iter().any(|[_, v, s]| *v == variant && *s == setting)
+}
+
+/// The part of a path that ends with a nested variant's setting, and the variant that comes after it.
+pub fn nested(path: &[String]) -> Option<([&str; 3], &str)> {
+    let [word, variant, setting, inner, ..] = path else { return None };
+    let outer = [word.as_str(), variant.as_str(), setting.as_str()];
+    is_nested(&outer).then_some((outer, inner.as_str()))
 }
 
 /// Whether a word holds plain settings.
@@ -150,6 +174,7 @@ mod tests {
                 && is_list(&path("detector.autoencoder.layers"))
         );
         assert!(!is_list(&path("detector.knn.k")) && !is_list(&path("data")));
+        assert!(is_list(&path("detector.embedding.backend.ensemble.detectors")));
     }
 
     #[test]

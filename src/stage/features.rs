@@ -71,14 +71,25 @@ impl Features {
         let rate = source::read(first.clip, first.audio, self.root.as_deref())?.rate;
         let extractor = self.extractor(first.clip, rate)?;
         let mut values = Vec::new();
+        let mut dims = None;
         let mut frames = Vec::with_capacity(clips.len());
         let (mut clipped, mut samples) = (0, 0);
         for chunk in clips.chunks(CHUNK) {
             if cx.cancelled() {
                 return Err(StageError::Cancelled);
             }
-            for extracted in cx.map(chunk, |item| self.extract(item, rate, &*extractor)) {
+            let extracted = cx.map(chunk, |item| self.extract(item, rate, &*extractor));
+            for (item, extracted) in chunk.iter().zip(extracted) {
                 let (matrix, lost) = extracted?;
+                let (found, expected) = (matrix.ncols(), *dims.get_or_insert(matrix.ncols()));
+                if found != expected {
+                    // A spectrum of the whole clip is as wide as the clip is long.
+                    let why = format!(
+                        "it has {found} values a frame, the clips before it {expected}: `{}` needs clips of one length",
+                        self.feature.name()
+                    );
+                    return Err(failed(item.clip, why));
+                }
                 frames.push(matrix.nrows());
                 values.extend(matrix.iter());
                 clipped += usize::from(lost > 0);
@@ -96,7 +107,7 @@ impl Features {
             (cx.log)(&log);
         }
         let index = FeatureIndex::consecutive(clips.iter().map(|item| item.clip).zip(frames));
-        let dims = values.len() / rows.max(1);
+        let dims = dims.filter(|_| rows > 0).unwrap_or(0);
         Ok(vec![Output::of("features", &Matrix::new(values, rows, dims)), Output::of("index", &index)])
     }
 

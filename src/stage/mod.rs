@@ -1,8 +1,8 @@
 //! Stages: pure functions from artifacts to artifacts, as data.
 //!
 //! ```text
-//! dataset -> [levels -> mixing] -> features -> [pooling] -> training -> scoring -> metrics
-//!                               [interpolation ->]             [-> calibration ->]
+//! dataset -> [levels -> mixing] -> features -> [pooling] -> [network -> embedding] -> training -> scoring -> metrics
+//!                               [interpolation ->]                                      [-> calibration ->]
 //! ```
 //!
 //! The set is closed; the variants inside a stage are the families. A [`StageSpec`] can be printed,
@@ -12,11 +12,13 @@
 
 mod calibration;
 mod dataset;
+mod embedding;
 mod features;
 mod interpolation;
 mod levels;
 pub mod metrics;
 mod mixing;
+mod network;
 mod pooling;
 mod scoring;
 mod training;
@@ -28,10 +30,12 @@ pub use crate::source::SectionId;
 pub use crate::threshold::TrainingScores;
 pub use calibration::Calibration;
 pub use dataset::{Dataset, listing};
+pub use embedding::Embedding;
 pub use features::Features;
 pub use interpolation::Interpolation;
 pub use levels::Levels;
 pub use mixing::{Mix, Mixing, Table};
+pub use network::Network;
 pub use pooling::Pooling;
 pub use scoring::Scoring;
 pub use training::Training;
@@ -127,6 +131,8 @@ pub enum StageSpec {
     Features(Features),
     Interpolation(Interpolation),
     Pooling(Pooling),
+    Network(Network),
+    Embedding(Embedding),
     Training(Training),
     Scoring(Scoring),
     Calibration(Calibration),
@@ -143,6 +149,8 @@ impl StageSpec {
             StageSpec::Features(_) => "features",
             StageSpec::Interpolation(_) => "interpolation",
             StageSpec::Pooling(_) => "pooling",
+            StageSpec::Network(_) => "network",
+            StageSpec::Embedding(_) => "embedding",
             StageSpec::Training(_) => "training",
             StageSpec::Scoring(_) => "scoring",
             StageSpec::Calibration(_) => "calibration",
@@ -159,6 +167,8 @@ impl StageSpec {
             StageSpec::Features(s) => s.identity(),
             StageSpec::Interpolation(s) => s.identity(),
             StageSpec::Pooling(s) => s.identity(),
+            StageSpec::Network(s) => s.identity(),
+            StageSpec::Embedding(s) => s.identity(),
             StageSpec::Training(s) => s.identity(),
             StageSpec::Scoring(s) => s.identity(),
             StageSpec::Calibration(s) => s.identity(),
@@ -194,9 +204,12 @@ impl StageSpec {
             StageSpec::Levels(s) => s.wants(inputs),
             StageSpec::Features(s) => s.wants(inputs),
             StageSpec::Interpolation(s) => s.wants(inputs),
+            StageSpec::Network(s) => s.wants(inputs),
             StageSpec::Training(s) => s.wants(inputs),
             StageSpec::Calibration(s) => s.wants(inputs),
-            StageSpec::Pooling(_) | StageSpec::Scoring(_) => Wants { threads: usize::MAX, memory: 2 * bytes },
+            StageSpec::Pooling(_) | StageSpec::Embedding(_) | StageSpec::Scoring(_) => {
+                Wants { threads: usize::MAX, memory: 2 * bytes }
+            }
             StageSpec::Dataset(_) | StageSpec::Mixing(_) | StageSpec::Metrics(_) => {
                 Wants { threads: 1, memory: 4 * bytes }
             }
@@ -212,6 +225,8 @@ impl StageSpec {
             StageSpec::Features(s) => s.run(inputs, cx),
             StageSpec::Interpolation(s) => s.run(inputs, cx),
             StageSpec::Pooling(s) => s.run(inputs, cx),
+            StageSpec::Network(s) => s.run(inputs, cx),
+            StageSpec::Embedding(s) => s.run(inputs, cx),
             StageSpec::Training(s) => s.run(inputs, cx),
             StageSpec::Scoring(s) => s.run(inputs, cx),
             StageSpec::Calibration(s) => s.run(inputs, cx),

@@ -72,16 +72,8 @@ impl Training {
         };
         let sections = read_sections(inputs)?;
         let made = made(inputs, &sections)?;
-        let mut train = Examples::default();
         let generalization = self.generalization.clone().unwrap_or_default();
-        let every: Vec<&Clip> = sections.iter().flat_map(|(clips, _)| clips.clips()).collect();
-        if let Some(name) = generalization.unknown_attribute(&every) {
-            return Err(StageError::Data(format!("`source_values` names `{name}`, an attribute that no clip has")));
-        }
-        for (clips, features) in &sections {
-            let chosen = generalization.choose(clips.clips()).map_err(StageError::Data)?;
-            add(&mut train, clips, features, |clip| chosen.contains(clip.id.as_str()))?;
-        }
+        let mut train = choose(&generalization, &sections)?;
         for (clip, features) in &made {
             train.clips.push(clip);
             train.features.push(features.view());
@@ -92,6 +84,23 @@ impl Training {
         let cx = Context { seed: base.derive(&["training"]).derive(&names), ..*cx };
         f(&generalization, &train, weights.as_ref(), &cx)
     }
+}
+
+/// The training clips of the sections that `generalization` chooses.
+pub(super) fn choose<'a>(
+    generalization: &Generalization,
+    sections: &'a [(ClipSet, FeatureSet)],
+) -> Result<Examples<'a>, StageError> {
+    let every: Vec<&Clip> = sections.iter().flat_map(|(clips, _)| clips.clips()).collect();
+    if let Some(name) = generalization.unknown_attribute(&every) {
+        return Err(StageError::Data(format!("`source_values` names `{name}`, an attribute that no clip has")));
+    }
+    let mut train = Examples::default();
+    for (clips, features) in sections {
+        let chosen = generalization.choose(clips.clips()).map_err(StageError::Data)?;
+        add(&mut train, clips, features, |clip| chosen.contains(clip.id.as_str()))?;
+    }
+    Ok(train)
 }
 
 /// The clips and features of every section among the inputs, in order of the sections.

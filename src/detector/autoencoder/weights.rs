@@ -1,76 +1,78 @@
 //! The autoencoder's model as named arrays, ours and Keras's.
 //!
-//! Layer `i` of the network is `dense.i.kernel` (inputs, outputs) and `dense.i.bias` (outputs); after each
-//! but the last comes `norm.i.gamma`, `.beta`, `.mean`, `.variance` (outputs), with an epsilon of 1e-3.
+//! Layer `i` of the network is `dense.i.kernel` (inputs, outputs), the last one with `dense.i.bias` (outputs); after each
+//! but the last comes `norm.i.gamma`, `.beta`, `.mean`, `.variance` (outputs), with an epsilon of 1e-3. Biases of other
+//! layers are read, too. What begins with `history/` or `residual.` is no part of the network.
 //! Keras calls them `dense/kernel:0`, `dense_1/kernel:0` .. and `batch_normalization/moving_mean:0` ..,
-//! numbered on from whatever else its session has made.
+//! numbered on from whatever else its process has made.
 
 use std::collections::BTreeMap;
 
-use ndarray::{Array1, ArrayView1};
-
+use super::pytorch;
 use crate::artifact::{TensorError, Tensors};
-use crate::detector::DetectorError;
-use crate::nn::{Dense, Network, Norm};
+use crate::detector::{DetectorError, networks};
+use crate::nn::{Activation, Builder, Graph, Network, NormSettings, Shape};
 
-/// The network as a model.
-pub fn to_tensors(network: Network) -> Tensors {
-    let mut model = Tensors::default();
-    for (i, layer) in network.dense.into_iter().enumerate() {
-        model.put_f32(&format!("dense.{i}.kernel"), layer.kernel);
-        model.put_f32(&format!("dense.{i}.bias"), layer.bias);
+/// Keras's defaults, of which its `momentum` of 0.99 is seen from the other side.
+const KERAS: NormSettings = NormSettings { epsilon: 1e-3, follow: 0.01 };
+
+/// The graph of a dense autoencoder of these layer sizes, input first, output last.
+pub fn graph(sizes: &[usize]) -> Graph {
+    let mut builder = Builder::new(KERAS);
+    let mut x = builder.input(Shape::vector(sizes[0]));
+    let last = sizes.len() - 2;
+    for (i, &units) in sizes[1..].iter().enumerate() {
+        // Normalisation takes the mean away, and with it any bias before it.
+        x = builder.dense(&format!("dense.{i}"), x, units, i == last);
+        if i < last {
+            x = builder.norm(&format!("norm.{i}"), x, Activation::Relu);
+        }
     }
-    for (i, norm) in network.norm.into_iter().enumerate() {
-        model.put_f32(&format!("norm.{i}.gamma"), norm.gamma);
-        model.put_f32(&format!("norm.{i}.beta"), norm.beta);
-        model.put_f32(&format!("norm.{i}.mean"), norm.mean);
-        model.put_f32(&format!("norm.{i}.variance"), norm.variance);
-    }
-    model
+    builder.finish()
 }
 
-/// The network of a model with our names or Keras's.
+/// The network of a model with our names, PyTorch's or Keras's.
 ///
 /// Errors: a tensor that is missing, has another shape than its neighbours ask for, or has no place in a
 /// dense autoencoder.
-pub fn from_tensors(model: &Tensors) -> Result<Network, DetectorError> {
-    let model = &renamed(model)?;
+pub fn read(model: &Tensors) -> Result<Network, DetectorError> {
+    let model = &match pytorch::from_pytorch(model) {
+        Some(model) => model,
+        None => renamed(model)?,
+    };
+    let kernel = |i: usize| model.f32_2(&format!("dense.{i}.kernel"));
     let layers = (0..).take_while(|i| model.0.contains_key(&format!("dense.{i}.kernel"))).count().max(1);
-    let mut network = Network { dense: Vec::new(), norm: Vec::new() };
-    let mut known = 0;
+    let mut sizes = vec![kernel(0)?.nrows()];
     for i in 0..layers {
-        let name = format!("dense.{i}.kernel");
-        let kernel = model.f32_2(&name)?.to_owned();
-        let (inputs, outputs) = kernel.dim();
-        let before = network.dense.last().map_or(inputs, |layer: &Dense| layer.bias.len());
-        let after = if i + 1 == layers { network.dense.first().map_or(inputs, |l| l.kernel.nrows()) } else { outputs };
-        if (inputs, outputs) != (before, after) || kernel.is_empty() {
-            return Err(shape(&name, &[before.max(1), after.max(1)], &[inputs, outputs]));
+        let (inputs, outputs) = kernel(i)?.dim();
+        if inputs != sizes[i] || kernel(i)?.is_empty() {
+            let name = format!("dense.{i}.kernel");
+            return Err(shape(&name, &[sizes[i].max(1), outputs.max(1)], &[inputs, outputs]));
         }
-        let vector = |name: String| -> Result<Array1<f32>, DetectorError> {
-            let vector: ArrayView1<f32> = model.f32_1(&name)?;
-            if vector.len() != outputs {
-                return Err(shape(&name, &[outputs], &[vector.len()]));
+        sizes.push(outputs);
+    }
+    let mut network = networks::read(graph(&sizes), model)?;
+    let mut known = network.parts().count();
+    for i in 0..layers - 1 {
+        // A bias before a normalisation moves the mean that is taken away.
+        let name = format!("dense.{i}.bias");
+        if model.0.contains_key(&name) {
+            let bias = model.f32_1(&name)?;
+            if bias.len() != sizes[i + 1] {
+                return Err(shape(&name, &[sizes[i + 1]], &[bias.len()]));
             }
-            Ok(vector.to_owned())
-        };
-        network.dense.push(Dense { bias: vector(format!("dense.{i}.bias"))?, kernel });
-        known += 2;
-        if i + 1 < layers {
-            network.norm.push(Norm {
-                gamma: vector(format!("norm.{i}.gamma"))?,
-                beta: vector(format!("norm.{i}.beta"))?,
-                mean: vector(format!("norm.{i}.mean"))?,
-                variance: vector(format!("norm.{i}.variance"))?,
-            });
-            known += 4;
+            let mean = network.statistic_mut(&format!("norm.{i}.mean")).expect("hidden layers are normalised");
+            mean.iter_mut().zip(bias).for_each(|(mean, bias)| *mean -= bias);
+            known += 1;
         }
     }
     if known == model.0.len() {
         return Ok(network);
     }
-    let read = to_tensors(network);
-    let stray = model.0.keys().find(|name| !read.0.contains_key(*name)).expect("there are more names than were read");
+    let own = networks::write(&network);
+    let is_bias = |name: &str| (0..layers - 1).any(|i| name == format!("dense.{i}.bias"));
+    let has_place = |name: &str| own.0.contains_key(name) || is_bias(name);
+    let stray = model.0.keys().find(|name| !has_place(name)).expect("there are more names than were read");
     Err(DetectorError::Data(format!("tensor `{stray}` has no place in an autoencoder of {layers} dense layers")))
 }
 
@@ -89,7 +91,8 @@ fn renamed(model: &Tensors) -> Result<Tensors, DetectorError> {
         }
     }
     let mut tensors = BTreeMap::new();
-    for (name, tensor) in &model.0 {
+    let beside = |name: &str| name.starts_with("history/") || name.starts_with("residual.");
+    for (name, tensor) in model.0.iter().filter(|(name, _)| !beside(name)) {
         let ours = match keras(name) {
             None => name.clone(),
             Some((room, number, array)) => {
@@ -131,14 +134,14 @@ mod tests {
 
     fn network() -> Network {
         let mut rng = Seed(1).rng();
-        Network::glorot(&[6, 4, 2, 4, 6], &mut || rng.uniform())
+        Network::new(graph(&[6, 4, 2, 4, 6]), &mut || rng.uniform())
     }
 
     #[test]
     fn a_network_survives_its_names() {
-        let model = to_tensors(network());
-        assert_eq!(model.0.len(), 4 * 2 + 3 * 4);
-        assert!(from_tensors(&model).unwrap() == network());
+        let model = networks::write(&network());
+        assert_eq!(model.0.len(), 4 + 1 + 3 * 4);
+        assert!(read(&model).unwrap() == network());
     }
 
     #[test]
@@ -156,19 +159,19 @@ mod tests {
                 };
                 (name, tensor)
             };
-            Tensors(to_tensors(network()).0.into_iter().map(rename).collect())
+            Tensors(networks::write(&network()).0.into_iter().map(rename).collect())
         };
-        assert!(from_tensors(&keras(0)).unwrap() == network());
+        assert!(read(&keras(0)).unwrap() == network());
         // 9, 10, 11: their order is that of numbers, not of letters.
-        assert!(from_tensors(&keras(9)).unwrap() == network());
+        assert!(read(&keras(9)).unwrap() == network());
     }
 
     #[test]
     fn models_that_are_none_say_why() {
         let refusal = |change: &dyn Fn(&mut Tensors)| {
-            let mut model = to_tensors(network());
+            let mut model = networks::write(&network());
             change(&mut model);
-            from_tensors(&model).unwrap_err().to_string()
+            read(&model).unwrap_err().to_string()
         };
         let remove = |name: &'static str| move |model: &mut Tensors| drop(model.0.remove(name));
         assert_eq!(refusal(&|model| model.0.clear()), "the model has no tensor `dense.0.kernel`");
@@ -179,19 +182,19 @@ mod tests {
         );
         assert_eq!(
             refusal(&|model| model.put_f32("dense.3.kernel", ndarray::Array2::zeros((4, 5)))),
-            "tensor `dense.3.kernel` should be f32 [4, 6], not f32 [4, 5]"
+            "tensor `dense.3.bias` should be f32 [5], not f32 [6]"
         );
         assert_eq!(
-            refusal(&|model| model.put_f32("norm.0.beta", Array1::zeros(5))),
+            refusal(&|model| model.put_f32("norm.0.beta", ndarray::Array1::zeros(5))),
             "tensor `norm.0.beta` should be f32 [4], not f32 [5]"
         );
         assert_eq!(
-            refusal(&|model| model.put_f32("conv2d/kernel:0", Array1::zeros(5))),
+            refusal(&|model| model.put_f32("conv2d/kernel:0", ndarray::Array1::zeros(5))),
             "tensor `conv2d/kernel:0` has no place in an autoencoder of 4 dense layers"
         );
         assert_eq!(
-            refusal(&|model| model.put_f32("dense/bias:0", Array1::zeros(4))),
-            "two tensors of the model are `dense.0.bias`: one is `dense/bias:0`"
+            refusal(&|model| model.put_f32("dense/kernel:0", ndarray::Array2::zeros((6, 4)))),
+            "two tensors of the model are `dense.0.kernel`: one is `dense/kernel:0`"
         );
     }
 }

@@ -1,0 +1,100 @@
+//! `humshift report --figures`: the training curves of what is cached.
+//!
+//! A model that was trained in epochs holds what they came to, as vectors `history/loss` and so on. A model of several
+//! (`model/0/history/loss`) has a figure for each.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::figures::save;
+use super::session::Session;
+use super::{CliError, output};
+use crate::artifact::{Artifact, Blob, Tensor, Tensors};
+use crate::exec::Standing;
+use crate::report::{Training, training_csv, training_curve};
+use crate::stage::StageSpec;
+use crate::store::{Store, StoreError};
+
+/// Writes a figure a training and `training_curves.csv` into a folder, which is made if there is anything to write;
+/// gives how many trainings there are.
+pub fn write(session: &Session, standings: &[Standing], store: &Store, folder: &Path) -> Result<usize, CliError> {
+    let (mut trainings, mut gone) = (Vec::new(), 0);
+    for id in session.plan.nodes() {
+        let node = session.plan.node(id);
+        if !matches!(node.stage, StageSpec::Network(_) | StageSpec::Training(_)) {
+            continue;
+        }
+        let Standing::Cached { record, .. } = &standings[id.index()] else { continue };
+        let Some(object) = record.outputs.get("model") else { continue };
+        match store.get(object) {
+            Ok(bytes) => {
+                let model = Tensors::decode(Blob::new(bytes));
+                let model = model.map_err(|error| CliError::usage("E0708", format!("`{}`: {error}", node.label)))?;
+                trainings.extend(histories(&node.label, &model));
+            }
+            // Nobody makes a model again for its figure, and that of the others is worth having.
+            Err(StoreError::Damaged { .. }) => gone += 1,
+            Err(other) => return Err(CliError::Store(other)),
+        }
+    }
+    if trainings.is_empty() {
+        return Ok(0);
+    }
+    super::figures::make(folder)?;
+    for training in &trainings {
+        let name = training.label.replace(|c: char| !c.is_alphanumeric() && !"-.=,".contains(c), "_");
+        save(&folder.join(format!("{name}.svg")), training_curve(training).as_bytes())?;
+    }
+    let table = folder.join("training_curves.csv");
+    save(&table, training_csv(&trainings).as_bytes())?;
+    let missing = if gone > 0 { format!("; {gone} models are gone from the cache") } else { String::new() };
+    output::tell(&format!("figures: {} training curves, numbers in {}{missing}", trainings.len(), table.display()));
+    Ok(trainings.len())
+}
+
+/// What a model, or the models in it, tell of their epochs.
+fn histories(label: &str, model: &Tensors) -> Vec<Training> {
+    let mut found: BTreeMap<&str, BTreeMap<String, Vec<f64>>> = BTreeMap::new();
+    for (name, tensor) in &model.0 {
+        let (of, metric) = match name.rsplit_once('/') {
+            Some(("history", metric)) => ("", metric),
+            Some((path, metric)) => match path.strip_suffix("/history") {
+                Some(of) => (of, metric),
+                None => continue,
+            },
+            None => continue,
+        };
+        if let Tensor::F64(values) = tensor
+            && values.ndim() == 1
+        {
+            found.entry(of).or_default().insert(metric.to_owned(), values.iter().copied().collect());
+        }
+    }
+    found.retain(|_, metrics| metrics.contains_key("loss"));
+    let named = |of: &str| if of.is_empty() { label.to_owned() } else { format!("{label} {of}") };
+    found.into_iter().map(|(of, metrics)| Training { label: named(of), metrics }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn a_model_tells_of_its_epochs_and_of_those_of_the_models_in_it() {
+        let mut model = Tensors::default();
+        model.put_f32("dense.0.kernel", array![[1.0f32]]);
+        assert_eq!(histories("training/fan", &model), []);
+        model.put_f64("history/learning_rate", array![1.0]);
+        assert_eq!(histories("training/fan", &model), [], "without a loss there is no curve");
+        model.put_f64("history/loss", array![2.0, 1.0]);
+        model.put_f64("model/0/history/loss", array![5.0]);
+        model.put_f32("history/loss_of_another_type", array![5.0f32]);
+        model.put_f64("loss", array![5.0]);
+        let found = histories("training/fan", &model);
+        let labels: Vec<&str> = found.iter().map(|training| training.label.as_str()).collect();
+        assert_eq!(labels, ["training/fan", "training/fan model/0"]);
+        let metrics = [("learning_rate".to_owned(), vec![1.0]), ("loss".to_owned(), vec![2.0, 1.0])];
+        assert_eq!(found[0].metrics, metrics.into());
+    }
+}

@@ -1,0 +1,89 @@
+//! The bottleneck of the dense autoencoder as the vector of a clip.
+//!
+//! The network is that of the detector `autoencoder`, trained in the same way; the vector of a clip is the mean over
+//! its windows of the bottleneck's values after their normalisation and before their rectifier, so that a unit that is
+//! never positive still says something.
+
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
+use super::{Embedder, Heard};
+use crate::artifact::{Context, Tensors};
+use crate::detector::autoencoder::Autoencoder;
+use crate::detector::training::Training;
+use crate::detector::{Detector, DetectorError};
+use crate::diagnose::Problem;
+
+/// Settings of the network `autoencoder`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Bottleneck {
+    /// Frames in a window.
+    pub window: usize,
+    /// Units of the hidden layers, the bottleneck in their middle.
+    pub layers: Vec<usize>,
+    /// Passes over all training windows.
+    pub epochs: usize,
+    /// Windows in a step of training.
+    pub batch: usize,
+    pub learning_rate: f64,
+    pub training: Training,
+}
+
+impl Default for Bottleneck {
+    fn default() -> Self {
+        let Autoencoder { window, layers, epochs, batch, learning_rate, training, .. } = Autoencoder::default();
+        Self { window, layers, epochs, batch, learning_rate, training }
+    }
+}
+
+impl Bottleneck {
+    fn detector(&self) -> Autoencoder {
+        let Self { window, layers, epochs, batch, learning_rate, training } = self.clone();
+        Autoencoder { window, layers, epochs, batch, learning_rate, training, ..Autoencoder::default() }
+    }
+}
+
+impl Embedder for Bottleneck {
+    fn version(&self) -> u32 {
+        // A network that is trained otherwise gives other vectors.
+        100 + self.detector().version()
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        self.detector().problems()
+    }
+
+    fn memory(&self, rows: usize, dims: usize) -> usize {
+        self.detector().memory(rows, dims)
+    }
+
+    fn fit(&self, train: &Heard, cx: &Context) -> Result<Tensors, DetectorError> {
+        self.detector().fit(&train.clips, None, cx)
+    }
+
+    fn embed(&self, model: &Tensors, heard: &Heard, cx: &Context) -> Result<Array2<f32>, DetectorError> {
+        let (detector, clips) = (self.detector(), &heard.clips);
+        let dims = clips.features.first().map_or(0, |x| x.ncols());
+        let network = detector.read(model, dims)?;
+        let middle =
+            network.graph.find(&format!("norm.{}", self.layers.len() / 2)).expect("hidden layers are normalised");
+        let network = network.until(middle).linear_end();
+        let width = network.graph.output().len();
+        let values = detector.values(clips, dims)?;
+        let vectors = cx.map(&values, |values| {
+            if cx.cancelled() {
+                return Err(DetectorError::Cancelled);
+            }
+            let outputs = detector.outputs_of(&network, values, dims);
+            let mut sums = vec![0.0f64; width];
+            for output in outputs.chunks_exact(width) {
+                sums.iter_mut().zip(output).for_each(|(sum, &x)| *sum += f64::from(x));
+            }
+            let windows = (outputs.len() / width) as f64;
+            Ok(sums.into_iter().map(|sum| (sum / windows) as f32).collect::<Vec<f32>>())
+        });
+        let vectors = vectors.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(Array2::from_shape_vec((vectors.len(), width), vectors.concat()).expect("one vector a clip"))
+    }
+}

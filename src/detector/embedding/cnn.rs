@@ -1,0 +1,192 @@
+//! Small convolutional networks that tell sections or attributes apart, for the vectors they make on the way.
+//!
+//! What such a network must know to tell the normal sounds of a machine apart is what changes when the machine breaks
+//! (auxiliary classification: Giri et al. 2020, Wilkinghoff 2021 and 2023). One branch sees the spectrogram, another
+//! the spectrum of the whole clip ([`architecture`]); with both it is the multi-resolution network of Wilkinghoff 2023. The
+//! loss may be one of angles to trained centres ([`Loss`]), which keeps a class together instead of only apart from others.
+
+mod architecture;
+mod rows;
+mod settings;
+
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
+use self::rows::{Inputs, Mixed};
+pub use self::settings::{Branch, Labels, LossSettings};
+use super::{Embedder, Heard};
+use crate::artifact::{Context, Domain, Tensors};
+use crate::detector::training::{Batch, Course, Training};
+use crate::detector::{DetectorError, networks};
+use crate::diagnose::Problem;
+use crate::nn::{Cpu, Engine, Loss, Network, Trainer};
+
+/// Clips embedded at a time.
+const BLOCK: usize = 32;
+
+/// Settings of `cnn`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cnn {
+    /// What it hears; the vectors of two branches stand one after the other.
+    pub branches: Vec<Branch>,
+    /// Frames of a spectrogram; if absent, those of the shortest training clip. A longer clip has several, and the
+    /// mean of their vectors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frames: Option<usize>,
+    /// Channels of the stages that see the spectrogram, each half as large as the one before.
+    pub channels: Vec<usize>,
+    /// Values of a branch's vector.
+    pub dims: usize,
+    /// What is told apart.
+    pub labels: Labels,
+    pub loss: LossSettings,
+    /// Examples and labels are mixed with shares from Beta(alpha, alpha) (Zhang et al. 2018); 0 mixes none.
+    pub mixup: f64,
+    /// Whether an epoch has as many images of the target domain as of the source; the rarer ones are drawn with replacement.
+    pub balance: bool,
+    pub epochs: usize,
+    pub batch: usize,
+    pub learning_rate: f64,
+    pub training: Training,
+}
+
+impl Default for Cnn {
+    fn default() -> Self {
+        Self {
+            branches: vec![Branch::Spectrogram, Branch::Spectrum],
+            frames: None,
+            channels: vec![16, 32, 64, 128],
+            dims: 128,
+            labels: Labels::default(),
+            loss: LossSettings::default(),
+            mixup: 0.2,
+            balance: false,
+            epochs: 20,
+            batch: 64,
+            learning_rate: 1e-3,
+            training: Training::default(),
+        }
+    }
+}
+
+impl Embedder for Cnn {
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn hears_spectrum(&self) -> bool {
+        self.branches.contains(&Branch::Spectrum)
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems = self.course().problems();
+        let mut wrong = |field: &str, message: String, hint: &str| {
+            problems.push(Problem::new(field, message).hint(hint.to_owned()));
+        };
+        let mut different = self.branches.clone();
+        different.dedup();
+        if self.branches.is_empty() || different.len() != self.branches.len() || self.branches.len() > 2 {
+            let message =
+                format!("`branches` names {}, each of `spectrogram` and `spectrum` once at most", self.branches.len());
+            wrong("branches", message, "write `branches: [spectrogram, spectrum]`, or one of them");
+        }
+        if self.channels.is_empty() || self.channels.len() > 8 || self.channels.iter().any(|c| !(1..=4096).contains(c))
+        {
+            wrong(
+                "channels",
+                "`channels` are not 1 to 8 numbers from 1 to 4096".into(),
+                "write `channels: [16, 32, 64, 128]`",
+            );
+        }
+        if !(2..=8192).contains(&self.dims) {
+            wrong("dims", format!("`dims` is {}, outside 2..8192", self.dims), "128 is usual");
+        }
+        if self.frames.is_some_and(|frames| !(8..=65_536).contains(&frames)) {
+            let message = format!("`frames` is {}, outside 8..65536", self.frames.unwrap_or_default());
+            wrong("frames", message, "leave it out to see whole clips");
+        }
+        if !(self.mixup >= 0.0 && self.mixup <= 100.0) {
+            wrong(
+                "mixup",
+                format!("`mixup` is {}, outside 0..100", self.mixup),
+                "write the alpha of a Beta, such as 0.2",
+            );
+        }
+        if let (LossSettings::SubClusterAdacos { adaptive: true, .. }, true) = (self.loss, self.mixup == 0.0) {
+            // The right class is part of the sum that sets the scale: once it fits, each batch doubles it.
+            let message = "the adaptive scale of `sub_cluster_adacos` grows without end if nothing is mixed".to_owned();
+            wrong("mixup", message, "write `mixup: 0.2`, or `adaptive: false` in the loss");
+        }
+        problems.extend(self.loss.problems());
+        problems
+    }
+
+    fn memory(&self, rows: usize, dims: usize) -> usize {
+        // Not known here: how long clips are, and their spectra. Whole clips of ten seconds are the field's.
+        let (frames, bins) = (self.frames.unwrap_or(313).min(rows.max(8)), 80_000);
+        let graph = architecture::network(self, [frames, dims], bins);
+        4 * (2 * self.batch * graph.activations() + 10 * graph.weight_count())
+    }
+
+    fn fit(&self, heard: &Heard, cx: &Context) -> Result<Tensors, DetectorError> {
+        let train = &heard.clips;
+        let inputs = Inputs::new(self, heard)?;
+        let (classes, labels) = self.labels.of(train)?;
+        if classes.len() < 2 {
+            let message =
+                format!("all {} clips are of one class, `{}`: it takes two to tell apart", labels.len(), classes[0]);
+            return Err(DetectorError::Data(message));
+        }
+        (cx.log)(&format!("{} classes, images of {} frames", classes.len(), inputs.shape[0]));
+        let mut rng = cx.seed.derive(&["cnn", "weights"]).rng();
+        let mut graph = architecture::network(self, inputs.shape, inputs.bins);
+        if self.loss == (LossSettings::Softmax {}) {
+            graph = architecture::with_logits(graph, classes.len());
+        }
+        let width = graph.output().len();
+        let network = Network::new(graph, &mut || rng.uniform());
+        let loss = match self.loss.angular(classes.len(), width, &mut || rng.uniform()) {
+            Some(angular) => Loss::Angular(angular),
+            None => Loss::Softmax,
+        };
+        let targets = train.clips.iter().map(|clip| clip.domain == Some(Domain::Target)).collect();
+        let rows = Mixed { inputs: &inputs, labels, targets, classes: classes.len(), settings: self };
+        let trainer = Trainer::new(network, loss, self.training.device.engine()?, self.training.clip_norm);
+        let (network, history) = self.course().run(trainer, &rows, cx)?;
+        let mut model = networks::write(&network);
+        inputs.scaling.write(&mut model);
+        model.0.extend(history.0);
+        Ok(model)
+    }
+
+    fn embed(&self, model: &Tensors, heard: &Heard, cx: &Context) -> Result<Array2<f32>, DetectorError> {
+        let inputs = Inputs::with(self, heard, rows::Scaling::read(self, model)?)?;
+        let graph = architecture::network(self, inputs.shape, inputs.bins);
+        let network = networks::read(graph, model)?;
+        let width = network.graph.output().len();
+        let all: Vec<u32> = (0..inputs.len() as u32).collect();
+        let blocks: Vec<&[u32]> = all.chunks(BLOCK).collect();
+        let vectors = cx.map(&blocks, |block| {
+            if cx.cancelled() {
+                return Err(DetectorError::Cancelled);
+            }
+            let mut batch = Batch::default();
+            inputs.fill(block, &mut batch);
+            let values: Vec<&[f32]> = batch.inputs.iter().map(Vec::as_slice).collect();
+            Ok(Cpu::default().infer(&network, &values).to_vec())
+        });
+        let vectors = vectors.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
+        Ok(inputs.means(&vectors, width))
+    }
+}
+
+impl Cnn {
+    fn course(&self) -> Course<'_> {
+        let Self { epochs, batch, learning_rate, ref training, .. } = *self;
+        Course { epochs, batch, learning_rate, training }
+    }
+}
+
+#[cfg(test)]
+mod tests;

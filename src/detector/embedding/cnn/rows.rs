@@ -1,0 +1,217 @@
+//! Clips as a network hears them: scaled by band or bin, as images and spectra; in training mixed with each other.
+
+use ndarray::{Array1, Array2, ArrayView2};
+
+use super::{Branch, Cnn};
+use crate::artifact::Tensors;
+use crate::detector::DetectorError;
+use crate::detector::embedding::Heard;
+use crate::detector::images::Images;
+use crate::detector::training::{Batch, Rows};
+use crate::seed::Rng;
+
+/// The least deviation that is divided by.
+const LEAST: f64 = 1e-5;
+
+/// Means and inverse deviations of the training clips: of each band over all frames, of each bin.
+pub struct Scaling {
+    frames: usize,
+    bands: Option<[Vec<f32>; 2]>,
+    bins: Option<[Vec<f32>; 2]>,
+}
+
+/// The images and spectra of clips.
+pub struct Inputs<'a> {
+    branches: Vec<Branch>,
+    images: Images<'a>,
+    spectra: Vec<&'a [f32]>,
+    clips: usize,
+    /// Frames and bands of an image.
+    pub shape: [usize; 2],
+    /// Values of a spectrum.
+    pub bins: usize,
+    pub scaling: Scaling,
+}
+
+impl<'a> Inputs<'a> {
+    /// Of training clips, which set the scaling and, where the settings do not, the frames of an image.
+    pub fn new(settings: &Cnn, heard: &Heard<'a>) -> Result<Self, DetectorError> {
+        let clips = &heard.clips;
+        let shortest = clips.features.iter().map(|x| x.nrows()).min().ok_or(DetectorError::NoClips)?;
+        let frames = settings.frames.unwrap_or(shortest);
+        let mut inputs = Self::with(settings, heard, Scaling { frames, bands: None, bins: None })?;
+        let [_, bands] = inputs.shape;
+        if settings.branches.contains(&Branch::Spectrogram) {
+            let rows = clips.features.iter().flat_map(|x| x.rows()).map(|row| row.to_vec());
+            inputs.scaling.bands = Some(scaling(rows, bands));
+        }
+        if settings.branches.contains(&Branch::Spectrum) {
+            inputs.scaling.bins = Some(scaling(inputs.spectra.iter().map(|x| x.to_vec()), inputs.bins));
+        }
+        Ok(inputs)
+    }
+
+    /// Of any clips, by a scaling that there is.
+    pub fn with(settings: &Cnn, heard: &Heard<'a>, scaling: Scaling) -> Result<Self, DetectorError> {
+        let clips = &heard.clips;
+        let bands = clips.features.first().map_or(0, |x| x.ncols());
+        let shape = [scaling.frames, bands];
+        // Half an image on, so that nothing of a clip goes unheard but its last half image.
+        let images = Images::new(clips, shape, scaling.frames.div_ceil(2))?;
+        let mut spectra = Vec::new();
+        if settings.branches.contains(&Branch::Spectrum) {
+            if heard.spectra.len() != clips.features.len() {
+                return Err(DetectorError::Data("the spectra of the clips are missing".to_owned()));
+            }
+            let slice = |x: &ArrayView2<'a, f32>| x.to_slice().expect("spectra are in C order");
+            spectra = heard.spectra.iter().map(slice).collect();
+        }
+        let bins = scaling.bins.as_ref().map(|bins| bins[0].len()).or(spectra.first().map(|x| x.len())).unwrap_or(0);
+        for (spectrum, clip) in spectra.iter().zip(&clips.clips) {
+            if spectrum.len() != bins {
+                let message = format!(
+                    "the spectrum of clip `{}` has {} bins, those before it {bins}: clips of one length are needed, or `branches: [spectrogram]`",
+                    clip.id,
+                    spectrum.len()
+                );
+                return Err(DetectorError::Data(message));
+            }
+        }
+        let branches = settings.branches.clone();
+        Ok(Self { branches, images, spectra, clips: clips.features.len(), shape, bins, scaling })
+    }
+
+    pub fn len(&self) -> usize {
+        self.images.len()
+    }
+
+    /// Adds nothing to `batch` but its inputs.
+    pub fn fill(&self, which: &[u32], batch: &mut Batch) {
+        batch.inputs.resize_with(self.branches.len(), Vec::new);
+        for (branch, input) in self.branches.iter().zip(&mut batch.inputs) {
+            input.clear();
+            for &image in which {
+                let (values, scaling) = match branch {
+                    Branch::Spectrogram => (self.images.get(image), &self.scaling.bands),
+                    Branch::Spectrum => (self.spectra[self.images.clip(image)], &self.scaling.bins),
+                };
+                let [mean, inverse] = scaling.as_ref().expect("branches have their scaling");
+                let rows = values.chunks_exact(mean.len());
+                input.extend(rows.flat_map(|row| row.iter().zip(mean).zip(inverse).map(|((x, m), i)| (x - m) * i)));
+            }
+        }
+    }
+
+    /// The mean vector of each clip's images, (clips, width).
+    pub fn means(&self, vectors: &[f32], width: usize) -> Array2<f32> {
+        let mut sums = vec![0.0f64; self.clips * width];
+        let mut counts = vec![0.0f64; self.clips];
+        for (image, vector) in vectors.chunks_exact(width).enumerate() {
+            let clip = self.images.clip(image as u32);
+            counts[clip] += 1.0;
+            sums[clip * width..][..width].iter_mut().zip(vector).for_each(|(sum, &x)| *sum += f64::from(x));
+        }
+        Array2::from_shape_fn((self.clips, width), |(clip, i)| (sums[clip * width + i] / counts[clip]) as f32)
+    }
+}
+
+impl Scaling {
+    /// Keeps it in a model.
+    pub fn write(&self, model: &mut Tensors) {
+        model.put_f64("input.frames", Array1::from(vec![self.frames as f64]));
+        for (name, scaling) in [("bands", &self.bands), ("bins", &self.bins)] {
+            if let Some([mean, inverse]) = scaling {
+                model.put_f32(&format!("input.{name}.mean"), Array1::from(mean.clone()));
+                model.put_f32(&format!("input.{name}.inverse_deviation"), Array1::from(inverse.clone()));
+            }
+        }
+    }
+
+    /// That of a model.
+    pub fn read(settings: &Cnn, model: &Tensors) -> Result<Self, DetectorError> {
+        let of = |branch: Branch, name: &str| -> Result<Option<[Vec<f32>; 2]>, DetectorError> {
+            if !settings.branches.contains(&branch) {
+                return Ok(None);
+            }
+            let mean = model.f32_1(&format!("input.{name}.mean"))?.to_vec();
+            Ok(Some([mean, model.f32_1(&format!("input.{name}.inverse_deviation"))?.to_vec()]))
+        };
+        let frames = model.f64_1("input.frames")?.first().copied().unwrap_or(0.0) as usize;
+        Ok(Self { frames, bands: of(Branch::Spectrogram, "bands")?, bins: of(Branch::Spectrum, "bins")? })
+    }
+}
+
+/// Mean and inverse deviation of each of `width` values.
+fn scaling(rows: impl Iterator<Item = Vec<f32>>, width: usize) -> [Vec<f32>; 2] {
+    let (mut count, mut mean, mut squares) = (0.0, vec![0.0f64; width], vec![0.0f64; width]);
+    for row in rows {
+        count += 1.0;
+        // Welford's update: no difference of large sums.
+        for ((&x, mean), squares) in row.iter().zip(&mut mean).zip(&mut squares) {
+            let off = f64::from(x) - *mean;
+            *mean += off / count;
+            *squares += off * (f64::from(x) - *mean);
+        }
+    }
+    let inverse = squares.iter().map(|s| (1.0 / (s / count).sqrt().max(LEAST)) as f32).collect();
+    [mean.iter().map(|&m| m as f32).collect(), inverse]
+}
+
+/// Training rows with labels, mixed and balanced as the settings ask.
+pub struct Mixed<'i, 'a> {
+    pub inputs: &'i Inputs<'a>,
+    /// The class of each clip, and whether it is of the target domain.
+    pub labels: Vec<u32>,
+    pub targets: Vec<bool>,
+    pub classes: usize,
+    pub settings: &'i Cnn,
+}
+
+impl Rows for Mixed<'_, '_> {
+    fn len(&self) -> usize {
+        self.inputs.len()
+    }
+
+    fn order(&self, count: u32, rng: &mut Rng) -> Vec<u32> {
+        let mut order: Vec<u32> = (0..count).collect();
+        let target = |image: &u32| self.targets[self.inputs.images.clip(*image)];
+        let (mut few, mut many): (Vec<u32>, Vec<u32>) = order.iter().partition(|image| target(image));
+        if few.len() > many.len() {
+            std::mem::swap(&mut few, &mut many);
+        }
+        if self.settings.balance && !few.is_empty() {
+            // As many of the rarer domain as of the other, drawn with replacement.
+            let drawn: Vec<u32> = many.iter().map(|_| few[rng.below(few.len())]).collect();
+            order = [many, drawn].concat();
+        }
+        rng.shuffle(&mut order);
+        order
+    }
+
+    fn batch(&self, which: &[u32], rng: Option<&mut Rng>, batch: &mut Batch) {
+        self.inputs.fill(which, batch);
+        batch.target.clear();
+        batch.target.resize(which.len() * self.classes, 0.0);
+        for (i, &image) in which.iter().enumerate() {
+            batch.target[i * self.classes + self.labels[self.inputs.images.clip(image)] as usize] = 1.0;
+        }
+        if let (Some(rng), true) = (rng, self.settings.mixup > 0.0) {
+            let mut partners: Vec<usize> = (0..which.len()).collect();
+            rng.shuffle(&mut partners);
+            let shares: Vec<f32> = which.iter().map(|_| rng.beta(self.settings.mixup) as f32).collect();
+            for values in batch.inputs.iter_mut().chain([&mut batch.target]) {
+                mix(values, &partners, &shares);
+            }
+        }
+    }
+}
+
+/// Row i becomes its share of itself and the rest of its partner.
+fn mix(values: &mut [f32], partners: &[usize], shares: &[f32]) {
+    let before = values.to_vec();
+    let width = values.len() / partners.len();
+    for (i, row) in values.chunks_exact_mut(width).enumerate() {
+        let partner = &before[partners[i] * width..][..width];
+        row.iter_mut().zip(partner).for_each(|(x, p)| *x = shares[i] * *x + (1.0 - shares[i]) * p);
+    }
+}

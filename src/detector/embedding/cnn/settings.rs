@@ -1,0 +1,153 @@
+//! What the networks hear, tell apart, and are trained for.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::Clip;
+use crate::detector::{DetectorError, Examples};
+use crate::diagnose::Problem;
+use crate::nn::{Angular, Scaling};
+
+/// A part of the network, by what it hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Branch {
+    /// The frames of `features`.
+    Spectrogram,
+    /// The spectrum of the whole clip (the feature `clip_spectrum`).
+    Spectrum,
+}
+
+/// What clips are told apart by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Labels {
+    /// The section.
+    Section,
+    /// All attributes together; never the domain, which scoring must not know.
+    Attribute,
+    /// The section and all attributes.
+    #[default]
+    SectionAndAttribute,
+}
+
+/// The loss, with what it needs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum LossSettings {
+    /// Of one logit a class.
+    Softmax {},
+    /// Deng et al. 2019.
+    Arcface {
+        #[serde(default = "arcface_scale")]
+        scale: f64,
+        #[serde(default = "arcface_margin")]
+        margin: f64,
+    },
+    /// Zhang et al. 2019.
+    Adacos {
+        #[serde(default = "yes")]
+        adaptive: bool,
+        #[serde(default = "yes")]
+        trainable: bool,
+    },
+    /// Wilkinghoff 2021.
+    SubClusterAdacos {
+        #[serde(default = "sixteen")]
+        clusters: usize,
+        #[serde(default = "yes")]
+        adaptive: bool,
+        #[serde(default = "yes")]
+        trainable: bool,
+    },
+}
+
+fn arcface_scale() -> f64 {
+    30.0
+}
+
+fn arcface_margin() -> f64 {
+    0.2
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn sixteen() -> usize {
+    16
+}
+
+impl Default for LossSettings {
+    fn default() -> Self {
+        Self::SubClusterAdacos { clusters: 16, adaptive: true, trainable: true }
+    }
+}
+
+impl LossSettings {
+    /// Settings out of range.
+    pub fn problems(&self) -> Vec<Problem> {
+        let wrong = |field: &str, message: String, hint: &str| vec![Problem::new(field, message).hint(hint.to_owned())];
+        match *self {
+            Self::Arcface { scale, .. } if !(scale > 0.0 && scale <= 1e4) => {
+                wrong("loss.arcface.scale", format!("`scale` is {scale}, outside 0..10000"), "30 is usual")
+            }
+            Self::Arcface { margin, .. } if !(0.0..=1.5).contains(&margin) => {
+                wrong("loss.arcface.margin", format!("`margin` is {margin} radians, outside 0..1.5"), "0.2 is usual")
+            }
+            Self::SubClusterAdacos { clusters, .. } if !(1..=1024).contains(&clusters) => {
+                let message = format!("`clusters` is {clusters}, outside 1..1024");
+                wrong("loss.sub_cluster_adacos.clusters", message, "16 is usual")
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The loss of angles to the centres of `classes` in `dims` dimensions; none for a softmax. `uniform` draws from [0, 1).
+    pub fn angular(&self, classes: usize, dims: usize, uniform: &mut dyn FnMut() -> f64) -> Option<Angular> {
+        let (clusters, scaling, margin, scale, trainable) = match *self {
+            Self::Softmax {} => return None,
+            Self::Arcface { scale, margin } => (1, Scaling::Fixed, margin, Some(scale), true),
+            Self::Adacos { adaptive, trainable } => (1, scaling(adaptive), 0.0, None, trainable),
+            Self::SubClusterAdacos { clusters, adaptive, trainable } => {
+                (clusters, scaling(adaptive), 0.0, None, trainable)
+            }
+        };
+        let count = classes * clusters;
+        let limit = (6.0 / (count + dims) as f64).sqrt();
+        let centres = (0..count * dims).map(|_| (limit * (2.0 * uniform() - 1.0)) as f32).collect();
+        let scale = scale.unwrap_or_else(|| Angular::adacos_scale(count));
+        Some(Angular::new(centres, dims, clusters, scale, scaling, margin, trainable))
+    }
+}
+
+fn scaling(adaptive: bool) -> Scaling {
+    if adaptive { Scaling::Adaptive } else { Scaling::Fixed }
+}
+
+impl Labels {
+    /// The classes there are, sorted, and the one of each clip.
+    pub fn of(self, train: &Examples) -> Result<(Vec<String>, Vec<u32>), DetectorError> {
+        if train.clips.is_empty() {
+            return Err(DetectorError::NoClips);
+        }
+        let names: Vec<String> = train.clips.iter().map(|clip| self.name(clip)).collect();
+        let classes: Vec<String> = names.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect();
+        let place = |name: &String| classes.binary_search(name).expect("every class is listed") as u32;
+        let labels = names.iter().map(place).collect();
+        Ok((classes, labels))
+    }
+
+    fn name(self, clip: &Clip) -> String {
+        match self {
+            Labels::Section => clip.section.clone(),
+            Labels::Attribute => attributes(clip),
+            Labels::SectionAndAttribute => format!("{}{}", clip.section, attributes(clip)),
+        }
+    }
+}
+
+fn attributes(clip: &Clip) -> String {
+    clip.attributes.iter().map(|(name, value)| format!("/{name}={value}")).collect()
+}

@@ -1,0 +1,400 @@
+//! Training a network as all neural detectors do it: epochs over shuffled examples, a schedule of the learning rate,
+//! early stopping, checkpoints, a history.
+//!
+//! It decides nothing about a network or a loss. Orders and draws come from the seed and the number of the epoch,
+//! so that a training that goes on from a checkpoint makes the bytes of one that never stopped.
+
+use ndarray::Array1;
+use serde::{Deserialize, Serialize};
+
+use super::DetectorError;
+use crate::artifact::{Artifact, Blob, Context, Progress, Tensor, Tensors};
+use crate::diagnose::Problem;
+use crate::nn::{Cpu, Engine, Network, State, Trainer};
+use crate::seed::Rng;
+
+/// Settings of `training`, which every neural detector has.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Training {
+    /// How the learning rate goes on from where it starts.
+    pub schedule: Schedule,
+    /// Epochs without a smaller loss (of the validation rows, if there are any) after which training ends, with the weights
+    /// of the best epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience: Option<usize>,
+    /// The largest norm of a step's gradient; longer ones are shortened to it (Pascanu et al. 2013).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+    /// Where it is trained; scores are always computed on the processor. A GPU adds up in another order, so that its
+    /// weights differ in their last digits: another device is another key.
+    #[serde(skip_serializing_if = "Device::is_cpu")]
+    pub device: Device,
+    /// The share of rows, the last ones in order of the clips, that are not trained on (Keras's `validation_split`).
+    pub validation: f64,
+}
+
+/// `training` as written: what is not said is a preset's to say.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Written {
+    schedule: Schedule,
+    patience: Option<usize>,
+    clip_norm: Option<f64>,
+    device: Device,
+    validation: Option<f64>,
+}
+
+impl Written {
+    /// With a preset's share of held-out rows, where none is said.
+    pub fn or(self, validation: f64) -> Training {
+        let Self { schedule, patience, clip_norm, device, validation: said } = self;
+        Training { schedule, patience, clip_norm, device, validation: said.unwrap_or(validation) }
+    }
+}
+
+/// What computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Device {
+    #[default]
+    Cpu,
+    /// NVIDIA's, in programs built with the feature `cuda`.
+    Cuda,
+    /// Vulkan, Metal or DirectX, in programs built with the feature `wgpu`.
+    Wgpu,
+}
+
+impl Device {
+    fn is_cpu(&self) -> bool {
+        *self == Device::Cpu
+    }
+
+    /// The engine of it. Errors: this program was built without it, or it is not there.
+    pub fn engine(self) -> Result<Box<dyn Engine>, DetectorError> {
+        let engine: Option<Box<dyn Engine>> = match self {
+            Device::Cpu => Some(Box::<Cpu>::default()),
+            #[cfg(feature = "cuda")]
+            Device::Cuda => crate::nn::Burn::cuda().map(|engine| Box::new(engine) as Box<dyn Engine>),
+            #[cfg(feature = "wgpu")]
+            Device::Wgpu => crate::nn::Burn::wgpu().map(|engine| Box::new(engine) as Box<dyn Engine>),
+            #[allow(unreachable_patterns)]
+            _ => None,
+        };
+        engine.ok_or_else(|| {
+            let name = format!("{self:?}").to_lowercase();
+            let built = if cfg!(feature = "cuda") { "cuda" } else if cfg!(feature = "wgpu") { "wgpu" } else { "no GPU" };
+            DetectorError::Data(format!(
+                "no device for `device: {name}`: this humshift was built for {built} (`cargo build --release --features {name}`)"
+            ))
+        })
+    }
+}
+
+/// The learning rate over the epochs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    #[default]
+    Constant,
+    /// Down to 0 along half a cosine, step by step (Loshchilov and Hutter 2017, without restarts).
+    Cosine,
+}
+
+/// How long and how fast.
+#[derive(Clone, Copy, Debug)]
+pub struct Course<'a> {
+    pub epochs: usize,
+    pub batch: usize,
+    pub learning_rate: f64,
+    pub training: &'a Training,
+}
+
+/// What a step is fed with.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// One (rows, values) matrix an input of the network.
+    pub inputs: Vec<Vec<f32>>,
+    /// (rows, values) for the loss; the first input if empty.
+    pub target: Vec<f32>,
+}
+
+/// Rows to train on.
+pub trait Rows {
+    fn len(&self) -> usize;
+
+    /// Fills `batch` with these rows. `rng` is there in training alone: without it nothing may be changed at random.
+    fn batch(&self, which: &[u32], rng: Option<&mut Rng>, batch: &mut Batch);
+
+    /// The rows of an epoch, of the first `count`, in their order.
+    fn order(&self, count: u32, rng: &mut Rng) -> Vec<u32> {
+        let mut order: Vec<u32> = (0..count).collect();
+        rng.shuffle(&mut order);
+        order
+    }
+}
+
+/// What is known of every epoch.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct History {
+    loss: Vec<f64>,
+    validation_loss: Vec<f64>,
+    learning_rate: Vec<f64>,
+}
+
+/// A training that can be laid down and taken up.
+struct Position {
+    epoch: usize,
+    history: History,
+    /// The smallest loss, its epoch, and the weights and statistics then; kept only if training may end early.
+    best: Option<(f64, usize, Vec<f32>, Vec<f32>)>,
+}
+
+impl Training {
+    /// Settings out of range; `field` is where these stand.
+    pub fn problems(&self, field: &str) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut wrong = |name: &str, message: String, hint: &str| {
+            problems.push(Problem::new(format!("{field}.{name}"), message).hint(hint.to_owned()));
+        };
+        if self.patience == Some(0) {
+            wrong("patience", "`patience` is 0 epochs".into(), "write 1 or more");
+        }
+        if self.clip_norm.is_some_and(|norm| !(norm > 0.0 && norm.is_finite())) {
+            let message = format!("`clip_norm` is {}, not above 0", self.clip_norm.unwrap_or_default());
+            wrong("clip_norm", message, "1 is usual");
+        }
+        if !(0.0..=0.9).contains(&self.validation) {
+            let message = format!("`validation` is {}, outside 0..0.9", self.validation);
+            wrong("validation", message, "write the share of rows that are not trained on, such as 0.1");
+        }
+        problems
+    }
+}
+
+impl Course<'_> {
+    /// Settings out of range.
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        // One row has no variance to normalise with.
+        for (field, value, from, to) in [("epochs", self.epochs, 1, 100_000), ("batch", self.batch, 2, 65_536)] {
+            if !(from..=to).contains(&value) {
+                let message = format!("`{field}` is {value}, outside {from}..{to}");
+                problems.push(Problem::new(field, message).hint(format!("write a number from {from} to {to}")));
+            }
+        }
+        if !(self.learning_rate > 0.0 && self.learning_rate <= 1.0) {
+            let message = format!("`learning_rate` is {}, not above 0 and at most 1", self.learning_rate);
+            problems.push(Problem::new("learning_rate", message).hint("1e-3 is usual"));
+        }
+        problems.extend(self.training.problems("training"));
+        problems
+    }
+
+    /// Trains on `rows`. Gives the network, and the history as tensors `history/loss`, `history/validation_loss` and
+    /// `history/learning_rate`, one value an epoch.
+    pub fn run(
+        &self,
+        mut trainer: Trainer,
+        rows: &dyn Rows,
+        cx: &Context,
+    ) -> Result<(Network, Tensors), DetectorError> {
+        let count = u32::try_from(rows.len())
+            .map_err(|_| DetectorError::Data(format!("{} training rows are more than 2^32", rows.len())))?;
+        // Keras's rounding.
+        let trained = (f64::from(count) * (1.0 - self.training.validation)).floor() as u32;
+        if trained < 2 {
+            let message = format!("{trained} of {count} rows are left to train on, at least 2 are needed");
+            return Err(DetectorError::Data(message));
+        }
+        let mut position = self.resume(&mut trainer, cx);
+        let mut batch = Batch::default();
+        while position.epoch < self.epochs {
+            let epoch = position.epoch + 1;
+            let mut rng = cx.seed.derive(&["epoch", &epoch.to_string()]).rng();
+            let order = rows.order(trained, &mut rng);
+            let batches: Vec<&[u32]> = chunks(&order, self.batch).collect();
+            let steps = batches.len();
+            let (mut sum, mut seen) = (0.0, 0);
+            for (step, which) in batches.into_iter().enumerate() {
+                if cx.cancelled() {
+                    return Err(DetectorError::Cancelled);
+                }
+                rows.batch(which, Some(&mut rng), &mut batch);
+                let rate = self.rate(position.epoch as f64 + step as f64 / steps as f64);
+                let loss = feed(&batch, |inputs, target| trainer.step(rate, which.len(), inputs, target));
+                if !loss.is_finite() {
+                    return Err(diverged(&format!("in step {} the loss became {loss}", step + 1), epoch));
+                }
+                sum += loss * which.len() as f64;
+                seen += which.len();
+                let [done, total] = [position.epoch * steps + step + 1, self.epochs * steps].map(|n| n as u64);
+                let text = format!("epoch {epoch} of {}, loss {:.4}", self.epochs, sum / seen as f64);
+                (cx.progress)(Progress { done, total, text });
+            }
+            let loss = sum / order.len() as f64;
+            position.epoch = epoch;
+            position.history.loss.push(loss);
+            position.history.learning_rate.push(self.rate((epoch - 1) as f64));
+            let mut text = format!("loss {loss:.4}");
+            let mut judged = loss;
+            if trained < count {
+                judged = self.validate(&mut trainer, rows, trained..count, &mut batch, cx)?;
+                if !judged.is_finite() {
+                    return Err(diverged(&format!("the loss of held-out rows became {judged}"), epoch));
+                }
+                position.history.validation_loss.push(judged);
+                text += &format!(", validation {judged:.4}");
+            }
+            (cx.log)(&format!("epoch {epoch} of {}: {text}", self.epochs));
+            if let Some(patience) = self.training.patience {
+                let network = trainer.network();
+                match &position.best {
+                    Some((best, since, ..)) if judged >= *best => {
+                        if epoch - since >= patience {
+                            (cx.log)(&format!("no better for {patience} epochs: the weights of epoch {since} stay"));
+                            break;
+                        }
+                    }
+                    _ => position.best = Some((judged, epoch, network.weights.clone(), network.statistics.clone())),
+                }
+            }
+            if epoch < self.epochs {
+                cx.save_checkpoint(|| position.encode(&trainer));
+            }
+        }
+        let mut network = trainer.finish();
+        if let Some((_, _, weights, statistics)) = position.best {
+            (network.weights, network.statistics) = (weights, statistics);
+        }
+        if !network.weights.iter().chain(&network.statistics).all(|x| x.is_finite()) {
+            return Err(diverged("the last step made a weight infinite", position.epoch));
+        }
+        Ok((network, position.history.tensors("history/")))
+    }
+
+    /// The learning rate after so many epochs and parts of one.
+    fn rate(&self, epochs: f64) -> f64 {
+        match self.training.schedule {
+            Schedule::Constant => self.learning_rate,
+            Schedule::Cosine => {
+                let part = epochs / self.epochs as f64;
+                0.5 * self.learning_rate * (1.0 + (std::f64::consts::PI * part).cos())
+            }
+        }
+    }
+
+    /// The mean loss of rows that are not trained on.
+    fn validate(
+        &self,
+        trainer: &mut Trainer,
+        rows: &dyn Rows,
+        which: std::ops::Range<u32>,
+        batch: &mut Batch,
+        cx: &Context,
+    ) -> Result<f64, DetectorError> {
+        let which: Vec<u32> = which.collect();
+        let mut sum = 0.0;
+        for which in which.chunks(self.batch) {
+            if cx.cancelled() {
+                return Err(DetectorError::Cancelled);
+            }
+            rows.batch(which, None, batch);
+            let loss = feed(batch, |inputs, target| trainer.validate(which.len(), inputs, target));
+            sum += loss * which.len() as f64;
+        }
+        Ok(sum / which.len() as f64)
+    }
+
+    /// Where a training of the same key was when it was stopped, or the beginning.
+    fn resume(&self, trainer: &mut Trainer, cx: &Context) -> Position {
+        let beginning = || Position { epoch: 0, history: History::default(), best: None };
+        let Some((position, state)) = cx.load_checkpoint().and_then(Position::decode) else { return beginning() };
+        if !trainer.restore(&state) {
+            return beginning();
+        }
+        (cx.log)(&format!("goes on after epoch {}", position.epoch));
+        position
+    }
+}
+
+fn diverged(what: &str, epoch: usize) -> DetectorError {
+    DetectorError::Data(format!(
+        "training diverged in epoch {epoch}: {what}; try a smaller `learning_rate`, or `training: {{ clip_norm: 1 }}`"
+    ))
+}
+
+/// Batches of `size`; a last one of a single row, which has no variance, joins the one before.
+fn chunks(order: &[u32], size: usize) -> impl Iterator<Item = &[u32]> {
+    let (whole, rest) = match order.len() % size {
+        1 if order.len() > size => order.split_at(order.len() - size - 1),
+        _ => order.split_at(order.len()),
+    };
+    whole.chunks(size).chain((!rest.is_empty()).then_some(rest))
+}
+
+fn feed(batch: &Batch, step: impl FnOnce(&[&[f32]], &[f32]) -> f64) -> f64 {
+    let inputs: Vec<&[f32]> = batch.inputs.iter().map(Vec::as_slice).collect();
+    let target = if batch.target.is_empty() { inputs[0] } else { &batch.target };
+    step(&inputs, target)
+}
+
+impl History {
+    fn tensors(&self, prefix: &str) -> Tensors {
+        let mut tensors = Tensors::default();
+        let columns =
+            [("loss", &self.loss), ("validation_loss", &self.validation_loss), ("learning_rate", &self.learning_rate)];
+        for (name, values) in columns.into_iter().filter(|(_, values)| !values.is_empty()) {
+            tensors.put_f64(&format!("{prefix}{name}"), Array1::from(values.clone()));
+        }
+        tensors
+    }
+}
+
+impl Position {
+    fn encode(&self, trainer: &Trainer) -> Vec<u8> {
+        let state = trainer.state();
+        let mut tensors = self.history.tensors("history/");
+        for (name, values) in state.arrays {
+            tensors.put_f32(&format!("state/{name}"), Array1::from(values));
+        }
+        tensors.put_f64("position", Array1::from(vec![self.epoch as f64, f64::from(state.time), state.memory]));
+        if let Some((loss, epoch, weights, statistics)) = &self.best {
+            tensors.put_f64("best", Array1::from(vec![*loss, *epoch as f64]));
+            tensors.put_f32("best/weights", Array1::from(weights.clone()));
+            tensors.put_f32("best/statistics", Array1::from(statistics.clone()));
+        }
+        tensors.encode()
+    }
+
+    fn decode(bytes: Vec<u8>) -> Option<(Self, State)> {
+        let tensors = Tensors::decode(Blob::new(bytes)).ok()?;
+        let f32s = |name: &str| match tensors.0.get(name) {
+            Some(Tensor::F32(values)) => Some(values.iter().copied().collect::<Vec<f32>>()),
+            _ => None,
+        };
+        let f64s = |name: &str| match tensors.0.get(name) {
+            Some(Tensor::F64(values)) => Some(values.iter().copied().collect::<Vec<f64>>()),
+            _ => None,
+        };
+        let position = f64s("position").filter(|p| p.len() == 3)?;
+        let arrays: Option<Vec<_>> =
+            State::NAMES.iter().map(|&name| Some((name, f32s(&format!("state/{name}"))?))).collect();
+        let state = State { arrays: arrays?, time: position[1] as u32, memory: position[2] };
+        let history = History {
+            loss: f64s("history/loss").unwrap_or_default(),
+            validation_loss: f64s("history/validation_loss").unwrap_or_default(),
+            learning_rate: f64s("history/learning_rate").unwrap_or_default(),
+        };
+        let best = match f64s("best") {
+            Some(best) => {
+                Some((*best.first()?, *best.get(1)? as usize, f32s("best/weights")?, f32s("best/statistics")?))
+            }
+            None => None,
+        };
+        Some((Self { epoch: position[0] as usize, history, best }, state))
+    }
+}
+
+#[cfg(test)]
+mod tests;

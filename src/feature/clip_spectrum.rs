@@ -1,0 +1,101 @@
+//! The spectrum of a whole clip: one frame as long as the clip, in which tones stand that short frames cannot tell apart.
+//!
+//! What the second branch of Wilkinghoff's (2021, 2023) networks hears. Clips of one length have as many bins; a
+//! network that is given others says so.
+
+use ndarray::Array2;
+use rustfft::FftPlanner;
+use rustfft::num_complex::Complex;
+use serde::{Deserialize, Serialize};
+
+use super::{Extractor, Feature, FeatureError};
+use crate::diagnose::Problem;
+
+/// Settings of `clip_spectrum`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClipSpectrum {
+    /// `ln(magnitude + floor)` instead of the magnitude, of samples in -1..1.
+    pub log: bool,
+    pub floor: f64,
+}
+
+impl Default for ClipSpectrum {
+    fn default() -> Self {
+        Self { log: true, floor: 1e-4 }
+    }
+}
+
+impl Feature for ClipSpectrum {
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if !(self.floor > 0.0 && self.floor.is_finite()) {
+            let message = format!("`floor` is {}, not above 0", self.floor);
+            problems.push(Problem::new("floor", message).hint("1e-4 is the default"));
+        }
+        problems
+    }
+
+    fn extractor(&self, _rate: u32) -> Result<Box<dyn Extractor>, FeatureError> {
+        Ok(Box::new(self.clone()))
+    }
+
+    /// Of one frame there are half as many values as samples; told as frames of one value.
+    fn dims(&self) -> usize {
+        1
+    }
+
+    fn hop(&self) -> usize {
+        2
+    }
+}
+
+impl Extractor for ClipSpectrum {
+    fn extract(&self, samples: &[f32]) -> Result<Array2<f32>, FeatureError> {
+        let bins = samples.len() / 2;
+        if bins == 0 {
+            return Err(FeatureError::TooShort { samples: samples.len(), frame: 2 });
+        }
+        let mut values: Vec<Complex<f32>> = samples.iter().map(|&x| Complex::new(x, 0.0)).collect();
+        FftPlanner::new().plan_fft_forward(values.len()).process(&mut values);
+        // The bin of half the sampling rate is left out, so that the count is even.
+        let value = |x: &Complex<f32>| match self.log {
+            true => (x.norm() + self.floor as f32).ln(),
+            false => x.norm(),
+        };
+        let row: Vec<f32> = values[..bins].iter().map(value).collect();
+        if !row.iter().all(|x| x.is_finite()) {
+            return Err(FeatureError::NotFinite { first: 0 });
+        }
+        Ok(Array2::from_shape_vec((1, bins), row).expect("one row"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tone_is_one_bin_of_half_the_clips_length() {
+        let tone: Vec<f32> =
+            (0..1000).map(|i| (std::f64::consts::TAU * 37.0 * i as f64 / 1000.0).cos() as f32).collect();
+        let plain = ClipSpectrum { log: false, ..ClipSpectrum::default() };
+        let x = plain.extractor(16_000).unwrap().extract(&tone).unwrap();
+        assert_eq!(x.dim(), (1, 500));
+        assert!((x[[0, 37]] - 500.0).abs() < 1e-2, "{}", x[[0, 37]]);
+        assert!(x.iter().enumerate().all(|(i, v)| i == 37 || *v < 1e-2));
+        let log = ClipSpectrum::default().extractor(16_000).unwrap().extract(&tone).unwrap();
+        assert!((log[[0, 37]] - (x[[0, 37]] + 1e-4).ln()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn clips_that_have_none_say_why() {
+        let of = |samples: &[f32]| ClipSpectrum::default().extractor(8000).unwrap().extract(samples).unwrap_err();
+        assert_eq!(of(&[0.5]), FeatureError::TooShort { samples: 1, frame: 2 });
+        assert_eq!(of(&[f32::MAX; 16]), FeatureError::NotFinite { first: 0 });
+    }
+}

@@ -1,0 +1,117 @@
+//! The normal training clips of a machine become a network that makes vectors of clips.
+//!
+//! A stage of its own, so that all detectors that score the vectors of one network train it once. Of
+//! `generalization` it reads which clips there are; everything else is done to the vectors. So a clip that is held out
+//! for a threshold is new to the detector of the vectors alone: the network has seen it.
+
+use std::collections::BTreeMap;
+
+use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::training::{choose, read_sections};
+use super::{Generalization, Inputs, Output, StageError, Wants, code};
+use crate::artifact::{Clip, Context, FeatureSet};
+use crate::detector::{EmbedderSpec, Examples, Heard};
+use crate::generalize::subtract_temporal_mean;
+use crate::seed::Seed;
+
+const VERSION: u32 = 1;
+
+/// Settings of the network stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Network {
+    pub network: EmbedderSpec,
+    /// The seed of the spec, and the machine.
+    pub seed: (u64, Vec<String>),
+    /// Which clips it is trained on; absent where that is all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choice: Option<Generalization>,
+    /// Takes the mean over the frames of a clip from each of its bands first.
+    #[serde(default)]
+    pub temporal_mean_subtraction: bool,
+}
+
+impl Network {
+    pub(super) fn identity(&self) -> (BTreeMap<String, u32>, Value) {
+        let mut config = json!({ "network": self.network, "seed": self.seed });
+        if let Some(choice) = &self.choice {
+            config["choice"] = json!(choice);
+        }
+        if self.temporal_mean_subtraction {
+            config["temporal_mean_subtraction"] = json!(true);
+        }
+        (code("network", VERSION, [(self.network.name(), self.network.member().version())]), config)
+    }
+
+    pub(super) fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {
+        let of = |kind: &str| -> u64 {
+            inputs.iter().filter(|(role, _)| role.starts_with(kind)).map(|(_, bytes)| bytes).sum()
+        };
+        let bytes = of("features/");
+        let copies = 1 + u64::from(self.temporal_mean_subtraction);
+        // Dims are not known before the inputs are read: 128 of f32 is the field's usual frame.
+        let memory = copies * bytes + of("spectra/") + self.network.member().memory((bytes / 512) as usize, 128) as u64;
+        Wants { threads: 1, memory }
+    }
+
+    /// Inputs `clips/..`, `features/..` and `index/..` of all sections of the machine, `spectra/..` and
+    /// `spectra_index/..` if the network hears them. Output `model`.
+    pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
+        let sections = read_sections(inputs)?;
+        let train = choose(&self.choice.clone().unwrap_or_default(), &sections)?;
+        (cx.log)(&format!("{}: {} training clips", self.network.name(), train.features.len()));
+        let names: Vec<&str> = self.seed.1.iter().map(String::as_str).collect();
+        let cx = Context { seed: Seed(self.seed.0).derive(&["network"]).derive(&names), ..*cx };
+        let frames = subtracted(&train, self.temporal_mean_subtraction);
+        let spectra = read_spectra(&self.network, inputs)?;
+        let spectra = of_clips(&spectra, &train)?;
+        let model = self.network.member().fit(&Heard { clips: with_features(&train, &frames), spectra }, &cx)?;
+        Ok(vec![Output::of("model", &model)])
+    }
+}
+
+/// The spectra among the inputs, if the network hears them; one set a section.
+pub(super) fn read_spectra(network: &EmbedderSpec, inputs: &Inputs) -> Result<Vec<FeatureSet>, StageError> {
+    if !network.member().hears_spectrum() {
+        return Ok(Vec::new());
+    }
+    let read = |section: &str| {
+        let matrix = inputs.get(&format!("spectra/{section}"))?;
+        Ok(FeatureSet { matrix, index: inputs.get(&format!("spectra_index/{section}"))? })
+    };
+    inputs.parts("spectra").into_iter().map(read).collect()
+}
+
+/// The spectrum of each clip; none if there are no sets.
+pub(super) fn of_clips<'a>(sets: &'a [FeatureSet], clips: &Examples) -> Result<Vec<ArrayView2<'a, f32>>, StageError> {
+    if sets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let find = |clip: &&Clip| {
+        let found = sets.iter().find_map(|set| set.clip(&clip.id));
+        found.ok_or_else(|| StageError::Clip { clip: clip.id.clone(), why: "it has no spectrum".into() })
+    };
+    clips.clips.iter().map(find).collect()
+}
+
+/// The frames of clips less their mean over time; nothing if they stay as they are.
+pub(super) fn subtracted(clips: &Examples, wanted: bool) -> Option<Vec<Array2<f32>>> {
+    let subtracted = |frames: &ndarray::ArrayView2<f32>| {
+        let mut frames = frames.to_owned();
+        subtract_temporal_mean(&mut frames);
+        frames
+    };
+    wanted.then(|| clips.features.iter().map(subtracted).collect())
+}
+
+/// The clips with other features, or with their own if there are none.
+pub(super) fn with_features<'a>(clips: &Examples<'a>, features: &'a Option<Vec<Array2<f32>>>) -> Examples<'a> {
+    match features {
+        Some(features) => {
+            Examples { clips: clips.clips.clone(), features: features.iter().map(|x| x.view()).collect() }
+        }
+        None => clips.clone(),
+    }
+}
