@@ -44,8 +44,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("spec", &["stage", "source", "feature", "pool", "detector", "threshold"]),
     // Score files and ground truth speak of clips by names that `source` can read.
     ("evaluate", &["source::names", "artifact", "metric"]),
-    // A point holds its detector and a catalog its sections: the plan asks the one and names the others.
-    ("plan", &["spec", "stage", "source::SourceSpec"]),
+    // A point holds its detector and a catalog its sections: the plan asks the one and names the others. A network may
+    // hear a feature besides that of the spec.
+    ("plan", &["spec", "stage", "source::SourceSpec", "feature::FeatureSpec"]),
     ("store", &[]),
     ("exec", &["plan", "stage", "store", "artifact"]),
     // Events speak of nodes.

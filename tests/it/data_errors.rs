@@ -76,6 +76,15 @@ fn broken_files_fail_their_section_and_are_named() {
 }
 
 #[test]
+fn spectra_of_unequal_clips() {
+    let spec = SPEC.replace("log_mel: { frame: 256, hop: 128, mels: 16 }", "clip_spectrum: {}");
+    assert_ne!(spec, SPEC);
+    let mut longer = sounds::hum("valve");
+    longer.extend(sounds::hum("fan"));
+    snapshot("spectra_of_unequal_clips", &with(&victim(), sounds::wav(&longer, RATE, Form::Int16)), &spec, 1);
+}
+
+#[test]
 fn clips_of_all_lengths() {
     let short = sounds::wav(&sounds::hum(&victim())[..100], RATE, Form::Int16);
     let long = sounds::wav(&sounds::hum(&victim()).repeat(3), RATE, Form::Int16);

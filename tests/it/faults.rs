@@ -277,3 +277,44 @@ fn an_interrupted_run_keeps_what_is_done() {
         assert_eq!(project.report(), reference);
     }
 }
+
+/// One long training a machine.
+const TRAINING: &str = "\
+name: training
+data: { dcase: { root: data } }
+features: { log_mel: { frame: 256, hop: 128, mels: 16 } }
+detector: { autoencoder: { window: 2, layers: [32, 4, 32], epochs: 20000 } }
+";
+
+/// Kills a run at a training once that has kept something, spoils that, and runs it to its end; gives the first epoch
+/// that each training of the second run tells of.
+fn first_epochs(spoil: impl Fn(&std::path::Path)) -> Vec<usize> {
+    let project = project(TRAINING);
+    let reference = project.report_of_an_empty_cache();
+    let mut child = project.command("run spec.yaml").spawn().expect("the program starts");
+    let partial = project.cache().join("partial");
+    let kept = || fs::read_dir(&partial).into_iter().flatten().flatten().map(|entry| entry.path()).collect::<Vec<_>>();
+    while kept().is_empty() {
+        assert!(child.try_wait().expect("ours").is_none(), "the run was over before it kept anything");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().expect("it can be killed");
+    child.wait_with_output().expect("it ends");
+    kept().iter().for_each(|path| spoil(path));
+    project.run("run spec.yaml").done();
+    assert_eq!(project.report(), reference, "a training in two parts is one training");
+    assert!(kept().is_empty(), "what is done keeps no checkpoint");
+    let epoch = |line: &str| line.strip_prefix("epoch ")?.split(' ').next()?.parse().ok();
+    let logs = tree(&project.cache().join("logs")).into_values();
+    logs.filter_map(|log| fs::read_to_string(log).expect("logs are text").lines().find_map(epoch)).collect()
+}
+
+#[test]
+fn a_killed_training_goes_on_from_its_last_epochs() {
+    let epochs = first_epochs(|_| {});
+    assert!(epochs.len() == 2 && epochs.iter().any(|first| *first > 1), "{epochs:?}");
+    for (damage, spoil) in &DAMAGES[..3] {
+        let epochs = first_epochs(spoil);
+        assert!(epochs.iter().all(|first| *first == 1), "{damage}: {epochs:?}");
+    }
+}

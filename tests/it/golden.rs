@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use humshift::artifact::{Audio, AudioTable, Clip, Context, Domain, Label, Part, Split};
-use humshift::detector::{DetectorSpec, Examples, Takes};
+use humshift::detector::{DetectorSpec, EmbedderSpec, Examples, Heard, Takes};
 use humshift::dsp::resample;
 use humshift::feature::FeatureSpec;
 use humshift::mimii_dg::{self, Section};
@@ -40,8 +40,29 @@ fn settings(name: &str) -> Vec<Value> {
         // Without detectors it is nothing.
         return vec![json!({"detectors": [{"knn": {}}, {"mahalanobis": {}}]})];
     }
+    if name == "embedding" {
+        let network = json!({"autoencoder": {"window": 2, "layers": [8, 3, 8], "epochs": 3, "batch": 16}});
+        let with = |backend: Value| json!({"network": network, "backend": backend});
+        let cnn = |settings: Value| json!({"network": {"cnn": settings}, "backend": {"knn": {}}});
+        let small = |loss: Value| json!({"branches": ["spectrogram"], "channels": [4, 8], "dims": 4, "epochs": 2, "batch": 8, "loss": loss});
+        return vec![
+            with(json!({"knn": {}})),
+            with(json!({"mahalanobis": {}})),
+            cnn(small(json!({"softmax": {}}))),
+            cnn(small(json!({"arcface": {}}))),
+            cnn(small(json!({"sub_cluster_adacos": {"clusters": 2}}))),
+        ];
+    }
+    if name == "mobilenet_v2" {
+        let small = json!({"frames": 6, "hop": 1, "width": 0.1, "epochs": 2, "batch": 8});
+        return vec![small];
+    }
     let mut all = vec![json!({})];
     all.extend(match name {
+        "autoencoder" => vec![
+            json!({"window": 3, "layers": [8, 3, 8], "epochs": 2, "predict": "centre"}),
+            json!({"window": 2, "layers": [8, 3, 8], "epochs": 2, "score": "selective_mahalanobis"}),
+        ],
         "knn" => vec![json!({"k": 3, "metric": "cosine"}), json!({"k": 3, "reduce": "kth"})],
         "lof" => vec![json!({"k": 3, "metric": "cosine"})],
         "kde" => ["scott", "silverman", "median_nearest"].map(|rule| json!({"bandwidth": rule})).to_vec(),
@@ -155,6 +176,39 @@ fn detectors() -> BTreeMap<String, Result<Row, String>> {
         let values = detector.score(&model, &test, &cx).map_err(|e| e.to_string())?;
         Ok(Row { version: detector.version(), values })
     })
+}
+
+/// The vectors of networks that hear spectra, which are no detectors of frames.
+fn embedders() -> BTreeMap<String, Result<Row, String>> {
+    let small = |more: Value| {
+        let mut all = json!({"channels": [4, 8], "dims": 4, "epochs": 2, "batch": 8});
+        all.as_object_mut().expect("a map").extend(more.as_object().expect("a map").clone());
+        all
+    };
+    let clips: Vec<Clip> = (0..24).map(|i| clip(i, Split::Train)).collect();
+    let wide = |seed: u64, rows: usize, values: usize| {
+        let mut rng = Seed(seed).derive(&["golden", "embedder"]).rng();
+        Array2::from_shape_simple_fn((rows, values), || (5.0 * rng.normal() - 30.0) as f32)
+    };
+    let frames: Vec<Array2<f32>> = (0..24).map(|i| wide(i, 12, 10)).collect();
+    let spectra: Vec<Array2<f32>> = (0..24).map(|i| wide(100 + i, 1, 400)).collect();
+    let mut rows = BTreeMap::new();
+    for settings in [
+        small(json!({"loss": {"adacos": {}}})),
+        small(
+            json!({"branches": ["spectrum"], "labels": "attribute", "loss": {"softmax": {}}, "mixup": 0.0, "balance": true}),
+        ),
+    ] {
+        let spec = EmbedderSpec::parse("cnn", &settings).expect("it is valid");
+        let network = spec.member();
+        let examples = Examples { clips: clips.iter().collect(), features: frames.iter().map(|x| x.view()).collect() };
+        let heard = Heard { clips: examples, spectra: spectra.iter().map(|x| x.view()).collect() };
+        let cx = Context::plain(1);
+        let made = network.fit(&heard, &cx).and_then(|model| network.embed(&model, &heard, &cx));
+        let row = made.map(|vectors| Row { version: network.version(), values: summary(vectors.view(), 60) });
+        rows.insert(format!("cnn {settings}"), row.map_err(|error| error.to_string()));
+    }
+    rows
 }
 
 /// One healthy and one broken sound of every section of every machine of the twin, and every noise.
@@ -281,6 +335,7 @@ fn outputs_change_only_with_their_versions() {
         ("feature", features()),
         ("pool", pools()),
         ("detector", detectors()),
+        ("embedder", embedders()),
         ("sound", sounds()),
         ("mixing", mixing()),
     ] {
