@@ -9,6 +9,8 @@
 //! PyTorch is at its best: fused Adam, threads that spin (on a busy machine set OMP_WAIT_POLICY=passive); it is halted
 //! while it is not its turn.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark is about the clock")]
+
 use std::hint::black_box;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;

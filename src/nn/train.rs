@@ -263,8 +263,8 @@ mod tests {
         let network = trainer.finish();
         let mut hidden = vec![[0.0f64; 4]; 500];
         for (row, x) in hidden.iter_mut().zip(values.chunks(6)) {
-            for unit in 0..4 {
-                row[unit] = (0..6).map(|i| f64::from(x[i] * network.weights[4 * i + unit])).sum();
+            for (unit, value) in row.iter_mut().enumerate() {
+                *value = (0..6).map(|i| f64::from(x[i] * network.weights[4 * i + unit])).sum();
             }
         }
         for unit in 0..4 {
