@@ -1,6 +1,7 @@
 //! Adam (Kingma and Ba 2015) as Keras has it: epsilon is added to the root of the uncorrected moment.
 
-use super::kernel::vectorized;
+use super::kernel::{CHUNK, vectorized};
+use rayon::prelude::*;
 
 const BETA: [f64; 2] = [0.9, 0.999];
 const EPSILON: f32 = 1e-7;
@@ -23,7 +24,9 @@ impl Adam {
         let power = |beta: f64| 1.0 - beta.powi(time as i32);
         let rate = (rate * power(BETA[1]).sqrt() / power(BETA[0])) as f32;
         let [follow_1, follow_2] = BETA.map(|beta| (1.0 - beta) as f32);
-        update(weights, gradient, &mut self.first, &mut self.second, [rate, follow_1, follow_2]);
+        let moments = self.first.par_chunks_mut(CHUNK).zip(self.second.par_chunks_mut(CHUNK));
+        (weights.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK)).zip(moments))
+            .for_each(|((w, g), (m, v))| update(w, g, m, v, [rate, follow_1, follow_2]));
     }
 }
 

@@ -4,6 +4,8 @@
 //! behind with the loss. Sums are in f64.
 
 use super::angular::Angular;
+use super::kernel::CHUNK;
+use rayon::prelude::*;
 
 /// A loss over a batch.
 #[derive(Clone, Debug)]
@@ -72,6 +74,13 @@ impl Loss {
 
 fn squared(output: &[f32], target: &[f32], gradient: &mut [f32]) -> f64 {
     let scale = 2.0 / output.len() as f32;
+    let chunks = output.par_chunks(CHUNK).zip(target.par_chunks(CHUNK)).zip(gradient.par_chunks_mut(CHUNK));
+    let sums: Vec<f64> =
+        chunks.map(|((output, target), gradient)| squared_chunk(output, target, scale, gradient)).collect();
+    sums.iter().sum::<f64>() / output.len() as f64
+}
+
+fn squared_chunk(output: &[f32], target: &[f32], scale: f32, gradient: &mut [f32]) -> f64 {
     let mut sum = 0.0f64;
     // Blocks are added up in f32, which vectors can do, and their sums in f64.
     let blocks = output.chunks(256).zip(target.chunks(256)).zip(gradient.chunks_mut(256));
@@ -84,7 +93,7 @@ fn squared(output: &[f32], target: &[f32], gradient: &mut [f32]) -> f64 {
         }
         sum += lanes.iter().map(|&x| f64::from(x)).sum::<f64>();
     }
-    sum / output.len() as f64
+    sum
 }
 
 fn softmax(rows: usize, output: &[f32], target: &[f32], gradient: &mut [f32]) -> f64 {

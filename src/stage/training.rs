@@ -49,7 +49,9 @@ impl Training {
         let bytes: u64 = features.map(|(_, bytes)| bytes).sum();
         // Dims are not known before the inputs are read: 128 of f32 is the field's usual frame.
         let memory = bytes + self.detector.member().memory((bytes / 512) as usize, 128) as u64;
-        Wants { threads: 1, memory }
+        // Side by side with one thread each, two networks are trained faster than with two in turn (at 128 frames a
+        // batch 1.4 times, images 1.1): the coordinator deals threads out so, and more only where fewer wait.
+        Wants { threads: usize::MAX, memory }
     }
 
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {

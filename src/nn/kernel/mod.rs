@@ -29,6 +29,7 @@ pub use depthwise::{depthwise, depthwise_input, depthwise_kernel};
 pub(super) use matrix::{Matrix, multiply};
 pub use norm::{backward, moments, normalize};
 pub use pool::{global_max, global_mean, global_mean_backward, max_pool, max_pool_backward};
+pub(super) use rows::CHUNK;
 pub use rows::{add_bias, bias_gradient};
 
 /// Where a kernel looks: sizes are [rows, columns].

@@ -12,20 +12,13 @@ use rayon::prelude::*;
 
 /// Mean and biased variance of each channel.
 ///
-/// A block's mean is taken first and its squares about that mean after, both in `f32` while the block is in the
-/// cache; blocks are merged in `f64` (Chan, Golub and LeVeque 1983). One reading of memory, and no cancelling
+/// A chunk's mean is taken first and its squares about that mean after, both in `f32` while the chunk is in the
+/// cache; chunks are merged in `f64` (Chan, Golub and LeVeque 1983). One reading of memory, and no cancelling
 /// however far the mean is from zero.
 pub fn moments(z: &[f32], channels: usize, mean: &mut [f32], variance: &mut [f32]) {
     let cut = Cut::new(z.len(), channels);
     assert!(mean.len() == channels && variance.len() == channels);
-    let parts: Vec<Moments> = z
-        .par_chunks(cut.chunk())
-        .map(|chunk| {
-            let mut part = Moments::new(channels);
-            chunk.chunks(cut.block()).for_each(|block| part.merge(&Moments::of(block, cut)));
-            part
-        })
-        .collect();
+    let parts: Vec<Moments> = z.par_chunks(cut.chunk()).map(|chunk| Moments::of(chunk, cut)).collect();
     let mut whole = Moments::new(channels);
     parts.iter().for_each(|part| whole.merge(part));
     for c in 0..channels {
@@ -46,16 +39,16 @@ impl Moments {
         Moments { rows: 0.0, mean: vec![0.0; channels], squares: vec![0.0; channels] }
     }
 
-    fn of(block: &[f32], cut: Cut) -> Moments {
+    fn of(chunk: &[f32], cut: Cut) -> Moments {
         let mut part = Moments::new(cut.channels);
-        part.rows = (block.len() / cut.channels) as f64;
+        part.rows = (chunk.len() / cut.channels) as f64;
         let mut sums = vec![0.0; cut.wide];
-        sum_rows(block, &mut sums);
+        sum_rows(chunk, &mut sums);
         cut.narrow(&sums, &mut part.mean);
         part.mean.iter_mut().for_each(|mean| *mean /= part.rows);
         let about: Vec<f32> = part.mean.iter().map(|mean| *mean as f32).collect();
         sums.fill(0.0);
-        sum_squares(block, &cut.widen(&about), &mut sums);
+        sum_squares(chunk, &cut.widen(&about), &mut sums);
         cut.narrow(&sums, &mut part.squares);
         part
     }
@@ -115,12 +108,10 @@ pub fn backward(
         .zip(z.par_chunks(cut.chunk()))
         .map(|(d, z)| {
             let mut part = [vec![0.0; channels], vec![0.0; channels]];
-            for (d, z) in d.chunks(cut.block()).zip(z.chunks(cut.block())) {
-                let (mut plain, mut crossed) = (vec![0.0; cut.wide], vec![0.0; cut.wide]);
-                sum_gradients(d, z, &scale, &shift, &centre, low, high, &mut plain, &mut crossed);
-                cut.narrow(&plain, &mut part[0]);
-                cut.narrow(&crossed, &mut part[1]);
-            }
+            let (mut plain, mut crossed) = (vec![0.0; cut.wide], vec![0.0; cut.wide]);
+            sum_gradients(d, z, &scale, &shift, &centre, low, high, &mut plain, &mut crossed);
+            cut.narrow(&plain, &mut part[0]);
+            cut.narrow(&crossed, &mut part[1]);
             part
         })
         .collect();

@@ -3,11 +3,9 @@
 use super::vectorized;
 use rayon::prelude::*;
 
-/// Numbers a chunk of work holds, about: 256 KiB of each tensor.
-pub const CHUNK: usize = 1 << 16;
-/// Numbers summed in `f32` before the sums are added up in `f64`, about: 64 KiB, which a core's second cache
-/// holds, so that reading them twice costs memory nothing.
-const BLOCK: usize = 1 << 14;
+/// Numbers a chunk of work holds, about, and as many are summed in `f32` before the sums are added up in `f64`: 64 KiB
+/// of each tensor, which a core's second cache holds, so that reading them twice costs memory nothing.
+pub const CHUNK: usize = 1 << 14;
 
 /// How `rows x channels` is cut up. Several rows are taken as one wide one, so that few channels fill the
 /// vector registers as well as many do.
@@ -27,10 +25,6 @@ impl Cut {
 
     pub fn chunk(&self) -> usize {
         CHUNK.div_ceil(self.wide) * self.wide
-    }
-
-    pub fn block(&self) -> usize {
-        BLOCK.div_ceil(self.wide) * self.wide
     }
 
     /// One number a channel, repeated over a wide row.
@@ -64,12 +58,9 @@ pub fn bias_gradient(dz: &[f32], dbias: &mut [f32]) {
     let parts: Vec<Vec<f64>> = dz
         .par_chunks(cut.chunk())
         .map(|chunk| {
-            let mut part = vec![0.0; cut.channels];
-            for block in chunk.chunks(cut.block()) {
-                let mut sums = vec![0.0; cut.wide];
-                sum_rows(block, &mut sums);
-                cut.narrow(&sums, &mut part);
-            }
+            let (mut part, mut sums) = (vec![0.0; cut.channels], vec![0.0; cut.wide]);
+            sum_rows(chunk, &mut sums);
+            cut.narrow(&sums, &mut part);
             part
         })
         .collect();
