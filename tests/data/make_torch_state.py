@@ -1,4 +1,4 @@
-"""Writes torch_state.json: small files of PyTorch as base64 text, with the values in them.
+"""Writes torch_state.json: small files of PyTorch as hexadecimal text, with the values in them.
 
 Made with torch 2.8.0 and numpy 2.4.6. usage: python3 tests/data/make_torch_state.py
 
@@ -10,7 +10,6 @@ Made with torch 2.8.0 and numpy 2.4.6. usage: python3 tests/data/make_torch_stat
 Values are formula.py's, tensor by tensor in the order of the state_dict; those of `nested` are multiples of 1/8.
 """
 
-import base64
 import io
 import json
 from pathlib import Path
@@ -25,7 +24,7 @@ def packed(state):
     """In lines."""
     file = io.BytesIO()
     torch.save(state, file)
-    text = base64.b64encode(file.getvalue()).decode()
+    text = file.getvalue().hex()
     return [text[i : i + 112] for i in range(0, len(text), 112)]
 
 

@@ -2,6 +2,10 @@
 
 use std::fs;
 
+use ndarray::Array2;
+use ndarray_npy::ReadNpyExt;
+use serde_json::Value;
+
 use crate::project::{Project, tree};
 use crate::sounds;
 
@@ -94,4 +98,51 @@ fn networks_are_written_as_onnx_and_nothing_else_is() {
     project.run("export spec.yaml training/fan/00/detector=knn -o model.safetensors").done();
     let empty = project.run("export spec.yaml training/fan/detector=autoencoder -o x.onnx --cache empty").exits(2);
     insta::assert_snapshot!(empty.stderr);
+}
+
+/// What `tests/data/make_torch_state.py` wrote: Linear(3, 2), BatchNorm1d(2), ReLU, Linear(2, 3).
+#[test]
+fn a_state_dict_of_pytorch_scores_as_its_formula() {
+    let text = fs::read_to_string("tests/data/torch_state.json").expect("a file of the tree");
+    let document: Value = serde_json::from_str(&text).expect("JSON");
+    let lines = document["plain"]["file"].as_array().expect("lines");
+    let digits: String = lines.iter().map(|line| line.as_str().expect("text")).collect();
+    let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).expect("two digits");
+    let project = Project::with(
+        "name: torch\ndata: { dcase: { root: data, machines: [fan] } }\n\
+         features: { log_mel: { frame: 256, hop: 128, mels: 3 } }\n\
+         detector: { autoencoder: { window: 1, weights: model.pt } }\n",
+    );
+    project.write_all(&sounds::data_set());
+    project.write("model.pt", (0..digits.len()).step_by(2).map(byte).collect::<Vec<u8>>());
+    project.run("run spec.yaml").done();
+    project.run("report spec.yaml --submission out").done();
+
+    let values = |name: &str| -> Vec<f64> {
+        serde_json::from_value(document["plain"]["tensors"][name]["values"].clone()).expect("numbers")
+    };
+    let [w1, b1, gamma, beta, mean, variance, w2, b2] =
+        ["0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var", "3.weight", "3.bias"]
+            .map(values);
+    let dense = |w: &[f64], b: &[f64], x: &[f64]| -> Vec<f64> {
+        let row = |(row, b): (&[f64], &f64)| row.iter().zip(x).map(|(w, x)| w * x).sum::<f64>() + b;
+        w.chunks(x.len()).zip(b).map(row).collect()
+    };
+    let error = |x: &[f64]| {
+        let hidden: Vec<f64> = (dense(&w1, &b1, x).iter().enumerate())
+            .map(|(i, h)| ((h - mean[i]) / (variance[i] + 1e-3).sqrt() * gamma[i] + beta[i]).max(0.0))
+            .collect();
+        dense(&w2, &b2, &hidden).iter().zip(x).map(|(y, x)| (y - x).powi(2)).sum::<f64>() / 3.0
+    };
+    let tables = tree(&project.path("out"));
+    let (_, scores) = tables.iter().find(|(name, _)| name.contains("anomaly_score_fan_section_00")).expect("scores");
+    for line in fs::read_to_string(scores).expect("a table").lines() {
+        let (clip, score) = line.split_once(',').expect("two columns");
+        project.run(&format!("features data/fan/test/{clip} -o x.npy --spec spec.yaml")).done();
+        let frames = Array2::<f32>::read_npy(fs::File::open(project.path("x.npy")).expect("a file")).expect("a matrix");
+        let errors = frames.rows().into_iter().map(|row| error(&row.mapv(f64::from).to_vec()));
+        let expected = errors.sum::<f64>() / frames.nrows() as f64;
+        let score: f64 = score.parse().expect("a number");
+        assert!((score / expected - 1.0).abs() < 1e-5, "{clip}: {score}, not {expected}");
+    }
 }

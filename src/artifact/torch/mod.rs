@@ -140,23 +140,12 @@ mod tests {
                 _ => expected.put_f64(name, array),
             }
         }
-        (lines.iter().flat_map(|line| base64(line.as_str().unwrap())).collect(), expected)
+        (lines.iter().flat_map(|line| bytes_of(line.as_str().unwrap())).collect(), expected)
     }
 
-    fn base64(text: &str) -> Vec<u8> {
-        let digit = |letter: u8| match letter {
-            b'A'..=b'Z' => u32::from(letter - b'A'),
-            b'a'..=b'z' => u32::from(letter - b'a') + 26,
-            b'0'..=b'9' => u32::from(letter - b'0') + 52,
-            b'+' => 62,
-            _ => 63,
-        };
-        let bytes = |four: &[u8]| {
-            let letters = four.iter().filter(|letter| **letter != b'=').count();
-            let number = four.iter().fold(0, |number, &letter| number << 6 | digit(letter));
-            number.to_be_bytes()[1..letters].to_vec()
-        };
-        text.as_bytes().chunks(4).flat_map(bytes).collect()
+    fn bytes_of(hexadecimal: &str) -> Vec<u8> {
+        let digits = |at: usize| u8::from_str_radix(&hexadecimal[at..at + 2], 16).unwrap();
+        (0..hexadecimal.len()).step_by(2).map(digits).collect()
     }
 
     /// The file with every `from` made `to`, which must be as long.
