@@ -21,8 +21,9 @@
 //! **The rooms and the one direction between them** (a test holds it):
 //!
 //! ```text
-//! canon digest seed diagnose family      foundation: imports nothing of ours
-//! dsp  nn  metric                        mathematics on slices and arrays: imports nothing of ours
+//! math                                   arithmetic with the same bits everywhere: imports nothing of ours
+//! canon digest seed diagnose family      foundation: imports `math` alone
+//! dsp  nn  metric                        mathematics on slices and arrays: imports `math` alone
 //! twin                                   sounds of machines from seeds: foundation
 //! artifact            -> foundation
 //! mix                 -> artifact        which noise, how loud; sums of samples
@@ -56,6 +57,7 @@ pub mod exec;
 pub mod family;
 pub mod feature;
 pub mod generalize;
+pub mod math;
 pub mod metric;
 pub mod mimii_dg;
 pub mod mix;

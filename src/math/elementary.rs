@@ -1,0 +1,1 @@
+//! Elementary functions that do not call the system's C library.
