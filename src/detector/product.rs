@@ -1,49 +1,34 @@
-//! Matrix products by the `gemm` crate: its kernels for the CPU at hand, on one thread.
-//!
-//! ndarray's own `dot` calls `matrixmultiply`, which has no AVX-512 kernels. Sums are made in the type of the
-//! operands, in an order that depends on the kernel, so results may differ between CPU types in the last bits.
+//! Products of ndarray's matrices, by [`crate::math`]: ndarray's own `dot` of two matrices gives other bits on other
+//! processors. Its products with vectors are plain loops and may be used.
 
-use gemm::Parallelism;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, LinalgScalar};
+
+use crate::math::{self, Element, Matrix};
 
 /// `out` = a · b for a (m, k), b (k, n), out (m, n), each of any strides: `b.t()` costs nothing.
 ///
 /// Panics if the shapes do not fit.
-pub(super) fn product<T: LinalgScalar>(a: ArrayView2<T>, b: ArrayView2<T>, mut out: ArrayViewMut2<T>) {
+pub(super) fn product<T: LinalgScalar + Element>(a: ArrayView2<T>, b: ArrayView2<T>, mut out: ArrayViewMut2<T>) {
     let ((m, k), (inner, n)) = (a.dim(), b.dim());
     assert!(k == inner && out.dim() == (m, n), "{:?} times {:?} into {:?}", a.dim(), b.dim(), out.dim());
-    let stride = |strides: &[isize]| (strides[0], strides[1]);
-    let ((a_row, a_col), (b_row, b_col)) = (stride(a.strides()), stride(b.strides()));
-    let (out_row, out_col) = stride(out.strides());
-    // SAFETY: pointers and strides are those of views with the asserted shapes, and `out` is borrowed mutably, so
-    // it overlaps nothing.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            out.as_mut_ptr(),
-            out_col,
-            out_row,
-            false,
-            a.as_ptr(),
-            a_col,
-            a_row,
-            b.as_ptr(),
-            b_col,
-            b_row,
-            T::zero(),
-            T::one(),
-            false,
-            false,
-            false,
-            Parallelism::None,
-        );
+    match out.as_slice_mut() {
+        Some(slice) => with_matrix(a, |a| with_matrix(b, |b| math::multiply(a, b, slice, false))),
+        None => out.assign(&multiply(a, b)),
+    }
+}
+
+/// Calls `f` with a view as a slice and its steps; what does not lie together in memory is copied first.
+fn with_matrix<T: LinalgScalar>(view: ArrayView2<T>, f: impl FnOnce(Matrix<T>)) {
+    let (rows, columns) = view.dim();
+    let steps: Vec<usize> = view.strides().iter().filter_map(|step| usize::try_from(*step).ok()).collect();
+    match (view.as_slice_memory_order(), &steps[..]) {
+        (Some(data), &[down, across]) => f(Matrix { data, rows, columns, steps: [down, across] }),
+        _ => f(Matrix { steps: [columns, 1], rows, columns, data: &view.iter().copied().collect::<Vec<T>>() }),
     }
 }
 
 /// a · b as a new matrix in C order.
-pub(super) fn multiply<T: LinalgScalar>(a: ArrayView2<T>, b: ArrayView2<T>) -> Array2<T> {
+pub(super) fn multiply<T: LinalgScalar + Element>(a: ArrayView2<T>, b: ArrayView2<T>) -> Array2<T> {
     let mut out = Array2::zeros((a.nrows(), b.ncols()));
     product(a, b, out.view_mut());
     out

@@ -7,3 +7,12 @@
 //! This room knows numbers and slices. It imports nothing of ours and does not know what the numbers mean.
 
 pub mod elementary;
+mod fused;
+mod lanes;
+mod level;
+mod product;
+
+pub use lanes::{Element, Lanes, Vector};
+pub(crate) use level::vectorized;
+pub use level::{Kernel, Level};
+pub use product::{Matrix, multiply};

@@ -1,6 +1,7 @@
 //! Adam (Kingma and Ba 2015) as Keras has it: epsilon is added to the root of the uncorrected moment.
 
-use super::kernel::{CHUNK, vectorized};
+use super::kernel::CHUNK;
+use crate::math::vectorized;
 use rayon::prelude::*;
 
 const BETA: [f64; 2] = [0.9, 0.999];

@@ -5,8 +5,8 @@
 //! together. ArcFace (Deng et al. 2019) adds a margin to the angles of the class that is right; AdaCos (Zhang et al.
 //! 2019) has no margin and sets the scale from the number of centres, once or, batch by batch, from the angles.
 
-use super::kernel::{Matrix, multiply};
 use super::loss::log_sum_exp;
+use crate::math::{Matrix, multiply};
 
 /// How the scale of the cosines is set.
 #[derive(Clone, Copy, Debug, PartialEq)]

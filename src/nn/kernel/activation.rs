@@ -1,7 +1,7 @@
 //! Activations, by themselves and as the loops of the normalisation use them.
 
 use super::rows::CHUNK;
-use super::vectorized;
+use crate::math::vectorized;
 use rayon::prelude::*;
 
 /// What follows the normalisation.

@@ -2,12 +2,11 @@
 //! channels out`. A kernel of one pixel, and with it a dense layer, is one matrix product as it stands. Any other
 //! is spread out first (im2col), some rows of the output at a time, so that what is spread out stays in the cache.
 //!
-//! The products are the gemm crate's, each on one thread; the work is spread over threads in chunks of our own,
-//! because how a product is cut up decides its last bits.
+//! Each product is on one thread; the work is spread over threads in chunks whose size depends on shapes alone.
 
-use super::matrix::{Matrix, multiply};
 use super::spread::Spread;
 use super::{Window, examples};
+use crate::math::{Matrix, multiply};
 use rayon::prelude::*;
 use std::cell::RefCell;
 

@@ -11,7 +11,7 @@ use super::correlate::Correlate;
 use super::gather::Gather;
 use super::sight::Sight;
 use super::{Window, examples};
-use pulp::Arch;
+use crate::math::Level;
 use rayon::prelude::*;
 
 /// y\[n, i, j, c\] = sum over a, b of x\[n, i stride - pad + a, j stride - pad + b, c\] w\[a, b, c\].
@@ -37,7 +37,7 @@ pub fn depthwise_kernel(x: &[f32], dy: &[f32], window: Window, channels: usize, 
         .zip(x.par_chunks(window.pixels_in() * channels))
         .map(|(dy, x)| {
             let mut part = vec![0.0; dw.len()];
-            Arch::new().dispatch(Correlate { sight: &sight, x, dy, dw: &mut part });
+            Level::current().run(Correlate { sight: &sight, x, dy, dw: &mut part });
             part
         })
         .collect();
@@ -62,7 +62,7 @@ fn gather(sight: &Sight, from: &[f32], w: &[f32], to: &mut [f32], accumulate: bo
     let rows = BAND.div_ceil(sight.row);
     to.par_chunks_mut(example).zip(from.par_chunks(source)).for_each(|(to, from)| {
         to.par_chunks_mut(rows * sight.row).zip(sight.lines.par_chunks(rows)).for_each(|(to, lines)| {
-            Arch::new().dispatch(Gather { sight, lines, from, w, to, accumulate });
+            Level::current().run(Gather { sight, lines, from, w, to, accumulate });
         });
     });
 }

@@ -1,7 +1,7 @@
 //! The loop of the depthwise convolution and of its gradient by the input, and how it loads and stores.
 
 use super::sight::{Line, Sight};
-use pulp::{Simd, WithSimd};
+use crate::math::{Kernel, Lanes, Vector};
 
 /// to = sum over taps of w * from, for some rows of an example.
 pub struct Gather<'a> {
@@ -13,14 +13,14 @@ pub struct Gather<'a> {
     pub accumulate: bool,
 }
 
-impl WithSimd for Gather<'_> {
+impl Kernel for Gather<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn run<L: Lanes>(self) {
         match self.sight.source_step {
-            1 => self.run::<S, 1>(simd),
-            _ => self.run::<S, 0>(simd),
+            1 => self.lines::<L::F32, 1>(),
+            _ => self.lines::<L::F32, 0>(),
         }
     }
 }
@@ -29,21 +29,21 @@ impl WithSimd for Gather<'_> {
 // destinations share and loads them once.
 impl Gather<'_> {
     #[inline(always)]
-    fn run<S: Simd, const STEP: usize>(mut self, simd: S) {
+    fn lines<V: Vector<Element = f32>, const STEP: usize>(mut self) {
         for (row, lines) in self.lines.iter().enumerate() {
             for line in lines {
                 let to = row * self.sight.row + line.first;
                 let mut at = 0;
                 while at + 8 <= line.count {
-                    self.tile::<S, STEP, 8>(simd, line, to, at);
+                    self.tile::<V, STEP, 8>(line, to, at);
                     at += 8;
                 }
                 while at + 2 <= line.count {
-                    self.tile::<S, STEP, 2>(simd, line, to, at);
+                    self.tile::<V, STEP, 2>(line, to, at);
                     at += 2;
                 }
                 if at < line.count {
-                    self.tile::<S, STEP, 1>(simd, line, to, at);
+                    self.tile::<V, STEP, 1>(line, to, at);
                 }
             }
         }
@@ -51,21 +51,21 @@ impl Gather<'_> {
 
     /// `N` destinations from the line's `at`-th on, all channels.
     #[inline(always)]
-    fn tile<S: Simd, const STEP: usize, const N: usize>(&mut self, simd: S, line: &Line, to: usize, at: usize) {
+    fn tile<V: Vector<Element = f32>, const STEP: usize, const N: usize>(&mut self, line: &Line, to: usize, at: usize) {
         let channels = self.sight.channels;
-        let whole = channels / S::F32_LANES * S::F32_LANES;
-        for channel in (0..whole).step_by(S::F32_LANES) {
-            self.block::<S, STEP, N>(simd, line, to, at, channel, S::F32_LANES);
+        let whole = channels / V::LANES * V::LANES;
+        for channel in (0..whole).step_by(V::LANES) {
+            self.block::<V, STEP, N>(line, to, at, channel, V::LANES);
         }
         if whole < channels {
-            self.block::<S, STEP, N>(simd, line, to, at, whole, channels - whole);
+            self.block::<V, STEP, N>(line, to, at, whole, channels - whole);
         }
     }
 
     #[inline(always)]
-    fn block<S: Simd, const STEP: usize, const N: usize>(
+    fn block<V: Vector<Element = f32>, const STEP: usize, const N: usize>(
         &mut self,
-        simd: S,
+
         line: &Line,
         to: usize,
         at: usize,
@@ -74,10 +74,10 @@ impl Gather<'_> {
     ) {
         let stride = self.sight.step * self.sight.channels;
         let to = to + at * stride + channel;
-        let mut sums = [simd.splat_f32s(0.0); N];
+        let mut sums = [V::splat(0.0); N];
         if self.accumulate {
             for (i, sum) in sums.iter_mut().enumerate() {
-                *sum = load(simd, self.to, to + i * stride, lanes);
+                *sum = load::<V>(self.to, to + i * stride, lanes);
             }
         }
         let from = at * self.sight.source_step * self.sight.channels + channel;
@@ -85,43 +85,43 @@ impl Gather<'_> {
             let (threes, rest) = row.as_chunks::<3>();
             let (twos, ones) = rest.as_chunks::<2>();
             for taps in threes {
-                self.add::<S, STEP, N, 3>(simd, taps, channel, from, lanes, &mut sums);
+                self.add::<V, STEP, N, 3>(taps, channel, from, lanes, &mut sums);
             }
             for taps in twos {
-                self.add::<S, STEP, N, 2>(simd, taps, channel, from, lanes, &mut sums);
+                self.add::<V, STEP, N, 2>(taps, channel, from, lanes, &mut sums);
             }
             for tap in ones {
-                self.add::<S, STEP, N, 1>(simd, &[*tap], channel, from, lanes, &mut sums);
+                self.add::<V, STEP, N, 1>(&[*tap], channel, from, lanes, &mut sums);
             }
         }
         for (i, sum) in sums.into_iter().enumerate() {
-            store(simd, self.to, to + i * stride, lanes, sum);
+            store(self.to, to + i * stride, lanes, sum);
         }
     }
 
     /// `T` neighbouring taps of `N` destinations.
     #[inline(always)]
-    fn add<S: Simd, const STEP: usize, const N: usize, const T: usize>(
+    fn add<V: Vector<Element = f32>, const STEP: usize, const N: usize, const T: usize>(
         &self,
-        simd: S,
+
         taps: &[(usize, usize); T],
         channel: usize,
         from: usize,
         lanes: usize,
-        sums: &mut [S::f32s; N],
+        sums: &mut [V; N],
     ) {
         let step = if STEP > 0 { STEP } else { self.sight.source_step };
         let channels = self.sight.channels;
         let sources = &self.from[taps[0].1 + from..][..((N - 1) * step + T - 1) * channels + lanes];
-        let mut weights = [simd.splat_f32s(0.0); T];
+        let mut weights = [V::splat(0.0); T];
         for (weight, tap) in weights.iter_mut().zip(taps) {
-            *weight = load(simd, self.w, tap.0 + channel, lanes);
+            *weight = load::<V>(self.w, tap.0 + channel, lanes);
         }
         for (i, sum) in sums.iter_mut().enumerate() {
             for (k, weight) in weights.iter().enumerate() {
                 // SAFETY: i < N and k < T, and `sources` was cut to reach that far.
-                let source = unsafe { load_within(simd, sources, (i * step + k) * channels, lanes) };
-                *sum = simd.mul_add_e_f32s(*weight, source, *sum);
+                let source = unsafe { load_within::<V>(sources, (i * step + k) * channels, lanes) };
+                *sum = weight.mul_add(source, *sum);
             }
         }
     }
@@ -129,12 +129,10 @@ impl Gather<'_> {
 
 /// The `lanes` numbers from `at` on; a register may be filled in part only.
 #[inline(always)]
-pub fn load<S: Simd>(simd: S, from: &[f32], at: usize, lanes: usize) -> S::f32s {
-    if lanes == S::F32_LANES {
-        S::as_simd_f32s(&from[at..at + S::F32_LANES]).0[0]
-    } else {
-        simd.partial_load_f32s(&from[at..at + lanes])
-    }
+pub fn load<V: Vector<Element = f32>>(from: &[f32], at: usize, lanes: usize) -> V {
+    assert!(at + lanes <= from.len());
+    // SAFETY: as just checked.
+    unsafe { load_within(from, at, lanes) }
 }
 
 /// [`load`] without looking whether `from` goes so far: with a test for every load, the loops spend as long on the
@@ -143,17 +141,18 @@ pub fn load<S: Simd>(simd: S, from: &[f32], at: usize, lanes: usize) -> S::f32s 
 /// # Safety
 /// `from` must hold `at + lanes` numbers.
 #[inline(always)]
-pub unsafe fn load_within<S: Simd>(simd: S, from: &[f32], at: usize, lanes: usize) -> S::f32s {
+pub unsafe fn load_within<V: Vector<Element = f32>>(from: &[f32], at: usize, lanes: usize) -> V {
     debug_assert!(at + lanes <= from.len());
     // SAFETY: the caller's promise.
-    load(simd, unsafe { from.get_unchecked(at..at + lanes) }, 0, lanes)
+    unsafe {
+        let from = from.as_ptr().add(at);
+        if lanes == V::LANES { V::load(from) } else { V::load_some(from, lanes) }
+    }
 }
 
 #[inline(always)]
-pub fn store<S: Simd>(simd: S, to: &mut [f32], at: usize, lanes: usize, what: S::f32s) {
-    if lanes == S::F32_LANES {
-        S::as_mut_simd_f32s(&mut to[at..at + S::F32_LANES]).0[0] = what;
-    } else {
-        simd.partial_store_f32s(&mut to[at..at + lanes], what);
-    }
+pub fn store<V: Vector<Element = f32>>(to: &mut [f32], at: usize, lanes: usize, what: V) {
+    let to = &mut to[at..at + lanes];
+    // SAFETY: `to` holds `lanes` numbers.
+    unsafe { if lanes == V::LANES { what.store(to.as_mut_ptr()) } else { what.store_some(to.as_mut_ptr(), lanes) } }
 }

@@ -5,8 +5,8 @@
 //! A dense layer is a convolution over an image of one pixel. The number of examples follows from the lengths.
 //!
 //! Work is spread over the ambient rayon pool in chunks whose size depends on shapes alone, and partial sums are
-//! folded in the order of the chunks: the bits of a result do not depend on the number of threads. They may
-//! depend on the machine's instruction set, as those of any matrix product do.
+//! folded in the order of the chunks: the bits of a result depend neither on the number of threads nor on the
+//! processor.
 //!
 //! This room knows no layers, parameters or graphs; who holds which buffer is the caller's affair. Slices whose
 //! lengths contradict each other are mistakes of the caller and panic.
@@ -16,7 +16,6 @@ mod conv;
 mod correlate;
 mod depthwise;
 mod gather;
-mod matrix;
 mod norm;
 mod pool;
 mod rows;
@@ -26,7 +25,6 @@ mod spread;
 pub use activation::{Activation, activate, activate_backward};
 pub use conv::{convolve, convolve_input, convolve_kernel};
 pub use depthwise::{depthwise, depthwise_input, depthwise_kernel};
-pub(super) use matrix::{Matrix, multiply};
 pub use norm::{backward, moments, normalize};
 pub use pool::{global_max, global_mean, global_mean_backward, max_pool, max_pool_backward};
 pub(super) use rows::CHUNK;
@@ -88,42 +86,6 @@ impl Window {
             .collect()
     }
 }
-
-/// Defines functions whose plain loops are compiled three times, for the baseline, for AVX2 and for AVX-512, of
-/// which the best that the machine has is run: a crate built for the baseline would leave the loops at four
-/// lanes. The three give the same bits, as no operation is contracted or reordered.
-macro_rules! vectorized {
-    ($($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $body:block)*) => {$(
-        $(#[$meta])*
-        #[allow(clippy::too_many_arguments)]
-        $vis fn $name($($arg: $type),*) {
-            #[inline(always)]
-            fn body($($arg: $type),*) $body
-
-            #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx2,fma")]
-                fn with_avx512($($arg: $type),*) {
-                    body($($arg),*)
-                }
-                #[target_feature(enable = "avx2,fma")]
-                fn with_avx2($($arg: $type),*) {
-                    body($($arg),*)
-                }
-                if pulp::x86::V4::is_available() {
-                    // SAFETY: V4 has all features named above.
-                    return unsafe { with_avx512($($arg),*) };
-                }
-                if pulp::x86::V3::is_available() {
-                    // SAFETY: V3 has all features named above.
-                    return unsafe { with_avx2($($arg),*) };
-                }
-            }
-            body($($arg),*)
-        }
-    )*};
-}
-pub(super) use vectorized;
 
 /// The number of examples: `length` over `each`.
 fn examples(length: usize, each: usize) -> usize {

@@ -7,7 +7,7 @@
 
 use super::activation::{Activation, clamp, masked};
 use super::rows::{Cut, sum_rows};
-use super::vectorized;
+use crate::math::vectorized;
 use rayon::prelude::*;
 
 /// Mean and biased variance of each channel.

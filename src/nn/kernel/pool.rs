@@ -1,6 +1,7 @@
 //! Pooling: the largest within a window, and mean or largest over a whole image.
 
-use super::{Window, examples, vectorized};
+use super::{Window, examples};
+use crate::math::vectorized;
 use rayon::prelude::*;
 
 /// y\[n, i, j, c\] is the largest of what the window sees there (what lies outside the image does not count), and

@@ -1,6 +1,6 @@
 //! Tensors as rows of channels: how they are cut up for the loops, and the bias added to every row.
 
-use super::vectorized;
+use crate::math::vectorized;
 use rayon::prelude::*;
 
 /// Numbers a chunk of work holds, about, and as many are summed in `f32` before the sums are added up in `f64`: 64 KiB

@@ -1,0 +1,153 @@
+//! What the processor can do, and running a loop in the widest form that it can.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+#[cfg(target_arch = "x86_64")]
+use super::lanes::{Avx2, Avx512};
+use super::lanes::{Lanes, Portable};
+
+/// Sets of vector instructions, from the narrowest to the widest. They give the same bits at different speeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Level {
+    /// Any processor. Fused multiply-adds are emulated where it has none, which takes tens of times as long.
+    Portable,
+    /// x86-64 with AVX2 and FMA: 256 bits.
+    Avx2,
+    /// x86-64 with AVX-512 (F, BW, CD, DQ, VL): 512 bits.
+    Avx512,
+}
+
+/// A loop that is written once for all levels.
+pub trait Kernel {
+    type Output;
+
+    /// Must be `#[inline(always)]`, and so must everything it calls in its loops: else the compiler does not know
+    /// there which vectors it may use.
+    fn run<L: Lanes>(self) -> Self::Output;
+}
+
+/// The level that was asked for, as its number plus 1; 0 is the best there is.
+static ASKED: AtomicU8 = AtomicU8::new(0);
+
+impl Level {
+    pub const ALL: [Level; 3] = [Level::Portable, Level::Avx2, Level::Avx512];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Portable => "portable",
+            Level::Avx2 => "avx2",
+            Level::Avx512 => "avx512",
+        }
+    }
+
+    /// The widest that this processor has.
+    pub fn best() -> Level {
+        static BEST: OnceLock<Level> = OnceLock::new();
+        *BEST.get_or_init(detect)
+    }
+
+    /// All that this processor has.
+    pub fn available() -> impl Iterator<Item = Level> {
+        Level::ALL.into_iter().filter(|level| *level <= Level::best())
+    }
+
+    /// The level that loops run at: the best, or what [`Level::force`] asked for.
+    #[inline]
+    pub fn current() -> Level {
+        match ASKED.load(Ordering::Relaxed) {
+            0 => Level::best(),
+            1 => Level::Portable,
+            2 => Level::Avx2,
+            _ => Level::Avx512,
+        }
+    }
+
+    /// Makes all loops of the process run at `level`, or at the best there is if the processor lacks it. Changes no
+    /// result; for tests and measurements.
+    pub fn force(level: Level) {
+        ASKED.store(level.min(Level::best()) as u8 + 1, Ordering::Relaxed);
+    }
+
+    /// Runs a kernel at this level, or at the best there is if the processor lacks it.
+    #[inline]
+    pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        #[cfg(target_arch = "x86_64")]
+        {
+            #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma")]
+            fn on_avx512<K: Kernel>(kernel: K) -> K::Output {
+                kernel.run::<Avx512>()
+            }
+            #[target_feature(enable = "avx2,fma")]
+            fn on_avx2<K: Kernel>(kernel: K) -> K::Output {
+                kernel.run::<Avx2>()
+            }
+            match self.min(Level::best()) {
+                // SAFETY: `best` found all features that are named above.
+                Level::Avx512 => return unsafe { on_avx512(kernel) },
+                // SAFETY: as above.
+                Level::Avx2 => return unsafe { on_avx2(kernel) },
+                Level::Portable => {}
+            }
+        }
+        kernel.run::<Portable>()
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn detect() -> Level {
+    let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    let avx512 = is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512cd")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl");
+    match (avx2, avx512) {
+        (true, true) => Level::Avx512,
+        (true, false) => Level::Avx2,
+        _ => Level::Portable,
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn detect() -> Level {
+    Level::Portable
+}
+
+/// Defines functions whose plain loops are compiled for every level, of which the current one is run: a program
+/// built for any x86-64 would leave the loops at four lanes. All give the same bits, as the compiler contracts and
+/// reorders nothing. Not for loops with `mul_add`: those are kernels.
+macro_rules! vectorized {
+    ($($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $body:block)*) => {$(
+        $(#[$meta])*
+        #[expect(clippy::allow_attributes, reason = "not every one of these functions has many arguments")]
+        #[allow(clippy::too_many_arguments)]
+        $vis fn $name($($arg: $type),*) {
+            #[inline(always)]
+            fn body($($arg: $type),*) $body
+
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma")]
+                fn on_avx512($($arg: $type),*) {
+                    body($($arg),*)
+                }
+                #[target_feature(enable = "avx2,fma")]
+                fn on_avx2($($arg: $type),*) {
+                    body($($arg),*)
+                }
+                match $crate::math::Level::current() {
+                    // SAFETY: a current level is one that the processor has.
+                    $crate::math::Level::Avx512 => return unsafe { on_avx512($($arg),*) },
+                    // SAFETY: as above.
+                    $crate::math::Level::Avx2 => return unsafe { on_avx2($($arg),*) },
+                    $crate::math::Level::Portable => {}
+                }
+            }
+            body($($arg),*)
+        }
+    )*};
+}
+pub(crate) use vectorized;
