@@ -9,7 +9,7 @@ mod x86;
 #[cfg(target_arch = "x86_64")]
 pub use x86::{Avx2, Avx512};
 
-use std::cell::Cell;
+use std::cell::RefCell;
 
 use super::fused::{fused_f32, fused_f64};
 
@@ -37,7 +37,7 @@ macro_rules! element {
 
             fn scratch(length: usize) -> Vec<Self> {
                 SCRATCH.with(|all| {
-                    let mut scratch = all.$vector.take();
+                    let mut scratch = all.$vector.borrow_mut().pop().unwrap_or_default();
                     if scratch.len() < length {
                         scratch.resize(length, 0.0);
                     }
@@ -46,7 +46,7 @@ macro_rules! element {
             }
 
             fn keep(scratch: Vec<Self>) {
-                SCRATCH.with(|all| all.$vector.set(scratch));
+                SCRATCH.with(|all| all.$vector.borrow_mut().push(scratch));
             }
         }
     };
@@ -58,8 +58,8 @@ element!(f64, F64);
 #[expect(non_snake_case, reason = "named as the vectors are")]
 #[derive(Default)]
 struct Scratch {
-    F32: Cell<Vec<f32>>,
-    F64: Cell<Vec<f64>>,
+    F32: RefCell<Vec<Vec<f32>>>,
+    F64: RefCell<Vec<Vec<f64>>>,
 }
 
 thread_local!(static SCRATCH: Scratch = Scratch::default());

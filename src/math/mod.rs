@@ -15,4 +15,4 @@ mod product;
 pub use lanes::{Element, Lanes, Vector};
 pub(crate) use level::vectorized;
 pub use level::{Kernel, Level};
-pub use product::{Matrix, multiply};
+pub use product::{Matrix, Packed, multiply};

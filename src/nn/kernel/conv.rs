@@ -6,7 +6,7 @@
 
 use super::spread::Spread;
 use super::{Window, examples};
-use crate::math::{Matrix, multiply};
+use crate::math::{Matrix, Packed, multiply};
 use rayon::prelude::*;
 use std::cell::RefCell;
 
@@ -19,18 +19,18 @@ pub fn convolve(x: &[f32], w: &[f32], window: Window, channels: [usize; 2], y: &
     check(x, w, window, channels, y);
     let [ci, co] = channels;
     if window.is_pointwise() {
-        let rows = chunk_rows(y.len() / co, ci + co);
+        let (rows, w) = (chunk_rows(y.len() / co, ci + co), Packed::new(Matrix::plain(w, co)));
         y.par_chunks_mut(rows * co).zip(x.par_chunks(rows * ci)).for_each(|(y, x)| {
-            multiply(Matrix::plain(x, ci), Matrix::plain(w, co), y, false);
+            w.multiply(Matrix::plain(x, ci), y, false);
         });
         return;
     }
-    let spread = Spread::new(window, ci);
+    let (spread, w) = (Spread::new(window, ci), Packed::new(Matrix::plain(w, co)));
     y.par_chunks_mut(spread.block() * window.output[1] * co).enumerate().for_each(|(block, y)| {
         let count = y.len() / (window.output[1] * co);
         with_scratch(count * window.output[1] * spread.depth(), |columns| {
             spread.fill(x, block * spread.block(), columns);
-            multiply(Matrix::plain(columns, spread.depth()), Matrix::plain(w, co), y, false);
+            w.multiply(Matrix::plain(columns, spread.depth()), y, false);
         });
     });
 }
@@ -40,13 +40,13 @@ pub fn convolve_input(dy: &[f32], w: &[f32], window: Window, channels: [usize; 2
     check(dx, w, window, channels, dy);
     let [ci, co] = channels;
     if window.is_pointwise() {
-        let rows = chunk_rows(dy.len() / co, ci + co);
+        let (rows, w) = (chunk_rows(dy.len() / co, ci + co), Packed::new(Matrix::transposed(w, co)));
         dx.par_chunks_mut(rows * ci).zip(dy.par_chunks(rows * co)).for_each(|(dx, dy)| {
-            multiply(Matrix::plain(dy, co), Matrix::transposed(w, co), dx, accumulate);
+            w.multiply(Matrix::plain(dy, co), dx, accumulate);
         });
         return;
     }
-    let spread = Spread::new(window, ci);
+    let (spread, w) = (Spread::new(window, ci), Packed::new(Matrix::transposed(w, co)));
     let (example_in, example_out) = (window.pixels_in() * ci, window.pixels_out() * co);
     dx.par_chunks_mut(example_in).zip(dy.par_chunks(example_out)).for_each(|(dx, dy)| {
         if !accumulate {
@@ -54,7 +54,7 @@ pub fn convolve_input(dy: &[f32], w: &[f32], window: Window, channels: [usize; 2
         }
         for (block, dy) in dy.chunks(spread.block() * window.output[1] * co).enumerate() {
             with_scratch(dy.len() / co * spread.depth(), |columns| {
-                multiply(Matrix::plain(dy, co), Matrix::transposed(w, co), columns, false);
+                w.multiply(Matrix::plain(dy, co), columns, false);
                 spread.gather(columns, block * spread.block(), dx);
             });
         }
