@@ -36,9 +36,11 @@ mod normalize;
 mod samples;
 mod settings;
 mod tensors;
+mod versions;
 
 pub use augment::{Pair, pairs};
 pub use choice::SourceValues;
 pub use model::{fit, held_out, score};
 pub use normalize::subtract_temporal_mean;
 pub use settings::{Generalization, MemMixup, Mixup, Normalization, References, ScoreNormalization, Smote};
+pub use versions::Technique;
