@@ -1,0 +1,63 @@
+//! Rows of networks that are trained for some steps, as large as the paper's where that costs little: one digest for one
+//! thread and for two.
+
+use std::collections::BTreeMap;
+
+use humshift::artifact::{Artifact, Context, Split, Tensors};
+use humshift::detector::{DetectorError, DetectorSpec, EmbedderSpec, Heard, Takes};
+use ndarray::Array2;
+use serde_json::{Value, json};
+
+use super::fixtures::{Set, matrix};
+use super::rows::{Now, Row, numbers};
+
+/// What `fit` makes on one thread and on two, which is the same.
+fn row(
+    name: &str,
+    version: u32,
+    fit: impl Fn(&Context) -> Result<Tensors, DetectorError> + Sync,
+) -> Result<Row, String> {
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        let cx = Context { threads, ..Context::plain(7) };
+        pool.install(|| fit(&cx)).map(|model| model.encode()).map_err(|e| e.to_string())
+    };
+    let (one, two) = (on(1)?, on(2)?);
+    if one != two {
+        return Err("two threads give another model than one".into());
+    }
+    let versions = BTreeMap::from([(name.to_owned(), version)]);
+    Row::new(versions, std::slice::from_ref(&one), &numbers(Tensors::KIND, &one))
+}
+
+pub fn rows() -> Now {
+    let mut rows = Now::new();
+    // 128 bands, of which five frames are an input; 24 clips of 60 frames are 11 steps an epoch.
+    let paper = Set::new(Split::Train, 24, 60, 128);
+    let small = Set::new(Split::Train, 24, 20, 32);
+    let images = |more: Value| json!({"frames": 16, "hop": 4, "width": 0.25, "epochs": 2, "batch": 8, "learning_rate": 1e-3, "training": more});
+    for (detector, settings, set) in [
+        ("autoencoder", json!({"epochs": 3}), &paper),
+        ("autoencoder", json!({"epochs": 2, "training": {"validation": 0.1, "schedule": "cosine"}}), &paper),
+        ("mobilenet_v2", images(json!({})), &small),
+        ("mobilenet_v2", images(json!({"validation": 0.25})), &small),
+    ] {
+        let name = format!("{detector} {settings}");
+        let spec = DetectorSpec::parse(detector, &settings).expect("settings");
+        let examples = set.examples(Takes::Frames);
+        let version = spec.member().version();
+        rows.insert(name, row(detector, version, |cx| spec.member().fit(&examples, None, cx)));
+    }
+    let set = Set::new(Split::Train, 24, 32, 32);
+    let spectra: Vec<Array2<f32>> = (0..24).map(|i| matrix(300 + i, 1, 800)).collect();
+    for loss in [json!({"softmax": {}}), json!({"arcface": {}}), json!({"sub_cluster_adacos": {"clusters": 4}})] {
+        let settings = json!({
+            "branches": ["spectrogram", "spectrum"], "channels": [8, 16], "dims": 16, "epochs": 5, "batch": 8, "loss": loss,
+        });
+        let spec = EmbedderSpec::parse("cnn", &settings).expect("settings");
+        let spectra = spectra.iter().map(|x| x.view()).collect();
+        let heard = Heard { clips: set.examples(Takes::Frames), spectra };
+        rows.insert(format!("cnn {settings}"), row("cnn", spec.member().version(), |cx| spec.member().fit(&heard, cx)));
+    }
+    rows
+}
