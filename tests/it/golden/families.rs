@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use humshift::artifact::{Artifact, Context, Split};
+use humshift::artifact::{Artifact, Split};
 use humshift::detector::{DetectorSpec, EmbedderSpec, Heard, Takes};
 use humshift::feature::FeatureSpec;
 use humshift::mimii_dg::{self, Section};
@@ -14,7 +14,7 @@ use humshift::twin::{self, Scene};
 use ndarray::Array2;
 use serde_json::{Value, json};
 
-use super::fixtures::{Set, bell, matrix, wave};
+use super::fixtures::{Set, bell, matrix, threads, wave};
 use super::rows::{Now, Row, bytes};
 use super::settings::settings;
 
@@ -49,17 +49,32 @@ pub fn pools() -> Now {
     })
 }
 
-/// The model of every detector, and its scores.
+/// The model of every detector, and its scores: with many settings on few small vectors, and with the first of them on so
+/// many wide ones that products of matrices take all their ways.
 pub fn detectors() -> Now {
-    let (train, test) = (Set::new(Split::Train, 32, 6, 10), Set::new(Split::Test, 6, 6, 10));
-    run("detector", DetectorSpec::NAMES, |name, settings| {
-        let spec = DetectorSpec::parse(name, settings).map_err(|e| format!("{e:?}"))?;
-        let detector = spec.member();
-        let cx = Context::plain(1);
-        let model = detector.fit(&train.examples(detector.takes()), None, &cx).map_err(|e| e.to_string())?;
-        let scores = detector.score(&model, &test.examples(detector.takes()), &cx).map_err(|e| e.to_string())?;
-        Row::new([(name.to_owned(), detector.version())].into(), &[model.encode(), bytes(&scores)], &scores)
-    })
+    let few = [Set::new(Split::Train, 32, 6, 10), Set::new(Split::Test, 6, 6, 10)];
+    let mut rows = run("detector", DetectorSpec::NAMES, |name, settings| detector(name, settings, &few));
+    let many = [Set::new(Split::Train, 150, 1, 83), Set::new(Split::Test, 37, 1, 83)];
+    for name in DetectorSpec::NAMES {
+        let settings = settings("detector", name).swap_remove(0);
+        let takes = DetectorSpec::parse(name, &settings).expect("settings").member().takes();
+        if takes == Takes::Vectors {
+            rows.insert(format!("{name} of many wide vectors"), detector(name, &settings, &many));
+        }
+    }
+    rows
+}
+
+fn detector(name: &str, settings: &Value, [train, test]: &[Set; 2]) -> Result<Row, String> {
+    let spec = DetectorSpec::parse(name, settings).map_err(|e| format!("{e:?}"))?;
+    let detector = spec.member();
+    let (train, test) = (train.examples(detector.takes()), test.examples(detector.takes()));
+    let (model, scores) = threads(|cx| {
+        let model = detector.fit(&train, None, cx).map_err(|e| e.to_string())?;
+        let scores = detector.score(&model, &test, cx).map_err(|e| e.to_string())?;
+        Ok((model.encode(), scores))
+    })?;
+    Row::new([(name.to_owned(), detector.version())].into(), &[model, bytes(&scores)], &scores)
 }
 
 /// The model of every network, and its vectors.
@@ -71,10 +86,12 @@ pub fn embedders() -> Now {
         let network = spec.member();
         let spectra = if network.hears_spectrum() { spectra.iter().map(|x| x.view()).collect() } else { Vec::new() };
         let heard = Heard { clips: set.examples(Takes::Frames), spectra };
-        let cx = Context::plain(1);
-        let model = network.fit(&heard, &cx).map_err(|e| e.to_string())?;
-        let vectors = values(&network.embed(&model, &heard, &cx).map_err(|e| e.to_string())?);
-        Row::new([(name.to_owned(), network.version())].into(), &[model.encode(), bytes(&vectors)], &vectors)
+        let (model, vectors) = threads(|cx| {
+            let model = network.fit(&heard, cx).map_err(|e| e.to_string())?;
+            let vectors = network.embed(&model, &heard, cx).map_err(|e| e.to_string())?;
+            Ok((model.encode(), values(&vectors)))
+        })?;
+        Row::new([(name.to_owned(), network.version())].into(), &[model, bytes(&vectors)], &vectors)
     })
 }
 

@@ -1,7 +1,7 @@
 //! What golden rows are made of. Only integers, sums and products: a sine or a logarithm of the C library may differ
 //! from machine to machine, and so would every row.
 
-use humshift::artifact::{Artifact, Blob, Clip, ClipSet, Domain, FeatureIndex, Label, Matrix, Split};
+use humshift::artifact::{Artifact, Blob, Clip, ClipSet, Context, Domain, FeatureIndex, Label, Matrix, Split};
 use humshift::detector::{Examples, Takes};
 use humshift::seed::{Rng, Seed};
 use humshift::stage::Inputs;
@@ -87,4 +87,15 @@ impl Set {
 /// Inputs of a stage.
 pub fn inputs(all: impl IntoIterator<Item = (String, Vec<u8>)>) -> Inputs {
     Inputs(all.into_iter().map(|(role, bytes)| (role, Blob::new(bytes))).collect())
+}
+
+/// What `make` gives on one thread and on two. Errors: its own; two threads give something else than one.
+pub fn threads<T: PartialEq + Send>(make: impl Fn(&Context) -> Result<T, String> + Sync) -> Result<T, String> {
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        let cx = Context { threads, ..Context::plain(7) };
+        pool.install(|| make(&cx))
+    };
+    let (one, two) = (on(1)?, on(2)?);
+    if one == two { Ok(one) } else { Err("two threads give other bytes than one".into()) }
 }

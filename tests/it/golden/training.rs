@@ -1,33 +1,22 @@
 //! Rows of networks that are trained for some steps, as large as the paper's where that costs little: one digest for one
 //! thread and for two.
 
-use std::collections::BTreeMap;
-
 use humshift::artifact::{Artifact, Context, Split, Tensors};
 use humshift::detector::{DetectorError, DetectorSpec, EmbedderSpec, Heard, Takes};
 use ndarray::Array2;
 use serde_json::{Value, json};
 
-use super::fixtures::{Set, matrix};
+use super::fixtures::{Set, matrix, threads};
 use super::rows::{Now, Row, numbers};
 
-/// What `fit` makes on one thread and on two, which is the same.
 fn row(
     name: &str,
     version: u32,
     fit: impl Fn(&Context) -> Result<Tensors, DetectorError> + Sync,
 ) -> Result<Row, String> {
-    let on = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
-        let cx = Context { threads, ..Context::plain(7) };
-        pool.install(|| fit(&cx)).map(|model| model.encode()).map_err(|e| e.to_string())
-    };
-    let (one, two) = (on(1)?, on(2)?);
-    if one != two {
-        return Err("two threads give another model than one".into());
-    }
-    let versions = BTreeMap::from([(name.to_owned(), version)]);
-    Row::new(versions, std::slice::from_ref(&one), &numbers(Tensors::KIND, &one))
+    let model = threads(|cx| fit(cx).map(|model| model.encode()).map_err(|e| e.to_string()))?;
+    let shows = numbers(Tensors::KIND, &model);
+    Row::new([(name.to_owned(), version)].into(), &[model], &shows)
 }
 
 pub fn rows() -> Now {
