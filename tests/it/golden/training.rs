@@ -24,10 +24,10 @@ pub fn rows() -> Now {
     // 128 bands, of which five frames are an input; 24 clips of 60 frames are 11 steps an epoch.
     let paper = Set::new(Split::Train, 24, 60, 128);
     let small = Set::new(Split::Train, 24, 20, 32);
-    let images = |more: Value| json!({"frames": 16, "hop": 4, "width": 0.25, "epochs": 2, "batch": 8, "learning_rate": 1e-3, "training": more});
+    let images = |more: Value| json!({"frames": 16, "hop": 4, "width": 0.25, "epochs": 4, "batch": 8, "learning_rate": 1e-3, "training": more});
     for (detector, settings, set) in [
-        ("autoencoder", json!({"epochs": 3}), &paper),
-        ("autoencoder", json!({"epochs": 2, "training": {"validation": 0.1, "schedule": "cosine"}}), &paper),
+        ("autoencoder", json!({"preset": "paper", "epochs": 6}), &paper),
+        ("autoencoder", json!({"epochs": 4, "training": {"validation": 0.1, "schedule": "cosine"}}), &paper),
         ("mobilenet_v2", images(json!({})), &small),
         ("mobilenet_v2", images(json!({"validation": 0.25})), &small),
     ] {
@@ -41,7 +41,7 @@ pub fn rows() -> Now {
     let spectra: Vec<Array2<f32>> = (0..24).map(|i| matrix(300 + i, 1, 800)).collect();
     for loss in [json!({"softmax": {}}), json!({"arcface": {}}), json!({"sub_cluster_adacos": {"clusters": 4}})] {
         let settings = json!({
-            "branches": ["spectrogram", "spectrum"], "channels": [8, 16], "dims": 16, "epochs": 5, "batch": 8, "loss": loss,
+            "branches": ["spectrogram", "spectrum"], "channels": [8, 16], "dims": 16, "epochs": 10, "batch": 8, "loss": loss,
         });
         let spec = EmbedderSpec::parse("cnn", &settings).expect("settings");
         let spectra = spectra.iter().map(|x| x.view()).collect();
