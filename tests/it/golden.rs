@@ -8,6 +8,7 @@ mod families;
 mod fixtures;
 mod names;
 mod rows;
+mod scoring;
 mod settings;
 mod stages;
 mod techniques;
@@ -140,6 +141,8 @@ fn every_technique_has_rows() {
         let held = rows.iter().filter(|(_, row)| row.versions.get(name) == Some(&version));
         let stages: BTreeSet<&str> = held.filter_map(|(row, _)| row.split(' ').next()).collect();
         assert!(stages.contains("training") && stages.contains("calibration"), "{name}: {stages:?}");
+        let scores = |settings: &Value| of(settings).scoring_versions().iter().any(|(technique, _)| *technique == name);
+        assert_eq!(stages.contains("scoring"), techniques.iter().any(scores), "{name}: {stages:?}");
     }
     for (field, variants) in [
         ("feature_normalization", names::<Normalization>()),

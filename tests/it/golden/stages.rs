@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use humshift::artifact::{
-    Artifact, CalibrationScores, Clip, ClipSet, Context, FeatureIndex, Levels, Matrix, Scores, Split,
+    Artifact, Audio, AudioTable, CalibrationScores, Channel, Clip, ClipSet, Context, FeatureIndex, Label, Levels,
+    Matrix, Part, Recipe, Scores, Split,
 };
 use humshift::detector::{EmbedderSpec, Heard, Takes};
 use humshift::digest::Digest;
@@ -87,12 +88,6 @@ pub fn rows() -> Now {
         rows.insert(format!("dataset {name}"), dataset(&source(name, root), machine).map(|(row, _)| row));
     }
     let (_, made) = dataset(&source("dcase", root), "fan").expect("recordings");
-    let noise = json!({"root": root.join("noise"), "pattern": "{machine}/{*}.wav", "defaults": {"split": "train"}});
-    let noise = SourceSpec::parse("folder", &noise).expect("settings");
-    let noise = ["A", "B"].map(|kind| {
-        let (_, made) = dataset(&noise, kind).expect("noise");
-        (format!("noise/{kind}/00"), output(&made, "audio"))
-    });
     let mut add = |name: &str, stage: Value, given: &Inputs| -> Vec<Output> {
         let stage: StageSpec = serde_json::from_value(stage).expect("a stage");
         match row(&stage, given) {
@@ -110,20 +105,25 @@ pub fn rows() -> Now {
     let data = json!({"root": root.join("dcase"), "source": ["dcase", 1]});
     add("levels", json!({"levels": data}), &inputs(audio()));
 
-    let clips = ClipSet::decode(humshift::artifact::Blob::new(output(&made, "clips"))).expect("clips");
-    let levels = Levels(clips.clips().iter().map(|clip| (clip.id.clone(), 0.02)).collect()).encode();
-    let given = [("clips".to_owned(), output(&made, "clips")), ("levels".to_owned(), levels)];
+    let clips: Vec<Clip> = (0..8).map(|i| clip(i, Split::Train)).collect();
+    let levels = Levels(clips.iter().map(|clip| (clip.id.clone(), 0.02)).collect()).encode();
+    let noise = ["A", "B"].map(|kind| {
+        let clips = (0..9).map(|i| (format!("{kind}/{i}"), Audio::Synthetic(format!("{{{kind}}}"))));
+        (format!("noise/{kind}/00"), AudioTable(clips.collect()).encode())
+    });
+    let given = [("clips".to_owned(), ClipSet::new(clips).encode()), ("levels".to_owned(), levels)];
     let given = inputs(given.into_iter().chain(noise));
     let layers =
         json!([{"types": ["A", "B"], "snr_db": -3}, {"types": {"source": ["A"], "target": ["B"]}, "snr_db": 6}]);
-    let recipe = add("mixing", json!({"mixing": {"layers": layers, "seed": 3}}), &given);
+    add("mixing", json!({"mixing": {"layers": layers, "seed": 3}}), &given);
 
     let feature = json!({"log_mel": {"frame": 256, "hop": 128, "mels": 16}});
     let plain = json!({"feature": feature, "root": root.join("dcase"), "source": ["dcase", 1]});
     let mut mixed = plain.clone();
     mixed["mixed"] = json!({"root": root.join("noise"), "source": ["folder", 1], "gain_db": 3.0});
     add("features", json!({"features": plain}), &inputs(audio()));
-    let given = inputs(audio().into_iter().chain([("recipe".to_owned(), output(&recipe, "recipe"))]));
+    let recipe = ("recipe".to_owned(), recipe(root).encode());
+    let given = inputs(audio().into_iter().chain([recipe]));
     add("features mixed", json!({"features": mixed}), &given);
     let smote = json!({"ratio": 1.0, "neighbours": 2, "on": "waveforms"});
     let interpolation =
@@ -133,6 +133,17 @@ pub fn rows() -> Now {
     vectors(&mut add);
     metrics(&mut rows);
     rows
+}
+
+/// Noise for two clips, of which one has two.
+fn recipe(root: &Path) -> Recipe {
+    let part = |number: usize, noise: &str, place: f64, power: f64| {
+        let clip = sounds::path("fan", "train", "00", "source", "normal", number);
+        let sha256 = Digest::of(&fs::read(root.join("noise").join(noise)).expect("noise"));
+        let audio = Audio::Wav { channel: Channel::Mean, sha256 };
+        Part { clip, kind: noise[..1].to_owned(), noise: noise.to_owned(), audio, place, power }
+    };
+    Recipe(vec![part(0, "A/20.wav", 0.3, 0.02), part(0, "B/22.wav", 0.0, 0.005), part(3, "A/21.wav", 0.9, 1.5)])
 }
 
 /// pooling, and network -> embedding
@@ -186,7 +197,7 @@ fn metrics(rows: &mut Now) {
     // Scores of few values, so that there are ties, and both labels in both domains.
     let mut rng = Seed(9).derive(&["golden", "metrics"]).rng();
     let clips: Vec<Clip> = (0..48).map(|i| clip(i, Split::Test)).collect();
-    let shift = |clip: &Clip| if clip.label == Some(humshift::artifact::Label::Anomaly) { 0.25 } else { 0.0 };
+    let shift = |clip: &Clip| if clip.label == Some(Label::Anomaly) { 0.25 } else { 0.0 };
     let score = |clip: &Clip, draw: f64| (8.0 * draw).floor() / 8.0 + shift(clip);
     let scores = Scores(clips.iter().map(|clip| (clip.id.clone(), score(clip, rng.uniform()))).collect());
     let training = (0..40).map(|i| (format!("{i:02}"), 0.5 + 0.1 * bell(&mut rng))).collect();

@@ -3,14 +3,15 @@
 //! Each technique stands with two detectors that share no code: where something that a technique uses as well as one of
 //! them changes, the row of the other stays red until the technique has a new version, too.
 
-use humshift::artifact::{Artifact, Blob, Context, Kind, Split};
+use humshift::artifact::{Artifact, Blob, CalibrationScores, Context, Split};
 use humshift::detector::DetectorSpec;
 use humshift::digest::Digest;
-use humshift::stage::{Calibration, Generalization, Inputs, Output, Scoring, StageSpec, Training, TrainingScores};
+use humshift::stage::{Calibration, Generalization, Inputs, Output, StageSpec, Training, TrainingScores};
 use serde_json::{Value, json};
 
 use super::fixtures::{Set, inputs};
 use super::rows::{Now, Row, numbers};
+use super::scoring;
 
 /// Settings of `generalization`, one technique each, and many at once.
 pub fn techniques() -> Vec<Value> {
@@ -63,58 +64,37 @@ pub fn row(stage: &StageSpec, given: &Inputs) -> Result<(Row, Vec<Output>), Stri
     Ok((Row::new(versions, &parts, &shows)?, outputs))
 }
 
+/// training, and calibration by models that have not seen a clip, as a plan has them.
 pub fn rows() -> Now {
-    let mut rows = Now::new();
+    let mut rows = scoring::rows();
     for technique in techniques() {
         for detector in detectors(&technique) {
             let name = if technique == json!({}) { String::new() } else { format!(" {technique}") };
-            let detector: DetectorSpec = serde_json::from_value(detector).expect("a detector");
-            let generalization: Generalization = serde_json::from_value(technique.clone()).expect("settings");
-            for (stage, row) in chain(&detector, &generalization) {
-                rows.insert(format!("{stage} {}{name}", detector.name()), row);
-            }
+            let (training, given) = training(detector, &technique);
+            let name = format!("{}{name}", training.detector.name());
+            let fitted = row(&StageSpec::Training(training.clone()), &given);
+            rows.insert(format!("training {name}"), fitted.map(|(row, _)| row));
+            rows.insert(format!("calibration held_out {name}"), calibrated(training, TrainingScores::HeldOut, &given));
         }
     }
     rows
 }
 
-/// training -> scoring and calibration, as a plan has them.
-fn chain(detector: &DetectorSpec, generalization: &Generalization) -> Vec<(String, Result<Row, String>)> {
+/// The training stage of a detector with a technique, and its clips.
+pub fn training(detector: Value, technique: &Value) -> (Training, Inputs) {
+    let detector: DetectorSpec = serde_json::from_value(detector).expect("a detector");
+    let generalization: Generalization = serde_json::from_value(technique.clone()).expect("settings");
     let takes = detector.member().takes();
     let own = generalization.for_training(takes);
-    let techniques = own.scoring_versions().into_iter().map(|(name, version)| (name.to_owned(), version)).collect();
     let seeded = detector.member().seeded() || own.draws();
-    let training = Training {
-        detector: detector.clone(),
-        seed: seeded.then(|| (5, vec!["fan".to_owned()])),
-        generalization: Some(own).filter(|g| !g.is_plain()),
-    };
-    let (train, test) = (Set::new(Split::Train, 48, 6, 10), Set::new(Split::Test, 6, 6, 10));
-    let mut given = inputs(train.inputs(takes));
-    let mut rows = Vec::new();
-    let model = match row(&StageSpec::Training(training.clone()), &given) {
-        Ok((row, outputs)) => {
-            rows.push(("training".to_owned(), Ok(row)));
-            outputs.into_iter().find(|output| output.kind == Kind::Safetensors).expect("a model").bytes
-        }
-        Err(why) => return vec![("training".to_owned(), Err(why))],
-    };
-    given.0.insert("model".into(), Blob::new(model.clone()));
-    for (name, scores) in [("training", TrainingScores::Training), ("held_out", TrainingScores::HeldOut)] {
-        let stage = StageSpec::Calibration(Calibration { training: training.clone(), scores });
-        let calibrated = row(&stage, &given).and_then(|(row, outputs)| {
-            // What cannot be calibrated says why in the place of scores, and would hold nothing.
-            let scores = humshift::artifact::CalibrationScores::decode(Blob::new(outputs[0].bytes.clone()));
-            match scores.expect("scores").missing.as_str() {
-                "" => Ok(row),
-                why => Err(why.to_owned()),
-            }
-        });
-        rows.push((format!("calibration {name}"), calibrated));
-    }
-    let mut given = inputs(test.inputs(takes));
-    given.0.insert("model".into(), Blob::new(model));
-    let scoring = StageSpec::Scoring(Scoring { detector: detector.clone(), techniques });
-    rows.push(("scoring".to_owned(), row(&scoring, &given).map(|(row, _)| row)));
-    rows
+    let seed = seeded.then(|| (5, vec!["fan".to_owned()]));
+    let given = inputs(Set::new(Split::Train, 48, 6, 10).inputs(takes));
+    (Training { detector, seed, generalization: Some(own).filter(|g| !g.is_plain()) }, given)
+}
+
+/// The row of a calibration. What cannot be calibrated says why in the place of scores, and would hold nothing.
+pub fn calibrated(training: Training, scores: TrainingScores, given: &Inputs) -> Result<Row, String> {
+    let (row, outputs) = row(&StageSpec::Calibration(Calibration { training, scores }), given)?;
+    let scores = CalibrationScores::decode(Blob::new(outputs[0].bytes.clone())).expect("scores");
+    if scores.missing.is_empty() { Ok(row) } else { Err(scores.missing) }
 }
