@@ -39,7 +39,7 @@ pub fn clip(i: u64, split: Split) -> Clip {
         section: format!("0{}", i % 2),
         domain: Some(if i % 8 < 6 { Domain::Source } else { Domain::Target }),
         split,
-        label: Some(if split == Split::Test && i % 3 == 0 { Label::Anomaly } else { Label::Normal }),
+        label: Some(if split == Split::Test && i.is_multiple_of(3) { Label::Anomaly } else { Label::Normal }),
         attributes: [("load".to_owned(), (i / 2 % 3).to_string())].into(),
     }
 }
