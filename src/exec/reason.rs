@@ -42,6 +42,10 @@ fn compare(old: Option<&Value>, new: Option<&Value>, path: String, found: &mut V
 impl std::fmt::Display for Change {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let path = self.path.strip_prefix("config.").unwrap_or(&self.path);
+        let path = match path.strip_prefix("code.") {
+            Some(name) => format!("version of {name}"),
+            None => path.to_owned(),
+        };
         match (path.strip_prefix("inputs."), &self.old, &self.new) {
             (Some(role), Some(_), Some(_)) => write!(f, "input {role} changed"),
             (Some(role), None, _) => write!(f, "input {role} is new"),
@@ -49,7 +53,7 @@ impl std::fmt::Display for Change {
             (None, Some(old), Some(new)) => write!(f, "{path}: {old} -> {new}"),
             (None, None, Some(new)) => write!(f, "{path}: {new} is new"),
             (None, Some(old), None) => write!(f, "{path}: {old} is gone"),
-            (None, None, None) => f.write_str(path),
+            (None, None, None) => f.write_str(&path),
         }
     }
 }
@@ -83,5 +87,7 @@ mod tests {
         let text = summary(&changes(&old, &new));
         assert_eq!(text, "knn.k: 1 -> 3, knn.metric: \"cosine\" is new, input clips is gone, input features changed");
         assert!(changes(&old, &old).is_empty());
+        let (old, new) = (json!({"code": {"training": 1}}), json!({"code": {"training": 2, "smote": 1}}));
+        assert_eq!(summary(&changes(&old, &new)), "version of smote: 1 is new, version of training: 1 -> 2");
     }
 }

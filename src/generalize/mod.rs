@@ -25,6 +25,8 @@
 //! `score_normalization` alone moves thresholds, not areas: within a section it keeps the order of scores, as long as
 //! all are of one model and one normalisation of features.
 //!
+//! Each technique has a version of its own ([`Technique`]), which is in the keys of the stages that run it.
+//!
 //! Nothing here sees test clips when it fits, or the domain of a test clip when it scores: who scores does not
 //! know it. This room knows no files and no stages.
 
@@ -36,9 +38,11 @@ mod normalize;
 mod samples;
 mod settings;
 mod tensors;
+mod versions;
 
 pub use augment::{Pair, pairs};
 pub use choice::SourceValues;
 pub use model::{fit, held_out, score};
 pub use normalize::subtract_temporal_mean;
 pub use settings::{Generalization, MemMixup, Mixup, Normalization, References, ScoreNormalization, Smote};
+pub use versions::Technique;

@@ -303,7 +303,10 @@ impl<'c> Builder<'c> {
         trained: Trained,
     ) -> NodeId {
         let about = format!("{}/{}", section.machine, section.section);
-        let scoring = StageSpec::Scoring(Scoring { detector: point.detector.backend().clone() });
+        let detector = point.detector.backend().clone();
+        let techniques = point.generalization.for_training(detector.member().takes()).scoring_versions();
+        let techniques = techniques.into_iter().map(|(name, version)| (name.to_owned(), version)).collect();
+        let scoring = StageSpec::Scoring(Scoring { detector, techniques });
         let mut needs: Inputs = inputs(section, &prepared).collect();
         needs.push(("model".into(), trained.model, "model"));
         let scores = self.node(number, &about, scoring, needs, Given::new());

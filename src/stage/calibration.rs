@@ -22,8 +22,15 @@ pub struct Calibration {
 
 impl Calibration {
     pub(super) fn identity(&self) -> (BTreeMap<String, u32>, Value) {
-        let (uses, mut config) = self.training.identity();
+        let (mut uses, mut config) = self.training.identity();
         config["scores"] = serde_json::json!(self.scores);
+        if let (TrainingScores::Training, Some(generalization)) = (self.scores, &self.training.generalization) {
+            // The model is an input: what made it is not done again.
+            let done = generalization.versions();
+            uses.retain(|name, _| done.iter().all(|(technique, _)| technique != name));
+            let again = generalization.choice().versions().into_iter().chain(generalization.scoring_versions());
+            uses.extend(again.map(|(name, version)| (name.to_owned(), version)));
+        }
         (code("calibration", VERSION, uses.iter().map(|(name, version)| (name.as_str(), *version))), config)
     }
 

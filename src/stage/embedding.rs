@@ -10,6 +10,7 @@ use super::network::{of_clips, read_spectra, subtracted, with_features};
 use super::{Inputs, Output, StageError, code};
 use crate::artifact::{Clip, ClipSet, Context, FeatureIndex, FeatureSet, Matrix};
 use crate::detector::{EmbedderSpec, Examples, Heard};
+use crate::generalize::Technique;
 
 const VERSION: u32 = 1;
 
@@ -35,7 +36,10 @@ impl Embedding {
                 config[name] = json!(true);
             }
         }
-        (code("embedding", VERSION, [(self.network.name(), self.network.member().version())]), config)
+        let technique = Technique::TemporalMeanSubtraction.version();
+        let technique = self.temporal_mean_subtraction.then_some(technique);
+        let uses = [(self.network.name(), self.network.member().version())].into_iter().chain(technique);
+        (code("embedding", VERSION, uses), config)
     }
 
     /// Inputs `model`, `clips`, `features` and `index`, `spectra/..` as the network has them, and, if pooled vectors

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Features, Generalization, Inputs, Output, StageError, Wants, code};
 use crate::artifact::{Audio, AudioTable, Clip, ClipSet, Context, Domain, FeatureIndex, Matrix};
-use crate::generalize::{Smote, pairs};
+use crate::generalize::{Smote, Technique, pairs};
 use crate::seed::Seed;
 
 const VERSION: u32 = 1;
@@ -32,7 +32,9 @@ impl Interpolation {
         let (uses, features) = self.features.identity();
         let Self { smote, choice, seed, .. } = self;
         let config = json!({ "features": features, "smote": smote, "choice": choice, "seed": seed });
-        (code("interpolation", VERSION, uses.iter().map(|(name, version)| (name.as_str(), *version))), config)
+        let uses = uses.iter().map(|(name, version)| (name.as_str(), *version));
+        let techniques = [Technique::Smote, Technique::Choice].map(Technique::version);
+        (code("interpolation", VERSION, uses.chain(techniques)), config)
     }
 
     pub(super) fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {

@@ -14,7 +14,7 @@ use super::training::{choose, read_sections};
 use super::{Generalization, Inputs, Output, StageError, Wants, code};
 use crate::artifact::{Clip, Context, FeatureSet};
 use crate::detector::{EmbedderSpec, Examples, Heard};
-use crate::generalize::subtract_temporal_mean;
+use crate::generalize::{Technique, subtract_temporal_mean};
 use crate::seed::Seed;
 
 const VERSION: u32 = 1;
@@ -42,7 +42,11 @@ impl Network {
         if self.temporal_mean_subtraction {
             config["temporal_mean_subtraction"] = json!(true);
         }
-        (code("network", VERSION, [(self.network.name(), self.network.member().version())]), config)
+        let technique = Technique::TemporalMeanSubtraction.version();
+        let techniques = self.choice.iter().flat_map(Generalization::versions);
+        let uses = [(self.network.name(), self.network.member().version())].into_iter().chain(techniques);
+        let uses = uses.chain(self.temporal_mean_subtraction.then_some(technique));
+        (code("network", VERSION, uses), config)
     }
 
     pub(super) fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Inputs, Output, StageError, code};
 use crate::artifact::{Context, FeatureIndex, FeatureSet, Matrix, Span};
-use crate::generalize::subtract_temporal_mean;
+use crate::generalize::{Technique, subtract_temporal_mean};
 use crate::pool::PoolSpec;
 
 const VERSION: u32 = 1;
@@ -29,7 +29,9 @@ fn is_false(flag: &bool) -> bool {
 
 impl Pooling {
     pub(super) fn identity(&self) -> (BTreeMap<String, u32>, Value) {
-        let uses = self.pools.iter().map(|p| (p.name(), p.member().version()));
+        let technique = Technique::TemporalMeanSubtraction.version();
+        let technique = self.temporal_mean_subtraction.then_some(technique);
+        let uses = self.pools.iter().map(|p| (p.name(), p.member().version())).chain(technique);
         let config = match self.temporal_mean_subtraction {
             true => json!({"pools": self.pools, "temporal_mean_subtraction": true}),
             false => json!(self.pools),

@@ -17,6 +17,12 @@ const VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scoring {
     pub detector: DetectorSpec,
+    /// Versions of the techniques that score by the model; see [`Generalization::scoring_versions`]. Which they are, the
+    /// model says: two that are equal give equal scores, whatever settings made them.
+    ///
+    /// [`Generalization::scoring_versions`]: crate::generalize::Generalization::scoring_versions
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub techniques: Vec<(String, u32)>,
 }
 
 impl Scoring {
@@ -26,7 +32,9 @@ impl Scoring {
         if let Some((field, _)) = detector.weights() {
             config[self.detector.name()][field] = json!(true);
         }
-        (code("scoring", VERSION, [(self.detector.name(), detector.version())]), config)
+        let techniques = self.techniques.iter().map(|(name, version)| (name.as_str(), *version));
+        let uses = [(self.detector.name(), detector.version())].into_iter().chain(techniques);
+        (code("scoring", VERSION, uses), config)
     }
 
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {

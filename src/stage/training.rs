@@ -41,7 +41,9 @@ impl Training {
         if let Some(generalization) = &self.generalization {
             config["generalization"] = json!(generalization);
         }
-        (code("training", VERSION, [(self.detector.name(), detector.version())]), config)
+        let techniques = self.generalization.iter().flat_map(Generalization::versions);
+        let uses = [(self.detector.name(), detector.version())].into_iter().chain(techniques);
+        (code("training", VERSION, uses), config)
     }
 
     pub(super) fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {

@@ -32,9 +32,7 @@ pub struct Limit {
 /// A way to a threshold.
 pub trait Threshold: Send + Sync {
     /// Raised whenever the same scores give another threshold.
-    fn version(&self) -> u32 {
-        1
-    }
+    fn version(&self) -> u32;
 
     /// Settings out of range, all of them.
     fn problems(&self) -> Vec<Problem>;
@@ -93,6 +91,10 @@ fn outside(percentile: f64) -> Vec<Problem> {
 }
 
 impl Threshold for Gamma {
+    fn version(&self) -> u32 {
+        1
+    }
+
     fn problems(&self) -> Vec<Problem> {
         outside(self.percentile)
     }
@@ -121,6 +123,10 @@ fn advice(scores: TrainingScores) -> &'static str {
 }
 
 impl Threshold for Quantile {
+    fn version(&self) -> u32 {
+        1
+    }
+
     fn problems(&self) -> Vec<Problem> {
         outside(self.percentile)
     }
@@ -138,6 +144,10 @@ impl Threshold for Quantile {
 }
 
 impl Threshold for Fixed {
+    fn version(&self) -> u32 {
+        1
+    }
+
     fn problems(&self) -> Vec<Problem> {
         let problem = || Problem::new("value", format!("{} is no score", self.value)).hint("write a finite number");
         if self.value.is_finite() { Vec::new() } else { vec![problem()] }

@@ -16,6 +16,7 @@ mod freshness;
 mod gamma_oracle;
 mod generalization;
 mod golden;
+mod keys;
 mod metrics_oracle;
 mod mixing;
 mod networks;

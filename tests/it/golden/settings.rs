@@ -1,0 +1,95 @@
+//! Settings that members of families are run with, so that every branch is held.
+
+use serde_json::{Value, json};
+
+/// The settings of a member: its defaults, if it has any, and others. `{}` stands for the defaults.
+pub fn settings(family: &str, name: &str) -> Vec<Value> {
+    let mut all = vec![json!({})];
+    all.extend(match (family, name) {
+        ("pool", "gwrp") => vec![json!({"decay": 0.5})],
+        ("threshold", "fixed") => return vec![json!({"value": 0.5})],
+        ("threshold", _) => vec![json!({"percentile": 0.5, "scores": "training"})],
+        ("source", "folder") => {
+            return vec![json!({
+                "root": "data",
+                "pattern": "{machine}/{section}_{domain}_{split}_{label}_{attr.load}_{*}.wav",
+            })];
+        }
+        ("source", "dcase") => return vec![json!({"root": "data"})],
+        ("embedder", name) => return embedder(name),
+        ("detector", name) => return detector(name),
+        _ => Vec::new(),
+    });
+    all
+}
+
+fn embedder(name: &str) -> Vec<Value> {
+    if name == "autoencoder" {
+        return vec![json!({"window": 2, "layers": [8, 3, 8], "epochs": 3, "batch": 16})];
+    }
+    let small = |more: Value| {
+        let mut all = json!({"channels": [4, 8], "dims": 4, "epochs": 2, "batch": 8});
+        all.as_object_mut().expect("a map").extend(more.as_object().expect("a map").clone());
+        all
+    };
+    let attribute = json!({
+        "branches": ["spectrum"], "labels": "attribute", "loss": {"softmax": {}}, "mixup": 0.0, "balance": true,
+    });
+    vec![small(json!({"loss": {"adacos": {}}})), small(attribute)]
+}
+
+fn detector(name: &str) -> Vec<Value> {
+    let network = json!({"autoencoder": {"window": 2, "layers": [8, 3, 8], "epochs": 3, "batch": 16}});
+    let with = |backend: Value| json!({"network": network, "backend": backend});
+    let cnn = |loss: Value| {
+        let small = json!({"branches": ["spectrogram"], "channels": [4, 8], "dims": 4, "epochs": 2, "batch": 8});
+        let mut network = json!({"cnn": small});
+        network["cnn"]["loss"] = loss;
+        json!({"network": network, "backend": {"knn": {}}})
+    };
+    let mut all = vec![json!({})];
+    all.extend(match name {
+        // Without detectors it is nothing.
+        "ensemble" => return vec![json!({"detectors": [{"knn": {}}, {"mahalanobis": {}}]})],
+        "embedding" => {
+            return vec![
+                with(json!({"knn": {}})),
+                with(json!({"mahalanobis": {}})),
+                cnn(json!({"softmax": {}})),
+                cnn(json!({"arcface": {}})),
+                cnn(json!({"sub_cluster_adacos": {"clusters": 2}})),
+            ];
+        }
+        "mobilenet_v2" => return vec![json!({"frames": 6, "hop": 1, "width": 0.1, "epochs": 2, "batch": 8})],
+        "autoencoder" => vec![
+            json!({"window": 3, "layers": [8, 3, 8], "epochs": 2, "predict": "centre"}),
+            json!({"window": 2, "layers": [8, 3, 8], "epochs": 2, "score": "selective_mahalanobis"}),
+        ],
+        "knn" => vec![json!({"k": 3, "metric": "cosine"}), json!({"k": 3, "reduce": "kth"})],
+        "lof" => vec![json!({"k": 3, "metric": "cosine"})],
+        "kde" => ["scott", "silverman", "median_nearest"].map(|rule| json!({"bandwidth": rule})).to_vec(),
+        "isolation_forest" => vec![json!({"trees": 20, "samples": 8})],
+        "kmeans" => vec![json!({"clusters": 4, "metric": "cosine"})],
+        "gmm" => vec![
+            json!({"covariance": "diagonal", "score": "best_component"}),
+            json!({"components": 3, "covariance": "tied", "runs": 2}),
+        ],
+        // Vectors of 10 values have no 16 directions.
+        "pca" => return vec![json!({"components": 4}), json!({"variance": 0.8})],
+        "mahalanobis" => {
+            vec![json!({"covariance": "empirical"}), json!({"covariance": "diagonal"}), json!({"selective": true})]
+        }
+        "classifier" => vec![
+            json!({"random_forest": {"trees": 20, "min_leaf": 2}}),
+            json!({"random_forest": {"trees": 5}, "labels": "attribute"}),
+            json!({"svc": {}}),
+            json!({"svc": {"kernel": "linear"}, "labels": "attribute"}),
+            json!({"lda": {}}),
+            json!({"nearest_neighbours": {"k": 5}}),
+        ],
+        "nmf" => vec![json!({"components": 4, "linear": true})],
+        "one_class_svm" => vec![json!({"kernel": "linear", "nu": 0.5}), json!({"gamma": 0.001, "standardize": false})],
+        _ => Vec::new(),
+    });
+    all
+}

@@ -1,0 +1,214 @@
+//! Rows of the stages that neither fit nor score. Each has inputs of its own, so that a row moves with one stage alone.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use humshift::artifact::{
+    Artifact, Audio, AudioTable, CalibrationScores, Channel, Clip, ClipSet, Context, FeatureIndex, Label, Levels,
+    Matrix, Part, Recipe, Scores, Split,
+};
+use humshift::detector::{EmbedderSpec, Heard, Takes};
+use humshift::digest::Digest;
+use humshift::seed::Seed;
+use humshift::source::{SectionId, SourceSpec};
+use humshift::stage::{Dataset, Inputs, Output, StageSpec, listing};
+use humshift::threshold::ThresholdSpec;
+use serde_json::{Value, json};
+
+use super::fixtures::{Set, bell, clip, inputs, wave};
+use super::rows::{Now, Row};
+use super::settings::settings;
+use super::techniques::row;
+use crate::sounds::{self, Form};
+
+/// Recordings of one section in the layout of DCASE and by a pattern, and noise of another rate, in two types.
+fn write(root: &Path) {
+    let put = |path: String, bytes: Vec<u8>| {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().expect("a folder"))
+            .and_then(|()| fs::write(path, bytes))
+            .expect("it is written");
+    };
+    let forms = [Form::Int16, Form::Int24, Form::Float32];
+    let wav = |seed: u64, length: usize, rate: u32| {
+        let samples: Vec<f64> = wave(seed, length, [80, 3]).into_iter().map(f64::from).collect();
+        sounds::wav(&samples, rate, forms[seed as usize % 3])
+    };
+    let mut table = "file_name,d1p,d1v\n".to_owned();
+    let groups = [("train", "source", "normal", 5), ("train", "target", "normal", 3), ("test", "target", "anomaly", 2)];
+    for (seed, (split, domain, label, number)) in
+        (0..).zip(groups.into_iter().flat_map(|(s, d, l, count)| (0..count).map(move |i| (s, d, l, i))))
+    {
+        let name = sounds::path("fan", split, "00", domain, label, number);
+        table.push_str(&format!("{name},mic,{}\n", ["near", "far"][number % 2]));
+        put(format!("dcase/{name}"), wav(seed, 2000, 8000));
+        put(format!("folder/fan/00_{domain}_{split}_{label}_{}_{number}.wav", number % 2), wav(seed, 400, 8000));
+    }
+    put("dcase/fan/attributes_00.csv".into(), table.into_bytes());
+    for (seed, kind) in [(20, "A"), (21, "A"), (22, "B")] {
+        put(format!("noise/{kind}/{seed}.wav"), wav(seed, 900, 16_000));
+    }
+}
+
+/// The `dataset` stage of a section, with its listing.
+fn dataset(source: &SourceSpec, machine: &str) -> Result<(Row, Vec<Output>), String> {
+    let section = SectionId { machine: machine.into(), section: "00".into() };
+    let found = source.member().list().map_err(|e| e.to_string())?;
+    let files = found.sections.get(&section).ok_or("the section is not there")?;
+    let root = source.member().root().unwrap_or(Path::new(""));
+    let digest = |path: &String| Digest::of(&fs::read(root.join(path)).expect("a recording"));
+    let digests: Vec<Digest> = files.audio.iter().chain(&files.tables).map(digest).collect();
+    let given = inputs([("listing".to_owned(), listing(files, &digests))]);
+    row(&StageSpec::Dataset(Dataset { source: source.clone(), section }), &given)
+}
+
+/// The settings of a source, small, with its files below `root`.
+fn source(name: &str, root: &Path) -> SourceSpec {
+    let mut own = settings("source", name).swap_remove(0);
+    match name {
+        "synthetic" => own = json!({"clips": {"source_train": 2, "target_train": 1, "normal": 1, "anomaly": 1}}),
+        "factory" => own = json!({"clips": 2}),
+        _ => own["root"] = json!(root.join(name)),
+    }
+    SourceSpec::parse(name, &own).expect("settings")
+}
+
+fn output(outputs: &[Output], role: &str) -> Vec<u8> {
+    outputs.iter().find(|output| output.role == role).expect("it was made").bytes.clone()
+}
+
+pub fn rows() -> Now {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    write(root);
+    let mut rows = Now::new();
+    for name in SourceSpec::NAMES {
+        let machine = if *name == "factory" { "A" } else { "fan" };
+        rows.insert(format!("dataset {name}"), dataset(&source(name, root), machine).map(|(row, _)| row));
+    }
+    let (_, made) = dataset(&source("dcase", root), "fan").expect("recordings");
+    let mut add = |name: &str, stage: Value, given: &Inputs| -> Vec<Output> {
+        let stage: StageSpec = serde_json::from_value(stage).expect("a stage");
+        match row(&stage, given) {
+            Ok((row, outputs)) => {
+                rows.insert(name.to_owned(), Ok(row));
+                outputs
+            }
+            Err(why) => {
+                rows.insert(name.to_owned(), Err(why));
+                Vec::new()
+            }
+        }
+    };
+    let audio = || vec![("audio".to_owned(), output(&made, "audio")), ("clips".to_owned(), output(&made, "clips"))];
+    let data = json!({"root": root.join("dcase"), "source": ["dcase", 1]});
+    add("levels", json!({"levels": data}), &inputs(audio()));
+
+    let clips: Vec<Clip> = (0..8).map(|i| clip(i, Split::Train)).collect();
+    let levels = Levels(clips.iter().map(|clip| (clip.id.clone(), 0.02)).collect()).encode();
+    let noise = ["A", "B"].map(|kind| {
+        let clips = (0..9).map(|i| (format!("{kind}/{i}"), Audio::Synthetic(format!("{{{kind}}}"))));
+        (format!("noise/{kind}/00"), AudioTable(clips.collect()).encode())
+    });
+    let given = [("clips".to_owned(), ClipSet::new(clips).encode()), ("levels".to_owned(), levels)];
+    let given = inputs(given.into_iter().chain(noise));
+    let layers =
+        json!([{"types": ["A", "B"], "snr_db": -3}, {"types": {"source": ["A"], "target": ["B"]}, "snr_db": 6}]);
+    add("mixing", json!({"mixing": {"layers": layers, "seed": 3}}), &given);
+
+    let feature = json!({"log_mel": {"frame": 256, "hop": 128, "mels": 16}});
+    let plain = json!({"feature": feature, "root": root.join("dcase"), "source": ["dcase", 1]});
+    let mut mixed = plain.clone();
+    mixed["mixed"] = json!({"root": root.join("noise"), "source": ["folder", 1], "gain_db": 3.0});
+    add("features", json!({"features": plain}), &inputs(audio()));
+    let recipe = ("recipe".to_owned(), recipe(root).encode());
+    let given = inputs(audio().into_iter().chain([recipe]));
+    add("features mixed", json!({"features": mixed}), &given);
+    let smote = json!({"ratio": 1.0, "neighbours": 2, "on": "waveforms"});
+    let interpolation =
+        json!({"features": plain, "smote": smote, "choice": {"target_clips": 2}, "seed": [5, ["fan", "00"]]});
+    add("interpolation", json!({"interpolation": interpolation}), &inputs(audio()));
+
+    vectors(&mut add);
+    metrics(&mut rows);
+    rows
+}
+
+/// Noise for two clips, of which one has two.
+fn recipe(root: &Path) -> Recipe {
+    let part = |number: usize, noise: &str, place: f64, power: f64| {
+        let clip = sounds::path("fan", "train", "00", "source", "normal", number);
+        let sha256 = Digest::of(&fs::read(root.join("noise").join(noise)).expect("noise"));
+        let audio = Audio::Wav { channel: Channel::Mean, sha256 };
+        Part { clip, kind: noise[..1].to_owned(), noise: noise.to_owned(), audio, place, power }
+    };
+    Recipe(vec![part(0, "A/20.wav", 0.3, 0.02), part(0, "B/22.wav", 0.0, 0.005), part(3, "A/21.wav", 0.9, 1.5)])
+}
+
+/// pooling, and network -> embedding
+fn vectors(add: &mut impl FnMut(&str, Value, &Inputs) -> Vec<Output>) {
+    let set = Set::new(Split::Train, 24, 12, 10);
+    let one: BTreeMap<String, Vec<u8>> = set.inputs(Takes::Frames).into_iter().collect();
+    let section = |role: &str| (role.to_owned(), one[&format!("{role}/00")].clone());
+    let frames = || ["clips", "features", "index"].map(section);
+    let pools = json!([{"mean": {}}, {"gwrp": {"decay": 0.9}}]);
+    add("pooling", json!({"pooling": {"pools": pools}}), &inputs(frames()));
+    let pooling = json!({"pools": [{"max": {}}], "temporal_mean_subtraction": true});
+    add("pooling temporal_mean_subtraction", json!({"pooling": pooling}), &inputs(frames()));
+
+    let network = json!({"autoencoder": {"window": 2, "layers": [8, 3, 8], "epochs": 2, "batch": 16}});
+    let all = inputs(set.inputs(Takes::Frames));
+    add("network", json!({"network": {"network": network, "seed": [5, ["fan"]]}}), &all);
+    let choice = json!({"network": network, "seed": [5, ["fan"]], "choice": {"source_clips": 4, "draw": 1},
+                        "temporal_mean_subtraction": true});
+    add("network choice", json!({"network": choice}), &all);
+    // A model of the member itself, so that the row of `embedding` moves with no training stage.
+    let spec: EmbedderSpec = serde_json::from_value(network.clone()).expect("a network");
+    let heard = Heard { clips: set.examples(Takes::Frames), spectra: Vec::new() };
+    let model = spec.member().fit(&heard, &Context::plain(1)).expect("it can be trained").encode();
+    let first = set.0.iter().filter(|(clip, _)| clip.section == "00").map(|(clip, _)| clip.id.as_str());
+    let index = FeatureIndex::consecutive(first.map(|id| (id, 1)));
+    let pooled = Matrix::new((0..3 * index.0.len()).map(|i| i as f32).collect(), index.0.len(), 3);
+    let beside = [("pooled".to_owned(), pooled.encode()), ("pooled_index".to_owned(), index.encode())];
+    let given = inputs(frames().into_iter().chain([("model".to_owned(), model)]).chain(beside));
+    add("embedding", json!({"embedding": {"network": network}}), &given);
+    let more = json!({"network": network, "temporal_mean_subtraction": true, "with_pool": true});
+    add("embedding with_pool", json!({"embedding": more}), &given);
+}
+
+/// Settings of the metrics stage: every area, both rules of ties, every threshold.
+pub fn metric_settings() -> Vec<Value> {
+    let with = |threshold: Value| json!({"auc": false, "ties": "half", "threshold": threshold});
+    let mut all = vec![
+        json!({"auc": true, "ties": "half"}),
+        json!({"auc": true, "ties": "zero"}),
+        json!({"auc": false, "ties": "half", "pauc": 0.2}),
+        json!({"auc": true, "ties": "half", "pauc": 0.2, "intervals": {"resamples": 100, "level": 0.9}}),
+        json!({"auc": true, "ties": "zero", "intervals": {"resamples": 100, "level": 0.9}}),
+    ];
+    for name in ThresholdSpec::NAMES {
+        all.push(with(json!({*name: settings("threshold", name).swap_remove(0)})));
+    }
+    all
+}
+
+fn metrics(rows: &mut Now) {
+    // Scores of few values, so that there are ties, and both labels in both domains.
+    let mut rng = Seed(9).derive(&["golden", "metrics"]).rng();
+    let clips: Vec<Clip> = (0..48).map(|i| clip(i, Split::Test)).collect();
+    let shift = |clip: &Clip| if clip.label == Some(Label::Anomaly) { 0.25 } else { 0.0 };
+    let score = |clip: &Clip, draw: f64| (8.0 * draw).floor() / 8.0 + shift(clip);
+    let scores = Scores(clips.iter().map(|clip| (clip.id.clone(), score(clip, rng.uniform()))).collect());
+    let training = (0..40).map(|i| (format!("{i:02}"), 0.5 + 0.1 * bell(&mut rng))).collect();
+    let training = CalibrationScores { scores: training, missing: String::new() };
+    let given = inputs([
+        ("clips".to_owned(), ClipSet::new(clips).encode()),
+        ("scores".to_owned(), scores.encode()),
+        ("training".to_owned(), training.encode()),
+    ]);
+    for settings in metric_settings() {
+        let stage: StageSpec = serde_json::from_value(json!({"metrics": settings})).expect("a stage");
+        rows.insert(format!("metrics {settings}"), row(&stage, &given).map(|(row, _)| row));
+    }
+}

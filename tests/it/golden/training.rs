@@ -1,0 +1,52 @@
+//! Rows of networks that are trained for some steps, as large as the paper's where that costs little: one digest for one
+//! thread and for two.
+
+use humshift::artifact::{Artifact, Context, Split, Tensors};
+use humshift::detector::{DetectorError, DetectorSpec, EmbedderSpec, Heard, Takes};
+use ndarray::Array2;
+use serde_json::{Value, json};
+
+use super::fixtures::{Set, matrix, threads};
+use super::rows::{Now, Row, numbers};
+
+fn row(
+    name: &str,
+    version: u32,
+    fit: impl Fn(&Context) -> Result<Tensors, DetectorError> + Sync,
+) -> Result<Row, String> {
+    let model = threads(|cx| fit(cx).map(|model| model.encode()).map_err(|e| e.to_string()))?;
+    let shows = numbers(Tensors::KIND, &model);
+    Row::new([(name.to_owned(), version)].into(), &[model], &shows)
+}
+
+pub fn rows() -> Now {
+    let mut rows = Now::new();
+    // 128 bands, of which five frames are an input; 24 clips of 60 frames are 11 steps an epoch.
+    let paper = Set::new(Split::Train, 24, 60, 128);
+    let small = Set::new(Split::Train, 24, 20, 32);
+    let images = |more: Value| json!({"frames": 16, "hop": 4, "width": 0.25, "epochs": 4, "batch": 8, "learning_rate": 1e-3, "training": more});
+    for (detector, settings, set) in [
+        ("autoencoder", json!({"preset": "paper", "epochs": 6}), &paper),
+        ("autoencoder", json!({"epochs": 4, "training": {"validation": 0.1, "schedule": "cosine"}}), &paper),
+        ("mobilenet_v2", images(json!({})), &small),
+        ("mobilenet_v2", images(json!({"validation": 0.25})), &small),
+    ] {
+        let name = format!("{detector} {settings}");
+        let spec = DetectorSpec::parse(detector, &settings).expect("settings");
+        let examples = set.examples(Takes::Frames);
+        let version = spec.member().version();
+        rows.insert(name, row(detector, version, |cx| spec.member().fit(&examples, None, cx)));
+    }
+    let set = Set::new(Split::Train, 24, 32, 32);
+    let spectra: Vec<Array2<f32>> = (0..24).map(|i| matrix(300 + i, 1, 800)).collect();
+    for loss in [json!({"softmax": {}}), json!({"arcface": {}}), json!({"sub_cluster_adacos": {"clusters": 4}})] {
+        let settings = json!({
+            "branches": ["spectrogram", "spectrum"], "channels": [8, 16], "dims": 16, "epochs": 10, "batch": 8, "loss": loss,
+        });
+        let spec = EmbedderSpec::parse("cnn", &settings).expect("settings");
+        let spectra = spectra.iter().map(|x| x.view()).collect();
+        let heard = Heard { clips: set.examples(Takes::Frames), spectra };
+        rows.insert(format!("cnn {settings}"), row("cnn", spec.member().version(), |cx| spec.member().fit(&heard, cx)));
+    }
+    rows
+}
