@@ -6,8 +6,9 @@
     benches/peers/twin_table.py twin.csv REAL/result.csv
 
 REAL is a folder of real scores of DCASE 2022 with the AUC of a Mahalanobis distance on GWRP-pooled log-mel (liuyoude,
-TWFR-GMM; its decay chosen for each machine on the test set). Of the paper's autoencoder only the means of Table 3 are
-known here, and of the public repository's the sections of fan and valve, from its README. Standard library only.
+TWFR-GMM; its decay chosen for each machine on the test set). The autoencoder's column has
+the sections of fan and valve from the README of the public repository, and as mean that of the paper's Table 3
+(experiments/mimii_dg/table3.yaml has its sections). Standard library only.
 """
 
 import csv

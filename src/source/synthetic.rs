@@ -1,9 +1,10 @@
 //! The synthetic twin of MIMII DG: its machines, sections, domains and attributes, with generated sounds.
 //!
 //! Sections, shifts and attribute values are those of [`mimii_dg`]; the sounds are [`twin`]'s. Each
-//! clip is a recipe with all that is needed to render it, so no audio is ever stored. Recordings are dry: the
-//! noise is mixed to them by `mix: { table: mimii_dg }`. Seeds come from names, so that more clips, another
-//! machine or another order change no clip that was there before.
+//! clip is a recipe with all that is needed to render it, so no audio is ever stored. Recordings are dry: noise is
+//! mixed to them by `mix: { table: twin }`, at the levels to which they were calibrated, or by
+//! `mix: { table: mimii_dg }`, at the paper's. Seeds come from names, so that more clips, another machine or another
+//! order change no clip that was there before.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -71,7 +72,7 @@ impl Default for Clips {
 
 impl Source for Synthetic {
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn problems(&self) -> Vec<Problem> {

@@ -19,7 +19,7 @@ const VERSION: u32 = 1;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Mix {
-    /// Noise types and levels of each section as in MIMII DG.
+    /// Noise types and levels of each section: `mimii_dg` has the paper's, `twin` those for generated sounds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<Table>,
     /// Signal-to-noise ratio in dB, for every section and layer; takes the place of the table's.
@@ -43,7 +43,27 @@ pub struct Mix {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Table {
+    /// As MIMII DG was mixed: Table 1 and section 2 of Dohi et al. 2022.
     MimiiDg,
+    /// The types and levels to which the generated sounds of the twin were calibrated. They are not the paper's.
+    Twin,
+}
+
+impl Table {
+    /// The word of a spec.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MimiiDg => "mimii_dg",
+            Self::Twin => "twin",
+        }
+    }
+
+    fn noise(self, SectionId { machine, section }: &SectionId) -> Option<&'static [Layer]> {
+        match self {
+            Self::MimiiDg => mimii_dg::section(machine, section).map(|row| &row.noise[..]),
+            Self::Twin => mimii_dg::twin_noise(machine, section),
+        }
+    }
 }
 
 impl Mix {
@@ -52,7 +72,8 @@ impl Mix {
         let mut problems = Vec::new();
         if self.table.is_none() {
             if self.snr_db.is_none() {
-                let hint = "write `snr_db: -6`, or `table: mimii_dg` for the levels of that data set";
+                let hint = "write `snr_db: -6`, or `table: mimii_dg` for the levels of that data set, or `table: twin` for \
+                            those of generated sounds";
                 problems.push(Problem::new("", "no ratio of signal to noise is set").hint(hint));
             }
             if self.noise.is_none() {
@@ -79,8 +100,8 @@ impl Mix {
         problems
     }
 
-    /// Whether anything is mixed to the recordings of `data`: the table describes how MIMII DG was made, and a published
-    /// data set is made already. A spec that names a ratio or noise of its own wants more of it.
+    /// Whether anything is mixed to the recordings of `data`: a table describes how dry recordings become a data set, and
+    /// a published data set is made already. A spec that names a ratio or noise of its own wants more of it.
     pub fn applies(&self, data: &SourceSpec) -> bool {
         !data.member().mixed() || self.table.is_none() || self.snr_db.is_some() || self.noise.is_some()
     }
@@ -100,13 +121,10 @@ impl Mix {
     /// type is none of those known.
     pub fn layers(&self, section: &SectionId, known: &[&str]) -> Result<Vec<Layer>, String> {
         let mut layers = match self.table {
-            Some(Table::MimiiDg) => {
-                let SectionId { machine, section } = section;
-                let found = mimii_dg::section(machine, section);
-                found
-                    .ok_or_else(|| format!("the table `mimii_dg` has no section `{section}` of a `{machine}`"))?
-                    .noise
-                    .clone()
+            Some(table) => {
+                let SectionId { machine, section: name } = section;
+                let missing = || format!("the table `{}` has no section `{name}` of a `{machine}`", table.name());
+                table.noise(section).ok_or_else(missing)?.to_vec()
             }
             None => vec![Layer {
                 types: Types::Any(known.iter().map(|kind| (*kind).to_owned()).collect()),
@@ -163,5 +181,32 @@ impl Mixing {
         let recipe = mix::draw(clips.clips(), &self.layers, levels.mean(), &candidates, self.seed)
             .map_err(|e| StageError::Data(e.to_string()))?;
         Ok(vec![Output::of("recipe", &recipe)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::twin::NOISES;
+
+    #[test]
+    fn each_table_has_its_word_and_its_levels() {
+        let section = SectionId { machine: "bearing".into(), section: "00".into() };
+        let layers = |table: &str| {
+            let mix: Mix = serde_json::from_value(json!({"table": table, "snr_offset_db": 1})).unwrap();
+            assert_eq!(mix.table.map(Table::name), Some(table));
+            json!(mix.layers(&section, &NOISES).unwrap())
+        };
+        assert_eq!(layers("mimii_dg"), json!([{"types": ["A", "B"], "snr_db": 13.0}]));
+        assert_eq!(layers("twin"), json!([{"types": ["A", "B", "C"], "snr_db": -8.0}]));
+    }
+
+    #[test]
+    fn neither_table_has_a_pump() {
+        let section = SectionId { machine: "pump".into(), section: "00".into() };
+        for table in [Table::MimiiDg, Table::Twin] {
+            let error = Mix { table: Some(table), ..Mix::default() }.layers(&section, &NOISES).unwrap_err();
+            assert_eq!(error, format!("the table `{}` has no section `00` of a `pump`", table.name()));
+        }
     }
 }

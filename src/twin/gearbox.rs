@@ -20,7 +20,9 @@
 //! while it and its neighbour are in mesh.
 //! *Wear*: flanks off the involute raise the higher mesh harmonics (the second first, Randall 2011, chapter 5),
 //! the spread of the teeth and the noise of sliding. *Overload*: torque of a braked output, thus slower, more current,
-//! louder teeth and fewer backlash knocks.
+//! louder teeth and fewer backlash knocks. *Over voltage*: the supply gives more than `volt` says (a
+//! tenth more at size 1). The motor turns faster, and its brushes arc, as the voltage between two segments of the commutator is too
+//! high (Fitzgerald, on the commutation of DC machines), so its pulses grow more than speed and current say.
 
 use std::f64::consts::TAU;
 
@@ -29,7 +31,7 @@ use super::rotor::{Bump, Drift, Modes, Scale, Wheel, about, orders, white};
 use super::sound::within;
 use crate::seed::Rng;
 
-pub const FAULTS: &[&str] = &["gear damage", "wear", "overload"];
+pub const FAULTS: &[&str] = &["gear damage", "wear", "overload", "over voltage"];
 
 /// Crank turns a second per volt.
 const PACE: f64 = 3.0;
@@ -47,6 +49,12 @@ const SPEED: f64 = 3.7;
 /// Amplitudes rise as this power of the speed: 4 dB a doubling. Calibrated, from no source: steeper ones hide all faults at
 /// speeds never heard.
 const LOUDER: f64 = 0.65;
+
+/// The set voltage times this is the voltage of a fault of over voltage. The rise stays below a quarter, so that no tone leaves
+/// the band, whatever the size.
+fn supply(over: f64) -> f64 {
+    1.0 + 0.25 * over / (1.5 + over)
+}
 
 /// The gearbox that a unit and an id are.
 struct Gearbox {
@@ -153,9 +161,10 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
     let id = number(scene, "id", 0.0, 0.0, 1e6)?;
     let scale = Scale::new(scene.rate);
     let (damage, wear, overload) = (scene.fault("gear damage"), scene.fault("wear"), scene.fault("overload"));
+    let over = scene.fault("over voltage");
     let mut gearbox = Gearbox::new(scene, id, PACE * 1.15 * volt);
     let rng = &mut scene.clip.rng();
-    let take = Take::new(rng, volt);
+    let take = Take::new(rng, volt * supply(over));
     let gains: [f64; 4] = std::array::from_fn(|i| gearbox.gains[i] * take.parts[i]);
     let mut supply = Drift::new(rng, 0.006, 1.5, &scale);
     let mut grease = Drift::new(rng, 0.10, 0.5, &scale);
@@ -186,7 +195,7 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
         let now = [
             gains[0] * load * pace * (1.0 + gearbox.eccentric[0] * wobble),
             gains[1] * load * pace * (1.0 + gearbox.eccentric[1] * swing),
-            gains[2] * (take.idle + force.abs()) / FORCE * pace.sqrt(),
+            gains[2] * (1.0 + 0.5 * over) * (take.idle + force.abs()) / FORCE * pace.sqrt(),
             gains[3] * slide + 0.18 * (1.0 + 0.4 * wear) * load * pace + 0.05,
         ];
         if out.is_empty() {
@@ -296,6 +305,28 @@ mod tests {
         let normal = mesh(None);
         assert!(mesh(Some(("overload", 1.0))).0 < 0.98 * normal.0);
         assert!(mesh(Some(("wear", 1.0))).1 > 1.2 * normal.1, "{:?} {normal:?}", mesh(Some(("wear", 1.0))));
+    }
+
+    #[test]
+    fn over_voltage_turns_the_motor_faster_and_makes_its_brushes_arc() {
+        let (ratios, pinions) = ratios();
+        // So slow that all harmonics fit into the band at either voltage: then it is the same box.
+        let second = PACE * (0.7 - IDLE) * ratios[1] * pinions[1];
+        let heard = |volt, fault| {
+            let x = sound(&[("wt", "0"), ("volt", volt)], fault, 3).unwrap();
+            let (hz, _) = strongest(&x, 0.9 * second, 1.3 * second);
+            // Six pulses a turn of the motor.
+            let pulses = hz / pinions[1] * ratios[0] * 6.0;
+            (hz, strongest(&x, 0.985 * pulses, 1.015 * pulses).1)
+        };
+        let (normal, fault) = (heard("0.7", None), heard("0.7", Some(("over voltage", 1.0))));
+        // What is lost in brushes and bearings stays what it was.
+        let expected = (1.1 * 0.7 - IDLE) / (0.7 - IDLE);
+        assert!((fault.0 / normal.0 / expected - 1.0).abs() < 0.03, "{fault:?} {normal:?} {expected}");
+        // A box that is set to as many volts is as fast, but its brushes do not arc.
+        let set = heard("0.77", None);
+        assert!((fault.0 / set.0 - 1.0).abs() < 0.01 && fault.1 > 1.3 * set.1, "{fault:?} {set:?}");
+        assert!(supply(15.0) < 1.25 && supply(0.0) == 1.0);
     }
 
     #[test]
