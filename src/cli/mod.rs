@@ -19,7 +19,9 @@ mod plan;
 mod report;
 mod run;
 mod session;
+mod splice;
 mod submission;
+mod view;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
