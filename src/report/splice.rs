@@ -194,7 +194,8 @@ impl Reader {
             let rest = &line[found..];
             let form = rest.strip_prefix(VALUE).and_then(|inner| inner.split_once(END));
             let Some((name, after)) = form.filter(|(name, _)| !name.contains(':')) else {
-                let hint = format!("`{BLOCK} SPEC ..{END}` on a line of its own, or `{VALUE}NAME {END}` in a sentence");
+                let hint =
+                    format!("`{BLOCK} SPEC .. {END}` on a line of its own, or `{VALUE}NAME {END}` in a sentence");
                 self.wrong("no marker has this form", start + found..start + found + rest.trim_end().len(), hint);
                 return;
             };

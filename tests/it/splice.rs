@@ -137,10 +137,13 @@ fn mistakes_are_told_with_their_place_and_nothing_is_written() {
         stderr
     });
     insta::assert_snapshot!("mistakes", told.join("\n"));
-    let usage = ["report --splice page.md --set seed=3", "report --splice nowhere.md", "report spec.yaml --table means --json"];
+    let usage =
+        ["report --splice page.md --set seed=3", "report --splice nowhere.md", "report spec.yaml --table means --json"];
     let usage = usage.map(|arguments| project.run(arguments).exits(2).stderr);
     insta::assert_snapshot!("usage", usage.join("\n"));
-    for arguments in ["spec.yaml --splice page.md", "--splice page.md --table means", "spec.yaml --run", "spec.yaml --costly"] {
+    for arguments in
+        ["spec.yaml --splice page.md", "--splice page.md --table means", "spec.yaml --run", "spec.yaml --costly"]
+    {
         project.run(&format!("report {arguments}")).exits(2);
     }
 }
@@ -165,7 +168,8 @@ fn the_markers_of_this_repository_are_good() {
             let words: Vec<String> = marker.words.iter().map(|(word, _)| word.clone()).collect();
             let swept = asked(path.parent().expect("a folder"), &words);
             // Settings that rows and columns name are swept.
-            for pair in words.windows(2).filter(|pair| ["--rows", "--columns", "--best-of"].contains(&pair[0].as_str())) {
+            for pair in words.windows(2).filter(|pair| ["--rows", "--columns", "--best-of"].contains(&pair[0].as_str()))
+            {
                 for axis in pair[1].split(',').filter(|axis| !["machine", "section"].contains(axis)) {
                     let known = swept.iter().any(|path| path == axis || path.rsplit('.').next() == Some(axis));
                     assert!(known, "{name}: `{axis}` in {words:?} is none of {swept:?}");

@@ -51,7 +51,10 @@ fn wrong_markers_are_told_with_their_line() {
         "<!-- humshift-value n: a.yaml -->\nIt is <!-- humshift-value n -->1.\n",
         "<!-- humshift-value n: a.yaml -->\n<!-- humshift-value n -->1<!-- /humshift --> it is.\n",
     ];
-    insta::assert_snapshot!(wrong.map(told).join("\n"));
+    let told = wrong.map(told).join("\n");
+    insta::with_settings!({ snapshot_path => "../../../tests/it/snapshots" }, {
+        insta::assert_snapshot!("wrong_markers", told);
+    });
 }
 
 proptest! {
