@@ -20,13 +20,13 @@ pub struct SpliceArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["spec", "View", "output", "figures", "submission", "json"])]
     splice: Vec<PathBuf>,
     /// Run what is not cached first
-    #[arg(long, requires = "splice")]
+    #[arg(long, requires = "splice", conflicts_with = "spec")]
     run: bool,
     /// Change no file; exit with 1 if a table differs from what the program makes
-    #[arg(long, requires = "splice")]
+    #[arg(long, requires = "splice", conflicts_with = "spec")]
     check: bool,
     /// Run what is marked as costly as well
-    #[arg(long, requires = "run")]
+    #[arg(long, requires = "run", conflicts_with = "spec")]
     costly: bool,
 }
 
@@ -65,7 +65,13 @@ pub fn run(args: &SpliceArgs, sets: &[String], store: &Store) -> Result<Exit, Cl
                 }
                 Err(CliError::Diagnostics(all)) => {
                     let marker = &file.document.markers()[number].place;
-                    let at = |d: Diagnostic| if d.place.is_none() { d.at(Some(marker.clone())) } else { d };
+                    let at = |d: Diagnostic| match &d.place {
+                        None => d.at(Some(marker.clone())),
+                        Some(place) if place.source.name == "--set" => {
+                            d.related(Some(marker.clone()), "in the words of this marker")
+                        }
+                        Some(_) => d,
+                    };
                     mistakes.extend(all.into_iter().map(at));
                 }
                 Err(error) => return Err(error),

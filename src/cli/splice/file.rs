@@ -131,13 +131,18 @@ fn wrong_words(error: &clap::Error, marker: &Marker) -> Diagnostic {
     let mut lines = text.lines().take_while(|line| !line.starts_with("Usage"));
     let first = plain(lines.next().unwrap_or_default().trim_start_matches("error: ")).trim_end_matches(':').to_owned();
     let rest: Vec<String> = lines.map(|line| plain(line.trim_start().trim_start_matches("tip: "))).collect();
-    let rest: Vec<&str> = rest.iter().map(String::as_str).filter(|line| !line.is_empty()).collect();
+    let rest: Vec<&str> =
+        rest.iter().map(String::as_str).filter(|line| !line.is_empty() && !line.contains("as a value")).collect();
     let told = |kind| match error.get(kind) {
         Some(ContextValue::String(word)) => place(marker, word),
         _ => None,
     };
     let at = told(ContextKind::InvalidValue).or_else(|| told(ContextKind::InvalidArg));
-    let hint = if rest.is_empty() { "the words are those of `humshift report`".into() } else { rest.join("; ") };
+    let hint = if rest.is_empty() {
+        "a marker has the words of `humshift report` that name a spec and a table".into()
+    } else {
+        rest.join("; ")
+    };
     Diagnostic::new("E0713", first).at(at.or(Some(marker.place.clone()))).hint(hint)
 }
 

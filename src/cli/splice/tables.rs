@@ -66,7 +66,8 @@ impl<'a> Tables<'a> {
         let experiment = spec::load(&request.spec.spec, &request.spec.sets)?;
         let used = |set: &&String| experiment.points.iter().any(|point| source(set) == Some(point.data.name()));
         let given: Vec<String> = self.sets.iter().filter(used).cloned().collect();
-        let has_files = experiment.points.iter().any(|point| point.data.member().root().is_some());
+        let with_files = experiment.points.iter().find(|point| point.data.member().root().is_some());
+        let absent = with_files.map(|point| point.data.name()).filter(|_| given.is_empty());
         let sets = request.spec.sets.iter().chain(&given).cloned().collect();
         let args = SpecArgs { spec: request.spec.spec.clone(), sets };
         let may_run = self.run && (self.costly || !request.costly);
@@ -79,7 +80,7 @@ impl<'a> Tables<'a> {
         let found = match known {
             Some(found) => found,
             None => {
-                let found = self.find(&args, may_run, has_files && given.is_empty())?;
+                let found = self.find(&args, may_run, absent)?;
                 self.found.insert(key, found.clone());
                 found
             }
@@ -105,16 +106,15 @@ impl<'a> Tables<'a> {
         Ok(Made::Text(text))
     }
 
-    /// The results of a spec, after it ran if it may.
-    fn find(&self, args: &SpecArgs, may_run: bool, may_be_absent: bool) -> Result<Found, CliError> {
+    /// The results of a spec, after it ran if it may. Recordings of the source named may be elsewhere.
+    fn find(&self, args: &SpecArgs, may_run: bool, may_be_absent: Option<&str>) -> Result<Found, CliError> {
         let session = match Session::open(args, Some(self.store)) {
             Ok(session) => session,
-            Err(CliError::Diagnostics(all)) if may_be_absent && all.iter().all(|d| d.code == "E0701") => {
+            Err(CliError::Diagnostics(all)) if all.iter().all(|d| d.code == "E0701") && may_be_absent.is_some() => {
                 let why = all.first().map_or(String::new(), |diagnostic| diagnostic.message.clone());
-                return Ok(Found::NoData(format!(
-                    "{}: {why}; --set data.NAME.root=DIR says where the data are",
-                    args.spec.display()
-                )));
+                let (spec, source) = (args.spec.display(), may_be_absent.unwrap_or_default());
+                let hint = format!("--set data.{source}.root=DIR says where the data are");
+                return Ok(Found::NoData(format!("{spec}: {why}; {hint}")));
             }
             Err(error) => return Err(error),
         };
