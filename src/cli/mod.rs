@@ -49,7 +49,7 @@ enum Command {
     /// Say why a stage ran, or would run
     Explain(explain::ExplainArgs),
     /// Print the tables of what is cached; runs nothing
-    Report(report::ReportArgs),
+    Report(Box<report::ReportArgs>),
     /// Official metrics of score files in the form of the DCASE challenge
     Evaluate(evaluate::EvaluateArgs),
     /// Write the network of a trained model (.onnx or .safetensors)

@@ -60,12 +60,12 @@ pub fn pivot(results: &Results, rows: &[String], columns: &[String], shown: &[By
         return Err(NoTable::Nothing);
     }
     let words = |axes: &Axes| titles(axes).collect::<Vec<_>>().join(" and ");
-    let what = shown.iter().map(|by| by.title()).collect::<Vec<_>>().join(" / ");
+    let what = shown.iter().map(|by| name(*by)).collect::<Vec<_>>().join(" / ");
     let by = match columns.is_empty() {
         true => words(&rows),
         false => format!("{} (rows) and {} (columns)", words(&rows), words(&columns)),
     };
-    Ok(format!("{}\n{what} by {by}. {}\n", render(&table), note(results, &counted, shown)))
+    Ok(format!("{}\nThe numbers are {what} by {by}. {}\n", render(&table), note(results, &counted, shown)))
 }
 
 /// For each value of an axis the settings that are best by the number `by`, mean over the seeds, and the numbers `shown`.
@@ -100,11 +100,11 @@ pub fn best_of(results: &Results, axis: &str, by: By, shown: &[By]) -> Result<St
         table.push(std::iter::once((*value).to_owned()).chain(other).chain(numbers).collect());
     }
     Ok(format!(
-        "{}\nOf {} settings the best by {} for each {}, in hindsight: chosen by the numbers they are reported for. {}\n",
+        "{}\nOf {} settings the best for each value of {}, chosen in hindsight by {}. {}\n",
         render(&table),
         counted.len(),
-        by.title(),
         titles(std::slice::from_ref(&axis)).collect::<String>(),
+        name(by),
         note(results, &counted, shown)
     ))
 }
@@ -230,6 +230,11 @@ fn number(found: &Counted, by: By, parts: &[(&str, &str)]) -> Option<Stat> {
     Stat::of(&found.points.iter().map(of).collect::<Vec<_>>())
 }
 
+/// A number in a sentence.
+fn name(by: By) -> &'static str {
+    if by == By::Official { "official score" } else { by.title() }
+}
+
 /// What the numbers are.
 fn note(results: &Results, counted: &[Counted], shown: &[By]) -> String {
     let mut text = "All numbers in %.".to_owned();
@@ -279,7 +284,7 @@ mod tests {
 | 01      | 80.00 ± 14.14 |   60.00 |  80.00 |
 | mean    |  65.00 ± 7.07 |   60.00 |  80.00 |
 
-AUC source by section (rows) and detector and pool (columns). All numbers in %. Mean ± standard deviation over 2 seeds.
+The numbers are AUC source by section (rows) and detector and pool (columns). All numbers in %. Mean ± standard deviation over 2 seeds.
 ";
         assert_eq!(table, expected);
         let numbers = pivot(&made(), &words(&["detector", "pool"]), &[], &[By::AucSource, By::Pauc]).unwrap();
@@ -304,7 +309,7 @@ AUC source by section (rows) and detector and pool (columns). All numbers in %. 
 | b        | max  |        80.00 |
 | a        | mean | 65.00 ± 7.07 |
 
-Of 3 settings the best by AUC target for each detector, in hindsight: chosen by the numbers they are reported for. ";
+Of 3 settings the best for each value of detector, chosen in hindsight by AUC target. ";
         assert!(table.starts_with(expected), "{table}");
         let one = made().narrowed(&[("pool".into(), "max".into())]).unwrap();
         assert_eq!(value(&one, By::AucTarget).unwrap(), "80.00");
