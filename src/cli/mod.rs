@@ -19,7 +19,9 @@ mod plan;
 mod report;
 mod run;
 mod session;
+mod splice;
 mod submission;
+mod view;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,7 +49,7 @@ enum Command {
     /// Say why a stage ran, or would run
     Explain(explain::ExplainArgs),
     /// Print the tables of what is cached; runs nothing
-    Report(report::ReportArgs),
+    Report(Box<report::ReportArgs>),
     /// Official metrics of score files in the form of the DCASE challenge
     Evaluate(evaluate::EvaluateArgs),
     /// Write the network of a trained model (.onnx or .safetensors)

@@ -2,24 +2,27 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::session::{Session, open_store};
+use super::splice::{self, SpliceArgs};
+use super::view::{Shape, View, mistake};
 use super::{CacheDir, CliError, Exit, SpecArgs, figures, output, submission};
 use crate::artifact::{Artifact, Blob, MetricRow, MetricTable};
-use crate::diagnose::Diagnostic;
 use crate::exec::{NodeOutcome, RunOutcome, Standing, survey};
 use crate::plan::NodeId;
-use crate::report::{
-    By, Made as Intervals, PointResults, Results, attributes, compare, csv, json, leave_one_section_out, markdown,
-};
+use crate::report::{Made as Intervals, PointResults, Results};
 use crate::spec::Experiment;
 use crate::store::{Made, Store};
 
 #[derive(Args)]
 pub struct ReportArgs {
-    #[command(flatten)]
-    spec: SpecArgs,
+    /// The YAML file of the experiment
+    #[arg(required_unless_present = "splice")]
+    spec: Option<PathBuf>,
+    /// Change a setting: `detector.knn.k=3`; a list sweeps: `seed=[0,1,2]`
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    sets: Vec<String>,
     #[command(flatten)]
     cache: CacheDir,
     /// The form of the report
@@ -28,21 +31,8 @@ pub struct ReportArgs {
     /// Write to a file instead of stdout
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// All sections of all points, however many
-    #[arg(long)]
-    all: bool,
-    /// AUC per value of each domain-shift attribute as well
-    #[arg(long)]
-    attributes: bool,
-    /// Compare the values of a swept setting, or all settings: mean ranks over the sections, paired tests
-    #[arg(long, value_name = "AXIS", num_args = 0..=1, require_equals = true, conflicts_with_all = ["select", "attributes"])]
-    compare: Option<Option<String>>,
-    /// Choose settings without looking at the section they are reported for
-    #[arg(long, value_enum, value_name = "PROTOCOL", conflicts_with = "attributes")]
-    select: Option<Protocol>,
-    /// What to compare or to choose by; the official score, or of data without domains the AUC, unless said
-    #[arg(long, value_name = "NUMBER", value_parser = By::NAMES)]
-    by: Option<String>,
+    #[command(flatten)]
+    view: View,
     /// Write figures to a folder as well: a spectrogram per machine and domain, curves of trainings in epochs
     #[arg(long, value_name = "DIR")]
     figures: Option<PathBuf>,
@@ -52,46 +42,28 @@ pub struct ReportArgs {
     /// The same as `--format json`
     #[arg(long, conflicts_with = "format")]
     json: bool,
-}
-
-/// Forms of a report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Shape {
-    Md,
-    Csv,
-    Json,
-}
-
-/// Ways to choose settings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Protocol {
-    /// For each section the settings that are best on all others
-    LeaveOneSectionOut,
+    #[command(flatten)]
+    splice: SpliceArgs,
 }
 
 pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
     let store = open_store(&args.cache.cache)?;
-    let session = Session::open(&args.spec, Some(&store))?;
+    let Some(spec) = &args.spec else { return splice::run(&args.splice, &args.sets, &store) };
+    let session = Session::open(&SpecArgs { spec: spec.clone(), sets: args.sets.clone() }, Some(&store))?;
     let standings = survey(&session.plan, &store);
-    let results = results(&session, &store, |id| match &standings[id.index()] {
-        Standing::Cached { record, .. } => Ok(record),
-        _ => Err("not run yet".to_owned()),
-    });
+    let results = from_cache(&session, &standings, &store);
     if results.points.iter().all(|p| p.rows.is_empty()) {
         let message = "nothing of this experiment has been run with this cache";
-        return Err(mistake("E0704", message, format!("humshift run {}", args.spec.spec.display())));
+        return Err(mistake("E0704", message, format!("humshift run {}", spec.display())));
     }
     if let Some(folder) = &args.figures {
-        figures::write(&session, &standings, &store, &args.spec.spec, folder)?;
+        figures::write(&session, &standings, &store, spec, folder)?;
     }
     if let Some(folder) = &args.submission {
-        submission::write(&session, &standings, &store, &args.spec.spec, folder)?;
+        submission::write(&session, &standings, &store, spec, folder)?;
     }
     let shape = if args.json { Shape::Json } else { args.format };
-    let text = match questioned(args, &results, shape) {
-        Some(answer) => answer?,
-        None => render(&results, shape, args.all, args.attributes),
-    };
+    let text = args.view.text(&args.view.narrowed(results)?, shape)?;
     match &args.output {
         None => output::text(&text),
         Some(path) => std::fs::write(path, text)
@@ -100,52 +72,12 @@ pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// The answer to `--compare` or `--select`, if one was given.
-fn questioned(args: &ReportArgs, results: &Results, shape: Shape) -> Option<Result<String, CliError>> {
-    let by = args.by.as_deref().and_then(By::parse).unwrap_or_else(|| By::usual(results));
-    let answer = match (&args.compare, args.select) {
-        (Some(axis), _) => compare(results, axis.as_deref(), by).map(|c| (c.text(args.all), c.json())),
-        (_, Some(Protocol::LeaveOneSectionOut)) => leave_one_section_out(results, by).map(|s| (s.text(), s.json())),
-        (None, None) if args.by.is_some() => {
-            let message = "`--by` says what to compare or to choose by";
-            return Some(Err(mistake(
-                "E0710",
-                message,
-                "write `--compare` or `--select leave-one-section-out` with it",
-            )));
-        }
-        (None, None) => return None,
-    };
-    Some(match (answer, shape) {
-        (Err(why), _) => Err(mistake("E0711", why.to_string(), why.hint())),
-        (Ok(_), Shape::Csv) => Err(mistake(
-            "E0710",
-            "comparisons and choices of settings have no form as CSV",
-            "use `--format md` or `json`",
-        )),
-        (Ok((text, _)), Shape::Md) => Ok(text),
-        (Ok((_, document)), Shape::Json) => Ok(pretty(&document)),
+/// The results of what is cached.
+pub fn from_cache(session: &Session, standings: &[Standing], store: &Store) -> Results {
+    results(session, store, |id| match &standings[id.index()] {
+        Standing::Cached { record, .. } => Ok(record),
+        _ => Err("not run yet".to_owned()),
     })
-}
-
-fn mistake(code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> CliError {
-    vec![Diagnostic::new(code, message).hint(hint)].into()
-}
-
-fn pretty(document: &serde_json::Value) -> String {
-    format!("{}\n", serde_json::to_string_pretty(document).expect("results are JSON"))
-}
-
-/// The results in one of the forms.
-pub fn render(results: &Results, shape: Shape, all: bool, by_attribute: bool) -> String {
-    match shape {
-        Shape::Csv => csv(results),
-        Shape::Json => pretty(&json(results)),
-        Shape::Md if by_attribute => {
-            format!("{}\n## AUC by domain-shift attribute\n\n{}", markdown(results, all), attributes(results))
-        }
-        Shape::Md => markdown(results, all),
-    }
 }
 
 /// The results of a run.

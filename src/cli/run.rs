@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use clap::Args;
 
-use super::report::{self, Shape};
+use super::report;
 use super::session::{Session, choose, closure, open_store};
+use super::view::{self, Shape};
 use super::{CacheDir, CliError, Exit, SpecArgs, output};
 use crate::exec::{self, ExecutorKind, Listener, NodeOutcome, Options, RunOutcome};
 use crate::plan::NodeId;
@@ -47,7 +48,7 @@ pub struct Work {
     #[arg(long, value_name = "SIZE", value_parser = output::parse_size)]
     memory: Option<u64>,
     /// Where stages run: serial, threads or process
-    #[arg(long, default_value = "threads", value_name = "NAME", value_parser = executor)]
+    #[arg(long, default_value = DEFAULT_EXECUTOR, value_name = "NAME", value_parser = executor)]
     executor: ExecutorKind,
     /// Do not show progress
     #[arg(long, short)]
@@ -90,6 +91,18 @@ pub fn only(session: &Session, store: &Store, nodes: BTreeSet<NodeId>, work: &Wo
     work.run(session, store, &closure(&session.plan, nodes), (false, false))
 }
 
+/// Runs all nodes as `humshift run` does without options.
+pub fn all(session: &Session, store: &Store) -> Result<RunOutcome, CliError> {
+    let work =
+        Work { jobs: None, memory: None, executor: executor(DEFAULT_EXECUTOR).expect("it is known"), quiet: false };
+    let outcome = work.run(session, store, &choose(&session.plan, None), (false, false))?;
+    remember(store, session, &outcome);
+    Ok(outcome)
+}
+
+/// Where stages run unless said.
+const DEFAULT_EXECUTOR: &str = "threads";
+
 fn executor(name: &str) -> Result<ExecutorKind, String> {
     let known: Vec<&str> = ExecutorKind::ALL.iter().map(|(n, _)| *n).collect();
     ExecutorKind::named(name).ok_or_else(|| crate::diagnose::suggest(name, known))
@@ -113,7 +126,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
     }
     let results = report::from_outcome(&session, &outcome, &store);
     if args.only.is_none() {
-        output::text(&report::render(&results, if args.json { Shape::Json } else { Shape::Md }, false, false));
+        output::text(&view::render(&results, if args.json { Shape::Json } else { Shape::Md }, false, false));
     }
     repeat_failures(&session, &outcome, &store);
     let undone = chosen.iter().any(|id| matches!(outcome.nodes[id.index()], NodeOutcome::NotRun));
@@ -140,15 +153,20 @@ fn free_memory() -> u64 {
 
 /// The first Ctrl-C lets running stages stop and keeps what is done; the second ends the process.
 fn cancel_on_ctrl_c() -> Arc<AtomicBool> {
-    let cancel = Arc::new(AtomicBool::new(false));
-    let flag = cancel.clone();
-    // Without the handler Ctrl-C kills, which the cache survives as well.
-    let _ = ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(Exit::Interrupted as i32);
-        }
-    });
-    cancel
+    // One for the process, which may run several specs and can set one handler.
+    static CANCEL: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    let set = || {
+        let cancel = Arc::new(AtomicBool::new(false));
+        let flag = cancel.clone();
+        // Without the handler Ctrl-C kills, which the cache survives as well.
+        let _ = ctrlc::set_handler(move || {
+            if flag.swap(true, Ordering::Relaxed) {
+                std::process::exit(Exit::Interrupted as i32);
+            }
+        });
+        cancel
+    };
+    CANCEL.get_or_init(set).clone()
 }
 
 /// Keeps the keys for `explain`, which is all that is lost if they cannot be written.

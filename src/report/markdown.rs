@@ -32,6 +32,24 @@ pub fn markdown(results: &Results, all: bool) -> String {
     text
 }
 
+/// One of the tables of a report, to be shown alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Sections,
+    Means,
+}
+
+/// These tables without headings, and what their numbers are.
+pub fn tables(results: &Results, parts: &[Part]) -> String {
+    let (groups, columns, axes) = (results.groups(), results.columns(), shown_axes(results));
+    let table = |part: &Part| match part {
+        Part::Sections => sections(&groups, &axes, &columns),
+        Part::Means => summary(&groups, &axes, &columns),
+    };
+    let tables: Vec<String> = parts.iter().map(table).collect();
+    tables.join("\n") + &notes(results, &groups)
+}
+
 /// Swept settings other than seed and draw, as path and column title.
 fn shown_axes(results: &Results) -> Vec<(&str, &str)> {
     let axes = results.axes.iter().filter(|axis| !is_repetition(axis));

@@ -57,7 +57,7 @@ impl Incomparable {
             Self::UnknownAxis { swept, .. } | Self::Repetition { swept, .. } if swept.is_empty() => {
                 "nothing but seeds or draws is swept".into()
             }
-            Self::Repetition { swept, .. } => format!("compare the values of a setting: {}", swept.join(", ")),
+            Self::Repetition { swept, .. } => format!("name a setting: {}", swept.join(", ")),
             Self::Ambiguous { .. } => "write the whole path".into(),
             Self::NothingShared { .. } => "`exclude` fewer points, or compare all settings: `--compare` alone".into(),
             Self::UnknownAxis { name, swept } => crate::diagnose::suggest(name, swept.iter().map(String::as_str)),
@@ -157,12 +157,15 @@ impl Results {
     }
 
     /// Swept settings other than seed and draw.
-    fn settings(&self) -> Vec<String> {
+    pub fn settings(&self) -> Vec<String> {
         self.axes.iter().filter(|path| !is_repetition(path)).cloned().collect()
     }
 
     /// The path of a swept setting by its name: the path, or its last word.
-    fn axis(&self, name: &str) -> Result<String, Incomparable> {
+    ///
+    /// # Errors
+    /// A name that is not swept, that several settings have, or over which results are averaged.
+    pub fn axis(&self, name: &str) -> Result<String, Incomparable> {
         let meant: Vec<String> = match self.axes.iter().find(|path| *path == name) {
             Some(path) => vec![path.clone()],
             None => self.axes.iter().filter(|path| path.rsplit('.').next() == Some(name)).cloned().collect(),
@@ -289,7 +292,7 @@ mod tests {
         let error = one.systems(Some("seed"), By::Official).unwrap_err();
         assert_eq!(
             (error.to_string().as_str(), error.hint().as_str()),
-            ("`seed` is swept, but results are averaged over it", "compare the values of a setting: detector.knn.k")
+            ("`seed` is swept, but results are averaged over it", "name a setting: detector.knn.k")
         );
         let none = results("detector", &[("a", "0", &[None]), ("b", "0", &[None])]);
         assert_eq!(none.systems(None, By::AucTarget).unwrap_err(), Incomparable::NoNumbers("auc_target"));

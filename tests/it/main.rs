@@ -36,4 +36,5 @@ mod scipy_doubt;
 mod sounds;
 mod spec_errors;
 mod spec_good;
+mod splice;
 mod unusable;

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::{AREAS, Selection, Totals};
-use crate::report::Stat;
 use crate::report::aggregate::{By, COLUMNS};
 use crate::report::systems::titles;
 use crate::report::table::{render, show};
+use crate::report::{Part, Stat};
 
 impl Selection {
     /// The choice for each section, then the totals.
@@ -16,6 +16,33 @@ impl Selection {
             text.push_str(&format!("\n{}\n", question.trim()));
         }
         text.push_str("\n## Settings chosen on the other sections\n\n");
+        text.push_str(&self.sections_table());
+        text.push_str("\n## All sections\n\n");
+        text.push_str(&self.totals_table());
+        text + &self.explanation()
+    }
+
+    /// These tables without headings, and how the settings were chosen.
+    pub fn tables(&self, parts: &[Part]) -> String {
+        let table = |part: &Part| match part {
+            Part::Sections => self.sections_table(),
+            Part::Means => self.totals_table(),
+        };
+        let tables: Vec<String> = parts.iter().map(table).collect();
+        tables.join("\n") + &self.explanation()
+    }
+
+    /// The official score, or another number that was chosen by, under the settings chosen on the other sections.
+    pub fn value(&self, by: By) -> Option<String> {
+        let stat = if by == self.by { self.honest.by } else { self.honest.official.filter(|_| by == By::Official) };
+        stat.map(|stat| show(Some(stat)))
+    }
+
+    fn official_beside(&self) -> bool {
+        self.by != By::Official && self.honest.official.is_some()
+    }
+
+    fn sections_table(&self) -> String {
         let shown: Vec<usize> =
             (0..AREAS).filter(|c| self.sections.iter().any(|section| section.values[*c].is_some())).collect();
         let score = format!("{} on the others", self.by.title());
@@ -31,10 +58,11 @@ impl Selection {
             cells.push(show(section.chosen.score));
             rows.push(cells);
         }
-        text.push_str(&render(&rows));
+        render(&rows)
+    }
 
-        text.push_str("\n## All sections\n\n");
-        let official = self.by != By::Official && self.honest.official.is_some();
+    fn totals_table(&self) -> String {
+        let official = self.official_beside();
         let mut header = vec!["settings chosen".to_owned(), self.by.title().to_owned()];
         header.extend(official.then(|| By::Official.title().to_owned()));
         let row = |name: &str, totals: &Totals| {
@@ -47,8 +75,11 @@ impl Selection {
             row("on the other sections", &self.honest),
             row("in hindsight, one for all sections", &self.hindsight_totals),
         ];
-        text.push_str(&render(&rows));
+        render(&rows)
+    }
 
+    fn explanation(&self) -> String {
+        let mut text = String::new();
         let settings: Vec<&str> =
             self.hindsight.settings.iter().map(String::as_str).filter(|s| !s.is_empty()).collect();
         text.push_str(&format!(
@@ -69,7 +100,7 @@ impl Selection {
             ));
         }
         text.push_str("All numbers in %.");
-        if self.by == By::Official || official {
+        if self.by == By::Official || self.official_beside() {
             text.push_str(" Official: harmonic mean of AUC source, AUC target and pAUC over all sections named.");
         }
         text.push('\n');

@@ -1,0 +1,212 @@
+//! Which tables of an experiment are shown, and in which form.
+
+use clap::{Args, ValueEnum};
+
+use super::CliError;
+use crate::diagnose::Diagnostic;
+use crate::report::{
+    By, NoTable, Part, Results, attributes, best_of, compare, csv, json, leave_one_section_out, markdown, pivot,
+    tables, value,
+};
+
+/// What to show of the results.
+#[derive(Args)]
+pub struct View {
+    /// All sections of all points, however many
+    #[arg(long)]
+    all: bool,
+    /// AUC per value of each domain-shift attribute as well
+    #[arg(long)]
+    attributes: bool,
+    /// Compare the values of a swept setting, or all settings: mean ranks over the sections, paired tests
+    #[arg(long, value_name = "AXIS", num_args = 0..=1, require_equals = true, conflicts_with_all = ["select", "attributes", "table", "rows", "best_of", "value"])]
+    compare: Option<Option<String>>,
+    /// Choose settings without looking at the section they are reported for
+    #[arg(long, value_enum, value_name = "PROTOCOL", conflicts_with_all = ["attributes", "rows", "best_of"])]
+    select: Option<Protocol>,
+    /// What to compare or to choose by; the official score, or of data without domains the AUC, unless said
+    #[arg(long, value_name = "NUMBER", value_parser = By::NAMES)]
+    by: Option<String>,
+    /// These tables alone, without headings: sections, means
+    #[arg(long, value_name = "TABLE", value_enum, value_delimiter = ',', conflicts_with_all = ["all", "attributes", "rows", "best_of", "value"])]
+    table: Vec<Tables>,
+    /// A table with a row for each combination of values: swept settings, machine, section
+    #[arg(long, value_name = "AXIS", value_delimiter = ',', conflicts_with_all = ["all", "attributes", "best_of", "value"])]
+    rows: Vec<String>,
+    /// The columns of the table of `--rows`
+    #[arg(long, value_name = "AXIS", value_delimiter = ',', requires = "rows")]
+    columns: Vec<String>,
+    /// Of each value of a swept setting the best other settings, chosen by `--by`
+    #[arg(long, value_name = "AXIS", conflicts_with_all = ["all", "attributes", "value"])]
+    best_of: Option<String>,
+    /// The numbers in the table of `--rows` or `--best-of`
+    #[arg(long, value_name = "NUMBER", value_delimiter = ',', value_parser = By::NAMES)]
+    show: Vec<String>,
+    /// One number of one setting alone, or with `--select` of the settings chosen
+    #[arg(long, value_name = "NUMBER", value_parser = By::NAMES, conflicts_with_all = ["all", "attributes"])]
+    value: Option<String>,
+    /// Only points or sections with this value of a swept setting, machine or section
+    #[arg(long = "where", value_name = "AXIS=VALUE", value_parser = first_equals)]
+    filters: Vec<(String, String)>,
+    /// Show a value of a swept setting under another name
+    #[arg(long = "label", value_name = "VALUE=NAME", value_parser = last_equals)]
+    labels: Vec<(String, String)>,
+}
+
+/// Forms of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shape {
+    Md,
+    Csv,
+    Json,
+}
+
+/// Tables that may stand alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Tables {
+    /// A row a section; with `--select` a row a held-out section
+    Sections,
+    /// The means over all sections
+    Means,
+}
+
+/// Ways to choose settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Protocol {
+    /// For each section the settings that are best on all others
+    LeaveOneSectionOut,
+}
+
+fn first_equals(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').ok_or("write it as AXIS=VALUE")?;
+    Ok((pair.0.to_owned(), pair.1.to_owned()))
+}
+
+/// Labels such as `knn k=1` hold an equals sign, names have none.
+fn last_equals(text: &str) -> Result<(String, String), String> {
+    let pair = text.rsplit_once('=').ok_or("write it as VALUE=NAME")?;
+    Ok((pair.0.to_owned(), pair.1.to_owned()))
+}
+
+impl View {
+    /// Whether it makes one number.
+    pub fn is_value(&self) -> bool {
+        self.value.is_some()
+    }
+
+    /// The results that are shown, under the names they are shown by.
+    pub fn narrowed(&self, results: Results) -> Result<Results, CliError> {
+        results.narrowed(&self.filters).and_then(|results| results.relabelled(&self.labels)).map_err(no_table)
+    }
+
+    /// The report of results that were narrowed.
+    pub fn text(&self, results: &Results, shape: Shape) -> Result<String, CliError> {
+        let by = self.by.as_deref().and_then(By::parse).unwrap_or_else(|| By::usual(results));
+        let chooses = self.compare.is_some() || self.select.is_some() || self.best_of.is_some();
+        if self.by.is_some() && !chooses {
+            let hint = "write `--compare`, `--best-of AXIS` or `--select leave-one-section-out` with it";
+            return Err(mistake("E0710", "`--by` says what to compare or to choose by", hint));
+        }
+        if !self.show.is_empty() && self.rows.is_empty() && self.best_of.is_none() {
+            return Err(mistake(
+                "E0710",
+                "`--show` says what stands in a table",
+                "write `--rows` or `--best-of` with it",
+            ));
+        }
+        match self.alone(results, by) {
+            Some(_) if shape != Shape::Md => {
+                let hint = "leave `--format` and `--json` out; `--where` and `--label` work with both";
+                Err(mistake("E0710", "single tables and numbers have a form as Markdown alone", hint))
+            }
+            Some(text) => text,
+            None => match self.answer(results, by) {
+                Some(answer) => form(answer?, shape),
+                None => Ok(render(results, shape, self.all, self.attributes)),
+            },
+        }
+    }
+
+    /// A table or a number alone, if one was asked for.
+    fn alone(&self, results: &Results, by: By) -> Option<Result<String, CliError>> {
+        let shown: Vec<By> = self.show.iter().filter_map(|name| By::parse(name)).collect();
+        let shown = if shown.is_empty() { vec![by] } else { shown };
+        let parts: Vec<Part> = self.table.iter().map(|table| (*table).into()).collect();
+        let number = self.value.as_deref().and_then(By::parse);
+        let made = match (self.select, number) {
+            (Some(_), _) if number.is_none() && parts.is_empty() => return None,
+            (Some(Protocol::LeaveOneSectionOut), number) => {
+                let selection = match leave_one_section_out(results, by) {
+                    Ok(selection) => selection,
+                    Err(why) => return Some(Err(mistake("E0711", why.to_string(), why.hint()))),
+                };
+                match number {
+                    None => Ok(selection.tables(&parts)),
+                    Some(by) => selection.value(by).map(|text| text + "\n").ok_or(NoTable::NoNumbers(by.name())),
+                }
+            }
+            (None, Some(by)) => value(results, by).map(|text| text + "\n"),
+            (None, None) if !parts.is_empty() => Ok(tables(results, &parts)),
+            (None, None) if !self.rows.is_empty() => pivot(results, &self.rows, &self.columns, &shown),
+            (None, None) => match &self.best_of {
+                Some(axis) => best_of(results, axis, by, &shown),
+                None => return None,
+            },
+        };
+        Some(made.map_err(no_table))
+    }
+
+    /// The answer to `--compare` or `--select` as text and as JSON, if one was given.
+    fn answer(&self, results: &Results, by: By) -> Option<Result<(String, serde_json::Value), CliError>> {
+        let answer = match (&self.compare, self.select) {
+            (Some(axis), _) => compare(results, axis.as_deref(), by).map(|c| (c.text(self.all), c.json())),
+            (_, Some(Protocol::LeaveOneSectionOut)) => leave_one_section_out(results, by).map(|s| (s.text(), s.json())),
+            (None, None) => return None,
+        };
+        Some(answer.map_err(|why| mistake("E0711", why.to_string(), why.hint())))
+    }
+}
+
+impl From<Tables> for Part {
+    fn from(tables: Tables) -> Self {
+        match tables {
+            Tables::Sections => Part::Sections,
+            Tables::Means => Part::Means,
+        }
+    }
+}
+
+fn form((text, document): (String, serde_json::Value), shape: Shape) -> Result<String, CliError> {
+    match shape {
+        Shape::Md => Ok(text),
+        Shape::Json => Ok(pretty(&document)),
+        Shape::Csv => {
+            let hint = "use `--format md` or `json`";
+            Err(mistake("E0710", "comparisons and choices of settings have no form as CSV", hint))
+        }
+    }
+}
+
+fn no_table(why: NoTable) -> CliError {
+    mistake("E0714", why.to_string(), why.hint())
+}
+
+pub fn mistake(code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> CliError {
+    vec![Diagnostic::new(code, message).hint(hint)].into()
+}
+
+fn pretty(document: &serde_json::Value) -> String {
+    format!("{}\n", serde_json::to_string_pretty(document).expect("results are JSON"))
+}
+
+/// The results in one of the forms.
+pub fn render(results: &Results, shape: Shape, all: bool, by_attribute: bool) -> String {
+    match shape {
+        Shape::Csv => csv(results),
+        Shape::Json => pretty(&json(results)),
+        Shape::Md if by_attribute => {
+            format!("{}\n## AUC by domain-shift attribute\n\n{}", markdown(results, all), attributes(results))
+        }
+        Shape::Md => markdown(results, all),
+    }
+}
