@@ -6,7 +6,7 @@
 //!
 //! This room knows numbers and slices. It imports nothing of ours and does not know what the numbers mean.
 
-pub mod elementary;
+mod elementary;
 mod fused;
 mod lanes;
 mod level;
@@ -14,5 +14,8 @@ mod product;
 
 pub use lanes::{Element, Lanes, Vector};
 pub(crate) use level::vectorized;
+pub use elementary::{
+    Real, acos, cos, exp, exp2, hypot, ln, ln_1p, log10, powf, powi, sin, sin_cos, square,
+};
 pub use level::{Kernel, Level};
 pub use product::{Matrix, Packed, multiply};
