@@ -6,6 +6,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark is about the clock")]
 
+use humshift::math;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -81,7 +82,7 @@ fn write_clip(path: &Path) {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let noise = (state >> 16) as f32 / 65_536.0 - 0.5;
         let phase = i as f32 / RATE as f32 * std::f32::consts::TAU * 120.0;
-        let sample = 0.2 * phase.sin() + 0.1 * (3.0 * phase).sin() + 0.1 * noise;
+        let sample = 0.2 * math::sin(phase) + 0.1 * math::sin(3.0 * phase) + 0.1 * noise;
         writer.write_sample((sample * 32_767.0) as i16).expect("room on the disk");
     }
     writer.finalize().expect("room on the disk");

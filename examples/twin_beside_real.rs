@@ -24,6 +24,7 @@
 //! they are from each other cannot be told apart by this measure, and one whose own clips are nearer to each
 //! other than real ones are varies too little.
 
+use humshift::math;
 use std::error::Error;
 use std::fmt::Write;
 use std::ops::Range;
@@ -147,14 +148,14 @@ fn beside(machine: &str, file: &str, real: &Wave, unit: usize, take: usize) -> R
         let equal = power(&noise);
         add(&mut noise, &pump, equal);
     }
-    let wanted = power(&samples) / 10f64.powf(SNR_DB / 10.0);
+    let wanted = power(&samples) / math::powf(10f64, SNR_DB / 10.0);
     add(&mut samples, &noise, wanted);
     Ok(Wave { rate: real.rate, samples })
 }
 
 /// Mean square.
 fn power(samples: &[f32]) -> f64 {
-    samples.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / samples.len().max(1) as f64
+    samples.iter().map(|x| math::square(f64::from(*x))).sum::<f64>() / samples.len().max(1) as f64
 }
 
 /// Adds a sound, made as strong as is wanted.
@@ -175,7 +176,7 @@ fn measure(wave: &Wave) -> Result<Measures, Box<dyn Error>> {
     let bands = settings.extractor(wave.rate)?.extract(&wave.samples)?;
     let frames_a_second = f64::from(wave.rate) / settings.hop as f64;
     let modulation = bands.columns().into_iter().flat_map(|band| {
-        octaves(&band.iter().map(|db| 10f64.powf(f64::from(*db) / 10.0)).collect::<Vec<_>>(), frames_a_second)
+        octaves(&band.iter().map(|db| math::powf(10f64, f64::from(*db) / 10.0)).collect::<Vec<_>>(), frames_a_second)
     });
     Ok(Measures { modulation: modulation.collect(), spectrum })
 }
@@ -195,14 +196,14 @@ fn octaves(envelope: &[f64], rate: f64) -> Vec<f64> {
         .map(|edges| {
             let bins = (1..n.div_ceil(2)).filter(|bin| (edges[0]..edges[1]).contains(&hz(*bin)));
             let power: f64 = bins.map(|bin| norm * points[bin].norm_sqr()).sum();
-            (10.0 * power.log10()).max(FLOOR_DB)
+            (10.0 * math::log10(power)).max(FLOOR_DB)
         })
         .collect()
 }
 
 /// Root mean square of the difference.
 fn distance(a: &[f64], b: &[f64]) -> f64 {
-    (a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>() / a.len() as f64).sqrt()
+    (a.iter().zip(b).map(|(a, b)| math::square(a - b)).sum::<f64>() / a.len() as f64).sqrt()
 }
 
 fn mean(values: impl IntoIterator<Item = f64>) -> Option<f64> {

@@ -5,6 +5,7 @@
 //! part of what the cache relies on: it may not change with the release of a dependency.
 
 use crate::digest::Digest;
+use crate::math;
 
 /// A 64-bit seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,30 +76,30 @@ impl Rng {
 
     /// Standard normal (Box and Muller 1958; one of the two values, for a simple stream).
     pub fn normal(&mut self) -> f64 {
-        let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
-        radius * (std::f64::consts::TAU * self.uniform()).cos()
+        let radius = (-2.0 * math::ln(1.0 - self.uniform())).sqrt();
+        radius * math::cos(std::f64::consts::TAU * self.uniform())
     }
 
     /// A draw from Beta(alpha, alpha), by two draws from Gamma(alpha).
     pub fn beta(&mut self, alpha: f64) -> f64 {
         let (a, b) = (self.log_gamma(alpha), self.log_gamma(alpha));
         // In logarithms: for small alpha both draws may be too small for an f64.
-        1.0 / (1.0 + (b - a).exp())
+        1.0 / (1.0 + math::exp(b - a))
     }
 
     /// The logarithm of a draw from Gamma(shape, 1): Marsaglia and Tsang 2000, with their power of a uniform below 1.
     fn log_gamma(&mut self, shape: f64) -> f64 {
         if shape < 1.0 {
             let uniform = 1.0 - self.uniform();
-            return self.log_gamma(shape + 1.0) + uniform.ln() / shape;
+            return self.log_gamma(shape + 1.0) + math::ln(uniform) / shape;
         }
         let d = shape - 1.0 / 3.0;
         let c = 1.0 / (9.0 * d).sqrt();
         loop {
             let x = self.normal();
-            let v = (1.0 + c * x).powi(3);
-            if v > 0.0 && (1.0 - self.uniform()).ln() < 0.5 * x * x + d - d * v + d * v.ln() {
-                return (d * v).ln();
+            let v = math::powi(1.0 + c * x, 3);
+            if v > 0.0 && math::ln(1.0 - self.uniform()) < 0.5 * x * x + d - d * v + d * math::ln(v) {
+                return math::ln(d * v);
             }
         }
     }
@@ -136,7 +137,7 @@ mod tests {
         let n = 100_000;
         let normal: Vec<f64> = (0..n).map(|_| rng.normal()).collect();
         let mean = normal.iter().sum::<f64>() / n as f64;
-        let var = normal.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n as f64;
+        let var = normal.iter().map(|x| math::square(x - mean)).sum::<f64>() / n as f64;
         assert!(mean.abs() < 0.02 && (var - 1.0).abs() < 0.02, "{mean} {var}");
         let mut counts = [0; 5];
         (0..n).for_each(|_| counts[rng.below(5)] += 1);

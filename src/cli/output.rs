@@ -1,5 +1,6 @@
 //! Writing the product to stdout and the conversation to stderr.
 
+use crate::math;
 use std::io::{ErrorKind, Write};
 
 use super::Exit;
@@ -57,9 +58,9 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
         "G" | "GB" => 1e9,
         "T" | "TB" => 1e12,
         "KIB" => 1024.0,
-        "MIB" => 1024f64.powi(2),
-        "GIB" => 1024f64.powi(3),
-        "TIB" => 1024f64.powi(4),
+        "MIB" => math::square(1024f64),
+        "GIB" => math::powi(1024f64, 3),
+        "TIB" => math::powi(1024f64, 4),
         _ => return Err(wrong()),
     };
     Ok((number * factor) as u64)

@@ -19,6 +19,7 @@ mod pytorch;
 mod residuals;
 mod weights;
 
+use crate::math;
 pub use weights::graph as autoencoder;
 
 use std::borrow::Cow;
@@ -206,7 +207,7 @@ impl Detector for Autoencoder {
             }
             let residuals = self.residuals(&network, &values[clip], dims);
             let score = match &covariances {
-                None => residuals.iter().map(|&r| f64::from(r).powi(2)).sum::<f64>() / residuals.len() as f64,
+                None => residuals.iter().map(|&r| math::square(f64::from(r))).sum::<f64>() / residuals.len() as f64,
                 Some(covariances) => covariances.distance(&residuals),
             };
             if score.is_finite() {

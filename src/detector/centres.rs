@@ -4,6 +4,7 @@
 //! measured in f64, so the answer is that of f64 arithmetic, whichever kernel, CPU and number of threads made the
 //! product. Away from the mean of the vectors little is left to doubt.
 
+use crate::math;
 use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, CowArray, Ix2};
@@ -85,7 +86,7 @@ impl<'a, T: Value> Points<'a, T> {
         points.shift = mean.iter().map(|mean| T::of(*mean)).collect();
         let shift: Vec<f64> = points.shift.iter().map(|s| (*s).into()).collect();
         points.squares = points.map_rows(cx, |row| points.distance(row, &shift));
-        let off: f64 = mean.iter().zip(&shift).map(|(mean, shift)| (mean - shift).powi(2)).sum();
+        let off: f64 = mean.iter().zip(&shift).map(|(mean, shift)| math::square(mean - shift)).sum();
         points.variance = ((points.squares.iter().sum::<f64>() / rows as f64 - off) / dims as f64).max(0.0);
         points
     }
@@ -217,7 +218,7 @@ impl<'c> Screen<'c> {
         let square = |c: ndarray::ArrayView1<f64>| squared_distance(c.to_slice().expect("C order"), &shift);
         let squares: Vec<f64> = centres.rows().into_iter().map(square).collect();
         let largest = squares.iter().fold(0.0, |a: f64, b| a.max(*b)).sqrt();
-        let nu = 1.01 * (shift.len() as f64 + 8.0) * 2f64.powi(-24);
+        let nu = 1.01 * (shift.len() as f64 + 8.0) * math::powi(2f64, -24);
         let unit = nu / (1.0 - nu).max(f64::MIN_POSITIVE);
         Self { centres, near, squares: squares.iter().map(|s| *s as f32).collect(), largest, unit }
     }
@@ -248,7 +249,7 @@ fn squared_distance<T: Value>(x: &[T], to: &[f64]) -> f64 {
             lanes[i] += off * off;
         }
     }
-    let rest: f64 = x_rest.iter().zip(to_rest).map(|(x, to)| ((*x).into() - to).powi(2)).sum();
+    let rest: f64 = x_rest.iter().zip(to_rest).map(|(x, to)| math::square((*x).into() - to)).sum();
     lanes.iter().sum::<f64>() + rest
 }
 

@@ -7,6 +7,7 @@
 //! One pass over the vectors does both steps of an iteration. Its sums are about the means of the iteration before,
 //! which are near the new ones, so that nothing cancels, and nothing of the size of the data is kept.
 
+use crate::math;
 use std::ops::Range;
 
 use ndarray::{Array1, Array2, Array3, ArrayView2, Axis, s};
@@ -109,7 +110,7 @@ impl Em {
                 let mut precisions = Array2::zeros((components, dims));
                 for (c, mut precision) in precisions.rows_mut().into_iter().enumerate() {
                     for (i, p) in precision.iter_mut().enumerate() {
-                        let variance = sums.second[[c, 0, i]] / counts[c] - twice(c) * moves[[c, i]].powi(2);
+                        let variance = sums.second[[c, 0, i]] / counts[c] - twice(c) * math::square(moves[[c, i]]);
                         let variance = variance.max(0.0) + self.regularization;
                         if variance <= 0.0 {
                             return Err(self.singular(c, i, components, counts[c]));

@@ -1,5 +1,6 @@
 //! Training clips held out in turn, to be scored as if they were new.
 
+use crate::math;
 use std::collections::BTreeSet;
 
 use super::{DetectorError, Examples};
@@ -62,7 +63,7 @@ pub(crate) fn in_fold(error: DetectorError) -> DetectorError {
 pub(crate) fn moments(values: &[f64]) -> (f64, f64) {
     let n = values.len().max(1) as f64;
     let mean = values.iter().sum::<f64>() / n;
-    (mean, (values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt())
+    (mean, (values.iter().map(|x| math::square(x - mean)).sum::<f64>() / n).sqrt())
 }
 
 #[cfg(test)]

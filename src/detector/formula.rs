@@ -1,6 +1,7 @@
 //! For tests: numbers that look random and are the same in every language, and what references say of tensors made
 //! of them (`tests/data/formula.py`).
 
+use crate::math;
 use serde_json::Value;
 
 /// The numbers of tensor `k`.
@@ -29,7 +30,7 @@ pub fn numbers(value: &Value) -> Vec<f64> {
 /// Compares values at places and the mean square, relative to its root.
 pub fn compare(found: &[f32], expected: &Value, tolerance: f64) {
     let name = &expected["name"];
-    let mean_square = found.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / found.len() as f64;
+    let mean_square = found.iter().map(|&x| math::square(f64::from(x))).sum::<f64>() / found.len() as f64;
     let stated = expected["mean_square"].as_f64().unwrap();
     // Some gradients are zero but for rounding, where the next normalisation takes a shift away.
     let size = stated.sqrt().max(1e-4);

@@ -1,6 +1,7 @@
 //! The k-means algorithm: greedy k-means++ starts (Arthur and Vassilvitskii 2007), Lloyd's iterations (1982), the
 //! best of several runs. It is what scikit-learn's `KMeans` does, but for the random numbers.
 
+use crate::math;
 use ndarray::{Array2, ArrayView2};
 
 use super::DetectorError;
@@ -79,7 +80,7 @@ impl Lloyd {
             let before = std::mem::take(&mut labels);
             let moved;
             (labels, moved) = step(points, &centres, cx)?;
-            let moves: f64 = moved.iter().zip(&centres).map(|(to, from)| (to - from).powi(2)).sum();
+            let moves: f64 = moved.iter().zip(&centres).map(|(to, from)| math::square(to - from)).sum();
             centres = moved;
             settled = labels == before;
             if moves <= self.tolerance * points.variance {
@@ -102,7 +103,7 @@ fn starts<T: Value>(
     rng: &mut Rng,
     cx: &Context,
 ) -> Result<Array2<f64>, DetectorError> {
-    let trials = 2 + (clusters as f64).ln() as usize;
+    let trials = 2 + math::ln(clusters as f64) as usize;
     let mut chosen = vec![rng.below(points.len())];
     let mut left = vec![f64::INFINITY; points.len()];
     left = lefts(points, &chosen, &left, cx)?.swap_remove(0).1;

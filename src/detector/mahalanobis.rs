@@ -1,5 +1,6 @@
 //! Mahalanobis distance to the mean of the training vectors, or to that of the nearer domain.
 
+use crate::math;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
@@ -164,7 +165,7 @@ fn ledoit_wolf(x: &Array2<f64>) -> Array2<f64> {
     let mut covariance = empirical(x);
     let mu = variances(x).sum() / dims;
     // The sum over all pairs of dimensions of the squared products, which is one square a vector.
-    let beta_sum: f64 = x.rows().into_iter().map(|row| row.dot(&row).powi(2)).sum();
+    let beta_sum: f64 = x.rows().into_iter().map(|row| math::square(row.dot(&row))).sum();
     let delta_sum = covariance.iter().map(|c| c * c).sum::<f64>();
     let delta = (delta_sum - dims * mu * mu) / dims;
     let beta = ((beta_sum / n - delta_sum) / (dims * n)).min(delta);

@@ -4,6 +4,7 @@
 //! Densities are never taken out of the logarithm, so that far anomalies have large scores, not the NaN that linfa 0.8.1
 //! gives them.
 
+use crate::math;
 use std::f64::consts::TAU;
 
 use ndarray::{Array1, Array2, Array3, ArrayView2, Axis};
@@ -62,23 +63,23 @@ impl Mixture {
                     centre(x, slice(&self.means, c), z.view_mut());
                     triangular(z.view(), precision, y.view_mut());
                     squares.indexed_iter_mut().for_each(|(i, s)| *s = sum(slice(&y, i), slice(&y, i), |y, _| y * y));
-                    precision.diag().iter().map(|p| p.ln()).sum()
+                    precision.diag().iter().map(|p| math::ln(*p)).sum()
                 }
                 Precisions::Tied(precision) => {
                     let off = (&self.means.row(c) - &self.means.row(0)).dot(precision).to_vec();
                     let square = |i| sum(slice(&y, i), &off, |y, off| (y - off) * (y - off));
                     squares.indexed_iter_mut().for_each(|(i, s)| *s = square(i));
-                    precision.diag().iter().map(|p| p.ln()).sum()
+                    precision.diag().iter().map(|p| math::ln(*p)).sum()
                 }
                 Precisions::Diagonal(precisions) => {
                     let precision = slice(precisions, c);
                     let square = |x: &[f32]| scaled_distance(x, slice(&self.means, c), precision);
                     let rows = x.rows().into_iter().map(|x| square(x.to_slice().expect("C order")));
                     squares.iter_mut().zip(rows).for_each(|(s, square)| *s = square);
-                    precision.iter().map(|p| p.ln()).sum()
+                    precision.iter().map(|p| math::ln(*p)).sum()
                 }
             };
-            squares.mapv_inplace(|square| log_det - 0.5 * (dims as f64 * TAU.ln() + square));
+            squares.mapv_inplace(|square| log_det - 0.5 * (dims as f64 * math::ln(TAU) + square));
         }
         densities
     }
@@ -87,7 +88,7 @@ impl Mixture {
     /// responsibilities of the components for them.
     pub(super) fn log_likelihoods(&self, densities: &mut Array2<f64>) -> Vec<f64> {
         let mut largest = vec![f64::NEG_INFINITY; densities.ncols()];
-        for (mut densities, weight) in densities.rows_mut().into_iter().zip(self.weights.mapv(f64::ln)) {
+        for (mut densities, weight) in densities.rows_mut().into_iter().zip(self.weights.mapv(math::ln)) {
             densities.iter_mut().zip(&mut largest).for_each(|(density, largest)| {
                 *density += weight;
                 *largest = largest.max(*density);
@@ -96,13 +97,13 @@ impl Mixture {
         let mut sums = vec![0.0; densities.ncols()];
         for mut densities in densities.rows_mut() {
             densities.iter_mut().zip(largest.iter().zip(&mut sums)).for_each(|(density, (largest, sum))| {
-                *density = (*density - largest).exp();
+                *density = math::exp(*density - largest);
                 *sum += *density;
             });
         }
         // Not by the exponential of the difference to the likelihood, which far from all components is rounding.
         densities.rows_mut().into_iter().for_each(|mut row| row.iter_mut().zip(&sums).for_each(|(d, sum)| *d /= sum));
-        largest.iter().zip(&sums).map(|(largest, sum)| largest + sum.ln()).collect()
+        largest.iter().zip(&sums).map(|(largest, sum)| largest + math::ln(*sum)).collect()
     }
 
     /// The log likelihood of some rows, and the responsibility of each component for each, (components, rows).
@@ -128,7 +129,7 @@ fn sum(a: &[f64], b: &[f64], f: impl Fn(f64, f64) -> f64) -> f64 {
 fn scaled_distance(x: &[f32], mean: &[f64], scale: &[f64]) -> f64 {
     let (xs, x_rest) = x.as_chunks::<8>();
     let ((means, mean_rest), (scales, scale_rest)) = (mean.as_chunks::<8>(), scale.as_chunks::<8>());
-    let one = |x: f32, mean: f64, scale: f64| ((f64::from(x) - mean) * scale).powi(2);
+    let one = |x: f32, mean: f64, scale: f64| math::square((f64::from(x) - mean) * scale);
     let mut lanes = [0.0; 8];
     for ((x, mean), scale) in xs.iter().zip(means).zip(scales) {
         for i in 0..8 {
@@ -166,9 +167,9 @@ mod tests {
             let mixture = mixture(shape);
             let mut densities = mixture.log_densities(array![[2.0, 0.0]].view());
             // Both are one from the mean, in units of their deviation: N = exp(-1/2) / (2π·√det).
-            let density = (-0.5f64).exp() / (TAU * 2.0);
-            assert!(densities.iter().all(|d| (d - density.ln()).abs() < 1e-15), "{shape:?}: {densities}");
-            assert!((mixture.log_likelihoods(&mut densities)[0] - density.ln()).abs() < 1e-15);
+            let density = math::exp(-0.5f64) / (TAU * 2.0);
+            assert!(densities.iter().all(|d| (d - math::ln(density)).abs() < 1e-15), "{shape:?}: {densities}");
+            assert!((mixture.log_likelihoods(&mut densities)[0] - math::ln(density)).abs() < 1e-15);
             let (_, responsibilities) = mixture.expect(array![[2.0, 0.0]].view());
             assert!((responsibilities - array![[0.75], [0.25]]).iter().all(|d| d.abs() < 1e-15));
         }

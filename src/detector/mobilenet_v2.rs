@@ -10,6 +10,7 @@
 
 mod architecture;
 
+use crate::math;
 pub use architecture::mobilenet_v2;
 
 use serde::{Deserialize, Serialize};
@@ -168,7 +169,7 @@ impl Detector for MobileNetV2 {
         let epochs = history.f64_1("history/loss")?.len();
         let steps = ((rows.len() as f64 * (1.0 - self.training.validation)) as usize).div_ceil(self.batch) * epochs;
         if steps < 5000 {
-            let left = 100.0 * (1.0 - f64::from(architecture::NORM.follow)).powi(steps as i32);
+            let left = 100.0 * math::powi(1.0 - f64::from(architecture::NORM.follow), steps as i32);
             (cx.log)(&format!(
                 "after {steps} steps {left:.1} % of the running statistics are still what they began as, as Keras has it: train longer, or the scores say little"
             ));
@@ -228,9 +229,9 @@ impl MobileNetV2 {
 /// ln(1 - p) - ln(p) of the softmax probability of class `own`, an f32 as in the repository, both at least [`LEAST`].
 fn negative_logit(logits: &[f32], own: usize) -> f64 {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let exp = |x: f32| f64::from(x - largest).exp();
+    let exp = |x: f32| math::exp(f64::from(x - largest));
     let p = (exp(logits[own]) / logits.iter().map(|&x| exp(x)).sum::<f64>()) as f32;
-    f64::from(1.0 - p).max(LEAST).ln() - f64::from(p).max(LEAST).ln()
+    math::ln(f64::from(1.0 - p).max(LEAST)) - math::ln(f64::from(p).max(LEAST))
 }
 
 #[cfg(test)]

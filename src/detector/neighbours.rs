@@ -9,6 +9,7 @@
 //! Ours, because the libraries are far behind: of 200,000 vectors of 128 numbers a query takes 0.64 ms here, 1.5 ms in
 //! scikit-learn's brute force (f32 or f64), 18.5 ms in linfa-nn's fastest index and 85 ms in smartcore, one thread each.
 
+use crate::math;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
 use serde::{Deserialize, Serialize};
 
@@ -150,7 +151,7 @@ impl Metric {
             // Half the squared distance on the unit sphere is 1 - cos, without its cancellation.
             Metric::Cosine => {
                 let (a_unit, b_unit) = (1.0 / norm_a, 1.0 / norm_b);
-                0.5 * sum_of(a, b, |a, b| (a * a_unit - b * b_unit).powi(2))
+                0.5 * sum_of(a, b, |a, b| math::square(a * a_unit - b * b_unit))
             }
         }
     }
@@ -218,7 +219,7 @@ impl Bounds {
     fn new(bank: ArrayView2<f32>, metric: Metric) -> Self {
         // A little more than γ: `base + scale · p` is off by at most 4u(|a|² + |b|²), and there are underflow and the
         // roundings of this arithmetic itself.
-        let nu = 1.01 * (bank.ncols() as f64 + 8.0) * 2f64.powi(-24);
+        let nu = 1.01 * (bank.ncols() as f64 + 8.0) * math::powi(2f64, -24);
         let gamma = nu / (1.0 - nu).max(f64::MIN_POSITIVE);
         let norms: Vec<f64> = bank.rows().into_iter().map(|b| norm(b.to_slice().expect("C order"))).collect();
         let row = |&norm: &f64| match metric {

@@ -5,6 +5,7 @@
 //! Of one seed and to the optimum of that start; scikit-learn's `NMF` (`solver="cd"`) reaches the same error, not the
 //! same factors: they are not unique.
 
+use crate::math;
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut1, Axis, array};
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +86,7 @@ impl Detector for Nmf {
 impl Nmf {
     fn positive(&self, x: Array2<f64>, reference: f64) -> Array2<f64> {
         match self.linear {
-            true => x.mapv(|x| 10f64.powf((x - reference) / 20.0)),
+            true => x.mapv(|x| math::powf(10f64, (x - reference) / 20.0)),
             false => x.mapv(|x| (x - reference).max(0.0)),
         }
     }
@@ -190,10 +191,10 @@ mod tests {
     /// Sums of three spectra of 20 values, in dB of their amplitudes.
     fn sums(rows: usize, seed: u64) -> Array2<f32> {
         let mut rng = Seed(7).rng();
-        let spectra = Array2::from_shape_simple_fn((3, 20), || rng.uniform().powi(3) + 1e-3);
+        let spectra = Array2::from_shape_simple_fn((3, 20), || math::powi(rng.uniform(), 3) + 1e-3);
         let mut rng = Seed(seed).rng();
         let weights = Array2::from_shape_simple_fn((rows, 3), || rng.uniform());
-        weights.dot(&spectra).mapv(|a| (20.0 * a.log10() - 40.0) as f32)
+        weights.dot(&spectra).mapv(|a| (20.0 * math::log10(a) - 40.0) as f32)
     }
 
     #[test]

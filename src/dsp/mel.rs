@@ -1,5 +1,6 @@
 //! Mel filter banks.
 
+use crate::math;
 use serde::{Deserialize, Serialize};
 
 use super::LANES;
@@ -32,15 +33,15 @@ const BREAK_HZ: f64 = 1000.0;
 const BREAK_MEL: f64 = BREAK_HZ / LINEAR_STEP;
 
 fn log_step() -> f64 {
-    6.4f64.ln() / 27.0
+    math::ln(6.4f64) / 27.0
 }
 
 impl MelScale {
     /// Mel of a frequency in Hz.
     pub fn mel(self, hz: f64) -> f64 {
         match self {
-            MelScale::Htk => 2595.0 * (1.0 + hz / 700.0).log10(),
-            MelScale::Slaney if hz >= BREAK_HZ => BREAK_MEL + (hz / BREAK_HZ).ln() / log_step(),
+            MelScale::Htk => 2595.0 * math::log10(1.0 + hz / 700.0),
+            MelScale::Slaney if hz >= BREAK_HZ => BREAK_MEL + math::ln(hz / BREAK_HZ) / log_step(),
             MelScale::Slaney => hz / LINEAR_STEP,
         }
     }
@@ -48,8 +49,8 @@ impl MelScale {
     /// The frequency in Hz of a mel.
     pub fn hz(self, mel: f64) -> f64 {
         match self {
-            MelScale::Htk => 700.0 * (10f64.powf(mel / 2595.0) - 1.0),
-            MelScale::Slaney if mel >= BREAK_MEL => BREAK_HZ * (log_step() * (mel - BREAK_MEL)).exp(),
+            MelScale::Htk => 700.0 * (math::powf(10f64, mel / 2595.0) - 1.0),
+            MelScale::Slaney if mel >= BREAK_MEL => BREAK_HZ * math::exp(log_step() * (mel - BREAK_MEL)),
             MelScale::Slaney => LINEAR_STEP * mel,
         }
     }

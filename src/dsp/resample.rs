@@ -41,6 +41,7 @@ pub fn resample(samples: &[f32], from: u32, to: u32) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::math;
     use std::f64::consts::TAU;
 
     const SCIPY_3: &[f32] = &[0.41666, 0.66666, 0.66666];
@@ -49,7 +50,7 @@ mod tests {
     const SCIPY_5_8: &[f32] = &[1.00000, 1.75141, 1.64674, -0.58816, -1.35967, 1.11962, 3.11293, 2.11712];
 
     fn tone(hz: f64, rate: u32, n: usize) -> Vec<f32> {
-        (0..n).map(|i| (TAU * hz * i as f64 / f64::from(rate)).sin() as f32).collect()
+        (0..n).map(|i| math::sin(TAU * hz * i as f64 / f64::from(rate)) as f32).collect()
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The power spectrogram, several frames side by side.
 
+use crate::math;
 use std::f64::consts::PI;
 use std::sync::Arc;
 
@@ -41,7 +42,7 @@ impl Stft {
         let even = frame.is_multiple_of(2);
         let twiddles = even.then(|| {
             let angles = (1..frame.div_ceil(4)).map(|k| 2.0 * PI * k as f64 / frame as f64);
-            angles.map(|angle| (-0.5 * angle.sin() as f32, -0.5 * angle.cos() as f32)).unzip()
+            angles.map(|angle| (-0.5 * math::sin(angle) as f32, -0.5 * math::cos(angle) as f32)).unzip()
         });
         let points = if even { frame / 2 } else { frame };
         Self { framing, window: hann(frame), fft: FftPlanner::new().plan_fft_forward(points), twiddles }
@@ -158,13 +159,13 @@ mod tests {
     /// `|X|^2` by the definition, in f64.
     fn definition(frame: &[f32]) -> Vec<f64> {
         let n = frame.len();
-        let window = |i: usize| 0.5 - 0.5 * (2.0 * PI * i as f64 / n as f64).cos();
+        let window = |i: usize| 0.5 - 0.5 * math::cos(2.0 * PI * i as f64 / n as f64);
         let bin = |k: usize| {
             let angle = |i: usize| 2.0 * PI * (k * i % n) as f64 / n as f64;
             let (mut re, mut im) = (0.0, 0.0);
             for (i, &x) in frame.iter().enumerate() {
-                re += f64::from(x) * window(i) * angle(i).cos();
-                im += f64::from(x) * window(i) * angle(i).sin();
+                re += f64::from(x) * window(i) * math::cos(angle(i));
+                im += f64::from(x) * window(i) * math::sin(angle(i));
             }
             re * re + im * im
         };
@@ -173,7 +174,7 @@ mod tests {
 
     #[test]
     fn spectra_of_even_and_odd_frames_are_those_of_the_definition() {
-        let samples: Vec<f32> = (0..700).map(|i| ((i * i) as f32 * 0.013).sin() + 0.2).collect();
+        let samples: Vec<f32> = (0..700).map(|i| math::sin((i * i) as f32 * 0.013) + 0.2).collect();
         for frame in [2, 3, 6, 15, 64, 100, 250] {
             let stft = Stft::new(Framing { frame, hop: 41, center: false, padding: Padding::Zero });
             let mut out = vec![[0.0; LANES]; stft.bins()];

@@ -4,6 +4,7 @@
 //! means; at the end means over all and the official score. Such tables outlive their scores: a system is run again,
 //! the table is not written again.
 
+use crate::math;
 use std::path::Path;
 
 use serde::Serialize;
@@ -189,7 +190,7 @@ impl<'a> Reader<'a> {
         let decimals = |total| self.numbers.iter().filter(|n| n.total == total).map(|n| n.decimals).max().unwrap_or(0);
         let tolerance = [false, true].map(|total| match decimals(total) {
             digits if digits >= ALL_DIGITS => ROUNDING,
-            digits => 0.5 * 0.1_f64.powi(digits as i32) + ROUNDING,
+            digits => 0.5 * math::powi(0.1_f64, digits as i32) + ROUNDING,
         });
         let (compared, mut identical, mut rounding, mut differences) = (self.numbers.len(), 0, 0.0_f64, Vec::new());
         for Number { place, total, .. } in self.numbers {

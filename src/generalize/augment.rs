@@ -225,6 +225,7 @@ mod tests {
     use super::*;
     use crate::artifact::{Label, Split};
     use crate::detector::Examples;
+    use crate::math;
     use crate::seed::Seed;
     use serde_json::json;
     use std::collections::BTreeMap;
@@ -287,7 +288,7 @@ mod tests {
         let real: Vec<&Vec<f32>> =
             all.iter().filter(|(id, d, _)| !id.contains('\t') && *d == Domain::Target).map(|r| &r.2).collect();
         let distance =
-            |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt();
+            |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| math::square(f64::from(a - b))).sum::<f64>().sqrt();
         for (id, _, x) in new(&all) {
             let between = real.iter().any(|a| {
                 real.iter().any(|b| a != b && (distance(a, x) + distance(x, b) - distance(a, b)).abs() < 1e-4)
@@ -354,7 +355,7 @@ mod tests {
         for alpha in [0.2, 1.0, 4.0] {
             let draws: Vec<f64> = (0..20_000).map(|_| rng.beta(alpha)).collect();
             let mean = draws.iter().sum::<f64>() / 2e4;
-            let variance = draws.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 2e4;
+            let variance = draws.iter().map(|x| math::square(x - mean)).sum::<f64>() / 2e4;
             // Variance of Beta(a, a): 1 / (4 (2a + 1)).
             assert!((mean - 0.5).abs() < 0.01, "{alpha}: {mean}");
             assert!((variance * 4.0 * (2.0 * alpha + 1.0) - 1.0).abs() < 0.05, "{alpha}: {variance}");

@@ -1,5 +1,6 @@
 //! Features with zero mean and unit deviation.
 
+use crate::math;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
@@ -96,7 +97,7 @@ impl Standard {
         mean /= rows;
         for row in features.iter().flat_map(|f| f.rows()) {
             for ((s, x), m) in square.iter_mut().zip(row).zip(&mean) {
-                *s += (f64::from(*x) - m).powi(2);
+                *s += math::square(f64::from(*x) - m);
             }
         }
         let deviation = square.mapv(|s| (s / rows).sqrt());
@@ -120,7 +121,7 @@ fn by_clip(features: &mut Array2<f32>) {
     for mut lane in features.lanes_mut(axis) {
         let n = lane.len() as f64;
         let mean = lane.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
-        let variance = lane.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n;
+        let variance = lane.iter().map(|&x| math::square(f64::from(x) - mean)).sum::<f64>() / n;
         let deviation = if variance.sqrt() > 1e-12 { variance.sqrt() } else { 1.0 };
         lane.mapv_inplace(|x| ((f64::from(x) - mean) / deviation) as f32);
     }

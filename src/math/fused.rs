@@ -41,7 +41,7 @@ pub fn fused_f64(a: f64, b: f64, c: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::math::{Kernel, Lanes, Level, Vector};
+    use crate::math::{Kernel, Lanes, Level, Vector, powi};
 
     /// The multiply-adds of whole slices at a level.
     struct All<'a, T>([&'a [T]; 3]);
@@ -129,8 +129,8 @@ mod tests {
             }
         }
         // 1 + 2^-12 squared less its rounding is 2^-24, which two roundings lose.
-        let x = 1.0 + 2f32.powi(-12);
-        assert_eq!(fused_f32(x, x, -(x * x)), 2f32.powi(-24));
+        let x = 1.0 + powi(2.0f32, -12);
+        assert_eq!(fused_f32(x, x, -(x * x)), powi(2.0f32, -24));
     }
 
     #[test]

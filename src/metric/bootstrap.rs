@@ -60,6 +60,7 @@ pub fn bootstrap_interval(
 
 #[cfg(test)]
 mod tests {
+    use crate::math;
     use proptest::prelude::*;
 
     use super::super::{auc, pauc};
@@ -80,8 +81,8 @@ mod tests {
 
     fn normals(state: &mut u64, n: usize, mean: f64) -> Vec<f64> {
         let one = |state: &mut u64| {
-            let radius = (-2.0 * (1.0 - uniform(state)).ln()).sqrt();
-            mean + radius * (std::f64::consts::TAU * uniform(state)).cos()
+            let radius = (-2.0 * math::ln(1.0 - uniform(state))).sqrt();
+            mean + radius * math::cos(std::f64::consts::TAU * uniform(state))
         };
         (0..n).map(|_| one(state)).collect()
     }

@@ -10,6 +10,7 @@ mod incomplete;
 use self::incomplete::{inverse, ln_gamma, probabilities};
 use super::simplex::minimize;
 use super::sum::sum;
+use crate::math;
 
 /// A gamma distribution of scale `scale` that begins at `loc`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -97,9 +98,9 @@ impl Gamma {
 /// SciPy's first guess: the shape of the scores' skewness, then place and scale of their mean and variance.
 fn start(scores: &[f64]) -> [f64; 3] {
     let mean = mean(scores);
-    let moment = |power: f64| self::mean(&scores.iter().map(|s| (s - mean).powf(power)).collect::<Vec<_>>());
+    let moment = |power: f64| self::mean(&scores.iter().map(|s| math::powf(s - mean, power)).collect::<Vec<_>>());
     let variance = moment(2.0);
-    let skewness = moment(3.0) / variance.powf(1.5);
+    let skewness = moment(3.0) / math::powf(variance, 1.5);
     let shape = 4.0 / (1e-8 + skewness * skewness);
     let scale = (variance / shape).sqrt();
     let loc = mean - scale * shape;
@@ -126,12 +127,12 @@ fn penalised([shape, loc, scale]: &[f64; 3], scores: &[f64]) -> f64 {
     let constant = ln_gamma(*shape);
     let densities = scores.iter().map(|s| (s - loc) / scale).filter(|x| *x >= 0.0).map(|x| {
         // 0 ln 0 is 0 here
-        let power = if *shape == 1.0 { 0.0 } else { (shape - 1.0) * x.ln() };
+        let power = if *shape == 1.0 { 0.0 } else { (shape - 1.0) * math::ln(x) };
         power - x - constant
     });
     let densities: Vec<f64> = densities.filter(|d| d.is_finite()).collect();
     let without = scores.len() - densities.len();
-    -sum(&densities) + without as f64 * f64::MAX.ln() * 100.0 + scores.len() as f64 * scale.ln()
+    -sum(&densities) + without as f64 * math::ln(f64::MAX) * 100.0 + scores.len() as f64 * math::ln(*scale)
 }
 
 #[cfg(test)]

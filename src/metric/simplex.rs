@@ -109,10 +109,11 @@ impl<F: Fn(&[f64; N]) -> f64, const N: usize> Search<F, N> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::math;
 
     #[test]
     fn a_valley_is_followed_to_its_end() {
-        let rosenbrock = |x: &[f64; 2]| (1.0 - x[0]).powi(2) + 100.0 * (x[1] - x[0] * x[0]).powi(2);
+        let rosenbrock = |x: &[f64; 2]| math::square(1.0 - x[0]) + 100.0 * math::square(x[1] - x[0] * x[0]);
         // scipy 1.17.1: fmin(rosen, [-1.2, 1.0]) = [1.0000220217835696, 1.0000422197517715]
         let [x, y] = minimize(rosenbrock, [-1.2, 1.0]);
         assert!((x - 1.000_022_021_783_569_6).abs() < 1e-12 && (y - 1.000_042_219_751_771_5).abs() < 1e-12, "{x} {y}");

@@ -3,6 +3,7 @@
 
 use super::gamma::Gamma;
 use super::ranks::ranks;
+use crate::math;
 
 /// What the test found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,7 +74,7 @@ fn by_approximation(n: f64, ties: &[usize], plus: f64) -> f64 {
 
 /// The smallest p that the exact test can give for `count` differences: all of one sign.
 pub fn least_p(count: usize) -> f64 {
-    0.5_f64.powi(i32::try_from(count).unwrap_or(i32::MAX) - 1).min(1.0)
+    math::powi(0.5_f64, i32::try_from(count).unwrap_or(i32::MAX) - 1).min(1.0)
 }
 
 /// p corrected for as many tests as there are (Holm 1979, step-down), in the order given: the smallest times their

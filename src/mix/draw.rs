@@ -1,5 +1,6 @@
 //! Which noise a clip gets, and how loud: drawn from the clip's identity, never from an order.
 
+use crate::math;
 use std::collections::BTreeMap;
 
 use super::Layer;
@@ -58,7 +59,7 @@ pub fn draw(
                 noise: noise.clone(),
                 audio: audio.clone(),
                 place: rng.uniform(),
-                power: signal / 10f64.powf(snr / 10.0),
+                power: signal / math::powf(10f64, snr / 10.0),
             });
         }
     }
@@ -113,7 +114,7 @@ mod tests {
         assert!(some.0.iter().all(|part| all.0.contains(part)) && some.0.len() == 30);
         for (part, clip) in all.0.iter().zip(&clips) {
             assert_eq!(part.kind == "C", clip.domain == Some(Domain::Target), "{part:?}");
-            let snr = 10.0 * (2.0 / part.power).log10();
+            let snr = 10.0 * math::log10(2.0 / part.power);
             assert!((snr - if clip.attributes["n-lv"] == "L1" { 3.0 } else { -9.0 }).abs() < 1e-12);
         }
         let kinds: std::collections::BTreeSet<&str> = all.0.iter().map(|p| p.noise.as_str()).collect();

@@ -57,6 +57,7 @@ pub fn quantise(samples: &[f32], gain: f64) -> Quantised {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::math;
     use proptest::prelude::*;
 
     proptest! {
@@ -72,8 +73,8 @@ mod tests {
             let part = cut(&noise, signal.len(), place);
             prop_assume!(a > 1e-6 && power(&part) > 1e-6);
             let mut mixed = vec![0.0; signal.len()];
-            scale_to(&mut mixed, &part, a / 10f64.powf(snr / 10.0)).unwrap();
-            let realised = 10.0 * (a / power(&mixed)).log10();
+            scale_to(&mut mixed, &part, a / math::powf(10f64, snr / 10.0)).unwrap();
+            let realised = 10.0 * math::log10(a / power(&mixed));
             prop_assert!((realised - snr).abs() < 1e-3, "{realised} for {snr}");
         }
     }

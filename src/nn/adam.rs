@@ -1,6 +1,7 @@
 //! Adam (Kingma and Ba 2015) as Keras has it: epsilon is added to the root of the uncorrected moment.
 
 use super::kernel::CHUNK;
+use crate::math;
 use crate::math::vectorized;
 use rayon::prelude::*;
 
@@ -22,7 +23,7 @@ impl Adam {
 
     /// Moves `weights` against `gradient` in step `time` (from 1).
     pub fn step(&mut self, rate: f64, time: u32, weights: &mut [f32], gradient: &[f32]) {
-        let power = |beta: f64| 1.0 - beta.powi(time as i32);
+        let power = |beta: f64| 1.0 - math::powi(beta, time as i32);
         let rate = (rate * power(BETA[1]).sqrt() / power(BETA[0])) as f32;
         let [follow_1, follow_2] = BETA.map(|beta| (1.0 - beta) as f32);
         let moments = self.first.par_chunks_mut(CHUNK).zip(self.second.par_chunks_mut(CHUNK));
@@ -53,7 +54,7 @@ mod tests {
         assert!((w[0] - 0.99).abs() < 1e-6 && (w[1] + 0.99).abs() < 1e-6, "{w:?}");
         adam.step(1e-2, 2, &mut w, &[-0.5, -20.0]);
         let (m, v) = (0.9 * 0.05 - 0.1 * 0.5, 0.001 * 0.25 * (1.0 + 0.999));
-        let rate = 1e-2 * (1.0 - 0.999f64.powi(2)).sqrt() / (1.0 - 0.9f64.powi(2));
+        let rate = 1e-2 * (1.0 - math::square(0.999f64)).sqrt() / (1.0 - math::square(0.9f64));
         let expected = 0.99 - rate * m / (f64::sqrt(v) + 1e-7);
         assert!((f64::from(w[0]) - expected).abs() < 1e-6, "{w:?} {expected}");
     }

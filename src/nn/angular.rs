@@ -6,6 +6,7 @@
 //! 2019) has no margin and sets the scale from the number of centres, once or, batch by batch, from the angles.
 
 use super::loss::log_sum_exp;
+use crate::math;
 use crate::math::{Matrix, multiply};
 
 /// How the scale of the cosines is set.
@@ -51,7 +52,7 @@ impl Angular {
 
     /// The scale AdaCos begins with, and keeps if it is fixed: sqrt(2) ln(centres - 1), eq. (9).
     pub fn adacos_scale(centres: usize) -> f64 {
-        std::f64::consts::SQRT_2 * ((centres.max(3) - 1) as f64).ln()
+        std::f64::consts::SQRT_2 * math::ln((centres.max(3) - 1) as f64)
     }
 
     /// The same with a scale and centres that stay.
@@ -110,15 +111,15 @@ impl Angular {
             let mut slope = vec![1.0; width];
             if self.margin != 0.0 {
                 for (i, slope) in own.clone().zip(&mut slope) {
-                    let angle = plain[i].clamp(-1.0 + 1e-7, 1.0 - 1e-7).acos();
+                    let angle = math::acos(plain[i].clamp(-1.0 + 1e-7, 1.0 - 1e-7));
                     let moved = angle + self.margin;
                     if moved > std::f64::consts::PI {
                         // Beyond it the cosine would rise again: a straight line pulls the furthest back, too.
-                        logits[i] = s * (plain[i] - self.margin * self.margin.sin());
+                        logits[i] = s * (plain[i] - self.margin * math::sin(self.margin));
                         continue;
                     }
-                    logits[i] = s * moved.cos();
-                    *slope = moved.sin() / angle.sin();
+                    logits[i] = s * math::cos(moved);
+                    *slope = math::sin(moved) / math::sin(angle);
                 }
             }
             let all = log_sum_exp(logits.iter().copied());
@@ -127,9 +128,9 @@ impl Angular {
             loss += share * (all - right);
             let weight = share * s / rows as f64;
             for (i, (logit, cosine)) in logits.iter().zip(cosines.iter_mut()).enumerate() {
-                let mut change = (logit - all).exp();
+                let mut change = math::exp(logit - all);
                 if own.contains(&i) {
-                    change = (change - (logit - right).exp()) * slope[i - own.start];
+                    change = (change - math::exp(logit - right)) * slope[i - own.start];
                 }
                 *cosine += (weight * change) as f32;
             }
@@ -150,7 +151,8 @@ impl Angular {
         let mut sums = Vec::with_capacity(rows * count);
         for (cosines, target) in cosines.chunks_exact(count).zip(target.chunks_exact(classes)) {
             let nearest = cosines.chunks_exact(width).map(|own| own.iter().fold(-1.0f32, |a, &b| a.max(b)));
-            let angle = |(cosine, share): (f32, &f32)| f64::from(*share) * f64::from(cosine.clamp(-1.0, 1.0)).acos();
+            let angle =
+                |(cosine, share): (f32, &f32)| f64::from(*share) * math::acos(f64::from(cosine.clamp(-1.0, 1.0)));
             angles.push(nearest.zip(target).map(angle).sum::<f64>());
             let class = (0..classes).fold(0, |best, c| if target[c] > target[best] { c } else { best });
             let counts = |i: &usize| width > 1 || *i != class;
@@ -158,9 +160,9 @@ impl Angular {
         }
         angles.sort_by(f64::total_cmp);
         let median = angles[(rows - 1) / 2].min(std::f64::consts::FRAC_PI_4);
-        let mean = log_sum_exp(sums.iter().copied()) - (rows as f64).ln();
+        let mean = log_sum_exp(sums.iter().copied()) - math::ln(rows as f64);
         if mean.is_finite() && mean > 0.0 {
-            self.scale = mean / median.cos();
+            self.scale = mean / math::cos(median);
         }
     }
 }
@@ -171,7 +173,7 @@ fn unit(values: &[f32], dims: usize) -> (Vec<f32>, Vec<f32>) {
     let lengths = values
         .chunks_exact_mut(dims)
         .map(|row| {
-            let length = row.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt().max(1e-12) as f32;
+            let length = row.iter().map(|&x| math::square(f64::from(x))).sum::<f64>().sqrt().max(1e-12) as f32;
             row.iter_mut().for_each(|x| *x /= length);
             length
         })
@@ -267,13 +269,13 @@ mod tests {
         };
         let right = [0, 1, 2, 2, 0];
         let wrong: f64 = (0..5)
-            .map(|r| (0..3).filter(|c| *c != right[r]).map(|c| (5.0 * cosine(r, c)).exp()).sum::<f64>())
+            .map(|r| (0..3).filter(|c| *c != right[r]).map(|c| math::exp(5.0 * cosine(r, c))).sum::<f64>())
             .sum::<f64>()
             / 5.0;
-        let angle = |r: usize| (0..3).map(|c| f64::from(target[3 * r + c]) * cosine(r, c).acos()).sum::<f64>();
+        let angle = |r: usize| (0..3).map(|c| f64::from(target[3 * r + c]) * math::acos(cosine(r, c))).sum::<f64>();
         let mut angles: Vec<f64> = (0..5).map(angle).collect();
         angles.sort_by(f64::total_cmp);
-        let expected = wrong.ln() / angles[2].min(std::f64::consts::FRAC_PI_4).cos();
+        let expected = math::ln(wrong) / math::cos(angles[2].min(std::f64::consts::FRAC_PI_4));
         // To judge is not to learn.
         let before = Loss::Angular(angular.clone()).measure(5, &output, &target);
         let Loss::Angular(mut fixed) = loss(1, 0.0) else { panic!() };
@@ -283,6 +285,6 @@ mod tests {
         let mut two = Angular::new(vec![1.0, 0.0, 0.0, 1.0], 2, 1, 4.0, Scaling::Adaptive, 0.0, true);
         two.evaluate(1, &[1.0, 0.2], &[1.0, 0.0], &mut [0.0; 2]);
         assert_eq!(two.scale, 4.0, "one wrong class says nothing of the scale");
-        assert!((Angular::adacos_scale(101) - 2f64.sqrt() * 100f64.ln()).abs() < 1e-12);
+        assert!((Angular::adacos_scale(101) - 2f64.sqrt() * math::ln(100f64)).abs() < 1e-12);
     }
 }

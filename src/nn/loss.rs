@@ -5,6 +5,7 @@
 
 use super::angular::Angular;
 use super::kernel::CHUNK;
+use crate::math;
 use rayon::prelude::*;
 
 /// A loss over a batch.
@@ -108,7 +109,7 @@ fn softmax(rows: usize, output: &[f32], target: &[f32], gradient: &mut [f32]) ->
             if target != 0.0 {
                 loss -= target * log_p;
             }
-            *g = ((log_p.exp() - target) / rows as f64) as f32;
+            *g = ((math::exp(log_p) - target) / rows as f64) as f32;
         }
     }
     loss / rows as f64
@@ -120,7 +121,7 @@ pub fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -> f64 {
     if largest == f64::NEG_INFINITY {
         return largest;
     }
-    largest + values.map(|x| (x - largest).exp()).sum::<f64>().ln()
+    largest + math::ln(values.map(|x| math::exp(x - largest)).sum::<f64>())
 }
 
 /// For tests: a gradient against differences of the loss.
@@ -152,7 +153,7 @@ mod tests {
         let output: Vec<f32> = (0..12).map(|_| uniform() as f32 * 4.0 - 2.0).collect();
         let target: Vec<f32> = (0..12).map(|_| uniform() as f32).collect();
         let mut gradient = vec![0.0; 12];
-        let expected: f64 = output.iter().zip(&target).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>() / 12.0;
+        let expected: f64 = output.iter().zip(&target).map(|(a, b)| math::square(f64::from(a - b))).sum::<f64>() / 12.0;
         assert!((Loss::Squared.evaluate(3, &output, &target, &mut gradient) - expected).abs() < 1e-6);
         check_gradient(&mut Loss::Squared, 3, &output, &target, 1e-3);
 
@@ -160,8 +161,10 @@ mod tests {
         let expected: f64 = (0..3)
             .map(|row| {
                 let logits = &output[4 * row..4 * row + 4];
-                let sum: f64 = logits.iter().map(|&x| f64::from(x).exp()).sum();
-                (0..4).map(|c| -f64::from(target[4 * row + c]) * (f64::from(logits[c]).exp() / sum).ln()).sum::<f64>()
+                let sum: f64 = logits.iter().map(|&x| math::exp(f64::from(x))).sum();
+                (0..4)
+                    .map(|c| -f64::from(target[4 * row + c]) * math::ln(math::exp(f64::from(logits[c])) / sum))
+                    .sum::<f64>()
             })
             .sum();
         assert!((Loss::Softmax.evaluate(3, &output, &target, &mut gradient) - expected / 3.0).abs() < 1e-12);

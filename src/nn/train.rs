@@ -128,6 +128,7 @@ fn clip(gradients: [&mut [f32]; 2], limit: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::math;
     use crate::nn::graph::{Builder, NormSettings, Shape};
     use crate::nn::{Activation, Angular, Cpu, Scaling, draws};
 
@@ -150,7 +151,7 @@ mod tests {
         (0..rows)
             .flat_map(|_| {
                 let phase = 6.0 * uniform();
-                (0..width).map(|i| (phase + i as f64 / 3.0).sin() as f32).collect::<Vec<_>>()
+                (0..width).map(|i| math::sin(phase + i as f64 / 3.0) as f32).collect::<Vec<_>>()
             })
             .collect()
     }
@@ -269,7 +270,7 @@ mod tests {
         }
         for unit in 0..4 {
             let mean = hidden.iter().map(|row| row[unit]).sum::<f64>() / 500.0;
-            let variance = hidden.iter().map(|row| (row[unit] - mean).powi(2)).sum::<f64>() / 500.0;
+            let variance = hidden.iter().map(|row| math::square(row[unit] - mean)).sum::<f64>() / 500.0;
             assert!((f64::from(network.statistics[unit]) - mean).abs() < 1e-4);
             assert!((f64::from(network.statistics[4 + unit]) - variance).abs() < 1e-4);
         }

@@ -1,5 +1,6 @@
 //! Mean and standard deviation over the frames, sums in f64.
 
+use crate::math;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +36,7 @@ impl Pool for Std {
         let mut squares = vec![0.0; means.len()];
         for frame in frames.rows() {
             for ((square, x), mean) in squares.iter_mut().zip(frame).zip(&means) {
-                *square += (f64::from(*x) - mean).powi(2);
+                *square += math::square(f64::from(*x) - mean);
             }
         }
         squares.into_iter().map(|s| (s / frames.nrows() as f64).sqrt() as f32).collect()

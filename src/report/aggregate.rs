@@ -1,5 +1,6 @@
 //! Means over sections, and mean and deviation over seeds.
 
+use crate::math;
 use std::collections::BTreeMap;
 
 use super::{PointResults, Results, is_repetition};
@@ -17,7 +18,7 @@ impl Stat {
     pub fn of(values: &[Option<f64>]) -> Option<Self> {
         let values: Vec<f64> = values.iter().copied().collect::<Option<_>>()?;
         let (n, mean) = (values.len(), mean_of_seeds(&values)?);
-        let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
+        let squares: f64 = values.iter().map(|x| math::square(x - mean)).sum();
         Some(Self { mean, deviation: (n > 1).then(|| (squares / (n - 1) as f64).sqrt()) })
     }
 }

@@ -1,5 +1,7 @@
 //! Axes of figures: where the marks are and what they say.
 
+use crate::math;
+
 /// The axis of a side of an image that is `cells` cells long.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {
@@ -39,7 +41,7 @@ pub fn round_numbers(low: f64, high: f64) -> Vec<f64> {
     if !(rough.is_finite() && rough > 0.0) {
         return Vec::new();
     }
-    let power = 10f64.powf(rough.log10().floor());
+    let power = math::powf(10f64, math::log10(rough).floor());
     let step = power * [1.0, 2.0, 5.0, 10.0].into_iter().find(|f| f * power >= 0.8 * rough).unwrap_or(10.0);
     let (first, last) = ((low / step).ceil() as i64, (high / step).floor() as i64);
     (first..=last).map(|i| i as f64 * step).collect()

@@ -4,6 +4,8 @@
 //! lightness rises in equal steps: equal differences in dB then look equally large, the order survives a
 //! print in grey, and no hue stands out as an edge that is not in the sound.
 
+use crate::math;
+
 /// Lightness of the quietest and the loudest colour; 0 is black, 1 white.
 const LIGHTNESS: (f64, f64) = (0.16, 0.97);
 /// Hue angle at both ends in degrees, beyond 360 for the short way round over red.
@@ -15,8 +17,8 @@ const CHROMA: (f64, f64) = (0.088, 0.098);
 pub fn palette() -> [[u8; 3]; 256] {
     std::array::from_fn(|level| {
         let t = level as f64 / 255.0;
-        let chroma = CHROMA.0 + CHROMA.1 * (std::f64::consts::PI * t).sin();
-        let (sin, cos) = between(HUE, t).to_radians().sin_cos();
+        let chroma = CHROMA.0 + CHROMA.1 * math::sin(std::f64::consts::PI * t);
+        let (sin, cos) = math::sin_cos(between(HUE, t).to_radians());
         srgb(between(LIGHTNESS, t), chroma * cos, chroma * sin)
     })
 }
@@ -27,9 +29,9 @@ fn between((low, high): (f64, f64), t: f64) -> f64 {
 
 /// OKLab to 8-bit sRGB, with the matrices of Ottosson 2020 and the transfer curve of IEC 61966-2-1.
 fn srgb(lightness: f64, a: f64, b: f64) -> [u8; 3] {
-    let l = (lightness + 0.3963377774 * a + 0.2158037573 * b).powi(3);
-    let m = (lightness - 0.1055613458 * a - 0.0638541728 * b).powi(3);
-    let s = (lightness - 0.0894841775 * a - 1.2914855480 * b).powi(3);
+    let l = math::powi(lightness + 0.3963377774 * a + 0.2158037573 * b, 3);
+    let m = math::powi(lightness - 0.1055613458 * a - 0.0638541728 * b, 3);
+    let s = math::powi(lightness - 0.0894841775 * a - 1.2914855480 * b, 3);
     let linear = [
         4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s,
         -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s,
@@ -37,7 +39,7 @@ fn srgb(lightness: f64, a: f64, b: f64) -> [u8; 3] {
     ];
     linear.map(|x| {
         let x = x.clamp(0.0, 1.0);
-        let x = if x <= 0.0031308 { 12.92 * x } else { 1.055 * x.powf(1.0 / 2.4) - 0.055 };
+        let x = if x <= 0.0031308 { 12.92 * x } else { 1.055 * math::powf(x, 1.0 / 2.4) - 0.055 };
         (255.0 * x).round() as u8
     })
 }
@@ -50,7 +52,7 @@ mod tests {
     fn luminance([red, green, blue]: [u8; 3]) -> f64 {
         let linear = |x: u8| {
             let x = f64::from(x) / 255.0;
-            if x <= 0.04045 { x / 12.92 } else { ((x + 0.055) / 1.055).powf(2.4) }
+            if x <= 0.04045 { x / 12.92 } else { math::powf((x + 0.055) / 1.055, 2.4) }
         };
         0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue)
     }

@@ -1,5 +1,6 @@
 //! Training curves: what a network's loss did from epoch to epoch, as a figure and as a table.
 
+use crate::math;
 use std::collections::BTreeMap;
 
 use super::axis::{label, round_numbers};
@@ -119,7 +120,7 @@ impl Scale {
             return Self { low: low - around, high: high + around, logarithmic: false };
         }
         if low > 0.0 && high / low > 10.0 {
-            let margin = (high / low).powf(MARGIN);
+            let margin = math::powf(high / low, MARGIN);
             return Self { low: low / margin, high: high * margin, logarithmic: true };
         }
         let margin = MARGIN * (high - low);
@@ -133,7 +134,7 @@ impl Scale {
     /// 0 at the lower end, 1 at the upper one.
     fn place(&self, value: f64) -> f64 {
         match self.logarithmic {
-            true => (value / self.low).ln() / (self.high / self.low).ln(),
+            true => math::ln(value / self.low) / math::ln(self.high / self.low),
             false => (value - self.low) / (self.high - self.low),
         }
     }
@@ -142,9 +143,9 @@ impl Scale {
         if !self.logarithmic {
             return round_numbers(self.low, self.high);
         }
-        let powers = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
+        let powers = math::log10(self.low).floor() as i32..=math::log10(self.high).ceil() as i32;
         let of = |factors: &[f64]| -> Vec<f64> {
-            let all = powers.clone().flat_map(|power| factors.iter().map(move |f| f * 10f64.powi(power)));
+            let all = powers.clone().flat_map(|power| factors.iter().map(move |f| f * math::powi(10f64, power)));
             all.filter(|value| self.shows(*value)).collect()
         };
         let (fine, coarse) = (of(&[1.0, 2.0, 5.0]), of(&[1.0]));

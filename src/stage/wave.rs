@@ -1,5 +1,6 @@
 //! The samples of a clip, with what is mixed to it.
 
+use crate::math;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,6 @@ pub fn hear(
             why: format!("the noise `{}` is silent and cannot be mixed to it", part.noise),
         })?;
     }
-    let quantised = mix::quantise(&wave.samples, 10f64.powf(mixed.gain_db / 20.0));
+    let quantised = mix::quantise(&wave.samples, math::powf(10f64, mixed.gain_db / 20.0));
     Ok(Heard { wave: Wave::of_steps(wave.rate, &quantised.samples), clipped: quantised.clipped })
 }

@@ -18,6 +18,7 @@
 //! the load: the ring presses for a seventh of each turn, which drives the modes in y and shakes at the shaft's rate and its
 //! multiples. Either loads the ring more, and the stiffer contact (Hertz) lifts the modes of its direction by 2 %.
 
+use crate::math;
 use std::f64::consts::TAU;
 
 use super::Scene;
@@ -69,8 +70,8 @@ fn modes(unit: &mut Rng, rate: f64, places: [f64; 4], angle: f64, quarter: f64, 
         let hz = hz * within(unit, 0.92, 1.08) * (1.0 + 0.02 * preload);
         let bandwidth = hz * within(unit, 0.12, 0.25);
         let node = angle.to_radians() * order + quarter + within(unit, -0.4, 0.4);
-        let weight = 0.45 + 0.55 * node.cos().abs();
-        (hz, bandwidth, weight * about(unit, 0.25) * 0.65f64.powf(order - 1.0))
+        let weight = 0.45 + 0.55 * math::cos(node).abs();
+        (hz, bandwidth, weight * about(unit, 0.25) * math::powf(0.65f64, order - 1.0))
     });
     Modes::new(rate, mode)
 }
@@ -90,15 +91,15 @@ impl Path {
         // Nobody puts a microphone twice at the same millimetre.
         let distance = at.distance + within(rng, -0.005, 0.005);
         let height = at.height + within(rng, -0.005, 0.005);
-        let level = (distance * distance - (height - HEIGHT).powi(2)).max(0.0);
-        let mirror = (level + (height + HEIGHT).powi(2)).sqrt();
-        let behind = 0.5 - 0.5 * at.angle.to_radians().cos();
+        let level = (distance * distance - math::square(height - HEIGHT)).max(0.0);
+        let mirror = (level + math::square(height + HEIGHT)).sqrt();
+        let behind = 0.5 - 0.5 * math::cos(at.angle.to_radians());
         let corner = 9000.0 - 6000.0 * behind;
         Self {
             gain: 0.4 / distance,
             late: (mirror - distance) / SOUND * rate,
             echo: FLOOR * distance / mirror,
-            shade: (-TAU * corner / rate).exp(),
+            shade: math::exp(-TAU * corner / rate),
         }
     }
 
@@ -138,7 +139,7 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
     let mut across = modes(unit, scene.rate, [780.0, 1800.0, 3600.0, 6300.0], at.angle, TAU / 4.0, y);
     let top = vel * 1.1 * 100.0 / 60.0;
     let mut wheel = |teeth: usize, hz: f64, most: usize, fall: f64, uneven: f64| {
-        let harmonics: Vec<f64> = (1..=most).map(|k| about(unit, 0.8) / (k as f64).powf(fall)).collect();
+        let harmonics: Vec<f64> = (1..=most).map(|k| about(unit, 0.8) / math::powf(k as f64, fall)).collect();
         let gains: Vec<f64> = (0..teeth).map(|_| 1.0 + uneven * white(unit)).collect();
         let shifts: Vec<f64> = (0..teeth).map(|_| 0.3 * uneven * white(unit)).collect();
         Wheel::new(unit, &harmonics[..orders(hz, scene.rate, most)], &gains, &shifts)
@@ -167,10 +168,10 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
     let mut blows = vec![0.0; scale.tick];
     while dry.len() < scene.samples {
         let hz = shaft * (1.0 + speed.step(rng));
-        let pace = (hz * 0.6 / SPEED).powf(LOUDER);
-        let (_, once) = (TAU * (turn[0] - misfit)).sin_cos();
-        let (_, ball) = (TAU * turn[3]).sin_cos();
-        let joint = 1.0 + 0.15 * belt_part * (TAU * turn[2]).cos();
+        let pace = math::powf(hz * 0.6 / SPEED, LOUDER);
+        let (_, once) = math::sin_cos(TAU * (turn[0] - misfit));
+        let (_, ball) = math::sin_cos(TAU * turn[3]);
+        let joint = 1.0 + 0.15 * belt_part * math::cos(TAU * turn[2]);
         let sway = (1.0 + 0.5 * x * once).max(0.0);
         let rough = 0.7 * roll_part * pace * joint * (1.0 + grease.step(rng)).max(0.0);
         let now = [

@@ -13,6 +13,7 @@
 
 use super::Scene;
 use super::sound::{BLOCK, Sound};
+use crate::math;
 
 /// The samples of a recording.
 pub fn render(kind: &str, scene: &Scene) -> Result<Vec<f32>, String> {
@@ -100,7 +101,7 @@ fn beep(sound: &mut Sound, hz: f64, at: f64, seconds: f64, level: f64) {
     }
     let (start, length) = ((at * sound.rate) as usize, (seconds * sound.rate) as usize);
     let edge = 0.01 * sound.rate;
-    let (step_sin, step_cos) = (std::f64::consts::TAU * hz / sound.rate).sin_cos();
+    let (step_sin, step_cos) = math::sin_cos(std::f64::consts::TAU * hz / sound.rate);
     let (mut sin, mut cos) = (0.0, 1.0);
     for (i, x) in sound.samples.iter_mut().skip(start).take(length).enumerate() {
         let inside = i.min(length - i) as f64 / edge;
@@ -276,7 +277,7 @@ mod tests {
             let density =
                 |hz: f64| (0..4).map(|clip| band(&place(kind, clip), hz, 0.3 * hz).iter().sum::<f64>()).sum::<f64>();
             let (low, middle, high) = (density(120.0), density(1200.0), density(6000.0));
-            let decade = 10.0 * (low / middle).log10();
+            let decade = 10.0 * math::log10(low / middle);
             assert!((10.0..35.0).contains(&decade) && high < middle, "{kind}: {low} {middle} {high}");
         }
     }

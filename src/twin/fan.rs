@@ -19,6 +19,7 @@
 
 use super::Scene;
 use super::sound::{Sound, within};
+use crate::math;
 
 pub const FAULTS: &[&str] = &["wing damage", "unbalance", "clogging", "over voltage"];
 
@@ -59,7 +60,7 @@ impl Wheel {
         let count = self.blades.len() as f64;
         let (mut re, mut im) = (0.0, 0.0);
         for (b, load) in self.blades.iter().enumerate() {
-            let (sin, cos) = (std::f64::consts::TAU * (order * b) as f64 / count).sin_cos();
+            let (sin, cos) = math::sin_cos(std::f64::consts::TAU * (order * b) as f64 / count);
             let load = if b == 0 { load * (1.0 - lost) } else { *load };
             re += load * cos;
             im += load * sin;
@@ -272,8 +273,8 @@ mod tests {
     fn clogging_makes_the_sound_darker() {
         // Mean square of the slope over that of the signal: where the spectrum's weight lies.
         let brightness = |samples: &[f32]| {
-            let slope: f64 = samples.windows(2).map(|x| f64::from(x[1] - x[0]).powi(2)).sum();
-            slope / samples.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>()
+            let slope: f64 = samples.windows(2).map(|x| math::square(f64::from(x[1] - x[0]))).sum();
+            slope / samples.iter().map(|x| math::square(f64::from(*x))).sum::<f64>()
         };
         let normal = brightness(&render(&scene(2, 6, None)).unwrap());
         let fault = brightness(&render(&scene(2, 6, Some(("clogging", 1.0)))).unwrap());

@@ -24,6 +24,7 @@
 //! tenth more at size 1). The motor turns faster, and its brushes arc, as the voltage between two segments of the commutator is too
 //! high (Fitzgerald, on the commutation of DC machines), so its pulses grow more than speed and current say.
 
+use crate::math;
 use std::f64::consts::TAU;
 
 use super::Scene;
@@ -84,13 +85,13 @@ impl Gearbox {
         let mut modes = [(0.0, 0.0, 0.0); 6];
         for (i, (mode, hz)) in modes.iter_mut().zip(places).enumerate() {
             let bandwidth = hz * within(unit, 0.15, 0.30);
-            *mode = (hz * within(unit, 0.96, 1.04), bandwidth, about(unit, 0.3) * 0.72f64.powi(i as i32));
+            *mode = (hz * within(unit, 0.96, 1.04), bandwidth, about(unit, 0.3) * math::powi(0.72f64, i as i32));
         }
         let wear = scene.fault("wear");
         let motor_hz = top * ratios[0] * ratios[1];
         let mut wheel = |pinion: usize, hz: f64, most: usize, broken: f64| {
             let harmonics: Vec<f64> = (1..=most)
-                .map(|k| about(unit, 0.4) / (k as f64).powf(1.2) * if k > 1 { 1.0 + 0.5 * wear } else { 1.0 })
+                .map(|k| about(unit, 0.4) / math::powf(k as f64, 1.2) * if k > 1 { 1.0 + 0.5 * wear } else { 1.0 })
                 .take(orders(hz * pinion as f64, scene.rate, most))
                 .collect();
             let mut shifts: Vec<f64> = (0..pinion).map(|_| 0.02 * (1.0 + wear) * white(unit)).collect();
@@ -119,7 +120,7 @@ impl Gearbox {
 
 /// Gravity's and inertia's torque of a unit weight, in parts of the full arm; the first is the slider's speed too.
 fn crank(turn: f64) -> (f64, f64) {
-    let (sin, cos) = (TAU * turn).sin_cos();
+    let (sin, cos) = math::sin_cos(TAU * turn);
     let (twice, thrice) = (2.0 * sin * cos, sin * (3.0 - 4.0 * sin * sin));
     (sin + 0.125 * twice, 0.0625 * sin - 0.5 * twice - 0.1875 * thrice)
 }
@@ -168,7 +169,7 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
     let gains: [f64; 4] = std::array::from_fn(|i| gearbox.gains[i] * take.parts[i]);
     let mut supply = Drift::new(rng, 0.006, 1.5, &scale);
     let mut grease = Drift::new(rng, 0.10, 0.5, &scale);
-    let follow = 1.0 - (-scale.seconds / LAG).exp();
+    let follow = 1.0 - math::exp(-scale.seconds / LAG);
     let mut turns = [0; 3].map(|_| rng.uniform());
     let mut broken = Bump::new(rng, (turns[1] - gearbox.damaged).rem_euclid(1.0), gearbox.pitch * 2.0, 0.4);
     let mut speed = gearbox.pace * (take.volt - take.idle);
@@ -180,7 +181,7 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
     let mut hits = push.clone();
     while out.len() < scene.samples {
         let (lift, inertia) = crank(turns[2]);
-        let bend = THROW * (TAU * speed).powi(2);
+        let bend = THROW * math::square(TAU * speed);
         let torque = ARM * (weight * lift + (weight + 0.02) * bend * inertia);
         let brake = 0.06 * overload;
         let free = gearbox.pace * take.volt * (1.0 + supply.step(rng));
@@ -188,9 +189,9 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
         speed += follow * (goal.clamp(0.15 * free, 1.15 * free) - speed);
         let force = torque + brake + 0.4 * take.idle;
         let load = 0.35 + 0.65 * force.abs() / FORCE;
-        let pace = (speed / SPEED).powf(LOUDER);
-        let (wobble, _) = (TAU * turns[1]).sin_cos();
-        let (_, swing) = (TAU * turns[2]).sin_cos();
+        let pace = math::powf(speed / SPEED, LOUDER);
+        let (wobble, _) = math::sin_cos(TAU * turns[1]);
+        let (_, swing) = math::sin_cos(TAU * turns[2]);
         let slide = lift.abs() * pace * (0.5 + 3.0 * weight) * (1.0 + grease.step(rng)).max(0.0);
         let now = [
             gains[0] * load * pace * (1.0 + gearbox.eccentric[0] * wobble),

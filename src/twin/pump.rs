@@ -168,6 +168,7 @@ fn liquid_ring(sound: &mut Sound) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use crate::math;
     use std::collections::BTreeMap;
 
     use super::super::testing::line;
@@ -216,7 +217,8 @@ mod tests {
             assert_ne!(pump(kind, 1), pump(kind, 2));
             for clip in 0..4 {
                 let sound = pump(kind, clip);
-                let level = (sound.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / sound.len() as f64).sqrt();
+                let level =
+                    (sound.iter().map(|x| math::square(f64::from(*x))).sum::<f64>() / sound.len() as f64).sqrt();
                 assert!((0.02..0.065).contains(&level), "{kind}: {level}");
             }
         }

@@ -8,6 +8,7 @@
 //! second, samples in between are straight lines. Noise and blows are scaled to the rate
 //! ([`Scale`]), so that the same machine sounds alike at each rate.
 
+use crate::math;
 use std::f64::consts::{PI, TAU};
 
 use super::sound::within;
@@ -56,7 +57,7 @@ impl Scale {
     pub fn new(rate: f64) -> Self {
         let tick = ((rate / TICKS).round() as usize).max(1);
         let ratio = rate / 16_000.0;
-        let keep = (-TAU * CORNER / rate).exp();
+        let keep = math::exp(-TAU * CORNER / rate);
         let share = 2.0 * (1.0 - keep);
         Self {
             tick,
@@ -79,7 +80,7 @@ pub struct Drift {
 impl Drift {
     /// Standard deviation `deviation`, correlation time in seconds.
     pub fn new(rng: &mut Rng, deviation: f64, seconds: f64, scale: &Scale) -> Self {
-        let keep = (-scale.seconds / seconds).exp();
+        let keep = math::exp(-scale.seconds / seconds);
         Self { keep, push: deviation * (1.0 - keep * keep).sqrt(), value: deviation * white(rng) }
     }
 
@@ -129,8 +130,8 @@ impl Wheel {
         let mut shape = vec![0.0; 2 * PITCH + 1];
         for (k, amplitude) in harmonics.iter().enumerate() {
             let phase = TAU * rng.uniform();
-            let (step_sin, step_cos) = (TAU * (k + 1) as f64 / (2 * PITCH) as f64).sin_cos();
-            let (mut sin, mut cos) = phase.sin_cos();
+            let (step_sin, step_cos) = math::sin_cos(TAU * (k + 1) as f64 / (2 * PITCH) as f64);
+            let (mut sin, mut cos) = math::sin_cos(phase);
             for x in &mut shape {
                 *x += amplitude * sin;
                 (sin, cos) = (sin * step_cos + cos * step_sin, cos * step_cos - sin * step_sin);
@@ -194,12 +195,12 @@ pub struct Modes<const N: usize> {
 impl<const N: usize> Modes<N> {
     /// Modes that lie above 0.42 of the rate are silent.
     pub fn new(rate: f64, modes: [Mode; N]) -> Self {
-        let radius = modes.map(|(_, bandwidth, _)| (-PI * bandwidth / rate).exp());
+        let radius = modes.map(|(_, bandwidth, _)| math::exp(-PI * bandwidth / rate));
         let mut out = Self { gain: [0.0; N], a: [0.0; N], b: [0.0; N], y1: [0.0; N], y2: [0.0; N], x: [0.0; 2] };
         for (i, (&(hz, _, gain), r)) in modes.iter().zip(radius).enumerate() {
             if hz < 0.42 * rate {
                 out.gain[i] = gain * (1.0 - r * r) / 2.0;
-                out.a[i] = 2.0 * r * (TAU * hz / rate).cos();
+                out.a[i] = 2.0 * r * math::cos(TAU * hz / rate);
                 out.b[i] = r * r;
             }
         }
@@ -236,7 +237,7 @@ mod tests {
         let var = x.iter().map(|x| x * x).sum::<f64>() / n as f64;
         assert!(mean.abs() < 0.02 && (var - 1.0).abs() < 0.02, "{mean} {var}");
         let mut drift = Drift::new(rng, 0.5, 0.1, &Scale::new(16_000.0));
-        let var = (0..n).map(|_| drift.step(rng).powi(2)).sum::<f64>() / n as f64;
+        let var = (0..n).map(|_| math::square(drift.step(rng))).sum::<f64>() / n as f64;
         assert!((var - 0.25).abs() < 0.05, "{var}");
     }
 
@@ -270,7 +271,7 @@ mod tests {
             let mut modes = Modes::new(rate, [(1000.0, 80.0, 0.7), (30_000.0, 10.0, 5.0)]);
             let n = rate as usize;
             let peak = (0..n)
-                .map(|i| modes.ring((TAU * 1000.0 * i as f64 / rate).sin()))
+                .map(|i| modes.ring(math::sin(TAU * 1000.0 * i as f64 / rate)))
                 .skip(n / 2)
                 .fold(0.0, |m: f64, y| m.max(y.abs()));
             assert!((peak - 0.7).abs() < 0.02, "{rate} {peak}");

@@ -17,6 +17,7 @@
 //! the slack at a speed of sqrt(2 acceleration slack), so the belt slaps and flutters a few times, and the flutter
 //! shakes the speed of what it draws.
 
+use crate::math;
 use std::f64::consts::TAU;
 
 use super::Scene;
@@ -160,7 +161,7 @@ fn tones(sound: &mut Sound, motion: &Motion, unit: &mut Rng, flutter: &Flutter) 
     let mut amplitudes = [0.0; LANES];
     for (lane, (_, _, amplitude)) in orders.iter().enumerate() {
         amplitudes[lane] = amplitude * within(unit, 0.6, 1.4) * sound.between(0.8, 1.2);
-        (sin[lane], cos[lane]) = (TAU * sound.rng.uniform()).sin_cos();
+        (sin[lane], cos[lane]) = math::sin_cos(TAU * sound.rng.uniform());
     }
     for (block, out) in sound.samples.chunks_mut(BLOCK).enumerate() {
         let at = block * BLOCK;
@@ -171,7 +172,7 @@ fn tones(sound: &mut Sound, motion: &Motion, unit: &mut Rng, flutter: &Flutter) 
             let heard = (0.0..0.45 * sound.rate).contains(&hz);
             let target = if heard { amplitudes[lane] * speed / NOMINAL * motion.level[at] * answer(hz) } else { 0.0 };
             slope[lane] = (target - loud[lane]) / BLOCK as f64;
-            (step_sin[lane], step_cos[lane]) = (TAU * hz / sound.rate).sin_cos();
+            (step_sin[lane], step_cos[lane]) = math::sin_cos(TAU * hz / sound.rate);
         }
         for x in out {
             for lane in 0..LANES {
@@ -210,7 +211,7 @@ impl Flutter {
                 let first = (at.max(0.0) / BLOCK as f64) as usize;
                 for (block, shake) in shake.iter_mut().enumerate().skip(first).take((0.5 * rate) as usize / BLOCK) {
                     let after = ((block * BLOCK) as f64 - at).max(0.0) / rate;
-                    *shake += 0.03 * size * slack * (-after / 0.15).exp() * (TAU * hz * after).sin();
+                    *shake += 0.03 * size * slack * math::exp(-after / 0.15) * math::sin(TAU * hz * after);
                 }
             }
         }
@@ -247,7 +248,7 @@ fn slips(motion: &Motion, luck: &mut Rng, rate: f64) -> Vec<f64> {
         way -= motion.speed[i] / rate;
         if way < 0.0 {
             way = within(luck, 0.0006, 0.0018);
-            let stribeck = 0.15 + (-motion.speed[i] / 0.15).exp();
+            let stribeck = 0.15 + math::exp(-motion.speed[i] / 0.15);
             strike(&mut out, i as f64, dry * stribeck * within(luck, 0.3, 1.7), 0.0001 * rate);
         }
     }
@@ -270,7 +271,7 @@ mod tests {
     fn line(samples: &[f32], hz: f64) -> f64 {
         let (mut re, mut im) = (0.0, 0.0);
         for (i, x) in samples.iter().enumerate() {
-            let (sin, cos) = (TAU * hz * i as f64 / 16_000.0).sin_cos();
+            let (sin, cos) = math::sin_cos(TAU * hz * i as f64 / 16_000.0);
             re += f64::from(*x) * cos;
             im += f64::from(*x) * sin;
         }

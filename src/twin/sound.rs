@@ -3,6 +3,7 @@
 //! Only `+ - * /`, `sqrt` and one `sin_cos` per oscillator where possible, so that a clip has the same samples
 //! wherever it is rendered.
 
+use crate::math;
 use std::f64::consts::TAU;
 
 use crate::seed::Rng;
@@ -49,8 +50,8 @@ impl Sound {
         if !(0.0..0.45 * self.rate).contains(&hz) {
             return;
         }
-        let (step_sin, step_cos) = (TAU * hz / self.rate).sin_cos();
-        let (mut sin, mut cos) = (TAU * phase).sin_cos();
+        let (step_sin, step_cos) = math::sin_cos(TAU * hz / self.rate);
+        let (mut sin, mut cos) = math::sin_cos(TAU * phase);
         for x in &mut self.samples {
             *x += amplitude * sin;
             (sin, cos) = (sin * step_cos + cos * step_sin, cos * step_cos - sin * step_sin);
@@ -76,7 +77,7 @@ impl Sound {
     pub fn resonate(&self, input: &[f64], hz: f64, bandwidth: f64) -> Vec<f64> {
         let angle = TAU * hz.min(0.4 * self.rate) / self.rate;
         let radius = (1.0 - TAU / 2.0 * bandwidth / self.rate).max(0.1);
-        let (a, b) = (2.0 * radius * angle.cos(), radius * radius);
+        let (a, b) = (2.0 * radius * math::cos(angle), radius * radius);
         // Variance of the output for white input: a standard result for two poles.
         let variance = (1.0 + b) / ((1.0 - b) * ((1.0 + b) * (1.0 + b) - a * a));
         let gain = 1.0 / variance.sqrt();
@@ -159,7 +160,7 @@ impl Sound {
             let (mut a, mut b, mut gain) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
             for (lane, &&(hz, bandwidth, level)) in group.iter().enumerate() {
                 let radius = (1.0 - TAU / 2.0 * bandwidth / self.rate).max(0.1);
-                a[lane] = 2.0 * radius * (TAU * hz / self.rate).cos();
+                a[lane] = 2.0 * radius * math::cos(TAU * hz / self.rate);
                 b[lane] = radius * radius;
                 let variance =
                     (1.0 + b[lane]) / ((1.0 - b[lane]) * ((1.0 + b[lane]) * (1.0 + b[lane]) - a[lane] * a[lane]));
@@ -218,8 +219,8 @@ impl Sound {
                 let (mut turn, mut y1, mut y2) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
                 for (lane, (order, amplitude, phase)) in group.iter_mut().enumerate() {
                     let step = *order * hz / self.rate;
-                    let (sin, cos) = (TAU * *phase).sin_cos();
-                    let (step_sin, step_cos) = (TAU * step).sin_cos();
+                    let (sin, cos) = math::sin_cos(TAU * *phase);
+                    let (step_sin, step_cos) = math::sin_cos(TAU * step);
                     turn[lane] = 2.0 * step_cos;
                     y1[lane] = *amplitude * sin;
                     y2[lane] = *amplitude * (sin * step_cos - cos * step_sin);
@@ -286,9 +287,9 @@ impl Sound {
             let (mut a, mut b, mut gain) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
             for (lane, mode) in modes.iter().enumerate().filter(|(_, mode)| mode.hz < 0.45 * self.rate) {
                 let angle = TAU * mode.hz / self.rate;
-                let radius = (-TAU / 2.0 * mode.bandwidth / self.rate).exp();
-                (a[lane], b[lane]) = (2.0 * radius * angle.cos(), radius * radius);
-                gain[lane] = mode.gain * angle.sin();
+                let radius = math::exp(-TAU / 2.0 * mode.bandwidth / self.rate);
+                (a[lane], b[lane]) = (2.0 * radius * math::cos(angle), radius * radius);
+                gain[lane] = mode.gain * math::sin(angle);
             }
             let (mut y1, mut y2) = ([0.0; LANES], [0.0; LANES]);
             for (out, x) in out.iter_mut().zip(strikes) {
@@ -312,7 +313,7 @@ impl Sound {
 pub fn strike(out: &mut [f64], at: f64, size: f64, contact: f64) {
     let width = contact.max(1.0);
     let (first, count) = (at.floor(), width.ceil() as usize);
-    let shape = |i: usize| (TAU / 2.0 * (i as f64 + 0.5) / count as f64).sin();
+    let shape = |i: usize| math::sin(TAU / 2.0 * (i as f64 + 0.5) / count as f64);
     let sum: f64 = (0..count).map(shape).sum();
     for i in 0..count {
         let place = first + i as f64;

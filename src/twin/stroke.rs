@@ -5,6 +5,7 @@
 //! control, e.g. Biagiotti and Melchiorri 2008, section 3.2). What the carriage does lags behind the plan with
 //! the bandwidth of the position loop, which rounds the corners off.
 
+use crate::math;
 use std::f64::consts::TAU;
 
 use super::sound::Sound;
@@ -83,7 +84,7 @@ impl Motion {
         let mut forward = sound.rng.uniform() < 0.5;
         let mut time = sound.rng.uniform() * plan.duration;
         // Two poles of 12 Hz stand for the position loop.
-        let follow = 1.0 - (-TAU * 12.0 / sound.rate).exp();
+        let follow = 1.0 - math::exp(-TAU * 12.0 / sound.rate);
         let mut lag = [plan.speed(time); 2];
         while motion.speed.len() < samples {
             let peak = plan.peak * speed * sound.between(0.995, 1.005);

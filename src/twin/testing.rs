@@ -1,5 +1,6 @@
 //! What the tests of the twin listen with.
 
+use crate::math;
 use std::collections::BTreeMap;
 use std::f64::consts::TAU;
 
@@ -25,7 +26,7 @@ pub fn clip(
 
 /// Root mean square.
 pub fn rms(sound: &[f32]) -> f64 {
-    (sound.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / sound.len() as f64).sqrt()
+    (sound.iter().map(|x| math::square(f64::from(*x))).sum::<f64>() / sound.len() as f64).sqrt()
 }
 
 /// The amplitude of the sine of `hz` in a sound (one bin of a Hann-windowed Fourier transform).
@@ -33,8 +34,8 @@ pub fn line(sound: &[f32], rate: f64, hz: f64) -> f64 {
     let n = sound.len() as f64;
     let (mut re, mut im) = (0.0, 0.0);
     for (i, &x) in sound.iter().enumerate() {
-        let window = 1.0 - (TAU * i as f64 / n).cos();
-        let (sin, cos) = (TAU * hz * i as f64 / rate).sin_cos();
+        let window = 1.0 - math::cos(TAU * i as f64 / n);
+        let (sin, cos) = math::sin_cos(TAU * hz * i as f64 / rate);
         re += window * cos * f64::from(x);
         im += window * sin * f64::from(x);
     }

@@ -19,6 +19,7 @@
 use super::Scene;
 use super::panel::Panel;
 use super::sound::{Mode, Sound, strike, within};
+use crate::math;
 use crate::seed::{Rng, Seed};
 
 pub const FAULTS: &[&str] = &["contamination", "sticking", "leak"];
@@ -193,14 +194,14 @@ impl Gas {
 
     /// A gap whistles until the seat has settled.
     fn leak(&mut self, at: f64, decay: f64, size: f64, luck: &mut Rng) {
-        fill(&mut self.leak, at, 4.0 * decay, |after| size * (-after / decay).exp() * within(luck, 0.3, 1.7));
+        fill(&mut self.leak, at, 4.0 * decay, |after| size * math::exp(-after / decay) * within(luck, 0.3, 1.7));
     }
 
     /// Adds what the air makes of this white noise.
     fn blow(self, noise: &[f64], sound: &mut Sound, unit: &mut Rng, luck: &mut Rng) {
         let times = |envelope: &[f64]| noise.iter().zip(envelope).map(|(x, y)| x * y).collect::<Vec<_>>();
-        let fall = (-1.0 / (within(unit, 0.012, 0.024) * sound.rate)).exp();
-        let turn = 1.0 - (-1.0 / (0.006 * sound.rate)).exp();
+        let fall = math::exp(-1.0 / (within(unit, 0.012, 0.024) * sound.rate));
+        let turn = 1.0 - math::exp(-1.0 / (0.006 * sound.rate));
         let (mut puff, mut open, mut flow) = (0.0, 0.0, 0.0);
         let (mut puffs, mut flows) = (self.puff, self.flow);
         for ((noise, puffs), flows) in noise.iter().zip(&mut puffs).zip(&mut flows) {

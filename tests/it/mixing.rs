@@ -1,5 +1,6 @@
 //! Mixing from spec to files: recipes instead of audio, the same clips for everybody, data sets that read back equal.
 
+use humshift::math;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -165,7 +166,7 @@ fn own_recordings_with_own_noise_of_any_length_and_rate() {
         assert_eq!(target, line.contains(",rain,"), "{line}");
     }
     // The ratio that comes out: power of what was added against the mean power of all dry clips.
-    let power = |x: &[f32]| x.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / x.len() as f64;
+    let power = |x: &[f32]| x.iter().map(|x| math::square(f64::from(*x))).sum::<f64>() / x.len() as f64;
     let read = |path: &Path| wav::read(path, Default::default()).unwrap().samples;
     let dry: Vec<Vec<f32>> = tree(&project.path("dry")).values().map(|path| read(path)).collect();
     let signal = dry.iter().map(|x| power(x)).sum::<f64>() / dry.len() as f64;
@@ -176,7 +177,7 @@ fn own_recordings_with_own_noise_of_any_length_and_rate() {
         // Which dry clip it was: the one that leaves the least.
         let rest = |x: &Vec<f32>| power(&mixed.iter().zip(x).map(|(m, d)| m - d).collect::<Vec<_>>());
         let noise = dry.iter().map(rest).fold(f64::INFINITY, f64::min);
-        let snr = 10.0 * (signal / noise).log10();
+        let snr = 10.0 * math::log10(signal / noise);
         // Files are of 16 bits, whose steps are noise of their own.
         assert!((snr - 6.0).abs() < 2e-3, "{file}: {snr}");
     }

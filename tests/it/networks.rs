@@ -1,5 +1,6 @@
 //! Networks end to end: trained, drawn, taken out and taken in again.
 
+use humshift::math;
 use std::fs;
 
 use ndarray::Array2;
@@ -132,7 +133,7 @@ fn a_state_dict_of_pytorch_scores_as_its_formula() {
         let hidden: Vec<f64> = (dense(&w1, &b1, x).iter().enumerate())
             .map(|(i, h)| ((h - mean[i]) / (variance[i] + 1e-3).sqrt() * gamma[i] + beta[i]).max(0.0))
             .collect();
-        dense(&w2, &b2, &hidden).iter().zip(x).map(|(y, x)| (y - x).powi(2)).sum::<f64>() / 3.0
+        dense(&w2, &b2, &hidden).iter().zip(x).map(|(y, x)| math::square(y - x)).sum::<f64>() / 3.0
     };
     let tables = tree(&project.path("out"));
     let (_, scores) = tables.iter().find(|(name, _)| name.contains("anomaly_score_fan_section_00")).expect("scores");

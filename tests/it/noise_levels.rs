@@ -1,5 +1,6 @@
 //! A data set written with `table: mimii_dg`: which noise each clip has and how loud it is, measured from the WAV files.
 
+use humshift::math;
 use std::collections::{BTreeMap, BTreeSet};
 use std::f64::consts::TAU;
 use std::fs;
@@ -47,7 +48,7 @@ fn power(x: &[f64]) -> f64 {
 fn tone(x: &[f64], hz: f64) -> f64 {
     let turn = |i: usize| TAU * hz * i as f64 / f64::from(sounds::RATE);
     let part = |of: fn(f64) -> f64| x.iter().enumerate().map(|(i, x)| x * of(turn(i))).sum::<f64>();
-    2.0 * (part(f64::cos).powi(2) + part(f64::sin).powi(2)) / (x.len() as f64).powi(2)
+    2.0 * (math::square(part(math::cos)) + math::square(part(math::sin))) / math::square(x.len() as f64)
 }
 
 /// The samples of all WAV files below a folder of the project, by path.
@@ -61,7 +62,7 @@ fn clips(project: &Project, folder: &str) -> BTreeMap<String, Vec<f64>> {
 fn each_section_has_the_paper_s_noise_at_the_paper_s_level() {
     let project = Project::with(DRY);
     for (kind, hz) in TONES {
-        let samples = (0..sounds::LENGTH).map(|i| 0.5 * (TAU * hz * i as f64 / f64::from(sounds::RATE)).sin());
+        let samples = (0..sounds::LENGTH).map(|i| 0.5 * math::sin(TAU * hz * i as f64 / f64::from(sounds::RATE)));
         let bytes = sounds::wav(&samples.collect::<Vec<_>>(), sounds::RATE, Form::Float32);
         project.write(&format!("noise/{kind}/0.wav"), bytes);
     }
@@ -72,7 +73,7 @@ fn each_section_has_the_paper_s_noise_at_the_paper_s_level() {
     let (dry, mixed) = (clips(&project, "dry"), clips(&project, "mixed"));
     assert!(dry.keys().eq(mixed.keys()));
 
-    let (gain, mut heard) = (10f64.powf(-24.0 / 20.0), BTreeMap::<_, BTreeSet<&str>>::new());
+    let (gain, mut heard) = (math::powf(10f64, -24.0 / 20.0), BTreeMap::<_, BTreeSet<&str>>::new());
     for (machine, section) in paper::sections() {
         let own = format!("section_{section}_");
         let names: Vec<&String> =
@@ -91,7 +92,7 @@ fn each_section_has_the_paper_s_noise_at_the_paper_s_level() {
                     continue;
                 }
                 sum += found;
-                let level = 10.0 * (signal / found).log10();
+                let level = 10.0 * math::log10(signal / found);
                 let pump = "WXYZ".contains(kind);
                 // The paper has no level of the pumps; ours is 3 dB.
                 let expected = if pump { 3.0 } else { paper::level(&machine, &section, &said.attributes) };

@@ -1,6 +1,7 @@
 //! Local outlier factors, kernel densities and isolation forests against scikit-learn, on the numbers of
 //! `tests/data/density.json`.
 
+use humshift::math;
 use std::collections::BTreeMap;
 
 use humshift::artifact::Context;
@@ -92,12 +93,12 @@ fn isolation_forests_are_drawn_from_the_distribution_of_scikit_learns() {
     let mut squares = 0.0;
     for (i, (theirs, std)) in forest.mean.iter().zip(&forest.std).enumerate() {
         let mean = all.iter().map(|scores| scores[i]).sum::<f64>() / n;
-        let variance = all.iter().map(|scores| (scores[i] - mean).powi(2)).sum::<f64>() / (n - 1.0);
+        let variance = all.iter().map(|scores| math::square(scores[i] - mean)).sum::<f64>() / (n - 1.0);
         let deviation = (mean - theirs) / (std * (1.0 / n + 1.0 / forest.seeds as f64).sqrt());
         assert!(deviation.abs() < 4.0, "vector {i}: {mean} against {theirs}, {deviation} standard errors");
-        let ratio = (variance.sqrt() / std).ln().abs();
+        let ratio = math::ln(variance.sqrt() / std).abs();
         assert!(ratio < 0.35, "vector {i}: a deviation of {} between seeds, against {std}", variance.sqrt());
-        squares += deviation.powi(2);
+        squares += math::square(deviation);
     }
     // Around 1 if the distributions are the same; vectors of one seed depend on each other.
     let square = squares / forest.mean.len() as f64;
@@ -114,6 +115,6 @@ fn rank_correlation(a: &[f64], b: &[f64]) -> f64 {
         values.iter().map(rank).collect::<Vec<_>>()
     };
     let n = a.len() as f64;
-    let squares: f64 = ranks(a).iter().zip(ranks(b)).map(|(a, b)| (a - b).powi(2)).sum();
+    let squares: f64 = ranks(a).iter().zip(ranks(b)).map(|(a, b)| math::square(a - b)).sum();
     1.0 - 6.0 * squares / (n * (n * n - 1.0))
 }

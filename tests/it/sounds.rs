@@ -1,5 +1,6 @@
 //! Recordings made on the spot: a data set in the DCASE layout, small enough for hundreds of runs.
 
+use humshift::math;
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
@@ -62,8 +63,8 @@ pub fn hum(name: &str) -> Vec<f64> {
     (0..LENGTH)
         .map(|i| {
             let t = std::f64::consts::TAU * i as f64 / f64::from(RATE);
-            let hum: f64 = (1..4).map(|h| (t * pitch * f64::from(h)).sin() / f64::from(h)).sum();
-            level * hum + whistle * (t * whistle_hz).sin() + noise * rng.normal()
+            let hum: f64 = (1..4).map(|h| math::sin(t * pitch * f64::from(h)) / f64::from(h)).sum();
+            level * hum + whistle * math::sin(t * whistle_hz) + noise * rng.normal()
         })
         .collect()
 }

@@ -1,5 +1,6 @@
 //! Six steps of training beside those of Keras, by the figures that `tests/data/make_autoencoder.py` wrote in f64.
 
+use crate::math;
 use ndarray::ArrayD;
 use serde_json::Value;
 
@@ -53,7 +54,8 @@ fn train(case: &str, clip_norm: Option<f64>) {
         let found = cpu.infer(network, &[&windows[6]]);
         for (row, expected) in numbers(expected).into_iter().enumerate() {
             let values = row * 24..(row + 1) * 24;
-            let squares = found[values.clone()].iter().zip(&windows[6][values]).map(|(y, x)| f64::from(y - x).powi(2));
+            let squares =
+                found[values.clone()].iter().zip(&windows[6][values]).map(|(y, x)| math::square(f64::from(y - x)));
             let error = squares.sum::<f64>() / 24.0;
             assert!((error / expected - 1.0).abs() < tolerance, "{case} {row}: {error} {expected}");
         }

@@ -1,5 +1,6 @@
 //! What the autoencoder promises. A published model with its published scores is among the integration tests.
 
+use crate::math;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
@@ -34,10 +35,10 @@ fn machine(rng: &mut Rng, count: usize, broken: bool) -> Vec<Array2<f32>> {
         .map(|_| {
             // A ring: never so faint that upside down is the same.
             let (angle, radius) = (std::f64::consts::TAU * rng.uniform(), 1.0 + rng.uniform());
-            let (level, tilt) = (radius * angle.cos(), radius * angle.sin());
+            let (level, tilt) = (radius * math::cos(angle), radius * math::sin(angle));
             Array2::from_shape_fn((20, 16), |(_, band)| {
                 let sign = if broken && band >= 8 { -1.0 } else { 1.0 };
-                let shape = (band as f64 / 3.0).sin() * level + (band as f64 / 5.0).cos() * tilt;
+                let shape = math::sin(band as f64 / 3.0) * level + math::cos(band as f64 / 5.0) * tilt;
                 (-40.0 + 3.0 * sign * shape + 0.3 * rng.normal()) as f32
             })
         })

@@ -1,5 +1,6 @@
 //! Linear discriminant analysis: normal distributions with one covariance and a mean for every class.
 
+use crate::math;
 use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
 
@@ -49,7 +50,7 @@ impl Classify for Lda {
             .into_iter()
             .for_each(|mut row| cholesky::solve(factor.view(), row.as_slice_mut().expect("C order")));
         let squares = (&weights * &means).sum_axis(Axis(1));
-        let offsets = clips.mapv(|n| (n / classes.len() as f64).ln()) - squares / 2.0;
+        let offsets = clips.mapv(|n| math::ln(n / classes.len() as f64)) - squares / 2.0;
         let mut model = Tensors::default();
         model.put_f64("weights", weights);
         model.put_f64("offsets", offsets);

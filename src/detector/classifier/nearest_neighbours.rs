@@ -1,5 +1,6 @@
 //! A vote of the nearest training clips: how many of them are of each class. smartcore's.
 
+use crate::math;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use smartcore::algorithm::neighbour::KNNAlgorithmName;
@@ -66,7 +67,7 @@ impl Classify for NearestNeighbours {
         let voters = Voters::fit(&dense(model.f64_2("bank")?.to_owned())?, &classes, settings).map_err(failed)?;
         let votes = voters.predict_proba(&dense(x)?).map_err(failed)?;
         let k = self.k as f64;
-        Ok(Array2::from_shape_fn((votes.len(), count), |(i, c)| ((votes[i][c] * k + 1.0) / (k + count as f64)).ln()))
+        Ok(Array2::from_shape_fn((votes.len(), count), |(i, c)| math::ln((votes[i][c] * k + 1.0) / (k + count as f64))))
     }
 }
 
@@ -92,7 +93,7 @@ mod tests {
             voters.log_probabilities(&model, ndarray::array![[0.0, 0.0], [10.0, 10.0]], &Context::plain(0)).unwrap();
         let expected = [[10.0 / 12.0, 2.0 / 12.0], [1.0 / 12.0, 11.0 / 12.0]];
         for (ours, theirs) in p.iter().zip(expected.iter().flatten()) {
-            assert!((ours.exp() - theirs).abs() < 1e-12, "{p}");
+            assert!((math::exp(*ours) - theirs).abs() < 1e-12, "{p}");
         }
         let told = NearestNeighbours { k: 30 }.fit(Array2::zeros((20, 2)), &classes, &Context::plain(0)).unwrap_err();
         assert_eq!(told.to_string(), "`k` is 30, but there are only 20 training clips");

@@ -1,5 +1,6 @@
 //! A random forest (Breiman 2001): trees on bootstrap samples that look at a few random dimensions at every split.
 
+use crate::math;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, array};
 use serde::{Deserialize, Serialize};
 
@@ -126,7 +127,7 @@ impl Forest<'_> {
             votes.iter_mut().zip(leaf).for_each(|(votes, part)| *votes += f64::from(*part));
         }
         let all = (self.roots.len() + votes.len()) as f64;
-        votes.into_iter().map(|votes| (votes / all).ln()).collect()
+        votes.into_iter().map(|votes| math::ln(votes / all)).collect()
     }
 }
 

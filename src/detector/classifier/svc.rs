@@ -8,6 +8,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, array};
 use serde::{Deserialize, Serialize};
 
 use super::super::kernel::{Gamma, Kernel, KernelName, squares};
+use super::super::product::multiply;
 use super::super::scaling::Scaling;
 use super::super::{DetectorError, smo};
 use super::{Classify, above_0, count, log_softmax};
@@ -61,7 +62,7 @@ impl Classify for Svc {
         }
         let mut model = Tensors::default();
         match kernel {
-            Kernel::Linear => model.put_f64("weights", weights.t().dot(&x)),
+            Kernel::Linear => model.put_f64("weights", multiply(weights.t(), x.view())),
             Kernel::Rbf { gamma } => {
                 let supports = |row: &usize| weights.row(*row).iter().any(|weight| *weight != 0.0);
                 let support: Vec<usize> = (0..x.nrows()).filter(supports).collect();
@@ -83,7 +84,7 @@ impl Classify for Svc {
         let x = Scaling::get(model)?.apply(x);
         let (weights, offsets) = (model.f64_2("weights")?, model.f64_1("offsets")?);
         if self.kernel == KernelName::Linear {
-            return Ok(log_softmax(x.dot(&weights.t()) + offsets));
+            return Ok(log_softmax(multiply(x.view(), weights.t()) + offsets));
         }
         let kernel = Kernel::Rbf { gamma: model.f64_1("gamma")?[0] };
         let support = model.f64_2("support")?;
@@ -92,7 +93,7 @@ impl Classify for Svc {
         let decisions = cx.map(&blocks, |block| {
             let mut alike = Array2::zeros((block.nrows(), support.nrows()));
             kernel.fill((*block, &squares(*block)), (support, &support_squares), &mut alike);
-            alike.dot(&weights) + offsets
+            multiply(alike.view(), weights.view()) + offsets
         });
         let views: Vec<ArrayView2<f64>> = decisions.iter().map(|d| d.view()).collect();
         let all = match views.is_empty() {

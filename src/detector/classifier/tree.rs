@@ -160,6 +160,7 @@ fn value(bits: u64) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::math;
     use crate::seed::Seed;
     use ndarray::{Array2, array};
 
@@ -187,7 +188,7 @@ mod tests {
         let gini = |part: &[usize]| {
             let n = part.len() as f64;
             let part_of = |class| part.iter().filter(|c| **c == class).count() as f64 / n;
-            n * (1.0 - (0..3).map(|class| part_of(class).powi(2)).sum::<f64>())
+            n * (1.0 - (0..3).map(|class| math::square(part_of(class))).sum::<f64>())
         };
         let cuts = [1, 2, 3, 5, 6];
         let best = cuts.into_iter().min_by(|&a, &b| {

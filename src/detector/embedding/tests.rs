@@ -1,5 +1,6 @@
 use super::*;
 use crate::artifact::{Clip, Split};
+use crate::math;
 use crate::seed::Seed;
 use ndarray::ArrayView2;
 use serde_json::{Value, json};
@@ -82,7 +83,7 @@ fn scores_are_those_of_the_backend_on_the_vectors() {
     assert_eq!(train_vectors.dim(), (24, 3));
     let nearest = |i: usize| -> f64 {
         let distance = |j: usize| {
-            let d: f64 = (0..3).map(|k| f64::from(test_vectors[[i, k]] - train_vectors[[j, k]]).powi(2)).sum();
+            let d: f64 = (0..3).map(|k| math::square(f64::from(test_vectors[[i, k]] - train_vectors[[j, k]]))).sum();
             d.sqrt()
         };
         let mut all: Vec<f64> = (0..24).filter(|j| j % 2 == i % 2).map(distance).collect();

@@ -1,6 +1,7 @@
 //! The network against Keras's, layer by layer and gradient by gradient, by the figures that
 //! `tests/data/make_mobilenet_v2.py` wrote; and what the detector promises.
 
+use crate::math;
 use ndarray::Array2;
 use serde_json::Value;
 
@@ -81,9 +82,9 @@ fn every_layer_is_that_of_keras() {
     let mut cpu = Cpu::default();
     let logits = cpu.infer(&network, &[&input]).to_vec();
     for (logits, expected) in logits.chunks(3).zip(reference["softmax"].as_array().unwrap()) {
-        let sum: f64 = logits.iter().map(|&x| f64::from(x).exp()).sum();
+        let sum: f64 = logits.iter().map(|&x| math::exp(f64::from(x))).sum();
         for (logit, p) in logits.iter().zip(numbers(expected)) {
-            assert!((f64::from(*logit).exp() / sum - p).abs() < 1e-4, "{logits:?} {expected}");
+            assert!((math::exp(f64::from(*logit)) / sum - p).abs() < 1e-4, "{logits:?} {expected}");
         }
     }
 }
@@ -136,7 +137,7 @@ fn clips(count: usize, hum: f64, seed: u64) -> Vec<Array2<f32>> {
     let mut rng = Seed(seed).rng();
     let mut one = || {
         Array2::from_shape_fn((8, 8), |(_, band)| {
-            let tone = 20.0 * (-(band as f64 - hum).powi(2)).exp();
+            let tone = 20.0 * math::exp(-math::square(band as f64 - hum));
             (-40.0 + tone + rng.normal()) as f32
         })
     };
@@ -186,8 +187,8 @@ fn what_sounds_like_another_section_is_anomalous_and_an_unknown_section_is_named
 #[test]
 fn the_score_is_the_negative_logit_of_the_repository() {
     let p = 0.2f64;
-    let logits = [p.ln() as f32, (1.0 - p).ln() as f32];
-    assert!((negative_logit(&logits, 0) - ((1.0 - p).ln() - p.ln())).abs() < 1e-6);
+    let logits = [math::ln(p) as f32, math::ln(1.0 - p) as f32];
+    assert!((negative_logit(&logits, 0) - (math::ln(1.0 - p) - math::ln(p))).abs() < 1e-6);
     // Certainty is bounded by the epsilon of f64.
     assert!((negative_logit(&[-200.0, 200.0], 0) - 36.043_653).abs() < 1e-5);
     assert!((negative_logit(&[200.0, -200.0], 0) + 36.043_653).abs() < 1e-5);

@@ -1,3 +1,4 @@
+use crate::math;
 use std::sync::Mutex;
 
 use super::*;
@@ -13,7 +14,7 @@ impl Sines {
         let mut rng = Seed(7).rng();
         let row = |rng: &mut Rng| -> Vec<f32> {
             let phase = 6.0 * rng.uniform();
-            (0..8).map(|i| (phase + i as f64 / 2.0).sin() as f32).collect()
+            (0..8).map(|i| math::sin(phase + i as f64 / 2.0) as f32).collect()
         };
         Self((0..count).map(|_| row(&mut rng)).collect())
     }

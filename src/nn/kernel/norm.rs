@@ -7,6 +7,7 @@
 
 use super::activation::{Activation, clamp, masked};
 use super::rows::{Cut, sum_rows};
+use crate::math;
 use crate::math::vectorized;
 use rayon::prelude::*;
 
@@ -130,7 +131,7 @@ pub fn backward(
     let rows = (z.len() / channels) as f64;
     let factor = |c: usize| f64::from(gamma[c]) * f64::from(inverse_deviation[c]) / rows;
     let level = per_channel(&|c| (factor(c) * sums[0][c]) as f32);
-    let slope = per_channel(&|c| (factor(c) * f64::from(inverse_deviation[c]).powi(2) * sums[1][c]) as f32);
+    let slope = per_channel(&|c| (factor(c) * math::square(f64::from(inverse_deviation[c])) * sums[1][c]) as f32);
     dy_to_dz
         .par_chunks_mut(cut.chunk())
         .zip(z.par_chunks(cut.chunk()))
@@ -215,7 +216,7 @@ mod tests {
             for c in 0..channels {
                 let column = column(&z, channels, c);
                 let mean = column.iter().sum::<f64>() / rows as f64;
-                let variance = column.iter().map(|z| (z - mean).powi(2)).sum::<f64>() / rows as f64;
+                let variance = column.iter().map(|z| math::square(z - mean)).sum::<f64>() / rows as f64;
                 assert_close(&[got[c]], &[mean], 1e-6);
                 assert!((f64::from(got[channels + c]) / variance - 1.0).abs() < 1e-4);
             }
@@ -254,7 +255,7 @@ mod tests {
         for c in 0..channels {
             let column = || z.iter().skip(c).step_by(channels);
             let mean = column().sum::<f64>() / rows;
-            let variance = column().map(|z| (z - mean).powi(2)).sum::<f64>() / rows;
+            let variance = column().map(|z| math::square(z - mean)).sum::<f64>() / rows;
             for (z, r) in column().zip(r.iter().skip(c).step_by(channels)) {
                 let a = gamma[c] * (z - mean) / (variance + 1e-3).sqrt() + beta[c];
                 sum += f64::from(*r) * a.clamp(f64::from(low), f64::from(high));

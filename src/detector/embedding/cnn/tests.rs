@@ -1,3 +1,4 @@
+use crate::math;
 use std::collections::BTreeMap;
 
 use super::*;
@@ -30,11 +31,11 @@ impl Sounds {
             });
             let band = 3.0 + 4.0 * speed as f64 + off;
             sounds.frames.push(Array2::from_shape_fn((16, 16), |(_, b)| {
-                (-40.0 + 20.0 * (-((b as f64 - band) / 2.0).powi(2)).exp() + rng.normal()) as f32
+                (-40.0 + 20.0 * math::exp(-math::square((b as f64 - band) / 2.0)) + rng.normal()) as f32
             }));
             let line = 200.0 + 400.0 * speed as f64 + 40.0 * off;
             sounds.spectra.push(Array2::from_shape_fn((1, 1600), |(_, b)| {
-                (4.0 * (-((b as f64 - line) / 8.0).powi(2)).exp() + 0.3 * rng.normal()) as f32
+                (4.0 * math::exp(-math::square((b as f64 - line) / 8.0)) + 0.3 * rng.normal()) as f32
             }));
         }
         sounds
@@ -61,7 +62,8 @@ fn small(branches: &[Branch]) -> Cnn {
 /// The distance to the nearest training clip, relative to the mean length of a vector.
 fn distances(train: &Array2<f32>, test: &Array2<f32>) -> f64 {
     let one = |x: ndarray::ArrayView1<f32>| {
-        let to = |y: ndarray::ArrayView1<f32>| x.iter().zip(y).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
+        let to =
+            |y: ndarray::ArrayView1<f32>| x.iter().zip(y).map(|(a, b)| math::square(f64::from(a - b))).sum::<f64>();
         train.outer_iter().map(to).fold(f64::INFINITY, f64::min).sqrt()
     };
     test.outer_iter().map(one).sum::<f64>() / test.nrows() as f64
