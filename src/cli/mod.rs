@@ -28,6 +28,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::math::{self, Level};
 use error::CliError;
 
 /// Declarative experiments for anomalous sound detection under domain shift.
@@ -103,7 +104,12 @@ enum Exit {
 
 /// Parses the arguments, runs the command, says what went wrong. clap ends wrong usage with 2 itself.
 pub fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let command = Cli::parse().command;
+    if let Some(error) = unknown_level() {
+        error.tell();
+        return ExitCode::from(error.exit() as u8);
+    }
+    let result = match command {
         Command::Check(args) => check::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Run(args) => run::run(&args),
@@ -121,4 +127,15 @@ pub fn main() -> ExitCode {
         error.exit()
     });
     ExitCode::from(exit as u8)
+}
+
+/// A mistake in the variable that holds the program to narrower vectors, which would otherwise go unseen.
+fn unknown_level() -> Option<CliError> {
+    let asked = std::env::var_os(math::ENVIRONMENT)?;
+    let known = Level::ALL.map(Level::name);
+    if asked.to_str().is_some_and(|asked| known.contains(&asked)) {
+        return None;
+    }
+    let message = format!("{} is `{}`; known: {}", math::ENVIRONMENT, asked.display(), known.join(", "));
+    Some(CliError::usage("E0715", message))
 }

@@ -12,6 +12,7 @@ use super::session::{Session, choose, closure, open_store};
 use super::view::{self, Shape};
 use super::{CacheDir, CliError, Exit, SpecArgs, output};
 use crate::exec::{self, ExecutorKind, Listener, NodeOutcome, Options, RunOutcome};
+use crate::math::Level;
 use crate::plan::NodeId;
 use crate::progress::{Bars, Plain, Silent};
 use crate::store::Store;
@@ -74,7 +75,7 @@ impl Work {
             (false, true) => Box::<Bars>::default(),
             (false, false) => Box::<Plain>::default(),
         };
-        for message in session.notes() {
+        for message in session.notes().into_iter().chain(slow()) {
             listener.hear(exec::Event::Warning { message });
         }
         let memory = self.memory.unwrap_or_else(free_memory);
@@ -84,6 +85,13 @@ impl Work {
         let last = store.last_keys(&session.experiment.name);
         Ok(exec::run(&session.plan, chosen, store, last, &mut *executor, options, &cancel, &mut *listener)?)
     }
+}
+
+/// What to expect of a processor without vectors of the right kind.
+fn slow() -> Option<String> {
+    let message = "this processor has no AVX2 with FMA (or HUMSHIFT_LEVEL asks for none): results are the same, but \
+                   matrix products and with them networks take about a hundred times as long";
+    (Level::current() == Level::Portable && cfg!(target_arch = "x86_64")).then(|| message.to_owned())
 }
 
 /// Runs these nodes and all they need.

@@ -57,7 +57,7 @@ impl Default for Bandwidth {
 /// Bandwidths for which nothing overflows, whatever the vectors.
 const RANGE: std::ops::RangeInclusive<f64> = 1e-9..=1e9;
 
-/// Queries and rows of the bank in one product. Fixed, because products of other sizes may differ in the last bits.
+/// Queries and rows of the bank in one product.
 const QUERIES: usize = 256;
 const ROWS: usize = 256;
 

@@ -1,7 +1,6 @@
 //! What the processor can do, and running a loop in the widest form that it can.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 #[cfg(target_arch = "x86_64")]
 use super::lanes::{Avx2, Avx512};
@@ -28,8 +27,9 @@ pub trait Kernel {
     fn run<L: Lanes>(self) -> Self::Output;
 }
 
-/// The level that was asked for, as its number plus 1; 0 is the best there is.
-static ASKED: AtomicU8 = AtomicU8::new(0);
+/// A variable of the environment that holds a process and its children to a narrower level, by name: for tests and
+/// measurements.
+pub const ENVIRONMENT: &str = "HUMSHIFT_LEVEL";
 
 impl Level {
     pub const ALL: [Level; 3] = [Level::Portable, Level::Avx2, Level::Avx512];
@@ -43,10 +43,19 @@ impl Level {
         }
     }
 
-    /// The widest that this processor has.
+    /// The level of that name.
+    pub fn named(name: &str) -> Option<Level> {
+        Level::ALL.into_iter().find(|level| level.name() == name)
+    }
+
+    /// The widest that this processor has, or at most what the environment's [`ENVIRONMENT`] names.
     pub fn best() -> Level {
         static BEST: OnceLock<Level> = OnceLock::new();
-        *BEST.get_or_init(detect)
+        *BEST.get_or_init(|| {
+            #[expect(clippy::disallowed_methods, reason = "it changes no result, and child processes must see it, too")]
+            let asked = std::env::var(ENVIRONMENT).ok().and_then(|name| Level::named(&name));
+            asked.map_or_else(detect, |asked| asked.min(detect()))
+        })
     }
 
     /// All that this processor has.
@@ -54,21 +63,10 @@ impl Level {
         Level::ALL.into_iter().filter(|level| *level <= Level::best())
     }
 
-    /// The level that loops run at: the best, or what [`Level::force`] asked for.
+    /// The level that loops run at.
     #[inline]
     pub fn current() -> Level {
-        match ASKED.load(Ordering::Relaxed) {
-            0 => Level::best(),
-            1 => Level::Portable,
-            2 => Level::Avx2,
-            _ => Level::Avx512,
-        }
-    }
-
-    /// Makes all loops of the process run at `level`, or at the best there is if the processor lacks it. Changes no
-    /// result; for tests and measurements.
-    pub fn force(level: Level) {
-        ASKED.store(level.min(Level::best()) as u8 + 1, Ordering::Relaxed);
+        Level::best()
     }
 
     /// Runs a kernel at this level, or at the best there is if the processor lacks it.

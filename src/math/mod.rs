@@ -15,5 +15,5 @@ mod product;
 pub use elementary::{Real, acos, cos, exp, exp2, hypot, ln, ln_1p, log10, powf, powi, sin, sin_cos, square};
 pub use lanes::{Element, Lanes, Vector};
 pub(crate) use level::vectorized;
-pub use level::{Kernel, Level};
+pub use level::{ENVIRONMENT, Kernel, Level};
 pub use product::{Matrix, Packed, multiply};
