@@ -170,7 +170,16 @@ macro_rules! array {
 
             #[inline(always)]
             fn mul_add(self, factor: Self, addend: Self) -> Self {
-                Array(std::array::from_fn(|i| $fused(self.0[i], factor.0[i], addend.0[i])))
+                // A call, or each of hundreds of multiply-adds in a tile would be a page of code.
+                #[inline(never)]
+                fn all(a: &[$element; $lanes], b: &[$element; $lanes], c: &mut [$element; $lanes]) {
+                    for i in 0..$lanes {
+                        c[i] = $fused(a[i], b[i], c[i]);
+                    }
+                }
+                let mut sums = addend.0;
+                all(&self.0, &factor.0, &mut sums);
+                Array(sums)
             }
         }
     };

@@ -69,6 +69,12 @@ impl Level {
         Level::best()
     }
 
+    /// Numbers of a vector of this level, which the processor must have.
+    pub fn lanes<T>(self) -> usize {
+        let bytes = if self == Level::Avx512 { 64 } else { 32 };
+        bytes / size_of::<T>()
+    }
+
     /// Runs a kernel at this level, or at the best there is if the processor lacks it.
     #[inline]
     pub fn run<K: Kernel>(self, kernel: K) -> K::Output {

@@ -11,6 +11,7 @@ mod fused;
 mod lanes;
 mod level;
 mod product;
+mod tile;
 
 pub use elementary::{Real, acos, cos, exp, exp2, hypot, ln, ln_1p, log10, powf, powi, sin, sin_cos, square};
 pub use lanes::{Element, Lanes, Vector};
