@@ -66,6 +66,10 @@ impl Level {
     /// The level that loops run at.
     #[inline]
     pub fn current() -> Level {
+        #[cfg(test)]
+        if let Some(level) = testing::forced() {
+            return level;
+        }
         Level::best()
     }
 
@@ -155,3 +159,31 @@ macro_rules! vectorized {
     )*};
 }
 pub(crate) use vectorized;
+
+#[cfg(test)]
+pub mod testing {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::Level;
+
+    static FORCED: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+    pub fn forced() -> Option<Level> {
+        Level::ALL.get(FORCED.load(Ordering::Relaxed)).copied()
+    }
+
+    /// What `run` gives when all threads are at a level, for each that there is. Other tests that run meanwhile are at
+    /// that level, too, which changes nothing for them.
+    pub fn at_every_level<T>(run: impl Fn() -> T) -> Vec<(Level, T)> {
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let at = |level: Level| {
+            FORCED.store(level as usize, Ordering::Relaxed);
+            let result = (level, run());
+            FORCED.store(usize::MAX, Ordering::Relaxed);
+            result
+        };
+        Level::available().map(at).collect()
+    }
+}

@@ -15,6 +15,8 @@ mod tile;
 
 pub use elementary::{Real, acos, cos, exp, exp2, hypot, ln, ln_1p, log10, powf, powi, sin, sin_cos, square};
 pub use lanes::{Element, Lanes, Vector};
+#[cfg(test)]
+pub use level::testing::at_every_level;
 pub(crate) use level::vectorized;
 pub use level::{ENVIRONMENT, Kernel, Level};
 pub use product::{Matrix, Packed, multiply};

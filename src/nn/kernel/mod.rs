@@ -95,6 +95,8 @@ fn examples(length: usize, each: usize) -> usize {
 
 #[cfg(test)]
 mod testing {
+    use crate::math::at_every_level;
+
     /// Numbers in [-1, 1) that look random enough.
     pub fn draws(count: usize, seed: f64) -> Vec<f32> {
         let mut x = seed.fract().abs() + 0.012_345_67;
@@ -119,14 +121,19 @@ mod testing {
         }
     }
 
-    /// What `run` gives in a pool of one thread, after checking that three threads give the same bits.
+    /// What `run` gives, after checking that one thread and three, at every level of the processor, give the same bits.
     pub fn same_bits(run: impl Fn() -> Vec<f32> + Send + Sync) -> Vec<f32> {
         let with = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(&run)
         };
-        let (one, three) = (with(1), with(3));
-        assert!(one.iter().zip(&three).all(|(a, b)| a.to_bits() == b.to_bits()));
+        let mut all = at_every_level(|| [with(1), with(3)]).into_iter();
+        let (_, [one, three]) = all.next().expect("a level");
+        let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        assert!(bits(&one) == bits(&three));
+        for (level, [first, second]) in all {
+            assert!(bits(&one) == bits(&first) && bits(&one) == bits(&second), "{level:?}");
+        }
         one
     }
 }
