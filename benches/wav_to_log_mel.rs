@@ -6,7 +6,6 @@
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark is about the clock")]
 
-use humshift::math;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -15,6 +14,7 @@ use std::time::Instant;
 use humshift::artifact::Channel;
 use humshift::feature::log_mel::LogMel;
 use humshift::feature::{Extractor, Feature};
+use humshift::math;
 use humshift::source::wav;
 
 const RATE: u32 = 16_000;

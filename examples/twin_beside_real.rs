@@ -24,7 +24,6 @@
 //! they are from each other cannot be told apart by this measure, and one whose own clips are nearer to each
 //! other than real ones are varies too little.
 
-use humshift::math;
 use std::error::Error;
 use std::fmt::Write;
 use std::ops::Range;
@@ -34,6 +33,7 @@ use humshift::artifact::Channel;
 use humshift::dsp::{MelScale, hann};
 use humshift::feature::Feature;
 use humshift::feature::log_mel::LogMel;
+use humshift::math;
 use humshift::seed::Seed;
 use humshift::source::{Wave, names, wav};
 use humshift::twin::{self, MACHINES, Scene};

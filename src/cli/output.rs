@@ -1,11 +1,12 @@
 //! Writing the product to stdout and the conversation to stderr.
 
-use crate::math;
 use std::io::{ErrorKind, Write};
 
 use super::Exit;
 
 use serde::Serialize;
+
+use crate::math;
 
 /// Writes text as it is. A reader that went away (`| head`) is no error; a product that is lost is.
 pub fn text(text: &str) {

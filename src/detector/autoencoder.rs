@@ -19,7 +19,6 @@ mod pytorch;
 mod residuals;
 mod weights;
 
-use crate::math;
 pub use weights::graph as autoencoder;
 
 use std::borrow::Cow;
@@ -31,6 +30,7 @@ use super::training::{Batch, Course, Rows, Training};
 use super::{Detector, DetectorError, Examples, Scope, Takes, networks};
 use crate::artifact::{Context, Tensors};
 use crate::diagnose::Problem;
+use crate::math;
 use crate::nn::{Cpu, Engine, Loss, Network, Trainer, Windows};
 use crate::seed::Rng;
 
@@ -99,7 +99,7 @@ pub struct FrameRange {
 
 impl Detector for Autoencoder {
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn takes(&self) -> Takes {

@@ -4,7 +4,6 @@
 //! measured in f64, so the answer is that of f64 arithmetic, whichever kernel, CPU and number of threads made the
 //! product. Away from the mean of the vectors little is left to doubt.
 
-use crate::math;
 use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, CowArray, Ix2};
@@ -12,6 +11,7 @@ use ndarray::{Array2, ArrayView2, CowArray, Ix2};
 use super::DetectorError;
 use super::product::product;
 use crate::artifact::Context;
+use crate::math;
 
 /// Rows of one product and of one piece of parallel work.
 const BLOCK: usize = 1024;

@@ -18,7 +18,6 @@ mod random_forest;
 mod svc;
 mod tree;
 
-use crate::math;
 use std::collections::BTreeMap;
 
 use ndarray::{Array1, Array2, ArrayView1};
@@ -28,6 +27,7 @@ use super::{Detector, DetectorError, Examples, Scope, vectors};
 use crate::artifact::{Clip, Context, Tensors};
 use crate::diagnose::Problem;
 use crate::family;
+use crate::math;
 
 /// Settings of `classifier`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -146,7 +146,7 @@ impl From<Classifier> for Wire {
 
 impl Detector for Classifier {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn scope(&self) -> Scope {

@@ -7,7 +7,6 @@
 //! One pass over the vectors does both steps of an iteration. Its sums are about the means of the iteration before,
 //! which are near the new ones, so that nothing cancels, and nothing of the size of the data is kept.
 
-use crate::math;
 use std::ops::Range;
 
 use ndarray::{Array1, Array2, Array3, ArrayView2, Axis, s};
@@ -16,6 +15,7 @@ use super::mixture::{Mixture, Precisions, Shape, slice};
 use super::moments::{Moments, add_squared, parts, subtract_outer};
 use super::{DetectorError, cholesky};
 use crate::artifact::Context;
+use crate::math;
 
 /// The settings of a fit.
 pub(super) struct Em {

@@ -1,10 +1,10 @@
 //! Training clips held out in turn, to be scored as if they were new.
 
-use crate::math;
 use std::collections::BTreeSet;
 
 use super::{DetectorError, Examples};
 use crate::artifact::{Context, Domain};
+use crate::math;
 use crate::seed::Seed;
 
 /// Parts of the training clips.

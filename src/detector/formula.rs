@@ -1,8 +1,9 @@
 //! For tests: numbers that look random and are the same in every language, and what references say of tensors made
 //! of them (`tests/data/formula.py`).
 
-use crate::math;
 use serde_json::Value;
+
+use crate::math;
 
 /// The numbers of tensor `k`.
 pub fn unit(k: u32, count: usize) -> Vec<f64> {

@@ -57,7 +57,7 @@ impl Default for Gmm {
 
 impl Detector for Gmm {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn seeded(&self) -> bool {

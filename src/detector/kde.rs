@@ -10,7 +10,6 @@
 //! up to 59 %, and they were the unlikely ones. Neither linfa nor smartcore has it. Scoring 400 clips against 3,000 takes
 //! 0.06 of scikit-learn's time in one leaf, and 0.04 of its time by default.
 
-use crate::math;
 use std::fmt;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, s};
@@ -23,6 +22,7 @@ use super::product::product;
 use super::{Detector, DetectorError, Examples, vectors};
 use crate::artifact::{Context, Tensors};
 use crate::diagnose::Problem;
+use crate::math;
 
 /// Settings of `kde`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -69,7 +69,7 @@ const NOTHING: f64 = 50.0;
 
 impl Detector for Kde {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn problems(&self) -> Vec<Problem> {

@@ -1,12 +1,12 @@
 //! Kernels of support vector machines, and the settings that name them.
 
-use crate::math;
 use ndarray::{Array2, ArrayView2, Zip};
 use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::product::product;
 use crate::diagnose::Problem;
+use crate::math;
 
 /// How alike two vectors are.
 #[derive(Clone, Copy, Debug, PartialEq)]

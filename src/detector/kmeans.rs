@@ -40,7 +40,7 @@ impl Default for Kmeans {
 
 impl Detector for Kmeans {
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn seeded(&self) -> bool {

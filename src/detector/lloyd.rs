@@ -1,12 +1,12 @@
 //! The k-means algorithm: greedy k-means++ starts (Arthur and Vassilvitskii 2007), Lloyd's iterations (1982), the
 //! best of several runs. It is what scikit-learn's `KMeans` does, but for the random numbers.
 
-use crate::math;
 use ndarray::{Array2, ArrayView2};
 
 use super::DetectorError;
 use super::centres::{Points, Value, add};
 use crate::artifact::Context;
+use crate::math;
 use crate::seed::{Rng, Seed};
 
 /// How to look for centres.

@@ -1,12 +1,12 @@
 //! Mahalanobis distance to the mean of the training vectors, or to that of the nearer domain.
 
-use crate::math;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::product::multiply;
 use super::{Detector, DetectorError, Examples, cholesky, vectors};
 use crate::artifact::{Context, Domain, Tensors};
+use crate::math;
 
 /// Settings of `mahalanobis`.
 ///
@@ -40,7 +40,7 @@ pub enum Covariance {
 impl Detector for Mahalanobis {
     // 2: sums in another order.
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn memory(&self, rows: usize, dims: usize) -> usize {

@@ -4,13 +4,13 @@
 //! Densities are never taken out of the logarithm, so that far anomalies have large scores, not the NaN that linfa 0.8.1
 //! gives them.
 
-use crate::math;
 use std::f64::consts::TAU;
 
 use ndarray::{Array1, Array2, Array3, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::moments::{centre, triangular};
+use crate::math;
 
 /// What the covariances of the components may be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,6 @@
 
 mod architecture;
 
-use crate::math;
 pub use architecture::mobilenet_v2;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +19,7 @@ use super::training::{self, Batch, Course, Rows, Training};
 use super::{Detector, DetectorError, Examples, Scope, Takes, networks};
 use crate::artifact::{Context, Tensors};
 use crate::diagnose::Problem;
+use crate::math;
 use crate::nn::{Cpu, Engine, Loss, Network, Shape, Trainer};
 
 /// Images scored at a time.
@@ -99,7 +99,7 @@ impl Default for MobileNetV2 {
 
 impl Detector for MobileNetV2 {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn takes(&self) -> Takes {

@@ -5,7 +5,6 @@
 //! Of one seed and to the optimum of that start; scikit-learn's `NMF` (`solver="cd"`) reaches the same error, not the
 //! same factors: they are not unique.
 
-use crate::math;
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut1, Axis, array};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +12,7 @@ use super::product::multiply;
 use super::{Detector, DetectorError, Examples, cholesky, vectors};
 use crate::artifact::{Context, Tensors};
 use crate::diagnose::Problem;
+use crate::math;
 
 /// Settings of `nmf`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ impl Default for Nmf {
 
 impl Detector for Nmf {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn seeded(&self) -> bool {

@@ -42,7 +42,7 @@ impl Default for OneClassSvm {
 
 impl Detector for OneClassSvm {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn problems(&self) -> Vec<Problem> {

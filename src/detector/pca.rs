@@ -33,7 +33,7 @@ impl Default for Pca {
 
 impl Detector for Pca {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn problems(&self) -> Vec<Problem> {

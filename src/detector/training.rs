@@ -4,7 +4,6 @@
 //! It decides nothing about a network or a loss. Orders and draws come from the seed and the number of the epoch,
 //! so that a training that goes on from a checkpoint makes the bytes of one that never stopped.
 
-use crate::math;
 use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 
@@ -280,7 +279,7 @@ impl Course<'_> {
             Schedule::Constant => self.learning_rate,
             Schedule::Cosine => {
                 let part = epochs / self.epochs as f64;
-                0.5 * self.learning_rate * (1.0 + math::cos(std::f64::consts::PI * part))
+                0.5 * self.learning_rate * (1.0 + crate::math::cos(std::f64::consts::PI * part))
             }
         }
     }

@@ -1,9 +1,9 @@
 //! Mel filter banks.
 
-use crate::math;
 use serde::{Deserialize, Serialize};
 
 use super::LANES;
+use crate::math;
 
 /// How hertz become mel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,6 +6,7 @@
 //! arguments out of range are bugs of the caller.
 
 mod decibel;
+mod fft;
 mod frames;
 mod mel;
 mod resample;
@@ -13,6 +14,7 @@ mod stft;
 mod window;
 
 pub use decibel::Decibel;
+pub use fft::any_length;
 pub use frames::{Framing, Padding};
 pub use mel::{MelBank, MelNorm, MelScale};
 pub use resample::resample;

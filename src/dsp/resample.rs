@@ -1,7 +1,8 @@
 //! Another sampling rate, by way of the spectrum.
 
-use rustfft::FftPlanner;
 use rustfft::num_complex::Complex;
+
+use super::fft::any_length;
 
 /// `samples` at `from` samples a second as they are at `to`.
 ///
@@ -13,9 +14,8 @@ pub fn resample(samples: &[f32], from: u32, to: u32) -> Vec<f32> {
         return samples.to_vec();
     }
     let m = ((n as f64 * f64::from(to) / f64::from(from)).round() as usize).max(1);
-    let mut planner = FftPlanner::<f64>::new();
     let mut spectrum: Vec<Complex<f64>> = samples.iter().map(|x| Complex::from(f64::from(*x))).collect();
-    planner.plan_fft_forward(n).process(&mut spectrum);
+    any_length(n, false).process(&mut spectrum);
     let kept = n.min(m);
     let mut other = vec![Complex::default(); m];
     let half = kept / 2 + 1;
@@ -34,7 +34,7 @@ pub fn resample(samples: &[f32], from: u32, to: u32) -> Vec<f32> {
             other[edge] = spectrum[edge] + spectrum[n - edge];
         }
     }
-    planner.plan_fft_inverse(m).process(&mut other);
+    any_length(m, true).process(&mut other);
     other.iter().map(|x| (x.re / n as f64) as f32).collect()
 }
 

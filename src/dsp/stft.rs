@@ -1,16 +1,13 @@
 //! The power spectrogram, several frames side by side.
 
-use crate::math;
 use std::f64::consts::PI;
-use std::sync::Arc;
 
-use rustfft::num_complex::Complex;
-use rustfft::{Fft, FftPlanner};
-
+use super::fft::{Fft, Point, Side};
 use super::{Framing, hann};
+use crate::math::{self, Kernel, Lanes, Level};
 
-/// Frames that are worked on together, side by side in memory: what follows the FFT (mel bands,
-/// decibels) then does the same to neighbouring values, which the compiler turns into vector code.
+/// Frames that are worked on together, side by side in memory: the FFT and what follows it (mel bands, decibels)
+/// do the same to neighbouring values, which the compiler turns into vector code.
 pub const LANES: usize = 8;
 
 /// The plan of a short-time Fourier transform with a periodic Hann window: window, FFT and twiddle
@@ -18,19 +15,16 @@ pub const LANES: usize = 8;
 pub struct Stft {
     framing: Framing,
     window: Vec<f32>,
-    fft: Arc<dyn Fft<f32>>,
-    /// Of even frames: `exp(-2 pi i k / frame) / 2i` for 0 < k < `frame / 4`, real and imaginary parts.
-    twiddles: Option<(Vec<f32>, Vec<f32>)>,
+    fft: Fft,
+    /// Of even frames: `exp(-2 pi i k / frame) / 2i` for 0 < k < `frame / 4`.
+    twiddles: Option<Vec<[f32; 2]>>,
 }
 
 /// What one thread needs beside the plan.
 pub struct StftScratch {
-    edge: Vec<f32>,
-    points: Vec<Complex<f32>>,
-    fft: Vec<Complex<f32>>,
-    re: Vec<f32>,
-    im: Vec<f32>,
-    power: Vec<f32>,
+    /// A frame of each lane, for those that reach over an end of the clip.
+    edges: Vec<f32>,
+    points: Vec<Point>,
 }
 
 impl Stft {
@@ -42,10 +36,10 @@ impl Stft {
         let even = frame.is_multiple_of(2);
         let twiddles = even.then(|| {
             let angles = (1..frame.div_ceil(4)).map(|k| 2.0 * PI * k as f64 / frame as f64);
-            angles.map(|angle| (-0.5 * math::sin(angle) as f32, -0.5 * math::cos(angle) as f32)).unzip()
+            angles.map(|angle| [-0.5 * math::sin(angle) as f32, -0.5 * math::cos(angle) as f32]).collect()
         });
         let points = if even { frame / 2 } else { frame };
-        Self { framing, window: hann(frame), fft: FftPlanner::new().plan_fft_forward(points), twiddles }
+        Self { framing, window: hann(frame), fft: Fft::new(points), twiddles }
     }
 
     /// How many bins a spectrum has: `frame / 2 + 1`.
@@ -60,94 +54,124 @@ impl Stft {
 
     /// Room to work in, for one thread.
     pub fn scratch(&self) -> StftScratch {
-        let zero = Complex::new(0.0, 0.0);
         StftScratch {
-            edge: vec![0.0; self.framing.frame],
-            points: vec![zero; self.fft.len()],
-            fft: vec![zero; self.fft.get_inplace_scratch_len()],
-            re: vec![0.0; self.fft.len()],
-            im: vec![0.0; self.fft.len()],
-            power: vec![0.0; self.bins()],
+            edges: vec![0.0; LANES * self.framing.frame],
+            points: vec![Point::default(); self.fft.places().len()],
         }
     }
 
-    /// `|X|^2` of the frames `first..first + LANES` of `samples`, (bins, lanes). Lanes beyond the last
-    /// frame are left as they are.
+    /// `|X|^2` of the frames `first..first + LANES` of `samples`, (bins, lanes); 0 in lanes beyond the last frame.
     pub fn power(&self, samples: &[f32], first: usize, scratch: &mut StftScratch, out: &mut [[f32; LANES]]) {
-        let count = self.frames(samples.len()).saturating_sub(first).min(LANES);
-        for lane in 0..count {
-            let frame = self.framing.get(samples, first + lane, &mut scratch.edge);
-            match &self.twiddles {
-                Some((re, im)) => {
-                    pack(frame, &self.window, &mut scratch.points);
-                    self.fft.process_with_scratch(&mut scratch.points, &mut scratch.fft);
-                    split(re, im, scratch);
-                }
-                None => {
-                    for ((point, x), w) in scratch.points.iter_mut().zip(frame).zip(&self.window) {
-                        *point = Complex::new(x * w, 0.0);
-                    }
-                    self.fft.process_with_scratch(&mut scratch.points, &mut scratch.fft);
-                    for (power, x) in scratch.power.iter_mut().zip(&scratch.points) {
-                        *power = x.norm_sqr();
-                    }
-                }
+        let frame = self.framing.frame;
+        let count = self.frames(samples.len()).saturating_sub(first);
+        let mut edges = scratch.edges.chunks_exact_mut(frame);
+        let frames = std::array::from_fn(|lane| {
+            let edge = edges.next().expect("one for each lane");
+            if lane >= count {
+                edge.fill(0.0);
+                return &*edge;
             }
-            for (bin, power) in out.iter_mut().zip(&scratch.power) {
-                bin[lane] = *power;
+            self.framing.get(samples, first + lane, edge)
+        });
+        // Eight lanes are 256 bits; with wider registers the compiler makes slower code of it.
+        let level = Level::current().min(Level::Avx2);
+        level.run(Powers { stft: self, frames, points: &mut scratch.points, out: &mut out[..frame / 2 + 1] });
+    }
+}
+
+struct Powers<'a> {
+    stft: &'a Stft,
+    frames: [&'a [f32]; LANES],
+    points: &'a mut [Point],
+    out: &'a mut [[f32; LANES]],
+}
+
+impl Kernel for Powers<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Stft { window, fft, twiddles, .. } = self.stft;
+        match twiddles {
+            Some(twiddles) => {
+                pack(self.frames, window, fft.places(), self.points);
+                fft.run(self.points);
+                split(twiddles, self.points, self.out);
+            }
+            None => {
+                for (i, (place, w)) in fft.places().iter().zip(window).enumerate() {
+                    let point = &mut self.points[*place as usize];
+                    *point = Point::default();
+                    for lane in 0..LANES {
+                        point.re.0[lane] = self.frames[lane][i] * w;
+                    }
+                }
+                fft.run(self.points);
+                for (out, point) in self.out.iter_mut().zip(&*self.points) {
+                    *out = square(*point);
+                }
             }
         }
     }
 }
 
-/// N windowed samples as N/2 complex numbers made of neighbours.
-fn pack(frame: &[f32], window: &[f32], points: &mut [Complex<f32>]) {
-    let pairs = frame.as_chunks::<2>().0.iter().zip(window.as_chunks::<2>().0);
-    for (point, (x, w)) in points.iter_mut().zip(pairs) {
-        *point = Complex::new(x[0] * w[0], x[1] * w[1]);
+/// N windowed samples as N/2 complex numbers made of neighbours, each put where the FFT wants it.
+#[inline(always)]
+fn pack(frames: [&[f32]; LANES], window: &[f32], places: &[u32], points: &mut [Point]) {
+    // Blocks of 8 samples, so that the compiler makes shuffles of registers of it.
+    let (blocks, _) = window.as_chunks::<8>();
+    for (block, w) in blocks.iter().enumerate() {
+        let mut rows = [[0.0; 8]; LANES];
+        for (row, frame) in rows.iter_mut().zip(frames) {
+            *row = *frame[8 * block..].first_chunk::<8>().expect("as long as the window");
+            for i in 0..8 {
+                row[i] *= w[i];
+            }
+        }
+        for i in 0..4 {
+            let point = &mut points[places[4 * block + i] as usize];
+            for (lane, row) in rows.iter().enumerate() {
+                (point.re.0[lane], point.im.0[lane]) = (row[2 * i], row[2 * i + 1]);
+            }
+        }
     }
+    for i in 4 * blocks.len()..places.len() {
+        let point = &mut points[places[i] as usize];
+        for (lane, frame) in frames.iter().enumerate() {
+            point.re.0[lane] = frame[2 * i] * window[2 * i];
+            point.im.0[lane] = frame[2 * i + 1] * window[2 * i + 1];
+        }
+    }
+}
+
+#[inline(always)]
+fn square(point: Point) -> [f32; LANES] {
+    let mut out = [0.0; LANES];
+    for (lane, out) in out.iter_mut().enumerate() {
+        *out = point.re.0[lane] * point.re.0[lane] + point.im.0[lane] * point.im.0[lane];
+    }
+    out
 }
 
 /// The power spectrum of N real samples from the spectrum of the N/2 complex ones they were packed in:
 /// with the spectra E of the even and O of the odd samples and `W = exp(-2 pi i / N)`,
 /// `X[k] = E[k] + W^k O[k]` and `X[N/2 - k] = conj(E[k] - W^k O[k])`.
-///
-/// Real and imaginary parts are taken apart first, which lets the compiler make vector code of both loops.
-fn split(twiddle_re: &[f32], twiddle_im: &[f32], scratch: &mut StftScratch) {
-    let StftScratch { points, re, im, power, .. } = scratch;
-    for ((point, re), im) in points.iter().zip(re.iter_mut()).zip(im.iter_mut()) {
-        (*re, *im) = (point.re, point.im);
-    }
-    let (half, pairs) = (points.len(), twiddle_re.len());
-    let (sum, difference) = (re[0] + im[0], re[0] - im[0]);
-    (power[0], power[half]) = (sum * sum, difference * difference);
+#[inline(always)]
+fn split(twiddles: &[[f32; 2]], points: &[Point], power: &mut [[f32; LANES]]) {
+    let half = points.len();
+    let (Point { re, im }, nothing) = (points[0], Side::default());
+    power[0] = square(Point { re: re + im, im: nothing });
+    power[half] = square(Point { re: re - im, im: nothing });
     // The middle of an even N/2 pairs with itself: there E = re, O = im and W = -i.
-    power[half / 2] = re[half / 2] * re[half / 2] + im[half / 2] * im[half / 2];
-    let (low, high) = power.split_at_mut(half - pairs);
-    let front = (&re[1..=pairs], &im[1..=pairs]);
-    let back = (&re[half - pairs..], &im[half - pairs..]);
-    pair_powers(front, back, (twiddle_re, twiddle_im), &mut low[1..=pairs], &mut high[..pairs]);
-}
-
-/// Powers of the bins k = 1, 2, ... into `low` and of N/2 - k into `high`, which ends with the first of them.
-#[inline(never)]
-fn pair_powers(
-    (a_re, a_im): (&[f32], &[f32]),
-    (b_re, b_im): (&[f32], &[f32]),
-    (w_re, w_im): (&[f32], &[f32]),
-    low: &mut [f32],
-    high: &mut [f32],
-) {
-    let n = low.len();
-    let (a_re, a_im, b_re, b_im) = (&a_re[..n], &a_im[..n], &b_re[..n], &b_im[..n]);
-    let (w_re, w_im, high) = (&w_re[..n], &w_im[..n], &mut high[..n]);
-    for k in 0..n {
-        let j = n - 1 - k;
-        let (even_re, even_im) = (0.5 * (a_re[k] + b_re[j]), 0.5 * (a_im[k] - b_im[j]));
-        let (odd_re, odd_im) = (a_re[k] - b_re[j], a_im[k] + b_im[j]);
-        let (re, im) = (odd_re * w_re[k] - odd_im * w_im[k], odd_re * w_im[k] + odd_im * w_re[k]);
-        low[k] = (even_re + re) * (even_re + re) + (even_im + im) * (even_im + im);
-        high[j] = (even_re - re) * (even_re - re) + (even_im - im) * (even_im - im);
+    if half.is_multiple_of(2) {
+        power[half / 2] = square(points[half / 2]);
+    }
+    for (k, w) in (1..).zip(twiddles) {
+        let (a, b) = (points[k], points[half - k]);
+        let even = Point { re: (a.re + b.re) * 0.5, im: (a.im - b.im) * 0.5 };
+        let odd = Point { re: a.re - b.re, im: a.im + b.im }.turned(*w);
+        power[k] = square(even + odd);
+        power[half - k] = square(even - odd);
     }
 }
 

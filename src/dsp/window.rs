@@ -1,7 +1,8 @@
 //! The window of the short-time Fourier transform.
 
-use crate::math;
 use std::f64::consts::PI;
+
+use crate::math;
 
 /// The periodic Hann window of `length`, `0.5 - 0.5 cos(2 pi i / length)`.
 ///

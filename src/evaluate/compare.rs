@@ -4,7 +4,6 @@
 //! means; at the end means over all and the official score. Such tables outlive their scores: a system is run again,
 //! the table is not written again.
 
-use crate::math;
 use std::path::Path;
 
 use serde::Serialize;
@@ -14,6 +13,7 @@ use super::sheet::rows;
 use super::{Evaluation, Metric, Protocol, SectionResult, listed};
 use crate::artifact::Domain;
 use crate::diagnose::Diagnostic;
+use crate::math;
 
 /// Tables made by a program have all digits, and may differ in the last ones by the order of a sum.
 const ROUNDING: f64 = 1e-12;

@@ -3,14 +3,14 @@
 //! What the second branch of Wilkinghoff's (2021, 2023) networks hears. Clips of one length have as many bins; a
 //! network that is given others says so.
 
-use crate::math;
 use ndarray::Array2;
-use rustfft::FftPlanner;
 use rustfft::num_complex::Complex;
 use serde::{Deserialize, Serialize};
 
 use super::{Extractor, Feature, FeatureError};
 use crate::diagnose::Problem;
+use crate::dsp::any_length;
+use crate::math;
 
 /// Settings of `clip_spectrum`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ impl Default for ClipSpectrum {
 
 impl Feature for ClipSpectrum {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn problems(&self) -> Vec<Problem> {
@@ -62,11 +62,11 @@ impl Extractor for ClipSpectrum {
             return Err(FeatureError::TooShort { samples: samples.len(), frame: 2 });
         }
         let mut values: Vec<Complex<f32>> = samples.iter().map(|&x| Complex::new(x, 0.0)).collect();
-        FftPlanner::new().plan_fft_forward(values.len()).process(&mut values);
+        any_length(values.len(), false).process(&mut values);
         // The bin of half the sampling rate is left out, so that the count is even.
         let value = |x: &Complex<f32>| match self.log {
-            true => math::ln(x.norm() + self.floor as f32),
-            false => x.norm(),
+            true => math::ln(math::hypot(x.re, x.im) + self.floor as f32),
+            false => math::hypot(x.re, x.im),
         };
         let row: Vec<f32> = values[..bins].iter().map(value).collect();
         if !row.iter().all(|x| x.is_finite()) {

@@ -3,13 +3,13 @@
 //! `20 / power * log10(max(mel, epsilon))` of `librosa.feature.melspectrogram`, without the clipping at
 //! 80 dB below the peak that `librosa.power_to_db` adds: the baselines do not clip.
 
-use crate::math;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::{Extractor, Feature, FeatureError, checked, framing_problems};
 use crate::diagnose::Problem;
 use crate::dsp::{Decibel, Framing, LANES, MelBank, MelNorm, MelScale, Padding, Stft};
+use crate::math;
 
 /// More bands than anybody uses; keeps a slip of the finger from asking for all memory.
 const MAX_MELS: usize = 16_384;
@@ -73,7 +73,7 @@ impl Default for LogMel {
 
 impl Feature for LogMel {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn problems(&self) -> Vec<Problem> {

@@ -1,11 +1,11 @@
 //! The level of each frame, and nothing else: what a detector can do that only hears how loud it is.
 
-use crate::math;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::{Extractor, Feature, FeatureError, checked, framing_problems};
 use crate::diagnose::Problem;
+use crate::math;
 
 /// The floor of the mean square, as of `log_mel`: -156.5 dB.
 const EPSILON: f64 = f64::EPSILON;
@@ -28,7 +28,7 @@ impl Default for Rms {
 
 impl Feature for Rms {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn problems(&self) -> Vec<Problem> {

@@ -34,7 +34,7 @@ impl Default for Spectrum {
 
 impl Feature for Spectrum {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn problems(&self) -> Vec<Problem> {

@@ -1,6 +1,5 @@
 //! Features with zero mean and unit deviation.
 
-use crate::math;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
@@ -8,6 +7,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 use super::Normalization;
 use super::samples::Samples;
 use crate::detector::DetectorError;
+use crate::math;
 
 /// Mean and deviation of each dimension.
 #[derive(Clone, Debug, PartialEq)]

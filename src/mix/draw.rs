@@ -1,10 +1,10 @@
 //! Which noise a clip gets, and how loud: drawn from the clip's identity, never from an order.
 
-use crate::math;
 use std::collections::BTreeMap;
 
 use super::Layer;
 use crate::artifact::{Audio, AudioTable, Clip, Part, Recipe};
+use crate::math;
 use crate::seed::Seed;
 
 /// The noise clips to draw from, by type.

@@ -5,8 +5,9 @@
 
 use super::angular::Angular;
 use super::kernel::CHUNK;
-use crate::math;
 use rayon::prelude::*;
+
+use crate::math;
 
 /// A loss over a batch.
 #[derive(Clone, Debug)]

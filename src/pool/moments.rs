@@ -1,10 +1,10 @@
 //! Mean and standard deviation over the frames, sums in f64.
 
-use crate::math;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use super::Pool;
+use crate::math;
 
 /// The mean of each dimension over the frames.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -1,9 +1,9 @@
 //! Means over sections, and mean and deviation over seeds.
 
-use crate::math;
 use std::collections::BTreeMap;
 
 use super::{PointResults, Results, is_repetition};
+use crate::math;
 use crate::metric::{Interval, arithmetic_mean, harmonic_mean};
 
 /// A number over the seeds of a group: mean and, with two or more, sample standard deviation.

@@ -1,10 +1,10 @@
 //! Training curves: what a network's loss did from epoch to epoch, as a figure and as a table.
 
-use crate::math;
 use std::collections::BTreeMap;
 
 use super::axis::{label, round_numbers};
 use super::svg::Svg;
+use crate::math;
 
 /// What one training tells of each of its epochs.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -43,7 +43,7 @@ impl Factory {
 
 impl Source for Factory {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn problems(&self) -> Vec<Problem> {

@@ -13,7 +13,7 @@ use crate::mix::{self, Candidates, Layer, Snr, Types};
 use crate::source::SourceSpec;
 use crate::source::factory::Factory;
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// `mix` of a spec.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

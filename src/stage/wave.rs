@@ -1,6 +1,5 @@
 //! The samples of a clip, with what is mixed to it.
 
-use crate::math;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::StageError;
 use crate::artifact::{Audio, Part};
 use crate::dsp;
+use crate::math;
 use crate::mix;
 use crate::source::{self, Wave};
 

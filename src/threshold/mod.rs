@@ -92,7 +92,7 @@ fn outside(percentile: f64) -> Vec<Problem> {
 
 impl Threshold for Gamma {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn problems(&self) -> Vec<Problem> {

@@ -18,12 +18,12 @@
 //! the load: the ring presses for a seventh of each turn, which drives the modes in y and shakes at the shaft's rate and its
 //! multiples. Either loads the ring more, and the stiffer contact (Hertz) lifts the modes of its direction by 2 %.
 
-use crate::math;
 use std::f64::consts::TAU;
 
 use super::Scene;
 use super::rotor::{Bump, Drift, Mode, Modes, Scale, Wheel, about, orders, white};
 use super::sound::within;
+use crate::math;
 use crate::seed::Rng;
 
 pub const FAULTS: &[&str] = &["eccentricity x", "eccentricity y"];

@@ -24,12 +24,12 @@
 //! tenth more at size 1). The motor turns faster, and its brushes arc, as the voltage between two segments of the commutator is too
 //! high (Fitzgerald, on the commutation of DC machines), so its pulses grow more than speed and current say.
 
-use crate::math;
 use std::f64::consts::TAU;
 
 use super::Scene;
 use super::rotor::{Bump, Drift, Modes, Scale, Wheel, about, orders, white};
 use super::sound::within;
+use crate::math;
 use crate::seed::Rng;
 
 pub const FAULTS: &[&str] = &["gear damage", "wear", "overload", "over voltage"];

@@ -8,10 +8,10 @@
 //! second, samples in between are straight lines. Noise and blows are scaled to the rate
 //! ([`Scale`]), so that the same machine sounds alike at each rate.
 
-use crate::math;
 use std::f64::consts::{PI, TAU};
 
 use super::sound::within;
+use crate::math;
 use crate::seed::Rng;
 
 /// Changes of speed and gain a second.

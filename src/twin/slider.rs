@@ -17,12 +17,12 @@
 //! the slack at a speed of sqrt(2 acceleration slack), so the belt slaps and flutters a few times, and the flutter
 //! shakes the speed of what it draws.
 
-use crate::math;
 use std::f64::consts::TAU;
 
 use super::Scene;
 use super::sound::{Mode, Sound, strike, within};
 use super::stroke::{Motion, Stroke};
+use crate::math;
 use crate::seed::Rng;
 
 pub const FAULTS: &[&str] = &["rail crack", "lost grease", "loose belt"];

@@ -3,9 +3,9 @@
 //! Only `+ - * /`, `sqrt` and one `sin_cos` per oscillator where possible, so that a clip has the same samples
 //! wherever it is rendered.
 
-use crate::math;
 use std::f64::consts::TAU;
 
+use crate::math;
 use crate::seed::Rng;
 
 /// Samples between two values of a course: short beside any change of speed or level that a machine makes.

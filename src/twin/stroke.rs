@@ -5,10 +5,10 @@
 //! control, e.g. Biagiotti and Melchiorri 2008, section 3.2). What the carriage does lags behind the plan with
 //! the bandwidth of the position loop, which rounds the corners off.
 
-use crate::math;
 use std::f64::consts::TAU;
 
 use super::sound::Sound;
+use crate::math;
 
 /// The plan of one stroke, in metres and seconds.
 #[derive(Clone, Copy, Debug)]

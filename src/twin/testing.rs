@@ -1,10 +1,10 @@
 //! What the tests of the twin listen with.
 
-use crate::math;
 use std::collections::BTreeMap;
 use std::f64::consts::TAU;
 
 use super::Scene;
+use crate::math;
 use crate::seed::Seed;
 
 /// Attributes of a scene.

@@ -1,12 +1,12 @@
 //! Mixing from spec to files: recipes instead of audio, the same clips for everybody, data sets that read back equal.
 
-use humshift::math;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use crate::project::{Project, tree};
 use crate::sounds::{self, Form};
+use humshift::math;
 use humshift::source::{names, wav};
 
 /// The twin of two machines, small, mixed as MIMII DG was.

@@ -1,6 +1,5 @@
 //! Networks end to end: trained, drawn, taken out and taken in again.
 
-use humshift::math;
 use std::fs;
 
 use ndarray::Array2;
@@ -9,6 +8,8 @@ use serde_json::Value;
 
 use crate::project::{Project, tree};
 use crate::sounds;
+
+use humshift::math;
 
 const SPEC: &str = "\
 name: networks

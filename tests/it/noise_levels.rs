@@ -1,12 +1,12 @@
 //! A data set written with `table: mimii_dg`: which noise each clip has and how loud it is, measured from the WAV files.
 
-use humshift::math;
 use std::collections::{BTreeMap, BTreeSet};
 use std::f64::consts::TAU;
 use std::fs;
 use std::path::Path;
 
 use humshift::artifact::Domain;
+use humshift::math;
 use humshift::source::{names, wav};
 
 use crate::paper;

@@ -1,11 +1,11 @@
 //! Local outlier factors, kernel densities and isolation forests against scikit-learn, on the numbers of
 //! `tests/data/density.json`.
 
-use humshift::math;
 use std::collections::BTreeMap;
 
 use humshift::artifact::Context;
 use humshift::detector::{DetectorSpec, Examples};
+use humshift::math;
 use ndarray::{Array2, Axis};
 use serde_json::{Value, json};
 

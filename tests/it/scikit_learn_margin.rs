@@ -1,11 +1,11 @@
 //! Support vector machines, Mahalanobis distances per domain, classifiers and non-negative factors against
 //! scikit-learn, on the numbers of `tests/data/margin.json`.
 
-use humshift::math;
 use std::collections::BTreeMap;
 
 use humshift::artifact::{Clip, Context, Domain, Split};
 use humshift::detector::{DetectorSpec, Examples};
+use humshift::math;
 use ndarray::{Array2, Axis};
 use serde_json::{Value, json};
 

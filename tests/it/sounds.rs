@@ -1,9 +1,9 @@
 //! Recordings made on the spot: a data set in the DCASE layout, small enough for hundreds of runs.
 
-use humshift::math;
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
+use humshift::math;
 use humshift::seed::{Rng, Seed};
 
 /// Samples a second of all recordings here.

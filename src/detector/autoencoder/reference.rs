@@ -1,11 +1,11 @@
 //! Six steps of training beside those of Keras, by the figures that `tests/data/make_autoencoder.py` wrote in f64.
 
-use crate::math;
 use ndarray::ArrayD;
 use serde_json::Value;
 
 use super::super::formula::{compare, log_mel, numbers, unit};
 use super::*;
+use crate::math;
 
 const FRAMES: usize = 12;
 const BANDS: usize = 8;

@@ -1,6 +1,5 @@
 //! What the autoencoder promises. A published model with its published scores is among the integration tests.
 
-use crate::math;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
@@ -8,6 +7,7 @@ use ndarray::Array2;
 
 use super::*;
 use crate::artifact::{Artifact, Clip, Split};
+use crate::math;
 use crate::seed::{Rng, Seed};
 
 fn clips(ids: &[&str]) -> Vec<Clip> {

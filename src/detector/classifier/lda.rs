@@ -1,6 +1,5 @@
 //! Linear discriminant analysis: normal distributions with one covariance and a mean for every class.
 
-use crate::math;
 use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +10,7 @@ use super::super::{DetectorError, cholesky};
 use super::{Classify, count, log_softmax};
 use crate::artifact::{Context, Tensors};
 use crate::diagnose::Problem;
+use crate::math;
 
 /// Settings of `lda`. Classes are as probable as they have training clips.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

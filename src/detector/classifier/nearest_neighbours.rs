@@ -1,6 +1,5 @@
 //! A vote of the nearest training clips: how many of them are of each class. smartcore's.
 
-use crate::math;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use smartcore::algorithm::neighbour::KNNAlgorithmName;
@@ -12,6 +11,7 @@ use super::super::scaling::Scaling;
 use super::{Classify, DetectorError, count};
 use crate::artifact::{Context, Tensors};
 use crate::diagnose::Problem;
+use crate::math;
 
 /// Settings of `nearest_neighbours`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,6 +1,5 @@
 //! A random forest (Breiman 2001): trees on bootstrap samples that look at a few random dimensions at every split.
 
-use crate::math;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, array};
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +8,7 @@ use super::tree::{Grower, Tree};
 use super::{Classify, count};
 use crate::artifact::{Context, Tensors};
 use crate::diagnose::Problem;
+use crate::math;
 
 /// Settings of `random_forest`.
 ///

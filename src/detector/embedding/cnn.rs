@@ -72,7 +72,7 @@ impl Default for Cnn {
 
 impl Embedder for Cnn {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn hears_spectrum(&self) -> bool {

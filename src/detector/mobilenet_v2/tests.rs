@@ -1,7 +1,6 @@
 //! The network against Keras's, layer by layer and gradient by gradient, by the figures that
 //! `tests/data/make_mobilenet_v2.py` wrote; and what the detector promises.
 
-use crate::math;
 use ndarray::Array2;
 use serde_json::Value;
 
@@ -9,6 +8,7 @@ use super::super::formula::{compare, log_mel, numbers, unit};
 use super::architecture::mobilenet_v2;
 use super::*;
 use crate::artifact::{Clip, Split};
+use crate::math;
 use crate::nn::{Activation, Op};
 use crate::seed::Seed;
 

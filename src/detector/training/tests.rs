@@ -1,8 +1,8 @@
-use crate::math;
 use std::sync::Mutex;
 
 use super::*;
 use crate::artifact::Checkpoint;
+use crate::math;
 use crate::nn::{Activation, Builder, Cpu, Loss, NormSettings, Shape};
 use crate::seed::Seed;
 

@@ -4,8 +4,9 @@
 //! sqrt(a) terms, which is nothing beside a fit. The common factor x^a e^-x / Γ(a) is what loses digits when it is
 //! made of logarithms, so it is not: Stirling's series with x - a taken first for large shapes, Γ itself for small.
 
-use crate::math;
 use std::f64::consts::{PI, TAU};
+
+use crate::math;
 
 /// From this shape on the expansion in powers of 1/sqrt(a) is exact to a double.
 const NEARLY_NORMAL: f64 = 1e7;

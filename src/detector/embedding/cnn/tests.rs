@@ -1,9 +1,9 @@
-use crate::math;
 use std::collections::BTreeMap;
 
 use super::*;
 use crate::artifact::{Artifact, Clip, Split};
 use crate::detector::Examples;
+use crate::math;
 use crate::seed::Seed;
 
 /// Clips of three speeds: a line at a bin of the spectrum, and a band of the spectrogram.

@@ -1,0 +1,298 @@
+//! The discrete Fourier transform of several signals side by side, with the same bits on every processor.
+//!
+//! rustfft takes the widest instructions that it finds and rounds differently with each set of them. So the lengths
+//! that people choose for frames, products of 2, 3 and 5, are transformed here: plain loops over [`LANES`] signals,
+//! which the compiler turns into vector code of any width without a change of a single rounding. All other lengths
+//! are left to rustfft's code without vectors.
+
+use std::f64::consts::TAU;
+use std::ops::{Add, Mul, Sub};
+use std::sync::Arc;
+
+use rustfft::num_complex::Complex;
+use rustfft::{FftNum, FftPlannerScalar};
+
+use super::LANES;
+use crate::math;
+
+/// A transform of rustfft's that does not depend on the processor.
+pub fn any_length<T: FftNum>(n: usize, inverse: bool) -> Arc<dyn rustfft::Fft<T>> {
+    let mut planner = FftPlannerScalar::new();
+    if inverse { planner.plan_fft_inverse(n) } else { planner.plan_fft_forward(n) }
+}
+
+/// One number of each of [`LANES`] signals.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(align(32))]
+pub struct Side(pub [f32; LANES]);
+
+impl Add for Side {
+    type Output = Side;
+
+    #[inline(always)]
+    fn add(self, other: Side) -> Side {
+        let mut out = self;
+        for lane in 0..LANES {
+            out.0[lane] += other.0[lane];
+        }
+        out
+    }
+}
+
+impl Sub for Side {
+    type Output = Side;
+
+    #[inline(always)]
+    fn sub(self, other: Side) -> Side {
+        let mut out = self;
+        for lane in 0..LANES {
+            out.0[lane] -= other.0[lane];
+        }
+        out
+    }
+}
+
+impl Mul<f32> for Side {
+    type Output = Side;
+
+    #[inline(always)]
+    fn mul(self, factor: f32) -> Side {
+        let mut out = self;
+        for lane in 0..LANES {
+            out.0[lane] *= factor;
+        }
+        out
+    }
+}
+
+/// One complex number of each signal.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Point {
+    pub re: Side,
+    pub im: Side,
+}
+
+impl Add for Point {
+    type Output = Point;
+
+    #[inline(always)]
+    fn add(self, other: Point) -> Point {
+        Point { re: self.re + other.re, im: self.im + other.im }
+    }
+}
+
+impl Sub for Point {
+    type Output = Point;
+
+    #[inline(always)]
+    fn sub(self, other: Point) -> Point {
+        Point { re: self.re - other.re, im: self.im - other.im }
+    }
+}
+
+impl Mul<f32> for Point {
+    type Output = Point;
+
+    #[inline(always)]
+    fn mul(self, factor: f32) -> Point {
+        Point { re: self.re * factor, im: self.im * factor }
+    }
+}
+
+impl Point {
+    /// self * (re + i im)
+    #[inline(always)]
+    pub fn turned(self, [re, im]: [f32; 2]) -> Point {
+        Point { re: self.re * re - self.im * im, im: self.re * im + self.im * re }
+    }
+
+    /// self + i other
+    #[inline(always)]
+    fn add_i(self, other: Point) -> Point {
+        Point { re: self.re - other.im, im: self.im + other.re }
+    }
+
+    /// self - i other
+    #[inline(always)]
+    fn sub_i(self, other: Point) -> Point {
+        Point { re: self.re + other.im, im: self.im - other.re }
+    }
+}
+
+/// The plan of transforms of one length: `X[k]`, the sum of `x[i] exp(-2 pi i k / n)` over i, in place.
+pub struct Fft {
+    /// Where input i is put before the transform.
+    places: Vec<u32>,
+    way: Way,
+}
+
+enum Way {
+    Stages(Vec<Stage>),
+    Any(Arc<dyn rustfft::Fft<f32>>),
+}
+
+/// Makes transforms of `radix * inner` points of `radix` transforms of `inner` points each.
+struct Stage {
+    radix: usize,
+    inner: usize,
+    /// `exp(-2 pi i j k / (radix inner))` for j = 1 .. radix, of each k below `inner`.
+    twiddles: Vec<[f32; 2]>,
+}
+
+impl Fft {
+    /// The plan for `n` points, at least 1.
+    pub fn new(n: usize) -> Fft {
+        let (mut radixes, mut rest) = (Vec::new(), n);
+        for radix in [4, 2, 3, 5] {
+            while rest.is_multiple_of(radix) {
+                radixes.push(radix);
+                rest /= radix;
+            }
+        }
+        if rest != 1 {
+            return Fft { places: (0..n as u32).collect(), way: Way::Any(any_length(n, false)) };
+        }
+        let mut places = vec![0; n];
+        let mut stages = Vec::new();
+        let mut inner = 1;
+        for &radix in &radixes {
+            stages.push(Stage::new(radix, inner));
+            inner *= radix;
+        }
+        for (i, place) in places.iter_mut().enumerate() {
+            // The last stage takes every radix-th input for each of its parts, and so on inwards.
+            let (mut left, mut size) = (i, n);
+            for radix in radixes.iter().rev() {
+                size /= radix;
+                *place += (left % radix * size) as u32;
+                left /= radix;
+            }
+        }
+        Fft { places, way: Way::Stages(stages) }
+    }
+
+    /// Where each input is put before [`run`](Self::run), which leaves `X[k]` at k.
+    pub fn places(&self) -> &[u32] {
+        &self.places
+    }
+
+    /// Transforms as many points as planned.
+    #[inline(always)]
+    pub fn run(&self, points: &mut [Point]) {
+        match &self.way {
+            Way::Stages(stages) => {
+                for stage in stages {
+                    stage.run(points);
+                }
+            }
+            Way::Any(fft) => one_by_one(&**fft, points),
+        }
+    }
+}
+
+impl Stage {
+    fn new(radix: usize, inner: usize) -> Stage {
+        let turn = |k: usize, j: usize| -TAU * (j * k) as f64 / (radix * inner) as f64;
+        let twiddle = |angle: f64| [math::cos(angle) as f32, math::sin(angle) as f32];
+        let twiddles = (0..inner).flat_map(|k| (1..radix).map(move |j| twiddle(turn(k, j)))).collect();
+        Stage { radix, inner, twiddles }
+    }
+
+    #[inline(always)]
+    fn run(&self, points: &mut [Point]) {
+        match self.radix {
+            2 => self.blocks::<2, Two>(points),
+            3 => self.blocks::<3, Three>(points),
+            4 => self.blocks::<4, Four>(points),
+            _ => self.blocks::<5, Five>(points),
+        }
+    }
+
+    #[inline(always)]
+    fn blocks<const R: usize, B: Butterfly<R>>(&self, points: &mut [Point]) {
+        if self.inner == 1 {
+            for block in points.as_chunks_mut::<R>().0 {
+                *block = B::of(*block);
+            }
+            return;
+        }
+        for block in points.chunks_exact_mut(R * self.inner) {
+            for (k, twiddles) in self.twiddles.chunks_exact(R - 1).enumerate() {
+                let mut few = [block[k]; R];
+                for j in 1..R {
+                    few[j] = block[k + j * self.inner].turned(twiddles[j - 1]);
+                }
+                few = B::of(few);
+                for j in 0..R {
+                    block[k + j * self.inner] = few[j];
+                }
+            }
+        }
+    }
+}
+
+/// The transform of R points.
+trait Butterfly<const R: usize> {
+    /// Must be `#[inline(always)]`, so that it is compiled for the level of its caller; a closure would not be.
+    fn of(points: [Point; R]) -> [Point; R];
+}
+
+struct Two;
+struct Three;
+struct Four;
+struct Five;
+
+impl Butterfly<2> for Two {
+    #[inline(always)]
+    fn of([a, b]: [Point; 2]) -> [Point; 2] {
+        [a + b, a - b]
+    }
+}
+
+impl Butterfly<3> for Three {
+    #[inline(always)]
+    fn of([a, b, c]: [Point; 3]) -> [Point; 3] {
+        // The sine of a third of a turn.
+        const SIN: f32 = 0.866_025_4;
+        let (sum, difference) = (b + c, (b - c) * SIN);
+        let middle = a - sum * 0.5;
+        [a + sum, middle.sub_i(difference), middle.add_i(difference)]
+    }
+}
+
+impl Butterfly<4> for Four {
+    #[inline(always)]
+    fn of([a, b, c, d]: [Point; 4]) -> [Point; 4] {
+        let (even, odd) = ([a + c, a - c], [b + d, b - d]);
+        [even[0] + odd[0], even[1].sub_i(odd[1]), even[0] - odd[0], even[1].add_i(odd[1])]
+    }
+}
+
+impl Butterfly<5> for Five {
+    #[inline(always)]
+    fn of([a, b, c, d, e]: [Point; 5]) -> [Point; 5] {
+        // Of a fifth and of two fifths of a turn.
+        const COS: [f32; 2] = [0.309_017, -0.809_017];
+        const SIN: [f32; 2] = [0.951_056_5, 0.587_785_25];
+        let (near, far) = ((b + e, b - e), (c + d, c - d));
+        let one = (a + near.0 * COS[0] + far.0 * COS[1], near.1 * SIN[0] + far.1 * SIN[1]);
+        let two = (a + near.0 * COS[1] + far.0 * COS[0], near.1 * SIN[1] - far.1 * SIN[0]);
+        [a + near.0 + far.0, one.0.sub_i(one.1), two.0.sub_i(two.1), two.0.add_i(two.1), one.0.add_i(one.1)]
+    }
+}
+
+/// Each signal by itself.
+#[inline(never)]
+fn one_by_one(fft: &dyn rustfft::Fft<f32>, points: &mut [Point]) {
+    let mut signal = vec![Complex::default(); points.len()];
+    let mut scratch = vec![Complex::default(); fft.get_inplace_scratch_len()];
+    for lane in 0..LANES {
+        for (to, point) in signal.iter_mut().zip(&*points) {
+            *to = Complex::new(point.re.0[lane], point.im.0[lane]);
+        }
+        fft.process_with_scratch(&mut signal, &mut scratch);
+        for (point, from) in points.iter_mut().zip(&signal) {
+            (point.re.0[lane], point.im.0[lane]) = (from.re, from.im);
+        }
+    }
+}
