@@ -1,7 +1,7 @@
 //! Arithmetic that gives the same bits on every processor.
 //!
 //! Results must not depend on the width of the processor's vectors, the number of threads or the C library
-//! (docs: decision "same bytes on every CPU"). So whatever makes bytes takes its elementary functions
+//! (decision 12 of the design). So whatever makes bytes takes its elementary functions
 //! and matrix products from here, and from nowhere else.
 //!
 //! This room knows numbers and slices. It imports nothing of ours and does not know what the numbers mean.
