@@ -39,18 +39,21 @@ impl Framing {
         if samples == 0 || padded < self.frame { 0 } else { 1 + (padded - self.frame) / self.hop }
     }
 
-    /// Frame `index` of `samples`: a view where it lies inside the clip, else made in `edge`, which
-    /// has the length of a frame. `index` is below [`count`](Self::count).
-    pub fn get<'a>(&self, samples: &'a [f32], index: usize, edge: &'a mut [f32]) -> &'a [f32] {
-        let (start, margin) = (index * self.hop, self.margin());
-        let inside = start.checked_sub(margin).and_then(|first| samples.get(first..first + self.frame));
-        if let Some(frame) = inside {
-            return frame;
+    /// The samples from the start of frame `first` to the end of the last of `count` frames, if all lie inside the clip.
+    pub fn inside<'a>(&self, samples: &'a [f32], first: usize, count: usize) -> Option<&'a [f32]> {
+        let start = (first * self.hop).checked_sub(self.margin())?;
+        samples.get(start..start + (count - 1) * self.hop + self.frame)
+    }
+
+    /// Frame `index` of `samples`, which has the length of a frame. `index` is below [`count`](Self::count).
+    pub fn write(&self, samples: &[f32], index: usize, frame: &mut [f32]) {
+        if let Some(inside) = self.inside(samples, index, 1) {
+            frame.copy_from_slice(inside);
+            return;
         }
-        for (i, sample) in edge.iter_mut().enumerate() {
-            *sample = self.padded(samples, start + i, margin);
+        for (i, sample) in frame.iter_mut().enumerate() {
+            *sample = self.padded(samples, index * self.hop + i, self.margin());
         }
-        edge
     }
 
     /// The sample at `position`, counted from the start of the padding.
@@ -78,8 +81,12 @@ mod tests {
     use super::*;
 
     fn all(framing: Framing, samples: &[f32]) -> Vec<Vec<f32>> {
-        let mut edge = vec![0.0; framing.frame];
-        (0..framing.count(samples.len())).map(|i| framing.get(samples, i, &mut edge).to_vec()).collect()
+        let frame = |i| {
+            let mut frame = vec![0.0; framing.frame];
+            framing.write(samples, i, &mut frame);
+            frame
+        };
+        (0..framing.count(samples.len())).map(frame).collect()
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::f64::consts::PI;
 
 use super::fft::{Fft, Point, Side};
 use super::{Framing, hann};
-use crate::math::{self, Kernel, Lanes, Level};
+use crate::math::{self, Kernel, Lanes, Level, Vector, transpose};
 
 /// Frames that are worked on together, side by side in memory: the FFT and what follows it (mel bands, decibels)
 /// do the same to neighbouring values, which the compiler turns into vector code.
@@ -62,26 +62,32 @@ impl Stft {
 
     /// `|X|^2` of the frames `first..first + LANES` of `samples`, (bins, lanes); 0 in lanes beyond the last frame.
     pub fn power(&self, samples: &[f32], first: usize, scratch: &mut StftScratch, out: &mut [[f32; LANES]]) {
-        let frame = self.framing.frame;
-        let count = self.frames(samples.len()).saturating_sub(first);
-        let mut edges = scratch.edges.chunks_exact_mut(frame);
-        let frames = std::array::from_fn(|lane| {
-            let edge = edges.next().expect("one for each lane");
-            if lane >= count {
-                edge.fill(0.0);
-                return &*edge;
+        let (frame, hop) = (self.framing.frame, self.framing.hop);
+        let StftScratch { edges, points } = scratch;
+        let (rows, step) = match self.framing.inside(samples, first, LANES) {
+            Some(rows) => (rows, hop),
+            None => {
+                let count = self.frames(samples.len()).saturating_sub(first);
+                for (lane, edge) in edges.chunks_exact_mut(frame).enumerate() {
+                    match lane < count {
+                        true => self.framing.write(samples, first + lane, edge),
+                        false => edge.fill(0.0),
+                    }
+                }
+                (&**edges, frame)
             }
-            self.framing.get(samples, first + lane, edge)
-        });
+        };
         // Eight lanes are 256 bits; with wider registers the compiler makes slower code of it.
         let level = Level::current().min(Level::Avx2);
-        level.run(Powers { stft: self, frames, points: &mut scratch.points, out: &mut out[..frame / 2 + 1] });
+        level.run(Powers { stft: self, rows, step, points, out: &mut out[..frame / 2 + 1] });
     }
 }
 
 struct Powers<'a> {
     stft: &'a Stft,
-    frames: [&'a [f32]; LANES],
+    /// The frames, each `step` from the last.
+    rows: &'a [f32],
+    step: usize,
     points: &'a mut [Point],
     out: &'a mut [[f32; LANES]],
 }
@@ -94,17 +100,14 @@ impl Kernel for Powers<'_> {
         let Stft { window, fft, twiddles, .. } = self.stft;
         match twiddles {
             Some(twiddles) => {
-                pack(self.frames, window, fft.places(), self.points);
+                pack::<L>(self.rows, self.step, window, fft.places(), self.points);
                 fft.run(self.points);
                 split(twiddles, self.points, self.out);
             }
             None => {
                 for (i, (place, w)) in fft.places().iter().zip(window).enumerate() {
-                    let point = &mut self.points[*place as usize];
-                    *point = Point::default();
-                    for lane in 0..LANES {
-                        point.re.0[lane] = self.frames[lane][i] * w;
-                    }
+                    self.points[*place as usize] =
+                        Point { re: side(self.rows, self.step, i) * *w, im: Side::default() };
                 }
                 fft.run(self.points);
                 for (out, point) in self.out.iter_mut().zip(&*self.points) {
@@ -115,32 +118,37 @@ impl Kernel for Powers<'_> {
     }
 }
 
+/// Sample i of each frame.
+#[inline(always)]
+fn side(rows: &[f32], step: usize, i: usize) -> Side {
+    let mut side = Side::default();
+    for (lane, x) in side.0.iter_mut().enumerate() {
+        *x = rows[lane * step + i];
+    }
+    side
+}
+
 /// N windowed samples as N/2 complex numbers made of neighbours, each put where the FFT wants it.
 #[inline(always)]
-fn pack(frames: [&[f32]; LANES], window: &[f32], places: &[u32], points: &mut [Point]) {
-    // Blocks of 8 samples, so that the compiler makes shuffles of registers of it.
-    let (blocks, _) = window.as_chunks::<8>();
+fn pack<L: Lanes>(rows: &[f32], step: usize, window: &[f32], places: &[u32], points: &mut [Point]) {
+    let square = L::F32::SQUARE;
+    let (blocks, _) = window.as_chunks::<LANES>();
     for (block, w) in blocks.iter().enumerate() {
-        let mut rows = [[0.0; 8]; LANES];
-        for (row, frame) in rows.iter_mut().zip(frames) {
-            *row = *frame[8 * block..].first_chunk::<8>().expect("as long as the window");
-            for i in 0..8 {
-                row[i] *= w[i];
+        let mut columns = [[0.0; LANES]; LANES];
+        for lane in (0..LANES).step_by(square) {
+            for i in (0..LANES).step_by(square) {
+                let to = &mut columns.as_flattened_mut()[i * LANES + lane..];
+                transpose::<L::F32>(&rows[lane * step + LANES * block + i..], step, to, LANES);
             }
         }
-        for i in 0..4 {
-            let point = &mut points[places[4 * block + i] as usize];
-            for (lane, row) in rows.iter().enumerate() {
-                (point.re.0[lane], point.im.0[lane]) = (row[2 * i], row[2 * i + 1]);
-            }
+        for i in 0..LANES / 2 {
+            let (re, im) = (Side(columns[2 * i]) * w[2 * i], Side(columns[2 * i + 1]) * w[2 * i + 1]);
+            points[places[LANES / 2 * block + i] as usize] = Point { re, im };
         }
     }
-    for i in 4 * blocks.len()..places.len() {
-        let point = &mut points[places[i] as usize];
-        for (lane, frame) in frames.iter().enumerate() {
-            point.re.0[lane] = frame[2 * i] * window[2 * i];
-            point.im.0[lane] = frame[2 * i + 1] * window[2 * i + 1];
-        }
+    for i in LANES / 2 * blocks.len()..places.len() {
+        let side = |i: usize| side(rows, step, i) * window[i];
+        points[places[i] as usize] = Point { re: side(2 * i), im: side(2 * i + 1) };
     }
 }
 
@@ -179,6 +187,7 @@ fn split(twiddles: &[[f32; 2]], points: &[Point], power: &mut [[f32; LANES]]) {
 mod tests {
     use super::*;
     use crate::dsp::Padding;
+    use crate::math::at_every_level;
 
     /// `|X|^2` by the definition, in f64.
     fn definition(frame: &[f32]) -> Vec<f64> {
@@ -216,10 +225,25 @@ mod tests {
     }
 
     #[test]
-    fn lanes_beyond_the_last_frame_are_zero() {
+    fn lanes_beyond_the_last_frame_are_silent() {
         let stft = Stft::new(Framing { frame: 8, hop: 4, center: false, padding: Padding::Zero });
         let mut out = vec![[-1.0; LANES]; stft.bins()];
         stft.power(&[0.5; 16], 1, &mut stft.scratch(), &mut out);
-        assert!(out.iter().all(|bin| bin[..2].iter().all(|&x| x >= 0.0) && bin[2..] == [0.0; 6]));
+        assert!(out.iter().all(|bin| bin[2..] == [0.0; 6]) && out[0][..2] == [4.0; 2], "{:?}", out[0]);
+    }
+
+    #[test]
+    fn spectra_are_the_same_bits_at_every_level() {
+        let samples: Vec<f32> = (0..9000).map(|i| math::sin((i * i % 10_007) as f32 * 0.013)).collect();
+        for frame in [3, 16, 100, 202, 400, 1024] {
+            let stft = Stft::new(Framing { frame, hop: frame / 3, center: true, padding: Padding::Reflect });
+            let spectra = |first: usize| {
+                let mut out = vec![[0.0; LANES]; stft.bins()];
+                stft.power(&samples, first, &mut stft.scratch(), &mut out);
+                out.as_flattened().iter().map(|x| x.to_bits()).collect::<Vec<_>>()
+            };
+            let runs = at_every_level(|| [spectra(0), spectra(9), spectra(stft.frames(samples.len()) - 3)]);
+            assert!(runs.iter().all(|(_, bits)| *bits == runs[0].1), "frame {frame}");
+        }
     }
 }

@@ -12,6 +12,7 @@ mod lanes;
 mod level;
 mod product;
 mod tile;
+mod transpose;
 
 pub use elementary::{Real, acos, cos, exp, exp2, hypot, ln, ln_1p, log10, powf, powi, sin, sin_cos, square};
 pub use lanes::{Element, Lanes, Vector};
@@ -20,3 +21,4 @@ pub use level::testing::at_every_level;
 pub(crate) use level::vectorized;
 pub use level::{ENVIRONMENT, Kernel, Level};
 pub use product::{Matrix, Packed, multiply};
+pub use transpose::transpose;
