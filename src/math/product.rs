@@ -10,6 +10,8 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use super::Level;
 use super::lanes::Element;
 use super::tile::{Block, Pack, down, pack};
@@ -80,12 +82,15 @@ impl<T: Element> Packed<T> {
         assert!(b.holds_all());
         let size = |columns: &Range<usize>| columns.len().next_multiple_of(level.lanes::<T>());
         let length = blocks(b.rows, b.columns).map(|(rows, columns)| rows.len() * size(&columns)).sum();
-        let (mut panels, mut at) = (T::scratch(length), 0);
+        let mut panels = T::scratch(length);
+        let (mut rest, mut parts) = (&mut panels[..], Vec::new());
         for (rows, columns) in blocks(b.rows, b.columns) {
-            let length = rows.len() * size(&columns);
-            pack_block(level, b, &rows, &columns, &mut panels[at..at + length]);
-            at += length;
+            let (part, more) = rest.split_at_mut(rows.len() * size(&columns));
+            parts.push((rows, columns, part));
+            rest = more;
         }
+        // By all threads: those that wait for the matrix have nothing else to do.
+        parts.into_par_iter().for_each(|(rows, columns, part)| pack_block(level, b, &rows, &columns, part));
         Packed { level, rows: b.rows, columns: b.columns, panels }
     }
 

@@ -69,9 +69,10 @@ pub fn convolve_kernel(x: &[f32], dy: &[f32], window: Window, channels: [usize; 
         let rows = cached_rows(ci + co);
         if dy.len() <= 2 * rows * co {
             // Few rows: a chunk of the inputs each, over all rows.
+            let (rows, dy) = (dy.len() / co, Packed::new(Matrix::plain(dy, co)));
             dw.par_chunks_mut(64 * co).enumerate().for_each(|(block, dw)| {
-                let x = Matrix { data: &x[block * 64..], rows: dw.len() / co, columns: dy.len() / co, steps: [1, ci] };
-                multiply(x, Matrix::plain(dy, co), dw, false);
+                let x = Matrix { data: &x[block * 64..], rows: dw.len() / co, columns: rows, steps: [1, ci] };
+                dy.multiply(x, dw, false);
             });
             return;
         }
