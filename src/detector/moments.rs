@@ -5,8 +5,9 @@ use std::ops::{Deref, Range};
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, s};
 
 use super::DetectorError;
-use super::product::product;
+use super::product::with_matrix;
 use crate::artifact::Context;
+use crate::math::{Matrix, multiply, multiply_rows};
 
 /// Rows that share one product.
 pub(super) const BLOCK: usize = 256;
@@ -76,20 +77,39 @@ pub(super) fn centre(x: ArrayView2<f32>, mean: &[f64], mut out: ArrayViewMut2<f6
 
 /// Adds zᵀ · z to the lower half of `out`; what becomes of the upper half is not said.
 pub(super) fn add_squared(z: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) {
-    for panel in panels(z.ncols()) {
-        let mut rows = Array2::zeros((panel.len(), panel.end));
-        product(z.slice(s![.., panel.clone()]).t(), z.slice(s![.., ..panel.end]), rows.view_mut());
-        let mut out = out.slice_mut(s![panel.clone(), ..panel.end]);
-        out += &rows;
-    }
+    with_matrix(z, |z| {
+        let mut rows = vec![0.0; PANEL * z.columns];
+        for panel in panels(z.columns) {
+            let rows = &mut rows[..panel.len() * panel.end];
+            let turned = Matrix {
+                data: &z.data[panel.start * z.steps[1]..],
+                rows: panel.len(),
+                columns: z.rows,
+                steps: [z.steps[1], z.steps[0]],
+            };
+            multiply(turned, Matrix { columns: panel.end, ..z }, rows, false);
+            for (mut out, rows) in
+                out.slice_mut(s![panel.clone(), ..panel.end]).rows_mut().into_iter().zip(rows.chunks(panel.end))
+            {
+                out.iter_mut().zip(rows).for_each(|(out, x)| *out += x);
+            }
+        }
+    });
 }
 
-/// `out` = z · p for an upper triangular p.
+/// `out` = z · p for an upper triangular p; `out` in C order.
 pub(super) fn triangular(z: ArrayView2<f64>, p: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) {
-    for panel in panels(p.ncols()) {
-        let (z, p) = (z.slice(s![.., ..panel.end]), p.slice(s![..panel.end, panel.clone()]));
-        product(z, p, out.slice_mut(s![.., panel]));
-    }
+    let dims = p.ncols();
+    let out = out.as_slice_mut().expect("C order");
+    with_matrix(z, |z| {
+        with_matrix(p, |p| {
+            for panel in panels(dims) {
+                let some =
+                    Matrix { data: &p.data[panel.start * p.steps[1]..], rows: panel.end, columns: panel.len(), ..p };
+                multiply_rows(Matrix { columns: panel.end, ..z }, some, &mut out[panel.start..], dims);
+            }
+        });
+    });
 }
 
 fn panels(dims: usize) -> impl Iterator<Item = Range<usize>> {

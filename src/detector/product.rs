@@ -5,12 +5,21 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, LinalgScalar};
 
 use crate::math::{self, Element, Matrix};
 
+/// Rows of a left matrix so few that a right matrix in Fortran order is rather not packed for them.
+const FEW: usize = 8;
+
 /// `out` = a · b for a (m, k), b (k, n), out (m, n), each of any strides: `b.t()` costs nothing.
 ///
 /// Panics if the shapes do not fit.
 pub(super) fn product<T: LinalgScalar + Element>(a: ArrayView2<T>, b: ArrayView2<T>, mut out: ArrayViewMut2<T>) {
     let ((m, k), (inner, n)) = (a.dim(), b.dim());
     assert!(k == inner && out.dim() == (m, n), "{:?} times {:?} into {:?}", a.dim(), b.dim(), out.dim());
+    if m <= FEW && b.strides()[0] == 1 && n > FEW {
+        // The same products and sums the other way round: packing `b` would cost more than the product.
+        let mut turned = Array2::zeros((n, m));
+        product(b.t(), a.t(), turned.view_mut());
+        return out.assign(&turned.t());
+    }
     match out.as_slice_mut() {
         Some(slice) => with_matrix(a, |a| with_matrix(b, |b| math::multiply(a, b, slice, false))),
         None => out.assign(&multiply(a, b)),
@@ -18,7 +27,7 @@ pub(super) fn product<T: LinalgScalar + Element>(a: ArrayView2<T>, b: ArrayView2
 }
 
 /// Calls `f` with a view as a slice and its steps; what does not lie together in memory is copied first.
-fn with_matrix<T: LinalgScalar>(view: ArrayView2<T>, f: impl FnOnce(Matrix<T>)) {
+pub(super) fn with_matrix<T: LinalgScalar>(view: ArrayView2<T>, f: impl FnOnce(Matrix<T>)) {
     let (rows, columns) = view.dim();
     let steps: Vec<usize> = view.strides().iter().filter_map(|step| usize::try_from(*step).ok()).collect();
     match (view.as_slice_memory_order(), &steps[..]) {

@@ -20,5 +20,5 @@ pub use lanes::{Element, Lanes, Vector};
 pub use level::testing::at_every_level;
 pub(crate) use level::vectorized;
 pub use level::{ENVIRONMENT, Kernel, Level};
-pub use product::{Matrix, Packed, multiply};
+pub use product::{Matrix, Packed, multiply, multiply_rows};
 pub use transpose::transpose;

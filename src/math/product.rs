@@ -59,9 +59,16 @@ pub fn multiply<T: Element>(a: Matrix<T>, b: Matrix<T>, c: &mut [T], accumulate:
     multiply_at(Level::current(), a, b, c, accumulate);
 }
 
+/// c = a b, for c with `step` numbers from one row to the next; those between its rows are left as they are.
+///
+/// Panics if the shapes do not fit.
+pub fn multiply_rows<T: Element>(a: Matrix<T>, b: Matrix<T>, c: &mut [T], step: usize) {
+    run(Level::current(), a, Right::Plain(b), c, step, false);
+}
+
 fn multiply_at<T: Element>(level: Level, a: Matrix<T>, b: Matrix<T>, c: &mut [T], accumulate: bool) {
-    assert!(b.holds_all() && a.columns == b.rows && c.len() == a.rows * b.columns);
-    run(level, a, Right::Plain(b), c, accumulate);
+    assert!(c.len() == a.rows * b.columns);
+    run(level, a, Right::Plain(b), c, b.columns, accumulate);
 }
 
 /// A right matrix, packed once for many products.
@@ -96,8 +103,8 @@ impl<T: Element> Packed<T> {
 
     /// What [`multiply`] gives for the packed matrix.
     pub fn multiply(&self, a: Matrix<T>, c: &mut [T], accumulate: bool) {
-        assert!(a.columns == self.rows && c.len() == a.rows * self.columns);
-        run(self.level, a, Right::Packed(self), c, accumulate);
+        assert!(c.len() == a.rows * self.columns);
+        run(self.level, a, Right::Packed(self), c, self.columns, accumulate);
     }
 }
 
@@ -113,21 +120,28 @@ enum Right<'a, T: Element> {
 }
 
 /// The product at a level.
-fn run<T: Element>(level: Level, a: Matrix<T>, b: Right<T>, c: &mut [T], accumulate: bool) {
-    let (depth, row) = match b {
-        Right::Plain(b) => (b.rows, b.columns),
+fn run<T: Element>(level: Level, a: Matrix<T>, b: Right<T>, c: &mut [T], step: usize, accumulate: bool) {
+    let (depth, width) = match b {
+        Right::Plain(b) => {
+            assert!(b.holds_all());
+            (b.rows, b.columns)
+        }
         Right::Packed(b) => (b.rows, b.columns),
     };
-    assert!(a.holds_all() && a.columns == depth && c.len() == a.rows * row);
+    assert!(a.holds_all() && a.columns == depth && width <= step.max(1));
+    if a.rows == 0 || width == 0 {
+        return;
+    }
+    let c = &mut c[..(a.rows - 1) * step + width];
     if depth == 0 && !accumulate {
-        c.fill(T::default());
+        c.chunks_mut(step).for_each(|row| row[..width].fill(T::default()));
     }
     let lanes = level.lanes::<T>();
-    let room = DEPTH.min(depth) * WIDTH.min(row).next_multiple_of(lanes);
+    let room = DEPTH.min(depth) * WIDTH.min(width).next_multiple_of(lanes);
     let mut scratch = T::scratch(room + DEPTH * HEIGHT);
     let (fresh, strips) = scratch.split_at_mut(room);
     let mut at = 0;
-    for (rows, columns) in blocks(depth, row) {
+    for (rows, columns) in blocks(depth, width) {
         let length = rows.len() * columns.len().next_multiple_of(lanes);
         let panels = match b {
             Right::Packed(b) => &b.panels[at..at + length],
@@ -139,7 +153,7 @@ fn run<T: Element>(level: Level, a: Matrix<T>, b: Right<T>, c: &mut [T], accumul
         at += length;
         // A tile takes neighbours of a column: where a row of `a` is long, each is in a line of its own.
         let gathers = a.steps[0] == 1 && columns.len() > 3 * lanes;
-        let height = if gathers { HEIGHT } else { a.rows.max(1) };
+        let height = if gathers { HEIGHT } else { a.rows };
         for top in (0..a.rows).step_by(height) {
             let mut part = Matrix { data: &a.data[top * a.steps[0] + rows.start * a.steps[1]..], ..a };
             (part.rows, part.columns) = (height.min(a.rows - top), rows.len());
@@ -150,8 +164,9 @@ fn run<T: Element>(level: Level, a: Matrix<T>, b: Right<T>, c: &mut [T], accumul
                 let width = vectors * lanes;
                 let panel = &panels[left * rows.len()..][..width * rows.len()];
                 let count = width.min(columns.len() - left);
-                let c = &mut c[top * row + columns.start + left..];
-                down(level, vectors, Block { a: part, panel, count, row, add: accumulate || rows.start > 0, c });
+                let c = &mut c[top * step + columns.start + left..];
+                let add = accumulate || rows.start > 0;
+                down(level, vectors, Block { a: part, panel, count, row: step, add, c });
             }
         }
     }
@@ -277,6 +292,17 @@ mod tests {
 
     agrees!(products_have_the_bits_of_the_definition_at_every_level, f32, fused_f32);
     agrees!(products_of_f64_do_too, f64, fused_f64);
+
+    #[test]
+    fn rows_may_lie_apart() {
+        let (a, b) = (draws(15, 1), draws(6, 2));
+        let (mut whole, mut apart) = (vec![0.0; 10], vec![7.0; 5 * 4]);
+        multiply(Matrix::plain(&a, 3), Matrix::plain(&b, 2), &mut whole, false);
+        multiply_rows(Matrix::plain(&a, 3), Matrix::plain(&b, 2), &mut apart[1..], 4);
+        for (row, whole) in apart.chunks(4).zip(whole.chunks(2)) {
+            assert_eq!(row, [7.0, whole[0], whole[1], 7.0]);
+        }
+    }
 
     #[test]
     fn what_is_not_a_number_stays_so() {
