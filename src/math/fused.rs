@@ -41,42 +41,23 @@ pub fn fused_f64(a: f64, b: f64, c: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::math::{Kernel, Lanes, Level, Vector, powi};
+    use crate::math::{Element, Kernel, Lanes, Level, Vector, powi};
 
     /// The multiply-adds of whole slices at a level.
     struct All<'a, T>([&'a [T]; 3]);
 
-    impl Kernel for All<'_, f32> {
-        type Output = Vec<f32>;
+    impl<T: Element> Kernel for All<'_, T> {
+        type Output = Vec<T>;
 
         #[inline(always)]
-        fn run<L: Lanes>(self) -> Vec<f32> {
+        fn run<L: Lanes>(self) -> Vec<T> {
             let [a, b, c] = self.0;
-            let mut out = vec![0.0; a.len()];
-            for at in (0..a.len()).step_by(L::F32::LANES) {
-                let count = (a.len() - at).min(L::F32::LANES);
+            let mut out = vec![T::default(); a.len()];
+            for at in (0..a.len()).step_by(T::Vector::<L>::LANES) {
+                let count = (a.len() - at).min(T::Vector::<L>::LANES);
                 // SAFETY: `count` numbers are left of each slice.
                 unsafe {
-                    let load = |from: &[f32]| L::F32::load_some(from.as_ptr().add(at), count);
-                    load(a).mul_add(load(b), load(c)).store_some(out.as_mut_ptr().add(at), count);
-                }
-            }
-            out
-        }
-    }
-
-    impl Kernel for All<'_, f64> {
-        type Output = Vec<f64>;
-
-        #[inline(always)]
-        fn run<L: Lanes>(self) -> Vec<f64> {
-            let [a, b, c] = self.0;
-            let mut out = vec![0.0; a.len()];
-            for at in (0..a.len()).step_by(L::F64::LANES) {
-                let count = (a.len() - at).min(L::F64::LANES);
-                // SAFETY: `count` numbers are left of each slice.
-                unsafe {
-                    let load = |from: &[f64]| L::F64::load_some(from.as_ptr().add(at), count);
+                    let load = |from: &[T]| T::Vector::<L>::load_some(from.as_ptr().add(at), count);
                     load(a).mul_add(load(b), load(c)).store_some(out.as_mut_ptr().add(at), count);
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::project::{Project, tree};
+use crate::project::{Output, Project, tree};
 use crate::sounds;
 
 /// A data set without files, and a sweep.
@@ -236,4 +236,21 @@ fn only_runs_what_matches_and_what_it_needs() {
     let plan = project.plan();
     let waiting = plan.values().filter(|standing| *standing != "cached").count();
     assert_eq!(waiting, 4, "{plan:#?}");
+}
+
+#[test]
+fn the_level_of_the_processor_changes_no_result_and_a_mistyped_one_is_told() {
+    let project = Project::with(SPEC);
+    let at = |level: &str, arguments: &str| {
+        let output = project.command(arguments).env("HUMSHIFT_LEVEL", level).output().expect("the program starts");
+        Output::new(output)
+    };
+    insta::assert_snapshot!(at("avx", "run spec.yaml").exits(2).stderr);
+    let portable = at("portable", "run spec.yaml").done();
+    if cfg!(target_arch = "x86_64") {
+        assert!(portable.stderr.contains("has no AVX2 with FMA"), "{}", portable.stderr);
+    }
+    let frozen = project.run("run spec.yaml --frozen").done();
+    assert_eq!(frozen.stdout, portable.stdout);
+    assert_eq!(project.report(), project.report_of_an_empty_cache());
 }

@@ -29,7 +29,8 @@ const MEMORY: usize = 10;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogisticRegression {
-    /// How much the loss of the training clips counts beside half the squared weights, as scikit-learn's `C`.
+    /// How much the loss of the training clips counts beside half the squared weights, as scikit-learn's `C`. Of two classes
+    /// scikit-learn has one set of weights instead of two: its `C` is then twice this.
     pub c: f64,
 }
 
