@@ -22,7 +22,7 @@
 //!
 //! ```text
 //! math                                   arithmetic with the same bits everywhere: imports nothing of ours
-//! canon digest seed diagnose family      foundation: imports `math` alone
+//! canon digest kind seed diagnose family foundation: imports `math` alone
 //! dsp  nn  metric                        mathematics on slices and arrays: imports `math` alone
 //! twin                                   sounds of machines from seeds: foundation
 //! artifact            -> foundation
@@ -57,6 +57,7 @@ pub mod exec;
 pub mod family;
 pub mod feature;
 pub mod generalize;
+pub mod kind;
 pub mod math;
 pub mod metric;
 pub mod mimii_dg;

@@ -16,6 +16,7 @@ mod scores;
 mod tensors;
 mod torch;
 
+pub use crate::kind::Kind;
 pub use audio_table::AudioTable;
 pub use calibration::CalibrationScores;
 pub use clip::{Audio, Channel, Clip, Domain, Label, Split};
@@ -31,30 +32,6 @@ pub use torch::read_torch;
 
 use std::ops::Deref;
 use std::sync::Arc;
-
-use serde::{Deserialize, Serialize};
-
-/// The file type of an artifact: its extension in the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    Csv,
-    Npy,
-    Safetensors,
-    Json,
-}
-
-impl Kind {
-    /// The extension, without a dot.
-    pub fn extension(self) -> &'static str {
-        match self {
-            Kind::Csv => "csv",
-            Kind::Npy => "npy",
-            Kind::Safetensors => "safetensors",
-            Kind::Json => "json",
-        }
-    }
-}
 
 /// Immutable bytes shared without copying: read into memory or mapped from a file.
 #[derive(Clone)]

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::session::open_store;
 use super::{CacheDir, CliError, Exit, output};
+use crate::exec::is_whole;
 use crate::progress::duration;
 use crate::store::{GcPolicy, Store};
 
@@ -20,7 +21,7 @@ enum Command {
     Ls(Common),
     /// How much there is of what
     Stat(Common),
-    /// Read everything; move damaged objects aside and drop damaged records
+    /// Read everything, and move what is damaged to `bad/`
     Verify(Common),
     /// Evict objects, least recently used first; records and metric tables stay
     Gc(GcArgs),
@@ -60,7 +61,8 @@ pub fn run(args: &CacheArgs) -> Result<Exit, CliError> {
 }
 
 fn ls(store: &Store, as_json: bool) -> Result<Exit, CliError> {
-    let mut rows: Vec<_> = store.records()?.into_iter().filter_map(|(key, _, record)| Some((key, record?))).collect();
+    let mut rows: Vec<_> =
+        store.records()?.into_iter().filter_map(|(key, record)| Some((key, record.sound()?))).collect();
     rows.sort_by(|a, b| a.1.label.cmp(&b.1.label).then(a.0.cmp(&b.0)));
     if as_json {
         let rows: Vec<_> = rows
@@ -99,17 +101,22 @@ fn stat(store: &Store, as_json: bool) -> Result<Exit, CliError> {
 }
 
 fn verify(store: &Store, as_json: bool) -> Result<Exit, CliError> {
-    let audit = store.verify()?;
+    let audit = store.verify(is_whole)?;
     if as_json {
         output::json(&audit);
     } else {
-        for path in &audit.damaged_objects {
-            output::line(&format!("damaged object, moved aside: {path}"));
-        }
-        for key in &audit.damaged_records {
-            output::line(&format!("damaged record, removed: {key}"));
-        }
+        audit.damaged_objects.iter().for_each(|path| output::line(&format!("damaged object: {path}")));
+        audit.damaged_records.iter().for_each(|key| output::line(&format!("damaged record: {key}")));
         let damaged = audit.damaged_objects.len() + audit.damaged_records.len();
+        if damaged > audit.not_moved.len() {
+            let moved = damaged - audit.not_moved.len();
+            output::line(&format!("{moved} moved to {}", store.root().join("bad").display()));
+        }
+        audit.not_moved.iter().for_each(|path| output::line(&format!("cannot be moved, and is still there: {path}")));
+        if audit.foreign_records > 0 {
+            let count = audit.foreign_records;
+            output::line(&format!("{count} records are of another version of humshift and were left alone"));
+        }
         output::line(&format!(
             "{} objects and {} records read, {damaged} damaged, {} objects evicted earlier",
             audit.objects, audit.records, audit.evicted

@@ -36,7 +36,7 @@ impl Cached<'_> {
             return Err(absent("it has not been run with this cache", run));
         };
         let object = record.outputs.get(role).ok_or_else(|| absent("its record has no such output", run.clone()))?;
-        let bytes = self.store.get(object).map_err(|error| match error {
+        let bytes = self.store.read(object).map_err(|error| match error {
             // Records outlive their objects, and what nobody asks for is not made again.
             StoreError::Damaged { .. } => absent("its bytes are gone or damaged", format!("{run} --only '{label}'")),
             other => CliError::Store(other),

@@ -61,7 +61,7 @@ pub fn run(args: &ExplainArgs) -> Result<Exit, CliError> {
 fn account(plan: &Plan, id: NodeId, standings: &[Standing], last: &LastKeys, store: &Store) -> Vec<Account> {
     let label = plan.node(id).label.clone();
     let pointer = last.get(&label);
-    let material = |key: &Digest| store.record(key).map(|record| record.material);
+    let material = |key: &Digest| store.record(key).sound().map(|record| record.material);
     let (verdict, changed, follow) = match (&standings[id.index()], pointer) {
         (Standing::Unknown, _) => ("will be looked at when what it needs has run".to_owned(), Vec::new(), true),
         (Standing::Cached { .. }, None) => ("cached, made by another experiment".to_owned(), Vec::new(), false),

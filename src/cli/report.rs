@@ -124,7 +124,7 @@ fn same_intervals(experiment: &Experiment) -> Option<Intervals> {
 
 fn table(record: &Made, store: &Store) -> Result<Vec<MetricRow>, String> {
     let object = record.outputs.get("metrics").ok_or("its record has no metrics")?;
-    let bytes = store.get(object).map_err(|e| e.to_string())?;
+    let bytes = store.read(object).map_err(|e| e.to_string())?;
     Ok(MetricTable::decode(Blob::new(bytes)).map_err(|e| e.to_string())?.rows)
 }
 

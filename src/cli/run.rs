@@ -14,7 +14,7 @@ use super::{CacheDir, CliError, Exit, SpecArgs, output};
 use crate::exec::{self, ExecutorKind, Listener, NodeOutcome, Options, RunOutcome};
 use crate::math::Level;
 use crate::plan::NodeId;
-use crate::progress::{Bars, Plain, Silent};
+use crate::progress::{Bars, Plain, Quiet};
 use crate::store::Store;
 
 #[derive(Args)]
@@ -71,7 +71,7 @@ impl Work {
         (fail_fast, frozen): (bool, bool),
     ) -> Result<RunOutcome, CliError> {
         let mut listener: Box<dyn Listener> = match (self.quiet, std::io::stderr().is_terminal()) {
-            (true, _) => Box::new(Silent),
+            (true, _) => Box::new(Quiet),
             (false, true) => Box::<Bars>::default(),
             (false, false) => Box::<Plain>::default(),
         };

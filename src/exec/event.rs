@@ -54,9 +54,10 @@ pub enum Event<'a> {
         label: &'a str,
         because: &'a str,
     },
-    /// Another process is computing the same key; the run waits for it.
+    /// Another process, of this number if it is known, is computing the same key; the run waits for it.
     Shared {
         label: &'a str,
+        by: Option<u32>,
     },
     /// Something a user should know that is no failure.
     Warning {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::found::found;
 use crate::canon;
 use crate::digest::Digest;
 use crate::plan::{NodeId, Plan};
@@ -31,12 +32,12 @@ pub(super) fn keyed(plan: &Plan, id: NodeId, outputs: &[Option<Outputs>]) -> Opt
     let node = plan.node(id);
     let mut inputs = BTreeMap::new();
     for (role, (kind, bytes)) in &node.given {
-        let object = ObjectRef { digest: Digest::of(bytes), kind: (*kind).to_owned(), bytes: bytes.len() as u64 };
+        let object = ObjectRef { digest: Digest::of(bytes), kind: *kind, bytes: bytes.len() as u64 };
         inputs.insert(role.clone(), object);
     }
     for need in plan.needs(id) {
         let object = outputs[need.node.index()].as_ref()?.get(need.output)?;
-        inputs.insert(need.role, object.clone());
+        inputs.insert(need.role, *object);
     }
     let digests = inputs.iter().map(|(role, object)| (role.clone(), object.digest)).collect();
     let material = node.stage.material(&digests);
@@ -62,7 +63,7 @@ pub fn survey(plan: &Plan, store: &Store) -> Vec<Standing> {
         .nodes()
         .map(|id| match keyed(plan, id, &outputs) {
             None => Standing::Unknown,
-            Some(keyed) => match store.lookup(&keyed.key) {
+            Some(keyed) => match found(store, &plan.node(id).stage, &keyed.key).sound() {
                 Some(record) if !plan.is_result(id) || record.outputs.values().all(|o| store.is_sound(o)) => {
                     outputs[id.index()] = Some(record.outputs.clone());
                     Standing::Cached { key: keyed.key, record }

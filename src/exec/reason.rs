@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::keys::Keyed;
-use crate::store::{Pointer, Store};
+use crate::store::{Found, Pointer, Store};
 
 /// One part of a key that differs.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -65,11 +65,11 @@ pub fn summary(changes: &[Change]) -> String {
 
 /// Why a node runs: what changed since its label ran last.
 pub(super) fn why(keyed: &Keyed, last: Option<&Pointer>, store: &Store) -> String {
-    if store.lookup(&keyed.key).is_some() {
+    if matches!(store.lookup(&keyed.key), Found::Sound(_)) {
         return "its output is gone from the cache".into();
     }
     let Some(last) = last else { return "first run".into() };
-    match store.record(&last.key) {
+    match store.record(&last.key).sound() {
         Some(old) => summary(&changes(&old.material, &keyed.material)),
         None => "its last record is gone".into(),
     }

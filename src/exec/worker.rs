@@ -16,10 +16,11 @@ use super::checkpoint::Kept;
 use super::pools::on_threads;
 use super::teller::Teller;
 use crate::artifact::{Blob, Checkpoint, Context, Progress};
+use crate::canon;
 use crate::digest::Digest;
 use crate::seed::Seed;
 use crate::stage::{Inputs, StageError, StageSpec};
-use crate::store::{Made, ObjectRef, RECORD_SCHEMA, Record, Store, StoreError};
+use crate::store::{Bytes, Made, ObjectRef, RECORD_SCHEMA, Record, Store, StoreError};
 
 /// A stage to be run, as data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +31,16 @@ pub struct Job {
     pub inputs: BTreeMap<String, ObjectRef>,
     pub material: Value,
     pub threads: usize,
+}
+
+impl Job {
+    /// Whether the key is that of the stage and its inputs.
+    fn is_of(&self, key: &Digest) -> bool {
+        let inputs = self.inputs.iter().map(|(role, object)| (role.clone(), object.digest)).collect();
+        let material = self.stage.material(&inputs);
+        let own = canon::of_value(&material).ok().map(|text| Digest::of(text.as_bytes()));
+        self.key == *key && own == Some(*key) && material == self.material
+    }
 }
 
 /// Why a job gave no record.
@@ -52,7 +63,7 @@ pub fn perform(
     tell: &(dyn Fn(Progress) + Sync),
 ) -> Result<Made, Failure> {
     let stored = |e: StoreError| Failure::Store(e.to_string());
-    let inputs = load(store, &job.inputs)?;
+    let (inputs, held) = load(store, &job.inputs)?;
     #[expect(clippy::disallowed_methods, reason = "how long a stage takes is kept for estimates only")]
     let begun = Instant::now();
     let log = Log::new(store, job);
@@ -65,6 +76,12 @@ pub fn perform(
     let run = std::panic::AssertUnwindSafe(|| on_threads(job.threads, || job.stage.run(&inputs, &cx)));
     let ended = std::panic::catch_unwind(run)
         .map(|ran| ran.unwrap_or_else(|e| Err(StageError::Data(format!("cannot start {} threads: {e}", job.threads)))));
+    // A result of inputs that changed under the stage is no result, and neither is a failure.
+    if let Some((object, _)) = held.iter().find(|(_, bytes)| !bytes.is_unchanged(begun.elapsed())) {
+        // Moves it aside, unless a sound one lies there by now.
+        let _ = store.get(object);
+        return Err(Failure::Input(object.digest));
+    }
     let outputs = match ended {
         Ok(Ok(outputs)) => outputs,
         Ok(Err(StageError::Cancelled)) => return Err(Failure::Cancelled),
@@ -81,33 +98,44 @@ pub fn perform(
     };
     let mut named = BTreeMap::new();
     for output in outputs {
-        let object = store.put(output.kind.extension(), &output.bytes).map_err(stored)?;
+        let object = store.put(output.kind, &output.bytes).map_err(stored)?;
         named.insert(output.role.to_owned(), object);
     }
     let record = Record {
         schema: RECORD_SCHEMA,
+        key: Some(job.key),
         material: job.material.clone(),
         outputs: named,
         seconds: begun.elapsed().as_secs_f64(),
         label: job.label.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
+    let made = Made::from(record.clone());
+    if !made.has(job.stage.outputs()) {
+        return Err(Failure::Stage(format!(
+            "a bug in humshift: {} gave other outputs than it should",
+            job.stage.name()
+        )));
+    }
     store.commit(&job.key, &record).map_err(stored)?;
     store.clear_partial(&job.key);
-    Ok(record.into())
+    Ok(made)
 }
 
-/// Inputs of a job, each checked against its digest.
-pub fn load(store: &Store, inputs: &BTreeMap<String, ObjectRef>) -> Result<Inputs, Failure> {
-    let mut blobs = BTreeMap::new();
+/// Inputs of a job, each checked against its digest, and the objects that must be looked at again when it is done.
+fn load(store: &Store, inputs: &BTreeMap<String, ObjectRef>) -> Result<(Inputs, Vec<(ObjectRef, Bytes)>), Failure> {
+    let (mut blobs, mut held) = (BTreeMap::new(), Vec::new());
     for (role, object) in inputs {
         match store.get(object) {
-            Ok(bytes) => blobs.insert(role.clone(), Blob::new(bytes)),
+            Ok(bytes) => {
+                blobs.insert(role.clone(), Blob::new(bytes.clone()));
+                held.push((*object, bytes));
+            }
             Err(StoreError::Damaged { digest }) => return Err(Failure::Input(digest)),
             Err(error) => return Err(Failure::Store(error.to_string())),
         };
     }
-    Ok(Inputs(blobs))
+    Ok((Inputs(blobs), held))
 }
 
 /// The other side of executors that use processes: runs the job of a key that was left in the cache.
@@ -118,9 +146,13 @@ pub fn run_job(
     tell: &(dyn Fn(Progress) + Sync),
 ) -> Result<Made, Failure> {
     let store = Store::open(cache).map_err(|e| Failure::Store(e.to_string()))?;
+    let bytes = store.job(key).map_err(|e| Failure::Store(e.to_string()))?;
     let path = store.job_path(key);
-    let bytes = std::fs::read(&path).map_err(|e| Failure::Store(format!("{}: {e}", path.display())))?;
-    let job: Job = serde_json::from_slice(&bytes).map_err(|e| Failure::Store(format!("{}: {e}", path.display())))?;
+    let wrong = |why: String| Failure::Stage(format!("the job in {} cannot be done: {why}", path.display()));
+    let job: Job = serde_json::from_slice(&bytes).map_err(|e| wrong(e.to_string()))?;
+    if !job.is_of(key) {
+        return Err(wrong("its stage and its inputs have another key".into()));
+    }
     perform(&store, &job, cancel, tell)
 }
 
@@ -139,7 +171,7 @@ impl<'a> Log<'a> {
     fn line(&self, text: &str) {
         let mut file = self.file.lock().expect("nobody panics while writing a line");
         if file.is_none() {
-            *file = std::fs::File::create(self.store.log_path(&self.job.key)).ok();
+            *file = self.store.new_log(&self.job.key).ok();
             if let Some(file) = file.as_mut() {
                 let _ = writeln!(file, "{}", self.job.label);
             }

@@ -9,6 +9,7 @@ use super::{Node, NodeId, Plan, label};
 use crate::canon;
 use crate::digest::Digest;
 use crate::feature::FeatureSpec;
+use crate::kind::Kind;
 use crate::source::SourceSpec;
 use crate::spec::{Experiment, Point};
 use crate::stage::metrics::MetricsSpec;
@@ -80,7 +81,7 @@ struct Prepared {
 }
 
 type Inputs = Vec<(String, NodeId, &'static str)>;
-type Given = BTreeMap<String, (&'static str, Vec<u8>)>;
+type Given = BTreeMap<String, (Kind, Vec<u8>)>;
 
 impl<'c> Builder<'c> {
     fn point(&mut self, number: usize, point: &Point) -> Result<BTreeMap<SectionId, NodeId>, PlanError> {
@@ -220,7 +221,7 @@ impl<'c> Builder<'c> {
     fn dataset(&mut self, number: usize, source: &SourceSpec, section: &SectionId, listing: &[u8]) -> NodeId {
         let about = format!("{}/{}", section.machine, section.section);
         let dataset = StageSpec::Dataset(Dataset { source: source.clone(), section: section.clone() });
-        let given = [("listing".to_owned(), ("csv", listing.to_vec()))].into();
+        let given = [("listing".to_owned(), (Kind::Csv, listing.to_vec()))].into();
         self.node(number, &about, dataset, Inputs::new(), given)
     }
 
@@ -273,7 +274,7 @@ impl<'c> Builder<'c> {
         let mut given = Given::new();
         if let Some((_, path)) = detector.weights() {
             let bytes = self.catalog.weights.get(path).ok_or_else(|| PlanError::Unlisted(path.to_owned()))?;
-            given.insert("weights".into(), ("safetensors", bytes.clone()));
+            given.insert("weights".into(), (Kind::Safetensors, bytes.clone()));
         }
         let about = names.join("/");
         let mut needs: Inputs = sections.iter().flat_map(|(section, prepared)| inputs(section, prepared)).collect();

@@ -17,6 +17,7 @@ use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
+use crate::kind::Kind;
 use crate::stage::{SectionId, StageSpec};
 
 /// A node of a plan.
@@ -37,7 +38,7 @@ pub struct Node {
     pub label: String,
     pub stage: StageSpec,
     /// Inputs that no stage makes, by role: listings and weights, with their file type.
-    pub given: BTreeMap<String, (&'static str, Vec<u8>)>,
+    pub given: BTreeMap<String, (Kind, Vec<u8>)>,
     /// Points of the sweep that need it.
     points: Vec<usize>,
 }

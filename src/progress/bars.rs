@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::{duration, progress, tally};
+use super::{duration, progress, tally, waiting};
 use crate::exec::{Event, Listener};
 use crate::plan::NodeId;
 
@@ -68,7 +68,7 @@ impl Listener for Bars {
             }
             Event::Failed { node, label, message, .. } => self.end(node, Some(format!("  {label} FAILED: {message}"))),
             Event::Skipped { node, .. } => self.end(node, None),
-            Event::Shared { label } => self.say(Some(format!("  waiting for another run that computes {label}"))),
+            Event::Shared { label, by } => self.say(Some(format!("  {}", waiting(label, by)))),
             Event::Warning { message } => self.say(Some(format!("warning: {message}"))),
             Event::Ended { outcome, .. } => {
                 std::mem::take(&mut self.working).into_values().for_each(|bar| bar.finish_and_clear());

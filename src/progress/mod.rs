@@ -6,13 +6,35 @@ mod plain;
 pub use bars::Bars;
 pub use plain::Plain;
 
+use std::io::Write;
+
 use crate::exec::{Event, Listener, RunOutcome};
 
-/// Hears everything and says nothing.
-pub struct Silent;
+/// Says only what is no progress: warnings, and for whom the run waits.
+pub struct Quiet;
 
-impl Listener for Silent {
-    fn hear(&mut self, _: Event) {}
+impl Listener for Quiet {
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Shared { label, by } => say(waiting(label, by)),
+            Event::Warning { message } => say(format!("warning: {message}")),
+            _ => {}
+        }
+    }
+}
+
+/// One write a line: lines of two runs do not mix, and a thousand of them cost little.
+fn say(line: String) {
+    // Without anybody to read it the run goes on.
+    let _ = std::io::stderr().write_all((line + "\n").as_bytes());
+}
+
+/// For whom a run waits.
+fn waiting(label: &str, by: Option<u32>) -> String {
+    match by {
+        Some(number) => format!("waiting for process {number}, which computes {label}"),
+        None => format!("waiting for another run that computes {label}"),
+    }
 }
 
 /// `1.2 s`, `3 min 04 s`.

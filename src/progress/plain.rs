@@ -2,10 +2,9 @@
 //! ends, and while it runs only if that takes long.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::time::{Duration, Instant};
 
-use super::{duration, progress, tally};
+use super::{duration, progress, say, tally, waiting};
 use crate::exec::{Event, Listener};
 use crate::plan::NodeId;
 
@@ -40,12 +39,6 @@ impl Plain {
     }
 }
 
-/// One write a line: lines of two runs do not mix, and a thousand of them cost little.
-fn say(line: String) {
-    // Without anybody to read it the run goes on.
-    let _ = std::io::stderr().write_all((line + "\n").as_bytes());
-}
-
 impl Listener for Plain {
     fn hear(&mut self, event: Event) {
         match event {
@@ -76,7 +69,7 @@ impl Listener for Plain {
             Event::Skipped { label, because, .. } => {
                 say(format!("{} {label} skipped because of {because}", self.step()))
             }
-            Event::Shared { label } => say(format!("waiting for another run that computes {label}")),
+            Event::Shared { label, by } => say(waiting(label, by)),
             Event::Warning { message } => say(format!("warning: {message}")),
             Event::Ended { outcome, .. } => say(tally(outcome)),
         }

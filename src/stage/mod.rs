@@ -158,6 +158,11 @@ impl StageSpec {
         }
     }
 
+    /// The roles of its outputs with their file types: what a record of it must hold.
+    pub fn outputs(&self) -> &'static [(&'static str, Kind)] {
+        outputs_of(self.name()).expect("a stage knows its name")
+    }
+
     /// Versions of the code and resolved settings: all of a key but the inputs.
     fn identity(&self) -> (BTreeMap<String, u32>, Value) {
         match self {
@@ -241,6 +246,21 @@ impl StageSpec {
             }
         }
     }
+}
+
+/// The outputs of the stages of a name, by role; `None` if no stage has it.
+pub fn outputs_of(stage: &str) -> Option<&'static [(&'static str, Kind)]> {
+    Some(match stage {
+        "dataset" => &[("audio", Kind::Csv), ("clips", Kind::Csv)],
+        "levels" => &[("levels", Kind::Csv)],
+        "mixing" => &[("recipe", Kind::Csv)],
+        "features" | "interpolation" | "pooling" | "embedding" => &[("features", Kind::Npy), ("index", Kind::Csv)],
+        "network" | "training" => &[("model", Kind::Safetensors)],
+        "scoring" => &[("scores", Kind::Csv)],
+        "calibration" => &[("scores", Kind::Json)],
+        "metrics" => &[("metrics", Kind::Json)],
+        _ => return None,
+    })
 }
 
 /// Versions by name, of the stage and of what it uses.

@@ -1,47 +1,24 @@
-//! Looking after the cache: how large it is, whether it is sound, and making it smaller.
+//! Making the cache smaller.
 //!
 //! Evicting an object and keeping its record is legal: the stage reruns only if somebody needs the
 //! bytes. Metric tables (`.json`, a few kilobytes) are kept, so that a cache of records and tables
-//! still answers an unchanged experiment in full.
+//! still answers an unchanged experiment in full. Only files go that bear a name of the store, and what another
+//! process removed first is gone as well.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use super::{ObjectRef, Store, StoreError};
+use super::{Store, StoreError, entries, partial};
 use crate::digest::Digest;
+use crate::kind::Kind;
 
 /// An object younger than this is left alone: the record that names it may not be written yet.
 const GRACE: Duration = Duration::from_secs(600);
 
 /// What a killed stage had reached is given up after a week, if nobody says otherwise.
 const ABANDONED: Duration = Duration::from_secs(7 * 24 * 3600);
-
-/// How much of what there is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Usage {
-    pub records: usize,
-    pub record_bytes: u64,
-    /// Count and bytes of objects by kind.
-    pub objects: BTreeMap<String, (usize, u64)>,
-    /// What stages that were killed had reached.
-    pub checkpoints: usize,
-    pub checkpoint_bytes: u64,
-}
-
-/// What `verify` found.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Audit {
-    pub objects: usize,
-    pub records: usize,
-    /// Objects whose bytes are not their name; moved to `bad/`.
-    pub damaged_objects: Vec<String>,
-    /// Records that cannot be read; removed.
-    pub damaged_records: Vec<String>,
-    /// Objects that a record names and that are not there: legal, made again when needed.
-    pub evicted: usize,
-}
 
 /// What may stay.
 #[derive(Clone, Copy, Debug, Default)]
@@ -65,139 +42,92 @@ pub struct GcReport {
     pub checkpoints: usize,
 }
 
-/// All files two levels below `folder`, sorted; files that vanish meanwhile are passed over.
-pub(super) fn files(folder: &Path) -> Result<Vec<(PathBuf, Metadata)>, StoreError> {
-    let mut found = Vec::new();
-    for shard in fs::read_dir(folder).map_err(StoreError::io(folder))?.flatten() {
-        let Ok(entries) = fs::read_dir(shard.path()) else { continue };
-        for entry in entries.flatten() {
-            if let Ok(meta) = entry.metadata() {
-                found.push((entry.path(), meta));
-            }
-        }
-    }
-    found.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(found)
-}
-
-fn kind(path: &Path) -> String {
-    path.extension().and_then(|e| e.to_str()).unwrap_or("").to_owned()
-}
-
-fn named_digest(path: &Path) -> Option<Digest> {
-    let shard = path.parent()?.file_name()?.to_str()?;
-    format!("{shard}{}", path.file_stem()?.to_str()?).parse().ok()
-}
-
 impl Store {
-    /// Counts and sizes.
-    pub fn usage(&self) -> Result<Usage, StoreError> {
-        let mut usage = Usage::default();
-        for (_, meta) in files(&self.root.join("records"))? {
-            usage.records += 1;
-            usage.record_bytes += meta.len();
-        }
-        for (path, meta) in files(&self.root.join("objects"))? {
-            let entry = usage.objects.entry(kind(&path)).or_default();
-            *entry = (entry.0 + 1, entry.1 + meta.len());
-        }
-        for entry in fs::read_dir(self.root.join("partial")).into_iter().flatten().flatten() {
-            usage.checkpoints += 1;
-            usage.checkpoint_bytes += entry.metadata().map_or(0, |meta| meta.len());
-        }
-        Ok(usage)
-    }
-
-    /// Reads everything and moves what is damaged out of the way.
-    pub fn verify(&self) -> Result<Audit, StoreError> {
-        let mut audit = Audit::default();
-        let mut present = BTreeSet::new();
-        for (path, meta) in files(&self.root.join("objects"))? {
-            // Files that are none of ours, and those evicted meanwhile, are nobody's damage.
-            let Some(digest) = named_digest(&path) else { continue };
-            let actual = match fs::File::open(&path).and_then(Digest::of_reader) {
-                Ok((actual, _)) => actual,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(StoreError::io(&path)(error)),
-            };
-            audit.objects += 1;
-            if actual == digest {
-                present.insert(digest);
-            } else {
-                audit.damaged_objects.push(path.display().to_string());
-                self.quarantine(&ObjectRef { digest, kind: kind(&path), bytes: meta.len() });
-            }
-        }
-        let mut evicted = BTreeSet::new();
-        for (key, _, record) in self.records()? {
-            audit.records += 1;
-            match record {
-                Some(record) => {
-                    evicted.extend(record.outputs.values().map(|o| o.digest).filter(|d| !present.contains(d)));
-                }
-                None => {
-                    audit.damaged_records.push(key.hex());
-                    self.forget(&key);
-                }
-            }
-        }
-        audit.evicted = evicted.len();
-        Ok(audit)
-    }
-
     /// Evicts objects by the policy, least recently used first, and clears what dead processes left.
     pub fn gc(&self, policy: &GcPolicy) -> Result<GcReport, StoreError> {
         #[expect(clippy::disallowed_methods, reason = "ages decide eviction, never a result")]
         let now = SystemTime::now();
         let age =
             |meta: &Metadata| meta.modified().ok().and_then(|t| now.duration_since(t).ok()).unwrap_or(Duration::ZERO);
-        let mut objects: Vec<_> =
-            files(&self.root.join("objects"))?.into_iter().map(|(path, meta)| (age(&meta), meta.len(), path)).collect();
+        let mut objects: Vec<_> = (entries(&self.root, "objects")?.into_iter())
+            .filter(|entry| entry.meta.is_file())
+            .filter_map(|entry| Some((age(&entry.meta), entry.meta.len(), Kind::named(&entry.extension)?, entry.path)))
+            .collect();
         objects.sort_by(|a, b| b.cmp(a));
         let mut left: u64 = objects.iter().map(|o| o.1).sum();
         let mut report = GcReport::default();
-        for (age, bytes, path) in objects {
+        for (age, bytes, kind, path) in objects {
             let stale = policy.older_than.is_some_and(|limit| age > limit);
             let over = policy.max_bytes.is_some_and(|limit| left > limit);
-            if (stale || over) && age > GRACE && kind(&path) != "json" {
+            if (stale || over) && age > GRACE && kind != Kind::Json {
+                if !policy.dry_run && !remove(&path)? {
+                    left -= bytes;
+                    continue;
+                }
                 report.evicted += 1;
                 report.evicted_bytes += bytes;
                 left -= bytes;
-                if !policy.dry_run {
-                    fs::remove_file(&path).map_err(StoreError::io(&path))?;
-                }
             } else {
                 report.kept += 1;
                 report.kept_bytes += bytes;
             }
         }
         let forgotten = policy.older_than.unwrap_or(ABANDONED).max(GRACE);
-        for entry in fs::read_dir(self.root.join("partial")).into_iter().flatten().flatten() {
-            let age = entry.metadata().map_or(Duration::ZERO, |meta| age(&meta));
-            let done = super::partial::key(&entry.path()).is_none_or(|key| self.lookup(&key).is_some());
+        for (path, age) in self.own("partial", |name| partial::key(name).is_some(), age) {
+            let done = partial::key(&path).is_some_and(|key| self.lookup(&key).sound().is_some());
             if age > forgotten || (done && age > GRACE) {
                 report.checkpoints += 1;
                 if !policy.dry_run {
-                    let _ = fs::remove_file(entry.path());
+                    let _ = fs::remove_file(path);
                 }
             }
         }
         if !policy.dry_run {
-            for folder in ["tmp", "bad", "jobs"] {
-                for entry in fs::read_dir(self.root.join(folder)).into_iter().flatten().flatten() {
-                    if entry.metadata().is_ok_and(|meta| age(&meta) > GRACE) {
-                        let _ = fs::remove_file(entry.path());
-                    }
-                }
+            let left_over = |folder, is_own: fn(&Path) -> bool| self.own(folder, is_own, age);
+            let temporary = left_over("tmp", |name| name.as_os_str().as_encoded_bytes().starts_with(b".tmp"));
+            let jobs = left_over("jobs", |name| digest_in(name, 64).is_some());
+            let bad = left_over("bad", |name| digest_in(name, 65).is_some() || digest_in(name, 64).is_some());
+            for (path, _) in temporary.into_iter().chain(jobs).chain(bad).filter(|(_, age)| *age > GRACE) {
+                let _ = fs::remove_file(path);
             }
         }
         Ok(report)
+    }
+
+    /// The files of a folder whose names are of the store's own making, with their ages.
+    fn own(
+        &self,
+        folder: &str,
+        is_own: impl Fn(&Path) -> bool,
+        age: impl Fn(&Metadata) -> Duration,
+    ) -> Vec<(std::path::PathBuf, Duration)> {
+        let entries = fs::read_dir(self.root.join(folder)).into_iter().flatten().flatten();
+        let own = entries.filter(|entry| is_own(Path::new(&entry.file_name())));
+        own.filter_map(|entry| Some((entry.path(), entry.metadata().ok().filter(|meta| !meta.is_dir())?)))
+            .map(|(path, meta)| (path, age(&meta)))
+            .collect()
+    }
+}
+
+/// The digest that a name begins with: 64 digits, or 65 characters with a `-` behind the shard.
+fn digest_in(name: &Path, length: usize) -> Option<Digest> {
+    let start = name.to_str()?.get(..length)?;
+    start.replacen('-', "", length - 64).parse().ok()
+}
+
+/// Removes a file; false if it was gone.
+fn remove(path: &Path) -> Result<bool, StoreError> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(StoreError::io(path)(error)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::ObjectRef;
 
     fn aged(store: &Store, object: &ObjectRef, seconds: u64) {
         #[expect(clippy::disallowed_methods, reason = "ages of files")]
@@ -209,10 +139,10 @@ mod tests {
     fn the_least_recently_used_go_first_and_tables_and_young_objects_stay() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let old = store.put("npy", &[1; 100]).unwrap();
-        let newer = store.put("npy", &[2; 100]).unwrap();
-        let table = store.put("json", &[3; 100]).unwrap();
-        let young = store.put("npy", &[4; 100]).unwrap();
+        let old = store.put(Kind::Npy, &[1; 100]).unwrap();
+        let newer = store.put(Kind::Npy, &[2; 100]).unwrap();
+        let table = store.put(Kind::Json, &[3; 100]).unwrap();
+        let young = store.put(Kind::Npy, &[4; 100]).unwrap();
         for (object, seconds) in [(&old, 9000), (&newer, 5000), (&table, 9999)] {
             aged(&store, object, seconds);
         }
@@ -245,14 +175,55 @@ mod tests {
     }
 
     #[test]
-    fn verify_finds_the_damaged_object() {
+    fn two_at_once_share_the_work_and_neither_fails() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let object = store.put("csv", b"abc").unwrap();
-        store.put("csv", b"def").unwrap();
-        fs::write(store.object_path(&object), b"xyz").unwrap();
-        let audit = store.verify().unwrap();
-        assert_eq!((audit.objects, audit.damaged_objects.len()), (2, 1));
-        assert_eq!(store.verify().unwrap().damaged_objects.len(), 0);
+        for i in 0..400_u32 {
+            aged(&store, &store.put(Kind::Npy, &i.to_le_bytes()).unwrap(), 9000);
+        }
+        let policy = GcPolicy { max_bytes: Some(0), ..GcPolicy::default() };
+        let reports: Vec<GcReport> = std::thread::scope(|scope| {
+            let both = [0, 1].map(|_| scope.spawn(|| store.gc(&policy).unwrap()));
+            both.map(|thread| thread.join().unwrap()).into()
+        });
+        assert_eq!(reports.iter().map(|report| report.evicted).sum::<usize>(), 400);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_files_with_names_of_the_store_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("cache")).unwrap();
+        let thesis = folder.path().join("thesis");
+        let digits = "0".repeat(62);
+        let theirs = [
+            thesis.join(format!("{digits}.npy")),
+            store.root().join("objects/notes/thesis.txt"),
+            store.root().join("objects/00/thesis.npy"),
+            store.root().join(format!("objects/00/{digits}.thesis")),
+            store.root().join(format!("objects/00/{}1.npy/inside", &digits[..61])),
+            store.root().join("tmp/thesis"),
+            store.root().join("bad/thesis"),
+            store.root().join("jobs/thesis.json"),
+            store.root().join("partial/thesis.bin"),
+        ];
+        let old = |path: &Path| {
+            #[expect(clippy::disallowed_methods, reason = "ages of files")]
+            let then = SystemTime::now() - Duration::from_secs(90 * 24 * 3600);
+            fs::File::open(path).unwrap().set_modified(then).unwrap();
+        };
+        for path in &theirs {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "years of work").unwrap();
+            old(path);
+            old(path.parent().unwrap());
+        }
+        std::os::unix::fs::symlink(&thesis, store.root().join("objects/zz")).unwrap();
+        std::os::unix::fs::symlink(&thesis, store.root().join("objects/00/").join(&digits).with_extension("npy"))
+            .unwrap();
+        let report = store.gc(&GcPolicy { max_bytes: Some(0), ..GcPolicy::default() }).unwrap();
+        assert_eq!((report.evicted, report.checkpoints), (0, 0));
+        assert!(theirs.iter().all(|path| path.exists()), "{theirs:?}");
+        assert_eq!(store.usage().unwrap(), crate::store::Usage::default());
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, plain};
 use crate::digest::Digest;
 
 /// The keys of a label: the present one, and the one before it.
@@ -16,6 +16,9 @@ pub struct Pointer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Digest>,
 }
+
+/// More than the labels of the largest sweep.
+const LONGEST: u64 = 1 << 30;
 
 /// Keys by label.
 pub type LastKeys = BTreeMap<String, Pointer>;
@@ -28,7 +31,7 @@ impl Store {
 
     /// The keys the last runs of an experiment used.
     pub fn last_keys(&self, experiment: &str) -> LastKeys {
-        let bytes = std::fs::read(self.last_path(experiment)).unwrap_or_default();
+        let bytes = plain::read(&self.last_path(experiment), LONGEST).unwrap_or_default();
         serde_json::from_slice(&bytes).unwrap_or_default()
     }
 

@@ -3,48 +3,78 @@
 //! Kernel locks die with their process: what a killed run leaves is an empty file that locks nothing.
 
 use std::fs::{self, File, TryLockError};
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, plain};
 use crate::digest::Digest;
 
 /// The right to compute a key, until dropped.
 pub struct KeyLock {
     path: PathBuf,
-    _file: File,
+    file: File,
+}
+
+/// What became of the wish to compute a key.
+pub enum Attempt {
+    Taken(KeyLock),
+    /// Another process computes it: its number, if it has said so.
+    Held(Option<u32>),
 }
 
 impl Store {
-    /// Takes the lock of a key; `None` if another process holds it.
-    pub fn try_lock(&self, key: &Digest) -> Result<Option<KeyLock>, StoreError> {
+    /// Takes the lock of a key, if no other process holds it.
+    pub fn try_lock(&self, key: &Digest) -> Result<Attempt, StoreError> {
         let path = self.root.join("locks").join(format!("{}.lock", key.hex()));
-        loop {
-            let file =
-                File::options().create(true).truncate(false).write(true).open(&path).map_err(StoreError::io(&path))?;
+        for _ in 0..100 {
+            let opened = plain::options().create(true).truncate(false).write(true).open(&path);
+            let file = match opened {
+                Ok(file) if file.metadata().is_ok_and(|meta| meta.is_file()) => file,
+                // What is no file is moved aside, and the place is free.
+                Ok(_) if self.set_aside(&path) => continue,
+                Err(_) if fs::symlink_metadata(&path).is_ok_and(|m| !m.is_file()) && self.set_aside(&path) => continue,
+                Ok(_) => return Err(StoreError::io(&path)(std::io::Error::other("not a regular file"))),
+                Err(error) => return Err(StoreError::io(&path)(error)),
+            };
             match file.try_lock() {
-                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::WouldBlock) => return Ok(Attempt::Held(holder(&path))),
                 // A file system without locks: work may be done twice, but first wins and both are right.
                 Err(TryLockError::Error(_)) | Ok(()) => {}
             }
             // The last holder removes the file: what we locked may no longer be what the name means.
             if same_file(&file, &path) {
-                return Ok(Some(KeyLock { path, _file: file }));
+                // For those who wait. That it cannot be written is no reason not to work.
+                let _ = file.set_len(0).and_then(|()| (&file).write_all(std::process::id().to_string().as_bytes()));
+                return Ok(Attempt::Taken(KeyLock { path, file }));
             }
         }
+        Err(StoreError::io(&path)(std::io::Error::other("the file of the lock changes all the time")))
+    }
+}
+
+/// The number of the process that holds a lock.
+fn holder(path: &Path) -> Option<u32> {
+    String::from_utf8(plain::read(path, 20).ok()?).ok()?.parse().ok()
+}
+
+impl KeyLock {
+    /// The file whose lock it is. A process that inherits it holds the lock as long as it lives.
+    pub fn file(&self) -> &File {
+        &self.file
     }
 }
 
 #[cfg(unix)]
-fn same_file(file: &File, path: &std::path::Path) -> bool {
+fn same_file(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
-    match (file.metadata(), fs::metadata(path)) {
+    match (file.metadata(), fs::symlink_metadata(path)) {
         (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
         _ => false,
     }
 }
 
 #[cfg(not(unix))]
-fn same_file(_: &File, _: &std::path::Path) -> bool {
+fn same_file(_: &File, _: &Path) -> bool {
     true
 }
 
@@ -58,16 +88,45 @@ impl Drop for KeyLock {
 mod tests {
     use super::*;
 
+    fn taken(store: &Store, key: &Digest) -> KeyLock {
+        match store.try_lock(key).unwrap() {
+            Attempt::Taken(lock) => lock,
+            Attempt::Held(by) => panic!("held by {by:?}"),
+        }
+    }
+
     #[test]
     fn a_key_is_held_by_one_and_freed_on_drop() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
-        let held = store.try_lock(&a).unwrap().unwrap();
-        assert!(store.try_lock(&a).unwrap().is_none());
-        assert!(store.try_lock(&b).unwrap().is_some());
+        let held = taken(&store, &a);
+        let own = std::process::id();
+        assert!(matches!(store.try_lock(&a).unwrap(), Attempt::Held(Some(by)) if by == own));
+        drop(taken(&store, &b));
         drop(held);
-        assert!(store.try_lock(&a).unwrap().is_some());
+        drop(taken(&store, &a));
         assert_eq!(fs::read_dir(folder.path().join("locks")).unwrap().count(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_moved_aside_and_nothing_is_written_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("cache")).unwrap();
+        let key = Digest::of(b"key");
+        let path = store.root().join("locks").join(format!("{}.lock", key.hex()));
+        let victim = folder.path().join("victim");
+        for (name, make) in plain::tests::STRANGE {
+            make(&path);
+            drop(taken(&store, &key));
+            assert!(fs::symlink_metadata(&path).is_err(), "{name}");
+        }
+        for content in [None, Some("precious")] {
+            content.iter().for_each(|text| fs::write(&victim, text).unwrap());
+            std::os::unix::fs::symlink(&victim, &path).unwrap();
+            drop(taken(&store, &key));
+            assert_eq!(fs::read_to_string(&victim).ok().as_deref(), content);
+        }
     }
 }

@@ -2,27 +2,40 @@
 //!
 //! An optimisation that may be deleted: keys hold contents, never times. A file counts as unchanged if
 //! path, size, inode and the times of the last change of its content and of its inode are those it had
-//! when it was hashed: tools can set the first of the two times back, but not the second. A file changed less
-//! than two seconds before it was hashed is not remembered: another change within the granularity of
-//! the clock would go unseen.
+//! when it was hashed: tools can set the first of the two times back, but not the second. Not relied on is
+//!
+//! * a file whose content or inode changed less than two seconds before it was hashed: another change within the
+//!   granularity of the clock would go unseen;
+//! * a time of the inode's change in whole seconds, as images with fixed times and coarse file systems have it;
+//! * a file on a read-only file system: another image may be mounted in its place;
+//! * anything on systems that have neither inodes nor times of their change.
+//!
+//! These files are hashed each time, and `run --rehash` hashes all.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rayon::prelude::*;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, plain};
 use crate::digest::Digest;
 
 const GRANULARITY: Duration = Duration::from_secs(2);
 
+/// More than the files of the largest data set.
+const LONGEST: u64 = 1 << 30;
+
+const SECOND: i128 = 1_000_000_000;
+
+/// By what a changed file is told from an unchanged one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Stamp {
     size: u64,
-    modified_ns: u128,
+    modified_ns: i128,
     changed_ns: i128,
     inode: u64,
 }
@@ -33,6 +46,7 @@ pub struct DigestMemo {
     file: PathBuf,
     known: BTreeMap<String, (Stamp, Digest)>,
     changed: bool,
+    devices: Devices,
 }
 
 impl DigestMemo {
@@ -40,22 +54,28 @@ impl DigestMemo {
     pub fn open(store: &Store, root: &Path) -> Self {
         let name = Digest::of(root.as_os_str().as_encoded_bytes());
         let file = store.root().join("memo").join(format!("{name}.tsv"));
-        let text = fs::read_to_string(&file).unwrap_or_default();
+        let text = plain::read(&file, LONGEST).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
         // The first line is the digest of the others: a damaged memo is none.
         let (check, lines) = text.split_once('\n').unwrap_or_default();
         let sound = Digest::of(lines.as_bytes()).hex() == check;
         let known = if sound { lines.lines().filter_map(parse).collect() } else { BTreeMap::new() };
-        Self { root: root.to_owned(), file, known, changed: false }
+        Self { root: root.to_owned(), file, known, changed: false, devices: Devices::default() }
+    }
+
+    /// Forgets everything, so that every file is hashed.
+    pub fn forget(&mut self) {
+        self.changed |= !self.known.is_empty();
+        self.known.clear();
     }
 
     /// The digests of `paths` (relative to the root, with `/`), in their order; changed files are
     /// hashed in parallel. Errors name the file.
     pub fn digests(&mut self, paths: &[String]) -> Result<Vec<Digest>, (String, io::Error)> {
-        let (root, known) = (&self.root, &self.known);
+        let (root, known, devices) = (&self.root, &self.known, &self.devices);
         let found: Vec<(Option<Stamp>, Digest)> = paths
             .par_iter()
             .with_min_len(64)
-            .map(|path| digest(root, path, known.get(path)).map_err(|e| (path.clone(), e)))
+            .map(|path| digest(root, path, known.get(path), devices).map_err(|e| (path.clone(), e)))
             .collect::<Result<_, _>>()?;
         Ok(paths
             .iter()
@@ -98,29 +118,63 @@ fn parse(line: &str) -> Option<(String, (Stamp, Digest))> {
     Some((path, (Stamp { size, modified_ns, changed_ns, inode }, digest)))
 }
 
-/// The digest of a file, and its stamp if that is new and old enough to be relied on.
-fn digest(root: &Path, path: &str, known: Option<&(Stamp, Digest)>) -> io::Result<(Option<Stamp>, Digest)> {
+/// The digest of a file, and its stamp if that is new and can be relied on.
+fn digest(
+    root: &Path,
+    path: &str,
+    known: Option<&(Stamp, Digest)>,
+    devices: &Devices,
+) -> io::Result<(Option<Stamp>, Digest)> {
     let full = root.join(path);
-    let meta = fs::metadata(&full)?;
-    let modified = meta.modified()?;
-    #[cfg(unix)]
-    let (changed_ns, inode) = {
-        use std::os::unix::fs::MetadataExt;
-        (i128::from(meta.ctime()) * 1_000_000_000 + i128::from(meta.ctime_nsec()), meta.ino())
-    };
-    #[cfg(not(unix))]
-    let (changed_ns, inode) = (0, 0);
-    let modified_ns = modified.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos());
-    let stamp = Stamp { size: meta.len(), modified_ns, changed_ns, inode };
-    match known {
-        Some((old, digest)) if *old == stamp => Ok((None, *digest)),
+    let stamp = stamp(&fs::metadata(&full)?, &full, devices);
+    match (&stamp, known) {
+        (Some(stamp), Some((old, digest))) if old == stamp => Ok((None, *digest)),
         _ => {
             #[expect(clippy::disallowed_methods, reason = "decides what is remembered, never a result")]
-            let now = SystemTime::now();
-            let settled = now.duration_since(modified).is_ok_and(|age| age > GRANULARITY);
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as i128);
             let (digest, _) = Digest::of_reader(fs::File::open(&full)?)?;
-            Ok((settled.then_some(stamp), digest))
+            let settled =
+                |stamp: &Stamp| now - stamp.modified_ns.max(stamp.changed_ns) > GRANULARITY.as_nanos() as i128;
+            Ok((stamp.filter(settled), digest))
         }
+    }
+}
+
+/// The stamp of a file, where its times and its inode tell that it has not changed.
+#[cfg(unix)]
+fn stamp(meta: &fs::Metadata, path: &Path, devices: &Devices) -> Option<Stamp> {
+    use std::os::unix::fs::MetadataExt;
+    let time = |seconds: i64, nanoseconds: i64| i128::from(seconds) * SECOND + i128::from(nanoseconds);
+    let stamp = Stamp {
+        size: meta.len(),
+        modified_ns: time(meta.mtime(), meta.mtime_nsec()),
+        changed_ns: time(meta.ctime(), meta.ctime_nsec()),
+        inode: meta.ino(),
+    };
+    (stamp.changed_ns % SECOND != 0 && !devices.is_read_only(meta.dev(), path)).then_some(stamp)
+}
+
+#[cfg(not(unix))]
+fn stamp(_: &fs::Metadata, _: &Path, _: &Devices) -> Option<Stamp> {
+    None
+}
+
+/// Which devices are mounted read-only: asked once for each.
+#[derive(Default)]
+struct Devices(Mutex<BTreeMap<u64, bool>>);
+
+#[cfg(unix)]
+impl Devices {
+    fn is_read_only(&self, device: u64, path: &Path) -> bool {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *known.entry(device).or_insert_with(|| {
+            let Ok(name) = std::ffi::CString::new(path.as_os_str().as_encoded_bytes()) else { return true };
+            // SAFETY: the name is a C string, the structure is plain numbers that the call fills.
+            unsafe {
+                let mut about: libc::statvfs = std::mem::zeroed();
+                libc::statvfs(name.as_ptr(), &mut about) != 0 || about.f_flag & libc::ST_RDONLY != 0
+            }
+        })
     }
 }
 
@@ -138,6 +192,7 @@ mod tests {
             fs::write(&file, text).unwrap();
             fs::File::options().append(true).open(&file).unwrap().set_modified(long_ago).unwrap();
         };
+        let settle = || std::thread::sleep(GRANULARITY + Duration::from_millis(50));
         let ask = || {
             let mut memo = DigestMemo::open(&store, folder.path());
             let digest = memo.digests(&["a.wav".into()]).unwrap()[0];
@@ -146,10 +201,34 @@ mod tests {
             (digest, learnt)
         };
         write("one");
+        assert_eq!(ask(), (Digest::of(b"one"), false), "its date is old, but it was changed just now");
+        settle();
         assert_eq!(ask(), (Digest::of(b"one"), true));
         assert_eq!(ask(), (Digest::of(b"one"), false), "an unchanged file is not hashed");
         write("two");
+        assert_eq!(ask(), (Digest::of(b"two"), false));
+        settle();
         assert_eq!(ask(), (Digest::of(b"two"), true));
+        let mut memo = DigestMemo::open(&store, folder.path());
+        memo.forget();
+        assert_eq!(memo.digests(&["a.wav".into()]).unwrap(), [Digest::of(b"two")]);
+        assert!(memo.changed, "it was hashed");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_stands_still_is_not_relied_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.wav");
+        fs::write(&file, "one").unwrap();
+        let meta = fs::metadata(&file).unwrap();
+        use std::os::unix::fs::MetadataExt;
+        let of_a_device = |is_read_only| Devices(Mutex::new([(meta.dev(), is_read_only)].into()));
+        assert!(stamp(&meta, &file, &of_a_device(true)).is_none());
+        // A file whose inode changed at a whole second cannot be made; by chance there is one in 10^9.
+        let fraction = meta.ctime_nsec() != 0;
+        assert_eq!(stamp(&meta, &file, &of_a_device(false)).is_some(), fraction);
+        assert!(!Devices::default().is_read_only(meta.dev(), &file), "tests write here");
     }
 
     #[test]
@@ -160,6 +239,7 @@ mod tests {
         fs::write(&file, "one").unwrap();
         let long_ago = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
         fs::File::options().append(true).open(&file).unwrap().set_modified(long_ago).unwrap();
+        std::thread::sleep(GRANULARITY + Duration::from_millis(50));
         let mut memo = DigestMemo::open(&store, folder.path());
         memo.digests(&["a.wav".into()]).unwrap();
         let path = memo.file.clone();

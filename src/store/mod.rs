@@ -8,7 +8,7 @@
 //!   last/<experiment>.json which key each label had, for explanations; may be deleted
 //!   memo/<root>.tsv        digests of unchanged source files; may be deleted
 //!   partial/<key>-….bin    what a stage had reached when its process was killed; may be deleted
-//!   jobs/ logs/ bad/ tmp/  work orders of other processes, logs, objects that failed their digest
+//!   jobs/ logs/ bad/ tmp/  work orders of other processes, logs, what was damaged, files being written
 //! ```
 //!
 //! **Order of effects.** Objects first, then the record that names them; each is written to `tmp/` and
@@ -17,22 +17,29 @@
 //!
 //! **Readers never lock.** Objects with one name have one content, so two writers cannot disagree.
 //!
+//! **It believes nothing.** An object is what its digest says, or damage; a record answers for its own key alone;
+//! what is no regular file is damage, too. Damage is moved to `bad/`, told, and made again.
+//!
 //! This room knows bytes and digests only. It cannot name a stage or an artifact.
 
+mod audit;
 mod gc;
 mod last;
 mod lock;
+mod mapped;
 mod memo;
 mod object;
 mod partial;
+mod plain;
 mod record;
 
-pub use gc::{Audit, GcPolicy, GcReport, Usage};
+pub use audit::{Audit, Usage};
+pub use gc::{GcPolicy, GcReport};
 pub use last::{LastKeys, Pointer};
-pub use lock::KeyLock;
+pub use lock::{Attempt, KeyLock};
 pub use memo::DigestMemo;
 pub use object::{Bytes, ObjectRef};
-pub use record::{Made, RECORD_SCHEMA, Record};
+pub use record::{Found, Made, RECORD_SCHEMA, Record};
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -56,6 +63,9 @@ impl StoreError {
     }
 }
 
+/// A work order holds settings and the names of inputs.
+const LONGEST_JOB: u64 = 64 << 20;
+
 /// A handle on the cache; cheap to clone, without state of its own.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -73,10 +83,10 @@ impl Store {
             }
         }
         let tag = root.join("CACHEDIR.TAG");
-        if !tag.exists() {
+        if std::fs::symlink_metadata(&tag).is_err() {
             // The signature that backup programs look for: https://bford.info/cachedir/
             let text = "Signature: 8a477f597d28d172789f06886806bc55\n# The cache of humshift; safe to delete.\n";
-            std::fs::write(&tag, text).map_err(StoreError::io(&tag))?;
+            Self { root: root.to_owned() }.publish(&tag, text.as_bytes())?;
         }
         Ok(Self { root: root.to_owned() })
     }
@@ -89,6 +99,23 @@ impl Store {
     /// Where the log of a key is written.
     pub fn log_path(&self, key: &Digest) -> PathBuf {
         self.root.join("logs").join(format!("{}.log", key.hex()))
+    }
+
+    /// A new file for the log of a key, in the place of an older one.
+    pub fn new_log(&self, key: &Digest) -> std::io::Result<std::fs::File> {
+        let path = self.log_path(key);
+        if std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file()) {
+            std::fs::remove_file(&path)?;
+        } else if std::fs::symlink_metadata(&path).is_ok() {
+            self.set_aside(&path);
+        }
+        plain::options().create_new(true).write(true).open(&path)
+    }
+
+    /// The work order of a key.
+    pub fn job(&self, key: &Digest) -> Result<Vec<u8>, StoreError> {
+        let path = self.job_path(key);
+        plain::read(&path, LONGEST_JOB).map_err(StoreError::io(&path))
     }
 
     /// Where the work order of a key is handed to another process.
@@ -110,10 +137,28 @@ impl Store {
         if let Err(failed) = file.persist(path) {
             // The folder is made only when it is missing: that is once in 256 writes.
             let parent = path.parent().expect("paths in the store have parents");
-            std::fs::create_dir_all(parent).map_err(StoreError::io(parent))?;
+            if !parent.is_dir() {
+                self.set_aside(parent);
+                std::fs::create_dir_all(parent).map_err(StoreError::io(parent))?;
+            }
+            if std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir()) {
+                self.set_aside(path);
+            }
             failed.file.persist(path).map_err(|e| StoreError::io(path)(e.error))?;
         }
         Ok(())
+    }
+
+    /// Moves what lies at `path` to `bad/`, so that its place is free and its remains can be looked at; removes it
+    /// where that is not possible. Gives whether the place is free.
+    pub fn set_aside(&self, path: &Path) -> bool {
+        let parts = path.iter().rev().take(2).collect::<Vec<_>>().into_iter().rev();
+        let name = parts.map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("-");
+        // A file replaces an older one of its name; what cannot be replaced, such as a folder, gets a number.
+        let names = std::iter::once(name.clone()).chain((1..100).map(|n| format!("{name}.{n}")));
+        names.map(|name| self.root.join("bad").join(name)).any(|aside| std::fs::rename(path, aside).is_ok())
+            || std::fs::remove_file(path).is_ok()
+            || std::fs::symlink_metadata(path).is_err()
     }
 }
 
@@ -125,4 +170,36 @@ fn sharded(root: &Path, folder: &str, digest: &Digest, extension: &str) -> PathB
     path.push(&hex[..2]);
     path.push(format!("{}.{extension}", &hex[2..]));
     path
+}
+
+/// A file of the store that is named by a digest.
+struct Entry {
+    digest: Digest,
+    extension: String,
+    path: PathBuf,
+    meta: std::fs::Metadata,
+}
+
+/// What lies under the names of a sharded folder, `ab/` and 62 digits with an extension, in order of the paths. Links
+/// are not followed; what has other names belongs to somebody else.
+fn entries(root: &Path, folder: &str) -> Result<Vec<Entry>, StoreError> {
+    let folder = root.join(folder);
+    let mut found = Vec::new();
+    for shard in std::fs::read_dir(&folder).map_err(StoreError::io(&folder))?.flatten() {
+        let name = shard.file_name().to_string_lossy().into_owned();
+        if name.len() != 2 || !shard.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        for entry in std::fs::read_dir(shard.path()).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let named = path.file_stem().zip(path.extension()).and_then(|(stem, extension)| {
+                Some((format!("{name}{}", stem.to_str()?).parse().ok()?, extension.to_str()?.to_owned()))
+            });
+            if let (Some((digest, extension)), Ok(meta)) = (named, entry.metadata()) {
+                found.push(Entry { digest, extension, path, meta });
+            }
+        }
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(found)
 }

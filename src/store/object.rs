@@ -1,31 +1,52 @@
 //! Immutable bytes under their digest.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::ops::Deref;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Store, StoreError, sharded};
+use super::mapped::Mapped;
+use super::{Store, StoreError, plain, sharded};
 use crate::digest::Digest;
+use crate::kind::Kind;
 
 /// Files above this size are mapped instead of read.
 const MAP_FROM: u64 = 1 << 20;
 
 /// An object as a record names it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ObjectRef {
     pub digest: Digest,
-    /// Extension of the file, such as `npy`.
-    pub kind: String,
+    pub kind: Kind,
     pub bytes: u64,
 }
 
 /// The content of an object.
+#[derive(Clone)]
 pub enum Bytes {
-    Read(Vec<u8>),
-    Mapped(memmap2::Mmap),
+    Read(Arc<Vec<u8>>),
+    Mapped(Arc<Mapped>),
+}
+
+impl Bytes {
+    fn digest(&self) -> Digest {
+        match self {
+            Bytes::Read(bytes) => Digest::of(bytes),
+            Bytes::Mapped(map) => map.digest(),
+        }
+    }
+
+    /// Whether the bytes are still what they were when they were got; `took` is how long ago that is.
+    pub fn is_unchanged(&self, took: Duration) -> bool {
+        match self {
+            Bytes::Read(_) => true,
+            Bytes::Mapped(map) => map.is_unchanged(took),
+        }
+    }
 }
 
 impl Deref for Bytes {
@@ -42,74 +63,91 @@ impl Deref for Bytes {
 impl Store {
     /// Where an object lies.
     pub fn object_path(&self, object: &ObjectRef) -> PathBuf {
-        sharded(&self.root, "objects", &object.digest, &object.kind)
+        sharded(&self.root, "objects", &object.digest, object.kind.extension())
     }
 
-    /// Keeps `bytes`; costs one look-up if they are there already.
-    pub fn put(&self, kind: &str, bytes: &[u8]) -> Result<ObjectRef, StoreError> {
-        let object = ObjectRef { digest: Digest::of(bytes), kind: kind.to_owned(), bytes: bytes.len() as u64 };
-        if !self.has(&object) {
-            self.publish(&self.object_path(&object), bytes)?;
+    /// Keeps `bytes`. What lies there already stays only if it is the same: its length is no proof.
+    pub fn put(&self, kind: Kind, bytes: &[u8]) -> Result<ObjectRef, StoreError> {
+        let object = ObjectRef { digest: Digest::of(bytes), kind, bytes: bytes.len() as u64 };
+        let path = self.object_path(&object);
+        if !holds(&path, bytes) {
+            self.publish(&path, bytes)?;
         }
         Ok(object)
     }
 
     /// Whether an object is there with the right length. Its content is checked when it is read.
     pub fn has(&self, object: &ObjectRef) -> bool {
-        fs::metadata(self.object_path(object)).is_ok_and(|m| m.len() == object.bytes)
+        plain::length(&self.object_path(object)) == Some(object.bytes)
     }
 
-    /// Whether an object is there and is what its name says. One that is damaged is moved to `bad/`.
+    /// Whether an object is there and is what its name says. Changes nothing.
     pub fn is_sound(&self, object: &ObjectRef) -> bool {
-        self.get(object).is_ok()
+        let read = plain::open(&self.object_path(object)).and_then(|(file, _)| Digest::of_reader(file));
+        read.is_ok_and(|found| found == (object.digest, object.bytes))
     }
 
-    /// The bytes of an object, checked against its digest. A damaged object is moved to `bad/`.
+    /// The bytes of an object, checked against its digest; long ones are mapped. One that is damaged or cannot be
+    /// read is moved to `bad/`.
     pub fn get(&self, object: &ObjectRef) -> Result<Bytes, StoreError> {
+        self.fetch(object, |path| load(path, object.bytes))
+    }
+
+    /// The same, in memory of its own: for readers that do not look at their inputs again, as stages do.
+    pub fn read(&self, object: &ObjectRef) -> Result<Bytes, StoreError> {
+        self.fetch(object, |path| plain::read(path, object.bytes).map(|bytes| Bytes::Read(Arc::new(bytes))))
+    }
+
+    fn fetch(&self, object: &ObjectRef, load: impl FnOnce(&Path) -> io::Result<Bytes>) -> Result<Bytes, StoreError> {
         let path = self.object_path(object);
         let damaged = || StoreError::Damaged { digest: object.digest };
-        let bytes = match read(&path, object.bytes) {
-            Ok(bytes) => bytes,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(damaged()),
-            Err(e) => return Err(StoreError::io(&path)(e)),
-        };
-        if bytes.len() as u64 != object.bytes || Digest::of(&bytes) != object.digest {
-            self.quarantine(object);
-            return Err(damaged());
-        }
-        self.touch(&path);
-        Ok(bytes)
-    }
-
-    /// Moves an object aside, so that it is made again and its remains can be looked at.
-    pub fn quarantine(&self, object: &ObjectRef) {
-        let aside = self.root.join("bad").join(format!("{}.{}", object.digest.hex(), object.kind));
-        let path = self.object_path(object);
-        if fs::rename(&path, aside).is_err() {
-            let _ = fs::remove_file(path);
+        match load(&path) {
+            Ok(bytes) if bytes.len() as u64 == object.bytes && bytes.digest() == object.digest => {
+                self.touch(&path);
+                Ok(bytes)
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(damaged()),
+            Err(e) if !plain::is_of_the_file(&e) => Err(StoreError::io(&path)(e)),
+            // A sector that cannot be read is damage like a flipped bit: the object is made again.
+            Ok(_) | Err(_) => {
+                self.set_aside(&path);
+                Err(damaged())
+            }
         }
     }
 
     /// Marks a use, for eviction by age. At most once an hour, so that reading stays cheap.
-    fn touch(&self, path: &std::path::Path) {
+    fn touch(&self, path: &Path) {
         #[expect(clippy::disallowed_methods, reason = "ages decide eviction, never a result")]
         let now = std::time::SystemTime::now();
-        let age = fs::metadata(path).and_then(|m| m.modified()).ok().and_then(|t| now.duration_since(t).ok());
+        let age = fs::symlink_metadata(path).and_then(|m| m.modified()).ok().and_then(|t| now.duration_since(t).ok());
         if age.is_some_and(|age| age.as_secs() > 3600)
-            && let Ok(file) = fs::File::options().append(true).open(path)
+            && let Ok(file) = plain::options().append(true).open(path)
         {
             let _ = file.set_modified(now);
         }
     }
 }
 
-fn read(path: &std::path::Path, expected: u64) -> io::Result<Bytes> {
-    if expected < MAP_FROM {
-        return fs::read(path).map(Bytes::Read);
+/// Whether the file at `path` holds exactly these bytes.
+fn holds(path: &Path, bytes: &[u8]) -> bool {
+    let Ok((mut file, meta)) = plain::open(path) else { return false };
+    let mut buffer = vec![0; bytes.len().min(1 << 17)];
+    let same = |part: &[u8]| file.read_exact(&mut buffer[..part.len()]).is_ok() && buffer[..part.len()] == *part;
+    meta.len() == bytes.len() as u64 && bytes.chunks(1 << 17).all(same)
+}
+
+fn load(path: &Path, expected: u64) -> io::Result<Bytes> {
+    let (file, meta) = plain::open(path)?;
+    if meta.len() != expected {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "another length"));
     }
-    let file = fs::File::open(path)?;
-    // SAFETY: objects are never written in place (see `publish`), only replaced by rename.
-    unsafe { memmap2::Mmap::map(&file) }.map(Bytes::Mapped)
+    if expected >= MAP_FROM
+        && let Some(mapped) = Mapped::open(file)?
+    {
+        return Ok(Bytes::Mapped(Arc::new(mapped)));
+    }
+    plain::read(path, expected).map(|bytes| Bytes::Read(Arc::new(bytes)))
 }
 
 #[cfg(test)]
@@ -126,7 +164,7 @@ mod tests {
     fn what_is_put_is_got() {
         let (_folder, store) = store();
         for bytes in [b"abc".to_vec(), vec![7; 3 << 20]] {
-            let object = store.put("npy", &bytes).unwrap();
+            let object = store.put(Kind::Npy, &bytes).unwrap();
             assert_eq!(&store.get(&object).unwrap()[..], &bytes[..]);
         }
     }
@@ -134,9 +172,9 @@ mod tests {
     #[test]
     fn a_second_put_leaves_no_temporary_file_and_rewrites_nothing() {
         let (folder, store) = store();
-        let object = store.put("csv", b"abc").unwrap();
+        let object = store.put(Kind::Csv, b"abc").unwrap();
         let before = fs::metadata(store.object_path(&object)).unwrap().modified().unwrap();
-        store.put("csv", b"abc").unwrap();
+        store.put(Kind::Csv, b"abc").unwrap();
         assert_eq!(fs::metadata(store.object_path(&object)).unwrap().modified().unwrap(), before);
         assert_eq!(fs::read_dir(folder.path().join("tmp")).unwrap().count(), 0);
     }
@@ -145,7 +183,7 @@ mod tests {
     fn a_flipped_byte_and_a_cut_object_are_moved_aside() {
         let (folder, store) = store();
         for (damage, n) in [(&b"abx"[..], 1), (&b"ab"[..], 2)] {
-            let object = store.put("csv", b"abc").unwrap();
+            let object = store.put(Kind::Csv, b"abc").unwrap();
             fs::write(store.object_path(&object), damage).unwrap();
             assert!(matches!(store.get(&object), Err(StoreError::Damaged { .. })), "{n}");
             assert!(!store.has(&object));
@@ -159,10 +197,47 @@ mod tests {
         let bytes = vec![3; 100_000];
         std::thread::scope(|scope| {
             for _ in 0..8 {
-                scope.spawn(|| store.put("npy", &bytes).unwrap());
+                scope.spawn(|| store.put(Kind::Npy, &bytes).unwrap());
             }
         });
-        let object = store.put("npy", &bytes).unwrap();
+        let object = store.put(Kind::Npy, &bytes).unwrap();
         assert_eq!(store.get(&object).unwrap().len(), 100_000);
+    }
+
+    #[test]
+    fn a_put_replaces_what_only_has_the_right_length() {
+        let (_folder, store) = store();
+        for bytes in [b"abc".to_vec(), vec![7; 3 << 20]] {
+            let object = store.put(Kind::Npy, &bytes).unwrap();
+            fs::write(store.object_path(&object), vec![0; bytes.len()]).unwrap();
+            assert!(store.has(&object) && !store.is_sound(&object));
+            store.put(Kind::Npy, &bytes).unwrap();
+            assert!(store.is_sound(&object));
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_regular_file_is_moved_aside_and_made_again() {
+        let (folder, store) = store();
+        for bytes in [b"abc".to_vec(), vec![7; 3 << 20]] {
+            for (name, make) in plain::tests::STRANGE {
+                let object = store.put(Kind::Csv, &bytes).unwrap();
+                let path = store.object_path(&object);
+                fs::remove_file(&path).unwrap();
+                make(&path);
+                assert!(!store.has(&object) && !store.is_sound(&object), "{name}");
+                // Whether somebody reads it first or not.
+                store.put(Kind::Csv, &bytes).unwrap();
+                assert!(store.is_sound(&object), "{name}");
+                fs::remove_file(&path).unwrap();
+                make(&path);
+                assert!(matches!(store.get(&object), Err(StoreError::Damaged { .. })), "{name}");
+                assert!(fs::symlink_metadata(&path).is_err(), "{name} is moved aside");
+                store.put(Kind::Csv, &bytes).unwrap();
+                assert_eq!(store.read(&object).unwrap()[..], bytes[..], "{name}");
+            }
+        }
+        assert!(fs::read_dir(folder.path().join("bad")).unwrap().count() > 0);
     }
 }

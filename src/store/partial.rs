@@ -6,8 +6,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, plain};
 use crate::digest::Digest;
+
+/// More than the weights and moments of any network.
+const LONGEST: u64 = 1 << 36;
 
 /// Digits of a SHA-256.
 const DIGITS: usize = 64;
@@ -27,7 +30,7 @@ impl Store {
 
     /// What was kept for a part of a stage; nothing if it is damaged.
     pub fn load_partial(&self, key: &Digest, part: u64) -> Option<Vec<u8>> {
-        let mut all = fs::read(self.partial_path(key, part)).ok()?;
+        let mut all = plain::read(&self.partial_path(key, part), LONGEST).ok()?;
         let bytes = all.split_off(DIGITS.min(all.len()));
         (Digest::of(&bytes).hex().into_bytes() == all).then_some(bytes)
     }

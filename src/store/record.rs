@@ -1,22 +1,29 @@
 //! What a key gave: the mark that a stage is done.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{ObjectRef, Store, StoreError, sharded};
+use super::{ObjectRef, Store, StoreError, plain, sharded};
+use crate::canon;
 use crate::digest::Digest;
+use crate::kind::Kind;
 
 /// Raised when the form of a record changes; records of another schema are misses.
 pub const RECORD_SCHEMA: u32 = 1;
+
+/// A record is some thousand bytes long. What is much longer is none.
+const LONGEST: u64 = 64 << 20;
 
 /// The outcome of a stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     pub schema: u32,
+    /// The key that the record answers for. Older records do not name it: it is the digest of their `material`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Digest>,
     /// The document whose digest is the key: `explain` compares two of them.
     pub material: serde_json::Value,
     /// Outputs by role.
@@ -33,6 +40,7 @@ pub struct Record {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Made {
     schema: u32,
+    key: Option<Digest>,
     /// Outputs by role.
     pub outputs: BTreeMap<String, ObjectRef>,
     /// Wall time of the stage.
@@ -40,24 +48,87 @@ pub struct Made {
 }
 
 impl From<Record> for Made {
-    fn from(Record { schema, outputs, seconds, .. }: Record) -> Self {
-        Self { schema, outputs, seconds }
+    fn from(Record { schema, key, outputs, seconds, .. }: Record) -> Self {
+        Self { schema, key, outputs, seconds }
+    }
+}
+
+impl Made {
+    /// Whether it names exactly these outputs, each of its file type.
+    pub fn has(&self, outputs: &[(&str, Kind)]) -> bool {
+        self.outputs.len() == outputs.len()
+            && outputs.iter().all(|(role, kind)| self.outputs.get(*role).is_some_and(|object| object.kind == *kind))
+    }
+}
+
+/// What lies in the place of a record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found<T> {
+    Absent,
+    /// A record of another version of the program, which may need it.
+    Foreign,
+    /// No record of this key, and why.
+    Damaged(String),
+    Sound(T),
+}
+
+impl<T> Found<T> {
+    /// The record, if it is one.
+    pub fn sound(self) -> Option<T> {
+        match self {
+            Found::Sound(record) => Some(record),
+            _ => None,
+        }
+    }
+
+    fn and_then<U>(self, next: impl FnOnce(T) -> Found<U>) -> Found<U> {
+        match self {
+            Found::Sound(record) => next(record),
+            Found::Absent => Found::Absent,
+            Found::Foreign => Found::Foreign,
+            Found::Damaged(why) => Found::Damaged(why),
+        }
     }
 }
 
 impl Store {
-    fn record_path(&self, key: &Digest) -> PathBuf {
+    pub(super) fn record_path(&self, key: &Digest) -> PathBuf {
         sharded(&self.root, "records", key, "json")
     }
 
-    /// What a key gave. Its record absent, torn, altered or of another schema: none, which costs a rerun.
-    pub fn lookup(&self, key: &Digest) -> Option<Made> {
-        parse(&fs::read(self.record_path(key)).ok()?).filter(|made: &Made| made.schema == RECORD_SCHEMA)
+    /// What a key gave.
+    pub fn lookup(&self, key: &Digest) -> Found<Made> {
+        let line = match self.line(key) {
+            Found::Sound(line) => line,
+            other => return other.and_then(|_| unreachable!("it is sound")),
+        };
+        parse(&line).and_then(|made: Made| match made.key {
+            Some(own) if own == *key => Found::Sound(made),
+            Some(own) => Found::Damaged(format!("it is the record of {own}")),
+            None => whole(&line, key).and_then(|record| Found::Sound(record.into())),
+        })
     }
 
-    /// The whole record of a key, under the same conditions as [`Store::lookup`].
-    pub fn record(&self, key: &Digest) -> Option<Record> {
-        whole(&fs::read(self.record_path(key)).ok()?)
+    /// The whole record of a key. The document in it is hashed: its digest is the key.
+    pub fn record(&self, key: &Digest) -> Found<Record> {
+        self.line(key).and_then(|line| whole(&line, key))
+    }
+
+    /// The first line of a record's file, if the second is its digest.
+    fn line(&self, key: &Digest) -> Found<Vec<u8>> {
+        let mut bytes = match plain::read(&self.record_path(key), LONGEST) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Found::Absent,
+            Err(error) => return Found::Damaged(error.to_string()),
+        };
+        let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+        let check = bytes.get(end + 1..).and_then(|rest| rest.split(|byte| *byte == b'\n').next());
+        let check = check.and_then(|check| check.strip_prefix(b"\"")?.strip_suffix(b"\""));
+        if check != Some(Digest::of(&bytes[..end]).hex().as_bytes()) {
+            return Found::Damaged("its second line is not the digest of the first".into());
+        }
+        bytes.truncate(end);
+        Found::Sound(bytes)
     }
 
     /// Writes the record of a key. Its objects must have been put before.
@@ -67,62 +138,67 @@ impl Store {
         self.publish(&self.record_path(key), text.as_bytes())
     }
 
-    /// Every record of the cache with its key and the bytes of its file, in order of the keys.
-    pub fn records(&self) -> Result<Vec<(Digest, u64, Option<Record>)>, StoreError> {
-        let mut found = Vec::new();
-        for (path, meta) in super::gc::files(&self.root.join("records"))? {
-            let shard = path.parent().and_then(|p| p.file_name()).and_then(|n| n.to_str()).unwrap_or("");
-            let stem = path.file_stem().and_then(|n| n.to_str()).unwrap_or("");
-            let Ok(key) = format!("{shard}{stem}").parse() else { continue };
-            found.push((key, meta.len(), fs::read(&path).ok().and_then(|bytes| whole(&bytes))));
+    /// Every record of the cache with its key, in order of the keys.
+    pub fn records(&self) -> Result<Vec<(Digest, Found<Record>)>, StoreError> {
+        let keys = super::entries(&self.root, "records")?.into_iter().filter(|entry| entry.extension == "json");
+        Ok(keys.map(|entry| (entry.digest, self.record(&entry.digest))).collect())
+    }
+}
+
+#[derive(Deserialize)]
+struct Schema {
+    schema: u32,
+}
+
+/// The value of a record's line, if its schema is ours.
+fn parse<T: DeserializeOwned>(line: &[u8]) -> Found<T> {
+    match serde_json::from_slice::<Schema>(line) {
+        Ok(Schema { schema }) if schema != RECORD_SCHEMA => Found::Foreign,
+        Ok(_) => serde_json::from_slice(line).map_or_else(|e| Found::Damaged(e.to_string()), Found::Sound),
+        Err(error) => Found::Damaged(error.to_string()),
+    }
+}
+
+fn whole(line: &[u8], key: &Digest) -> Found<Record> {
+    parse(line).and_then(|record: Record| {
+        let own = canon::of_value(&record.material).ok().map(|text| Digest::of(text.as_bytes()));
+        if own == Some(*key) && record.key.is_none_or(|named| named == *key) {
+            Found::Sound(record)
+        } else {
+            Found::Damaged("its document is that of another key".into())
         }
-        found.sort_by_key(|(key, ..)| *key);
-        Ok(found)
-    }
-
-    /// Removes a record, so that its key is a miss.
-    pub fn forget(&self, key: &Digest) {
-        let _ = fs::remove_file(self.record_path(key));
-    }
-}
-
-fn whole(bytes: &[u8]) -> Option<Record> {
-    parse(bytes).filter(|record: &Record| record.schema == RECORD_SCHEMA)
-}
-
-/// The first line, if the second is its digest.
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
-    let mut lines = bytes.split(|b| *b == b'\n');
-    let (line, check) = (lines.next()?, lines.next()?);
-    let check = check.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    if Digest::of(line).hex().as_bytes() != check {
-        return None;
-    }
-    serde_json::from_slice(line).ok()
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
-    #[test]
-    fn a_record_with_any_byte_flipped_or_cut_off_is_a_miss() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
-        let object = store.put("csv", b"abc").unwrap();
+    fn record(store: &Store, material: serde_json::Value) -> (Digest, Record) {
+        let key = Digest::of(canon::of_value(&material).unwrap().as_bytes());
+        let object = store.put(Kind::Csv, b"abc").unwrap();
         let record = Record {
             schema: RECORD_SCHEMA,
-            material: serde_json::json!({"stage": "metrics"}),
+            key: Some(key),
+            material,
             outputs: [("scores".to_owned(), object)].into(),
             seconds: 0.25,
             label: "metrics/fan/00".into(),
             version: "0".into(),
         };
-        let key = Digest::of(b"key");
-        assert_eq!(store.lookup(&key), None);
+        (key, record)
+    }
+
+    #[test]
+    fn a_record_with_any_byte_flipped_or_cut_off_is_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let (key, record) = record(&store, serde_json::json!({"stage": "metrics"}));
+        assert_eq!(store.lookup(&key), Found::Absent);
         store.commit(&key, &record).unwrap();
-        assert_eq!(store.record(&key), Some(record.clone()));
-        assert_eq!(store.lookup(&key), Some(record.into()));
+        assert_eq!(store.record(&key), Found::Sound(record.clone()));
+        assert_eq!(store.lookup(&key), Found::Sound(record.into()));
 
         let path = store.record_path(&key);
         let good = fs::read(&path).unwrap();
@@ -130,9 +206,67 @@ mod tests {
             let mut bad = good.clone();
             bad[i] ^= 1;
             fs::write(&path, &bad).unwrap();
-            assert_eq!((store.lookup(&key), store.record(&key)), (None, None), "byte {i} flipped");
+            assert!(matches!(store.lookup(&key), Found::Damaged(_)), "byte {i} flipped");
+            assert!(matches!(store.record(&key), Found::Damaged(_)), "byte {i} flipped");
             fs::write(&path, &good[..i]).unwrap();
-            assert_eq!(store.lookup(&key), None, "cut to {i} bytes");
+            assert!(matches!(store.lookup(&key), Found::Damaged(_)), "cut to {i} bytes");
+        }
+    }
+
+    #[test]
+    fn a_record_answers_for_its_own_key_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let (knn, mut of_knn) = record(&store, serde_json::json!({"config": "knn"}));
+        let (other, _) = record(&store, serde_json::json!({"config": "mahalanobis"}));
+        for named in [true, false] {
+            // Older records do not name their key.
+            of_knn.key = of_knn.key.filter(|_| named);
+            store.commit(&knn, &of_knn).unwrap();
+            store.commit(&other, &of_knn).unwrap();
+            assert!(store.lookup(&knn).sound().is_some() && store.record(&knn).sound().is_some());
+            assert!(
+                matches!(store.lookup(&other), Found::Damaged(_)) && matches!(store.record(&other), Found::Damaged(_))
+            );
+        }
+        // One that names a key and holds the document of another.
+        store.commit(&other, &Record { key: Some(other), ..of_knn }).unwrap();
+        assert!(matches!(store.record(&other), Found::Damaged(_)));
+    }
+
+    #[test]
+    fn a_record_of_another_schema_or_with_more_fields_is_no_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let (key, record) = record(&store, serde_json::json!({"stage": "metrics"}));
+        let write = |line: String| {
+            let text = format!("{line}\n\"{}\"\n", Digest::of(line.as_bytes()).hex());
+            store.publish(&store.record_path(&key), text.as_bytes()).unwrap();
+        };
+        let line = serde_json::to_string(&record).unwrap();
+        write(line.replacen("{", "{\"host\":\"a\",", 1));
+        assert!(store.lookup(&key).sound().is_some() && store.record(&key).sound().is_some());
+        write(r#"{"schema":2,"results":[]}"#.into());
+        assert_eq!((store.lookup(&key), store.record(&key)), (Found::Foreign, Found::Foreign));
+        for kind in ["../../victim", "", "NPY"] {
+            write(line.replace("\"csv\"", &format!("{kind:?}")));
+            assert!(matches!(store.lookup(&key), Found::Damaged(_)), "{kind}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_no_record_and_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let (key, record) = record(&store, serde_json::json!({"stage": "metrics"}));
+        for (name, make) in plain::tests::STRANGE {
+            store.commit(&key, &record).unwrap();
+            fs::remove_file(store.record_path(&key)).unwrap();
+            make(&store.record_path(&key));
+            assert!(matches!(store.lookup(&key), Found::Damaged(_)), "{name}");
+            store.commit(&key, &record).unwrap();
+            assert!(store.lookup(&key).sound().is_some(), "{name}");
         }
     }
 }

@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::executor::{Executor, Finished, Heard};
+use super::found::found;
 use super::keys::{Keyed, Outputs, keyed};
 use super::urgency::urgency;
 use super::{Event, Failure, Listener, NodeOutcome, Options, RunOutcome};
@@ -26,7 +27,7 @@ use crate::artifact::Progress;
 use crate::digest::Digest;
 use crate::plan::{Frontier, NodeId, Plan};
 use crate::stage::Wants;
-use crate::store::{KeyLock, LastKeys, Made, Store, StoreError};
+use crate::store::{Attempt, Found, LastKeys, Made, Store, StoreError};
 use pace::Pace;
 
 /// How long to wait for a result before looking at locks and at the wish to stop.
@@ -36,7 +37,6 @@ const TICK: Duration = Duration::from_millis(100);
 const TRIES: usize = 3;
 
 struct Running {
-    _lock: KeyLock,
     wants: Wants,
     threads: usize,
     pace: Pace,
@@ -168,7 +168,7 @@ impl Run<'_> {
         // it, those of a node looked at again by whoever asked; those in between only by stages that run.
         let is_end = !self.plan.dependents(id).iter().any(|next| self.chosen.contains(next));
         let bytes_wanted = self.settled[id.index()] || is_end;
-        match self.store.lookup(&keyed.key) {
+        match self.record(id, &keyed.key) {
             Some(record) if !bytes_wanted || self.complete(id, &record) => {
                 self.made(id, NodeOutcome::Cached { key: keyed.key, record })
             }
@@ -179,11 +179,23 @@ impl Run<'_> {
         }
     }
 
+    /// The record of a node, if there is one. That there is a damaged one is told.
+    fn record(&mut self, id: NodeId, key: &Digest) -> Option<Made> {
+        match found(self.store, &self.plan.node(id).stage, key) {
+            Found::Damaged(why) => {
+                let message = format!("the record of {} is damaged ({why}); it is made again", self.label(id));
+                self.listener.hear(Event::Warning { message });
+                None
+            }
+            found => found.sound(),
+        }
+    }
+
     /// Whether the outputs of a record are there. Those of a result are read, because no stage reads them
     /// later: damage to them would be found when it is too late to make them again.
     fn complete(&self, id: NodeId, record: &Made) -> bool {
         let is_there =
-            |object| if self.plan.is_result(id) { self.store.is_sound(object) } else { self.store.has(object) };
+            |object| if self.plan.is_result(id) { self.store.read(object).is_ok() } else { self.store.has(object) };
         record.outputs.values().all(is_there)
     }
 
@@ -197,7 +209,7 @@ impl Run<'_> {
             return Ok(());
         }
         for (kind, bytes) in self.plan.node(id).given.values() {
-            self.store.put(kind, bytes)?;
+            self.store.put(*kind, bytes)?;
         }
         let gone: BTreeSet<NodeId> = (self.plan.needs(id).into_iter())
             .filter(|need| !self.store.has(&self.keyed[&id].inputs[&need.role]))
@@ -320,10 +332,12 @@ impl Run<'_> {
     fn look_elsewhere(&mut self) -> Result<(), StoreError> {
         for id in self.elsewhere.clone() {
             let key = self.keyed[&id].key;
-            if let Some(record) = self.store.lookup(&key).filter(|r| self.complete(id, r)) {
+            let record = found(self.store, &self.plan.node(id).stage, &key).sound();
+            if let Some(record) = record.filter(|record| self.complete(id, record)) {
                 self.elsewhere.remove(&id);
                 self.made(id, NodeOutcome::Cached { key, record })?;
-            } else if self.store.try_lock(&key)?.is_some() {
+            } else if let Attempt::Taken(lock) = self.store.try_lock(&key)? {
+                drop(lock);
                 self.elsewhere.remove(&id);
                 self.prepare(id)?;
             }

@@ -4,11 +4,12 @@ use std::ops::Bound;
 
 use super::Run;
 use crate::exec::executor::Executor;
+use crate::exec::found::found;
 use crate::exec::reason::why;
 use crate::exec::{Event, Job, NodeOutcome};
 use crate::plan::NodeId;
 use crate::stage::Wants;
-use crate::store::StoreError;
+use crate::store::{Attempt, StoreError};
 
 use super::Running;
 use super::pace::Pace;
@@ -55,14 +56,18 @@ impl Run<'_> {
             self.elsewhere.insert(id);
             return Ok(());
         }
-        let Some(lock) = self.store.try_lock(&key)? else {
-            let label = self.plan.node(id).label.as_str();
-            self.listener.hear(Event::Shared { label });
-            self.elsewhere.insert(id);
-            return Ok(());
+        let lock = match self.store.try_lock(&key)? {
+            Attempt::Taken(lock) => lock,
+            Attempt::Held(by) => {
+                let label = self.plan.node(id).label.as_str();
+                self.listener.hear(Event::Shared { label, by });
+                self.elsewhere.insert(id);
+                return Ok(());
+            }
         };
         // Between the first look and the lock another process may have made it.
-        if let Some(record) = self.store.lookup(&key).filter(|r| self.complete(id, r)) {
+        let record = found(self.store, &self.plan.node(id).stage, &key).sound();
+        if let Some(record) = record.filter(|record| self.complete(id, record)) {
             drop(lock);
             return self.made(id, NodeOutcome::Cached { key, record });
         }
@@ -77,8 +82,8 @@ impl Run<'_> {
             material: keyed.material.clone(),
             threads,
         };
-        self.running.insert(id, Running { _lock: lock, wants, threads, pace: Pace::default() });
-        executor.start(job);
+        self.running.insert(id, Running { wants, threads, pace: Pace::default() });
+        executor.start(job, lock);
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::{Failure, Job};
 use crate::artifact::Progress;
 use crate::digest::Digest;
-use crate::store::{Made, Store};
+use crate::store::{KeyLock, Made, Store};
 
 /// The result of a job.
 pub struct Finished {
@@ -36,8 +36,8 @@ pub trait Executor {
         usize::MAX
     }
 
-    /// Begins a job.
-    fn start(&mut self, job: Job);
+    /// Begins a job. Its key stays locked until it has ended, even if this process ends first.
+    fn start(&mut self, job: Job, lock: KeyLock);
 
     /// The next news; `None` if there was none in time. Whether there is news of progress is the executor's choice.
     fn wait(&mut self, timeout: Duration) -> Option<Heard>;

@@ -12,33 +12,44 @@ use std::time::Duration;
 
 use super::threads::Threads;
 use crate::artifact::Progress;
+use crate::exec::found::found;
 use crate::exec::{Failure, Job};
-use crate::store::{Made, Store};
+use crate::store::{KeyLock, Made, Store};
 
 /// A thread a job, each waiting for its process.
 pub fn new(store: Store, cancel: Arc<AtomicBool>) -> Threads {
     Threads::with(store, cancel, dispatch)
 }
 
-fn dispatch(store: &Store, job: &Job, cancel: &AtomicBool, tell: &(dyn Fn(Progress) + Sync)) -> Result<Made, Failure> {
+fn dispatch(
+    store: &Store,
+    job: &Job,
+    lock: &KeyLock,
+    cancel: &AtomicBool,
+    tell: &(dyn Fn(Progress) + Sync),
+) -> Result<Made, Failure> {
     let path = store.job_path(&job.key);
     let bytes = serde_json::to_vec(job).expect("jobs are JSON");
     store.publish(&path, &bytes).map_err(|e| Failure::Store(e.to_string()))?;
-    let result = spawn(store, job, cancel, tell);
+    let result = spawn(store, job, lock, cancel, tell);
     let _ = std::fs::remove_file(path);
     result
 }
 
-fn spawn(store: &Store, job: &Job, cancel: &AtomicBool, tell: &(dyn Fn(Progress) + Sync)) -> Result<Made, Failure> {
+fn spawn(
+    store: &Store,
+    job: &Job,
+    lock: &KeyLock,
+    cancel: &AtomicBool,
+    tell: &(dyn Fn(Progress) + Sync),
+) -> Result<Made, Failure> {
     let failed = |why: String| Failure::Stage(format!("the worker process {why}"));
     let program = std::env::current_exe().map_err(|e| failed(format!("was not found: {e}")))?;
-    let mut child = Command::new(program)
-        .args(["internal", "run-job", &job.key.hex(), "--cache"])
-        .arg(store.root())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|e| failed(format!("could not start: {e}")))?;
+    let mut command = Command::new(program);
+    command.args(["internal", "run-job", &job.key.hex(), "--cache"]).arg(store.root());
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    bind(&mut command, lock);
+    let mut child = command.spawn().map_err(|e| failed(format!("could not start: {e}")))?;
     let stdout = child.stdout.take().expect("it was asked for");
     let (status, text) = std::thread::scope(|scope| {
         let reader = scope.spawn(|| listen(stdout, tell));
@@ -47,7 +58,7 @@ fn spawn(store: &Store, job: &Job, cancel: &AtomicBool, tell: &(dyn Fn(Progress)
     });
     let status = status.map_err(|e| failed(format!("was lost: {e}")))?;
     let Some(status) = status else { return Err(Failure::Cancelled) };
-    if let Some(record) = store.lookup(&job.key).filter(|_| status.success()) {
+    if let Some(record) = found(store, &job.stage, &job.key).sound().filter(|_| status.success()) {
         return Ok(record);
     }
     if cancel.load(Ordering::Relaxed) {
@@ -57,6 +68,36 @@ fn spawn(store: &Store, job: &Job, cancel: &AtomicBool, tell: &(dyn Fn(Progress)
     // The worker says why, unless it was killed.
     Err(serde_json::from_str(&text).unwrap_or_else(|_| failed(format!("ended with {status} and left no record"))))
 }
+
+/// Lets the worker inherit the lock of its key, which is then held as long as one of both lives, and end with the thread
+/// that waits for it, however that ends.
+#[cfg(unix)]
+fn bind(command: &mut Command, lock: &KeyLock) {
+    use std::os::fd::AsRawFd;
+    use std::os::unix::process::CommandExt;
+    let lock = lock.file().as_raw_fd();
+    #[cfg(target_os = "linux")]
+    let parent = std::process::id();
+    let before = move || {
+        // SAFETY: only system calls, as is right between `fork` and `exec`. The descriptor is open: the lock outlives
+        // the start of the process.
+        unsafe {
+            if libc::fcntl(lock, libc::F_SETFD, 0) == -1 {
+                return Err(std::io::Error::last_os_error());
+            }
+            #[cfg(target_os = "linux")]
+            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == -1 || libc::getppid() as u32 != parent {
+                return Err(std::io::Error::other("the run has ended"));
+            }
+        }
+        Ok(())
+    };
+    // SAFETY: see above.
+    unsafe { command.pre_exec(before) };
+}
+
+#[cfg(not(unix))]
+fn bind(_: &mut Command, _: &KeyLock) {}
 
 /// Passes on how far the worker is; gives what else it said.
 fn listen(stdout: impl Read, tell: &(dyn Fn(Progress) + Sync)) -> String {

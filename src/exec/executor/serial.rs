@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Executor, Finished, Heard};
 use crate::exec::{Job, perform};
-use crate::store::Store;
+use crate::store::{KeyLock, Store};
 
 /// Runs a job when it is started.
 pub struct Serial {
@@ -27,8 +27,9 @@ impl Executor for Serial {
         1
     }
 
-    fn start(&mut self, job: Job) {
+    fn start(&mut self, job: Job, lock: KeyLock) {
         let result = perform(&self.store, &job, &self.cancel, &|_| {});
+        drop(lock);
         self.done.push_back(Finished { job, result });
     }
 

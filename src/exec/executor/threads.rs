@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::{Executor, Finished, Heard};
 use crate::artifact::Progress;
 use crate::exec::{Failure, Job, perform};
-use crate::store::{Made, Store};
+use crate::store::{KeyLock, Made, Store};
 
-type Work = fn(&Store, &Job, &AtomicBool, &(dyn Fn(Progress) + Sync)) -> Result<Made, Failure>;
+type Work = fn(&Store, &Job, &KeyLock, &AtomicBool, &(dyn Fn(Progress) + Sync)) -> Result<Made, Failure>;
 
 /// Runs each job on a thread.
 pub struct Threads {
@@ -23,7 +23,7 @@ pub struct Threads {
 
 impl Threads {
     pub fn new(store: Store, cancel: Arc<AtomicBool>) -> Self {
-        Self::with(store, cancel, perform)
+        Self::with(store, cancel, |store, job, _, cancel, tell| perform(store, job, cancel, tell))
     }
 
     /// Threads that do something else with a job than to perform it.
@@ -34,7 +34,7 @@ impl Threads {
 }
 
 impl Executor for Threads {
-    fn start(&mut self, job: Job) {
+    fn start(&mut self, job: Job, lock: KeyLock) {
         let (store, cancel, sender, work) = (self.store.clone(), self.cancel.clone(), self.sender.clone(), self.work);
         let failed = self.sender.clone();
         let unstarted = job.clone();
@@ -42,9 +42,12 @@ impl Executor for Threads {
             let tell = |progress| {
                 let _ = sender.send(Heard::Progress(job.key, progress));
             };
-            let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&store, &job, &cancel, &tell)));
+            let run = std::panic::AssertUnwindSafe(|| work(&store, &job, &lock, &cancel, &tell));
+            let caught = std::panic::catch_unwind(run);
             let result =
                 caught.unwrap_or_else(|_| Err(Failure::Stage("a bug in humshift: the worker panicked".into())));
+            // The key is free before anybody hears that the job has ended.
+            drop(lock);
             // Nobody listens any more when the run was given up.
             let _ = sender.send(Heard::Finished(Box::new(Finished { job, result })));
         });

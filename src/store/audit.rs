@@ -1,0 +1,167 @@
+//! How large the cache is, and whether it is sound.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use super::{Found, Record, Store, StoreError, entries, partial, plain};
+use crate::digest::Digest;
+use crate::kind::Kind;
+
+/// How much of what there is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Usage {
+    pub records: usize,
+    pub record_bytes: u64,
+    /// Count and bytes of objects by kind.
+    pub objects: BTreeMap<String, (usize, u64)>,
+    /// What stages that were killed had reached.
+    pub checkpoints: usize,
+    pub checkpoint_bytes: u64,
+}
+
+/// What `verify` found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Audit {
+    pub objects: usize,
+    pub records: usize,
+    /// Records of another version of the program; left.
+    pub foreign_records: usize,
+    /// Objects whose bytes are not their name, or that are no files.
+    pub damaged_objects: Vec<String>,
+    /// Keys whose records are none of theirs.
+    pub damaged_records: Vec<String>,
+    /// What of both could not be moved to `bad/`.
+    pub not_moved: Vec<String>,
+    /// Objects that a record names and that are not there: legal, made again when needed.
+    pub evicted: usize,
+}
+
+impl Store {
+    /// Counts and sizes.
+    pub fn usage(&self) -> Result<Usage, StoreError> {
+        let mut usage = Usage::default();
+        for entry in entries(&self.root, "records")?.into_iter().filter(|entry| entry.meta.is_file()) {
+            usage.records += 1;
+            usage.record_bytes += entry.meta.len();
+        }
+        for entry in entries(&self.root, "objects")?.into_iter().filter(|entry| entry.meta.is_file()) {
+            if let Some(kind) = Kind::named(&entry.extension) {
+                let of_kind = usage.objects.entry(kind.extension().to_owned()).or_default();
+                *of_kind = (of_kind.0 + 1, of_kind.1 + entry.meta.len());
+            }
+        }
+        for entry in fs::read_dir(self.root.join("partial")).into_iter().flatten().flatten() {
+            if partial::key(&entry.path()).is_some() {
+                usage.checkpoints += 1;
+                usage.checkpoint_bytes += entry.metadata().map_or(0, |meta| meta.len());
+            }
+        }
+        Ok(usage)
+    }
+
+    /// Reads everything and moves what is damaged out of the way. `makes` says whether a record has the outputs that
+    /// its stage makes, which this room cannot know.
+    pub fn verify(&self, makes: impl Fn(&Record) -> bool) -> Result<Audit, StoreError> {
+        let mut audit = Audit::default();
+        let mut present = BTreeSet::new();
+        for entry in entries(&self.root, "objects")? {
+            if Kind::named(&entry.extension).is_none() {
+                continue;
+            }
+            match plain::open(&entry.path).and_then(|(file, _)| Digest::of_reader(file)) {
+                Ok((digest, _)) if digest == entry.digest => {
+                    present.insert(entry.digest);
+                }
+                // Evicted meanwhile.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) if !plain::is_of_the_file(&error) => return Err(StoreError::io(&entry.path)(error)),
+                Ok(_) | Err(_) => {
+                    audit.damaged_objects.push(entry.path.display().to_string());
+                    self.move_away(&entry.path, &mut audit);
+                }
+            }
+            audit.objects += 1;
+        }
+        let mut evicted = BTreeSet::new();
+        for (key, found) in self.records()? {
+            let path = self.record_path(&key);
+            match found {
+                Found::Absent => continue,
+                Found::Foreign => audit.foreign_records += 1,
+                Found::Sound(record) if makes(&record) => {
+                    evicted.extend(record.outputs.values().map(|o| o.digest).filter(|d| !present.contains(d)));
+                }
+                Found::Sound(_) | Found::Damaged(_) => {
+                    audit.damaged_records.push(key.hex());
+                    self.move_away(&path, &mut audit);
+                }
+            }
+            audit.records += 1;
+        }
+        audit.evicted = evicted.len();
+        Ok(audit)
+    }
+
+    fn move_away(&self, path: &Path, audit: &mut Audit) {
+        if !self.set_aside(path) {
+            audit.not_moved.push(path.display().to_string());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::RECORD_SCHEMA;
+
+    fn commit(store: &Store, material: &str, schema: u32) -> Digest {
+        let key = Digest::of(format!("{material:?}").as_bytes());
+        let outputs = [("scores".to_owned(), store.put(Kind::Csv, material.as_bytes()).unwrap())].into();
+        let (label, version) = (material.to_owned(), String::new());
+        let record =
+            Record { schema, key: Some(key), material: material.into(), outputs, seconds: 0.0, label, version };
+        store.commit(&key, &record).unwrap();
+        key
+    }
+
+    #[test]
+    fn verify_knows_sound_foreign_and_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let [a, b, _, odd] = ["a", "b", "c", "odd"].map(|name| commit(&store, name, RECORD_SCHEMA));
+        let future = commit(&store, "future", RECORD_SCHEMA + 1);
+        fs::write(store.object_path(&store.put(Kind::Csv, b"c").unwrap()), b"x").unwrap();
+        fs::copy(store.record_path(&a), store.record_path(&b)).unwrap();
+        fs::remove_file(store.object_path(&store.put(Kind::Csv, b"a").unwrap())).unwrap();
+        let verify = || store.verify(|record| record.label != "odd").unwrap();
+        let audit = verify();
+        assert_eq!((audit.objects, audit.records, audit.foreign_records, audit.evicted), (4, 5, 1, 2));
+        assert_eq!((audit.damaged_objects.len(), audit.not_moved.len()), (1, 0));
+        let damaged = [b, odd].map(|key| key.hex());
+        assert_eq!(BTreeSet::from_iter(audit.damaged_records), BTreeSet::from(damaged));
+        let again = verify();
+        assert_eq!((again.records, again.foreign_records), (3, 1));
+        assert!(again.damaged_objects.is_empty() && again.damaged_records.is_empty());
+        assert_eq!(store.lookup(&future), Found::Foreign);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn verify_waits_for_nothing_and_goes_on_after_what_is_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let key = commit(&store, "a", RECORD_SCHEMA);
+        let object = store.put(Kind::Csv, b"a").unwrap();
+        for (name, make) in plain::tests::STRANGE {
+            commit(&store, "a", RECORD_SCHEMA);
+            for path in [store.object_path(&object), store.record_path(&key)] {
+                fs::remove_file(&path).unwrap();
+                make(&path);
+            }
+            let audit = store.verify(|_| true).unwrap();
+            assert_eq!((audit.damaged_objects.len(), audit.damaged_records.len()), (1, 1), "{name}");
+            assert_eq!(audit.not_moved, [""; 0], "{name}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Opening what lies in the cache: regular files and nothing else.
+//!
+//! Whoever opens a FIFO waits for its writer, a device may never end, and a link leads out of the cache. None of
+//! them is ever put there by this program, so they are damage like a flipped byte.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
+use std::path::Path;
+
+/// Options that neither wait nor follow a link in the place of the file.
+#[cfg(unix)]
+pub(super) fn options() -> fs::OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = File::options();
+    options.custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW);
+    options
+}
+
+#[cfg(not(unix))]
+pub(super) fn options() -> fs::OpenOptions {
+    File::options()
+}
+
+/// Opens a regular file for reading.
+pub(super) fn open(path: &Path) -> io::Result<(File, Metadata)> {
+    let file = options().read(true).open(path)?;
+    let meta = file.metadata()?;
+    if meta.is_file() {
+        Ok((file, meta))
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidData, "not a regular file"))
+    }
+}
+
+/// The bytes of a regular file of at most `limit` bytes.
+pub(super) fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let (file, meta) = open(path)?;
+    if meta.len() > limit {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("larger than {limit} bytes")));
+    }
+    let mut bytes = Vec::with_capacity(meta.len() as usize);
+    file.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Whether a regular file lies at `path`, and how long it is.
+pub(super) fn length(path: &Path) -> Option<u64> {
+    fs::symlink_metadata(path).ok().filter(Metadata::is_file).map(|meta| meta.len())
+}
+
+/// Whether an error is one of the file and not of the process: a process without free descriptors must not
+/// take sound files for damaged ones.
+pub(super) fn is_of_the_file(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let exhausted = matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM));
+    #[cfg(not(unix))]
+    let exhausted = false;
+    !exhausted && error.kind() != io::ErrorKind::OutOfMemory
+}
+
+#[cfg(all(test, unix))]
+pub(super) mod tests {
+    use super::*;
+
+    /// Things that are no regular file, by what makes one at a path.
+    pub const STRANGE: &[(&str, fn(&Path))] = &[
+        ("FIFO", |path| {
+            let name = std::ffi::CString::new(path.as_os_str().as_encoded_bytes()).unwrap();
+            // SAFETY: the name is a C string.
+            assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+        }),
+        ("folder", |path| fs::create_dir_all(path.join("inside")).unwrap()),
+        ("link to a device", |path| std::os::unix::fs::symlink("/dev/zero", path).unwrap()),
+        ("dead link", |path| std::os::unix::fs::symlink("nowhere", path).unwrap()),
+        ("socket", |path| drop(std::os::unix::net::UnixListener::bind(path).unwrap())),
+    ];
+
+    #[test]
+    fn what_is_no_regular_file_is_an_error_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        for (i, (name, make)) in STRANGE.iter().enumerate() {
+            let path = folder.path().join(i.to_string());
+            make(&path);
+            assert!(open(&path).is_err() && read(&path, 9).is_err(), "{name}");
+            assert_eq!(length(&path), None, "{name}");
+        }
+        let path = folder.path().join("file");
+        fs::write(&path, "text").unwrap();
+        assert_eq!((read(&path, 4).unwrap(), length(&path)), (b"text".to_vec(), Some(4)));
+        assert!(read(&path, 3).is_err());
+    }
+}
