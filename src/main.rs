@@ -2,7 +2,17 @@
 
 fn main() -> std::process::ExitCode {
     keep_freed_memory();
+    survive_file_limits();
     humshift::cli::main()
+}
+
+/// Makes a write beyond the limit on the size of files an error that is told, instead of a signal that kills.
+fn survive_file_limits() {
+    #[cfg(unix)]
+    // SAFETY: the signal is ignored before there is any other thread.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
 }
 
 /// Tells glibc to keep what is freed instead of giving it back at once. Clips are buffers of a megabyte that come and

@@ -76,12 +76,16 @@ pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
 pub fn from_cache(session: &Session, standings: &[Standing], store: &Store) -> Results {
     results(session, store, |id| match &standings[id.index()] {
         Standing::Cached { record, .. } => Ok(record),
+        Standing::WillRun(keyed) if store.lookup(&keyed.key).sound().is_some() => {
+            Err("its table is missing or damaged: run it again".to_owned())
+        }
         _ => Err("not run yet".to_owned()),
     })
+    .0
 }
 
-/// The results of a run.
-pub fn from_outcome(session: &Session, outcome: &RunOutcome, store: &Store) -> Results {
+/// The results of a run, and which of them the cache does not give back.
+pub fn from_outcome(session: &Session, outcome: &RunOutcome, store: &Store) -> (Results, Vec<String>) {
     results(session, store, |id| match &outcome.nodes[id.index()] {
         NodeOutcome::Cached { record, .. } | NodeOutcome::Ran { record, .. } => Ok(record),
         NodeOutcome::Failed { message } => Err(message.clone()),
@@ -90,12 +94,20 @@ pub fn from_outcome(session: &Session, outcome: &RunOutcome, store: &Store) -> R
     })
 }
 
-fn results<'a>(session: &Session, store: &Store, record: impl Fn(NodeId) -> Result<&'a Made, String>) -> Results {
+fn results<'a>(
+    session: &Session,
+    store: &Store,
+    record: impl Fn(NodeId) -> Result<&'a Made, String>,
+) -> (Results, Vec<String>) {
     let Session { experiment, plan, .. } = session;
+    let mut lost = Vec::new();
     let points = experiment.points.iter().zip(&plan.results).map(|(point, nodes)| {
         let mut found = PointResults { settings: point.settings.clone(), ..Default::default() };
         for (section, node) in nodes {
-            match record(*node).and_then(|record| table(record, store)) {
+            let read = |record| {
+                table(record, store).inspect_err(|why| lost.push(format!("{}: {why}", plan.node(*node).label)))
+            };
+            match record(*node).and_then(read) {
                 Ok(rows) => found.rows.extend(rows.into_iter().map(|row| MetricRow {
                     machine: section.machine.clone(),
                     section: section.section.clone(),
@@ -106,13 +118,15 @@ fn results<'a>(session: &Session, store: &Store, record: impl Fn(NodeId) -> Resu
         }
         found
     });
-    Results {
+    let points = points.collect();
+    let results = Results {
         name: experiment.name.clone(),
         question: experiment.question.clone(),
         axes: experiment.axes.iter().map(|axis| axis.path.clone()).collect(),
-        points: points.collect(),
+        points,
         intervals: same_intervals(experiment),
-    }
+    };
+    (results, lost)
 }
 
 /// How the intervals were made, if at all points in the same way.

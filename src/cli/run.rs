@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use clap::Args;
 
 use super::report;
-use super::session::{Session, choose, closure, open_store};
+use super::session::{Digests, Session, choose, closure, open_store};
 use super::view::{self, Shape};
 use super::{CacheDir, CliError, Exit, SpecArgs, output};
 use crate::exec::{self, ExecutorKind, Listener, NodeOutcome, Options, RunOutcome};
@@ -34,6 +34,9 @@ pub struct RunArgs {
     /// Run nothing; exit with 1 if any stage would have to run
     #[arg(long)]
     frozen: bool,
+    /// Hash every recording, also those that seem unchanged since the last run
+    #[arg(long)]
+    rehash: bool,
     /// The results as one JSON document instead of tables
     #[arg(long)]
     json: bool,
@@ -42,7 +45,7 @@ pub struct RunArgs {
 /// How work is done.
 #[derive(Args)]
 pub struct Work {
-    /// Threads that may be busy at once [default: all cores]
+    /// Threads that may be busy at once, no more than there are cores [default: all cores]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
     jobs: Option<u32>,
     /// Memory that running stages may want together, such as 4G [default: three quarters of what is free]
@@ -59,7 +62,8 @@ pub struct Work {
 impl Work {
     /// Threads that may be busy at once.
     pub fn jobs(&self) -> usize {
-        self.jobs.map_or_else(cores, |jobs| jobs as usize)
+        // More would share the same cores, and the memory of more stages.
+        self.jobs.map_or_else(cores, |jobs| cores().min(jobs as usize))
     }
 
     /// Runs the chosen nodes of a plan.
@@ -118,7 +122,8 @@ fn executor(name: &str) -> Result<ExecutorKind, String> {
 
 pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
     let store = open_store(&args.cache.cache)?;
-    let session = Session::open(&args.spec, Some(&store))?;
+    let digests = if args.rehash { Digests::Fresh(&store) } else { Digests::Remembered(&store) };
+    let session = Session::open_with(&args.spec, digests)?;
     let chosen = choose(&session.plan, args.only.as_deref());
     if chosen.is_empty() {
         let message = format!("no stage matches `{}`", args.only.as_deref().unwrap_or_default());
@@ -132,7 +137,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
         output::tell("interrupted; what is done is kept");
         return Ok(Exit::Interrupted);
     }
-    let results = report::from_outcome(&session, &outcome, &store);
+    let (results, lost) = report::from_outcome(&session, &outcome, &store);
     if args.only.is_none() {
         output::text(&view::render(&results, if args.json { Shape::Json } else { Shape::Md }, false, false));
     }
@@ -140,6 +145,11 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
     let undone = chosen.iter().any(|id| matches!(outcome.nodes[id.index()], NodeOutcome::NotRun));
     if outcome.failed() + outcome.stale() > 0 || undone {
         return Ok(Exit::StageFailed);
+    }
+    if !lost.is_empty() {
+        // The work is done and the cache does not give it back: that is no answer.
+        lost.iter().for_each(|why| output::tell(&format!("error: the cache lost a result: {why}")));
+        return Ok(Exit::CacheUnusable);
     }
     if args.only.is_none() && !report::expectations_hold(&session, &results) {
         return Ok(Exit::ExpectFailed);

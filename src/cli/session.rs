@@ -13,6 +13,17 @@ use crate::spec::{self, Experiment, Point};
 use crate::stage;
 use crate::store::{DigestMemo, Store};
 
+/// Where the digests of recordings come from.
+#[derive(Clone, Copy)]
+pub enum Digests<'a> {
+    /// From nowhere: names alone are looked at.
+    Absent,
+    /// From the last time, where a recording has not changed.
+    Remembered(&'a Store),
+    /// From the recordings themselves.
+    Fresh(&'a Store),
+}
+
 /// A spec with its plan.
 pub struct Session {
     pub experiment: Experiment,
@@ -27,6 +38,11 @@ impl Session {
     /// Reads the spec, looks at its data set, and plans. With a store, recordings are hashed (or known
     /// to be unchanged) and keys are real; without, names alone are looked at.
     pub fn open(args: &SpecArgs, store: Option<&Store>) -> Result<Self, CliError> {
+        Self::open_with(args, store.map_or(Digests::Absent, Digests::Remembered))
+    }
+
+    /// The same, with digests from where the caller wants them.
+    pub fn open_with(args: &SpecArgs, digests: Digests) -> Result<Self, CliError> {
         let experiment = spec::load(&args.spec, &args.sets)?;
         let mut catalog = Catalog::default();
         let (mut listings, mut noises) = (Vec::new(), Vec::new());
@@ -39,7 +55,7 @@ impl Session {
                     continue;
                 }
                 let listed = source.member().list().and_then(|listing| {
-                    let digests = digest_sections(&source, &listing, store)?;
+                    let digests = digest_sections(&source, &listing, digests)?;
                     Ok((listing, digests))
                 });
                 match listed {
@@ -87,10 +103,17 @@ fn data_mistake(word: &str, source: &SourceSpec, error: &SourceError) -> Diagnos
 }
 
 fn weights(point: &Point, catalog: &mut Catalog, mistakes: &mut Vec<Diagnostic>) {
-    let Some((_, path)) = point.detector.member().weights() else { return };
-    if catalog.weights.contains_key(path) {
-        return;
+    // A detector of vectors stands behind a network: either may read a file.
+    for detector in [point.detector.member(), point.detector.backend().member()] {
+        if let Some((_, path)) = detector.weights()
+            && !catalog.weights.contains_key(path)
+        {
+            read_weights(path, catalog, mistakes);
+        }
     }
+}
+
+fn read_weights(path: &str, catalog: &mut Catalog, mistakes: &mut Vec<Diagnostic>) {
     let bytes = std::fs::read(path).map_err(|error| error.to_string()).and_then(safetensors);
     let bytes = bytes.unwrap_or_else(|why| {
         let message = format!("the weights `{path}` cannot be read: {why}");
@@ -118,15 +141,19 @@ fn safetensors(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
 fn digest_sections(
     source: &SourceSpec,
     listing: &Listing,
-    store: Option<&Store>,
+    digests: Digests,
 ) -> Result<BTreeMap<crate::source::SectionId, Vec<u8>>, SourceError> {
     let root = source.member().root();
     // The memo is named by the absolute path, so that two working directories do not share one.
     let absolute = root.and_then(|root| std::fs::canonicalize(root).ok());
-    let mut memo = match (store, &absolute) {
-        (Some(store), Some(root)) => Some(DigestMemo::open(store, root)),
-        _ => None,
+    let store = match digests {
+        Digests::Absent => None,
+        Digests::Remembered(store) | Digests::Fresh(store) => Some(store),
     };
+    let mut memo = store.zip(absolute.as_ref()).map(|(store, root)| DigestMemo::open(store, root));
+    if let (Digests::Fresh(_), Some(memo)) = (digests, &mut memo) {
+        memo.forget();
+    }
     let mut sections = BTreeMap::new();
     for (section, files) in &listing.sections {
         let paths: Vec<String> = files.audio.iter().chain(&files.tables).cloned().collect();

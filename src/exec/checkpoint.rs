@@ -17,6 +17,8 @@ pub(super) struct Kept<'a> {
     store: &'a Store,
     key: Digest,
     log: &'a (dyn Fn(&str) + Sync),
+    /// Whether the inputs are still those of the key: what was reached with others may not be gone on from.
+    is_sound: &'a (dyn Fn() -> bool + Sync),
     every: Duration,
     /// When the stage began, and when each of its parts was saved last.
     begun: Instant,
@@ -24,8 +26,13 @@ pub(super) struct Kept<'a> {
 }
 
 impl<'a> Kept<'a> {
-    pub(super) fn new(store: &'a Store, key: Digest, log: &'a (dyn Fn(&str) + Sync)) -> Self {
-        Self { store, key, log, every: EVERY, begun: now(), saved: Mutex::default() }
+    pub(super) fn new(
+        store: &'a Store,
+        key: Digest,
+        log: &'a (dyn Fn(&str) + Sync),
+        is_sound: &'a (dyn Fn() -> bool + Sync),
+    ) -> Self {
+        Self { store, key, log, is_sound, every: EVERY, begun: now(), saved: Mutex::default() }
     }
 }
 
@@ -46,7 +53,12 @@ impl Checkpoint for Kept<'_> {
         if now().duration_since(last) < self.every {
             return;
         }
-        if let Err(error) = self.store.save_partial(&self.key, part.0, &make()) {
+        let state = make();
+        // Asked after the state is taken: a change before that is seen.
+        if !(self.is_sound)() {
+            return;
+        }
+        if let Err(error) = self.store.save_partial(&self.key, part.0, &state) {
             (self.log)(&format!("no checkpoint: {error}"));
         }
         saved.insert(part.0, now());
@@ -62,7 +74,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let (key, log) = (Digest::of(b"key"), |line: &str| panic!("{line}"));
-        let kept = |every| Kept { every, ..Kept::new(&store, key, &log) };
+        let kept = |every| Kept { every, ..Kept::new(&store, key, &log, &|| true) };
         kept(Duration::from_secs(900)).save(Seed(1), &|| unreachable!("it has only begun"));
         assert_eq!(kept(EVERY).load(Seed(1)), None);
         let often = kept(Duration::ZERO);
@@ -74,6 +86,9 @@ mod tests {
             (later.load(Seed(1)), later.load(Seed(2)), later.load(Seed(3))),
             (Some(vec![2]), Some(vec![3]), None)
         );
+        let spoilt = Kept { every: Duration::ZERO, ..Kept::new(&store, key, &log, &|| false) };
+        spoilt.save(Seed(1), &|| vec![9]);
+        assert_eq!(later.load(Seed(1)), Some(vec![2]));
     }
 
     #[test]
@@ -82,7 +97,7 @@ mod tests {
         let store = Store::open(folder.path()).unwrap();
         let told = Mutex::new(Vec::new());
         let log = |line: &str| told.lock().unwrap().push(line.to_owned());
-        let kept = Kept { every: Duration::ZERO, ..Kept::new(&store, Digest::of(b"key"), &log) };
+        let kept = Kept { every: Duration::ZERO, ..Kept::new(&store, Digest::of(b"key"), &log, &|| true) };
         std::fs::remove_dir_all(folder.path()).unwrap();
         kept.save(Seed(1), &|| vec![1]);
         assert!(told.lock().unwrap()[0].starts_with("no checkpoint: the cache at "));

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -68,7 +68,8 @@ pub fn perform(
     let begun = Instant::now();
     let log = Log::new(store, job);
     let write = |line: &str| log.line(line);
-    let kept = Kept::new(store, job.key, &write);
+    let is_sound = || held.iter().all(|(_, bytes)| bytes.is_unchanged(Duration::ZERO));
+    let kept = Kept::new(store, job.key, &write, &is_sound);
     let teller = Teller::new(tell);
     let progress = |progress| teller.hear(progress);
     let (seed, threads, checkpoint) = (Seed(0), job.threads, Some(&kept as &dyn Checkpoint));
@@ -78,6 +79,7 @@ pub fn perform(
         .map(|ran| ran.unwrap_or_else(|e| Err(StageError::Data(format!("cannot start {} threads: {e}", job.threads)))));
     // A result of inputs that changed under the stage is no result, and neither is a failure.
     if let Some((object, _)) = held.iter().find(|(_, bytes)| !bytes.is_unchanged(begun.elapsed())) {
+        store.clear_partial(&job.key);
         // Moves it aside, unless a sound one lies there by now.
         let _ = store.get(object);
         return Err(Failure::Input(object.digest));

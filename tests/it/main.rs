@@ -37,4 +37,5 @@ mod sounds;
 mod spec_errors;
 mod spec_good;
 mod splice;
+mod trust;
 mod unusable;

@@ -129,7 +129,7 @@ impl<'a> Tables<'a> {
             return Ok(Found::Interrupted);
         }
         run::repeat_failures(&session, &outcome, self.store);
-        Ok(Found::Results(Box::new(report::from_outcome(&session, &outcome, self.store)), true))
+        Ok(Found::Results(Box::new(report::from_outcome(&session, &outcome, self.store).0), true))
     }
 }
 

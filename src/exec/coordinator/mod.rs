@@ -69,6 +69,8 @@ struct Run<'a> {
     urgency: Vec<u64>,
     revived: usize,
     giving_up: bool,
+    /// Whether it was said that a stage wants more memory than there may be.
+    told_of_memory: bool,
     begun: Instant,
 }
 
@@ -109,6 +111,7 @@ pub fn run(
         urgency: urgency(plan),
         revived: 0,
         giving_up: false,
+        told_of_memory: false,
         begun,
     };
     run.work(executor)?;
@@ -301,6 +304,8 @@ impl Run<'_> {
         } else {
             self.settle(id, outcome);
         }
+        // Its key document is the largest thing that is known of it, and nobody asks for it any more.
+        self.keyed.remove(&id);
         for waiter in self.unblock(id) {
             self.consider(waiter)?;
         }

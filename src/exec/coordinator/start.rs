@@ -14,6 +14,9 @@ use crate::store::{Attempt, StoreError};
 use super::Running;
 use super::pace::Pace;
 
+/// Queued jobs that are looked at after the first that does not fit.
+const LOOKED_AT: usize = 64;
+
 impl Run<'_> {
     pub(super) fn start_what_fits(&mut self, executor: &mut dyn Executor) -> Result<(), StoreError> {
         let mut next = self.queue.first().copied();
@@ -28,15 +31,35 @@ impl Run<'_> {
             let wants = self.plan.node(id).stage.wants(&sizes);
             let used: u64 = self.running.values().map(|r| r.wants.memory).sum();
             if !self.running.is_empty() && used.saturating_add(wants.memory) > self.options.memory {
-                // What comes behind may be smaller.
+                // What comes behind may be smaller; to look at the whole queue each time would cost more than it gives.
                 passed += 1;
+                if passed == LOOKED_AT {
+                    return Ok(());
+                }
                 continue;
             }
+            self.tell_of_memory(id, &wants);
             let share = free.div_ceil((self.queue.len() - passed).min(free).min(executor.slots()));
             self.queue.remove(&entry);
             self.start(id, wants, wants.threads.clamp(1, share), executor)?;
         }
         Ok(())
+    }
+
+    /// Says of the first stage that wants more memory than all may want together, that it gets it all the same.
+    fn tell_of_memory(&mut self, id: NodeId, wants: &Wants) {
+        if wants.memory <= self.options.memory || self.told_of_memory {
+            return;
+        }
+        self.told_of_memory = true;
+        let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
+        let (wanted, allowed) = (megabytes(wants.memory), megabytes(self.options.memory));
+        let label = self.plan.node(id).label.as_str();
+        let message = format!(
+            "{label} wants about {wanted} MB, and stages may want {allowed} MB together (--memory): it runs alone and may \
+             exceed that"
+        );
+        self.listener.hear(Event::Warning { message });
     }
 
     fn free_threads(&self) -> usize {
