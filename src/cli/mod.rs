@@ -19,6 +19,7 @@ mod plan;
 mod report;
 mod run;
 mod session;
+mod signal;
 mod splice;
 mod submission;
 mod view;
@@ -98,7 +99,7 @@ enum Exit {
     ExpectFailed = 3,
     /// The cache cannot be used.
     CacheUnusable = 4,
-    /// Interrupted by Ctrl-C.
+    /// Interrupted by Ctrl-C, SIGTERM or SIGHUP.
     Interrupted = 130,
 }
 

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use clap::Args;
 
 use super::report;
 use super::session::{Digests, Session, choose, closure, open_store};
 use super::view::{self, Shape};
-use super::{CacheDir, CliError, Exit, SpecArgs, output};
+use super::{CacheDir, CliError, Exit, SpecArgs, output, signal};
 use crate::exec::{self, ExecutorKind, Listener, NodeOutcome, Options, RunOutcome};
 use crate::math::Level;
 use crate::plan::NodeId;
@@ -84,7 +82,7 @@ impl Work {
         }
         let memory = self.memory.unwrap_or_else(free_memory);
         let options = Options { jobs: self.jobs(), memory, fail_fast, frozen };
-        let cancel = cancel_on_ctrl_c();
+        let cancel = signal::cancel();
         let mut executor = self.executor.open(store, &cancel);
         let last = store.last_keys(&session.experiment.name);
         Ok(exec::run(&session.plan, chosen, store, last, &mut *executor, options, &cancel, &mut *listener)?)
@@ -167,24 +165,6 @@ fn free_memory() -> u64 {
     let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"));
     let kilobytes: Option<u64> = line.and_then(|l| l.split_whitespace().next()?.parse().ok());
     kilobytes.map_or(4_000_000_000, |kb| kb * 1024 / 4 * 3)
-}
-
-/// The first Ctrl-C lets running stages stop and keeps what is done; the second ends the process.
-fn cancel_on_ctrl_c() -> Arc<AtomicBool> {
-    // One for the process, which may run several specs and can set one handler.
-    static CANCEL: OnceLock<Arc<AtomicBool>> = OnceLock::new();
-    let set = || {
-        let cancel = Arc::new(AtomicBool::new(false));
-        let flag = cancel.clone();
-        // Without the handler Ctrl-C kills, which the cache survives as well.
-        let _ = ctrlc::set_handler(move || {
-            if flag.swap(true, Ordering::Relaxed) {
-                std::process::exit(Exit::Interrupted as i32);
-            }
-        });
-        cancel
-    };
-    CANCEL.get_or_init(set).clone()
 }
 
 /// Keeps the keys for `explain`, which is all that is lost if they cannot be written.

@@ -33,6 +33,7 @@ mod scikit_learn_density;
 mod scikit_learn_margin;
 mod scikit_learn_mixture;
 mod scipy_doubt;
+mod signals;
 mod sounds;
 mod spec_errors;
 mod spec_good;
