@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 
+use crate::shown::visible;
+
 /// A text that a diagnostic can point into.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct SourceText {
@@ -83,12 +85,14 @@ impl Diagnostic {
 
     /// The message as rustc would print it, with the line it is about; with colours if `styled`.
     pub fn render(&self, styled: bool) -> String {
-        let title = Level::ERROR.primary_title(&self.message).id(self.code);
+        // Names in it may come from anywhere, and a name that nobody can see is often the mistake.
+        let (message, hint) = (readable(&self.message), self.hint.as_deref().map(readable));
+        let title = Level::ERROR.primary_title(&message).id(self.code);
         let mut group = match &self.place {
             Some(place) => title.elements(self.snippets(place)),
             None => Group::with_title(title),
         };
-        if let Some(hint) = &self.hint {
+        if let Some(hint) = &hint {
             group = group.element(Level::HELP.message(hint));
         }
         let renderer = if styled { Renderer::styled() } else { Renderer::plain() };
@@ -106,6 +110,11 @@ impl Diagnostic {
         }
         vec![first, snippet(other).annotation(context)]
     }
+}
+
+/// A text of several lines in which nothing is obeyed and nothing invisible.
+fn readable(text: &str) -> String {
+    text.split('\n').map(visible).collect::<Vec<_>>().join("\n")
 }
 
 fn snippet(place: &Place) -> Snippet<'_, Annotation<'_>> {
@@ -171,6 +180,13 @@ mod tests {
         assert_eq!(same.matches("x.yaml").count(), 1, "{same}");
         let other = d.related(place("y.yaml", "b: 1\n"), "and here").render(false);
         assert!(other.contains("y.yaml:1:1") && other.contains("and here"), "{other}");
+    }
+
+    #[test]
+    fn what_nobody_sees_is_shown_in_messages_and_hints() {
+        let d = Diagnostic::new("E0000", "no machine `fan\u{200b}\u{1b}[2J`").hint("known: fan\u{a0}\nor valve");
+        let text = d.render(false);
+        assert!(text.contains("`fan<U+200B><U+001B>[2J`") && text.contains("fan<U+00A0>\n"), "{text}");
     }
 
     #[test]

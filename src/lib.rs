@@ -22,7 +22,8 @@
 //!
 //! ```text
 //! math                                   arithmetic with the same bits everywhere: imports nothing of ours
-//! canon digest kind seed diagnose family foundation: imports `math` alone
+//! canon digest kind seed diagnose family shown
+//!                                        foundation: imports `math` alone
 //! dsp  nn  metric                        mathematics on slices and arrays: imports `math` alone
 //! twin                                   sounds of machines from seeds: foundation
 //! artifact            -> foundation
@@ -68,6 +69,7 @@ pub mod pool;
 pub mod progress;
 pub mod report;
 pub mod seed;
+pub mod shown;
 pub mod source;
 pub mod spec;
 pub mod stage;

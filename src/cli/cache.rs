@@ -7,6 +7,7 @@ use super::session::open_store;
 use super::{CacheDir, CliError, Exit, output};
 use crate::exec::is_whole;
 use crate::progress::duration;
+use crate::shown::shown;
 use crate::store::{GcPolicy, Store};
 
 #[derive(Args)]
@@ -77,7 +78,7 @@ fn ls(store: &Store, as_json: bool) -> Result<Exit, CliError> {
         let bytes = record.outputs.values().map(|o| o.bytes).sum();
         let here = if record.outputs.values().all(|o| store.has(o)) { "" } else { "  (evicted)" };
         let (size, time) = (output::size(bytes), duration(record.seconds));
-        text.push_str(&format!("{key}  {size:>9}  {time:>12}  {}{here}\n", record.label));
+        text.push_str(&format!("{key}  {size:>9}  {time:>12}  {}{here}\n", shown(&record.label)));
     }
     output::text(&text);
     Ok(Exit::Done)

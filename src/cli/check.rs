@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::session::Session;
 use super::{CliError, Exit, SpecArgs, output};
+use crate::shown::shown;
 use crate::source::SectionId;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -34,7 +35,7 @@ pub fn run(args: &CheckArgs) -> Result<Exit, CliError> {
                     "spec": name, "ok": true, "points": points, "stages": stages, "data": data, "mistakes": [],
                 }));
                 if !args.json {
-                    output::line(&format!("{name}: ok, {points} points, {stages} stages, {}", data.join("; ")));
+                    output::line(&shown(&format!("{name}: ok, {points} points, {stages} stages, {}", data.join("; "))));
                 }
                 for note in session.notes() {
                     warn(&note);
@@ -59,7 +60,7 @@ pub fn run(args: &CheckArgs) -> Result<Exit, CliError> {
 }
 
 fn warn(note: &str) {
-    output::tell(&format!("warning: {note}"));
+    output::tell(&shown(&format!("warning: {note}")));
 }
 
 fn to_json(diagnostic: &crate::diagnose::Diagnostic) -> serde_json::Value {

@@ -33,7 +33,7 @@ impl CliError {
             CliError::Diagnostics(all) => {
                 let styled = std::io::stderr().is_terminal();
                 for diagnostic in all {
-                    output::tell(&format!("{}\n", diagnostic.render(styled)));
+                    output::tell_styled(&format!("{}\n", diagnostic.render(styled)));
                 }
                 if all.len() > 1 {
                     output::tell(&format!("{} mistakes", all.len()));

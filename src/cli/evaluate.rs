@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::{CliError, Exit, output};
 use crate::evaluate::{self, Options, Protocol};
+use crate::shown::shown;
 
 #[derive(Args)]
 pub struct EvaluateArgs {
@@ -61,7 +62,7 @@ pub fn run(args: &EvaluateArgs) -> Result<Exit, CliError> {
     let mut told = Vec::new();
     for warning in evaluations.iter().flat_map(|e| &e.warnings) {
         if !told.contains(&warning) {
-            output::tell(&format!("warning: {warning}"));
+            output::tell(&shown(&format!("warning: {warning}")));
             told.push(warning);
         }
     }
@@ -78,7 +79,7 @@ pub fn run(args: &EvaluateArgs) -> Result<Exit, CliError> {
     }
     let comparisons: Vec<_> = evaluations.iter().filter_map(|e| e.comparison.as_ref()).collect();
     if shape != Shape::Md || args.output.is_some() {
-        comparisons.iter().for_each(|comparison| output::tell(&comparison.verdict()));
+        comparisons.iter().for_each(|comparison| output::tell(&shown(&comparison.verdict())));
     }
     let agree = comparisons.iter().all(|comparison| comparison.differences.is_empty());
     Ok(if agree { Exit::Done } else { Exit::StageFailed })

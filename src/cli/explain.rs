@@ -9,6 +9,7 @@ use crate::diagnose::{Diagnostic, suggest};
 use crate::digest::Digest;
 use crate::exec::{Change, Standing, changes, survey};
 use crate::plan::{NodeId, Plan};
+use crate::shown::shown;
 use crate::store::{LastKeys, Store};
 
 #[derive(Args)]
@@ -50,8 +51,8 @@ pub fn run(args: &ExplainArgs) -> Result<Exit, CliError> {
         output::json(&stages);
     } else {
         for account in &accounts {
-            output::line(&format!("{}: {}", account.label, account.verdict));
-            account.changes.iter().for_each(|change| output::line(&format!("  {change}")));
+            output::line(&shown(&format!("{}: {}", account.label, account.verdict)));
+            account.changes.iter().for_each(|change| output::line(&shown(&format!("  {change}"))));
         }
     }
     Ok(Exit::Done)

@@ -7,6 +7,7 @@ use super::Exit;
 use serde::Serialize;
 
 use crate::math;
+use crate::shown::shown_lines;
 
 /// Writes text as it is. A reader that went away (`| head`) is no error; a product that is lost is.
 pub fn text(text: &str) {
@@ -20,9 +21,14 @@ pub fn text(text: &str) {
     }
 }
 
-/// Writes a line to stderr. Without anybody to read it the work goes on.
-pub fn tell(line: &str) {
-    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+/// Writes lines to stderr, whatever names are in them. Without anybody to read it the work goes on.
+pub fn tell(lines: &str) {
+    tell_styled(&shown_lines(lines));
+}
+
+/// The same for a text of our own with colours.
+pub fn tell_styled(lines: &str) {
+    let _ = std::io::stderr().write_all(format!("{lines}\n").as_bytes());
 }
 
 /// Writes a line.

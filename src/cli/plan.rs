@@ -9,6 +9,7 @@ use super::session::{Session, open_store};
 use super::{CacheDir, CliError, Exit, SpecArgs, output};
 use crate::exec::{Standing, survey};
 use crate::plan::Plan;
+use crate::shown::{quoted, shown};
 
 #[derive(Args)]
 pub struct PlanArgs {
@@ -49,7 +50,7 @@ fn word(standing: &Standing) -> &'static str {
 fn as_text(plan: &Plan, standings: &[Standing]) -> String {
     let mut text = String::new();
     for id in plan.nodes() {
-        text.push_str(&format!("{:8}  {}\n", word(&standings[id.index()]), plan.node(id).label));
+        text.push_str(&format!("{:8}  {}\n", word(&standings[id.index()]), shown(&plan.node(id).label)));
     }
     let count = |name: &str| standings.iter().filter(|s| word(s) == name).count();
     text.push_str(&format!(
@@ -96,7 +97,7 @@ fn as_dot(plan: &Plan, standings: &[Standing]) -> String {
             Standing::WillRun(_) => "lightsalmon",
             Standing::Unknown => "lightgrey",
         };
-        let label = plan.node(id).label.replace('"', "'");
+        let label = quoted(&plan.node(id).label);
         text.push_str(&format!("  n{} [label=\"{label}\", fillcolor={colour}];\n", id.index()));
         let mut needs: Vec<usize> = plan.needs(id).iter().map(|n| n.node.index()).collect();
         needs.dedup();

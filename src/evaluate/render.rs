@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Comparison, Evaluation, Means, Metric, Protocol, SectionResult, listed, means};
+use crate::shown::{cell, shown};
 
 const DASH: &str = "–";
 
@@ -23,10 +24,10 @@ pub fn markdown(evaluations: &[Evaluation]) -> String {
 
 fn system(evaluation: &Evaluation) -> String {
     let protocol = evaluation.protocol;
-    let shown = |metric: &&Metric| {
+    let has = |metric: &&Metric| {
         !protocol.is_aside(**metric) && evaluation.sections.iter().any(|s| s.values.contains_key(*metric))
     };
-    let metrics: Vec<Metric> = protocol.metrics().iter().filter(shown).copied().collect();
+    let metrics: Vec<Metric> = protocol.metrics().iter().filter(has).copied().collect();
     let cells = |names: [&str; 2], values: &BTreeMap<Metric, f64>| -> Vec<String> {
         let numbers = metrics.iter().map(|m| values.get(m).map_or(DASH.to_owned(), |v| percent(*v)));
         names.into_iter().map(str::to_owned).chain(numbers).collect()
@@ -44,7 +45,7 @@ fn system(evaluation: &Evaluation) -> String {
     let all = means(&evaluation.sections);
     rows.push(cells(["all", "arithmetic mean"], &all.arithmetic_mean));
     rows.push(cells(["all", "harmonic mean"], &all.harmonic_mean));
-    let mut text = format!("# {}, {}\n\n{}\n", evaluation.name, protocol.name(), table(&rows, 2));
+    let mut text = format!("# {}, {}\n\n{}\n", shown(&evaluation.name), protocol.name(), table(&rows, 2));
     text.push_str(&format!(
         "Official score: {} ({})\n\n",
         percent(evaluation.official_score),
@@ -59,7 +60,7 @@ fn system(evaluation: &Evaluation) -> String {
 }
 
 fn compared(comparison: &Comparison) -> String {
-    let mut text = format!("\n## Compared with a table\n\n{}.\n", comparison.verdict());
+    let mut text = format!("\n## Compared with a table\n\n{}.\n", shown(&comparison.verdict()));
     if !comparison.differences.is_empty() {
         let header = ["line", "machine", "row", "column", "in the table", "from the scores"];
         let mut rows = vec![header.map(str::to_owned).to_vec()];
@@ -72,6 +73,7 @@ fn compared(comparison: &Comparison) -> String {
     }
     if !comparison.not_compared.is_empty() {
         let rows = listed(&comparison.not_compared);
+        let rows = shown(&rows);
         text.push_str(&format!("\nNot compared, for want of a counterpart: {rows}.\n"));
     }
     text
@@ -83,6 +85,8 @@ fn percent(value: f64) -> String {
 
 /// Columns padded to equal width; those after the first `names` to the right.
 fn table(rows: &[Vec<String>], names: usize) -> String {
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|text| cell(text).into_owned()).collect()).collect();
     let width = |column: usize| rows.iter().map(|r| r[column].chars().count()).max().unwrap_or(0).max(3);
     let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
     let line = |cells: &dyn Fn(usize, usize) -> String| {

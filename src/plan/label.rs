@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::Node;
+use crate::shown::shown;
 use crate::spec::Experiment;
 
 /// A label for every node: `stage/machine/section`, then `setting=value` for each swept setting that
@@ -32,7 +33,7 @@ pub(super) fn labels(
             for (name, values) in &axes {
                 let value = values[points[0]];
                 if !value.is_empty() && points.iter().all(|p| values[*p] == value) {
-                    label.push_str(&format!("/{name}={}", value.replace([' ', '/'], ",")));
+                    label.push_str(&format!("/{name}={}", shown(value).replace([' ', '/'], ",")));
                 }
             }
             // Settings that differ without being shared by all points of a node (after `exclude`, say)

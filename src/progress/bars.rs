@@ -8,6 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::{duration, progress, tally, waiting};
 use crate::exec::{Event, Listener};
 use crate::plan::NodeId;
+use crate::shown::{shown, shown_lines};
 
 /// Draws on stderr.
 pub struct Bars {
@@ -36,7 +37,7 @@ impl Bars {
 
     fn say(&self, line: Option<String>) {
         if let Some(line) = line {
-            let _ = self.all.println(line);
+            let _ = self.all.println(shown_lines(&line));
         }
     }
 }
@@ -49,13 +50,14 @@ impl Listener for Bars {
             Event::Started { node, label, why } => {
                 let style = ProgressStyle::with_template("  {spinner} {msg} {elapsed}").expect("a valid template");
                 let bar = self.all.add(ProgressBar::new_spinner().with_style(style));
-                bar.set_message(format!("{label} ({why})"));
+                bar.set_message(shown(&format!("{label} ({why})")).into_owned());
                 bar.enable_steady_tick(Duration::from_millis(120));
                 self.working.insert(node, bar);
             }
             Event::Progress { node, label, done, total, text, left_seconds } => {
                 if let Some(bar) = self.working.get(&node) {
-                    bar.set_message(format!("{label} {}", progress(done, total, text, left_seconds)));
+                    let words = format!("{label} {}", progress(done, total, text, left_seconds));
+                    bar.set_message(shown(&words).into_owned());
                 }
             }
             Event::Finished { node, label, seconds, again } => {

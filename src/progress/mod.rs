@@ -9,6 +9,7 @@ pub use plain::Plain;
 use std::io::Write;
 
 use crate::exec::{Event, Listener, RunOutcome};
+use crate::shown::shown_lines;
 
 /// Says only what is no progress: warnings, and for whom the run waits.
 pub struct Quiet;
@@ -26,7 +27,7 @@ impl Listener for Quiet {
 /// One write a line: lines of two runs do not mix, and a thousand of them cost little.
 fn say(line: String) {
     // Without anybody to read it the run goes on.
-    let _ = std::io::stderr().write_all((line + "\n").as_bytes());
+    let _ = std::io::stderr().write_all((shown_lines(&line) + "\n").as_bytes());
 }
 
 /// For whom a run waits.

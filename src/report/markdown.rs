@@ -3,19 +3,17 @@
 use std::collections::BTreeSet;
 
 use super::aggregate::{COLUMNS, COUNT};
-use super::table::{self, DASH, percent, show};
+use super::table::{self, DASH, heading, percent, show};
 use super::{Group, Line, Made, PointResults, Results, Stat, is_repetition};
 use crate::artifact::MetricRow;
+use crate::shown::shown;
 
 /// With more section lines than this the summary alone is shown, unless all are asked for.
 const LINES: usize = 60;
 
 /// The summary, best official score in bold, and the sections of every group if they are few or `all`.
 pub fn markdown(results: &Results, all: bool) -> String {
-    let mut text = format!("# {}\n", results.name);
-    if let Some(question) = &results.question {
-        text.push_str(&format!("\n{}\n", question.trim()));
-    }
+    let mut text = heading(&results.name, results.question.as_deref());
     let groups = results.groups();
     let columns = results.columns();
     let axes = shown_axes(results);
@@ -175,11 +173,11 @@ fn notes(results: &Results, groups: &[Group]) -> String {
     let mut text = String::new();
     if !reasons.is_empty() {
         text.push_str(&format!("\n{DASH} cannot be computed:\n\n"));
-        reasons.iter().for_each(|r| text.push_str(&format!("* {r}\n")));
+        reasons.iter().for_each(|r| text.push_str(&format!("* {}\n", shown(r))));
     }
     if !doubts.is_empty() {
         text.push_str("\nNot to be trusted:\n\n");
-        doubts.iter().for_each(|r| text.push_str(&format!("* {r}\n")));
+        doubts.iter().for_each(|r| text.push_str(&format!("* {}\n", shown(r))));
     }
     if let Some(count) = groups.iter().map(|g| g.points.len()).max().filter(|n| *n > 1) {
         text.push_str(&format!("\nMean ± standard deviation over {count} {}. ", results.repetitions()));

@@ -1,6 +1,7 @@
 //! Tables of Markdown, and how numbers stand in them.
 
 use super::Stat;
+use crate::shown::{cell, shown, shown_lines};
 
 /// What stands for a number that cannot be computed.
 pub const DASH: &str = "–";
@@ -19,8 +20,16 @@ pub fn show(stat: Option<Stat>) -> String {
     }
 }
 
-/// A table: columns padded to equal width, numbers to the right.
+/// The name of an experiment as a heading, and its question.
+pub fn heading(name: &str, question: Option<&str>) -> String {
+    let question = question.map_or(String::new(), |text| format!("\n{}\n", shown_lines(text.trim())));
+    format!("# {}\n{question}", shown(name))
+}
+
+/// A table: columns padded to equal width, numbers to the right. Whatever is in a cell stays in it.
 pub fn render(rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|text| cell(text).into_owned()).collect()).collect();
     let width = |s: &str| s.chars().count();
     let count = rows[0].len();
     let widths: Vec<usize> = (0..count).map(|c| rows.iter().map(|r| width(&r[c])).max().unwrap_or(0).max(3)).collect();
@@ -36,8 +45,8 @@ pub fn render(rows: &[Vec<String>]) -> String {
     for (number, row) in rows.iter().enumerate() {
         for c in 0..count {
             let pad = " ".repeat(widths[c] - width(&row[c]));
-            let cell = if numeric[c] { format!("{pad}{}", row[c]) } else { format!("{}{pad}", row[c]) };
-            text.push_str(&format!("| {cell} "));
+            let padded = if numeric[c] { format!("{pad}{}", row[c]) } else { format!("{}{pad}", row[c]) };
+            text.push_str(&format!("| {padded} "));
         }
         text.push_str("|\n");
         if number == 0 {

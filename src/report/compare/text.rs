@@ -7,7 +7,8 @@ use crate::metric::least_p;
 use crate::report::aggregate::By;
 use crate::report::axis::label;
 use crate::report::systems::titles;
-use crate::report::table::{percent, render};
+use crate::report::table::{heading, percent, render};
+use crate::shown::shown;
 
 /// More pairs than this are shown only where all are asked for.
 const PAIRS: usize = 60;
@@ -15,10 +16,7 @@ const PAIRS: usize = 60;
 impl Comparison {
     /// Mean ranks, then the pairs: the most significant ones, or `all`.
     pub fn text(&self, all: bool) -> String {
-        let mut text = format!("# {}\n", self.name);
-        if let Some(question) = &self.question {
-            text.push_str(&format!("\n{}\n", question.trim()));
-        }
+        let mut text = heading(&self.name, self.question.as_deref());
         let (systems, sections) = (self.systems.len(), self.sections.len());
         text.push_str(&format!("\n## {systems} systems over {}\n\n", many(sections, "section")));
         let mut rows = vec![titles(&self.axes).chain(["mean rank".to_owned(), "mean".to_owned()]).collect::<Vec<_>>()];
@@ -112,7 +110,7 @@ impl Comparison {
             _ => String::new(),
         };
         let mut text = String::from("\n");
-        remarks.iter().for_each(|r| text.push_str(&format!("* {r}\n")));
+        remarks.iter().for_each(|r| text.push_str(&format!("* {}\n", shown(r))));
         if !remarks.is_empty() {
             text.push('\n');
         }

@@ -5,16 +5,14 @@ use serde_json::{Map, Value, json};
 use super::{AREAS, Selection, Totals};
 use crate::report::aggregate::{By, COLUMNS};
 use crate::report::systems::titles;
-use crate::report::table::{render, show};
+use crate::report::table::{heading, render, show};
 use crate::report::{Part, Stat};
+use crate::shown::shown;
 
 impl Selection {
     /// The choice for each section, then the totals.
     pub fn text(&self) -> String {
-        let mut text = format!("# {}\n", self.name);
-        if let Some(question) = &self.question {
-            text.push_str(&format!("\n{}\n", question.trim()));
-        }
+        let mut text = heading(&self.name, self.question.as_deref());
         text.push_str("\n## Settings chosen on the other sections\n\n");
         text.push_str(&self.sections_table());
         text.push_str("\n## All sections\n\n");
@@ -88,7 +86,7 @@ impl Selection {
             self.of,
             settings.join(", ")
         ));
-        self.notes.iter().for_each(|note| text.push_str(&format!("\n* {note}")));
+        self.notes.iter().for_each(|note| text.push_str(&format!("\n* {}", shown(note))));
         if !self.notes.is_empty() {
             text.push('\n');
         }
