@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::layout::{Placed, place, scan};
 use super::missing::nothing_found;
 use super::table::Table;
+use super::untrusted::{fault, same as same_name};
 use super::{ListedFile, Listing, Recording, SectionId, Source, SourceError};
 use crate::artifact::{Audio, Channel, Clip, Label, Split};
 use crate::diagnose::{Problem, suggest};
@@ -70,6 +71,11 @@ impl Source for Dcase {
             let mut seen = BTreeSet::new();
             for name in names.iter().filter(|name| !seen.insert(*name)) {
                 problems.push(Problem::new(field, format!("`{name}` is listed twice")).hint("leave one out"));
+            }
+            for (name, why) in names.iter().filter_map(|name| Some((name, fault(name)?))) {
+                let what = field.trim_end_matches('s');
+                let message = format!("`{name}` cannot name a {what}: {why}");
+                problems.push(Problem::new(field, message).hint(format!("write the name of the {what} alone")));
             }
         }
         problems
@@ -138,14 +144,15 @@ impl Dcase {
     /// Keeps the chosen machines and sections; names that are not there are errors, all at once.
     fn choose(&self, listing: &mut Listing) -> Result<(), SourceError> {
         let machines: BTreeSet<String> = listing.sections.keys().map(|id| id.machine.clone()).collect();
-        listing.sections.retain(|id, _| self.machines.is_empty() || self.machines.contains(&id.machine));
+        listing.sections.retain(|id, _| is_chosen(&self.machines, &id.machine));
         let sections: BTreeSet<String> = listing.sections.keys().map(|id| id.section.clone()).collect();
-        listing.sections.retain(|id, _| self.sections.is_empty() || self.sections.contains(&id.section));
+        listing.sections.retain(|id, _| is_chosen(&self.sections, &id.section));
         let mut missing = Vec::new();
         let mut hints = Vec::new();
         for (what, chosen, known) in [("machine", &self.machines, &machines), ("section", &self.sections, &sections)] {
             // Without a known machine every section is missing: one fault, not two.
-            for name in chosen.iter().filter(|name| !known.is_empty() && !known.contains(*name)) {
+            let is_known = |name: &str| known.is_empty() || known.iter().any(|known| same_name(known, name));
+            for name in chosen.iter().filter(|name| !is_known(name)) {
                 missing.push(format!("no {what} `{name}`"));
                 hints.push(suggest(name, known.iter().map(String::as_str)));
             }
@@ -157,6 +164,11 @@ impl Dcase {
         let message = format!("`{}` has {}", self.root.display(), missing.join(" and "));
         Err(SourceError::Layout { message, hint: hints.join("; ") })
     }
+}
+
+/// Whether a name is among the chosen ones, or none was chosen.
+fn is_chosen(chosen: &[String], name: &str) -> bool {
+    chosen.is_empty() || chosen.iter().any(|chosen| same_name(chosen, name))
 }
 
 /// The clips of a section of MIMII (2019) to test with: all abnormal ones and as many normal ones, the

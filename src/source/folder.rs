@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pattern::{Field, Pattern};
 use super::tree::walk;
+use super::untrusted::fault;
 use super::{ListedFile, Listing, Recording, SectionId, Source, SourceError};
 use crate::artifact::{Audio, Channel, Clip, Domain, Label, Split};
 use crate::diagnose::{Problem, suggest};
@@ -96,6 +97,13 @@ impl Source for Folder {
                 let message = format!("nothing gives the {name} of a clip: the pattern has no `{{{name}}}`");
                 let hint = format!("add `{{{name}}}` to the pattern, or set `defaults.{name}`");
                 problems.push(Problem::new("pattern", message).hint(hint));
+            }
+        }
+        for (what, name) in [("machine", machine), ("section", section)] {
+            if let Some((name, why)) = name.as_ref().and_then(|name| Some((name, fault(name)?))) {
+                let message = format!("`{name}` cannot name a {what}: {why}");
+                let hint = format!("write a name such as `{}`", if what == "machine" { "fan" } else { "00" });
+                problems.push(Problem::new(format!("defaults.{what}"), message).hint(hint));
             }
         }
         let Words { domain, split, label } = &self.words;

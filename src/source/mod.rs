@@ -3,7 +3,8 @@
 //! File names are parsed here and nowhere else; everybody downstream sees [`Clip`]s. A source works in
 //! three steps, so that planning a run never reads audio: [`Source::list`] looks at names alone; the
 //! digests of the listed files are added by the caller (who remembers them between runs); and
-//! [`Source::clips`] turns one section's listing into recordings, as a cached stage.
+//! [`Source::clips`] turns one section's listing into recordings, as a cached stage. Callers go through
+//! [`untrusted`], which looks at the names.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -139,6 +140,7 @@ mod sound;
 pub mod synthetic;
 mod table;
 mod tree;
+pub mod untrusted;
 pub mod wav;
 pub mod written;
 

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use crate::diagnose::{Problem, suggest};
+use crate::shown::control;
 
 /// What a named placeholder stands for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,6 +86,9 @@ impl Pattern {
         }
         if pieces.iter().any(|piece| matches!(piece, Piece::Text(text) if text.contains('}'))) {
             wrong("a `}` closes no placeholder".to_owned(), "write placeholders as `{machine}`");
+        }
+        if let Some(code) = control(text) {
+            wrong(format!("there is a control character ({code}) in it"), "leave it out");
         }
         if text.contains('\\') {
             wrong("it has a `\\`".to_owned(), "write `/` between folders");
