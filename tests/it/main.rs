@@ -25,6 +25,7 @@ mod oracle;
 mod oracle_density;
 mod oracle_margin;
 mod oracle_mixture;
+mod outputs;
 mod paper;
 mod parity;
 mod project;
