@@ -3,12 +3,11 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::session::open_store;
 use super::{CacheDir, CliError, Exit, output};
 use crate::exec::is_whole;
 use crate::progress::duration;
 use crate::shown::shown;
-use crate::store::{GcPolicy, Store};
+use crate::store::{GcPolicy, Store, StoreError};
 
 #[derive(Args)]
 pub struct CacheArgs {
@@ -54,10 +53,20 @@ struct GcArgs {
 
 pub fn run(args: &CacheArgs) -> Result<Exit, CliError> {
     match &args.command {
-        Command::Ls(common) => ls(&open_store(&common.cache.cache)?, common.json),
-        Command::Stat(common) => stat(&open_store(&common.cache.cache)?, common.json),
-        Command::Verify(common) => verify(&open_store(&common.cache.cache)?, common.json),
-        Command::Gc(args) => gc(&open_store(&args.common.cache.cache)?, args),
+        Command::Ls(common) => ls(&existing(&common.cache)?, common.json),
+        Command::Stat(common) => stat(&existing(&common.cache)?, common.json),
+        Command::Verify(common) => verify(&existing(&common.cache)?, common.json),
+        Command::Gc(args) => gc(&existing(&args.common.cache)?, args),
+    }
+}
+
+/// The cache, which must be there.
+fn existing(cache: &CacheDir) -> Result<Store, CliError> {
+    let store = Store::look(&cache.cache)?;
+    if store.is_there() {
+        Ok(store)
+    } else {
+        Err(StoreError::Absent { path: cache.cache.display().to_string() }.into())
     }
 }
 

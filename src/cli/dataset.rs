@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use clap::{Args, Subcommand};
 use rayon::prelude::*;
 use serde_json::json;
 
+use super::outputs::{Folder, unwritten};
 use super::run::{self, Work};
 use super::session::{Session, open_store};
-use super::{CacheDir, CliError, Exit, SpecArgs, output};
+use super::{CacheDir, CliError, Exit, SpecArgs, output, signal};
 use crate::artifact::{Artifact, Audio, AudioTable, Blob, Clip, ClipSet, Part, Recipe};
 use crate::exec::RunOutcome;
 use crate::mix;
@@ -67,6 +68,8 @@ fn write(args: &WriteArgs) -> Result<Exit, CliError> {
     let session = Session::open(&args.spec, Some(&store))?;
     let nodes = sections(&session)?;
     empty(&args.output)?;
+    let folder = Folder::begin(&args.output)?;
+    let cancel = signal::cancel();
     let needed: BTreeSet<NodeId> = nodes.values().flat_map(|(_, needs)| needs.values().copied()).collect();
     let outcome = run::only(&session, &store, needed, &args.work)?;
     if outcome.interrupted {
@@ -81,13 +84,17 @@ fn write(args: &WriteArgs) -> Result<Exit, CliError> {
     let pool = threads.build().map_err(|e| CliError::usage("E0705", format!("cannot start threads: {e}")))?;
     for (id, (node, needs)) in number(nodes) {
         let section = read(&session, &store, &outcome, id, node, &needs)?;
-        let lost = pool.install(|| section.write(&args.output))?;
+        let Some(lost) = pool.install(|| section.write(&folder, &cancel))? else {
+            output::tell("interrupted; nothing is left of the data set");
+            return Ok(Exit::Interrupted);
+        };
         clips += section.clips.len();
         clipped += lost;
         if !args.json {
             output::tell(&format!("{}/{}: {} clips", section.id.machine, section.id.section, section.clips.len()));
         }
     }
+    folder.finish(&[])?;
     if args.json {
         output::json(&json!({ "output": args.output, "clips": clips, "clipped_clips": clipped }));
     } else {
@@ -184,16 +191,16 @@ impl Section<'_> {
         Recipe(self.clips.iter().zip(paths).flat_map(of).collect())
     }
 
-    /// Writes the clips and tables of the section; gives the number of clips that did not fit 16 bits.
-    fn write(&self, root: &Path) -> Result<usize, CliError> {
+    /// Writes the clips and tables of the section; gives the number of clips that did not fit 16 bits, or none if the
+    /// user wishes to stop.
+    fn write(&self, folder: &Folder, cancel: &AtomicBool) -> Result<Option<usize>, CliError> {
         let SectionId { machine, section } = &self.id;
         let paths = written::paths(&self.clips, section);
-        for split in ["train", "test"] {
-            let folder = root.join(machine).join(split);
-            std::fs::create_dir_all(&folder).map_err(|e| unwritten(&folder, &e))?;
-        }
         let clipped = AtomicUsize::new(0);
         self.clips.par_iter().zip(&paths).try_for_each(|(clip, path)| {
+            if cancel.load(Ordering::Relaxed) {
+                return Ok(());
+            }
             let audio: &Audio = &self.audio.0[&clip.id];
             let parts = self.parts.get(&clip.id).map_or(&[][..], Vec::as_slice);
             let root_of_clips = self.features.root.as_deref();
@@ -203,10 +210,13 @@ impl Section<'_> {
             // Mixed clips are 16 bits already; others may be of any depth.
             let steps = mix::quantise(&wave.samples, 1.0);
             clipped.fetch_add(usize::from(lost + steps.clipped > 0), Ordering::Relaxed);
-            write_wav(&root.join(path), wave.rate, &steps.samples)
+            write_wav(&folder.place(path)?, wave.rate, &steps.samples)
         })?;
+        if cancel.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         let table = |name: &str, bytes: &[u8]| {
-            let path = root.join(machine).join(format!("{name}_{section}.csv"));
+            let path = folder.place(&format!("{machine}/{name}_{section}.csv"))?;
             std::fs::write(&path, bytes).map_err(|e| unwritten(&path, &e))
         };
         if let Some(bytes) = written::attributes(&self.clips, &paths) {
@@ -215,7 +225,7 @@ impl Section<'_> {
         if self.features.mixed.is_some() {
             table("mixing", &self.recipe(&paths).encode())?;
         }
-        Ok(clipped.into_inner())
+        Ok(Some(clipped.into_inner()))
     }
 }
 
@@ -230,10 +240,6 @@ fn write_wav(path: &Path, rate: u32, samples: &[i16]) -> Result<(), CliError> {
         writer.finalize()
     };
     write().map_err(|e| unwritten(path, &e))
-}
-
-fn unwritten(path: &Path, error: &dyn std::fmt::Display) -> CliError {
-    CliError::usage("E0705", format!("`{}` cannot be written: {error}", path.display()))
 }
 
 /// Errors: the folder holds something, which would be mixed up with the data set.

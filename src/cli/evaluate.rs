@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
-use super::{CliError, Exit, output};
+use super::{CliError, Exit, output, outputs};
 use crate::evaluate::{self, Options, Protocol};
 use crate::shown::shown;
 
@@ -74,8 +74,7 @@ pub fn run(args: &EvaluateArgs) -> Result<Exit, CliError> {
     };
     match &args.output {
         None => output::text(&text),
-        Some(path) => std::fs::write(path, text)
-            .map_err(|error| CliError::usage("E0705", format!("`{}` cannot be written: {error}", path.display())))?,
+        Some(path) => outputs::save(path, text, || inputs(args))?,
     }
     let comparisons: Vec<_> = evaluations.iter().filter_map(|e| e.comparison.as_ref()).collect();
     if shape != Shape::Md || args.output.is_some() {
@@ -83,4 +82,21 @@ pub fn run(args: &EvaluateArgs) -> Result<Exit, CliError> {
     }
     let agree = comparisons.iter().all(|comparison| comparison.differences.is_empty());
     Ok(if agree { Exit::Done } else { Exit::StageFailed })
+}
+
+/// The files that an evaluation may have read: the tables in the folder of scores, the truth, the table to compare with.
+fn inputs(args: &EvaluateArgs) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = args.truth.iter().chain(&args.compare).cloned().collect();
+    let mut folders: Vec<PathBuf> = [Some(&args.dir), args.truth.as_ref()].into_iter().flatten().cloned().collect();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
+                files.push(path);
+            }
+        }
+    }
+    files
 }

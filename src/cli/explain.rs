@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::session::{Session, open_store};
+use super::session::{Session, look_at_store};
 use super::{CacheDir, CliError, Exit, SpecArgs, output};
 use crate::diagnose::{Diagnostic, suggest};
 use crate::digest::Digest;
@@ -33,7 +33,7 @@ struct Account {
 }
 
 pub fn run(args: &ExplainArgs) -> Result<Exit, CliError> {
-    let store = open_store(&args.cache.cache)?;
+    let store = look_at_store(&args.cache.cache)?;
     let Session { experiment, plan, .. } = Session::open(&args.spec, Some(&store))?;
     let Some(id) = plan.find(&args.label) else {
         let labels: Vec<&str> = plan.nodes().map(|id| plan.node(id).label.as_str()).collect();

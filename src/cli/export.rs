@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::cached::Cached;
-use super::session::{Session, open_store};
-use super::{CacheDir, CliError, Exit, SpecArgs};
+use super::session::{Session, look_at_store};
+use super::{CacheDir, CliError, Exit, SpecArgs, outputs};
 use crate::artifact::{Artifact, Tensors};
 use crate::diagnose::{Diagnostic, suggest};
 use crate::exec::survey;
@@ -27,8 +27,9 @@ pub struct ExportArgs {
 }
 
 pub fn run(args: &ExportArgs) -> Result<Exit, CliError> {
-    let store = open_store(&args.cache.cache)?;
-    let Session { plan, .. } = Session::open(&args.spec, Some(&store))?;
+    let store = look_at_store(&args.cache.cache)?;
+    let session = Session::open(&args.spec, Some(&store))?;
+    let plan = &session.plan;
     let models =
         || plan.nodes().filter(|id| matches!(plan.node(*id).stage, StageSpec::Training(_) | StageSpec::Network(_)));
     let labels: Vec<&str> = models().map(|id| plan.node(id).label.as_str()).collect();
@@ -36,9 +37,8 @@ pub fn run(args: &ExportArgs) -> Result<Exit, CliError> {
         let message = format!("no stage that makes a model is called `{}`", args.label);
         return Err(vec![Diagnostic::new("E0703", message).hint(suggest(&args.label, labels))].into());
     };
-    let standings = survey(&plan, &store);
-    let cached =
-        Cached { plan: &plan, standings: &standings, store: &store, spec: &args.spec.spec, without: "no model" };
+    let standings = survey(plan, &store);
+    let cached = Cached { plan, standings: &standings, store: &store, spec: &args.spec.spec, without: "no model" };
     let model: Tensors = cached.artifact(id, "model")?;
     let bytes = match args.output.extension().and_then(|e| e.to_str()) {
         Some("safetensors") => model.encode(),
@@ -69,7 +69,6 @@ pub fn run(args: &ExportArgs) -> Result<Exit, CliError> {
             return Err(CliError::usage("E0712", message));
         }
     };
-    std::fs::write(&args.output, bytes)
-        .map_err(|error| CliError::usage("E0712", format!("`{}`: {error}", args.output.display())))?;
+    outputs::save(&args.output, bytes, || session.files(&args.spec.spec))?;
     Ok(Exit::Done)
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::{CliError, Exit, output};
+use super::{CliError, Exit, output, outputs};
 use crate::artifact::{Artifact, Channel, Matrix};
 use crate::diagnose::Diagnostic;
 use crate::feature::FeatureSpec;
@@ -44,8 +44,8 @@ pub fn run(args: &FeaturesArgs) -> Result<Exit, CliError> {
     let matrix = extractor.extract(&wave.samples).map_err(|e| failed(e.to_string()))?;
     let (frames, dims) = matrix.dim();
     let bytes = Matrix::new(matrix.into_iter().collect(), frames, dims).encode();
-    std::fs::write(&args.output, bytes)
-        .map_err(|error| CliError::usage("E0705", format!("`{}` cannot be written: {error}", args.output.display())))?;
+    let inputs = || args.spec.iter().flat_map(|spec| spec::files(spec)).chain([args.clip.clone()]).collect();
+    outputs::save(&args.output, bytes, inputs)?;
     if args.json {
         output::json(&json!({
             "output": args.output, "frames": frames, "bins": dims, "rate": wave.rate, "features": feature,

@@ -15,6 +15,7 @@ mod features;
 mod figures;
 mod internal;
 mod output;
+mod outputs;
 mod plan;
 mod report;
 mod run;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use serde_json::json;
 
-use super::session::{Session, open_store};
+use super::session::{Session, look_at_store};
 use super::{CacheDir, CliError, Exit, SpecArgs, output};
 use crate::exec::{Standing, survey};
 use crate::plan::Plan;
@@ -26,7 +26,7 @@ pub struct PlanArgs {
 }
 
 pub fn run(args: &PlanArgs) -> Result<Exit, CliError> {
-    let store = open_store(&args.cache.cache)?;
+    let store = look_at_store(&args.cache.cache)?;
     let Session { plan, .. } = Session::open(&args.spec, Some(&store))?;
     let standings = survey(&plan, &store);
     if args.json {

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::session::{Session, open_store};
+use super::session::{Session, look_at_store, open_store};
 use super::splice::{self, SpliceArgs};
 use super::view::{Shape, View, mistake};
-use super::{CacheDir, CliError, Exit, SpecArgs, figures, output, submission};
+use super::{CacheDir, CliError, Exit, SpecArgs, figures, output, outputs, submission};
 use crate::artifact::{Artifact, Blob, MetricRow, MetricTable};
 use crate::exec::{NodeOutcome, RunOutcome, Standing, survey};
 use crate::plan::NodeId;
@@ -47,8 +47,10 @@ pub struct ReportArgs {
 }
 
 pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
-    let store = open_store(&args.cache.cache)?;
-    let Some(spec) = &args.spec else { return splice::run(&args.splice, &args.sets, &store) };
+    let Some(spec) = &args.spec else {
+        return splice::run(&args.splice, &args.sets, &open_store(&args.cache.cache)?);
+    };
+    let store = look_at_store(&args.cache.cache)?;
     let session = Session::open(&SpecArgs { spec: spec.clone(), sets: args.sets.clone() }, Some(&store))?;
     let standings = survey(&session.plan, &store);
     let results = from_cache(&session, &standings, &store);
@@ -66,8 +68,7 @@ pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
     let text = args.view.text(&args.view.narrowed(results)?, shape)?;
     match &args.output {
         None => output::text(&text),
-        Some(path) => std::fs::write(path, text)
-            .map_err(|error| CliError::usage("E0705", format!("`{}` cannot be written: {error}", path.display())))?,
+        Some(path) => outputs::save(path, text, || session.files(spec))?,
     }
     Ok(Exit::Done)
 }

@@ -1,14 +1,15 @@
 //! What most commands begin with: the spec, its data set, the plan.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{CliError, SpecArgs};
+use super::{CliError, SpecArgs, output};
 use crate::artifact::{Artifact, Blob, Tensors, read_torch};
 use crate::diagnose::Diagnostic;
 use crate::digest::Digest;
 use crate::plan::{self, Catalog, NodeId, Plan};
 use crate::source::{self, Listing, SourceError, SourceSpec};
+use crate::shown::visible;
 use crate::spec::{self, Experiment, Point};
 use crate::stage;
 use crate::store::{DigestMemo, Store};
@@ -32,6 +33,8 @@ pub struct Session {
     pub listings: Vec<Listing>,
     /// Of each distinct source of noise, what it holds that is no noise.
     noises: Vec<Listing>,
+    /// Of each distinct source that reads files, where they are.
+    roots: Vec<(PathBuf, Listing)>,
 }
 
 impl Session {
@@ -45,7 +48,7 @@ impl Session {
     pub fn open_with(args: &SpecArgs, digests: Digests) -> Result<Self, CliError> {
         let experiment = spec::load(&args.spec, &args.sets)?;
         let mut catalog = Catalog::default();
-        let (mut listings, mut noises) = (Vec::new(), Vec::new());
+        let (mut listings, mut noises, mut roots) = (Vec::new(), Vec::new(), Vec::new());
         let mut mistakes = Vec::new();
         for point in &experiment.points {
             weights(point, &mut catalog, &mut mistakes);
@@ -61,6 +64,7 @@ impl Session {
                 match listed {
                     Ok((listing, sections)) => {
                         catalog.listings.insert(key, sections);
+                        roots.extend(source.member().root().map(|root| (root.to_owned(), listing.clone())));
                         if i == 0 {
                             listings.push(listing);
                         } else {
@@ -80,7 +84,21 @@ impl Session {
             return Err(mistakes.into());
         }
         let plan = plan::build(&experiment, &catalog)?;
-        Ok(Self { experiment, plan, listings, noises })
+        Ok(Self { experiment, plan, listings, noises, roots })
+    }
+
+    /// The files that the session read or knows of: the spec and those it extends, weights, recordings, tables.
+    pub fn files(&self, spec: &Path) -> Vec<PathBuf> {
+        let mut files = spec::files(spec);
+        for point in &self.experiment.points {
+            let detectors = [point.detector.member(), point.detector.backend().member()];
+            files.extend(detectors.iter().filter_map(|detector| Some(PathBuf::from(detector.weights()?.1))));
+        }
+        for (root, listing) in &self.roots {
+            let paths = listing.sections.values().flat_map(|files| files.audio.iter().chain(&files.tables));
+            files.extend(paths.map(|path| root.join(path)));
+        }
+        files
     }
 
     /// What to tell of the spec and its data set before anything runs, though it is no mistake.
@@ -174,6 +192,7 @@ fn digest_sections(
 fn stray_note(listings: &[Listing]) -> Option<String> {
     let strays: Vec<&(String, String)> = listings.iter().flat_map(|l| &l.strays).collect();
     let (path, reason) = strays.first()?;
+    let (path, reason) = (visible(path), visible(reason));
     Some(match strays.len() {
         1 => format!("1 recording belongs to no section, `{path}`: {reason}"),
         n => format!("{n} recordings belong to no section, `{path}` for one: {reason}"),
@@ -198,7 +217,16 @@ pub fn closure(plan: &Plan, nodes: impl IntoIterator<Item = NodeId>) -> BTreeSet
     chosen
 }
 
-/// Opens the cache.
+/// Opens the cache of a command that makes nothing. One that is not there is empty; that is told.
+pub fn look_at_store(path: &Path) -> Result<Store, CliError> {
+    let store = Store::look(path)?;
+    if !store.is_there() {
+        output::tell(&format!("warning: there is no cache in `{}`", path.display()));
+    }
+    Ok(store)
+}
+
+/// Opens the cache, and makes it if it is not there.
 pub fn open_store(path: &Path) -> Result<Store, CliError> {
     Ok(Store::open(path)?)
 }

@@ -5,9 +5,10 @@
 //! rows of file name and score, and, where the spec has a `threshold`, `decision_result_...` with 0 or 1.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::cached::Cached;
+use super::outputs::{Folder, unwritten};
 use super::session::Session;
 use super::{CliError, output};
 use crate::artifact::{MetricTable, Scores};
@@ -25,11 +26,13 @@ pub fn write(
     let cache = Cached { plan: &session.plan, standings, store, spec, without: "no submission" };
     let mut written = 0;
     let folders = match session.experiment.points.len() {
-        1 => vec![folder.to_owned()],
-        _ => folders(folder, session.experiment.points.iter().map(|point| name(point.settings.values())))?,
+        1 => vec![String::new()],
+        _ => folders(session.experiment.points.iter().map(|point| name(point.settings.values())))?,
     };
-    for (folder, results) in folders.iter().zip(&session.plan.results) {
-        std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
+    let submission = Folder::begin(folder)?;
+    // Of an earlier spec with a threshold: they would be taken for these scores'.
+    let mut stale = Vec::new();
+    for (point, results) in folders.iter().zip(&session.plan.results) {
         for (section, node) in results {
             let scores: Scores = cache.artifact(cache.need(*node, "scores"), "scores")?;
             if let Some((a, b)) = namesakes(&scores) {
@@ -44,19 +47,19 @@ pub fn write(
             // Machine ids before 2021 come with their prefix.
             let prefix = if section.section.starts_with("id_") { "" } else { "section_" };
             let about = format!("{}_{prefix}{}_test.csv", section.machine, section.section);
-            let decisions = folder.join(format!("decision_result_{about}"));
-            save(&folder.join(format!("anomaly_score_{about}")), &scores, |score| score.to_string())?;
+            let decisions = format!("{point}decision_result_{about}");
+            save(&submission.place(&format!("{point}anomaly_score_{about}"))?, &scores, |score| score.to_string())?;
             written += 1;
             if let Some(limit) = metrics.rows.iter().find(|r| r.metric == "threshold").and_then(|r| r.value) {
                 let decision = |score: f64| u8::from(score > limit).to_string();
-                save(&decisions, &scores, decision)?;
+                save(&submission.place(&decisions)?, &scores, decision)?;
                 written += 1;
-            } else if decisions.is_file() {
-                // Of an earlier spec with a threshold: it would be taken for these scores'.
-                std::fs::remove_file(&decisions).map_err(|error| unwritable(&decisions, &error))?;
+            } else {
+                stale.push(decisions);
             }
         }
     }
+    submission.finish(&stale)?;
     output::tell(&format!("submission: {written} files in {}", folder.display()));
     Ok(())
 }
@@ -72,14 +75,13 @@ fn namesakes(scores: &Scores) -> Option<(&str, &str)> {
     scores.0.keys().find_map(|clip| seen.insert(base(clip), clip).map(|first| (first, clip.as_str())))
 }
 
-/// A folder a point, by the points' names. Those that differ in case alone are one folder on some machines.
-fn folders(root: &Path, names: impl Iterator<Item = String>) -> Result<Vec<PathBuf>, CliError> {
+/// A folder a point with a `/`, by the points' names. Those that differ in case alone are one folder on some machines.
+fn folders(names: impl Iterator<Item = String>) -> Result<Vec<String>, CliError> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let folder = |(point, name): (usize, String)| match seen.insert(name.to_lowercase(), point) {
-        None => Ok(root.join(name)),
+        None => Ok(name + "/"),
         Some(other) => {
-            let folder = root.join(name).display().to_string();
-            let message = format!("no submission: points {other} and {point} of the sweep would both be in `{folder}`");
+            let message = format!("no submission: points {other} and {point} of the sweep would both be in `{name}`");
             Err(CliError::usage("E0708", message))
         }
     };
@@ -92,11 +94,7 @@ fn save(path: &Path, scores: &Scores, value: impl Fn(f64) -> String) -> Result<(
         writer.write_record([base(clip), &value(*score)]).expect("writing to memory");
     }
     let bytes = writer.into_inner().expect("writing to memory");
-    std::fs::write(path, bytes).map_err(|error| unwritable(path, &error))
-}
-
-fn unwritable(path: &Path, error: &std::io::Error) -> CliError {
-    CliError::usage("E0705", format!("`{}` cannot be written: {error}", path.display()))
+    std::fs::write(path, bytes).map_err(|error| unwritten(path, &error))
 }
 
 /// Settings as the name of a folder: `knn k=3` and `0` become `knn_k_3-0`.
@@ -119,10 +117,8 @@ mod tests {
 
     #[test]
     fn points_have_folders_of_their_own() {
-        let of = |settings: &[&str]| {
-            folders(Path::new("out"), settings.iter().map(|s| name(std::iter::once(&(*s).to_owned()))))
-        };
-        assert_eq!(of(&["knn k=3", "0"]).ok(), Some(vec!["out/knn_k_3".into(), "out/0".into()]));
+        let of = |settings: &[&str]| folders(settings.iter().map(|s| name(std::iter::once(&(*s).to_owned()))));
+        assert_eq!(of(&["knn k=3", "0"]).ok(), Some(vec!["knn_k_3/".into(), "0/".into()]));
         for same in [["knn k=3", "knn k 3"], ["A", "a"]] {
             let Err(CliError::Diagnostics(told)) = of(&same) else { panic!("{same:?}") };
             assert!(told[0].message.contains("points 0 and 1 of the sweep"), "{told:?}");

@@ -19,6 +19,21 @@ pub fn read(path: &Path) -> Result<Node, Diagnostic> {
     with_base(root, path, &mut vec![(identity(path), name)])
 }
 
+/// A file and those it extends, as far as they can be read.
+pub fn files(path: &Path) -> Vec<PathBuf> {
+    let mut files = vec![path.to_owned()];
+    // Longer chains than files can have are circles.
+    while files.len() < 1000
+        && let Some(file) = files.last()
+        && let Ok(bytes) = std::fs::read(file)
+        && let Ok(root) = yaml::source(&file.display().to_string(), &bytes).and_then(|source| yaml::parse(&source, 0))
+        && let Some(base) = root.get("extends").and_then(Node::as_str)
+    {
+        files.push(file.parent().unwrap_or(Path::new("")).join(base));
+    }
+    files
+}
+
 /// A name for a file that does not depend on the way to it.
 fn identity(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or(path.to_owned())

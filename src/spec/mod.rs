@@ -137,6 +137,11 @@ pub struct Expect {
 /// Most messages told of one file.
 const MOST_MESSAGES: usize = 100;
 
+/// A file and those it extends, as far as they can be read.
+pub fn files(path: &Path) -> Vec<std::path::PathBuf> {
+    extends::files(path)
+}
+
 /// The experiment of a file, with the files it extends and `--set` arguments (`path=value`) applied.
 ///
 /// Errors: everything that is wrong with it, in the order of the text.

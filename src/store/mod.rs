@@ -51,6 +51,8 @@ use crate::digest::Digest;
 pub enum StoreError {
     #[error("the cache at `{path}` is unusable: {source}")]
     Io { path: String, source: io::Error },
+    #[error("there is no cache in `{path}`")]
+    Absent { path: String },
     /// The object was moved aside; whoever made it must make it again.
     #[error("object {digest} is missing or damaged")]
     Damaged { digest: Digest },
@@ -89,6 +91,21 @@ impl Store {
             Self { root: root.to_owned() }.publish(&tag, text.as_bytes())?;
         }
         Ok(Self { root: root.to_owned() })
+    }
+
+    /// Opens the cache at `root` as it is, for whoever makes nothing: one that is not there is empty.
+    ///
+    /// Errors: something else lies there.
+    pub fn look(root: &Path) -> Result<Self, StoreError> {
+        match std::fs::read_dir(root) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io(root)(error)),
+            _ => Ok(Self { root: root.to_owned() }),
+        }
+    }
+
+    /// Whether there is a cache.
+    pub fn is_there(&self) -> bool {
+        self.root.join("records").is_dir() || self.root.join("CACHEDIR.TAG").exists()
     }
 
     /// The folder of the cache.
@@ -185,7 +202,12 @@ struct Entry {
 fn entries(root: &Path, folder: &str) -> Result<Vec<Entry>, StoreError> {
     let folder = root.join(folder);
     let mut found = Vec::new();
-    for shard in std::fs::read_dir(&folder).map_err(StoreError::io(&folder))?.flatten() {
+    let shards = match std::fs::read_dir(&folder) {
+        // What carries caches about may drop empty folders.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+        shards => shards.map_err(StoreError::io(&folder))?,
+    };
+    for shard in shards.flatten() {
         let name = shard.file_name().to_string_lossy().into_owned();
         if name.len() != 2 || !shard.file_type().is_ok_and(|kind| kind.is_dir()) {
             continue;
