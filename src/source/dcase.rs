@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::layout::{Placed, place, scan};
 use super::missing::nothing_found;
 use super::table::Table;
-use super::untrusted::{fault, same as same_name};
+use super::untrusted::{problem, same as same_name};
 use super::{ListedFile, Listing, Recording, SectionId, Source, SourceError};
 use crate::artifact::{Audio, Channel, Clip, Label, Split};
 use crate::diagnose::{Problem, suggest};
@@ -72,11 +72,7 @@ impl Source for Dcase {
             for name in names.iter().filter(|name| !seen.insert(*name)) {
                 problems.push(Problem::new(field, format!("`{name}` is listed twice")).hint("leave one out"));
             }
-            for (name, why) in names.iter().filter_map(|name| Some((name, fault(name)?))) {
-                let what = field.trim_end_matches('s');
-                let message = format!("`{name}` cannot name a {what}: {why}");
-                problems.push(Problem::new(field, message).hint(format!("write the name of the {what} alone")));
-            }
+            problems.extend(names.iter().filter_map(|name| problem(field, field.trim_end_matches('s'), name)));
         }
         problems
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pattern::{Field, Pattern};
 use super::tree::walk;
-use super::untrusted::fault;
+use super::untrusted::problem;
 use super::{ListedFile, Listing, Recording, SectionId, Source, SourceError};
 use crate::artifact::{Audio, Channel, Clip, Domain, Label, Split};
 use crate::diagnose::{Problem, suggest};
@@ -100,11 +100,7 @@ impl Source for Folder {
             }
         }
         for (what, name) in [("machine", machine), ("section", section)] {
-            if let Some((name, why)) = name.as_ref().and_then(|name| Some((name, fault(name)?))) {
-                let message = format!("`{name}` cannot name a {what}: {why}");
-                let hint = format!("write a name such as `{}`", if what == "machine" { "fan" } else { "00" });
-                problems.push(Problem::new(format!("defaults.{what}"), message).hint(hint));
-            }
+            problems.extend(name.as_ref().and_then(|name| problem(&format!("defaults.{what}"), what, name)));
         }
         let Words { domain, split, label } = &self.words;
         for (field, name, given) in [

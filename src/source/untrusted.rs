@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use unicode_normalization::UnicodeNormalization;
 
 use super::{ListedFile, Listing, Recording, SectionId, Source, SourceError};
+use crate::diagnose::Problem;
 use crate::shown::{control, visible};
 
 /// What a source holds, with names that can be trusted.
@@ -72,6 +73,13 @@ pub(super) fn fault(name: &str) -> Option<String> {
         return Some(format!("there is a `{slash}` in it, which stands between folders"));
     }
     control(name).map(|code| format!("there is a control character ({code}) in it"))
+}
+
+/// The mistake of a spec that names a machine or a section by what cannot be a name; `field` is where it does.
+pub(super) fn problem(field: &str, what: &str, name: &str) -> Option<Problem> {
+    let message = format!("`{name}` cannot name a {what}: {}", fault(name)?);
+    let example = if what == "machine" { "fan" } else { "00" };
+    Some(Problem::new(field, message).hint(format!("write a name such as `{example}`")))
 }
 
 /// Whether two names are one to a reader: a letter with its accent may be one character or two, and macOS and the
