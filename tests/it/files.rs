@@ -61,6 +61,39 @@ fn a_decimal_comma_makes_no_other_score() {
 }
 
 #[test]
+fn rows_that_are_too_long_are_told_of_every_kind_of_table() {
+    let decimals = "looks like the decimals of a number with a comma: write";
+    let list = "fan\nsection_00_source_test_normal_0000.wav,section_00_source_test_normal_0000.wav,0,0\n";
+    let table = "fan\nsection,AUC(Source),AUC(Target),pAUC\n00,1,0,0,5,0.5\n\nofficial score,,0,64\n";
+    for (file, text, arguments, told) in [
+        (
+            "list.csv",
+            list,
+            "--truth list.csv",
+            format!("the row has 4 fields where a clip has at most 3, and what follows the third {decimals} 0.0"),
+        ),
+        (
+            "result.csv",
+            table,
+            "--compare result.csv",
+            format!("line 3: the row has 6 fields where the header has 4, and what follows the second {decimals} 1.0"),
+        ),
+        (
+            "result.csv",
+            table,
+            "--compare result.csv",
+            format!("line 5: the row has 3 fields where a score has 2, and what follows the second {decimals} 0.64"),
+        ),
+    ] {
+        let project = Project::new();
+        project.write(SCORES, scores(|x| x.to_string()));
+        project.write(file, text);
+        let run = project.run(&format!("{EVALUATE} {arguments}")).exits(2);
+        assert!(run.stderr.contains(&told), "{}", run.stderr);
+    }
+}
+
+#[test]
 fn other_separators_are_told_of_every_kind_of_table() {
     let told = "cannot be read: its fields are separated by `;`: save it with commas";
     let evaluated = |file: &str, text: &str, arguments: &str| {
