@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 
+use crate::reading::invisible;
 use crate::shown::visible;
 
 /// A text that a diagnostic can point into.
@@ -150,9 +151,14 @@ pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 
 /// A hint for an unknown name: the one it was meant to be, or all there are.
 pub fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
-    match closest(name, known.clone()) {
+    let hint = match closest(name, known.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("known: {}", known.into_iter().collect::<Vec<_>>().join(", ")),
+    };
+    // Without this, nobody sees why `knn` is not `knn`.
+    match invisible(name) {
+        Some(what) => format!("there is {what} in it; {hint}"),
+        None => hint,
     }
 }
 
@@ -168,6 +174,8 @@ mod tests {
         assert_eq!(closest("log-mel", ["log_mel"]), Some("log_mel"));
         assert_eq!(closest("maha", ["mahalanobis"]), Some("mahalanobis"));
         assert_eq!(suggest("zebra", ["a", "b"]), "known: a, b");
+        let hint = "there is a no-break space (U+00A0) in it; did you mean `knn`?";
+        assert_eq!(suggest("knn\u{a0}", ["knn", "gmm"]), hint);
     }
 
     #[test]

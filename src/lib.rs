@@ -24,6 +24,7 @@
 //! math                                   arithmetic with the same bits everywhere: imports nothing of ours
 //! canon digest kind seed diagnose family shown
 //!                                        foundation: imports `math` alone
+//! reading                                foundation: files as people have them
 //! dsp  nn  metric                        mathematics on slices and arrays: imports `math` alone
 //! twin                                   sounds of machines from seeds: foundation
 //! artifact            -> foundation
@@ -42,7 +43,7 @@
 //! cli                 -> everything
 //! ```
 //!
-//! Effects live in few places: `source` reads recordings, `store` reads and writes the cache, `exec`
+//! Effects live in few places: `reading` opens what a person names, `source` reads recordings, `store` reads and writes the cache, `exec`
 //! has threads, processes and the clock, `cli` and `progress` the terminal. Everything else is a
 //! function of its arguments.
 
@@ -67,6 +68,7 @@ pub mod nn;
 pub mod plan;
 pub mod pool;
 pub mod progress;
+pub mod reading;
 pub mod report;
 pub mod seed;
 pub mod shown;

@@ -8,6 +8,7 @@ use crate::artifact::{Artifact, Blob, Tensors, read_torch};
 use crate::diagnose::Diagnostic;
 use crate::digest::Digest;
 use crate::plan::{self, Catalog, NodeId, Plan};
+use crate::reading::{self, unexpanded};
 use crate::shown::visible;
 use crate::source::{self, Listing, SourceError, SourceSpec};
 use crate::spec::{self, Experiment, Point};
@@ -110,10 +111,14 @@ impl Session {
 
 fn data_mistake(word: &str, source: &SourceSpec, error: &SourceError) -> Diagnostic {
     let diagnostic = Diagnostic::new("E0701", error.to_string());
+    let setting = format!("{word}.{}.root", source.name());
+    let missing = source.member().root().filter(|root| !root.exists());
+    if let Some(hint) = missing.and_then(|root| unexpanded(root, Some(&setting))) {
+        return diagnostic.hint(hint);
+    }
     match (error, source.member().root()) {
         (SourceError::Layout { hint, .. }, Some(_)) => {
-            let name = source.name();
-            diagnostic.hint(format!("{hint}\nwhere the data lie elsewhere: --set {word}.{name}.root=DIR"))
+            diagnostic.hint(format!("{hint}\nwhere the data lie elsewhere: --set {setting}=DIR"))
         }
         (SourceError::Layout { hint, .. }, None) => diagnostic.hint(hint),
         (SourceError::File { .. }, _) => diagnostic,
@@ -132,10 +137,14 @@ fn weights(point: &Point, catalog: &mut Catalog, mistakes: &mut Vec<Diagnostic>)
 }
 
 fn read_weights(path: &str, catalog: &mut Catalog, mistakes: &mut Vec<Diagnostic>) {
-    let bytes = std::fs::read(path).map_err(|error| error.to_string()).and_then(safetensors);
+    let file = Path::new(path);
+    let bytes = reading::read(file, reading::WEIGHTS).map_err(|error| error.to_string()).and_then(safetensors);
     let bytes = bytes.unwrap_or_else(|why| {
-        let message = format!("the weights `{path}` cannot be read: {why}");
-        mistakes.push(Diagnostic::new("E0702", message));
+        let mut mistake = Diagnostic::new("E0702", format!("the weights `{path}` cannot be read: {why}"));
+        if !file.exists() {
+            mistake.hint = unexpanded(file, Some("detector.autoencoder.weights"));
+        }
+        mistakes.push(mistake);
         Vec::new()
     });
     catalog.weights.insert(path.to_owned(), bytes);

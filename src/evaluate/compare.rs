@@ -14,6 +14,7 @@ use super::{Evaluation, Metric, Protocol, SectionResult, listed};
 use crate::artifact::Domain;
 use crate::diagnose::Diagnostic;
 use crate::math;
+use crate::reading::surplus;
 
 /// Tables made by a program have all digits, and may differ in the last ones by the order of a sum.
 const ROUNDING: f64 = 1e-12;
@@ -62,6 +63,10 @@ pub fn add(evaluations: &mut [Evaluation], table: &Path) -> Result<(), Diagnosti
         return Err(wrong(why).hint("give the folder of the one that the table is of"));
     };
     let table_rows = rows(table)?;
+    let long = longer(&table_rows);
+    if !long.is_empty() {
+        return Err(wrong(listed(&long)));
+    }
     let comparison = Reader::new(evaluation).read(table_rows, table.display().to_string());
     if comparison.compared == 0 {
         let why = "no row in it is one of a section or of means".to_owned();
@@ -69,6 +74,34 @@ pub fn add(evaluations: &mut [Evaluation], table: &Path) -> Result<(), Diagnosti
     }
     evaluation.comparison = Some(comparison);
     Ok(())
+}
+
+/// Rows with more fields than their header: their numbers stand under other titles than their own.
+fn longer(rows: &[(u64, Vec<String>)]) -> Vec<String> {
+    let mut titles = 0;
+    let mut long = Vec::new();
+    for (line, row) in rows {
+        let why = match row[0].as_str() {
+            _ if is_header(row) => {
+                titles = row.len();
+                None
+            }
+            // It may stand some columns to the right.
+            "official score" => {
+                let filled: Vec<String> = row.iter().filter(|field| !field.is_empty()).cloned().collect();
+                surplus(&filled, 2, "a score has 2")
+            }
+            _ if titles > 0 => surplus(row, titles, &format!("the header has {titles}")),
+            _ => None,
+        };
+        long.extend(why.map(|why| format!("line {line}: {why}")));
+    }
+    long
+}
+
+/// Whether a row is one of titles.
+fn is_header(row: &[String]) -> bool {
+    row.iter().any(|cell| ["auc", "aucsource", "aucall"].contains(&plain(cell).as_str()))
 }
 
 /// Reads a table from the top.
@@ -99,7 +132,7 @@ impl<'a> Reader<'a> {
             let first = row[0].as_str();
             if row[1..].iter().all(String::is_empty) {
                 self.machine = first.to_owned();
-            } else if row.iter().any(|cell| ["auc", "aucsource", "aucall"].contains(&plain(cell).as_str())) {
+            } else if is_header(&row) {
                 self.header = row.iter().map(|cell| plain(cell)).collect();
             } else {
                 if !first.is_empty() && first.bytes().all(|b| b.is_ascii_digit()) {

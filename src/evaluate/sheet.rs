@@ -10,11 +10,11 @@
 //! `decision_result_` likewise. What stands before these words marks one of several systems in one folder.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::artifact::Domain;
 use crate::diagnose::Diagnostic;
+use crate::reading::{self, surplus, visible, with_point};
 use crate::source::names;
 
 use super::{Id, listed};
@@ -91,33 +91,34 @@ pub fn stem(clip: &str) -> &str {
 /// Rows of a CSV file as they are: any number of fields, spaces at their ends gone, with their line.
 pub fn rows(path: &Path) -> Result<Vec<(u64, Vec<String>)>, Diagnostic> {
     let wrong = |why: String| Diagnostic::new("E0801", format!("`{}` cannot be read: {why}", path.display()));
-    let bytes = fs::read(path).map_err(|e| wrong(e.to_string()))?;
-    // Files saved by spreadsheets begin with a byte-order mark.
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(bytes);
-    // The reader's own line is that of the empty lines before a row, and it takes a CRLF for the row's beginning.
-    let (mut at, mut line) = (0, 1);
-    let row = |record: csv::Result<csv::StringRecord>| {
-        let record = record.map_err(|e| wrong(e.to_string()))?;
-        let begin = record.position().map_or(0, |p| p.byte() as usize);
-        let empty = bytes[begin..].iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
-        line += line_ends(bytes, at, begin + empty);
-        at = begin + empty;
-        Ok((line, record.iter().map(str::to_owned).collect()))
-    };
-    reader.records().map(row).collect()
-}
-
-/// How many lines end in `from..to`: with LF, CRLF or CR.
-fn line_ends(bytes: &[u8], from: usize, to: usize) -> u64 {
-    (from..to).filter(|i| bytes[*i] == b'\n' || (bytes[*i] == b'\r' && bytes.get(i + 1) != Some(&b'\n'))).count() as u64
+    let bytes = reading::read(path, reading::TEXT).map_err(|e| wrong(e.to_string()))?;
+    reading::rows(&bytes).map_err(wrong)
 }
 
 /// Whether a row that is of no clip may be one of titles: what is called like a recording, or has a number, is a clip
 /// whose name is mistyped, and must not vanish.
 pub fn is_header(row: &[String]) -> bool {
     names::stem(&row[0]).is_none() && row.get(1).is_none_or(|value| value.parse::<f64>().is_err())
+}
+
+impl Kind {
+    /// Why a row has too many fields, if so.
+    fn surplus(self, row: &[String]) -> Option<String> {
+        match self {
+            Kind::Score => surplus(row, 2, "a score has 2"),
+            Kind::Decision => surplus(row, 3, "a decision has at most 3"),
+        }
+    }
+}
+
+/// Whether a file says `1,0` and `0,0` of its clips: decisions with a decimal comma, which look like scores with the
+/// decision 0 behind them.
+fn has_decimals(rows: &[(u64, Vec<String>)]) -> bool {
+    let clips =
+        || rows.iter().map(|(_, row)| row).filter(|row| names::parse(&format!("{}.wav", stem(&row[0]))).is_ok());
+    let zeros = |text: &str| !text.is_empty() && text.bytes().all(|b| b == b'0');
+    let decided = |row: &&Vec<String>| row.len() > 2 && ["0", "1"].contains(&row[1].as_str()) && zeros(&row[2]);
+    clips().all(|row| decided(&row)) && clips().any(|row| row[1] == "1")
 }
 
 /// Whether a row is of settings: some decision files begin with `decision threshold,0.35,max,0.7,min,0.1`.
@@ -140,8 +141,12 @@ pub fn read(path: &Path, name: &SheetName, problems: &mut Vec<Diagnostic>) -> Op
         if let Err(why) = names::parse(&format!("{clip}.wav")) {
             let in_front = is_header(row) || (name.kind == Kind::Decision && is_settings(row));
             if number > 0 || !in_front {
-                wrong.push(format!("line {line} is of `{}`: {why}", row[0]));
+                wrong.push(visible(&format!("line {line} is of `{}`: {why}", row[0])));
             }
+            continue;
+        }
+        if let Some(why) = name.kind.surplus(row) {
+            wrong.push(format!("line {line}: {why}"));
             continue;
         }
         // Some decision files repeat the score between the name and the decision.
@@ -158,9 +163,14 @@ pub fn read(path: &Path, name: &SheetName, problems: &mut Vec<Diagnostic>) -> Op
             }
             Some((text, _)) => {
                 let what = if name.kind == Kind::Score { "no finite number" } else { "neither 0 nor 1" };
-                wrong.push(format!("line {line}: `{text}` of `{}` is {what}", row[0]));
+                let point = with_point(text).map_or(String::new(), |number| format!(": write {number}"));
+                wrong.push(visible(&format!("line {line}: `{text}` of `{}` is {what}{point}", row[0])));
             }
         }
+    }
+    if name.kind == Kind::Decision && wrong.is_empty() && has_decimals(&rows) {
+        let why = "every row has a decision, a comma and zeros, which look like the decimals of the decision";
+        wrong.push(format!("{why}: write 0 and 1"));
     }
     let file = path.display();
     if values.is_empty() && wrong.is_empty() {
@@ -216,10 +226,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = format!("{kind}_fan_section_00_test.csv");
         let path = folder.path().join(&file);
-        fs::write(&path, text).unwrap();
+        std::fs::write(&path, text).unwrap();
         let mut problems = Vec::new();
         read(&path, &parse_name(&file).unwrap(), &mut problems);
-        let lines = rows(&path).unwrap().into_iter().map(|(line, _)| line).collect();
+        let lines = rows(&path).unwrap_or_default().into_iter().map(|(line, _)| line).collect();
         (lines, problems.iter().map(|p| p.message.as_str()).collect::<Vec<_>>().join("; "))
     }
 
@@ -247,6 +257,48 @@ mod tests {
             let (lines, told) = told("anomaly_score", &text.replace('\n', end));
             assert_eq!(lines, [2, 4, 5], "{end:?}");
             assert!(told.contains("line 5: `x`"), "{told}");
+        }
+    }
+
+    #[test]
+    fn decimal_commas_and_other_separators_are_told() {
+        let clip = "section_00_source_test_normal_0000.wav";
+        let told = |kind: &str, row: &str| told(kind, &row.replace('@', clip)).1;
+        let decimals = "and what follows the second looks like the decimals of a number with a comma: write 9.2345";
+        for (kind, row, why) in [
+            ("anomaly_score", "@,9,2345\n", format!("line 1: the row has 3 fields where a score has 2, {decimals}")),
+            ("anomaly_score", "@,9.2345,x\n", "line 1: the row has 3 fields where a score has 2".to_owned()),
+            ("anomaly_score", "@,\"9,2345\"\n", format!("line 1: `9,2345` of `{clip}` is no finite number: write 9.2345")),
+            ("anomaly_score", "@,9.2\u{200b}\n", format!("line 1: `9.2<U+200B>` of `{clip}` is no finite number")),
+            (
+                "decision_result",
+                "@,9,2345,1\n",
+                format!("line 1: the row has 4 fields where a decision has at most 3, {decimals}"),
+            ),
+            (
+                "decision_result",
+                "@,1,0\nsection_00_0001.wav,0,0\n",
+                "every row has a decision, a comma and zeros, which look like the decimals of the decision: write 0 and 1"
+                    .to_owned(),
+            ),
+        ] {
+            assert!(told(kind, row).ends_with(&format!(" cannot be used: {why}")), "{row}: {}", told(kind, row));
+        }
+        for kind in ["anomaly_score", "decision_result"] {
+            let semicolons = told(kind, "@;1\n");
+            assert!(semicolons.ends_with(" cannot be read: its fields are separated by `;`: save it with commas"));
+            let tabs = told(kind, "name,score\n@\t1\nsection_00_0001.wav\t1\n");
+            assert!(tabs.ends_with(" cannot be read: its fields are separated by tabs: save it with commas"), "{tabs}");
+        }
+        // What the challenge and spreadsheets write.
+        for (kind, row) in [
+            ("anomaly_score", "@,9.2345,,\n"),
+            ("decision_result", "@,1\n"),
+            ("decision_result", "@,0.5,1\n"),
+            ("decision_result", "@,1,0\nsection_00_0001.wav,0.5,0\n"),
+            ("decision_result", "@,0,0\n"),
+        ] {
+            assert_eq!(told(kind, row), "", "{row}");
         }
     }
 

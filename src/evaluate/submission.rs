@@ -1,10 +1,10 @@
 //! What a team handed in: the score and decision files of one system.
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::diagnose::Diagnostic;
+use crate::reading::{Entry, entries};
 
 use super::sheet::{self, Kind, Sheet, SheetName};
 use super::{Id, Protocol, listed};
@@ -31,7 +31,7 @@ pub struct Submission {
 /// All problems of all files.
 pub fn read(folder: &Path, protocol: Protocol) -> Result<Vec<Submission>, Vec<Diagnostic>> {
     let mut folders = Vec::new();
-    find(folder, DEPTH, &mut folders).map_err(|e| vec![e])?;
+    find(folder, DEPTH, &mut BTreeSet::new(), &mut folders).map_err(|e| vec![e])?;
     if folders.is_empty() {
         let message = format!("`{}` has no score files", folder.display());
         let hint = format!("they are named like `{}`", example(protocol));
@@ -94,21 +94,26 @@ fn other_year(path: &Path, protocol: Protocol) -> Diagnostic {
 
 type Files = Vec<(PathBuf, SheetName)>;
 
-/// Folders with score files, in order of their names.
-fn find(folder: &Path, depth: usize, found: &mut Vec<(PathBuf, Files)>) -> Result<(), Diagnostic> {
+/// Folders with score files, in order of their names; each once, whatever links lead to it.
+fn find(
+    folder: &Path,
+    depth: usize,
+    seen: &mut BTreeSet<PathBuf>,
+    found: &mut Vec<(PathBuf, Files)>,
+) -> Result<(), Diagnostic> {
     let wrong = |e: std::io::Error| Diagnostic::new("E0801", format!("`{}` cannot be read: {e}", folder.display()));
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder).map_err(wrong)? {
-        paths.push(entry.map_err(wrong)?.path());
+    if !seen.insert(folder.canonicalize().map_err(wrong)?) {
+        return Ok(());
     }
-    paths.sort();
-    let name = |path: &PathBuf| sheet::parse_name(&path.file_name()?.to_string_lossy());
-    let files: Files = paths.iter().filter(|p| p.is_file()).filter_map(|p| Some((p.clone(), name(p)?))).collect();
+    let (folders, files): (Vec<Entry>, Vec<Entry>) =
+        entries(folder).map_err(wrong)?.into_iter().partition(Entry::is_folder);
+    // What is no file in spite of its name is told when it is read.
+    let files: Files = files.into_iter().filter_map(|e| Some((e.path, sheet::parse_name(&e.name)?))).collect();
     if files.iter().any(|(_, name)| name.kind == Kind::Score) {
         found.push((folder.to_owned(), files));
     } else if depth > 0 {
-        for folder in paths.iter().filter(|p| p.is_dir()) {
-            find(folder, depth - 1, found)?;
+        for folder in folders {
+            find(&folder.path, depth - 1, seen, found)?;
         }
     }
     Ok(())

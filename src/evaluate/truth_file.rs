@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::artifact::Domain;
 use crate::diagnose::Diagnostic;
+use crate::reading::{Entry, entries, surplus};
 
 use super::sheet::{is_header, machine_and_section, rows, stem};
 use super::truth::{Fact, LIST_OF_2022, SectionTruth, Truth, of_name};
@@ -18,7 +19,8 @@ pub fn folders(folder: &Path, truth: &mut Truth, protocol: Protocol) -> Result<(
     for (path, id, domain) in files(&folder.join("ground_truth_data")).map_err(|e| vec![e])? {
         let anomalous = flags(&path, &mut problems);
         let file = domains.join(path.file_name().unwrap_or_default());
-        let target = if file.is_file() { flags(&file, &mut problems) } else { BTreeMap::new() };
+        let is_there = fs::symlink_metadata(&file).is_ok();
+        let target = if is_there { flags(&file, &mut problems) } else { BTreeMap::new() };
         let mut unknown = Vec::new();
         let section = truth.sections.entry(id).or_default();
         for (clip, anomalous) in anomalous {
@@ -37,7 +39,10 @@ pub fn folders(folder: &Path, truth: &mut Truth, protocol: Protocol) -> Result<(
         }
     }
     for (id, section) in &mut truth.sections {
-        section.aliases = aliases(&folder.join("ground_truth_attributes"), id);
+        match aliases(&folder.join("ground_truth_attributes"), id) {
+            Ok(aliases) => section.aliases = aliases,
+            Err(problem) => problems.push(problem),
+        }
     }
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
@@ -46,10 +51,8 @@ pub fn folders(folder: &Path, truth: &mut Truth, protocol: Protocol) -> Result<(
 fn files(folder: &Path) -> Result<Vec<(PathBuf, Id, Option<Domain>)>, Diagnostic> {
     let wrong = |e: std::io::Error| Diagnostic::new("E0801", format!("`{}` cannot be read: {e}", folder.display()));
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).map_err(wrong)? {
-        let path = entry.map_err(wrong)?.path();
-        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let Some(rest) = file.strip_suffix(".csv").and_then(|f| f.strip_prefix("ground_truth_")) else { continue };
+    for Entry { name, path, .. } in entries(folder).map_err(wrong)?.into_iter().filter(|entry| !entry.is_folder()) {
+        let Some(rest) = name.strip_suffix(".csv").and_then(|f| f.strip_prefix("ground_truth_")) else { continue };
         if let Some((id, rest)) = machine_and_section(rest) {
             let domain = rest.split('_').find_map(|token| token.parse().ok());
             found.push((path, id, domain));
@@ -67,6 +70,10 @@ fn flags(path: &Path, problems: &mut Vec<Diagnostic>) -> BTreeMap<String, bool> 
     });
     let (mut flags, mut wrong) = (BTreeMap::new(), Vec::new());
     for (number, (line, row)) in rows.into_iter().enumerate() {
+        if let Some(why) = surplus(&row, 2, "a label has 2") {
+            wrong.push(format!("line {line}: {why}"));
+            continue;
+        }
         let flag = match row.get(1).map(|f| f.parse::<f64>()) {
             Some(Ok(flag)) if flag == 0.0 || flag == 1.0 => flag == 1.0,
             _ if number == 0 && is_header(&row) && is_no_clip(&row[0]) => continue,
@@ -90,19 +97,20 @@ fn is_no_clip(name: &str) -> bool {
 }
 
 /// Full names of a section's clips, from the tables of attributes of 2022 (`<machine>/attributes_<NN>.csv`) or of later years.
-/// Names that two clips share are none. These tables are a help, so a missing or odd one is no error; rows may be shorter
-/// than their header, and the full name is always last.
-fn aliases(folder: &Path, id: &Id) -> BTreeMap<String, String> {
+/// Names that two clips share are none. These tables are a help, so a missing one or an odd row is no error; rows may be
+/// shorter than their header, and the full name is always last.
+fn aliases(folder: &Path, id: &Id) -> Result<BTreeMap<String, String>, Diagnostic> {
     let Id { machine, section } = id;
     let later = folder.join(format!("ground_truth_{machine}_section_{section}_test.csv"));
     let table = [later, folder.join(machine).join(format!("attributes_{section}.csv"))];
-    let Some(rows) = table.iter().filter(|t| t.is_file()).find_map(|t| rows(t).ok()) else { return BTreeMap::new() };
+    let Some(table) = table.iter().find(|t| t.is_file()) else { return Ok(BTreeMap::new()) };
+    let rows = rows(table)?;
     let mut names: BTreeMap<String, Option<String>> = BTreeMap::new();
     for (_, row) in rows.iter().filter(|(_, row)| row.len() > 1) {
         let (clip, full) = (stem(&row[0]).to_owned(), stem(&row[row.len() - 1]).to_owned());
         names.entry(full).and_modify(|first| *first = None).or_insert(Some(clip));
     }
-    names.into_iter().filter_map(|(full, clip)| Some((full, clip?))).collect()
+    Ok(names.into_iter().filter_map(|(full, clip)| Some((full, clip?))).collect())
 }
 
 /// How many clips of ToyCar and ToyTrain have a full name with the other label, and how many have one.
@@ -125,8 +133,12 @@ pub fn contradictions(truth: &Truth) -> (usize, usize) {
 pub fn list(path: &Path, truth: &mut Truth, protocol: Protocol) -> Result<(), Vec<Diagnostic>> {
     let (mut machine, mut wrong) = (None, Vec::new());
     for (line, row) in rows(path).map_err(|e| vec![e])? {
-        if row.len() == 1 {
+        if row[1..].iter().all(String::is_empty) {
             machine = Some(row[0].clone());
+            continue;
+        }
+        if let Some(why) = surplus(&row, 3, "a clip has at most 3") {
+            wrong.push(format!("line {line}: {why}"));
             continue;
         }
         let (clip, full) = (stem(&row[0]), stem(&row[1]));
@@ -183,5 +195,8 @@ mod tests {
         for wrong in ["secton_00_0000.wav,2", "secton_00_0000,0.5", "secton_00_0000.wav,no", "section_00_0000.wav"] {
             assert!(told(wrong).contains("line 2 does not end in 0 or 1"), "{wrong}");
         }
+        let decimal = "line 2: the row has 3 fields where a label has 2, and what follows the second looks like the \
+                       decimals of a number with a comma: write 1.0";
+        assert!(told("section_00_0000.wav,1,0").ends_with(decimal));
     }
 }

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::layout::{Placed, place, scan};
+use super::doubled::{Doubled, doubled};
+use super::layout::{Lost, Placed, Scanned, place, scan};
 use super::missing::nothing_found;
 use super::table::Table;
 use super::untrusted::{problem, same as same_name};
-use super::{ListedFile, Listing, Recording, SectionId, Source, SourceError};
+use super::{ListedFile, Listing, Recording, SectionId, Source, SourceError, tree};
 use crate::artifact::{Audio, Channel, Clip, Label, Split};
 use crate::diagnose::{Problem, suggest};
 
@@ -89,11 +90,18 @@ impl Source for Dcase {
         if !self.root.is_dir() {
             return Err(nothing_found(&self.root, &[]));
         }
-        let mut listing = scan(&self.root)?;
+        let Scanned { mut listing, lost } = scan(&self.root)?;
+        let lost: Vec<String> = lost.into_iter().filter(|lost| self.wants(lost)).map(|lost| lost.path).collect();
+        if let Some(error) = tree::lost(&self.root, &lost) {
+            return Err(error);
+        }
         if listing.sections.is_empty() {
             return Err(nothing_found(&self.root, &listing.strays));
         }
         self.choose(&mut listing)?;
+        if let Some(found) = doubled(&listing) {
+            return Err(self.twice(&found));
+        }
         for (id, files) in &listing.sections {
             mimii_test_clips(id, files.audio.iter().map(String::as_str))?;
         }
@@ -108,6 +116,16 @@ impl Source for Dcase {
             Attributes::Both => tables.iter().map(|bytes| parse_table(id, bytes)).collect::<Result<_, _>>()?,
             Attributes::Names => Vec::new(),
         };
+        for table in &tables {
+            if let Some((count, name, row)) = table.of_others(files.iter().map(|file| file.path.as_str())) {
+                let why = format!(
+                    "none of its {count} rows is of a clip of this section, such as `{name}` in line {} (correct the \
+                     paths, or set `attributes: names` to leave the tables unread)",
+                    row.line
+                );
+                return Err(SourceError::File { path: table_name(id), why });
+            }
+        }
         let tests = mimii_test_clips(id, files.iter().map(|file| file.path.as_str()))?;
         let mut recordings = Vec::new();
         for file in files {
@@ -137,6 +155,27 @@ impl Source for Dcase {
 }
 
 impl Dcase {
+    /// Whether a link that leads nowhere may be of the chosen machines and sections.
+    fn wants(&self, lost: &Lost) -> bool {
+        let within = |chosen: &[String], name: &Option<String>| {
+            chosen.is_empty() || name.as_ref().is_none_or(|name| chosen.contains(name))
+        };
+        within(&self.machines, &lost.machine) && within(&self.sections, &lost.section)
+    }
+
+    /// The error of clips that are there twice: each would count twice, and be its own neighbour.
+    fn twice(&self, found: &Doubled) -> SourceError {
+        let [one, other] = found.paths;
+        let here = self.root.display();
+        let message = match found.count {
+            1 => format!("`{here}` has a clip twice, as `{one}` and as `{other}`"),
+            n => format!("`{here}` has {n} clips twice, one of them as `{one}` and as `{other}`"),
+        };
+        let roots: Vec<String> = found.levels.iter().map(|l| format!("`{}`", self.root.join(l).display())).collect();
+        let hint = format!("was an archive unpacked twice? Remove one copy, or give {} as `root`", roots.join(" or "));
+        SourceError::Layout { message, hint }
+    }
+
     /// Keeps the chosen machines and sections; names that are not there are errors, all at once.
     fn choose(&self, listing: &mut Listing) -> Result<(), SourceError> {
         let machines: BTreeSet<String> = listing.sections.keys().map(|id| id.machine.clone()).collect();
@@ -242,142 +281,4 @@ fn same(a: &str, b: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::tree::of_empty_files;
-    use super::*;
-    use crate::artifact::Domain;
-    use crate::digest::Digest;
-    use crate::source::SourceSpec;
-    use serde_json::json;
-
-    fn source(settings: serde_json::Value) -> Dcase {
-        match SourceSpec::parse("dcase", &settings).unwrap() {
-            SourceSpec::Dcase(source) => source,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// A folder with empty files, and the source of it.
-    fn tree(files: &[&str]) -> (tempfile::TempDir, Dcase) {
-        let root = of_empty_files(files);
-        let source = source(json!({ "root": root.path() }));
-        (root, source)
-    }
-
-    fn id(machine: &str, section: &str) -> SectionId {
-        SectionId { machine: machine.into(), section: section.into() }
-    }
-
-    fn listed(paths: &[&str]) -> Vec<ListedFile> {
-        paths.iter().map(|path| ListedFile { path: path.to_string(), sha256: Digest::of(path.as_bytes()) }).collect()
-    }
-
-    fn layout(result: Result<Listing, SourceError>) -> (String, String) {
-        match result {
-            Err(SourceError::Layout { message, hint }) => (message, hint),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    const A: &str = "fan/train/section_00_source_train_normal_0000_m-n_W.wav";
-    const B: &str = "fan/test/section_00_target_test_anomaly_0000_m-n_Y.wav";
-
-    #[test]
-    fn machines_and_sections_are_chosen_and_unknown_ones_told() {
-        let (root, mut source) = tree(&[A, B, "fan/train/section_01_0000.wav", "valve/test/section_01_0000.wav"]);
-        source.machines = vec!["fan".into()];
-        source.sections = vec!["01".into()];
-        assert_eq!(source.list().unwrap().sections.into_keys().collect::<Vec<_>>(), [id("fan", "01")]);
-        source.machines = vec!["vlave".into(), "fan".into()];
-        source.sections = vec!["07".into()];
-        let (message, hint) = layout(source.list());
-        assert_eq!(message, format!("`{}` has no machine `vlave` and no section `07`", root.path().display()));
-        assert_eq!(hint, "did you mean `valve`?; did you mean `00`?");
-        source.machines = vec!["compressor".into()];
-        assert_eq!(layout(source.list()).1, "known: fan, valve");
-    }
-
-    #[test]
-    fn sections_may_be_numbers_and_twice_is_too_often() {
-        let source = source(json!({ "root": "", "sections": [0, "id_02", 12, "12"], "machines": ["fan", "fan"] }));
-        assert_eq!(source.sections, ["00", "id_02", "12", "12"]);
-        let told: Vec<_> = source.problems().into_iter().map(|p| format!("{}: {}", p.field, p.message)).collect();
-        assert_eq!(
-            told,
-            ["root: the path is empty", "machines: `fan` is listed twice", "sections: `12` is listed twice"]
-        );
-    }
-
-    #[test]
-    fn names_say_what_clips_are_and_tables_add_to_it() {
-        let (_root, source) = tree(&[]);
-        let table = b"file_name,d1p,d1v,d2p,d2v\n\
-            fan/train/section_00_source_train_normal_0000_m-n_W.wav,m-n,W,speed,0.10\n";
-        let set = source.clips(&id("fan", "00"), &listed(&[B, A]), &[table.to_vec()]).unwrap();
-        let [test, train] = &set[..] else { panic!("{set:?}") };
-        assert_eq!(
-            (test.clip.domain, test.clip.split, test.clip.label),
-            (Some(Domain::Target), Split::Test, Some(Label::Anomaly))
-        );
-        assert_eq!(
-            (train.clip.domain, train.clip.split, train.clip.label),
-            (Some(Domain::Source), Split::Train, Some(Label::Normal))
-        );
-        assert_eq!(train.clip.attributes, [("m-n", "W"), ("speed", "0.10")].map(|(k, v)| (k.into(), v.into())).into());
-        assert_eq!(test.clip.attributes, [("m-n".to_string(), "Y".to_string())].into());
-        assert_eq!(train.audio, Audio::Wav { channel: Channel::Mean, sha256: Digest::of(A.as_bytes()) });
-    }
-
-    #[test]
-    fn a_table_that_contradicts_a_name_is_refused() {
-        let (_root, mut source) = tree(&[]);
-        let table = b"file_name,d1p,d1v\nsection_00_source_train_normal_0000_m-n_W.wav,m-n,X\n".to_vec();
-        let error = source.clips(&id("fan", "00"), &listed(&[A]), std::slice::from_ref(&table)).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            format!(
-                "fan/attributes_00.csv: line 2: `m-n` is `X`, but the name of `{A}` says `W` \
-                 (correct one of them, or set `attributes: names` to leave the tables unread)"
-            )
-        );
-        source.attributes = Attributes::Names;
-        let set = source.clips(&id("fan", "00"), &listed(&[A]), &[table]).unwrap();
-        assert_eq!(set[0].clip.attributes["m-n"], "W");
-        let error = Dcase { attributes: Attributes::Both, ..source }.clips(&id("fan", "00"), &[], &[b"x\n".to_vec()]);
-        let expected = "fan/attributes_00.csv: line 1: the header has no column `file_name`";
-        assert_eq!(error.unwrap_err().to_string(), expected);
-        assert!(same("0.1", "0.10") && !same("A", "B") && !same("1", "A"));
-    }
-
-    #[test]
-    fn mimii_tests_with_the_abnormal_clips_and_as_many_normal_ones() {
-        let normal = |i: usize| format!("fan/id_00/normal/{i:08}.wav");
-        let abnormal = |i: usize| format!("fan/id_00/abnormal/{i:08}.wav");
-        let paths: Vec<String> = (0..5).map(normal).chain((0..2).map(abnormal)).collect();
-        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-        let (_root, source) = tree(&paths);
-        let found = source.list().unwrap();
-        assert_eq!(found.sections[&id("fan", "id_00")].audio.len(), 7);
-        let set = source.clips(&id("fan", "id_00"), &listed(&paths), &[]).unwrap();
-        let split = |split| set.iter().filter(move |c| c.clip.split == split).map(|c| c.clip.id.clone());
-        assert_eq!(split(Split::Train).collect::<Vec<_>>(), (2..5).map(normal).collect::<Vec<_>>());
-        assert_eq!(split(Split::Test).collect::<Vec<_>>(), [normal(0), normal(1), abnormal(0), abnormal(1)]);
-        assert!(set.iter().all(|c| c.clip.domain.is_none() && c.clip.label.is_some()));
-    }
-
-    #[test]
-    fn mimii_without_normal_clips_to_train_on_is_told() {
-        let (_root, source) = tree(&["fan/id_00/normal/00000000.wav", "fan/id_00/abnormal/00000000.wav"]);
-        let (message, hint) = layout(source.list());
-        assert_eq!(message, "no clips are left to train on in `fan` `id_00`: it has 1 normal, 1 abnormal");
-        assert!(hint.contains("all abnormal clips and as many normal ones are for testing"), "{hint}");
-    }
-
-    #[test]
-    fn root_and_choice_are_not_in_the_key() {
-        let here = source(json!({ "root": "a", "machines": ["fan"], "sections": ["00"], "channel": "first" }));
-        let there = source(json!({ "root": "b", "channel": "first" }));
-        assert_eq!(here.keyed(), there.keyed());
-        assert_eq!(here.keyed(), json!({ "dcase": { "channel": "first", "attributes": "both" } }));
-    }
-}
+mod tests;

@@ -8,17 +8,19 @@
 //! Only the split may come from a folder. The domain comes from the file's name alone: a data set that
 //! lies under `.../source/...` is not all source.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::names::{self, Name};
-use super::tree::{entries, join};
+use super::tree::{entries, join, unreadable};
 use super::{Listing, SectionId, SourceError};
 use crate::artifact::{Domain, Label, Split};
+use crate::reading::{Entry, Kind};
 
 pub(super) const SPLITS: [&str; 5] = ["train", "test", "source_test", "target_test", "test_rename"];
 /// Folders that may stand between the root and the machines.
 const LEVELS: [&str; 3] = ["dev_data", "eval_data", "raw"];
-const BASES: [&str; 6] = ["", "raw", "dev_data", "dev_data/raw", "eval_data", "eval_data/raw"];
+pub(super) const BASES: [&str; 6] = ["", "raw", "dev_data", "dev_data/raw", "eval_data", "eval_data/raw"];
 
 /// What path and name of a file say of its clip.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,36 +68,58 @@ pub(super) fn place(path: &str) -> Result<Placed, String> {
     Ok(Placed { id, split: Some(split), name })
 }
 
+/// What lies under a root.
+#[derive(Debug, Default)]
+pub(super) struct Scanned {
+    pub listing: Listing,
+    /// Links of the layout that lead nowhere.
+    pub lost: Vec<Lost>,
+}
+
+/// A link that leads nowhere, and what it would be of, as far as its path says so.
+#[derive(Debug)]
+pub(super) struct Lost {
+    pub machine: Option<String>,
+    pub section: Option<String>,
+    pub path: String,
+}
+
 /// Every section under `root`. Reads folders, not files.
-pub(super) fn scan(root: &Path) -> Result<Listing, SourceError> {
-    let mut scan = Scan { root, listing: Listing::default(), tables: Vec::new() };
+pub(super) fn scan(root: &Path) -> Result<Scanned, SourceError> {
+    let mut scan = Scan { root, found: Scanned::default(), tables: Vec::new() };
+    // Where one of the levels is a link to another, both are one folder.
+    let mut seen = BTreeSet::new();
     for base in BASES.into_iter().filter(|base| root.join(base).is_dir()) {
+        if !root.join(base).canonicalize().is_ok_and(|folder| seen.insert(folder)) {
+            continue;
+        }
         for entry in entries(&root.join(base))? {
             let path = join(base, &entry.name);
-            if !entry.folder {
-                scan.stray(&path);
+            if !entry.is_folder() {
+                scan.odd(&path, &entry, None);
             } else if !LEVELS.contains(&entry.name.as_str()) {
                 scan.machine(&path)?;
             }
         }
     }
+    let mut found = scan.found;
     // A table speaks of the section whose number it has; sections without audio need none.
     for (machine, section, path) in scan.tables {
-        if let Some(files) = scan.listing.sections.get_mut(&SectionId { machine, section }) {
+        if let Some(files) = found.listing.sections.get_mut(&SectionId { machine, section }) {
             files.tables.push(path);
         }
     }
-    for files in scan.listing.sections.values_mut() {
+    for files in found.listing.sections.values_mut() {
         files.audio.sort();
         files.tables.sort();
     }
-    scan.listing.strays.sort();
-    Ok(scan.listing)
+    found.listing.strays.sort();
+    Ok(found)
 }
 
 struct Scan<'a> {
     root: &'a Path,
-    listing: Listing,
+    found: Scanned,
     /// Machine, section and path of attribute tables.
     tables: Vec<(String, String, String)>,
 }
@@ -106,28 +130,36 @@ impl Scan<'_> {
         let name = folder.rsplit('/').next().unwrap_or_default().to_owned();
         let inside = entries(&self.root.join(folder))?;
         let known = |name: &str| SPLITS.contains(&name) || is_machine_id(name);
-        if !inside.iter().any(|e| e.folder && known(&e.name)) {
-            for entry in inside.iter().filter(|e| e.folder && has_snr(&name, &e.name)) {
-                self.machine(&join(folder, &entry.name))?;
+        let level = |e: &Entry| matches!(e.kind, Kind::Folder | Kind::Nowhere);
+        if !inside.iter().any(|e| level(e) && known(&e.name)) {
+            for entry in inside.iter().filter(|e| level(e) && has_snr(&name, &e.name)) {
+                let path = join(folder, &entry.name);
+                if entry.is_folder() { self.machine(&path)? } else { self.lose(&path, Some(&name), None) }
             }
             return Ok(());
         }
-        let renamed = inside.iter().any(|e| e.folder && e.name == "test_rename")
+        let renamed = inside.iter().any(|e| e.is_folder() && e.name == "test_rename")
             && entries(&self.root.join(folder).join("test_rename"))?.iter().any(|e| names::stem(&e.name).is_some());
         for entry in inside {
             let path = join(folder, &entry.name);
-            if !entry.folder {
+            if !entry.is_folder() {
                 match table_of(&entry.name) {
-                    Some(section) => self.tables.push((name.clone(), section.to_owned(), path)),
-                    None => self.stray(&path),
+                    Some(section) if entry.kind == Kind::File => {
+                        self.tables.push((name.clone(), section.to_owned(), path));
+                    }
+                    _ => self.odd(&path, &entry, Some(&name)),
                 }
             } else if renamed && entry.name == "test" {
                 let why = "not read: `test_rename` holds the same clips with their truth";
-                self.listing.strays.push((path, why.to_owned()));
+                self.found.listing.strays.push((path, why.to_owned()));
             } else if is_machine_id(&entry.name) {
                 for inner in entries(&self.root.join(&path))? {
                     let inner_path = join(&path, &inner.name);
-                    if inner.folder { self.files(&inner_path)? } else { self.stray(&inner_path) }
+                    if inner.is_folder() {
+                        self.files(&inner_path)?
+                    } else {
+                        self.odd(&inner_path, &inner, Some(&name))
+                    }
                 }
             } else {
                 self.files(&path)?;
@@ -140,24 +172,42 @@ impl Scan<'_> {
     fn files(&mut self, folder: &str) -> Result<(), SourceError> {
         for entry in entries(&self.root.join(folder))? {
             let path = join(folder, &entry.name);
-            if entry.folder || names::stem(&entry.name).is_none() {
+            if entry.is_folder() || names::stem(&entry.name).is_none() {
                 continue;
             }
             let placed = if entry.utf8 { place(&path) } else { Err("its name is not UTF-8".into()) };
-            match placed {
-                Ok(placed) => self.listing.sections.entry(placed.id).or_default().audio.push(path),
-                Err(why) => self.listing.strays.push((path, why)),
+            match (placed, unreadable(entry.kind)) {
+                (Ok(placed), None) => self.found.listing.sections.entry(placed.id).or_default().audio.push(path),
+                (Ok(Placed { id, .. }), Some(_)) if entry.kind == Kind::Nowhere => {
+                    self.lose(&path, Some(&id.machine), Some(&id.section));
+                }
+                (_, Some(why)) | (Err(why), None) => self.found.listing.strays.push((path, why)),
             }
         }
         Ok(())
     }
 
-    /// Notes an audio file at a place where none should be.
-    fn stray(&mut self, path: &str) {
-        if names::stem(path).is_some() {
-            let why = format!("it lies in none of the folders {}", SPLITS.join(", "));
-            self.listing.strays.push((path.to_owned(), why));
-        }
+    /// Notes what is no folder at a place where folders should be: recordings, tables that cannot be read, and links
+    /// that lead nowhere.
+    fn odd(&mut self, path: &str, entry: &Entry, machine: Option<&str>) {
+        let (audio, table) = (names::stem(&entry.name).is_some(), machine.and_then(|_| table_of(&entry.name)));
+        let folder = [&SPLITS[..], &LEVELS[..]].concat().contains(&entry.name.as_str())
+            || is_machine_id(&entry.name)
+            || ["normal", "abnormal"].contains(&entry.name.as_str());
+        let why = match entry.kind {
+            Kind::Nowhere if table.is_some() || folder => return self.lose(path, machine, table),
+            // Folders are named without a dot, so this may have been one of a machine.
+            Kind::Nowhere if !entry.name.contains('.') => unreadable(entry.kind),
+            _ if audio => Some(format!("it lies in none of the folders {}", SPLITS.join(", "))),
+            _ if table.is_some() => unreadable(entry.kind),
+            _ => None,
+        };
+        self.found.listing.strays.extend(why.map(|why| (path.to_owned(), why)));
+    }
+
+    fn lose(&mut self, path: &str, machine: Option<&str>, section: Option<&str>) {
+        let (machine, section) = (machine.map(str::to_owned), section.map(str::to_owned));
+        self.found.lost.push(Lost { machine, section, path: path.to_owned() });
     }
 }
 
@@ -186,7 +236,7 @@ mod tests {
 
     /// `machine/section: files` of a tree, and its strays.
     fn found(files: &[&str]) -> (Vec<String>, Vec<String>) {
-        let listing = scan(tree(files).path()).unwrap();
+        let listing = scan(tree(files).path()).unwrap().listing;
         let sections = listing.sections.iter().map(|(id, files)| {
             let tables = files.tables.iter().map(|t| format!(" + {t}")).collect::<String>();
             format!("{}/{}: {}{tables}", id.machine, id.section, files.audio.join(" "))

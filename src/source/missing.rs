@@ -17,7 +17,7 @@ pub(super) fn nothing_found(root: &Path, strays: &[(String, String)]) -> SourceE
         return layout(format!("`{here}` is a file; {EXPECTED}"), hint(root));
     }
     let inside = entries(root).unwrap_or_default();
-    if inside.iter().any(|e| e.folder && (SPLITS.contains(&e.name.as_str()) || is_machine_id(&e.name))) {
+    if inside.iter().any(|e| e.is_folder() && (SPLITS.contains(&e.name.as_str()) || is_machine_id(&e.name))) {
         let message = format!("`{here}` is the folder of one machine, not of the machines");
         return layout(message, format!("use the folder above it: `{}`", above(root).display()));
     }
@@ -29,7 +29,7 @@ pub(super) fn nothing_found(root: &Path, strays: &[(String, String)]) -> SourceE
     }
     let deeper: Vec<String> = inside
         .iter()
-        .filter(|e| e.folder && scan(&root.join(&e.name)).is_ok_and(|found| !found.sections.is_empty()))
+        .filter(|e| e.is_folder() && scan(&root.join(&e.name)).is_ok_and(|found| !found.listing.sections.is_empty()))
         .map(|e| format!("`{}`", root.join(&e.name).display()))
         .collect();
     match deeper.as_slice() {
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     fn fault(root: &Path) -> (String, String) {
-        let strays = scan(root).map_or(Vec::new(), |found| found.strays);
+        let strays = scan(root).map_or(Vec::new(), |found| found.listing.strays);
         match nothing_found(root, &strays) {
             SourceError::Layout { message, hint } => (message.replace(&*root.to_string_lossy(), "ROOT"), hint),
             other => panic!("{other:?}"),

@@ -128,6 +128,7 @@ family! {
 }
 
 pub mod dcase;
+mod doubled;
 pub mod factory;
 pub mod folder;
 mod layout;

@@ -139,6 +139,7 @@ impl Pattern {
             return false;
         }
         let fits = match current {
+            Piece::Text(text) if piece + 1 == self.0.len() => ends_alike(rest, text),
             Piece::Text(text) => {
                 rest.starts_with(text.as_str()) && self.search(piece + 1, path, from + text.len(), dead, found)
             }
@@ -158,6 +159,18 @@ impl Pattern {
             dead.insert((piece, from));
         }
         fits
+    }
+}
+
+/// Whether a path ends in the last text of a pattern. Recorders write `.wav` and `.WAV`: either fits the other.
+fn ends_alike(rest: &str, text: &str) -> bool {
+    let cut = |text: &str| text.len().checked_sub(".wav".len());
+    match (cut(rest), cut(text)) {
+        (Some(at), Some(same)) if at == same => {
+            let (rest, text) = (rest.as_bytes(), text.as_bytes());
+            rest[..at] == text[..at] && rest[at..].eq_ignore_ascii_case(&text[at..])
+        }
+        _ => false,
     }
 }
 
@@ -190,6 +203,15 @@ mod tests {
         assert_eq!(fit("x{*}.wav", "x.wav").unwrap(), Vec::<String>::new());
         assert_eq!(fit("{machine}.wav", ".wav"), None);
         assert_eq!(fit("{machine}.wav", "größe.wav.wav").unwrap(), ["Machine=größe.wav"]);
+    }
+
+    #[test]
+    fn an_extension_fits_in_either_case() {
+        assert_eq!(fit("x_{machine}.wav", "x_a.WAV").unwrap(), ["Machine=a"]);
+        assert_eq!(fit("x_{machine}_y.WAV", "x_a_y.wav").unwrap(), ["Machine=a"]);
+        // The rest of a name does not.
+        assert_eq!(fit("x_{machine}_y.wav", "x_a_Y.wav"), None);
+        assert_eq!(fit("{machine}ü.wav", "aü.Wav").unwrap(), ["Machine=a"]);
     }
 
     #[test]

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::reading::{self, invisible, surplus, visible};
+
 /// The attributes of the clips a table speaks of.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Table {
@@ -23,48 +25,53 @@ pub(super) struct Row {
 impl Table {
     /// Reads a table. Errors name the line.
     ///
-    /// Rows may be ragged: valve/attributes_05.csv of 2022 has rows of four fields under a header of six,
-    /// whose last field is the column after the pairs. So a pair counts only if both its fields are there.
+    /// Rows may be shorter than the header: valve/attributes_05.csv of 2022 has rows of four fields under a header of
+    /// six, whose last field is the column after the pairs. So a pair counts only if both its fields are there. A row
+    /// that is longer has its values under other columns than their own.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(bytes);
-        let header = reader.headers().map_err(|e| format!("line 1: {}", plain(&e)))?.clone();
+        let mut rows = reading::rows(bytes)?.into_iter();
+        let (line, header) = rows.next().unwrap_or((1, Vec::new()));
         let Some(file) = header.iter().position(|column| column == "file_name") else {
-            return Err("line 1: the header has no column `file_name`".into());
+            let odd = header.iter().find(|column| invisible(column).is_some());
+            let odd = odd.map_or(String::new(), |column| format!(" (`{}` is another)", visible(column)));
+            return Err(format!("line {line}: the header has no column `file_name`{odd}"));
         };
+        let whose = format!("the header has {}", header.len());
         let pairs: Vec<(usize, usize)> = header
             .iter()
             .enumerate()
             .filter(|(_, column)| is_pair(column, "p"))
             .filter_map(|(key, column)| {
                 let value = format!("{}v", &column[..column.len() - 1]);
-                Some((key, header.iter().position(|c| c == value)?))
+                Some((key, header.iter().position(|c| *c == value)?))
             })
             .collect();
-        let mut rows = BTreeMap::new();
-        for record in reader.records() {
-            let record = record.map_err(|e| at(e.position(), &plain(&e)))?;
-            let line = record.position().map_or(0, csv::Position::line);
-            let Some(path) = record.get(file).filter(|path| !path.is_empty()) else {
-                return Err(at(record.position(), "`file_name` is empty"));
+        let mut table = BTreeMap::new();
+        for (line, row) in rows {
+            let Some(path) = row.get(file).filter(|path| !path.is_empty()) else {
+                return Err(format!("line {line}: `file_name` is empty"));
             };
+            if let Some(why) = surplus(&row, header.len(), &whose) {
+                return Err(format!("line {line}: {why}"));
+            }
             let attributes = pairs
                 .iter()
-                .filter_map(|&(key, value)| Some((record.get(key)?, record.get(value)?)))
+                .filter_map(|&(key, value)| Some((row.get(key)?, row.get(value)?)))
                 .filter(|(key, _)| !key.is_empty())
                 .map(|(key, value)| (key.to_owned(), value.to_owned()))
                 .collect();
-            let row = Row { line, attributes };
-            match rows.get(&key(path)) {
-                Some(Row { attributes, line: first }) if *attributes != row.attributes => {
+            let found = Row { line, attributes };
+            match table.get(&key(path)) {
+                Some(Row { attributes, line: first }) if *attributes != found.attributes => {
                     return Err(format!("line {line}: `{path}` has other attributes than in line {first}"));
                 }
                 Some(_) => {}
                 None => {
-                    rows.insert(key(path), row);
+                    table.insert(key(path), found);
                 }
             }
         }
-        Ok(Self { rows })
+        Ok(Self { rows: table })
     }
 
     /// The row about the clip with this path.
@@ -72,11 +79,19 @@ impl Table {
         let key = key(path);
         self.rows.get(&key).or_else(|| self.rows.get(key.split_once('/')?.1))
     }
+
+    /// The first row and how many there are, if there are rows and none is about one of the clips.
+    pub fn of_others<'c>(&self, mut clips: impl Iterator<Item = &'c str>) -> Option<(usize, &str, &Row)> {
+        let (name, row) = self.rows.iter().min_by_key(|(_, row)| row.line)?;
+        (!clips.any(|path| self.row(path).is_some())).then_some((self.rows.len(), name, row))
+    }
 }
 
 /// The last folder and the name: what stands before differs between the tables and the folders
-/// (`fan/test/..`, `dev_data/raw/fan/test/..`). A table may leave out the folder, too.
+/// (`fan/test/..`, `dev_data/raw/fan/test/..`). A table may leave out the folder, too, and one that was made on Windows
+/// has `\` between them.
 fn key(path: &str) -> String {
+    let path = path.replace('\\', "/");
     let cut = path.rmatch_indices('/').nth(1).map_or(0, |(i, _)| i + 1);
     path[cut..].to_owned()
 }
@@ -85,21 +100,6 @@ fn key(path: &str) -> String {
 fn is_pair(column: &str, suffix: &str) -> bool {
     let number = column.strip_prefix('d').and_then(|rest| rest.strip_suffix(suffix));
     number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
-}
-
-fn at(place: Option<&csv::Position>, why: &str) -> String {
-    match place {
-        Some(place) => format!("line {}: {why}", place.line()),
-        None => why.to_owned(),
-    }
-}
-
-/// The library's words for a fault of the text, which say the place once more.
-fn plain(error: &csv::Error) -> String {
-    match error.kind() {
-        csv::ErrorKind::Utf8 { .. } => "it is not UTF-8 text".into(),
-        _ => error.to_string(),
-    }
 }
 
 #[cfg(test)]
@@ -142,5 +142,34 @@ mod tests {
             why(b"file_name,d1p,d1v\na.wav,vel,1\nb.wav,vel,1\na.wav,vel,2\n"),
             "line 4: `a.wav` has other attributes than in line 2"
         );
+        assert_eq!(why(b"file_name;d1p;d1v\na.wav;vel;0,5\n"), "its fields are separated by `;`: save it with commas");
+        assert_eq!(
+            why("\u{200b}file_name,d1p\n".as_bytes()),
+            "line 1: the header has no column `file_name` (`<U+200B>file_name` is another)"
+        );
+    }
+
+    #[test]
+    fn a_row_longer_than_the_header_is_refused() {
+        let why = |row: &str| Table::parse(format!("file_name,d1p,d1v,d2p,d2v\n{row}\n").as_bytes()).err();
+        assert_eq!(
+            why("a.wav,vel,0,5,loc,A").unwrap(),
+            "line 2: the row has 6 fields where the header has 5, and what follows the third looks like the decimals of a \
+             number with a comma: write 0.5"
+        );
+        assert_eq!(why("a.wav,vel,5,loc,A,B").unwrap(), "line 2: the row has 6 fields where the header has 5");
+        assert_eq!(why("a.wav,vel,0.5,loc,A,,"), None);
+    }
+
+    #[test]
+    fn rows_of_windows_are_found_and_those_of_other_clips_told() {
+        let table = "file_name,d1p,d1v\ndev_data\\fan\\test\\a.wav,m-n,W\n";
+        assert_eq!(attributes(table, "dev_data/fan/test/a.wav"), ["m-n=W"]);
+        assert!(attributes(table, "dev_data/fan/train/a.wav").is_empty());
+        let table = Table::parse(table.as_bytes()).unwrap();
+        assert_eq!(table.of_others(["fan/train/b.wav", "fan/test/a.wav"].into_iter()), None);
+        let (count, name, row) = table.of_others(["fan/train/b.wav"].into_iter()).unwrap();
+        assert_eq!((count, name, row.line), (1, "test/a.wav", 2));
+        assert_eq!(Table::parse(b"file_name,d1p\n").unwrap().of_others([].into_iter()), None);
     }
 }

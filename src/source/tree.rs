@@ -1,68 +1,62 @@
-//! Folders as sorted lists of names, without a `stat` per file.
+//! The files of a data set, by their paths below its root.
 
 use std::path::Path;
 
 use super::{SourceError, names};
+use crate::reading::{self, Entry, Kind, NOWHERE};
 
-/// One folder or file.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Entry {
-    /// Its name; where it is not UTF-8, with replacement characters.
-    pub name: String,
-    pub folder: bool,
-    /// A link to what `folder` says.
-    pub link: bool,
-    /// Whether `name` is the true name.
+/// The entries of a folder by name.
+pub(super) fn entries(folder: &Path) -> Result<Vec<Entry>, SourceError> {
+    let wrong = |e: std::io::Error| SourceError::File { path: folder.display().to_string(), why: e.to_string() };
+    reading::entries(folder).map_err(wrong)
+}
+
+/// A recording that was found.
+pub(super) struct Found {
+    pub path: String,
+    pub kind: Kind,
+    /// Whether `path` is the true path.
     pub utf8: bool,
 }
 
-/// The entries of a folder by name. Links count as what they lead to; hidden entries are left out
-/// (archives made on a Mac hold a `._x.wav` beside every `x.wav`), and so are links that lead nowhere.
-pub(super) fn entries(folder: &Path) -> Result<Vec<Entry>, SourceError> {
-    let wrong = |e: std::io::Error| SourceError::File { path: folder.display().to_string(), why: e.to_string() };
-    let mut entries = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(wrong)? {
-        let entry = entry.map_err(wrong)?;
-        let name = entry.file_name();
-        let utf8 = name.to_str().is_some();
-        let name = name.to_string_lossy().into_owned();
-        if name.starts_with('.') {
-            continue;
-        }
-        // The type comes with the entry; only a link costs a look at what it leads to.
-        let kind = entry.file_type().map_err(wrong)?;
-        let folder = match kind.is_symlink() {
-            false => kind.is_dir(),
-            true => match std::fs::metadata(entry.path()) {
-                Ok(target) => target.is_dir(),
-                Err(_) => continue,
-            },
-        };
-        entries.push(Entry { name, folder, link: kind.is_symlink(), utf8 });
-    }
-    entries.sort();
-    Ok(entries)
-}
-
-/// All audio files below `folder`, with whether their names are UTF-8. Links to folders are followed as
-/// deep as the pattern goes, no deeper, so that a link to its own parent ends.
-pub(super) fn walk(
-    root: &Path,
-    folder: &str,
-    depth: usize,
-    paths: &mut Vec<(String, bool)>,
-) -> Result<(), SourceError> {
+/// All that is called like a recording below `folder`. Links to folders are followed as deep as the pattern goes, no
+/// deeper, so that links in a circle end.
+pub(super) fn walk(root: &Path, folder: &str, depth: usize, found: &mut Vec<Found>) -> Result<(), SourceError> {
     for entry in entries(&root.join(folder))? {
         let path = join(folder, &entry.name);
-        if !entry.folder {
+        if !entry.is_folder() {
             if names::stem(&entry.name).is_some() {
-                paths.push((path, entry.utf8));
+                found.push(Found { path, kind: entry.kind, utf8: entry.utf8 });
             }
         } else if entry.utf8 && (depth > 0 || !entry.link) {
-            walk(root, &path, depth.saturating_sub(1), paths)?;
+            walk(root, &path, depth.saturating_sub(1), found)?;
         }
     }
     Ok(())
+}
+
+/// Why something called like a recording is none, if so: a reason that ends a sentence about it.
+pub(super) fn unreadable(kind: Kind) -> Option<String> {
+    match kind {
+        Kind::File | Kind::Folder => None,
+        Kind::Nowhere => Some(NOWHERE.to_owned()),
+        Kind::Other(what) => Some(format!("it is {what}, not a file")),
+    }
+}
+
+/// The error of a data set, parts of which are links that lead nowhere: what is left is another data set. None if
+/// `paths` is empty.
+pub(super) fn lost(root: &Path, paths: &[String]) -> Option<SourceError> {
+    let first = paths.first()?;
+    let audio = paths.iter().all(|path| names::stem(path).is_some());
+    let message = match (paths.len(), audio) {
+        (1, _) => format!("`{first}` of `{}` is a link that leads nowhere", root.display()),
+        (n, true) => format!("{n} recordings of `{}` are links that lead nowhere, `{first}` for one", root.display()),
+        (n, false) => format!("{n} files of `{}` are links that lead nowhere, `{first}` for one", root.display()),
+    };
+    let hint = "was their content fetched (`git annex get`, `datalad get`, `dvc pull`)? Without them it is another data \
+                set: fetch them, or remove the links";
+    Some(SourceError::Layout { message, hint: hint.into() })
 }
 
 /// Paths relative to a root, with `/`: `join("", "a")` is `a`.
@@ -82,25 +76,43 @@ pub(super) fn of_empty_files(files: &[&str]) -> tempfile::TempDir {
     root
 }
 
+/// Makes a file of such a folder a link that leads nowhere, or a named pipe.
+#[cfg(all(test, unix))]
+pub(super) fn spoil(root: &Path, file: &str, pipe: bool) {
+    let path = root.join(file);
+    let _ = std::fs::remove_file(&path);
+    if pipe {
+        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    } else {
+        std::os::unix::fs::symlink("../.git/annex/objects/x", path).unwrap();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[cfg(unix)]
     #[test]
-    fn links_count_as_what_they_lead_to_and_hidden_names_are_left_out() {
+    fn a_folder_that_cannot_be_read_is_named() {
         let root = tempfile::tempdir().unwrap();
-        let at = |name: &str| root.path().join(name);
-        std::fs::create_dir(at("b")).unwrap();
-        for name in ["c.wav", "._c.wav"] {
-            std::fs::write(at(name), "").unwrap();
-        }
-        std::os::unix::fs::symlink(at("b"), at("a")).unwrap();
-        std::os::unix::fs::symlink(at("c.wav"), at("d.wav")).unwrap();
-        std::os::unix::fs::symlink(at("nowhere"), at("e.wav")).unwrap();
-        let found: Vec<_> = entries(root.path()).unwrap().into_iter().map(|e| (e.name, e.folder, e.link)).collect();
-        let expected = [("a", true, true), ("b", true, false), ("c.wav", false, false), ("d.wav", false, true)];
-        assert_eq!(found, expected.map(|(name, folder, link)| (name.to_string(), folder, link)));
-        assert!(entries(&at("x")).unwrap_err().to_string().starts_with(&at("x").display().to_string()));
+        let at = root.path().join("x");
+        assert!(entries(&at).unwrap_err().to_string().starts_with(&at.display().to_string()));
+    }
+
+    #[test]
+    fn lost_files_are_counted_and_one_is_named() {
+        let told = |paths: &[&str]| {
+            lost(Path::new("d"), &paths.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>()).map(|e| e.to_string())
+        };
+        assert_eq!(told(&[]), None);
+        assert_eq!(told(&["fan/a.wav"]).unwrap(), "`fan/a.wav` of `d` is a link that leads nowhere");
+        assert_eq!(
+            told(&["fan/a.wav", "fan/b.wav"]).unwrap(),
+            "2 recordings of `d` are links that lead nowhere, `fan/a.wav` for one"
+        );
+        assert_eq!(
+            told(&["fan/test", "fan/b.wav"]).unwrap(),
+            "2 files of `d` are links that lead nowhere, `fan/test` for one"
+        );
     }
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 use super::{SourceError, Wave};
 use crate::artifact::Channel;
 use crate::digest::Digest;
+use crate::reading::{self, RECORDING};
 
 /// How a sample is stored. Little-endian, as all of RIFF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +64,11 @@ pub enum WavError {
     Header(String),
     #[error("the samples are stored as {0}; only PCM of 8, 16, 24 or 32 bit and float of 32 or 64 bit are read")]
     Encoding(String),
+    #[error(
+        "the length of the `data` chunk was never filled in (a recording that was cut off or piped); write the header \
+         anew, such as by `sox --ignore-length in.wav out.wav`"
+    )]
+    NeverFilledIn,
     #[error("the data chunk holds no samples")]
     NoSamples,
     #[error("the data chunk has {bytes} bytes, not a multiple of {block} ({channels} channels of {width} bytes)")]
@@ -78,19 +84,23 @@ pub struct Wav<'a> {
     data: &'a [u8],
 }
 
-/// The samples of one channel of the file at `path`.
+/// The samples of one channel of the file at `path`, or of a pipe that a person names.
 pub fn read(path: &Path, channel: Channel) -> Result<Wave, SourceError> {
-    wave(path, &load(path)?, channel)
+    wave(path, &loaded(path, reading::read_or_pipe(path, RECORDING))?, channel)
 }
 
-/// The same, with the digest of the file's bytes: what was hashed is what was read.
+/// The same of a file, with the digest of its bytes: what was hashed is what was read.
 pub fn read_hashed(path: &Path, channel: Channel) -> Result<(Wave, Digest), SourceError> {
-    let bytes = load(path)?;
+    let bytes = loaded(path, reading::read(path, RECORDING))?;
     Ok((wave(path, &bytes, channel)?, Digest::of(&bytes)))
 }
 
-fn load(path: &Path) -> Result<Vec<u8>, SourceError> {
-    std::fs::read(path).map_err(|e| SourceError::File { path: path.display().to_string(), why: e.to_string() })
+fn loaded(path: &Path, bytes: std::io::Result<Vec<u8>>) -> Result<Vec<u8>, SourceError> {
+    let why = |e: std::io::Error| match e.kind() {
+        std::io::ErrorKind::FileTooLarge => format!("{e}: cut it into clips first"),
+        _ => e.to_string(),
+    };
+    bytes.map_err(|e| SourceError::File { path: path.display().to_string(), why: why(e) })
 }
 
 fn wave(path: &Path, bytes: &[u8], channel: Channel) -> Result<Wave, SourceError> {
@@ -104,29 +114,66 @@ fn wave(path: &Path, bytes: &[u8], channel: Channel) -> Result<Wave, SourceError
 /// Finds the header and the data of a WAV file; unknown chunks are skipped, what follows the data is ignored.
 pub fn parse(bytes: &[u8]) -> Result<Wav<'_>, WavError> {
     let mut rest = riff(bytes)?;
-    let mut format = None;
+    let (mut format, mut long) = (None, None);
     while !rest.is_empty() {
         let Some((head, body)) = rest.split_at_checked(8) else { break };
-        let (id, length) = (&head[..4], u32_at(head, 4) as usize);
-        let expected = length as u64;
-        let cut = || WavError::Truncated { chunk: printable(id), expected, found: body.len() };
+        let (id, length) = (&head[..4], u64::from(u32_at(head, 4)));
+        let cut = |length: u64| WavError::Truncated { chunk: printable(id), expected: length, found: body.len() };
         match (id, format) {
             (b"data", None) => return Err(WavError::Header("the `data` chunk comes before the `fmt ` chunk".into())),
-            (b"data", Some(_)) if length == u32::MAX as usize => {
-                let why = "the length of the `data` chunk was never filled in (a recording that was cut off or piped)";
-                return Err(WavError::Header(why.into()));
+            (b"data", Some(format)) => {
+                let length = long.filter(|_| length == u64::from(u32::MAX)).unwrap_or(length);
+                return match usize::try_from(length).ok().and_then(|length| body.get(..length)) {
+                    Some(_) if length == 0 && !body.is_empty() => unclosed(format, bytes, body),
+                    Some(chunk) => data(format, chunk),
+                    None if is_filler(length) => data_to_the_end(format, body),
+                    _ => Err(cut(length)),
+                };
             }
-            (b"data", Some(format)) => return data(format, body.get(..length).ok_or_else(cut)?),
-            (b"fmt ", _) => format = Some(parse_format(body.get(..length).ok_or_else(cut)?)?),
+            (b"fmt ", _) => format = Some(parse_format(sized(body, length).ok_or_else(|| cut(length))?)?),
+            // The lengths of an RF64 file: of all, of the data, each of 64 bits.
+            (b"ds64", _) if bytes[..4] != *b"RIFF" && length >= 16 && body.len() >= 16 => {
+                long = Some(u64::from(u32_at(body, 8)) | u64::from(u32_at(body, 12)) << 32);
+            }
             _ => {}
         }
-        if length > body.len() {
-            return Err(cut());
-        }
+        let length = sized(body, length).ok_or_else(|| cut(length))?.len();
         // Chunks begin at even offsets; some writers forget the byte that is missing at the very end.
         rest = &body[(length + length % 2).min(body.len())..];
     }
     Err(WavError::NoChunk(if format.is_none() { "fmt " } else { "data" }))
+}
+
+fn sized(body: &[u8], length: u64) -> Option<&[u8]> {
+    body.get(..usize::try_from(length).ok()?)
+}
+
+/// Whether a length is one that programs write before they know it, and never come back to: ffmpeg all ones, sox
+/// `7ffff000`, arecord two GiB, some less the bytes of the header. No file that is read is so long.
+fn is_filler(length: u64) -> bool {
+    (0x7fff_f000..=0x8000_0000).contains(&length) || (0xffff_f000..=0xffff_ffff).contains(&length) || length == u64::MAX
+}
+
+/// The data of a chunk of length 0 with something behind it. Of a recorder that was switched off it is samples, if the
+/// length of the whole file was never filled in, either. Where that ends at the chunk, programs do not agree on what
+/// follows.
+fn unclosed<'a>(format: Header, bytes: &[u8], body: &'a [u8]) -> Result<Wav<'a>, WavError> {
+    let (length, here) = (u64::from(u32_at(bytes, 4)), (bytes.len() - body.len()) as u64);
+    match length {
+        0 => data_to_the_end(format, body),
+        _ if length == u64::from(u32::MAX) => data_to_the_end(format, body),
+        _ if length + 8 <= here => Err(WavError::NeverFilledIn),
+        _ => Err(WavError::NoSamples),
+    }
+}
+
+/// The data of a file whose length was never filled in: all that is there, as libsndfile and ffmpeg read it. A file that
+/// ends within a frame may have something else at its end.
+fn data_to_the_end(format: Header, body: &[u8]) -> Result<Wav<'_>, WavError> {
+    match data(format, body) {
+        Err(WavError::Odd { .. }) => Err(WavError::NeverFilledIn),
+        read => read,
+    }
 }
 
 /// What follows the 12 bytes that make a file a WAV file.
@@ -135,19 +182,28 @@ fn riff(bytes: &[u8]) -> Result<&[u8], WavError> {
     if bytes.is_empty() {
         return Err(WavError::Empty);
     }
+    let wave = begins(b"RIFF") || begins(b"RF64") || begins(b"BW64");
     let other = match () {
-        _ if begins(b"RIFF") && bytes.len() < 12 => return Err(WavError::NoChunk("fmt ")),
-        _ if begins(b"RIFF") && bytes[8..12] == *b"WAVE" => return Ok(&bytes[12..]),
-        _ if begins(b"RIFF") => format!("a RIFF file of type `{}`", printable(&bytes[8..12])),
-        _ if begins(b"RF64") || begins(b"BW64") => "an RF64 file (WAV above 4 GB): cut it into clips first".into(),
+        _ if wave && bytes.len() < 12 => return Err(WavError::NoChunk("fmt ")),
+        _ if wave && bytes[8..12] == *b"WAVE" => return Ok(&bytes[12..]),
+        _ if wave => format!("a RIFF file of type `{}`", printable(&bytes[8..12])),
         _ if begins(b"RIFX") => "a big-endian RIFX file".into(),
         _ if begins(b"fLaC") => "a FLAC file".into(),
         _ if begins(b"OggS") => "an Ogg file".into(),
+        _ if begins(b"ID3") && behind_tag(bytes).starts_with(b"RIFF") => {
+            "an ID3 tag stands before `RIFF`; write the file without its tag".into()
+        }
         _ if begins(b"ID3") => "an MP3 file".into(),
         _ if begins(b"FORM") => "an AIFF file".into(),
         _ => format!("it begins with `{}` where `RIFF` should be", printable(&bytes[..bytes.len().min(8)])),
     };
     Err(WavError::NotWav(other))
+}
+
+/// What follows an ID3 tag, whose length has seven bits a byte.
+fn behind_tag(bytes: &[u8]) -> &[u8] {
+    let length = bytes.get(6..10).map_or(0, |size| size.iter().fold(0, |sum, b| sum << 7 | usize::from(b & 0x7f)));
+    bytes.get(10 + length..).unwrap_or_default()
 }
 
 /// Rate, channels and encoding of a `fmt ` chunk; the number of frames is not known yet.

@@ -5,16 +5,19 @@
 //! writes itself also takes the place of the base's sweep over it, or the file's own word would not count.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::node::{Kind, Node};
 use super::{wire, yaml};
 use crate::diagnose::Diagnostic;
+use crate::reading::{self, unexpanded};
 
 /// Reads a file and the files it extends, merged.
 pub fn read(path: &Path) -> Result<Node, Diagnostic> {
     let name = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|e| cannot_read(&name, &e))?;
+    // What is named on the command line may be a pipe.
+    let bytes = reading::read_or_pipe(path, yaml::LARGEST).map_err(|e| cannot_read(path, &e))?;
     let root = yaml::parse(&yaml::source(&name, &bytes)?, 0)?;
     with_base(root, path, &mut vec![(identity(path), name)])
 }
@@ -39,12 +42,27 @@ fn identity(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or(path.to_owned())
 }
 
-fn cannot_read(name: &str, e: &std::io::Error) -> Diagnostic {
-    match e.kind() {
-        std::io::ErrorKind::IsADirectory => Diagnostic::new("E0501", format!("`{name}` is a folder, not a file")),
-        std::io::ErrorKind::NotFound => Diagnostic::new("E0501", format!("there is no file `{name}`")),
+fn cannot_read(path: &Path, e: &std::io::Error) -> Diagnostic {
+    let name = path.display();
+    let diagnostic = match e.kind() {
+        ErrorKind::IsADirectory => Diagnostic::new("E0501", format!("`{name}` is a folder, not a file")),
+        ErrorKind::FileTooLarge => Diagnostic::new("E0103", format!("`{name}` is no spec: {e}")),
+        // A link that leads nowhere has words of its own.
+        ErrorKind::NotFound if e.get_ref().is_none() => Diagnostic::new("E0501", format!("there is no file `{name}`")),
         _ => Diagnostic::new("E0501", format!("cannot read `{name}`: {e}")),
+    };
+    match unexpanded(path, None).filter(|_| e.kind() == ErrorKind::NotFound) {
+        Some(hint) => diagnostic.hint(hint),
+        None => diagnostic,
     }
+}
+
+/// Whether a file is YAML by its name, and by that of the file which it leads to if it is a link. The text of another
+/// file (of passwords, of the environment) has no place in a message.
+fn is_yaml(path: &Path) -> bool {
+    let named =
+        |path: &Path| path.extension().is_some_and(|e| ["yaml", "yml"].iter().any(|yaml| e.eq_ignore_ascii_case(yaml)));
+    named(path) && path.canonicalize().map_or(true, |target| named(&target))
 }
 
 fn with_base(mut root: Node, path: &Path, chain: &mut Vec<(PathBuf, String)>) -> Result<Node, Diagnostic> {
@@ -62,8 +80,14 @@ fn with_base(mut root: Node, path: &Path, chain: &mut Vec<(PathBuf, String)>) ->
             Diagnostic::new("E0502", format!("files extend each other: {}", way.join(" -> "))).at(written.place())
         );
     }
-    let bytes = std::fs::read(&base).map_err(|e| {
-        cannot_read(&name, &e).at(written.place()).hint("the path is relative to the file that says `extends`")
+    if !base.is_dir() && !is_yaml(&base) {
+        let message = format!("`{name}` is not read: the name of a file to extend ends in `.yaml` or `.yml`");
+        return Err(Diagnostic::new("E0503", message).at(written.place()));
+    }
+    let bytes = reading::read(&base, yaml::LARGEST).map_err(|e| {
+        let diagnostic = cannot_read(&base, &e).at(written.place());
+        let hint = diagnostic.hint.clone();
+        diagnostic.hint(hint.unwrap_or_else(|| "the path is relative to the file that says `extends`".to_owned()))
     })?;
     let parsed = yaml::parse(&yaml::source(&name, &bytes)?, 0)?;
     if parsed.as_map().is_none() {

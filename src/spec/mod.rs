@@ -42,7 +42,7 @@
 //! | E0409 | a swept setting that a value of another axis sets too |
 //! | E0501 | a file that cannot be read |
 //! | E0502 | files that extend each other |
-//! | E0503 | `extends` that names no map |
+//! | E0503 | `extends` that names no map, or no YAML by its ending |
 //! | E0601 | a section that must be there |
 //! | E0602 | a detector of vectors without a pool |
 //! | E0603 | an expectation of another form |

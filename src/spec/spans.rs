@@ -13,6 +13,7 @@ use saphyr_parser::{Event, Parser, ScanError, Span};
 
 use super::node::shorten;
 use crate::diagnose::{Diagnostic, Place, SourceText};
+use crate::reading::invisible;
 
 /// Most values of a file after its aliases are expanded; a long text counts for several.
 const MOST: u64 = 100_000;
@@ -144,9 +145,11 @@ impl Pass<'_> {
         }
         let quote = self.source.text[at..].starts_with(['"', '\'']);
         let diagnostic = self.refuse("E0101", at..at + 1, format!("this is not YAML: {}", e.info()));
-        match (tab, quote) {
-            (true, _) => diagnostic.hint("indent with spaces: YAML takes no tabs"),
-            (_, true) => diagnostic.hint("is the quote closed?"),
+        let odd = self.source.text[at..].chars().next().and_then(|c| invisible(&c.to_string()));
+        match (odd, tab, quote) {
+            (Some(what), ..) => diagnostic.hint(format!("there is {what} here: remove it")),
+            (_, true, _) => diagnostic.hint("indent with spaces: YAML takes no tabs"),
+            (.., true) => diagnostic.hint("is the quote closed?"),
             _ => diagnostic,
         }
     }

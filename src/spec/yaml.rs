@@ -15,12 +15,12 @@ use super::spans::{self, Inside, Offsets, Spans, refuse};
 use crate::diagnose::{Diagnostic, Place, SourceText};
 
 /// Largest file, in bytes.
-const LARGEST: usize = 1 << 20;
+pub const LARGEST: u64 = 1 << 20;
 
 /// The text of a file, with line ends as `\n` and without a byte order mark.
 pub fn source(name: &str, bytes: &[u8]) -> Result<Arc<SourceText>, Diagnostic> {
     let made = |text: String| Arc::new(SourceText { name: name.into(), text });
-    if bytes.len() > LARGEST {
+    if bytes.len() as u64 > LARGEST {
         let message = format!("`{name}` has {} bytes; a spec has at most {LARGEST}", bytes.len());
         return Err(Diagnostic::new("E0103", message));
     }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{Inputs, Output, StageError, code};
 use crate::artifact::{AudioTable, ClipSet};
 use crate::digest::Digest;
+use crate::reading;
 use crate::source::{FileList, ListedFile, SectionId, SourceError, SourceSpec, untrusted};
 
 const VERSION: u32 = 1;
@@ -67,7 +68,7 @@ impl Dataset {
 fn read_table(root: Option<&Path>, path: &str, sha256: Digest) -> Result<Vec<u8>, SourceError> {
     let wrong = |why: String| SourceError::File { path: path.to_owned(), why };
     let full = root.unwrap_or(Path::new("")).join(path);
-    let bytes = std::fs::read(full).map_err(|e| wrong(e.to_string()))?;
+    let bytes = reading::read(&full, reading::TEXT).map_err(|e| wrong(e.to_string()))?;
     if Digest::of(&bytes) != sha256 {
         return Err(wrong("the file changed since it was listed; run again".into()));
     }

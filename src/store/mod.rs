@@ -154,10 +154,11 @@ impl Store {
         if let Err(failed) = file.persist(path) {
             // The folder is made only when it is missing: that is once in 256 writes.
             let parent = path.parent().expect("paths in the store have parents");
-            if !parent.is_dir() {
+            // Another thread may have made it meanwhile: only what is no folder is in the way.
+            if !parent.is_dir() && std::fs::symlink_metadata(parent).is_ok_and(|meta| !meta.is_dir()) {
                 self.set_aside(parent);
-                std::fs::create_dir_all(parent).map_err(StoreError::io(parent))?;
             }
+            std::fs::create_dir_all(parent).map_err(StoreError::io(parent))?;
             if std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir()) {
                 self.set_aside(path);
             }

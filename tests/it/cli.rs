@@ -218,7 +218,11 @@ fn the_cache_is_listed_counted_and_verified() {
     let (_, victim) = objects.iter().find(|(name, _)| name.ends_with(".safetensors")).expect("a model");
     fs::write(victim, "nonsense").expect("a file");
     let verify = project.run("cache verify").exits(1);
-    assert!(verify.stdout.starts_with("damaged object, moved aside: "), "{}", verify.stdout);
+    assert!(
+        verify.stdout.starts_with("damaged object: ") && verify.stdout.contains("1 moved to "),
+        "{}",
+        verify.stdout
+    );
     assert!(project.run("cache verify").done().stdout.contains("1 objects evicted earlier"));
     assert!(project.run("cache ls").done().stdout.contains("(evicted)"));
     // Young objects are left alone, as the record that names them may not be written yet.

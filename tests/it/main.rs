@@ -12,6 +12,7 @@ mod evaluate;
 mod evaluate_oracle;
 mod faults;
 mod figures;
+mod files;
 mod freshness;
 mod gamma_oracle;
 mod generalization;

@@ -10,6 +10,7 @@ use clap::{CommandFactory, FromArgMatches, Parser};
 use crate::cli::view::View;
 use crate::cli::{CliError, SpecArgs};
 use crate::diagnose::{Diagnostic, Place};
+use crate::reading;
 use crate::report::{Document, Marker};
 
 /// The words of a marker.
@@ -37,7 +38,7 @@ impl File {
     pub fn read(path: &Path) -> Result<Self, Vec<Diagnostic>> {
         let cannot =
             |why: String| vec![Diagnostic::new("E0705", format!("`{}` cannot be read: {why}", path.display()))];
-        let bytes = fs::read(path).map_err(|error| cannot(error.to_string()))?;
+        let bytes = reading::read(path, reading::TEXT).map_err(|error| cannot(error.to_string()))?;
         let text = String::from_utf8(bytes).map_err(|_| cannot("it is not UTF-8".into()))?;
         let document = Document::parse(&path.display().to_string(), text)?;
         let folder = path.parent().unwrap_or(Path::new(""));
