@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::census::Census;
 use super::session::{Session, open_store};
 use super::splice::{self, SpliceArgs};
 use super::view::{Shape, View, mistake};
@@ -92,8 +93,12 @@ pub fn from_outcome(session: &Session, outcome: &RunOutcome, store: &Store) -> R
 
 fn results<'a>(session: &Session, store: &Store, record: impl Fn(NodeId) -> Result<&'a Made, String>) -> Results {
     let Session { experiment, plan, .. } = session;
-    let points = experiment.points.iter().zip(&plan.results).map(|(point, nodes)| {
-        let mut found = PointResults { settings: point.settings.clone(), ..Default::default() };
+    let idle = match experiment.points.iter().all(|point| point.generalization.is_plain()) {
+        true => vec![Vec::new(); experiment.points.len()],
+        false => Census::of(session).idle(&experiment.points),
+    };
+    let points = experiment.points.iter().zip(&plan.results).zip(idle).map(|((point, nodes), idle)| {
+        let mut found = PointResults { settings: point.settings.clone(), idle, ..Default::default() };
         for (section, node) in nodes {
             match record(*node).and_then(|record| table(record, store)) {
                 Ok(rows) => found.rows.extend(rows.into_iter().map(|row| MetricRow {

@@ -219,7 +219,11 @@ impl Generalization {
             ("mixup.ratio", mixup.map(|m| m.ratio)),
             ("mixup.alpha", mixup.map(|m| m.alpha)),
         ];
-        let whole = whole.into_iter().filter_map(|(field, value, most)| Problem::outside(field, value?, 0, most));
+        // That 0 is too few has been said, where it is.
+        let whole = whole.into_iter().filter_map(|(field, value, most)| {
+            let least = usize::from(field != "target_clips");
+            Problem::outside(field, value?.max(least), least, most)
+        });
         let finite = |value: &f64| value.is_finite();
         let real =
             real.into_iter().filter_map(|(field, value)| Problem::beyond(field, value.filter(finite)?, MOST_RATIO));
