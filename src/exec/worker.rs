@@ -19,7 +19,7 @@ use crate::artifact::{Blob, Checkpoint, Context, Progress};
 use crate::digest::Digest;
 use crate::seed::Seed;
 use crate::stage::{Inputs, StageError, StageSpec};
-use crate::store::{Made, ObjectRef, RECORD_SCHEMA, Record, Store, StoreError};
+use crate::store::{Bytes, Made, ObjectRef, RECORD_SCHEMA, Record, Store, StoreError};
 
 /// A stage to be run, as data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,13 +61,15 @@ pub fn perform(
     let teller = Teller::new(tell);
     let progress = |progress| teller.hear(progress);
     let (seed, threads, checkpoint) = (Seed(0), job.threads, Some(&kept as &dyn Checkpoint));
-    let cx = Context { seed, threads, cancel, log: &write, progress: &progress, checkpoint };
+    let spool = || store.spool();
+    let cx = Context { seed, threads, cancel, log: &write, progress: &progress, checkpoint, spool: Some(&spool) };
     let run = std::panic::AssertUnwindSafe(|| on_threads(job.threads, || job.stage.run(&inputs, &cx)));
     let ended = std::panic::catch_unwind(run)
         .map(|ran| ran.unwrap_or_else(|e| Err(StageError::Data(format!("cannot start {} threads: {e}", job.threads)))));
     let outputs = match ended {
         Ok(Ok(outputs)) => outputs,
         Ok(Err(StageError::Cancelled)) => return Err(Failure::Cancelled),
+        Ok(Err(StageError::Spool(error))) => return Err(Failure::Store(error.to_string())),
         Ok(Err(error)) => {
             log.line(&format!("failed: {error}"));
             return Err(Failure::Stage(error.to_string()));
@@ -81,7 +83,12 @@ pub fn perform(
     };
     let mut named = BTreeMap::new();
     for output in outputs {
-        let object = store.put(output.kind.extension(), &output.bytes).map_err(stored)?;
+        let kind = output.kind.extension();
+        let object = match output.file {
+            Some(file) => store.put_file(kind, file),
+            None => store.put(kind, &output.bytes),
+        };
+        let object = object.map_err(stored)?;
         named.insert(output.role.to_owned(), object);
     }
     let record = Record {
@@ -102,7 +109,7 @@ pub fn load(store: &Store, inputs: &BTreeMap<String, ObjectRef>) -> Result<Input
     let mut blobs = BTreeMap::new();
     for (role, object) in inputs {
         match store.get(object) {
-            Ok(bytes) => blobs.insert(role.clone(), Blob::new(bytes)),
+            Ok(bytes) => blobs.insert(role.clone(), Blob::releasing(bytes, Bytes::release)),
             Err(StoreError::Damaged { digest }) => return Err(Failure::Input(digest)),
             Err(error) => return Err(Failure::Store(error.to_string())),
         };

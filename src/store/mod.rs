@@ -26,6 +26,7 @@ mod memo;
 mod object;
 mod partial;
 mod record;
+mod stream;
 
 pub use gc::{Audit, GcPolicy, GcReport, Usage};
 pub use last::{LastKeys, Pointer};

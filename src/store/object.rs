@@ -73,7 +73,7 @@ impl Store {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(damaged()),
             Err(e) => return Err(StoreError::io(&path)(e)),
         };
-        if bytes.len() as u64 != object.bytes || Digest::of(&bytes) != object.digest {
+        if bytes.len() as u64 != object.bytes || bytes.digest() != object.digest {
             self.quarantine(object);
             return Err(damaged());
         }

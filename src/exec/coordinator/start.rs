@@ -7,7 +7,7 @@ use crate::exec::executor::Executor;
 use crate::exec::reason::why;
 use crate::exec::{Event, Job, NodeOutcome};
 use crate::plan::NodeId;
-use crate::stage::Wants;
+use crate::stage::{LONGEST, Wants};
 use crate::store::StoreError;
 
 use super::Running;
@@ -23,19 +23,27 @@ impl Run<'_> {
                 return Ok(());
             }
             next = self.queue.range((Bound::Excluded(entry), Bound::Unbounded)).next().copied();
-            let sizes = self.keyed[&id].inputs.iter().map(|(role, object)| (role.clone(), object.bytes)).collect();
-            let wants = self.plan.node(id).stage.wants(&sizes);
-            let used: u64 = self.running.values().map(|r| r.wants.memory).sum();
-            if !self.running.is_empty() && used.saturating_add(wants.memory) > self.options.memory {
+            let wants = self.wants(id);
+            let used: u64 = self.running.values().map(|r| r.wants.total(r.threads)).sum();
+            let left = self.options.memory.saturating_sub(used);
+            let share = free.div_ceil((self.queue.len() - passed).min(free).min(executor.slots()));
+            let threads = wants.within(wants.threads.clamp(1, share), left);
+            if !self.running.is_empty() && wants.total(threads) > left {
                 // What comes behind may be smaller.
                 passed += 1;
                 continue;
             }
-            let share = free.div_ceil((self.queue.len() - passed).min(free).min(executor.slots()));
             self.queue.remove(&entry);
-            self.start(id, wants, wants.threads.clamp(1, share), executor)?;
+            self.start(id, wants, threads, executor)?;
         }
         Ok(())
+    }
+
+    fn wants(&self, id: NodeId) -> Wants {
+        let sizes = self.keyed[&id].inputs.iter().map(|(role, object)| (role.clone(), object.bytes));
+        let node = self.plan.node(id);
+        let longest = Some((LONGEST.to_owned(), node.longest)).filter(|(_, samples)| *samples > 0);
+        node.stage.wants(&sizes.chain(longest).collect())
     }
 
     fn free_threads(&self) -> usize {
