@@ -87,8 +87,8 @@ impl<'a> MatrixWriter<'a> {
 
 /// Version 1.0 of the format: magic, length, a dictionary, spaces up to a multiple of 64 bytes.
 fn header(rows: usize, dims: usize) -> [u8; HEADER] {
-    let mut text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {dims}), }}");
-    // Two numbers of 20 digits leave 7 bytes.
+    let mut text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {dims})}}");
+    // The dictionary is longer than the 53 bytes that would do with a header of 64, and two numbers of 20 digits fit.
     text += &" ".repeat(HEADER - 11 - text.len());
     text.push('\n');
     let mut header = [0; HEADER];

@@ -12,6 +12,8 @@ use crate::source::{FileList, ListedFile, SectionId, SourceSpec};
 use crate::spec::Point;
 use crate::stage::{Generalization, Scope};
 
+/// What changes nothing: machine, section, and what.
+type Idle = Vec<(String, String, String)>;
 type Sections = BTreeMap<SectionId, Result<Vec<Clip>, String>>;
 
 /// The clips of each section of each data set.
@@ -33,9 +35,9 @@ impl Census {
     }
 
     /// Settings that change nothing in a section, for each point: machine, section, and what.
-    pub fn idle(&self, points: &[Point]) -> Vec<Vec<(String, String, String)>> {
+    pub fn idle(&self, points: &[Point]) -> Vec<Idle> {
         // Points of a sweep over detectors have the same clips and techniques.
-        let mut known: BTreeMap<(String, String), Vec<(String, String, String)>> = BTreeMap::new();
+        let mut known: BTreeMap<(String, String), Idle> = BTreeMap::new();
         let mut of = |point: &Point| {
             let g = Generalization { scope: Some(scope(point)), ..point.generalization.clone() };
             let settings = serde_json::to_string(&g).expect("settings are JSON");

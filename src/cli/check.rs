@@ -29,7 +29,7 @@ pub fn run(args: &CheckArgs) -> Result<Exit, CliError> {
     for spec in &args.specs {
         let name = spec.display().to_string();
         let opened = Session::open(&SpecArgs { spec: spec.clone(), sets: args.sets.clone() }, None);
-        match opened.and_then(|session| looked_at(session)) {
+        match opened.and_then(looked_at) {
             Ok((session, idle)) => {
                 let (points, stages) = (session.experiment.points.len(), session.plan.len());
                 let data = describe(&session);

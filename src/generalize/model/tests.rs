@@ -135,7 +135,13 @@ impl Detector for Odd {
     }
 
     fn fit(&self, train: &Examples, _: Option<&Tensors>, _: &Context) -> Result<Tensors, DetectorError> {
-        if train.clips.len() < self.fails_below { Err((self.error)()) } else { Ok(Tensors::default()) }
+        if train.clips.len() < self.fails_below {
+            return Err((self.error)());
+        }
+        // A model without arrays would not be there when it is read again.
+        let mut model = Tensors::default();
+        model.put_f64("clips", ndarray::array![train.clips.len() as f64]);
+        Ok(model)
     }
 
     fn score(&self, _: &Tensors, test: &Examples, _: &Context) -> Result<Vec<f64>, DetectorError> {
