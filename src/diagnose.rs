@@ -60,6 +60,28 @@ impl Problem {
         self.hint = Some(hint.into());
         self
     }
+
+    /// That the whole number of `field` is outside of its bounds; none if it is inside.
+    pub fn outside(field: &str, value: usize, from: usize, to: usize) -> Option<Self> {
+        let name = field.rsplit('.').next().unwrap_or(field);
+        let problem = || Self::new(field, format!("`{name}` is {value}, outside {from}..{to}"));
+        (!(from..=to).contains(&value)).then(|| problem().hint(format!("write a number from {from} to {to}")))
+    }
+
+    /// That the number of `field` is larger than any that makes sense; none if it is not.
+    pub fn beyond(field: &str, value: f64, most: f64) -> Option<Self> {
+        let name = field.rsplit('.').next().unwrap_or(field);
+        let problem = || Self::new(field, format!("`{name}` is {}, above {}", number(value), number(most)));
+        (value > most).then(|| problem().hint(format!("write at most {}", number(most))))
+    }
+}
+
+/// A number as people write it: with a power of ten where it would fill the line with zeros.
+pub fn number(value: f64) -> String {
+    match value.abs() {
+        0.0 | 1e-6..1e10 => value.to_string(),
+        _ => format!("{value:e}"),
+    }
 }
 
 impl Diagnostic {

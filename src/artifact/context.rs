@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+use super::Spool;
 use crate::seed::Seed;
 
 /// The surroundings of a stage. Nothing here may change a result except the seed.
@@ -20,6 +21,8 @@ pub struct Context<'a> {
     pub progress: &'a (dyn Fn(Progress) + Sync),
     /// For what takes so long that a run that was killed should not begin it again.
     pub checkpoint: Option<&'a dyn Checkpoint>,
+    /// Where outputs go that are too large to be held; they are held if none.
+    pub spool: Option<Spool<'a>>,
 }
 
 /// How far a stage is. It says nothing of time: that is told by whoever has a clock.
@@ -76,6 +79,14 @@ impl Context<'_> {
     /// A context for tests and for library users: the given seed, one thread, no log.
     pub fn plain(seed: u64) -> Context<'static> {
         static NEVER: AtomicBool = AtomicBool::new(false);
-        Context { seed: Seed(seed), threads: 1, cancel: &NEVER, log: &|_| {}, progress: &|_| {}, checkpoint: None }
+        Context {
+            seed: Seed(seed),
+            threads: 1,
+            cancel: &NEVER,
+            log: &|_| {},
+            progress: &|_| {},
+            checkpoint: None,
+            spool: None,
+        }
     }
 }

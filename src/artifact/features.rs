@@ -2,6 +2,7 @@
 //! which rows are whose.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2, s};
@@ -39,6 +40,14 @@ impl Matrix {
 
     pub fn dims(&self) -> usize {
         self.dims
+    }
+
+    /// Says that these rows were looked at and are not needed for now.
+    pub fn release(&self, rows: Range<usize>) {
+        if let Data::Npy(bytes, offset) = &self.data {
+            let [start, end] = [rows.start, rows.end].map(|row| offset + 4 * self.dims * row);
+            bytes.release(start..end);
+        }
     }
 
     /// The matrix, (rows, dims), without a copy.

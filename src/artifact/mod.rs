@@ -12,6 +12,7 @@ mod features;
 mod levels;
 mod metric_table;
 mod recipe;
+mod rows;
 mod scores;
 mod tensors;
 mod torch;
@@ -26,21 +27,50 @@ pub use features::{FeatureIndex, FeatureSet, Matrix, Span};
 pub use levels::Levels;
 pub use metric_table::{MetricRow, MetricTable};
 pub use recipe::{Part, Recipe};
+pub use rows::{Encoded, MatrixWriter, SPOOL_FROM, Spool};
 pub use scores::Scores;
 pub use tensors::{Tensor, TensorError, Tensors};
 pub use torch::read_torch;
 
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 /// Immutable bytes shared without copying: read into memory or mapped from a file.
 #[derive(Clone)]
-pub struct Blob(Arc<dyn Deref<Target = [u8]> + Send + Sync>);
+pub struct Blob(Arc<dyn Backing>);
+
+/// What holds the bytes.
+trait Backing: Send + Sync {
+    fn bytes(&self) -> &[u8];
+    fn release(&self, range: Range<usize>);
+}
+
+struct Held<B>(B, fn(&B, Range<usize>));
+
+impl<B: Deref<Target = [u8]> + Send + Sync> Backing for Held<B> {
+    fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn release(&self, range: Range<usize>) {
+        (self.1)(&self.0, range);
+    }
+}
 
 impl Blob {
     /// Wraps anything that derefs to bytes (`Vec<u8>`, a memory map).
     pub fn new(bytes: impl Deref<Target = [u8]> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(bytes))
+        Self::releasing(bytes, |_, _| {})
+    }
+
+    /// The same of bytes that need not stay in memory: `release` is told of those that were looked at.
+    pub fn releasing<B: Deref<Target = [u8]> + Send + Sync + 'static>(bytes: B, release: fn(&B, Range<usize>)) -> Self {
+        Self(Arc::new(Held(bytes, release)))
+    }
+
+    /// Says that these bytes are not needed for now.
+    pub fn release(&self, range: Range<usize>) {
+        self.0.release(range);
     }
 }
 
@@ -48,7 +78,7 @@ impl Deref for Blob {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.0
+        self.0.bytes()
     }
 }
 

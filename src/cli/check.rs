@@ -2,8 +2,10 @@
 
 use clap::Args;
 
+use super::census::Census;
 use super::session::Session;
 use super::{CliError, Exit, SpecArgs, output};
+use crate::report::{PointResults, Results, idle_settings};
 use crate::shown::shown;
 use crate::source::SectionId;
 use std::collections::BTreeMap;
@@ -27,18 +29,20 @@ pub fn run(args: &CheckArgs) -> Result<Exit, CliError> {
     let mut documents = Vec::new();
     for spec in &args.specs {
         let name = spec.display().to_string();
-        match Session::open(&SpecArgs { spec: spec.clone(), sets: args.sets.clone() }, None) {
-            Ok(session) => {
+        let opened = Session::open(&SpecArgs { spec: spec.clone(), sets: args.sets.clone() }, None);
+        match opened.and_then(looked_at) {
+            Ok((session, idle)) => {
                 let (points, stages) = (session.experiment.points.len(), session.plan.len());
                 let data = describe(&session);
                 documents.push(serde_json::json!({
                     "spec": name, "ok": true, "points": points, "stages": stages, "data": data, "mistakes": [],
+                    "notes": idle,
                 }));
                 if !args.json {
                     output::line(&shown(&format!("{name}: ok, {points} points, {stages} stages, {}", data.join("; "))));
                 }
-                for note in session.notes() {
-                    warn(&note);
+                for note in session.notes().iter().chain(&idle) {
+                    warn(note);
                 }
             }
             Err(error) => {
@@ -57,6 +61,19 @@ pub fn run(args: &CheckArgs) -> Result<Exit, CliError> {
         output::json(&documents);
     }
     Ok(worst)
+}
+
+/// The session with what its settings do not do, unless its clips are such that a stage would fail.
+fn looked_at(session: Session) -> Result<(Session, Vec<String>), CliError> {
+    let (census, points) = (Census::of(&session), &session.experiment.points);
+    let mistakes = census.mistakes(points);
+    if !mistakes.is_empty() {
+        return Err(mistakes.into());
+    }
+    let idle = census.idle(points).into_iter().map(|idle| PointResults { idle, ..Default::default() });
+    let results = Results { points: idle.collect(), ..Default::default() };
+    let lines = idle_settings(&results).iter().map(|idle| idle.line(results.points.len())).collect();
+    Ok((session, lines))
 }
 
 fn warn(note: &str) {

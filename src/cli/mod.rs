@@ -4,6 +4,7 @@
 
 mod cache;
 mod cached;
+mod census;
 mod check;
 mod curves;
 mod dataset;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::census::Census;
 use super::session::{Session, look_at_store, open_store};
 use super::splice::{self, SpliceArgs};
 use super::view::{Shape, View, mistake};
@@ -102,8 +103,12 @@ fn results<'a>(
 ) -> (Results, Vec<String>) {
     let Session { experiment, plan, .. } = session;
     let mut lost = Vec::new();
-    let points = experiment.points.iter().zip(&plan.results).map(|(point, nodes)| {
-        let mut found = PointResults { settings: point.settings.clone(), ..Default::default() };
+    let idle = match experiment.points.iter().all(|point| point.generalization.is_plain()) {
+        true => vec![Vec::new(); experiment.points.len()],
+        false => Census::of(session).idle(&experiment.points),
+    };
+    let points = experiment.points.iter().zip(&plan.results).zip(idle).map(|((point, nodes), idle)| {
+        let mut found = PointResults { settings: point.settings.clone(), idle, ..Default::default() };
         for (section, node) in nodes {
             let read = |record| {
                 table(record, store).inspect_err(|why| lost.push(format!("{}: {why}", plan.node(*node).label)))

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::{CliError, SpecArgs, output};
-use crate::artifact::{Artifact, Blob, Tensors, read_torch};
+use crate::artifact::{Artifact, Blob, Tensor, Tensors, read_torch};
 use crate::diagnose::Diagnostic;
 use crate::digest::Digest;
 use crate::plan::{self, Catalog, NodeId, Plan};
 use crate::reading::{self, unexpanded};
 use crate::shown::visible;
-use crate::source::{self, Listing, SourceError, SourceSpec};
+use crate::source::{self, Listing, SectionId, SourceError, SourceSpec, wav};
 use crate::spec::{self, Experiment, Point};
 use crate::stage;
 use crate::store::{DigestMemo, Store};
@@ -26,12 +26,23 @@ pub enum Digests<'a> {
     Fresh(&'a Store),
 }
 
+impl<'a> Digests<'a> {
+    fn store(self) -> Option<&'a Store> {
+        match self {
+            Digests::Absent => None,
+            Digests::Remembered(store) | Digests::Fresh(store) => Some(store),
+        }
+    }
+}
+
 /// A spec with its plan.
 pub struct Session {
     pub experiment: Experiment,
     pub plan: Plan,
     /// Of each distinct source, what it holds.
     pub listings: Vec<Listing>,
+    /// Those sources, in the same order.
+    pub sources: Vec<SourceSpec>,
     /// Of each distinct source of noise, what it holds that is no noise.
     noises: Vec<Listing>,
     /// Of each distinct source that reads files, where they are.
@@ -49,7 +60,7 @@ impl Session {
     pub fn open_with(args: &SpecArgs, digests: Digests) -> Result<Self, CliError> {
         let experiment = spec::load(&args.spec, &args.sets)?;
         let mut catalog = Catalog::default();
-        let (mut listings, mut noises, mut roots) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut listings, mut sources, mut noises, mut roots) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut mistakes = Vec::new();
         for point in &experiment.points {
             weights(point, &mut catalog, &mut mistakes);
@@ -64,10 +75,12 @@ impl Session {
                 });
                 match listed {
                     Ok((listing, sections)) => {
+                        catalog.longest.insert(key.clone(), longest(&source, &listing, digests.store()));
                         catalog.listings.insert(key, sections);
                         roots.extend(source.member().root().map(|root| (root.to_owned(), listing.clone())));
                         if i == 0 {
                             listings.push(listing);
+                            sources.push(source);
                         } else {
                             // What is mixed to the data is no part of them, but lost files are lost files.
                             noises.push(Listing { strays: listing.strays, ..Listing::default() });
@@ -85,7 +98,7 @@ impl Session {
             return Err(mistakes.into());
         }
         let plan = plan::build(&experiment, &catalog)?;
-        Ok(Self { experiment, plan, listings, noises, roots })
+        Ok(Self { experiment, plan, listings, sources, noises, roots })
     }
 
     /// The files that the session read or knows of: the spec and those it extends, weights, recordings, tables.
@@ -105,7 +118,42 @@ impl Session {
     /// What to tell of the spec and its data set before anything runs, though it is no mistake.
     pub fn notes(&self) -> Vec<String> {
         let strays = [&self.listings, &self.noises].map(|listings| stray_note(listings));
-        strays.into_iter().flatten().chain(self.experiment.notes.iter().cloned()).collect()
+        let strays = strays.into_iter().flatten();
+        strays.chain(self.experiment.notes.iter().cloned()).chain(self.doubts()).collect()
+    }
+
+    /// What features do not get out of recordings of this rate.
+    fn doubts(&self) -> BTreeSet<String> {
+        let rate =
+            |(source, listing): (&SourceSpec, &Listing)| Some((Catalog::source_key(source), rate(source, listing)?));
+        let rates: BTreeMap<String, u32> = self.sources.iter().zip(&self.listings).filter_map(rate).collect();
+        let doubt = |point: &Point| {
+            let doubt = point.features.member().doubt(*rates.get(&Catalog::source_key(&point.data))?)?;
+            Some(format!("`features.{}`: {doubt}", point.features.name()))
+        };
+        self.experiment.points.iter().filter_map(doubt).collect()
+    }
+}
+
+/// About how many samples the longest recording of each section has: half the bytes of its file. Where nothing is going
+/// to run nobody asks.
+fn longest(source: &SourceSpec, listing: &Listing, store: Option<&Store>) -> BTreeMap<SectionId, u64> {
+    let Some(root) = source.member().root().filter(|_| store.is_some()) else {
+        let SourceSpec::Synthetic(synthetic) = source else { return BTreeMap::new() };
+        let samples = (synthetic.seconds * f64::from(synthetic.rate)) as u64;
+        return listing.sections.keys().map(|id| (id.clone(), samples)).collect();
+    };
+    let bytes = |path: &String| std::fs::metadata(root.join(path)).map_or(0, |meta| meta.len());
+    let most = |paths: &[String]| paths.iter().map(bytes).max().unwrap_or(0) / 2;
+    listing.sections.iter().map(|(id, files)| (id.clone(), most(&files.audio))).collect()
+}
+
+/// Samples a second of a data set, as its first recording has them.
+fn rate(source: &SourceSpec, listing: &Listing) -> Option<u32> {
+    match (source, source.member().root()) {
+        (SourceSpec::Synthetic(synthetic), _) => Some(synthetic.rate),
+        (_, Some(root)) => wav::rate(&root.join(listing.sections.values().find_map(|files| files.audio.first())?)),
+        _ => None,
     }
 }
 
@@ -153,10 +201,11 @@ fn read_weights(path: &str, catalog: &mut Catalog, mistakes: &mut Vec<Diagnostic
 /// Weights as safetensors: PyTorch's files, zip archives or older ones, are read and written anew.
 fn safetensors(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
     if bytes.starts_with(b"PK") || bytes.starts_with(b"\x80") {
-        return read_torch(&bytes).map(|model| model.encode()).map_err(|error| error.to_string());
+        let model = read_torch(&bytes).map_err(|error| error.to_string())?;
+        return sound(&model).map(|()| model.encode());
     }
     match Tensors::decode(Blob::new(bytes.clone())) {
-        Ok(_) => Ok(bytes),
+        Ok(model) => sound(&model).map(|()| bytes),
         Err(_) if bytes.starts_with(b"\x89HDF") => {
             Err("it is HDF5; write Keras's `model.weights` with safetensors, each under its `path`".to_owned())
         }
@@ -164,19 +213,35 @@ fn safetensors(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
     }
 }
 
+/// Refuses numbers that no training gives; with them every clip would have the score NaN.
+fn sound(model: &Tensors) -> Result<(), String> {
+    for (name, tensor) in &model.0 {
+        let values: Vec<f64> = match tensor {
+            Tensor::F32(array) => array.iter().map(|x| f64::from(*x)).collect(),
+            Tensor::F64(array) => array.iter().copied().collect(),
+        };
+        if let Some(odd) = values.iter().find(|x| !x.is_finite()) {
+            return Err(format!("its array `{name}` holds {odd}"));
+        }
+        let last = name.trim_end_matches(":0").rsplit(['.', '/']).next().unwrap_or_default();
+        let spread = ["variance", "running_var", "moving_variance"].contains(&last);
+        if let Some(negative) = values.iter().find(|x| spread && **x < 0.0) {
+            return Err(format!("its array `{name}` holds {negative}, and a variance is 0 or more"));
+        }
+    }
+    Ok(())
+}
+
 /// The listing of each section with the digests of its files.
 fn digest_sections(
     source: &SourceSpec,
     listing: &Listing,
     digests: Digests,
-) -> Result<BTreeMap<crate::source::SectionId, Vec<u8>>, SourceError> {
+) -> Result<BTreeMap<SectionId, Vec<u8>>, SourceError> {
     let root = source.member().root();
     // The memo is named by the absolute path, so that two working directories do not share one.
     let absolute = root.and_then(|root| std::fs::canonicalize(root).ok());
-    let store = match digests {
-        Digests::Absent => None,
-        Digests::Remembered(store) | Digests::Fresh(store) => Some(store),
-    };
+    let store = digests.store();
     let mut memo = store.zip(absolute.as_ref()).map(|(store, root)| DigestMemo::open(store, root));
     if let (Digests::Fresh(_), Some(memo)) = (digests, &mut memo) {
         memo.forget();
@@ -238,4 +303,26 @@ pub fn look_at_store(path: &Path) -> Result<Store, CliError> {
 /// Opens the cache, and makes it if it is not there.
 pub fn open_store(path: &Path) -> Result<Store, CliError> {
     Ok(Store::open(path)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn weights_that_no_training_gives_are_refused_by_their_name() {
+        let told = |name: &str, value: f32| {
+            let mut model = Tensors::default();
+            model.put_f32(name, array![1.0, value]);
+            safetensors(model.encode()).err()
+        };
+        let nan = told("norm.0.mean", f32::NAN);
+        assert_eq!(nan.as_deref(), Some("its array `norm.0.mean` holds NaN"));
+        for name in ["norm.0.variance", "encoder.1.running_var", "model/batch_normalization/moving_variance:0"] {
+            let expected = format!("its array `{name}` holds -0.5, and a variance is 0 or more");
+            assert_eq!(told(name, -0.5), Some(expected));
+        }
+        assert_eq!(told("norm.0.mean", -0.5), None);
+    }
 }

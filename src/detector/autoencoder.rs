@@ -138,6 +138,11 @@ impl Detector for Autoencoder {
             let message = "weights from a file come without the covariances of residuals".to_owned();
             problems.push(Problem::new("score", message).hint("write `score: mse`"));
         }
+        if let Some(FrameRange { from, to }) = self.frames {
+            // No recording has more frames.
+            let (from, to) = (("frames.from", from), ("frames.to", to));
+            problems.extend([from, to].into_iter().filter_map(|(field, at)| Problem::outside(field, at, 0, 1 << 31)));
+        }
         if let Some(FrameRange { from, to }) = self.frames
             && to.saturating_sub(from) < self.window
         {

@@ -225,7 +225,7 @@ impl Classifier {
             Labels::Section => ("", "`labels: attribute`, or "),
             Labels::Attribute => (" and have the same attributes", ""),
         };
-        DetectorError::Data(format!(
+        DetectorError::TooFew(format!(
             "all {clips} training clips are of section `{section}`{differ}: there is nothing to tell apart; write \
              {hint}another detector, such as `knn: {{}}`"
         ))
@@ -259,7 +259,8 @@ fn count(classes: &[usize]) -> usize {
 /// What is wrong with a setting that must be above 0, if anything.
 fn above_0(field: &str, value: f64) -> Option<Problem> {
     let wrong = !(value > 0.0 && value.is_finite());
-    wrong.then(|| Problem::new(field, format!("`{field}` is {value}, not above 0")).hint("1 is usual"))
+    let problem = || Problem::new(field, format!("`{field}` is {value}, not above 0")).hint("1 is usual");
+    if wrong { Some(problem()) } else { Problem::beyond(field, value, 1e9) }
 }
 
 #[cfg(test)]

@@ -149,7 +149,7 @@ impl Em {
             }
         };
         let diagonal = if self.shape == Shape::Diagonal { "" } else { ", or `covariance: diagonal`" };
-        DetectorError::Data(format!(
+        DetectorError::TooFew(format!(
             "{whose} is not positive definite at dimension {dimension}: write fewer `components` or a `regularization` \
              above {:e}{diagonal}",
             self.regularization

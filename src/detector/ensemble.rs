@@ -7,6 +7,9 @@ use super::{Detector, DetectorError, DetectorSpec, Examples, Scope, Takes};
 use crate::artifact::{Context, Tensors};
 use crate::diagnose::Problem;
 
+/// Each is trained, and five times more for its deviations.
+const MOST_DETECTORS: usize = 64;
+
 /// Settings of `ensemble`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -66,6 +69,10 @@ impl Detector for Ensemble {
 
     fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
+        if self.detectors.len() > MOST_DETECTORS {
+            let message = format!("{} detectors are more than {MOST_DETECTORS}", self.detectors.len());
+            problems.push(Problem::new("detectors", message).hint("keep the best of them"));
+        }
         if self.detectors.len() < 2 {
             let message = format!("{} detectors are no ensemble", self.detectors.len());
             problems.push(Problem::new("detectors", message).hint("write `detectors: [ { knn: {} }, { gmm: {} } ]`"));
@@ -103,6 +110,8 @@ impl Detector for Ensemble {
             let problem = Problem::new("weights", "weights must be 0 or more, and one of them above 0".to_owned());
             problems.push(problem);
         }
+        let large = self.weights.iter().filter(|w| w.is_finite()).copied().fold(0.0, f64::max);
+        problems.extend(Problem::beyond("weights", large, 1e9));
         if given > 0 && self.reduce != Reduce::Mean {
             let problem = Problem::new("weights", "weights are those of a mean".to_owned());
             problems.push(problem.hint("leave them out, or write `reduce: mean`"));
@@ -118,10 +127,7 @@ impl Detector for Ensemble {
         let mut model = Tensors::default();
         for (i, member) in self.members() {
             let name = self.detectors[i].name();
-            let of_member = |error| match error {
-                DetectorError::Data(message) => DetectorError::Data(format!("`{name}`: {message}")),
-                other => other,
-            };
+            let of_member = |error: DetectorError| error.reworded(|message| format!("`{name}`: {message}"));
             let own = Context { seed: cx.seed.derive(&["ensemble", &i.to_string(), name]), ..*cx };
             let fitted = member.fit(train, None, &own).map_err(of_member)?;
             model.0.extend(fitted.0.into_iter().map(|(name, tensor)| (format!("{i}/{name}"), tensor)));
@@ -136,7 +142,7 @@ impl Detector for Ensemble {
                 let (mean, deviation) = moments(&scores);
                 if deviation.is_nan() || deviation <= 0.0 {
                     let message = format!("`{name}`: all held-out training clips have the score {mean}");
-                    return Err(DetectorError::Data(message));
+                    return Err(DetectorError::TooFew(message));
                 }
                 model.put_f64(&format!("{i}:normal"), ndarray::array![mean, deviation]);
             }

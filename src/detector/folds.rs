@@ -29,7 +29,7 @@ pub(crate) fn folds(examples: &Examples, cx: &Context) -> Result<Vec<Fold>, Dete
     let n = order.len();
     if n < 2 {
         let message = format!("{n} training clips cannot be held out in turn; there must be 2");
-        return Err(DetectorError::Data(message));
+        return Err(DetectorError::TooFew(message));
     }
     order.sort_by_cached_key(|&i| match clip(i) {
         Some(clip) => (clip.domain.unwrap_or(Domain::Source), Seed(0).derive(&["fold", &clip.id]).0, i),
@@ -51,12 +51,7 @@ pub(crate) fn folds(examples: &Examples, cx: &Context) -> Result<Vec<Fold>, Dete
 
 /// That an error is about the clips of a fold, of which there are fewer.
 pub(crate) fn in_fold(error: DetectorError) -> DetectorError {
-    match error {
-        DetectorError::Data(message) => {
-            DetectorError::Data(format!("without a fifth of the clips, to score them as new: {message}"))
-        }
-        other => other,
-    }
+    error.reworded(|message| format!("without a fifth of the clips, to score them as new: {message}"))
 }
 
 /// Mean and deviation, (0, 0) of nothing.

@@ -73,7 +73,16 @@ impl Detector for Gmm {
         let real = real.iter().filter(|(_, value)| !(*value >= 0.0 && value.is_finite())).map(|(field, value)| {
             Problem::new(*field, format!("a {field} of {value} is out of range")).hint("write 0 or more, such as 1e-6")
         });
-        whole.chain(real).collect()
+        let most = [
+            ("components", self.components, 1024),
+            ("max_iterations", self.max_iterations, 100_000),
+            ("runs", self.runs, 10_000),
+        ];
+        let most = most.into_iter().filter_map(|(field, value, most)| Problem::outside(field, value.max(1), 1, most));
+        let large = [("regularization", self.regularization), ("tolerance", self.tolerance)];
+        let large = large.into_iter().filter(|(_, value)| value.is_finite());
+        let large = large.filter_map(|(field, value)| Problem::beyond(field, value, 1e6));
+        whole.chain(real).chain(most).chain(large).collect()
     }
 
     fn memory(&self, rows: usize, dims: usize) -> usize {
@@ -87,7 +96,7 @@ impl Detector for Gmm {
         if self.components > x.nrows() {
             let (components, clips) = (self.components, x.nrows());
             let message = format!("`components` is {components}, but there are only {clips} training clips");
-            return Err(DetectorError::Data(message));
+            return Err(DetectorError::TooFew(message));
         }
         let Self { covariance: shape, regularization, tolerance, max_iterations, .. } = *self;
         let em = Em { shape, regularization, tolerance, max_iterations };

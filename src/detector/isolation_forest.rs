@@ -73,7 +73,7 @@ impl Detector for IsolationForest {
         if trees.iter().all(|tree| tree.len() == 1) {
             let clips = x.nrows();
             let why = if clips == 1 { "there is only 1 training clip" } else { "its training clips are all the same" };
-            return Err(DetectorError::Data(format!("no tree of the forest has a branch: {why}")));
+            return Err(DetectorError::TooFew(format!("no tree of the forest has a branch: {why}")));
         }
         Ok(pack(&trees, x.ncols()))
     }

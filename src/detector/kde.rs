@@ -127,7 +127,7 @@ impl Bandwidth {
             (cx.log)(&format!("the bandwidth by `{rule}` is {h}"));
             return Ok(h);
         }
-        Err(DetectorError::Data(format!(
+        Err(DetectorError::TooFew(format!(
             "`bandwidth: {rule}` is {h:e} for these {n} training clips, which differ too little (or beyond reason); \
              write a number"
         )))

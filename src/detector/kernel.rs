@@ -60,6 +60,7 @@ impl Gamma {
             (Gamma::Value(gamma), _) if !(gamma > 0.0 && gamma.is_finite()) => Some(
                 Problem::new("gamma", format!("`gamma` is {gamma}, not above 0")).hint("`scale` fits it to the data"),
             ),
+            (Gamma::Value(gamma), _) if gamma > 1e9 => Problem::beyond("gamma", gamma, 1e9),
             (Gamma::Value(_), KernelName::Linear) => {
                 Some(Problem::new("gamma", "is never used: the kernel is `linear`").hint("leave it out"))
             }

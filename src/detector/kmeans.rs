@@ -56,7 +56,14 @@ impl Detector for Kmeans {
             let message = format!("a tolerance of {} is never reached", self.tolerance);
             Problem::new("tolerance", message).hint("write 0 or more; 0 goes on until no clip changes its centre")
         });
-        whole.chain(tolerance).collect()
+        let most = [
+            ("clusters", self.clusters, 100_000),
+            ("runs", self.runs, 10_000),
+            ("max_iterations", self.max_iterations, 100_000),
+        ];
+        let most = most.into_iter().filter_map(|(field, value, most)| Problem::outside(field, value.max(1), 1, most));
+        let coarse = Problem::beyond("tolerance", self.tolerance, 1e6);
+        whole.chain(tolerance).chain(most).chain(coarse).collect()
     }
 
     fn memory(&self, rows: usize, dims: usize) -> usize {
@@ -69,7 +76,7 @@ impl Detector for Kmeans {
         if self.clusters > x.nrows() {
             let (clusters, clips) = (self.clusters, x.nrows());
             let message = format!("`clusters` is {clusters}, but there are only {clips} training clips");
-            return Err(DetectorError::Data(message));
+            return Err(DetectorError::TooFew(message));
         }
         let Self { clusters, runs, tolerance, max_iterations, .. } = *self;
         let lloyd = Lloyd { clusters, runs, tolerance, max_iterations };

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ndarray::{Array1, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
-use super::neighbours::{self, Metric, Neighbour};
+use super::neighbours::{self, MOST_NEIGHBOURS, Metric, Neighbour};
 use super::{Detector, DetectorError, Examples, vectors};
 use crate::artifact::{Context, Tensors};
 use crate::diagnose::Problem;
@@ -45,7 +45,7 @@ impl Knn {
         if self.k <= clips {
             return Ok(());
         }
-        Err(DetectorError::Data(format!("`k` is {}, but there are only {clips} training clips", self.k)))
+        Err(DetectorError::TooFew(format!("`k` is {}, but there are only {clips} training clips", self.k)))
     }
 }
 
@@ -56,7 +56,7 @@ impl Detector for Knn {
 
     fn problems(&self) -> Vec<Problem> {
         if self.k > 0 {
-            return Vec::new();
+            return Problem::outside("k", self.k, 1, MOST_NEIGHBOURS).into_iter().collect();
         }
         vec![Problem::new("k", "0 neighbours give no distance").hint("write 1 or more")]
     }
@@ -118,7 +118,7 @@ fn densities(
 ) -> Result<Array1<f64>, DetectorError> {
     if bank.nrows() < 2 {
         let message = "one training clip has no neighbours to tell its density".to_owned();
-        return Err(DetectorError::Data(message));
+        return Err(DetectorError::TooFew(message));
     }
     let count = (neighbours + 1).min(bank.nrows());
     let found = neighbours::nearest(bank, bank, count, metric, cx)?;

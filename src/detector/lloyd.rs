@@ -48,7 +48,7 @@ impl Lloyd {
         assert!(self.clusters > 0 && self.runs > 0, "{self:?}");
         if self.clusters > x.nrows() {
             let message = format!("{} vectors cannot be put into {} clusters", x.nrows(), self.clusters);
-            return Err(DetectorError::Data(message));
+            return Err(DetectorError::TooFew(message));
         }
         let points = Points::new(x, cx);
         let run = |run: usize| {

@@ -10,7 +10,7 @@
 use ndarray::{Array1, ArrayView1};
 use serde::{Deserialize, Serialize};
 
-use super::neighbours::{self, Metric, Neighbour};
+use super::neighbours::{self, MOST_NEIGHBOURS, Metric, Neighbour};
 use super::{Detector, DetectorError, Examples, vectors};
 use crate::artifact::{Context, Tensors};
 use crate::diagnose::Problem;
@@ -37,7 +37,7 @@ impl Detector for Lof {
 
     fn problems(&self) -> Vec<Problem> {
         if self.k > 0 {
-            return Vec::new();
+            return Problem::outside("k", self.k, 1, MOST_NEIGHBOURS).into_iter().collect();
         }
         vec![Problem::new("k", "0 neighbours have no density").hint("write 1 or more")]
     }
@@ -51,7 +51,7 @@ impl Detector for Lof {
         let bank = vectors::train(train)?;
         let clips = bank.nrows();
         if self.k >= clips {
-            return Err(DetectorError::Data(format!(
+            return Err(DetectorError::TooFew(format!(
                 "`k` is {}, but with {clips} training clips each has only {} others",
                 self.k,
                 clips - 1

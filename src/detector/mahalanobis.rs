@@ -112,7 +112,7 @@ impl Mahalanobis {
     /// The mean of the vectors, and the factor of their covariance. `what` they are is for messages.
     fn estimate(&self, mut x: Array2<f64>, what: &str) -> Result<(Array1<f64>, Array2<f64>), DetectorError> {
         let (clips, dims) = x.dim();
-        let fail = |why: String| Err(DetectorError::Data(why));
+        let fail = |why: String| Err(DetectorError::TooFew(why));
         if self.covariance == Covariance::Empirical && clips <= dims {
             return fail(format!(
                 "{clips} {what} in {dims} dimensions have no invertible empirical covariance; write \

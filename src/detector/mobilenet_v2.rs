@@ -154,7 +154,7 @@ impl Detector for MobileNetV2 {
         let sections = networks::classes(train.clips.iter().map(|clip| clip.section.as_str()));
         if sections.len() < 2 {
             let message = format!("the clips are all of section `{}`: it takes two to tell apart", sections[0]);
-            return Err(DetectorError::Data(message));
+            return Err(DetectorError::TooFew(message));
         }
         let labels = train
             .clips

@@ -59,11 +59,25 @@ pub enum DetectorError {
     NoClips,
     #[error("{0}")]
     Data(String),
+    /// So many more clips, or such as differ more, would do: of a part of the clips it may be true, and of all not.
+    #[error("{0}")]
+    TooFew(String),
     #[error(transparent)]
     Model(#[from] TensorError),
     /// The run was given up; nobody will see this.
     #[error("cancelled")]
     Cancelled,
+}
+
+impl DetectorError {
+    /// The same with other words, such as whose clips they are; what another room says keeps its own.
+    pub(crate) fn reworded(self, words: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Data(message) => Self::Data(words(message)),
+            Self::TooFew(message) => Self::TooFew(words(message)),
+            other => other,
+        }
+    }
 }
 
 /// A way to learn what is normal and to score the rest.

@@ -17,6 +17,9 @@ use super::product::product;
 use crate::artifact::Context;
 use crate::math;
 
+/// More neighbours than these are never asked for: those of each clip are held at once.
+pub(crate) const MOST_NEIGHBOURS: usize = 100_000;
+
 /// How far two vectors are from each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

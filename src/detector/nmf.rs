@@ -26,6 +26,8 @@ pub struct Nmf {
     pub linear: bool,
 }
 
+/// Their products with each other are held, 8 bytes each: 128 MB.
+const MOST_COMPONENTS: usize = 4096;
 /// Sweeps over both factors at most.
 const SWEEPS: usize = 500;
 /// The end: the gradient has come down to this part of what it was at first, as in scikit-learn.
@@ -48,7 +50,7 @@ impl Detector for Nmf {
 
     fn problems(&self) -> Vec<Problem> {
         if self.components > 0 {
-            return Vec::new();
+            return Problem::outside("components", self.components, 1, MOST_COMPONENTS).into_iter().collect();
         }
         vec![Problem::new("components", "0 components rebuild nothing").hint("write 1 or more")]
     }
@@ -59,6 +61,15 @@ impl Detector for Nmf {
 
     fn fit(&self, train: &Examples, _: Option<&Tensors>, cx: &Context) -> Result<Tensors, DetectorError> {
         let x = vectors::train(train)?.mapv(f64::from);
+        let (clips, dims) = x.dim();
+        if self.components > clips.min(dims) {
+            let message = format!(
+                "`components` is {}, and {clips} clips of {dims} values have no more parts than {}",
+                self.components,
+                clips.min(dims)
+            );
+            return Err(DetectorError::TooFew(message));
+        }
         let reference = match self.linear {
             true => x.fold(f64::NEG_INFINITY, |a, b| a.max(*b)),
             false => x.fold(f64::INFINITY, |a, b| a.min(*b)),

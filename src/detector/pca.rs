@@ -45,7 +45,8 @@ impl Detector for Pca {
             Problem::new("variance", format!("{variance} is not a part of the variance"))
                 .hint("write a number between 0 and 1, such as 0.95")
         });
-        none.into_iter().chain(outside).collect()
+        let many = Problem::outside("components", self.components.max(1), 1, 100_000);
+        none.into_iter().chain(many).chain(outside).collect()
     }
 
     fn memory(&self, rows: usize, dims: usize) -> usize {
@@ -66,7 +67,7 @@ impl Detector for Pca {
                 format!("{clips} training clips vary in at most {most} directions")
             };
             let hint = if most == 0 { "another detector".into() } else { format!("`components: {most}` or fewer") };
-            return Err(DetectorError::Data(format!("`components` is {components}, but {why}: write {hint}")));
+            return Err(DetectorError::TooFew(format!("`components` is {components}, but {why}: write {hint}")));
         }
         let (mean, eigen, centred) = if clips < dims { by_clips(&rows) } else { by_values(&rows, cx)? };
         let count = self.count(&eigen.values).min(most);

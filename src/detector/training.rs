@@ -168,6 +168,10 @@ impl Training {
             let message = format!("`validation` is {}, outside 0..0.9", self.validation);
             wrong("validation", message, "write the share of rows that are not trained on, such as 0.1");
         }
+        let patience = self.patience.map(|epochs| epochs.max(1));
+        problems.extend(patience.and_then(|n| Problem::outside(&format!("{field}.patience"), n, 1, 100_000)));
+        let norm = self.clip_norm.filter(|x| x.is_finite());
+        problems.extend(norm.and_then(|x| Problem::beyond(&format!("{field}.clip_norm"), x, 1e6)));
         problems
     }
 }
@@ -175,14 +179,9 @@ impl Training {
 impl Course<'_> {
     /// Settings out of range.
     pub fn problems(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
+        let mut problems: Vec<Problem> = Problem::outside("epochs", self.epochs, 1, 100_000).into_iter().collect();
         // One row has no variance to normalise with.
-        for (field, value, from, to) in [("epochs", self.epochs, 1, 100_000), ("batch", self.batch, 2, 65_536)] {
-            if !(from..=to).contains(&value) {
-                let message = format!("`{field}` is {value}, outside {from}..{to}");
-                problems.push(Problem::new(field, message).hint(format!("write a number from {from} to {to}")));
-            }
-        }
+        problems.extend(Problem::outside("batch", self.batch, 2, 65_536));
         if !(self.learning_rate > 0.0 && self.learning_rate <= 1.0) {
             let message = format!("`learning_rate` is {}, not above 0 and at most 1", self.learning_rate);
             problems.push(Problem::new("learning_rate", message).hint("1e-3 is usual"));
@@ -205,7 +204,7 @@ impl Course<'_> {
         let trained = (f64::from(count) * (1.0 - self.training.validation)).floor() as u32;
         if trained < 2 {
             let message = format!("{trained} of {count} rows are left to train on, at least 2 are needed");
-            return Err(DetectorError::Data(message));
+            return Err(DetectorError::TooFew(message));
         }
         let mut position = self.resume(&mut trainer, cx);
         let mut batch = Batch::default();

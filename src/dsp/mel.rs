@@ -95,7 +95,10 @@ impl MelBank {
             };
             let first = bank.weights.len();
             let mut bin = 0;
-            for b in 0..frame / 2 + 1 {
+            // Outside of the triangle, and a bin more for the rounding of its edges, all weights are 0.
+            let near = ((edge[0] / bin_hz) as usize).saturating_sub(1);
+            let far = ((edge[2] / bin_hz) as usize).saturating_add(2).min(frame / 2);
+            for b in near..far + 1 {
                 let w = weight(b);
                 if w > 0.0 {
                     if bank.weights.len() == first {
@@ -112,6 +115,11 @@ impl MelBank {
     /// Number of bands.
     pub fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    /// How many bands lie between two bins: they are the same in every clip.
+    pub fn empty(&self) -> usize {
+        self.rows.iter().filter(|row| row.length == 0).count()
     }
 
     /// Whether there is no band.

@@ -73,7 +73,8 @@ pub fn perform(
     let teller = Teller::new(tell);
     let progress = |progress| teller.hear(progress);
     let (seed, threads, checkpoint) = (Seed(0), job.threads, Some(&kept as &dyn Checkpoint));
-    let cx = Context { seed, threads, cancel, log: &write, progress: &progress, checkpoint };
+    let spool = || store.spool();
+    let cx = Context { seed, threads, cancel, log: &write, progress: &progress, checkpoint, spool: Some(&spool) };
     let run = std::panic::AssertUnwindSafe(|| on_threads(job.threads, || job.stage.run(&inputs, &cx)));
     let ended = std::panic::catch_unwind(run)
         .map(|ran| ran.unwrap_or_else(|e| Err(StageError::Data(format!("cannot start {} threads: {e}", job.threads)))));
@@ -87,6 +88,7 @@ pub fn perform(
     let outputs = match ended {
         Ok(Ok(outputs)) => outputs,
         Ok(Err(StageError::Cancelled)) => return Err(Failure::Cancelled),
+        Ok(Err(StageError::Spool(error))) => return Err(Failure::Store(error.to_string())),
         Ok(Err(error)) => {
             log.line(&format!("failed: {error}"));
             return Err(Failure::Stage(error.to_string()));
@@ -100,7 +102,11 @@ pub fn perform(
     };
     let mut named = BTreeMap::new();
     for output in outputs {
-        let object = store.put(output.kind, &output.bytes).map_err(stored)?;
+        let object = match output.file {
+            Some(file) => store.put_file(output.kind, file),
+            None => store.put(output.kind, &output.bytes),
+        };
+        let object = object.map_err(stored)?;
         named.insert(output.role.to_owned(), object);
     }
     let record = Record {
@@ -130,7 +136,7 @@ fn load(store: &Store, inputs: &BTreeMap<String, ObjectRef>) -> Result<(Inputs, 
     for (role, object) in inputs {
         match store.get(object) {
             Ok(bytes) => {
-                blobs.insert(role.clone(), Blob::new(bytes.clone()));
+                blobs.insert(role.clone(), Blob::releasing(bytes.clone(), Bytes::release));
                 held.push((*object, bytes));
             }
             Err(StoreError::Damaged { digest }) => return Err(Failure::Input(digest)),

@@ -37,6 +37,8 @@ impl Feature for ClipSpectrum {
         if !(self.floor > 0.0 && self.floor.is_finite()) {
             let message = format!("`floor` is {}, not above 0", self.floor);
             problems.push(Problem::new("floor", message).hint("1e-4 is the default"));
+        } else {
+            problems.extend(Problem::beyond("floor", self.floor, 1e6));
         }
         problems
     }

@@ -13,6 +13,8 @@ use crate::math;
 
 /// More bands than anybody uses; keeps a slip of the finger from asking for all memory.
 const MAX_MELS: usize = 16_384;
+/// No recording has so high a frequency.
+const MOST_HZ: f64 = 1e6;
 
 /// What keeps the logarithm of silence finite.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,7 +108,32 @@ impl Feature for LogMel {
             }
             _ => {}
         }
+        let most = [
+            ("power", self.power, 100.0),
+            ("epsilon", self.epsilon, 1e6),
+            ("fmin", self.fmin, MOST_HZ),
+            ("fmax", self.fmax.unwrap_or(0.0), MOST_HZ),
+        ];
+        let most = most.into_iter().filter(|(_, value, _)| value.is_finite());
+        problems.extend(most.filter_map(|(field, value, most)| Problem::beyond(field, value, most)));
         problems
+    }
+
+    fn doubt(&self, rate: u32) -> Option<String> {
+        let half = f64::from(rate) / 2.0;
+        let edges = (self.fmin, self.fmax.unwrap_or(half));
+        if !self.problems().is_empty() || edges.1 > half || edges.0 >= edges.1 {
+            return None;
+        }
+        let Self { frame, mels, scale, norm, .. } = *self;
+        let empty = MelBank::new(rate, frame, mels, edges, scale, norm).empty();
+        let bins = frame / 2 + 1;
+        (empty > 0).then(|| {
+            format!(
+                "{empty} of the {mels} bands of `mels` are empty: at {rate} Hz `frame: {frame}` has {bins} frequencies, and \
+                 none of them is in these bands; write fewer `mels` or a longer `frame`"
+            )
+        })
     }
 
     fn extractor(&self, rate: u32) -> Result<Box<dyn Extractor>, FeatureError> {

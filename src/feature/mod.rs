@@ -36,6 +36,11 @@ pub trait Feature: Send + Sync {
         Vec::new()
     }
 
+    /// What clips of `rate` Hz do not give though they can be worked on, and what helps.
+    fn doubt(&self, _rate: u32) -> Option<String> {
+        None
+    }
+
     /// Everything that can be made ready for clips of `rate` Hz.
     fn extractor(&self, rate: u32) -> Result<Box<dyn Extractor>, FeatureError>;
 

@@ -26,6 +26,16 @@ pub enum SourceValues {
     Named(BTreeMap<String, Vec<String>>),
 }
 
+impl SourceValues {
+    /// How many values, if a number says it.
+    pub(super) fn count(&self) -> Option<usize> {
+        match self {
+            Self::Count(count) => Some(*count),
+            Self::Named(_) => None,
+        }
+    }
+}
+
 impl Generalization {
     /// Settings of the choice out of range, all of them.
     pub(super) fn choice_problems(&self) -> Vec<Problem> {

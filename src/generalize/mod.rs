@@ -33,6 +33,7 @@
 mod augment;
 mod choice;
 mod group;
+mod idle;
 mod model;
 mod normalize;
 mod samples;

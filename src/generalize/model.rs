@@ -1,5 +1,6 @@
 //! Fitting and scoring with all of it.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Generalization;
@@ -139,12 +140,12 @@ impl Fitted {
             let own = Context { seed: fold.seed, ..*cx };
             // Few clips less a fifth may be too few for a model; the other folds, or the other groups, must do.
             let part = match Self::fit(g, detector, &train.take(&fold.train), weights, &own) {
-                Err(DetectorError::Data(message)) => {
+                Err(DetectorError::TooFew(message)) => {
                     (cx.log)(&format!("a fold is not compared: {message}"));
                     failed = Some(message);
                     continue;
                 }
-                part => part?,
+                part => part.map_err(in_fold)?,
             };
             let mut by_cell: BTreeMap<Cell, Vec<usize>> = BTreeMap::new();
             for place in fold.held_out {
@@ -158,7 +159,7 @@ impl Fitted {
         }
         let all: Vec<f64> = found.values().flatten().copied().collect();
         if let (true, Some(message)) = (all.is_empty(), failed) {
-            return Err(in_fold(DetectorError::Data(message)));
+            return Err(in_fold(DetectorError::TooFew(message)));
         }
         let (mean, deviation) = moments(&all);
         for name in self.cells.iter().map(|cell| &cell.scores) {
@@ -197,6 +198,8 @@ impl Fitted {
 
     fn score(&self, detector: &dyn Detector, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError> {
         let mut smallest: Vec<Option<f64>> = vec![None; test.clips.len()];
+        // Cells that differ in nothing but what their scores are compared with have the same scores.
+        let mut known: BTreeMap<(&str, &str, Option<&str>), Vec<f64>> = BTreeMap::new();
         for cell in &self.cells {
             let ours = |place: &usize| cell.section.as_ref().is_none_or(|s| *s == test.clips[*place].section);
             let places: Vec<usize> = (0..test.clips.len()).filter(ours).collect();
@@ -204,8 +207,11 @@ impl Fitted {
                 continue;
             }
             let (mean, deviation) = self.scores.get(&cell.scores).copied().unwrap_or((0.0, 1.0));
-            let raw = self.raw(detector, cell, &Samples::of(&test.take(&places)), cx)?;
-            for (place, raw) in places.into_iter().zip(raw) {
+            let raw = match known.entry((&cell.reference, &cell.features, cell.section.as_deref())) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(self.raw(detector, cell, &Samples::of(&test.take(&places)), cx)?),
+            };
+            for (place, &mut raw) in places.into_iter().zip(raw) {
                 let score = (raw - mean) / deviation;
                 // `f64::min` would pass over a score that is none.
                 let smaller = |old: f64| if old.is_nan() || old <= score { old } else { score };
@@ -227,131 +233,11 @@ fn real(samples: &Samples, places: &[usize]) -> usize {
 }
 
 fn of_reference(g: &Generalization, name: &str, error: DetectorError) -> DetectorError {
-    match error {
-        DetectorError::Data(message) if g.references.is_some() => {
-            DetectorError::Data(format!("reference `{name}`: {message}"))
-        }
-        other => other,
+    match g.references {
+        Some(_) => error.reworded(|message| format!("reference `{name}`: {message}")),
+        None => error,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::artifact::{Domain, Label, Split};
-    use crate::detector::DetectorSpec;
-    use crate::seed::Seed;
-    use ndarray::Array2;
-    use serde_json::{Value, json};
-
-    /// Source clips round 0 with deviation 1, target clips round 50 with deviation 5, in two sections 1,000 apart.
-    fn clips(source: usize, target: usize, split: Split) -> Vec<(Clip, Array2<f32>)> {
-        let mut rng = Seed(if split == Split::Train { 3 } else { 4 }).rng();
-        let mut all = Vec::new();
-        for section in 0..2 {
-            for i in 0..source + target {
-                let is_target = i >= source;
-                let clip = Clip {
-                    id: format!("{split}{section}{i:03}"),
-                    machine: "fan".into(),
-                    section: format!("0{section}"),
-                    domain: Some(if is_target { Domain::Target } else { Domain::Source }),
-                    split,
-                    label: Some(Label::Normal),
-                    attributes: [("vel".to_owned(), (i % 2).to_string())].into(),
-                };
-                let (level, deviation) = if is_target { (50.0, 5.0) } else { (0.0, 1.0) };
-                let level = level + 1000.0 * section as f64;
-                all.push((clip, Array2::from_shape_simple_fn((1, 4), || (level + deviation * rng.normal()) as f32)));
-            }
-        }
-        all
-    }
-
-    fn examples(clips: &[(Clip, Array2<f32>)]) -> Examples<'_> {
-        Examples { clips: clips.iter().map(|c| &c.0).collect(), features: clips.iter().map(|c| c.1.view()).collect() }
-    }
-
-    fn knn() -> DetectorSpec {
-        DetectorSpec::parse("knn", &json!({})).unwrap()
-    }
-
-    fn scores(settings: Value) -> Vec<f64> {
-        let (train, test) = (clips(40, 8, Split::Train), clips(10, 10, Split::Test));
-        let g: Generalization = serde_json::from_value(settings).unwrap();
-        let cx = Context::plain(5);
-        let model = fit(&g, knn().member(), &examples(&train), None, &cx).unwrap();
-        score(knn().member(), model, &examples(&test), &cx).unwrap()
-    }
-
-    fn mean(scores: &[f64]) -> f64 {
-        scores.iter().sum::<f64>() / scores.len() as f64
-    }
-
-    #[test]
-    fn the_nearest_of_two_references_is_the_nearest_of_all() {
-        assert_eq!(scores(json!({"references": "domain"})), scores(json!({})));
-        assert_eq!(scores(json!({"references": "attribute"})), scores(json!({})));
-    }
-
-    #[test]
-    fn domains_compared_with_themselves_score_alike() {
-        let plain = scores(json!({}));
-        assert!(mean(&plain[10..20]) > 4.0 * mean(&plain[..10]), "the target is sparse");
-        let compared = scores(json!({"references": "domain", "score_normalization": "domain"}));
-        assert!(mean(&compared[10..20]).abs() < 1.5 && mean(&compared[..10]).abs() < 1.5, "{compared:?}");
-        let dense = scores(json!({"local_density": 3}));
-        assert!(mean(&dense[10..20]) < 2.0 * mean(&dense[..10]), "{dense:?}");
-    }
-
-    #[test]
-    fn sections_and_domains_have_their_own_normal() {
-        // Of all clips, the level of the section is most of the deviation; of its own, none of it.
-        let global = scores(json!({"feature_normalization": "global"}));
-        let section = scores(json!({"feature_normalization": "section"}));
-        assert!(mean(&section) > 10.0 * mean(&global), "{} {}", mean(&section), mean(&global));
-        let domain = scores(json!({"feature_normalization": "domain", "score_normalization": "section"}));
-        assert!(domain.iter().all(|s| s.is_finite()));
-    }
-
-    #[test]
-    fn models_survive_their_bytes() {
-        use crate::artifact::{Artifact, Blob};
-        let train = clips(12, 4, Split::Train);
-        let g: Generalization = serde_json::from_value(json!({
-            "feature_normalization": "section", "references": "domain", "score_normalization": "attribute",
-            "temporal_mean_subtraction": false, "smote": {"ratio": 0.5},
-        }))
-        .unwrap();
-        let cx = Context::plain(5);
-        let model = fit(&g, knn().member(), &examples(&train), None, &cx).unwrap();
-        let again = Tensors::decode(Blob::new(model.encode())).unwrap();
-        let score = |model| score(knn().member(), model, &examples(&train), &cx).unwrap();
-        assert_eq!(score(model), score(again));
-    }
-
-    #[test]
-    fn held_out_clips_are_not_known_to_the_model() {
-        let train = clips(20, 5, Split::Train);
-        let held = held_out(&Generalization::default(), knn().member(), &examples(&train), None, &Context::plain(1));
-        let held = held.unwrap();
-        assert!(held.len() == 50 && held.values().all(|score| *score > 0.0));
-        let one = clips(1, 0, Split::Train);
-        let told = held_out(&Generalization::default(), knn().member(), &examples(&one[..1]), None, &Context::plain(1));
-        assert_eq!(told.unwrap_err().to_string(), "1 training clips cannot be held out in turn; there must be 2");
-    }
-
-    #[test]
-    fn what_a_reference_cannot_do_names_it() {
-        let train = clips(30, 5, Split::Train);
-        let g: Generalization = serde_json::from_value(json!({"references": "domain"})).unwrap();
-        let knn = DetectorSpec::parse("knn", &json!({"k": 11})).unwrap();
-        let told = fit(&g, knn.member(), &examples(&train), None, &Context::plain(1)).unwrap_err().to_string();
-        assert_eq!(told, "reference `target`: `k` is 11, but there are only 10 training clips");
-        let test = clips(2, 0, Split::Test);
-        let g: Generalization = serde_json::from_value(json!({"feature_normalization": "section"})).unwrap();
-        let model = fit(&g, self::knn().member(), &examples(&train[..35]), None, &Context::plain(1)).unwrap();
-        let told = score(self::knn().member(), model, &examples(&test), &Context::plain(1)).unwrap_err().to_string();
-        assert_eq!(told, "clip `test1000` is of section 01, which has no training clips");
-    }
-}
+mod tests;

@@ -50,6 +50,14 @@ pub struct Generalization {
     pub score_normalization: Option<ScoreNormalization>,
 }
 
+/// More clips than any section has.
+const MOST_CLIPS: usize = 1_000_000;
+const MOST_CENTRES: usize = 100_000;
+/// Neighbours of each clip are held at once, and MemMixup makes a new clip of each.
+const MOST_NEIGHBOURS: usize = 1000;
+/// New clips for each clip that is there; and the alpha of a Beta whose draws are all one half.
+const MOST_RATIO: f64 = 100.0;
+
 /// Whose mean and deviation features are normalised by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -187,7 +195,39 @@ impl Generalization {
             let (ok, message, hint) = neighbours(n);
             wrong(ok, "local_density", message, hint);
         }
+        problems.extend(self.too_large());
         problems
+    }
+
+    /// Settings above what memory and time allow: each new clip is held beside the recordings.
+    fn too_large(&self) -> Vec<Problem> {
+        let smote = self.smote.as_ref();
+        let memmixup = self.memmixup.as_ref();
+        let mixup = self.mixup.as_ref();
+        let whole = [
+            ("target_clips", self.target_clips, MOST_CLIPS),
+            ("source_clips", self.source_clips, MOST_CLIPS),
+            ("source_values", self.source_values.as_ref().and_then(SourceValues::count), MOST_CLIPS),
+            ("source_means", self.source_means, MOST_CENTRES),
+            ("smote.neighbours", smote.map(|s| s.neighbours), MOST_NEIGHBOURS),
+            ("memmixup.neighbours", memmixup.map(|m| m.neighbours), MOST_NEIGHBOURS),
+            ("local_density", self.local_density, MOST_NEIGHBOURS),
+        ];
+        let real = [
+            ("oversampling", self.oversampling),
+            ("smote.ratio", smote.map(|s| s.ratio)),
+            ("mixup.ratio", mixup.map(|m| m.ratio)),
+            ("mixup.alpha", mixup.map(|m| m.alpha)),
+        ];
+        // That 0 is too few has been said, where it is.
+        let whole = whole.into_iter().filter_map(|(field, value, most)| {
+            let least = usize::from(field != "target_clips");
+            Problem::outside(field, value?.max(least), least, most)
+        });
+        let finite = |value: &f64| value.is_finite();
+        let real =
+            real.into_iter().filter_map(|(field, value)| Problem::beyond(field, value.filter(finite)?, MOST_RATIO));
+        whole.chain(real).collect()
     }
 
     /// Whether training is what it would be without the section.

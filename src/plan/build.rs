@@ -25,6 +25,8 @@ pub struct Catalog {
     pub listings: BTreeMap<String, BTreeMap<SectionId, Vec<u8>>>,
     /// Contents of weights files by path.
     pub weights: BTreeMap<String, Vec<u8>>,
+    /// For each source, about how many samples the longest recording of each section has, where that is known.
+    pub longest: BTreeMap<String, BTreeMap<SectionId, u64>>,
 }
 
 /// Why an experiment has no plan.
@@ -120,6 +122,16 @@ impl<'c> Builder<'c> {
         catalog.listings.get(&key).ok_or(PlanError::Unlisted(key))
     }
 
+    fn longest(&self, source: &SourceSpec, section: &SectionId) -> u64 {
+        let sections = self.catalog.longest.get(&Catalog::source_key(source));
+        sections.and_then(|sections| sections.get(section)).copied().unwrap_or(0)
+    }
+
+    fn hears(&mut self, node: NodeId, longest: u64) {
+        let node = &mut self.graph[NodeIndex::new(node.index())];
+        node.longest = node.longest.max(longest);
+    }
+
     /// dataset -> [levels -> mixing] -> features -> [pooling]
     fn prepare(
         &mut self,
@@ -154,6 +166,8 @@ impl<'c> Builder<'c> {
             self.node(number, &about, stage, needs.clone(), Given::new())
         });
         let mut features = self.node(number, &about, StageSpec::Features(settings), needs, Given::new());
+        let longest = self.longest(&point.data, section);
+        [Some(features), made, spectra].into_iter().flatten().for_each(|node| self.hears(node, longest));
         let pooled = point.detector.with_pool().then(|| self.pool(number, point, &about, features));
         let mut made = made;
         if point.detector.member().takes() == Takes::Vectors && !point.pool.is_empty() {
@@ -253,6 +267,7 @@ impl<'c> Builder<'c> {
         let (root, source) = reader(&point.data);
         let levels = StageSpec::Levels(Levels { root, source });
         let levels = self.node(number, &about, levels, vec![("audio".into(), clips, "audio")], Given::new());
+        self.hears(levels, self.longest(&point.data, section));
         needs.push(("levels".into(), levels, "levels"));
         let mixing = StageSpec::Mixing(Mixing { layers, seed: mix.seed });
         Ok(self.node(number, &about, mixing, needs, Given::new()))
@@ -330,7 +345,7 @@ impl<'c> Builder<'c> {
         let graph = &mut self.graph;
         let id = *self.recipes.entry(recipe).or_insert_with(|| {
             self.drafts.push(format!("{}/{about}", stage.name()));
-            let index = graph.add_node(Node { label: String::new(), stage, given, points: Vec::new() });
+            let index = graph.add_node(Node { label: String::new(), stage, given, longest: 0, points: Vec::new() });
             for (role, node, output) in inputs {
                 graph.add_edge(NodeIndex::new(node.0), index, (role, output));
             }

@@ -39,6 +39,8 @@ pub struct Node {
     pub stage: StageSpec,
     /// Inputs that no stage makes, by role: listings and weights, with their file type.
     pub given: BTreeMap<String, (Kind, Vec<u8>)>,
+    /// Samples of the longest recording that it hears, as far as known: a hint at the memory it wants, in no key.
+    pub longest: u64,
     /// Points of the sweep that need it.
     points: Vec<usize>,
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::aggregate::{COLUMNS, COUNT};
+use super::idle::idle;
 use super::table::{self, DASH, heading, percent, show};
 use super::{Group, Line, Made, PointResults, Results, Stat, is_repetition};
 use crate::artifact::MetricRow;
@@ -27,6 +28,7 @@ pub fn markdown(results: &Results, all: bool) -> String {
     text.push_str("\n## Means over all sections\n\n");
     text.push_str(&summary(&groups, &axes, &columns));
     text.push_str(&notes(results, &groups));
+    text.push_str(&idle(results));
     text
 }
 

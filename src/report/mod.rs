@@ -6,6 +6,7 @@ mod axis;
 mod colour;
 mod compare;
 mod curves;
+mod idle;
 mod image;
 mod markdown;
 mod narrow;
@@ -22,6 +23,7 @@ pub use aggregate::{By, Group, Line, Stat};
 pub use axis::Axis;
 pub use compare::{Comparison, compare};
 pub use curves::{Training, training_csv, training_curve};
+pub use idle::{Idle, idle_settings};
 pub use image::{Scale, png};
 pub use markdown::{Part, attributes, markdown, tables};
 pub use narrow::NoTable;
@@ -64,6 +66,8 @@ pub struct PointResults {
     pub rows: Vec<MetricRow>,
     /// Sections without a metric table, and why: `failed`, `not run`.
     pub absent: Vec<(String, String, String)>,
+    /// Settings that change nothing in a section: machine, section, and what.
+    pub idle: Vec<(String, String, String)>,
 }
 
 /// The paths whose values are repetitions, not settings: results are averaged over them. The seed of training, and

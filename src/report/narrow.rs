@@ -107,6 +107,7 @@ impl Results {
         for point in &mut self.points {
             point.rows.retain(|row| keep(&row.machine, &row.section));
             point.absent.retain(|(machine, section, _)| keep(machine, section));
+            point.idle.retain(|(machine, section, _)| keep(machine, section));
         }
     }
 

@@ -249,7 +249,7 @@ pub mod testing {
                 })
             });
             let settings = [(axis.to_owned(), (*name).to_owned()), (REPETITIONS[0].to_owned(), (*seed).to_owned())];
-            PointResults { settings: settings.into(), rows: rows.collect(), absent: Vec::new() }
+            PointResults { settings: settings.into(), rows: rows.collect(), ..Default::default() }
         };
         Results {
             name: "made up".into(),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Results;
+use super::{Results, idle_settings};
 
 /// `point,machine,section,domain,attribute,value_of_attribute,metric,value` and a column a swept
 /// setting. Numbers in their shortest round-trip form; a cell is empty where a column does not apply or
@@ -49,5 +49,10 @@ pub fn json(results: &Results) -> Value {
             json!({ "settings": point.settings, "official": point.official(), "rows": point.rows, "absent": absent })
         })
         .collect();
-    json!({ "name": results.name, "question": results.question, "axes": results.axes, "points": points })
+    let notes: Vec<Value> = (idle_settings(results).into_iter())
+        .map(|idle| json!({ "note": idle.text, "sections": idle.sections, "points": idle.points }))
+        .collect();
+    json!({
+        "name": results.name, "question": results.question, "axes": results.axes, "points": points, "notes": notes,
+    })
 }

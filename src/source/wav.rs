@@ -89,6 +89,22 @@ pub fn read(path: &Path, channel: Channel) -> Result<Wave, SourceError> {
     wave(path, &loaded(path, reading::read_or_pipe(path, RECORDING))?, channel)
 }
 
+/// Samples a second of the file at `path`, if it is one that can be read; its samples are not looked at.
+pub fn rate(path: &Path) -> Option<u32> {
+    use std::io::Read;
+    let mut head = Vec::new();
+    reading::open(path).ok()?.take(1 << 16).read_to_end(&mut head).ok()?;
+    let mut rest = head.strip_prefix(b"RIFF")?.get(8..)?;
+    while let (Some(name), Some(length)) = (rest.get(..4), rest.get(4..8)) {
+        let length = u32::from_le_bytes(length.try_into().ok()?) as usize;
+        if name == b"fmt " {
+            return parse_format(rest.get(8..8 + length)?).ok().map(|header| header.rate);
+        }
+        rest = rest.get(8 + length + length % 2..)?;
+    }
+    None
+}
+
 /// The same of a file, with the digest of its bytes: what was hashed is what was read.
 pub fn read_hashed(path: &Path, channel: Channel) -> Result<(Wave, Digest), SourceError> {
     let bytes = loaded(path, reading::read(path, RECORDING))?;

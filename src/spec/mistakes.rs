@@ -3,6 +3,8 @@
 //! serde speaks of `usize` and `struct`; a room speaks of its own setting. Here both become messages with the path and
 //! the place of the setting, and, where it can be guessed, what to write instead.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::node::{Node, shorten};
@@ -20,6 +22,9 @@ pub fn translate(message: &str, node: &Node, path: &str, field: &str) -> Diagnos
         let diagnostic =
             Diagnostic::new("E0204", format!("`{parent}` has no setting `{}`", shorten(name))).at(found.key_place());
         let known = names(known);
+        if let Some(hint) = words_hint(node, field, &known) {
+            return diagnostic.hint(hint);
+        }
         return match known.is_empty() {
             true => diagnostic.hint("it has none: leave it out"),
             false => diagnostic.hint(suggest(name, known.iter().map(String::as_str))),
@@ -37,6 +42,27 @@ pub fn translate(message: &str, node: &Node, path: &str, field: &str) -> Diagnos
         Some((start, expected)) if start.starts_with("invalid") => wrong_type(found, &full, expected),
         _ => Diagnostic::new("E0301", format!("`{full}`: {message}")).at(found.place()),
     }
+}
+
+/// What to write where words stand that should be a floor below, such as `words: { abnormal: anomaly }`: all of them, so
+/// that each of these mistakes has the same hint and one of them is told.
+fn words_hint(node: &Node, field: &str, known: &[String]) -> Option<String> {
+    let (parent, _) = field.rsplit_once('.')?;
+    let name = parent.rsplit('.').next().unwrap_or(parent);
+    let mut meant: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (key, value) in node.nearest(parent).as_map()?.iter().filter(|(key, _)| !known.contains(key)) {
+        let value = value.as_str()?;
+        let word = match value {
+            "normal" | "anomaly" => "label",
+            "source" | "target" => "domain",
+            "train" | "test" => "split",
+            _ => return None,
+        };
+        meant.entry(word).or_default().push(format!("{}: {value}", shorten(key)));
+    }
+    let fits = meant.keys().all(|word| known.iter().any(|known| known == word));
+    let words: Vec<String> = meant.iter().map(|(word, all)| format!("{word}: {{ {} }}", all.join(", "))).collect();
+    (fits && !words.is_empty()).then(|| format!("write `{name}: {{ {} }}`", words.join(", ")))
 }
 
 /// `found` is not what is expected, in serde's words or ours.
@@ -64,6 +90,18 @@ pub fn wrong_type(found: &Node, path: &str, expected: &str) -> Diagnostic {
             if w.contains("number") && s.replace('_', "").parse::<f64>().is_ok() && s.contains('_') =>
         {
             Some(format!("write `{}`", s.replace('_', "")))
+        }
+        (Value::String(s), w)
+            if w.contains("number")
+                && s.contains(',')
+                && can_sweep
+                && s.split(',').all(|x| x.trim().parse::<f64>().is_ok()) =>
+        {
+            let list = s.split(',').map(str::trim).collect::<Vec<_>>().join(", ");
+            Some(match found.source.name.as_str() {
+                "--set" => format!("to try several values, write `--set '{path}=[{list}]'`"),
+                _ => format!("to try several values, list them under `sweep:`, as `{path}: [{list}]`"),
+            })
         }
         (Value::String(s), w) if w.contains("number") && s.parse::<f64>().is_ok() => {
             Some("write it without quotes".into())

@@ -180,9 +180,14 @@ fn finish(mut root: node::Node, path: &Path, sets: &[String]) -> Result<Experime
 /// Sorted by place, each once, and not more than anybody reads.
 fn in_order(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let place = |d: &Diagnostic| d.place.as_ref().map(|p| (p.source.name.clone(), p.bytes.start, p.bytes.end));
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut mends) = (BTreeSet::new(), BTreeSet::new());
     let mut kept: Vec<Diagnostic> = Vec::new();
     for diagnostic in diagnostics {
+        // Unknown settings that one change mends are one mistake.
+        let mend = diagnostic.hint.clone().filter(|hint| diagnostic.code == "E0204" && hint.starts_with("write `"));
+        if mend.is_some_and(|hint| !mends.insert(hint)) {
+            continue;
+        }
         if seen.insert((place(&diagnostic), diagnostic.code, diagnostic.message.clone())) {
             kept.push(diagnostic);
         }

@@ -108,6 +108,17 @@ impl Joiner<'_> {
         if let Some(i) = n.as_i64() {
             return Ok(i.into());
         }
+        let text = self.source.text.get(span.clone()).unwrap_or_default().trim();
+        let digits = text.split(['e', 'E']).next().unwrap_or_default();
+        if n.as_f64() == Some(0.0) && text.parse::<f64>().is_ok() && digits.contains(|c: char| ('1'..='9').contains(&c))
+        {
+            return Err(refuse(
+                self.source,
+                "E0109",
+                span.clone(),
+                format!("`{text}` is too small a number to be told from 0"),
+            ));
+        }
         n.as_f64()
             .and_then(Number::from_f64)
             .map(Value::Number)

@@ -59,7 +59,7 @@ impl Calibration {
                     Some((clip, score)) => missing(format!("the score of training clip `{clip}` is {score}")),
                     None => CalibrationScores { scores, missing: String::new() },
                 },
-                Err(DetectorError::Data(why)) => missing(why),
+                Err(DetectorError::Data(why) | DetectorError::TooFew(why)) => missing(why),
                 Err(other) => return Err(other.into()),
             })
         })?;

@@ -8,15 +8,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::wave::{Heard, Mixed, hear};
-use super::{Inputs, Output, StageError, Wants, code};
-use crate::artifact::{Audio, AudioTable, Context, FeatureIndex, Matrix, Part, Recipe};
+use super::{Inputs, LONGEST, Output, StageError, Wants, code};
+use crate::artifact::{Audio, AudioTable, Context, FeatureIndex, MatrixWriter, Part, Recipe, SPOOL_FROM};
 use crate::feature::{Extractor, FeatureSpec};
 use crate::source;
 
 const VERSION: u32 = 1;
 
-/// Clips worked on before their frames are appended: bounds what is held twice.
+/// Clips worked on before their frames are appended, and the bytes of their matrices: fewer where clips are long.
 const CHUNK: usize = 64;
+const HELD: usize = 128 << 20;
+
+/// Samples of the longest recording; ten seconds at 16 kHz, the field's usual clip, where nobody knows.
+pub(super) fn longest(inputs: &BTreeMap<String, u64>) -> u64 {
+    inputs.get(LONGEST).copied().filter(|samples| *samples > 0).unwrap_or(160_000)
+}
 
 /// Settings of the features stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,11 +58,17 @@ impl Features {
     }
 
     pub(super) fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {
-        // About 130 bytes a file in the table, more a generated clip; ten seconds at 16 kHz is the field's usual clip.
-        let clips = inputs.get("audio").map_or(0, |bytes| bytes / 130 + 1);
-        let frames = (160_000 / self.feature.member().hop().max(1)) as u64;
-        let memory = 2 * clips * frames * self.feature.member().dims() as u64 * 4;
-        Wants { threads: (clips as usize).div_ceil(CHUNK / 2), memory }
+        // About 130 bytes a file in the table, more a generated clip.
+        let table = inputs.get("audio").copied().unwrap_or(0);
+        let clips = table / 130 + 1;
+        let feature = self.feature.member();
+        let samples = longest(inputs);
+        let matrix = 4 * (samples / feature.hop().max(1) as u64 + 1) * feature.dims() as u64;
+        // Each thread has the bytes of a file, its samples, and what becomes of them; of mixed clips those of the noise.
+        let each = samples * if self.mixed.is_some() { 12 } else { 6 } + matrix;
+        let all = clips.saturating_mul(matrix);
+        let memory = 4 * table + all.min(HELD as u64 + matrix) + all.min(SPOOL_FROM as u64 + matrix);
+        Wants { threads: (clips as usize).div_ceil(CHUNK / 2), memory, each }
     }
 
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
@@ -70,11 +82,16 @@ impl Features {
         };
         let rate = source::read(first.clip, first.audio, self.root.as_deref())?.rate;
         let extractor = self.extractor(first.clip, rate)?;
-        let mut values = Vec::new();
+        let mut rows = MatrixWriter::new(cx.spool);
         let mut dims = None;
         let mut frames = Vec::with_capacity(clips.len());
         let (mut clipped, mut samples) = (0, 0);
-        for chunk in clips.chunks(CHUNK) {
+        let mut rest = &clips[..];
+        // How large a matrix is shows with the first ones.
+        let mut step = 2 * cx.threads;
+        while !rest.is_empty() {
+            let chunk;
+            (chunk, rest) = rest.split_at(step.min(rest.len()));
             if cx.cancelled() {
                 return Err(StageError::Cancelled);
             }
@@ -91,24 +108,19 @@ impl Features {
                     return Err(failed(item.clip, why));
                 }
                 frames.push(matrix.nrows());
-                values.extend(matrix.iter());
+                rows.push(matrix.view()).map_err(StageError::Spool)?;
                 clipped += usize::from(lost > 0);
                 samples += lost;
             }
-            if frames.len() == chunk.len() {
-                // Growing by doubling would hold the matrix up to three times.
-                values.reserve_exact(values.len() / chunk.len() * (clips.len() - chunk.len()));
-            }
+            step = (HELD / (rows.size() / frames.len()).max(1)).clamp(2 * cx.threads, CHUNK.max(2 * cx.threads));
         }
-        let rows: usize = frames.iter().sum();
-        (cx.log)(&format!("{} clips at {rate} Hz, {rows} frames", clips.len()));
+        (cx.log)(&format!("{} clips at {rate} Hz, {} frames", clips.len(), rows.rows()));
         if clipped > 0 {
             let log = format!("{samples} samples of {clipped} clips clipped at 16 bit; `mix.gain_db: -6` makes room");
             (cx.log)(&log);
         }
         let index = FeatureIndex::consecutive(clips.iter().map(|item| item.clip).zip(frames));
-        let dims = dims.filter(|_| rows > 0).unwrap_or(0);
-        Ok(vec![Output::of("features", &Matrix::new(values, rows, dims)), Output::of("index", &index)])
+        Ok(vec![Output::rows("features", rows)?, Output::of("index", &index)])
     }
 
     /// What is mixed to each clip, by clip.
@@ -155,4 +167,26 @@ impl Features {
 
 fn failed(clip: &str, why: impl ToString) -> StageError {
     StageError::Clip { clip: clip.to_owned(), why: why.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn long_recordings_want_more_memory_and_many_of_them_hardly_more() {
+        let feature = FeatureSpec::parse("log_mel", &json!({"frame": 1024, "hop": 512, "mels": 128})).unwrap();
+        let stage = Features { feature, root: None, source: ("dcase".into(), 1), mixed: None };
+        let wants = |clips: u64, longest: u64| {
+            stage.wants(&[("audio".to_owned(), 130 * clips), (LONGEST.to_owned(), longest)].into())
+        };
+        let (usual, long) = (wants(200, 160_000), wants(200, 9_600_000));
+        // Ten minutes are 19 MB of file, 38 MB of samples and 10 MB of frames, and each thread has them.
+        assert!((67_000_000..69_000_000).contains(&long.each), "{long:?}");
+        assert!(usual.total(2) < 75_000_000 && long.total(2) < 360_000_000, "{usual:?} {long:?}");
+        assert!(wants(10_000, 9_600_000).total(2) < long.total(2) + 6_000_000);
+        assert_eq!((long.within(8, 500_000_000), long.within(8, 0), usual.within(8, u64::MAX)), (4, 1, 8));
+        assert_eq!(wants(200, 0), usual);
+    }
 }

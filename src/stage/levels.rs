@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::features::longest;
 use super::{Inputs, Output, StageError, Wants, code};
 use crate::artifact::{Audio, AudioTable, Context, Levels as Table};
 use crate::mix;
@@ -33,7 +34,7 @@ impl Levels {
     pub(super) fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {
         let bytes: u64 = inputs.values().sum();
         // A few clips of ten seconds at a time, whatever the number of threads.
-        Wants { threads: (bytes / 2000 + 1) as usize, memory: 4 * bytes + (64 << 20) }
+        Wants { threads: (bytes / 2000 + 1) as usize, memory: 4 * bytes, each: 6 * longest(inputs) }
     }
 
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {

@@ -45,8 +45,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
-use crate::artifact::{Artifact, Blob, CalibrationScores, Context, DecodeError, Kind};
+use crate::artifact::{Artifact, Blob, CalibrationScores, Context, DecodeError, Encoded, Kind, Matrix, MatrixWriter};
 use crate::detector::DetectorError;
 use crate::digest::Digest;
 use crate::source::SourceError;
@@ -70,6 +71,9 @@ pub enum StageError {
     /// The run was given up.
     #[error("cancelled")]
     Cancelled,
+    /// What it made cannot be written; that is no fault of the stage.
+    #[error("{0}")]
+    Spool(std::io::Error),
 }
 
 impl From<DetectorError> for StageError {
@@ -104,13 +108,27 @@ pub struct Output {
     pub role: &'static str,
     pub kind: Kind,
     pub bytes: Vec<u8>,
+    /// Has them instead, where they are too many to be held.
+    pub file: Option<NamedTempFile>,
 }
 
 impl Output {
     fn of<A: Artifact>(role: &'static str, artifact: &A) -> Self {
-        Self { role, kind: A::KIND, bytes: artifact.encode() }
+        Self { role, kind: A::KIND, bytes: artifact.encode(), file: None }
+    }
+
+    /// The rows that were written.
+    fn rows(role: &'static str, rows: MatrixWriter) -> Result<Self, StageError> {
+        let (bytes, file) = match rows.finish().map_err(StageError::Spool)? {
+            Encoded::Bytes(bytes) => (bytes, None),
+            Encoded::File(file) => (Vec::new(), Some(file)),
+        };
+        Ok(Self { role, kind: Matrix::KIND, bytes, file })
     }
 }
+
+/// Stands among the sizes of inputs for the samples of the longest recording: they are in no input.
+pub const LONGEST: &str = "longest recording";
 
 /// What a stage asks of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +137,26 @@ pub struct Wants {
     pub threads: usize,
     /// Bytes at the peak, as well as can be told beforehand.
     pub memory: u64,
+    /// Bytes on top for each thread.
+    pub each: u64,
+}
+
+impl Wants {
+    /// Of a stage that wants no more memory for more threads.
+    fn of(threads: usize, memory: u64) -> Self {
+        Self { threads, memory, each: 0 }
+    }
+
+    /// Bytes at the peak with so many threads.
+    pub fn total(&self, threads: usize) -> u64 {
+        self.memory.saturating_add(self.each.saturating_mul(threads as u64))
+    }
+
+    /// As many of the threads as the memory is enough for, at least one.
+    pub fn within(&self, threads: usize, memory: u64) -> usize {
+        let most = memory.saturating_sub(self.memory).checked_div(self.each).unwrap_or(u64::MAX);
+        threads.min(usize::try_from(most).unwrap_or(usize::MAX)).max(1)
+    }
 }
 
 /// A stage with its resolved settings.
@@ -202,7 +240,8 @@ impl StageSpec {
         document
     }
 
-    /// What it asks of the machine, given the sizes of its inputs in bytes.
+    /// What it asks of the machine, given the sizes of its inputs in bytes, and under [`LONGEST`] the samples of the
+    /// longest recording that it hears.
     pub fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {
         let bytes: u64 = inputs.values().sum();
         match self {
@@ -212,12 +251,9 @@ impl StageSpec {
             StageSpec::Network(s) => s.wants(inputs),
             StageSpec::Training(s) => s.wants(inputs),
             StageSpec::Calibration(s) => s.wants(inputs),
-            StageSpec::Pooling(_) | StageSpec::Embedding(_) | StageSpec::Scoring(_) => {
-                Wants { threads: usize::MAX, memory: 2 * bytes }
-            }
-            StageSpec::Dataset(_) | StageSpec::Mixing(_) | StageSpec::Metrics(_) => {
-                Wants { threads: 1, memory: 4 * bytes }
-            }
+            StageSpec::Pooling(s) => s.wants(inputs),
+            StageSpec::Embedding(_) | StageSpec::Scoring(_) => Wants::of(usize::MAX, 2 * bytes),
+            StageSpec::Dataset(_) | StageSpec::Mixing(_) | StageSpec::Metrics(_) => Wants::of(1, 4 * bytes),
         }
     }
 

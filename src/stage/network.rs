@@ -59,7 +59,7 @@ impl Network {
         let memory = copies * bytes + of("spectra/") + self.network.member().memory((bytes / 512) as usize, 128) as u64;
         // Side by side with one thread each, two networks are trained faster than with two in turn (at 128 frames a
         // batch 1.4 times, images 1.1): the coordinator deals threads out so, and more only where fewer wait.
-        Wants { threads: usize::MAX, memory }
+        Wants::of(usize::MAX, memory)
     }
 
     /// Inputs `clips/..`, `features/..` and `index/..` of all sections of the machine, `spectra/..` and

@@ -6,7 +6,7 @@ use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Inputs, Output, StageError, code};
+use super::{Inputs, Output, StageError, Wants, code};
 use crate::artifact::{Context, FeatureIndex, FeatureSet, Matrix, Span};
 use crate::generalize::{Technique, subtract_temporal_mean};
 use crate::pool::PoolSpec;
@@ -39,6 +39,15 @@ impl Pooling {
         (code("pooling", VERSION, uses), config)
     }
 
+    /// Frames are looked at clip by clip and given back: what is held are the clips that threads are at, and the vectors.
+    pub(super) fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {
+        let of = |role: &str| inputs.get(role).copied().unwrap_or(0);
+        // About 60 bytes a clip in the index.
+        let clips = of("index") / 60 + 1;
+        let clip = of("features") / clips;
+        Wants { threads: usize::MAX, memory: 4 * of("index") + of("features").min(64 << 20), each: 3 * clip }
+    }
+
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
         let set = FeatureSet { matrix: inputs.get("features")?, index: inputs.get("index")? };
         let clips: Vec<(&String, &Span)> = set.index.0.iter().collect();
@@ -48,12 +57,16 @@ impl Pooling {
                 frames.ok_or_else(|| StageError::Clip { clip: (*id).clone(), why: "it has no frames".into() })?;
             let pool =
                 |frames: ArrayView2<f32>| self.pools.iter().flat_map(|p| p.member().pool(frames)).collect::<Vec<_>>();
-            if !self.temporal_mean_subtraction {
-                return Ok(pool(frames));
-            }
-            let mut frames = frames.to_owned();
-            subtract_temporal_mean(&mut frames);
-            Ok(pool(frames.view()))
+            let vector = match self.temporal_mean_subtraction {
+                false => pool(frames),
+                true => {
+                    let mut frames = frames.to_owned();
+                    subtract_temporal_mean(&mut frames);
+                    pool(frames.view())
+                }
+            };
+            set.matrix.release(span.first..span.first + span.frames);
+            Ok(vector)
         });
         let vectors = pooled.into_iter().collect::<Result<Vec<_>, StageError>>()?;
         let dims = vectors.first().map_or(0, Vec::len);

@@ -53,7 +53,7 @@ impl Training {
         let memory = bytes + self.detector.member().memory((bytes / 512) as usize, 128) as u64;
         // Side by side with one thread each, two networks are trained faster than with two in turn (at 128 frames a
         // batch 1.4 times, images 1.1): the coordinator deals threads out so, and more only where fewer wait.
-        Wants { threads: usize::MAX, memory }
+        Wants::of(usize::MAX, memory)
     }
 
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {

@@ -8,14 +8,17 @@
 //! * Before the result of a stage is kept, its mapped inputs are looked at again ([`Mapped::is_unchanged`]).
 
 use std::fs::{File, Metadata};
-use std::io;
-use std::ops::Deref;
+use std::io::{self, Read};
+use std::ops::{Deref, Range};
 use std::time::{Duration, SystemTime};
 
 use crate::digest::Digest;
 
 /// Bytes that are surely hashed in a second.
 const HASHED_A_SECOND: f64 = 5e8;
+
+/// Pages are given back after so many bytes.
+const BEHIND: usize = 8 << 20;
 
 /// A file in memory.
 pub struct Mapped {
@@ -54,8 +57,13 @@ impl Mapped {
         // under the slice, which no code takes for granted beyond their being bytes.
         let map = unsafe { memmap2::Mmap::map(&file) }?;
         let Some(guard) = guard::Guard::over(&map) else { return Ok(None) };
-        let digest = Digest::of(&map);
+        let digest = hashed(&map);
         Ok(Some(Self { map, file, stamp: before, digest, _guard: guard }))
+    }
+
+    /// Gives the pages of a part back that was looked at: looked at again, they are read again.
+    pub(super) fn release(&self, range: Range<usize>) {
+        release(&self.map, range);
     }
 
     /// The digest of the bytes as they were when the file was mapped.
@@ -72,7 +80,43 @@ impl Mapped {
         if now == self.stamp && now.is_some() && !is_cheap {
             return true;
         }
-        now.is_some_and(|now| now.length == self.map.len() as u64) && Digest::of(&self.map) == self.digest
+        now.is_some_and(|now| now.length == self.map.len() as u64) && hashed(&self.map) == self.digest
+    }
+}
+
+fn release(map: &memmap2::Mmap, range: Range<usize>) {
+    #[cfg(unix)]
+    if range.start < range.end && range.end <= map.len() {
+        let advice = memmap2::UncheckedAdvice::DontNeed;
+        // SAFETY: the map is of a file and only read, so the pages come back as the file has them. That it could not
+        // be done costs memory, no more.
+        let _ = unsafe { map.unchecked_advise_range(advice, range.start, range.end - range.start) };
+    }
+    #[cfg(not(unix))]
+    let _ = (map, range);
+}
+
+/// The digest of a map, of which a few pages are held at once.
+fn hashed(map: &memmap2::Mmap) -> Digest {
+    Digest::of_reader(Pages { map, at: 0, kept: 0 }).expect("memory can be read").0
+}
+
+/// Reads a map from front to back and gives pages back behind itself.
+struct Pages<'a> {
+    map: &'a memmap2::Mmap,
+    at: usize,
+    kept: usize,
+}
+
+impl Read for Pages<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = (&self.map[self.at..]).read(buffer)?;
+        self.at += n;
+        if n == 0 || self.at - self.kept >= BEHIND {
+            release(self.map, self.kept..self.at);
+            self.kept = self.at;
+        }
+        Ok(n)
     }
 }
 
@@ -171,7 +215,7 @@ mod guard {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use std::io::{Seek, SeekFrom, Write};
+    use std::io::{Seek, SeekFrom, Write as _};
 
     const LENGTH: usize = 1 << 20;
 

@@ -32,6 +32,7 @@ mod object;
 mod partial;
 mod plain;
 mod record;
+mod stream;
 
 pub use audit::{Audit, Usage};
 pub use gc::{GcPolicy, GcReport};
@@ -43,6 +44,8 @@ pub use record::{Found, Made, RECORD_SCHEMA, Record};
 
 use std::io;
 use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 use crate::digest::Digest;
 
@@ -143,14 +146,24 @@ impl Store {
     /// Writes `bytes` to `path` so that other processes see either nothing or all of it.
     pub fn publish(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         use std::io::Write;
-        #[cfg(unix)]
-        use std::os::unix::fs::PermissionsExt;
-        let tmp = self.root.join("tmp");
+        let mut file = self.temporary().map_err(StoreError::io(&self.root.join("tmp")))?;
+        file.write_all(bytes).map_err(StoreError::io(path))?;
+        self.persist(file, path)
+    }
+
+    /// A file that is gone unless it is given a name.
+    fn temporary(&self) -> io::Result<NamedTempFile> {
         let mut builder = tempfile::Builder::new();
         #[cfg(unix)]
-        builder.permissions(std::fs::Permissions::from_mode(0o644));
-        let mut file = builder.tempfile_in(&tmp).map_err(StoreError::io(&tmp))?;
-        file.write_all(bytes).map_err(StoreError::io(path))?;
+        {
+            use std::os::unix::fs::PermissionsExt;
+            builder.permissions(std::fs::Permissions::from_mode(0o644));
+        }
+        builder.tempfile_in(self.root.join("tmp"))
+    }
+
+    /// Gives a whole file its name, in the place of whatever lies there.
+    fn persist(&self, file: NamedTempFile, path: &Path) -> Result<(), StoreError> {
         if let Err(failed) = file.persist(path) {
             // The folder is made only when it is missing: that is once in 256 writes.
             let parent = path.parent().expect("paths in the store have parents");

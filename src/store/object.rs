@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read};
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +37,13 @@ impl Bytes {
         match self {
             Bytes::Read(bytes) => Digest::of(bytes),
             Bytes::Mapped(map) => map.digest(),
+        }
+    }
+
+    /// Says that these bytes are not needed for now: pages of a map are given back, and read again when needed.
+    pub fn release(&self, range: Range<usize>) {
+        if let Bytes::Mapped(map) = self {
+            map.release(range);
         }
     }
 

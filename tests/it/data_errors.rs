@@ -186,3 +186,23 @@ fn more_neighbours_than_clips() {
     assert!(output.stderr.contains("`clusters` is 9, but there are only 8 training clips"), "{}", output.stderr);
     assert_eq!(output.code, 1);
 }
+
+#[test]
+fn check_names_a_section_without_normal_training_clips() {
+    let check = |files: &Files, more: &str| {
+        let project = Project::with(&format!("{SPEC}{more}"));
+        project.write_all(files);
+        project.run("check spec.yaml")
+    };
+    let told = check(&without(&["train"]), "");
+    assert_eq!(told.code, 2, "{}", told.stderr);
+    let expected = "error[E0720]: section 00 of `fan` has no normal training clips\n";
+    let hint = " = help: add normal recordings to train on, or leave it out of `data`\n";
+    assert!(told.stderr.starts_with(expected) && told.stderr.contains(hint), "{}", told.stderr);
+    // A machine's model is trained on what its other sections have.
+    assert_eq!(check(&without(&["train"]), "generalization: { scope: machine }\n").code, 0);
+    let none = check(&without(&["source_train"]), "generalization: { target_clips: 0 }\n");
+    let expected = "`generalization` leaves section 00 of `fan` no normal clips to train on";
+    assert!(none.code == 2 && none.stderr.contains(expected), "{}", none.stderr);
+    assert_eq!(check(&fan(), "").code, 0);
+}

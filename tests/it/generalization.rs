@@ -115,3 +115,40 @@ fn thresholds_are_shown_with_what_is_wrong_with_them() {
     let project = with("threshold: { quantile: { percentile: 0.9 } }\n");
     insta::assert_snapshot!("decisions", project.run("run spec.yaml").done().stdout);
 }
+
+#[test]
+fn a_technique_with_nothing_to_do_is_a_note_under_the_tables_each_time() {
+    let project = Project::with(&SPEC.replace("target_train: 4", "target_train: 1"));
+    let spec = fs::read_to_string(project.path("spec.yaml")).unwrap();
+    let smote = "generalization: { smote: { ratio: 0.5 } }\nsweep: { generalization.target_clips: [ ~, 3 ] }\n";
+    project.write("spec.yaml", format!("{spec}{smote}"));
+    let note = "`smote` makes no clips: it takes 2 target clips, and there is 1 clip (fan 00, fan 01)";
+    let limit =
+        "`target_clips: 3` leaves out nothing: there is 1 target clip to train on (fan 00, fan 01; 1 of 2 points)";
+    let checked = project.run("check spec.yaml");
+    assert!(checked.stderr.contains(&format!("warning: {note}\nwarning: {limit}\n")), "{}", checked.stderr);
+    let first = project.run("run spec.yaml").done();
+    let text = format!("\nSettings without effect:\n\n* {note}\n* {limit}\n");
+    assert!(first.stdout.ends_with(&text), "{}", first.stdout);
+    // All of it is cached now.
+    for again in ["run spec.yaml", "report spec.yaml"] {
+        assert_eq!(project.run(again).done().stdout, first.stdout);
+    }
+    let json = project.run("report spec.yaml --json").done().json();
+    assert_eq!(json["notes"][0]["sections"], serde_json::json!(["fan 00", "fan 01"]));
+    assert_eq!(json["notes"][1]["points"], serde_json::json!([1]));
+    let other = project.run("run spec.yaml --set generalization.smote=~ --set generalization.target_clips=1").done();
+    assert!(!other.stdout.contains("without effect"), "{}", other.stdout);
+}
+
+#[test]
+fn bands_without_a_frequency_are_told() {
+    let project = Project::with(&SPEC.replace("mels: 16", "mels: 400"));
+    let told = project.run("check spec.yaml").done();
+    let run = project.run("run spec.yaml").done();
+    let warning = told.stderr.lines().next().unwrap_or_default();
+    let expected = "of the 400 bands of `mels` are empty: at 8000 Hz `frame: 256` has 129 frequencies, and none of them is \
+                    in these bands; write fewer `mels` or a longer `frame`";
+    assert!(warning.starts_with("warning: `features.log_mel`: ") && warning.ends_with(expected), "{warning}");
+    assert!(run.stderr.contains(expected), "{}", run.stderr);
+}

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod autoencoder_oracle;
+mod bounds;
 mod cache;
 mod cli;
 mod concurrent;

@@ -56,6 +56,7 @@ fn every_wrong_set_is_told_so() {
         ("unknown_word_far", &["model=5"]),
         ("unknown_setting", &["detector.knn.kk=5"]),
         ("wrong_type", &["detector.knn.k=five"]),
+        ("commas", &["detector.knn.k=1,3,5"]),
         ("wrong_type_in_a_sweep", &["detector.knn.k=[1, five]"]),
         ("nothing", &["detector.knn.k="]),
         ("not_yaml", &["detector.knn.k=[1"]),

@@ -54,7 +54,7 @@ pub fn fit(
             let message = format!(
                 "the covariance of the residuals of {count} clips of the {domain} domain ({frames} frames) is not positive definite at dimension {at}: write `score: mse`, or give more clips"
             );
-            DetectorError::Data(message)
+            DetectorError::TooFew(message)
         })?;
         model.put_f64(name, factor);
     }

@@ -76,7 +76,7 @@ impl Lda {
                 "too few clips, or some dimensions are constant or follow from others; write `covariance: ledoit_wolf`"
             }
         };
-        DetectorError::Data(format!(
+        DetectorError::TooFew(format!(
             "the covariance of the {clips} training clips within their classes is not positive definite at dimension \
              {dimension}: {hint}"
         ))

@@ -7,6 +7,7 @@ use smartcore::linalg::basic::matrix::DenseMatrix;
 use smartcore::metrics::distance::euclidian::Euclidian;
 use smartcore::neighbors::knn_classifier::{KNNClassifier, KNNClassifierParameters};
 
+use super::super::neighbours::MOST_NEIGHBOURS;
 use super::super::scaling::Scaling;
 use super::{Classify, DetectorError, count};
 use crate::artifact::{Context, Tensors};
@@ -32,7 +33,7 @@ type Voters = KNNClassifier<f64, i64, DenseMatrix<f64>, Vec<i64>, Euclidian<f64>
 impl Classify for NearestNeighbours {
     fn problems(&self) -> Vec<Problem> {
         let none = (self.k == 0).then(|| Problem::new("k", "0 neighbours cast no vote").hint("10 is usual"));
-        none.into_iter().collect()
+        none.or_else(|| Problem::outside("k", self.k, 1, MOST_NEIGHBOURS)).into_iter().collect()
     }
 
     fn memory(&self, rows: usize, dims: usize) -> usize {
@@ -42,7 +43,7 @@ impl Classify for NearestNeighbours {
     fn fit(&self, x: Array2<f64>, classes: &[usize], _: &Context) -> Result<Tensors, DetectorError> {
         if self.k > x.nrows() {
             let message = format!("`k` is {}, but there are only {} training clips", self.k, x.nrows());
-            return Err(DetectorError::Data(message));
+            return Err(DetectorError::TooFew(message));
         }
         let scaling = Scaling::standard(x.view());
         let mut model = Tensors::default();

@@ -136,7 +136,7 @@ impl Embedder for Cnn {
         if classes.len() < 2 {
             let message =
                 format!("all {} clips are of one class, `{}`: it takes two to tell apart", labels.len(), classes[0]);
-            return Err(DetectorError::Data(message));
+            return Err(DetectorError::TooFew(message));
         }
         (cx.log)(&format!("{} classes, images of {} frames", classes.len(), inputs.shape[0]));
         let mut rng = cx.seed.derive(&["cnn", "weights"]).rng();

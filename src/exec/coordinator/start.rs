@@ -8,7 +8,7 @@ use crate::exec::found::found;
 use crate::exec::reason::why;
 use crate::exec::{Event, Job, NodeOutcome};
 use crate::plan::NodeId;
-use crate::stage::Wants;
+use crate::stage::{LONGEST, Wants};
 use crate::store::{Attempt, StoreError};
 
 use super::Running;
@@ -27,10 +27,12 @@ impl Run<'_> {
                 return Ok(());
             }
             next = self.queue.range((Bound::Excluded(entry), Bound::Unbounded)).next().copied();
-            let sizes = self.keyed[&id].inputs.iter().map(|(role, object)| (role.clone(), object.bytes)).collect();
-            let wants = self.plan.node(id).stage.wants(&sizes);
-            let used: u64 = self.running.values().map(|r| r.wants.memory).sum();
-            if !self.running.is_empty() && used.saturating_add(wants.memory) > self.options.memory {
+            let wants = self.wants(id);
+            let used: u64 = self.running.values().map(|r| r.wants.total(r.threads)).sum();
+            let left = self.options.memory.saturating_sub(used);
+            let share = free.div_ceil((self.queue.len() - passed).min(free).min(executor.slots()));
+            let threads = wants.within(wants.threads.clamp(1, share), left);
+            if !self.running.is_empty() && wants.total(threads) > left {
                 // What comes behind may be smaller; to look at the whole queue each time would cost more than it gives.
                 passed += 1;
                 if passed == LOOKED_AT {
@@ -38,22 +40,28 @@ impl Run<'_> {
                 }
                 continue;
             }
-            self.tell_of_memory(id, &wants);
-            let share = free.div_ceil((self.queue.len() - passed).min(free).min(executor.slots()));
+            self.tell_of_memory(id, wants.total(threads));
             self.queue.remove(&entry);
-            self.start(id, wants, wants.threads.clamp(1, share), executor)?;
+            self.start(id, wants, threads, executor)?;
         }
         Ok(())
     }
 
+    fn wants(&self, id: NodeId) -> Wants {
+        let sizes = self.keyed[&id].inputs.iter().map(|(role, object)| (role.clone(), object.bytes));
+        let node = self.plan.node(id);
+        let longest = Some((LONGEST.to_owned(), node.longest)).filter(|(_, samples)| *samples > 0);
+        node.stage.wants(&sizes.chain(longest).collect())
+    }
+
     /// Says of the first stage that wants more memory than all may want together, that it gets it all the same.
-    fn tell_of_memory(&mut self, id: NodeId, wants: &Wants) {
-        if wants.memory <= self.options.memory || self.told_of_memory {
+    fn tell_of_memory(&mut self, id: NodeId, wanted: u64) {
+        if wanted <= self.options.memory || self.told_of_memory {
             return;
         }
         self.told_of_memory = true;
         let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
-        let (wanted, allowed) = (megabytes(wants.memory), megabytes(self.options.memory));
+        let (wanted, allowed) = (megabytes(wanted), megabytes(self.options.memory));
         let label = self.plan.node(id).label.as_str();
         let message = format!(
             "{label} wants about {wanted} MB, and stages may want {allowed} MB together (--memory): it runs alone and may \

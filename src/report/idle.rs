@@ -1,0 +1,75 @@
+//! What changed nothing, under the tables that it did not change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Results;
+
+/// How many sections are named before the rest are counted.
+const NAMED: usize = 4;
+
+/// A setting that changed nothing, and where.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Idle {
+    pub text: String,
+    /// `fan 00`, in order.
+    pub sections: BTreeSet<String>,
+    /// Numbers of the points.
+    pub points: BTreeSet<usize>,
+}
+
+/// Each text once, with all its sections and points.
+pub fn idle_settings(results: &Results) -> Vec<Idle> {
+    let mut found: BTreeMap<&str, Idle> = BTreeMap::new();
+    for (number, point) in results.points.iter().enumerate() {
+        for (machine, section, text) in &point.idle {
+            let idle = found.entry(text).or_insert_with(|| Idle { text: text.clone(), ..Idle::default() });
+            idle.sections.insert(format!("{machine} {section}"));
+            idle.points.insert(number);
+        }
+    }
+    found.into_values().collect()
+}
+
+impl Idle {
+    /// The text with where it holds, of so many points.
+    pub fn line(&self, points: usize) -> String {
+        let named: Vec<&str> = self.sections.iter().take(NAMED).map(String::as_str).collect();
+        let mut place = named.join(", ");
+        if self.sections.len() > NAMED {
+            place += &format!(" and {} more", self.sections.len() - NAMED);
+        }
+        if self.points.len() < points {
+            place += &format!("; {} of {points} points", self.points.len());
+        }
+        format!("{} ({place})", self.text)
+    }
+}
+
+/// A list of them for a report; nothing if there are none.
+pub(super) fn idle(results: &Results) -> String {
+    let lines: Vec<String> =
+        idle_settings(results).iter().map(|idle| format!("* {}\n", idle.line(results.points.len()))).collect();
+    match lines.is_empty() {
+        true => String::new(),
+        false => format!("\nSettings without effect:\n\n{}", lines.concat()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::PointResults;
+
+    #[test]
+    fn a_note_is_told_once_with_its_sections_and_points() {
+        let of = |section: usize| ("fan".to_owned(), format!("{section:02}"), "`smote` makes no clips".to_owned());
+        let point = |sections: usize| PointResults { idle: (0..sections).map(of).collect(), ..Default::default() };
+        let results = Results { points: vec![point(6), point(0), point(1)], ..Default::default() };
+        let expected = "\nSettings without effect:\n\n* `smote` makes no clips (fan 00, fan 01, fan 02, fan 03 and 2 \
+                        more; 2 of 3 points)\n";
+        assert_eq!(idle(&results), expected);
+        assert_eq!(idle(&Results { points: vec![point(0)], ..Default::default() }), "");
+        let one = Results { points: vec![point(1)], ..Default::default() };
+        assert_eq!(idle_settings(&one)[0].line(1), "`smote` makes no clips (fan 00)");
+    }
+}
