@@ -19,6 +19,7 @@ mod golden;
 mod keys;
 mod metrics_oracle;
 mod mixing;
+mod mutants;
 mod networks;
 mod noise_levels;
 mod oracle;
