@@ -121,5 +121,5 @@ fn shown(file: &Path, cache: &Path) -> String {
 #[test]
 fn faults_of_the_store() {
     let small = Small::new();
-    hold("faults", 60, 30, |case| one(case, &small));
+    hold("faults", 40, 30, |case| one(case, &small));
 }

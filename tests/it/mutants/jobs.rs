@@ -69,5 +69,5 @@ fn one(case: &mut Case, small: &Small, jobs: &BTreeMap<String, Value>) -> Verdic
 fn hostile_job_files() {
     let small = Small::new();
     let jobs = jobs(&small);
-    hold("jobs", 60, 30, |case| one(case, &small, &jobs));
+    hold("jobs", 40, 30, |case| one(case, &small, &jobs));
 }

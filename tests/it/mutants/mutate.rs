@@ -76,7 +76,7 @@ fn span(rng: &mut Rng, length: usize, most: usize) -> (usize, usize) {
 /// Changes bytes in one to four ways. `other` is a second base to take pieces from.
 pub fn bytes(rng: &mut Rng, base: &[u8], other: &[u8]) -> Vec<u8> {
     let mut mutant = base.to_vec();
-    for _ in 0..=rng.below(4) {
+    for _ in 0..*pick(rng, &[1, 1, 2, 4]) {
         let length = mutant.len();
         match rng.below(9) {
             _ if length == 0 => mutant.push(rng.next_u64() as u8),
@@ -139,7 +139,7 @@ pub fn tokens(text: &str) -> Vec<String> {
 pub fn text(rng: &mut Rng, base: &str, other: &str) -> String {
     let mut all = tokens(base);
     let strange = tokens(other);
-    for _ in 0..=rng.below(4) {
+    for _ in 0..*pick(rng, &[1, 1, 2, 4]) {
         let length = all.len();
         match rng.below(11) {
             _ if length == 0 => all.push((*pick(rng, &TEXTS)).to_owned()),
@@ -154,7 +154,10 @@ pub fn text(rng: &mut Rng, base: &str, other: &str) -> String {
             3 | 4 => {
                 let numbers: Vec<usize> = (0..length).filter(|i| all[*i].parse::<f64>().is_ok()).collect();
                 if !numbers.is_empty() {
-                    all[*pick(rng, &numbers)] = (*pick(rng, &NUMBERS)).to_owned();
+                    // One of the text's own numbers is in its range more often than an extreme.
+                    let own = all[*pick(rng, &numbers)].clone();
+                    let number = if rng.below(2) == 0 { own } else { (*pick(rng, &NUMBERS)).to_owned() };
+                    all[*pick(rng, &numbers)] = number;
                 }
             }
             5 => all.insert(rng.below(length + 1), (*pick(rng, &TEXTS)).to_owned()),

@@ -78,7 +78,9 @@ fn mutant(rng: &mut Rng) -> (Protocol, Files) {
     (year, files)
 }
 
+/// Writes the files where nothing was: some file systems flush a file that is written over, which takes longer.
 fn write(files: &Files, root: &Path) {
+    let _ = fs::remove_dir_all(root);
     for (path, bytes) in files {
         let path = root.join(path);
         fs::create_dir_all(path.parent().expect("a folder")).expect("a new folder");
@@ -129,22 +131,21 @@ fn those(scores: &[(bool, bool, f64)], which: impl Fn(bool, bool) -> bool) -> Ve
     scores.iter().filter(|(target, anomalous, _)| which(*target, *anomalous)).map(|(.., score)| *score).collect()
 }
 
-fn one(case: &mut Case) -> Verdict {
+fn one(case: &mut Case, folder: &Path) -> Verdict {
     let (year, files) = mutant(&mut case.rng);
     let (with_truth, with_table) = (case.rng.below(2) == 0, case.rng.below(4) == 0);
     for (path, bytes) in &files {
         case.keep(&path.replace('/', "+"), bytes);
     }
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    write(&files, folder.path());
-    let truth = folder.path().join("truth");
+    write(&files, folder);
+    let truth = folder.join("truth");
     let options =
         Options { protocol: year, truth: with_truth.then_some(truth.as_path()), max_fpr: 0.1, partial: false };
     case.keep("options.txt", format!("{options:?}\n"));
-    let Ok(mut evaluations) = evaluate(&folder.path().join("scores"), &options) else { return Ok(Fate::Refused) };
+    let Ok(mut evaluations) = evaluate(&folder.join("scores"), &options) else { return Ok(Fate::Refused) };
     if with_table {
         // Whether it agrees is not known here.
-        let _ = compare(&mut evaluations, &folder.path().join("result.csv"));
+        let _ = compare(&mut evaluations, &folder.join("result.csv"));
     }
     let sheet = |kind: &str| {
         let file = files.iter().find(|(path, _)| path.contains(kind)).expect("every kind is there");
@@ -185,7 +186,8 @@ fn one(case: &mut Case) -> Verdict {
 
 #[test]
 fn score_sheets() {
-    hold("scores", 1000, 10, one);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    hold("scores", 1000, 10, |case| one(case, &folder.path().join("submission")));
 }
 
 #[test]
@@ -196,8 +198,7 @@ fn score_sheets_of_the_program() {
         for (path, bytes) in &files {
             case.keep(&path.replace('/', "+"), bytes);
         }
-        let _ = fs::remove_dir_all(project.path("truth"));
-        project.write_all(&files);
+        write(&files, &project.dir());
         let more =
             *pick(&mut case.rng, &["", "--truth truth", "--compare result.csv", "--partial --json", "--max-fpr 0.5"]);
         let command = format!("evaluate scores --protocol {} {more}", year.name());
