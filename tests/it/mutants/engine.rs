@@ -132,6 +132,11 @@ fn keep(group: &str, case: &Case, breach: &Breach) -> String {
     folder
 }
 
+/// A folder for files that live as long as one execution: in memory, if there is a place for it.
+pub fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a temporary folder")
+}
+
 #[expect(clippy::disallowed_methods, reason = "a hang is a matter of the clock")]
 pub fn now() -> Instant {
     Instant::now()

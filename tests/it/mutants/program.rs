@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
-use super::engine::{Breach, Fate, Kind, Verdict, now};
+use super::engine::{Breach, Fate, Kind, Verdict, folder, now};
 use crate::project::Project;
 
 /// Exit codes that the program has.
@@ -45,7 +45,7 @@ impl<'a> Program<'a> {
         let mut command = self.project.command(arguments);
         command.args(more);
         // Files take any amount of text while nobody reads.
-        let said = tempfile::tempdir().expect("a temporary folder");
+        let said = folder();
         let (out, err) = (said.path().join("out"), said.path().join("err"));
         command.stdout(File::create(&out).expect("a file")).stderr(File::create(&err).expect("a file"));
         limit(&mut command);

@@ -7,7 +7,7 @@ use std::path::Path;
 use humshift::evaluate::{Metric, Options, Protocol, compare, evaluate};
 use humshift::seed::Rng;
 
-use super::engine::{Case, Fate, Verdict, hold, wrong};
+use super::engine::{Case, Fate, Verdict, folder, hold, wrong};
 use super::mutate::{bytes, pick, text};
 use super::program::{Program, judged};
 use crate::project::Project;
@@ -78,7 +78,7 @@ fn mutant(rng: &mut Rng) -> (Protocol, Files) {
     (year, files)
 }
 
-/// Writes the files where nothing was: some file systems flush a file that is written over, which takes longer.
+/// Writes the files where nothing was.
 fn write(files: &Files, root: &Path) {
     let _ = fs::remove_dir_all(root);
     for (path, bytes) in files {
@@ -186,7 +186,7 @@ fn one(case: &mut Case, folder: &Path) -> Verdict {
 
 #[test]
 fn score_sheets() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder();
     hold("scores", 1000, 10, |case| one(case, &folder.path().join("submission")));
 }
 

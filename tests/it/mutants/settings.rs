@@ -2,7 +2,7 @@
 
 use humshift::spec::load_text;
 
-use super::engine::{Case, Fate, Verdict, hold};
+use super::engine::{Case, Fate, Verdict, folder, hold};
 use super::mutate::NUMBERS;
 use super::program::{Program, judged};
 use crate::project::Project;
@@ -148,7 +148,7 @@ fn one(case: &mut Case, project: &Project) -> Verdict {
     if told(judged(&Program::new(project).run("check spec.yaml")))? == Fate::Refused {
         return Ok(Fate::Refused);
     }
-    let cache = tempfile::tempdir().expect("a temporary folder");
+    let cache = folder();
     let ran = Program::new(project).run(&format!("run spec.yaml --cache {}", cache.path().display()));
     told(judged(&ran))
 }
