@@ -16,8 +16,9 @@ const ENVIRONMENT: &str = "HUMSHIFT_MUTANTS";
 const LIMIT: Duration = Duration::from_secs(10);
 /// After so long nothing more is expected of it, and the process ends with its seed told.
 const LOST: Duration = Duration::from_secs(120);
-/// Breaches that are told of and kept; all are counted.
+/// Breaches that are told of, and that are kept; all are counted.
 const TOLD: usize = 5;
+const KEPT: usize = 200;
 
 /// What the program did with a mutant, within the law.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,8 +97,9 @@ pub fn hold(group: &'static str, short: u64, share: u64, one: impl Fn(&mut Case)
             Ok(Fate::Accepted) => accepted += 1,
             Err(breach) => {
                 *breaches.entry(breach.kind).or_default() += 1;
-                if told.len() < TOLD {
-                    let folder = keep(group, &case, &breach);
+                let number: usize = breaches.values().sum();
+                let folder = if number <= KEPT { keep(group, &case, &breach) } else { "not kept".to_owned() };
+                if number <= TOLD {
                     told.push(format!("{group}:{seed} {:?}: {} ({folder})", breach.kind, breach.told));
                 }
             }

@@ -56,7 +56,7 @@ fn with_forged_object(case: &mut Case, record: &Record, cache: &Path) -> Value {
 }
 
 /// Forges a record, and says whether it is credible.
-fn forge(case: &mut Case, records: &[Record], cache: &Path) -> bool {
+fn forge(number: usize, case: &mut Case, records: &[Record], cache: &Path) -> bool {
     let at = case.rng.below(records.len());
     let (record, other) = (&records[at], pick(&mut case.rng, records));
     let mut forged = record.json.clone();
@@ -76,14 +76,16 @@ fn forge(case: &mut Case, records: &[Record], cache: &Path) -> bool {
         5 => {
             let kinds =
                 ["json", "npy", "csv", "safetensors", "", "x/../../../../victim.txt", "../x", "json\0", "/etc/passwd"];
-            let role = record.outputs.keys().next().expect("every stage makes something");
+            let (role, object) = record.outputs.iter().next().expect("every stage makes something");
+            // The way out of the cache leads through a folder.
+            fs::create_dir_all(object.with_extension("x")).expect("the cache can be written");
             forged["outputs"][role.as_str()]["kind"] = json!(pick(&mut case.rng, &kinds));
         }
         _ => forged = with_forged_object(case, record, cache),
     }
     write(&record.path, &forged);
-    case.keep("record.json", forged.to_string());
-    case.keep("record-before.json", record.json.to_string());
+    case.keep(&format!("{number}-record.json"), forged.to_string());
+    case.keep(&format!("{number}-record-before.json"), record.json.to_string());
     credible(&forged, &record.json)
 }
 
@@ -92,8 +94,8 @@ fn one(case: &mut Case, small: &Small) -> Verdict {
     let cache = small.cache();
     let records = cache::records(&cache);
     let mut credible = false;
-    for _ in 0..=case.rng.below(2) {
-        credible |= forge(case, &records, &cache);
+    for number in 0..=case.rng.below(2) {
+        credible |= forge(number, case, &records, &cache);
     }
     let victim = cache.parent().expect("a folder").join("victim.txt");
     fs::write(&victim, "no object").expect("a file");
