@@ -48,9 +48,7 @@ fn row(table: &[u8], path: &str) -> Result<Attributes, String> {
     let rows: Result<Vec<csv::StringRecord>, csv::Error> = reader.records().collect();
     let rows = rows.map_err(|e| e.to_string())?;
     let (header, rows) = rows.split_first().ok_or("it is empty")?;
-    let column = |name: &str| {
-        header.iter().position(|found| found.trim_start_matches('\u{feff}') == name).ok_or(format!("no column {name}"))
-    };
+    let column = |name: &str| header.iter().position(|found| found == name).ok_or(format!("no column {name}"));
     let file = column("file_name")?;
     let tail = |path: &str, parts: usize| {
         let parts: Vec<&str> = path.rsplit('/').take(parts).collect();
