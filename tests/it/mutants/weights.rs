@@ -44,8 +44,11 @@ fn safetensors(rng: &mut Rng, base: &[u8]) -> Vec<u8> {
     if rng.below(2) == 0 { mutate::bytes(rng, &file, base) } else { file }
 }
 
+/// The shape of a tensor and its bytes.
+type Slice<'a> = (Vec<usize>, &'a [u8]);
+
 /// The bytes of every tensor of a safetensors file, as its header has them.
-fn slices(file: &[u8]) -> Option<BTreeMap<String, (Vec<usize>, &[u8])>> {
+fn slices(file: &[u8]) -> Option<BTreeMap<String, Slice<'_>>> {
     let length = usize::try_from(u64::from_le_bytes(file.get(..8)?.try_into().ok()?)).ok()?;
     let header: Value = serde_json::from_slice(file.get(8..length.checked_add(8)?)?).ok()?;
     let data = &file[8 + length..];

@@ -152,7 +152,7 @@ fn one(case: &mut Case, bases: &[String]) -> Verdict {
 }
 
 /// Whether the system takes a text as an argument.
-fn can_be_argument(text: &String) -> bool {
+fn can_be_argument(text: &str) -> bool {
     !text.contains('\0') && text.len() < 100_000
 }
 
@@ -174,7 +174,7 @@ fn specs_of_the_program() {
         case.keep("mutant.yaml", &bytes);
         project.write("mutant.yaml", &bytes);
         let command = *pick(&mut case.rng, &["check mutant.yaml", "check mutant.yaml --json", "plan mutant.yaml"]);
-        let sets: Vec<String> = sets(&mut case.rng, &bases).into_iter().filter(can_be_argument).collect();
+        let sets: Vec<String> = sets(&mut case.rng, &bases).into_iter().filter(|set| can_be_argument(set)).collect();
         let more: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
         case.keep("command.txt", format!("{command} {more:?}\n"));
         judged(&Program::new(&project).run_with(command, &more))
