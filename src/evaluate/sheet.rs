@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 
 use crate::artifact::Domain;
 use crate::diagnose::Diagnostic;
-use crate::reading::{self, surplus, visible, with_point};
+use crate::reading::{self, surplus, with_point};
+use crate::shown::visible;
 use crate::source::names;
 
 use super::{Id, listed};
@@ -141,7 +142,7 @@ pub fn read(path: &Path, name: &SheetName, problems: &mut Vec<Diagnostic>) -> Op
         if let Err(why) = names::parse(&format!("{clip}.wav")) {
             let in_front = is_header(row) || (name.kind == Kind::Decision && is_settings(row));
             if number > 0 || !in_front {
-                wrong.push(visible(&format!("line {line} is of `{}`: {why}", row[0])));
+                wrong.push(visible(&format!("line {line} is of `{}`: {why}", row[0])).into_owned());
             }
             continue;
         }
@@ -164,7 +165,7 @@ pub fn read(path: &Path, name: &SheetName, problems: &mut Vec<Diagnostic>) -> Op
             Some((text, _)) => {
                 let what = if name.kind == Kind::Score { "no finite number" } else { "neither 0 nor 1" };
                 let point = with_point(text).map_or(String::new(), |number| format!(": write {number}"));
-                wrong.push(visible(&format!("line {line}: `{text}` of `{}` is {what}{point}", row[0])));
+                wrong.push(visible(&format!("line {line}: `{text}` of `{}` is {what}{point}", row[0])).into_owned());
             }
         }
     }

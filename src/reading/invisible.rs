@@ -15,15 +15,6 @@ pub fn invisible(text: &str) -> Option<String> {
     Some(format!("{name} (U+{:04X})", u32::from(c)))
 }
 
-/// A text for a message, in which nothing is invisible: `knn<U+00A0>`.
-pub fn visible(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_invisible(c) { shown.push_str(&format!("<U+{:04X}>", u32::from(c))) } else { shown.push(c) }
-    }
-    shown
-}
-
 fn is_invisible(c: char) -> bool {
     matches!(
         c,
@@ -40,6 +31,5 @@ mod tests {
         assert_eq!(invisible("knn\u{a0}").unwrap(), "a no-break space (U+00A0)");
         assert_eq!(invisible("\u{feff}knn").unwrap(), "a byte-order mark (U+FEFF)");
         assert_eq!(invisible("größe 1, 日本"), None);
-        assert_eq!(visible("k\u{200b}nn\u{a0}"), "k<U+200B>nn<U+00A0>");
     }
 }

@@ -14,7 +14,7 @@ use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 pub use folder::{Entry, Kind, entries};
-pub use invisible::{invisible, visible};
+pub use invisible::invisible;
 pub use path::unexpanded;
 pub use rows::{rows, surplus, with_point};
 

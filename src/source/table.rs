@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::reading::{self, invisible, surplus, visible};
+use crate::reading::{self, invisible, surplus};
+use crate::shown::visible;
 
 /// The attributes of the clips a table speaks of.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::diagnose::{Place, SourceText};
-use crate::reading::visible;
+use crate::shown::visible;
 
 /// A value with its place.
 #[derive(Clone, Debug)]
@@ -213,7 +213,7 @@ impl Node {
 /// A text short enough for a message, with nothing invisible in it.
 pub fn shorten(text: &str) -> String {
     let line: String = text.chars().take(40).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let line = visible(&line);
+    let line = visible(&line).into_owned();
     if text.chars().count() > 40 { format!("{line}...") } else { line }
 }
 

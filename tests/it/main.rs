@@ -21,6 +21,7 @@ mod golden;
 mod keys;
 mod metrics_oracle;
 mod mixing;
+mod mutants;
 mod names;
 mod networks;
 mod noise_levels;
