@@ -61,15 +61,6 @@ impl Detector for Nmf {
 
     fn fit(&self, train: &Examples, _: Option<&Tensors>, cx: &Context) -> Result<Tensors, DetectorError> {
         let x = vectors::train(train)?.mapv(f64::from);
-        let (clips, dims) = x.dim();
-        if self.components > clips.min(dims) {
-            let message = format!(
-                "`components` is {}, and {clips} clips of {dims} values have no more parts than {}",
-                self.components,
-                clips.min(dims)
-            );
-            return Err(DetectorError::TooFew(message));
-        }
         let reference = match self.linear {
             true => x.fold(f64::NEG_INFINITY, |a, b| a.max(*b)),
             false => x.fold(f64::INFINITY, |a, b| a.min(*b)),

@@ -62,8 +62,10 @@ pub(super) fn is_of_the_file(error: &io::Error) -> bool {
 pub(super) mod tests {
     use super::*;
 
-    /// Things that are no regular file, by what makes one at a path.
-    pub const STRANGE: &[(&str, fn(&Path))] = &[
+    /// Something that is no regular file, by name, and what makes one at a path.
+    type Strange = (&'static str, fn(&Path));
+
+    pub const STRANGE: &[Strange] = &[
         ("FIFO", |path| {
             let name = std::ffi::CString::new(path.as_os_str().as_encoded_bytes()).unwrap();
             // SAFETY: the name is a C string.

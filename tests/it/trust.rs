@@ -276,7 +276,8 @@ fn an_input_that_changes_while_it_is_read_is_made_again() {
     use std::os::unix::fs::FileExt;
     let project = Project::with(LONG);
     let report = project.report_of_an_empty_cache();
-    let damages: [(&str, fn(&fs::File, u64)); 2] = [
+    type Damage = (&'static str, fn(&fs::File, u64));
+    let damages: [Damage; 2] = [
         ("overwritten", |file, length| file.write_all_at(&vec![0x41; (length - 128) as usize], 128).unwrap()),
         ("cut", |file, length| file.set_len(length / 2).unwrap()),
     ];
