@@ -3,7 +3,6 @@
 //! Kernel locks die with their process: what a killed run leaves is an empty file that locks nothing.
 
 use std::fs::{self, File, TryLockError};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::{Store, StoreError, plain};
@@ -18,7 +17,7 @@ pub struct KeyLock {
 /// What became of the wish to compute a key.
 pub enum Attempt {
     Taken(KeyLock),
-    /// Another process computes it: its number, if it has said so.
+    /// Another process computes it: its number, if the system tells.
     Held(Option<u32>),
 }
 
@@ -37,14 +36,12 @@ impl Store {
                 Err(error) => return Err(StoreError::io(&path)(error)),
             };
             match file.try_lock() {
-                Err(TryLockError::WouldBlock) => return Ok(Attempt::Held(holder(&path))),
+                Err(TryLockError::WouldBlock) => return Ok(Attempt::Held(holder(&file))),
                 // A file system without locks: work may be done twice, but first wins and both are right.
                 Err(TryLockError::Error(_)) | Ok(()) => {}
             }
             // The last holder removes the file: what we locked may no longer be what the name means.
             if same_file(&file, &path) {
-                // For those who wait. That it cannot be written is no reason not to work.
-                let _ = file.set_len(0).and_then(|()| (&file).write_all(std::process::id().to_string().as_bytes()));
                 return Ok(Attempt::Taken(KeyLock { path, file }));
             }
         }
@@ -52,9 +49,24 @@ impl Store {
     }
 }
 
-/// The number of the process that holds a lock.
-fn holder(path: &Path) -> Option<u32> {
-    String::from_utf8(plain::read(path, 20).ok()?).ok()?.parse().ok()
+/// The number of the process that took the lock of a file, where the system lists locks. (To write it into the file
+/// would cost each stage two writes.)
+#[cfg(target_os = "linux")]
+fn holder(file: &File) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    let inode = file.metadata().ok()?.ino().to_string();
+    // `1: FLOCK  ADVISORY  WRITE 4242 fd:00:1234567 0 EOF`
+    let list = fs::read_to_string("/proc/locks").ok()?;
+    list.lines().find_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let is_it = words.get(1) == Some(&"FLOCK") && words.get(5)?.rsplit(':').next() == Some(&inode);
+        words.get(4).filter(|_| is_it)?.parse().ok()
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn holder(_: &File) -> Option<u32> {
+    None
 }
 
 impl KeyLock {
@@ -102,7 +114,7 @@ mod tests {
         let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
         let held = taken(&store, &a);
         let own = std::process::id();
-        assert!(matches!(store.try_lock(&a).unwrap(), Attempt::Held(Some(by)) if by == own));
+        assert!(matches!(store.try_lock(&a).unwrap(), Attempt::Held(by) if by.is_none_or(|by| by == own)));
         drop(taken(&store, &b));
         drop(held);
         drop(taken(&store, &a));

@@ -151,11 +151,31 @@ struct Schema {
 }
 
 /// The value of a record's line, if its schema is ours.
-fn parse<T: DeserializeOwned>(line: &[u8]) -> Found<T> {
-    match serde_json::from_slice::<Schema>(line) {
-        Ok(Schema { schema }) if schema != RECORD_SCHEMA => Found::Foreign,
-        Ok(_) => serde_json::from_slice(line).map_or_else(|e| Found::Damaged(e.to_string()), Found::Sound),
-        Err(error) => Found::Damaged(error.to_string()),
+fn parse<T: DeserializeOwned + Versioned>(line: &[u8]) -> Found<T> {
+    match serde_json::from_slice::<T>(line) {
+        Ok(record) if record.schema() == RECORD_SCHEMA => Found::Sound(record),
+        Ok(_) => Found::Foreign,
+        // Another schema may have other fields.
+        Err(error) => match serde_json::from_slice::<Schema>(line) {
+            Ok(Schema { schema }) if schema != RECORD_SCHEMA => Found::Foreign,
+            _ => Found::Damaged(error.to_string()),
+        },
+    }
+}
+
+trait Versioned {
+    fn schema(&self) -> u32;
+}
+
+impl Versioned for Record {
+    fn schema(&self) -> u32 {
+        self.schema
+    }
+}
+
+impl Versioned for Made {
+    fn schema(&self) -> u32 {
+        self.schema
     }
 }
 
