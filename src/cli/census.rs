@@ -8,6 +8,7 @@ use crate::artifact::{Clip, Label, Split};
 use crate::diagnose::Diagnostic;
 use crate::digest::Digest;
 use crate::plan::Catalog;
+use crate::reading;
 use crate::source::{FileList, ListedFile, SectionId, SourceSpec};
 use crate::spec::Point;
 use crate::stage::{Generalization, Scope};
@@ -20,7 +21,7 @@ type Sections = BTreeMap<SectionId, Result<Vec<Clip>, String>>;
 pub struct Census(BTreeMap<String, Sections>);
 
 impl Census {
-    /// Of all data sets of a session. Reads their tables, no audio.
+    /// Of all data sets of a spec. Reads their tables, no audio.
     pub fn of(session: &Session) -> Self {
         let sources = session.sources.iter().zip(&session.listings);
         let count = |(source, listing): (&SourceSpec, &crate::source::Listing)| {
@@ -125,7 +126,8 @@ fn lacks(g: &Generalization, machine: &str, section: &str, clips: &[&Clip]) -> O
 fn clips(source: &SourceSpec, id: &SectionId, files: &FileList) -> Result<Vec<Clip>, String> {
     let listed = files.audio.iter().map(|path| ListedFile { path: path.clone(), sha256: Digest::of(b"") });
     let root = source.member().root().unwrap_or(Path::new(""));
-    let table = |path: &String| std::fs::read(root.join(path)).map_err(|error| format!("{path}: {error}"));
+    let read = |path: &String| reading::read(&root.join(path), reading::TEXT);
+    let table = |path: &String| read(path).map_err(|error| format!("{path}: {error}"));
     let tables = files.tables.iter().map(table).collect::<Result<Vec<_>, _>>()?;
     let recordings = source.member().clips(id, &listed.collect::<Vec<_>>(), &tables).map_err(|e| e.to_string())?;
     Ok(recordings.into_iter().map(|recording| recording.clip).collect())

@@ -101,7 +101,7 @@ impl Session {
         Ok(Self { experiment, plan, listings, sources, noises, roots })
     }
 
-    /// The files that the session read or knows of: the spec and those it extends, weights, recordings, tables.
+    /// The files that were read or are known of: the spec and those it extends, weights, recordings, tables.
     pub fn files(&self, spec: &Path) -> Vec<PathBuf> {
         let mut files = spec::files(spec);
         for point in &self.experiment.points {

@@ -28,7 +28,7 @@ pub fn files(path: &Path) -> Vec<PathBuf> {
     // Longer chains than files can have are circles.
     while files.len() < 1000
         && let Some(file) = files.last()
-        && let Ok(bytes) = std::fs::read(file)
+        && let Ok(bytes) = reading::read(file, yaml::LARGEST)
         && let Ok(root) = yaml::source(&file.display().to_string(), &bytes).and_then(|source| yaml::parse(&source, 0))
         && let Some(base) = root.get("extends").and_then(Node::as_str)
     {

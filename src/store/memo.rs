@@ -23,6 +23,7 @@ use rayon::prelude::*;
 
 use super::{Store, StoreError, plain};
 use crate::digest::Digest;
+use crate::reading;
 
 const GRANULARITY: Duration = Duration::from_secs(2);
 
@@ -132,7 +133,7 @@ fn digest(
         _ => {
             #[expect(clippy::disallowed_methods, reason = "decides what is remembered, never a result")]
             let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as i128);
-            let (digest, _) = Digest::of_reader(fs::File::open(&full)?)?;
+            let (digest, _) = Digest::of_reader(reading::open(&full)?)?;
             let settled =
                 |stamp: &Stamp| now - stamp.modified_ns.max(stamp.changed_ns) > GRANULARITY.as_nanos() as i128;
             Ok((stamp.filter(settled), digest))

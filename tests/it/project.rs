@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -176,6 +177,19 @@ impl Output {
         assert_eq!(set.len(), labels.len(), "a stage ran twice:\n{}", self.stderr);
         set
     }
+}
+
+/// Waits until something holds; false if it does not within so many seconds.
+#[expect(clippy::disallowed_methods, reason = "waits for the program")]
+pub fn within(seconds: u64, mut what: impl FnMut() -> bool) -> bool {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(seconds) {
+        if what() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(3));
+    }
+    false
 }
 
 /// All files below `folder` by relative path.

@@ -6,9 +6,9 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::project::{Output, Project, tree};
+use crate::project::{Output, Project, tree, within};
 
 /// A training that lasts for minutes, unless it is stopped.
 const LONG: &str = "\
@@ -17,18 +17,6 @@ data: { synthetic: { machines: [fan], seconds: 1.0, clips: { source_train: 30, t
 features: { log_mel: { frame: 512, hop: 256, mels: 16 } }
 detector: { autoencoder: { window: 2, layers: [64, 8, 64], epochs: 20000 } }
 ";
-
-#[expect(clippy::disallowed_methods, reason = "waits for the program")]
-fn within(seconds: u64, mut what: impl FnMut() -> bool) -> bool {
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(seconds) {
-        if what() {
-            return true;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    false
-}
 
 fn send(signal: &str, pid: u32) {
     let sent = Command::new("kill").args([signal, &pid.to_string()]).status().expect("kill is there");

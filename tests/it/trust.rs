@@ -3,14 +3,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use humshift::canon;
 use humshift::digest::Digest;
 use serde_json::{Value, json};
 
 use crate::cache::{self, Record};
-use crate::project::{Output, Project, tree};
+use crate::project::{Output, Project, tree, within};
 use crate::sounds::{self, SPEC};
 
 fn project(spec: &str) -> Project {
@@ -251,18 +251,6 @@ features: { log_mel: { frame: 512, hop: 128, mels: 64 } }
 detector: { autoencoder: { window: 5, layers: [64, 8, 64], epochs: 3 } }
 ";
 
-#[expect(clippy::disallowed_methods, reason = "waits for the program")]
-fn within(limit: Duration, mut what: impl FnMut() -> bool) -> bool {
-    let begun = Instant::now();
-    while begun.elapsed() < limit {
-        if what() {
-            return true;
-        }
-        std::thread::sleep(Duration::from_millis(3));
-    }
-    false
-}
-
 /// Whether a training holds its key.
 fn is_training(project: &Project) -> bool {
     let has = |label: &str| cache::records(&project.cache()).iter().any(|record| record.label.starts_with(label));
@@ -286,7 +274,7 @@ fn an_input_that_changes_while_it_is_read_is_made_again() {
             let _ = fs::remove_dir_all(project.cache());
             let mut child =
                 project.command(&format!("run spec.yaml --executor {executor}")).spawn().expect("it starts");
-            assert!(within(Duration::from_secs(120), || is_training(&project)), "no training began");
+            assert!(within(120, || is_training(&project)), "no training began");
             std::thread::sleep(Duration::from_millis(150));
             let matrix = tree(&project.cache().join("objects")).into_values().find(|path| {
                 path.extension().is_some_and(|e| e == "npy") && fs::metadata(path).unwrap().len() > 5 << 20
