@@ -64,42 +64,45 @@ impl Store {
     /// its stage makes, which this room cannot know.
     pub fn verify(&self, makes: impl Fn(&Record) -> bool) -> Result<Audit, StoreError> {
         let mut audit = Audit::default();
+        // The lengths that records tell: a file of another length need not be read to the end.
+        let mut lengths = BTreeMap::new();
+        for (key, found) in self.records()? {
+            match found {
+                Found::Absent => continue,
+                Found::Foreign => audit.foreign_records += 1,
+                Found::Sound(record) if makes(&record) => {
+                    lengths.extend(record.outputs.values().map(|object| (object.digest, object.bytes)));
+                }
+                Found::Sound(_) | Found::Damaged(_) => {
+                    audit.damaged_records.push(key.hex());
+                    self.move_away(&self.record_path(&key), &mut audit);
+                }
+            }
+            audit.records += 1;
+        }
         let mut present = BTreeSet::new();
         for entry in entries(&self.root, "objects")? {
             if Kind::named(&entry.extension).is_none() {
                 continue;
             }
-            match plain::open(&entry.path).and_then(|(file, _)| Digest::of_reader(file)) {
-                Ok((digest, _)) if digest == entry.digest => {
-                    present.insert(entry.digest);
-                }
+            let is_sound = plain::open(&entry.path).and_then(|(file, meta)| {
+                let has_length = lengths.get(&entry.digest).is_none_or(|bytes| *bytes == meta.len());
+                Ok(has_length && Digest::of_reader(file)?.0 == entry.digest)
+            });
+            match is_sound {
+                Ok(true) => drop(present.insert(entry.digest)),
                 // Evicted meanwhile.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
                 Err(error) if !plain::is_of_the_file(&error) => return Err(StoreError::io(&entry.path)(error)),
-                Ok(_) | Err(_) => {
+                Ok(false) | Err(_) => {
                     audit.damaged_objects.push(entry.path.display().to_string());
                     self.move_away(&entry.path, &mut audit);
                 }
             }
             audit.objects += 1;
         }
-        let mut evicted = BTreeSet::new();
-        for (key, found) in self.records()? {
-            let path = self.record_path(&key);
-            match found {
-                Found::Absent => continue,
-                Found::Foreign => audit.foreign_records += 1,
-                Found::Sound(record) if makes(&record) => {
-                    evicted.extend(record.outputs.values().map(|o| o.digest).filter(|d| !present.contains(d)));
-                }
-                Found::Sound(_) | Found::Damaged(_) => {
-                    audit.damaged_records.push(key.hex());
-                    self.move_away(&path, &mut audit);
-                }
-            }
-            audit.records += 1;
-        }
-        audit.evicted = evicted.len();
+        let evicted = lengths.keys().filter(|digest| !present.contains(*digest));
+        audit.evicted = evicted.count();
         Ok(audit)
     }
 

@@ -90,8 +90,9 @@ impl Store {
 
     /// Whether an object is there and is what its name says. Changes nothing.
     pub fn is_sound(&self, object: &ObjectRef) -> bool {
-        let read = plain::open(&self.object_path(object)).and_then(|(file, _)| Digest::of_reader(file));
-        read.is_ok_and(|found| found == (object.digest, object.bytes))
+        let opened = plain::open(&self.object_path(object)).ok().filter(|(_, meta)| meta.len() == object.bytes);
+        opened
+            .is_some_and(|(file, _)| Digest::of_reader(file).is_ok_and(|found| found == (object.digest, object.bytes)))
     }
 
     /// The bytes of an object, checked against its digest; long ones are mapped. One that is damaged or cannot be

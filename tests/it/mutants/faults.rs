@@ -1,6 +1,7 @@
 //! What can happen to the files of a cache: after any of it a rerun reports what an empty cache would give.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use humshift::seed::Rng;
@@ -24,13 +25,20 @@ const PLACES: [&str; 9] = [
     "other bytes",
 ];
 
+/// The first bytes of a file: after an earlier fault it may be a hole of gigabytes.
+fn start(path: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).expect("a sound cache has files");
+    file.take(1 << 20).read_to_end(&mut bytes).expect("a sound cache has files");
+    bytes
+}
+
 /// Puts something else in the place of a file.
 #[cfg(unix)]
 fn put(what: &str, path: &Path, other: &Path, rng: &mut Rng) {
     use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::symlink;
-    let content = fs::read(path).expect("a sound cache has files");
-    let beside = fs::read(other).expect("a sound cache has files");
+    let (content, beside) = (start(path), start(other));
     fs::remove_file(path).expect("ours");
     match what {
         "a folder" => fs::create_dir(path),
@@ -47,7 +55,7 @@ fn put(what: &str, path: &Path, other: &Path, rng: &mut Rng) {
                 _ => Err(std::io::Error::last_os_error()),
             }
         }
-        "a large hole" => fs::File::create(path).and_then(|file| file.set_len(8 << 30)),
+        "a large hole" => fs::File::create(path).and_then(|file| file.set_len(4 << 30)),
         _ => fs::write(path, bytes(rng, &content, &beside)),
     }
     .expect("the cache can be written");
@@ -55,9 +63,7 @@ fn put(what: &str, path: &Path, other: &Path, rng: &mut Rng) {
 
 #[cfg(not(unix))]
 fn put(_what: &str, path: &Path, other: &Path, rng: &mut Rng) {
-    let content = fs::read(path).expect("a sound cache has files");
-    let beside = fs::read(other).expect("a sound cache has files");
-    fs::write(path, bytes(rng, &content, &beside)).expect("the cache can be written");
+    fs::write(path, bytes(rng, &start(path), &start(other))).expect("the cache can be written");
 }
 
 /// The files of the cache to which a fault happens: one, or all of a folder.
