@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
+
 /// The file type of an artifact: its extension in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -32,6 +34,21 @@ impl Kind {
     /// The kind of an extension.
     pub fn named(extension: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.extension() == extension)
+    }
+}
+
+/// Bytes of the store, by their digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ObjectRef {
+    pub digest: Digest,
+    pub kind: Kind,
+    pub bytes: u64,
+}
+
+impl ObjectRef {
+    /// The name that the store gives these bytes.
+    pub fn of(kind: Kind, bytes: &[u8]) -> Self {
+        Self { digest: Digest::of(bytes), kind, bytes: bytes.len() as u64 }
     }
 }
 

@@ -38,6 +38,7 @@
 //! spec                -> stage and the families' config types
 //! plan                -> spec stage
 //! store               -> foundation (bytes and digests only)
+//! run                 -> plan spec stage  a plan frozen as a document
 //! exec                -> plan stage store artifact
 //! progress report     -> events, records, metric, metric tables
 //! cli                 -> everything
@@ -70,6 +71,7 @@ pub mod pool;
 pub mod progress;
 pub mod reading;
 pub mod report;
+pub mod run;
 pub mod seed;
 pub mod shown;
 pub mod source;

@@ -1,20 +1,18 @@
 //! What the stages of a plan left in the cache, for commands that show it.
 
-use std::path::Path;
-
 use super::CliError;
+use super::subject::Subject;
 use crate::artifact::{Artifact, Blob};
 use crate::diagnose::Diagnostic;
 use crate::exec::Standing;
-use crate::plan::{NodeId, Plan};
+use crate::plan::{Node, NodeId};
+use crate::stage::{Features, StageSpec};
 use crate::store::{Store, StoreError};
 
 /// What stages left behind.
 pub struct Cached<'a> {
-    pub plan: &'a Plan,
-    pub standings: &'a [Standing],
+    pub subject: &'a Subject,
     pub store: &'a Store,
-    pub spec: &'a Path,
     /// What there will not be where something is not there: `no figure`.
     pub without: &'static str,
 }
@@ -22,17 +20,32 @@ pub struct Cached<'a> {
 impl Cached<'_> {
     /// The node that fills a role of another. Panics if it has no such role: the plan gave it one.
     pub fn need(&self, id: NodeId, role: &str) -> NodeId {
-        let need = self.plan.needs(id).into_iter().find(|need| need.role == role);
-        need.unwrap_or_else(|| panic!("`{}` needs `{role}`", self.plan.node(id).label)).node
+        let need = self.subject.plan.needs(id).iter().find(|need| need.role == role);
+        need.unwrap_or_else(|| panic!("`{}` needs `{role}`", self.node(id).label)).node
+    }
+
+    fn node(&self, id: NodeId) -> &Node {
+        self.subject.plan.node(id)
+    }
+
+    /// The features of a section whose metrics `result` has, before they were pooled or embedded.
+    pub fn features(&self, section: &str, result: NodeId) -> (NodeId, &Features) {
+        let mut node = self.need(self.need(result, "scores"), &format!("features/{section}"));
+        loop {
+            match &self.node(node).stage {
+                StageSpec::Features(features) => return (node, features),
+                _ => node = self.need(node, "features"),
+            }
+        }
     }
 
     pub fn artifact<A: Artifact>(&self, id: NodeId, role: &str) -> Result<A, CliError> {
-        let label = &self.plan.node(id).label;
+        let label = &self.node(id).label;
         let absent = |why: &str, hint: String| -> CliError {
             vec![Diagnostic::new("E0708", format!("{} without `{label}`: {why}", self.without)).hint(hint)].into()
         };
-        let run = format!("humshift run {}", self.spec.display());
-        let Standing::Cached { record, .. } = &self.standings[id.index()] else {
+        let run = self.subject.command.clone();
+        let Standing::Cached { record, .. } = &self.subject.standings[id.index()] else {
             return Err(absent("it has not been run with this cache", run));
         };
         let object = record.outputs.get(role).ok_or_else(|| absent("its record has no such output", run.clone()))?;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::figures::save;
-use super::session::Session;
+use super::subject::Subject;
 use super::{CliError, output};
 use crate::artifact::{Artifact, Blob, Tensor, Tensors};
 use crate::exec::Standing;
@@ -17,14 +17,14 @@ use crate::store::{Store, StoreError};
 
 /// Writes a figure a training and `training_curves.csv` into a folder, which is made if there is anything to write;
 /// gives how many trainings there are.
-pub fn write(session: &Session, standings: &[Standing], store: &Store, folder: &Path) -> Result<usize, CliError> {
+pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<usize, CliError> {
     let (mut trainings, mut gone) = (Vec::new(), 0);
-    for id in session.plan.nodes() {
-        let node = session.plan.node(id);
+    for id in subject.plan.nodes() {
+        let node = subject.plan.node(id);
         if !matches!(node.stage, StageSpec::Network(_) | StageSpec::Training(_)) {
             continue;
         }
-        let Standing::Cached { record, .. } = &standings[id.index()] else { continue };
+        let Standing::Cached { record, .. } = &subject.standings[id.index()] else { continue };
         let Some(object) = record.outputs.get("model") else { continue };
         match store.get(object) {
             Ok(bytes) => {

@@ -116,7 +116,8 @@ fn sections(session: &Session) -> Result<Nodes, CliError> {
     let mut nodes = Nodes::new();
     for id in plan.nodes() {
         let StageSpec::Features(features) = &plan.node(id).stage else { continue };
-        let needs: BTreeMap<String, NodeId> = plan.needs(id).into_iter().map(|need| (need.role, need.node)).collect();
+        let needs: BTreeMap<String, NodeId> =
+            plan.needs(id).iter().map(|need| (need.role.clone(), need.node)).collect();
         let StageSpec::Dataset(dataset) = &plan.node(needs["audio"]).stage else { continue };
         if let Some((other, known)) = nodes.get(&dataset.section) {
             let StageSpec::Features(other) = &plan.node(*other).stage else { continue };

@@ -3,19 +3,20 @@
 use clap::Args;
 use serde_json::json;
 
-use super::session::{Session, look_at_store};
-use super::{CacheDir, CliError, Exit, SpecArgs, output};
+use super::session::look_at_store;
+use super::subject::{Subject, SubjectArgs};
+use super::{CacheDir, CliError, Exit, output};
 use crate::diagnose::{Diagnostic, suggest};
 use crate::digest::Digest;
-use crate::exec::{Change, Standing, changes, survey};
-use crate::plan::{NodeId, Plan};
+use crate::exec::{Change, Standing, changes};
+use crate::plan::NodeId;
 use crate::shown::shown;
 use crate::store::{LastKeys, Store};
 
 #[derive(Args)]
 pub struct ExplainArgs {
     #[command(flatten)]
-    spec: SpecArgs,
+    spec: SubjectArgs,
     /// Label of the stage, as `plan` shows it
     label: String,
     #[command(flatten)]
@@ -34,16 +35,16 @@ struct Account {
 
 pub fn run(args: &ExplainArgs) -> Result<Exit, CliError> {
     let store = look_at_store(&args.cache.cache)?;
-    let Session { experiment, plan, .. } = Session::open(&args.spec, Some(&store))?;
+    let subject = Subject::open(&args.spec.spec, &args.spec.sets, &store)?;
+    let plan = &subject.plan;
     let Some(id) = plan.find(&args.label) else {
         let labels: Vec<&str> = plan.nodes().map(|id| plan.node(id).label.as_str()).collect();
         let message = format!("no stage is called `{}`", args.label);
         let hint = if labels.len() > 30 { "`plan` shows all labels".into() } else { suggest(&args.label, labels) };
         return Err(vec![Diagnostic::new("E0703", message).hint(hint)].into());
     };
-    let standings = survey(&plan, &store);
-    let last = store.last_keys(&experiment.name);
-    let accounts = account(&plan, id, &standings, &last, &store);
+    let last = store.last_keys(&subject.head.name);
+    let accounts = account(&subject, id, &last, &store);
     if args.json {
         let stages: Vec<_> = (accounts.iter())
             .map(|a| json!({ "label": a.label, "verdict": a.verdict, "changes": a.changes }))
@@ -59,11 +60,15 @@ pub fn run(args: &ExplainArgs) -> Result<Exit, CliError> {
 }
 
 /// The stage, and then those it needs whose change it follows from, up to the cause.
-fn account(plan: &Plan, id: NodeId, standings: &[Standing], last: &LastKeys, store: &Store) -> Vec<Account> {
+fn account(subject: &Subject, id: NodeId, last: &LastKeys, store: &Store) -> Vec<Account> {
+    let Subject { plan, standings, .. } = subject;
     let label = plan.node(id).label.clone();
     let pointer = last.get(&label);
     let material = |key: &Digest| store.record(key).sound().map(|record| record.material);
     let (verdict, changed, follow) = match (&standings[id.index()], pointer) {
+        (Standing::Unknown, _) if subject.is_run() => {
+            ("it did not run, or its record is gone".to_owned(), Vec::new(), true)
+        }
         (Standing::Unknown, _) => ("will be looked at when what it needs has run".to_owned(), Vec::new(), true),
         (Standing::Cached { .. }, None) => ("cached, made by another experiment".to_owned(), Vec::new(), false),
         (Standing::Cached { key, .. }, Some(pointer)) => {
@@ -86,7 +91,7 @@ fn account(plan: &Plan, id: NodeId, standings: &[Standing], last: &LastKeys, sto
     };
     let touched = |role: &str| changed.iter().any(|c| c.path == format!("inputs.{role}"));
     let unknown = matches!(standings[id.index()], Standing::Unknown);
-    let mut causes: Vec<NodeId> = (plan.needs(id).into_iter())
+    let mut causes: Vec<NodeId> = (plan.needs(id).iter())
         .filter(|need| follow && if unknown { !is_cached(&standings[need.node.index()]) } else { touched(&need.role) })
         .map(|need| need.node)
         .collect();
@@ -94,7 +99,7 @@ fn account(plan: &Plan, id: NodeId, standings: &[Standing], last: &LastKeys, sto
     causes.dedup();
     let mut accounts = vec![Account { label, verdict, changes: changed }];
     for cause in causes {
-        for more in account(plan, cause, standings, last, store) {
+        for more in account(subject, cause, last, store) {
             if accounts.iter().all(|a| a.label != more.label) {
                 accounts.push(more);
             }

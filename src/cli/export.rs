@@ -5,18 +5,18 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::cached::Cached;
-use super::session::{Session, look_at_store};
-use super::{CacheDir, CliError, Exit, SpecArgs, outputs};
+use super::session::look_at_store;
+use super::subject::{Subject, SubjectArgs};
+use super::{CacheDir, CliError, Exit, outputs};
 use crate::artifact::{Artifact, Tensors};
 use crate::diagnose::{Diagnostic, suggest};
-use crate::exec::survey;
 use crate::nn::onnx;
 use crate::stage::StageSpec;
 
 #[derive(Args)]
 pub struct ExportArgs {
     #[command(flatten)]
-    spec: SpecArgs,
+    spec: SubjectArgs,
     /// Label of a training stage, as `plan` shows it
     label: String,
     /// The file: `.onnx` for the network as others run it, `.safetensors` for all arrays of the model
@@ -28,8 +28,8 @@ pub struct ExportArgs {
 
 pub fn run(args: &ExportArgs) -> Result<Exit, CliError> {
     let store = look_at_store(&args.cache.cache)?;
-    let session = Session::open(&args.spec, Some(&store))?;
-    let plan = &session.plan;
+    let subject = Subject::open(&args.spec.spec, &args.spec.sets, &store)?;
+    let plan = &subject.plan;
     let models =
         || plan.nodes().filter(|id| matches!(plan.node(*id).stage, StageSpec::Training(_) | StageSpec::Network(_)));
     let labels: Vec<&str> = models().map(|id| plan.node(id).label.as_str()).collect();
@@ -37,8 +37,7 @@ pub fn run(args: &ExportArgs) -> Result<Exit, CliError> {
         let message = format!("no stage that makes a model is called `{}`", args.label);
         return Err(vec![Diagnostic::new("E0703", message).hint(suggest(&args.label, labels))].into());
     };
-    let standings = survey(plan, &store);
-    let cached = Cached { plan, standings: &standings, store: &store, spec: &args.spec.spec, without: "no model" };
+    let cached = Cached { subject: &subject, store: &store, without: "no model" };
     let model: Tensors = cached.artifact(id, "model")?;
     let bytes = match args.output.extension().and_then(|e| e.to_str()) {
         Some("safetensors") => model.encode(),
@@ -69,6 +68,6 @@ pub fn run(args: &ExportArgs) -> Result<Exit, CliError> {
             return Err(CliError::usage("E0712", message));
         }
     };
-    outputs::save(&args.output, bytes, || session.files(&args.spec.spec))?;
+    outputs::save(&args.output, bytes, || subject.files())?;
     Ok(Exit::Done)
 }

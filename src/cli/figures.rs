@@ -4,22 +4,21 @@
 //! dB. Of the recordings themselves only the sample rate is wanted, for the labels of the axes; where they
 //! cannot be read any more, frames and bands are counted instead.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use ndarray::ArrayView2;
 
 use super::cached::Cached;
-use super::session::Session;
+use super::subject::Subject;
 use super::{CliError, curves, output};
 use crate::artifact::{AudioTable, Clip, ClipSet, Domain, FeatureSet, Label, Split};
 use crate::diagnose::Diagnostic;
-use crate::exec::Standing;
 use crate::feature::FeatureSpec;
 use crate::plan::NodeId;
 use crate::report::{Axis, Panel, Row, Scale, png, spectrograms};
 use crate::source::{self, SectionId};
-use crate::stage::{Features, StageSpec};
+use crate::stage::Features;
 use crate::store::Store;
 
 /// Marks of a mel axis in Hz.
@@ -27,15 +26,14 @@ const MEL_MARKS: [f64; 8] = [0.0, 500.0, 1e3, 2e3, 4e3, 8e3, 16e3, 32e3];
 
 /// Writes `spectrograms.svg` and an image a clip, of the first section of each machine, into a folder; with training
 /// curves there it may do without.
-pub fn write(
-    session: &Session,
-    standings: &[Standing],
-    store: &Store,
-    spec: &Path,
-    folder: &Path,
-) -> Result<(), CliError> {
-    let curves = curves::write(session, standings, store, folder)?;
-    let Some(number) = session.experiment.points.iter().position(|point| in_decibels(&point.features)) else {
+pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliError> {
+    let curves = curves::write(subject, store, folder)?;
+    let cache = Cached { subject, store, without: "no figure" };
+    let drawn = |results: &&BTreeMap<SectionId, NodeId>| {
+        let first = results.first_key_value();
+        first.is_some_and(|(id, result)| in_decibels(&cache.features(&id.section, *result).1.feature))
+    };
+    let Some(results) = subject.plan.results.iter().find(drawn) else {
         if curves > 0 {
             return Ok(());
         }
@@ -44,8 +42,7 @@ pub fn write(
         return Err(vec![Diagnostic::new("E0708", message).hint(hint)].into());
     };
     let mut seen = BTreeSet::new();
-    let results = session.plan.results[number].iter().filter(|(id, _)| seen.insert(&id.machine));
-    let cache = Cached { plan: &session.plan, standings, store, spec, without: "no figure" };
+    let results = results.iter().filter(|(id, _)| seen.insert(&id.machine));
     let sections = results.map(|(id, result)| Section::load(&cache, id, *result)).collect::<Result<Vec<_>, _>>()?;
     let domains: BTreeSet<Option<Domain>> = sections.iter().flat_map(|s| s.clips.iter().map(|c| c.domain)).collect();
     let rows: Vec<Row> = sections.iter().map(|section| section.row(&domains)).collect();
@@ -99,13 +96,7 @@ struct Section {
 impl Section {
     fn load(cache: &Cached, id: &SectionId, result: NodeId) -> Result<Self, CliError> {
         let dataset = cache.need(result, "clips");
-        let mut node = cache.need(cache.need(result, "scores"), &format!("features/{}", id.section));
-        let Features { feature, root, .. } = loop {
-            match &cache.plan.node(node).stage {
-                StageSpec::Features(features) => break features,
-                _ => node = cache.need(node, "features"),
-            }
-        };
+        let (node, Features { feature, root, .. }) = cache.features(&id.section, result);
         let clips: ClipSet = cache.artifact(dataset, "clips")?;
         let audio: AudioTable = cache.artifact(dataset, "audio")?;
         let frames = FeatureSet { matrix: cache.artifact(node, "features")?, index: cache.artifact(node, "index")? };

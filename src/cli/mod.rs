@@ -2,6 +2,7 @@
 //!
 //! stdout is the product (tables, JSON), stderr the conversation.
 
+mod answer;
 mod cache;
 mod cached;
 mod census;
@@ -23,6 +24,7 @@ mod run;
 mod session;
 mod signal;
 mod splice;
+mod subject;
 mod submission;
 mod view;
 

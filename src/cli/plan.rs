@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use clap::Args;
 use serde_json::json;
 
-use super::session::{Session, look_at_store};
-use super::{CacheDir, CliError, Exit, SpecArgs, output};
-use crate::exec::{Standing, survey};
+use super::session::look_at_store;
+use super::subject::{Subject, SubjectArgs};
+use super::{CacheDir, CliError, Exit, output};
+use crate::exec::Standing;
 use crate::plan::Plan;
 use crate::shown::{quoted, shown};
 
 #[derive(Args)]
 pub struct PlanArgs {
     #[command(flatten)]
-    spec: SpecArgs,
+    spec: SubjectArgs,
     #[command(flatten)]
     cache: CacheDir,
     /// One JSON document instead of lines
@@ -27,8 +28,7 @@ pub struct PlanArgs {
 
 pub fn run(args: &PlanArgs) -> Result<Exit, CliError> {
     let store = look_at_store(&args.cache.cache)?;
-    let Session { plan, .. } = Session::open(&args.spec, Some(&store))?;
-    let standings = survey(&plan, &store);
+    let Subject { plan, standings, .. } = Subject::open(&args.spec.spec, &args.spec.sets, &store)?;
     if args.json {
         output::json(&as_json(&plan, &standings));
     } else if args.dot {

@@ -1,25 +1,29 @@
 //! `humshift report`, and what `run` prints at its end.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
+use rayon::prelude::*;
 
-use super::census::Census;
-use super::session::{Session, look_at_store, open_store};
+use super::session::{look_at_store, open_store};
 use super::splice::{self, SpliceArgs};
+use super::subject::Subject;
 use super::view::{Shape, View, mistake};
-use super::{CacheDir, CliError, Exit, SpecArgs, figures, output, outputs, submission};
+use super::{CacheDir, CliError, Exit, figures, output, outputs, submission};
 use crate::artifact::{Artifact, Blob, MetricRow, MetricTable};
-use crate::exec::{NodeOutcome, RunOutcome, Standing, survey};
-use crate::plan::NodeId;
+use crate::exec::{NodeOutcome, RunOutcome, Standing};
+use crate::kind::ObjectRef;
+use crate::plan::{NodeId, Plan};
 use crate::report::{Made as Intervals, PointResults, Results};
-use crate::spec::Experiment;
+use crate::run::{Expectation, Head, ResultRef};
+use crate::source::SectionId;
 use crate::store::{Made, Store};
 
 #[derive(Args)]
 pub struct ReportArgs {
-    /// The YAML file of the experiment
-    #[arg(required_unless_present = "splice")]
+    /// The YAML file of the experiment; or a run: NAME, NAME@DIGEST, or its document
+    #[arg(value_name = "SPEC|RUN", required_unless_present = "splice")]
     spec: Option<PathBuf>,
     /// Change a setting: `detector.knn.k=3`; a list sweeps: `seed=[0,1,2]`
     #[arg(long = "set", value_name = "PATH=VALUE")]
@@ -52,117 +56,117 @@ pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
         return splice::run(&args.splice, &args.sets, &open_store(&args.cache.cache)?);
     };
     let store = look_at_store(&args.cache.cache)?;
-    let session = Session::open(&SpecArgs { spec: spec.clone(), sets: args.sets.clone() }, Some(&store))?;
-    let standings = survey(&session.plan, &store);
-    let results = from_cache(&session, &standings, &store);
+    let subject = Subject::open(spec, &args.sets, &store)?;
+    let results = from_cache(&subject, &store);
     if results.points.iter().all(|p| p.rows.is_empty()) {
         let message = "nothing of this experiment has been run with this cache";
-        return Err(mistake("E0704", message, format!("humshift run {}", spec.display())));
+        return Err(mistake("E0704", message, &subject.command));
     }
     if let Some(folder) = &args.figures {
-        figures::write(&session, &standings, &store, spec, folder)?;
+        figures::write(&subject, &store, folder)?;
     }
     if let Some(folder) = &args.submission {
-        submission::write(&session, &standings, &store, spec, folder)?;
+        submission::write(&subject, &store, folder)?;
     }
     let shape = if args.json { Shape::Json } else { args.format };
     let text = args.view.text(&args.view.narrowed(results)?, shape)?;
     match &args.output {
         None => output::text(&text),
-        Some(path) => outputs::save(path, text, || session.files(spec))?,
+        Some(path) => outputs::save(path, text, || subject.files())?,
     }
     Ok(Exit::Done)
 }
 
 /// The results of what is cached.
-pub fn from_cache(session: &Session, standings: &[Standing], store: &Store) -> Results {
-    results(session, store, |id| match &standings[id.index()] {
-        Standing::Cached { record, .. } => Ok(record),
+pub fn from_cache(subject: &Subject, store: &Store) -> Results {
+    let table = |id: NodeId| match &subject.standings[id.index()] {
+        Standing::Cached { record, .. } => table_of(record),
         Standing::WillRun(keyed) if store.lookup(&keyed.key).sound().is_some() => {
             Err("its table is missing or damaged: run it again".to_owned())
         }
         _ => Err("not run yet".to_owned()),
-    })
-    .0
+    };
+    results(&subject.head, store, table).0
 }
 
 /// The results of a run, and which of them the cache does not give back.
-pub fn from_outcome(session: &Session, outcome: &RunOutcome, store: &Store) -> (Results, Vec<String>) {
-    results(session, store, |id| match &outcome.nodes[id.index()] {
-        NodeOutcome::Cached { record, .. } | NodeOutcome::Ran { record, .. } => Ok(record),
+pub fn from_outcome(head: &Head, plan: &Plan, outcome: &RunOutcome, store: &Store) -> (Results, Vec<String>) {
+    let table = |id: NodeId| match &outcome.nodes[id.index()] {
+        NodeOutcome::Cached { record, .. } | NodeOutcome::Ran { record, .. } => table_of(record),
         NodeOutcome::Failed { message } => Err(message.clone()),
-        NodeOutcome::Skipped { because } => Err(format!("{} failed", session.plan.node(*because).label)),
+        NodeOutcome::Skipped { because } => Err(format!("{} failed", plan.node(*because).label)),
         NodeOutcome::NotRun | NodeOutcome::Stale => Err("not run".to_owned()),
-    })
+    };
+    let (results, lost) = results(head, store, table);
+    (results, lost.into_iter().map(|(node, why)| format!("{}: {why}", plan.node(node).label)).collect())
 }
 
-fn results<'a>(
-    session: &Session,
+/// The results of a document, if the cache has every table of it.
+pub fn from_document(head: &Head, store: &Store) -> Option<Results> {
+    let tables: BTreeMap<NodeId, ObjectRef> =
+        head.points.iter().flat_map(|point| &point.results).filter_map(|r| Some((r.1, r.2?))).collect();
+    let (results, lost) = results(head, store, |id| tables.get(&id).copied().ok_or_else(String::new));
+    (lost.is_empty() && results.points.iter().all(|point| point.absent.is_empty())).then_some(results)
+}
+
+fn table_of(record: &Made) -> Result<ObjectRef, String> {
+    record.outputs.get("metrics").copied().ok_or_else(|| "its record has no metrics".to_owned())
+}
+
+/// The rows of every table, and the nodes whose tables the store does not give.
+fn results(
+    head: &Head,
     store: &Store,
-    record: impl Fn(NodeId) -> Result<&'a Made, String>,
-) -> (Results, Vec<String>) {
-    let Session { experiment, plan, .. } = session;
-    let mut lost = Vec::new();
-    let idle = match experiment.points.iter().all(|point| point.generalization.is_plain()) {
-        true => vec![Vec::new(); experiment.points.len()],
-        false => Census::of(session).idle(&experiment.points),
-    };
-    let points = experiment.points.iter().zip(&plan.results).zip(idle).map(|((point, nodes), idle)| {
-        let mut found = PointResults { settings: point.settings.clone(), idle, ..Default::default() };
-        for (section, node) in nodes {
-            let read = |record| {
-                table(record, store).inspect_err(|why| lost.push(format!("{}: {why}", plan.node(*node).label)))
-            };
-            match record(*node).and_then(read) {
-                Ok(rows) => found.rows.extend(rows.into_iter().map(|row| MetricRow {
-                    machine: section.machine.clone(),
-                    section: section.section.clone(),
-                    ..row
-                })),
-                Err(why) => found.absent.push((section.machine.clone(), section.section.clone(), why)),
+    table: impl Fn(NodeId) -> Result<ObjectRef, String> + Sync,
+) -> (Results, Vec<(NodeId, String)>) {
+    let read = |node: NodeId| table(node).map(|object| rows(&object, store));
+    let points = head.points.par_iter().with_min_len(16).map(|point| {
+        let mut found = PointResults { settings: head.settings(point), ..Default::default() };
+        found.idle = head.idle.get(point.idle).cloned().unwrap_or_default();
+        let mut lost = Vec::new();
+        for ResultRef(section, node, _) in &point.results {
+            let SectionId { machine, section } = &head.sections[*section];
+            let place = |row| MetricRow { machine: machine.clone(), section: section.clone(), ..row };
+            let mut absent = |why| found.absent.push((machine.clone(), section.clone(), why));
+            match read(*node) {
+                Ok(Ok(rows)) => found.rows.extend(rows.into_iter().map(place)),
+                Ok(Err(why)) => {
+                    lost.push((*node, why.clone()));
+                    absent(why);
+                }
+                Err(why) => absent(why),
             }
         }
-        found
+        (found, lost)
     });
-    let points = points.collect();
+    let (points, lost): (Vec<_>, Vec<_>) = points.collect::<Vec<_>>().into_iter().unzip();
     let results = Results {
-        name: experiment.name.clone(),
-        question: experiment.question.clone(),
-        axes: experiment.axes.iter().map(|axis| axis.path.clone()).collect(),
+        name: head.name.clone(),
+        question: head.question.clone(),
+        axes: head.axes.iter().map(|axis| axis.path.clone()).collect(),
         points,
-        intervals: same_intervals(experiment),
+        intervals: head.intervals.as_ref().map(|i| Intervals { level: i.level, resamples: i.resamples }),
     };
-    (results, lost)
+    (results, lost.concat())
 }
 
-/// How the intervals were made, if at all points in the same way.
-fn same_intervals(experiment: &Experiment) -> Option<Intervals> {
-    let mut made = experiment.points.iter().map(|point| point.metrics.intervals.as_ref());
-    let first = made.next()?;
-    first.filter(|_| made.all(|other| other == first)).map(|i| Intervals { level: i.level, resamples: i.resamples })
-}
-
-fn table(record: &Made, store: &Store) -> Result<Vec<MetricRow>, String> {
-    let object = record.outputs.get("metrics").ok_or("its record has no metrics")?;
+fn rows(object: &ObjectRef, store: &Store) -> Result<Vec<MetricRow>, String> {
     let bytes = store.read(object).map_err(|e| e.to_string())?;
     Ok(MetricTable::decode(Blob::new(bytes)).map_err(|e| e.to_string())?.rows)
 }
 
 /// Says which expectations of the spec do not hold.
-pub fn expectations_hold(session: &Session, results: &Results) -> bool {
+pub fn expectations_hold(head: &Head, results: &Results) -> bool {
     let mut hold = true;
-    for expect in &session.experiment.expect {
-        let points = session.experiment.points.iter().zip(&results.points).enumerate();
-        let chosen: Vec<(usize, &PointResults)> =
-            points.filter(|(_, (point, _))| expect.speaks_of(point)).map(|(n, (_, found))| (n, found)).collect();
+    for Expectation { expect, points } in &head.expect {
         let filter: Vec<String> = expect.filter.iter().map(|(k, v)| format!("{k}={v}")).collect();
         let name = format!("{} of {}", expect.metric, if filter.is_empty() { "all".into() } else { filter.join(" ") });
-        if chosen.is_empty() {
+        if points.is_empty() {
             output::tell(&format!("expectation failed: {name}: there is no such point"));
             hold = false;
         }
-        for (number, point) in chosen {
-            let value = point.number(&expect.metric);
+        for number in points {
+            let value = results.points.get(*number).and_then(|point| point.number(&expect.metric));
             let low = expect.at_least.is_some_and(|limit| value.is_none_or(|v| v < limit));
             let high = expect.at_most.is_some_and(|limit| value.is_none_or(|v| v > limit));
             if low || high {

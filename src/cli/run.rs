@@ -1,18 +1,23 @@
 //! `humshift run`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
+use std::time::Instant;
 
 use clap::Args;
 
+use super::answer::{self, Asked};
 use super::report;
 use super::session::{Digests, Session, choose, closure, open_store};
 use super::view::{self, Shape};
 use super::{CacheDir, CliError, Exit, SpecArgs, output, signal};
-use crate::exec::{self, ExecutorKind, Listener, NodeOutcome, Options, RunOutcome};
+use crate::digest::Digest;
+use crate::exec::{self, ExecutorKind, Listener, NodeOutcome, Options, RunOutcome, Tally};
 use crate::math::Level;
 use crate::plan::NodeId;
 use crate::progress::{Bars, Plain, Quiet};
+use crate::report::Results;
+use crate::run::{Head, Run};
 use crate::store::Store;
 
 #[derive(Args)]
@@ -64,6 +69,24 @@ impl Work {
         self.jobs.map_or_else(cores, |jobs| cores().min(jobs as usize))
     }
 
+    fn listener(&self) -> Box<dyn Listener> {
+        match (self.quiet, std::io::stderr().is_terminal()) {
+            (true, _) => Box::new(Quiet),
+            (false, true) => Box::<Bars>::default(),
+            (false, false) => Box::<Plain>::default(),
+        }
+    }
+
+    /// Says of a run that is answered from its document what is said of one in which all is cached.
+    fn tell_known(&self, head: &Head, began: Instant) {
+        let mut listener = self.listener();
+        for message in head.notes.iter().cloned().chain(slow()) {
+            listener.hear(exec::Event::Warning { message });
+        }
+        let (cached, saved_seconds, wall) = (head.stages, head.seconds, began.elapsed());
+        listener.hear(exec::Event::Ended { tally: &Tally { cached, saved_seconds, wall, ..Tally::default() } });
+    }
+
     /// Runs the chosen nodes of a plan.
     fn run(
         &self,
@@ -72,13 +95,12 @@ impl Work {
         chosen: &BTreeSet<NodeId>,
         (fail_fast, frozen): (bool, bool),
     ) -> Result<RunOutcome, CliError> {
-        let mut listener: Box<dyn Listener> = match (self.quiet, std::io::stderr().is_terminal()) {
-            (true, _) => Box::new(Quiet),
-            (false, true) => Box::<Bars>::default(),
-            (false, false) => Box::<Plain>::default(),
-        };
+        let mut listener = self.listener();
         for message in session.notes().into_iter().chain(slow()) {
             listener.hear(exec::Event::Warning { message });
+        }
+        if !frozen {
+            session.keep_given(store)?;
         }
         let memory = self.memory.unwrap_or_else(free_memory);
         let options = Options { jobs: self.jobs(), memory, fail_fast, frozen };
@@ -120,6 +142,16 @@ fn executor(name: &str) -> Result<ExecutorKind, String> {
 
 pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
     let store = open_store(&args.cache.cache)?;
+    #[expect(clippy::disallowed_methods, reason = "the wall time is shown, never used")]
+    let began = Instant::now();
+    if args.only.is_none()
+        && !args.rehash
+        && let Some((head, results)) = answer::known(&args.spec, &store)
+    {
+        args.work.tell_known(&head, began);
+        return Ok(args.answer(&head, &results));
+    }
+    let asked = Asked::of(&args.spec);
     let digests = if args.rehash { Digests::Fresh(&store) } else { Digests::Remembered(&store) };
     let session = Session::open_with(&args.spec, digests)?;
     let chosen = choose(&session.plan, args.only.as_deref());
@@ -127,15 +159,22 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
         let message = format!("no stage matches `{}`", args.only.as_deref().unwrap_or_default());
         return Err(CliError::usage("E0703", message));
     }
+    let mut run = Run::of(session.head(), &session.experiment, &session.plan);
+    let digest = run.digest();
+    if !args.frozen {
+        keep(&run, &digest, &store);
+    }
     let outcome = args.work.run(&session, &store, &chosen, (args.fail_fast, args.frozen))?;
     if !args.frozen {
         remember(&store, &session, &outcome);
+        complete(&mut run, &outcome);
+        keep(&run, &digest, &store);
     }
     if outcome.interrupted {
         output::tell("interrupted; what is done is kept");
         return Ok(Exit::Interrupted);
     }
-    let (results, lost) = report::from_outcome(&session, &outcome, &store);
+    let (results, lost) = report::from_outcome(&run.head, &session.plan, &outcome, &store);
     if args.only.is_none() {
         output::text(&view::render(&results, if args.json { Shape::Json } else { Shape::Md }, false, false));
     }
@@ -149,10 +188,40 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
         lost.iter().for_each(|why| output::tell(&format!("error: the cache lost a result: {why}")));
         return Ok(Exit::CacheUnusable);
     }
-    if args.only.is_none() && !report::expectations_hold(&session, &results) {
+    if run.head.complete {
+        asked.remember(&args.spec, &session, digest, &store);
+    }
+    if args.only.is_none() && !report::expectations_hold(&run.head, &results) {
         return Ok(Exit::ExpectFailed);
     }
     Ok(Exit::Done)
+}
+
+impl RunArgs {
+    /// Prints tables, and says what was expected of them.
+    fn answer(&self, head: &Head, results: &Results) -> Exit {
+        output::text(&view::render(results, if self.json { Shape::Json } else { Shape::Md }, false, false));
+        if report::expectations_hold(head, results) { Exit::Done } else { Exit::ExpectFailed }
+    }
+}
+
+/// Writes the document of a run. Without it there is no report of the run alone, and that is all.
+fn keep(run: &Run, digest: &Digest, store: &Store) {
+    if let Err(error) = store.keep_run(&run.head.name, digest, &run.write()) {
+        output::tell(&format!("warning: the run is not kept as a document: {error}"));
+    }
+}
+
+/// Fills in what the nodes gave.
+fn complete(run: &mut Run, outcome: &RunOutcome) {
+    let mut tables = BTreeMap::new();
+    for (number, node) in outcome.nodes.iter().enumerate() {
+        if let NodeOutcome::Cached { key, record } | NodeOutcome::Ran { key, record } = node {
+            run.done(number, *key, record.seconds);
+            tables.extend(record.outputs.get("metrics").map(|table| (number, *table)));
+        }
+    }
+    run.finish(&tables);
 }
 
 fn cores() -> usize {

@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::census::Census;
 use super::{CliError, SpecArgs, output};
 use crate::artifact::{Artifact, Blob, Tensor, Tensors, read_torch};
 use crate::diagnose::Diagnostic;
 use crate::digest::Digest;
+use crate::kind::{Kind, ObjectRef};
 use crate::plan::{self, Catalog, NodeId, Plan};
 use crate::reading::{self, unexpanded};
+use crate::run::Head;
 use crate::shown::visible;
 use crate::source::{self, Listing, SectionId, SourceError, SourceSpec, wav};
 use crate::spec::{self, Experiment, Point};
@@ -47,6 +50,50 @@ pub struct Session {
     noises: Vec<Listing>,
     /// Of each distinct source that reads files, where they are.
     roots: Vec<(PathBuf, Listing)>,
+    given: Given,
+    /// Each distinct source, and the digest of all that was seen of it.
+    pub looked: Vec<(SourceSpec, Digest)>,
+}
+
+/// What is seen of a source.
+pub struct Looked {
+    listing: Listing,
+    /// The listing of each section with the digests of its files.
+    sections: BTreeMap<SectionId, Vec<u8>>,
+}
+
+impl Looked {
+    /// The digest of all that is seen.
+    pub fn digest(&self) -> Digest {
+        let sections = self.sections.iter().map(|(id, listing)| (id, Digest::of(listing)));
+        let seen = (sections.collect::<Vec<_>>(), &self.listing.strays);
+        Digest::of(&serde_json::to_vec(&seen).expect("names are JSON"))
+    }
+}
+
+/// Looks at a source: its names, and the digests of its files.
+///
+/// Errors: it cannot be read; a name in it cannot be one.
+pub fn look(source: &SourceSpec, digests: Digests) -> Result<Looked, SourceError> {
+    let listing = source::untrusted::list(source.member())?;
+    let sections = digest_sections(source, &listing, digests)?;
+    Ok(Looked { listing, sections })
+}
+
+/// Inputs that no stage makes: their bytes.
+#[derive(Default)]
+struct Given {
+    objects: BTreeMap<ObjectRef, Vec<u8>>,
+    /// Files that some of them were made from, as they were read.
+    files: Vec<(PathBuf, Digest)>,
+}
+
+impl Given {
+    fn add(&mut self, kind: Kind, bytes: Vec<u8>) -> ObjectRef {
+        let object = ObjectRef::of(kind, &bytes);
+        self.objects.insert(object, bytes);
+        object
+    }
 }
 
 impl Session {
@@ -62,21 +109,21 @@ impl Session {
         let mut catalog = Catalog::default();
         let (mut listings, mut sources, mut noises, mut roots) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut mistakes = Vec::new();
+        let (mut given, mut looked) = (Given::default(), Vec::new());
         for point in &experiment.points {
-            weights(point, &mut catalog, &mut mistakes);
+            weights(point, &mut catalog, &mut given, &mut mistakes);
             for (i, source) in Catalog::sources(point).into_iter().enumerate() {
                 let key = Catalog::source_key(&source);
                 if catalog.listings.contains_key(&key) {
                     continue;
                 }
-                let listed = source::untrusted::list(source.member()).and_then(|listing| {
-                    let digests = digest_sections(&source, &listing, digests)?;
-                    Ok((listing, digests))
-                });
-                match listed {
-                    Ok((listing, sections)) => {
+                match look(&source, digests) {
+                    Ok(seen) => {
+                        looked.push((source.clone(), seen.digest()));
+                        let Looked { listing, sections } = seen;
                         catalog.longest.insert(key.clone(), longest(&source, &listing, digests.store()));
-                        catalog.listings.insert(key, sections);
+                        let sections = sections.into_iter().map(|(id, listing)| (id, given.add(Kind::Csv, listing)));
+                        catalog.listings.insert(key, sections.collect());
                         roots.extend(source.member().root().map(|root| (root.to_owned(), listing.clone())));
                         if i == 0 {
                             listings.push(listing);
@@ -98,7 +145,20 @@ impl Session {
             return Err(mistakes.into());
         }
         let plan = plan::build(&experiment, &catalog)?;
-        Ok(Self { experiment, plan, listings, sources, noises, roots })
+        Ok(Self { experiment, plan, listings, sources, noises, roots, given, looked })
+    }
+
+    /// Puts what no stage makes into the store, where stages read it.
+    pub fn keep_given(&self, store: &Store) -> Result<(), CliError> {
+        for (object, bytes) in &self.given.objects {
+            store.put(object.kind, bytes)?;
+        }
+        Ok(())
+    }
+
+    /// The files that weights were read from, as they were then.
+    pub fn weights(&self) -> &[(PathBuf, Digest)] {
+        &self.given.files
     }
 
     /// The files that were read or are known of: the spec and those it extends, weights, recordings, tables.
@@ -113,6 +173,16 @@ impl Session {
             files.extend(paths.map(|path| root.join(path)));
         }
         files
+    }
+
+    /// The head of its run, of which nothing is known to be done.
+    pub fn head(&self) -> Head {
+        let points = &self.experiment.points;
+        let idle = match points.iter().all(|point| point.generalization.is_plain()) {
+            true => vec![Vec::new(); points.len()],
+            false => Census::of(self).idle(points),
+        };
+        Head::of(&self.experiment, &self.plan, self.notes(), idle)
     }
 
     /// What to tell of the spec and its data set before anything runs, though it is no mistake.
@@ -173,20 +243,22 @@ fn data_mistake(word: &str, source: &SourceSpec, error: &SourceError) -> Diagnos
     }
 }
 
-fn weights(point: &Point, catalog: &mut Catalog, mistakes: &mut Vec<Diagnostic>) {
+fn weights(point: &Point, catalog: &mut Catalog, given: &mut Given, mistakes: &mut Vec<Diagnostic>) {
     // A detector of vectors stands behind a network: either may read a file.
     for detector in [point.detector.member(), point.detector.backend().member()] {
         if let Some((_, path)) = detector.weights()
             && !catalog.weights.contains_key(path)
         {
-            read_weights(path, catalog, mistakes);
+            read_weights(path, catalog, given, mistakes);
         }
     }
 }
 
-fn read_weights(path: &str, catalog: &mut Catalog, mistakes: &mut Vec<Diagnostic>) {
+fn read_weights(path: &str, catalog: &mut Catalog, given: &mut Given, mistakes: &mut Vec<Diagnostic>) {
     let file = Path::new(path);
-    let bytes = reading::read(file, reading::WEIGHTS).map_err(|error| error.to_string()).and_then(safetensors);
+    let read = reading::read(file, reading::WEIGHTS).map_err(|error| error.to_string());
+    given.files.extend(read.iter().map(|bytes| (file.to_owned(), Digest::of(bytes))));
+    let bytes = read.and_then(safetensors);
     let bytes = bytes.unwrap_or_else(|why| {
         let mut mistake = Diagnostic::new("E0702", format!("the weights `{path}` cannot be read: {why}"));
         if !file.exists() {
@@ -195,7 +267,7 @@ fn read_weights(path: &str, catalog: &mut Catalog, mistakes: &mut Vec<Diagnostic
         mistakes.push(mistake);
         Vec::new()
     });
-    catalog.weights.insert(path.to_owned(), bytes);
+    catalog.weights.insert(path.to_owned(), given.add(Kind::Safetensors, bytes));
 }
 
 /// Weights as safetensors: PyTorch's files, zip archives or older ones, are read and written anew.
@@ -285,7 +357,7 @@ pub fn closure(plan: &Plan, nodes: impl IntoIterator<Item = NodeId>) -> BTreeSet
     let mut stack: Vec<NodeId> = nodes.into_iter().collect();
     while let Some(id) = stack.pop() {
         if chosen.insert(id) {
-            stack.extend(plan.needs(id).into_iter().map(|need| need.node));
+            stack.extend(plan.needs(id).iter().map(|need| need.node));
         }
     }
     chosen

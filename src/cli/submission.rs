@@ -9,30 +9,23 @@ use std::path::Path;
 
 use super::cached::Cached;
 use super::outputs::{Folder, unwritten};
-use super::session::Session;
+use super::subject::Subject;
 use super::{CliError, output};
 use crate::artifact::{MetricTable, Scores};
-use crate::exec::Standing;
 use crate::store::Store;
 
 /// Writes the files of every point.
-pub fn write(
-    session: &Session,
-    standings: &[Standing],
-    store: &Store,
-    spec: &Path,
-    folder: &Path,
-) -> Result<(), CliError> {
-    let cache = Cached { plan: &session.plan, standings, store, spec, without: "no submission" };
+pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliError> {
+    let cache = Cached { subject, store, without: "no submission" };
     let mut written = 0;
-    let folders = match session.experiment.points.len() {
-        1 => vec![String::new()],
-        _ => folders(session.experiment.points.iter().map(|point| name(point.settings.values())))?,
+    let folders = match subject.head.points.as_slice() {
+        [_] => vec![String::new()],
+        points => folders(points.iter().map(|point| name(subject.head.settings(point).values())))?,
     };
     let submission = Folder::begin(folder)?;
     // Of an earlier spec with a threshold: they would be taken for these scores'.
     let mut stale = Vec::new();
-    for (point, results) in folders.iter().zip(&session.plan.results) {
+    for (point, results) in folders.iter().zip(&subject.plan.results) {
         for (section, node) in results {
             let scores: Scores = cache.artifact(cache.need(*node, "scores"), "scores")?;
             if let Some((a, b)) = namesakes(&scores) {

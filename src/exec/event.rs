@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::RunOutcome;
+use super::Tally;
 use crate::plan::{NodeId, Plan};
 
 /// Something that happened.
@@ -64,8 +64,7 @@ pub enum Event<'a> {
         message: String,
     },
     Ended {
-        plan: &'a Plan,
-        outcome: &'a RunOutcome,
+        tally: &'a Tally,
     },
 }
 

@@ -8,6 +8,7 @@ use super::found::found;
 use crate::canon;
 use crate::digest::Digest;
 use crate::plan::{NodeId, Plan};
+use crate::run::{Frozen, Run};
 use crate::store::{Made, ObjectRef, Store};
 
 /// Outputs of a node by role.
@@ -30,14 +31,10 @@ pub fn key_of(material: &Value) -> Digest {
 /// The key of a node, once the outputs of all it needs are known; else `None`.
 pub(super) fn keyed(plan: &Plan, id: NodeId, outputs: &[Option<Outputs>]) -> Option<Keyed> {
     let node = plan.node(id);
-    let mut inputs = BTreeMap::new();
-    for (role, (kind, bytes)) in &node.given {
-        let object = ObjectRef { digest: Digest::of(bytes), kind: *kind, bytes: bytes.len() as u64 };
-        inputs.insert(role.clone(), object);
-    }
+    let mut inputs = node.given.clone();
     for need in plan.needs(id) {
-        let object = outputs[need.node.index()].as_ref()?.get(need.output)?;
-        inputs.insert(need.role, *object);
+        let object = outputs[need.node.index()].as_ref()?.get(&*need.output)?;
+        inputs.insert(need.role.clone(), *object);
     }
     let digests = inputs.iter().map(|(role, object)| (role.clone(), object.digest)).collect();
     let material = node.stage.material(&digests);
@@ -54,6 +51,15 @@ pub enum Standing {
     WillRun(Keyed),
     /// Its key follows from outputs that are not made yet.
     Unknown,
+}
+
+/// How every node of a run stood: cached, if it had a key and its record is still there; else unknown.
+pub fn recorded(run: &Run, store: &Store) -> Vec<Standing> {
+    let standing = |frozen: &Frozen| {
+        let key = frozen.key?;
+        Some(Standing::Cached { key, record: store.lookup(&key).sound()? })
+    };
+    run.body.nodes.iter().map(|frozen| standing(frozen).unwrap_or(Standing::Unknown)).collect()
 }
 
 /// How every node of a plan stands. Reads records, runs nothing.

@@ -52,7 +52,35 @@ pub struct RunOutcome {
     pub revived: usize,
 }
 
+/// How many nodes ended in which way.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Tally {
+    pub ran: usize,
+    pub cached: usize,
+    pub failed: usize,
+    pub skipped: usize,
+    pub stale: usize,
+    pub revived: usize,
+    /// Seconds of work that the cache spared.
+    pub saved_seconds: f64,
+    pub wall: Duration,
+}
+
 impl RunOutcome {
+    /// The counts.
+    pub fn tally(&self) -> Tally {
+        Tally {
+            ran: self.ran(),
+            cached: self.cached(),
+            failed: self.failed(),
+            skipped: self.skipped(),
+            stale: self.stale(),
+            revived: self.revived,
+            saved_seconds: self.saved_seconds(),
+            wall: self.wall,
+        }
+    }
+
     fn count(&self, what: impl Fn(&NodeOutcome) -> bool) -> usize {
         self.nodes.iter().filter(|n| what(n)).count()
     }

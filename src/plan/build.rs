@@ -3,13 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use petgraph::graph::{DiGraph, NodeIndex};
-
-use super::{Node, NodeId, Plan, label};
-use crate::canon;
+use super::{Need, Node, NodeId, Plan, label};
 use crate::digest::Digest;
 use crate::feature::FeatureSpec;
-use crate::kind::Kind;
+use crate::kind::ObjectRef;
 use crate::source::SourceSpec;
 use crate::spec::{Experiment, Point};
 use crate::stage::metrics::MetricsSpec;
@@ -21,10 +18,10 @@ use crate::stage::{
 /// What planning must know of the outside world, gathered by the caller.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
-    /// For each distinct source (by its JSON), the listing of each section as bytes.
-    pub listings: BTreeMap<String, BTreeMap<SectionId, Vec<u8>>>,
-    /// Contents of weights files by path.
-    pub weights: BTreeMap<String, Vec<u8>>,
+    /// For each distinct source (by its JSON), the listing of each section.
+    pub listings: BTreeMap<String, BTreeMap<SectionId, ObjectRef>>,
+    /// Weights files by path.
+    pub weights: BTreeMap<String, ObjectRef>,
     /// For each source, about how many samples the longest recording of each section has, where that is known.
     pub longest: BTreeMap<String, BTreeMap<SectionId, u64>>,
 }
@@ -42,25 +39,38 @@ pub enum PlanError {
 
 /// The plan of an experiment. Pure: everything from outside is in the catalog.
 pub fn build(experiment: &Experiment, catalog: &Catalog) -> Result<Plan, PlanError> {
-    let mut builder = Builder { catalog, graph: DiGraph::new(), recipes: BTreeMap::new(), drafts: Vec::new() };
+    let mut builder = Builder {
+        catalog,
+        nodes: Vec::new(),
+        points: Vec::new(),
+        recipes: BTreeMap::new(),
+        prepared: BTreeMap::new(),
+        used: Vec::new(),
+    };
     let mut results = Vec::new();
     for (number, point) in experiment.points.iter().enumerate() {
         results.push(builder.point(number, point)?);
     }
-    let Builder { mut graph, drafts, .. } = builder;
-    for (index, text) in label::labels(experiment, &drafts, &graph).into_iter().enumerate() {
-        graph[NodeIndex::new(index)].label = text;
-    }
-    Ok(Plan { graph, results })
+    let Builder { mut nodes, points, .. } = builder;
+    label::lengthen(&mut nodes, experiment, &points);
+    Ok(Plan::of(nodes, results).expect("a node is made after those it needs"))
 }
 
+/// Makes the nodes of one point after the other.
 struct Builder<'c> {
     catalog: &'c Catalog,
-    graph: DiGraph<Node, (String, &'static str)>,
+    nodes: Vec<Node>,
+    /// Of each node, the points that need it.
+    points: Vec<Vec<usize>>,
     recipes: BTreeMap<Digest, NodeId>,
-    /// What each node is about, for its label.
-    drafts: Vec<String>,
+    /// What points with the same settings before training share, and all nodes of it.
+    prepared: BTreeMap<String, (Machines, Vec<NodeId>)>,
+    /// The nodes that the point at hand needed so far.
+    used: Vec<NodeId>,
 }
+
+/// The sections of each machine.
+type Machines = BTreeMap<String, Vec<(SectionId, Prepared)>>;
 
 /// What is learnt from the clips of a section or machine.
 #[derive(Clone, Copy)]
@@ -83,40 +93,64 @@ struct Prepared {
 }
 
 type Inputs = Vec<(String, NodeId, &'static str)>;
-type Given = BTreeMap<String, (Kind, Vec<u8>)>;
+type Given = BTreeMap<String, ObjectRef>;
 
 impl<'c> Builder<'c> {
     fn point(&mut self, number: usize, point: &Point) -> Result<BTreeMap<SectionId, NodeId>, PlanError> {
-        let listings = self.listings(&point.data)?;
-        if listings.is_empty() {
-            return Err(PlanError::Empty);
-        }
-        let mut machines: BTreeMap<&str, Vec<(&SectionId, Prepared)>> = BTreeMap::new();
-        for (section, listing) in listings {
-            let prepared = self.prepare(number, point, section, listing)?;
-            machines.entry(&section.machine).or_default().push((section, prepared));
-        }
         let mut results = BTreeMap::new();
-        for (machine, mut sections) in machines {
-            self.embed(number, point, machine, &mut sections);
-            let own = point.detector.backend().member().scope();
-            let shared = match point.generalization.scope.unwrap_or(own) {
-                Scope::Machine => Some(self.train(number, point, &[machine.to_owned()], &sections)?),
+        let machines = self.machines(number, point)?;
+        let scope = point.generalization.scope.unwrap_or(point.detector.backend().member().scope());
+        for (machine, sections) in machines {
+            let shared = match scope {
+                Scope::Machine => Some(self.train(number, point, &[machine], &sections)?),
                 Scope::Section => None,
             };
-            for (section, prepared) in sections {
-                let names = [section.machine.clone(), section.section.clone()];
+            for section in sections {
+                let (id, prepared) = &section;
                 let trained = match shared {
                     Some(trained) => trained,
-                    None => self.train(number, point, &names, &[(section, prepared)])?,
+                    None => {
+                        let names = [id.machine.clone(), id.section.clone()];
+                        self.train(number, point, &names, std::slice::from_ref(&section))?
+                    }
                 };
-                results.insert(section.clone(), self.judge(number, point, section, prepared, trained));
+                results.insert(id.clone(), self.judge(number, point, id, *prepared, trained));
             }
         }
         Ok(results)
     }
 
-    fn listings(&self, source: &SourceSpec) -> Result<&'c BTreeMap<SectionId, Vec<u8>>, PlanError> {
+    /// What training begins with: the sections of each machine. Points that differ in what comes later share it.
+    fn machines(&mut self, number: usize, point: &Point) -> Result<Machines, PlanError> {
+        let Point { data, mix, features, pool, detector, generalization, seed, .. } = point;
+        let before = (data, mix, features, pool, detector.with_pool(), detector.member().takes());
+        let network = detector.network().map(|network| (network, seed, generalization.choice()));
+        let techniques = (generalization.for_waveforms(), generalization.temporal_mean_subtraction);
+        let settings = format!("{before:?} {network:?} {techniques:?} {}", seed);
+        if let Some((machines, nodes)) = self.prepared.get(&settings) {
+            let machines = machines.clone();
+            nodes.iter().for_each(|id| self.points[id.index()].push(number));
+            return Ok(machines);
+        }
+        self.used.clear();
+        let listings = self.listings(data)?;
+        if listings.is_empty() {
+            return Err(PlanError::Empty);
+        }
+        let mut machines = Machines::new();
+        for (section, listing) in listings {
+            let prepared = self.prepare(number, point, section, *listing)?;
+            machines.entry(section.machine.clone()).or_default().push((section.clone(), prepared));
+        }
+        for (machine, sections) in &mut machines {
+            self.embed(number, point, machine, sections);
+        }
+        let nodes = std::mem::take(&mut self.used);
+        self.prepared.insert(settings, (machines.clone(), nodes));
+        Ok(machines)
+    }
+
+    fn listings(&self, source: &SourceSpec) -> Result<&'c BTreeMap<SectionId, ObjectRef>, PlanError> {
         let catalog = self.catalog;
         let key = Catalog::source_key(source);
         catalog.listings.get(&key).ok_or(PlanError::Unlisted(key))
@@ -128,7 +162,7 @@ impl<'c> Builder<'c> {
     }
 
     fn hears(&mut self, node: NodeId, longest: u64) {
-        let node = &mut self.graph[NodeIndex::new(node.index())];
+        let node = &mut self.nodes[node.index()];
         node.longest = node.longest.max(longest);
     }
 
@@ -138,7 +172,7 @@ impl<'c> Builder<'c> {
         number: usize,
         point: &Point,
         section: &SectionId,
-        listing: &[u8],
+        listing: ObjectRef,
     ) -> Result<Prepared, PlanError> {
         let about = format!("{}/{}", section.machine, section.section);
         let clips = self.dataset(number, &point.data, section, listing);
@@ -188,7 +222,7 @@ impl<'c> Builder<'c> {
     }
 
     /// network -> embedding, if the detector has a network: then what is prepared are its vectors.
-    fn embed(&mut self, number: usize, point: &Point, machine: &str, sections: &mut [(&SectionId, Prepared)]) {
+    fn embed(&mut self, number: usize, point: &Point, machine: &str, sections: &mut [(SectionId, Prepared)]) {
         let Some(network) = point.detector.network() else { return };
         let frames = network.member().takes() == Takes::Frames;
         let temporal_mean_subtraction = frames && point.generalization.temporal_mean_subtraction;
@@ -232,10 +266,10 @@ impl<'c> Builder<'c> {
         }
     }
 
-    fn dataset(&mut self, number: usize, source: &SourceSpec, section: &SectionId, listing: &[u8]) -> NodeId {
+    fn dataset(&mut self, number: usize, source: &SourceSpec, section: &SectionId, listing: ObjectRef) -> NodeId {
         let about = format!("{}/{}", section.machine, section.section);
         let dataset = StageSpec::Dataset(Dataset { source: source.clone(), section: section.clone() });
-        let given = [("listing".to_owned(), (Kind::Csv, listing.to_vec()))].into();
+        let given = [("listing".to_owned(), listing)].into();
         self.node(number, &about, dataset, Inputs::new(), given)
     }
 
@@ -260,7 +294,7 @@ impl<'c> Builder<'c> {
         let mut needs: Inputs = vec![("clips".into(), clips, "clips")];
         for (id, listing) in listings {
             if named.as_ref().is_none_or(|named| named.contains(&id.machine.as_str())) {
-                let node = self.dataset(number, noise, id, listing);
+                let node = self.dataset(number, noise, id, *listing);
                 needs.push((format!("noise/{}/{}", id.machine, id.section), node, "audio"));
             }
         }
@@ -278,7 +312,7 @@ impl<'c> Builder<'c> {
         number: usize,
         point: &Point,
         names: &[String],
-        sections: &[(&SectionId, Prepared)],
+        sections: &[(SectionId, Prepared)],
     ) -> Result<Trained, PlanError> {
         let spec = point.detector.backend();
         let detector = spec.member();
@@ -288,8 +322,8 @@ impl<'c> Builder<'c> {
         let training = Training { detector: spec.clone(), seed, generalization };
         let mut given = Given::new();
         if let Some((_, path)) = detector.weights() {
-            let bytes = self.catalog.weights.get(path).ok_or_else(|| PlanError::Unlisted(path.to_owned()))?;
-            given.insert("weights".into(), (Kind::Safetensors, bytes.clone()));
+            let weights = self.catalog.weights.get(path).ok_or_else(|| PlanError::Unlisted(path.to_owned()))?;
+            given.insert("weights".into(), *weights);
         }
         let about = names.join("/");
         let mut needs: Inputs = sections.iter().flat_map(|(section, prepared)| inputs(section, prepared)).collect();
@@ -334,27 +368,23 @@ impl<'c> Builder<'c> {
 
     /// The node of a recipe: a new one, or the one another point made.
     fn node(&mut self, point: usize, about: &str, stage: StageSpec, inputs: Inputs, given: Given) -> NodeId {
-        let mut digests: BTreeMap<String, Digest> = BTreeMap::new();
-        for (role, node, output) in &inputs {
-            digests.insert(role.clone(), Digest::of(format!("{}:{output}", node.0).as_bytes()));
-        }
-        digests.extend(given.iter().map(|(role, (_, bytes))| (role.clone(), Digest::of(bytes))));
-        let text = canon::of_value(&stage.material(&digests)).expect("settings are finite and not null");
+        let mut needs: Vec<Need> =
+            inputs.into_iter().map(|(role, node, output)| Need { role, node, output: output.into() }).collect();
+        needs.sort();
         // Two machines with equal bytes stay two nodes: their results have different names.
-        let recipe = Digest::of(format!("{about}\n{text}").as_bytes());
-        let graph = &mut self.graph;
-        let id = *self.recipes.entry(recipe).or_insert_with(|| {
-            self.drafts.push(format!("{}/{about}", stage.name()));
-            let index = graph.add_node(Node { label: String::new(), stage, given, longest: 0, points: Vec::new() });
-            for (role, node, output) in inputs {
-                graph.add_edge(NodeIndex::new(node.0), index, (role, output));
-            }
-            NodeId(index.index())
+        let recipe = serde_json::to_vec(&(about, &stage, &needs, &given)).expect("settings are JSON");
+        let nodes = &mut self.nodes;
+        let id = *self.recipes.entry(Digest::of(&recipe)).or_insert_with(|| {
+            let label = format!("{}/{about}", stage.name());
+            nodes.push(Node { label, stage, needs, given, longest: 0 });
+            self.points.push(Vec::new());
+            NodeId(nodes.len() - 1)
         });
-        let points = &mut self.graph[NodeIndex::new(id.0)].points;
+        let points = &mut self.points[id.index()];
         if points.last() != Some(&point) {
             points.push(point);
         }
+        self.used.push(id);
         id
     }
 }

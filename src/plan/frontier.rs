@@ -33,13 +33,13 @@ impl Frontier {
         let missing: Vec<usize> = plan
             .nodes()
             .map(|id| {
-                let needs: BTreeSet<NodeId> = plan.needs(id).into_iter().map(|n| n.node).collect();
+                let needs: BTreeSet<NodeId> = plan.needs(id).iter().map(|n| n.node).collect();
                 needs.len()
             })
             .collect();
         let ready: BTreeSet<NodeId> = plan.nodes().filter(|id| missing[id.index()] == 0).collect();
         let state = plan.nodes().map(|id| if ready.contains(&id) { State::Ready } else { State::Waiting }).collect();
-        Self { dependents: plan.nodes().map(|id| plan.dependents(id)).collect(), missing, state, ready }
+        Self { dependents: plan.nodes().map(|id| plan.dependents(id).to_vec()).collect(), missing, state, ready }
     }
 
     /// Takes a ready node, the first of the plan: its order is that of the file.

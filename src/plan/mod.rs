@@ -11,17 +11,19 @@ mod label;
 pub use build::{Catalog, PlanError, build};
 pub use frontier::Frontier;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use petgraph::Direction;
-use petgraph::graph::{DiGraph, NodeIndex};
-use petgraph::visit::EdgeRef;
+use petgraph::algo::toposort;
+use petgraph::graph::DiGraph;
+use serde::{Deserialize, Serialize};
 
-use crate::kind::Kind;
+use crate::kind::ObjectRef;
 use crate::stage::{SectionId, StageSpec};
 
 /// A node of a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct NodeId(usize);
 
 impl NodeId {
@@ -32,44 +34,95 @@ impl NodeId {
 }
 
 /// One stage to be done.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Node {
     /// `stage/machine/section[/setting…]`, unique in the plan.
     pub label: String,
     pub stage: StageSpec,
-    /// Inputs that no stage makes, by role: listings and weights, with their file type.
-    pub given: BTreeMap<String, (Kind, Vec<u8>)>,
+    /// Inputs that other stages make, in order of their roles.
+    pub needs: Vec<Need>,
+    /// Inputs that no stage makes, by role: listings and weights.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub given: BTreeMap<String, ObjectRef>,
     /// Samples of the longest recording that it hears, as far as known: a hint at the memory it wants, in no key.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub longest: u64,
-    /// Points of the sweep that need it.
-    points: Vec<usize>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// An input of a node: which role it fills, and which output of which node it is.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Need {
     pub role: String,
     pub node: NodeId,
-    pub output: &'static str,
+    pub output: Cow<'static, str>,
+}
+
+/// Nodes that are no plan.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unsound {
+    #[error("`{0}` needs a stage that there is not")]
+    Absent(String),
+    #[error("`{0}` needs itself")]
+    Cycle(String),
+    #[error("`{0}` stands before a stage that it needs")]
+    Order(String),
 }
 
 /// The DAG of an experiment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    graph: DiGraph<Node, (String, &'static str)>,
+    nodes: Vec<Node>,
+    dependents: Vec<Vec<NodeId>>,
     /// For each point, the node with the metrics of each section.
     pub results: Vec<BTreeMap<SectionId, NodeId>>,
 }
 
 impl Plan {
+    /// The plan of these nodes.
+    ///
+    /// Errors: a node needs one that there is not, or that does not stand before it.
+    pub fn of(nodes: Vec<Node>, results: Vec<BTreeMap<SectionId, NodeId>>) -> Result<Self, Unsound> {
+        let mut dependents = vec![Vec::new(); nodes.len()];
+        for (number, node) in nodes.iter().enumerate() {
+            for need in &node.needs {
+                let absent = || Unsound::Absent(node.label.clone());
+                let below: &mut Vec<NodeId> = dependents.get_mut(need.node.0).ok_or_else(absent)?;
+                if below.last() != Some(&NodeId(number)) {
+                    below.push(NodeId(number));
+                }
+            }
+        }
+        if results.iter().flat_map(BTreeMap::values).any(|id| id.0 >= nodes.len()) {
+            return Err(Unsound::Absent("a result".to_owned()));
+        }
+        let plan = Self { nodes, dependents, results };
+        let backward = plan.nodes().find(|id| plan.needs(*id).iter().any(|need| need.node >= *id));
+        match backward {
+            None => Ok(plan),
+            Some(id) => Err(plan.cycle().unwrap_or_else(|| Unsound::Order(plan.node(id).label.clone()))),
+        }
+    }
+
+    /// A node that needs itself, by way of others.
+    fn cycle(&self) -> Option<Unsound> {
+        let edges = self.nodes().flat_map(|id| self.needs(id).iter().map(move |need| (need.node.0, id.0)));
+        let graph = DiGraph::<(), (), usize>::from_edges(edges);
+        let cycle = toposort(&graph, None).err()?;
+        Some(Unsound::Cycle(self.nodes[cycle.node_id().index()].label.clone()))
+    }
+
     /// All nodes; every node comes after those it needs.
     pub fn nodes(&self) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
-        (0..self.graph.node_count()).map(NodeId)
+        (0..self.nodes.len()).map(NodeId)
     }
 
     /// How many nodes there are.
     pub fn len(&self) -> usize {
-        self.graph.node_count()
+        self.nodes.len()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -78,26 +131,17 @@ impl Plan {
 
     /// A node.
     pub fn node(&self, id: NodeId) -> &Node {
-        &self.graph[NodeIndex::new(id.0)]
+        &self.nodes[id.0]
     }
 
-    /// What a node needs, by role.
-    pub fn needs(&self, id: NodeId) -> Vec<Need> {
-        let edges = self.graph.edges_directed(NodeIndex::new(id.0), Direction::Incoming);
-        let mut needs: Vec<Need> = edges
-            .map(|e| Need { role: e.weight().0.clone(), node: NodeId(e.source().index()), output: e.weight().1 })
-            .collect();
-        needs.sort();
-        needs
+    /// What a node needs, in order of the roles.
+    pub fn needs(&self, id: NodeId) -> &[Need] {
+        &self.nodes[id.0].needs
     }
 
-    /// The nodes that need this one, each once.
-    pub fn dependents(&self, id: NodeId) -> Vec<NodeId> {
-        let edges = self.graph.edges_directed(NodeIndex::new(id.0), Direction::Outgoing);
-        let mut found: Vec<NodeId> = edges.map(|e| NodeId(e.target().index())).collect();
-        found.sort();
-        found.dedup();
-        found
+    /// The nodes that need this one, each once, in order of the plan.
+    pub fn dependents(&self, id: NodeId) -> &[NodeId] {
+        &self.dependents[id.0]
     }
 
     /// The node of a label.
@@ -107,6 +151,30 @@ impl Plan {
 
     /// Whether nobody needs the node: its output is what the experiment is for.
     pub fn is_result(&self, id: NodeId) -> bool {
-        self.graph.edges_directed(NodeIndex::new(id.0), Direction::Outgoing).next().is_none()
+        self.dependents(id).is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(label: &str, needs: &[usize]) -> Node {
+        let stage = serde_json::from_value(serde_json::json!({ "pooling": { "pools": [] } })).unwrap();
+        let needs = needs.iter().map(|n| Need { role: n.to_string(), node: NodeId(*n), output: "features".into() });
+        Node { label: label.to_owned(), stage, needs: needs.collect(), given: BTreeMap::new(), longest: 0 }
+    }
+
+    #[test]
+    fn nodes_that_are_no_plan_are_refused_by_their_names() {
+        let of = |needs: &[&[usize]]| {
+            let nodes = needs.iter().zip(["a", "b", "c"]).map(|(needs, label)| node(label, needs));
+            Plan::of(nodes.collect(), Vec::new())
+        };
+        let sound = of(&[&[], &[0, 0], &[0, 1]]).unwrap();
+        assert_eq!(sound.dependents(NodeId(0)), [NodeId(1), NodeId(2)]);
+        assert_eq!(of(&[&[], &[7]]).unwrap_err(), Unsound::Absent("b".into()));
+        assert_eq!(of(&[&[1], &[]]).unwrap_err(), Unsound::Order("a".into()));
+        assert!(matches!(of(&[&[], &[2], &[1]]).unwrap_err(), Unsound::Cycle(_)));
     }
 }

@@ -72,10 +72,10 @@ impl Listener for Bars {
             Event::Skipped { node, .. } => self.end(node, None),
             Event::Shared { label, by } => self.say(Some(format!("  {}", waiting(label, by)))),
             Event::Warning { message } => self.say(Some(format!("warning: {message}"))),
-            Event::Ended { outcome, .. } => {
+            Event::Ended { tally: counts } => {
                 std::mem::take(&mut self.working).into_values().for_each(|bar| bar.finish_and_clear());
                 self.total.finish_and_clear();
-                self.say(Some(tally(outcome)));
+                self.say(Some(tally(counts)));
             }
         }
     }

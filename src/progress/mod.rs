@@ -8,7 +8,7 @@ pub use plain::Plain;
 
 use std::io::Write;
 
-use crate::exec::{Event, Listener, RunOutcome};
+use crate::exec::{Event, Listener, Tally};
 use crate::shown::shown_lines;
 
 /// Says only what is no progress: warnings, and for whom the run waits.
@@ -63,21 +63,21 @@ fn progress(done: u64, total: u64, text: &str, left_seconds: Option<f64>) -> Str
 }
 
 /// The last line of a run.
-pub fn tally(outcome: &RunOutcome) -> String {
-    let mut parts = vec![format!("{} stages ran", outcome.ran()), format!("{} cached", outcome.cached())];
+pub fn tally(tally: &Tally) -> String {
+    let mut parts = vec![format!("{} stages ran", tally.ran), format!("{} cached", tally.cached)];
     for (count, word) in [
-        (outcome.failed(), "failed"),
-        (outcome.skipped(), "not run"),
-        (outcome.stale(), "would have to run"),
-        (outcome.revived, "made again for their bytes"),
+        (tally.failed, "failed"),
+        (tally.skipped, "not run"),
+        (tally.stale, "would have to run"),
+        (tally.revived, "made again for their bytes"),
     ] {
         if count > 0 {
             parts.push(format!("{count} {word}"));
         }
     }
-    let mut text = format!("{} in {}", parts.join(", "), duration(outcome.wall.as_secs_f64()));
-    if outcome.saved_seconds() >= 1.0 {
-        text.push_str(&format!(" (the cache spared {})", duration(outcome.saved_seconds())));
+    let mut text = format!("{} in {}", parts.join(", "), duration(tally.wall.as_secs_f64()));
+    if tally.saved_seconds >= 1.0 {
+        text.push_str(&format!(" (the cache spared {})", duration(tally.saved_seconds)));
     }
     text
 }

@@ -71,7 +71,7 @@ impl Listener for Plain {
             }
             Event::Shared { label, by } => say(waiting(label, by)),
             Event::Warning { message } => say(format!("warning: {message}")),
-            Event::Ended { outcome, .. } => say(tally(outcome)),
+            Event::Ended { tally: counts } => say(tally(counts)),
         }
     }
 

@@ -71,6 +71,8 @@ mod yaml;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use crate::detector::DetectorSpec;
 use crate::diagnose::Diagnostic;
 use crate::feature::FeatureSpec;
@@ -95,18 +97,21 @@ pub struct Experiment {
 }
 
 /// One swept setting.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Axis {
     /// Path into the file, such as `detector` or `features.log_mel.mels`.
     pub path: String,
     /// The labels of its values, in the order of the file.
     pub labels: Vec<String>,
+    /// The values themselves, as the file has them.
+    pub values: Vec<serde_json::Value>,
 }
 
 /// One cell of the sweep: everything that is needed to run it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Point {
     /// Swept settings by path, each as a short label (`knn`, `knn k=5`, `64`), for tables and names.
+    #[serde(skip)]
     pub settings: BTreeMap<String, String>,
     pub data: SourceSpec,
     /// What is mixed to the recordings; none where they are taken as they are.
@@ -124,7 +129,7 @@ pub struct Point {
 }
 
 /// A result the author of the file expects; when it does not hold, `run` exits with 3.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Expect {
     /// `official`, `auc`, `auc_source`, `auc_target` or `pauc`.
     pub metric: String,

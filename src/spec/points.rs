@@ -42,10 +42,10 @@ pub fn expand<'a>(sweep: &'a Sweep, diagnostics: &mut Vec<Diagnostic>) -> Vec<Sw
 impl Swept<'_> {
     /// The axis as the experiment shows it.
     pub fn axis(&self) -> Axis {
-        let mut labels: Vec<String> = Vec::new();
         let mut seen = BTreeSet::new();
-        labels.extend(self.labels.iter().filter(|l| seen.insert(*l)).cloned());
-        Axis { path: self.column.path.clone(), labels }
+        let distinct = self.labels.iter().zip(&self.nodes).filter(|(label, _)| seen.insert(*label));
+        let (labels, values) = distinct.map(|(label, node)| (label.clone(), node.value())).unzip();
+        Axis { path: self.column.path.clone(), labels, values }
     }
 }
 

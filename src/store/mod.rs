@@ -5,6 +5,7 @@
 //!   objects/9f/2c….npy     immutable bytes under their SHA-256; the extension says what they are
 //!   records/4a/77….json    key -> outputs, written last; a second line holds the digest of the first
 //!   locks/<key>.lock       advisory, held while a key is being computed, gone with its process
+//!   runs/<experiment>/<digest>.json  a run as a document
 //!   last/<experiment>.json which key each label had, for explanations; may be deleted
 //!   memo/<root>.tsv        digests of unchanged source files; may be deleted
 //!   partial/<key>-….bin    what a stage had reached when its process was killed; may be deleted
@@ -32,15 +33,18 @@ mod object;
 mod partial;
 mod plain;
 mod record;
+mod runs;
 mod stream;
 
+pub use crate::kind::ObjectRef;
 pub use audit::{Audit, Usage};
 pub use gc::{GcPolicy, GcReport};
 pub use last::{LastKeys, Pointer};
 pub use lock::{Attempt, KeyLock};
 pub use memo::DigestMemo;
-pub use object::{Bytes, ObjectRef};
+pub use object::Bytes;
 pub use record::{Found, Made, RECORD_SCHEMA, Record};
+pub use runs::RunFile;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -7,23 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use super::mapped::Mapped;
 use super::{Store, StoreError, plain, sharded};
 use crate::digest::Digest;
-use crate::kind::Kind;
+use crate::kind::{Kind, ObjectRef};
 
 /// Files above this size are mapped instead of read.
 const MAP_FROM: u64 = 1 << 20;
-
-/// An object as a record names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct ObjectRef {
-    pub digest: Digest,
-    pub kind: Kind,
-    pub bytes: u64,
-}
 
 /// The content of an object.
 #[derive(Clone)]
@@ -75,7 +65,7 @@ impl Store {
 
     /// Keeps `bytes`. What lies there already stays only if it is the same: its length is no proof.
     pub fn put(&self, kind: Kind, bytes: &[u8]) -> Result<ObjectRef, StoreError> {
-        let object = ObjectRef { digest: Digest::of(bytes), kind, bytes: bytes.len() as u64 };
+        let object = ObjectRef::of(kind, bytes);
         let path = self.object_path(&object);
         if !holds(&path, bytes) {
             self.publish(&path, bytes)?;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use humshift::canon;
 use humshift::digest::Digest;
+use humshift::kind::{Kind, ObjectRef};
 use humshift::plan::{self, Catalog, Plan};
 use humshift::spec::load_text;
 use humshift::stage::StageSpec;
@@ -66,7 +67,7 @@ fn planned(detector: &str, generalization: &str, scores: &str) -> Plan {
     let mut catalog = Catalog::default();
     for source in experiment.points.iter().flat_map(Catalog::sources) {
         let sections = source.member().list().expect("it reads no files").sections;
-        let listings = sections.into_keys().map(|section| (section, Vec::new())).collect();
+        let listings = sections.into_keys().map(|section| (section, ObjectRef::of(Kind::Csv, b""))).collect();
         catalog.listings.insert(Catalog::source_key(&source), listings);
     }
     plan::build(&experiment, &catalog).expect("a plan")

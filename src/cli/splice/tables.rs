@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use super::file::Request;
 use crate::cli::session::Session;
+use crate::cli::subject::Subject;
 use crate::cli::view::{Shape, mistake};
 use crate::cli::{CliError, SpecArgs, report, run};
 use crate::diagnose::Diagnostic;
-use crate::exec::{Standing, survey};
+use crate::exec::Standing;
 use crate::report::Results;
 use crate::spec;
 use crate::store::Store;
@@ -118,18 +119,20 @@ impl<'a> Tables<'a> {
             }
             Err(error) => return Err(error),
         };
-        let standings = survey(&session.plan, self.store);
+        let subject = Subject::of(session, &args.spec, self.store);
         let cached = |standing: &Standing| matches!(standing, Standing::Cached { .. });
-        let results = report::from_cache(&session, &standings, self.store);
-        if !may_run || (standings.iter().all(cached) && !incomplete(&results)) {
+        let results = report::from_cache(&subject, self.store);
+        if !may_run || (subject.standings.iter().all(cached) && !incomplete(&results)) {
             return Ok(Found::Results(Box::new(results), false));
         }
-        let outcome = run::all(&session, self.store)?;
+        let Subject { head, plan, .. } = &subject;
+        let session = subject.session().expect("it is that of a spec");
+        let outcome = run::all(session, self.store)?;
         if outcome.interrupted {
             return Ok(Found::Interrupted);
         }
-        run::repeat_failures(&session, &outcome, self.store);
-        Ok(Found::Results(Box::new(report::from_outcome(&session, &outcome, self.store).0), true))
+        run::repeat_failures(session, &outcome, self.store);
+        Ok(Found::Results(Box::new(report::from_outcome(head, plan, &outcome, self.store).0), true))
     }
 }
 

@@ -117,7 +117,7 @@ pub fn run(
     run.work(executor)?;
     let interrupted = cancel.load(Ordering::Relaxed) && !run.giving_up;
     let outcome = RunOutcome { nodes: run.nodes, interrupted, wall: begun.elapsed(), revived: run.revived };
-    listener.hear(Event::Ended { plan, outcome: &outcome });
+    listener.hear(Event::Ended { tally: &outcome.tally() });
     Ok(outcome)
 }
 
@@ -211,10 +211,11 @@ impl Run<'_> {
             }
             return Ok(());
         }
-        for (kind, bytes) in self.plan.node(id).given.values() {
-            self.store.put(*kind, bytes)?;
+        if let Some((role, _)) = self.plan.node(id).given.iter().find(|(_, object)| !self.store.has(object)) {
+            self.failed(id, format!("its input {role} is gone from the cache; run again"));
+            return Ok(());
         }
-        let gone: BTreeSet<NodeId> = (self.plan.needs(id).into_iter())
+        let gone: BTreeSet<NodeId> = (self.plan.needs(id).iter())
             .filter(|need| !self.store.has(&self.keyed[&id].inputs[&need.role]))
             .map(|need| need.node)
             .collect();

@@ -1,0 +1,85 @@
+//! A question that was answered before: a spec whose text, data and program are those of a complete run.
+//!
+//! `run` remembers of a complete run what it was made from. When all of that is the same, its tables are read from the
+//! run's document: nothing is parsed, planned or looked up but the results, whose bytes are checked. Whatever differs or
+//! is gone leads to the long way, which decides by keys as always; so a wrong memory costs time and nothing else.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::session::{Digests, Session, look};
+use super::{SpecArgs, report};
+use crate::digest::Digest;
+use crate::reading;
+use crate::report::Results;
+use crate::run::{Head, Run};
+use crate::source::SourceSpec;
+use crate::spec;
+use crate::store::Store;
+
+/// What a run was made from.
+#[derive(Serialize, Deserialize)]
+pub struct Answer {
+    experiment: String,
+    run: Digest,
+    /// The spec and the files it extends, and weights.
+    files: Vec<(PathBuf, Digest)>,
+    /// Each source, and the digest of all that was seen of it.
+    sources: Vec<(SourceSpec, Digest)>,
+}
+
+/// The name of a question: the arguments, the working directory, the program.
+fn question(args: &SpecArgs) -> Option<Digest> {
+    let program = std::env::current_exe().ok()?;
+    let stamp = reading::stamp(&program)?;
+    let here = std::env::current_dir().ok()?;
+    let text = serde_json::to_vec(&(env!("CARGO_PKG_VERSION"), program, stamp, here, &args.spec, &args.sets));
+    Some(Digest::of(&text.ok()?))
+}
+
+/// The answer to a question that was asked before.
+pub fn known(args: &SpecArgs, store: &Store) -> Option<(Head, Results)> {
+    let answer: Answer = serde_json::from_slice(&store.answer(&question(args)?)?).ok()?;
+    let same = |(path, digest): &(PathBuf, Digest)| digest_of(path).as_ref() == Some(digest);
+    if !answer.files.iter().all(same) {
+        return None;
+    }
+    let unchanged = |(source, digest): &(SourceSpec, Digest)| {
+        look(source, Digests::Remembered(store)).is_ok_and(|looked| looked.digest() == *digest)
+    };
+    if !answer.sources.iter().all(unchanged) {
+        return None;
+    }
+    let runs = store.runs(Some(&answer.experiment));
+    let run = runs.iter().find(|run| run.digest == answer.run)?;
+    let head = Run::read_head(store.open_run(&run.path).ok()?).ok().filter(|head| head.complete)?;
+    let results = report::from_document(&head, store)?;
+    Some((head, results))
+}
+
+/// The files of a spec as they are now.
+pub struct Asked(Vec<(PathBuf, Digest)>);
+
+impl Asked {
+    /// The spec, and the files it extends.
+    pub fn of(args: &SpecArgs) -> Self {
+        let files = spec::files(&args.spec).into_iter();
+        Self(files.filter_map(|path| digest_of(&path).map(|digest| (path, digest))).collect())
+    }
+
+    /// Remembers what a complete run was made from; it began with these files. To fail here costs only time.
+    pub fn remember(self, args: &SpecArgs, session: &Session, run: Digest, store: &Store) {
+        let experiment = session.experiment.name.clone();
+        let files = self.0.into_iter().chain(session.weights().iter().cloned()).collect();
+        let answer = Answer { experiment, run, files, sources: session.looked.clone() };
+        let text = serde_json::to_vec(&answer).expect("answers are JSON");
+        if let Some(question) = question(args) {
+            let _ = store.keep_answer(&question, &text);
+        }
+    }
+}
+
+fn digest_of(path: &Path) -> Option<Digest> {
+    reading::read(path, reading::WEIGHTS).ok().map(|bytes| Digest::of(&bytes))
+}

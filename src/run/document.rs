@@ -1,0 +1,171 @@
+//! The document: its two lines, their digests, and the way back.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, Read};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::head::{Head, ResultRef};
+use crate::digest::Digest;
+use crate::kind::ObjectRef;
+use crate::plan::{Node, Plan, Unsound};
+use crate::spec::Experiment;
+
+/// Raised when the form of a document changes.
+pub const RUN_SCHEMA: u32 = 1;
+
+/// More than the document of the largest sweep.
+const LONGEST: u64 = 4 << 30;
+
+/// Why a document cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("it is the run of another version of the program")]
+    Foreign,
+    #[error("it is damaged: {0}")]
+    Damaged(String),
+    #[error(transparent)]
+    Unsound(#[from] Unsound),
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// A run: its head, and every stage.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    pub head: Head,
+    pub body: Body,
+}
+
+/// Every stage and every setting.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Body {
+    pub nodes: Vec<Frozen>,
+    /// All settings of each point, defaults filled in.
+    pub settings: Vec<Value>,
+}
+
+/// A stage, and its key once that is known.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Frozen {
+    pub node: Node,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Digest>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Title {
+    schema: u32,
+    head: Digest,
+    body: Digest,
+}
+
+impl Run {
+    /// The run of a plan of which nothing is known to be done.
+    pub fn of(head: Head, experiment: &Experiment, plan: &Plan) -> Self {
+        let nodes = plan.nodes().map(|id| Frozen { node: plan.node(id).clone(), key: None });
+        let settings = experiment.points.iter().map(|point| serde_json::to_value(point).expect("settings are JSON"));
+        Self { body: Body { nodes: nodes.collect(), settings: settings.collect() }, head }
+    }
+
+    /// The digest of what is to be done, which is the same before and after it is done.
+    pub fn digest(&self) -> Digest {
+        let nodes: Vec<&Node> = self.body.nodes.iter().map(|frozen| &frozen.node).collect();
+        let Head { name, question, axes, points, expect, .. } = &self.head;
+        let points: Vec<_> = points.iter().map(|point| (&point.values, point.results.len())).collect();
+        let asked = (RUN_SCHEMA, name, question, axes, points, expect);
+        Digest::of(&serde_json::to_vec(&(asked, nodes, &self.body.settings)).expect("runs are JSON"))
+    }
+
+    /// Fills in what the node of a number gave.
+    pub fn done(&mut self, number: usize, key: Digest, seconds: f64) {
+        self.body.nodes[number].key = Some(key);
+        self.head.seconds += seconds;
+    }
+
+    /// Fills in the tables by number of the node, and whether all stages are done.
+    pub fn finish(&mut self, tables: &BTreeMap<usize, ObjectRef>) {
+        for ResultRef(_, node, table) in self.head.points.iter_mut().flat_map(|point| &mut point.results) {
+            *table = tables.get(&node.index()).copied();
+        }
+        self.head.complete = self.body.nodes.iter().all(|frozen| frozen.key.is_some());
+    }
+
+    /// The plan that was frozen.
+    ///
+    /// Errors: the nodes are no plan.
+    pub fn plan(&self) -> Result<Plan, RunError> {
+        let results = self.head.points.iter().map(|point| {
+            let of = |ResultRef(section, node, _): &ResultRef| Some((self.head.sections.get(*section)?.clone(), *node));
+            point.results.iter().filter_map(of).collect()
+        });
+        Ok(Plan::of(self.body.nodes.iter().map(|frozen| frozen.node.clone()).collect(), results.collect())?)
+    }
+
+    /// The text of the document.
+    pub fn write(&self) -> String {
+        let head = serde_json::to_string(&self.head).expect("runs are JSON");
+        let body = serde_json::to_string(&self.body).expect("runs are JSON");
+        let of = |line: &str| Digest::of(line.as_bytes());
+        let title = Title { schema: RUN_SCHEMA, head: of(&head), body: of(&body) };
+        format!("{}\n{head}\n{body}\n", serde_json::to_string(&title).expect("runs are JSON"))
+    }
+
+    /// Reads a document.
+    ///
+    /// Errors: it is none, or none of this version; a line is not what its digest says.
+    pub fn read(file: impl Read) -> Result<Self, RunError> {
+        let mut lines = Lines::begin(file)?;
+        Ok(Self { head: lines.head()?, body: lines.body()? })
+    }
+
+    /// Reads the head of a document and no more.
+    ///
+    /// Errors: as [`Run::read`].
+    pub fn read_head(file: impl Read) -> Result<Head, RunError> {
+        Lines::begin(file)?.head()
+    }
+}
+
+struct Lines<R> {
+    file: std::io::BufReader<std::io::Take<R>>,
+    title: Title,
+}
+
+impl<R: Read> Lines<R> {
+    fn begin(file: R) -> Result<Self, RunError> {
+        let mut file = std::io::BufReader::with_capacity(1 << 16, file.take(LONGEST));
+        let mut line = Vec::new();
+        file.read_until(b'\n', &mut line)?;
+        #[derive(Deserialize)]
+        struct Schema {
+            schema: u32,
+        }
+        match serde_json::from_slice::<Schema>(&line) {
+            Ok(Schema { schema: RUN_SCHEMA }) => {}
+            Ok(_) => return Err(RunError::Foreign),
+            Err(_) => return Err(RunError::Damaged("its first line is no title of a run".to_owned())),
+        }
+        let title = serde_json::from_slice(&line).map_err(|error| RunError::Damaged(error.to_string()))?;
+        Ok(Self { file, title })
+    }
+
+    fn next<T: for<'de> Deserialize<'de>>(&mut self, digest: Digest) -> Result<T, RunError> {
+        let mut line = Vec::new();
+        self.file.read_until(b'\n', &mut line)?;
+        line.pop_if(|last| *last == b'\n');
+        if Digest::of(&line) != digest {
+            return Err(RunError::Damaged("a line is not what its digest says".to_owned()));
+        }
+        serde_json::from_slice(&line).map_err(|error| RunError::Damaged(error.to_string()))
+    }
+
+    fn head(&mut self) -> Result<Head, RunError> {
+        self.next(self.title.head)
+    }
+
+    fn body(&mut self) -> Result<Body, RunError> {
+        self.next(self.title.body)
+    }
+}

@@ -1,0 +1,115 @@
+//! The head of a run: what its tables are made of.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::kind::ObjectRef;
+use crate::plan::{NodeId, Plan};
+use crate::spec::{Axis, Expect, Experiment};
+use crate::stage::SectionId;
+use crate::stage::metrics::Intervals;
+
+/// Settings that change nothing in a section: machine, section, and what.
+pub type Idle = Vec<(String, String, String)>;
+
+/// What tables are made of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Head {
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<String>,
+    pub axes: Vec<Axis>,
+    /// Every section that a point has results of.
+    pub sections: Vec<SectionId>,
+    pub points: Vec<PointHead>,
+    /// The settings without effect that points name by their number here.
+    pub idle: Vec<Idle>,
+    /// How intervals are made, if at all points in the same way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intervals: Option<Intervals>,
+    pub expect: Vec<Expectation>,
+    /// What a reader of the results should know, though it is no mistake.
+    pub notes: Vec<String>,
+    /// How many stages there are.
+    pub stages: usize,
+    /// Seconds of work of all stages that have a result.
+    pub seconds: f64,
+    /// Whether every stage has a result.
+    pub complete: bool,
+}
+
+/// A point of the sweep.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PointHead {
+    /// The label of its value on each axis; none where the axis does not concern it.
+    pub values: Vec<Option<String>>,
+    pub results: Vec<ResultRef>,
+    /// Number of its settings without effect.
+    pub idle: usize,
+}
+
+/// The metrics of a section: number of the section, node, and the table once there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResultRef(pub usize, pub NodeId, pub Option<ObjectRef>);
+
+/// A result that the author counts on, and the points that it speaks of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Expectation {
+    pub expect: Expect,
+    pub points: Vec<usize>,
+}
+
+impl Head {
+    /// The head of a plan of which nothing is known to be done. `idle` are the settings without effect of each point.
+    pub fn of(experiment: &Experiment, plan: &Plan, notes: Vec<String>, idle: Vec<Idle>) -> Self {
+        let mut sections: Vec<SectionId> = plan.results.iter().flat_map(BTreeMap::keys).cloned().collect();
+        sections.sort();
+        sections.dedup();
+        let mut idles: Vec<Idle> = Vec::new();
+        let points = experiment.points.iter().zip(&plan.results).zip(idle).map(|((point, results), idle)| {
+            let number = idles.iter().position(|known| *known == idle).unwrap_or(idles.len());
+            if number == idles.len() {
+                idles.push(idle);
+            }
+            let place = |id: &SectionId| sections.binary_search(id).expect("it is among them");
+            PointHead {
+                values: experiment.axes.iter().map(|axis| point.settings.get(&axis.path).cloned()).collect(),
+                results: results.iter().map(|(id, node)| ResultRef(place(id), *node, None)).collect(),
+                idle: number,
+            }
+        });
+        let points = points.collect();
+        let spoken_of = |expect: &Expect| {
+            let points = experiment.points.iter().enumerate().filter(|(_, point)| expect.speaks_of(point));
+            Expectation { expect: expect.clone(), points: points.map(|(number, _)| number).collect() }
+        };
+        Self {
+            name: experiment.name.clone(),
+            question: experiment.question.clone(),
+            axes: experiment.axes.clone(),
+            sections,
+            points,
+            idle: idles,
+            intervals: same_intervals(experiment),
+            expect: experiment.expect.iter().map(spoken_of).collect(),
+            notes,
+            stages: plan.len(),
+            seconds: 0.0,
+            complete: false,
+        }
+    }
+
+    /// The swept settings of a point by path, as labels.
+    pub fn settings(&self, point: &PointHead) -> BTreeMap<String, String> {
+        let values = self.axes.iter().zip(&point.values);
+        values.filter_map(|(axis, value)| Some((axis.path.clone(), value.clone()?))).collect()
+    }
+}
+
+/// How the intervals were made, if at all points in the same way.
+fn same_intervals(experiment: &Experiment) -> Option<Intervals> {
+    let mut made = experiment.points.iter().map(|point| point.metrics.intervals.as_ref());
+    let first = made.next()??;
+    made.all(|other| other == Some(first)).then(|| first.clone())
+}

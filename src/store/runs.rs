@@ -1,0 +1,158 @@
+//! Where documents of runs lie, and what is remembered of specs that were answered.
+//!
+//! This room knows names and bytes. What a document says is the business of others.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::{Store, StoreError, plain};
+use crate::digest::Digest;
+
+/// What is remembered of a spec is some hundred bytes a source.
+const LONGEST: u64 = 64 << 20;
+
+/// The document of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunFile {
+    /// The folder: the name of the experiment as a path can have it.
+    pub experiment: String,
+    pub digest: Digest,
+    pub path: PathBuf,
+    pub modified: SystemTime,
+}
+
+impl Store {
+    /// Writes the document of a run.
+    pub fn keep_run(&self, experiment: &str, digest: &Digest, text: &str) -> Result<(), StoreError> {
+        let path = self.root.join("runs").join(folder(experiment)).join(format!("{}.json", digest.hex()));
+        self.publish(&path, text.as_bytes())
+    }
+
+    /// The documents of an experiment, the newest first; of all experiments without a name.
+    pub fn runs(&self, experiment: Option<&str>) -> Vec<RunFile> {
+        let folders = std::fs::read_dir(self.root.join("runs")).into_iter().flatten().flatten();
+        let wanted = experiment.map(folder);
+        let mut found: Vec<RunFile> = folders
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+            .filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())))
+            .filter(|(name, _)| wanted.as_ref().is_none_or(|wanted| wanted == name))
+            .flat_map(|(name, path)| documents(&name, &path))
+            .collect();
+        found.sort_by(|a, b| b.modified.cmp(&a.modified).then_with(|| a.path.cmp(&b.path)));
+        found
+    }
+
+    /// Opens the document of a run.
+    pub fn open_run(&self, path: &Path) -> std::io::Result<File> {
+        plain::open(path).map(|(file, _)| file)
+    }
+
+    fn answer_path(&self, question: &Digest) -> PathBuf {
+        self.root.join("memo").join(format!("{}.json", question.hex()))
+    }
+
+    /// What is remembered of a question; may be deleted at any time.
+    pub fn answer(&self, question: &Digest) -> Option<Vec<u8>> {
+        let bytes = plain::read(&self.answer_path(question), LONGEST).ok()?;
+        let end = bytes.iter().position(|byte| *byte == b'\n')?;
+        let (check, rest) = (&bytes[..end], &bytes[end + 1..]);
+        (Digest::of(rest).hex().as_bytes() == check).then(|| rest.to_vec())
+    }
+
+    /// Remembers an answer.
+    pub fn keep_answer(&self, question: &Digest, answer: &[u8]) -> Result<(), StoreError> {
+        let text = [Digest::of(answer).hex().as_bytes(), b"\n", answer].concat();
+        self.publish(&self.answer_path(question), &text)
+    }
+
+    /// Removes all documents but the newest of each experiment; gives how many.
+    pub fn drop_old_runs(&self) -> Result<usize, StoreError> {
+        let mut kept = std::collections::BTreeSet::new();
+        let mut dropped = 0;
+        for run in self.runs(None) {
+            if !kept.insert(run.experiment) {
+                match std::fs::remove_file(&run.path) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(StoreError::io(&run.path)(error));
+                    }
+                    _ => dropped += 1,
+                }
+            }
+        }
+        Ok(dropped)
+    }
+}
+
+/// The documents in a folder.
+fn documents(experiment: &str, folder: &Path) -> Vec<RunFile> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let document = |entry: std::fs::DirEntry| {
+        let path = entry.path();
+        let digest: Digest = path.file_name()?.to_str()?.strip_suffix(".json")?.parse().ok()?;
+        let meta = std::fs::symlink_metadata(&path).ok().filter(std::fs::Metadata::is_file)?;
+        Some(RunFile { experiment: experiment.to_owned(), digest, path, modified: meta.modified().ok()? })
+    };
+    entries.filter_map(document).collect()
+}
+
+/// The name of an experiment as a folder: letters, digits, `-`, `_` and dots inside stay, other bytes become `%2F`.
+/// Names that are too long for a folder end with their digest.
+fn folder(experiment: &str) -> String {
+    let mut name = String::new();
+    for (place, byte) in experiment.bytes().enumerate() {
+        match byte {
+            b'.' if place > 0 => name.push('.'),
+            b'-' | b'_' => name.push(char::from(byte)),
+            _ if byte.is_ascii_alphanumeric() => name.push(char::from(byte)),
+            _ => name.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    if name.len() > 200 {
+        name.truncate(130);
+        name.push_str(&Digest::of(experiment.as_bytes()).hex());
+    }
+    if name.is_empty() { "%".to_owned() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_folders_that_differ() {
+        assert_eq!(folder("load-shift_2.0"), "load-shift_2.0");
+        assert_eq!(folder("a/b"), "a%2Fb");
+        assert_eq!((folder(".."), folder("")), ("%2E.".to_owned(), "%".to_owned()));
+        let long = ["x".repeat(300), "x".repeat(301)].map(|name| folder(&name));
+        assert!(long[0] != long[1] && long[0].len() < 255);
+    }
+
+    #[test]
+    fn the_newest_document_of_each_experiment_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path()).unwrap();
+        for (name, text) in [("a", "1"), ("a", "2"), ("b/c", "1")] {
+            store.keep_run(name, &Digest::of(text.as_bytes()), text).unwrap();
+        }
+        let [older, newer] = ["1", "2"].map(|text| Digest::of(text.as_bytes()));
+        let path = store.runs(Some("a")).into_iter().find(|run| run.digest == older).unwrap().path;
+        let past = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1);
+        File::options().append(true).open(path).unwrap().set_modified(past).unwrap();
+        assert_eq!(store.runs(Some("a")).iter().map(|run| run.digest).collect::<Vec<_>>(), [newer, older]);
+        assert_eq!((store.runs(None).len(), store.drop_old_runs().unwrap()), (3, 1));
+        let left: Vec<_> = store.runs(None).into_iter().map(|run| (run.experiment, run.digest)).collect();
+        assert!(left.contains(&("a".into(), newer)) && left.contains(&("b%2Fc".into(), older)));
+    }
+
+    #[test]
+    fn a_damaged_answer_is_none() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path()).unwrap();
+        let question = Digest::of(b"?");
+        store.keep_answer(&question, b"yes").unwrap();
+        assert_eq!(store.answer(&question).as_deref(), Some(&b"yes"[..]));
+        std::fs::write(store.answer_path(&question), b"no\nyes").unwrap();
+        assert_eq!(store.answer(&question), None);
+    }
+}
