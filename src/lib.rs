@@ -22,7 +22,7 @@
 //!
 //! ```text
 //! math                                   arithmetic with the same bits everywhere: imports nothing of ours
-//! canon digest kind seed diagnose family shown
+//! canon digest kind seed context diagnose family shown
 //!                                        foundation: imports `math` alone
 //! reading                                foundation: files as people have them
 //! dsp  nn  metric                        mathematics on slices and arrays: imports `math` alone
@@ -50,6 +50,7 @@
 pub mod artifact;
 pub mod canon;
 pub mod cli;
+pub mod context;
 pub mod detector;
 pub mod diagnose;
 pub mod digest;

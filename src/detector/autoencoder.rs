@@ -28,7 +28,8 @@ use serde::{Deserialize, Serialize};
 
 use super::training::{Batch, Course, Rows, Training};
 use super::{Detector, DetectorError, Examples, Scope, Takes, networks};
-use crate::artifact::{Context, Tensors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::diagnose::Problem;
 use crate::math;
 use crate::nn::{Cpu, Engine, Loss, Network, Trainer, Windows};

@@ -10,7 +10,7 @@ use ndarray::{Array2, ArrayView2, CowArray, Ix2};
 
 use super::DetectorError;
 use super::product::product;
-use crate::artifact::Context;
+use crate::context::Context;
 use crate::math;
 
 /// Rows of one product and of one piece of parallel work.

@@ -24,7 +24,8 @@ use ndarray::{Array1, Array2, ArrayView1};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Detector, DetectorError, Examples, Scope, vectors};
-use crate::artifact::{Clip, Context, Tensors};
+use crate::artifact::{Clip, Tensors};
+use crate::context::Context;
 use crate::diagnose::Problem;
 use crate::family;
 use crate::math;

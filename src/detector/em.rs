@@ -14,7 +14,7 @@ use ndarray::{Array1, Array2, Array3, ArrayView2, Axis, s};
 use super::mixture::{Mixture, Precisions, Shape, slice};
 use super::moments::{Moments, add_squared, parts, subtract_outer};
 use super::{DetectorError, cholesky};
-use crate::artifact::Context;
+use crate::context::Context;
 use crate::math;
 
 /// The settings of a fit.

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::folds::{folds, moments};
 use super::{Detector, DetectorError, DetectorSpec, Examples, Scope, Takes};
-use crate::artifact::{Context, Tensors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::diagnose::Problem;
 
 /// Each is trained, and five times more for its deviations.

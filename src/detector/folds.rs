@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{DetectorError, Examples};
-use crate::artifact::{Context, Domain};
+use crate::artifact::Domain;
+use crate::context::Context;
 use crate::math;
 use crate::seed::Seed;
 

@@ -8,7 +8,8 @@ use super::lloyd::Lloyd;
 use super::mixture::{Mixture, Precisions, Shape};
 use super::moments::BLOCK;
 use super::{Detector, DetectorError, Examples, vectors};
-use crate::artifact::{Context, TensorError, Tensors};
+use crate::artifact::{TensorError, Tensors};
+use crate::context::Context;
 use crate::diagnose::Problem;
 
 /// Settings of `gmm`, by default those of scikit-learn but for the number of components.

@@ -20,7 +20,8 @@ use serde::{Deserialize, Serialize};
 use super::neighbours::{self, Metric};
 use super::product::product;
 use super::{Detector, DetectorError, Examples, vectors};
-use crate::artifact::{Context, Tensors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::diagnose::Problem;
 use crate::math;
 

@@ -11,7 +11,8 @@ use super::centres::{self, Value};
 use super::lloyd::Lloyd;
 use super::neighbours::Metric;
 use super::{Detector, DetectorError, Examples, vectors};
-use crate::artifact::{Context, Tensors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::diagnose::Problem;
 
 /// Settings of `kmeans`.

@@ -5,7 +5,7 @@ use ndarray::{Array2, ArrayView2};
 
 use super::DetectorError;
 use super::centres::{Points, Value, add};
-use crate::artifact::Context;
+use crate::context::Context;
 use crate::math;
 use crate::seed::{Rng, Seed};
 

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::neighbours::{self, MOST_NEIGHBOURS, Metric, Neighbour};
 use super::{Detector, DetectorError, Examples, vectors};
-use crate::artifact::{Context, Tensors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::diagnose::Problem;
 
 /// Settings of `lof`.

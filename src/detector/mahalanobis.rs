@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::product::multiply;
 use super::{Detector, DetectorError, Examples, cholesky, vectors};
-use crate::artifact::{Context, Domain, Tensors};
+use crate::artifact::{Domain, Tensors};
+use crate::context::Context;
 use crate::math;
 
 /// Settings of `mahalanobis`.

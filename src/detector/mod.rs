@@ -8,7 +8,8 @@
 
 use ndarray::ArrayView2;
 
-use crate::artifact::{Clip, Context, TensorError, Tensors};
+use crate::artifact::{Clip, TensorError, Tensors};
+use crate::context::Context;
 use crate::diagnose::Problem;
 use crate::family;
 use crate::nn::Network;

@@ -6,7 +6,7 @@ use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, s};
 
 use super::DetectorError;
 use super::product::with_matrix;
-use crate::artifact::Context;
+use crate::context::Context;
 use crate::math::{Matrix, multiply, multiply_rows};
 
 /// Rows that share one product.

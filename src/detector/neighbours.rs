@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::DetectorError;
 use super::product::product;
-use crate::artifact::Context;
+use crate::context::Context;
 use crate::math;
 
 /// More neighbours than these are never asked for: those of each clip are held at once.

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::product::multiply;
 use super::{Detector, DetectorError, Examples, cholesky, vectors};
-use crate::artifact::{Context, Tensors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::diagnose::Problem;
 use crate::math;
 

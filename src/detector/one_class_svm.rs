@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::kernel::{Gamma, Kernel, KernelName, squares};
 use super::scaling::Scaling;
 use super::{Detector, DetectorError, Examples, smo, vectors};
-use crate::artifact::{Context, Tensors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::diagnose::Problem;
 
 /// Of the solver: scores are off by about 1e-7 of their scale, and hardly later than at LIBSVM's 1e-3.

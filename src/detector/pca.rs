@@ -9,7 +9,8 @@ use super::eigen::Eigen;
 use super::moments::{BLOCK, Moments, centre};
 use super::product::{multiply, product};
 use super::{Detector, DetectorError, Examples, vectors};
-use crate::artifact::{Context, Tensors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::diagnose::Problem;
 
 /// Settings of `pca`.

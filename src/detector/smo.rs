@@ -9,7 +9,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 
 use super::DetectorError;
 use super::kernel::{Kernel, squares};
-use crate::artifact::Context;
+use crate::context::Context;
 
 /// Rows of the kernel matrix kept, in bytes; those least recently used make place for others.
 const CACHE: usize = 256 << 20;

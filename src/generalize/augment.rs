@@ -7,7 +7,8 @@ use ndarray::{Array2, ArrayView2};
 
 use super::samples::Samples;
 use super::{Generalization, MemMixup, Mixup, Smote};
-use crate::artifact::{Clip, Context, Domain};
+use crate::artifact::{Clip, Domain};
+use crate::context::Context;
 use crate::detector::{DetectorError, Metric, Neighbour, centres, nearest};
 use crate::seed::Rng;
 

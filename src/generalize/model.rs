@@ -8,7 +8,8 @@ use super::augment::augment;
 use super::group::Cell;
 use super::normalize::Normalizer;
 use super::samples::Samples;
-use crate::artifact::{Clip, Context, Tensors};
+use crate::artifact::{Clip, Tensors};
+use crate::context::Context;
 use crate::detector::{Detector, DetectorError, Examples, folds, in_fold, moments};
 
 /// Fits a detector to training clips, as `g` says; they are the ones that `g` chose. `weights` as in [`Detector::fit`].

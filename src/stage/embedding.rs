@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::network::{of_clips, read_spectra, subtracted, with_features};
 use super::{Inputs, Output, StageError, code};
-use crate::artifact::{Clip, ClipSet, Context, FeatureIndex, FeatureSet, Matrix};
+use crate::artifact::{Clip, ClipSet, FeatureIndex, FeatureSet, Matrix};
+use crate::context::Context;
 use crate::detector::{EmbedderSpec, Examples, Heard};
 use crate::generalize::Technique;
 

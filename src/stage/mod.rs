@@ -47,7 +47,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
-use crate::artifact::{Artifact, Blob, CalibrationScores, Context, DecodeError, Encoded, Kind, Matrix, MatrixWriter};
+use crate::artifact::{Artifact, Blob, CalibrationScores, DecodeError, Encoded, Kind, Matrix, MatrixWriter};
+use crate::context::Context;
 use crate::detector::DetectorError;
 use crate::digest::Digest;
 use crate::source::SourceError;

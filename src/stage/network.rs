@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 
 use super::training::{choose, read_sections};
 use super::{Generalization, Inputs, Output, StageError, Wants, code};
-use crate::artifact::{Clip, Context, FeatureSet};
+use crate::artifact::{Clip, FeatureSet};
+use crate::context::Context;
 use crate::detector::{EmbedderSpec, Examples, Heard};
 use crate::generalize::{Technique, subtract_temporal_mean};
 use crate::seed::Seed;

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use crate::project::tree;
 
 /// What everybody may import, and what imports nothing but itself.
-const FOUNDATION: &[&str] = &["math", "canon", "digest", "kind", "seed", "diagnose", "family", "reading", "shown"];
+const FOUNDATION: &[&str] =
+    &["math", "canon", "digest", "kind", "seed", "context", "diagnose", "family", "reading", "shown"];
 
 /// What a room may import besides the foundation. A path such as `artifact::MetricRow` allows that name alone.
 const ROOMS: &[(&str, &[&str])] = &[

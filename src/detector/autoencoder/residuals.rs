@@ -8,7 +8,8 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use crate::artifact::{Clip, Context, Domain, Tensors};
+use crate::artifact::{Clip, Domain, Tensors};
+use crate::context::Context;
 use crate::detector::{DetectorError, cholesky, product};
 
 /// The factors of the covariances, (dims, dims) each.

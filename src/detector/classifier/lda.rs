@@ -8,7 +8,8 @@ use super::super::product::multiply;
 use super::super::scaling::Scaling;
 use super::super::{DetectorError, cholesky};
 use super::{Classify, count, log_softmax};
-use crate::artifact::{Context, Tensors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::diagnose::Problem;
 use crate::math;
 

@@ -10,7 +10,8 @@ use smartcore::neighbors::knn_classifier::{KNNClassifier, KNNClassifierParameter
 use super::super::neighbours::MOST_NEIGHBOURS;
 use super::super::scaling::Scaling;
 use super::{Classify, DetectorError, count};
-use crate::artifact::{Context, Tensors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::diagnose::Problem;
 use crate::math;
 

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::super::DetectorError;
 use super::tree::{Grower, Tree};
 use super::{Classify, count};
-use crate::artifact::{Context, Tensors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::diagnose::Problem;
 use crate::math;
 

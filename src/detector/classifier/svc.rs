@@ -12,7 +12,8 @@ use super::super::product::multiply;
 use super::super::scaling::Scaling;
 use super::super::{DetectorError, smo};
 use super::{Classify, above_0, count, log_softmax};
-use crate::artifact::{Context, Tensors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::diagnose::Problem;
 
 /// Clips that share one matrix product.

@@ -8,7 +8,8 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::{Embedder, Heard};
-use crate::artifact::{Context, Tensors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::detector::autoencoder::Autoencoder;
 use crate::detector::training::Training;
 use crate::detector::{Detector, DetectorError};

@@ -17,7 +17,8 @@ use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::{Detector, DetectorError, DetectorSpec, Examples, Scope, Takes};
-use crate::artifact::{Clip, Context, Tensors};
+use crate::artifact::{Clip, Tensors};
+use crate::context::Context;
 use crate::diagnose::Problem;
 use crate::family;
 

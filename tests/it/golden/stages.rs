@@ -5,9 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use humshift::artifact::{
-    Artifact, Audio, AudioTable, CalibrationScores, Channel, Clip, ClipSet, Context, FeatureIndex, Label, Levels,
-    Matrix, Part, Recipe, Scores, Split,
+    Artifact, Audio, AudioTable, CalibrationScores, Channel, Clip, ClipSet, FeatureIndex, Label, Levels, Matrix, Part,
+    Recipe, Scores, Split,
 };
+use humshift::context::Context;
 use humshift::detector::{EmbedderSpec, Heard, Takes};
 use humshift::digest::Digest;
 use humshift::seed::Seed;

@@ -1,7 +1,8 @@
 //! Rows of networks that are trained for some steps, as large as the paper's where that costs little: one digest for one
 //! thread and for two.
 
-use humshift::artifact::{Artifact, Context, Split, Tensors};
+use humshift::artifact::{Artifact, Split, Tensors};
+use humshift::context::Context;
 use humshift::detector::{DetectorError, DetectorSpec, EmbedderSpec, Heard, Takes};
 use ndarray::Array2;
 use serde_json::{Value, json};

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use humshift::artifact::{Artifact, Blob, Context, Tensor, Tensors, read_torch};
+use humshift::artifact::{Artifact, Blob, Tensor, Tensors, read_torch};
+use humshift::context::Context;
 use humshift::detector::{DetectorSpec, Examples};
 use humshift::seed::Rng;
 use ndarray::{Array1, Array2};
