@@ -26,13 +26,14 @@
 //!                                        foundation: imports `math` alone
 //! reading                                foundation: files as people have them
 //! dsp  nn  metric                        mathematics on slices and arrays: imports `math` alone
+//! learn                                  mathematics that learns from vectors: foundation
 //! twin                                   sounds of machines from seeds: foundation
 //! artifact            -> foundation
 //! mix                 -> artifact        which noise, how loud; sums of samples
 //! mimii_dg            -> mix             the data set's tables
 //! source feature pool detector -> artifact, mathematics, foundation; source -> twin mix mimii_dg, too
 //! threshold           -> metric          from which score on
-//! generalize          -> detector        domain generalisation round any detector
+//! generalize          -> detector learn  domain generalisation round any detector
 //! evaluate            -> metric, artifact, names of source: official numbers of score files
 //! stage               -> those, metric
 //! spec                -> stage and the families' config types
@@ -61,6 +62,7 @@ pub mod family;
 pub mod feature;
 pub mod generalize;
 pub mod kind;
+pub mod learn;
 pub mod math;
 pub mod metric;
 pub mod mimii_dg;

@@ -16,7 +16,6 @@ mod logistic_regression;
 mod nearest_neighbours;
 mod random_forest;
 mod svc;
-mod tree;
 
 use std::collections::BTreeMap;
 

@@ -15,6 +15,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("dsp", &[]),
     ("nn", &[]),
     ("metric", &[]),
+    // It is told of threads and a wish to stop by a context, and draws from seeds.
+    ("learn", &[]),
     ("artifact", &[]),
     // The twin derives its draws from seeds; what is mixed depends on the attributes of clips.
     ("twin", &[]),
@@ -23,8 +25,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("source", &["artifact", "dsp", "nn", "metric", "twin", "mix", "mimii_dg"]),
     ("feature", &["artifact", "dsp", "nn", "metric"]),
     ("pool", &["artifact", "dsp", "nn", "metric"]),
-    ("detector", &["artifact", "dsp", "nn", "metric"]),
-    ("generalize", &["detector", "artifact"]),
+    ("detector", &["artifact", "dsp", "learn", "nn", "metric"]),
+    ("generalize", &["detector", "learn", "artifact"]),
     ("threshold", &["metric"]),
     (
         "stage",

@@ -249,10 +249,10 @@ fn the_lesser_of_two_distances_of_the_mean_residual_is_the_score() {
         let all = ndarray::concatenate(ndarray::Axis(0), &rows.iter().map(|r| r.view()).collect::<Vec<_>>()).unwrap();
         let centred = &all - &all.mean_axis(ndarray::Axis(0)).unwrap();
         let covariance = centred.t().dot(&centred) / (range.len() as f64 * 16.0 - 1.0);
-        let factor = crate::detector::cholesky::factor(covariance).unwrap();
+        let factor = crate::learn::cholesky::factor(covariance).unwrap();
         for (clip, least) in least.iter_mut().enumerate() {
             let mut mean = residual(clip).mean_axis(ndarray::Axis(0)).unwrap().to_vec();
-            *least = least.min(crate::detector::cholesky::squared_norm(factor.view(), &mut mean));
+            *least = least.min(crate::learn::cholesky::squared_norm(factor.view(), &mut mean));
         }
     }
     for (found, expected) in both.iter().zip(&least) {
