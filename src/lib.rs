@@ -29,6 +29,7 @@
 //! learn                                  mathematics that learns from vectors: foundation
 //! twin                                   sounds of machines from seeds: foundation
 //! artifact            -> foundation
+//! weights             -> artifact nn     weights of networks in the files of other programs
 //! mix                 -> artifact        which noise, how loud; sums of samples
 //! mimii_dg            -> mix             the data set's tables
 //! source feature pool detector -> artifact, mathematics, foundation; source -> twin mix mimii_dg, too
@@ -81,3 +82,4 @@ pub mod stage;
 pub mod store;
 pub mod threshold;
 pub mod twin;
+pub mod weights;

@@ -14,7 +14,6 @@ mod recipe;
 mod rows;
 mod scores;
 mod tensors;
-mod torch;
 
 pub use crate::kind::Kind;
 pub use audio_table::AudioTable;
@@ -28,7 +27,6 @@ pub use recipe::{Part, Recipe};
 pub use rows::{Encoded, MatrixWriter, SPOOL_FROM};
 pub use scores::Scores;
 pub use tensors::{Tensor, TensorError, Tensors};
-pub use torch::read_torch;
 
 use std::ops::{Deref, Range};
 use std::sync::Arc;

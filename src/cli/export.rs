@@ -10,8 +10,8 @@ use super::{CacheDir, CliError, Exit, SpecArgs, outputs};
 use crate::artifact::{Artifact, Tensors};
 use crate::diagnose::{Diagnostic, suggest};
 use crate::exec::survey;
-use crate::nn::onnx;
 use crate::stage::StageSpec;
+use crate::weights::onnx;
 
 #[derive(Args)]
 pub struct ExportArgs {

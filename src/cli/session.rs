@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::{CliError, SpecArgs, output};
-use crate::artifact::{Artifact, Blob, Tensor, Tensors, read_torch};
+use crate::artifact::{Artifact, Blob, Tensor, Tensors};
 use crate::diagnose::Diagnostic;
 use crate::digest::Digest;
 use crate::plan::{self, Catalog, NodeId, Plan};
@@ -14,6 +14,7 @@ use crate::source::{self, Listing, SectionId, SourceError, SourceSpec, wav};
 use crate::spec::{self, Experiment, Point};
 use crate::stage;
 use crate::store::{DigestMemo, Store};
+use crate::weights::read_torch;
 
 /// Where the digests of recordings come from.
 #[derive(Clone, Copy)]

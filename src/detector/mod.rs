@@ -14,6 +14,7 @@ use crate::diagnose::Problem;
 use crate::family;
 use crate::learn;
 use crate::nn::Network;
+use crate::weights;
 
 /// What a detector wants a clip to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +78,15 @@ impl From<learn::Error> for DetectorError {
             learn::Error::Data(message) => Self::Data(message),
             learn::Error::TooFew(message) => Self::TooFew(message),
             learn::Error::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+impl From<weights::Error> for DetectorError {
+    fn from(error: weights::Error) -> Self {
+        match error {
+            weights::Error::Tensor(error) => Self::Model(error),
+            weights::Error::Data(message) => Self::Data(message),
         }
     }
 }
@@ -170,7 +180,6 @@ mod scaling;
 mod training;
 mod vectors;
 
-pub use autoencoder::autoencoder as autoencoder_graph;
 pub use embedding::{Embedder, EmbedderSpec, Embedding, Heard};
 pub(crate) use folds::{folds, in_fold};
 pub use mobilenet_v2::mobilenet_v2 as mobilenet_v2_graph;

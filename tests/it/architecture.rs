@@ -18,6 +18,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // It is told of threads and a wish to stop by a context, and draws from seeds.
     ("learn", &[]),
     ("artifact", &[]),
+    ("weights", &["artifact", "nn"]),
     // The twin derives its draws from seeds; what is mixed depends on the attributes of clips.
     ("twin", &[]),
     ("mix", &["artifact"]),
@@ -25,7 +26,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("source", &["artifact", "dsp", "nn", "metric", "twin", "mix", "mimii_dg"]),
     ("feature", &["artifact", "dsp", "nn", "metric"]),
     ("pool", &["artifact", "dsp", "nn", "metric"]),
-    ("detector", &["artifact", "dsp", "learn", "nn", "metric"]),
+    ("detector", &["artifact", "weights", "dsp", "learn", "nn", "metric"]),
     ("generalize", &["detector", "learn", "artifact"]),
     ("threshold", &["metric"]),
     (
