@@ -13,6 +13,7 @@ mod metric_table;
 mod recipe;
 mod rows;
 mod scores;
+mod section;
 mod tensors;
 
 pub use crate::kind::Kind;
@@ -26,6 +27,7 @@ pub use metric_table::{MetricRow, MetricTable};
 pub use recipe::{Part, Recipe};
 pub use rows::{Encoded, MatrixWriter, SPOOL_FROM};
 pub use scores::Scores;
+pub use section::SectionId;
 pub use tensors::{Tensor, TensorError, Tensors};
 
 use std::ops::{Deref, Range};

@@ -6,9 +6,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::figures::save;
 use super::session::Session;
-use super::{CliError, output};
+use super::{CliError, output, outputs};
 use crate::artifact::{Artifact, Blob, Tensor, Tensors};
 use crate::exec::Standing;
 use crate::report::{Training, training_csv, training_curve};
@@ -40,13 +39,13 @@ pub fn write(session: &Session, standings: &[Standing], store: &Store, folder: &
     if trainings.is_empty() {
         return Ok(0);
     }
-    super::figures::make(folder)?;
+    outputs::make(folder)?;
     for training in &trainings {
         let name = training.label.replace(|c: char| !c.is_alphanumeric() && !"-.=,".contains(c), "_");
-        save(&folder.join(format!("{name}.svg")), training_curve(training).as_bytes())?;
+        outputs::write(&folder.join(format!("{name}.svg")), training_curve(training).as_bytes())?;
     }
     let table = folder.join("training_curves.csv");
-    save(&table, training_csv(&trainings).as_bytes())?;
+    outputs::write(&table, training_csv(&trainings).as_bytes())?;
     let missing = if gone > 0 { format!("; {gone} models are gone from the cache") } else { String::new() };
     output::tell(&format!("figures: {} training curves, numbers in {}{missing}", trainings.len(), table.display()));
     Ok(trainings.len())

@@ -15,6 +15,7 @@ mod cpu;
 mod engine;
 mod graph;
 mod kernel;
+mod log_sum_exp;
 mod loss;
 mod network;
 mod train;
