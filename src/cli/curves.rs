@@ -10,7 +10,7 @@ use super::session::Session;
 use super::{CliError, output, outputs};
 use crate::artifact::{Artifact, Blob, Tensor, Tensors};
 use crate::exec::Standing;
-use crate::report::{Training, training_csv, training_curve};
+use crate::report::{TrainingCurve, training_csv, training_curve};
 use crate::stage::StageSpec;
 use crate::store::{Store, StoreError};
 
@@ -52,7 +52,7 @@ pub fn write(session: &Session, standings: &[Standing], store: &Store, folder: &
 }
 
 /// What a model, or the models in it, tell of their epochs.
-fn histories(label: &str, model: &Tensors) -> Vec<Training> {
+fn histories(label: &str, model: &Tensors) -> Vec<TrainingCurve> {
     let mut found: BTreeMap<&str, BTreeMap<String, Vec<f64>>> = BTreeMap::new();
     for (name, tensor) in &model.0 {
         let (of, metric) = match name.rsplit_once('/') {
@@ -71,7 +71,7 @@ fn histories(label: &str, model: &Tensors) -> Vec<Training> {
     }
     found.retain(|_, metrics| metrics.contains_key("loss"));
     let named = |of: &str| if of.is_empty() { label.to_owned() } else { format!("{label} {of}") };
-    found.into_iter().map(|(of, metrics)| Training { label: named(of), metrics }).collect()
+    found.into_iter().map(|(of, metrics)| TrainingCurve { label: named(of), metrics }).collect()
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::{CacheDir, CliError, Exit, SpecArgs, figures, output, outputs, submis
 use crate::artifact::{Artifact, Blob, MetricRow, MetricTable};
 use crate::exec::{NodeOutcome, RunOutcome, Standing, survey};
 use crate::plan::NodeId;
-use crate::report::{Made as Intervals, PointResults, Results};
+use crate::report::{IntervalMethod, PointResults, Results};
 use crate::spec::Experiment;
 use crate::store::{Made, Store};
 
@@ -136,10 +136,12 @@ fn results<'a>(
 }
 
 /// How the intervals were made, if at all points in the same way.
-fn same_intervals(experiment: &Experiment) -> Option<Intervals> {
+fn same_intervals(experiment: &Experiment) -> Option<IntervalMethod> {
     let mut made = experiment.points.iter().map(|point| point.metrics.intervals.as_ref());
     let first = made.next()?;
-    first.filter(|_| made.all(|other| other == first)).map(|i| Intervals { level: i.level, resamples: i.resamples })
+    first
+        .filter(|_| made.all(|other| other == first))
+        .map(|i| IntervalMethod { level: i.level, resamples: i.resamples })
 }
 
 fn table(record: &Made, store: &Store) -> Result<Vec<MetricRow>, String> {

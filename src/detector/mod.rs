@@ -180,7 +180,7 @@ mod scaling;
 mod training;
 mod vectors;
 
-pub use embedding::{Embedder, EmbedderSpec, Embedding, Heard};
+pub use embedding::{Embedder, EmbedderSpec, Embedding, Hearing};
 pub(crate) use folds::{folds, in_fold};
 pub use mobilenet_v2::mobilenet_v2 as mobilenet_v2_graph;
 

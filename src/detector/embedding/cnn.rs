@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use self::rows::{Inputs, Mixed};
 pub use self::settings::{Branch, Labels, LossSettings};
-use super::{Embedder, Heard};
+use super::{Embedder, Hearing};
 use crate::artifact::{Domain, Tensors};
 use crate::context::Context;
 use crate::detector::DetectorError;
@@ -131,7 +131,7 @@ impl Embedder for Cnn {
         4 * (2 * self.batch * graph.activations() + 10 * graph.weight_count())
     }
 
-    fn fit(&self, heard: &Heard, cx: &Context) -> Result<Tensors, DetectorError> {
+    fn fit(&self, heard: &Hearing, cx: &Context) -> Result<Tensors, DetectorError> {
         let train = &heard.clips;
         let inputs = Inputs::new(self, heard)?;
         let (classes, labels) = self.labels.of(train)?;
@@ -162,7 +162,7 @@ impl Embedder for Cnn {
         Ok(model)
     }
 
-    fn embed(&self, model: &Tensors, heard: &Heard, cx: &Context) -> Result<Array2<f32>, DetectorError> {
+    fn embed(&self, model: &Tensors, heard: &Hearing, cx: &Context) -> Result<Array2<f32>, DetectorError> {
         let inputs = Inputs::with(self, heard, rows::Scaling::read(self, model)?)?;
         let graph = architecture::network(self, inputs.shape, inputs.bins);
         let network = arrays::read(graph, model)?;

@@ -3,7 +3,7 @@
 
 use humshift::artifact::{Artifact, Split, Tensors};
 use humshift::context::Context;
-use humshift::detector::{DetectorError, DetectorSpec, EmbedderSpec, Heard, Takes};
+use humshift::detector::{DetectorError, DetectorSpec, EmbedderSpec, Hearing, Takes};
 use ndarray::Array2;
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ pub fn rows() -> Now {
         });
         let spec = EmbedderSpec::parse("cnn", &settings).expect("settings");
         let spectra = spectra.iter().map(|x| x.view()).collect();
-        let heard = Heard { clips: set.examples(Takes::Frames), spectra };
+        let heard = Hearing { clips: set.examples(Takes::Frames), spectra };
         rows.insert(format!("cnn {settings}"), row("cnn", spec.member().version(), |cx| spec.member().fit(&heard, cx)));
     }
     rows
