@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
 
-use humshift::artifact::Context;
+use humshift::context::Context;
 use humshift::detector::{DetectorSpec, Examples};
 use humshift::seed::Seed;
 use ndarray::{Array2, Axis};

@@ -17,9 +17,10 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
-use humshift::detector::{autoencoder_graph, mobilenet_v2_graph};
+use humshift::detector::mobilenet_v2_graph;
 use humshift::nn::{Cpu, Engine, Loss, Network, Shape, Trainer};
 use humshift::seed::Seed;
+use humshift::weights::autoencoder::graph;
 use serde_json::Value;
 
 const TURNS: usize = 5;
@@ -111,7 +112,7 @@ impl Work {
     fn new(case: &str, rows: usize, trains: bool) -> Self {
         let mut rng = Seed(2022).rng();
         let (graph, loss, target) = match case.starts_with("ae") {
-            true => (autoencoder_graph(&[640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640]), Loss::Squared, 0),
+            true => (graph(&[640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640]), Loss::Squared, 0),
             false => (mobilenet_v2_graph(Shape { height: 64, width: 128, channels: 3 }, 0.5, 3), Loss::Softmax, 3),
         };
         let network = Network::new(graph, &mut || rng.uniform());

@@ -22,24 +22,26 @@
 //!
 //! ```text
 //! math                                   arithmetic with the same bits everywhere: imports nothing of ours
-//! canon digest kind seed diagnose family shown
+//! canon digest kind seed context diagnose family shown
 //!                                        foundation: imports `math` alone
 //! reading                                foundation: files as people have them
 //! dsp  nn  metric                        mathematics on slices and arrays: imports `math` alone
+//! learn                                  mathematics that learns from vectors: foundation
 //! twin                                   sounds of machines from seeds: foundation
 //! artifact            -> foundation
+//! weights             -> artifact nn     weights of networks in the files of other programs
 //! mix                 -> artifact        which noise, how loud; sums of samples
 //! mimii_dg            -> mix             the data set's tables
 //! source feature pool detector -> artifact, mathematics, foundation; source -> twin mix mimii_dg, too
 //! threshold           -> metric          from which score on
-//! generalize          -> detector        domain generalisation round any detector
+//! generalize          -> detector learn  domain generalisation round any detector
 //! evaluate            -> metric, artifact, names of source: official numbers of score files
 //! stage               -> those, metric
 //! spec                -> stage and the families' config types
 //! plan                -> spec stage
 //! store               -> foundation (bytes and digests only)
 //! run                 -> plan spec stage  a plan frozen as a document
-//! exec                -> plan stage store artifact
+//! exec                -> run plan stage store artifact
 //! progress report     -> events, records, metric, metric tables
 //! cli                 -> everything
 //! ```
@@ -51,6 +53,7 @@
 pub mod artifact;
 pub mod canon;
 pub mod cli;
+pub mod context;
 pub mod detector;
 pub mod diagnose;
 pub mod digest;
@@ -61,6 +64,7 @@ pub mod family;
 pub mod feature;
 pub mod generalize;
 pub mod kind;
+pub mod learn;
 pub mod math;
 pub mod metric;
 pub mod mimii_dg;
@@ -80,3 +84,4 @@ pub mod stage;
 pub mod store;
 pub mod threshold;
 pub mod twin;
+pub mod weights;

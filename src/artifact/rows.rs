@@ -6,8 +6,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use ndarray::ArrayView2;
 use tempfile::NamedTempFile;
 
-/// Makes a file that is removed when nobody keeps it.
-pub type Spool<'a> = &'a (dyn Fn() -> io::Result<NamedTempFile> + Sync);
+use crate::context::Spool;
 
 /// What is held before it goes to the file.
 pub const SPOOL_FROM: usize = 64 << 20;

@@ -71,7 +71,7 @@ impl Asked {
     /// Remembers what a complete run was made from; it began with these files. To fail here costs only time.
     pub fn remember(self, args: &SpecArgs, session: &Session, run: Digest, store: &Store) {
         let experiment = session.experiment.name.clone();
-        let files = self.0.into_iter().chain(session.weights().iter().cloned()).collect();
+        let files = self.0.into_iter().chain(session.given.files().iter().cloned()).collect();
         let answer = Answer { experiment, run, files, sources: session.looked.clone() };
         let text = serde_json::to_vec(&answer).expect("answers are JSON");
         if let Some(question) = question(args) {

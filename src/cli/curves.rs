@@ -6,12 +6,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::figures::save;
 use super::subject::Subject;
-use super::{CliError, output};
+use super::{CliError, output, outputs};
 use crate::artifact::{Artifact, Blob, Tensor, Tensors};
 use crate::exec::Standing;
-use crate::report::{Training, training_csv, training_curve};
+use crate::report::{TrainingCurve, training_csv, training_curve};
 use crate::stage::StageSpec;
 use crate::store::{Store, StoreError};
 
@@ -40,20 +39,20 @@ pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<usize, C
     if trainings.is_empty() {
         return Ok(0);
     }
-    super::figures::make(folder)?;
+    outputs::make(folder)?;
     for training in &trainings {
         let name = training.label.replace(|c: char| !c.is_alphanumeric() && !"-.=,".contains(c), "_");
-        save(&folder.join(format!("{name}.svg")), training_curve(training).as_bytes())?;
+        outputs::write(&folder.join(format!("{name}.svg")), training_curve(training).as_bytes())?;
     }
     let table = folder.join("training_curves.csv");
-    save(&table, training_csv(&trainings).as_bytes())?;
+    outputs::write(&table, training_csv(&trainings).as_bytes())?;
     let missing = if gone > 0 { format!("; {gone} models are gone from the cache") } else { String::new() };
     output::tell(&format!("figures: {} training curves, numbers in {}{missing}", trainings.len(), table.display()));
     Ok(trainings.len())
 }
 
 /// What a model, or the models in it, tell of their epochs.
-fn histories(label: &str, model: &Tensors) -> Vec<Training> {
+fn histories(label: &str, model: &Tensors) -> Vec<TrainingCurve> {
     let mut found: BTreeMap<&str, BTreeMap<String, Vec<f64>>> = BTreeMap::new();
     for (name, tensor) in &model.0 {
         let (of, metric) = match name.rsplit_once('/') {
@@ -72,7 +71,7 @@ fn histories(label: &str, model: &Tensors) -> Vec<Training> {
     }
     found.retain(|_, metrics| metrics.contains_key("loss"));
     let named = |of: &str| if of.is_empty() { label.to_owned() } else { format!("{label} {of}") };
-    found.into_iter().map(|(of, metrics)| Training { label: named(of), metrics }).collect()
+    found.into_iter().map(|(of, metrics)| TrainingCurve { label: named(of), metrics }).collect()
 }
 
 #[cfg(test)]

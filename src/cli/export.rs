@@ -10,8 +10,8 @@ use super::subject::{Subject, SubjectArgs};
 use super::{CacheDir, CliError, Exit, outputs};
 use crate::artifact::{Artifact, Tensors};
 use crate::diagnose::{Diagnostic, suggest};
-use crate::nn::onnx;
 use crate::stage::StageSpec;
+use crate::weights::onnx;
 
 #[derive(Args)]
 pub struct ExportArgs {

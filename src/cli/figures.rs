@@ -11,7 +11,7 @@ use ndarray::ArrayView2;
 
 use super::cached::Cached;
 use super::subject::Subject;
-use super::{CliError, curves, output};
+use super::{CliError, curves, output, outputs};
 use crate::artifact::{AudioTable, Clip, ClipSet, Domain, FeatureSet, Label, Split};
 use crate::diagnose::Diagnostic;
 use crate::feature::FeatureSpec;
@@ -48,30 +48,16 @@ pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliE
     let rows: Vec<Row> = sections.iter().map(|section| section.row(&domains)).collect();
     let scale = Scale::of(rows.iter().flat_map(|row| row.panels.iter().flatten().map(|panel| panel.matrix)));
 
-    make(folder)?;
+    outputs::make(folder)?;
     let mut images = 0;
     for panel in rows.iter().flat_map(|row| row.panels.iter().flatten()) {
         let name = panel.title.replace(|c: char| !c.is_alphanumeric() && !"-.".contains(c), "_");
-        save(&folder.join(format!("{name}.png")), &png(panel.matrix, scale))?;
+        outputs::write(&folder.join(format!("{name}.png")), &png(panel.matrix, scale))?;
         images += 1;
     }
-    save(&folder.join("spectrograms.svg"), spectrograms(&rows, scale).as_bytes())?;
+    outputs::write(&folder.join("spectrograms.svg"), spectrograms(&rows, scale).as_bytes())?;
     output::tell(&format!("figures: {images} spectrograms in {}", folder.join("spectrograms.svg").display()));
     Ok(())
-}
-
-/// Makes the folder of the figures.
-pub fn make(folder: &Path) -> Result<(), CliError> {
-    std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))
-}
-
-/// Writes a file of it.
-pub fn save(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    std::fs::write(path, bytes).map_err(|error| unwritable(path, &error))
-}
-
-fn unwritable(path: &Path, error: &std::io::Error) -> CliError {
-    CliError::usage("E0705", format!("`{}` cannot be written: {error}", path.display()))
 }
 
 fn in_decibels(feature: &FeatureSpec) -> bool {

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use clap::{Args, Subcommand};
 
 use super::{CacheDir, CliError, Exit, output};
-use crate::artifact::Progress;
+use crate::context::Progress;
 use crate::digest::Digest;
 use crate::exec::run_job;
 

@@ -15,6 +15,7 @@ mod explain;
 mod export;
 mod features;
 mod figures;
+mod given;
 mod internal;
 mod output;
 mod outputs;

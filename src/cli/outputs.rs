@@ -20,6 +20,20 @@ pub fn save(path: &Path, bytes: impl AsRef<[u8]>, inputs: impl FnOnce() -> Vec<P
     fs::write(path, bytes).map_err(|error| unwritten(path, &error))
 }
 
+/// Makes a folder, unless it is there.
+///
+/// Errors (E0705): it cannot be made.
+pub fn make(folder: &Path) -> Result<(), CliError> {
+    fs::create_dir_all(folder).map_err(|error| unwritten(folder, &error))
+}
+
+/// Writes a file into a folder of the user's choice, where no command reads anything.
+///
+/// Errors (E0705): it cannot be written.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    fs::write(path, bytes).map_err(|error| unwritten(path, &error))
+}
+
 /// Errors (E0716): the file that is there is one of those that the command reads, be it by another way to it.
 fn not_among(path: &Path, inputs: &[PathBuf]) -> Result<(), CliError> {
     let own = identity(path);

@@ -10,12 +10,12 @@ use super::session::{look_at_store, open_store};
 use super::splice::{self, SpliceArgs};
 use super::subject::Subject;
 use super::view::{Shape, View, mistake};
-use super::{CacheDir, CliError, Exit, figures, output, outputs, submission};
+use super::{CacheDir, CliError, Exit, SpecArgs, answer, figures, output, outputs, submission};
 use crate::artifact::{Artifact, Blob, MetricRow, MetricTable};
 use crate::exec::{NodeOutcome, RunOutcome, Standing};
 use crate::kind::ObjectRef;
 use crate::plan::{NodeId, Plan};
-use crate::report::{Made as Intervals, PointResults, Results};
+use crate::report::{IntervalMethod, PointResults, Results};
 use crate::run::{Expectation, Head, ResultRef};
 use crate::source::SectionId;
 use crate::store::{Made, Store};
@@ -56,6 +56,16 @@ pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
         return splice::run(&args.splice, &args.sets, &open_store(&args.cache.cache)?);
     };
     let store = look_at_store(&args.cache.cache)?;
+    let shape = if args.json { Shape::Json } else { args.format };
+    let question = SpecArgs { spec: spec.clone(), sets: args.sets.clone() };
+    if args.figures.is_none()
+        && args.submission.is_none()
+        && args.output.is_none()
+        && let Some((_, results)) = answer::known(&question, &store)
+    {
+        output::text(&args.view.text(&args.view.narrowed(results)?, shape)?);
+        return Ok(Exit::Done);
+    }
     let subject = Subject::open(spec, &args.sets, &store)?;
     let results = from_cache(&subject, &store);
     if results.points.iter().all(|p| p.rows.is_empty()) {
@@ -68,7 +78,6 @@ pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
     if let Some(folder) = &args.submission {
         submission::write(&subject, &store, folder)?;
     }
-    let shape = if args.json { Shape::Json } else { args.format };
     let text = args.view.text(&args.view.narrowed(results)?, shape)?;
     match &args.output {
         None => output::text(&text),
@@ -145,7 +154,7 @@ fn results(
         question: head.question.clone(),
         axes: head.axes.iter().map(|axis| axis.path.clone()).collect(),
         points,
-        intervals: head.intervals.as_ref().map(|i| Intervals { level: i.level, resamples: i.resamples }),
+        intervals: head.intervals.as_ref().map(|i| IntervalMethod { level: i.level, resamples: i.resamples }),
     };
     (results, lost.concat())
 }

@@ -100,7 +100,7 @@ impl Work {
             listener.hear(exec::Event::Warning { message });
         }
         if !frozen {
-            session.keep_given(store)?;
+            session.given.keep(store)?;
         }
         let memory = self.memory.unwrap_or_else(free_memory);
         let options = Options { jobs: self.jobs(), memory, fail_fast, frozen };

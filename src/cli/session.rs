@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::census::Census;
+use super::given::Given;
 use super::{CliError, SpecArgs, output};
-use crate::artifact::{Artifact, Blob, Tensor, Tensors, read_torch};
 use crate::diagnose::Diagnostic;
 use crate::digest::Digest;
-use crate::kind::{Kind, ObjectRef};
+use crate::kind::Kind;
 use crate::plan::{self, Catalog, NodeId, Plan};
-use crate::reading::{self, unexpanded};
+use crate::reading::unexpanded;
 use crate::run::Head;
 use crate::shown::visible;
 use crate::source::{self, Listing, SectionId, SourceError, SourceSpec, wav};
@@ -50,7 +50,8 @@ pub struct Session {
     noises: Vec<Listing>,
     /// Of each distinct source that reads files, where they are.
     roots: Vec<(PathBuf, Listing)>,
-    given: Given,
+    /// What no stage makes.
+    pub given: Given,
     /// Each distinct source, and the digest of all that was seen of it.
     pub looked: Vec<(SourceSpec, Digest)>,
 }
@@ -80,22 +81,6 @@ pub fn look(source: &SourceSpec, digests: Digests) -> Result<Looked, SourceError
     Ok(Looked { listing, sections })
 }
 
-/// Inputs that no stage makes: their bytes.
-#[derive(Default)]
-struct Given {
-    objects: BTreeMap<ObjectRef, Vec<u8>>,
-    /// Files that some of them were made from, as they were read.
-    files: Vec<(PathBuf, Digest)>,
-}
-
-impl Given {
-    fn add(&mut self, kind: Kind, bytes: Vec<u8>) -> ObjectRef {
-        let object = ObjectRef::of(kind, &bytes);
-        self.objects.insert(object, bytes);
-        object
-    }
-}
-
 impl Session {
     /// Reads the spec, looks at its data set, and plans. With a store, recordings are hashed (or known
     /// to be unchanged) and keys are real; without, names alone are looked at.
@@ -111,7 +96,7 @@ impl Session {
         let mut mistakes = Vec::new();
         let (mut given, mut looked) = (Given::default(), Vec::new());
         for point in &experiment.points {
-            weights(point, &mut catalog, &mut given, &mut mistakes);
+            given.weights(point, &mut catalog, &mut mistakes);
             for (i, source) in Catalog::sources(point).into_iter().enumerate() {
                 let key = Catalog::source_key(&source);
                 if catalog.listings.contains_key(&key) {
@@ -146,19 +131,6 @@ impl Session {
         }
         let plan = plan::build(&experiment, &catalog)?;
         Ok(Self { experiment, plan, listings, sources, noises, roots, given, looked })
-    }
-
-    /// Puts what no stage makes into the store, where stages read it.
-    pub fn keep_given(&self, store: &Store) -> Result<(), CliError> {
-        for (object, bytes) in &self.given.objects {
-            store.put(object.kind, bytes)?;
-        }
-        Ok(())
-    }
-
-    /// The files that weights were read from, as they were then.
-    pub fn weights(&self) -> &[(PathBuf, Digest)] {
-        &self.given.files
     }
 
     /// The files that were read or are known of: the spec and those it extends, weights, recordings, tables.
@@ -243,67 +215,6 @@ fn data_mistake(word: &str, source: &SourceSpec, error: &SourceError) -> Diagnos
     }
 }
 
-fn weights(point: &Point, catalog: &mut Catalog, given: &mut Given, mistakes: &mut Vec<Diagnostic>) {
-    // A detector of vectors stands behind a network: either may read a file.
-    for detector in [point.detector.member(), point.detector.backend().member()] {
-        if let Some((_, path)) = detector.weights()
-            && !catalog.weights.contains_key(path)
-        {
-            read_weights(path, catalog, given, mistakes);
-        }
-    }
-}
-
-fn read_weights(path: &str, catalog: &mut Catalog, given: &mut Given, mistakes: &mut Vec<Diagnostic>) {
-    let file = Path::new(path);
-    let read = reading::read(file, reading::WEIGHTS).map_err(|error| error.to_string());
-    given.files.extend(read.iter().map(|bytes| (file.to_owned(), Digest::of(bytes))));
-    let bytes = read.and_then(safetensors);
-    let bytes = bytes.unwrap_or_else(|why| {
-        let mut mistake = Diagnostic::new("E0702", format!("the weights `{path}` cannot be read: {why}"));
-        if !file.exists() {
-            mistake.hint = unexpanded(file, Some("detector.autoencoder.weights"));
-        }
-        mistakes.push(mistake);
-        Vec::new()
-    });
-    catalog.weights.insert(path.to_owned(), given.add(Kind::Safetensors, bytes));
-}
-
-/// Weights as safetensors: PyTorch's files, zip archives or older ones, are read and written anew.
-fn safetensors(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
-    if bytes.starts_with(b"PK") || bytes.starts_with(b"\x80") {
-        let model = read_torch(&bytes).map_err(|error| error.to_string())?;
-        return sound(&model).map(|()| model.encode());
-    }
-    match Tensors::decode(Blob::new(bytes.clone())) {
-        Ok(model) => sound(&model).map(|()| bytes),
-        Err(_) if bytes.starts_with(b"\x89HDF") => {
-            Err("it is HDF5; write Keras's `model.weights` with safetensors, each under its `path`".to_owned())
-        }
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-/// Refuses numbers that no training gives; with them every clip would have the score NaN.
-fn sound(model: &Tensors) -> Result<(), String> {
-    for (name, tensor) in &model.0 {
-        let values: Vec<f64> = match tensor {
-            Tensor::F32(array) => array.iter().map(|x| f64::from(*x)).collect(),
-            Tensor::F64(array) => array.iter().copied().collect(),
-        };
-        if let Some(odd) = values.iter().find(|x| !x.is_finite()) {
-            return Err(format!("its array `{name}` holds {odd}"));
-        }
-        let last = name.trim_end_matches(":0").rsplit(['.', '/']).next().unwrap_or_default();
-        let spread = ["variance", "running_var", "moving_variance"].contains(&last);
-        if let Some(negative) = values.iter().find(|x| spread && **x < 0.0) {
-            return Err(format!("its array `{name}` holds {negative}, and a variance is 0 or more"));
-        }
-    }
-    Ok(())
-}
-
 /// The listing of each section with the digests of its files.
 fn digest_sections(
     source: &SourceSpec,
@@ -375,26 +286,4 @@ pub fn look_at_store(path: &Path) -> Result<Store, CliError> {
 /// Opens the cache, and makes it if it is not there.
 pub fn open_store(path: &Path) -> Result<Store, CliError> {
     Ok(Store::open(path)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use ndarray::array;
-
-    #[test]
-    fn weights_that_no_training_gives_are_refused_by_their_name() {
-        let told = |name: &str, value: f32| {
-            let mut model = Tensors::default();
-            model.put_f32(name, array![1.0, value]);
-            safetensors(model.encode()).err()
-        };
-        let nan = told("norm.0.mean", f32::NAN);
-        assert_eq!(nan.as_deref(), Some("its array `norm.0.mean` holds NaN"));
-        for name in ["norm.0.variance", "encoder.1.running_var", "model/batch_normalization/moving_variance:0"] {
-            let expected = format!("its array `{name}` holds -0.5, and a variance is 0 or more");
-            assert_eq!(told(name, -0.5), Some(expected));
-        }
-        assert_eq!(told("norm.0.mean", -0.5), None);
-    }
 }

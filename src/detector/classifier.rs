@@ -16,7 +16,6 @@ mod logistic_regression;
 mod nearest_neighbours;
 mod random_forest;
 mod svc;
-mod tree;
 
 use std::collections::BTreeMap;
 
@@ -24,7 +23,8 @@ use ndarray::{Array1, Array2, ArrayView1};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Detector, DetectorError, Examples, Scope, vectors};
-use crate::artifact::{Clip, Context, Tensors};
+use crate::artifact::{Clip, Tensors};
+use crate::context::Context;
 use crate::diagnose::Problem;
 use crate::family;
 use crate::math;

@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::folds::{folds, moments};
+use super::folds::folds;
 use super::{Detector, DetectorError, DetectorSpec, Examples, Scope, Takes};
-use crate::artifact::{Context, Tensors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::diagnose::Problem;
+use crate::learn::moments::mean_and_deviation;
 
 /// Each is trained, and five times more for its deviations.
 const MOST_DETECTORS: usize = 64;
@@ -139,7 +141,7 @@ impl Detector for Ensemble {
                     let part = member.fit(&train.take(&fold.train), None, &own).map_err(in_fold)?;
                     scores.extend(member.score(&part, &train.take(&fold.held_out), &own).map_err(in_fold)?);
                 }
-                let (mean, deviation) = moments(&scores);
+                let (mean, deviation) = mean_and_deviation(&scores);
                 if deviation.is_nan() || deviation <= 0.0 {
                     let message = format!("`{name}`: all held-out training clips have the score {mean}");
                     return Err(DetectorError::TooFew(message));

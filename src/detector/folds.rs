@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{DetectorError, Examples};
-use crate::artifact::{Context, Domain};
-use crate::math;
+use crate::artifact::Domain;
+use crate::context::Context;
 use crate::seed::Seed;
 
 /// Parts of the training clips.
@@ -52,13 +52,6 @@ pub(crate) fn folds(examples: &Examples, cx: &Context) -> Result<Vec<Fold>, Dete
 /// That an error is about the clips of a fold, of which there are fewer.
 pub(crate) fn in_fold(error: DetectorError) -> DetectorError {
     error.reworded(|message| format!("without a fifth of the clips, to score them as new: {message}"))
-}
-
-/// Mean and deviation, (0, 0) of nothing.
-pub(crate) fn moments(values: &[f64]) -> (f64, f64) {
-    let n = values.len().max(1) as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    (mean, (values.iter().map(|x| math::square(x - mean)).sum::<f64>() / n).sqrt())
 }
 
 #[cfg(test)]

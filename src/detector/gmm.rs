@@ -3,13 +3,14 @@
 use ndarray::{Axis, s};
 use serde::{Deserialize, Serialize};
 
-use super::em::{Em, Fitted};
-use super::lloyd::Lloyd;
-use super::mixture::{Mixture, Precisions, Shape};
-use super::moments::BLOCK;
 use super::{Detector, DetectorError, Examples, vectors};
-use crate::artifact::{Context, TensorError, Tensors};
+use crate::artifact::{TensorError, Tensors};
+use crate::context::Context;
 use crate::diagnose::Problem;
+use crate::learn::em::{Em, Fitted};
+use crate::learn::lloyd::Lloyd;
+use crate::learn::mixture::{Mixture, Precisions, Shape};
+use crate::learn::moments::BLOCK;
 
 /// Settings of `gmm`, by default those of scikit-learn but for the number of components.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -17,11 +17,12 @@ use serde::de::{self, Deserializer, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
-use super::neighbours::{self, Metric};
-use super::product::product;
 use super::{Detector, DetectorError, Examples, vectors};
-use crate::artifact::{Context, Tensors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::diagnose::Problem;
+use crate::learn::neighbours::{self, Metric};
+use crate::learn::product::product;
 use crate::math;
 
 /// Settings of `kde`.

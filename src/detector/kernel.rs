@@ -1,21 +1,11 @@
-//! Kernels of support vector machines, and the settings that name them.
+//! The settings that name the kernel of a support vector machine.
 
-use ndarray::{Array2, ArrayView2, Zip};
+use ndarray::ArrayView2;
 use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::product::product;
 use crate::diagnose::Problem;
-use crate::math;
-
-/// How alike two vectors are.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Kernel {
-    /// exp(-gamma |a - b|²)
-    Rbf { gamma: f64 },
-    /// a·b
-    Linear,
-}
+use crate::learn::kernel::Kernel;
 
 /// The kernels a spec can name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,32 +59,6 @@ impl Gamma {
     }
 }
 
-impl Kernel {
-    /// The kernel of every row of `a` with every row of `b`, into `out` (rows of a, rows of b), given the squares of
-    /// the lengths of the rows of each.
-    ///
-    /// |a|² - 2ab + |b|² loses digits where vectors are longer than their differences: centre them before.
-    pub(super) fn fill(
-        self,
-        (a, a_squares): (ArrayView2<f64>, &[f64]),
-        (b, b_squares): (ArrayView2<f64>, &[f64]),
-        out: &mut Array2<f64>,
-    ) {
-        product(a, b.t(), out.view_mut());
-        let Kernel::Rbf { gamma } = self else { return };
-        for (mut row, a_square) in out.rows_mut().into_iter().zip(a_squares) {
-            Zip::from(&mut row).and(b_squares).for_each(|k, b_square| {
-                *k = math::exp(-gamma * (a_square + b_square - 2.0 * *k).max(0.0));
-            });
-        }
-    }
-}
-
-/// The squares of the lengths of the rows.
-pub(super) fn squares(x: ArrayView2<f64>) -> Vec<f64> {
-    x.rows().into_iter().map(|row| row.dot(&row)).collect()
-}
-
 impl Serialize for Gamma {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -144,19 +108,6 @@ impl<'de> Deserialize<'de> for Gamma {
 mod tests {
     use super::*;
     use ndarray::array;
-
-    #[test]
-    fn kernels_are_those_of_their_formulas() {
-        let (a, b) = (array![[1.0, 2.0], [0.0, 0.0]], array![[1.0, 0.0], [1.0, 2.0], [3.0, 1.0]]);
-        let fill = |kernel: Kernel| {
-            let mut out = Array2::zeros((2, 3));
-            kernel.fill((a.view(), &squares(a.view())), (b.view(), &squares(b.view())), &mut out);
-            out
-        };
-        assert_eq!(fill(Kernel::Linear), array![[1.0, 5.0, 5.0], [0.0, 0.0, 0.0]]);
-        let expected = array![[4.0, 0.0, 5.0], [1.0, 5.0, 10.0]].mapv(|d: f64| math::exp(-0.5 * d));
-        assert!((fill(Kernel::Rbf { gamma: 0.5 }) - expected).iter().all(|d: &f64| d.abs() < 1e-15));
-    }
 
     #[test]
     fn gamma_is_a_word_or_a_number() {

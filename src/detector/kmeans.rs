@@ -7,12 +7,13 @@
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
-use super::centres::{self, Value};
-use super::lloyd::Lloyd;
-use super::neighbours::Metric;
 use super::{Detector, DetectorError, Examples, vectors};
-use crate::artifact::{Context, Tensors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::diagnose::Problem;
+use crate::learn::centres::{self, Value};
+use crate::learn::lloyd::Lloyd;
+use crate::learn::neighbours::Metric;
 
 /// Settings of `kmeans`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,13 +103,6 @@ impl Detector for Kmeans {
             Metric::Cosine => cosine(centres, queries.view(), cx),
         }
     }
-}
-
-/// Centres of `clusters` groups of rows, (clusters, dims): the best of 3 runs.
-pub(crate) fn centres(rows: ArrayView2<f32>, clusters: usize, cx: &Context) -> Result<Array2<f64>, DetectorError> {
-    let train = Examples { clips: Vec::new(), features: rows.axis_chunks_iter(Axis(0), 1).collect() };
-    let model = Kmeans { clusters, ..Kmeans::default() }.fit(&train, None, cx)?;
-    Ok(model.f64_2("centres")?.to_owned())
 }
 
 /// Vectors scaled to length one; those of zeros stay.

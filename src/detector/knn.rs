@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use ndarray::{Array1, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
-use super::neighbours::{self, MOST_NEIGHBOURS, Metric, Neighbour};
 use super::{Detector, DetectorError, Examples, vectors};
-use crate::artifact::{Context, Tensors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::diagnose::Problem;
+use crate::learn::neighbours::{self, MOST_NEIGHBOURS, Metric, Neighbour};
 
 /// Settings of `knn`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,11 +101,12 @@ impl Detector for Knn {
             return Ok(found.iter().map(|nearest| reduce(&distances(nearest))).collect());
         };
         // Which row is nearest once distances are divided, no bound on the products tells: all are measured.
-        neighbours::measure(bank, queries.view(), self.metric, cx, |mut distances| {
+        let measured = neighbours::measure(bank, queries.view(), self.metric, cx, |mut distances| {
             distances.iter_mut().zip(density).for_each(|(distance, density)| *distance /= density);
             distances.sort_by(f64::total_cmp);
             reduce(&distances[..self.k])
-        })
+        });
+        Ok(measured?)
     }
 }
 

@@ -10,10 +10,11 @@
 use ndarray::{Array1, ArrayView1};
 use serde::{Deserialize, Serialize};
 
-use super::neighbours::{self, MOST_NEIGHBOURS, Metric, Neighbour};
 use super::{Detector, DetectorError, Examples, vectors};
-use crate::artifact::{Context, Tensors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::diagnose::Problem;
+use crate::learn::neighbours::{self, MOST_NEIGHBOURS, Metric, Neighbour};
 
 /// Settings of `lof`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,9 +3,11 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
-use super::product::multiply;
-use super::{Detector, DetectorError, Examples, cholesky, vectors};
-use crate::artifact::{Context, Domain, Tensors};
+use super::{Detector, DetectorError, Examples, vectors};
+use crate::artifact::{Domain, Tensors};
+use crate::context::Context;
+use crate::learn::cholesky;
+use crate::learn::product::multiply;
 use crate::math;
 
 /// Settings of `mahalanobis`.

@@ -17,10 +17,12 @@ use serde::{Deserialize, Serialize};
 use super::images::{Images, Labelled};
 use super::training::{self, Batch, Course, Rows, Training};
 use super::{Detector, DetectorError, Examples, Scope, Takes, networks};
-use crate::artifact::{Context, Tensors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::diagnose::Problem;
 use crate::math;
 use crate::nn::{Cpu, Engine, Loss, Network, Shape, Trainer};
+use crate::weights::arrays;
 
 /// Images scored at a time.
 const BLOCK: usize = 32;
@@ -132,10 +134,11 @@ impl Detector for MobileNetV2 {
     }
 
     fn export(&self, model: &Tensors) -> Option<Result<Network, DetectorError>> {
-        Some(model.f64_1("input.bands").map_err(DetectorError::from).and_then(|bands| {
+        let network = model.f64_1("input.bands").and_then(|bands| {
             let (bands, sections) = (bands[0] as usize, networks::read_names("section", model));
-            networks::read(architecture::mobilenet_v2(self.shape(bands), self.width, sections.len()), model)
-        }))
+            arrays::read(architecture::mobilenet_v2(self.shape(bands), self.width, sections.len()), model)
+        });
+        Some(network.map_err(DetectorError::from))
     }
 
     fn memory(&self, _: usize, dims: usize) -> usize {
@@ -174,7 +177,7 @@ impl Detector for MobileNetV2 {
                 "after {steps} steps {left:.1} % of the running statistics are still what they began as, as Keras has it: train longer, or the scores say little"
             ));
         }
-        let mut model = networks::write(&network);
+        let mut model = arrays::write(&network);
         networks::write_names("section", &sections, &mut model);
         model.put_f64("input.bands", ndarray::Array1::from(vec![dims as f64]));
         model.0.extend(history.0);
@@ -184,7 +187,7 @@ impl Detector for MobileNetV2 {
     fn score(&self, model: &Tensors, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError> {
         let Some(dims) = test.features.first().map(|x| x.ncols()) else { return Ok(Vec::new()) };
         let sections = networks::read_names("section", model);
-        let network = networks::read(architecture::mobilenet_v2(self.shape(dims), self.width, sections.len()), model)?;
+        let network = arrays::read(architecture::mobilenet_v2(self.shape(dims), self.width, sections.len()), model)?;
         let clips: Vec<usize> = (0..test.features.len().min(test.clips.len())).collect();
         let scores = cx.map(&clips, |&clip| {
             if cx.cancelled() {

@@ -8,10 +8,13 @@
 
 use ndarray::ArrayView2;
 
-use crate::artifact::{Clip, Context, TensorError, Tensors};
+use crate::artifact::{Clip, TensorError, Tensors};
+use crate::context::Context;
 use crate::diagnose::Problem;
 use crate::family;
+use crate::learn;
 use crate::nn::Network;
+use crate::weights;
 
 /// What a detector wants a clip to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +70,25 @@ pub enum DetectorError {
     /// The run was given up; nobody will see this.
     #[error("cancelled")]
     Cancelled,
+}
+
+impl From<learn::Error> for DetectorError {
+    fn from(error: learn::Error) -> Self {
+        match error {
+            learn::Error::Data(message) => Self::Data(message),
+            learn::Error::TooFew(message) => Self::TooFew(message),
+            learn::Error::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+impl From<weights::Error> for DetectorError {
+    fn from(error: weights::Error) -> Self {
+        match error {
+            weights::Error::Tensor(error) => Self::Model(error),
+            weights::Error::Data(message) => Self::Data(message),
+        }
+    }
 }
 
 impl DetectorError {
@@ -134,11 +156,7 @@ pub trait Detector: Send + Sync {
 }
 
 mod autoencoder;
-mod centres;
-mod cholesky;
 mod classifier;
-mod eigen;
-mod em;
 mod embedding;
 mod ensemble;
 mod folds;
@@ -151,29 +169,20 @@ mod kde;
 mod kernel;
 mod kmeans;
 mod knn;
-pub(crate) mod lloyd;
 mod lof;
 mod mahalanobis;
-mod mixture;
 mod mobilenet_v2;
-mod moments;
-mod neighbours;
 mod networks;
 mod nmf;
 mod one_class_svm;
 mod pca;
-mod product;
 mod scaling;
-mod smo;
 mod training;
 mod vectors;
 
-pub use autoencoder::autoencoder as autoencoder_graph;
-pub use embedding::{Embedder, EmbedderSpec, Embedding, Heard};
-pub(crate) use folds::{folds, in_fold, moments};
-pub(crate) use kmeans::centres;
+pub use embedding::{Embedder, EmbedderSpec, Embedding, Hearing};
+pub(crate) use folds::{folds, in_fold};
 pub use mobilenet_v2::mobilenet_v2 as mobilenet_v2_graph;
-pub(crate) use neighbours::{Metric, Neighbour, nearest};
 
 family! {
     /// Every detector a spec can name.

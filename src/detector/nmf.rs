@@ -8,10 +8,12 @@
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut1, Axis, array};
 use serde::{Deserialize, Serialize};
 
-use super::product::multiply;
-use super::{Detector, DetectorError, Examples, cholesky, vectors};
-use crate::artifact::{Context, Tensors};
+use super::{Detector, DetectorError, Examples, vectors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::diagnose::Problem;
+use crate::learn::cholesky;
+use crate::learn::product::multiply;
 use crate::math;
 
 /// Settings of `nmf`.

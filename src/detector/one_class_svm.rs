@@ -7,11 +7,14 @@
 use ndarray::{Array1, Array2, ArrayView2, Axis, array};
 use serde::{Deserialize, Serialize};
 
-use super::kernel::{Gamma, Kernel, KernelName, squares};
-use super::scaling::Scaling;
-use super::{Detector, DetectorError, Examples, smo, vectors};
-use crate::artifact::{Context, Tensors};
+use super::kernel::{Gamma, KernelName};
+use super::{Detector, DetectorError, Examples, vectors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::diagnose::Problem;
+use crate::learn::kernel::{Kernel, squares};
+use crate::learn::scaling::Scaling;
+use crate::learn::smo;
 
 /// Of the solver: scores are off by about 1e-7 of their scale, and hardly later than at LIBSVM's 1e-3.
 const TOLERANCE: f64 = 1e-6;

@@ -5,12 +5,13 @@ use std::borrow::Cow;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
 use serde::{Deserialize, Serialize};
 
-use super::eigen::Eigen;
-use super::moments::{BLOCK, Moments, centre};
-use super::product::{multiply, product};
 use super::{Detector, DetectorError, Examples, vectors};
-use crate::artifact::{Context, Tensors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::diagnose::Problem;
+use crate::learn::eigen::Eigen;
+use crate::learn::moments::{BLOCK, Moments, centre};
+use crate::learn::product::{multiply, product};
 
 /// Settings of `pca`.
 ///

@@ -8,7 +8,8 @@ use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 
 use super::DetectorError;
-use crate::artifact::{Artifact, Blob, Context, Progress, Tensor, Tensors};
+use crate::artifact::{Artifact, Blob, Tensor, Tensors};
+use crate::context::{Context, Progress};
 use crate::diagnose::Problem;
 use crate::nn::{Cpu, Engine, Network, State, Trainer};
 use crate::seed::Rng;

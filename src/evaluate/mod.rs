@@ -12,6 +12,7 @@
 //! This room knows files and protocols; the metrics themselves are `metric`'s.
 
 mod compare;
+mod fact;
 mod mean;
 mod pair;
 mod protocol;
@@ -23,7 +24,6 @@ mod truth;
 mod truth_file;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
 
 use serde::Serialize;
@@ -34,19 +34,6 @@ pub use compare::{Comparison, Difference};
 pub use mean::{Means, means};
 pub use protocol::{Metric, Protocol};
 pub use render::{csv, json, markdown};
-
-/// A section of a machine; in 2020 a machine's id.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Id {
-    pub machine: String,
-    pub section: String,
-}
-
-impl fmt::Display for Id {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.machine, self.section)
-    }
-}
 
 /// The numbers of one section.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -114,7 +101,7 @@ pub fn evaluate(folder: &Path, options: &Options) -> Result<Vec<Evaluation>, Vec
 
 fn one(
     submission: &submission::Submission,
-    truth: Option<&truth::Truth>,
+    truth: Option<&fact::Truth>,
     options: &Options,
 ) -> Result<Evaluation, Vec<Diagnostic>> {
     let mut warnings = truth.map_or(Vec::new(), |truth| truth.warnings.clone());

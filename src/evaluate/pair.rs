@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::artifact::Domain;
+use crate::artifact::{Domain, SectionId};
 use crate::diagnose::Diagnostic;
 use crate::source::names;
 
+use super::fact::{Fact, SectionTruth, Truth, of_name};
 use super::sheet::Sheet;
 use super::submission::Submission;
-use super::truth::{Fact, SectionTruth, Truth, of_name};
-use super::{Id, Options, listed};
+use super::{Options, listed};
 
 /// A clip of a section.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +23,7 @@ pub struct Clip {
 /// The clips of a section.
 #[derive(Debug)]
 pub struct Section {
-    pub id: Id,
+    pub id: SectionId,
     pub clips: Vec<Clip>,
 }
 
@@ -66,7 +66,7 @@ pub fn sections(
         };
         sections.push(Section { id: id.clone(), clips: scores.iter().filter_map(clip).collect() });
     }
-    let evaluated: Vec<&Id> = sections.iter().map(|s| &s.id).collect();
+    let evaluated: Vec<&SectionId> = sections.iter().map(|s| &s.id).collect();
     if let ([(id, file, why), others @ ..], true) = (unlabelled.as_slice(), evaluated.is_empty()) {
         let hint = if truth.is_none() { "give the ground truth with --truth" } else { "is this the right year?" };
         let more = if others.is_empty() { String::new() } else { format!(", and so on for {} more", others.len()) };
@@ -114,7 +114,7 @@ fn merge(sheets: &[Sheet], problems: &mut Vec<Diagnostic>) -> Values {
 }
 
 /// Clips of another section than their file, by their names: scores of two sections were mixed up.
-fn other_section(id: &Id, sheet: &Sheet) -> Option<Diagnostic> {
+fn other_section(id: &SectionId, sheet: &Sheet) -> Option<Diagnostic> {
     let plain = |section: &str| section.trim_start_matches("id_").trim_start_matches('0').to_owned();
     let other = |clip: &&String| {
         names::parse(&format!("{clip}.wav")).is_ok_and(|name| plain(&name.section) != plain(&id.section))
@@ -181,7 +181,7 @@ fn absent(
     problems: &mut Vec<Diagnostic>,
 ) {
     let absent = truth.sections.keys().filter(|id| !submission.scores.contains_key(id));
-    let absent: Vec<String> = absent.map(Id::to_string).collect();
+    let absent: Vec<String> = absent.map(SectionId::to_string).collect();
     if absent.is_empty() || problems.iter().any(|p| p.code == "E0806") {
         return;
     }

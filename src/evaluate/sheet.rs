@@ -12,13 +12,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::artifact::Domain;
+use crate::artifact::{Domain, SectionId};
 use crate::diagnose::Diagnostic;
 use crate::reading::{self, surplus, with_point};
 use crate::shown::visible;
 use crate::source::names;
 
-use super::{Id, listed};
+use super::listed;
 
 /// What a file holds of each clip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +33,7 @@ pub struct SheetName {
     /// What stands before `anomaly_score_`.
     pub system: String,
     pub kind: Kind,
-    pub id: Id,
+    pub id: SectionId,
     /// Of a machine's id, as in 2020, and not of a section.
     pub by_id: bool,
     /// 2021 has a file a domain.
@@ -62,13 +62,13 @@ pub fn parse_name(file: &str) -> Option<SheetName> {
 }
 
 /// The machine and section of `MACHINE_section_NN` or `MACHINE_id_NN`, and what follows.
-pub fn machine_and_section(text: &str) -> Option<(Id, &str)> {
+pub fn machine_and_section(text: &str) -> Option<(SectionId, &str)> {
     ["_section_", "_id_"].into_iter().find_map(|word| {
         let at = text.find(word)?;
         let rest = &text[at + word.len()..];
         let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         let (machine, section) = (without_year(&text[..at]), &rest[..digits]);
-        let id = Id { machine: machine.to_owned(), section: section.to_owned() };
+        let id = SectionId { machine: machine.to_owned(), section: section.to_owned() };
         (!machine.is_empty() && digits > 0).then_some((id, &rest[digits..]))
     })
 }
@@ -210,7 +210,8 @@ mod tests {
             ("anomaly_score_DCASE_section_00.csv", "", Kind::Score, "DCASE", "00", None),
         ];
         for (file, system, kind, machine, section, domain) in cases {
-            let (id, by_id) = (Id { machine: machine.into(), section: section.into() }, file.contains("ToyCar_id"));
+            let (id, by_id) =
+                (SectionId { machine: machine.into(), section: section.into() }, file.contains("ToyCar_id"));
             assert_eq!(parse_name(file), Some(SheetName { system: system.into(), kind, id, by_id, domain }), "{file}");
         }
         for file in

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::artifact::SectionId;
 use crate::diagnose::Diagnostic;
 use crate::reading::{Entry, entries};
 
 use super::sheet::{self, Kind, Sheet, SheetName};
-use super::{Id, Protocol, listed};
+use super::{Protocol, listed};
 
 /// How deep below the given folder those of teams may lie.
 const DEPTH: usize = 2;
@@ -19,8 +20,8 @@ pub struct Submission {
     pub name: String,
     pub system: String,
     /// By section; more than one where each domain has its file.
-    pub scores: BTreeMap<Id, Vec<Sheet>>,
-    pub decisions: BTreeMap<Id, Vec<Sheet>>,
+    pub scores: BTreeMap<SectionId, Vec<Sheet>>,
+    pub decisions: BTreeMap<SectionId, Vec<Sheet>>,
     /// Files beside it that belong to no system with scores.
     pub warnings: Vec<String>,
 }

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::artifact::Domain;
+use crate::artifact::{Domain, SectionId};
 use crate::diagnose::Diagnostic;
 use crate::reading::{Entry, entries, surplus};
 
+use super::fact::{Fact, LIST_OF_2022, SectionTruth, Truth, of_name};
 use super::sheet::{is_header, machine_and_section, rows, stem};
-use super::truth::{Fact, LIST_OF_2022, SectionTruth, Truth, of_name};
-use super::{Id, Protocol, listed};
+use super::{Protocol, listed};
 
 /// Reads `ground_truth_data`, `ground_truth_domain` and the full names of `ground_truth_attributes`.
 pub fn folders(folder: &Path, truth: &mut Truth, protocol: Protocol) -> Result<(), Vec<Diagnostic>> {
@@ -48,7 +48,7 @@ pub fn folders(folder: &Path, truth: &mut Truth, protocol: Protocol) -> Result<(
 }
 
 /// The files `ground_truth_<machine>_section_<NN>[_source|_target]_test.csv` of a folder, in order.
-fn files(folder: &Path) -> Result<Vec<(PathBuf, Id, Option<Domain>)>, Diagnostic> {
+fn files(folder: &Path) -> Result<Vec<(PathBuf, SectionId, Option<Domain>)>, Diagnostic> {
     let wrong = |e: std::io::Error| Diagnostic::new("E0801", format!("`{}` cannot be read: {e}", folder.display()));
     let mut found = Vec::new();
     for Entry { name, path, .. } in entries(folder).map_err(wrong)?.into_iter().filter(|entry| !entry.is_folder()) {
@@ -99,8 +99,8 @@ fn is_no_clip(name: &str) -> bool {
 /// Full names of a section's clips, from the tables of attributes of 2022 (`<machine>/attributes_<NN>.csv`) or of later years.
 /// Names that two clips share are none. These tables are a help, so a missing one or an odd row is no error; rows may be
 /// shorter than their header, and the full name is always last.
-fn aliases(folder: &Path, id: &Id) -> Result<BTreeMap<String, String>, Diagnostic> {
-    let Id { machine, section } = id;
+fn aliases(folder: &Path, id: &SectionId) -> Result<BTreeMap<String, String>, Diagnostic> {
+    let SectionId { machine, section } = id;
     let later = folder.join(format!("ground_truth_{machine}_section_{section}_test.csv"));
     let table = [later, folder.join(machine).join(format!("attributes_{section}.csv"))];
     let Some(table) = table.iter().find(|t| t.is_file()) else { return Ok(BTreeMap::new()) };
@@ -156,7 +156,7 @@ pub fn list(path: &Path, truth: &mut Truth, protocol: Protocol) -> Result<(), Ve
                     Some("1") => fact.anomalous = true,
                     _ => {}
                 }
-                let id = Id { machine: machine.clone(), section: id.section };
+                let id = SectionId { machine: machine.clone(), section: id.section };
                 let SectionTruth { facts, aliases } = truth.sections.entry(id).or_default();
                 if facts.insert(clip.to_owned(), fact).is_some() {
                     wrong.push(format!("line {line} is of `{}` again", row[0]));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use crate::artifact::Checkpoint;
+use crate::context::Checkpoint;
 use crate::digest::Digest;
 use crate::seed::Seed;
 use crate::store::Store;

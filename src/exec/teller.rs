@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use crate::artifact::Progress;
+use crate::context::Progress;
 
 /// Between two words of one stage.
 const EVERY: Duration = Duration::from_millis(200);

@@ -7,8 +7,11 @@ use ndarray::{Array2, ArrayView2};
 
 use super::samples::Samples;
 use super::{Generalization, MemMixup, Mixup, Smote};
-use crate::artifact::{Clip, Context, Domain};
-use crate::detector::{DetectorError, Metric, Neighbour, centres, nearest};
+use crate::artifact::{Clip, Domain};
+use crate::context::Context;
+use crate::detector::DetectorError;
+use crate::learn::lloyd::centres;
+use crate::learn::neighbours::{Metric, Neighbour, nearest};
 use crate::seed::Rng;
 
 /// Applies what `g` asks for. What interpolates comes first, from recordings alone: between a clip and its copy there is

@@ -8,8 +8,10 @@ use super::augment::augment;
 use super::group::Cell;
 use super::normalize::Normalizer;
 use super::samples::Samples;
-use crate::artifact::{Clip, Context, Tensors};
-use crate::detector::{Detector, DetectorError, Examples, folds, in_fold, moments};
+use crate::artifact::{Clip, Tensors};
+use crate::context::Context;
+use crate::detector::{Detector, DetectorError, Examples, folds, in_fold};
+use crate::learn::moments::mean_and_deviation;
 
 /// Fits a detector to training clips, as `g` says; they are the ones that `g` chose. `weights` as in [`Detector::fit`].
 pub fn fit(
@@ -161,11 +163,11 @@ impl Fitted {
         if let (true, Some(message)) = (all.is_empty(), failed) {
             return Err(in_fold(DetectorError::TooFew(message)));
         }
-        let (mean, deviation) = moments(&all);
+        let (mean, deviation) = mean_and_deviation(&all);
         for name in self.cells.iter().map(|cell| &cell.scores) {
             let own = found.get(name).map_or(&[][..], Vec::as_slice);
             // A group too small to have a deviation is compared with all.
-            let own = if own.len() < 2 { (mean, deviation) } else { moments(own) };
+            let own = if own.len() < 2 { (mean, deviation) } else { mean_and_deviation(own) };
             let deviation = if own.1 > 0.0 { own.1 } else { deviation };
             if deviation.is_nan() || deviation <= 0.0 {
                 let message =

@@ -5,7 +5,7 @@
 //! together. ArcFace (Deng et al. 2019) adds a margin to the angles of the class that is right; AdaCos (Zhang et al.
 //! 2019) has no margin and sets the scale from the number of centres, once or, batch by batch, from the angles.
 
-use super::loss::log_sum_exp;
+use super::log_sum_exp::log_sum_exp;
 use crate::math;
 use crate::math::{Matrix, multiply};
 

@@ -5,6 +5,7 @@
 
 use super::angular::Angular;
 use super::kernel::CHUNK;
+use super::log_sum_exp::log_sum_exp;
 use rayon::prelude::*;
 
 use crate::math;
@@ -114,15 +115,6 @@ fn softmax(rows: usize, output: &[f32], target: &[f32], gradient: &mut [f32]) ->
         }
     }
     loss / rows as f64
-}
-
-/// ln sum exp(x), without overflow.
-pub fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -> f64 {
-    let largest = values.clone().fold(f64::NEG_INFINITY, f64::max);
-    if largest == f64::NEG_INFINITY {
-        return largest;
-    }
-    largest + math::ln(values.map(|x| math::exp(x - largest)).sum::<f64>())
 }
 
 /// For tests: a gradient against differences of the loss.

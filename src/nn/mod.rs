@@ -15,9 +15,9 @@ mod cpu;
 mod engine;
 mod graph;
 mod kernel;
+mod log_sum_exp;
 mod loss;
 mod network;
-mod onnx;
 mod train;
 mod windows;
 
@@ -26,17 +26,16 @@ pub use angular::{Angular, Scaling};
 pub use burn::Burn;
 pub use cpu::Cpu;
 pub use engine::Engine;
-pub use graph::{Builder, Graph, NormSettings, Op, Padding, Part, Shape};
-pub use kernel::Activation;
+pub use graph::{Builder, Graph, Node, NormSettings, Op, Padding, Part, Shape};
+pub use kernel::{Activation, Window};
 pub use loss::Loss;
 pub use network::Network;
-pub use onnx::onnx;
 pub use train::{State, Trainer};
 pub use windows::Windows;
 
 /// For tests: numbers in [0, 1) that look random enough.
 #[cfg(test)]
-fn draws(mut x: f64) -> impl FnMut() -> f64 {
+pub(crate) fn draws(mut x: f64) -> impl FnMut() -> f64 {
     move || {
         x = (x * 997.0 + 0.123_456_7).fract();
         x

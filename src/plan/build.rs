@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::{Need, Node, NodeId, Plan, label};
+use super::{Catalog, Need, Node, NodeId, Plan, PlanError, label};
 use crate::digest::Digest;
 use crate::feature::FeatureSpec;
 use crate::kind::ObjectRef;
@@ -14,28 +14,6 @@ use crate::stage::{
     Calibration, Dataset, Embedding, Features, Interpolation, Levels, Mix, Mixed, Mixing, Network, Pooling, Scope,
     Scoring, SectionId, StageSpec, Takes, Training, TrainingScores,
 };
-
-/// What planning must know of the outside world, gathered by the caller.
-#[derive(Clone, Debug, Default)]
-pub struct Catalog {
-    /// For each distinct source (by its JSON), the listing of each section.
-    pub listings: BTreeMap<String, BTreeMap<SectionId, ObjectRef>>,
-    /// Weights files by path.
-    pub weights: BTreeMap<String, ObjectRef>,
-    /// For each source, about how many samples the longest recording of each section has, where that is known.
-    pub longest: BTreeMap<String, BTreeMap<SectionId, u64>>,
-}
-
-/// Why an experiment has no plan.
-#[derive(Debug, thiserror::Error)]
-pub enum PlanError {
-    #[error("the data set has no sections")]
-    Empty,
-    #[error("`{0}` was not looked at before planning")]
-    Unlisted(String),
-    #[error("{0}")]
-    Mix(String),
-}
 
 /// The plan of an experiment. Pure: everything from outside is in the catalog.
 pub fn build(experiment: &Experiment, catalog: &Catalog) -> Result<Plan, PlanError> {
@@ -404,17 +382,4 @@ fn inputs(section: &SectionId, prepared: &Prepared) -> impl Iterator<Item = (Str
 fn reader(source: &SourceSpec) -> (Option<PathBuf>, (String, u32)) {
     let member = source.member();
     (member.root().map(Into::into), (source.name().to_owned(), member.version()))
-}
-
-impl Catalog {
-    /// The name of a source in [`Catalog::listings`].
-    pub fn source_key(source: &SourceSpec) -> String {
-        serde_json::to_string(source).expect("settings are JSON")
-    }
-
-    /// The sources that a point reads: its data, and its noise.
-    pub fn sources(point: &Point) -> Vec<SourceSpec> {
-        let noise = point.mix.iter().map(|mix| mix.noise(&point.data));
-        std::iter::once(point.data.clone()).chain(noise).collect()
-    }
 }

@@ -5,10 +5,12 @@
 //! made of what inputs turned out to be. This room runs nothing and touches no disk.
 
 mod build;
+mod catalog;
 mod frontier;
 mod label;
 
-pub use build::{Catalog, PlanError, build};
+pub use build::build;
+pub use catalog::{Catalog, PlanError};
 pub use frontier::Frontier;
 
 use std::borrow::Cow;

@@ -8,7 +8,7 @@ use crate::math;
 
 /// What one training tells of each of its epochs.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Training {
+pub struct TrainingCurve {
     /// The label of its stage, and of which of the models of the stage it is, if there are several.
     pub label: String,
     /// `loss`, `validation_loss`, `learning_rate` and so on: one value an epoch.
@@ -34,7 +34,7 @@ const RATE: &str = "learning_rate";
 
 /// The figure of one training: losses over epochs, and below them the learning rate. An axis is logarithmic where its
 /// values span more than a factor of ten.
-pub fn training_curve(training: &Training) -> String {
+pub fn training_curve(training: &TrainingCurve) -> String {
     let (rates, losses): (BTreeMap<&String, &Vec<f64>>, BTreeMap<_, _>) =
         training.metrics.iter().partition(|(name, _)| *name == RATE);
     let panels = [(HEIGHT, "Loss", losses), (LOWER, "Rate", rates)];
@@ -86,10 +86,10 @@ pub fn training_curve(training: &Training) -> String {
 }
 
 /// The values of all trainings: `label,epoch,metric,value`, epochs from 1.
-pub fn training_csv(trainings: &[Training]) -> String {
+pub fn training_csv(trainings: &[TrainingCurve]) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(["label", "epoch", "metric", "value"]).expect("writing to memory");
-    for Training { label, metrics } in trainings {
+    for TrainingCurve { label, metrics } in trainings {
         for (metric, values) in metrics {
             for (i, value) in values.iter().enumerate() {
                 let record = [label, &(i + 1).to_string(), metric, &value.to_string()];
@@ -172,9 +172,9 @@ mod tests {
     use super::super::svg::texts;
     use super::*;
 
-    fn training(label: &str, metrics: &[(&str, &[f64])]) -> Training {
+    fn training(label: &str, metrics: &[(&str, &[f64])]) -> TrainingCurve {
         let metrics = metrics.iter().map(|(name, values)| ((*name).to_owned(), values.to_vec())).collect();
-        Training { label: label.into(), metrics }
+        TrainingCurve { label: label.into(), metrics }
     }
 
     #[test]
@@ -212,7 +212,7 @@ mod tests {
             assert!(texts(&svg).contains(&"Epoch".to_owned()));
             assert!(!svg.contains("NaN") && !svg.contains("inf"), "{values:?} {svg}");
         }
-        assert!(texts(&training_curve(&Training::default())).contains(&"Epoch".to_owned()));
+        assert!(texts(&training_curve(&TrainingCurve::default())).contains(&"Epoch".to_owned()));
         let broken = training_curve(&training("x", &[("loss", &[1.0, f64::NAN, 3.0, 2.0])]));
         assert_eq!((broken.matches("<circle").count(), broken.matches("stroke-width=\"1.4\"").count()), (1, 2));
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::aggregate::{COLUMNS, COUNT};
 use super::idle::idle;
 use super::table::{self, DASH, heading, percent, show};
-use super::{Group, Line, Made, PointResults, Results, Stat, is_repetition};
+use super::{Group, IntervalMethod, Line, PointResults, Results, Stat, is_repetition};
 use crate::artifact::MetricRow;
 use crate::shown::shown;
 
@@ -137,10 +137,10 @@ fn brackets(low: f64, high: f64) -> String {
 }
 
 /// What the brackets are.
-fn intervals(made: Option<Made>) -> String {
+fn intervals(made: Option<IntervalMethod>) -> String {
     let mean = "over the test clips, resampled within normals and anomalies; of several seeds the mean of the ends";
     match made {
-        Some(Made { level, resamples }) => {
+        Some(IntervalMethod { level, resamples }) => {
             let level = super::axis::label(100.0 * level);
             format!("{level} % bootstrap interval ({resamples} resamples) {mean}")
         }

@@ -22,7 +22,7 @@ mod tidy;
 pub use aggregate::{By, Group, Line, Stat};
 pub use axis::Axis;
 pub use compare::{Comparison, compare};
-pub use curves::{Training, training_csv, training_curve};
+pub use curves::{TrainingCurve, training_csv, training_curve};
 pub use idle::{Idle, idle_settings};
 pub use image::{Scale, png};
 pub use markdown::{Part, attributes, markdown, tables};
@@ -47,12 +47,12 @@ pub struct Results {
     pub axes: Vec<String>,
     pub points: Vec<PointResults>,
     /// How the intervals were made, if all points have the same.
-    pub intervals: Option<Made>,
+    pub intervals: Option<IntervalMethod>,
 }
 
 /// How the intervals of areas were made.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Made {
+pub struct IntervalMethod {
     pub level: f64,
     pub resamples: u64,
 }

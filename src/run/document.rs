@@ -162,7 +162,9 @@ impl<R: Read> Lines<R> {
     }
 
     fn head(&mut self) -> Result<Head, RunError> {
-        self.next(self.title.head)
+        let head: Head = self.next(self.title.head)?;
+        let damaged = || RunError::Damaged("a point of it names what there is not".to_owned());
+        head.is_sound().then_some(head).ok_or_else(damaged)
     }
 
     fn body(&mut self) -> Result<Body, RunError> {

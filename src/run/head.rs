@@ -100,6 +100,17 @@ impl Head {
         }
     }
 
+    /// Whether points name axes, sections and settings that there are.
+    pub fn is_sound(&self) -> bool {
+        let point = |point: &PointHead| {
+            point.values.len() == self.axes.len()
+                && point.idle < self.idle.len()
+                && point.results.iter().all(|ResultRef(section, ..)| *section < self.sections.len())
+        };
+        self.points.iter().all(point)
+            && self.expect.iter().flat_map(|expectation| &expectation.points).all(|number| *number < self.points.len())
+    }
+
     /// The swept settings of a point by path, as labels.
     pub fn settings(&self, point: &PointHead) -> BTreeMap<String, String> {
         let values = self.axes.iter().zip(&point.values);

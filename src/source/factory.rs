@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::sound::Recipe;
+use super::sound::Sound;
 use super::{FileList, ListedFile, Listing, Recording, SectionId, Source, SourceError};
 use crate::artifact::{Audio, Clip, Split};
 use crate::diagnose::Problem;
@@ -82,7 +82,7 @@ impl Source for Factory {
                 label: None,
                 attributes: Default::default(),
             };
-            let recipe = Recipe {
+            let recipe = Sound {
                 kind: kind.to_owned(),
                 rate: self.rate(),
                 samples: (self.seconds() * f64::from(self.rate())).round() as u32,

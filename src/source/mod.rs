@@ -9,19 +9,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
+pub use crate::artifact::SectionId;
 use crate::artifact::{Audio, Clip};
 use crate::diagnose::Problem;
 use crate::digest::Digest;
 use crate::family;
-
-/// Machine and section: the unit of features, scores and metrics.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct SectionId {
-    pub machine: String,
-    pub section: String,
-}
 
 /// The files of one section, by path relative to the root, with `/`: audio and, where there are any,
 /// attribute tables. A synthetic source has none.

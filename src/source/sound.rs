@@ -13,7 +13,7 @@ use crate::twin::{self, Scene};
 /// Everything that decides the samples of a generated clip.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Recipe {
+pub(super) struct Sound {
     /// A machine or a noise of the twin.
     pub kind: String,
     /// Samples a second.
@@ -30,17 +30,17 @@ pub(super) struct Recipe {
     pub seed: u64,
 }
 
-impl Recipe {
+impl Sound {
     /// Canonical JSON.
     pub fn text(&self) -> String {
-        canon::to_string(self).expect("a recipe is finite numbers and texts")
+        canon::to_string(self).expect("a sound is finite numbers and texts")
     }
 }
 
 /// The samples of a recipe, as a 16-bit file would hold them.
 pub(super) fn render(recipe: &str) -> Result<Wave, String> {
     let wrong = |why: String| format!("is no recipe of the generator: {why}");
-    let recipe: Recipe = serde_json::from_str(recipe).map_err(|e| wrong(e.to_string()))?;
+    let recipe: Sound = serde_json::from_str(recipe).map_err(|e| wrong(e.to_string()))?;
     let scene = Scene {
         rate: f64::from(recipe.rate),
         samples: recipe.samples as usize,

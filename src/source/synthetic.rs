@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::sound::Recipe;
+use super::sound::Sound;
 use super::{FileList, ListedFile, Listing, Recording, SectionId, Source, SourceError};
 use crate::artifact::{Audio, Clip, Domain, Label, Split};
 use crate::diagnose::{Problem, suggest};
@@ -178,7 +178,7 @@ impl Synthetic {
         });
         let name: Vec<String> = values.iter().map(|(name, value)| format!("_{name}_{value}")).collect();
         let attributes: BTreeMap<String, String> = values.iter().cloned().collect();
-        let recipe = Recipe {
+        let recipe = Sound {
             kind: machine.clone(),
             rate: self.rate,
             samples: (self.seconds * f64::from(self.rate)).round() as u32,

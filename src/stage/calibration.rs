@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Inputs, Output, StageError, Training, Wants, code};
-use crate::artifact::{CalibrationScores, Context};
+use crate::artifact::CalibrationScores;
+use crate::context::Context;
 use crate::detector::DetectorError;
 use crate::generalize;
 use crate::threshold::TrainingScores;

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use super::network::{of_clips, read_spectra, subtracted, with_features};
 use super::{Inputs, Output, StageError, code};
-use crate::artifact::{Clip, ClipSet, Context, FeatureIndex, FeatureSet, Matrix};
-use crate::detector::{EmbedderSpec, Examples, Heard};
+use crate::artifact::{Clip, ClipSet, FeatureIndex, FeatureSet, Matrix};
+use crate::context::Context;
+use crate::detector::{EmbedderSpec, Examples, Hearing};
 use crate::generalize::Technique;
 
 const VERSION: u32 = 1;
@@ -68,7 +69,7 @@ impl Embedding {
         let frames = subtracted(&examples, self.temporal_mean_subtraction);
         let spectra = read_spectra(&self.network, inputs)?;
         let spectra = of_clips(&spectra, &examples)?;
-        let heard = Heard { clips: with_features(&examples, &frames), spectra };
+        let heard = Hearing { clips: with_features(&examples, &frames), spectra };
         let mut vectors = self.network.vectors(&inputs.get("model")?, &heard, cx)?;
         if self.with_pool {
             let pooled = FeatureSet { matrix: inputs.get("pooled")?, index: inputs.get("pooled_index")? };

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::wave::{Heard, Mixed, hear};
 use super::{Inputs, LONGEST, Output, StageError, Wants, code};
-use crate::artifact::{Audio, AudioTable, Context, FeatureIndex, MatrixWriter, Part, Recipe, SPOOL_FROM};
+use crate::artifact::{Audio, AudioTable, FeatureIndex, MatrixWriter, Part, Recipe, SPOOL_FROM};
+use crate::context::Context;
 use crate::feature::{Extractor, FeatureSpec};
 use crate::source;
 

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Features, Generalization, Inputs, Output, StageError, Wants, code};
-use crate::artifact::{Audio, AudioTable, Clip, ClipSet, Context, Domain, FeatureIndex, Matrix};
+use crate::artifact::{Audio, AudioTable, Clip, ClipSet, Domain, FeatureIndex, Matrix};
+use crate::context::Context;
 use crate::generalize::{Smote, Technique, pairs};
 use crate::seed::Seed;
 

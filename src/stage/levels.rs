@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::features::longest;
 use super::{Inputs, Output, StageError, Wants, code};
-use crate::artifact::{Audio, AudioTable, Context, Levels as Table};
+use crate::artifact::{Audio, AudioTable, Levels as Table};
+use crate::context::Context;
 use crate::mix;
 use crate::source;
 

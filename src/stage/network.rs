@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 
 use super::training::{choose, read_sections};
 use super::{Generalization, Inputs, Output, StageError, Wants, code};
-use crate::artifact::{Clip, Context, FeatureSet};
-use crate::detector::{EmbedderSpec, Examples, Heard};
+use crate::artifact::{Clip, FeatureSet};
+use crate::context::Context;
+use crate::detector::{EmbedderSpec, Examples, Hearing};
 use crate::generalize::{Technique, subtract_temporal_mean};
 use crate::seed::Seed;
 
@@ -73,7 +74,7 @@ impl Network {
         let frames = subtracted(&train, self.temporal_mean_subtraction);
         let spectra = read_spectra(&self.network, inputs)?;
         let spectra = of_clips(&spectra, &train)?;
-        let model = self.network.member().fit(&Heard { clips: with_features(&train, &frames), spectra }, &cx)?;
+        let model = self.network.member().fit(&Hearing { clips: with_features(&train, &frames), spectra }, &cx)?;
         Ok(vec![Output::of("model", &model)])
     }
 }

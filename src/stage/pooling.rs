@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Inputs, Output, StageError, Wants, code};
-use crate::artifact::{Context, FeatureIndex, FeatureSet, Matrix, Span};
+use crate::artifact::{FeatureIndex, FeatureSet, Matrix, Span};
+use crate::context::Context;
 use crate::generalize::{Technique, subtract_temporal_mean};
 use crate::pool::PoolSpec;
 

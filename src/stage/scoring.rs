@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::training::{add, read_sections};
 use super::{Inputs, Output, StageError, code};
-use crate::artifact::{Context, Scores, Split};
+use crate::artifact::{Scores, Split};
+use crate::context::Context;
 use crate::detector::{DetectorSpec, Examples};
 use crate::generalize;
 

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Generalization, Inputs, Output, StageError, Wants, code};
-use crate::artifact::{Clip, ClipSet, Context, FeatureIndex, FeatureSet, Matrix, Tensors};
+use crate::artifact::{Clip, ClipSet, FeatureIndex, FeatureSet, Matrix, Tensors};
+use crate::context::Context;
 use crate::detector::{DetectorSpec, Examples};
 use crate::generalize;
 use crate::seed::Seed;

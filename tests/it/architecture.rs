@@ -7,14 +7,18 @@ use std::path::{Path, PathBuf};
 use crate::project::tree;
 
 /// What everybody may import, and what imports nothing but itself.
-const FOUNDATION: &[&str] = &["math", "canon", "digest", "kind", "seed", "diagnose", "family", "reading", "shown"];
+const FOUNDATION: &[&str] =
+    &["math", "canon", "digest", "kind", "seed", "context", "diagnose", "family", "reading", "shown"];
 
 /// What a room may import besides the foundation. A path such as `artifact::MetricRow` allows that name alone.
 const ROOMS: &[(&str, &[&str])] = &[
     ("dsp", &[]),
     ("nn", &[]),
     ("metric", &[]),
+    // It is told of threads and a wish to stop by a context, and draws from seeds.
+    ("learn", &[]),
     ("artifact", &[]),
+    ("weights", &["artifact", "nn"]),
     // The twin derives its draws from seeds; what is mixed depends on the attributes of clips.
     ("twin", &[]),
     ("mix", &["artifact"]),
@@ -22,8 +26,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("source", &["artifact", "dsp", "nn", "metric", "twin", "mix", "mimii_dg"]),
     ("feature", &["artifact", "dsp", "nn", "metric"]),
     ("pool", &["artifact", "dsp", "nn", "metric"]),
-    ("detector", &["artifact", "dsp", "nn", "metric"]),
-    ("generalize", &["detector", "artifact"]),
+    ("detector", &["artifact", "weights", "dsp", "learn", "nn", "metric"]),
+    ("generalize", &["detector", "learn", "artifact"]),
     ("threshold", &["metric"]),
     (
         "stage",
@@ -48,7 +52,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     // hear a feature besides that of the spec.
     ("plan", &["spec", "stage", "source::SourceSpec", "feature::FeatureSpec"]),
     ("store", &[]),
-    ("exec", &["plan", "stage", "store", "artifact"]),
+    ("run", &["plan", "spec", "stage"]),
+    ("exec", &["run", "plan", "stage", "store", "artifact"]),
     // Events speak of nodes.
     ("progress", &["exec", "plan::NodeId"]),
     ("report", &["metric", "artifact::MetricRow"]),

@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use humshift::artifact::{Artifact, Blob, Channel, Clip, Context, Split, Tensors};
+use humshift::artifact::{Artifact, Blob, Channel, Clip, Split, Tensors};
+use humshift::context::Context;
 use humshift::detector::{DetectorSpec, Examples};
 use humshift::feature::FeatureSpec;
 use humshift::source::wav;

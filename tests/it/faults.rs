@@ -75,6 +75,7 @@ fn damaged_objects_are_made_again() {
     let project = project(SPEC);
     project.run("run spec.yaml").done();
     let reference = project.report();
+    project.forget();
     let sound = project.path("sound");
     cache::copy(&project.cache(), &sound);
     let records = cache::records(&project.cache());
@@ -111,6 +112,7 @@ fn damaged_records_are_misses() {
     for (damage, spoil) in DAMAGES.iter().chain([&not_json]) {
         let records = cache::records(&project.cache());
         records.iter().filter(|r| r.label.ends_with("/valve/01")).for_each(|r| spoil(&r.path));
+        project.forget();
         let ran = project.ran();
         let expected = if *damage == "longer by a byte" { 0 } else { 6 };
         assert_eq!(ran.len(), expected, "{damage}: {ran:?}");
@@ -119,6 +121,7 @@ fn damaged_records_are_misses() {
     for record in cache::records(&project.cache()) {
         fs::remove_file(record.path).expect("it was there");
     }
+    project.forget();
     assert_eq!(project.ran(), all, "all records gone");
     assert_eq!(project.report(), reference);
 }
@@ -209,6 +212,7 @@ fn whatever_is_lost_the_report_is_the_same() {
             }
         }
         let executor = ["serial", "threads", "process"][rng.below(3)];
+        project.forget();
         let run = project.run(&format!("run spec.yaml --executor {executor}")).done();
         assert!(!run.stderr.contains("warning"), "trial {trial}: {}", run.stderr);
         assert_eq!(project.report(), reference, "trial {trial}");

@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use humshift::artifact::{Channel, Context};
+use humshift::artifact::Channel;
+use humshift::context::Context;
 use humshift::detector::{DetectorSpec, Examples};
 use humshift::feature::FeatureSpec;
 use humshift::pool::PoolSpec;

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use humshift::artifact::{Channel, Context};
+use humshift::artifact::Channel;
+use humshift::context::Context;
 use humshift::detector::{DetectorSpec, Examples};
 use humshift::feature::FeatureSpec;
 use humshift::pool::PoolSpec;

@@ -106,6 +106,15 @@ impl Project {
         Output::new(output)
     }
 
+    /// Forgets which questions were answered, so that the next run looks at every record.
+    pub fn forget(&self) {
+        for (name, path) in tree(&self.cache().join("memo")) {
+            if name.ends_with(".json") {
+                std::fs::remove_file(path).expect("it was there");
+            }
+        }
+    }
+
     /// Runs `spec.yaml`, which must succeed; the labels that ran.
     pub fn ran(&self) -> BTreeSet<String> {
         self.run("run spec.yaml").done().ran()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use humshift::artifact::Context;
+use humshift::context::Context;
 use humshift::detector::{DetectorSpec, Examples};
 use humshift::pool::PoolSpec;
 use ndarray::{Array2, Axis};

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use humshift::artifact::Context;
+use humshift::context::Context;
 use humshift::detector::{DetectorSpec, Examples};
 use humshift::math;
 use ndarray::{Array2, Axis};

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use humshift::artifact::{Clip, Context, Domain, Split};
+use humshift::artifact::{Clip, Domain, Split};
+use humshift::context::Context;
 use humshift::detector::{DetectorSpec, Examples};
 use humshift::math;
 use ndarray::{Array2, Axis};

@@ -1,6 +1,6 @@
 //! k-means, Gaussian mixtures and principal components against scikit-learn, on the numbers of `tests/data/mixture.json`.
 
-use humshift::artifact::Context;
+use humshift::context::Context;
 use humshift::detector::{DetectorSpec, Examples};
 use ndarray::{Array2, Axis};
 

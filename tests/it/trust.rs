@@ -62,6 +62,7 @@ fn a_record_in_the_place_of_another_is_told_and_made_again() {
         let audit = project.run("cache verify").exits(1);
         assert!(audit.stdout.contains(&format!("damaged record: {}", b.key)), "{}", audit.stdout);
         forge(&b.path, &json);
+        project.forget();
         let run = project.run("run spec.yaml").done();
         assert_eq!(run.ran(), [MAHALANOBIS.to_owned()].into());
         assert!(run.stderr.contains(&format!("the record of {MAHALANOBIS} is damaged")), "{}", run.stderr);
@@ -71,6 +72,7 @@ fn a_record_in_the_place_of_another_is_told_and_made_again() {
     let mut json = a.json.clone();
     json.as_object_mut().unwrap().remove("key");
     forge(&a.path, &json);
+    project.forget();
     assert_eq!(project.ran().len(), 0);
     project.run("cache verify").done();
 }
@@ -102,9 +104,11 @@ fn a_record_with_other_outputs_than_its_stage_makes_is_none() {
         forge(path, &json);
         let told = project.run("plan spec.yaml").done();
         assert!(told.stdout.contains("will run"), "{json}\n{}", told.stdout);
+        project.forget();
         project.run("run spec.yaml --frozen").exits(1);
         assert!(project.run("cache verify").exits(1).stdout.contains("damaged record"), "{json}");
         forge(path, &json);
+        project.forget();
         let run = project.run("run spec.yaml").done();
         assert!(run.stderr.contains("is damaged"), "{json}\n{}", run.stderr);
         assert_eq!(project.report(), report, "{json}");
@@ -141,6 +145,7 @@ fn objects_full_of_zeros_are_made_again_though_their_length_is_right() {
         for path in tree(&project.cache().join("records")).into_values().filter(|_| with_records) {
             fs::write(path, "").unwrap();
         }
+        project.forget();
         let run = project.run("run spec.yaml").done();
         assert!(!run.ran().is_empty());
         assert_eq!(project.report(), report, "with the records: {with_records}");

@@ -43,7 +43,7 @@ fn first(sizes: &[usize]) -> Tensors {
 fn train(case: &str, clip_norm: Option<f64>) {
     let reference = reference();
     let sizes: Vec<usize> = numbers(&reference["sizes"]).into_iter().map(|x| x as usize).collect();
-    let network = weights::read(&first(&sizes)).unwrap();
+    let network = autoencoder::read(&first(&sizes)).unwrap();
     let clips: Vec<Vec<f32>> = (0..7).map(|clip| log_mel(clip, FRAMES, BANDS)).collect();
     let windows: Vec<Vec<f32>> = clips
         .iter()

@@ -8,8 +8,10 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use crate::artifact::{Clip, Context, Domain, Tensors};
-use crate::detector::{DetectorError, cholesky, product};
+use crate::artifact::{Clip, Domain, Tensors};
+use crate::context::Context;
+use crate::detector::DetectorError;
+use crate::learn::{cholesky, product};
 
 /// The factors of the covariances, (dims, dims) each.
 pub struct Covariances(Vec<Array2<f64>>);

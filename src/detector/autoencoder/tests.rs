@@ -136,7 +136,7 @@ fn clips_and_models_that_do_not_fit_are_named() {
     );
 
     let clips = clips(&["a.wav"]);
-    let model = networks::write(&Network::new(weights::graph(&[20, 3, 20]), &mut || 0.5));
+    let model = arrays::write(&Network::new(autoencoder::graph(&[20, 3, 20]), &mut || 0.5));
     let features = [zeros(9, 6)];
     let error = small().fit(&examples(&clips, &features), Some(&model), &cx).unwrap_err();
     assert_eq!(error.to_string(), "the model takes 20 values and gives 20, but 5 frames of 6 are 30 and 30");
@@ -195,7 +195,7 @@ fn presets_are_what_was_published_and_give_way_to_what_is_said() {
 
 #[test]
 fn the_published_network_has_its_count_of_weights() {
-    let graph = weights::graph(&[640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640]);
+    let graph = autoencoder::graph(&[640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640]);
     // Keras counts 269,992 with the hidden biases, which a normalisation takes away.
     let hidden: usize = 8 * 128 + 8;
     assert_eq!(graph.weight_count() + graph.statistic_count() + hidden, 269_992);
@@ -237,7 +237,7 @@ fn the_lesser_of_two_distances_of_the_mean_residual_is_the_score() {
     };
     let (detector, model, both) = fit(&clips, Score::SelectiveMahalanobis);
     // By the definition, from the residuals themselves.
-    let network = weights::read(&model).unwrap();
+    let network = autoencoder::read(&model).unwrap();
     let residual = |clip: usize| {
         let values: Vec<f32> = train[clip].iter().copied().collect();
         let flat = detector.residuals(&network, &values, 16);
@@ -249,10 +249,10 @@ fn the_lesser_of_two_distances_of_the_mean_residual_is_the_score() {
         let all = ndarray::concatenate(ndarray::Axis(0), &rows.iter().map(|r| r.view()).collect::<Vec<_>>()).unwrap();
         let centred = &all - &all.mean_axis(ndarray::Axis(0)).unwrap();
         let covariance = centred.t().dot(&centred) / (range.len() as f64 * 16.0 - 1.0);
-        let factor = crate::detector::cholesky::factor(covariance).unwrap();
+        let factor = crate::learn::cholesky::factor(covariance).unwrap();
         for (clip, least) in least.iter_mut().enumerate() {
             let mut mean = residual(clip).mean_axis(ndarray::Axis(0)).unwrap().to_vec();
-            *least = least.min(crate::detector::cholesky::squared_norm(factor.view(), &mut mean));
+            *least = least.min(crate::learn::cholesky::squared_norm(factor.view(), &mut mean));
         }
     }
     for (found, expected) in both.iter().zip(&least) {

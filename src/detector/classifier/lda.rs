@@ -3,13 +3,15 @@
 use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
 
+use super::super::DetectorError;
 use super::super::mahalanobis::Covariance;
-use super::super::product::multiply;
-use super::super::scaling::Scaling;
-use super::super::{DetectorError, cholesky};
 use super::{Classify, count, log_softmax};
-use crate::artifact::{Context, Tensors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::diagnose::Problem;
+use crate::learn::cholesky;
+use crate::learn::product::multiply;
+use crate::learn::scaling::Scaling;
 use crate::math;
 
 /// Settings of `lda`. Classes are as probable as they have training clips.

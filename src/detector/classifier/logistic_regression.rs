@@ -9,11 +9,12 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use serde::{Deserialize, Serialize};
 
 use super::super::DetectorError;
-use super::super::product::multiply;
-use super::super::scaling::Scaling;
 use super::{Classify, above_0, count, log_softmax};
-use crate::artifact::{Context, Tensors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::diagnose::Problem;
+use crate::learn::product::multiply;
+use crate::learn::scaling::Scaling;
 use crate::math;
 
 /// More are never needed at `c` of 1; with less regularisation the optimum is flat.

@@ -7,11 +7,12 @@ use smartcore::linalg::basic::matrix::DenseMatrix;
 use smartcore::metrics::distance::euclidian::Euclidian;
 use smartcore::neighbors::knn_classifier::{KNNClassifier, KNNClassifierParameters};
 
-use super::super::neighbours::MOST_NEIGHBOURS;
-use super::super::scaling::Scaling;
 use super::{Classify, DetectorError, count};
-use crate::artifact::{Context, Tensors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::diagnose::Problem;
+use crate::learn::neighbours::MOST_NEIGHBOURS;
+use crate::learn::scaling::Scaling;
 use crate::math;
 
 /// Settings of `nearest_neighbours`.

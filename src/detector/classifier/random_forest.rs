@@ -4,10 +4,11 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, array};
 use serde::{Deserialize, Serialize};
 
 use super::super::DetectorError;
-use super::tree::{Grower, Tree};
 use super::{Classify, count};
-use crate::artifact::{Context, Tensors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::diagnose::Problem;
+use crate::learn::tree::{Grower, Tree};
 use crate::math;
 
 /// Settings of `random_forest`.

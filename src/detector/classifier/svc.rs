@@ -7,13 +7,16 @@
 use ndarray::{Array1, Array2, ArrayView2, Axis, array};
 use serde::{Deserialize, Serialize};
 
-use super::super::kernel::{Gamma, Kernel, KernelName, squares};
-use super::super::product::multiply;
-use super::super::scaling::Scaling;
-use super::super::{DetectorError, smo};
+use super::super::DetectorError;
+use super::super::kernel::{Gamma, KernelName};
 use super::{Classify, above_0, count, log_softmax};
-use crate::artifact::{Context, Tensors};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::diagnose::Problem;
+use crate::learn::kernel::{Kernel, squares};
+use crate::learn::product::multiply;
+use crate::learn::scaling::Scaling;
+use crate::learn::smo;
 
 /// Clips that share one matrix product.
 const BLOCK: usize = 64;

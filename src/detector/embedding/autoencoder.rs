@@ -7,8 +7,9 @@
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use super::{Embedder, Heard};
-use crate::artifact::{Context, Tensors};
+use super::{Embedder, Hearing};
+use crate::artifact::Tensors;
+use crate::context::Context;
 use crate::detector::autoencoder::Autoencoder;
 use crate::detector::training::Training;
 use crate::detector::{Detector, DetectorError};
@@ -58,11 +59,11 @@ impl Embedder for Bottleneck {
         self.detector().memory(rows, dims)
     }
 
-    fn fit(&self, train: &Heard, cx: &Context) -> Result<Tensors, DetectorError> {
+    fn fit(&self, train: &Hearing, cx: &Context) -> Result<Tensors, DetectorError> {
         self.detector().fit(&train.clips, None, cx)
     }
 
-    fn embed(&self, model: &Tensors, heard: &Heard, cx: &Context) -> Result<Array2<f32>, DetectorError> {
+    fn embed(&self, model: &Tensors, heard: &Hearing, cx: &Context) -> Result<Array2<f32>, DetectorError> {
         let (detector, clips) = (self.detector(), &heard.clips);
         let dims = clips.features.first().map_or(0, |x| x.ncols());
         let network = detector.read(model, dims)?;

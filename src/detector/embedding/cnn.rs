@@ -14,12 +14,14 @@ use serde::{Deserialize, Serialize};
 
 use self::rows::{Inputs, Mixed};
 pub use self::settings::{Branch, Labels, LossSettings};
-use super::{Embedder, Heard};
-use crate::artifact::{Context, Domain, Tensors};
+use super::{Embedder, Hearing};
+use crate::artifact::{Domain, Tensors};
+use crate::context::Context;
+use crate::detector::DetectorError;
 use crate::detector::training::{Batch, Course, Training};
-use crate::detector::{DetectorError, networks};
 use crate::diagnose::Problem;
 use crate::nn::{Cpu, Engine, Loss, Network, Trainer};
+use crate::weights::arrays;
 
 /// Clips embedded at a time.
 const BLOCK: usize = 32;
@@ -129,7 +131,7 @@ impl Embedder for Cnn {
         4 * (2 * self.batch * graph.activations() + 10 * graph.weight_count())
     }
 
-    fn fit(&self, heard: &Heard, cx: &Context) -> Result<Tensors, DetectorError> {
+    fn fit(&self, heard: &Hearing, cx: &Context) -> Result<Tensors, DetectorError> {
         let train = &heard.clips;
         let inputs = Inputs::new(self, heard)?;
         let (classes, labels) = self.labels.of(train)?;
@@ -154,16 +156,16 @@ impl Embedder for Cnn {
         let rows = Mixed { inputs: &inputs, labels, targets, classes: classes.len(), settings: self };
         let trainer = Trainer::new(network, loss, self.training.device.engine()?, self.training.clip_norm);
         let (network, history) = self.course().run(trainer, &rows, cx)?;
-        let mut model = networks::write(&network);
+        let mut model = arrays::write(&network);
         inputs.scaling.write(&mut model);
         model.0.extend(history.0);
         Ok(model)
     }
 
-    fn embed(&self, model: &Tensors, heard: &Heard, cx: &Context) -> Result<Array2<f32>, DetectorError> {
+    fn embed(&self, model: &Tensors, heard: &Hearing, cx: &Context) -> Result<Array2<f32>, DetectorError> {
         let inputs = Inputs::with(self, heard, rows::Scaling::read(self, model)?)?;
         let graph = architecture::network(self, inputs.shape, inputs.bins);
-        let network = networks::read(graph, model)?;
+        let network = arrays::read(graph, model)?;
         let width = network.graph.output().len();
         let all: Vec<u32> = (0..inputs.len() as u32).collect();
         let blocks: Vec<&[u32]> = all.chunks(BLOCK).collect();

@@ -17,13 +17,14 @@ use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::{Detector, DetectorError, DetectorSpec, Examples, Scope, Takes};
-use crate::artifact::{Clip, Context, Tensors};
+use crate::artifact::{Clip, Tensors};
+use crate::context::Context;
 use crate::diagnose::Problem;
 use crate::family;
 
 /// Clips as a network hears them.
 #[derive(Clone, Default)]
-pub struct Heard<'a> {
+pub struct Hearing<'a> {
     pub clips: Examples<'a>,
     /// The spectrum of each clip, (1, bins); none unless [`Embedder::hears_spectrum`].
     pub spectra: Vec<ArrayView2<'a, f32>>,
@@ -53,10 +54,10 @@ pub trait Embedder: Send + Sync {
     fn memory(&self, rows: usize, dims: usize) -> usize;
 
     /// Learns from the normal training clips of a machine.
-    fn fit(&self, train: &Heard, cx: &Context) -> Result<Tensors, DetectorError>;
+    fn fit(&self, train: &Hearing, cx: &Context) -> Result<Tensors, DetectorError>;
 
     /// One vector a clip, (clips, dims). A clip's vector depends on that clip and the model alone.
-    fn embed(&self, model: &Tensors, clips: &Heard, cx: &Context) -> Result<Array2<f32>, DetectorError>;
+    fn embed(&self, model: &Tensors, clips: &Hearing, cx: &Context) -> Result<Array2<f32>, DetectorError>;
 }
 
 family! {
@@ -86,7 +87,7 @@ fn nearest_neighbour() -> Box<DetectorSpec> {
 
 impl EmbedderSpec {
     /// The vectors of clips by a model, (clips, dims); all are finite.
-    pub fn vectors(&self, model: &Tensors, heard: &Heard, cx: &Context) -> Result<Array2<f32>, DetectorError> {
+    pub fn vectors(&self, model: &Tensors, heard: &Hearing, cx: &Context) -> Result<Array2<f32>, DetectorError> {
         let clips = &heard.clips;
         let vectors = self.member().embed(model, heard, cx)?;
         assert_eq!(vectors.nrows(), clips.features.len(), "one vector a clip");
@@ -106,11 +107,11 @@ impl Embedding {
     }
 
     /// Clips without more than their features, where that is enough.
-    fn heard<'a>(&self, clips: &Examples<'a>) -> Result<Heard<'a>, DetectorError> {
+    fn heard<'a>(&self, clips: &Examples<'a>) -> Result<Hearing<'a>, DetectorError> {
         let beside = match (self.with_pool, self.network.member().hears_spectrum()) {
             (true, _) => "pooled vectors beside those of the network (`with_pool`)",
             (_, true) => "the spectra of whole clips",
-            _ => return Ok(Heard { clips: clips.clone(), spectra: Vec::new() }),
+            _ => return Ok(Hearing { clips: clips.clone(), spectra: Vec::new() }),
         };
         Err(DetectorError::Data(format!("a member of an ensemble cannot have {beside}")))
     }

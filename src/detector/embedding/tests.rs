@@ -32,8 +32,8 @@ fn examples(clips: &[(Clip, Array2<f32>)]) -> Examples<'_> {
     }
 }
 
-fn heard(clips: Examples) -> Heard {
-    Heard { clips, spectra: Vec::new() }
+fn heard(clips: Examples) -> Hearing {
+    Hearing { clips, spectra: Vec::new() }
 }
 
 fn spec(settings: Value) -> DetectorSpec {

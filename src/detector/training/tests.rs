@@ -1,7 +1,7 @@
 use std::sync::Mutex;
 
 use super::*;
-use crate::artifact::Checkpoint;
+use crate::context::Checkpoint;
 use crate::math;
 use crate::nn::{Activation, Builder, Cpu, Loss, NormSettings, Shape};
 use crate::seed::Seed;

@@ -23,7 +23,7 @@ use super::found::found;
 use super::keys::{Keyed, Outputs, keyed};
 use super::urgency::urgency;
 use super::{Event, Failure, Listener, NodeOutcome, Options, RunOutcome};
-use crate::artifact::Progress;
+use crate::context::Progress;
 use crate::digest::Digest;
 use crate::plan::{Frontier, NodeId, Plan};
 use crate::stage::Wants;

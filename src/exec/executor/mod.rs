@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::{Failure, Job};
-use crate::artifact::Progress;
+use crate::context::Progress;
 use crate::digest::Digest;
 use crate::store::{KeyLock, Made, Store};
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::threads::Threads;
-use crate::artifact::Progress;
+use crate::context::Progress;
 use crate::exec::found::found;
 use crate::exec::{Failure, Job};
 use crate::store::{KeyLock, Made, Store};

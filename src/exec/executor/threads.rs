@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use super::{Executor, Finished, Heard};
-use crate::artifact::Progress;
+use crate::context::Progress;
 use crate::exec::{Failure, Job, perform};
 use crate::store::{KeyLock, Made, Store};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use humshift::artifact::{Artifact, Split};
-use humshift::detector::{DetectorSpec, EmbedderSpec, Heard, Takes};
+use humshift::detector::{DetectorSpec, EmbedderSpec, Hearing, Takes};
 use humshift::feature::FeatureSpec;
 use humshift::mimii_dg::{self, Section};
 use humshift::pool::PoolSpec;
@@ -85,7 +85,7 @@ pub fn embedders() -> Now {
         let spec = EmbedderSpec::parse(name, settings).map_err(|e| format!("{e:?}"))?;
         let network = spec.member();
         let spectra = if network.hears_spectrum() { spectra.iter().map(|x| x.view()).collect() } else { Vec::new() };
-        let heard = Heard { clips: set.examples(Takes::Frames), spectra };
+        let heard = Hearing { clips: set.examples(Takes::Frames), spectra };
         let (model, vectors) = threads(|cx| {
             let model = network.fit(&heard, cx).map_err(|e| e.to_string())?;
             let vectors = network.embed(&model, &heard, cx).map_err(|e| e.to_string())?;

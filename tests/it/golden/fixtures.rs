@@ -1,7 +1,8 @@
 //! What golden rows are made of. Only integers, sums and products: a sine or a logarithm of the C library may differ
 //! from machine to machine, and so would every row.
 
-use humshift::artifact::{Artifact, Blob, Clip, ClipSet, Context, Domain, FeatureIndex, Label, Matrix, Split};
+use humshift::artifact::{Artifact, Blob, Clip, ClipSet, Domain, FeatureIndex, Label, Matrix, Split};
+use humshift::context::Context;
 use humshift::detector::{Examples, Takes};
 use humshift::seed::{Rng, Seed};
 use humshift::stage::Inputs;

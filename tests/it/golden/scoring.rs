@@ -5,7 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use humshift::artifact::{Artifact, Blob, Context, Split, Tensors};
+use humshift::artifact::{Artifact, Blob, Split, Tensors};
+use humshift::context::Context;
 use humshift::detector::{DetectorSpec, Takes};
 use humshift::stage::{Generalization, Scoring, StageSpec, TrainingScores};
 use ndarray::Array1;

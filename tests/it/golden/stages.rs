@@ -5,10 +5,11 @@ use std::fs;
 use std::path::Path;
 
 use humshift::artifact::{
-    Artifact, Audio, AudioTable, CalibrationScores, Channel, Clip, ClipSet, Context, FeatureIndex, Label, Levels,
-    Matrix, Part, Recipe, Scores, Split,
+    Artifact, Audio, AudioTable, CalibrationScores, Channel, Clip, ClipSet, FeatureIndex, Label, Levels, Matrix, Part,
+    Recipe, Scores, Split,
 };
-use humshift::detector::{EmbedderSpec, Heard, Takes};
+use humshift::context::Context;
+use humshift::detector::{EmbedderSpec, Hearing, Takes};
 use humshift::digest::Digest;
 use humshift::seed::Seed;
 use humshift::source::{SectionId, SourceSpec};
@@ -165,7 +166,7 @@ fn vectors(add: &mut impl FnMut(&str, Value, &Inputs) -> Vec<Output>) {
     add("network choice", json!({"network": choice}), &all);
     // A model of the member itself, so that the row of `embedding` moves with no training stage.
     let spec: EmbedderSpec = serde_json::from_value(network.clone()).expect("a network");
-    let heard = Heard { clips: set.examples(Takes::Frames), spectra: Vec::new() };
+    let heard = Hearing { clips: set.examples(Takes::Frames), spectra: Vec::new() };
     let model = spec.member().fit(&heard, &Context::plain(1)).expect("it can be trained").encode();
     let first = set.0.iter().filter(|(clip, _)| clip.section == "00").map(|(clip, _)| clip.id.as_str());
     let index = FeatureIndex::consecutive(first.map(|id| (id, 1)));

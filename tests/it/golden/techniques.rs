@@ -3,7 +3,8 @@
 //! Each technique stands with two detectors that share no code: where something that a technique uses as well as one of
 //! them changes, the row of the other stays red until the technique has a new version, too.
 
-use humshift::artifact::{Artifact, Blob, CalibrationScores, Context, Split};
+use humshift::artifact::{Artifact, Blob, CalibrationScores, Split};
+use humshift::context::Context;
 use humshift::detector::DetectorSpec;
 use humshift::digest::Digest;
 use humshift::stage::{Calibration, Generalization, Inputs, Output, StageSpec, Training, TrainingScores};

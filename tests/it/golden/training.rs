@@ -1,8 +1,9 @@
 //! Rows of networks that are trained for some steps, as large as the paper's where that costs little: one digest for one
 //! thread and for two.
 
-use humshift::artifact::{Artifact, Context, Split, Tensors};
-use humshift::detector::{DetectorError, DetectorSpec, EmbedderSpec, Heard, Takes};
+use humshift::artifact::{Artifact, Split, Tensors};
+use humshift::context::Context;
+use humshift::detector::{DetectorError, DetectorSpec, EmbedderSpec, Hearing, Takes};
 use ndarray::Array2;
 use serde_json::{Value, json};
 
@@ -45,7 +46,7 @@ pub fn rows() -> Now {
         });
         let spec = EmbedderSpec::parse("cnn", &settings).expect("settings");
         let spectra = spectra.iter().map(|x| x.view()).collect();
-        let heard = Heard { clips: set.examples(Takes::Frames), spectra };
+        let heard = Hearing { clips: set.examples(Takes::Frames), spectra };
         rows.insert(format!("cnn {settings}"), row("cnn", spec.member().version(), |cx| spec.member().fit(&heard, cx)));
     }
     rows

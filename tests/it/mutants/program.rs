@@ -27,7 +27,7 @@ pub struct Ran {
 
 impl<'a> Program<'a> {
     pub fn new(project: &'a Project) -> Self {
-        Self { project, seconds: 20 }
+        Self { project, seconds: 60 }
     }
 
     /// Another limit of time.

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use humshift::artifact::{Artifact, Blob, Context, Tensor, Tensors, read_torch};
+use humshift::artifact::{Artifact, Blob, Tensor, Tensors};
+use humshift::context::Context;
 use humshift::detector::{DetectorSpec, Examples};
 use humshift::seed::Rng;
+use humshift::weights::read_torch;
 use ndarray::{Array1, Array2};
 use serde_json::{Value, json};
 

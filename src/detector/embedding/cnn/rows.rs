@@ -5,7 +5,7 @@ use ndarray::{Array1, Array2, ArrayView2};
 use super::{Branch, Cnn};
 use crate::artifact::Tensors;
 use crate::detector::DetectorError;
-use crate::detector::embedding::Heard;
+use crate::detector::embedding::Hearing;
 use crate::detector::images::Images;
 use crate::detector::training::{Batch, Rows};
 use crate::seed::Rng;
@@ -35,7 +35,7 @@ pub struct Inputs<'a> {
 
 impl<'a> Inputs<'a> {
     /// Of training clips, which set the scaling and, where the settings do not, the frames of an image.
-    pub fn new(settings: &Cnn, heard: &Heard<'a>) -> Result<Self, DetectorError> {
+    pub fn new(settings: &Cnn, heard: &Hearing<'a>) -> Result<Self, DetectorError> {
         let clips = &heard.clips;
         let shortest = clips.features.iter().map(|x| x.nrows()).min().ok_or(DetectorError::NoClips)?;
         let frames = settings.frames.unwrap_or(shortest);
@@ -52,7 +52,7 @@ impl<'a> Inputs<'a> {
     }
 
     /// Of any clips, by a scaling that there is.
-    pub fn with(settings: &Cnn, heard: &Heard<'a>, scaling: Scaling) -> Result<Self, DetectorError> {
+    pub fn with(settings: &Cnn, heard: &Hearing<'a>, scaling: Scaling) -> Result<Self, DetectorError> {
         let clips = &heard.clips;
         let bands = clips.features.first().map_or(0, |x| x.ncols());
         let shape = [scaling.frames, bands];

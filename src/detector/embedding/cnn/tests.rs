@@ -41,8 +41,8 @@ impl Sounds {
         sounds
     }
 
-    fn heard(&self, spectra: bool) -> Heard<'_> {
-        Heard {
+    fn heard(&self, spectra: bool) -> Hearing<'_> {
+        Hearing {
             clips: Examples {
                 clips: self.clips.iter().collect(),
                 features: self.frames.iter().map(|x| x.view()).collect(),
@@ -122,7 +122,7 @@ fn a_vector_is_that_of_the_clip_alone_and_the_mean_over_its_images() {
     let all = network.embed(&model, &train.heard(false), &cx).unwrap();
     let heard = |frames: &Array2<f32>| {
         let clips = Examples { clips: vec![&train.clips[4]], features: vec![frames.view()] };
-        network.embed(&model, &Heard { clips, spectra: Vec::new() }, &cx).unwrap().row(0).to_owned()
+        network.embed(&model, &Hearing { clips, spectra: Vec::new() }, &cx).unwrap().row(0).to_owned()
     };
     assert_eq!(heard(&train.frames[4]), all.row(4));
     // One and a half clips are two images, half a clip apart.

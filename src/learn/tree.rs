@@ -5,33 +5,33 @@ use ndarray::ArrayView2;
 use crate::seed::Rng;
 
 /// What trees grow from.
-pub(super) struct Grower<'a> {
+pub(crate) struct Grower<'a> {
     /// Training vectors, (dims, clips).
-    pub(super) columns: ArrayView2<'a, f32>,
-    pub(super) classes: &'a [usize],
-    pub(super) count: usize,
+    pub(crate) columns: ArrayView2<'a, f32>,
+    pub(crate) classes: &'a [usize],
+    pub(crate) count: usize,
     /// Dimensions looked at for a split, and more if those divide nothing.
-    pub(super) tried: usize,
-    pub(super) min_leaf: usize,
-    pub(super) max_depth: usize,
+    pub(crate) tried: usize,
+    pub(crate) min_leaf: usize,
+    pub(crate) max_depth: usize,
 }
 
 /// Nodes, the first one the root, and the parts of the classes in every leaf, one leaf after the other.
 #[derive(Default)]
-pub(super) struct Tree {
-    pub(super) nodes: Vec<Node>,
-    pub(super) leaves: Vec<f32>,
+pub(crate) struct Tree {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) leaves: Vec<f32>,
 }
 
 /// A split, or a leaf.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Node {
+pub(crate) struct Node {
     /// None in a leaf.
-    pub(super) dimension: Option<usize>,
+    pub(crate) dimension: Option<usize>,
     /// Vectors up to it go on to `child`, others to the node after `child`.
-    pub(super) threshold: f32,
+    pub(crate) threshold: f32,
     /// In a leaf: its number.
-    pub(super) child: usize,
+    pub(crate) child: usize,
 }
 
 struct Split {
@@ -42,7 +42,7 @@ struct Split {
 
 impl Grower<'_> {
     /// A tree on as many clips as there are, drawn with replacement.
-    pub(super) fn grow(&self, mut rng: Rng) -> Tree {
+    pub(crate) fn grow(&self, mut rng: Rng) -> Tree {
         let clips = self.classes.len();
         let mut drawn: Vec<usize> = (0..clips).map(|_| rng.below(clips)).collect();
         let mut order: Vec<usize> = (0..self.columns.nrows()).collect();

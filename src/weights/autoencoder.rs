@@ -8,9 +8,8 @@
 
 use std::collections::BTreeMap;
 
-use super::pytorch;
+use super::{Error, arrays, modules};
 use crate::artifact::{TensorError, Tensors};
-use crate::detector::{DetectorError, networks};
 use crate::nn::{Activation, Builder, Graph, Network, NormSettings, Shape};
 
 /// Keras's defaults, of which its `momentum` of 0.99 is seen from the other side.
@@ -35,8 +34,8 @@ pub fn graph(sizes: &[usize]) -> Graph {
 ///
 /// Errors: a tensor that is missing, has another shape than its neighbours ask for, or has no place in a
 /// dense autoencoder.
-pub fn read(model: &Tensors) -> Result<Network, DetectorError> {
-    let model = &match pytorch::from_pytorch(model) {
+pub fn read(model: &Tensors) -> Result<Network, Error> {
+    let model = &match modules::from_pytorch(model) {
         Some(model) => model,
         None => renamed(model)?,
     };
@@ -51,7 +50,7 @@ pub fn read(model: &Tensors) -> Result<Network, DetectorError> {
         }
         sizes.push(outputs);
     }
-    let mut network = networks::read(graph(&sizes), model)?;
+    let mut network = arrays::read(graph(&sizes), model)?;
     let mut known = network.parts().count();
     for i in 0..layers - 1 {
         // A bias before a normalisation moves the mean that is taken away.
@@ -69,20 +68,20 @@ pub fn read(model: &Tensors) -> Result<Network, DetectorError> {
     if known == model.0.len() {
         return Ok(network);
     }
-    let own = networks::write(&network);
+    let own = arrays::write(&network);
     let is_bias = |name: &str| (0..layers - 1).any(|i| name == format!("dense.{i}.bias"));
     let has_place = |name: &str| own.0.contains_key(name) || is_bias(name);
     let stray = model.0.keys().find(|name| !has_place(name)).expect("there are more names than were read");
-    Err(DetectorError::Data(format!("tensor `{stray}` has no place in an autoencoder of {layers} dense layers")))
+    Err(Error::Data(format!("tensor `{stray}` has no place in an autoencoder of {layers} dense layers")))
 }
 
-fn shape(name: &str, expected: &[usize], found: &[usize]) -> DetectorError {
+fn shape(name: &str, expected: &[usize], found: &[usize]) -> Error {
     let (expected, found) = (format!("f32 {expected:?}"), format!("f32 {found:?}"));
     TensorError::Shape { name: name.to_owned(), expected, found }.into()
 }
 
 /// The model under our names. Ours stay; Keras's are numbered from 0 in the order of their own numbers.
-fn renamed(model: &Tensors) -> Result<Tensors, DetectorError> {
+fn renamed(model: &Tensors) -> Result<Tensors, Error> {
     let mut numbers: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (room, number, _) in model.0.keys().filter_map(|name| keras(name)) {
         let numbers = numbers.entry(room).or_default();
@@ -101,7 +100,7 @@ fn renamed(model: &Tensors) -> Result<Tensors, DetectorError> {
             }
         };
         if tensors.insert(ours.clone(), tensor.clone()).is_some() {
-            return Err(DetectorError::Data(format!("two tensors of the model are `{ours}`: one is `{name}`")));
+            return Err(Error::Data(format!("two tensors of the model are `{ours}`: one is `{name}`")));
         }
     }
     Ok(Tensors(tensors))
@@ -139,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_network_survives_its_names() {
-        let model = networks::write(&network());
+        let model = arrays::write(&network());
         assert_eq!(model.0.len(), 4 + 1 + 3 * 4);
         assert!(read(&model).unwrap() == network());
     }
@@ -159,7 +158,7 @@ mod tests {
                 };
                 (name, tensor)
             };
-            Tensors(networks::write(&network()).0.into_iter().map(rename).collect())
+            Tensors(arrays::write(&network()).0.into_iter().map(rename).collect())
         };
         assert!(read(&keras(0)).unwrap() == network());
         // 9, 10, 11: their order is that of numbers, not of letters.
@@ -169,7 +168,7 @@ mod tests {
     #[test]
     fn models_that_are_none_say_why() {
         let refusal = |change: &dyn Fn(&mut Tensors)| {
-            let mut model = networks::write(&network());
+            let mut model = arrays::write(&network());
             change(&mut model);
             read(&model).unwrap_err().to_string()
         };

@@ -3,9 +3,9 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use super::DetectorError;
+use super::Error;
 use super::centres::{Points, Value, add};
-use crate::artifact::Context;
+use crate::context::Context;
 use crate::math;
 use crate::seed::{Rng, Seed};
 
@@ -44,11 +44,11 @@ impl Lloyd {
     ///
     /// Where fewer rows differ than there are clusters, some centres are the same. Errors: more clusters than rows.
     /// Panics when `clusters` or `runs` is 0.
-    pub(crate) fn fit<T: Value>(&self, x: ArrayView2<T>, seed: Seed, cx: &Context) -> Result<Clusters, DetectorError> {
+    pub(crate) fn fit<T: Value>(&self, x: ArrayView2<T>, seed: Seed, cx: &Context) -> Result<Clusters, Error> {
         assert!(self.clusters > 0 && self.runs > 0, "{self:?}");
         if self.clusters > x.nrows() {
             let message = format!("{} vectors cannot be put into {} clusters", x.nrows(), self.clusters);
-            return Err(DetectorError::TooFew(message));
+            return Err(Error::TooFew(message));
         }
         let points = Points::new(x, cx);
         let run = |run: usize| {
@@ -66,12 +66,7 @@ impl Lloyd {
         Ok(best)
     }
 
-    fn iterate<T: Value>(
-        &self,
-        points: &Points<T>,
-        mut centres: Array2<f64>,
-        cx: &Context,
-    ) -> Result<Clusters, DetectorError> {
+    fn iterate<T: Value>(&self, points: &Points<T>, mut centres: Array2<f64>, cx: &Context) -> Result<Clusters, Error> {
         let mut labels = Vec::new();
         let mut iterations = 0;
         let mut settled = false;
@@ -95,14 +90,20 @@ impl Lloyd {
     }
 }
 
+/// The centres of `clusters` groups of `rows` (rows, dims), (clusters, dims): the best of three runs, drawn from the
+/// context's seed.
+///
+/// Errors: more clusters than rows.
+pub(crate) fn centres(rows: ArrayView2<f32>, clusters: usize, cx: &Context) -> Result<Array2<f64>, Error> {
+    let lloyd = Lloyd { clusters, runs: 3, ..Lloyd::default() };
+    let found = lloyd.fit(rows, cx.seed.derive(&["kmeans"]), cx)?;
+    (cx.log)(&format!("{} iterations, inertia {:e}", found.iterations, found.inertia));
+    Ok(found.centres)
+}
+
 /// Centres to start from: each next one is the best of a few rows drawn with the square of their distance to the
 /// centres so far, the one that leaves the least inertia.
-fn starts<T: Value>(
-    points: &Points<T>,
-    clusters: usize,
-    rng: &mut Rng,
-    cx: &Context,
-) -> Result<Array2<f64>, DetectorError> {
+fn starts<T: Value>(points: &Points<T>, clusters: usize, rng: &mut Rng, cx: &Context) -> Result<Array2<f64>, Error> {
     let trials = 2 + math::ln(clusters as f64) as usize;
     let mut chosen = vec![rng.below(points.len())];
     let mut left = vec![f64::INFINITY; points.len()];
@@ -141,7 +142,7 @@ fn lefts<T: Value>(
     candidates: &[usize],
     left: &[f64],
     cx: &Context,
-) -> Result<Vec<(f64, Vec<f64>)>, DetectorError> {
+) -> Result<Vec<(f64, Vec<f64>)>, Error> {
     let centres = points.select(candidates);
     let screen = points.screen(&centres);
     let blocks = cx.map(&points.blocks, |block| {
@@ -152,7 +153,7 @@ fn lefts<T: Value>(
         distances
     });
     if cx.cancelled() {
-        return Err(DetectorError::Cancelled);
+        return Err(Error::Cancelled);
     }
     let of = |c: usize| {
         let all: Vec<f64> = blocks.iter().flat_map(|block| &block[c]).copied().collect();
@@ -162,11 +163,7 @@ fn lefts<T: Value>(
 }
 
 /// The nearest centre of every row, and the means of the rows of each.
-fn step<T: Value>(
-    points: &Points<T>,
-    centres: &Array2<f64>,
-    cx: &Context,
-) -> Result<(Vec<usize>, Array2<f64>), DetectorError> {
+fn step<T: Value>(points: &Points<T>, centres: &Array2<f64>, cx: &Context) -> Result<(Vec<usize>, Array2<f64>), Error> {
     let screen = points.screen(centres);
     let blocks = cx.map(&points.blocks, |block| {
         let labels = points.block_labels(block, &screen);
@@ -177,7 +174,7 @@ fn step<T: Value>(
         (labels, sums)
     });
     if cx.cancelled() {
-        return Err(DetectorError::Cancelled);
+        return Err(Error::Cancelled);
     }
     let mut sums = Array2::zeros(centres.dim());
     let mut labels = Vec::with_capacity(points.len());

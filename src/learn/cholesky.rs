@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView2, s};
 ///
 /// The error is the first dimension that depends on the ones before it, up to rounding: there the matrix is
 /// not positive definite.
-pub(super) fn factor(mut matrix: Array2<f64>) -> Result<Array2<f64>, usize> {
+pub(crate) fn factor(mut matrix: Array2<f64>) -> Result<Array2<f64>, usize> {
     let dims = matrix.nrows();
     // A pivot this small beside its diagonal value is what rounding leaves of zero.
     let rounding = 10.0 * dims as f64 * f64::EPSILON;
@@ -28,7 +28,7 @@ pub(super) fn factor(mut matrix: Array2<f64>) -> Result<Array2<f64>, usize> {
 }
 
 /// xᵀ·(L·Lᵀ)⁻¹·x, by forward substitution in place.
-pub(super) fn squared_norm(factor: ArrayView2<f64>, x: &mut [f64]) -> f64 {
+pub(crate) fn squared_norm(factor: ArrayView2<f64>, x: &mut [f64]) -> f64 {
     let mut sum = 0.0;
     for (i, row) in factor.rows().into_iter().enumerate() {
         let known: f64 = row.iter().zip(&x[..i]).map(|(l, y)| l * y).sum();
@@ -39,7 +39,7 @@ pub(super) fn squared_norm(factor: ArrayView2<f64>, x: &mut [f64]) -> f64 {
 }
 
 /// (L·Lᵀ)⁻¹·x, in place.
-pub(super) fn solve(factor: ArrayView2<f64>, x: &mut [f64]) {
+pub(crate) fn solve(factor: ArrayView2<f64>, x: &mut [f64]) {
     for (i, row) in factor.rows().into_iter().enumerate() {
         let known: f64 = row.iter().zip(&x[..i]).map(|(l, y)| l * y).sum();
         x[i] = (x[i] - known) / row[i];

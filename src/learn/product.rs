@@ -11,7 +11,7 @@ const FEW: usize = 8;
 /// `out` = a · b for a (m, k), b (k, n), out (m, n), each of any strides: `b.t()` costs nothing.
 ///
 /// Panics if the shapes do not fit.
-pub(super) fn product<T: LinalgScalar + Element>(a: ArrayView2<T>, b: ArrayView2<T>, mut out: ArrayViewMut2<T>) {
+pub(crate) fn product<T: LinalgScalar + Element>(a: ArrayView2<T>, b: ArrayView2<T>, mut out: ArrayViewMut2<T>) {
     let ((m, k), (inner, n)) = (a.dim(), b.dim());
     assert!(k == inner && out.dim() == (m, n), "{:?} times {:?} into {:?}", a.dim(), b.dim(), out.dim());
     if m <= FEW && b.strides()[0] == 1 && n > FEW {
@@ -27,7 +27,7 @@ pub(super) fn product<T: LinalgScalar + Element>(a: ArrayView2<T>, b: ArrayView2
 }
 
 /// Calls `f` with a view as a slice and its steps; what does not lie together in memory is copied first.
-pub(super) fn with_matrix<T: LinalgScalar>(view: ArrayView2<T>, f: impl FnOnce(Matrix<T>)) {
+pub(crate) fn with_matrix<T: LinalgScalar>(view: ArrayView2<T>, f: impl FnOnce(Matrix<T>)) {
     let (rows, columns) = view.dim();
     let steps: Vec<usize> = view.strides().iter().filter_map(|step| usize::try_from(*step).ok()).collect();
     match (view.as_slice_memory_order(), &steps[..]) {
@@ -37,7 +37,7 @@ pub(super) fn with_matrix<T: LinalgScalar>(view: ArrayView2<T>, f: impl FnOnce(M
 }
 
 /// a · b as a new matrix in C order.
-pub(super) fn multiply<T: LinalgScalar + Element>(a: ArrayView2<T>, b: ArrayView2<T>) -> Array2<T> {
+pub(crate) fn multiply<T: LinalgScalar + Element>(a: ArrayView2<T>, b: ArrayView2<T>) -> Array2<T> {
     let mut out = Array2::zeros((a.nrows(), b.ncols()));
     product(a, b, out.view_mut());
     out

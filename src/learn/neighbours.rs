@@ -12,9 +12,9 @@
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
 use serde::{Deserialize, Serialize};
 
-use super::DetectorError;
+use super::Error;
 use super::product::product;
-use crate::artifact::Context;
+use crate::context::Context;
 use crate::math;
 
 /// More neighbours than these are never asked for: those of each clip are held at once.
@@ -50,7 +50,7 @@ pub(crate) fn nearest(
     k: usize,
     metric: Metric,
     cx: &Context,
-) -> Result<Vec<Vec<Neighbour>>, DetectorError> {
+) -> Result<Vec<Vec<Neighbour>>, Error> {
     assert!(k <= bank.nrows() && bank.ncols() == queries.ncols(), "{k} of {:?}, {:?}", bank.dim(), queries.dim());
     let (bank, queries) = (bank.as_standard_layout(), queries.as_standard_layout());
     let bounds = Bounds::new(bank.view(), metric);
@@ -63,20 +63,20 @@ pub(crate) fn nearest(
 
 /// What `reduce` makes of the distances of all rows of `bank` (in their order) to each of `queries`: where more than
 /// distances decides what is near. Twenty times as slow as [`nearest`].
-pub(super) fn measure<R: Send>(
+pub(crate) fn measure<R: Send>(
     bank: ArrayView2<f32>,
     queries: ArrayView2<f32>,
     metric: Metric,
     cx: &Context,
     reduce: impl Fn(Vec<f64>) -> R + Sync + Send,
-) -> Result<Vec<R>, DetectorError> {
+) -> Result<Vec<R>, Error> {
     let (bank, queries) = (bank.as_standard_layout(), queries.as_standard_layout());
     let rows: Vec<&[f32]> = bank.rows().into_iter().map(|row| row.to_slice().expect("C order")).collect();
     let norms: Vec<f64> = rows.iter().map(|row| norm(row)).collect();
     let queries: Vec<&[f32]> = queries.rows().into_iter().map(|row| row.to_slice().expect("C order")).collect();
     let one = |query: &&[f32]| {
         if cx.cancelled() {
-            return Err(DetectorError::Cancelled);
+            return Err(Error::Cancelled);
         }
         let own = norm(query);
         let distance = |(row, norm): (&&[f32], &f64)| metric.finish(metric.distance(query, row, own, *norm));
@@ -91,13 +91,13 @@ fn search(
     k: usize,
     bounds: &Bounds,
     cx: &Context,
-) -> Result<Vec<Vec<Neighbour>>, DetectorError> {
+) -> Result<Vec<Vec<Neighbour>>, Error> {
     let mut found: Vec<Best> = (0..queries.nrows()).map(|_| Best { k, nearest: Vec::with_capacity(k + 1) }).collect();
     let norms: Vec<f64> = queries.rows().into_iter().map(|q| norm(q.to_slice().expect("C order"))).collect();
     let mut products = vec![0.0; queries.nrows() * ROWS.min(bank.nrows())];
     for first in (0..bank.nrows()).step_by(ROWS) {
         if cx.cancelled() {
-            return Err(DetectorError::Cancelled);
+            return Err(Error::Cancelled);
         }
         let rows = bank.slice(s![first..bank.nrows().min(first + ROWS), ..]);
         let products = &mut products[..queries.nrows() * rows.nrows()];
@@ -169,7 +169,7 @@ impl Metric {
 }
 
 /// |a - b|² in f64.
-pub(super) fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
+pub(crate) fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
     sum_of(a, b, |a, b| (a - b) * (a - b))
 }
 

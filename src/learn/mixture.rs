@@ -27,16 +27,16 @@ pub enum Shape {
 
 /// A mixture of Gaussians.
 #[derive(Clone, Debug)]
-pub(super) struct Mixture {
-    pub(super) weights: Array1<f64>,
+pub(crate) struct Mixture {
+    pub(crate) weights: Array1<f64>,
     /// (components, dims).
-    pub(super) means: Array2<f64>,
-    pub(super) precisions: Precisions,
+    pub(crate) means: Array2<f64>,
+    pub(crate) precisions: Precisions,
 }
 
 /// Upper triangular matrices P with P·Pᵀ the inverse of a covariance, as in scikit-learn's `precisions_cholesky_`.
 #[derive(Clone, Debug)]
-pub(super) enum Precisions {
+pub(crate) enum Precisions {
     /// (components, dims, dims).
     Full(Array3<f64>),
     /// Their diagonals, (components, dims).
@@ -47,7 +47,7 @@ pub(super) enum Precisions {
 
 impl Mixture {
     /// The log density of each component at each row of `x` (rows, dims), (components, rows).
-    pub(super) fn log_densities(&self, x: ArrayView2<f32>) -> Array2<f64> {
+    pub(crate) fn log_densities(&self, x: ArrayView2<f32>) -> Array2<f64> {
         let (components, dims) = self.means.dim();
         let mut densities = Array2::zeros((components, x.nrows()));
         let (mut z, mut y) = (Array2::zeros(x.dim()), Array2::zeros(x.dim()));
@@ -86,7 +86,7 @@ impl Mixture {
 
     /// The log likelihood of each row, from the [`log_densities`](Self::log_densities) of the rows, which become the
     /// responsibilities of the components for them.
-    pub(super) fn log_likelihoods(&self, densities: &mut Array2<f64>) -> Vec<f64> {
+    pub(crate) fn log_likelihoods(&self, densities: &mut Array2<f64>) -> Vec<f64> {
         let mut largest = vec![f64::NEG_INFINITY; densities.ncols()];
         for (mut densities, weight) in densities.rows_mut().into_iter().zip(self.weights.mapv(math::ln)) {
             densities.iter_mut().zip(&mut largest).for_each(|(density, largest)| {
@@ -107,7 +107,7 @@ impl Mixture {
     }
 
     /// The log likelihood of some rows, and the responsibility of each component for each, (components, rows).
-    pub(super) fn expect(&self, x: ArrayView2<f32>) -> (f64, Array2<f64>) {
+    pub(crate) fn expect(&self, x: ArrayView2<f32>) -> (f64, Array2<f64>) {
         let mut densities = self.log_densities(x);
         (self.log_likelihoods(&mut densities).iter().sum(), densities)
     }
@@ -141,7 +141,7 @@ fn scaled_distance(x: &[f32], mean: &[f64], scale: &[f64]) -> f64 {
 }
 
 /// A row of a matrix in C order.
-pub(super) fn slice(matrix: &Array2<f64>, row: usize) -> &[f64] {
+pub(crate) fn slice(matrix: &Array2<f64>, row: usize) -> &[f64] {
     matrix.row(row).to_slice().expect("C order")
 }
 

@@ -13,40 +13,40 @@ use ndarray::{Array1, Array2, Array3, ArrayView2, Axis, s};
 
 use super::mixture::{Mixture, Precisions, Shape, slice};
 use super::moments::{Moments, add_squared, parts, subtract_outer};
-use super::{DetectorError, cholesky};
-use crate::artifact::Context;
+use super::{Error, cholesky};
+use crate::context::Context;
 use crate::math;
 
 /// The settings of a fit.
-pub(super) struct Em {
-    pub(super) shape: Shape,
+pub(crate) struct Em {
+    pub(crate) shape: Shape,
     /// Added to all variances.
-    pub(super) regularization: f64,
+    pub(crate) regularization: f64,
     /// The iterations end when they raise the mean log likelihood of a vector by less.
-    pub(super) tolerance: f64,
-    pub(super) max_iterations: usize,
+    pub(crate) tolerance: f64,
+    pub(crate) max_iterations: usize,
 }
 
 /// What a fit came to.
-pub(super) struct Fitted {
-    pub(super) mixture: Mixture,
+pub(crate) struct Fitted {
+    pub(crate) mixture: Mixture,
     /// The mean log likelihood of a vector, in the iteration before the last step.
-    pub(super) log_likelihood: f64,
-    pub(super) iterations: usize,
-    pub(super) converged: bool,
+    pub(crate) log_likelihood: f64,
+    pub(crate) iterations: usize,
+    pub(crate) converged: bool,
 }
 
 impl Em {
     /// Fits a mixture to `x` (rows, dims), from clusters of its rows: `labels`, below the rows of `centres`.
     ///
     /// Errors: a covariance that is not positive definite.
-    pub(super) fn fit(
+    pub(crate) fn fit(
         &self,
         x: ArrayView2<f32>,
         labels: &[usize],
         centres: &Array2<f64>,
         cx: &Context,
-    ) -> Result<Fitted, DetectorError> {
+    ) -> Result<Fitted, Error> {
         let x = x.as_standard_layout();
         let x = x.view();
         let certain = |rows: Range<usize>| {
@@ -77,7 +77,7 @@ impl Em {
         means: &Array2<f64>,
         expect: impl Fn(Range<usize>) -> (f64, Array2<f64>) + Sync + Send,
         cx: &Context,
-    ) -> Result<Sums, DetectorError> {
+    ) -> Result<Sums, Error> {
         let parts = cx.map(&parts(x.nrows()), |blocks| {
             let mut sums = Sums::zeros(self.shape, means.dim());
             for block in blocks.iter().filter(|_| !cx.cancelled()) {
@@ -88,11 +88,11 @@ impl Em {
             sums
         });
         let total = parts.into_iter().reduce(Sums::plus).expect("at least one row");
-        if cx.cancelled() { Err(DetectorError::Cancelled) } else { Ok(total) }
+        if cx.cancelled() { Err(Error::Cancelled) } else { Ok(total) }
     }
 
     /// The mixture that explains the rows best, given sums about the means `about`.
-    fn maximise(&self, sums: Sums, about: &Array2<f64>, scatter: Option<&Moments>) -> Result<Mixture, DetectorError> {
+    fn maximise(&self, sums: Sums, about: &Array2<f64>, scatter: Option<&Moments>) -> Result<Mixture, Error> {
         let (components, dims) = about.dim();
         // As scikit-learn, so that a component without rows has no division by zero.
         let counts = sums.counts.mapv(|count| count + 10.0 * f64::EPSILON);
@@ -141,7 +141,7 @@ impl Em {
         Ok(Mixture { weights: &counts / counts.sum(), means, precisions })
     }
 
-    fn singular(&self, component: usize, dimension: usize, components: usize, count: f64) -> DetectorError {
+    fn singular(&self, component: usize, dimension: usize, components: usize, count: f64) -> Error {
         let whose = match self.shape {
             Shape::Tied => "the covariance of all components".to_owned(),
             _ => {
@@ -149,7 +149,7 @@ impl Em {
             }
         };
         let diagonal = if self.shape == Shape::Diagonal { "" } else { ", or `covariance: diagonal`" };
-        DetectorError::TooFew(format!(
+        Error::TooFew(format!(
             "{whose} is not positive definite at dimension {dimension}: write fewer `components` or a `regularization` \
              above {:e}{diagonal}",
             self.regularization

@@ -216,7 +216,7 @@ fn long(digits: &[u8]) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::torch::value::{Element, Storage, View};
+    use crate::weights::torch::value::{Element, Storage, View};
 
     /// The tensor of the storage `7` with this shape and these strides, as PyTorch pickles one.
     fn tensor(shape: &[u8], strides: &[u8]) -> Vec<u8> {

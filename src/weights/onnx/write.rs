@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::protobuf::Message;
-use crate::nn::graph::Shape;
-use crate::nn::kernel::Window;
+use crate::nn::{Shape, Window};
 
 const IR_VERSION: i64 = 8;
 const OPSET: i64 = 17;

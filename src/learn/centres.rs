@@ -8,9 +8,9 @@ use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, CowArray, Ix2};
 
-use super::DetectorError;
+use super::Error;
 use super::product::product;
-use crate::artifact::Context;
+use crate::context::Context;
 use crate::math;
 
 /// Rows of one product and of one piece of parallel work.
@@ -44,11 +44,11 @@ impl Value for f64 {
 }
 
 /// The nearest of `centres` (centres, dims) to each row of `x` (rows, dims), and the squared distance to it.
-pub(super) fn nearest<T: Value>(
+pub(crate) fn nearest<T: Value>(
     centres: &Array2<f64>,
     x: ArrayView2<T>,
     cx: &Context,
-) -> Result<Vec<(usize, f64)>, DetectorError> {
+) -> Result<Vec<(usize, f64)>, Error> {
     let points = Points::new(x, cx);
     let labels = points.labels(centres, cx)?;
     let measure = |row| (labels[row], points.distance(row, centres.row(labels[row]).to_slice().expect("C order")));
@@ -56,21 +56,21 @@ pub(super) fn nearest<T: Value>(
 }
 
 /// Vectors as rows, and what can be known of them before any centre is.
-pub(super) struct Points<'a, T: Clone> {
+pub(crate) struct Points<'a, T: Clone> {
     x: CowArray<'a, T, Ix2>,
     /// The rows of each piece of work.
-    pub(super) blocks: Vec<Range<usize>>,
+    pub(crate) blocks: Vec<Range<usize>>,
     /// About the mean of the rows: they are small when it is taken away, and so are the roundings of their products.
     shift: Vec<T>,
     /// The squared norm of each row minus the shift.
     squares: Vec<f64>,
     /// The mean over dimensions of their population variance.
-    pub(super) variance: f64,
+    pub(crate) variance: f64,
 }
 
 impl<'a, T: Value> Points<'a, T> {
     /// Looks at the rows of `x` (rows, dims), at least one.
-    pub(super) fn new(x: ArrayView2<'a, T>, cx: &Context) -> Self {
+    pub(crate) fn new(x: ArrayView2<'a, T>, cx: &Context) -> Self {
         let x = if x.is_standard_layout() { x.into() } else { CowArray::from(x.map(|v| *v)) };
         let (rows, dims) = x.dim();
         let blocks: Vec<_> = (0..rows).step_by(BLOCK).map(|first| first..rows.min(first + BLOCK)).collect();
@@ -91,40 +91,40 @@ impl<'a, T: Value> Points<'a, T> {
         points
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.x.nrows()
     }
 
-    pub(super) fn row(&self, row: usize) -> &[T] {
+    pub(crate) fn row(&self, row: usize) -> &[T] {
         let dims = self.shift.len();
         &self.x.as_slice().expect("C order")[row * dims..][..dims]
     }
 
     /// Rows as they are, to be centres.
-    pub(super) fn select(&self, rows: &[usize]) -> Array2<f64> {
+    pub(crate) fn select(&self, rows: &[usize]) -> Array2<f64> {
         let values = rows.iter().flat_map(|&row| self.row(row).iter().map(|x| (*x).into())).collect();
         Array2::from_shape_vec((rows.len(), self.shift.len()), values).expect("its size")
     }
 
     /// The squared distance of a row to a point.
-    pub(super) fn distance(&self, row: usize, to: &[f64]) -> f64 {
+    pub(crate) fn distance(&self, row: usize, to: &[f64]) -> f64 {
         squared_distance(self.row(row), to)
     }
 
     /// Something of every row, in order.
-    pub(super) fn map_rows<R: Send + Clone>(&self, cx: &Context, f: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
+    pub(crate) fn map_rows<R: Send + Clone>(&self, cx: &Context, f: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
         cx.map(&self.blocks, |block| block.clone().map(&f).collect::<Vec<R>>()).concat()
     }
 
     /// The nearest centre of every row, of equally near ones the first.
-    pub(super) fn labels(&self, centres: &Array2<f64>, cx: &Context) -> Result<Vec<usize>, DetectorError> {
+    pub(crate) fn labels(&self, centres: &Array2<f64>, cx: &Context) -> Result<Vec<usize>, Error> {
         let screen = Screen::new(centres, &self.shift);
         let labels = cx.map(&self.blocks, |block| self.block_labels(block, &screen));
-        if cx.cancelled() { Err(DetectorError::Cancelled) } else { Ok(labels.concat()) }
+        if cx.cancelled() { Err(Error::Cancelled) } else { Ok(labels.concat()) }
     }
 
     /// The nearest centres of a block's rows.
-    pub(super) fn block_labels(&self, block: &Range<usize>, screen: &Screen) -> Vec<usize> {
+    pub(crate) fn block_labels(&self, block: &Range<usize>, screen: &Screen) -> Vec<usize> {
         // One row a centre, so that the loop over its values is one of vectors.
         let products = self.products(block, screen).reversed_axes().as_standard_layout().into_owned();
         let mut best = vec![f32::INFINITY; block.len()];
@@ -163,7 +163,7 @@ impl<'a, T: Value> Points<'a, T> {
     }
 
     /// The squared distances of a block's rows to one centre after the other.
-    pub(super) fn block_distances(&self, block: &Range<usize>, screen: &Screen) -> Vec<Vec<f64>> {
+    pub(crate) fn block_distances(&self, block: &Range<usize>, screen: &Screen) -> Vec<Vec<f64>> {
         let products = self.products(block, screen);
         let to = |c: usize| {
             let centre = screen.centres.row(c).to_slice().expect("C order");
@@ -179,7 +179,7 @@ impl<'a, T: Value> Points<'a, T> {
     }
 
     /// A screen of some centres for these rows.
-    pub(super) fn screen<'c>(&self, centres: &'c Array2<f64>) -> Screen<'c> {
+    pub(crate) fn screen<'c>(&self, centres: &'c Array2<f64>) -> Screen<'c> {
         Screen::new(centres, &self.shift)
     }
 
@@ -200,7 +200,7 @@ impl<'a, T: Value> Points<'a, T> {
 }
 
 /// Centres, made ready for f32 products.
-pub(super) struct Screen<'c> {
+pub(crate) struct Screen<'c> {
     centres: &'c Array2<f64>,
     /// The centres minus the shift.
     near: Array2<f32>,
@@ -235,7 +235,7 @@ impl<'c> Screen<'c> {
 }
 
 /// Adds to a sum in f64.
-pub(super) fn add<T: Value>(sum: &mut [f64], x: &[T]) {
+pub(crate) fn add<T: Value>(sum: &mut [f64], x: &[T]) {
     sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += (*x).into());
 }
 

@@ -1,12 +1,16 @@
 //! What a stage sees beside its inputs: a seed, a number of threads, a wish to stop, a log, somebody who wants to know
 //! how far it is, a place for what it has reached.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 
-use super::Spool;
 use crate::seed::Seed;
+
+/// Makes a file that is removed when nobody keeps it.
+pub type Spool<'a> = &'a (dyn Fn() -> io::Result<NamedTempFile> + Sync);
 
 /// The surroundings of a stage. Nothing here may change a result except the seed.
 pub struct Context<'a> {

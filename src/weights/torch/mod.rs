@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use ndarray::{ArrayD, IxDyn};
 
-use super::{DecodeError, Tensor, Tensors};
+use crate::artifact::{DecodeError, Tensor, Tensors};
 use value::{Element, Id, Value, Values, View};
 
 /// What to do about a file that is something else.

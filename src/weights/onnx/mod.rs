@@ -9,9 +9,7 @@ mod protobuf;
 mod tests;
 mod write;
 
-use super::graph::{Graph, Node, Op, Shape};
-use super::kernel::{Activation, Window};
-use super::network::Network;
+use crate::nn::{Activation, Graph, Network, Node, Op, Shape, Window};
 use protobuf::Message;
 use write::{Writer, float, integer, integers, model, sliding, value_info};
 

@@ -4,13 +4,13 @@ use std::ops::{Deref, Range};
 
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, s};
 
-use super::DetectorError;
+use super::Error;
 use super::product::with_matrix;
-use crate::artifact::Context;
-use crate::math::{Matrix, multiply, multiply_rows};
+use crate::context::Context;
+use crate::math::{self, Matrix, multiply, multiply_rows};
 
 /// Rows that share one product.
-pub(super) const BLOCK: usize = 256;
+pub(crate) const BLOCK: usize = 256;
 /// Parts of the rows with sums of their own; they do not depend on the number of threads, so neither do the sums.
 const PARTS: usize = 8;
 /// Rows or columns of one product with a triangle: the other half of the matrix is left out in steps of so many.
@@ -18,14 +18,14 @@ const PANEL: usize = 24;
 
 /// The mean of vectors, and the sum of the outer products of what remains of each without it, of which only the
 /// lower half is there: (dims, dims).
-pub(super) struct Moments {
-    pub(super) mean: Array1<f64>,
-    pub(super) scatter: Array2<f64>,
+pub(crate) struct Moments {
+    pub(crate) mean: Array1<f64>,
+    pub(crate) scatter: Array2<f64>,
 }
 
 impl Moments {
     /// Those of `rows`, at least one, all equally long.
-    pub(super) fn of<R: Deref<Target = [f32]> + Sync>(rows: &[R], cx: &Context) -> Result<Self, DetectorError> {
+    pub(crate) fn of<R: Deref<Target = [f32]> + Sync>(rows: &[R], cx: &Context) -> Result<Self, Error> {
         let dims = rows[0].len();
         // Sums are about a mean of some rows. It is near that of all, so nothing cancels when they are put right.
         let some = rows.iter().step_by(rows.len().div_ceil(BLOCK));
@@ -51,7 +51,7 @@ impl Moments {
             (first, second)
         });
         if cx.cancelled() {
-            return Err(DetectorError::Cancelled);
+            return Err(Error::Cancelled);
         }
         let sum = sums.into_iter().reduce(|a, b| (a.0 + b.0, a.1 + b.1));
         let (first, mut scatter) = sum.expect("at least one row");
@@ -62,13 +62,13 @@ impl Moments {
 }
 
 /// Blocks of rows, in a few parts.
-pub(super) fn parts(rows: usize) -> Vec<Vec<Range<usize>>> {
+pub(crate) fn parts(rows: usize) -> Vec<Vec<Range<usize>>> {
     let blocks: Vec<_> = (0..rows).step_by(BLOCK).map(|row| row..rows.min(row + BLOCK)).collect();
     blocks.chunks(blocks.len().div_ceil(PARTS).max(1)).map(<[_]>::to_vec).collect()
 }
 
 /// `out` = `x` - `mean`; all in C order.
-pub(super) fn centre(x: ArrayView2<f32>, mean: &[f64], mut out: ArrayViewMut2<f64>) {
+pub(crate) fn centre(x: ArrayView2<f32>, mean: &[f64], mut out: ArrayViewMut2<f64>) {
     for (x, mut out) in x.rows().into_iter().zip(out.rows_mut()) {
         let (x, out) = (x.to_slice().expect("C order"), out.as_slice_mut().expect("C order"));
         x.iter().zip(mean).zip(out).for_each(|((x, mean), out)| *out = f64::from(*x) - mean);
@@ -76,7 +76,7 @@ pub(super) fn centre(x: ArrayView2<f32>, mean: &[f64], mut out: ArrayViewMut2<f6
 }
 
 /// Adds zᵀ · z to the lower half of `out`; what becomes of the upper half is not said.
-pub(super) fn add_squared(z: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) {
+pub(crate) fn add_squared(z: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) {
     with_matrix(z, |z| {
         let mut rows = vec![0.0; PANEL * z.columns];
         for panel in panels(z.columns) {
@@ -98,7 +98,7 @@ pub(super) fn add_squared(z: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) {
 }
 
 /// `out` = z · p for an upper triangular p; `out` in C order.
-pub(super) fn triangular(z: ArrayView2<f64>, p: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) {
+pub(crate) fn triangular(z: ArrayView2<f64>, p: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) {
     let dims = p.ncols();
     let out = out.as_slice_mut().expect("C order");
     with_matrix(z, |z| {
@@ -117,10 +117,17 @@ fn panels(dims: usize) -> impl Iterator<Item = Range<usize>> {
 }
 
 /// Subtracts scale · v · vᵀ.
-pub(super) fn subtract_outer(matrix: &mut Array2<f64>, scale: f64, v: &Array1<f64>) {
+pub(crate) fn subtract_outer(matrix: &mut Array2<f64>, scale: f64, v: &Array1<f64>) {
     for (mut row, x) in matrix.rows_mut().into_iter().zip(v) {
         row.scaled_add(-scale * x, v);
     }
+}
+
+/// The mean and the population deviation of some numbers; (0, 0) of none.
+pub(crate) fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
+    let n = values.len().max(1) as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    (mean, (values.iter().map(|x| math::square(x - mean)).sum::<f64>() / n).sqrt())
 }
 
 #[cfg(test)]

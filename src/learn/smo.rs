@@ -7,9 +7,9 @@
 
 use ndarray::{Array2, ArrayView2, Axis};
 
-use super::DetectorError;
+use super::Error;
 use super::kernel::{Kernel, squares};
-use crate::artifact::Context;
+use crate::context::Context;
 
 /// Rows of the kernel matrix kept, in bytes; those least recently used make place for others.
 const CACHE: usize = 256 << 20;
@@ -19,37 +19,32 @@ const BLOCK: usize = 64;
 const LEAST_CURVATURE: f64 = 1e-12;
 
 /// What is to be minimised, and until when.
-pub(super) struct Programme<'a> {
+pub(crate) struct Programme<'a> {
     /// 1 or -1 each.
-    pub(super) y: &'a [f64],
+    pub(crate) y: &'a [f64],
     /// The slope of every variable.
-    pub(super) p: f64,
+    pub(crate) p: f64,
     /// The upper bound of every variable.
-    pub(super) c: f64,
+    pub(crate) c: f64,
     /// The end: no pair is further from its optimum than this part of the kernel's mean diagonal. LIBSVM's is 1e-3, in
     /// all and not of the diagonal.
-    pub(super) tolerance: f64,
+    pub(crate) tolerance: f64,
 }
 
 /// The minimum: decision values are Σ y_t·a_t·k(t, ·) - rho.
 #[derive(Debug)]
-pub(super) struct Solution {
-    pub(super) a: Vec<f64>,
-    pub(super) rho: f64,
+pub(crate) struct Solution {
+    pub(crate) a: Vec<f64>,
+    pub(crate) rho: f64,
 }
 
 /// Memory that a solution takes beside the vectors, in bytes.
-pub(super) fn memory(rows: usize) -> usize {
+pub(crate) fn memory(rows: usize) -> usize {
     CACHE.min(4 * rows * rows) + 64 * rows + 8 * BLOCK * rows
 }
 
 /// Minimises from `a`, which must be within the bounds.
-pub(super) fn solve(
-    rows: &mut Rows,
-    programme: &Programme,
-    mut a: Vec<f64>,
-    cx: &Context,
-) -> Result<Solution, DetectorError> {
+pub(crate) fn solve(rows: &mut Rows, programme: &Programme, mut a: Vec<f64>, cx: &Context) -> Result<Solution, Error> {
     let Programme { y, p, c, tolerance } = *programme;
     let n = y.len();
     let diagonal = match rows.kernel {
@@ -59,7 +54,7 @@ pub(super) fn solve(
     // The longest vectors bound all rows, which are kept in f32.
     if diagonal.iter().any(|square| *square > f64::from(f32::MAX)) {
         let message = "the training vectors are too long for a support vector machine; write `standardize: true`";
-        return Err(DetectorError::Data(message.into()));
+        return Err(Error::Data(message.into()));
     }
     let tolerance = tolerance * diagonal.iter().sum::<f64>() / n as f64;
     // The gradient times y.
@@ -70,7 +65,7 @@ pub(super) fn solve(
     let begun: Vec<usize> = (0..n).filter(|&t| a[t] > 0.0).collect();
     for block in begun.chunks(BLOCK) {
         if cx.cancelled() {
-            return Err(DetectorError::Cancelled);
+            return Err(Error::Cancelled);
         }
         rows.make(block);
         for &t in block {
@@ -84,10 +79,10 @@ pub(super) fn solve(
     let last = 10_000_000.max(100 * n);
     for step in 0.. {
         if step % 1024 == 0 && cx.cancelled() {
-            return Err(DetectorError::Cancelled);
+            return Err(Error::Cancelled);
         }
         if step == last {
-            return Err(DetectorError::Data(format!(
+            return Err(Error::Data(format!(
                 "the support vector machine has found no optimum in {last} steps; write \
                  `standardize: true`"
             )));
@@ -161,7 +156,7 @@ fn offset(a: &[f64], y: &[f64], slope: &[f64], c: f64) -> f64 {
 }
 
 /// Rows of the kernel matrix, made when asked for.
-pub(super) struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     x: ArrayView2<'a, f64>,
     kernel: Kernel,
     squares: Vec<f64>,
@@ -174,7 +169,7 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(x: ArrayView2<'a, f64>, kernel: Kernel) -> Self {
+    pub(crate) fn new(x: ArrayView2<'a, f64>, kernel: Kernel) -> Self {
         let n = x.nrows();
         let most = (CACHE / (4 * n)).max(2 * BLOCK);
         Self { x, kernel, squares: squares(x), kept: vec![Vec::new(); n], used: vec![0; n], time: 0, number: 0, most }

@@ -12,9 +12,9 @@ use ndarray::{Array2, ArrayViewMut1, s};
 use crate::math;
 
 /// A decomposed matrix.
-pub(super) struct Eigen {
+pub(crate) struct Eigen {
     /// All eigenvalues, largest first.
-    pub(super) values: Vec<f64>,
+    pub(crate) values: Vec<f64>,
     /// Where each of them stands on the diagonal.
     places: Vec<usize>,
     /// Of the reflection of step i: its vector in row i after the diagonal, and what scales it.
@@ -26,7 +26,7 @@ pub(super) struct Eigen {
 
 impl Eigen {
     /// Of a symmetric `matrix`, of which only the lower half is read. Its values must be finite.
-    pub(super) fn of(mut matrix: Array2<f64>) -> Self {
+    pub(crate) fn of(mut matrix: Array2<f64>) -> Self {
         let dims = matrix.nrows();
         let largest = matrix.iter().fold(0.0, |a: f64, b| a.max(b.abs()));
         let size = if largest > 0.0 { largest } else { 1.0 };
@@ -44,7 +44,7 @@ impl Eigen {
     }
 
     /// Orthonormal eigenvectors of the `count` largest eigenvalues, (count, dims).
-    pub(super) fn vectors(&self, count: usize) -> Array2<f64> {
+    pub(crate) fn vectors(&self, count: usize) -> Array2<f64> {
         // One a column, so that a rotation of coordinates is one of whole rows.
         let mut vectors = Array2::zeros((self.values.len(), count));
         self.places[..count].iter().enumerate().for_each(|(c, &place)| vectors[[place, c]] = 1.0);

@@ -1,0 +1,19 @@
+//! What a section of a machine is called.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Machine and section: the unit of features, scores and metrics. What DCASE 2020 calls the id of a machine is a section.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SectionId {
+    pub machine: String,
+    pub section: String,
+}
+
+/// `fan 00`.
+impl fmt::Display for SectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.machine, self.section)
+    }
+}

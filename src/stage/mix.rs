@@ -1,0 +1,179 @@
+//! The words of a spec that say which noise the clips of a section get, and how loud.
+
+use serde::{Deserialize, Serialize};
+
+use super::SectionId;
+use crate::diagnose::Problem;
+use crate::mimii_dg;
+use crate::mix::{Layer, Snr, Types};
+use crate::source::SourceSpec;
+use crate::source::factory::Factory;
+
+/// `mix` of a spec.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mix {
+    /// Noise types and levels of each section: `mimii_dg` has the paper's, `twin` those for generated sounds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<Table>,
+    /// Signal-to-noise ratio in dB, for every section and layer; takes the place of the table's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snr_db: Option<Snr>,
+    /// Added to every ratio.
+    pub snr_offset_db: f64,
+    /// Noise types of the clips; takes the place of the table's. Without a table: all types of `noise`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub types: Option<Types>,
+    /// Where the noise comes from: a source whose machines are the types of noise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noise: Option<SourceSpec>,
+    /// Gain of the mixed clip before it becomes 16 bits, in dB.
+    pub gain_db: f64,
+    /// Seed of what is drawn.
+    pub seed: u64,
+}
+
+/// Tables that `mix` knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Table {
+    /// As MIMII DG was mixed: Table 1 and section 2 of Dohi et al. 2022.
+    MimiiDg,
+    /// The types and levels to which the generated sounds of the twin were calibrated. They are not the paper's.
+    Twin,
+}
+
+impl Table {
+    /// The word of a spec.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MimiiDg => "mimii_dg",
+            Self::Twin => "twin",
+        }
+    }
+
+    fn noise(self, SectionId { machine, section }: &SectionId) -> Option<&'static [Layer]> {
+        match self {
+            Self::MimiiDg => mimii_dg::section(machine, section).map(|row| &row.noise[..]),
+            Self::Twin => mimii_dg::twin_noise(machine, section),
+        }
+    }
+}
+
+impl Mix {
+    /// Settings out of range, all of them but those of the noise, which has its own.
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if self.table.is_none() {
+            if self.snr_db.is_none() {
+                let hint = "write `snr_db: -6`, or `table: mimii_dg` for the levels of that data set, or `table: twin` for \
+                            those of generated sounds";
+                problems.push(Problem::new("", "no ratio of signal to noise is set").hint(hint));
+            }
+            if self.noise.is_none() {
+                let hint = "write `noise: { folder: { root: DIR, pattern: \"{machine}/{*}.wav\", defaults: { split: train } } }`, \
+                            or `noise: { factory: {} }` for generated noise";
+                problems.push(Problem::new("", "no noise is given").hint(hint));
+            }
+        }
+        let numbers = self.snr_db.iter().flat_map(Snr::numbers).map(|db| ("snr_db", db));
+        for (field, db) in numbers.chain([("snr_offset_db", self.snr_offset_db), ("gain_db", self.gain_db)]) {
+            if !(-100.0..=100.0).contains(&db) {
+                let hint = "write a number of dB from -100 to 100";
+                problems.push(Problem::new(field, format!("{db} is out of range")).hint(hint));
+            }
+        }
+        let lists: Vec<(&str, &Vec<String>)> = match &self.types {
+            Some(Types::Any(types)) => vec![("types", types)],
+            Some(Types::Domain { source, target }) => vec![("types.source", source), ("types.target", target)],
+            Some(Types::Attribute(_)) | None => Vec::new(),
+        };
+        for (field, _) in lists.into_iter().filter(|(_, types)| types.is_empty()) {
+            problems.push(Problem::new(field, "names no type of noise").hint("write at least one, such as `[A]`"));
+        }
+        problems
+    }
+
+    /// Whether anything is mixed to the recordings of `data`: a table describes how dry recordings become a data set, and
+    /// a published data set is made already. A spec that names a ratio or noise of its own wants more of it.
+    pub fn applies(&self, data: &SourceSpec) -> bool {
+        !data.member().mixed() || self.table.is_none() || self.snr_db.is_some() || self.noise.is_some()
+    }
+
+    /// The source of the noise: the spec's, or generated noise. Generated noise has the length and rate of generated
+    /// machines, unless it has its own.
+    pub fn noise(&self, data: &SourceSpec) -> SourceSpec {
+        let mut noise = self.noise.clone().unwrap_or(SourceSpec::Factory(Factory::default()));
+        if let (SourceSpec::Factory(factory), SourceSpec::Synthetic(machines)) = (&mut noise, data) {
+            factory.seconds.get_or_insert(machines.seconds);
+            factory.rate.get_or_insert(machines.rate);
+        }
+        noise
+    }
+
+    /// What is mixed to the clips of a section, from noise of these types. Errors: the table lacks the section, or a
+    /// type is none of those known.
+    pub fn layers(&self, section: &SectionId, known: &[&str]) -> Result<Vec<Layer>, String> {
+        let mut layers = match self.table {
+            Some(table) => {
+                let SectionId { machine, section: name } = section;
+                let missing = || format!("the table `{}` has no section `{name}` of a `{machine}`", table.name());
+                table.noise(section).ok_or_else(missing)?.to_vec()
+            }
+            None => vec![Layer {
+                types: Types::Any(known.iter().map(|kind| (*kind).to_owned()).collect()),
+                snr_db: Snr::Db(0.0),
+            }],
+        };
+        for layer in &mut layers {
+            if let Some(snr) = &self.snr_db {
+                layer.snr_db = snr.clone();
+            }
+            if let Some(types) = &self.types {
+                layer.types = types.clone();
+            }
+            match &mut layer.snr_db {
+                Snr::Db(db) => *db += self.snr_offset_db,
+                Snr::Attribute { levels, .. } => levels.values_mut().for_each(|db| *db += self.snr_offset_db),
+            }
+        }
+        for kind in layers.iter().filter_map(|layer| layer.types.named()).flatten() {
+            if !known.contains(&kind) {
+                return Err(format!("there is no noise of type `{kind}`; known: {}", known.join(", ")));
+            }
+        }
+        if self.types.is_some() {
+            // Two layers of the same types at the same ratio would be one noise, twice as loud.
+            layers.dedup();
+        }
+        Ok(layers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::twin::NOISES;
+    use serde_json::json;
+
+    #[test]
+    fn each_table_has_its_word_and_its_levels() {
+        let section = SectionId { machine: "bearing".into(), section: "00".into() };
+        let layers = |table: &str| {
+            let mix: Mix = serde_json::from_value(json!({"table": table, "snr_offset_db": 1})).unwrap();
+            assert_eq!(mix.table.map(Table::name), Some(table));
+            json!(mix.layers(&section, &NOISES).unwrap())
+        };
+        assert_eq!(layers("mimii_dg"), json!([{"types": ["A", "B"], "snr_db": 13.0}]));
+        assert_eq!(layers("twin"), json!([{"types": ["A", "B", "C"], "snr_db": -8.0}]));
+    }
+
+    #[test]
+    fn neither_table_has_a_pump() {
+        let section = SectionId { machine: "pump".into(), section: "00".into() };
+        for table in [Table::MimiiDg, Table::Twin] {
+            let error = Mix { table: Some(table), ..Mix::default() }.layers(&section, &NOISES).unwrap_err();
+            assert_eq!(error, format!("the table `{}` has no section `00` of a `pump`", table.name()));
+        }
+    }
+}

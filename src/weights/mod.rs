@@ -1,0 +1,31 @@
+//! Weights of networks, read from the files of other programs and written for them: PyTorch's state_dicts, Keras's names,
+//! ONNX.
+//!
+//! ```text
+//! .pt ----torch----> arrays under PyTorch's names --modules--> arrays under our names --arrays--> Network --onnx--> .onnx
+//! .safetensors ----> arrays under any of the names --autoencoder--^
+//! ```
+//!
+//! This room is given bytes and arrays. It knows no clips and no settings, and opens no file.
+
+pub mod arrays;
+pub mod autoencoder;
+mod modules;
+mod onnx;
+mod torch;
+
+pub use onnx::onnx;
+pub use torch::read_torch;
+
+use crate::artifact::TensorError;
+
+/// Why arrays are no network.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An array is missing or has another shape.
+    #[error(transparent)]
+    Tensor(#[from] TensorError),
+    /// An array has no place in the network, or two have the same.
+    #[error("{0}")]
+    Data(String),
+}
