@@ -6,7 +6,7 @@ use crate::artifact::{Artifact, Blob};
 use crate::diagnose::Diagnostic;
 use crate::exec::Standing;
 use crate::plan::{Node, NodeId};
-use crate::stage::{Features, StageSpec};
+use crate::stage::{Features, Item, Role, Split, StageSpec};
 use crate::store::{Store, StoreError};
 
 /// What stages left behind.
@@ -19,7 +19,8 @@ pub struct Cached<'a> {
 
 impl Cached<'_> {
     /// The node that fills a role of another. Panics if it has no such role: the plan gave it one.
-    pub fn need(&self, id: NodeId, role: &str) -> NodeId {
+    pub fn need(&self, id: NodeId, role: impl Into<Role>) -> NodeId {
+        let role = role.into();
         let need = self.subject.plan.needs(id).iter().find(|need| need.role == role);
         need.unwrap_or_else(|| panic!("`{}` needs `{role}`", self.node(id).label)).node
     }
@@ -30,16 +31,16 @@ impl Cached<'_> {
 
     /// The features of a section whose metrics `result` has, before they were pooled or embedded.
     pub fn features(&self, section: &str, result: NodeId) -> (NodeId, &Features) {
-        let mut node = self.need(self.need(result, "scores"), &format!("features/{section}"));
+        let mut node = self.need(self.need(result, Item::Scores), Item::Features.of(section));
         loop {
             match &self.node(node).stage {
                 StageSpec::Features(features) => return (node, features),
-                _ => node = self.need(node, "features"),
+                _ => node = self.need(node, (Split::Test, Item::Features)),
             }
         }
     }
 
-    pub fn artifact<A: Artifact>(&self, id: NodeId, role: &str) -> Result<A, CliError> {
+    pub fn artifact<A: Artifact>(&self, id: NodeId, role: impl Into<Role>) -> Result<A, CliError> {
         let label = &self.node(id).label;
         let absent = |why: &str, hint: String| -> CliError {
             vec![Diagnostic::new("E0708", format!("{} without `{label}`: {why}", self.without)).hint(hint)].into()
@@ -48,7 +49,10 @@ impl Cached<'_> {
         let Standing::Cached { record, .. } = &self.subject.standings[id.index()] else {
             return Err(absent("it has not been run with this cache", run));
         };
-        let object = record.outputs.get(role).ok_or_else(|| absent("its record has no such output", run.clone()))?;
+        let object = record
+            .outputs
+            .get(&role.into().to_string())
+            .ok_or_else(|| absent("its record has no such output", run.clone()))?;
         let bytes = self.store.read(object).map_err(|error| match error {
             // Records outlive their objects, and what nobody asks for is not made again.
             StoreError::Damaged { .. } => absent("its bytes are gone or damaged", format!("{run} --only '{label}'")),

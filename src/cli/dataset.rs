@@ -17,7 +17,7 @@ use crate::exec::RunOutcome;
 use crate::mix;
 use crate::plan::NodeId;
 use crate::source::written;
-use crate::stage::{Features, Heard, SectionId, StageSpec, hear};
+use crate::stage::{Features, Heard, Item, Role, SectionId, Split, StageSpec, hear};
 use crate::store::Store;
 
 #[derive(Args)]
@@ -108,7 +108,10 @@ fn write(args: &WriteArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-type Nodes = BTreeMap<SectionId, (NodeId, BTreeMap<String, NodeId>)>;
+/// An input of every features stage.
+const AUDIO: Role = Role::Of(Split::Train, Item::Audio);
+
+type Nodes = BTreeMap<SectionId, (NodeId, BTreeMap<Role, NodeId>)>;
 
 /// Of each section, a node that hears its clips and what that needs, by role. Errors: the points do not agree.
 fn sections(session: &Session) -> Result<Nodes, CliError> {
@@ -116,9 +119,8 @@ fn sections(session: &Session) -> Result<Nodes, CliError> {
     let mut nodes = Nodes::new();
     for id in plan.nodes() {
         let StageSpec::Features(features) = &plan.node(id).stage else { continue };
-        let needs: BTreeMap<String, NodeId> =
-            plan.needs(id).iter().map(|need| (need.role.clone(), need.node)).collect();
-        let StageSpec::Dataset(dataset) = &plan.node(needs["audio"]).stage else { continue };
+        let needs: BTreeMap<Role, NodeId> = plan.needs(id).iter().map(|need| (need.role.clone(), need.node)).collect();
+        let StageSpec::Dataset(dataset) = &plan.node(needs[&AUDIO]).stage else { continue };
         if let Some((other, known)) = nodes.get(&dataset.section) {
             let StageSpec::Features(other) = &plan.node(*other).stage else { continue };
             if *known != needs || other.mixed != features.mixed {
@@ -153,7 +155,8 @@ fn number(nodes: Nodes) -> Nodes {
 }
 
 /// An artifact of a node, from the cache.
-fn artifact(store: &Store, outcome: &RunOutcome, node: NodeId, role: &str) -> Result<Vec<u8>, CliError> {
+fn artifact(store: &Store, outcome: &RunOutcome, node: NodeId, role: Role) -> Result<Vec<u8>, CliError> {
+    let role = &role.to_string();
     let lost = || CliError::usage("E0704", format!("the cache lost `{role}` while it was needed; run again"));
     let record = outcome.nodes[node.index()].record().ok_or_else(lost)?;
     let object = record.outputs.get(role).ok_or_else(lost)?;
@@ -166,20 +169,25 @@ fn read<'a>(
     outcome: &RunOutcome,
     id: SectionId,
     node: NodeId,
-    needs: &BTreeMap<String, NodeId>,
+    needs: &BTreeMap<Role, NodeId>,
 ) -> Result<Section<'a>, CliError> {
     let StageSpec::Features(features) = &session.plan.node(node).stage else { unreachable!("chosen as such") };
     let wrong = |e: crate::artifact::DecodeError| CliError::usage("E0704", e.to_string());
-    let bytes = |node, role| artifact(store, outcome, node, role);
-    let clips = ClipSet::decode(Blob::new(bytes(needs["audio"], "clips")?)).map_err(wrong)?;
-    let audio = AudioTable::decode(Blob::new(bytes(needs["audio"], "audio")?)).map_err(wrong)?;
+    let bytes = |node, split, item| artifact(store, outcome, node, Role::Of(split, item)).map(Blob::new);
+    let (mut clips, mut audio) = (Vec::new(), AudioTable(BTreeMap::new()));
     let mut parts: BTreeMap<String, Vec<Part>> = BTreeMap::new();
-    if let Some(node) = needs.get("recipe") {
-        for part in Recipe::decode(Blob::new(bytes(*node, "recipe")?)).map_err(wrong)?.0 {
-            parts.entry(part.clip.clone()).or_default().push(part);
+    for split in [Split::Train, Split::Test] {
+        let dataset = needs[&AUDIO];
+        clips.extend_from_slice(ClipSet::decode(bytes(dataset, split, Item::Clips)?).map_err(wrong)?.clips());
+        audio.0.extend(AudioTable::decode(bytes(dataset, split, Item::Audio)?).map_err(wrong)?.0);
+        if let Some(node) = needs.get(&Role::Of(split, Item::Recipe)) {
+            for part in Recipe::decode(bytes(*node, split, Item::Recipe)?).map_err(wrong)?.0 {
+                parts.entry(part.clip.clone()).or_default().push(part);
+            }
         }
     }
-    Ok(Section { id, features, clips: clips.clips().to_vec(), audio, parts })
+    let clips = ClipSet::new(clips).clips().to_vec();
+    Ok(Section { id, features, clips, audio, parts })
 }
 
 impl Section<'_> {

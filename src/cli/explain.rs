@@ -5,12 +5,13 @@ use serde_json::json;
 
 use super::session::look_at_store;
 use super::subject::{Subject, SubjectArgs};
-use super::{CacheDir, CliError, Exit, output};
+use super::{CacheDir, CliError, Exit, output, proof};
 use crate::diagnose::{Diagnostic, suggest};
 use crate::digest::Digest;
 use crate::exec::{Change, Standing, changes};
 use crate::plan::NodeId;
 use crate::shown::shown;
+use crate::stage::Role;
 use crate::store::{LastKeys, Store};
 
 #[derive(Args)]
@@ -21,6 +22,9 @@ pub struct ExplainArgs {
     label: String,
     #[command(flatten)]
     cache: CacheDir,
+    /// Show the clips that the key of the stage stands for, and whether one of them is a test clip
+    #[arg(long)]
+    proof: bool,
     /// One JSON document instead of lines
     #[arg(long)]
     json: bool,
@@ -43,6 +47,9 @@ pub fn run(args: &ExplainArgs) -> Result<Exit, CliError> {
         let hint = if labels.len() > 30 { "`plan` shows all labels".into() } else { suggest(&args.label, labels) };
         return Err(vec![Diagnostic::new("E0703", message).hint(hint)].into());
     };
+    if args.proof {
+        return proof::tell(&subject, id, &store, args.json);
+    }
     let last = store.last_keys(&subject.head.name);
     let accounts = account(&subject, id, &last, &store);
     if args.json {
@@ -89,7 +96,7 @@ fn account(subject: &Subject, id: NodeId, last: &LastKeys, store: &Store) -> Vec
             None => ("will run; the record of its last time is gone".to_owned(), Vec::new(), false),
         },
     };
-    let touched = |role: &str| changed.iter().any(|c| c.path == format!("inputs.{role}"));
+    let touched = |role: &Role| changed.iter().any(|c| c.path == format!("inputs.{role}"));
     let unknown = matches!(standings[id.index()], Standing::Unknown);
     let mut causes: Vec<NodeId> = (plan.needs(id).iter())
         .filter(|need| follow && if unknown { !is_cached(&standings[need.node.index()]) } else { touched(&need.role) })

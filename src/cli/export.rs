@@ -10,7 +10,7 @@ use super::subject::{Subject, SubjectArgs};
 use super::{CacheDir, CliError, Exit, outputs};
 use crate::artifact::{Artifact, Tensors};
 use crate::diagnose::{Diagnostic, suggest};
-use crate::stage::StageSpec;
+use crate::stage::{Item, StageSpec};
 use crate::weights::onnx;
 
 #[derive(Args)]
@@ -38,7 +38,7 @@ pub fn run(args: &ExportArgs) -> Result<Exit, CliError> {
         return Err(vec![Diagnostic::new("E0703", message).hint(suggest(&args.label, labels))].into());
     };
     let cached = Cached { subject: &subject, store: &store, without: "no model" };
-    let model: Tensors = cached.artifact(id, "model")?;
+    let model: Tensors = cached.artifact(id, Item::Model)?;
     let bytes = match args.output.extension().and_then(|e| e.to_str()) {
         Some("safetensors") => model.encode(),
         Some("onnx") => {

@@ -18,7 +18,7 @@ use crate::feature::FeatureSpec;
 use crate::plan::NodeId;
 use crate::report::{Axis, Panel, Row, Scale, png, spectrograms};
 use crate::source::{self, SectionId};
-use crate::stage::Features;
+use crate::stage::{Features, Item};
 use crate::store::Store;
 
 /// Marks of a mel axis in Hz.
@@ -73,7 +73,8 @@ fn in_decibels(feature: &FeatureSpec) -> bool {
 struct Section {
     id: SectionId,
     clips: Vec<Clip>,
-    frames: FeatureSet,
+    /// Of the training and of the test clips.
+    frames: [FeatureSet; 2],
     settings: FeatureSpec,
     /// Samples a second, where a recording can still be read.
     rate: Option<u32>,
@@ -81,20 +82,21 @@ struct Section {
 
 impl Section {
     fn load(cache: &Cached, id: &SectionId, result: NodeId) -> Result<Self, CliError> {
-        let dataset = cache.need(result, "clips");
+        let dataset = cache.need(result, Item::Clips);
         let (node, Features { feature, root, .. }) = cache.features(&id.section, result);
-        let clips: ClipSet = cache.artifact(dataset, "clips")?;
-        let audio: AudioTable = cache.artifact(dataset, "audio")?;
-        let frames = FeatureSet { matrix: cache.artifact(node, "features")?, index: cache.artifact(node, "index")? };
-        let first = audio.0.first_key_value();
-        let wave = first.and_then(|(clip, audio)| source::read(clip, audio, root.as_deref()).ok());
-        Ok(Self {
-            id: id.clone(),
-            clips: clips.clips().to_vec(),
-            frames,
-            settings: feature.clone(),
-            rate: wave.map(|wave| wave.rate),
-        })
+        let mut clips = Vec::new();
+        let mut wave = None;
+        let mut frames = |split: Split| -> Result<FeatureSet, CliError> {
+            let own: ClipSet = cache.artifact(dataset, (split, Item::Clips))?;
+            let audio: AudioTable = cache.artifact(dataset, (split, Item::Audio))?;
+            let first = audio.0.first_key_value().filter(|_| wave.is_none());
+            wave = wave.take().or(first.and_then(|(clip, audio)| source::read(clip, audio, root.as_deref()).ok()));
+            clips.extend_from_slice(own.clips());
+            let of = (split, Item::Features);
+            Ok(FeatureSet { matrix: cache.artifact(node, of)?, index: cache.artifact(node, (split, Item::Index))? })
+        };
+        let frames = [frames(Split::Train)?, frames(Split::Test)?];
+        Ok(Self { id: id.clone(), clips, frames, settings: feature.clone(), rate: wave.map(|wave| wave.rate) })
     }
 
     /// The first normal test clip of a domain, or else its first training clip.
@@ -102,7 +104,8 @@ impl Section {
         let mut clips: Vec<&Clip> = self.clips.iter().filter(|clip| clip.domain == domain).collect();
         clips.retain(|clip| clip.split == Split::Train || clip.label == Some(Label::Normal));
         clips.sort_by_key(|clip| clip.split == Split::Train);
-        clips.iter().find_map(|clip| self.frames.clip(&clip.id)).filter(|frames| !frames.is_empty())
+        let frames = |clip: &&Clip| self.frames.iter().find_map(|frames| frames.clip(&clip.id));
+        clips.iter().find_map(frames).filter(|frames| !frames.is_empty())
     }
 
     fn row(&self, domains: &BTreeSet<Option<Domain>>) -> Row<'_> {
@@ -112,7 +115,10 @@ impl Section {
             let title = format!("{} {}{domain}", self.id.machine, self.id.section);
             Some(Panel { title, matrix, time: self.time(matrix.nrows()) })
         };
-        Row { frequency: self.frequency(self.frames.matrix.dims()), panels: domains.iter().map(panel).collect() }
+        Row {
+            frequency: self.frequency(self.frames.iter().map(|frames| frames.matrix.dims()).max().unwrap_or(0)),
+            panels: domains.iter().map(panel).collect(),
+        }
     }
 
     fn time(&self, frames: usize) -> Axis {

@@ -20,6 +20,7 @@ mod internal;
 mod output;
 mod outputs;
 mod plan;
+mod proof;
 mod report;
 mod run;
 mod session;

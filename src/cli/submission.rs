@@ -12,6 +12,7 @@ use super::outputs::{Folder, unwritten};
 use super::subject::Subject;
 use super::{CliError, output};
 use crate::artifact::{MetricTable, Scores};
+use crate::stage::Item;
 use crate::store::Store;
 
 /// Writes the files of every point.
@@ -27,7 +28,7 @@ pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliE
     let mut stale = Vec::new();
     for (point, results) in folders.iter().zip(&subject.plan.results) {
         for (section, node) in results {
-            let scores: Scores = cache.artifact(cache.need(*node, "scores"), "scores")?;
+            let scores: Scores = cache.artifact(cache.need(*node, Item::Scores), Item::Scores)?;
             if let Some((a, b)) = namesakes(&scores) {
                 let (machine, section) = (&section.machine, &section.section);
                 let message = format!(
@@ -36,7 +37,7 @@ pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliE
                 );
                 return Err(CliError::usage("E0708", message));
             }
-            let metrics: MetricTable = cache.artifact(*node, "metrics")?;
+            let metrics: MetricTable = cache.artifact(*node, Item::Metrics)?;
             // Machine ids before 2021 come with their prefix.
             let prefix = if section.section.starts_with("id_") { "" } else { "section_" };
             let about = format!("{}_{prefix}{}_test.csv", section.machine, section.section);

@@ -31,10 +31,11 @@ pub fn key_of(material: &Value) -> Digest {
 /// The key of a node, once the outputs of all it needs are known; else `None`.
 pub(super) fn keyed(plan: &Plan, id: NodeId, outputs: &[Option<Outputs>]) -> Option<Keyed> {
     let node = plan.node(id);
-    let mut inputs = node.given.clone();
+    let mut inputs: BTreeMap<String, ObjectRef> =
+        node.given.iter().map(|(role, object)| (role.to_string(), *object)).collect();
     for need in plan.needs(id) {
-        let object = outputs[need.node.index()].as_ref()?.get(&*need.output)?;
-        inputs.insert(need.role.clone(), *object);
+        let object = outputs[need.node.index()].as_ref()?.get(&need.output.to_string())?;
+        inputs.insert(need.role.to_string(), *object);
     }
     let digests = inputs.iter().map(|(role, object)| (role.clone(), object.digest)).collect();
     let material = node.stage.material(&digests);

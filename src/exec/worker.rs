@@ -108,7 +108,7 @@ pub fn perform(
             None => store.put(output.kind, &output.bytes),
         };
         let object = object.map_err(stored)?;
-        named.insert(output.role.to_owned(), object);
+        named.insert(output.role.to_string(), object);
     }
     let record = Record {
         schema: RECORD_SCHEMA,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::inputs::{BOTH, FEATURES, Inputs, TRAIN, named, of_section, same};
 use super::{Catalog, Need, Node, NodeId, Plan, PlanError, label};
 use crate::digest::Digest;
 use crate::feature::FeatureSpec;
@@ -11,8 +12,8 @@ use crate::source::SourceSpec;
 use crate::spec::{Experiment, Point};
 use crate::stage::metrics::MetricsSpec;
 use crate::stage::{
-    Calibration, Dataset, Embedding, Features, Interpolation, Levels, Mix, Mixed, Mixing, Network, Pooling, Scope,
-    Scoring, SectionId, StageSpec, Takes, Training, TrainingScores,
+    Calibration, Dataset, Embedding, Features, Interpolation, Item, Levels, Mix, Mixed, Mixing, Network, Pooling, Role,
+    Scope, Scoring, SectionId, Split, StageSpec, Takes, Training, TrainingScores,
 };
 
 /// The plan of an experiment. Pure: everything from outside is in the catalog.
@@ -70,8 +71,7 @@ struct Prepared {
     pooled: Option<NodeId>,
 }
 
-type Inputs = Vec<(String, NodeId, &'static str)>;
-type Given = BTreeMap<String, ObjectRef>;
+type Given = BTreeMap<Role, ObjectRef>;
 
 impl<'c> Builder<'c> {
     fn point(&mut self, number: usize, point: &Point) -> Result<BTreeMap<SectionId, NodeId>, PlanError> {
@@ -154,12 +154,12 @@ impl<'c> Builder<'c> {
     ) -> Result<Prepared, PlanError> {
         let about = format!("{}/{}", section.machine, section.section);
         let clips = self.dataset(number, &point.data, section, listing);
-        let mut needs: Inputs = vec![("audio".into(), clips, "audio")];
+        let mut needs: Inputs = same(clips, BOTH, &[Item::Audio]);
         let mut mixed = None;
         if let Some(mix) = &point.mix {
             let noise = mix.noise(&point.data);
             let recipe = self.mix(number, point, mix, &noise, section, clips)?;
-            needs.push(("recipe".into(), recipe, "recipe"));
+            needs.extend(same(recipe, BOTH, &[Item::Recipe]));
             let (root, source) = reader(&noise);
             mixed = Some(Mixed { root, source, gain_db: mix.gain_db });
         }
@@ -168,8 +168,10 @@ impl<'c> Builder<'c> {
         let made = point.generalization.for_waveforms().map(|(smote, choice)| {
             let seed = (point.seed, vec![section.machine.clone(), section.section.clone()]);
             let stage = Interpolation { features: settings.clone(), smote, choice, seed };
+            // Between test clips there is nothing to make.
             let mut needs = needs.clone();
-            needs.push(("clips".into(), clips, "clips"));
+            needs.retain(|(role, ..)| matches!(role, Role::Of(Split::Train, _)));
+            needs.extend(same(clips, TRAIN, &[Item::Clips]));
             self.node(number, &about, StageSpec::Interpolation(stage), needs, Given::new())
         });
         let spectra = point.detector.network().filter(|network| network.member().hears_spectrum()).map(|_| {
@@ -180,23 +182,22 @@ impl<'c> Builder<'c> {
         let mut features = self.node(number, &about, StageSpec::Features(settings), needs, Given::new());
         let longest = self.longest(&point.data, section);
         [Some(features), made, spectra].into_iter().flatten().for_each(|node| self.hears(node, longest));
-        let pooled = point.detector.with_pool().then(|| self.pool(number, point, &about, features));
+        let pooled = point.detector.with_pool().then(|| self.pool(number, point, &about, features, BOTH));
         let mut made = made;
         if point.detector.member().takes() == Takes::Vectors && !point.pool.is_empty() {
-            features = self.pool(number, point, &about, features);
-            made = made.map(|node| self.pool(number, point, &about, node));
+            features = self.pool(number, point, &about, features, BOTH);
+            made = made.map(|node| self.pool(number, point, &about, node, TRAIN));
         }
         Ok(Prepared { clips, features, made, spectra, pooled })
     }
 
     /// -> pooling
-    fn pool(&mut self, number: usize, point: &Point, about: &str, frames: NodeId) -> NodeId {
+    fn pool(&mut self, number: usize, point: &Point, about: &str, frames: NodeId, splits: &[Split]) -> NodeId {
         let pooling = StageSpec::Pooling(Pooling {
             pools: point.pool.clone(),
             temporal_mean_subtraction: point.generalization.temporal_mean_subtraction,
         });
-        let inputs = vec![("features".into(), frames, "features"), ("index".into(), frames, "index")];
-        self.node(number, about, pooling, inputs, Given::new())
+        self.node(number, about, pooling, same(frames, splits, FEATURES), Given::new())
     }
 
     /// network -> embedding, if the detector has a network: then what is prepared are its vectors.
@@ -210,36 +211,29 @@ impl<'c> Builder<'c> {
             choice: Some(point.generalization.choice()).filter(|choice| !choice.is_plain()),
             temporal_mean_subtraction,
         });
-        let mut needs: Inputs = sections.iter().flat_map(|(section, prepared)| inputs(section, prepared)).collect();
-        let spectra = |section: &SectionId, prepared: &Prepared| -> Inputs {
-            let name = &section.section;
-            let both = |node| {
-                [(format!("spectra/{name}"), node, "features"), (format!("spectra_index/{name}"), node, "index")]
-            };
-            prepared.spectra.into_iter().flat_map(both).collect()
-        };
-        needs.extend(sections.iter().flat_map(|(section, prepared)| spectra(section, prepared)));
+        const SPECTRA: &[Item] = &[Item::Spectra, Item::SpectraIndex];
+        let mut needs = Inputs::new();
+        for (section, prepared) in sections.iter() {
+            needs.extend(inputs(section, prepared, Split::Train));
+            let spectra = |node| of_section(node, Split::Train, FEATURES, SPECTRA, &section.section);
+            needs.extend(prepared.spectra.into_iter().flat_map(spectra));
+        }
         let model = self.node(number, machine, stage, needs, Given::new());
         for (section, prepared) in sections {
             let about = format!("{}/{}", section.machine, section.section);
             let Prepared { features, made, .. } = *prepared;
-            let mut vectors = |features: NodeId| {
+            let mut vectors = |features: NodeId, splits: &[Split]| {
                 let with_pool = prepared.pooled.is_some();
                 let stage = Embedding { network: network.clone(), temporal_mean_subtraction, with_pool };
-                let mut needs = vec![
-                    ("model".into(), model, "model"),
-                    ("clips".into(), prepared.clips, "clips"),
-                    ("features".into(), features, "features"),
-                    ("index".into(), features, "index"),
-                ];
-                needs.extend(spectra(section, prepared));
-                if let Some(pooled) = prepared.pooled {
-                    needs.push(("pooled".into(), pooled, "features"));
-                    needs.push(("pooled_index".into(), pooled, "index"));
-                }
+                let mut needs: Inputs = vec![(Item::Model.into(), model, Item::Model.into())];
+                needs.extend(same(prepared.clips, splits, &[Item::Clips]));
+                needs.extend(same(features, splits, FEATURES));
+                needs.extend(prepared.spectra.into_iter().flat_map(|node| named(node, splits, FEATURES, SPECTRA)));
+                const POOLED: &[Item] = &[Item::Pooled, Item::PooledIndex];
+                needs.extend(prepared.pooled.into_iter().flat_map(|node| named(node, splits, FEATURES, POOLED)));
                 self.node(number, &about, StageSpec::Embedding(stage), needs, Given::new())
             };
-            let (features, made) = (vectors(features), made.map(vectors));
+            let (features, made) = (vectors(features, BOTH), made.map(|node| vectors(node, TRAIN)));
             (prepared.features, prepared.made) = (features, made);
         }
     }
@@ -247,7 +241,7 @@ impl<'c> Builder<'c> {
     fn dataset(&mut self, number: usize, source: &SourceSpec, section: &SectionId, listing: ObjectRef) -> NodeId {
         let about = format!("{}/{}", section.machine, section.section);
         let dataset = StageSpec::Dataset(Dataset { source: source.clone(), section: section.clone() });
-        let given = [("listing".to_owned(), listing)].into();
+        let given = [(Item::Listing.into(), listing)].into();
         self.node(number, &about, dataset, Inputs::new(), given)
     }
 
@@ -269,18 +263,19 @@ impl<'c> Builder<'c> {
         let layers = mix.layers(section, &known).map_err(PlanError::Mix)?;
         let named: Option<Vec<Vec<&str>>> = layers.iter().map(|layer| layer.types.named()).collect();
         let named = named.map(|types| types.concat());
-        let mut needs: Inputs = vec![("clips".into(), clips, "clips")];
+        let mut needs = same(clips, BOTH, &[Item::Clips]);
         for (id, listing) in listings {
             if named.as_ref().is_none_or(|named| named.contains(&id.machine.as_str())) {
                 let node = self.dataset(number, noise, id, *listing);
-                needs.push((format!("noise/{}/{}", id.machine, id.section), node, "audio"));
+                let noise = |split: &Split| (Role::Noise(*split, id.clone()), node, (*split, Item::Audio).into());
+                needs.extend(BOTH.iter().map(noise));
             }
         }
         let (root, source) = reader(&point.data);
         let levels = StageSpec::Levels(Levels { root, source });
-        let levels = self.node(number, &about, levels, vec![("audio".into(), clips, "audio")], Given::new());
+        let levels = self.node(number, &about, levels, same(clips, BOTH, &[Item::Audio]), Given::new());
         self.hears(levels, self.longest(&point.data, section));
-        needs.push(("levels".into(), levels, "levels"));
+        needs.push((Item::Levels.into(), levels, Item::Levels.into()));
         let mixing = StageSpec::Mixing(Mixing { layers, seed: mix.seed });
         Ok(self.node(number, &about, mixing, needs, Given::new()))
     }
@@ -301,20 +296,22 @@ impl<'c> Builder<'c> {
         let mut given = Given::new();
         if let Some((_, path)) = detector.weights() {
             let weights = self.catalog.weights.get(path).ok_or_else(|| PlanError::Unlisted(path.to_owned()))?;
-            given.insert("weights".into(), *weights);
+            given.insert(Item::Weights.into(), *weights);
         }
         let about = names.join("/");
-        let mut needs: Inputs = sections.iter().flat_map(|(section, prepared)| inputs(section, prepared)).collect();
-        for (section, node) in sections.iter().filter_map(|(section, prepared)| Some((section, prepared.made?))) {
-            needs.push((format!("made/{}", section.section), node, "features"));
-            needs.push((format!("made_index/{}", section.section), node, "index"));
+        let mut needs = Inputs::new();
+        for (section, prepared) in sections {
+            needs.extend(inputs(section, prepared, Split::Train));
+            let made =
+                |node| of_section(node, Split::Train, FEATURES, &[Item::Made, Item::MadeIndex], &section.section);
+            needs.extend(prepared.made.into_iter().flat_map(made));
         }
         let stage = StageSpec::Training(training.clone());
         let model = self.node(number, &about, stage, needs.clone(), given.clone());
         let calibration = point.threshold.as_ref().and_then(|t| t.member().scores()).map(|scores| {
             let mut needs = needs;
             if scores == TrainingScores::Training {
-                needs.push(("model".into(), model, "model"));
+                needs.push((Item::Model.into(), model, Item::Model.into()));
             }
             self.node(number, &about, StageSpec::Calibration(Calibration { training, scores }), needs, given)
         });
@@ -335,19 +332,21 @@ impl<'c> Builder<'c> {
         let techniques = point.generalization.for_training(detector.member().takes()).scoring_versions();
         let techniques = techniques.into_iter().map(|(name, version)| (name.to_owned(), version)).collect();
         let scoring = StageSpec::Scoring(Scoring { detector, techniques });
-        let mut needs: Inputs = inputs(section, &prepared).collect();
-        needs.push(("model".into(), trained.model, "model"));
+        let mut needs = inputs(section, &prepared, Split::Test);
+        needs.push((Item::Model.into(), trained.model, Item::Model.into()));
         let scores = self.node(number, &about, scoring, needs, Given::new());
-        let mut needs = vec![("clips".into(), prepared.clips, "clips"), ("scores".into(), scores, "scores")];
-        needs.extend(trained.calibration.map(|node| ("training".into(), node, "scores")));
+        let mut needs: Inputs = vec![
+            (Item::Clips.into(), prepared.clips, (Split::Test, Item::Clips).into()),
+            (Item::Scores.into(), scores, Item::Scores.into()),
+        ];
+        needs.extend(trained.calibration.map(|node| (Item::Training.into(), node, Item::Scores.into())));
         let metrics = MetricsSpec { threshold: point.threshold.clone(), ..point.metrics.clone() };
         self.node(number, &about, StageSpec::Metrics(metrics), needs, Given::new())
     }
 
     /// The node of a recipe: a new one, or the one another point made.
     fn node(&mut self, point: usize, about: &str, stage: StageSpec, inputs: Inputs, given: Given) -> NodeId {
-        let mut needs: Vec<Need> =
-            inputs.into_iter().map(|(role, node, output)| Need { role, node, output: output.into() }).collect();
+        let mut needs: Vec<Need> = inputs.into_iter().map(|(role, node, output)| Need { role, node, output }).collect();
         needs.sort();
         // Two machines with equal bytes stay two nodes: their results have different names.
         let recipe = serde_json::to_vec(&(about, &stage, &needs, &given)).expect("settings are JSON");
@@ -367,15 +366,12 @@ impl<'c> Builder<'c> {
     }
 }
 
-fn inputs(section: &SectionId, prepared: &Prepared) -> impl Iterator<Item = (String, NodeId, &'static str)> + use<> {
-    let name = section.section.clone();
-    let Prepared { clips, features, .. } = *prepared;
-    [
-        (format!("clips/{name}"), clips, "clips"),
-        (format!("features/{name}"), features, "features"),
-        (format!("index/{name}"), features, "index"),
-    ]
-    .into_iter()
+/// The training or the test clips of a section with their features.
+fn inputs(section: &SectionId, prepared: &Prepared, split: Split) -> Inputs {
+    let name = &section.section;
+    let mut needs = of_section(prepared.clips, split, &[Item::Clips], &[Item::Clips], name);
+    needs.extend(of_section(prepared.features, split, FEATURES, FEATURES, name));
+    needs
 }
 
 /// Where the recordings of a source lie, and the version of what reads them.

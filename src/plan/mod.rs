@@ -7,13 +7,13 @@
 mod build;
 mod catalog;
 mod frontier;
+mod inputs;
 mod label;
 
 pub use build::build;
 pub use catalog::{Catalog, PlanError};
 pub use frontier::Frontier;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use petgraph::algo::toposort;
@@ -21,7 +21,7 @@ use petgraph::graph::DiGraph;
 use serde::{Deserialize, Serialize};
 
 use crate::kind::ObjectRef;
-use crate::stage::{SectionId, StageSpec};
+use crate::stage::{Role, SectionId, StageSpec};
 
 /// A node of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -45,7 +45,7 @@ pub struct Node {
     pub needs: Vec<Need>,
     /// Inputs that no stage makes, by role: listings and weights.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub given: BTreeMap<String, ObjectRef>,
+    pub given: BTreeMap<Role, ObjectRef>,
     /// Samples of the longest recording that it hears, as far as known: a hint at the memory it wants, in no key.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub longest: u64,
@@ -58,9 +58,9 @@ fn is_zero(number: &u64) -> bool {
 /// An input of a node: which role it fills, and which output of which node it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Need {
-    pub role: String,
+    pub role: Role,
     pub node: NodeId,
-    pub output: Cow<'static, str>,
+    pub output: Role,
 }
 
 /// Nodes that are no plan.
@@ -160,10 +160,12 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stage::Item;
 
     fn node(label: &str, needs: &[usize]) -> Node {
         let stage = serde_json::from_value(serde_json::json!({ "pooling": { "pools": [] } })).unwrap();
-        let needs = needs.iter().map(|n| Need { role: n.to_string(), node: NodeId(*n), output: "features".into() });
+        let role = || Role::from(Item::Features);
+        let needs = needs.iter().map(|n| Need { role: role(), node: NodeId(*n), output: role() });
         Node { label: label.to_owned(), stage, needs: needs.collect(), given: BTreeMap::new(), longest: 0 }
     }
 

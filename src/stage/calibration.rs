@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Inputs, Output, StageError, Training, Wants, code};
+use super::{Inputs, Item, Output, StageError, Training, Wants, code};
 use crate::artifact::CalibrationScores;
 use crate::context::Context;
 use crate::detector::DetectorError;
@@ -48,7 +48,7 @@ impl Calibration {
             };
             let scores = match self.scores {
                 TrainingScores::Training => {
-                    generalize::score(detector, inputs.get("model")?, train, cx).map(recordings)
+                    generalize::score(detector, inputs.get(Item::Model)?, train, cx).map(recordings)
                 }
                 TrainingScores::HeldOut => generalize::held_out(generalization, detector, train, weights, cx),
             };
@@ -67,7 +67,7 @@ impl Calibration {
         if !calibrated.missing.is_empty() {
             (cx.log)(&calibrated.missing);
         }
-        Ok(vec![Output::of("scores", &calibrated)])
+        Ok(vec![Output::of(Item::Scores, &calibrated)])
     }
 }
 

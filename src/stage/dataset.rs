@@ -6,13 +6,14 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Inputs, Output, StageError, code};
+use super::{Inputs, Item, Output, Role, SPLITS, StageError, code};
 use crate::artifact::{AudioTable, ClipSet};
 use crate::digest::Digest;
 use crate::reading;
 use crate::source::{FileList, ListedFile, SectionId, SourceError, SourceSpec, untrusted};
 
-const VERSION: u32 = 1;
+/// 2: training and test clips apart.
+const VERSION: u32 = 2;
 
 /// Settings of the dataset stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,7 +46,7 @@ impl Dataset {
 
     pub(super) fn run(&self, inputs: &Inputs) -> Result<Vec<Output>, StageError> {
         let wrong = |e: csv::Error| StageError::Data(format!("the listing cannot be read: {e}"));
-        let bytes = inputs.0.get("listing").map(|blob| blob.to_vec()).unwrap_or_default();
+        let bytes = inputs.0.get(&Role::from(Item::Listing).to_string()).map(|blob| blob.to_vec()).unwrap_or_default();
         let (mut audio, mut tables) = (Vec::new(), Vec::new());
         for row in csv::Reader::from_reader(&bytes[..]).into_deserialize::<(String, String, Digest)>() {
             let (kind, path, sha256) = row.map_err(wrong)?;
@@ -59,9 +60,13 @@ impl Dataset {
             let why = "there is a tab in its name, which stands between the clips that one was made of".into();
             return Err(StageError::Clip { clip: recording.clip.id.clone(), why });
         }
-        let table = recordings.iter().map(|r| (r.clip.id.clone(), r.audio.clone())).collect();
-        let clips = ClipSet::new(recordings.into_iter().map(|r| r.clip).collect());
-        Ok(vec![Output::of("clips", &clips), Output::of("audio", &AudioTable(table))])
+        let outputs = SPLITS.map(|split| {
+            let own = recordings.iter().filter(|recording| recording.clip.split == split);
+            let table = own.clone().map(|r| (r.clip.id.clone(), r.audio.clone())).collect();
+            let clips = ClipSet::new(own.map(|r| r.clip.clone()).collect());
+            [Output::of((split, Item::Clips), &clips), Output::of((split, Item::Audio), &AudioTable(table))]
+        });
+        Ok(outputs.into_iter().flatten().collect())
     }
 }
 

@@ -6,14 +6,16 @@ use ndarray::{Array2, ArrayView2, Axis, concatenate};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::network::{of_clips, read_spectra, subtracted, with_features};
-use super::{Inputs, Output, StageError, code};
-use crate::artifact::{Clip, ClipSet, FeatureIndex, FeatureSet, Matrix};
+use super::network::{of_clips, subtracted, with_features};
+use super::pooling::nothing;
+use super::{Inputs, Item, Output, SPLITS, StageError, code};
+use crate::artifact::{Clip, ClipSet, FeatureIndex, FeatureSet, Matrix, Split};
 use crate::context::Context;
 use crate::detector::{EmbedderSpec, Examples, Hearing};
 use crate::generalize::Technique;
 
-const VERSION: u32 = 1;
+/// 2: training and test clips apart.
+const VERSION: u32 = 2;
 
 /// Settings of the embedding stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,12 +45,27 @@ impl Embedding {
         (code("embedding", VERSION, uses), config)
     }
 
-    /// Inputs `model`, `clips`, `features` and `index`, `spectra/..` as the network has them, and, if pooled vectors
-    /// stand before those of the network, `pooled` and `pooled_index`. Outputs `features` (one row a clip, in the order of the index)
-    /// and `index`, as pooling has them. Clips made of those of `clips` have vectors, too.
+    /// Inputs `model`; and of the training and of the test clips `clips`, `features` and `index`, `spectra` if the network
+    /// hears them, and, if pooled vectors stand before those of the network, `pooled`. Outputs `features` (one row a clip,
+    /// in the order of the index) and `index`, as pooling has them. Clips made of others have vectors, too.
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
-        let set = FeatureSet { matrix: inputs.get("features")?, index: inputs.get("index")? };
-        let clips: ClipSet = inputs.get("clips")?;
+        let mut outputs = Vec::new();
+        for split in SPLITS {
+            let set = inputs.features(split, Item::Features, Item::Index)?;
+            let (matrix, index) = set.map_or_else(|| Ok(nothing()), |set| self.embed(split, &set, inputs, cx))?;
+            outputs.extend([Output::of((split, Item::Features), &matrix), Output::of((split, Item::Index), &index)]);
+        }
+        Ok(outputs)
+    }
+
+    fn embed(
+        &self,
+        split: Split,
+        set: &FeatureSet,
+        inputs: &Inputs,
+        cx: &Context,
+    ) -> Result<(Matrix, FeatureIndex), StageError> {
+        let clips: ClipSet = inputs.get((split, Item::Clips))?;
         let known: BTreeMap<&str, &Clip> = clips.clips().iter().map(|clip| (clip.id.as_str(), clip)).collect();
         let clip = |id: &String| -> Result<Clip, StageError> {
             let clip = known.get(id.as_str()).or_else(|| known.get(Clip::first_parent(id)));
@@ -64,20 +81,23 @@ impl Embedding {
         }
         let index = FeatureIndex::consecutive(named.iter().map(|clip| (clip.id.as_str(), 1)));
         if named.is_empty() {
-            return Ok(vec![Output::of("features", &Matrix::new(Vec::new(), 0, 0)), Output::of("index", &index)]);
+            return Ok(nothing());
         }
         let frames = subtracted(&examples, self.temporal_mean_subtraction);
-        let spectra = read_spectra(&self.network, inputs)?;
+        let spectra = match self.network.member().hears_spectrum() {
+            true => inputs.features(split, Item::Spectra, Item::SpectraIndex)?.into_iter().collect(),
+            false => Vec::new(),
+        };
         let spectra = of_clips(&spectra, &examples)?;
         let heard = Hearing { clips: with_features(&examples, &frames), spectra };
-        let mut vectors = self.network.vectors(&inputs.get("model")?, &heard, cx)?;
+        let mut vectors = self.network.vectors(&inputs.get(Item::Model)?, &heard, cx)?;
         if self.with_pool {
-            let pooled = FeatureSet { matrix: inputs.get("pooled")?, index: inputs.get("pooled_index")? };
+            let lacking = || StageError::Data("it has no pooled vectors".into());
+            let pooled = inputs.features(split, Item::Pooled, Item::PooledIndex)?.ok_or_else(lacking)?;
             vectors = beside(&pooled, &named, &vectors)?;
         }
         let (rows, dims) = vectors.dim();
-        let matrix = Matrix::new(vectors.iter().copied().collect(), rows, dims);
-        Ok(vec![Output::of("features", &matrix), Output::of("index", &index)])
+        Ok((Matrix::new(vectors.iter().copied().collect(), rows, dims), index))
     }
 }
 

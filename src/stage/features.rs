@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::wave::{Heard, Mixed, hear};
-use super::{Inputs, LONGEST, Output, StageError, Wants, code};
-use crate::artifact::{Audio, AudioTable, FeatureIndex, MatrixWriter, Part, Recipe, SPOOL_FROM};
+use super::{Inputs, Item, LONGEST, Output, Role, SPLITS, StageError, Wants, code};
+use crate::artifact::{Audio, AudioTable, FeatureIndex, MatrixWriter, Part, Recipe, SPOOL_FROM, Split};
 use crate::context::Context;
 use crate::feature::{Extractor, FeatureSpec};
 use crate::source;
 
-const VERSION: u32 = 1;
+/// 2: training and test clips apart.
+const VERSION: u32 = 2;
 
 /// Clips worked on before their frames are appended, and the bytes of their matrices: fewer where clips are long.
 const CHUNK: usize = 64;
@@ -39,8 +40,15 @@ pub struct Features {
     pub mixed: Option<Mixed>,
 }
 
+/// What all clips of a section have in common.
+struct Shape {
+    rate: u32,
+    dims: Option<usize>,
+    extractor: Box<dyn Extractor>,
+}
+
 /// A clip to be worked on.
-struct Item<'a> {
+struct Listed<'a> {
     clip: &'a str,
     audio: &'a Audio,
     parts: &'a [Part],
@@ -60,7 +68,8 @@ impl Features {
 
     pub(super) fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {
         // About 130 bytes a file in the table, more a generated clip.
-        let table = inputs.get("audio").copied().unwrap_or(0);
+        let of = |split: Split| inputs.get(&Role::from((split, Item::Audio)).to_string()).copied().unwrap_or(0);
+        let table: u64 = SPLITS.map(of).iter().sum();
         let clips = table / 130 + 1;
         let feature = self.feature.member();
         let samples = longest(inputs);
@@ -73,21 +82,47 @@ impl Features {
     }
 
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
-        let table: AudioTable = inputs.get("audio")?;
-        let parts = self.parts(inputs)?;
-        let parts_of = |clip: &str| parts.get(clip).map_or(&[][..], Vec::as_slice);
-        let clips: Vec<Item> =
-            table.0.iter().map(|(clip, audio)| Item { clip, audio, parts: parts_of(clip) }).collect();
-        let Some(first) = clips.first() else {
-            return Err(StageError::Data("the section has no clips".into()));
-        };
-        let rate = source::read(first.clip, first.audio, self.root.as_deref())?.rate;
-        let extractor = self.extractor(first.clip, rate)?;
+        let (mut outputs, mut shape) = (Vec::new(), None);
+        for split in SPLITS {
+            let table: AudioTable = inputs.get((split, Item::Audio))?;
+            let parts = self.parts(inputs, split)?;
+            let parts_of = |clip: &str| parts.get(clip).map_or(&[][..], Vec::as_slice);
+            let of = |(clip, audio)| Listed { clip, audio, parts: parts_of(clip) };
+            let clips: Vec<Listed> = table.0.iter().map(|(clip, audio)| of((clip, audio))).collect();
+            outputs.extend(self.rows(split, &clips, &mut shape, cx)?);
+        }
+        match shape {
+            Some(_) => Ok(outputs),
+            None => Err(StageError::Data("the section has no clips".into())),
+        }
+    }
+
+    /// The features of clips, and their index. All clips of a section have one rate and one number of values a frame:
+    /// `shape` has them once a clip was read.
+    fn rows(
+        &self,
+        split: Split,
+        clips: &[Listed],
+        shape: &mut Option<Shape>,
+        cx: &Context,
+    ) -> Result<[Output; 2], StageError> {
         let mut rows = MatrixWriter::new(cx.spool);
-        let mut dims = None;
+        let of = |rows, index: &FeatureIndex| -> Result<[Output; 2], StageError> {
+            Ok([Output::rows((split, Item::Features), rows)?, Output::of((split, Item::Index), index)])
+        };
+        let Some(first) = clips.first() else { return of(rows, &FeatureIndex::default()) };
+        let known = match shape {
+            Some(known) => known,
+            none => {
+                let rate = source::read(first.clip, first.audio, self.root.as_deref())?.rate;
+                none.insert(Shape { rate, dims: None, extractor: self.extractor(first.clip, rate)? })
+            }
+        };
+        let Shape { rate, dims, extractor } = known;
+        let rate = *rate;
         let mut frames = Vec::with_capacity(clips.len());
         let (mut clipped, mut samples) = (0, 0);
-        let mut rest = &clips[..];
+        let mut rest = clips;
         // How large a matrix is shows with the first ones.
         let mut step = 2 * cx.threads;
         while !rest.is_empty() {
@@ -96,7 +131,7 @@ impl Features {
             if cx.cancelled() {
                 return Err(StageError::Cancelled);
             }
-            let extracted = cx.map(chunk, |item| self.extract(item, rate, &*extractor));
+            let extracted = cx.map(chunk, |item| self.extract(item, rate, &**extractor));
             for (item, extracted) in chunk.iter().zip(extracted) {
                 let (matrix, lost) = extracted?;
                 let (found, expected) = (matrix.ncols(), *dims.get_or_insert(matrix.ncols()));
@@ -121,14 +156,14 @@ impl Features {
             (cx.log)(&log);
         }
         let index = FeatureIndex::consecutive(clips.iter().map(|item| item.clip).zip(frames));
-        Ok(vec![Output::rows("features", rows)?, Output::of("index", &index)])
+        of(rows, &index)
     }
 
     /// What is mixed to each clip, by clip.
-    pub(super) fn parts(&self, inputs: &Inputs) -> Result<BTreeMap<String, Vec<Part>>, StageError> {
+    pub(super) fn parts(&self, inputs: &Inputs, split: Split) -> Result<BTreeMap<String, Vec<Part>>, StageError> {
         let mut parts: BTreeMap<String, Vec<Part>> = BTreeMap::new();
         if self.mixed.is_some() {
-            for part in inputs.get::<Recipe>("recipe")?.0 {
+            for part in inputs.get::<Recipe>((split, Item::Recipe))?.0 {
                 parts.entry(part.clip.clone()).or_default().push(part);
             }
         }
@@ -148,15 +183,15 @@ impl Features {
         parts: &BTreeMap<String, Vec<Part>>,
     ) -> Result<source::Wave, StageError> {
         let parts = parts.get(clip).map_or(&[][..], Vec::as_slice);
-        Ok(self.hear(&Item { clip, audio, parts })?.wave)
+        Ok(self.hear(&Listed { clip, audio, parts })?.wave)
     }
 
-    fn hear(&self, item: &Item) -> Result<Heard, StageError> {
+    fn hear(&self, item: &Listed) -> Result<Heard, StageError> {
         hear(item.clip, item.audio, self.root.as_deref(), item.parts, self.mixed.as_ref())
     }
 
     /// The features of a clip, and how many of its samples were clipped.
-    fn extract(&self, item: &Item, rate: u32, extractor: &dyn Extractor) -> Result<(Array2<f32>, usize), StageError> {
+    fn extract(&self, item: &Listed, rate: u32, extractor: &dyn Extractor) -> Result<(Array2<f32>, usize), StageError> {
         let Heard { wave, clipped } = self.hear(item)?;
         if wave.rate != rate {
             let why = format!("its rate is {} Hz, but the section began with {rate} Hz", wave.rate);
@@ -180,7 +215,7 @@ mod tests {
         let feature = FeatureSpec::parse("log_mel", &json!({"frame": 1024, "hop": 512, "mels": 128})).unwrap();
         let stage = Features { feature, root: None, source: ("dcase".into(), 1), mixed: None };
         let wants = |clips: u64, longest: u64| {
-            stage.wants(&[("audio".to_owned(), 130 * clips), (LONGEST.to_owned(), longest)].into())
+            stage.wants(&[("train/audio".to_owned(), 130 * clips), (LONGEST.to_owned(), longest)].into())
         };
         let (usual, long) = (wants(200, 160_000), wants(200, 9_600_000));
         // Ten minutes are 19 MB of file, 38 MB of samples and 10 MB of frames, and each thread has them.

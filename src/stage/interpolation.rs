@@ -9,13 +9,14 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Features, Generalization, Inputs, Output, StageError, Wants, code};
-use crate::artifact::{Audio, AudioTable, Clip, ClipSet, Domain, FeatureIndex, Matrix};
+use super::{Features, Generalization, Inputs, Item, Output, StageError, Wants, code};
+use crate::artifact::{Audio, AudioTable, Clip, ClipSet, Domain, FeatureIndex, Matrix, Split};
 use crate::context::Context;
 use crate::generalize::{Smote, Technique, pairs};
 use crate::seed::Seed;
 
-const VERSION: u32 = 1;
+/// 2: of training clips alone.
+const VERSION: u32 = 2;
 
 /// Settings of the interpolation stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,10 +43,11 @@ impl Interpolation {
         self.features.wants(inputs)
     }
 
-    /// Inputs as of `features`, and `clips`. Outputs `features` and `index` of the new clips alone, none of them if
+    /// Inputs as of `features`, of the training clips alone, and `train/clips`. Outputs `train/features` and `train/index` of the new clips alone, none of them if
     /// there are fewer than two target clips.
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
-        let (set, table): (ClipSet, AudioTable) = (inputs.get("clips")?, inputs.get("audio")?);
+        let (set, table): (ClipSet, AudioTable) =
+            (inputs.get((Split::Train, Item::Clips))?, inputs.get((Split::Train, Item::Audio))?);
         let chosen = self.choice.choose(set.clips()).map_err(StageError::Data)?;
         let chosen: Vec<&Clip> = set.clips().iter().filter(|clip| chosen.contains(clip.id.as_str())).collect();
         let (target, source): (Vec<&Clip>, Vec<&Clip>) =
@@ -54,9 +56,9 @@ impl Interpolation {
         if target.len() < 2 || missing == 0 {
             (cx.log)(&format!("nothing to do for {} target and {} source clips", target.len(), source.len()));
             let none = Matrix::new(Vec::new(), 0, self.features.feature.member().dims());
-            return Ok(vec![Output::of("features", &none), Output::of("index", &FeatureIndex::default())]);
+            return Ok(outputs(&none, &FeatureIndex::default()));
         }
-        let parts = self.features.parts(inputs)?;
+        let parts = self.features.parts(inputs, Split::Train)?;
         let audio = |clip: &Clip| -> Result<&Audio, StageError> {
             let lacking = || StageError::Clip { clip: clip.id.clone(), why: "it has no audio".into() };
             table.0.get(&clip.id).ok_or_else(lacking)
@@ -93,6 +95,10 @@ impl Interpolation {
         (cx.log)(&format!("{} clips between {} target clips", index.len(), target.len()));
         let dims = values.len() / rows.max(1);
         let index = FeatureIndex::consecutive(index.iter().map(|(id, frames)| (id.as_str(), *frames)));
-        Ok(vec![Output::of("features", &Matrix::new(values, rows, dims)), Output::of("index", &index)])
+        Ok(outputs(&Matrix::new(values, rows, dims), &index))
     }
+}
+
+fn outputs(matrix: &Matrix, index: &FeatureIndex) -> Vec<Output> {
+    vec![Output::of((Split::Train, Item::Features), matrix), Output::of((Split::Train, Item::Index), index)]
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::features::longest;
-use super::{Inputs, Output, StageError, Wants, code};
+use super::{Inputs, Item, Output, SPLITS, StageError, Wants, code};
 use crate::artifact::{Audio, AudioTable, Levels as Table};
 use crate::context::Context;
 use crate::mix;
@@ -39,8 +39,10 @@ impl Levels {
     }
 
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
-        let table: AudioTable = inputs.get("audio")?;
-        let clips: Vec<(&String, &Audio)> = table.0.iter().collect();
+        let tables = SPLITS.map(|split| inputs.get::<AudioTable>((split, Item::Audio)));
+        let [train, test] = tables;
+        let all: BTreeMap<String, Audio> = train?.0.into_iter().chain(test?.0).collect();
+        let clips: Vec<(&String, &Audio)> = all.iter().collect();
         let measured = cx.map(&clips, |(clip, audio)| {
             if cx.cancelled() {
                 return Err(StageError::Cancelled);
@@ -49,6 +51,6 @@ impl Levels {
             Ok(((*clip).clone(), mix::power(&wave.samples)))
         });
         let levels: Result<BTreeMap<String, f64>, StageError> = measured.into_iter().collect();
-        Ok(vec![Output::of("levels", &Table(levels?))])
+        Ok(vec![Output::of(Item::Levels, &Table(levels?))])
     }
 }

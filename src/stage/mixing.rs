@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Inputs, Output, StageError, code};
-use crate::artifact::{AudioTable, ClipSet, Levels};
-use crate::mix::{self, Candidates, Layer};
+use super::{Inputs, Item, Output, SPLITS, StageError, code};
+use crate::artifact::{ClipSet, Levels};
+use crate::mix::{self, Layer};
 
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Settings of the mixing stage: those of one section.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,17 +24,15 @@ impl Mixing {
     }
 
     pub(super) fn run(&self, inputs: &Inputs) -> Result<Vec<Output>, StageError> {
-        let clips: ClipSet = inputs.get("clips")?;
-        let levels: Levels = inputs.get("levels")?;
-        let mut candidates = Candidates::new();
-        for part in inputs.parts("noise") {
-            // A type may have several sections, `noise/A/00` and `noise/A/01`.
-            let kind = part.rsplit_once('/').map_or(part, |(kind, _)| kind);
-            let AudioTable(clips) = inputs.get(&format!("noise/{part}"))?;
-            candidates.entry(kind.to_owned()).or_default().0.extend(clips);
+        let levels: Levels = inputs.get(Item::Levels)?;
+        let candidates = inputs.noise()?;
+        let mut outputs = Vec::new();
+        for split in SPLITS {
+            let clips: ClipSet = inputs.get((split, Item::Clips))?;
+            let recipe = mix::draw(clips.clips(), &self.layers, levels.mean(), &candidates, self.seed)
+                .map_err(|e| StageError::Data(e.to_string()))?;
+            outputs.push(Output::of((split, Item::Recipe), &recipe));
         }
-        let recipe = mix::draw(clips.clips(), &self.layers, levels.mean(), &candidates, self.seed)
-            .map_err(|e| StageError::Data(e.to_string()))?;
-        Ok(vec![Output::of("recipe", &recipe)])
+        Ok(outputs)
     }
 }

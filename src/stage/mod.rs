@@ -21,10 +21,12 @@ mod mix;
 mod mixing;
 mod network;
 mod pooling;
+mod role;
 mod scoring;
 mod training;
 mod wave;
 
+pub use crate::artifact::Split;
 pub use crate::detector::{Scope, Takes};
 pub use crate::generalize::{Generalization, Normalization, SourceValues};
 pub use crate::source::SectionId;
@@ -39,6 +41,7 @@ pub use mix::{Mix, Table};
 pub use mixing::Mixing;
 pub use network::Network;
 pub use pooling::Pooling;
+pub use role::{Item, Role};
 pub use scoring::Scoring;
 pub use training::Training;
 pub use wave::{Heard, Mixed, hear};
@@ -49,10 +52,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
-use crate::artifact::{Artifact, Blob, CalibrationScores, DecodeError, Encoded, Kind, Matrix, MatrixWriter};
+use crate::artifact::{
+    Artifact, AudioTable, Blob, CalibrationScores, DecodeError, Encoded, FeatureSet, Kind, Matrix, MatrixWriter,
+};
 use crate::context::Context;
 use crate::detector::DetectorError;
 use crate::digest::Digest;
+use crate::mix::Candidates;
 use crate::source::SourceError;
 
 /// Raised when the form of the key document changes.
@@ -88,27 +94,59 @@ impl From<DetectorError> for StageError {
     }
 }
 
+/// What stages keep apart: a model must not have seen the test clips.
+const SPLITS: [Split; 2] = [Split::Train, Split::Test];
+
 /// Inputs of a stage by role, such as `clips` or `features/00`.
 pub struct Inputs(pub BTreeMap<String, Blob>);
 
 impl Inputs {
     /// The artifact of a role.
-    pub fn get<A: Artifact>(&self, role: &str) -> Result<A, StageError> {
-        let wrong = |error| StageError::Input { role: role.to_owned(), error };
-        let blob = self.0.get(role).ok_or_else(|| wrong(DecodeError { what: "input", why: "it is absent".into() }))?;
+    pub fn get<A: Artifact>(&self, role: impl Into<Role>) -> Result<A, StageError> {
+        let role = role.into().to_string();
+        let wrong = |error| StageError::Input { role: role.clone(), error };
+        let blob = self.0.get(&role).ok_or_else(|| wrong(DecodeError { what: "input", why: "it is absent".into() }))?;
         A::decode(blob.clone()).map_err(wrong)
     }
 
-    /// What follows the `/` in the roles that begin with `prefix/`, sorted.
-    pub fn parts(&self, prefix: &str) -> Vec<&str> {
-        let rest = |role: &'_ String| role.strip_prefix(prefix)?.strip_prefix('/').map(str::len);
-        self.0.keys().filter_map(|role| rest(role).map(|n| &role[role.len() - n..])).collect()
+    /// Whether there is an input of this role.
+    fn has(&self, role: impl Into<Role>) -> bool {
+        self.0.contains_key(&role.into().to_string())
+    }
+
+    /// The features of the training or the test clips, where a stage has both or one of them.
+    fn features(&self, split: Split, matrix: Item, index: Item) -> Result<Option<FeatureSet>, StageError> {
+        if !self.has((split, matrix)) {
+            return Ok(None);
+        }
+        Ok(Some(FeatureSet { matrix: self.get((split, matrix))?, index: self.get((split, index))? }))
+    }
+
+    /// The sections of which there is this item, sorted.
+    fn sections(&self, item: Item) -> Vec<String> {
+        let section = |role: &String| match role.parse() {
+            Ok(Role::In(found, section)) if found == item => Some(section),
+            _ => None,
+        };
+        self.0.keys().filter_map(section).collect()
+    }
+
+    /// The recordings of noise by type; a type may have several sections.
+    fn noise(&self) -> Result<Candidates, StageError> {
+        let mut found = Candidates::new();
+        for role in self.0.keys() {
+            if let Ok(Role::Noise(split, id)) = role.parse() {
+                let AudioTable(clips) = self.get(Role::Noise(split, id.clone()))?;
+                found.entry(id.machine).or_default().0.extend(clips);
+            }
+        }
+        Ok(found)
     }
 }
 
 /// Bytes a stage made, for one role.
 pub struct Output {
-    pub role: &'static str,
+    pub role: Role,
     pub kind: Kind,
     pub bytes: Vec<u8>,
     /// Has them instead, where they are too many to be held.
@@ -116,17 +154,17 @@ pub struct Output {
 }
 
 impl Output {
-    fn of<A: Artifact>(role: &'static str, artifact: &A) -> Self {
-        Self { role, kind: A::KIND, bytes: artifact.encode(), file: None }
+    fn of<A: Artifact>(role: impl Into<Role>, artifact: &A) -> Self {
+        Self { role: role.into(), kind: A::KIND, bytes: artifact.encode(), file: None }
     }
 
     /// The rows that were written.
-    fn rows(role: &'static str, rows: MatrixWriter) -> Result<Self, StageError> {
+    fn rows(role: impl Into<Role>, rows: MatrixWriter) -> Result<Self, StageError> {
         let (bytes, file) = match rows.finish().map_err(StageError::Spool)? {
             Encoded::Bytes(bytes) => (bytes, None),
             Encoded::File(file) => (Vec::new(), Some(file)),
         };
-        Ok(Self { role, kind: Matrix::KIND, bytes, file })
+        Ok(Self { role: role.into(), kind: Matrix::KIND, bytes, file })
     }
 }
 
@@ -276,12 +314,12 @@ impl StageSpec {
             StageSpec::Calibration(s) => s.run(inputs, cx),
             StageSpec::Metrics(s) => {
                 let training = match s.needs() {
-                    Some(_) => inputs.get("training")?,
+                    Some(_) => inputs.get(Item::Training)?,
                     None => CalibrationScores::default(),
                 };
-                let table = metrics::table(&inputs.get("clips")?, &inputs.get("scores")?, &training, s)
+                let table = metrics::table(&inputs.get(Item::Clips)?, &inputs.get(Item::Scores)?, &training, s)
                     .map_err(|e| StageError::Data(e.to_string()))?;
-                Ok(vec![Output::of("metrics", &table)])
+                Ok(vec![Output::of(Item::Metrics, &table)])
             }
         }
     }
@@ -290,10 +328,21 @@ impl StageSpec {
 /// The outputs of the stages of a name, by role; `None` if no stage has it.
 pub fn outputs_of(stage: &str) -> Option<&'static [(&'static str, Kind)]> {
     Some(match stage {
-        "dataset" => &[("audio", Kind::Csv), ("clips", Kind::Csv)],
+        "dataset" => &[
+            ("train/audio", Kind::Csv),
+            ("train/clips", Kind::Csv),
+            ("test/audio", Kind::Csv),
+            ("test/clips", Kind::Csv),
+        ],
         "levels" => &[("levels", Kind::Csv)],
-        "mixing" => &[("recipe", Kind::Csv)],
-        "features" | "interpolation" | "pooling" | "embedding" => &[("features", Kind::Npy), ("index", Kind::Csv)],
+        "mixing" => &[("train/recipe", Kind::Csv), ("test/recipe", Kind::Csv)],
+        "interpolation" => &[("train/features", Kind::Npy), ("train/index", Kind::Csv)],
+        "features" | "pooling" | "embedding" => &[
+            ("train/features", Kind::Npy),
+            ("train/index", Kind::Csv),
+            ("test/features", Kind::Npy),
+            ("test/index", Kind::Csv),
+        ],
         "network" | "training" => &[("model", Kind::Safetensors)],
         "scoring" => &[("scores", Kind::Csv)],
         "calibration" => &[("scores", Kind::Json)],

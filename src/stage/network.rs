@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::training::{choose, read_sections};
-use super::{Generalization, Inputs, Output, StageError, Wants, code};
+use super::{Generalization, Inputs, Item, Output, StageError, Wants, code};
 use crate::artifact::{Clip, FeatureSet};
 use crate::context::Context;
 use crate::detector::{EmbedderSpec, Examples, Hearing};
@@ -75,7 +75,7 @@ impl Network {
         let spectra = read_spectra(&self.network, inputs)?;
         let spectra = of_clips(&spectra, &train)?;
         let model = self.network.member().fit(&Hearing { clips: with_features(&train, &frames), spectra }, &cx)?;
-        Ok(vec![Output::of("model", &model)])
+        Ok(vec![Output::of(Item::Model, &model)])
     }
 }
 
@@ -84,11 +84,11 @@ pub(super) fn read_spectra(network: &EmbedderSpec, inputs: &Inputs) -> Result<Ve
     if !network.member().hears_spectrum() {
         return Ok(Vec::new());
     }
-    let read = |section: &str| {
-        let matrix = inputs.get(&format!("spectra/{section}"))?;
-        Ok(FeatureSet { matrix, index: inputs.get(&format!("spectra_index/{section}"))? })
+    let read = |section: String| {
+        let matrix = inputs.get(Item::Spectra.of(&section))?;
+        Ok(FeatureSet { matrix, index: inputs.get(Item::SpectraIndex.of(&section))? })
     };
-    inputs.parts("spectra").into_iter().map(read).collect()
+    inputs.sections(Item::Spectra).into_iter().map(read).collect()
 }
 
 /// The spectrum of each clip; none if there are no sets.

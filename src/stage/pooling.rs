@@ -6,13 +6,14 @@ use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Inputs, Output, StageError, Wants, code};
-use crate::artifact::{FeatureIndex, FeatureSet, Matrix, Span};
+use super::{Inputs, Item, Output, Role, SPLITS, StageError, Wants, code};
+use crate::artifact::{FeatureIndex, FeatureSet, Matrix, Span, Split};
 use crate::context::Context;
 use crate::generalize::{Technique, subtract_temporal_mean};
 use crate::pool::PoolSpec;
 
-const VERSION: u32 = 1;
+/// 2: training and test clips apart.
+const VERSION: u32 = 2;
 
 /// Settings of the pooling stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,15 +43,29 @@ impl Pooling {
 
     /// Frames are looked at clip by clip and given back: what is held are the clips that threads are at, and the vectors.
     pub(super) fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {
-        let of = |role: &str| inputs.get(role).copied().unwrap_or(0);
+        let of = |item: Item| -> u64 {
+            let bytes = |split: Split| inputs.get(&Role::from((split, item)).to_string()).copied().unwrap_or(0);
+            SPLITS.map(bytes).iter().sum()
+        };
+        let (index, features) = (of(Item::Index), of(Item::Features));
         // About 60 bytes a clip in the index.
-        let clips = of("index") / 60 + 1;
-        let clip = of("features") / clips;
-        Wants { threads: usize::MAX, memory: 4 * of("index") + of("features").min(64 << 20), each: 3 * clip }
+        let clip = features / (index / 60 + 1);
+        Wants { threads: usize::MAX, memory: 4 * index + features.min(64 << 20), each: 3 * clip }
     }
 
+    /// Inputs and outputs `features` and `index` of the training and of the test clips; where one of them is no input,
+    /// that output is empty.
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
-        let set = FeatureSet { matrix: inputs.get("features")?, index: inputs.get("index")? };
+        let mut outputs = Vec::new();
+        for split in SPLITS {
+            let set = inputs.features(split, Item::Features, Item::Index)?;
+            let (matrix, index) = set.map_or_else(|| Ok(nothing()), |set| self.pool(&set, cx))?;
+            outputs.extend([Output::of((split, Item::Features), &matrix), Output::of((split, Item::Index), &index)]);
+        }
+        Ok(outputs)
+    }
+
+    fn pool(&self, set: &FeatureSet, cx: &Context) -> Result<(Matrix, FeatureIndex), StageError> {
         let clips: Vec<(&String, &Span)> = set.index.0.iter().collect();
         let pooled = cx.map(&clips, |(id, span)| {
             let frames = set.clip(id).filter(|_| span.frames > 0);
@@ -72,7 +87,11 @@ impl Pooling {
         let vectors = pooled.into_iter().collect::<Result<Vec<_>, StageError>>()?;
         let dims = vectors.first().map_or(0, Vec::len);
         let index = FeatureIndex::consecutive(clips.iter().map(|(id, _)| (id.as_str(), 1)));
-        let matrix = Matrix::new(vectors.concat(), clips.len(), dims);
-        Ok(vec![Output::of("features", &matrix), Output::of("index", &index)])
+        Ok((Matrix::new(vectors.concat(), clips.len(), dims), index))
     }
+}
+
+/// The vectors of no clips.
+pub(super) fn nothing() -> (Matrix, FeatureIndex) {
+    (Matrix::new(Vec::new(), 0, 0), FeatureIndex::default())
 }

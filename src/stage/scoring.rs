@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::training::{add, read_sections};
-use super::{Inputs, Output, StageError, code};
+use super::{Inputs, Item, Output, StageError, code};
 use crate::artifact::{Scores, Split};
 use crate::context::Context;
 use crate::detector::{DetectorSpec, Examples};
@@ -44,11 +44,11 @@ impl Scoring {
         for (clips, features) in &sections {
             add(&mut test, clips, features, |clip| clip.split == Split::Test)?;
         }
-        let scores = generalize::score(self.detector.member(), inputs.get("model")?, &test, cx)?;
+        let scores = generalize::score(self.detector.member(), inputs.get(Item::Model)?, &test, cx)?;
         if let Some((clip, score)) = test.clips.iter().zip(&scores).find(|(_, s)| !s.is_finite()) {
             return Err(StageError::Clip { clip: clip.id.clone(), why: format!("its score is {score}") });
         }
         let table = Scores(test.clips.iter().map(|c| c.id.clone()).zip(scores).collect());
-        Ok(vec![Output::of("scores", &table)])
+        Ok(vec![Output::of(Item::Scores, &table)])
     }
 }

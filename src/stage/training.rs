@@ -6,7 +6,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Generalization, Inputs, Output, StageError, Wants, code};
+use super::{Generalization, Inputs, Item, Output, StageError, Wants, code};
 use crate::artifact::{Clip, ClipSet, FeatureIndex, FeatureSet, Matrix, Tensors};
 use crate::context::Context;
 use crate::detector::{DetectorSpec, Examples};
@@ -61,7 +61,7 @@ impl Training {
         let model = self.with_examples(inputs, cx, |generalization, train, weights, cx| {
             Ok(generalize::fit(generalization, self.detector.member(), train, weights, cx)?)
         })?;
-        Ok(vec![Output::of("model", &model)])
+        Ok(vec![Output::of(Item::Model, &model)])
     }
 
     /// Calls `f` with the generalisation, the training clips it chooses, the weights, and the seed of this training.
@@ -72,7 +72,7 @@ impl Training {
         f: impl FnOnce(&Generalization, &Examples, Option<&Tensors>, &Context) -> Result<R, StageError>,
     ) -> Result<R, StageError> {
         let weights = match self.detector.member().weights() {
-            Some(_) => Some(inputs.get("weights")?),
+            Some(_) => Some(inputs.get(Item::Weights)?),
             None => None,
         };
         let sections = read_sections(inputs)?;
@@ -110,22 +110,22 @@ pub(super) fn choose<'a>(
 
 /// The clips and features of every section among the inputs, in order of the sections.
 pub(super) fn read_sections(inputs: &Inputs) -> Result<Vec<(ClipSet, FeatureSet)>, StageError> {
-    let read = |section: &str| {
+    let read = |section: String| {
         let features = FeatureSet {
-            matrix: inputs.get(&format!("features/{section}"))?,
-            index: inputs.get(&format!("index/{section}"))?,
+            matrix: inputs.get(Item::Features.of(&section))?,
+            index: inputs.get(Item::Index.of(&section))?,
         };
-        Ok((inputs.get(&format!("clips/{section}"))?, features))
+        Ok((inputs.get(Item::Clips.of(&section))?, features))
     };
-    inputs.parts("clips").into_iter().map(read).collect()
+    inputs.sections(Item::Clips).into_iter().map(read).collect()
 }
 
 /// Clips made of others before there were features, with those.
 fn made(inputs: &Inputs, sections: &[(ClipSet, FeatureSet)]) -> Result<Vec<(Clip, Array2<f32>)>, StageError> {
     let mut made = Vec::new();
-    for section in inputs.parts("made") {
-        let features: Matrix = inputs.get(&format!("made/{section}"))?;
-        let index: FeatureIndex = inputs.get(&format!("made_index/{section}"))?;
+    for section in inputs.sections(Item::Made) {
+        let features: Matrix = inputs.get(Item::Made.of(&section))?;
+        let index: FeatureIndex = inputs.get(Item::MadeIndex.of(&section))?;
         let set = FeatureSet { matrix: features, index };
         for id in set.index.0.keys() {
             let nameless =

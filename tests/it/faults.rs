@@ -100,7 +100,7 @@ fn damaged_objects_are_made_again() {
             }
         }
     }
-    assert_eq!(stages.len(), 9, "the outputs of all stages: {stages:?}");
+    assert_eq!(stages.len(), 15, "the outputs of all stages: {stages:?}");
 }
 
 #[test]

@@ -250,6 +250,15 @@ fn first() -> String {
     format!("data/{}", sounds::path("fan", "train", "00", "source", "normal", 0))
 }
 
+/// A normal test clip of fan 00.
+fn test() -> String {
+    format!("data/{}", sounds::path("fan", "test", "00", "target", "normal", 1))
+}
+
+/// What test clips are for: all but training.
+const TEST_CLIPS: &[&str] =
+    &["dataset/fan/00", "features/fan/00", "pooling/fan/00", "scoring/fan/00", "metrics/fan/00"];
+
 fn recordings() -> Vec<Law> {
     vec![
         law("moving_the_checkout_reruns_nothing", SPEC, Project::move_away, &[]),
@@ -286,20 +295,36 @@ fn recordings() -> Vec<Law> {
         ),
         law("editing_one_clip_reruns_its_section", SPEC, |p| p.write(&first(), sounds::clip("other")), FAN_00),
         law(
-            "a_clip_more_reruns_its_section",
+            "a_training_clip_more_reruns_its_section",
+            SPEC,
+            |p| {
+                let path = sounds::path("fan", "train", "00", "source", "normal", 90);
+                p.write(&format!("data/{path}"), sounds::clip(&path));
+            },
+            FAN_00,
+        ),
+        law(
+            "a_test_clip_more_trains_nothing",
             SPEC,
             |p| {
                 let path = sounds::path("fan", "test", "00", "target", "anomaly", 9);
                 p.write(&format!("data/{path}"), sounds::clip(&path));
             },
-            FAN_00,
+            TEST_CLIPS,
+        ),
+        law("editing_a_test_clip_trains_nothing", SPEC, |p| p.write(&test(), sounds::clip("other")), TEST_CLIPS),
+        law(
+            "another_label_of_a_test_clip_trains_nothing",
+            SPEC,
+            |p| p.rename(&test(), &test().replace("normal_0001", "anomaly_0077")),
+            TEST_CLIPS,
         ),
         law("a_clip_less_reruns_its_section", SPEC, |p| p.remove(&first()), FAN_00),
         law(
-            "renaming_a_clip_reruns_its_section",
+            "renaming_a_training_clip_leaves_the_scores_as_they_are",
             SPEC,
             |p| p.rename(&first(), &first().replace("0000", "0100")),
-            FAN_00,
+            &["dataset/fan/00", "features/fan/00", "pooling/fan/00", "training/fan/00", "scoring/fan/00"],
         ),
         law(
             "a_section_more_runs_alone",
@@ -324,13 +349,13 @@ fn recordings() -> Vec<Law> {
             &["dataset/fan/00"],
         ),
         law(
-            "changing_an_attribute_leaves_features_alone",
+            "an_attribute_of_a_test_clip_trains_nothing_and_leaves_features_alone",
             SPEC,
             |p| {
                 let row = sounds::path("fan", "test", "00", "target", "normal", 1);
                 p.edit("data/fan/attributes_00.csv", &format!("{row},mic,far"), &format!("{row},mic,under"));
             },
-            &["dataset/fan/00", "training/fan/00", "scoring/fan/00", "metrics/fan/00"],
+            &["dataset/fan/00", "scoring/fan/00", "metrics/fan/00"],
         ),
         law(
             "the_same_samples_in_another_file_cut_off_below_features",

@@ -65,7 +65,9 @@ fn features(project: &Project) -> BTreeMap<String, String> {
     let plan = project.run("plan spec.yaml --json").done().json();
     let stages = plan["stages"].as_array().expect("a list");
     let of = |label: &str| label.starts_with("features/");
-    let digest = |stage: &serde_json::Value| stage["outputs"]["features"].to_string();
+    let digest = |stage: &serde_json::Value| {
+        format!("{} {}", stage["outputs"]["train/features"], stage["outputs"]["test/features"])
+    };
     stages.iter().filter(|s| of(s["label"].as_str().unwrap())).map(|s| (s["label"].to_string(), digest(s))).collect()
 }
 

@@ -94,9 +94,15 @@ fn a_record_with_other_outputs_than_its_stage_makes_is_none() {
         (KNN, of(KNN, &|outputs| *outputs = json!({}))),
         (KNN, of(KNN, &|outputs| outputs["more"] = scores.clone())),
         (KNN, of(KNN, &|outputs| outputs["metrics"]["kind"] = json!("x/../../../../victim.txt"))),
-        ("features/fan/00", of("features/fan/00", &|outputs| *outputs = json!({ "features": outputs["features"] }))),
+        (
+            "features/fan/00",
+            of("features/fan/00", &|outputs| *outputs = json!({ "train/features": outputs["train/features"] })),
+        ),
         ("training/fan/00/detector=knn", of("training/fan/00/detector=knn", &|o| o["model"]["kind"] = json!("npy"))),
-        ("dataset/fan/00", of("dataset/fan/00", &|outputs| *outputs = json!({ "clips": outputs["audio"] }))),
+        (
+            "dataset/fan/00",
+            of("dataset/fan/00", &|outputs| *outputs = json!({ "train/clips": outputs["train/audio"] })),
+        ),
     ];
     fs::write(&outside, "precious").unwrap();
     for (label, json) in forgeries {

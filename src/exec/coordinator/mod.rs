@@ -216,7 +216,7 @@ impl Run<'_> {
             return Ok(());
         }
         let gone: BTreeSet<NodeId> = (self.plan.needs(id).iter())
-            .filter(|need| !self.store.has(&self.keyed[&id].inputs[&need.role]))
+            .filter(|need| !self.store.has(&self.keyed[&id].inputs[&need.role.to_string()]))
             .map(|need| need.node)
             .collect();
         if gone.is_empty() {

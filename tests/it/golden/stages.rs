@@ -76,7 +76,7 @@ fn source(name: &str, root: &Path) -> SourceSpec {
 }
 
 fn output(outputs: &[Output], role: &str) -> Vec<u8> {
-    outputs.iter().find(|output| output.role == role).expect("it was made").bytes.clone()
+    outputs.iter().find(|output| output.role.to_string() == role).expect("it was made").bytes.clone()
 }
 
 pub fn rows() -> Now {
@@ -102,7 +102,8 @@ pub fn rows() -> Now {
             }
         }
     };
-    let audio = || vec![("audio".to_owned(), output(&made, "audio")), ("clips".to_owned(), output(&made, "clips"))];
+    let roles = ["train/audio", "train/clips", "test/audio", "test/clips"];
+    let audio = || roles.iter().map(|role| ((*role).to_owned(), output(&made, role))).collect::<Vec<_>>();
     let data = json!({"root": root.join("dcase"), "source": ["dcase", 1]});
     add("levels", json!({"levels": data}), &inputs(audio()));
 
@@ -110,9 +111,14 @@ pub fn rows() -> Now {
     let levels = Levels(clips.iter().map(|clip| (clip.id.clone(), 0.02)).collect()).encode();
     let noise = ["A", "B"].map(|kind| {
         let clips = (0..9).map(|i| (format!("{kind}/{i}"), Audio::Synthetic(format!("{{{kind}}}"))));
-        (format!("noise/{kind}/00"), AudioTable(clips.collect()).encode())
+        (format!("noise/train/{kind}/00"), AudioTable(clips.collect()).encode())
     });
-    let given = [("clips".to_owned(), ClipSet::new(clips).encode()), ("levels".to_owned(), levels)];
+    let test = (8..12).map(|i| clip(i, Split::Test)).collect();
+    let given = [
+        ("train/clips".to_owned(), ClipSet::new(clips).encode()),
+        ("test/clips".to_owned(), ClipSet::new(test).encode()),
+        ("levels".to_owned(), levels),
+    ];
     let given = inputs(given.into_iter().chain(noise));
     let layers =
         json!([{"types": ["A", "B"], "snr_db": -3}, {"types": {"source": ["A"], "target": ["B"]}, "snr_db": 6}]);
@@ -123,8 +129,9 @@ pub fn rows() -> Now {
     let mut mixed = plain.clone();
     mixed["mixed"] = json!({"root": root.join("noise"), "source": ["folder", 1], "gain_db": 3.0});
     add("features", json!({"features": plain}), &inputs(audio()));
-    let recipe = ("recipe".to_owned(), recipe(root).encode());
-    let given = inputs(audio().into_iter().chain([recipe]));
+    let recipes = [("train/recipe", recipe(root)), ("test/recipe", Recipe(Vec::new()))];
+    let recipes = recipes.map(|(role, recipe)| (role.to_owned(), recipe.encode()));
+    let given = inputs(audio().into_iter().chain(recipes));
     add("features mixed", json!({"features": mixed}), &given);
     let smote = json!({"ratio": 1.0, "neighbours": 2, "on": "waveforms"});
     let interpolation =
@@ -151,7 +158,7 @@ fn recipe(root: &Path) -> Recipe {
 fn vectors(add: &mut impl FnMut(&str, Value, &Inputs) -> Vec<Output>) {
     let set = Set::new(Split::Train, 24, 12, 10);
     let one: BTreeMap<String, Vec<u8>> = set.inputs(Takes::Frames).into_iter().collect();
-    let section = |role: &str| (role.to_owned(), one[&format!("{role}/00")].clone());
+    let section = |role: &str| (format!("train/{role}"), one[&format!("{role}/00")].clone());
     let frames = || ["clips", "features", "index"].map(section);
     let pools = json!([{"mean": {}}, {"gwrp": {"decay": 0.9}}]);
     add("pooling", json!({"pooling": {"pools": pools}}), &inputs(frames()));
@@ -171,7 +178,7 @@ fn vectors(add: &mut impl FnMut(&str, Value, &Inputs) -> Vec<Output>) {
     let first = set.0.iter().filter(|(clip, _)| clip.section == "00").map(|(clip, _)| clip.id.as_str());
     let index = FeatureIndex::consecutive(first.map(|id| (id, 1)));
     let pooled = Matrix::new((0..3 * index.0.len()).map(|i| i as f32).collect(), index.0.len(), 3);
-    let beside = [("pooled".to_owned(), pooled.encode()), ("pooled_index".to_owned(), index.encode())];
+    let beside = [("train/pooled".to_owned(), pooled.encode()), ("train/pooled_index".to_owned(), index.encode())];
     let given = inputs(frames().into_iter().chain([("model".to_owned(), model)]).chain(beside));
     add("embedding", json!({"embedding": {"network": network}}), &given);
     let more = json!({"network": network, "temporal_mean_subtraction": true, "with_pool": true});

@@ -60,7 +60,7 @@ pub fn row(stage: &StageSpec, given: &Inputs) -> Result<(Row, Vec<Output>), Stri
     let versions = serde_json::from_value(material["code"].clone()).expect("versions by name");
     let outputs = stage.run(given, &Context::plain(1)).map_err(|e| e.to_string())?;
     let parts: Vec<Vec<u8>> =
-        outputs.iter().flat_map(|output| [output.role.as_bytes().to_vec(), output.bytes.clone()]).collect();
+        outputs.iter().flat_map(|output| [output.role.to_string().into_bytes(), output.bytes.clone()]).collect();
     let shows: Vec<f64> = outputs.iter().flat_map(|output| numbers(output.kind, &output.bytes)).collect();
     Ok((Row::new(versions, &parts, &shows)?, outputs))
 }

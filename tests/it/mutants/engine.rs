@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -55,11 +55,16 @@ pub struct Case {
     pub seed: u64,
     pub rng: Rng,
     kept: Vec<(String, Vec<u8>)>,
+    /// Where what is kept is written at once: one execution alone may end the process.
+    folder: Option<PathBuf>,
 }
 
 impl Case {
     /// Keeps bytes under a name, for people who look at a breach.
     pub fn keep(&mut self, name: &str, bytes: impl AsRef<[u8]>) {
+        if let Some(folder) = &self.folder {
+            let _ = fs::create_dir_all(folder).and_then(|()| fs::write(folder.join(name), bytes.as_ref()));
+        }
         self.kept.push((name.to_owned(), bytes.as_ref().to_vec()));
     }
 }
@@ -81,7 +86,8 @@ pub fn hold(group: &'static str, short: u64, share: u64, one: impl Fn(&mut Case)
     let watch = Watch::new(group);
     for seed in seeds.clone() {
         let rng = Seed(seed).derive(&["mutants", group]).rng();
-        let mut case = Case { seed, rng, kept: Vec::new() };
+        let folder = (seeds.end - seeds.start == 1).then(|| place(group, seed));
+        let mut case = Case { seed, rng, kept: Vec::new(), folder };
         watch.begin(seed);
         let begun = now();
         let verdict = catch_unwind(AssertUnwindSafe(|| one(&mut case)))
@@ -124,14 +130,18 @@ fn text_of(panic: &(dyn Any + Send)) -> String {
 
 /// Writes what is known of a mutant, and gives the folder.
 fn keep(group: &str, case: &Case, breach: &Breach) -> String {
-    let folder = format!("target/mutants/{group}-{}", case.seed);
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(&folder);
+    let path = place(group, case.seed);
     let _ = fs::create_dir_all(&path);
     for (name, bytes) in &case.kept {
         let _ = fs::write(path.join(name), bytes);
     }
     let _ = fs::write(path.join("breach.txt"), format!("{:?}: {}\n", breach.kind, breach.told));
-    folder
+    path.display().to_string()
+}
+
+/// Where the files of an execution are kept.
+fn place(group: &str, seed: u64) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("target/mutants/{group}-{seed}"))
 }
 
 /// A folder for files that live as long as one execution: in memory, if there is a place for it.
