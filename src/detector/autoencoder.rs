@@ -24,12 +24,14 @@ pub use weights::graph as autoencoder;
 use std::borrow::Cow;
 
 use ndarray::ArrayView2;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::training::{Batch, Course, Rows, Training};
 use super::{Detector, DetectorError, Examples, Scope, Takes, networks};
 use crate::artifact::{Context, Tensors};
 use crate::diagnose::Problem;
+use crate::family;
 use crate::math;
 use crate::nn::{Cpu, Engine, Loss, Network, Trainer, Windows};
 use crate::seed::Rng;
@@ -38,8 +40,9 @@ use crate::seed::Rng;
 const BLOCK: usize = 128;
 
 /// Settings of `autoencoder`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "presets::Written")]
+#[schemars(!from, default, deny_unknown_fields, transform = family::with_preset::<presets::Preset>)]
 pub struct Autoencoder {
     /// Frames in a window.
     pub window: usize,
@@ -64,11 +67,12 @@ pub struct Autoencoder {
     /// A trained model, ours, PyTorch's or Keras's, as safetensors or as PyTorch's `.pt` (see the module `weights`);
     /// nothing is trained then.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-path" = "file"))]
     pub weights: Option<String>,
 }
 
 /// What the network is to give.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Predict {
     /// The whole window.
@@ -79,7 +83,7 @@ pub enum Predict {
 }
 
 /// What the score of a clip is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Score {
     /// The mean squared error.
@@ -90,7 +94,7 @@ pub enum Score {
 }
 
 /// Frames `from` (counted from 0) to `to`, which is the first one left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FrameRange {
     pub from: usize,

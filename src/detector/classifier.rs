@@ -21,6 +21,7 @@ mod tree;
 use std::collections::BTreeMap;
 
 use ndarray::{Array1, Array2, ArrayView1};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Detector, DetectorError, Examples, Scope, vectors};
@@ -30,7 +31,7 @@ use crate::family;
 use crate::math;
 
 /// Settings of `classifier`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Wire", into = "Wire")]
 pub struct Classifier {
     pub model: Model,
@@ -38,7 +39,7 @@ pub struct Classifier {
 }
 
 /// What is told apart.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Labels {
     /// The sections of the machine.
@@ -90,7 +91,7 @@ impl Default for Model {
 }
 
 /// `classifier` as written: one of the models by name, beside `labels`.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Wire {
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,6 @@
 //! Several detectors as one: their scores, made comparable, become a mean, the largest or the smallest.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::folds::{folds, moments};
@@ -11,7 +12,7 @@ use crate::diagnose::Problem;
 const MOST_DETECTORS: usize = 64;
 
 /// Settings of `ensemble`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ensemble {
     /// Each as in `detector`.
@@ -24,7 +25,7 @@ pub struct Ensemble {
 }
 
 /// What makes scores of different detectors comparable.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Normalize {
     /// Deviations from the mean of training clips that the detector has not seen (five folds).
@@ -34,7 +35,7 @@ pub enum Normalize {
 }
 
 /// What becomes of the scores of a clip.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduce {
     #[default]

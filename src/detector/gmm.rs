@@ -1,6 +1,7 @@
 //! Gaussian mixture: how unlikely a vector is under a few normal distributions of the training vectors.
 
 use ndarray::{Axis, s};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::em::{Em, Fitted};
@@ -12,7 +13,7 @@ use crate::artifact::{Context, TensorError, Tensors};
 use crate::diagnose::Problem;
 
 /// Settings of `gmm`, by default those of scikit-learn but for the number of components.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Gmm {
     /// Normal distributions. The field takes 1 to 4, chosen by machine; 1 is a Mahalanobis distance, so 2 by default.
@@ -30,7 +31,7 @@ pub struct Gmm {
 }
 
 /// What becomes of the densities of the components.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Score {
     /// Minus the log likelihood under the mixture.

@@ -1,6 +1,7 @@
 //! Kernels of support vector machines, and the settings that name them.
 
 use ndarray::{Array2, ArrayView2, Zip};
+use schemars::JsonSchema;
 use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -18,7 +19,7 @@ pub(super) enum Kernel {
 }
 
 /// The kernels a spec can name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KernelName {
     /// exp(-gamma |a - b|²)
@@ -29,11 +30,13 @@ pub enum KernelName {
 }
 
 /// The setting `gamma`: `scale` or a number.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, JsonSchema)]
+#[schemars(rename_all = "snake_case")]
 pub enum Gamma {
     /// 1 / (dims · the variance of all values), as scikit-learn's `scale`.
     #[default]
     Scale,
+    #[schemars(untagged)]
     Value(f64),
 }
 

@@ -5,6 +5,7 @@
 //! one thread each.
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::centres::{self, Value};
@@ -15,7 +16,7 @@ use crate::artifact::{Context, Tensors};
 use crate::diagnose::Problem;
 
 /// Settings of `kmeans`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Kmeans {
     /// Number of centres.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use ndarray::{Array1, ArrayView1, ArrayView2, Axis};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::neighbours::{self, MOST_NEIGHBOURS, Metric, Neighbour};
@@ -11,7 +12,7 @@ use crate::artifact::{Context, Tensors};
 use crate::diagnose::Problem;
 
 /// Settings of `knn`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Knn {
     /// Neighbours looked at.
@@ -24,7 +25,7 @@ pub struct Knn {
 }
 
 /// What becomes of the k distances.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduce {
     /// Their mean, as the field does.

@@ -8,6 +8,7 @@
 //! thread) it takes 0.65 of the time.
 
 use ndarray::{Array1, ArrayView1};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::neighbours::{self, MOST_NEIGHBOURS, Metric, Neighbour};
@@ -16,7 +17,7 @@ use crate::artifact::{Context, Tensors};
 use crate::diagnose::Problem;
 
 /// Settings of `lof`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lof {
     /// Neighbours that a neighbourhood is made of (MinPts of the paper).

@@ -1,6 +1,7 @@
 //! Mahalanobis distance to the mean of the training vectors, or to that of the nearer domain.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::product::multiply;
@@ -12,7 +13,7 @@ use crate::math;
 ///
 /// The score is the squared distance, as scikit-learn's `mahalanobis` methods give it: the same ranks as the
 /// distance.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Mahalanobis {
     pub covariance: Covariance,
@@ -24,7 +25,7 @@ pub struct Mahalanobis {
 }
 
 /// How the covariance of the training vectors is estimated; all divide by the number of clips.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Covariance {
     /// Shrunk towards a multiple of the identity as far as the data ask for (Ledoit and Wolf 2004): works with

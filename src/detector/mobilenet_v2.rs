@@ -12,6 +12,7 @@ mod architecture;
 
 pub use architecture::mobilenet_v2;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::images::{Images, Labelled};
@@ -19,6 +20,7 @@ use super::training::{self, Batch, Course, Rows, Training};
 use super::{Detector, DetectorError, Examples, Scope, Takes, networks};
 use crate::artifact::{Context, Tensors};
 use crate::diagnose::Problem;
+use crate::family;
 use crate::math;
 use crate::nn::{Cpu, Engine, Loss, Network, Shape, Trainer};
 
@@ -29,8 +31,9 @@ const BLOCK: usize = 32;
 const LEAST: f64 = f64::EPSILON;
 
 /// Settings of `mobilenet_v2`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "Written")]
+#[schemars(!from, default, deny_unknown_fields, transform = family::with_preset::<Preset>)]
 pub struct MobileNetV2 {
     /// Frames in an image.
     pub frames: usize,
@@ -62,7 +65,7 @@ struct Written {
 }
 
 /// Settings that others published results with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Preset {
     /// Dohi et al. 2022: hop 16, learning rate 1e-4, batches of 128.

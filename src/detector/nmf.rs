@@ -6,6 +6,7 @@
 //! same factors: they are not unique.
 
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut1, Axis, array};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::product::multiply;
@@ -15,7 +16,7 @@ use crate::diagnose::Problem;
 use crate::math;
 
 /// Settings of `nmf`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Nmf {
     /// Spectra to rebuild from.

@@ -5,6 +5,7 @@
 //! takes 0.6 to 0.75 of scikit-learn's time (`nu` 0.5 and 0.1); linfa's solver took 6 to 23 times as long as LIBSVM.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, array};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::kernel::{Gamma, Kernel, KernelName, squares};
@@ -21,7 +22,7 @@ const BLOCK: usize = 64;
 /// Settings of `one_class_svm`.
 ///
 /// The score is minus scikit-learn's `decision_function`: above 0 outside of the surface.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OneClassSvm {
     /// At most this part of the training clips is left outside, and at least this part are support vectors.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::eigen::Eigen;
@@ -15,7 +16,7 @@ use crate::diagnose::Problem;
 /// Settings of `pca`.
 ///
 /// The score is the sum of squares of what is left: scikit-learn's `((x - inverse_transform(transform(x)))**2).sum()`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Pca {
     /// Directions taken away.

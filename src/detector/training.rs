@@ -5,6 +5,7 @@
 //! so that a training that goes on from a checkpoint makes the bytes of one that never stopped.
 
 use ndarray::Array1;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::DetectorError;
@@ -14,7 +15,7 @@ use crate::nn::{Cpu, Engine, Network, State, Trainer};
 use crate::seed::Rng;
 
 /// Settings of `training`, which every neural detector has.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Training {
     /// How the learning rate goes on from where it starts.
@@ -54,7 +55,7 @@ impl Written {
 }
 
 /// What computes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Device {
     #[default]
@@ -92,7 +93,7 @@ impl Device {
 }
 
 /// The learning rate over the epochs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Schedule {
     #[default]

@@ -5,6 +5,7 @@
 
 use ndarray::Array2;
 use rustfft::num_complex::Complex;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Extractor, Feature, FeatureError};
@@ -13,7 +14,7 @@ use crate::dsp::any_length;
 use crate::math;
 
 /// Settings of `clip_spectrum`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClipSpectrum {
     /// `ln(magnitude + floor)` instead of the magnitude, of samples in -1..1.

@@ -4,6 +4,7 @@
 //! 80 dB below the peak that `librosa.power_to_db` adds: the baselines do not clip.
 
 use ndarray::Array2;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Extractor, Feature, FeatureError, checked, framing_problems};
@@ -17,7 +18,7 @@ const MAX_MELS: usize = 16_384;
 const MOST_HZ: f64 = 1e6;
 
 /// What keeps the logarithm of silence finite.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Floor {
     /// `max(mel, epsilon)`: the baselines since 2022.
@@ -28,7 +29,7 @@ pub enum Floor {
 }
 
 /// Settings of `log_mel`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogMel {
     /// Samples of a frame, and of its FFT.

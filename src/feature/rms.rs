@@ -1,6 +1,7 @@
 //! The level of each frame, and nothing else: what a detector can do that only hears how loud it is.
 
 use ndarray::Array2;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Extractor, Feature, FeatureError, checked, framing_problems};
@@ -11,7 +12,7 @@ use crate::math;
 const EPSILON: f64 = f64::EPSILON;
 
 /// Settings of `rms`: `10 log10(max(mean square, 2.2e-16))` of frames that lie within the clip, in dB.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rms {
     /// Samples of a frame.

@@ -1,6 +1,7 @@
 //! Magnitude spectrograms, linear in frequency.
 
 use ndarray::Array2;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Extractor, Feature, FeatureError, checked, framing_problems};
@@ -11,7 +12,7 @@ use crate::dsp::{Decibel, Framing, LANES, Padding, Stft};
 const EPSILON: f32 = f64::EPSILON as f32;
 
 /// Settings of `spectrum`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Spectrum {
     /// Samples of a frame, and of its FFT; a frame has `frame / 2 + 1` bins.

@@ -1,5 +1,6 @@
 //! The settings of `generalization`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::SourceValues;
@@ -7,7 +8,7 @@ use crate::detector::{Scope, Takes};
 use crate::diagnose::Problem;
 
 /// `generalization` of a spec.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Generalization {
     /// Most target clips a section; all if not given.
@@ -59,7 +60,7 @@ const MOST_NEIGHBOURS: usize = 1000;
 const MOST_RATIO: f64 = 100.0;
 
 /// Whose mean and deviation features are normalised by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Normalization {
     /// All training clips of the model.
@@ -73,7 +74,7 @@ pub enum Normalization {
 }
 
 /// SMOTE (Chawla et al. 2002) of the target clips of a section.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Smote {
     /// How many target clips there are then for each source clip.
@@ -84,7 +85,7 @@ pub struct Smote {
 }
 
 /// What is interpolated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum On {
     #[default]
@@ -100,7 +101,7 @@ impl Default for Smote {
 }
 
 /// MemMixup: each target clip with a little of each of its nearest source clips.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MemMixup {
     /// The part of the target clip.
@@ -115,7 +116,7 @@ impl Default for MemMixup {
 }
 
 /// Mixup of pairs of clips of a section.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Mixup {
     /// New clips for each clip.
@@ -131,7 +132,7 @@ impl Default for Mixup {
 }
 
 /// Which training clips make a reference of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum References {
     Domain,
@@ -140,7 +141,7 @@ pub enum References {
 }
 
 /// Which training clips scores are compared with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ScoreNormalization {
     /// Those of the clip's own section: scores of different sections become comparable.

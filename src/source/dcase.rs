@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::doubled::{Doubled, doubled};
@@ -16,18 +17,21 @@ use super::untrusted::{problem, same as same_name};
 use super::{ListedFile, Listing, Recording, SectionId, Source, SourceError, tree};
 use crate::artifact::{Audio, Channel, Clip, Label, Split};
 use crate::diagnose::{Problem, suggest};
+use crate::family::Word;
 
 /// Settings of `dcase`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dcase {
     /// The folder that holds the machines' folders, or `dev_data` and `eval_data` with them.
+    #[schemars(extend("x-path" = "folder"))]
     pub root: PathBuf,
     /// Only these machines; empty: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub machines: Vec<String>,
     /// Only these sections; empty: all. A number stands for two digits, because YAML reads `00` as one.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "sections")]
+    #[schemars(with = "Vec<Word>")]
     pub sections: Vec<String>,
     #[serde(default)]
     pub channel: Channel,
@@ -36,7 +40,7 @@ pub struct Dcase {
 }
 
 /// Where attributes come from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Attributes {
     /// From the file names, and what they lack from the tables `attributes_XX.csv`. Where the two

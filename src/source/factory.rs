@@ -1,5 +1,6 @@
 //! Generated noise to be mixed to machines: three factories and four pumps.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::sound::Recipe;
@@ -11,7 +12,7 @@ use crate::twin::NOISES;
 
 /// Settings of `factory`: noise of the types `A`, `B`, `C` (factories) and `W`, `X`, `Y`, `Z` (pumps), each a machine
 /// of its own with one section.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Factory {
     /// Noise clips of each type.

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::pattern::{Field, Pattern};
@@ -16,10 +17,11 @@ use crate::diagnose::{Problem, suggest};
 use crate::reading::Kind;
 
 /// Settings of `folder`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Folder {
     /// The folder that the pattern starts from.
+    #[schemars(extend("x-path" = "folder"))]
     pub root: PathBuf,
     /// The paths of the recordings, with `/` and the placeholders `{machine}`, `{section}`, `{domain}`,
     /// `{split}`, `{label}`, `{attr.NAME}` and `{*}` (any text). A named placeholder takes as little text
@@ -36,7 +38,7 @@ pub struct Folder {
 }
 
 /// What holds for every clip if the pattern has no placeholder for it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Defaults {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,7 +57,7 @@ pub struct Defaults {
 }
 
 /// One's own words for domains, splits and labels.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Words {
     pub domain: BTreeMap<String, Domain>,

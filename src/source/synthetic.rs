@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::sound::Recipe;
@@ -19,7 +20,7 @@ use crate::seed::Seed;
 use crate::twin::{self, MACHINES};
 
 /// Settings of `synthetic`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Synthetic {
     /// Of `bearing`, `fan`, `gearbox`, `slider`, `valve`.
@@ -37,7 +38,7 @@ pub struct Synthetic {
 }
 
 /// Numbers of clips a section.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Clips {
     /// Normal clips of the source domain to train on.

@@ -66,6 +66,7 @@ mod set;
 mod spans;
 mod sweep;
 mod wire;
+pub mod words;
 mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -16,7 +17,7 @@ use crate::source::factory::Factory;
 const VERSION: u32 = 2;
 
 /// `mix` of a spec.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Mix {
     /// Noise types and levels of each section: `mimii_dg` has the paper's, `twin` those for generated sounds.
@@ -40,7 +41,7 @@ pub struct Mix {
 }
 
 /// Tables that `mix` knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Table {
     /// As MIMII DG was mixed: Table 1 and section 2 of Dohi et al. 2022.

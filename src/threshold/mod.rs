@@ -3,6 +3,7 @@
 //! One threshold for both domains, as the task demands: who decides does not know the domain of a clip. A threshold
 //! sees scores of normal training clips, never those of test clips. Where there is none it says why.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::diagnose::Problem;
@@ -10,7 +11,7 @@ use crate::family;
 use crate::metric;
 
 /// Whose scores a threshold is made from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TrainingScores {
     /// Training clips, each scored by a model that was fitted without it: as new clips would be.
@@ -46,7 +47,7 @@ pub trait Threshold: Send + Sync {
 
 /// A quantile of the gamma distribution fitted to the training scores, as the baselines since 2020 decide
 /// (`scipy.stats.gamma.fit` and `ppf`).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Gamma {
     /// The share of normal clips below the threshold.
@@ -55,7 +56,7 @@ pub struct Gamma {
 }
 
 /// A quantile of the training scores themselves.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Quantile {
     /// The share of normal clips below the threshold.
@@ -64,7 +65,7 @@ pub struct Quantile {
 }
 
 /// A number.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fixed {
     pub value: f64,

@@ -1,6 +1,7 @@
 //! A vote of the nearest training clips: how many of them are of each class. smartcore's.
 
 use ndarray::Array2;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smartcore::algorithm::neighbour::KNNAlgorithmName;
 use smartcore::linalg::basic::matrix::DenseMatrix;
@@ -15,7 +16,7 @@ use crate::diagnose::Problem;
 use crate::math;
 
 /// Settings of `nearest_neighbours`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NearestNeighbours {
     /// Training clips that vote.

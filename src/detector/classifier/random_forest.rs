@@ -1,6 +1,7 @@
 //! A random forest (Breiman 2001): trees on bootstrap samples that look at a few random dimensions at every split.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, array};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::DetectorError;
@@ -14,7 +15,7 @@ use crate::math;
 ///
 /// Every tree votes with the parts of the classes in the leaf that a clip falls into; as no class is ever impossible,
 /// each has one vote more (the rule of succession): p = (votes + 1) / (trees + classes).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RandomForest {
     pub trees: usize,

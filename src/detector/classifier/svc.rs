@@ -5,6 +5,7 @@
 //! costs five more fits, and keeps the order of the values, which is what ranks clips.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, array};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::kernel::{Gamma, Kernel, KernelName, squares};
@@ -19,7 +20,7 @@ use crate::diagnose::Problem;
 const BLOCK: usize = 64;
 
 /// Settings of `svc`. All dimensions are brought to mean 0 and variance 1.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Svc {
     /// The most a training clip can count, as scikit-learn's `C`.

@@ -5,6 +5,7 @@
 //! never positive still says something.
 
 use ndarray::Array2;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Embedder, Heard};
@@ -15,7 +16,7 @@ use crate::detector::{Detector, DetectorError};
 use crate::diagnose::Problem;
 
 /// Settings of the network `autoencoder`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Bottleneck {
     /// Frames in a window.

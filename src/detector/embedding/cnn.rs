@@ -10,6 +10,7 @@ mod rows;
 mod settings;
 
 use ndarray::Array2;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::rows::{Inputs, Mixed};
@@ -25,7 +26,7 @@ use crate::nn::{Cpu, Engine, Loss, Network, Trainer};
 const BLOCK: usize = 32;
 
 /// Settings of `cnn`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cnn {
     /// What it hears; the vectors of two branches stand one after the other.

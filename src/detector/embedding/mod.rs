@@ -14,6 +14,7 @@ mod cnn;
 use std::collections::BTreeMap;
 
 use ndarray::{Array2, ArrayView2, Axis};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Detector, DetectorError, DetectorSpec, Examples, Scope, Takes};
@@ -68,7 +69,7 @@ family! {
 }
 
 /// Settings of `embedding`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Embedding {
     pub network: EmbedderSpec,
