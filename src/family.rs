@@ -125,7 +125,8 @@ pub fn schema(generator: &mut SchemaGenerator, name: &str, about: &str, members:
         "type": "object",
         "properties": properties,
         "additionalProperties": false,
-        "maxProperties": 1,
+        // On the object itself editors take it for a reason to complete nothing.
+        "allOf": [{ "maxProperties": 1 }],
         "x-family": name,
     })
 }
@@ -146,7 +147,7 @@ impl Described {
     }
 }
 
-/// The settings of a config, in the order of their declaration: what serde asks for.
+/// The settings of a config, or the choices of an enum, in the order of their declaration: what serde asks for.
 pub fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
     let mut asked: &'static [&'static str] = &[];
     // The deserializer gives nothing, so this is always an error.
@@ -174,9 +175,19 @@ impl<'de> Deserializer<'de> for Asked<'_> {
         self.deserialize_any(visitor)
     }
 
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        choices: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        *self.0 = choices;
+        self.deserialize_any(visitor)
+    }
+
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
-        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+        newtype_struct seq tuple tuple_struct map identifier ignored_any
     }
 }
 

@@ -42,7 +42,9 @@ macro_rules! words {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Domain {
+    /// The conditions that most training clips are from.
     Source,
+    /// Other conditions, with few training clips.
     Target,
 }
 words!(Domain { Source = "source", Target = "target" });
@@ -69,8 +71,10 @@ words!(Label { Normal = "normal", Anomaly = "anomaly" });
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
+    /// The mean of the channels.
     #[default]
     Mean,
+    /// The first channel alone.
     First,
 }
 words!(Channel { Mean = "mean", First = "first" });

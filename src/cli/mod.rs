@@ -25,6 +25,7 @@ mod signal;
 mod splice;
 mod submission;
 mod view;
+mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -64,6 +65,10 @@ enum Command {
     Dataset(dataset::DatasetArgs),
     /// Look after the cache
     Cache(cache::CacheArgs),
+    /// Write the JSON Schema of a spec, for completion and checks in editors
+    Schema(words::WordsArgs),
+    /// Write the reference of all words of a spec (Markdown)
+    Docs(words::WordsArgs),
     /// For other processes of humshift
     #[command(hide = true)]
     Internal(internal::InternalArgs),
@@ -123,6 +128,8 @@ pub fn main() -> ExitCode {
         Command::Features(args) => features::run(&args),
         Command::Dataset(args) => dataset::run(&args),
         Command::Cache(args) => cache::run(&args),
+        Command::Schema(args) => words::schema(&args),
+        Command::Docs(args) => words::docs(&args),
         Command::Internal(args) => internal::run(&args),
     };
     let exit = result.unwrap_or_else(|error| {

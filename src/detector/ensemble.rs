@@ -11,15 +11,18 @@ use crate::diagnose::Problem;
 /// Each is trained, and five times more for its deviations.
 const MOST_DETECTORS: usize = 64;
 
-/// Settings of `ensemble`.
+/// Several detectors as one: their scores are made comparable and joined.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ensemble {
-    /// Each as in `detector`.
+    /// The detectors, each written as under `detector`. Two or more.
+    #[schemars(example = serde_json::json!([{ "knn": {} }, { "gmm": {} }]))]
     pub detectors: Vec<DetectorSpec>,
+    /// How scores of different detectors are made comparable.
     pub normalize: Normalize,
+    /// What the scores of a clip become.
     pub reduce: Reduce,
-    /// Of the mean, one a detector; equal if there are none.
+    /// Weights of the detectors in the mean, one number for each. Default: equal weights.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub weights: Vec<f64>,
 }
@@ -31,6 +34,7 @@ pub enum Normalize {
     /// Deviations from the mean of training clips that the detector has not seen (five folds).
     #[default]
     Z,
+    /// Scores as they are.
     None,
 }
 
@@ -38,9 +42,12 @@ pub enum Normalize {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduce {
+    /// Their mean, by `weights`.
     #[default]
     Mean,
+    /// The largest.
     Max,
+    /// The smallest.
     Min,
 }
 

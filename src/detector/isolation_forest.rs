@@ -16,12 +16,16 @@ use crate::diagnose::Problem;
 use crate::math;
 use crate::seed::Rng;
 
-/// Settings of `isolation_forest`.
+/// Isolation forest (Liu, Ting and Zhou 2008): how few random cuts it takes to separate a clip from the training
+/// clips.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct IsolationForest {
+    /// The number of trees.
+    #[schemars(range(min = 1, max = 100_000))]
     pub trees: usize,
-    /// Training clips that a tree is made of, drawn without repetition; all of them if they are fewer.
+    /// The number of training clips of each tree, drawn without repetition.
+    #[schemars(range(min = 2, max = MOST))]
     pub samples: usize,
 }
 

@@ -25,10 +25,13 @@ use crate::artifact::{Context, Tensors};
 use crate::diagnose::Problem;
 use crate::math;
 
-/// Settings of `kde`.
+/// Kernel density estimation (Parzen 1962): how unlikely a clip is if every training vector is the middle of a
+/// normal distribution.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Kde {
+    /// The standard deviation of the kernel in every dimension: a number in the unit of the features (dB for
+    /// log-mel), or the name of a rule that takes it from the training clips.
     pub bandwidth: Bandwidth,
 }
 
@@ -46,7 +49,7 @@ pub enum Bandwidth {
     MedianNearest,
     /// The standard deviation itself.
     #[schemars(untagged)]
-    Number(f64),
+    Number(#[schemars(range(min = 1e-9, max = 1e9))] f64),
 }
 
 const RULES: [(&str, Bandwidth); 3] =

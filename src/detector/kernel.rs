@@ -36,8 +36,9 @@ pub enum Gamma {
     /// 1 / (dims · the variance of all values), as scikit-learn's `scale`.
     #[default]
     Scale,
+    /// A number above 0.
     #[schemars(untagged)]
-    Value(f64),
+    Value(#[schemars(range(max = 1e9), extend("exclusiveMinimum" = 0))] f64),
 }
 
 impl KernelName {

@@ -11,13 +11,16 @@ use super::{Detector, DetectorError, Examples, vectors};
 use crate::artifact::{Context, Tensors};
 use crate::diagnose::Problem;
 
-/// Settings of `knn`.
+/// k nearest neighbours: the score is the distance to the nearest training vectors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Knn {
-    /// Neighbours looked at.
+    /// The number of nearest training vectors.
+    #[schemars(range(min = 1, max = MOST_NEIGHBOURS))]
     pub k: usize,
+    /// How the distance of two vectors is measured.
     pub metric: Metric,
+    /// What the k distances become.
     pub reduce: Reduce,
     /// Neighbours of a training vector whose mean distance divides the distances to it; set by `generalization`.
     #[serde(skip)]

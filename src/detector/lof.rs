@@ -16,12 +16,15 @@ use super::{Detector, DetectorError, Examples, vectors};
 use crate::artifact::{Context, Tensors};
 use crate::diagnose::Problem;
 
-/// Settings of `lof`.
+/// Local outlier factor (Breunig et al. 2000): how much sparser the training vectors are around a clip than around
+/// its nearest neighbours.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lof {
-    /// Neighbours that a neighbourhood is made of (MinPts of the paper).
+    /// The number of neighbours of a neighbourhood (MinPts in the paper).
+    #[schemars(range(min = 1, max = MOST_NEIGHBOURS))]
     pub k: usize,
+    /// How the distance of two vectors is measured.
     pub metric: Metric,
 }
 

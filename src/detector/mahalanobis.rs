@@ -9,18 +9,16 @@ use super::{Detector, DetectorError, Examples, cholesky, vectors};
 use crate::artifact::{Context, Domain, Tensors};
 use crate::math;
 
-/// Settings of `mahalanobis`.
-///
-/// The score is the squared distance, as scikit-learn's `mahalanobis` methods give it: the same ranks as the
-/// distance.
+/// Squared Mahalanobis distance to the mean of the training vectors.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Mahalanobis {
+    /// How the covariance of the training vectors is estimated.
     pub covariance: Covariance,
-    /// Source and target clips get a mean and a covariance each, and the score is the distance to the nearer, as in the
-    /// baselines of DCASE since 2023, where it is of an autoencoder's errors. Clips without a
-    /// domain count as source; with one domain only, that one's distance is the score.
+    /// Whether source and target clips get a mean and a covariance each. The score is then the distance to the
+    /// nearer domain, as in the DCASE baselines since 2023. Clips without a domain count as source.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(extend("default" = false))]
     pub selective: bool,
 }
 

@@ -30,22 +30,34 @@ const BLOCK: usize = 32;
 /// The least probability a logarithm is taken of, as in the repository: the epsilon of f64.
 const LEAST: f64 = f64::EPSILON;
 
-/// Settings of `mobilenet_v2`.
+/// MobileNetV2 of the DCASE baselines: it learns to tell the sections of a machine apart. A clip that does not
+/// sound like its own section is anomalous.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "Written")]
 #[schemars(!from, default, deny_unknown_fields, transform = family::with_preset::<Preset>)]
 pub struct MobileNetV2 {
-    /// Frames in an image.
+    /// Frames of an image.
+    #[schemars(range(min = 4, max = 4096))]
     pub frames: usize,
-    /// Frames from one image to the next, in training.
+    /// Frames from one image to the next in training.
+    #[schemars(range(min = 1, max = 4096))]
     pub hop: usize,
-    /// The same, in scoring.
+    /// Frames from one image to the next in scoring.
+    #[schemars(range(min = 1, max = 4096))]
     pub test_hop: usize,
     /// The factor of the numbers of channels.
+    #[schemars(range(min = 0.1, max = 2))]
     pub width: f64,
+    /// Passes over all training images.
+    #[schemars(range(min = 1, max = 100_000))]
     pub epochs: usize,
+    /// Images in a training step.
+    #[schemars(range(min = 2, max = 65_536))]
     pub batch: usize,
+    /// Step size of Adam at the start of training.
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub learning_rate: f64,
+    /// How the network is trained.
     pub training: Training,
 }
 

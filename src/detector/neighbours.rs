@@ -25,6 +25,7 @@ pub(crate) const MOST_NEIGHBOURS: usize = 100_000;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
+    /// The Euclidean distance.
     #[default]
     Euclidean,
     /// One minus the cosine of the angle; 1 from a vector of zeros.

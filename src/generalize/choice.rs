@@ -23,7 +23,7 @@ use crate::seed::Seed;
 #[serde(untagged)]
 pub enum SourceValues {
     /// So many of the values of the shift parameter, spread over their range.
-    Count(usize),
+    Count(#[schemars(range(min = 1, max = 1_000_000))] usize),
     /// These values of these attributes; clips without the attribute stay.
     Named(#[schemars(with = "BTreeMap<String, Vec<Word>>")] BTreeMap<String, Vec<String>>),
 }

@@ -26,7 +26,12 @@ pub enum Types {
     /// Any of these.
     Any(Vec<String>),
     /// Any of those of its domain.
-    Domain { source: Vec<String>, target: Vec<String> },
+    Domain {
+        /// Types for clips of the source domain.
+        source: Vec<String>,
+        /// Types for clips of the target domain.
+        target: Vec<String>,
+    },
     /// The one that this attribute of the clip names.
     Attribute(#[schemars(with = "ByAttribute")] String),
 }
@@ -45,12 +50,10 @@ struct ByAttribute {
 #[derive(Clone, Debug, PartialEq, JsonSchema)]
 #[schemars(untagged)]
 pub enum Snr {
-    Db(f64),
+    /// The same ratio for every clip.
+    Db(#[schemars(range(min = -100, max = 100))] f64),
     #[schemars(with = "BTreeMap<String, BTreeMap<String, f64>>")]
-    Attribute {
-        name: String,
-        levels: BTreeMap<String, f64>,
-    },
+    Attribute { name: String, levels: BTreeMap<String, f64> },
 }
 
 impl Types {

@@ -33,6 +33,8 @@ pub trait Family: Sized + Clone + Serialize {
 pub struct Kin {
     /// The enum of the family.
     pub name: &'static str,
+    pub word: &'static str,
+    pub noun: &'static str,
     pub names: &'static [&'static str],
     pub described: fn(&str) -> Option<&'static Described>,
     /// One label for each of some values.
@@ -63,6 +65,8 @@ macro_rules! families {
         /// Every family that a spec can hold.
         pub const KIN: &[Kin] = &[$(Kin {
             name: stringify!($spec),
+            word: $word,
+            noun: $noun,
             names: $spec::NAMES,
             described: $spec::described,
             labels: label::variants::<$spec>,
@@ -116,10 +120,9 @@ fn variant_at<F: Family>(node: &Node, at: &str, look: Look, diagnostics: &mut Ve
         }
     };
     let path = format!("{at}.{name}");
-    let described = F::described(name).expect("the name is one of the family's");
-    let mut settings = wire::settings(described, inner);
+    let (mut settings, nested) = wire::settings::<F>(name, inner);
     let mut sound = true;
-    for (field, family) in wire::nested_in(described) {
+    for (field, family) in nested {
         let Some(node) = inner.get(field) else { continue };
         let (value, ok) = (family.inside)(node, &format!("{path}.{field}"), look, diagnostics);
         settings[field] = value;

@@ -166,7 +166,8 @@ fn axis(path: &str, node: &Node, broken: &mut BTreeSet<String>, diagnostics: &mu
         if items.is_empty() {
             Err(wrong("E0408", node, format!("`sweep.{path}` has no values"))
                 .hint("leave the line out, or list at least one"))
-        } else if wire::is_list(&keys) && path != "pool" && items.iter().all(|i| i.as_list().is_none()) {
+        } else if wire::family_of(path).is_none() && wire::is_list(&keys) && items.iter().all(|i| i.as_list().is_none())
+        {
             Err(wrong("E0401", node, format!("`{path}` is a list itself, so a sweep over it is a list of lists"))
                 .hint(format!("write `[ {}, ... ]`", shorten(&node.value().to_string()))))
         } else {

@@ -9,42 +9,41 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use super::decode::{Kin, kin};
+use super::decode::{Family, KIN, Kin, kin};
 use super::node::Node;
-use super::words::Spec;
+use super::words::{OF_THE_FILE, Spec};
 use crate::diagnose::{Diagnostic, closest, suggest};
-use crate::family::Described;
+use crate::family::{Described, fields};
 
 /// Words that a later version gives a meaning.
 pub const RESERVED: &[&str] = &["command"];
 
-fn spec() -> &'static Described {
+/// The words at the top of a file, as a config says them.
+pub fn spec() -> &'static Described {
     static SPEC: OnceLock<Described> = OnceLock::new();
     SPEC.get_or_init(Described::of::<Spec>)
 }
 
 /// Every word at the top of a file.
 pub fn words() -> &'static [&'static str] {
-    spec().fields
+    fields::<Spec>()
 }
 
 /// The words that a sweep can vary, wholly or in part.
 pub fn swept() -> &'static [&'static str] {
     static SWEPT: OnceLock<Vec<&str>> = OnceLock::new();
-    SWEPT.get_or_init(|| {
-        let swept = |word: &&str| spec().schema["properties"][*word].get("x-sweep").is_some();
-        words().iter().copied().filter(swept).collect()
-    })
+    SWEPT.get_or_init(|| words().iter().copied().filter(|word| !OF_THE_FILE.contains(word)).collect())
 }
 
 /// What a setting may be: the alternatives of its schema, each without further ones.
-fn alternatives(schema: &'static Value) -> Vec<&'static Value> {
+pub fn alternatives(schema: &Value) -> Vec<&Value> {
     let choices = ["anyOf", "oneOf"].iter().filter_map(|key| schema.get(*key)?.as_array()).flatten();
     let inner: Vec<&Value> = choices.flat_map(alternatives).collect();
     if inner.is_empty() { vec![schema] } else { inner }
 }
 
-fn of_family(schema: &Value) -> Option<&'static Kin> {
+/// The family that a schema names.
+pub fn of_family(schema: &Value) -> Option<&'static Kin> {
     kin(schema.get("x-family")?.as_str()?)
 }
 
@@ -61,25 +60,35 @@ fn inside(schema: &'static Value, key: &str) -> Option<&'static Value> {
 
 /// The alternatives for the setting at `path`; none if there is no such setting.
 fn at<S: AsRef<str>>(path: &[S]) -> Vec<&'static Value> {
-    let root = vec![&spec().schema];
-    path.iter().fold(root, |schemas, key| {
+    // The words themselves need not be asked where one of them holds a family: most paths begin so.
+    let (root, rest) = match path {
+        [word, variant, rest @ ..] if family_of(word.as_ref()).is_some() => {
+            let described = family_of(word.as_ref()).and_then(|family| (family.described)(variant.as_ref()));
+            (described.map(|described| &described.schema), rest)
+        }
+        _ => (Some(&spec().schema), path),
+    };
+    rest.iter().fold(Vec::from_iter(root), |schemas, key| {
         schemas.into_iter().filter_map(|schema| inside(schema, key.as_ref())).flat_map(alternatives).collect()
     })
 }
 
 /// The family of the variant that stands at `path`: a map with one key, the variant's name.
 pub fn family<S: AsRef<str>>(path: &[S]) -> Option<&'static Kin> {
-    at(path).into_iter().find_map(of_family)
+    match path {
+        [word] => family_of(word.as_ref()),
+        _ => at(path).into_iter().find_map(of_family),
+    }
 }
 
 /// The family that a word of a spec holds.
 pub fn family_of(word: &str) -> Option<&'static Kin> {
-    family(&[word])
+    KIN.iter().find(|family| family.word == word && words().contains(&word))
 }
 
 /// The settings under a word that holds plain settings and no variant; none if it does not.
 pub fn plain(word: &str) -> Option<Vec<&'static str>> {
-    if !swept().contains(&word) {
+    if family_of(word).is_some() || !swept().contains(&word) {
         return None;
     }
     let known = at(&[word]).into_iter().find_map(|schema| schema.get("properties")?.as_object())?;
@@ -100,7 +109,7 @@ pub fn is_list(path: &[String]) -> bool {
 }
 
 /// The settings of a variant that hold a variant themselves, and of which family.
-pub fn nested_in(settings: &'static Described) -> Vec<(&'static str, &'static Kin)> {
+fn nested_in(settings: &'static Described) -> Vec<(&'static str, &'static Kin)> {
     let family = |field: &&'static str| {
         let schema = inside(&settings.schema, field)?;
         Some((*field, alternatives(schema).into_iter().find_map(of_family)?))
@@ -143,11 +152,19 @@ fn suggest_path(path: &str) -> String {
     }
 }
 
-/// The settings of a variant as a value, its paths relative to the folder of the file they were written in.
-pub fn settings(described: &'static Described, node: &Node) -> Value {
+/// The settings of a variant as a value, its paths relative to the folder of the file they were written in; and those
+/// settings that hold a variant themselves, with their families.
+pub fn settings<F: Family>(name: &str, node: &Node) -> (Value, Vec<(&'static str, &'static Kin)>) {
     let mut value = if node.is_null() { Value::Object(Default::default()) } else { node.value() };
+    // Numbers are neither paths nor variants: what the config says of them is not asked.
+    let entries = value.as_object().into_iter().flatten();
+    let Some(described) =
+        F::described(name).filter(|_| !entries.map(|(_, v)| v).all(|v| v.is_number() || v.is_boolean()))
+    else {
+        return (value, Vec::new());
+    };
     relative(&mut value, node, &described.schema);
-    value
+    (value, nested_in(described))
 }
 
 /// Makes the paths of files in `value` relative to the files they were written in; `node` is the same with its places.
@@ -232,8 +249,8 @@ mod tests {
 
     #[test]
     fn paths_are_relative_to_the_file_that_names_them() {
-        let dcase = SourceSpec::described("dcase").unwrap();
-        let root = |name: &str, text: &str| settings(dcase, &parse_text(name, text).unwrap())["root"].clone();
+        let dcase = |node: &Node| settings::<SourceSpec>("dcase", node).0;
+        let root = |name: &str, text: &str| dcase(&parse_text(name, text).unwrap())["root"].clone();
         assert_eq!(root("specs/a.yaml", "root: ../clips"), "specs/../clips");
         assert_eq!(root("a.yaml", "root: clips"), "clips");
         assert_eq!(root("specs/a.yaml", "root: /clips"), "/clips");
@@ -241,7 +258,7 @@ mod tests {
         assert_eq!(root("specs/a.yaml", "root: 5"), 5);
         let weights = |text: &str| {
             let node = parse_text("specs/a.yaml", text).unwrap();
-            settings(DetectorSpec::described("autoencoder").unwrap(), &node)["weights"].clone()
+            settings::<DetectorSpec>("autoencoder", &node).0["weights"].clone()
         };
         assert_eq!(weights("weights: model.pt"), "specs/model.pt");
         assert_eq!(weights("weights: ~"), Value::Null);

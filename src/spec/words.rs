@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::detector::DetectorSpec;
 use crate::feature::FeatureSpec;
@@ -16,51 +17,53 @@ use crate::stage::metrics::{Intervals, Ties};
 use crate::stage::{Generalization, Mix};
 use crate::threshold::ThresholdSpec;
 
+/// Words that are about the whole file and not about a point: a sweep cannot vary them.
+pub const OF_THE_FILE: [&str; 5] = ["name", "question", "extends", "sweep", "expect"];
+
 /// An experiment of humshift: a question, the data and the detectors that answer it, and what is varied.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Spec {
     /// The name of the experiment, in tables and in the names of files. Default: the name of the file.
+    #[schemars(example = "load-shift")]
     pub name: Option<String>,
     /// The question that the experiment answers, in one sentence. It stands above the tables.
+    #[schemars(example = "Which detectors survive a change of load?")]
     pub question: Option<String>,
     /// A spec that this one changes. The path is relative to this file. Maps are merged; lists and single values
     /// replace those of the base; another variant (`detector: { lof: {} }`) replaces the whole variant of the base.
-    #[schemars(extend("x-path" = "file"))]
+    #[schemars(extend("x-path" = "file"), example = "base.yaml")]
     pub extends: Option<String>,
     /// Where the recordings come from: one source by name, with its settings.
-    #[schemars(extend("x-sweep" = true))]
     pub data: Option<SourceSpec>,
     /// The noise that is mixed to the recordings. Without it the recordings are used as they are.
-    #[schemars(extend("x-sweep" = true))]
+    #[schemars(example = json!({ "table": "mimii_dg", "snr_offset_db": 3 }))]
     pub mix: Option<Mix>,
     /// The features of a recording: one kind by name, with its settings.
-    #[schemars(extend("x-sweep" = true))]
     pub features: Option<FeatureSpec>,
     /// How the frames of a recording become one vector. A list of pools joins their vectors end to end. Detectors of
     /// frames need no pool.
-    #[schemars(extend("x-sweep" = true))]
     pub pool: Option<Pools>,
     /// What learns the normal sounds and scores the others: one detector by name, with its settings.
-    #[schemars(extend("x-sweep" = true))]
     pub detector: Option<DetectorSpec>,
     /// What helps the detector with the target domain, and which training recordings it sees.
-    #[schemars(extend("x-sweep" = true))]
+    #[schemars(example = json!({ "target_clips": 10, "smote": { "ratio": 0.2 } }))]
     pub generalization: Option<Generalization>,
     /// What is varied. Each key is the path of a setting, such as `detector.knn.k`. Its value is a list of values or a
     /// range. The settings are crossed: every combination is one point of the experiment.
+    #[schemars(example = json!({ "detector": [{ "knn": { "k": 3 } }, { "mahalanobis": {} }], "seed": { "range": [0, 3] } }))]
     pub sweep: Option<Sweep>,
     /// The numbers to compute. Default: `[auc, pauc]`.
-    #[schemars(extend("x-sweep" = true))]
+    #[schemars(example = json!(["auc", { "pauc": { "max_fpr": 0.1 } }, "intervals"]))]
     pub metrics: Option<Vec<Asked>>,
     /// The score from which on a recording is called anomalous: one rule by name, with its settings. Without it there
     /// are no decisions, and no precision, recall or F1.
-    #[schemars(extend("x-sweep" = true))]
     pub threshold: Option<ThresholdSpec>,
     /// The seed of everything that is random in training. Default: 0.
-    #[schemars(extend("x-sweep" = true))]
+    #[schemars(example = 3)]
     pub seed: Option<u64>,
     /// Results that the author counts on. `humshift run` ends with the exit code 3 if one of them does not hold.
+    #[schemars(example = json!([{ "metric": "official", "where": { "detector": "knn" }, "at_least": 0.88 }]))]
     pub expect: Option<Vec<Expectation>>,
 }
 
@@ -140,9 +143,10 @@ impl Default for Pauc {
     }
 }
 
-/// A result that the author of the spec counts on.
+/// A result that the author of the spec counts on. It has at least one bound.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("anyOf" = [{ "required": ["at_least"] }, { "required": ["at_most"] }]))]
 pub struct Expectation {
     /// The number that is compared with the bounds.
     pub metric: Expected,

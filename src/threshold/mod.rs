@@ -45,13 +45,15 @@ pub trait Threshold: Send + Sync {
     fn limit(&self, scores: &[f64]) -> Result<Limit, String>;
 }
 
-/// A quantile of the gamma distribution fitted to the training scores, as the baselines since 2020 decide
+/// A quantile of the gamma distribution that is fitted to the training scores, as in the DCASE baselines since 2020
 /// (`scipy.stats.gamma.fit` and `ppf`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Gamma {
-    /// The share of normal clips below the threshold.
+    /// The share of normal clips below the threshold, such as 0.9.
+    #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     pub percentile: f64,
+    /// The training scores that the distribution is fitted to.
     pub scores: TrainingScores,
 }
 
@@ -59,15 +61,19 @@ pub struct Gamma {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Quantile {
-    /// The share of normal clips below the threshold.
+    /// The share of normal clips below the threshold, such as 0.9.
+    #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     pub percentile: f64,
+    /// The training scores that the quantile is taken of.
     pub scores: TrainingScores,
 }
 
-/// A number.
+/// A threshold of your own, the same for every section.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fixed {
+    /// The score above which a clip is called anomalous, in the unit of the detector's scores.
+    #[schemars(example = 0.5)]
     pub value: f64,
 }
 

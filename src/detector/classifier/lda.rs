@@ -13,11 +13,12 @@ use crate::artifact::{Context, Tensors};
 use crate::diagnose::Problem;
 use crate::math;
 
-/// Settings of `lda`. Classes are as probable as they have training clips.
+/// Linear discriminant analysis. Classes are as probable as they have training clips.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lda {
-    /// Of the vectors about the means of their classes, all dimensions brought to variance 1.
+    /// How the covariance of the vectors about the means of their classes is estimated. All dimensions are brought
+    /// to variance 1 first.
     pub covariance: Covariance,
 }
 

@@ -15,11 +15,12 @@ use crate::artifact::{Context, Tensors};
 use crate::diagnose::Problem;
 use crate::math;
 
-/// Settings of `nearest_neighbours`.
+/// k nearest neighbours that vote for their classes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NearestNeighbours {
-    /// Training clips that vote.
+    /// The number of training clips that vote.
+    #[schemars(range(min = 1, max = MOST_NEIGHBOURS))]
     pub k: usize,
 }
 

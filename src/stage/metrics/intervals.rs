@@ -13,8 +13,10 @@ use crate::seed::Seed;
 #[serde(deny_unknown_fields, default)]
 pub struct Intervals {
     /// How often the test clips are drawn anew.
+    #[schemars(range(min = FEWEST, max = MOST))]
     pub resamples: u64,
-    /// The share of the resamples whose area lies in the interval.
+    /// The share of the resamples whose area lies in the interval, such as 0.95.
+    #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     pub level: f64,
 }
 
