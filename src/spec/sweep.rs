@@ -232,12 +232,12 @@ fn fits(path: &str, keys: &[String]) -> Result<(), Diagnostic> {
         return unknown(near(path, word, wire::swept()));
     }
     let Some(variant) = rest.first() else { return Ok(()) };
-    let known = wire::family_of(word).map(|family| family.names.to_vec()).or_else(|| wire::plain(word));
+    let known = wire::family_of(word).map(|family| family.names).or_else(|| wire::plain(word));
     let Some(names) = known else {
         return unknown(format!("`{word}` has no settings of its own: sweep `{word}` itself"));
     };
     if !names.contains(&variant.as_str()) {
-        return unknown(near(path, variant, &names));
+        return unknown(near(path, variant, names));
     }
     if rest.iter().any(String::is_empty) {
         return unknown(format!("write `{}`", path.trim_matches('.')));

@@ -26,7 +26,8 @@ pub fn spec() -> &'static Described {
 
 /// Every word at the top of a file.
 pub fn words() -> &'static [&'static str] {
-    fields::<Spec>()
+    static WORDS: OnceLock<&[&str]> = OnceLock::new();
+    WORDS.get_or_init(fields::<Spec>)
 }
 
 /// The words that a sweep can vary, wholly or in part.
@@ -87,12 +88,19 @@ pub fn family_of(word: &str) -> Option<&'static Kin> {
 }
 
 /// The settings under a word that holds plain settings and no variant; none if it does not.
-pub fn plain(word: &str) -> Option<Vec<&'static str>> {
+pub fn plain(word: &str) -> Option<&'static [&'static str]> {
+    static PLAIN: OnceLock<Vec<(&str, Vec<&str>)>> = OnceLock::new();
     if family_of(word).is_some() || !swept().contains(&word) {
         return None;
     }
-    let known = at(&[word]).into_iter().find_map(|schema| schema.get("properties")?.as_object())?;
-    Some(known.keys().map(String::as_str).collect())
+    let settings = |word: &'static str| {
+        let known = at(&[word]).into_iter().find_map(|schema| schema.get("properties")?.as_object())?;
+        Some((word, known.keys().map(String::as_str).collect()))
+    };
+    let plain = PLAIN.get_or_init(|| {
+        swept().iter().copied().filter(|word| family_of(word).is_none()).filter_map(settings).collect()
+    });
+    plain.iter().find(|(name, _)| *name == word).map(|(_, settings)| settings.as_slice())
 }
 
 /// Whether a word holds plain settings.
