@@ -1,6 +1,12 @@
 //! The macro behind every family (sources, features, pools, detectors): one list of members, and from
 //! it the enum, the names a user may write, and the way from name and settings to a member.
 
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{DeserializeOwned, Deserializer, Error, Visitor};
+use serde::forward_to_deserialize_any;
+use serde_json::{Map, Value};
+
 /// Why a member could not be made from a name and settings.
 #[derive(Debug)]
 pub enum MemberError {
@@ -23,8 +29,11 @@ pub enum MemberError {
 /// with one key, the member's name. `mod` lines stay outside, where `cargo fmt` sees them.
 #[macro_export]
 macro_rules! family {
-    ($(#[$meta:meta])* pub enum $family:ident: $trait:ident { $($name:literal => $variant:ident($config:ty)),+ $(,)? }) => {
-        $(#[$meta])*
+    (
+        $(#[doc = $doc:literal])*
+        pub enum $family:ident: $trait:ident { $($name:literal => $variant:ident($config:ty)),+ $(,)? }
+    ) => {
+        $(#[doc = $doc])*
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
         pub enum $family {
             $(#[serde(rename = $name)] $variant($config)),+
@@ -51,15 +60,144 @@ macro_rules! family {
                     _ => Err($crate::family::MemberError::Unknown),
                 }
             }
+
+            /// What the member of this name says of its settings.
+            pub fn described(name: &str) -> Option<&'static $crate::family::Described> {
+                match name {
+                    $($name => {
+                        static DESCRIBED: std::sync::OnceLock<$crate::family::Described> = std::sync::OnceLock::new();
+                        Some(DESCRIBED.get_or_init($crate::family::Described::of::<$config>))
+                    })+
+                    _ => None,
+                }
+            }
+        }
+
+        impl schemars::JsonSchema for $family {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($family).into()
+            }
+
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                let about = concat!($($doc, "\n"),*);
+                let members: &[$crate::family::Member] = &[$(($name, |g| g.subschema_for::<$config>())),+];
+                $crate::family::schema(generator, stringify!($family), about, members)
+            }
         }
     };
 }
 
+/// A word of the user's data as a spec may have it. YAML reads `00` and `6` as numbers.
+#[derive(JsonSchema)]
+#[schemars(untagged, inline)]
+pub enum Word {
+    Text(String),
+    Number(f64),
+}
+
 /// Decodes the settings of one member.
-pub fn settings<T: serde::de::DeserializeOwned>(value: &serde_json::Value) -> Result<T, MemberError> {
+pub fn settings<T: DeserializeOwned>(value: &serde_json::Value) -> Result<T, MemberError> {
     serde_path_to_error::deserialize(value).map_err(|e| {
         let field = e.path().to_string();
         let field = if field == "." { String::new() } else { field };
         MemberError::Settings { field, message: e.into_inner().to_string() }
     })
+}
+
+/// The name of a member, and what makes the schema of its settings.
+pub type Member = (&'static str, fn(&mut SchemaGenerator) -> Schema);
+
+/// The schema of a family: an object with one of the members' names as its only key. Editors complete and explain the
+/// names of such an object. `x-family` is the name of the enum.
+///
+/// Families hold each other (an embedding has a detector). So where schemas stand inside of each other, as in
+/// [`Described`], a family is no more than its name.
+pub fn schema(generator: &mut SchemaGenerator, name: &str, about: &str, members: &[Member]) -> Schema {
+    if generator.settings().inline_subschemas {
+        return json_schema!({ "x-family": name });
+    }
+    // A name without settings, `knn:`, stands for the defaults.
+    let settings = |schema: &Schema| json_schema!({ "anyOf": [schema, { "type": "null" }] });
+    let properties: Map<String, Value> =
+        members.iter().map(|(name, make)| ((*name).to_owned(), settings(&make(generator)).into())).collect();
+    json_schema!({
+        "description": about.trim(),
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": false,
+        // On the object itself editors take it for a reason to complete nothing.
+        "allOf": [{ "maxProperties": 1 }],
+        "x-family": name,
+    })
+}
+
+/// What a config says of its settings.
+pub struct Described {
+    /// The settings in the order of their declaration.
+    pub fields: &'static [&'static str],
+    /// The JSON Schema, without references: what a setting may be stands where the setting stands.
+    pub schema: Value,
+}
+
+impl Described {
+    /// Of a config.
+    pub fn of<T: JsonSchema + DeserializeOwned>() -> Self {
+        let settings = SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true);
+        Self { fields: fields::<T>(), schema: settings.into_generator().into_root_schema_for::<T>().into() }
+    }
+}
+
+/// The settings of a config, or the choices of an enum, in the order of their declaration: what serde asks for.
+pub fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
+    let mut asked: &'static [&'static str] = &[];
+    // The deserializer gives nothing, so this is always an error.
+    let _ = T::deserialize(Asked(&mut asked));
+    asked
+}
+
+/// A deserializer that gives nothing and notes the fields it is asked for.
+struct Asked<'a>(&'a mut &'static [&'static str]);
+
+impl<'de> Deserializer<'de> for Asked<'_> {
+    type Error = serde::de::value::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(Error::custom("nothing is here"))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        *self.0 = fields;
+        self.deserialize_any(visitor)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        choices: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        *self.0 = choices;
+        self.deserialize_any(visitor)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map identifier ignored_any
+    }
+}
+
+/// Adds the setting `preset` to the schema of a config that is written with one.
+pub fn with_preset<P: JsonSchema>(schema: &mut Schema) {
+    let mut preset = SchemaGenerator::default().into_root_schema_for::<P>();
+    for key in ["$schema", "title"] {
+        preset.remove(key);
+    }
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        properties.insert("preset".into(), preset.into());
+    }
 }

@@ -3,6 +3,7 @@
 //! One threshold for both domains, as the task demands: who decides does not know the domain of a clip. A threshold
 //! sees scores of normal training clips, never those of test clips. Where there is none it says why.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::diagnose::Problem;
@@ -10,7 +11,7 @@ use crate::family;
 use crate::metric;
 
 /// Whose scores a threshold is made from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TrainingScores {
     /// Training clips, each scored by a model that was fitted without it: as new clips would be.
@@ -44,29 +45,35 @@ pub trait Threshold: Send + Sync {
     fn limit(&self, scores: &[f64]) -> Result<Limit, String>;
 }
 
-/// A quantile of the gamma distribution fitted to the training scores, as the baselines since 2020 decide
+/// A quantile of the gamma distribution that is fitted to the training scores, as in the DCASE baselines since 2020
 /// (`scipy.stats.gamma.fit` and `ppf`).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Gamma {
-    /// The share of normal clips below the threshold.
+    /// The share of normal clips below the threshold, such as 0.9.
+    #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     pub percentile: f64,
+    /// The training scores that the distribution is fitted to.
     pub scores: TrainingScores,
 }
 
 /// A quantile of the training scores themselves.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Quantile {
-    /// The share of normal clips below the threshold.
+    /// The share of normal clips below the threshold, such as 0.9.
+    #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     pub percentile: f64,
+    /// The training scores that the quantile is taken of.
     pub scores: TrainingScores,
 }
 
-/// A number.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A threshold of your own, the same for every section.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fixed {
+    /// The score above which a clip is called anomalous, in the unit of the detector's scores.
+    #[schemars(example = 0.5)]
     pub value: f64,
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
@@ -38,16 +39,18 @@ macro_rules! words {
 }
 
 /// The side of the domain shift a clip is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Domain {
+    /// The conditions that most training clips are from.
     Source,
+    /// Other conditions, with few training clips.
     Target,
 }
 words!(Domain { Source = "source", Target = "target" });
 
 /// What a clip may be used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Split {
     Train,
@@ -56,7 +59,7 @@ pub enum Split {
 words!(Split { Train = "train", Test = "test" });
 
 /// The truth about a clip.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Label {
     Normal,
@@ -65,11 +68,13 @@ pub enum Label {
 words!(Label { Normal = "normal", Anomaly = "anomaly" });
 
 /// How several channels become one: librosa's `mono=True` takes the mean, the baselines of 2026 the first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
+    /// The mean of the channels.
     #[default]
     Mean,
+    /// The first channel alone.
     First,
 }
 words!(Channel { Mean = "mean", First = "first" });

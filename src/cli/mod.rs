@@ -29,6 +29,7 @@ mod splice;
 mod subject;
 mod submission;
 mod view;
+mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -68,6 +69,10 @@ enum Command {
     Dataset(dataset::DatasetArgs),
     /// Look after the cache
     Cache(cache::CacheArgs),
+    /// Write the JSON Schema of a spec, for completion and checks in editors
+    Schema(words::WordsArgs),
+    /// Write the reference of all words of a spec (Markdown)
+    Docs(words::WordsArgs),
     /// For other processes of humshift
     #[command(hide = true)]
     Internal(internal::InternalArgs),
@@ -127,6 +132,8 @@ pub fn main() -> ExitCode {
         Command::Features(args) => features::run(&args),
         Command::Dataset(args) => dataset::run(&args),
         Command::Cache(args) => cache::run(&args),
+        Command::Schema(args) => words::schema(&args),
+        Command::Docs(args) => words::docs(&args),
         Command::Internal(args) => internal::run(&args),
     };
     let exit = result.unwrap_or_else(|error| {

@@ -20,6 +20,7 @@ mod residuals;
 use std::borrow::Cow;
 
 use ndarray::ArrayView2;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::training::{Batch, Course, Rows, Training};
@@ -27,6 +28,7 @@ use super::{Detector, DetectorError, Examples, Scope, Takes, networks};
 use crate::artifact::Tensors;
 use crate::context::Context;
 use crate::diagnose::Problem;
+use crate::family;
 use crate::math;
 use crate::nn::{Cpu, Engine, Loss, Network, Trainer, Windows};
 use crate::seed::Rng;
@@ -35,38 +37,49 @@ use crate::weights::{arrays, autoencoder};
 /// Windows scored at a time: their activations stay in the cache.
 const BLOCK: usize = 128;
 
-/// Settings of `autoencoder`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Dense autoencoder of the DCASE baselines: windows of a few frames pass a bottleneck and are rebuilt. The score
+/// is the error.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "presets::Written")]
+#[schemars(!from, default, deny_unknown_fields, transform = family::with_preset::<presets::Preset>)]
 pub struct Autoencoder {
-    /// Frames in a window.
+    /// Frames of a window.
+    #[schemars(range(min = 1, max = 1000))]
     pub window: usize,
-    /// Units of the hidden layers, the bottleneck in their middle; input and output follow from the features.
+    /// Units of the hidden layers, with the bottleneck in their middle. Input and output follow from the features.
+    #[schemars(length(min = 1, max = 100), inner(range(min = 1, max = 65_536)))]
     pub layers: Vec<usize>,
-    /// Which frames of a window are to be given back.
+    /// Which frames of a window the network rebuilds.
     pub predict: Predict,
     /// Passes over all training windows.
+    #[schemars(range(min = 1, max = 100_000))]
     pub epochs: usize,
-    /// Windows in a step of training.
+    /// Windows in a training step.
+    #[schemars(range(min = 2, max = 65_536))]
     pub batch: usize,
+    /// Step size of Adam at the start of training.
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub learning_rate: f64,
+    /// How the network is trained.
     pub training: Training,
     /// Whether the output's bias starts at the mean of the training windows, or at 0.
     pub start_at_mean: bool,
+    /// What the score of a clip is.
     pub score: Score,
-    /// Which clips share a model: those of a `machine` in the paper.
+    /// Which clips share a model. The paper trains one model for each machine.
     pub scope: Scope,
-    /// The frames looked at, in training and in scoring; all if absent.
+    /// The frames that are used, in training and in scoring. Default: all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frames: Option<FrameRange>,
-    /// A trained model, ours, PyTorch's or Keras's, as safetensors or as PyTorch's `.pt` (see the module `weights`);
-    /// nothing is trained then.
+    /// A trained model to use instead of training: `.safetensors` or PyTorch's `.pt`, made by this program, PyTorch
+    /// or Keras.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-path" = "file"))]
     pub weights: Option<String>,
 }
 
 /// What the network is to give.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Predict {
     /// The whole window.
@@ -77,7 +90,7 @@ pub enum Predict {
 }
 
 /// What the score of a clip is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Score {
     /// The mean squared error.
@@ -87,11 +100,15 @@ pub enum Score {
     SelectiveMahalanobis,
 }
 
-/// Frames `from` (counted from 0) to `to`, which is the first one left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Frames `from` to `to`, counted from 0. The frame `to` is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FrameRange {
+    /// The first frame.
+    #[schemars(range(min = 0, max = 1u32 << 31))]
     pub from: usize,
+    /// The first frame after the last one.
+    #[schemars(range(min = 0, max = 1u32 << 31))]
     pub to: usize,
 }
 

@@ -20,6 +20,7 @@ mod svc;
 use std::collections::BTreeMap;
 
 use ndarray::{Array1, Array2, ArrayView1};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Detector, DetectorError, Examples, Scope, vectors};
@@ -30,7 +31,7 @@ use crate::family;
 use crate::math;
 
 /// Settings of `classifier`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Wire", into = "Wire")]
 pub struct Classifier {
     pub model: Model,
@@ -38,7 +39,7 @@ pub struct Classifier {
 }
 
 /// What is told apart.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Labels {
     /// The sections of the machine.
@@ -89,20 +90,27 @@ impl Default for Model {
     }
 }
 
-/// `classifier` as written: one of the models by name, beside `labels`.
-#[derive(Default, Serialize, Deserialize)]
+/// A classifier learns to tell the sections of a machine apart. A clip that it does not take for its own section is
+/// anomalous. One of the classifiers is named beside `labels`; the default is `logistic_regression`.
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Wire {
+    /// Classify with a random forest.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     random_forest: Option<random_forest::RandomForest>,
+    /// Classify with a support vector machine.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     svc: Option<svc::Svc>,
+    /// Classify with linear discriminant analysis.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     lda: Option<lda::Lda>,
+    /// Classify with logistic regression.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     logistic_regression: Option<logistic_regression::LogisticRegression>,
+    /// Classify by the nearest training clips.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     nearest_neighbours: Option<nearest_neighbours::NearestNeighbours>,
+    /// The classes that the classifier learns to tell apart.
     labels: Labels,
 }
 

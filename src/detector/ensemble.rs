@@ -1,5 +1,6 @@
 //! Several detectors as one: their scores, made comparable, become a mean, the largest or the smallest.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::folds::folds;
@@ -12,36 +13,43 @@ use crate::learn::moments::mean_and_deviation;
 /// Each is trained, and five times more for its deviations.
 const MOST_DETECTORS: usize = 64;
 
-/// Settings of `ensemble`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// Several detectors as one: their scores are made comparable and joined.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ensemble {
-    /// Each as in `detector`.
+    /// The detectors, each written as under `detector`. Two or more.
+    #[schemars(example = serde_json::json!([{ "knn": {} }, { "gmm": {} }]))]
     pub detectors: Vec<DetectorSpec>,
+    /// How scores of different detectors are made comparable.
     pub normalize: Normalize,
+    /// What the scores of a clip become.
     pub reduce: Reduce,
-    /// Of the mean, one a detector; equal if there are none.
+    /// Weights of the detectors in the mean, one number for each. Default: equal weights.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub weights: Vec<f64>,
 }
 
 /// What makes scores of different detectors comparable.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Normalize {
     /// Deviations from the mean of training clips that the detector has not seen (five folds).
     #[default]
     Z,
+    /// Scores as they are.
     None,
 }
 
 /// What becomes of the scores of a clip.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduce {
+    /// Their mean, by `weights`.
     #[default]
     Mean,
+    /// The largest.
     Max,
+    /// The smallest.
     Min,
 }
 

@@ -1,6 +1,7 @@
 //! Gaussian mixture: how unlikely a vector is under a few normal distributions of the training vectors.
 
 use ndarray::{Axis, s};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Detector, DetectorError, Examples, vectors};
@@ -12,26 +13,34 @@ use crate::learn::lloyd::Lloyd;
 use crate::learn::mixture::{Mixture, Precisions, Shape};
 use crate::learn::moments::BLOCK;
 
-/// Settings of `gmm`, by default those of scikit-learn but for the number of components.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Gaussian mixture: how unlikely a clip is under a few normal distributions. The defaults are those of
+/// scikit-learn, except for the number of components.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Gmm {
-    /// Normal distributions. The field takes 1 to 4, chosen by machine; 1 is a Mahalanobis distance, so 2 by default.
+    /// The number of normal distributions. Published systems use 1 to 4; 1 gives a Mahalanobis distance.
+    #[schemars(range(min = 1, max = 1024))]
     pub components: usize,
+    /// The form of the covariances.
     pub covariance: Shape,
+    /// What the densities of the components become.
     pub score: Score,
-    /// Added to all variances.
+    /// Added to all variances, in the squared unit of the features.
+    #[schemars(range(min = 0, max = 1e6))]
     pub regularization: f64,
-    /// Expectation maximisation ends when it raises the mean log likelihood of a clip by less.
+    /// The fit ends when an iteration raises the mean log likelihood of a clip by less than this.
+    #[schemars(range(min = 0, max = 1e6))]
     pub tolerance: f64,
-    /// It ends after so many iterations in any case.
+    /// The most iterations of expectation maximisation.
+    #[schemars(range(min = 1, max = 100_000))]
     pub max_iterations: usize,
-    /// Starts from other clusters, of which the likeliest end is kept.
+    /// The number of starts from other clusters. The likeliest result is kept.
+    #[schemars(range(min = 1, max = 10_000))]
     pub runs: usize,
 }
 
 /// What becomes of the densities of the components.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Score {
     /// Minus the log likelihood under the mixture.

@@ -13,6 +13,7 @@
 use std::fmt;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, s};
+use schemars::JsonSchema;
 use serde::de::{self, Deserializer, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
@@ -25,18 +26,21 @@ use crate::learn::neighbours::{self, Metric};
 use crate::learn::product::product;
 use crate::math;
 
-/// Settings of `kde`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// Kernel density estimation (Parzen 1962): how unlikely a clip is if every training vector is the middle of a
+/// normal distribution.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Kde {
+    /// The standard deviation of the kernel in every dimension: a number in the unit of the features (dB for
+    /// log-mel), or the name of a rule that takes it from the training clips.
     pub bandwidth: Bandwidth,
 }
 
 /// The standard deviation of the kernel in every dimension. Written as a number, in the unit of the features (dB of
 /// log-mel), or as the name of a rule that takes it from the training clips.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, JsonSchema)]
+#[schemars(rename_all = "snake_case")]
 pub enum Bandwidth {
-    Number(f64),
     /// n^(-1/(dims + 4)) times the root of the mean variance of the dimensions (Scott 1992). Of scikit-learn's rule of
     /// this name it is the variance that is missing.
     Scott,
@@ -44,6 +48,9 @@ pub enum Bandwidth {
     Silverman,
     /// The median over the training clips of the distance to the nearest other one.
     MedianNearest,
+    /// The standard deviation itself.
+    #[schemars(untagged)]
+    Number(#[schemars(range(min = 1e-9, max = 1e9))] f64),
 }
 
 const RULES: [(&str, Bandwidth); 3] =

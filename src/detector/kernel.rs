@@ -1,6 +1,7 @@
 //! The settings that name the kernel of a support vector machine.
 
 use ndarray::ArrayView2;
+use schemars::JsonSchema;
 use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -8,7 +9,7 @@ use crate::diagnose::Problem;
 use crate::learn::kernel::Kernel;
 
 /// The kernels a spec can name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KernelName {
     /// exp(-gamma |a - b|²)
@@ -19,12 +20,15 @@ pub enum KernelName {
 }
 
 /// The setting `gamma`: `scale` or a number.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, JsonSchema)]
+#[schemars(rename_all = "snake_case")]
 pub enum Gamma {
     /// 1 / (dims · the variance of all values), as scikit-learn's `scale`.
     #[default]
     Scale,
-    Value(f64),
+    /// A number above 0.
+    #[schemars(untagged)]
+    Value(#[schemars(range(max = 1e9), extend("exclusiveMinimum" = 0))] f64),
 }
 
 impl KernelName {

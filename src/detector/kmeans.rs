@@ -5,6 +5,7 @@
 //! one thread each.
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Detector, DetectorError, Examples, vectors};
@@ -15,20 +16,24 @@ use crate::learn::centres::{self, Value};
 use crate::learn::lloyd::Lloyd;
 use crate::learn::neighbours::Metric;
 
-/// Settings of `kmeans`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// k-means: the score is the distance to the nearest of a few centres.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Kmeans {
-    /// Number of centres.
+    /// The number of centres.
+    #[schemars(range(min = 1, max = 100_000))]
     pub clusters: usize,
-    /// Cosine: all vectors are scaled to length one first, and the score is the cosine distance to the nearest centre
+    /// How the distance of two vectors is measured. With `cosine` all vectors are scaled to length one first
     /// (Wilkinghoff 2023, with 16 centres).
     pub metric: Metric,
-    /// Starts from other centres, of which the best end is kept.
+    /// The number of starts from other centres. The best result is kept.
+    #[schemars(range(min = 1, max = 10_000))]
     pub runs: usize,
-    /// The iterations end when the squares of the centres' moves sum up to at most this part of the mean variance.
+    /// The iterations end when the squared moves of the centres sum up to at most this share of the mean variance.
+    #[schemars(range(min = 0, max = 1e6))]
     pub tolerance: f64,
-    /// They end after so many in any case.
+    /// The most iterations.
+    #[schemars(range(min = 1, max = 100_000))]
     pub max_iterations: usize,
 }
 

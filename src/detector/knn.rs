@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use ndarray::{Array1, ArrayView1, ArrayView2, Axis};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Detector, DetectorError, Examples, vectors};
@@ -11,13 +12,16 @@ use crate::context::Context;
 use crate::diagnose::Problem;
 use crate::learn::neighbours::{self, MOST_NEIGHBOURS, Metric, Neighbour};
 
-/// Settings of `knn`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// k nearest neighbours: the score is the distance to the nearest training vectors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Knn {
-    /// Neighbours looked at.
+    /// The number of nearest training vectors.
+    #[schemars(range(min = 1, max = MOST_NEIGHBOURS))]
     pub k: usize,
+    /// How the distance of two vectors is measured.
     pub metric: Metric,
+    /// What the k distances become.
     pub reduce: Reduce,
     /// Neighbours of a training vector whose mean distance divides the distances to it; set by `generalization`.
     #[serde(skip)]
@@ -25,7 +29,7 @@ pub struct Knn {
 }
 
 /// What becomes of the k distances.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduce {
     /// Their mean, as the field does.

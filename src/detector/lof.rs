@@ -8,6 +8,7 @@
 //! thread) it takes 0.65 of the time.
 
 use ndarray::{Array1, ArrayView1};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Detector, DetectorError, Examples, vectors};
@@ -16,12 +17,15 @@ use crate::context::Context;
 use crate::diagnose::Problem;
 use crate::learn::neighbours::{self, MOST_NEIGHBOURS, Metric, Neighbour};
 
-/// Settings of `lof`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Local outlier factor (Breunig et al. 2000): how much sparser the training vectors are around a clip than around
+/// its nearest neighbours.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lof {
-    /// Neighbours that a neighbourhood is made of (MinPts of the paper).
+    /// The number of neighbours of a neighbourhood (MinPts in the paper).
+    #[schemars(range(min = 1, max = MOST_NEIGHBOURS))]
     pub k: usize,
+    /// How the distance of two vectors is measured.
     pub metric: Metric,
 }
 

@@ -1,6 +1,7 @@
 //! Mahalanobis distance to the mean of the training vectors, or to that of the nearer domain.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Detector, DetectorError, Examples, vectors};
@@ -10,23 +11,21 @@ use crate::learn::cholesky;
 use crate::learn::product::multiply;
 use crate::math;
 
-/// Settings of `mahalanobis`.
-///
-/// The score is the squared distance, as scikit-learn's `mahalanobis` methods give it: the same ranks as the
-/// distance.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// Squared Mahalanobis distance to the mean of the training vectors.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Mahalanobis {
+    /// How the covariance of the training vectors is estimated.
     pub covariance: Covariance,
-    /// Source and target clips get a mean and a covariance each, and the score is the distance to the nearer, as in the
-    /// baselines of DCASE since 2023, where it is of an autoencoder's errors. Clips without a
-    /// domain count as source; with one domain only, that one's distance is the score.
+    /// Whether source and target clips get a mean and a covariance each. The score is then the distance to the
+    /// nearer domain, as in the DCASE baselines since 2023. Clips without a domain count as source.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(extend("default" = false))]
     pub selective: bool,
 }
 
 /// How the covariance of the training vectors is estimated; all divide by the number of clips.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Covariance {
     /// Shrunk towards a multiple of the identity as far as the data ask for (Ledoit and Wolf 2004): works with

@@ -12,6 +12,7 @@ mod architecture;
 
 pub use architecture::mobilenet_v2;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::images::{Images, Labelled};
@@ -20,6 +21,7 @@ use super::{Detector, DetectorError, Examples, Scope, Takes, networks};
 use crate::artifact::Tensors;
 use crate::context::Context;
 use crate::diagnose::Problem;
+use crate::family;
 use crate::math;
 use crate::nn::{Cpu, Engine, Loss, Network, Shape, Trainer};
 use crate::weights::arrays;
@@ -30,21 +32,34 @@ const BLOCK: usize = 32;
 /// The least probability a logarithm is taken of, as in the repository: the epsilon of f64.
 const LEAST: f64 = f64::EPSILON;
 
-/// Settings of `mobilenet_v2`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// MobileNetV2 of the DCASE baselines: it learns to tell the sections of a machine apart. A clip that does not
+/// sound like its own section is anomalous.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "Written")]
+#[schemars(!from, default, deny_unknown_fields, transform = family::with_preset::<Preset>)]
 pub struct MobileNetV2 {
-    /// Frames in an image.
+    /// Frames of an image.
+    #[schemars(range(min = 4, max = 4096))]
     pub frames: usize,
-    /// Frames from one image to the next, in training.
+    /// Frames from one image to the next in training.
+    #[schemars(range(min = 1, max = 4096))]
     pub hop: usize,
-    /// The same, in scoring.
+    /// Frames from one image to the next in scoring.
+    #[schemars(range(min = 1, max = 4096))]
     pub test_hop: usize,
     /// The factor of the numbers of channels.
+    #[schemars(range(min = 0.1, max = 2))]
     pub width: f64,
+    /// Passes over all training images.
+    #[schemars(range(min = 1, max = 100_000))]
     pub epochs: usize,
+    /// Images in a training step.
+    #[schemars(range(min = 2, max = 65_536))]
     pub batch: usize,
+    /// Step size of Adam at the start of training.
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub learning_rate: f64,
+    /// How the network is trained.
     pub training: Training,
 }
 
@@ -64,7 +79,7 @@ struct Written {
 }
 
 /// Settings that others published results with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Preset {
     /// Dohi et al. 2022: hop 16, learning rate 1e-4, batches of 128.

@@ -6,6 +6,7 @@
 //! same factors: they are not unique.
 
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut1, Axis, array};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Detector, DetectorError, Examples, vectors};
@@ -16,15 +17,15 @@ use crate::learn::cholesky;
 use crate::learn::product::multiply;
 use crate::math;
 
-/// Settings of `nmf`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Non-negative matrix factorisation: the score is the squared error of a clip that is rebuilt from a few spectra.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Nmf {
-    /// Spectra to rebuild from.
+    /// The number of spectra to rebuild from.
+    #[schemars(range(min = 1, max = MOST_COMPONENTS))]
     pub components: usize,
-    /// Levels in dB become amplitudes, 1 the greatest of the training clips: sounds add up, levels do not. Otherwise
-    /// values of any unit are taken from the least of the training clips on, and what is below it as zero; then quiet
-    /// bands count as much as loud ones.
+    /// Whether levels in dB become amplitudes first; 1 is the greatest amplitude of the training clips. Sounds add
+    /// up as amplitudes, not as levels. Without it quiet bands count as much as loud ones.
     pub linear: bool,
 }
 

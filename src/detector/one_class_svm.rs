@@ -5,6 +5,7 @@
 //! takes 0.6 to 0.75 of scikit-learn's time (`nu` 0.5 and 0.1); linfa's solver took 6 to 23 times as long as LIBSVM.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, array};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::kernel::{Gamma, KernelName};
@@ -21,19 +22,20 @@ const TOLERANCE: f64 = 1e-6;
 /// Test vectors that share one matrix product.
 const BLOCK: usize = 64;
 
-/// Settings of `one_class_svm`.
-///
-/// The score is minus scikit-learn's `decision_function`: above 0 outside of the surface.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// One-class support vector machine (Schölkopf et al. 2001): how far a clip lies outside a surface around most of
+/// the training vectors. The score is minus scikit-learn's `decision_function`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OneClassSvm {
-    /// At most this part of the training clips is left outside, and at least this part are support vectors.
+    /// The largest share of training clips outside the surface, and the smallest share of support vectors.
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub nu: f64,
+    /// How the similarity of two vectors is measured.
     pub kernel: KernelName,
     /// The width of the rbf kernel.
     pub gamma: Gamma,
-    /// Every dimension is brought to mean 0 and variance 1 over the training clips; for `linear`, whose plane parts
-    /// the vectors from the origin, to variance 1 where it is. Without it the bands that vary most decide.
+    /// Whether every dimension is brought to mean 0 and variance 1 over the training clips (with `kernel: linear`
+    /// only to variance 1). Without it the bands that vary most decide.
     pub standardize: bool,
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Detector, DetectorError, Examples, vectors};
@@ -13,16 +14,17 @@ use crate::learn::eigen::Eigen;
 use crate::learn::moments::{BLOCK, Moments, centre};
 use crate::learn::product::{multiply, product};
 
-/// Settings of `pca`.
-///
-/// The score is the sum of squares of what is left: scikit-learn's `((x - inverse_transform(transform(x)))**2).sum()`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Principal components: the score is the sum of squares of what is left outside the directions in which training
+/// vectors vary most.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Pca {
-    /// Directions taken away.
+    /// The number of directions that are taken away.
+    #[schemars(range(min = 1, max = 100_000))]
     pub components: usize,
-    /// Instead of a number of directions: as many as have more than this part of the variance, such as 0.95.
+    /// Instead of a number of directions: as many as hold this share of the variance, such as 0.95.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     pub variance: Option<f64>,
 }
 

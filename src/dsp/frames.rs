@@ -1,9 +1,10 @@
 //! Cutting samples into overlapping frames.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What lies beyond the ends of a clip.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Padding {
     /// Silence: librosa since 0.9.

@@ -1,12 +1,13 @@
 //! Mel filter banks.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::LANES;
 use crate::math;
 
 /// How hertz become mel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MelScale {
     /// Linear up to 1 kHz, logarithmic above (Slaney's Auditory Toolbox): librosa's default.
@@ -17,7 +18,7 @@ pub enum MelScale {
 }
 
 /// How the triangles are scaled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MelNorm {
     /// Each triangle has the same area: librosa's default.

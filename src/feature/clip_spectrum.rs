@@ -5,6 +5,7 @@
 
 use ndarray::Array2;
 use rustfft::num_complex::Complex;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Extractor, Feature, FeatureError};
@@ -12,12 +13,14 @@ use crate::diagnose::Problem;
 use crate::dsp::any_length;
 use crate::math;
 
-/// Settings of `clip_spectrum`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The magnitude spectrum of the whole clip: one frame as long as the clip.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClipSpectrum {
-    /// `ln(magnitude + floor)` instead of the magnitude, of samples in -1..1.
+    /// The logarithm `ln(magnitude + floor)` instead of the magnitude. Samples lie in -1..1.
     pub log: bool,
+    /// What is added to the magnitude before the logarithm.
+    #[schemars(range(max = 1e6), extend("exclusiveMinimum" = 0))]
     pub floor: f64,
 }
 

@@ -4,6 +4,7 @@
 //! 80 dB below the peak that `librosa.power_to_db` adds: the baselines do not clip.
 
 use ndarray::Array2;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Extractor, Feature, FeatureError, checked, framing_problems};
@@ -17,7 +18,7 @@ const MAX_MELS: usize = 16_384;
 const MOST_HZ: f64 = 1e6;
 
 /// What keeps the logarithm of silence finite.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Floor {
     /// `max(mel, epsilon)`: the baselines since 2022.
@@ -27,30 +28,42 @@ pub enum Floor {
     Add,
 }
 
-/// Settings of `log_mel`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Log-mel spectrograms as librosa and the DCASE baselines make them, in dB: `20 / power * log10(max(mel,
+/// epsilon))`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogMel {
     /// Samples of a frame, and of its FFT.
+    #[schemars(range(min = 2, max = super::MAX_FRAME))]
     pub frame: usize,
-    /// Samples from one frame to the next.
+    /// Samples from one frame to the next; at most `frame`.
+    #[schemars(range(min = 1, max = super::MAX_FRAME))]
     pub hop: usize,
-    /// Mel bands.
+    /// Number of mel bands.
+    #[schemars(range(min = 1, max = MAX_MELS))]
     pub mels: usize,
     /// Exponent of the magnitude spectrum: 2 for power, 1 for magnitude.
+    #[schemars(range(max = 100), extend("exclusiveMinimum" = 0))]
     pub power: f64,
+    /// How frequencies in Hz become mel.
     pub scale: MelScale,
+    /// How the triangles of the mel bands are scaled.
     pub norm: MelNorm,
     /// Whether clips are padded by half a frame at both ends.
     pub center: bool,
     /// What clips are padded with.
     pub pad: Padding,
+    /// What keeps the logarithm of silence finite.
     pub floor: Floor,
+    /// The smallest mel energy (`floor: max`), or what is added to every energy (`floor: add`).
+    #[schemars(range(max = 1e6), extend("exclusiveMinimum" = 0))]
     pub epsilon: f64,
     /// Lower edge of the lowest band in Hz.
+    #[schemars(range(min = 0, max = MOST_HZ))]
     pub fmin: f64,
-    /// Upper edge of the highest band in Hz; absent: half the sample rate.
+    /// Upper edge of the highest band in Hz. Default: half the sample rate.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = MOST_HZ), extend("exclusiveMinimum" = 0))]
     pub fmax: Option<f64>,
 }
 

@@ -1,6 +1,7 @@
 //! The level of each frame, and nothing else: what a detector can do that only hears how loud it is.
 
 use ndarray::Array2;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Extractor, Feature, FeatureError, checked, framing_problems};
@@ -10,13 +11,15 @@ use crate::math;
 /// The floor of the mean square, as of `log_mel`: -156.5 dB.
 const EPSILON: f64 = f64::EPSILON;
 
-/// Settings of `rms`: `10 log10(max(mean square, 2.2e-16))` of frames that lie within the clip, in dB.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The level of each frame in dB and nothing else: `10 log10(max(mean square, 2.2e-16))`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rms {
     /// Samples of a frame.
+    #[schemars(range(min = 2, max = super::MAX_FRAME))]
     pub frame: usize,
-    /// Samples from one frame to the next.
+    /// Samples from one frame to the next; at most `frame`.
+    #[schemars(range(min = 1, max = super::MAX_FRAME))]
     pub hop: usize,
 }
 

@@ -1,6 +1,7 @@
 //! Magnitude spectrograms, linear in frequency.
 
 use ndarray::Array2;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Extractor, Feature, FeatureError, checked, framing_problems};
@@ -10,19 +11,21 @@ use crate::dsp::{Decibel, Framing, LANES, Padding, Stft};
 /// The floor of magnitudes in dB: that of `log_mel`.
 const EPSILON: f32 = f64::EPSILON as f32;
 
-/// Settings of `spectrum`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Magnitude spectrograms, linear in frequency.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Spectrum {
-    /// Samples of a frame, and of its FFT; a frame has `frame / 2 + 1` bins.
+    /// Samples of a frame, and of its FFT. A frame has `frame / 2 + 1` bins.
+    #[schemars(range(min = 2, max = super::MAX_FRAME))]
     pub frame: usize,
-    /// Samples from one frame to the next.
+    /// Samples from one frame to the next; at most `frame`.
+    #[schemars(range(min = 1, max = super::MAX_FRAME))]
     pub hop: usize,
     /// Whether clips are padded by half a frame at both ends.
     pub center: bool,
     /// What clips are padded with.
     pub pad: Padding,
-    /// `20 log10(max(magnitude, 2.2e-16))` instead of the magnitude.
+    /// Levels in dB, `20 log10(max(magnitude, 2.2e-16))`, instead of magnitudes.
     pub db: bool,
 }
 

@@ -8,22 +8,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::Generalization;
 use crate::artifact::{Clip, Domain, Label, Split};
 use crate::diagnose::Problem;
+use crate::family::Word;
 use crate::seed::Seed;
 
 /// Values of the source domain to train on.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum SourceValues {
     /// So many of the values of the shift parameter, spread over their range.
-    Count(usize),
+    Count(#[schemars(range(min = 1, max = 1_000_000))] usize),
     /// These values of these attributes; clips without the attribute stay.
-    Named(BTreeMap<String, Vec<String>>),
+    Named(#[schemars(with = "BTreeMap<String, Vec<Word>>")] BTreeMap<String, Vec<String>>),
 }
 
 impl SourceValues {

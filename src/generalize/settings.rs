@@ -1,51 +1,68 @@
 //! The settings of `generalization`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::SourceValues;
 use crate::detector::{Scope, Takes};
 use crate::diagnose::Problem;
 
-/// `generalization` of a spec.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// Which training clips the detector sees, and which techniques of domain generalisation are used.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Generalization {
-    /// Most target clips a section; all if not given.
+    /// The most target clips of a section to train on. Default: all.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = MOST_CLIPS))]
     pub target_clips: Option<usize>,
-    /// Most source clips a section; all if not given.
+    /// The most source clips of a section to train on. Default: all.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = MOST_CLIPS))]
     pub source_clips: Option<usize>,
-    /// Which values of the shift parameter the source clips have; all if not given.
+    /// The values of the shift parameter that the source clips have: a number of values (`2`), or the values of an
+    /// attribute (`{ vel: [6, 10] }`). Default: all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_values: Option<SourceValues>,
-    /// Another number draws other clips where not all are taken.
+    /// Which clips are drawn if not all are used. Another number draws other clips.
     pub draw: u64,
-    /// The clips that share a model; what is usual for the detector if not given.
+    /// The clips that share a model. Default: what is usual for the detector.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scope>,
-    /// Takes the mean over the frames of a clip from each of its bands, before anything else sees them.
+    /// Whether the mean over the frames of a clip is subtracted from each of its bands, before anything else sees
+    /// them.
     #[serde(skip_serializing_if = "is_false")]
+    #[schemars(extend("default" = false))]
     pub temporal_mean_subtraction: bool,
+    /// Whether, and over which clips, features are brought to mean 0 and deviation 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub feature_normalization: Option<Normalization>,
-    /// The source clips of a section become so many centres of k-means.
+    /// Replaces the source clips of a section by this number of k-means centres.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = MOST_CENTRES))]
     pub source_means: Option<usize>,
-    /// Target clips are repeated until there are so many for each source clip; 1 balances the domains.
+    /// Repeats target clips until there are this many for each source clip. 1 balances the domains.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = MOST_RATIO), extend("exclusiveMinimum" = 0))]
     pub oversampling: Option<f64>,
+    /// SMOTE: new target clips between a target clip and its neighbours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub smote: Option<Smote>,
+    /// MemMixup: new clips between a target clip and its nearest source clips.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memmixup: Option<MemMixup>,
+    /// Mixup: new clips between pairs of clips of a section.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mixup: Option<Mixup>,
+    /// Gives each domain, or each combination of attributes, a reference of its own. The score of a clip is the
+    /// smallest over the references.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub references: Option<References>,
-    /// Neighbours of a training clip whose mean distance is its density.
+    /// Divides distances to training clips by the local density there: the mean distance of a training clip to this
+    /// number of neighbours. Only for detectors that measure distances.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = MOST_NEIGHBOURS))]
     pub local_density: Option<usize>,
+    /// Whether, and by which training clips, scores are brought to mean 0 and deviation 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score_normalization: Option<ScoreNormalization>,
 }
@@ -59,7 +76,7 @@ const MOST_NEIGHBOURS: usize = 1000;
 const MOST_RATIO: f64 = 100.0;
 
 /// Whose mean and deviation features are normalised by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Normalization {
     /// All training clips of the model.
@@ -73,20 +90,24 @@ pub enum Normalization {
 }
 
 /// SMOTE (Chawla et al. 2002) of the target clips of a section.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Smote {
-    /// How many target clips there are then for each source clip.
+    /// How many target clips there are afterwards for each source clip.
+    #[schemars(range(max = MOST_RATIO), extend("exclusiveMinimum" = 0))]
     pub ratio: f64,
-    /// Nearest target clips that a new one may lie towards.
+    /// The number of nearest target clips that a new clip may lie towards.
+    #[schemars(range(min = 1, max = MOST_NEIGHBOURS))]
     pub neighbours: usize,
+    /// What is interpolated.
     pub on: On,
 }
 
 /// What is interpolated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum On {
+    /// The features of clips.
     #[default]
     Features,
     /// Samples of the recordings, as TWFR-GMM does.
@@ -99,12 +120,15 @@ impl Default for Smote {
     }
 }
 
-/// MemMixup: each target clip with a little of each of its nearest source clips.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// MemMixup: each target clip is mixed with a little of each of its nearest source clips.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MemMixup {
-    /// The part of the target clip.
+    /// The share of the target clip in a new clip.
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub alpha: f64,
+    /// The number of nearest source clips that each target clip is mixed with.
+    #[schemars(range(min = 1, max = MOST_NEIGHBOURS))]
     pub neighbours: usize,
 }
 
@@ -115,12 +139,14 @@ impl Default for MemMixup {
 }
 
 /// Mixup of pairs of clips of a section.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Mixup {
-    /// New clips for each clip.
+    /// The number of new clips for each clip.
+    #[schemars(range(max = MOST_RATIO), extend("exclusiveMinimum" = 0))]
     pub ratio: f64,
-    /// Parts are drawn from Beta(alpha, alpha).
+    /// The shares of the two clips are drawn from Beta(alpha, alpha).
+    #[schemars(range(max = MOST_RATIO), extend("exclusiveMinimum" = 0))]
     pub alpha: f64,
 }
 
@@ -131,16 +157,17 @@ impl Default for Mixup {
 }
 
 /// Which training clips make a reference of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum References {
+    /// Clips of one domain.
     Domain,
     /// Clips of one domain with the same values of all attributes.
     Attribute,
 }
 
 /// Which training clips scores are compared with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ScoreNormalization {
     /// Those of the clip's own section: scores of different sections become comparable.

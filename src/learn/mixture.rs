@@ -7,13 +7,14 @@
 use std::f64::consts::TAU;
 
 use ndarray::{Array1, Array2, Array3, ArrayView2, Axis};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::moments::{centre, triangular};
 use crate::math;
 
 /// What the covariances of the components may be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
     /// Any, one a component.

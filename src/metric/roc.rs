@@ -5,12 +5,13 @@
 //! made by `sklearn.metrics.roc_auc_score`: rates by division, collinear points dropped, trapezoids
 //! added by NumPy's pairwise sum. The same steps in the same order give the same bits.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::sum::sum;
 
 /// How equal scores of a normal and an anomalous clip count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ties {
     /// One half, as scikit-learn and the official evaluators count.

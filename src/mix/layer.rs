@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
@@ -19,21 +20,39 @@ pub struct Layer {
 
 /// Which types of noise a clip may get. Written as a list, as `{ source: [...], target: [...] }`, or as
 /// `{ attribute: f-n }`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, JsonSchema)]
+#[schemars(untagged, deny_unknown_fields)]
 pub enum Types {
     /// Any of these.
     Any(Vec<String>),
     /// Any of those of its domain.
-    Domain { source: Vec<String>, target: Vec<String> },
+    Domain {
+        /// Types for clips of the source domain.
+        source: Vec<String>,
+        /// Types for clips of the target domain.
+        target: Vec<String>,
+    },
     /// The one that this attribute of the clip names.
-    Attribute(String),
+    Attribute(#[schemars(with = "ByAttribute")] String),
+}
+
+/// The form of [`Types::Attribute`].
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, inline)]
+struct ByAttribute {
+    /// The name of the attribute whose value is the type of noise.
+    #[schemars(rename = "attribute")]
+    _attribute: String,
 }
 
 /// The signal-to-noise ratio in dB: one number, or a number for each value of an attribute, written
 /// `{ n-lv: { L1: 3, L2: -9 } }`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, JsonSchema)]
+#[schemars(untagged)]
 pub enum Snr {
-    Db(f64),
+    /// The same ratio for every clip.
+    Db(#[schemars(range(min = -100, max = 100))] f64),
+    #[schemars(with = "BTreeMap<String, BTreeMap<String, f64>>")]
     Attribute { name: String, levels: BTreeMap<String, f64> },
 }
 

@@ -1,22 +1,24 @@
 //! Pools that look at the frames of a band from the loudest down.
 
 use ndarray::{ArrayView2, Axis};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Pool;
 use crate::diagnose::Problem;
 
 /// The maximum of each dimension over the frames.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Max {}
 
-/// Global weighted ranking pooling: the values of each dimension, sorted descending over the frames, are
-/// averaged with weights `decay`^rank that sum to one. 1 is the mean, 0 the maximum.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Global weighted ranking pooling: the values of each dimension are sorted from the largest down and averaged with
+/// weights `decay`^rank that sum to one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Gwrp {
-    /// Weight of each rank relative to the one above it, from 0 to 1.
+    /// Weight of each rank relative to the rank above it. 1 gives the mean over the frames, 0 the maximum.
+    #[schemars(range(min = 0, max = 1))]
     pub decay: f64,
 }
 

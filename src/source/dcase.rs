@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::doubled::{Doubled, doubled};
@@ -16,27 +17,33 @@ use super::untrusted::{problem, same as same_name};
 use super::{ListedFile, Listing, Recording, SectionId, Source, SourceError, tree};
 use crate::artifact::{Audio, Channel, Clip, Label, Split};
 use crate::diagnose::{Problem, suggest};
+use crate::family::Word;
 
-/// Settings of `dcase`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Recordings in the folder layout of DCASE task 2 (2020 to 2026, MIMII DG) or of MIMII (2019).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dcase {
-    /// The folder that holds the machines' folders, or `dev_data` and `eval_data` with them.
+    /// The folder that holds the folders of the machines, or `dev_data` and `eval_data` with them.
+    #[schemars(extend("x-path" = "folder"), example = "../data/mimii_dg")]
     pub root: PathBuf,
-    /// Only these machines; empty: all.
+    /// Use only these machines. Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub machines: Vec<String>,
-    /// Only these sections; empty: all. A number stands for two digits, because YAML reads `00` as one.
+    /// Use only these sections, such as `[00, 01]`. Default: all. YAML reads `00` as a number; a number stands for
+    /// two digits.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "sections")]
+    #[schemars(with = "Vec<Word>")]
     pub sections: Vec<String>,
+    /// How the channels of a recording with several channels become one.
     #[serde(default)]
     pub channel: Channel,
+    /// Where the attributes of a recording come from.
     #[serde(default)]
     pub attributes: Attributes,
 }
 
 /// Where attributes come from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Attributes {
     /// From the file names, and what they lack from the tables `attributes_XX.csv`. Where the two

@@ -1,5 +1,6 @@
 //! Generated noise to be mixed to machines: three factories and four pumps.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::sound::Sound;
@@ -9,19 +10,23 @@ use crate::diagnose::Problem;
 use crate::seed::Seed;
 use crate::twin::NOISES;
 
-/// Settings of `factory`: noise of the types `A`, `B`, `C` (factories) and `W`, `X`, `Y`, `Z` (pumps), each a machine
-/// of its own with one section.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Generated noise of the types `A`, `B`, `C` (factories) and `W`, `X`, `Y`, `Z` (pumps). Each type is a machine
+/// with one section.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Factory {
-    /// Noise clips of each type.
+    /// Number of noise clips of each type.
+    #[schemars(range(min = 1, max = 9999))]
     pub clips: usize,
-    /// Length of a clip in seconds; that of generated machines it is mixed to, or else 10.
+    /// Length of a clip in seconds. Default: the length of the generated machines that it is mixed to, or else 10.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.1, max = 600))]
     pub seconds: Option<f64>,
-    /// Samples a second; those of generated machines it is mixed to, or else 16,000.
+    /// Sample rate in Hz. Default: the rate of the generated machines that it is mixed to, or else 16,000.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 4000, max = 192_000))]
     pub rate: Option<u32>,
+    /// Seed of the generated noise.
     pub seed: u64,
 }
 

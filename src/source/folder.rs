@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::pattern::{Field, Pattern};
@@ -15,51 +16,60 @@ use crate::artifact::{Audio, Channel, Clip, Domain, Label, Split};
 use crate::diagnose::{Problem, suggest};
 use crate::reading::Kind;
 
-/// Settings of `folder`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A folder of your own recordings. A pattern says what the paths of the recordings mean.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Folder {
     /// The folder that the pattern starts from.
+    #[schemars(extend("x-path" = "folder"), example = "../recordings")]
     pub root: PathBuf,
-    /// The paths of the recordings, with `/` and the placeholders `{machine}`, `{section}`, `{domain}`,
-    /// `{split}`, `{label}`, `{attr.NAME}` and `{*}` (any text). A named placeholder takes as little text
-    /// as it can, `{*}` as much as it can, neither a `/`.
+    /// The paths of the recordings below `root`, with `/` and placeholders: `{machine}`, `{section}`, `{domain}`,
+    /// `{split}`, `{label}`, `{attr.NAME}` and `{*}` (any text). A named placeholder takes as little text as it
+    /// can, `{*}` as much as it can. No placeholder takes a `/`.
+    #[schemars(example = "{machine}/{split}/{label}_{*}.wav")]
     pub pattern: String,
+    /// How the channels of a recording with several channels become one.
     #[serde(default)]
     pub channel: Channel,
-    /// What holds for clips whose paths do not say it.
+    /// What holds for recordings whose paths do not say it.
     #[serde(default)]
     pub defaults: Defaults,
-    /// The words of the paths that mean `normal`, `source` and so on, beside those words themselves.
+    /// Your words in the paths that mean `normal`, `source` and so on. Those words themselves are always
+    /// understood.
     #[serde(default)]
     pub words: Words,
 }
 
-/// What holds for every clip if the pattern has no placeholder for it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// What holds for every recording if the pattern has no placeholder for it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Defaults {
+    /// The machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub machine: Option<String>,
-    /// `00` if not given.
+    /// The section. Default: `00`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub section: Option<String>,
-    /// Clips have no domain if not given.
+    /// The domain. Without one, recordings have no domain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub domain: Option<Domain>,
+    /// Whether recordings are for training or for testing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split: Option<Split>,
-    /// Clips have no label if not given.
+    /// The label. Without one, recordings have no label.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<Label>,
 }
 
-/// One's own words for domains, splits and labels.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// Your words for domains, splits and labels, each as a map from your word to the program's.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Words {
+    /// Words for `source` and `target`.
     pub domain: BTreeMap<String, Domain>,
+    /// Words for `train` and `test`.
     pub split: BTreeMap<String, Split>,
+    /// Words for `normal` and `anomaly`.
     pub label: BTreeMap<String, Label>,
 }
 

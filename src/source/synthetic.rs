@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::sound::Sound;
@@ -18,35 +19,46 @@ use crate::mimii_dg::{self, Section};
 use crate::seed::Seed;
 use crate::twin::{self, MACHINES};
 
-/// Settings of `synthetic`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Generated machine sounds with the machines, sections, domains and attributes of MIMII DG. No recordings are
+/// needed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Synthetic {
-    /// Of `bearing`, `fan`, `gearbox`, `slider`, `valve`.
+    /// The machines: some of `bearing`, `fan`, `gearbox`, `slider`, `valve`.
     pub machines: Vec<String>,
-    /// Sections a machine, from `00` on: 1 to 3.
+    /// Number of sections of each machine, counted from `00`.
+    #[schemars(range(min = 1, max = 3))]
     pub sections: usize,
     /// Length of a clip in seconds.
+    #[schemars(range(min = 0.1, max = 60))]
     pub seconds: f64,
-    /// Samples a second.
+    /// Sample rate in Hz.
+    #[schemars(range(min = 4000, max = 192_000))]
     pub rate: u32,
+    /// Numbers of clips of a section.
     pub clips: Clips,
-    /// Size of the faults: 0 makes anomalies normal sounds, larger ones are easier to find.
+    /// Size of the faults. 0 makes anomalies sound normal; larger faults are easier to find.
+    #[schemars(range(min = 0, max = 10))]
     pub severity: f64,
+    /// Seed of the generated sounds.
     pub seed: u64,
 }
 
-/// Numbers of clips a section.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Numbers of clips of a section.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Clips {
-    /// Normal clips of the source domain to train on.
+    /// Normal training clips of the source domain.
+    #[schemars(range(min = 1, max = 9999))]
     pub source_train: usize,
-    /// Normal clips of the target domain to train on.
+    /// Normal training clips of the target domain.
+    #[schemars(range(min = 0, max = 9999))]
     pub target_train: usize,
     /// Normal test clips of each domain.
+    #[schemars(range(min = 0, max = 9999))]
     pub normal: usize,
     /// Anomalous test clips of each domain.
+    #[schemars(range(min = 0, max = 9999))]
     pub anomaly: usize,
 }
 

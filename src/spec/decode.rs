@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use super::mistakes::{problem, translate};
 use super::node::{Node, Step, shorten, steps};
-use super::wire;
+use super::{label, wire};
 use crate::detector::{DetectorSpec, EmbedderSpec};
 use crate::diagnose::{Diagnostic, Problem, closest, suggest};
-use crate::family::MemberError;
+use crate::family::{Described, MemberError};
 use crate::feature::FeatureSpec;
 use crate::pool::PoolSpec;
 use crate::source::SourceSpec;
@@ -24,24 +24,55 @@ pub trait Family: Sized + Clone + Serialize {
     /// The word of the file that holds it, and what to call it in a message.
     const WORD: &'static str;
     const NOUN: &'static str;
+    fn described(name: &str) -> Option<&'static Described>;
     fn parse(name: &str, settings: &Value) -> Result<Self, MemberError>;
     fn problems(&self) -> Vec<Problem>;
 }
 
+/// A family where its type is known by its name alone, as a schema says it.
+pub struct Kin {
+    /// The enum of the family.
+    pub name: &'static str,
+    pub word: &'static str,
+    pub noun: &'static str,
+    pub names: &'static [&'static str],
+    pub described: fn(&str) -> Option<&'static Described>,
+    /// One label for each of some values.
+    pub labels: fn(&[Node]) -> Vec<String>,
+    inside: Inside,
+}
+
+/// Decodes a variant inside of a variant; `true` if it is sound, else any value that is.
+type Inside = fn(&Node, &str, Look, &mut Vec<Diagnostic>) -> (Value, bool);
+
 macro_rules! families {
-    ($($spec:ident: $word:literal, $noun:literal;)+) => {$(
-        impl Family for $spec {
+    ($($spec:ident: $word:literal, $noun:literal;)+) => {
+        $(impl Family for $spec {
             const NAMES: &'static [&'static str] = $spec::NAMES;
             const WORD: &'static str = $word;
             const NOUN: &'static str = $noun;
+            fn described(name: &str) -> Option<&'static Described> {
+                $spec::described(name)
+            }
             fn parse(name: &str, settings: &Value) -> Result<Self, MemberError> {
                 $spec::parse(name, settings)
             }
             fn problems(&self) -> Vec<Problem> {
                 self.member().problems()
             }
-        }
-    )+};
+        })+
+
+        /// Every family that a spec can hold.
+        pub const KIN: &[Kin] = &[$(Kin {
+            name: stringify!($spec),
+            word: $word,
+            noun: $noun,
+            names: $spec::NAMES,
+            described: $spec::described,
+            labels: label::variants::<$spec>,
+            inside: inside::<$spec>,
+        }),+];
+    };
 }
 
 families! {
@@ -53,15 +84,9 @@ families! {
     EmbedderSpec: "network", "network";
 }
 
-/// Decodes a variant inside of a variant; `true` if it is sound, else any value that is.
-type Inside = fn(&Node, &str, Look, &mut Vec<Diagnostic>) -> (Value, bool);
-
-/// The settings of a variant that hold a variant themselves.
-fn insides(word: &str, name: &str) -> &'static [(&'static str, Inside)] {
-    match (word, name) {
-        ("detector", "embedding") => &[("network", inside::<EmbedderSpec>), ("backend", inside::<DetectorSpec>)],
-        _ => &[],
-    }
+/// The family whose enum has this name.
+pub fn kin(name: &str) -> Option<&'static Kin> {
+    KIN.iter().find(|family| family.name == name)
 }
 
 fn inside<F: Family>(node: &Node, path: &str, look: Look, diagnostics: &mut Vec<Diagnostic>) -> (Value, bool) {
@@ -95,11 +120,11 @@ fn variant_at<F: Family>(node: &Node, at: &str, look: Look, diagnostics: &mut Ve
         }
     };
     let path = format!("{at}.{name}");
-    let mut settings = wire::settings(F::WORD, name, inner);
+    let (mut settings, nested) = wire::settings::<F>(name, inner);
     let mut sound = true;
-    for (field, decode) in insides(F::WORD, name) {
+    for (field, family) in nested {
         let Some(node) = inner.get(field) else { continue };
-        let (value, ok) = decode(node, &format!("{path}.{field}"), look, diagnostics);
+        let (value, ok) = (family.inside)(node, &format!("{path}.{field}"), look, diagnostics);
         settings[field] = value;
         sound &= ok;
     }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use super::mistakes::wrong_type;
 use super::node::{Node, shorten};
-use super::rules::EXPECTED;
+use super::rules::expected;
+use super::words::Expectation;
 use super::{Expect, Point, label};
 use crate::diagnose::{Diagnostic, closest, suggest};
+use crate::family::fields;
 use crate::stage::metrics::MetricsSpec;
 
-const KEYS: &[&str] = &["metric", "where", "at_least", "at_most"];
 /// What every point has, swept or not.
 const ALWAYS: &[&str] = &["data", "features", "detector", "seed"];
 
@@ -60,11 +61,11 @@ fn expectation(item: &Node, i: usize, diagnostics: &mut Vec<Diagnostic>) -> Opti
         let path = format!("expect[{i}].{key}");
         match key.as_str() {
             "metric" => match value.as_str() {
-                Some(name) if EXPECTED.contains(&name) => one.metric = name.to_owned(),
+                Some(name) if expected().contains(&name) => one.metric = name.to_owned(),
                 Some(name) => diagnostics.push(
                     Diagnostic::new("E0206", format!("unknown metric `{}`", shorten(name)))
                         .at(value.place())
-                        .hint(suggest(name, EXPECTED.iter().copied())),
+                        .hint(suggest(name, expected().iter().copied())),
                 ),
                 None => diagnostics.push(wrong_type(value, &path, "a string")),
             },
@@ -77,7 +78,7 @@ fn expectation(item: &Node, i: usize, diagnostics: &mut Vec<Diagnostic>) -> Opti
             _ => diagnostics.push(
                 Diagnostic::new("E0603", format!("an expectation has no `{}`", shorten(key)))
                     .at(value.key_place())
-                    .hint(suggest(key, KEYS.iter().copied())),
+                    .hint(suggest(key, fields::<Expectation>().iter().copied())),
             ),
         }
     }

@@ -119,7 +119,7 @@ fn merge(base: &mut Node, over: Node, path: &[&str]) {
             for (key, change) in changes {
                 let path: Vec<&str> = path.iter().copied().chain([key.as_str()]).collect();
                 match places.get(&key) {
-                    Some(&i) if wire::holds_variant(&path) && other_variant(&entries[i].1, &change) => {
+                    Some(&i) if wire::family(&path).is_some() && other_variant(&entries[i].1, &change) => {
                         entries[i].1 = change;
                     }
                     Some(&i) => merge(&mut entries[i].1, change, &path),

@@ -8,32 +8,22 @@ use serde_json::Value;
 
 use super::decode::{Family, form};
 use super::node::{Kind, Node};
-use crate::detector::{DetectorSpec, EmbedderSpec};
+use super::wire;
 use crate::diagnose::Diagnostic;
-use crate::feature::FeatureSpec;
 use crate::pool::PoolSpec;
-use crate::source::SourceSpec;
-use crate::threshold::ThresholdSpec;
 
 /// One label a value.
 pub fn labels(keys: &[String], values: &[Node]) -> Vec<String> {
-    let path: Vec<&str> = keys.iter().map(String::as_str).collect();
-    match path.as_slice() {
-        ["detector", "embedding", "network"] => return variants::<EmbedderSpec>(values, true),
-        ["detector", "embedding", "backend"] => return variants::<DetectorSpec>(values, true),
-        _ => {}
-    }
-    match keys {
-        [word] if word == "data" => variants::<SourceSpec>(values, true),
-        [word] if word == "features" => variants::<FeatureSpec>(values, true),
-        [word] if word == "detector" => variants::<DetectorSpec>(values, true),
-        [word] if word == "threshold" => variants::<ThresholdSpec>(values, true),
-        [word] if word == "pool" => values
+    let family = wire::family(keys).filter(|_| keys != ["mix", "noise"]);
+    match (keys, family) {
+        // Pools may be joined.
+        ([word], Some(_)) if word == "pool" => values
             .iter()
-            .map(|value| variants::<PoolSpec>(value.as_list().unwrap_or(std::slice::from_ref(value)), false).join("+"))
+            .map(|value| told::<PoolSpec>(value.as_list().unwrap_or(std::slice::from_ref(value)), false).join("+"))
             .collect(),
+        (_, Some(family)) => (family.labels)(values),
         // Without settings a whole section says nothing, a part of it takes its defaults.
-        [_] => values.iter().map(text).collect(),
+        ([_], None) => values.iter().map(text).collect(),
         _ => values
             .iter()
             .map(|v| if v.as_map().is_some_and(<[_]>::is_empty) { "default".into() } else { text(v) })
@@ -55,9 +45,14 @@ pub fn twice(path: &str, values: &[Node], labels: &[String]) -> Option<Diagnosti
     })
 }
 
+/// One label for each value of a family: what tells it from the other values of its name.
+pub fn variants<F: Family>(values: &[Node]) -> Vec<String> {
+    told::<F>(values, true)
+}
+
 /// What tells the values of one family apart: the name, and the settings in which one of them differs from
 /// the default. `brief` leaves the settings out where no other value has the name.
-fn variants<F: Family>(values: &[Node], brief: bool) -> Vec<String> {
+fn told<F: Family>(values: &[Node], brief: bool) -> Vec<String> {
     let written: Vec<Option<Written>> = values.iter().map(Written::of::<F>).collect();
     let mut telling: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for w in written.iter().flatten() {

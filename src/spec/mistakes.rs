@@ -82,7 +82,7 @@ pub fn wrong_type(found: &Node, path: &str, expected: &str) -> Diagnostic {
     let message = format!("`{path}` must be {words}, not {}", found.shown());
     let diagnostic = Diagnostic::new("E0301", message).at(found.place());
     let value = found.value();
-    let can_sweep = path.split(['.', '[']).next().is_some_and(|word| wire::SWEPT.contains(&word));
+    let can_sweep = path.split(['.', '[']).next().is_some_and(|word| wire::swept().contains(&word));
     let hint = match (&value, words) {
         (Value::Null, _) if found.source.name == "--set" => Some("write the value after the `=`".to_owned()),
         (Value::Null, _) => Some("leave the line out for the default".to_owned()),

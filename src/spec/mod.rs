@@ -52,6 +52,7 @@
 //! | E0607 | interpolated waveforms for an embedding that wants more than frames |
 
 mod decode;
+mod docs;
 mod expect;
 mod extends;
 mod label;
@@ -62,11 +63,16 @@ mod points;
 mod range;
 mod resolve;
 mod rules;
+mod schema;
 mod set;
 mod spans;
 mod sweep;
 mod wire;
+pub mod words;
 mod yaml;
+
+pub use docs::reference;
+pub use schema::schema;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

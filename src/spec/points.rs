@@ -141,7 +141,7 @@ impl<'a, T> Section<'a, T> {
                     // Which clips are drawn is a question only where some are left out.
                     inner != ["draw"] || node.as_map().is_some_and(|entries| entries.iter().any(|(k, _)| k != "draw"))
                 }
-                inner => node.as_mut().is_some_and(|n| set::change(n, inner, value)),
+                _ => node.as_mut().is_some_and(|n| set::change(n, &axes[i].column.keys, 1, value)),
             });
         }
         (node, applied)

@@ -284,7 +284,7 @@ impl<'a> Sections<'a> {
                 let hint = "set `generalization.target_clips` or another limit beside it";
                 return Diagnostic::new("E0402", message).at(axis.column.node.key_place()).hint(hint);
             }
-            if let Some((outer, inner)) = wire::nested(&axis.column.keys) {
+            if let Some((outer, _, inner)) = wire::nested(&axis.column.keys) {
                 let (path, setting) = (outer.join("."), outer[2]);
                 let message = format!(
                     "`{}` is swept, but no point has the {word} `{variant}` with the {setting} `{inner}`",

@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use super::mistakes::wrong_type;
 use super::node::{Node, shorten};
 use super::plain;
+use super::words::{Auc, Expected, MetricName, Pauc};
 use crate::diagnose::{Diagnostic, suggest};
+use crate::family::fields;
 use crate::stage::metrics::{Intervals, MetricsSpec, Ties};
 
-const METRICS: &[&str] = &["auc", "pauc", "intervals"];
 /// What an expectation can speak of.
-pub const EXPECTED: &[&str] = &["official", "auc", "auc_source", "auc_target", "pauc"];
+pub fn expected() -> &'static [&'static str] {
+    fields::<Expected>()
+}
 
 /// `seed`.
 pub fn seed(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<u64> {
@@ -110,9 +113,9 @@ pub fn metrics(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Metrics
 }
 
 fn metric_hint(name: &str) -> String {
-    match EXPECTED.contains(&name) {
+    match expected().contains(&name) {
         true => "`auc` is given for each domain, and the official score follows from `auc` and `pauc`".into(),
-        false => suggest(name, METRICS.iter().copied()),
+        false => suggest(name, fields::<MetricName>().iter().copied()),
     }
 }
 
@@ -145,11 +148,11 @@ fn metric_settings(name: &str, settings: &Node, spec: &mut MetricsSpec, diagnost
                 None => diagnostics.push(wrong_type(value, &path, "a string")),
             },
             _ => {
-                let known = if name == "auc" { "ties" } else { "max_fpr" };
+                let known = if name == "auc" { fields::<Auc>() } else { fields::<Pauc>() };
                 diagnostics.push(
                     Diagnostic::new("E0204", format!("`metrics.{name}` has no setting `{}`", shorten(key)))
                         .at(value.key_place())
-                        .hint(suggest(key, [known])),
+                        .hint(suggest(key, known.iter().copied())),
                 );
             }
         }

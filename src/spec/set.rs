@@ -30,7 +30,7 @@ fn one(root: &mut Node, argument: &str) -> Result<(), Diagnostic> {
         return Err(Diagnostic::new("E0111", message).at(place(name)).hint(hint));
     }
     // A reserved word goes into the file, which says so of it.
-    if !wire::WORDS.contains(&keys[0].as_str()) && !wire::RESERVED.contains(&keys[0].as_str()) {
+    if !wire::words().contains(&keys[0].as_str()) && !wire::RESERVED.contains(&keys[0].as_str()) {
         let message = format!("`{path}` is no setting of a spec");
         return Err(Diagnostic::new("E0402", message).at(place(name.clone())).hint(first_word(path, &keys[0])));
     }
@@ -48,14 +48,14 @@ fn one(root: &mut Node, argument: &str) -> Result<(), Diagnostic> {
 }
 
 fn first_word(path: &str, word: &str) -> String {
-    match crate::diagnose::closest(word, wire::WORDS.iter().copied()) {
+    match crate::diagnose::closest(word, wire::words().iter().copied()) {
         Some(right) => format!("did you mean `{}`?", path.replacen(word, right, 1)),
-        None => format!("a path begins with one of {}", wire::WORDS.join(", ")),
+        None => format!("a path begins with one of {}", wire::words().join(", ")),
     }
 }
 
 fn sweeps(keys: &[String], value: &Node) -> bool {
-    if !wire::SWEPT.contains(&keys[0].as_str()) {
+    if !wire::swept().contains(&keys[0].as_str()) {
         return false;
     }
     match &value.kind {
@@ -91,7 +91,7 @@ fn set(root: &mut Node, keys: &[String], value: Node) -> Result<(), Diagnostic> 
                 item.put(&keys[depth..], value.clone());
                 changed = true;
             } else {
-                changed |= change(item, &keys[depth..], &value);
+                changed |= change(item, keys, depth, &value);
             }
         }
     }
@@ -104,16 +104,16 @@ fn set(root: &mut Node, keys: &[String], value: Node) -> Result<(), Diagnostic> 
     }
     for depth in 2..keys.len() {
         let (outer, variant) = (&keys[..depth], &keys[depth]);
-        let holds = wire::holds_variant(&outer.iter().map(String::as_str).collect::<Vec<_>>());
-        let held = outer.iter().try_fold(&mut *root, |node, key| node.get_mut(key)).filter(|_| holds);
+        let held = outer.iter().try_fold(&mut *root, |node, key| node.get_mut(key));
+        let held = held.filter(|_| wire::family(outer).is_some());
         if let Some(held) = held.filter(|held| held.get(variant).is_none()) {
             // Another variant than the file's takes its place.
             held.kind = Kind::Scalar(serde_json::Value::Null);
         }
     }
-    let inside_variant = wire::FAMILIES.contains(&keys[0].as_str()) && keys.len() > 1;
+    let inside_variant = wire::family_of(&keys[0]).is_some() && keys.len() > 1;
     if let Some(section) = root.get_mut(&keys[0]).filter(|_| inside_variant) {
-        if change(section, &keys[1..], &value) {
+        if change(section, keys, 1, &value) {
             return Ok(());
         }
         // Another variant than the file's takes its place.
@@ -123,18 +123,19 @@ fn set(root: &mut Node, keys: &[String], value: Node) -> Result<(), Diagnostic> 
     Ok(())
 }
 
-/// Sets a path inside a section where the section has its variant: a map, or a list of such.
-pub fn change(section: &mut Node, keys: &[String], value: &Node) -> bool {
-    let Some((variant, rest)) = keys.split_first() else { return false };
+/// Sets the path `keys` where what stands at its first `depth` parts, `section`, has the variant that comes next: a map,
+/// or a list of such.
+pub fn change(section: &mut Node, keys: &[String], depth: usize, value: &Node) -> bool {
+    let Some((variant, rest)) = keys.get(depth..).and_then(<[String]>::split_first) else { return false };
     match &mut section.kind {
         Kind::Map(_) => match section.get_mut(variant) {
             Some(settings) => {
                 if let [setting, inner @ ..] = rest
                     && !inner.is_empty()
-                    && wire::nests(variant, setting)
+                    && wire::family(&keys[..depth + 2]).is_some()
                     && let Some(held) = settings.get_mut(setting).filter(|held| !held.is_null())
                 {
-                    return change(held, inner, value);
+                    return change(held, keys, depth + 2, value);
                 }
                 settings.put(rest, value.clone());
                 true
@@ -144,7 +145,7 @@ pub fn change(section: &mut Node, keys: &[String], value: &Node) -> bool {
         Kind::List(items) => {
             let mut any = false;
             for item in items {
-                any |= change(item, keys, value);
+                any |= change(item, keys, depth, value);
             }
             any
         }
@@ -203,14 +204,13 @@ fn drop_axis(root: &mut Node, path: &str) {
 /// `--set 'detector={mahalanobis: {}}'` leaves nothing for a sweep over `detector.knn.k` to do.
 fn drop_axes_of_other_variants(root: &mut Node, keys: &[String], value: &Node) {
     let Some(variants) = value.as_map() else { return };
-    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    if !wire::FAMILIES.contains(&keys[0]) || !wire::holds_variant(&keys) {
+    if wire::family_of(&keys[0]).is_none() || wire::family(keys).is_none() {
         return;
     }
     let Some(Kind::Map(axes)) = root.get_mut("sweep").map(|n| &mut n.kind) else { return };
     axes.retain(|(path, _)| {
         let parts: Vec<&str> = path.split('.').collect();
-        let variant = parts.strip_prefix(&keys[..]).and_then(<[&str]>::first);
+        let variant = parts.get(keys.len()).filter(|_| parts.iter().zip(keys).all(|(part, key)| part == key));
         variant.is_none_or(|variant| variants.iter().any(|(name, _)| name == variant))
     });
 }

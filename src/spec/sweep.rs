@@ -19,12 +19,7 @@ use serde_json::Value;
 use super::node::{Kind, Node, shorten};
 use super::range::Range;
 use super::wire;
-use crate::detector::{DetectorSpec, EmbedderSpec};
 use crate::diagnose::{Diagnostic, suggest};
-use crate::feature::FeatureSpec;
-use crate::pool::PoolSpec;
-use crate::source::SourceSpec;
-use crate::threshold::ThresholdSpec;
 
 /// Most points of a sweep.
 pub const LIMIT: u64 = 10_000;
@@ -91,7 +86,7 @@ pub fn parse(node: Option<&Node>, diagnostics: &mut Vec<Diagnostic>) -> Sweep {
             wrong("E0401", node, format!("`sweep` must be a map from paths to values, not {}", node.shown()))
                 .hint("write `seed: [0, 1, 2]` under it"),
         );
-        sweep.broken.extend(wire::SWEPT.iter().map(|w| (*w).to_owned()));
+        sweep.broken.extend(wire::swept().iter().map(|w| (*w).to_owned()));
         return sweep;
     };
     for (key, value) in entries {
@@ -171,7 +166,8 @@ fn axis(path: &str, node: &Node, broken: &mut BTreeSet<String>, diagnostics: &mu
         if items.is_empty() {
             Err(wrong("E0408", node, format!("`sweep.{path}` has no values"))
                 .hint("leave the line out, or list at least one"))
-        } else if wire::is_list(&keys) && path != "pool" && items.iter().all(|i| i.as_list().is_none()) {
+        } else if wire::family_of(path).is_none() && wire::is_list(&keys) && items.iter().all(|i| i.as_list().is_none())
+        {
             Err(wrong("E0401", node, format!("`{path}` is a list itself, so a sweep over it is a list of lists"))
                 .hint(format!("write `[ {}, ... ]`", shorten(&node.value().to_string()))))
         } else {
@@ -217,7 +213,7 @@ fn axis_hint(path: &str, node: &Node) -> String {
             return format!("write the path as one key: `{way}: {}`", shorten(&inner.value().to_string()));
         }
     }
-    match (wire::FAMILIES.contains(&path), node.as_map()) {
+    match (wire::family_of(path).is_some(), node.as_map()) {
         (true, Some([(name, _), ..])) => format!("write a list: `{path}: [ {{ {name}: {{}} }}, ... ]`"),
         _ => "write `[a, b]` or `{ range: [first, end] }`".into(),
     }
@@ -227,25 +223,18 @@ fn axis_hint(path: &str, node: &Node) -> String {
 fn fits(path: &str, keys: &[String]) -> Result<(), Diagnostic> {
     let unknown =
         |hint: String| Err(Diagnostic::new("E0402", format!("`{}` is no setting of a spec", shorten(path))).hint(hint));
-    let [word, rest @ ..] = keys else { return unknown(suggest(path, wire::SWEPT.iter().copied())) };
-    if !wire::SWEPT.contains(&word.as_str()) {
-        if wire::WORDS.contains(&word.as_str()) {
+    let [word, rest @ ..] = keys else { return unknown(suggest(path, wire::swept().iter().copied())) };
+    if !wire::swept().contains(&word.as_str()) {
+        if wire::words().contains(&word.as_str()) {
             let message = format!("`{word}` cannot be swept");
-            return Err(Diagnostic::new("E0402", message).hint(format!("what can: {}", wire::SWEPT.join(", "))));
+            return Err(Diagnostic::new("E0402", message).hint(format!("what can: {}", wire::swept().join(", "))));
         }
-        return unknown(near(path, word, wire::SWEPT));
+        return unknown(near(path, word, wire::swept()));
     }
     let Some(variant) = rest.first() else { return Ok(()) };
-    let names = match word.as_str() {
-        "data" => SourceSpec::NAMES,
-        "features" => FeatureSpec::NAMES,
-        "pool" => PoolSpec::NAMES,
-        "detector" => DetectorSpec::NAMES,
-        "threshold" => ThresholdSpec::NAMES,
-        plain if wire::is_plain(plain) => {
-            wire::PLAIN.iter().find(|(word, _)| *word == plain).map_or(&[][..], |(_, names)| names)
-        }
-        _ => return unknown(format!("`{word}` has no settings of its own: sweep `{word}` itself")),
+    let known = wire::family_of(word).map(|family| family.names).or_else(|| wire::plain(word));
+    let Some(names) = known else {
+        return unknown(format!("`{word}` has no settings of its own: sweep `{word}` itself"));
     };
     if !names.contains(&variant.as_str()) {
         return unknown(near(path, variant, names));
@@ -253,11 +242,10 @@ fn fits(path: &str, keys: &[String]) -> Result<(), Diagnostic> {
     if rest.iter().any(String::is_empty) {
         return unknown(format!("write `{}`", path.trim_matches('.')));
     }
-    if let Some((outer, name)) = wire::nested(keys) {
-        let names = if outer[2] == "network" { EmbedderSpec::NAMES } else { DetectorSpec::NAMES };
-        if !names.contains(&name) {
-            return unknown(near(path, name, names));
-        }
+    if let Some((_, family, name)) = wire::nested(keys)
+        && !family.names.contains(&name)
+    {
+        return unknown(near(path, name, family.names));
     }
     Ok(())
 }
@@ -283,8 +271,8 @@ fn overlaps(sweep: &mut Sweep, diagnostics: &mut Vec<Diagnostic>) {
             );
         }
     }
-    let holds = |c: &Column| wire::holds_variant(&c.keys.iter().map(String::as_str).collect::<Vec<_>>());
-    let shallow: Vec<&&Column> = columns.iter().filter(|c| c.keys.len() < 3 || holds(c)).collect();
+    let shallow: Vec<&&Column> =
+        columns.iter().filter(|c| c.keys.len() < 3 || wire::family(&c.keys).is_some()).collect();
     for deep in &columns {
         for over in shallow.iter().filter(|c| c.keys.len() < deep.keys.len() && deep.keys.starts_with(&c.keys)) {
             let Values::Listed(items) = &over.values else { continue };

@@ -1,83 +1,137 @@
-//! The words of the language: which there are, which take a path or a list, which are kept for later.
+//! What the words of a spec are: families, plain settings, lists, paths of files. All of it follows from what the config
+//! types say of themselves; there is no second list.
+//!
+//! A path such as `detector.knn.k` is followed through the schemas. Where a family stands, the next part of the path is
+//! a member's name, and its config goes on. Only the configs on the way are asked, so a small spec pays for little.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
+use super::decode::{Family, KIN, Kin, kin};
 use super::node::Node;
+use super::words::{OF_THE_FILE, Spec};
 use crate::diagnose::{Diagnostic, closest, suggest};
+use crate::family::{Described, fields};
 
-/// Every word at the top of a file.
-pub const WORDS: &[&str] = &[
-    "name",
-    "question",
-    "extends",
-    "data",
-    "mix",
-    "features",
-    "pool",
-    "detector",
-    "generalization",
-    "sweep",
-    "metrics",
-    "threshold",
-    "seed",
-    "expect",
-];
 /// Words that a later version gives a meaning.
 pub const RESERVED: &[&str] = &["command"];
-/// The words that hold a variant: a map with one key, the variant's name.
-pub const FAMILIES: &[&str] = &["data", "features", "pool", "detector", "threshold"];
-/// The words that hold plain settings, and which there are.
-pub const PLAIN: &[(&str, &[&str])] = &[
-    ("mix", &["table", "snr_db", "snr_offset_db", "types", "noise", "gain_db", "seed"]),
-    (
-        "generalization",
-        &[
-            "target_clips",
-            "source_clips",
-            "source_values",
-            "draw",
-            "scope",
-            "temporal_mean_subtraction",
-            "feature_normalization",
-            "source_means",
-            "oversampling",
-            "smote",
-            "memmixup",
-            "mixup",
-            "references",
-            "local_density",
-            "score_normalization",
-        ],
-    ),
-];
-/// The words that a sweep can vary, wholly or in part.
-pub const SWEPT: &[&str] =
-    &["data", "mix", "features", "pool", "detector", "generalization", "metrics", "threshold", "seed"];
-/// Settings that hold the path of a file or folder: word, variant, setting.
-const PATHS: &[[&str; 3]] =
-    &[["data", "dcase", "root"], ["data", "folder", "root"], ["detector", "autoencoder", "weights"]];
-/// Settings that are lists themselves, so that one list is a value and not a sweep.
-const LISTS: &[&str] = &[
-    "metrics",
-    "pool",
-    "data.dcase.machines",
-    "data.dcase.sections",
-    "data.synthetic.machines",
-    "detector.autoencoder.layers",
-    "detector.embedding.network.autoencoder.layers",
-    "detector.embedding.network.cnn.branches",
-    "detector.embedding.network.cnn.channels",
-    "detector.ensemble.detectors",
-    "detector.ensemble.weights",
-    "mix.types",
-    "mix.types.source",
-    "mix.types.target",
-];
 
-/// Settings of a variant that hold a variant themselves: word, variant, setting.
-const NESTED: &[[&str; 3]] = &[["detector", "embedding", "network"], ["detector", "embedding", "backend"]];
+/// The words at the top of a file, as a config says them.
+pub fn spec() -> &'static Described {
+    static SPEC: OnceLock<Described> = OnceLock::new();
+    SPEC.get_or_init(Described::of::<Spec>)
+}
+
+/// Every word at the top of a file.
+pub fn words() -> &'static [&'static str] {
+    static WORDS: OnceLock<&[&str]> = OnceLock::new();
+    WORDS.get_or_init(fields::<Spec>)
+}
+
+/// The words that a sweep can vary, wholly or in part.
+pub fn swept() -> &'static [&'static str] {
+    static SWEPT: OnceLock<Vec<&str>> = OnceLock::new();
+    SWEPT.get_or_init(|| words().iter().copied().filter(|word| !OF_THE_FILE.contains(word)).collect())
+}
+
+/// What a setting may be: the alternatives of its schema, each without further ones.
+pub fn alternatives(schema: &Value) -> Vec<&Value> {
+    let choices = ["anyOf", "oneOf"].iter().filter_map(|key| schema.get(*key)?.as_array()).flatten();
+    let inner: Vec<&Value> = choices.flat_map(alternatives).collect();
+    if inner.is_empty() { vec![schema] } else { inner }
+}
+
+/// The family that a schema names.
+pub fn of_family(schema: &Value) -> Option<&'static Kin> {
+    kin(schema.get("x-family")?.as_str()?)
+}
+
+/// What may stand under `key` of a setting.
+fn inside(schema: &'static Value, key: &str) -> Option<&'static Value> {
+    match of_family(schema) {
+        Some(family) => Some(&(family.described)(key)?.schema),
+        None => match schema.get("properties").and_then(|known| known.get(key)) {
+            Some(known) => Some(known),
+            None => schema.get("additionalProperties").filter(|any| any.is_object()),
+        },
+    }
+}
+
+/// The alternatives for the setting at `path`; none if there is no such setting.
+fn at<S: AsRef<str>>(path: &[S]) -> Vec<&'static Value> {
+    // The words themselves need not be asked where one of them holds a family: most paths begin so.
+    let (root, rest) = match path {
+        [word, variant, rest @ ..] if family_of(word.as_ref()).is_some() => {
+            let described = family_of(word.as_ref()).and_then(|family| (family.described)(variant.as_ref()));
+            (described.map(|described| &described.schema), rest)
+        }
+        _ => (Some(&spec().schema), path),
+    };
+    rest.iter().fold(Vec::from_iter(root), |schemas, key| {
+        schemas.into_iter().filter_map(|schema| inside(schema, key.as_ref())).flat_map(alternatives).collect()
+    })
+}
+
+/// The family of the variant that stands at `path`: a map with one key, the variant's name.
+pub fn family<S: AsRef<str>>(path: &[S]) -> Option<&'static Kin> {
+    match path {
+        [word] => family_of(word.as_ref()),
+        _ => at(path).into_iter().find_map(of_family),
+    }
+}
+
+/// The family that a word of a spec holds.
+pub fn family_of(word: &str) -> Option<&'static Kin> {
+    KIN.iter().find(|family| family.word == word && words().contains(&word))
+}
+
+/// The settings under a word that holds plain settings and no variant; none if it does not.
+pub fn plain(word: &str) -> Option<&'static [&'static str]> {
+    static PLAIN: OnceLock<Vec<(&str, Vec<&str>)>> = OnceLock::new();
+    if family_of(word).is_some() || !swept().contains(&word) {
+        return None;
+    }
+    let settings = |word: &'static str| {
+        let known = at(&[word]).into_iter().find_map(|schema| schema.get("properties")?.as_object())?;
+        Some((word, known.keys().map(String::as_str).collect()))
+    };
+    let plain = PLAIN.get_or_init(|| {
+        swept().iter().copied().filter(|word| family_of(word).is_none()).filter_map(settings).collect()
+    });
+    plain.iter().find(|(name, _)| *name == word).map(|(_, settings)| settings.as_slice())
+}
+
+/// Whether a word holds plain settings.
+pub fn is_plain(word: &str) -> bool {
+    plain(word).is_some()
+}
+
+/// Whether the setting at `path` is a list itself, so that one list is a value and not a sweep.
+pub fn is_list(path: &[String]) -> bool {
+    at(path).into_iter().any(|schema| match &schema["type"] {
+        Value::Array(types) => types.iter().any(|name| name == "array"),
+        name => name == "array",
+    })
+}
+
+/// The settings of a variant that hold a variant themselves, and of which family.
+fn nested_in(settings: &'static Described) -> Vec<(&'static str, &'static Kin)> {
+    let family = |field: &&'static str| {
+        let schema = inside(&settings.schema, field)?;
+        Some((*field, alternatives(schema).into_iter().find_map(of_family)?))
+    };
+    settings.fields.iter().filter_map(family).collect()
+}
+
+/// The part of a path that ends with the setting of a variant that holds a variant, its family, and the name after it.
+pub fn nested(path: &[String]) -> Option<([&str; 3], &'static Kin, &str)> {
+    let [word, variant, setting, inner, ..] = path else { return None };
+    family_of(word)?;
+    let outer = [word.as_str(), variant.as_str(), setting.as_str()];
+    Some((outer, family(&outer)?, inner.as_str()))
+}
 
 /// Notes unknown and reserved words at the top of a file; gives the words that the unknown ones were
 /// probably meant to be.
@@ -87,8 +141,8 @@ pub fn check_words<'a>(root: &Node, diagnostics: &mut Vec<Diagnostic>) -> Vec<&'
         if RESERVED.contains(&word.as_str()) {
             let message = format!("`{word}` is reserved for a later version");
             diagnostics.push(Diagnostic::new("E0202", message).at(node.key_place()).hint("leave it out for now"));
-        } else if !WORDS.contains(&word.as_str()) {
-            meant.extend(closest(word, WORDS.iter().copied()));
+        } else if !words().contains(&word.as_str()) {
+            meant.extend(closest(word, words().iter().copied()));
             let message = format!("unknown word `{}`", super::node::shorten(word));
             diagnostics.push(Diagnostic::new("E0201", message).at(node.key_place()).hint(suggest_path(word)));
         }
@@ -99,68 +153,56 @@ pub fn check_words<'a>(root: &Node, diagnostics: &mut Vec<Diagnostic>) -> Vec<&'
 /// A hint for an unknown path or word, by its first part.
 fn suggest_path(path: &str) -> String {
     match path.split_once('.') {
-        Some((first, rest)) if WORDS.contains(&first) => {
+        Some((first, rest)) if words().contains(&first) => {
             format!("write `{first}:` and under it `{}:`", rest.replace('.', ":` and under it `"))
         }
-        _ => suggest(path, WORDS.iter().copied()),
+        _ => suggest(path, words().iter().copied()),
     }
 }
 
-/// Whether the setting at `path` is a list itself.
-pub fn is_list(path: &[String]) -> bool {
-    let path = path.join(".");
-    // A source is one wherever it stands, and values to train on are lists of any attribute.
-    let path = path.strip_prefix("mix.noise.").map_or(path.clone(), |rest| format!("data.{rest}"));
-    let path = path.strip_prefix("detector.embedding.backend.").map_or(path.clone(), |rest| format!("detector.{rest}"));
-    LISTS.contains(&path.as_str()) || path.starts_with("generalization.source_values.")
+/// The settings of a variant as a value, its paths relative to the folder of the file they were written in; and those
+/// settings that hold a variant themselves, with their families.
+pub fn settings<F: Family>(name: &str, node: &Node) -> (Value, Vec<(&'static str, &'static Kin)>) {
+    let mut value = if node.is_null() { Value::Object(Default::default()) } else { node.value() };
+    // Numbers are neither paths nor variants: what the config says of them is not asked.
+    let entries = value.as_object().into_iter().flatten();
+    let Some(described) =
+        F::described(name).filter(|_| !entries.map(|(_, v)| v).all(|v| v.is_number() || v.is_boolean()))
+    else {
+        return (value, Vec::new());
+    };
+    relative(&mut value, node, &described.schema);
+    (value, nested_in(described))
 }
 
-/// The settings of a variant as a value, its paths relative to the folder of the file they were written in.
-pub fn settings(word: &str, variant: &str, node: &Node) -> Value {
-    let mut value = if node.is_null() { Value::Object(Default::default()) } else { node.value() };
-    for [_, _, field] in PATHS.iter().filter(|[w, v, _]| *w == word && *v == variant) {
-        let Some(written) = node.get(field) else { continue };
-        if let (Some(path), Some(slot)) = (written.as_str(), value.get_mut(field))
-            && !path.is_empty()
-            && Path::new(path).is_relative()
-        {
-            *slot = Value::String(written.folder().join(path).to_string_lossy().into_owned());
+/// Makes the paths of files in `value` relative to the files they were written in; `node` is the same with its places.
+fn relative(value: &mut Value, node: &Node, schema: &'static Value) {
+    for schema in alternatives(schema) {
+        match value {
+            Value::String(path) if schema.get("x-path").is_some() => {
+                if !path.is_empty() && Path::new(path.as_str()).is_relative() {
+                    *path = node.folder().join(&*path).to_string_lossy().into_owned();
+                }
+                return;
+            }
+            Value::Object(entries) if of_family(schema).is_none() => {
+                for (key, value) in entries {
+                    if let (Some(node), Some(schema)) = (node.get(key), inside(schema, key)) {
+                        relative(value, node, schema);
+                    }
+                }
+            }
+            _ => {}
         }
     }
-    value
-}
-
-/// Whether the setting at a path holds a variant: a map with one key.
-pub fn holds_variant(path: &[&str]) -> bool {
-    matches!(path, [word] if FAMILIES.contains(word)) || path == ["mix", "noise"] || is_nested(path)
-}
-
-/// Whether the path is that of a setting of a variant that holds a variant itself.
-pub fn is_nested(path: &[&str]) -> bool {
-    NESTED.iter().any(|nested| path == nested)
-}
-
-/// Whether a setting of a variant holds a variant itself.
-pub fn nests(variant: &str, setting: &str) -> bool {
-    NESTED.iter().any(|[_, v, s]| *v == variant && *s == setting)
-}
-
-/// The part of a path that ends with a nested variant's setting, and the variant that comes after it.
-pub fn nested(path: &[String]) -> Option<([&str; 3], &str)> {
-    let [word, variant, setting, inner, ..] = path else { return None };
-    let outer = [word.as_str(), variant.as_str(), setting.as_str()];
-    is_nested(&outer).then_some((outer, inner.as_str()))
-}
-
-/// Whether a word holds plain settings.
-pub fn is_plain(word: &str) -> bool {
-    PLAIN.iter().any(|(plain, _)| *plain == word)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::yaml::parse_text;
     use super::*;
+    use crate::detector::DetectorSpec;
+    use crate::source::SourceSpec;
 
     fn path(text: &str) -> Vec<String> {
         text.split('.').map(String::from).collect()
@@ -168,22 +210,65 @@ mod tests {
 
     #[test]
     fn lists_are_known_by_their_path() {
-        assert!(
-            is_list(&path("data.dcase.machines"))
-                && is_list(&path("pool"))
-                && is_list(&path("detector.autoencoder.layers"))
-        );
-        assert!(!is_list(&path("detector.knn.k")) && !is_list(&path("data")));
-        assert!(is_list(&path("detector.embedding.backend.ensemble.detectors")));
+        for list in [
+            "metrics",
+            "pool",
+            "data.dcase.machines",
+            "data.dcase.sections",
+            "data.synthetic.machines",
+            "mix.noise.dcase.sections",
+            "mix.types",
+            "mix.types.source",
+            "generalization.source_values.vel",
+            "detector.autoencoder.layers",
+            "detector.ensemble.weights",
+            "detector.embedding.network.autoencoder.layers",
+            "detector.embedding.network.cnn.branches",
+            "detector.embedding.backend.ensemble.detectors",
+        ] {
+            assert!(is_list(&path(list)), "{list}");
+        }
+        for other in ["data", "mix", "seed", "detector.knn.k", "detector.autoencoder.weights", "mix.snr_db", "a.b"] {
+            assert!(!is_list(&path(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn words_are_families_or_plain_or_neither() {
+        let held: Vec<&str> = words().iter().copied().filter(|word| family_of(word).is_some()).collect();
+        assert_eq!(held, ["data", "features", "pool", "detector", "threshold"]);
+        let plain: Vec<&str> = words().iter().copied().filter(|word| is_plain(word)).collect();
+        assert_eq!(plain, ["mix", "generalization"]);
+        let single: Vec<&&str> = swept().iter().filter(|word| family_of(word).is_none() && !is_plain(word)).collect();
+        assert_eq!(single, [&"metrics", &"seed"]);
+    }
+
+    #[test]
+    fn variants_stand_inside_of_variants() {
+        assert_eq!(family(&["mix", "noise"]).unwrap().name, "SourceSpec");
+        let embedding = nested_in(DetectorSpec::described("embedding").unwrap());
+        let embedding: Vec<(&str, &str)> = embedding.into_iter().map(|(field, family)| (field, family.name)).collect();
+        assert_eq!(embedding, [("network", "EmbedderSpec"), ("backend", "DetectorSpec")]);
+        assert!(nested_in(DetectorSpec::described("ensemble").unwrap()).is_empty());
+        let keys = path("detector.embedding.backend.knn.k");
+        assert_eq!(nested(&keys).unwrap().2, "knn");
+        assert!(nested(&path("mix.noise.folder.root")).is_none() && nested(&path("detector.knn.k.x")).is_none());
     }
 
     #[test]
     fn paths_are_relative_to_the_file_that_names_them() {
-        let root = |name: &str, text: &str| settings("data", "dcase", &parse_text(name, text).unwrap())["root"].clone();
+        let dcase = |node: &Node| settings::<SourceSpec>("dcase", node).0;
+        let root = |name: &str, text: &str| dcase(&parse_text(name, text).unwrap())["root"].clone();
         assert_eq!(root("specs/a.yaml", "root: ../clips"), "specs/../clips");
         assert_eq!(root("a.yaml", "root: clips"), "clips");
         assert_eq!(root("specs/a.yaml", "root: /clips"), "/clips");
         assert_eq!(root("--set", "root: clips"), "clips");
         assert_eq!(root("specs/a.yaml", "root: 5"), 5);
+        let weights = |text: &str| {
+            let node = parse_text("specs/a.yaml", text).unwrap();
+            settings::<DetectorSpec>("autoencoder", &node).0["weights"].clone()
+        };
+        assert_eq!(weights("weights: model.pt"), "specs/model.pt");
+        assert_eq!(weights("weights: ~"), Value::Null);
     }
 }

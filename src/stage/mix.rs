@@ -1,5 +1,6 @@
 //! The words of a spec that say which noise the clips of a section get, and how loud.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::SectionId;
@@ -9,32 +10,35 @@ use crate::mix::{Layer, Snr, Types};
 use crate::source::SourceSpec;
 use crate::source::factory::Factory;
 
-/// `mix` of a spec.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// The noise that is mixed to the recordings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Mix {
-    /// Noise types and levels of each section: `mimii_dg` has the paper's, `twin` those for generated sounds.
+    /// A table with the noise types and levels of every section.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<Table>,
-    /// Signal-to-noise ratio in dB, for every section and layer; takes the place of the table's.
+    /// Signal-to-noise ratio in dB for every section and noise. It replaces the ratios of the table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snr_db: Option<Snr>,
-    /// Added to every ratio.
+    /// Added to every ratio, in dB.
+    #[schemars(range(min = -100, max = 100))]
     pub snr_offset_db: f64,
-    /// Noise types of the clips; takes the place of the table's. Without a table: all types of `noise`.
+    /// Types of noise that a clip may get. They replace the types of the table. Without a table, the default is all
+    /// types of `noise`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub types: Option<Types>,
     /// Where the noise comes from: a source whose machines are the types of noise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub noise: Option<SourceSpec>,
-    /// Gain of the mixed clip before it becomes 16 bits, in dB.
+    /// Gain of the mixed clip in dB, before it becomes 16 bits.
+    #[schemars(range(min = -100, max = 100))]
     pub gain_db: f64,
-    /// Seed of what is drawn.
+    /// Seed of the choice of noise for each clip.
     pub seed: u64,
 }
 
 /// Tables that `mix` knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Table {
     /// As MIMII DG was mixed: Table 1 and section 2 of Dohi et al. 2022.

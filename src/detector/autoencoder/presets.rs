@@ -1,5 +1,6 @@
 //! The settings of the autoencoder as written, and the presets that fill in what is not.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::{Scope, training};
@@ -25,9 +26,9 @@ pub(super) struct Written {
 }
 
 /// Settings that others published results with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Preset {
+pub(super) enum Preset {
     /// Dohi et al. 2022: learning rate 1e-4, batches of 128, 100 epochs.
     Paper,
     /// The baseline's repository of DCASE 2022: 1e-3, 512, 100, the last tenth of the rows held out.

@@ -1,6 +1,7 @@
 //! Linear discriminant analysis: normal distributions with one covariance and a mean for every class.
 
 use ndarray::{Array1, Array2, Axis};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::DetectorError;
@@ -14,11 +15,12 @@ use crate::learn::product::multiply;
 use crate::learn::scaling::Scaling;
 use crate::math;
 
-/// Settings of `lda`. Classes are as probable as they have training clips.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// Linear discriminant analysis. Classes are as probable as they have training clips.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lda {
-    /// Of the vectors about the means of their classes, all dimensions brought to variance 1.
+    /// How the covariance of the vectors about the means of their classes is estimated. All dimensions are brought
+    /// to variance 1 first.
     pub covariance: Covariance,
 }
 

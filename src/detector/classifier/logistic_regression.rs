@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::DetectorError;
@@ -26,12 +27,13 @@ const SLOPE: f64 = 1e-10;
 /// Steps that L-BFGS remembers.
 const MEMORY: usize = 10;
 
-/// Settings of `logistic_regression`. All dimensions are brought to mean 0 and variance 1.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Logistic regression. All dimensions are brought to mean 0 and variance 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogisticRegression {
-    /// How much the loss of the training clips counts beside half the squared weights, as scikit-learn's `C`. Of two classes
-    /// scikit-learn has one set of weights instead of two: its `C` is then twice this.
+    /// How much the loss of the training clips counts beside half the squared weights, as scikit-learn's `C`. For
+    /// two classes scikit-learn has one set of weights instead of two: its `C` is then twice this.
+    #[schemars(range(max = 1e9), extend("exclusiveMinimum" = 0))]
     pub c: f64,
 }
 

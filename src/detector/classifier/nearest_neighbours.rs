@@ -1,6 +1,7 @@
 //! A vote of the nearest training clips: how many of them are of each class. smartcore's.
 
 use ndarray::Array2;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smartcore::algorithm::neighbour::KNNAlgorithmName;
 use smartcore::linalg::basic::matrix::DenseMatrix;
@@ -15,11 +16,12 @@ use crate::learn::neighbours::MOST_NEIGHBOURS;
 use crate::learn::scaling::Scaling;
 use crate::math;
 
-/// Settings of `nearest_neighbours`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// k nearest neighbours that vote for their classes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NearestNeighbours {
-    /// Training clips that vote.
+    /// The number of training clips that vote.
+    #[schemars(range(min = 1, max = MOST_NEIGHBOURS))]
     pub k: usize,
 }
 

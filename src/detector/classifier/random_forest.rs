@@ -1,6 +1,7 @@
 //! A random forest (Breiman 2001): trees on bootstrap samples that look at a few random dimensions at every split.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, array};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::DetectorError;
@@ -11,18 +12,20 @@ use crate::diagnose::Problem;
 use crate::learn::tree::{Grower, Tree};
 use crate::math;
 
-/// Settings of `random_forest`.
-///
-/// Every tree votes with the parts of the classes in the leaf that a clip falls into; as no class is ever impossible,
-/// each has one vote more (the rule of succession): p = (votes + 1) / (trees + classes).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Random forest. A tree votes with the shares of the classes in the leaf of a clip, and each class gets one vote
+/// more: p = (votes + 1) / (trees + classes).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RandomForest {
+    /// The number of trees.
+    #[schemars(range(min = 1, max = 100_000))]
     pub trees: usize,
-    /// Training clips that a leaf must have.
+    /// The fewest training clips of a leaf.
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub min_leaf: usize,
-    /// Splits on the way to a leaf; as many as it takes if absent.
+    /// The most splits on the way to a leaf. Default: no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10_000))]
     pub max_depth: Option<usize>,
 }
 

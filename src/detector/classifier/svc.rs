@@ -5,6 +5,7 @@
 //! costs five more fits, and keeps the order of the values, which is what ranks clips.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, array};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::DetectorError;
@@ -21,12 +22,14 @@ use crate::learn::smo;
 /// Clips that share one matrix product.
 const BLOCK: usize = 64;
 
-/// Settings of `svc`. All dimensions are brought to mean 0 and variance 1.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Support vector classifier. All dimensions are brought to mean 0 and variance 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Svc {
-    /// The most a training clip can count, as scikit-learn's `C`.
+    /// The most that a training clip can count, as scikit-learn's `C`.
+    #[schemars(range(max = 1e9), extend("exclusiveMinimum" = 0))]
     pub c: f64,
+    /// How the similarity of two vectors is measured.
     pub kernel: KernelName,
     /// The width of the rbf kernel.
     pub gamma: Gamma,

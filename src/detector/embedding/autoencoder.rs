@@ -5,6 +5,7 @@
 //! never positive still says something.
 
 use ndarray::Array2;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Embedder, Hearing};
@@ -15,19 +16,26 @@ use crate::detector::training::Training;
 use crate::detector::{Detector, DetectorError};
 use crate::diagnose::Problem;
 
-/// Settings of the network `autoencoder`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The bottleneck of a dense autoencoder, as the mean over the windows of a clip.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Bottleneck {
-    /// Frames in a window.
+    /// Frames of a window.
+    #[schemars(range(min = 1, max = 1000))]
     pub window: usize,
-    /// Units of the hidden layers, the bottleneck in their middle.
+    /// Units of the hidden layers, with the bottleneck in their middle.
+    #[schemars(length(min = 1, max = 100), inner(range(min = 1, max = 65_536)))]
     pub layers: Vec<usize>,
     /// Passes over all training windows.
+    #[schemars(range(min = 1, max = 100_000))]
     pub epochs: usize,
-    /// Windows in a step of training.
+    /// Windows in a training step.
+    #[schemars(range(min = 2, max = 65_536))]
     pub batch: usize,
+    /// Step size of Adam at the start of training.
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub learning_rate: f64,
+    /// How the network is trained.
     pub training: Training,
 }
 

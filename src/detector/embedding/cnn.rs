@@ -10,6 +10,7 @@ mod rows;
 mod settings;
 
 use ndarray::Array2;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::rows::{Inputs, Mixed};
@@ -26,30 +27,45 @@ use crate::weights::arrays;
 /// Clips embedded at a time.
 const BLOCK: usize = 32;
 
-/// Settings of `cnn`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A small convolutional network that learns to tell apart the sections and attributes of a machine (Wilkinghoff
+/// 2021, 2023).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cnn {
-    /// What it hears; the vectors of two branches stand one after the other.
+    /// The inputs of the network. The vectors of two branches are put one after the other.
+    #[schemars(length(min = 1, max = 2))]
     pub branches: Vec<Branch>,
-    /// Frames of a spectrogram; if absent, those of the shortest training clip. A longer clip has several, and the
-    /// mean of their vectors.
+    /// Frames of a spectrogram. Default: the frames of the shortest training clip. A longer clip gives several
+    /// spectrograms, and the mean of their vectors counts.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 8, max = 65_536))]
     pub frames: Option<usize>,
-    /// Channels of the stages that see the spectrogram, each half as large as the one before.
+    /// Channels of the stages that see the spectrogram, 1 to 8 of them. Each stage halves the size.
+    #[schemars(length(min = 1, max = 8), inner(range(min = 1, max = 4096)))]
     pub channels: Vec<usize>,
     /// Values of a branch's vector.
+    #[schemars(range(min = 2, max = 8192))]
     pub dims: usize,
-    /// What is told apart.
+    /// The classes that the network learns to tell apart.
     pub labels: Labels,
+    /// The loss function, with its settings.
     pub loss: LossSettings,
-    /// Examples and labels are mixed with shares from Beta(alpha, alpha) (Zhang et al. 2018); 0 mixes none.
+    /// Examples and labels are mixed with shares from Beta(mixup, mixup) (Zhang et al. 2018). 0 mixes none.
+    #[schemars(range(min = 0, max = 100))]
     pub mixup: f64,
-    /// Whether an epoch has as many images of the target domain as of the source; the rarer ones are drawn with replacement.
+    /// Whether an epoch has as many images of the target domain as of the source. Rare ones are drawn with
+    /// replacement.
     pub balance: bool,
+    /// Passes over all training images.
+    #[schemars(range(min = 1, max = 100_000))]
     pub epochs: usize,
+    /// Images in a training step.
+    #[schemars(range(min = 2, max = 65_536))]
     pub batch: usize,
+    /// Step size of Adam at the start of training.
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub learning_rate: f64,
+    /// How the network is trained.
     pub training: Training,
 }
 

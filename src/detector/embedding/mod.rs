@@ -14,6 +14,7 @@ mod cnn;
 use std::collections::BTreeMap;
 
 use ndarray::{Array2, ArrayView2, Axis};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Detector, DetectorError, DetectorSpec, Examples, Scope, Takes};
@@ -68,15 +69,18 @@ family! {
     }
 }
 
-/// Settings of `embedding`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A network makes a vector of each clip; a detector of vectors scores it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Embedding {
+    /// The network that makes a vector of a clip.
+    #[schemars(example = serde_json::json!({ "cnn": {} }))]
     pub network: EmbedderSpec,
-    /// Whether the vector that `pool` makes of a clip stands before the network's.
+    /// Whether the vector that `pool` makes of a clip is put before the network's vector.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(extend("default" = false))]
     pub with_pool: bool,
-    /// As in `detector`, of vectors.
+    /// The detector of the vectors, written as under `detector`.
     #[serde(default = "nearest_neighbour")]
     pub backend: Box<DetectorSpec>,
 }

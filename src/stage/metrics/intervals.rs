@@ -1,5 +1,6 @@
 //! How far the areas of a section would move with other test clips.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Scored, values};
@@ -8,12 +9,14 @@ use crate::metric::{self, Area};
 use crate::seed::Seed;
 
 /// Bootstrap intervals of every AUC and pAUC, over the test clips.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Intervals {
     /// How often the test clips are drawn anew.
+    #[schemars(range(min = FEWEST, max = MOST))]
     pub resamples: u64,
-    /// The share of the resamples whose area lies in the interval.
+    /// The share of the resamples whose area lies in the interval, such as 0.95.
+    #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     pub level: f64,
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::Clip;
@@ -10,7 +11,7 @@ use crate::diagnose::Problem;
 use crate::nn::{Angular, Scaling};
 
 /// A part of the network, by what it hears.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Branch {
     /// The frames of `features`.
@@ -20,7 +21,7 @@ pub enum Branch {
 }
 
 /// What clips are told apart by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Labels {
     /// The section.
@@ -33,31 +34,41 @@ pub enum Labels {
 }
 
 /// The loss, with what it needs.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum LossSettings {
-    /// Of one logit a class.
+    /// Cross entropy of a softmax, with one logit for each class.
     Softmax {},
-    /// Deng et al. 2019.
+    /// ArcFace: angles to the centre of each class, with a margin (Deng et al. 2019).
     Arcface {
+        /// The factor of the cosines.
         #[serde(default = "arcface_scale")]
+        #[schemars(range(max = 1e4), extend("exclusiveMinimum" = 0))]
         scale: f64,
+        /// The margin between classes in radians.
         #[serde(default = "arcface_margin")]
+        #[schemars(range(min = 0, max = 1.5))]
         margin: f64,
     },
-    /// Zhang et al. 2019.
+    /// AdaCos: angles to the centre of each class, scaled by themselves (Zhang et al. 2019).
     Adacos {
+        /// Whether the scale follows the angles during training.
         #[serde(default = "yes")]
         adaptive: bool,
+        /// Whether the centres are trained, or stay where they were drawn.
         #[serde(default = "yes")]
         trainable: bool,
     },
-    /// Wilkinghoff 2021.
+    /// Sub-cluster AdaCos: several centres for each class (Wilkinghoff 2021).
     SubClusterAdacos {
+        /// The number of centres of each class.
         #[serde(default = "sixteen")]
+        #[schemars(range(min = 1, max = 1024))]
         clusters: usize,
+        /// Whether the scale follows the angles during training.
         #[serde(default = "yes")]
         adaptive: bool,
+        /// Whether the centres are trained, or stay where they were drawn.
         #[serde(default = "yes")]
         trainable: bool,
     },
