@@ -46,6 +46,9 @@ struct GcArgs {
     /// Evict what was not used for longer than this, such as 30d or 12h
     #[arg(long, value_name = "AGE", value_parser = output::parse_age)]
     older_than: Option<std::time::Duration>,
+    /// Remove the documents of all runs but the newest of each experiment
+    #[arg(long)]
+    runs: bool,
     /// Only tell what would go
     #[arg(long)]
     dry_run: bool,
@@ -137,14 +140,28 @@ fn verify(store: &Store, as_json: bool) -> Result<Exit, CliError> {
 }
 
 fn gc(store: &Store, args: &GcArgs) -> Result<Exit, CliError> {
-    if args.max_size.is_none() && args.older_than.is_none() {
-        return Err(CliError::usage("E0707", "say what may stay: --max-size SIZE or --older-than AGE"));
+    let objects = args.max_size.is_some() || args.older_than.is_some();
+    if !objects && !args.runs {
+        return Err(CliError::usage("E0707", "say what may stay: --max-size SIZE or --older-than AGE, or --runs"));
+    }
+    let runs = if args.runs { store.drop_old_runs(args.dry_run)? } else { 0 };
+    if !objects {
+        match args.common.json {
+            true => output::json(&json!({ "runs": runs })),
+            false => output::line(&runs_line(runs, args.dry_run)),
+        }
+        return Ok(Exit::Done);
     }
     let policy = GcPolicy { max_bytes: args.max_size, older_than: args.older_than, dry_run: args.dry_run };
     let report = store.gc(&policy)?;
     if args.common.json {
-        output::json(&report);
+        let mut document = json!(report);
+        document["runs"] = json!(runs);
+        output::json(&document);
     } else {
+        if args.runs {
+            output::line(&runs_line(runs, args.dry_run));
+        }
         let verb = if args.dry_run { "would evict" } else { "evicted" };
         let (gone, kept) = (output::size(report.evicted_bytes), output::size(report.kept_bytes));
         output::line(&format!("{verb} {} objects, {gone}; {} objects stay, {kept}", report.evicted, report.kept));
@@ -153,4 +170,9 @@ fn gc(store: &Store, args: &GcArgs) -> Result<Exit, CliError> {
         }
     }
     Ok(Exit::Done)
+}
+
+fn runs_line(runs: usize, dry_run: bool) -> String {
+    let verb = if dry_run { "would remove" } else { "removed" };
+    format!("{verb} {runs} documents of earlier runs")
 }

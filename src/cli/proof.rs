@@ -66,16 +66,23 @@ fn text(proof: &Proof) -> String {
     for Counted { group, clips } in &proof.clips {
         let words = [group.domain, group.label].into_iter().flatten().collect::<Vec<_>>().join(" ");
         let words = if words.is_empty() { String::new() } else { format!("{words} ") };
-        lines.push(format!("  {}: {clips} {words}{} clips", group.section, group.split.name()));
+        lines.push(format!("  {}: {clips} {words}{} clips", group.section, split(group.split)));
     }
     lines.push(match proof.test_clips {
         0 => "  its key leads to no test clip".to_owned(),
         n => format!("  its key leads to {n} test clips"),
     });
-    if proof.levels {
+    if proof.levels && proof.test_clips == 0 {
         lines.push(format!("  {LEVELS}"));
     }
     lines.iter().map(|line| format!("{}\n", shown(line))).collect()
+}
+
+fn split(split: Split) -> &'static str {
+    match split {
+        Split::Train => "training",
+        Split::Test => "test",
+    }
 }
 
 fn prove(subject: &Subject, id: NodeId, store: &Store) -> Result<Proof, CliError> {

@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use super::node::{Kind, Node};
+use super::node::{Kind, Node, shorten};
+use super::spans::DEEPEST;
 use super::{wire, yaml};
 use crate::diagnose::{Diagnostic, Place, SourceText};
 
@@ -28,6 +29,14 @@ fn one(root: &mut Node, argument: &str) -> Result<(), Diagnostic> {
     if keys.iter().any(String::is_empty) {
         let message = format!("`{path}` is no path: a part of it is empty");
         return Err(Diagnostic::new("E0111", message).at(place(name)).hint(hint));
+    }
+    if keys.len() > DEEPEST {
+        let message = format!(
+            "`{}` is a path of {} parts, and values are nested at most {DEEPEST} deep",
+            shorten(path),
+            keys.len()
+        );
+        return Err(Diagnostic::new("E0103", message).hint(hint));
     }
     // A reserved word goes into the file, which says so of it.
     if !wire::words().contains(&keys[0].as_str()) && !wire::RESERVED.contains(&keys[0].as_str()) {
@@ -226,6 +235,16 @@ mod tests {
         let sets: Vec<String> = sets.iter().map(|s| (*s).to_owned()).collect();
         assert_eq!(apply(&mut root, &sets), []);
         root.value()
+    }
+
+    #[test]
+    fn a_path_without_end_is_refused() {
+        let mut root = parse_text("t.yaml", "seed: 1\n").unwrap();
+        for parts in [65, 500_000] {
+            let told = apply(&mut root, &[format!("data{}=1", ".a".repeat(parts - 1))]);
+            assert_eq!((told.len(), told[0].code), (1, "E0103"));
+            assert!(told[0].message.contains(&format!("a path of {parts} parts")) && told[0].message.len() < 200);
+        }
     }
 
     #[test]

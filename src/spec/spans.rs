@@ -18,7 +18,7 @@ use crate::reading::invisible;
 /// Most values of a file after its aliases are expanded; a long text counts for several.
 const MOST: u64 = 100_000;
 /// Deepest nesting.
-const DEEPEST: usize = 64;
+pub(super) const DEEPEST: usize = 64;
 
 /// The places of the text from `offsets` on; none for an empty text.
 pub fn walk(source: &Arc<SourceText>, text: &str, offsets: &Offsets) -> Result<Option<Spans>, Diagnostic> {

@@ -66,19 +66,21 @@ impl Store {
         self.publish(&self.answer_path(question), &text)
     }
 
-    /// Removes all documents but the newest of each experiment; gives how many.
-    pub fn drop_old_runs(&self) -> Result<usize, StoreError> {
+    /// Removes all documents but the newest of each experiment, or only counts them; gives how many.
+    pub fn drop_old_runs(&self, dry_run: bool) -> Result<usize, StoreError> {
         let mut kept = std::collections::BTreeSet::new();
         let mut dropped = 0;
         for run in self.runs(None) {
-            if !kept.insert(run.experiment) {
-                match std::fs::remove_file(&run.path) {
-                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                        return Err(StoreError::io(&run.path)(error));
-                    }
-                    _ => dropped += 1,
-                }
+            if kept.insert(run.experiment) {
+                continue;
             }
+            dropped += 1;
+            let removed = if dry_run { Ok(()) } else { std::fs::remove_file(&run.path) };
+            // Somebody else may have removed it meanwhile.
+            removed.or_else(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => Ok(()),
+                _ => Err(StoreError::io(&run.path)(error)),
+            })?;
         }
         Ok(dropped)
     }
@@ -140,7 +142,7 @@ mod tests {
         let past = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1);
         File::options().append(true).open(path).unwrap().set_modified(past).unwrap();
         assert_eq!(store.runs(Some("a")).iter().map(|run| run.digest).collect::<Vec<_>>(), [newer, older]);
-        assert_eq!((store.runs(None).len(), store.drop_old_runs().unwrap()), (3, 1));
+        assert_eq!((store.runs(None).len(), store.drop_old_runs(false).unwrap()), (3, 1));
         let left: Vec<_> = store.runs(None).into_iter().map(|run| (run.experiment, run.digest)).collect();
         assert!(left.contains(&("a".into(), newer)) && left.contains(&("b%2Fc".into(), older)));
     }

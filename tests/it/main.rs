@@ -34,6 +34,7 @@ mod outputs;
 mod paper;
 mod parity;
 mod project;
+mod runs;
 mod scikit_learn;
 mod scikit_learn_density;
 mod scikit_learn_margin;

@@ -1,0 +1,181 @@
+//! A run is a document: it is read without its spec and its data, and a question that was asked before is answered from
+//! it.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::cache;
+use crate::project::{Project, tree};
+use crate::sounds::{self, SPEC};
+
+/// Two points, a threshold, an expectation, noise that is mixed in.
+const WIDE: &str = "\
+name: a/b
+question: Which k?
+data: { dcase: { root: data } }
+mix: { snr_db: 0, noise: { factory: { clips: 3, seconds: 1, rate: 8000 } } }
+features: { log_mel: { frame: 256, hop: 128, mels: 16 } }
+pool: { mean: {} }
+detector: { knn: {} }
+sweep: { detector.knn.k: [1, 2] }
+generalization: { target_clips: 2 }
+threshold: { gamma: { percentile: 0.9 } }
+expect: [ { metric: auc, at_least: 0.0, where: { k: 1 } } ]
+";
+
+fn project(spec: &str) -> Project {
+    let project = Project::with(spec);
+    project.write_all(&sounds::data_set());
+    project
+}
+
+/// The documents of all runs, by name.
+fn documents(project: &Project) -> Vec<(String, PathBuf)> {
+    tree(&project.cache().join("runs")).into_iter().collect()
+}
+
+/// Whether `run` answered without planning: no stage is looked at, so a lost record goes unseen.
+fn answers_at_once(project: &Project) -> bool {
+    let records = cache::records(&project.cache());
+    let path = &records.iter().find(|record| record.label.starts_with("dataset/")).expect("one ran").path;
+    let bytes = fs::read(path).unwrap();
+    fs::remove_file(path).unwrap();
+    let run = project.run("run spec.yaml --frozen");
+    fs::write(path, bytes).unwrap();
+    run.code == 0
+}
+
+#[test]
+fn a_report_needs_neither_spec_nor_data() {
+    let project = project(WIDE);
+    project.run("run spec.yaml").done();
+    let of = |subject: &str| {
+        let formats =
+            ["md", "csv", "json"].map(|form| project.run(&format!("report {subject} --format {form}")).done());
+        let others = ["--compare", "--attributes", "--all", "--where k=1"];
+        let others = others.map(|option| project.run(&format!("report {subject} {option}")).done());
+        project.run(&format!("report {subject} --figures figures --submission scores")).done();
+        let files = ["figures", "scores"].map(|folder| {
+            let files = tree(&project.path(folder)).into_iter().map(|(name, path)| (name, fs::read(path).unwrap()));
+            let files: Vec<_> = files.filter(|(name, _)| name.ends_with(".csv")).collect();
+            fs::remove_dir_all(project.path(folder)).unwrap();
+            files
+        });
+        let texts: Vec<String> = formats.into_iter().chain(others).map(|output| output.stdout).collect();
+        (texts, files)
+    };
+    let explained = project.run("explain spec.yaml metrics/fan/00/k=1").done().stdout;
+    let model = "training/fan/00/k=2";
+    let export = |subject: &str| {
+        project.run(&format!("export {subject} {model} -o model.safetensors")).done();
+        let bytes = fs::read(project.path("model.safetensors")).unwrap();
+        project.remove("model.safetensors");
+        bytes
+    };
+    let (reference, exported) = (of("spec.yaml"), export("spec.yaml"));
+    project.rename("data", "elsewhere");
+    project.remove("spec.yaml");
+    let [(name, path)] = &documents(&project)[..] else { panic!("one run") };
+    let digest = name.rsplit('/').next().unwrap().strip_suffix(".json").unwrap();
+    for subject in ["a/b".to_owned(), format!("a/b@{}", &digest[..8]), path.display().to_string()] {
+        assert_eq!(of(&subject), reference, "{subject}");
+        assert_eq!(export(&subject), exported);
+        assert_eq!(project.run(&format!("explain {subject} metrics/fan/00/k=1")).done().stdout, explained);
+        assert!(project.run(&format!("plan {subject}")).done().stdout.contains("cached    training/fan/00/k=2"));
+    }
+    let wrong = project.run("report a/b@0123456789").exits(2);
+    assert!(wrong.stderr.contains("the newest are a/b@"), "{}", wrong.stderr);
+    let set = project.run(&format!("report {} --set seed=3", path.display())).exits(2);
+    assert!(set.stderr.contains("`--set` changes specs"), "{}", set.stderr);
+}
+
+#[test]
+fn a_question_is_answered_at_once_while_nothing_changed() {
+    let project = project(&SPEC.replace("name:", "extends: base.yaml\nname:"));
+    project.write("base.yaml", "seed: 3\n");
+    let first = project.run("run spec.yaml").done();
+    assert!(answers_at_once(&project));
+    let again = project.run("run spec.yaml").done();
+    assert_eq!(again.stdout, first.stdout);
+    assert!(again.stderr.contains("0 stages ran"), "{}", again.stderr);
+    let clip = format!("data/{}", sounds::path("fan", "test", "00", "target", "normal", 1));
+    let bytes = fs::read(project.path(&clip)).unwrap();
+    let spec = fs::read_to_string(project.path("spec.yaml")).unwrap();
+    // Each changes something, and is undone: then the answer is good again.
+    let changes: [(&str, &dyn Fn(), &dyn Fn()); 5] = [
+        ("the spec", &|| project.write("spec.yaml", format!("# why\n{spec}")), &|| project.write("spec.yaml", &spec)),
+        ("its base", &|| project.write("base.yaml", "seed: 4\n"), &|| project.write("base.yaml", "seed: 3\n")),
+        ("a recording", &|| project.write(&clip, sounds::clip("other")), &|| project.write(&clip, &bytes)),
+        ("a recording less", &|| project.remove(&clip), &|| project.write(&clip, &bytes)),
+        ("a stray", &|| project.write("data/fan/test/odd.wav", b"RIFF"), &|| project.remove("data/fan/test/odd.wav")),
+    ];
+    for (what, change, undo) in changes {
+        change();
+        assert!(!answers_at_once(&project), "{what} changed");
+        undo();
+        assert!(answers_at_once(&project), "{what} is as it was");
+    }
+    assert!(project.run("run spec.yaml --set seed=5 --frozen").code == 0, "knn draws nothing");
+}
+
+#[test]
+fn an_answer_whose_bytes_are_gone_is_none() {
+    let project = project(SPEC);
+    project.run("run spec.yaml").done();
+    let reference = project.report();
+    let table =
+        || cache::records(&project.cache()).into_iter().find(|r| r.label.starts_with("metrics/fan/00")).unwrap();
+    let path = table().outputs["metrics"].clone();
+    for (what, spoil) in cache::DAMAGES {
+        spoil(&path);
+        assert!(!answers_at_once(&project), "{what}");
+        project.run("run spec.yaml").done();
+        assert_eq!(project.report(), reference, "{what}");
+        assert!(answers_at_once(&project), "{what}");
+    }
+    for (what, spoil) in cache::DAMAGES {
+        let [(_, document)] = &documents(&project)[..] else { panic!("one run") };
+        spoil(document);
+        project.run("run spec.yaml").done();
+        assert_eq!(project.report(), reference, "{what}");
+        assert!(answers_at_once(&project), "{what}");
+    }
+}
+
+#[test]
+fn a_damaged_document_is_told_and_never_trusted() {
+    let project = project(SPEC);
+    project.run("run spec.yaml").done();
+    let [(_, document)] = &documents(&project)[..] else { panic!("one run") };
+    let text = fs::read_to_string(document).unwrap();
+    for (old, new) in [("\"schema\":1", "\"schema\":9"), ("fan", "fam"), ("{", "["), ("\n", "")] {
+        fs::write(document, text.replacen(old, new, 1)).unwrap();
+        let told = project.run(&format!("report {}", document.display())).exits(2);
+        assert!(told.stderr.contains("error[E"), "{old}: {}", told.stderr);
+    }
+}
+
+#[test]
+fn the_key_of_a_model_leads_to_no_test_clip() {
+    let project = project(WIDE);
+    project.run("run spec.yaml").done();
+    let proof = project.run("explain spec.yaml training/fan/00/k=1 --proof").done().stdout;
+    let key = proof.lines().next().unwrap().rsplit(' ').next().unwrap().to_owned();
+    insta::assert_snapshot!("proof_of_a_model", proof.replace(&key, "KEY"));
+    let proof = project.run("explain spec.yaml scoring/fan/00/k=1 --proof --json").done().json();
+    assert_eq!(proof["test_clips"], 12, "scores are of test clips: {proof}");
+    let told = project.run("explain spec.yaml training/fan/00/k=1 --proof --cache nowhere").exits(2);
+    assert!(told.stderr.contains("has not been run with this cache"), "{}", told.stderr);
+}
+
+#[test]
+fn earlier_runs_stay_until_they_are_removed() {
+    let project = project(SPEC);
+    project.run("run spec.yaml").done();
+    project.run("run spec.yaml --set features.log_mel.mels=8").done();
+    assert_eq!(documents(&project).len(), 2);
+    assert!(project.run("cache gc --runs --dry-run").done().stdout.contains("would remove 1 documents"));
+    assert!(project.run("cache gc --runs").done().stdout.contains("removed 1 documents of earlier runs"));
+    assert_eq!(documents(&project).len(), 1);
+    project.run("run spec.yaml --frozen").done();
+}
