@@ -82,7 +82,7 @@ struct Section {
 
 impl Section {
     fn load(cache: &Cached, id: &SectionId, result: NodeId) -> Result<Self, CliError> {
-        let dataset = cache.need(result, Item::Clips);
+        let dataset = cache.need(result, (Split::Test, Item::Clips));
         let (node, Features { feature, root, .. }) = cache.features(&id.section, result);
         let mut clips = Vec::new();
         let mut wave = None;

@@ -1,6 +1,6 @@
 //! `humshift plan`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 use serde_json::json;
@@ -9,7 +9,7 @@ use super::session::look_at_store;
 use super::subject::{Subject, SubjectArgs};
 use super::{CacheDir, CliError, Exit, output};
 use crate::exec::Standing;
-use crate::plan::Plan;
+use crate::plan::{NodeId, Plan};
 use crate::shown::{quoted, shown};
 
 #[derive(Args)]
@@ -79,7 +79,8 @@ fn as_json(plan: &Plan, standings: &[Standing]) -> serde_json::Value {
                 }
                 _ => BTreeMap::new(),
             };
-            let needs: Vec<&str> = plan.needs(id).iter().map(|n| plan.node(n.node).label.as_str()).collect();
+            let needs: BTreeSet<NodeId> = plan.needs(id).iter().map(|need| need.node).collect();
+            let needs: Vec<&str> = needs.into_iter().map(|need| plan.node(need).label.as_str()).collect();
             json!({
                 "label": plan.node(id).label, "stage": plan.node(id).stage.name(), "standing": word(standing),
                 "key": key, "seconds": seconds, "needs": needs, "outputs": outputs,
@@ -99,8 +100,7 @@ fn as_dot(plan: &Plan, standings: &[Standing]) -> String {
         };
         let label = quoted(&plan.node(id).label);
         text.push_str(&format!("  n{} [label=\"{label}\", fillcolor={colour}];\n", id.index()));
-        let mut needs: Vec<usize> = plan.needs(id).iter().map(|n| n.node.index()).collect();
-        needs.dedup();
+        let needs: BTreeSet<usize> = plan.needs(id).iter().map(|n| n.node.index()).collect();
         needs.iter().for_each(|n| text.push_str(&format!("  n{n} -> n{};\n", id.index())));
     }
     text.push_str("}\n");

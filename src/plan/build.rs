@@ -335,10 +335,9 @@ impl<'c> Builder<'c> {
         let mut needs = inputs(section, &prepared, Split::Test);
         needs.push((Item::Model.into(), trained.model, Item::Model.into()));
         let scores = self.node(number, &about, scoring, needs, Given::new());
-        let mut needs: Inputs = vec![
-            (Item::Clips.into(), prepared.clips, (Split::Test, Item::Clips).into()),
-            (Item::Scores.into(), scores, Item::Scores.into()),
-        ];
+        // The domains of a section without test clips are those of its training clips.
+        let mut needs = same(prepared.clips, BOTH, &[Item::Clips]);
+        needs.push((Item::Scores.into(), scores, Item::Scores.into()));
         needs.extend(trained.calibration.map(|node| (Item::Training.into(), node, Item::Scores.into())));
         let metrics = MetricsSpec { threshold: point.threshold.clone(), ..point.metrics.clone() };
         self.node(number, &about, StageSpec::Metrics(metrics), needs, Given::new())

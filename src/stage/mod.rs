@@ -53,7 +53,8 @@ use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
 use crate::artifact::{
-    Artifact, AudioTable, Blob, CalibrationScores, DecodeError, Encoded, FeatureSet, Kind, Matrix, MatrixWriter,
+    Artifact, AudioTable, Blob, CalibrationScores, ClipSet, DecodeError, Encoded, FeatureSet, Kind, Matrix,
+    MatrixWriter,
 };
 use crate::context::Context;
 use crate::detector::DetectorError;
@@ -317,7 +318,10 @@ impl StageSpec {
                     Some(_) => inputs.get(Item::Training)?,
                     None => CalibrationScores::default(),
                 };
-                let table = metrics::table(&inputs.get(Item::Clips)?, &inputs.get(Item::Scores)?, &training, s)
+                let clips = SPLITS.map(|split| inputs.get::<ClipSet>((split, Item::Clips)));
+                let [train, test] = clips;
+                let clips = ClipSet::new([train?.clips(), test?.clips()].concat());
+                let table = metrics::table(&clips, &inputs.get(Item::Scores)?, &training, s)
                     .map_err(|e| StageError::Data(e.to_string()))?;
                 Ok(vec![Output::of(Item::Metrics, &table)])
             }

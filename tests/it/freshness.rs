@@ -321,10 +321,10 @@ fn recordings() -> Vec<Law> {
         ),
         law("a_clip_less_reruns_its_section", SPEC, |p| p.remove(&first()), FAN_00),
         law(
-            "renaming_a_training_clip_leaves_the_scores_as_they_are",
+            "renaming_a_clip_reruns_its_section",
             SPEC,
             |p| p.rename(&first(), &first().replace("0000", "0100")),
-            &["dataset/fan/00", "features/fan/00", "pooling/fan/00", "training/fan/00", "scoring/fan/00"],
+            FAN_00,
         ),
         law(
             "a_section_more_runs_alone",

@@ -211,7 +211,8 @@ fn metrics(rows: &mut Now) {
     let training = (0..40).map(|i| (format!("{i:02}"), 0.5 + 0.1 * bell(&mut rng))).collect();
     let training = CalibrationScores { scores: training, missing: String::new() };
     let given = inputs([
-        ("clips".to_owned(), ClipSet::new(clips).encode()),
+        ("train/clips".to_owned(), ClipSet::new(Vec::new()).encode()),
+        ("test/clips".to_owned(), ClipSet::new(clips).encode()),
         ("scores".to_owned(), scores.encode()),
         ("training".to_owned(), training.encode()),
     ]);

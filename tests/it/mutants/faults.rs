@@ -69,7 +69,7 @@ fn put(_what: &str, path: &Path, other: &Path, rng: &mut Rng) {
 /// The files of the cache to which a fault happens: one, or all of a folder.
 fn chosen(rng: &mut Rng, cache: &Path) -> Vec<PathBuf> {
     let sound = |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() < 1 << 20);
-    let folder = *pick(rng, &["", "objects", "records", "records", "objects", "last", "memo"]);
+    let folder = *pick(rng, &["", "objects", "records", "records", "objects", "last", "memo", "runs"]);
     let mut files: Vec<PathBuf> = tree(&cache.join(folder)).into_values().filter(sound).collect();
     if files.is_empty() || rng.below(4) == 0 {
         return files;
@@ -78,7 +78,7 @@ fn chosen(rng: &mut Rng, cache: &Path) -> Vec<PathBuf> {
 }
 
 fn one(case: &mut Case, small: &Small) -> Verdict {
-    small.restore();
+    small.restore(case.rng.below(2) == 0);
     let cache = small.cache();
     let mut story = String::new();
     for _ in 0..=case.rng.below(2) {

@@ -15,7 +15,7 @@ fn jobs(small: &Small) -> BTreeMap<String, Value> {
     let mut found = BTreeMap::new();
     let (folder, all) = (small.cache().join("jobs"), cache::records(&small.sound()).len());
     for _ in 0..20 {
-        small.restore();
+        small.restore(false);
         fs::remove_dir_all(small.cache().join("records")).expect("a folder");
         let mut child = small.project.command("run spec.yaml --executor process").spawn().expect("the program starts");
         while child.try_wait().expect("ours").is_none() {
@@ -35,7 +35,7 @@ fn jobs(small: &Small) -> BTreeMap<String, Value> {
 }
 
 fn one(case: &mut Case, small: &Small, jobs: &BTreeMap<String, Value>) -> Verdict {
-    small.restore();
+    small.restore(false);
     let keys: Vec<&String> = jobs.keys().collect();
     let (key, other) = (*pick(&mut case.rng, &keys), *pick(&mut case.rng, &keys));
     let mut job = jobs[key].clone();

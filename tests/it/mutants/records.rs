@@ -90,7 +90,7 @@ fn forge(number: usize, case: &mut Case, records: &[Record], cache: &Path) -> bo
 }
 
 fn one(case: &mut Case, small: &Small) -> Verdict {
-    small.restore();
+    small.restore(false);
     let cache = small.cache();
     let records = cache::records(&cache);
     let mut credible = false;

@@ -46,13 +46,18 @@ impl Small {
         self.project.cache()
     }
 
-    pub fn restore(&self) {
+    /// Puts the sound cache back; with answers to questions that were asked before, or without, so that a run looks at
+    /// every record.
+    pub fn restore(&self, answers: bool) {
         let cache = self.cache();
         // What stands in the cache's own place is no folder now and then.
         if fs::symlink_metadata(&cache).is_ok_and(|meta| !meta.is_dir()) {
             fs::remove_file(&cache).expect("ours");
         }
         cache::copy(&self.sound(), &cache);
+        if !answers {
+            self.project.forget();
+        }
     }
 
     /// A command is held to the law, whatever it reports.
@@ -80,7 +85,7 @@ impl Small {
     }
 
     fn held(&self, arguments: &str, right: impl Fn(&str) -> Result<(), String>) -> Verdict {
-        let ran = Program::new(&self.project).within(10).run(arguments);
+        let ran = Program::new(&self.project).within(60).run(arguments);
         let fate = judged(&ran).map_err(|mut breach| {
             breach.told = format!("`{arguments}`: {}", breach.told);
             breach
