@@ -10,7 +10,7 @@ use crate::sounds::{self, SPEC};
 
 /// Two points, a threshold, an expectation, noise that is mixed in.
 const WIDE: &str = "\
-name: a/b
+name: wide
 question: Which k?
 data: { dcase: { root: data } }
 mix: { snr_db: 0, noise: { factory: { clips: 3, seconds: 1, rate: 8000 } } }
@@ -77,14 +77,14 @@ fn a_report_needs_neither_spec_nor_data() {
     project.remove("spec.yaml");
     let [(name, path)] = &documents(&project)[..] else { panic!("one run") };
     let digest = name.rsplit('/').next().unwrap().strip_suffix(".json").unwrap();
-    for subject in ["a/b".to_owned(), format!("a/b@{}", &digest[..8]), path.display().to_string()] {
+    for subject in ["wide".to_owned(), format!("wide@{}", &digest[..8]), path.display().to_string()] {
         assert_eq!(of(&subject), reference, "{subject}");
         assert_eq!(export(&subject), exported);
         assert_eq!(project.run(&format!("explain {subject} metrics/fan/00/k=1")).done().stdout, explained);
         assert!(project.run(&format!("plan {subject}")).done().stdout.contains("cached    training/fan/00/k=2"));
     }
-    let wrong = project.run("report a/b@0123456789").exits(2);
-    assert!(wrong.stderr.contains("the newest are a/b@"), "{}", wrong.stderr);
+    let wrong = project.run("report wide@0123456789").exits(2);
+    assert!(wrong.stderr.contains("the newest are wide@"), "{}", wrong.stderr);
     let set = project.run(&format!("report {} --set seed=3", path.display())).exits(2);
     assert!(set.stderr.contains("`--set` changes specs"), "{}", set.stderr);
 }
