@@ -6,12 +6,10 @@
 
 mod build;
 mod catalog;
-mod frontier;
 mod label;
 
 pub use build::build;
 pub use catalog::{Catalog, PlanError};
-pub use frontier::Frontier;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
