@@ -64,7 +64,7 @@ pub fn simulate(number: u64, seen: &mut Seen) {
     let schedule = Schedule::new(&plan, &chosen, options);
     let (told, damaged, stopped) = Default::default();
     let mut trial = Trial { world, schedule, chosen: &chosen, options, stopped, told, damaged, seen };
-    trial.run(cancel_at, number % 8 == 0);
+    trial.run(cancel_at, number.is_multiple_of(8));
     trial.judge();
 }
 
@@ -266,9 +266,9 @@ impl Trial<'_> {
             let number = id.index();
             let above = |is: fn(&NodeOutcome) -> bool| above[number].iter().any(|id| is(&outcomes[id.index()]));
             let failed = |outcome: &NodeOutcome| matches!(outcome, NodeOutcome::Failed { .. });
-            let reason = world.codes[number].fails
-                || world.codes[number].orphan
-                || damaged.get(&id).is_some_and(|times| *times >= TRIES);
+            let worn = damaged.get(&id).is_some_and(|times| *times >= TRIES);
+            assert!(!worn || matches!(outcome, NodeOutcome::Failed { .. }), "{number} is tried for ever");
+            let reason = worn || world.codes[number].fails || world.codes[number].orphan;
             match outcome {
                 _ if !chosen.contains(&id) => assert!(outcome.record().is_none(), "it was not chosen"),
                 NodeOutcome::NotRun => assert!(stopped, "{number} was left out"),
