@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::state::{Action, State, Word};
+use super::state::{Action, Inputs, State, Word};
 use super::world::{Work, World, digest, random_plan};
 use super::{Options, Schedule, TRIES};
 use crate::digest::Digest;
@@ -42,6 +42,8 @@ struct Trial<'a> {
     /// How often a node was told to have begun, failed and so on.
     told: BTreeMap<(NodeId, &'static str), usize>,
     damaged: BTreeMap<NodeId, usize>,
+    /// How many objects had been lost when the inputs of a node were seen to be there.
+    seen_whole: BTreeMap<NodeId, usize>,
     seen: &'a mut Seen,
 }
 
@@ -62,8 +64,8 @@ pub fn simulate(number: u64, seen: &mut Seen) {
     let world = World::new(&plan, rng);
     let options = Options { jobs: world.jobs, memory: world.memory, fail_fast, frozen };
     let schedule = Schedule::new(&plan, &chosen, options);
-    let (told, damaged, stopped) = Default::default();
-    let mut trial = Trial { world, schedule, chosen: &chosen, options, stopped, told, damaged, seen };
+    let (told, damaged, seen_whole, stopped) = Default::default();
+    let mut trial = Trial { world, schedule, chosen: &chosen, options, stopped, told, damaged, seen_whole, seen };
     trial.run(cancel_at, number.is_multiple_of(8));
     trial.judge();
 }
@@ -116,6 +118,9 @@ impl Trial<'_> {
                 Action::Check(node) => {
                     assert!(!self.options.frozen && self.chosen.contains(&node));
                     let inputs = self.world.inputs(node, |need| digest(self.schedule.outputs(need).unwrap()));
+                    if let Inputs::There(_) = inputs {
+                        self.seen_whole.insert(node, self.world.losses);
+                    }
                     self.schedule.checked(node, inputs);
                 }
                 Action::Tell(node, word) => self.hear(node, &word),
@@ -173,6 +178,8 @@ impl Trial<'_> {
         assert!(self.world.work.iter().all(|work| work.key != key), "a key twice at work");
         let inputs = self.world.plan.needs(id).iter().map(|need| digest(self.schedule.outputs(need.node).unwrap()));
         let missed = inputs.into_iter().find(|object| !self.world.objects.contains(object));
+        let seen = self.seen_whole.get(&id).expect("its inputs were looked at");
+        assert!(missed.is_none() || self.world.losses > *seen, "it starts without its inputs");
         self.world.work.push(Work { key, node: id, missed });
         self.schedule.started(id, key);
         self.world.room.take(key, grant);

@@ -100,6 +100,8 @@ pub struct World<'a> {
     /// What each node gives in an empty cache.
     pub right: Vec<Digest>,
     pub evictions: usize,
+    /// How many objects were lost.
+    pub losses: usize,
     moods: u64,
 }
 
@@ -142,6 +144,7 @@ impl<'a> World<'a> {
             lost: BTreeMap::new(),
             right: Vec::new(),
             evictions: rng.below(plan.len() + 1),
+            losses: 0,
             moods: 0,
             rng,
         };
@@ -224,6 +227,7 @@ impl<'a> World<'a> {
     /// An object is gone.
     pub fn lose(&mut self, object: &Digest) {
         if self.objects.remove(object) {
+            self.losses += 1;
             for (key, record) in &self.records {
                 if digest(&record.outputs) == *object {
                     *self.lost.entry(*key).or_default() += 1;
