@@ -105,7 +105,7 @@ impl Work {
         let memory = self.memory.unwrap_or_else(free_memory);
         let options = Options { jobs: self.jobs(), memory, fail_fast, frozen };
         let cancel = signal::cancel();
-        let mut executor = self.executor.open(store, &cancel);
+        let mut executor = self.executor.open(store, &options, &cancel);
         let last = store.last_keys(&session.experiment.name);
         Ok(exec::run(&session.plan, chosen, store, last, &mut *executor, options, &cancel, &mut *listener)?)
     }

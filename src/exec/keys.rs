@@ -29,12 +29,12 @@ pub fn key_of(material: &Value) -> Digest {
 }
 
 /// The key of a node, once the outputs of all it needs are known; else `None`.
-pub(super) fn keyed(plan: &Plan, id: NodeId, outputs: &[Option<Outputs>]) -> Option<Keyed> {
+pub(super) fn keyed<'a>(plan: &Plan, id: NodeId, outputs: impl Fn(NodeId) -> Option<&'a Outputs>) -> Option<Keyed> {
     let node = plan.node(id);
     let mut inputs: BTreeMap<String, ObjectRef> =
         node.given.iter().map(|(role, object)| (role.to_string(), *object)).collect();
     for need in plan.needs(id) {
-        let object = outputs[need.node.index()].as_ref()?.get(&need.output.to_string())?;
+        let object = outputs(need.node)?.get(&need.output.to_string())?;
         inputs.insert(need.role.to_string(), *object);
     }
     let digests = inputs.iter().map(|(role, object)| (role.clone(), object.digest)).collect();
@@ -68,7 +68,7 @@ pub fn survey(plan: &Plan, store: &Store) -> Vec<Standing> {
     let mut outputs: Vec<Option<Outputs>> = vec![None; plan.len()];
     let mut standings: Vec<Standing> = plan
         .nodes()
-        .map(|id| match keyed(plan, id, &outputs) {
+        .map(|id| match keyed(plan, id, |need| outputs[need.index()].as_ref()) {
             None => Standing::Unknown,
             Some(keyed) => match found(store, &plan.node(id).stage, &keyed.key).sound() {
                 Some(record) if !plan.is_result(id) || record.outputs.values().all(|o| store.is_sound(o)) => {
@@ -84,7 +84,7 @@ pub fn survey(plan: &Plan, store: &Store) -> Vec<Standing> {
         let Standing::Cached { record, .. } = &standings[id.index()] else { continue };
         let wanted = plan.dependents(id).iter().any(|d| !matches!(standings[d.index()], Standing::Cached { .. }));
         if wanted && !record.outputs.values().all(|object| store.has(object)) {
-            let keyed = keyed(plan, id, &outputs).expect("a cached node has a key");
+            let keyed = keyed(plan, id, |need| outputs[need.index()].as_ref()).expect("a cached node has a key");
             standings[id.index()] = Standing::WillRun(keyed);
         }
     }

@@ -14,6 +14,7 @@ mod options;
 mod outcome;
 mod pools;
 mod reason;
+mod schedule;
 mod teller;
 mod urgency;
 mod worker;

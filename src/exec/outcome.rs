@@ -39,6 +39,13 @@ impl NodeOutcome {
             _ => None,
         }
     }
+
+    pub(super) fn record_mut(&mut self) -> Option<&mut Made> {
+        match self {
+            NodeOutcome::Cached { record, .. } | NodeOutcome::Ran { record, .. } => Some(record),
+            _ => None,
+        }
+    }
 }
 
 /// What became of all nodes.

@@ -7,7 +7,7 @@ use crate::stage::StageSpec;
 pub(super) fn urgency(plan: &Plan) -> Vec<u64> {
     let mut urgency = vec![0; plan.len()];
     for id in plan.nodes().rev() {
-        let below = plan.dependents(id).into_iter().map(|d| urgency[d.index()]).max().unwrap_or(0);
+        let below = plan.dependents(id).iter().map(|d| urgency[d.index()]).max().unwrap_or(0);
         let own = match &plan.node(id).stage {
             StageSpec::Network(_) => 1000,
             StageSpec::Training(t) if t.detector.member().seeded() => 1000,

@@ -1,6 +1,6 @@
 //! Names of nodes that a person can read, type and match with a glob.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Node;
 use crate::shown::shown;
@@ -21,7 +21,7 @@ pub(super) fn lengthen(nodes: &mut [Node], experiment: &Experiment, points: &[Ve
         })
         .filter(|(values, _): &(Vec<&str>, _)| values.iter().any(|v| *v != values[0]))
         .collect();
-    let mut taken: HashSet<String> = HashSet::new();
+    let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut count: BTreeMap<String, usize> = BTreeMap::new();
     for (node, points) in nodes.iter_mut().zip(points) {
         let label = &mut node.label;

@@ -6,13 +6,11 @@
 
 mod build;
 mod catalog;
-mod frontier;
 mod inputs;
 mod label;
 
 pub use build::build;
 pub use catalog::{Catalog, PlanError};
-pub use frontier::Frontier;
 
 use std::collections::BTreeMap;
 

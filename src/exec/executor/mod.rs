@@ -1,9 +1,10 @@
-//! The family of executors: where jobs run. None of them is part of any key, and one parity test holds
-//! all of them to the same bytes.
+//! The family of executors: where jobs run, and how many at once. None of them is part of any key, and one parity test
+//! holds all of them to the same bytes.
 //!
 //! To add one: a file, a `mod` line and a line in [`ExecutorKind`].
 
 mod process;
+mod room;
 mod serial;
 mod threads;
 
@@ -11,10 +12,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use super::{Failure, Job};
+use super::{Failure, Job, Options};
 use crate::context::Progress;
 use crate::digest::Digest;
-use crate::store::{KeyLock, Made, Store};
+use crate::stage::Wants;
+use crate::store::{Attempt, KeyLock, Made, Store, StoreError};
+pub use room::{Grant, Room};
 
 /// The result of a job.
 pub struct Finished {
@@ -29,18 +32,48 @@ pub enum Heard {
     Finished(Box<Finished>),
 }
 
+/// What became of the wish to compute a key.
+pub enum Lease {
+    /// The key is ours until the lock is dropped. There is no lock where workers may compute a key twice, because the
+    /// first record wins.
+    Ours(Option<KeyLock>),
+    /// Another process computes it: its number, if the system tells.
+    Held(Option<u32>),
+}
+
+impl Lease {
+    /// The lease of those whose jobs run on this machine: the lock of the key.
+    fn local(store: &Store, key: &Digest) -> Result<Self, StoreError> {
+        Ok(match store.try_lock(key)? {
+            Attempt::Taken(lock) => Lease::Ours(Some(lock)),
+            Attempt::Held(by) => Lease::Held(by),
+        })
+    }
+}
+
 /// A place where jobs run.
 pub trait Executor {
-    /// Jobs that can be at work at once; the threads of each are the coordinator's decision.
-    fn slots(&self) -> usize {
-        usize::MAX
-    }
+    /// What a job gets that starts now; `None` if it has to wait. `waiting` is the number of jobs that want to start,
+    /// this one included. Nothing is taken before [`Executor::start`].
+    ///
+    /// An executor at which no job is at work admits any job; else a run would never end.
+    fn admit(&mut self, wants: &Wants, waiting: usize) -> Option<Grant>;
+
+    /// Asks for the right to compute a key.
+    fn lease(&mut self, key: &Digest) -> Result<Lease, StoreError>;
 
     /// Begins a job. Its key stays locked until it has ended, even if this process ends first.
-    fn start(&mut self, job: Job, lock: KeyLock);
+    fn start(&mut self, job: Job, grant: Grant, lock: Option<KeyLock>);
+
+    /// No more jobs are started before the next news: whoever gathers jobs sends them off now.
+    fn round(&mut self) {}
 
     /// The next news; `None` if there was none in time. Whether there is news of progress is the executor's choice.
     fn wait(&mut self, timeout: Duration) -> Option<Heard>;
+
+    /// The run stops. Jobs at work end as soon as they can, and are still heard of. Jobs of this process see the wish
+    /// to stop themselves.
+    fn stop(&mut self) {}
 }
 
 /// An executor by name.
@@ -65,12 +98,13 @@ impl ExecutorKind {
     }
 
     /// Makes it ready for a run. `cancel` is looked at by jobs.
-    pub fn open(self, store: &Store, cancel: &Arc<AtomicBool>) -> Box<dyn Executor> {
+    pub fn open(self, store: &Store, options: &Options, cancel: &Arc<AtomicBool>) -> Box<dyn Executor> {
         let (store, cancel) = (store.clone(), cancel.clone());
+        let room = |slots| Room::new(options.jobs, options.memory, slots);
         match self {
-            ExecutorKind::Serial => Box::new(serial::Serial::new(store, cancel)),
-            ExecutorKind::Threads => Box::new(threads::Threads::new(store, cancel)),
-            ExecutorKind::Process => Box::new(process::new(store, cancel)),
+            ExecutorKind::Serial => Box::new(serial::Serial::new(store, room(1), cancel)),
+            ExecutorKind::Threads => Box::new(threads::Threads::new(store, room(usize::MAX), cancel)),
+            ExecutorKind::Process => Box::new(process::new(store, room(usize::MAX), cancel)),
         }
     }
 }

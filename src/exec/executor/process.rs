@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::Room;
 use super::threads::Threads;
 use crate::context::Progress;
 use crate::exec::found::found;
@@ -17,14 +18,14 @@ use crate::exec::{Failure, Job};
 use crate::store::{KeyLock, Made, Store};
 
 /// A thread a job, each waiting for its process.
-pub fn new(store: Store, cancel: Arc<AtomicBool>) -> Threads {
-    Threads::with(store, cancel, dispatch)
+pub fn new(store: Store, room: Room, cancel: Arc<AtomicBool>) -> Threads {
+    Threads::with(store, room, cancel, dispatch)
 }
 
 fn dispatch(
     store: &Store,
     job: &Job,
-    lock: &KeyLock,
+    lock: Option<&KeyLock>,
     cancel: &AtomicBool,
     tell: &(dyn Fn(Progress) + Sync),
 ) -> Result<Made, Failure> {
@@ -39,7 +40,7 @@ fn dispatch(
 fn spawn(
     store: &Store,
     job: &Job,
-    lock: &KeyLock,
+    lock: Option<&KeyLock>,
     cancel: &AtomicBool,
     tell: &(dyn Fn(Progress) + Sync),
 ) -> Result<Made, Failure> {
@@ -72,17 +73,19 @@ fn spawn(
 /// Lets the worker inherit the lock of its key, which is then held as long as one of both lives, and end with the thread
 /// that waits for it, however that ends.
 #[cfg(unix)]
-fn bind(command: &mut Command, lock: &KeyLock) {
+fn bind(command: &mut Command, lock: Option<&KeyLock>) {
     use std::os::fd::AsRawFd;
     use std::os::unix::process::CommandExt;
-    let lock = lock.file().as_raw_fd();
+    let lock = lock.map(|lock| lock.file().as_raw_fd());
     #[cfg(target_os = "linux")]
     let parent = std::process::id();
     let before = move || {
         // SAFETY: only system calls, as is right between `fork` and `exec`. The descriptor is open: the lock outlives
         // the start of the process.
         unsafe {
-            if libc::fcntl(lock, libc::F_SETFD, 0) == -1 {
+            if let Some(lock) = lock
+                && libc::fcntl(lock, libc::F_SETFD, 0) == -1
+            {
                 return Err(std::io::Error::last_os_error());
             }
             #[cfg(target_os = "linux")]
@@ -97,7 +100,7 @@ fn bind(command: &mut Command, lock: &KeyLock) {
 }
 
 #[cfg(not(unix))]
-fn bind(_: &mut Command, _: &KeyLock) {}
+fn bind(_: &mut Command, _: Option<&KeyLock>) {}
 
 /// Passes on how far the worker is; gives what else it said.
 fn listen(stdout: impl Read, tell: &(dyn Fn(Progress) + Sync)) -> String {

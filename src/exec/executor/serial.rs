@@ -5,39 +5,48 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use super::{Executor, Finished, Heard};
+use super::{Executor, Finished, Grant, Heard, Lease, Room};
+use crate::digest::Digest;
 use crate::exec::{Job, perform};
-use crate::store::{KeyLock, Store};
+use crate::stage::Wants;
+use crate::store::{KeyLock, Store, StoreError};
 
 /// Runs a job when it is started.
 pub struct Serial {
     store: Store,
+    room: Room,
     cancel: Arc<AtomicBool>,
     done: VecDeque<Finished>,
 }
 
 impl Serial {
-    pub fn new(store: Store, cancel: Arc<AtomicBool>) -> Self {
-        Self { store, cancel, done: VecDeque::new() }
+    pub fn new(store: Store, room: Room, cancel: Arc<AtomicBool>) -> Self {
+        Self { store, room, cancel, done: VecDeque::new() }
     }
 }
 
 impl Executor for Serial {
-    fn slots(&self) -> usize {
-        1
+    fn admit(&mut self, wants: &Wants, waiting: usize) -> Option<Grant> {
+        self.room.admit(wants, waiting)
     }
 
-    fn start(&mut self, job: Job, lock: KeyLock) {
+    fn lease(&mut self, key: &Digest) -> Result<Lease, StoreError> {
+        Lease::local(&self.store, key)
+    }
+
+    fn start(&mut self, job: Job, grant: Grant, lock: Option<KeyLock>) {
+        self.room.take(job.key, grant);
         let result = perform(&self.store, &job, &self.cancel, &|_| {});
         drop(lock);
         self.done.push_back(Finished { job, result });
     }
 
     fn wait(&mut self, timeout: Duration) -> Option<Heard> {
-        let next = self.done.pop_front();
-        if next.is_none() {
+        let Some(finished) = self.done.pop_front() else {
             std::thread::sleep(timeout);
-        }
-        next.map(|finished| Heard::Finished(Box::new(finished)))
+            return None;
+        };
+        self.room.give_back(&finished.job.key);
+        Some(Heard::Finished(Box::new(finished)))
     }
 }

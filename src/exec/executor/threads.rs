@@ -1,20 +1,23 @@
-//! Jobs on plain threads, one each; how many at once is the coordinator's decision.
+//! Jobs on plain threads, one each; as many at once as there is room for.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use super::{Executor, Finished, Heard};
+use super::{Executor, Finished, Grant, Heard, Lease, Room};
 use crate::context::Progress;
+use crate::digest::Digest;
 use crate::exec::{Failure, Job, perform};
-use crate::store::{KeyLock, Made, Store};
+use crate::stage::Wants;
+use crate::store::{KeyLock, Made, Store, StoreError};
 
-type Work = fn(&Store, &Job, &KeyLock, &AtomicBool, &(dyn Fn(Progress) + Sync)) -> Result<Made, Failure>;
+type Work = fn(&Store, &Job, Option<&KeyLock>, &AtomicBool, &(dyn Fn(Progress) + Sync)) -> Result<Made, Failure>;
 
 /// Runs each job on a thread.
 pub struct Threads {
     store: Store,
+    room: Room,
     cancel: Arc<AtomicBool>,
     work: Work,
     sender: Sender<Heard>,
@@ -22,19 +25,28 @@ pub struct Threads {
 }
 
 impl Threads {
-    pub fn new(store: Store, cancel: Arc<AtomicBool>) -> Self {
-        Self::with(store, cancel, |store, job, _, cancel, tell| perform(store, job, cancel, tell))
+    pub fn new(store: Store, room: Room, cancel: Arc<AtomicBool>) -> Self {
+        Self::with(store, room, cancel, |store, job, _, cancel, tell| perform(store, job, cancel, tell))
     }
 
     /// Threads that do something else with a job than to perform it.
-    pub fn with(store: Store, cancel: Arc<AtomicBool>, work: Work) -> Self {
+    pub fn with(store: Store, room: Room, cancel: Arc<AtomicBool>, work: Work) -> Self {
         let (sender, news) = channel();
-        Self { store, cancel, work, sender, news }
+        Self { store, room, cancel, work, sender, news }
     }
 }
 
 impl Executor for Threads {
-    fn start(&mut self, job: Job, lock: KeyLock) {
+    fn admit(&mut self, wants: &Wants, waiting: usize) -> Option<Grant> {
+        self.room.admit(wants, waiting)
+    }
+
+    fn lease(&mut self, key: &Digest) -> Result<Lease, StoreError> {
+        Lease::local(&self.store, key)
+    }
+
+    fn start(&mut self, job: Job, grant: Grant, lock: Option<KeyLock>) {
+        self.room.take(job.key, grant);
         let (store, cancel, sender, work) = (self.store.clone(), self.cancel.clone(), self.sender.clone(), self.work);
         let failed = self.sender.clone();
         let unstarted = job.clone();
@@ -42,7 +54,7 @@ impl Executor for Threads {
             let tell = |progress| {
                 let _ = sender.send(Heard::Progress(job.key, progress));
             };
-            let run = std::panic::AssertUnwindSafe(|| work(&store, &job, &lock, &cancel, &tell));
+            let run = std::panic::AssertUnwindSafe(|| work(&store, &job, lock.as_ref(), &cancel, &tell));
             let caught = std::panic::catch_unwind(run);
             let result =
                 caught.unwrap_or_else(|_| Err(Failure::Stage("a bug in humshift: the worker panicked".into())));
@@ -58,6 +70,10 @@ impl Executor for Threads {
     }
 
     fn wait(&mut self, timeout: Duration) -> Option<Heard> {
-        self.news.recv_timeout(timeout).ok()
+        let heard = self.news.recv_timeout(timeout).ok()?;
+        if let Heard::Finished(finished) = &heard {
+            self.room.give_back(&finished.job.key);
+        }
+        Some(heard)
     }
 }

@@ -1,0 +1,99 @@
+//! Admission on one machine: the threads and the memory that jobs share.
+
+use std::collections::BTreeMap;
+
+use crate::digest::Digest;
+use crate::stage::Wants;
+
+/// What a job gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    pub threads: usize,
+    /// Bytes that it is expected to want with so many threads.
+    pub memory: u64,
+    /// Bytes that all jobs may want together.
+    pub allowed: u64,
+}
+
+impl Grant {
+    /// Whether the job wants more memory than there is for all. Such a job runs alone.
+    pub fn exceeds(&self) -> bool {
+        self.memory > self.allowed
+    }
+}
+
+/// Threads and memory, and who has how much of them.
+#[derive(Clone, Debug)]
+pub struct Room {
+    jobs: usize,
+    memory: u64,
+    /// Jobs that can be at work at once.
+    slots: usize,
+    taken: BTreeMap<Digest, Grant>,
+}
+
+impl Room {
+    /// Room for `jobs` threads and so many bytes of memory, with at most `slots` jobs at once.
+    pub fn new(jobs: usize, memory: u64, slots: usize) -> Self {
+        Self { jobs: jobs.max(1), memory, slots, taken: BTreeMap::new() }
+    }
+
+    /// What a job would get that starts now; `None` if there is no room for it. `waiting` jobs share the threads that
+    /// are free.
+    pub fn admit(&self, wants: &Wants, waiting: usize) -> Option<Grant> {
+        let (threads, memory) = self.used();
+        let (free, left) = (self.jobs.saturating_sub(threads), self.memory.saturating_sub(memory));
+        // Not even a job that wants no memory starts beside one that wants more than there is.
+        if free == 0 || self.taken.len() >= self.slots || memory > self.memory {
+            return None;
+        }
+        let share = free.div_ceil(waiting.clamp(1, free).min(self.slots));
+        let threads = wants.within(wants.threads.clamp(1, share), left);
+        let memory = wants.total(threads);
+        let fits = self.taken.is_empty() || memory <= left;
+        fits.then_some(Grant { threads, memory, allowed: self.memory })
+    }
+
+    /// The threads and the bytes that jobs have.
+    pub fn used(&self) -> (usize, u64) {
+        self.taken.values().fold((0, 0), |(threads, memory): (usize, u64), grant| {
+            (threads.saturating_add(grant.threads), memory.saturating_add(grant.memory))
+        })
+    }
+
+    /// The job of a key takes what it got.
+    pub fn take(&mut self, key: Digest, grant: Grant) {
+        self.taken.insert(key, grant);
+    }
+
+    /// The job of a key has ended.
+    pub fn give_back(&mut self, key: &Digest) {
+        self.taken.remove(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_are_shared_and_memory_is_not_exceeded_but_by_one_alone() {
+        let wants = |threads, memory| Wants { threads, memory, each: 10 };
+        let mut room = Room::new(4, 100, usize::MAX);
+        let threads = |room: &Room, wants: &Wants, waiting| room.admit(wants, waiting).map(|grant| grant.threads);
+        assert_eq!([1, 2, 3, 9].map(|waiting| threads(&room, &wants(8, 0), waiting)), [4, 2, 2, 1].map(Some));
+        assert_eq!(threads(&room, &wants(8, 80), 1), Some(2), "as many as the memory is enough for");
+        let alone = room.admit(&wants(8, 500), 1).unwrap();
+        assert!(alone.exceeds() && alone.threads == 1);
+        room.take(Digest::of(b"giant"), alone);
+        assert_eq!(room.admit(&Wants { threads: 1, memory: 0, each: 0 }, 1), None);
+        room.give_back(&Digest::of(b"giant"));
+        room.take(Digest::of(b"a"), room.admit(&wants(1, 50), 1).unwrap());
+        assert_eq!([40, 30, 20].map(|memory| threads(&room, &wants(8, memory), 1)), [None, Some(1), Some(2)]);
+        room.give_back(&Digest::of(b"a"));
+        assert_eq!(threads(&room, &wants(8, 40), 1), Some(4));
+        let mut one = Room::new(4, 100, 1);
+        one.take(Digest::of(b"a"), one.admit(&wants(1, 0), 9).unwrap());
+        assert_eq!(threads(&one, &wants(1, 0), 9), None);
+    }
+}

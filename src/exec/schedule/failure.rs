@@ -1,0 +1,81 @@
+//! What cannot run any more: because it failed, because of one that failed, or because the run is frozen.
+
+use std::collections::BTreeSet;
+
+use super::state::{State, Word};
+use super::{Schedule, TRIES};
+use crate::digest::Digest;
+use crate::plan::NodeId;
+
+impl Schedule<'_> {
+    /// A stage failed: all that hangs on it is skipped, everything else goes on.
+    pub(super) fn failed(&mut self, id: NodeId, message: String) {
+        self.tell(id, Word::Failed(message.clone()));
+        self.set(id, State::Failed { message });
+        for next in self.hanging_on(id) {
+            self.give_up(next, id);
+        }
+        // A stage that fails while the user stops the run is no reason of its own to give up.
+        if self.options.fail_fast && !self.cancelled {
+            self.giving_up = true;
+            self.cancel();
+        }
+    }
+
+    /// An input of a stage was damaged when it was read. It has been moved aside, and is made again.
+    pub(super) fn damaged(&mut self, id: NodeId, digest: &Digest) {
+        let life = &mut self.lives[id.index()];
+        life.tries += 1;
+        if life.tries >= TRIES {
+            return self.failed(id, format!("its input {digest} was damaged {TRIES} times: is the disk sound?"));
+        }
+        let label = &self.plan.node(id).label;
+        self.warn(id, format!("an input of {label} was missing or damaged; it is made again"));
+        self.set(id, State::Check);
+    }
+
+    /// Gives up a node and all that hangs on it, because one that it needs cannot be made again.
+    pub(super) fn abandon(&mut self, id: NodeId, because: NodeId) {
+        let mut all = self.hanging_on(id);
+        all.insert(id);
+        for next in all {
+            self.give_up(next, because);
+        }
+    }
+
+    /// A frozen run would have to run this node, and so all that hangs on it.
+    pub(super) fn stale(&mut self, id: NodeId) {
+        self.set(id, State::Stale);
+        for next in self.hanging_on(id) {
+            self.set(next, State::Stale);
+        }
+    }
+
+    /// A node whose record is known keeps it: it is only its bytes that nobody can have.
+    fn give_up(&mut self, id: NodeId, because: NodeId) {
+        if self.is_known(id) {
+            self.set(id, State::Lost);
+        } else {
+            self.set(id, State::Skipped { because });
+            self.tell(id, Word::Skipped { because });
+        }
+    }
+
+    /// The nodes that cannot go on if a node cannot be made: what waits for its record, and what waits for its bytes.
+    fn hanging_on(&self, id: NodeId) -> BTreeSet<NodeId> {
+        let (mut all, mut stack) = (BTreeSet::new(), vec![id]);
+        while let Some(lost) = stack.pop() {
+            for next in self.plan.dependents(lost) {
+                let hangs = match self.state(*next) {
+                    State::Waiting { .. } => !self.is_known(lost),
+                    State::Blocked { by } => by.contains(&lost),
+                    _ => false,
+                };
+                if hangs && all.insert(*next) {
+                    stack.push(*next);
+                }
+            }
+        }
+        all
+    }
+}

@@ -1,0 +1,286 @@
+//! What happens next in a run: the life of every node, as one state machine.
+//!
+//! Nothing here has a clock, a disk or a thread. Facts go in: a record is there, inputs are gone, a job ended.
+//! Questions and words for the listener come out. So tests can drive it through ten thousand runs in a few seconds.
+//!
+//! ```text
+//!              record there
+//! Waiting ---> Ready ---------------------------------------> Made
+//!              |   ^ inputs are there again                   ^ |
+//!    no record |   |                                          | | its bytes are gone, and
+//!              v   |                                          | | somebody needs them
+//!              Check ---> Blocked                             | v
+//!              |  inputs gone                                 | Check
+//!              v                                              |
+//!              Queued ---> Running ---------------------------+
+//!              |  |                                           |
+//!              |  +------> Elsewhere: another process has     |
+//!              |           the key. It makes it --------------+
+//!              |           or gives up ---> Check
+//!              +---------> Twin: this run computes the key already ---> Ready
+//! ```
+//!
+//! A node ends as `Made`, `Failed`, `Skipped`, `Lost`, `Stale` or `Left`.
+
+mod failure;
+mod start;
+mod state;
+
+#[cfg(test)]
+mod simulator;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod world;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::urgency::urgency;
+use super::{Failure, NodeOutcome, Options, Outputs};
+use crate::digest::Digest;
+use crate::plan::{NodeId, Plan};
+use crate::store::Made;
+pub(super) use state::{Action, Inputs, Word};
+use state::{Life, State};
+
+/// A node whose inputs keep being damaged is given up after this many tries.
+const TRIES: usize = 3;
+
+/// The state of a run over a plan.
+pub(super) struct Schedule<'a> {
+    plan: &'a Plan,
+    chosen: &'a BTreeSet<NodeId>,
+    options: Options,
+    lives: Vec<Life>,
+    urgency: Vec<u64>,
+    /// The rest is found faster than by looking at all nodes; `set` keeps it. First: nodes that are `Ready` or `Check`
+    /// and for which nothing was asked yet.
+    unasked: BTreeSet<NodeId>,
+    /// Nodes that are `Queued`: those with the most work below them first.
+    queue: BTreeSet<(Reverse<u64>, NodeId)>,
+    running: BTreeMap<Digest, NodeId>,
+    elsewhere: BTreeMap<NodeId, Digest>,
+    /// What is to be told, and `Stop`.
+    actions: VecDeque<Action>,
+    revived: usize,
+    cancelled: bool,
+    giving_up: bool,
+    /// Whether it was said that a stage wants more memory than there may be.
+    told_of_memory: bool,
+}
+
+impl<'a> Schedule<'a> {
+    /// Nothing is known. What needs nothing is ready.
+    pub(super) fn new(plan: &'a Plan, chosen: &'a BTreeSet<NodeId>, options: Options) -> Self {
+        let waiting = |id: NodeId| {
+            let needs: BTreeSet<NodeId> = plan.needs(id).iter().map(|need| need.node).collect();
+            Life { state: State::Waiting { missing: needs.len() }, known: None, tries: 0 }
+        };
+        let mut schedule = Self {
+            plan,
+            chosen,
+            options,
+            lives: plan.nodes().map(waiting).collect(),
+            urgency: urgency(plan),
+            unasked: BTreeSet::new(),
+            queue: BTreeSet::new(),
+            running: BTreeMap::new(),
+            elsewhere: BTreeMap::new(),
+            actions: VecDeque::new(),
+            revived: 0,
+            cancelled: false,
+            giving_up: false,
+            told_of_memory: false,
+        };
+        plan.nodes().for_each(|id| schedule.ready_if_nothing_is_missing(id));
+        schedule
+    }
+
+    /// What is to be done next, if there is something. What is ready comes in the order of the plan, which is that of
+    /// the file.
+    pub(super) fn next(&mut self) -> Option<Action> {
+        if let Some(action) = self.actions.pop_front() {
+            return Some(action);
+        }
+        let node = self.unasked.pop_first()?;
+        if let State::Check = self.state(node) {
+            return Some(Action::Check(node));
+        }
+        // The bytes of a result are wanted by the report, those of a node that nothing chosen needs by who chose it,
+        // those of a node looked at again by whoever asked; those in between only by stages that run.
+        let is_end = !self.plan.dependents(node).iter().any(|next| self.chosen.contains(next));
+        Some(Action::Lookup { node, bytes: is_end || self.is_known(node) })
+    }
+
+    /// Whether there is something to be done before anybody waits for news.
+    pub(super) fn has_next(&self) -> bool {
+        !(self.actions.is_empty() && self.unasked.is_empty())
+    }
+
+    /// Whether the run has ended.
+    pub(super) fn is_over(&self) -> bool {
+        !self.has_next() && self.queue.is_empty() && self.running.is_empty() && self.elsewhere.is_empty()
+    }
+
+    /// Whether the run stopped itself because a stage failed.
+    pub(super) fn gave_up(&self) -> bool {
+        self.giving_up
+    }
+
+    /// What became of all nodes, and how many ran again because only bytes were gone.
+    pub(super) fn end(self) -> (Vec<NodeOutcome>, usize) {
+        (self.lives.into_iter().map(Life::outcome).collect(), self.revived)
+    }
+
+    /// The outputs of a node, once they are known.
+    pub(super) fn outputs(&self, id: NodeId) -> Option<&Outputs> {
+        self.lives[id.index()].known.as_ref()?.record().map(|record| &record.outputs)
+    }
+
+    /// Fact: the record of a node with this key was found, or there is none.
+    pub(super) fn recorded(&mut self, id: NodeId, key: Digest, record: Option<Made>) {
+        match record {
+            Some(record) => self.made(id, NodeOutcome::Cached { key, record }),
+            None if self.options.frozen => self.stale(id),
+            None => drop(self.set(id, State::Check)),
+        }
+    }
+
+    /// Fact: how the inputs of a node are that has to run. What is gone is made again first.
+    pub(super) fn checked(&mut self, id: NodeId, inputs: Inputs) {
+        let gone = match inputs {
+            Inputs::There(wants) => return drop(self.set(id, State::Queued { wants })),
+            Inputs::Lost(role) => {
+                return self.failed(id, format!("its input {role} is gone from the cache; run again"));
+            }
+            Inputs::Gone(gone) => gone,
+        };
+        if let Some(lost) = gone.iter().find(|by| self.lives[by.index()].is_lost()) {
+            return self.abandon(id, *lost);
+        }
+        self.set(id, State::Blocked { by: gone.clone() });
+        for by in gone {
+            // It may be on its way already, for another.
+            if let State::Made = self.state(by) {
+                self.revived += 1;
+                self.set(by, State::Check);
+            }
+        }
+    }
+
+    /// Fact: the job of a key ended so.
+    pub(super) fn ended(&mut self, key: &Digest, result: Result<Made, Failure>) {
+        let id = *self.running.get(key).expect("only running jobs end");
+        let State::Running { twins, .. } = self.set(id, State::Left) else { unreachable!("it is among the running") };
+        match result {
+            Ok(record) => {
+                self.tell(id, Word::Finished { seconds: record.seconds, again: self.is_known(id) });
+                self.made(id, NodeOutcome::Ran { key: *key, record });
+            }
+            Err(Failure::Cancelled) => {}
+            Err(Failure::Input(digest)) => self.damaged(id, &digest),
+            Err(Failure::Stage(message) | Failure::Store(message)) => self.failed(id, message),
+        }
+        for twin in twins {
+            self.set(twin, State::Ready);
+        }
+    }
+
+    /// Fact: the run is to stop. What is at work is still heard of, nothing else starts.
+    pub(super) fn cancel(&mut self) {
+        if self.cancelled {
+            return;
+        }
+        self.cancelled = true;
+        self.actions.push_back(Action::Stop);
+        let queued: Vec<NodeId> = self.queue.iter().map(|(_, id)| *id).collect();
+        for id in queued.into_iter().chain(self.elsewhere.keys().copied().collect::<Vec<_>>()) {
+            self.set(id, State::Left);
+        }
+    }
+
+    fn state(&self, id: NodeId) -> &State {
+        &self.lives[id.index()].state
+    }
+
+    fn is_known(&self, id: NodeId) -> bool {
+        self.lives[id.index()].known.is_some()
+    }
+
+    fn tell(&mut self, id: NodeId, word: Word) {
+        self.actions.push_back(Action::Tell(id, word));
+    }
+
+    fn warn(&mut self, id: NodeId, message: String) {
+        self.tell(id, Word::Warning(message));
+    }
+
+    /// The one place where the state of a node changes. Returns the state it had.
+    fn set(&mut self, id: NodeId, state: State) -> State {
+        // A run that stops starts nothing and waits for nobody.
+        let state = match state {
+            State::Queued { .. } | State::Elsewhere { .. } if self.cancelled => State::Left,
+            state => state,
+        };
+        let place = (Reverse(self.urgency[id.index()]), id);
+        match self.state(id) {
+            State::Ready | State::Check => drop(self.unasked.remove(&id)),
+            State::Queued { .. } => drop(self.queue.remove(&place)),
+            State::Running { key, .. } => drop(self.running.remove(&key.clone())),
+            State::Elsewhere { .. } => drop(self.elsewhere.remove(&id)),
+            _ => {}
+        }
+        match &state {
+            State::Ready | State::Check => drop(self.unasked.insert(id)),
+            State::Queued { .. } => drop(self.queue.insert(place)),
+            State::Running { key, .. } => drop(self.running.insert(*key, id)),
+            State::Elsewhere { key } => drop(self.elsewhere.insert(id, *key)),
+            _ => {}
+        }
+        std::mem::replace(&mut self.lives[id.index()].state, state)
+    }
+
+    /// A node has its outputs, for the first time or again.
+    fn made(&mut self, id: NodeId, outcome: NodeOutcome) {
+        self.set(id, State::Made);
+        match self.lives[id.index()].known.take() {
+            None => {
+                if let NodeOutcome::Cached { .. } = outcome {
+                    self.tell(id, Word::Cached);
+                }
+                self.lives[id.index()].known = Some(outcome);
+                for next in self.plan.dependents(id) {
+                    if let State::Waiting { missing } = *self.state(*next) {
+                        self.set(*next, State::Waiting { missing: missing - 1 });
+                        self.ready_if_nothing_is_missing(*next);
+                    }
+                }
+            }
+            Some(before) => self.made_again(id, before, outcome),
+        }
+        for next in self.plan.dependents(id) {
+            let State::Blocked { by } = &mut self.lives[next.index()].state else { continue };
+            if by.remove(&id) && by.is_empty() {
+                self.set(*next, State::Ready);
+            }
+        }
+    }
+
+    /// The bytes of a node were made again: it keeps the outcome that it had, and should have the outputs that it had.
+    fn made_again(&mut self, id: NodeId, mut before: NodeOutcome, outcome: NodeOutcome) {
+        let (Some(old), Some(new)) = (before.record_mut(), outcome.record()) else { unreachable!("both are known") };
+        if old.outputs != new.outputs {
+            old.outputs.clone_from(&new.outputs);
+            let label = &self.plan.node(id).label;
+            self.warn(id, format!("{label} gave other bytes than last time: this stage is not deterministic"));
+        }
+        self.lives[id.index()].known = Some(before);
+    }
+
+    fn ready_if_nothing_is_missing(&mut self, id: NodeId) {
+        if matches!(self.state(id), State::Waiting { missing: 0 }) && self.chosen.contains(&id) {
+            self.set(id, State::Ready);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! From the queue to work: who starts next, and who has to wait because somebody computes the same key.
+
+use super::Schedule;
+use super::state::{State, Word};
+use crate::digest::Digest;
+use crate::exec::executor::Grant;
+use crate::plan::NodeId;
+use crate::stage::Wants;
+
+/// Queued nodes that are looked at after the first that the executor does not admit. What comes behind may be smaller;
+/// to look at the whole queue each time would cost more than it gives.
+const LOOKED_AT: usize = 64;
+
+impl Schedule<'_> {
+    /// The most urgent node that the executor admits, and what it gives to it. `admit` is asked with what a node wants
+    /// and with the number of nodes that want to start. After this comes `claim`.
+    pub(in crate::exec) fn offer(
+        &mut self,
+        mut admit: impl FnMut(&Wants, usize) -> Option<Grant>,
+    ) -> Option<(NodeId, Grant)> {
+        let waiting = self.queue.len();
+        let (id, grant) = self.queue.iter().take(LOOKED_AT).enumerate().find_map(|(passed, (_, id))| {
+            let State::Queued { wants } = &self.lives[id.index()].state else { unreachable!("it is in the queue") };
+            Some((*id, admit(wants, waiting - passed)?))
+        })?;
+        self.tell_of_memory(id, &grant);
+        Some((id, grant))
+    }
+
+    /// Whether a node may start that was offered and has this key. If another node of this run computes the key, then
+    /// this one waits for it: what comes of one is what comes of the other. After this comes `recorded`, `held` or
+    /// `started`.
+    pub(in crate::exec) fn claim(&mut self, id: NodeId, key: &Digest) -> bool {
+        let Some(first) = self.running.get(key) else { return true };
+        if let State::Running { twins, .. } = &mut self.lives[first.index()].state {
+            twins.push(id);
+        }
+        self.set(id, State::Twin);
+        false
+    }
+
+    /// Fact: another process, of this number if it is known, computes the key of a node.
+    pub(in crate::exec) fn held(&mut self, id: NodeId, key: Digest, by: Option<u32>) {
+        self.tell(id, Word::Shared(by));
+        self.set(id, State::Elsewhere { key });
+    }
+
+    /// Fact: the job of a node is at work.
+    pub(in crate::exec) fn started(&mut self, id: NodeId, key: Digest) {
+        self.set(id, State::Running { key, twins: Vec::new() });
+    }
+
+    /// Nodes whose keys other processes compute. Of each one wants to hear `recorded` or `freed`.
+    pub(in crate::exec) fn elsewhere(&self) -> Vec<(NodeId, Digest)> {
+        self.elsewhere.iter().map(|(id, key)| (*id, *key)).collect()
+    }
+
+    /// Fact: the other process gave the key of a node up and left no record.
+    pub(in crate::exec) fn freed(&mut self, id: NodeId) {
+        self.set(id, State::Check);
+    }
+
+    /// The node that computes a key.
+    pub(in crate::exec) fn at_work(&self, key: &Digest) -> Option<NodeId> {
+        self.running.get(key).copied()
+    }
+
+    /// Says of the first stage that wants more memory than all may want together, that it gets it all the same.
+    fn tell_of_memory(&mut self, id: NodeId, grant: &Grant) {
+        if !grant.exceeds() || self.told_of_memory {
+            return;
+        }
+        self.told_of_memory = true;
+        let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
+        let (wanted, allowed) = (megabytes(grant.memory), megabytes(grant.allowed));
+        let label = &self.plan.node(id).label;
+        let message = format!(
+            "{label} wants about {wanted} MB, and stages may want {allowed} MB together (--memory): it runs alone and may \
+             exceed that"
+        );
+        self.warn(id, message);
+    }
+}
