@@ -199,7 +199,7 @@ impl Builder {
 
     /// A convolution with Glorot's uniform kernel (Glorot and Bengio 2010): U(-a, a), a = sqrt(6 / (inputs + outputs)),
     /// each counted for every place of the kernel.
-    #[allow(clippy::too_many_arguments)]
+    #[expect(clippy::too_many_arguments, reason = "each is one thing that a layer is made of")]
     pub fn conv(
         &mut self,
         name: &str,

@@ -78,8 +78,10 @@ impl Device {
             Device::Cuda => crate::nn::Burn::cuda().map(|engine| Box::new(engine) as Box<dyn Engine>),
             #[cfg(feature = "wgpu")]
             Device::Wgpu => crate::nn::Burn::wgpu().map(|engine| Box::new(engine) as Box<dyn Engine>),
-            #[allow(unreachable_patterns)]
-            _ => None,
+            #[cfg(not(feature = "cuda"))]
+            Device::Cuda => None,
+            #[cfg(not(feature = "wgpu"))]
+            Device::Wgpu => None,
         };
         engine.ok_or_else(|| {
             let name = format!("{self:?}").to_lowercase();

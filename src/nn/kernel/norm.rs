@@ -82,7 +82,7 @@ pub fn normalize(z: &[f32], scale: &[f32], shift: &[f32], activation: Activation
 ///
 /// With d the gradient by the normalised value before the activation and h = (z - mean) * inverse_deviation:
 /// dz = gamma * inverse_deviation * (d - mean(d) - h * mean(d h)).
-#[allow(clippy::too_many_arguments)]
+#[expect(clippy::too_many_arguments, reason = "the sizes of a kernel are its arguments")]
 pub fn backward(
     dy_to_dz: &mut [f32],
     z: &[f32],
