@@ -133,18 +133,22 @@ pub fn perform(
 
 /// Inputs of a job, each checked against its digest, and the objects that must be looked at again when it is done.
 fn load(store: &Store, inputs: &BTreeMap<String, ObjectRef>) -> Result<(Inputs, Vec<(ObjectRef, Bytes)>), Failure> {
-    let (mut blobs, mut held) = (BTreeMap::new(), Vec::new());
+    let (mut blobs, mut held, mut damaged) = (BTreeMap::new(), Vec::new(), None);
     for (role, object) in inputs {
         match store.get(object) {
             Ok(bytes) => {
                 blobs.insert(role.clone(), Blob::releasing(bytes.clone(), Bytes::release));
                 held.push((*object, bytes));
             }
-            Err(StoreError::Damaged { digest }) => return Err(Failure::Input(digest)),
+            // All of them are looked at, so that all that are damaged are made again at once.
+            Err(StoreError::Damaged { digest }) => damaged = damaged.or(Some(digest)),
             Err(error) => return Err(Failure::Store(error.to_string())),
         };
     }
-    Ok((Inputs(blobs), held))
+    match damaged {
+        Some(digest) => Err(Failure::Input(digest)),
+        None => Ok((Inputs(blobs), held)),
+    }
 }
 
 /// The other side of executors that use processes: runs the job of a key that was left in the cache.
