@@ -59,6 +59,7 @@ pub fn known(args: &SpecArgs, store: &Store) -> Option<(Head, Results)> {
 }
 
 /// The files of a spec as they are now.
+#[derive(PartialEq)]
 pub struct Asked(Vec<(PathBuf, Digest)>);
 
 impl Asked {

@@ -154,6 +154,8 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
     let asked = Asked::of(&args.spec);
     let digests = if args.rehash { Digests::Fresh(&store) } else { Digests::Remembered(&store) };
     let session = Session::open_with(&args.spec, digests)?;
+    // What was edited while it was read is another question.
+    let asked = Some(asked).filter(|asked| *asked == Asked::of(&args.spec));
     let chosen = choose(&session.plan, args.only.as_deref());
     if chosen.is_empty() {
         let message = format!("no stage matches `{}`", args.only.as_deref().unwrap_or_default());
@@ -188,7 +190,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
         lost.iter().for_each(|why| output::tell(&format!("error: the cache lost a result: {why}")));
         return Ok(Exit::CacheUnusable);
     }
-    if run.head.complete {
+    if let Some(asked) = asked.filter(|_| run.head.complete) {
         asked.remember(&args.spec, &session, digest, &store);
     }
     if args.only.is_none() && !report::expectations_hold(&run.head, &results) {
