@@ -162,7 +162,9 @@ pub fn run_job(
     let bytes = store.job(key).map_err(|e| Failure::Store(e.to_string()))?;
     let path = store.job_path(key);
     let wrong = |why: String| Failure::Stage(format!("the job in {} cannot be done: {why}", path.display()));
-    let job: Job = serde_json::from_slice(&bytes).map_err(|e| wrong(e.to_string()))?;
+    let mut job: Job = serde_json::from_slice(&bytes).map_err(|e| wrong(e.to_string()))?;
+    // The number is in no key, and more threads than cores would share the cores and the memory.
+    job.threads = job.threads.clamp(1, std::thread::available_parallelism().map_or(1, usize::from));
     if !job.is_of(key) {
         return Err(wrong("its stage and its inputs have another key".into()));
     }

@@ -254,6 +254,32 @@ fn a_job_is_done_under_its_own_key_alone() {
     }
 }
 
+#[test]
+fn a_job_that_wants_a_million_threads_gets_those_there_are() {
+    let project = project(SPEC);
+    project.run("run spec.yaml").done();
+    let records = cache::records(&project.cache());
+    let document = tree(&project.cache().join("runs")).into_values().next().expect("one run");
+    let text = fs::read_to_string(document).unwrap();
+    let body: Value = serde_json::from_str(text.lines().nth(2).expect("three lines")).unwrap();
+    let nodes = body["nodes"].as_array().expect("a list");
+    let node = nodes.iter().find(|node| node["node"]["label"] == "scoring/fan/00").expect("it is there");
+    let mut inputs = json!({});
+    for need in node["node"]["needs"].as_array().expect("a list") {
+        let from = nodes[need["node"].as_u64().unwrap() as usize]["node"]["label"].as_str().unwrap();
+        let made = &record(&records, from).json["outputs"];
+        inputs[need["role"].as_str().unwrap()] = made[need["output"].as_str().unwrap()].clone();
+    }
+    let scoring = record(&records, "scoring/fan/00");
+    let (key, place) = (&scoring.key, project.cache().join(format!("jobs/{}.json", scoring.key)));
+    let job = json!({ "key": key, "label": "x", "threads": 1_000_000, "material": scoring.json["material"],
+                      "stage": node["node"]["stage"], "inputs": inputs });
+    fs::write(place, job.to_string()).unwrap();
+    fs::remove_file(&scoring.path).unwrap();
+    project.run(&format!("internal run-job {key} --cache {}", project.cache().display())).done();
+    assert!(scoring.path.exists());
+}
+
 /// A training that lasts, of a matrix that is mapped.
 const LONG: &str = "\
 name: long
