@@ -15,8 +15,9 @@ use crate::spec::Experiment;
 /// Raised when the form of a document changes.
 pub const RUN_SCHEMA: u32 = 1;
 
-/// More than the document of the largest sweep.
-const LONGEST: u64 = 4 << 30;
+/// More than a title, and more than the document of the largest sweep.
+const TITLE: u64 = 1 << 10;
+const LONGEST: u64 = 1 << 30;
 
 /// Why a document cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -57,8 +58,15 @@ pub struct Frozen {
 #[derive(Serialize, Deserialize)]
 struct Title {
     schema: u32,
-    head: Digest,
-    body: Digest,
+    head: Line,
+    body: Line,
+}
+
+/// What a line is, so that nothing longer is read.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Line {
+    digest: Digest,
+    bytes: u64,
 }
 
 impl Run {
@@ -107,7 +115,7 @@ impl Run {
     pub fn write(&self) -> String {
         let head = serde_json::to_string(&self.head).expect("runs are JSON");
         let body = serde_json::to_string(&self.body).expect("runs are JSON");
-        let of = |line: &str| Digest::of(line.as_bytes());
+        let of = |line: &str| Line { digest: Digest::of(line.as_bytes()), bytes: line.len() as u64 };
         let title = Title { schema: RUN_SCHEMA, head: of(&head), body: of(&body) };
         format!("{}\n{head}\n{body}\n", serde_json::to_string(&title).expect("runs are JSON"))
     }
@@ -129,15 +137,15 @@ impl Run {
 }
 
 struct Lines<R> {
-    file: std::io::BufReader<std::io::Take<R>>,
+    file: std::io::BufReader<R>,
     title: Title,
 }
 
 impl<R: Read> Lines<R> {
     fn begin(file: R) -> Result<Self, RunError> {
-        let mut file = std::io::BufReader::with_capacity(1 << 16, file.take(LONGEST));
+        let mut file = std::io::BufReader::with_capacity(1 << 16, file);
         let mut line = Vec::new();
-        file.read_until(b'\n', &mut line)?;
+        file.by_ref().take(TITLE).read_until(b'\n', &mut line)?;
         #[derive(Deserialize)]
         struct Schema {
             schema: u32,
@@ -151,11 +159,13 @@ impl<R: Read> Lines<R> {
         Ok(Self { file, title })
     }
 
-    fn next<T: for<'de> Deserialize<'de>>(&mut self, digest: Digest) -> Result<T, RunError> {
+    fn next<T: for<'de> Deserialize<'de>>(&mut self, Line { digest, bytes }: Line) -> Result<T, RunError> {
         let mut line = Vec::new();
-        self.file.read_until(b'\n', &mut line)?;
+        if bytes <= LONGEST {
+            self.file.by_ref().take(bytes + 1).read_to_end(&mut line)?;
+        }
         line.pop_if(|last| *last == b'\n');
-        if Digest::of(&line) != digest {
+        if line.len() as u64 != bytes || Digest::of(&line) != digest {
             return Err(RunError::Damaged("a line is not what its digest says".to_owned()));
         }
         serde_json::from_slice(&line).map_err(|error| RunError::Damaged(error.to_string()))
@@ -169,5 +179,55 @@ impl<R: Read> Lines<R> {
 
     fn body(&mut self) -> Result<Body, RunError> {
         self.next(self.title.body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run() -> Run {
+        let head = Head {
+            name: "a".into(),
+            question: None,
+            axes: Vec::new(),
+            sections: Vec::new(),
+            points: Vec::new(),
+            idle: Vec::new(),
+            intervals: None,
+            expect: Vec::new(),
+            notes: vec!["of\nlines".into()],
+            stages: 0,
+            seconds: 1.5,
+            complete: true,
+        };
+        Run { head, body: Body { nodes: Vec::new(), settings: vec![serde_json::json!({"seed": 3})] } }
+    }
+
+    #[test]
+    fn a_document_is_read_as_it_was_written_and_damage_is_told() {
+        let run = run();
+        let text = run.write();
+        assert_eq!(Run::read(text.as_bytes()).unwrap(), run);
+        assert_eq!(Run::read_head(text.as_bytes()).unwrap(), run.head);
+        for (old, new) in [("seed", "feed"), ("\n{\"nodes", "{\"nodes"), ("}\n", "}"), ("3}", "3")] {
+            let damaged = text.replacen(old, new, 1);
+            assert!(matches!(Run::read(damaged.as_bytes()), Err(RunError::Damaged(_))), "{old}");
+        }
+        let other = text.replacen("\"schema\":1", "\"schema\":2", 1);
+        assert!(matches!(Run::read(other.as_bytes()), Err(RunError::Foreign)));
+        // The head alone does not mind the body.
+        assert_eq!(Run::read_head(text.replacen("seed", "feed", 1).as_bytes()).unwrap(), run.head);
+    }
+
+    #[test]
+    fn of_a_file_without_end_no_more_is_read_than_it_should_have() {
+        assert!(matches!(Run::read(std::io::repeat(0)), Err(RunError::Damaged(_))));
+        let text = run().write();
+        let title = text.lines().next().unwrap();
+        let endless = format!("{title}\n").into_bytes();
+        assert!(matches!(Run::read((&endless[..]).chain(std::io::repeat(b' '))), Err(RunError::Damaged(_))));
+        let boastful = title.replace("\"bytes\":", "\"bytes\":999999999999") + "\n";
+        assert!(matches!(Run::read(boastful.as_bytes().chain(std::io::repeat(b' '))), Err(RunError::Damaged(_))));
     }
 }

@@ -1,7 +1,7 @@
 //! A run as a document: a plan frozen into the cache, which is read without its spec and its data.
 //!
 //! ```text
-//! {"schema":1,"head":"9f2c…","body":"4a77…"}     the digests of the two lines below
+//! {"schema":1,"head":{…},"body":{…}}             digests and lengths of the two lines below
 //! {"name":…,"axes":…,"points":…}                 the head: what tables are made of
 //! {"nodes":…,"settings":…}                       the body: every stage with its needs and its key
 //! ```

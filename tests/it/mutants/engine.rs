@@ -13,7 +13,7 @@ use humshift::seed::{Rng, Seed};
 /// Chooses seeds: a number of executions, or `GROUP:SEED`.
 const ENVIRONMENT: &str = "HUMSHIFT_MUTANTS";
 /// An execution in this process may take so long.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 /// After so long nothing more is expected of it, and the process ends with its seed told.
 const LOST: Duration = Duration::from_secs(120);
 /// Breaches that are told of, and that are kept; all are counted.
