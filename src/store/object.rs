@@ -96,7 +96,7 @@ impl Store {
         self.fetch(object, |path| plain::read(path, object.bytes).map(|bytes| Bytes::Read(Arc::new(bytes))))
     }
 
-    fn fetch(&self, object: &ObjectRef, load: impl FnOnce(&Path) -> io::Result<Bytes>) -> Result<Bytes, StoreError> {
+    fn fetch(&self, object: &ObjectRef, load: impl Fn(&Path) -> io::Result<Bytes>) -> Result<Bytes, StoreError> {
         let path = self.object_path(object);
         let damaged = || StoreError::Damaged { digest: object.digest };
         match load(&path) {
@@ -107,10 +107,14 @@ impl Store {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Err(damaged()),
             Err(e) if !plain::is_of_the_file(&e) => Err(StoreError::io(&path)(e)),
             // A sector that cannot be read is damage like a flipped bit: the object is made again.
-            Ok(_) | Err(_) => {
-                self.set_aside(&path);
-                Err(damaged())
-            }
+            // Somebody may have made it meanwhile: then it is sound, and stays.
+            Ok(_) | Err(_) => match self.is_sound(object).then(|| load(&path)) {
+                Some(Ok(bytes)) if bytes.digest() == object.digest => Ok(bytes),
+                _ => {
+                    self.set_aside(&path);
+                    Err(damaged())
+                }
+            },
         }
     }
 

@@ -153,7 +153,8 @@ fn objects_full_of_zeros_are_made_again_though_their_length_is_right() {
         }
         project.forget();
         let run = project.run("run spec.yaml").done();
-        assert!(!run.ran().is_empty());
+        // Two readers may find one object damaged, and each has it made again.
+        assert!(!run.ran_in_order().is_empty());
         assert_eq!(project.report(), report, "with the records: {with_records}");
         project.run("cache verify").done();
     }
