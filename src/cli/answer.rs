@@ -16,13 +16,15 @@ use crate::report::Results;
 use crate::run::{Head, Run};
 use crate::source::SourceSpec;
 use crate::spec;
-use crate::store::Store;
+use crate::store::{RunFile, Store};
 
 /// What a run was made from.
 #[derive(Serialize, Deserialize)]
 pub struct Answer {
     experiment: String,
     run: Digest,
+    /// The digest of the run's head as it was: programs with other code may write the same document.
+    head: Digest,
     /// The spec and the files it extends, and weights.
     files: Vec<(PathBuf, Digest)>,
     /// Each source, and the digest of all that was seen of it.
@@ -39,10 +41,10 @@ fn question(args: &SpecArgs) -> Option<Digest> {
 }
 
 /// The answer to a question that was asked before.
-pub fn known(args: &SpecArgs, store: &Store) -> Option<(Head, Results)> {
+pub fn known(args: &SpecArgs, store: &Store) -> Option<(RunFile, Head, Results)> {
     let answer: Answer = serde_json::from_slice(&store.answer(&question(args)?)?).ok()?;
     let same = |(path, digest): &(PathBuf, Digest)| digest_of(path).as_ref() == Some(digest);
-    if !answer.files.iter().all(same) {
+    if answer.files.is_empty() || !answer.files.iter().all(same) {
         return None;
     }
     let unchanged = |(source, digest): &(SourceSpec, Digest)| {
@@ -53,31 +55,33 @@ pub fn known(args: &SpecArgs, store: &Store) -> Option<(Head, Results)> {
     }
     let runs = store.runs(Some(&answer.experiment));
     let run = runs.iter().find(|run| run.digest == answer.run)?;
-    let head = Run::read_head(store.open_run(&run.path).ok()?).ok().filter(|head| head.complete)?;
+    let head = Run::read_head(store.open_run(&run.path).ok()?).ok()?;
+    if !head.complete || head.digest() != answer.head {
+        return None;
+    }
     let results = report::from_document(&head, store)?;
-    Some((head, results))
+    Some((run.clone(), head, results))
 }
 
-/// The files of a spec as they are now.
+/// A question as it is now: its name, and the files of the spec.
 #[derive(PartialEq)]
-pub struct Asked(Vec<(PathBuf, Digest)>);
+pub struct Asked(Digest, Vec<(PathBuf, Digest)>);
 
 impl Asked {
-    /// The spec, and the files it extends.
-    pub fn of(args: &SpecArgs) -> Self {
+    /// The spec, and the files it extends. What comes through a pipe cannot be looked at again, and is none.
+    pub fn of(args: &SpecArgs) -> Option<Self> {
         let files = spec::files(&args.spec).into_iter();
-        Self(files.filter_map(|path| digest_of(&path).map(|digest| (path, digest))).collect())
+        let files = files.map(|path| digest_of(&path).map(|digest| (path, digest))).collect::<Option<Vec<_>>>()?;
+        Some(Self(question(args)?, files))
     }
 
     /// Remembers what a complete run was made from; it began with these files. To fail here costs only time.
-    pub fn remember(self, args: &SpecArgs, session: &Session, run: Digest, store: &Store) {
+    pub fn remember(self, session: &Session, run: Digest, head: &Head, store: &Store) {
         let experiment = session.experiment.name.clone();
-        let files = self.0.into_iter().chain(session.given.files().iter().cloned()).collect();
-        let answer = Answer { experiment, run, files, sources: session.looked.clone() };
+        let files = self.1.into_iter().chain(session.given.files().iter().cloned()).collect();
+        let answer = Answer { experiment, run, head: head.digest(), files, sources: session.looked.clone() };
         let text = serde_json::to_vec(&answer).expect("answers are JSON");
-        if let Some(question) = question(args) {
-            let _ = store.keep_answer(&question, &text);
-        }
+        let _ = store.keep_answer(&self.0, &text);
     }
 }
 

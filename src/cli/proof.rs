@@ -47,6 +47,8 @@ struct Proof {
     test_clips: usize,
     /// Whether the mean level of all clips went into the mixing.
     levels: bool,
+    /// Whether it began with weights from outside.
+    weights: bool,
 }
 
 /// Says what the key of a stage stands for. Ends with 1 where a model has seen a test clip.
@@ -75,6 +77,10 @@ fn text(proof: &Proof) -> String {
     if proof.levels && proof.test_clips == 0 {
         lines.push(format!("  {LEVELS}"));
     }
+    if proof.weights {
+        lines
+            .push("  it begins with weights from outside, and nothing is known of the clips they have seen".to_owned());
+    }
     lines.iter().map(|line| format!("{}\n", shown(line))).collect()
 }
 
@@ -92,7 +98,7 @@ fn prove(subject: &Subject, id: NodeId, store: &Store) -> Result<Proof, CliError
         let message = format!("no proof: `{label}` has not been run with this cache");
         return Err(vec![Diagnostic::new("E0708", message).hint(&subject.command)].into());
     };
-    let mut way = Way { subject, store, data: BTreeSet::new(), levels: false, seen: BTreeSet::new() };
+    let mut way = Way { subject, store, data: BTreeSet::new(), levels: false, weights: false, seen: BTreeSet::new() };
     way.follow(id, |_| true)?;
     let mut counts: BTreeMap<Group, usize> = BTreeMap::new();
     for (dataset, split) in &way.data {
@@ -103,7 +109,7 @@ fn prove(subject: &Subject, id: NodeId, store: &Store) -> Result<Proof, CliError
     }
     let test_clips = counts.iter().filter(|(group, _)| group.split == Split::Test).map(|(_, clips)| clips).sum();
     let clips = counts.into_iter().map(|(group, clips)| Counted { group, clips }).collect();
-    Ok(Proof { label, key: key.hex(), clips, test_clips, levels: way.levels })
+    Ok(Proof { label, key: key.hex(), clips, test_clips, levels: way.levels, weights: way.weights })
 }
 
 fn group(clip: &Clip) -> Group {
@@ -122,6 +128,7 @@ struct Way<'a> {
     /// Data sets, and which of their clips.
     data: BTreeSet<(NodeId, Split)>,
     levels: bool,
+    weights: bool,
     seen: BTreeSet<(NodeId, Role)>,
 }
 
@@ -129,6 +136,7 @@ impl Way<'_> {
     /// Follows the inputs of a stage that matter, after a look at whether its key names what was made of them.
     fn follow(&mut self, id: NodeId, matters: impl Fn(&Role) -> bool) -> Result<(), CliError> {
         let needs: Vec<Need> = self.subject.plan.needs(id).iter().filter(|need| matters(&need.role)).cloned().collect();
+        self.weights |= self.subject.plan.node(id).given.contains_key(&Role::from(Item::Weights));
         let named = self.inputs(id)?;
         for need in needs {
             let made = self.outputs(need.node)?.get(&need.output.to_string()).map(|object| object.digest.hex());

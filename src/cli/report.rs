@@ -61,7 +61,7 @@ pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
     if args.figures.is_none()
         && args.submission.is_none()
         && args.output.is_none()
-        && let Some((_, results)) = answer::known(&question, &store)
+        && let Some((.., results)) = answer::known(&question, &store)
     {
         output::text(&args.view.text(&args.view.narrowed(results)?, shape)?);
         return Ok(Exit::Done);

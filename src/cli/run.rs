@@ -146,8 +146,9 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
     let began = Instant::now();
     if args.only.is_none()
         && !args.rehash
-        && let Some((head, results)) = answer::known(&args.spec, &store)
+        && let Some((run, head, results)) = answer::known(&args.spec, &store)
     {
+        store.renew_run(&run);
         args.work.tell_known(&head, began);
         return Ok(args.answer(&head, &results));
     }
@@ -155,7 +156,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
     let digests = if args.rehash { Digests::Fresh(&store) } else { Digests::Remembered(&store) };
     let session = Session::open_with(&args.spec, digests)?;
     // What was edited while it was read is another question.
-    let asked = Some(asked).filter(|asked| *asked == Asked::of(&args.spec));
+    let asked = asked.filter(|asked| Asked::of(&args.spec).as_ref() == Some(asked));
     let chosen = choose(&session.plan, args.only.as_deref());
     if chosen.is_empty() {
         let message = format!("no stage matches `{}`", args.only.as_deref().unwrap_or_default());
@@ -191,7 +192,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
         return Ok(Exit::CacheUnusable);
     }
     if let Some(asked) = asked.filter(|_| run.head.complete) {
-        asked.remember(&args.spec, &session, digest, &store);
+        asked.remember(&session, digest, &run.head, &store);
     }
     if args.only.is_none() && !report::expectations_hold(&run.head, &results) {
         return Ok(Exit::ExpectFailed);
@@ -209,6 +210,12 @@ impl RunArgs {
 
 /// Writes the document of a run. Without it there is no report of the run alone, and that is all.
 fn keep(run: &Run, digest: &Digest, store: &Store) {
+    // A complete document stays until there is another complete one.
+    let runs = store.runs(Some(&run.head.name));
+    let known = runs.iter().find(|known| known.digest == *digest).and_then(|known| store.open_run(&known.path).ok());
+    if !run.head.complete && known.is_some_and(|file| Run::read_head(file).is_ok_and(|head| head.complete)) {
+        return;
+    }
     if let Err(error) = store.keep_run(&run.head.name, digest, &run.write()) {
         output::tell(&format!("warning: the run is not kept as a document: {error}"));
     }

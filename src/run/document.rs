@@ -125,7 +125,11 @@ impl Run {
     /// Errors: it is none, or none of this version; a line is not what its digest says.
     pub fn read(file: impl Read) -> Result<Self, RunError> {
         let mut lines = Lines::begin(file)?;
-        Ok(Self { head: lines.head()?, body: lines.body()? })
+        let run = Self { head: lines.head()?, body: lines.body()? };
+        match run.body.nodes.len() == run.head.stages {
+            true => Ok(run),
+            false => Err(RunError::Damaged("head and body have other numbers of stages".to_owned())),
+        }
     }
 
     /// Reads the head of a document and no more.

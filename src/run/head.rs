@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
 use crate::kind::ObjectRef;
 use crate::plan::{NodeId, Plan};
 use crate::spec::{Axis, Expect, Experiment};
@@ -100,14 +101,23 @@ impl Head {
         }
     }
 
+    /// The digest of all that it says.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&serde_json::to_vec(self).expect("runs are JSON"))
+    }
+
     /// Whether points name axes, sections and settings that there are.
     pub fn is_sound(&self) -> bool {
         let point = |point: &PointHead| {
             point.values.len() == self.axes.len()
                 && point.idle < self.idle.len()
-                && point.results.iter().all(|ResultRef(section, ..)| *section < self.sections.len())
+                && point
+                    .results
+                    .iter()
+                    .all(|ResultRef(section, node, _)| *section < self.sections.len() && node.index() < self.stages)
         };
-        self.points.iter().all(point)
+        self.sections.is_sorted_by(|a, b| a < b)
+            && self.points.iter().all(point)
             && self.expect.iter().flat_map(|expectation| &expectation.points).all(|number| *number < self.points.len())
     }
 

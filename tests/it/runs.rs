@@ -179,3 +179,37 @@ fn earlier_runs_stay_until_they_are_removed() {
     assert_eq!(documents(&project).len(), 1);
     project.run("run spec.yaml --frozen").done();
 }
+
+#[cfg(unix)]
+#[test]
+fn a_spec_that_comes_through_a_pipe_is_read_each_time() {
+    use std::io::Write;
+    use std::process::Stdio;
+    let project = project(SPEC);
+    let run = |spec: &str| {
+        let mut child = project.command("run /dev/stdin").stdin(Stdio::piped()).spawn().expect("it starts");
+        child.stdin.take().unwrap().write_all(spec.as_bytes()).unwrap();
+        let output = child.wait_with_output().expect("it ends");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let spec = SPEC.replace("root: data", &format!("root: {}", project.path("data").display()));
+    let other = format!("{spec}question: Another?\n");
+    assert!(!run(&spec).contains("Another?"));
+    assert!(run(&other).contains("Another?"));
+}
+
+#[test]
+fn the_last_question_is_the_newest_run_and_part_of_a_run_takes_nothing_away() {
+    let project = project(SPEC);
+    for mels in [16, 8, 16] {
+        project.run(&format!("run spec.yaml --set features.log_mel.mels={mels}")).done();
+        let named = project.run("report laws --format csv").done().stdout;
+        let asked =
+            project.run(&format!("report spec.yaml --format csv --set features.log_mel.mels={mels}")).done().stdout;
+        assert_eq!(named, asked, "{mels}");
+    }
+    let named = project.run("report laws").done().stdout;
+    project.run("run spec.yaml --set features.log_mel.mels=16 --only dataset/*").done();
+    assert_eq!(project.run("report laws").done().stdout, named);
+}
