@@ -102,7 +102,8 @@ fn a_question_is_answered_at_once_while_nothing_changed() {
     let bytes = fs::read(project.path(&clip)).unwrap();
     let spec = fs::read_to_string(project.path("spec.yaml")).unwrap();
     // Each changes something, and is undone: then the answer is good again.
-    let changes: [(&str, &dyn Fn(), &dyn Fn()); 5] = [
+    type Change<'a> = (&'static str, &'a dyn Fn(), &'a dyn Fn());
+    let changes: [Change; 5] = [
         ("the spec", &|| project.write("spec.yaml", format!("# why\n{spec}")), &|| project.write("spec.yaml", &spec)),
         ("its base", &|| project.write("base.yaml", "seed: 4\n"), &|| project.write("base.yaml", "seed: 3\n")),
         ("a recording", &|| project.write(&clip, sounds::clip("other")), &|| project.write(&clip, &bytes)),

@@ -98,7 +98,6 @@ impl Correlate<'_> {
     }
 
     /// The share of `N` destinations.
-    #[expect(clippy::too_many_arguments, reason = "the sizes of a kernel are its arguments")]
     #[inline(always)]
     fn add<V: Vector<Element = f32>, const STEP: usize, const N: usize, const R: usize, const T: usize>(
         &self,
