@@ -1,6 +1,6 @@
 //! The words at the top of a spec, as a type that describes itself.
 //!
-//! Nothing is read into this type: [`resolve`](super::resolve) takes the file apart itself, because a sweep may
+//! Nothing is read into this type: `resolve` takes the file apart itself, because a sweep may
 //! complete a section and because every mistake has its place. What the words hold is the configs' to say.
 
 use std::collections::BTreeMap;
