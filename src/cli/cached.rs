@@ -18,11 +18,14 @@ pub struct Cached<'a> {
 }
 
 impl Cached<'_> {
-    /// The node that fills a role of another. Panics if it has no such role: the plan gave it one.
-    pub fn need(&self, id: NodeId, role: impl Into<Role>) -> NodeId {
+    /// The node that fills a role of another.
+    ///
+    /// Errors: it has no such role, as can be in the document of a run that somebody changed.
+    pub fn need(&self, id: NodeId, role: impl Into<Role>) -> Result<NodeId, CliError> {
         let role = role.into();
         let need = self.subject.plan.needs(id).iter().find(|need| need.role == role);
-        need.unwrap_or_else(|| panic!("`{}` needs `{role}`", self.node(id).label)).node
+        let lacking = || format!("{}: `{}` has no input `{role}`", self.without, self.node(id).label);
+        need.map(|need| need.node).ok_or_else(|| CliError::usage("E0708", lacking()))
     }
 
     fn node(&self, id: NodeId) -> &Node {
@@ -30,12 +33,12 @@ impl Cached<'_> {
     }
 
     /// The features of a section whose metrics `result` has, before they were pooled or embedded.
-    pub fn features(&self, section: &str, result: NodeId) -> (NodeId, &Features) {
-        let mut node = self.need(self.need(result, Item::Scores), Item::Features.of(section));
+    pub fn features(&self, section: &str, result: NodeId) -> Result<(NodeId, &Features), CliError> {
+        let mut node = self.need(self.need(result, Item::Scores)?, Item::Features.of(section))?;
         loop {
             match &self.node(node).stage {
-                StageSpec::Features(features) => return (node, features),
-                _ => node = self.need(node, (Split::Test, Item::Features)),
+                StageSpec::Features(features) => return Ok((node, features)),
+                _ => node = self.need(node, (Split::Test, Item::Features))?,
             }
         }
     }

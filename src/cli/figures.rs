@@ -31,7 +31,8 @@ pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliE
     let cache = Cached { subject, store, without: "no figure" };
     let drawn = |results: &&BTreeMap<SectionId, NodeId>| {
         let first = results.first_key_value();
-        first.is_some_and(|(id, result)| in_decibels(&cache.features(&id.section, *result).1.feature))
+        let features = first.and_then(|(id, result)| cache.features(&id.section, *result).ok());
+        features.is_some_and(|(_, features)| in_decibels(&features.feature))
     };
     let Some(results) = subject.plan.results.iter().find(drawn) else {
         if curves > 0 {
@@ -82,8 +83,8 @@ struct Section {
 
 impl Section {
     fn load(cache: &Cached, id: &SectionId, result: NodeId) -> Result<Self, CliError> {
-        let dataset = cache.need(result, (Split::Test, Item::Clips));
-        let (node, Features { feature, root, .. }) = cache.features(&id.section, result);
+        let dataset = cache.need(result, (Split::Test, Item::Clips))?;
+        let (node, Features { feature, root, .. }) = cache.features(&id.section, result)?;
         let mut clips = Vec::new();
         let mut wave = None;
         let mut frames = |split: Split| -> Result<FeatureSet, CliError> {

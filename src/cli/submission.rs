@@ -28,7 +28,7 @@ pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliE
     let mut stale = Vec::new();
     for (point, results) in folders.iter().zip(&subject.plan.results) {
         for (section, node) in results {
-            let scores: Scores = cache.artifact(cache.need(*node, Item::Scores), Item::Scores)?;
+            let scores: Scores = cache.artifact(cache.need(*node, Item::Scores)?, Item::Scores)?;
             if let Some((a, b)) = namesakes(&scores) {
                 let (machine, section) = (&section.machine, &section.section);
                 let message = format!(

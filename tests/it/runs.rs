@@ -4,6 +4,9 @@
 use std::fs;
 use std::path::PathBuf;
 
+use humshift::digest::Digest;
+use serde_json::{Value, json};
+
 use crate::cache;
 use crate::project::{Project, tree};
 use crate::sounds::{self, SPEC};
@@ -153,6 +156,27 @@ fn a_damaged_document_is_told_and_never_trusted() {
         fs::write(document, text.replacen(old, new, 1)).unwrap();
         let told = project.run(&format!("report {}", document.display())).exits(2);
         assert!(told.stderr.contains("error[E"), "{old}: {}", told.stderr);
+    }
+}
+
+#[test]
+fn a_document_that_somebody_changed_and_sealed_again_is_told_and_no_bug() {
+    let project = project(SPEC);
+    project.run("run spec.yaml").done();
+    let [(_, document)] = &documents(&project)[..] else { panic!("one run") };
+    let text = fs::read_to_string(document).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let mut body: Value = serde_json::from_str(lines[2]).unwrap();
+    for node in body["nodes"].as_array_mut().unwrap() {
+        node["node"]["needs"].as_array_mut().unwrap().retain(|need| need["role"] != "scores");
+    }
+    let line = |text: &str| json!({ "digest": Digest::of(text.as_bytes()).hex(), "bytes": text.len() });
+    let body = body.to_string();
+    let title = json!({ "schema": 1, "head": line(lines[1]), "body": line(&body) });
+    fs::write(document, format!("{title}\n{}\n{body}\n", lines[1])).unwrap();
+    for option in ["--submission scores", "--figures figures"] {
+        let told = project.run(&format!("report {} {option}", document.display())).exits(2);
+        assert!(told.stderr.contains("error[E0708]"), "{option}: {}", told.stderr);
     }
 }
 
