@@ -22,7 +22,7 @@
 //!
 //! ```text
 //! math                                   arithmetic with the same bits everywhere: imports nothing of ours
-//! canon digest kind seed context diagnose family shown
+//! canon digest kind seed context diagnose family shown document
 //!                                        foundation: imports `math` alone
 //! reading                                foundation: files as people have them
 //! dsp  nn  metric                        mathematics on slices and arrays: imports `math` alone
@@ -57,6 +57,7 @@ pub mod context;
 pub mod detector;
 pub mod diagnose;
 pub mod digest;
+pub mod document;
 pub mod dsp;
 pub mod evaluate;
 pub mod exec;

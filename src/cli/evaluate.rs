@@ -68,7 +68,7 @@ pub fn run(args: &EvaluateArgs) -> Result<Exit, CliError> {
     }
     let shape = if args.json { Shape::Json } else { args.format };
     let text = match shape {
-        Shape::Md => evaluate::markdown(&evaluations),
+        Shape::Md => evaluate::document(&evaluations).markdown(),
         Shape::Csv => evaluate::csv(&evaluations),
         Shape::Json => evaluate::json(&evaluations),
     };

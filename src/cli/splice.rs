@@ -51,7 +51,7 @@ pub fn run(args: &SpliceArgs, sets: &[String], store: &Store) -> Result<Exit, Cl
     for file in &files {
         let mut contents = BTreeMap::new();
         for (number, request) in file.requests.iter().enumerate() {
-            let place = format!("{}:{}", file.path.display(), file.document.line(number));
+            let place = format!("{}:{}", file.path.display(), file.template.line(number));
             match tables.make(request) {
                 Ok(Made::Text(text)) => drop(contents.insert(number, text)),
                 Ok(Made::Skipped(why)) => output::tell(&format!("{place}: left as it is: {why}")),
@@ -64,7 +64,7 @@ pub fn run(args: &SpliceArgs, sets: &[String], store: &Store) -> Result<Exit, Cl
                     return Ok(Exit::Interrupted);
                 }
                 Err(CliError::Diagnostics(all)) => {
-                    let marker = &file.document.markers()[number].place;
+                    let marker = &file.template.markers()[number].place;
                     let at = |d: Diagnostic| match &d.place {
                         None => d.at(Some(marker.clone())),
                         Some(place) if place.source.name == "--set" => {
@@ -97,7 +97,7 @@ pub fn run(args: &SpliceArgs, sets: &[String], store: &Store) -> Result<Exit, Cl
         if args.check {
             let differ: Vec<&usize> = contents.keys().filter(|number| changed.contains(number)).collect();
             for number in &differ {
-                let line = file.document.line(**number);
+                let line = file.template.line(**number);
                 output::text(&format!(
                     "{path}:{line}: not what the program makes\n{}",
                     file.difference(**number, &contents[*number], LINES)

@@ -4,8 +4,9 @@ use clap::{Args, ValueEnum};
 
 use super::CliError;
 use crate::diagnose::Diagnostic;
+use crate::document::Document;
 use crate::report::{
-    By, NoTable, Part, Results, attributes, best_of, compare, csv, json, leave_one_section_out, markdown, pivot,
+    By, NoTable, Part, Results, attributes, best_of, compare, csv, json, leave_one_section_out, overview, pivot,
     tables, value,
 };
 
@@ -114,53 +115,64 @@ impl View {
                 "write `--rows` or `--best-of` with it",
             ));
         }
-        match self.alone(results, by) {
-            Some(_) if shape != Shape::Md => {
-                let hint = "leave `--format` and `--json` out; `--where` and `--label` work with both";
-                Err(mistake("E0710", "single tables and numbers have a form as Markdown alone", hint))
-            }
-            Some(text) => text,
-            None => match self.answer(results, by) {
-                Some(answer) => form(answer?, shape),
-                None => Ok(render(results, shape, self.all, self.attributes)),
-            },
+        if let Some(number) = self.number(results, by) {
+            return match shape {
+                Shape::Md => number,
+                _ => Err(mistake("E0710", "a number alone has one form", "leave `--format` and `--json` out")),
+            };
+        }
+        match (self.alone(results, by), self.answer(results, by)) {
+            (Some(document), _) => document.map(|document| match shape {
+                Shape::Md => document.markdown(),
+                Shape::Csv => document.csv(),
+                Shape::Json => pretty(&document.json()),
+            }),
+            (None, Some(answer)) => form(answer?, shape),
+            (None, None) => Ok(render(results, shape, self.all, self.attributes)),
         }
     }
 
-    /// A table or a number alone, if one was asked for.
-    fn alone(&self, results: &Results, by: By) -> Option<Result<String, CliError>> {
+    /// One number, if it was asked for.
+    fn number(&self, results: &Results, by: By) -> Option<Result<String, CliError>> {
+        let number = self.value.as_deref().and_then(By::parse)?;
+        let made = match self.select {
+            None => value(results, number),
+            Some(Protocol::LeaveOneSectionOut) => match leave_one_section_out(results, by) {
+                Ok(selection) => selection.value(number).ok_or(NoTable::NoNumbers(number.name())),
+                Err(why) => return Some(Err(mistake("E0711", why.to_string(), why.hint()))),
+            },
+        };
+        Some(made.map(|text| text + "\n").map_err(no_table))
+    }
+
+    /// Single tables, if they were asked for.
+    fn alone(&self, results: &Results, by: By) -> Option<Result<Document, CliError>> {
         let shown: Vec<By> = self.show.iter().filter_map(|name| By::parse(name)).collect();
         let shown = if shown.is_empty() { vec![by] } else { shown };
         let parts: Vec<Part> = self.table.iter().map(|table| (*table).into()).collect();
-        let number = self.value.as_deref().and_then(By::parse);
-        let made = match (self.select, number) {
-            (Some(_), _) if number.is_none() && parts.is_empty() => return None,
-            (Some(Protocol::LeaveOneSectionOut), number) => {
-                let selection = match leave_one_section_out(results, by) {
-                    Ok(selection) => selection,
-                    Err(why) => return Some(Err(mistake("E0711", why.to_string(), why.hint()))),
-                };
-                match number {
-                    None => Ok(selection.tables(&parts)),
-                    Some(by) => selection.value(by).map(|text| text + "\n").ok_or(NoTable::NoNumbers(by.name())),
-                }
+        let made = match (self.select, &self.best_of) {
+            (Some(Protocol::LeaveOneSectionOut), _) if !parts.is_empty() => {
+                return Some(match leave_one_section_out(results, by) {
+                    Ok(selection) => Ok(selection.tables(&parts)),
+                    Err(why) => Err(mistake("E0711", why.to_string(), why.hint())),
+                });
             }
-            (None, Some(by)) => value(results, by).map(|text| text + "\n"),
-            (None, None) if !parts.is_empty() => Ok(tables(results, &parts)),
-            (None, None) if !self.rows.is_empty() => pivot(results, &self.rows, &self.columns, &shown),
-            (None, None) => match &self.best_of {
-                Some(axis) => best_of(results, axis, by, &shown),
-                None => return None,
-            },
+            (Some(_), _) => return None,
+            (None, _) if !parts.is_empty() => Ok(tables(results, &parts)),
+            (None, _) if !self.rows.is_empty() => pivot(results, &self.rows, &self.columns, &shown),
+            (None, Some(axis)) => best_of(results, axis, by, &shown),
+            (None, None) => return None,
         };
         Some(made.map_err(no_table))
     }
 
-    /// The answer to `--compare` or `--select` as text and as JSON, if one was given.
-    fn answer(&self, results: &Results, by: By) -> Option<Result<(String, serde_json::Value), CliError>> {
+    /// The answer to `--compare` or `--select` for people and for programs, if one was asked for.
+    fn answer(&self, results: &Results, by: By) -> Option<Result<(Document, serde_json::Value), CliError>> {
         let answer = match (&self.compare, self.select) {
-            (Some(axis), _) => compare(results, axis.as_deref(), by).map(|c| (c.text(self.all), c.json())),
-            (_, Some(Protocol::LeaveOneSectionOut)) => leave_one_section_out(results, by).map(|s| (s.text(), s.json())),
+            (Some(axis), _) => compare(results, axis.as_deref(), by).map(|c| (c.document(self.all), c.json())),
+            (_, Some(Protocol::LeaveOneSectionOut)) => {
+                leave_one_section_out(results, by).map(|s| (s.document(), s.json()))
+            }
             (None, None) => return None,
         };
         Some(answer.map_err(|why| mistake("E0711", why.to_string(), why.hint())))
@@ -176,14 +188,11 @@ impl From<Tables> for Part {
     }
 }
 
-fn form((text, document): (String, serde_json::Value), shape: Shape) -> Result<String, CliError> {
+fn form((people, programs): (Document, serde_json::Value), shape: Shape) -> Result<String, CliError> {
     match shape {
-        Shape::Md => Ok(text),
-        Shape::Json => Ok(pretty(&document)),
-        Shape::Csv => {
-            let hint = "use `--format md` or `json`";
-            Err(mistake("E0710", "comparisons and choices of settings have no form as CSV", hint))
-        }
+        Shape::Md => Ok(people.markdown()),
+        Shape::Json => Ok(pretty(&programs)),
+        Shape::Csv => Ok(people.csv()),
     }
 }
 
@@ -204,9 +213,13 @@ pub fn render(results: &Results, shape: Shape, all: bool, by_attribute: bool) ->
     match shape {
         Shape::Csv => csv(results),
         Shape::Json => pretty(&json(results)),
-        Shape::Md if by_attribute => {
-            format!("{}\n## AUC by domain-shift attribute\n\n{}", markdown(results, all), attributes(results))
+        Shape::Md => {
+            let document = overview(results, all);
+            let document = match by_attribute {
+                true => document.heading(2, "AUC by domain-shift attribute").then(attributes(results)),
+                false => document,
+            };
+            document.markdown()
         }
-        Shape::Md => markdown(results, all),
     }
 }

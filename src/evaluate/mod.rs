@@ -33,7 +33,7 @@ use crate::diagnose::Diagnostic;
 pub use compare::{Comparison, Difference};
 pub use mean::{Means, means};
 pub use protocol::{Metric, Protocol};
-pub use render::{csv, json, markdown};
+pub use render::{csv, document, json};
 
 /// The numbers of one section.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -1,113 +1,83 @@
-//! Evaluations as tables for people, as tidy CSV and as JSON.
+//! Evaluations as a document for people, as tidy CSV and as JSON.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::{Comparison, Evaluation, Means, Metric, Protocol, SectionResult, listed, means};
-use crate::shown::{cell, shown};
+use crate::document::{Cell, Document, Table};
 
 const DASH: &str = "–";
 
 /// Tables of every system; official scores of all beside each other if there are several.
-pub fn markdown(evaluations: &[Evaluation]) -> String {
-    let mut parts: Vec<String> = evaluations.iter().map(system).collect();
-    if evaluations.len() > 1 {
-        let mut ranked: Vec<&Evaluation> = evaluations.iter().collect();
-        ranked.sort_by(|a, b| b.official_score.total_cmp(&a.official_score));
-        let mut rows = vec![vec!["system".to_owned(), "official score".to_owned()]];
-        rows.extend(ranked.iter().map(|e| vec![e.name.clone(), percent(e.official_score)]));
-        parts.push(format!("# All systems\n\n{}", table(&rows, 1)));
+pub fn document(evaluations: &[Evaluation]) -> Document {
+    let document = evaluations.iter().map(system).fold(Document::default(), Document::then);
+    if evaluations.len() < 2 {
+        return document;
     }
-    parts.join("\n")
+    let mut ranked: Vec<&Evaluation> = evaluations.iter().collect();
+    ranked.sort_by(|a, b| b.official_score.total_cmp(&a.official_score));
+    let mut table = Table::new(["system", "official score"]);
+    ranked.iter().for_each(|e| table.push(vec![(&e.name).into(), percent(Some(e.official_score))]));
+    document.heading(1, "All systems").table(table)
 }
 
-fn system(evaluation: &Evaluation) -> String {
+fn system(evaluation: &Evaluation) -> Document {
     let protocol = evaluation.protocol;
     let has = |metric: &&Metric| {
         !protocol.is_aside(**metric) && evaluation.sections.iter().any(|s| s.values.contains_key(*metric))
     };
     let metrics: Vec<Metric> = protocol.metrics().iter().filter(has).copied().collect();
-    let cells = |names: [&str; 2], values: &BTreeMap<Metric, f64>| -> Vec<String> {
-        let numbers = metrics.iter().map(|m| values.get(m).map_or(DASH.to_owned(), |v| percent(*v)));
-        names.into_iter().map(str::to_owned).chain(numbers).collect()
+    let cells = |names: [&str; 2], values: &BTreeMap<Metric, f64>| -> Vec<Cell> {
+        let numbers = metrics.iter().map(|m| percent(values.get(m).copied()));
+        names.into_iter().map(Cell::from).chain(numbers).collect()
     };
     let header = ["machine", if protocol.has_domains() { "section" } else { "id" }].map(str::to_owned);
-    let mut rows = vec![header.into_iter().chain(metrics.iter().map(|m| m.title())).collect::<Vec<_>>()];
+    let mut table = Table::new(header.into_iter().chain(metrics.iter().map(|m| m.title())));
     for sections in evaluation.machines() {
-        rows.extend(sections.iter().map(|s| cells([&s.machine, &s.section], &s.values)));
+        sections.iter().for_each(|s| table.push(cells([&s.machine, &s.section], &s.values)));
         if sections.len() > 1 {
             let (machine, means) = (&sections[0].machine, means(sections));
-            rows.push(cells([machine, "arithmetic mean"], &means.arithmetic_mean));
-            rows.push(cells([machine, "harmonic mean"], &means.harmonic_mean));
+            table.push(cells([machine, "arithmetic mean"], &means.arithmetic_mean));
+            table.push(cells([machine, "harmonic mean"], &means.harmonic_mean));
         }
     }
     let all = means(&evaluation.sections);
-    rows.push(cells(["all", "arithmetic mean"], &all.arithmetic_mean));
-    rows.push(cells(["all", "harmonic mean"], &all.harmonic_mean));
-    let mut text = format!("# {}, {}\n\n{}\n", shown(&evaluation.name), protocol.name(), table(&rows, 2));
-    text.push_str(&format!(
-        "Official score: {} ({})\n\n",
-        percent(evaluation.official_score),
-        evaluation.official_score
-    ));
+    table.push(cells(["all", "arithmetic mean"], &all.arithmetic_mean));
+    table.push(cells(["all", "harmonic mean"], &all.harmonic_mean));
+    let official = percent(Some(evaluation.official_score)).text;
     let pauc = if evaluation.max_fpr == 0.1 { String::new() } else { format!(" pAUC to {}.", evaluation.max_fpr) };
-    text.push_str(&format!("All numbers in %.{pauc} {}\n", protocol.rule()));
-    if let Some(comparison) = &evaluation.comparison {
-        text.push_str(&compared(comparison));
+    let document = Document::titled(&format!("{}, {}", evaluation.name, protocol.name()), None)
+        .table(table)
+        .text(format!("Official score: {official} ({})", evaluation.official_score))
+        .text(format!("All numbers in %.{pauc} {}", protocol.rule()));
+    match &evaluation.comparison {
+        Some(comparison) => compared(document, comparison),
+        None => document,
     }
-    text
 }
 
-fn compared(comparison: &Comparison) -> String {
-    let mut text = format!("\n## Compared with a table\n\n{}.\n", shown(&comparison.verdict()));
-    if !comparison.differences.is_empty() {
-        let header = ["line", "machine", "row", "column", "in the table", "from the scores"];
-        let mut rows = vec![header.map(str::to_owned).to_vec()];
-        rows.extend(comparison.differences.iter().map(|d| {
-            let computed = d.computed.map_or("no scores".to_owned(), |value| value.to_string());
-            let names = [d.line.to_string(), d.machine.clone(), d.row.clone(), d.column.clone()];
-            names.into_iter().chain([d.published.to_string(), computed]).collect()
-        }));
-        text.push_str(&format!("\n{}", table(&rows, 4)));
+fn compared(document: Document, comparison: &Comparison) -> Document {
+    let document = document.heading(2, "Compared with a table").text(format!("{}.", comparison.verdict()));
+    let mut table = Table::new(["line", "machine", "row", "column", "in the table", "from the scores"]);
+    for d in &comparison.differences {
+        let computed = d.computed.map_or("no scores".to_owned(), |value| value.to_string());
+        let published = Cell::number(Some(d.published), d.published.to_string());
+        let names = [&d.line.to_string(), &d.machine, &d.row, &d.column].map(Cell::from);
+        table.push(names.into_iter().chain([published, Cell::number(d.computed, computed)]).collect());
     }
-    if !comparison.not_compared.is_empty() {
-        let rows = listed(&comparison.not_compared);
-        let rows = shown(&rows);
-        text.push_str(&format!("\nNot compared, for want of a counterpart: {rows}.\n"));
-    }
-    text
-}
-
-fn percent(value: f64) -> String {
-    format!("{:.2}", 100.0 * value)
-}
-
-/// Columns padded to equal width; those after the first `names` to the right.
-fn table(rows: &[Vec<String>], names: usize) -> String {
-    let rows: Vec<Vec<String>> =
-        rows.iter().map(|row| row.iter().map(|text| cell(text).into_owned()).collect()).collect();
-    let width = |column: usize| rows.iter().map(|r| r[column].chars().count()).max().unwrap_or(0).max(3);
-    let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
-    let line = |cells: &dyn Fn(usize, usize) -> String| {
-        let cells: Vec<String> = widths.iter().enumerate().map(|(column, width)| cells(column, *width)).collect();
-        format!("| {} |\n", cells.join(" | "))
-    };
-    let mut text = String::new();
-    for (number, row) in rows.iter().enumerate() {
-        text.push_str(&line(&|column, width| {
-            let cell = &row[column];
-            if column < names { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
-        }));
-        if number == 0 {
-            let dashes = |column: usize, width: usize| match column < names {
-                true => "-".repeat(width),
-                false => format!("{}:", "-".repeat(width - 1)),
-            };
-            text.push_str(&line(&dashes));
+    let document = if table.rows.is_empty() { document } else { document.table(table) };
+    match comparison.not_compared.is_empty() {
+        true => document,
+        false => {
+            let rows = listed(&comparison.not_compared);
+            document.text(format!("Not compared, for want of a counterpart: {rows}."))
         }
     }
-    text
+}
+
+fn percent(value: Option<f64>) -> Cell {
+    Cell::number(value, value.map_or(DASH.to_owned(), |value| format!("{:.2}", 100.0 * value)))
 }
 
 /// One row a number, in full precision: `system,machine,section,metric,value`. Means have their name in place of the
@@ -139,12 +109,12 @@ pub fn csv(evaluations: &[Evaluation]) -> String {
     String::from_utf8(writer.into_inner().expect("memory takes it")).expect("names are UTF-8")
 }
 
-/// One document: of the one system, or `systems`, the list of several.
+/// The summary of the one system, or `systems`, the list of several.
 pub fn json(evaluations: &[Evaluation]) -> String {
     let text = match evaluations {
-        [one] => serde_json::to_string_pretty(&document(one)),
+        [one] => serde_json::to_string_pretty(&summary(one)),
         many => {
-            let systems: Vec<Document> = many.iter().map(document).collect();
+            let systems: Vec<Summary> = many.iter().map(summary).collect();
             serde_json::to_string_pretty(&BTreeMap::from([("systems", systems)]))
         }
     };
@@ -153,7 +123,7 @@ pub fn json(evaluations: &[Evaluation]) -> String {
 
 /// In the order of the fields.
 #[derive(Serialize)]
-struct Document<'a> {
+struct Summary<'a> {
     official_score: f64,
     system: &'a str,
     protocol: Protocol,
@@ -174,8 +144,8 @@ struct Machine<'a> {
     sections: &'a [SectionResult],
 }
 
-fn document(evaluation: &Evaluation) -> Document<'_> {
-    Document {
+fn summary(evaluation: &Evaluation) -> Summary<'_> {
+    Summary {
         official_score: evaluation.official_score,
         system: &evaluation.name,
         protocol: evaluation.protocol,

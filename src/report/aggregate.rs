@@ -310,7 +310,7 @@ mod tests {
         let target = groups[0].sections()[0].values[1].unwrap();
         assert!((target.mean - 0.5).abs() < 1e-12 && (target.deviation.unwrap() - 0.1).abs() < 1e-12);
         results.axes = ["seed", "generalization.target_clips", "generalization.draw"].map(str::to_owned).into();
-        let text = crate::report::markdown(&results, true);
+        let text = crate::report::overview(&results, true).markdown();
         assert!(text.contains("over 3 seeds or draws. ") && !text.contains("| draw"), "{text}");
     }
 

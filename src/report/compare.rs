@@ -173,7 +173,7 @@ mod tests {
         // 0.6 and 0.6 are equal, although their sums were rounded in different ways.
         assert_eq!((a.rank, found.systems[1].rank), (1.25, 1.75));
         assert_eq!((found.pairs[0].test.count, found.friedman), (1, None));
-        assert!(found.text(false).contains("2 sections are too few"));
+        assert!(found.document(false).markdown().contains("2 sections are too few"));
     }
 
     #[test]

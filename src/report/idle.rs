@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Results;
+use crate::document::Document;
 
 /// How many sections are named before the rest are counted.
 const NAMED: usize = 4;
@@ -45,14 +46,10 @@ impl Idle {
     }
 }
 
-/// A list of them for a report; nothing if there are none.
-pub(super) fn idle(results: &Results) -> String {
-    let lines: Vec<String> =
-        idle_settings(results).iter().map(|idle| format!("* {}\n", idle.line(results.points.len()))).collect();
-    match lines.is_empty() {
-        true => String::new(),
-        false => format!("\nSettings without effect:\n\n{}", lines.concat()),
-    }
+/// A list of them at the end of a report; nothing if there are none.
+pub(super) fn idle(document: Document, results: &Results) -> Document {
+    let lines = idle_settings(results).iter().map(|idle| idle.line(results.points.len())).collect();
+    document.announced("Settings without effect:", lines)
 }
 
 #[cfg(test)]
@@ -65,10 +62,11 @@ mod tests {
         let of = |section: usize| ("fan".to_owned(), format!("{section:02}"), "`smote` makes no clips".to_owned());
         let point = |sections: usize| PointResults { idle: (0..sections).map(of).collect(), ..Default::default() };
         let results = Results { points: vec![point(6), point(0), point(1)], ..Default::default() };
-        let expected = "\nSettings without effect:\n\n* `smote` makes no clips (fan 00, fan 01, fan 02, fan 03 and 2 \
+        let expected = "Settings without effect:\n\n* `smote` makes no clips (fan 00, fan 01, fan 02, fan 03 and 2 \
                         more; 2 of 3 points)\n";
-        assert_eq!(idle(&results), expected);
-        assert_eq!(idle(&Results { points: vec![point(0)], ..Default::default() }), "");
+        let empty = Document::default;
+        assert_eq!(idle(empty(), &results).markdown(), expected);
+        assert_eq!(idle(empty(), &Results { points: vec![point(0)], ..Default::default() }), empty());
         let one = Results { points: vec![point(1)], ..Default::default() };
         assert_eq!(idle_settings(&one)[0].line(1), "`smote` makes no clips (fan 00)");
     }

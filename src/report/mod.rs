@@ -1,4 +1,4 @@
-//! From metric tables to the tables of the field, from feature matrices to figures. Pure: values in, text and
+//! From metric tables to the tables of the field, from feature matrices to figures. Pure: values in, documents and
 //! images out.
 
 mod aggregate;
@@ -8,15 +8,15 @@ mod compare;
 mod curves;
 mod idle;
 mod image;
-mod markdown;
 mod narrow;
+mod number;
+mod overview;
 mod pivot;
 mod select;
 mod spectrogram;
 mod splice;
 mod svg;
 mod systems;
-mod table;
 mod tidy;
 
 pub use aggregate::{By, Group, Line, Stat};
@@ -25,12 +25,12 @@ pub use compare::{Comparison, compare};
 pub use curves::{TrainingCurve, training_csv, training_curve};
 pub use idle::{Idle, idle_settings};
 pub use image::{Scale, png};
-pub use markdown::{Part, attributes, markdown, tables};
 pub use narrow::NoTable;
+pub use overview::{Part, attributes, overview, tables};
 pub use pivot::{best_of, pivot, value};
 pub use select::{Selection, leave_one_section_out};
 pub use spectrogram::{Panel, Row, spectrograms};
-pub use splice::{Document, Marker};
+pub use splice::{Marker, Template};
 pub use systems::{Incomparable, System, Systems};
 pub use tidy::{csv, json};
 

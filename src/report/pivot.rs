@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::aggregate::{By, Group, Values};
 use super::narrow::{NoTable, PARTS};
+use super::number::{show, stat};
 use super::systems::titles;
-use super::table::{render, show};
 use super::{Results, Stat};
+use crate::document::{Cell, Document, Table};
 
 /// What the heads of rows or of columns are made of: `machine`, `section`, or paths of swept settings.
 type Axes = Vec<String>;
@@ -26,7 +27,7 @@ struct Counted<'a> {
 ///
 /// # Errors
 /// An axis that is not swept or named twice, and cells into which several settings fall.
-pub fn pivot(results: &Results, rows: &[String], columns: &[String], shown: &[By]) -> Result<String, NoTable> {
+pub fn pivot(results: &Results, rows: &[String], columns: &[String], shown: &[By]) -> Result<Document, NoTable> {
     let (rows, columns) = (axes(results, rows)?, axes(results, columns)?);
     let mut named = BTreeSet::new();
     if let Some(twice) = rows.iter().chain(&columns).find(|axis| !named.insert(*axis)) {
@@ -39,24 +40,25 @@ pub fn pivot(results: &Results, rows: &[String], columns: &[String], shown: &[By
         true => header.extend(shown.iter().map(|by| by.title().to_owned())),
         false => header.extend(across.iter().map(|head| title(&columns, head))),
     }
-    let mut table = vec![header];
+    let mut table = Table::new(header);
     for row in &down {
-        let mut cells: Vec<String> = row.iter().map(|value| value.clone().unwrap_or_default()).collect();
+        let mut cells: Vec<Cell> = row.iter().map(|value| value.clone().unwrap_or_default().into()).collect();
         if let Some(total) = row.iter().position(Option::is_none) {
             cells[total] = "mean".into();
         }
         for column in &across {
             let named: Vec<(&str, &str)> = names(&rows, row).chain(names(&columns, column)).collect();
             let numbers = cell(&counted, &named, shown)?;
-            let numbers: Option<Vec<String>> = numbers.map(|stats| stats.into_iter().map(show).collect());
-            match columns.is_empty() {
-                true => cells.extend(numbers.unwrap_or_else(|| vec![String::new(); shown.len()])),
-                false => cells.push(numbers.map_or(String::new(), |numbers| numbers.join(" / "))),
+            match (numbers, columns.is_empty()) {
+                (Some(stats), true) => cells.extend(stats.into_iter().map(stat)),
+                (None, true) => cells.extend(vec![Cell::default(); shown.len()]),
+                (Some(stats), false) => cells.push(joined(&stats)),
+                (None, false) => cells.push(Cell::default()),
             }
         }
         table.push(cells);
     }
-    if table.len() == 1 {
+    if table.rows.is_empty() {
         return Err(NoTable::Nothing);
     }
     let words = |axes: &Axes| titles(axes).collect::<Vec<_>>().join(" and ");
@@ -65,14 +67,23 @@ pub fn pivot(results: &Results, rows: &[String], columns: &[String], shown: &[By
         true => words(&rows),
         false => format!("{} (rows) and {} (columns)", words(&rows), words(&columns)),
     };
-    Ok(format!("{}\nThe numbers are {what} by {by}. {}\n", render(&table), note(results, &counted, shown)))
+    let text = format!("The numbers are {what} by {by}. {}", note(results, &counted, shown));
+    Ok(Document::default().table(table).text(text))
+}
+
+/// Several numbers in one cell, which has a value only if there is one.
+fn joined(stats: &[Option<Stat>]) -> Cell {
+    match stats {
+        [one] => stat(*one),
+        several => several.iter().map(|stat| show(*stat)).collect::<Vec<_>>().join(" / ").into(),
+    }
 }
 
 /// For each value of an axis the settings that are best by the number `by`, mean over the seeds, and the numbers `shown`.
 ///
 /// # Errors
 /// An axis that is not swept, and results without that number.
-pub fn best_of(results: &Results, axis: &str, by: By, shown: &[By]) -> Result<String, NoTable> {
+pub fn best_of(results: &Results, axis: &str, by: By, shown: &[By]) -> Result<Document, NoTable> {
     let axis = results.axis(axis)?;
     let others: Axes = results.settings().into_iter().filter(|other| *other != axis).collect();
     let counted = counted(results);
@@ -91,22 +102,21 @@ pub fn best_of(results: &Results, axis: &str, by: By, shown: &[By]) -> Result<St
         return Err(NoTable::NoNumbers(by.name()));
     }
     let header = titles(std::slice::from_ref(&axis)).chain(titles(&others));
-    let mut table: Vec<Vec<String>> = vec![header.chain(shown.iter().map(|by| by.title().to_owned())).collect()];
+    let mut table = Table::new(header.chain(shown.iter().map(|by| by.title().to_owned())));
     best.sort_by(|a, b| b.2.total_cmp(&a.2));
     for (value, place, _) in &best {
         let settings = &counted[*place].group.settings;
-        let other = others.iter().map(|path| settings.get(path.as_str()).copied().unwrap_or_default().to_owned());
-        let numbers = shown.iter().map(|by| show(number(&counted[*place], *by, &[])));
-        table.push(std::iter::once((*value).to_owned()).chain(other).chain(numbers).collect());
+        let other = others.iter().map(|path| settings.get(path.as_str()).copied().unwrap_or_default().into());
+        let numbers = shown.iter().map(|by| stat(number(&counted[*place], *by, &[])));
+        table.push(std::iter::once((*value).into()).chain(other).chain(numbers).collect());
     }
-    Ok(format!(
-        "{}\nOf {} settings the best for each value of {}, chosen in hindsight by {}. {}\n",
-        render(&table),
+    Ok(Document::default().table(table).text(format!(
+        "Of {} settings the best for each value of {}, chosen in hindsight by {}. {}",
         counted.len(),
         titles(std::slice::from_ref(&axis)).collect::<String>(),
         name(by),
         note(results, &counted, shown)
-    ))
+    )))
 }
 
 /// One number of results that have one setting.
@@ -286,8 +296,9 @@ mod tests {
 
 The numbers are AUC source by section (rows) and detector and pool (columns). All numbers in %. Mean ± standard deviation over 2 seeds.
 ";
-        assert_eq!(table, expected);
+        assert_eq!(table.markdown(), expected);
         let numbers = pivot(&made(), &words(&["detector", "pool"]), &[], &[By::AucSource, By::Pauc]).unwrap();
+        let numbers = numbers.markdown();
         assert!(numbers.contains("| a        | mean | 65.00 ± 7.07 | 65.00 ± 7.07 |"), "{numbers}");
     }
 
@@ -310,6 +321,7 @@ The numbers are AUC source by section (rows) and detector and pool (columns). Al
 | a        | mean | 65.00 ± 7.07 |
 
 Of 3 settings the best for each value of detector, chosen in hindsight by AUC target. ";
+        let table = table.markdown();
         assert!(table.starts_with(expected), "{table}");
         let one = made().narrowed(&[("pool".into(), "max".into())]).unwrap();
         assert_eq!(value(&one, By::AucTarget).unwrap(), "80.00");

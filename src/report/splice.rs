@@ -35,14 +35,14 @@ pub struct Marker {
 
 /// A text with markers.
 #[derive(Clone, Debug)]
-pub struct Document {
+pub struct Template {
     source: Arc<SourceText>,
     markers: Vec<Marker>,
     /// The bytes between two markers, and which marker says what they are.
     slots: Vec<(Range<usize>, usize)>,
 }
 
-impl Document {
+impl Template {
     /// Finds the markers of the file `name`.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::aggregate::{By, Values};
-use super::markdown::has_official;
+use super::overview::has_official;
 use super::{PointResults, REPETITIONS, Results, is_repetition};
 
 /// Points with the same settings.

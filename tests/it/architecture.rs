@@ -8,7 +8,7 @@ use crate::project::tree;
 
 /// What everybody may import, and what imports nothing but itself.
 const FOUNDATION: &[&str] =
-    &["math", "canon", "digest", "kind", "seed", "context", "diagnose", "family", "reading", "shown"];
+    &["math", "canon", "digest", "kind", "seed", "context", "diagnose", "family", "reading", "shown", "document"];
 
 /// What a room may import besides the foundation. A path such as `artifact::MetricRow` allows that name alone.
 const ROOMS: &[(&str, &[&str])] = &[

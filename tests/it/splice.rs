@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::project::Project;
-use humshift::report::Document;
+use humshift::report::Template;
 use humshift::spec;
 
 const SPEC: &str = "\
@@ -162,7 +162,7 @@ fn the_markers_of_this_repository_are_good() {
     for (name, least) in [("README.md", 2), ("experiments/README.md", 15)] {
         let path = root.join(name);
         let text = fs::read_to_string(&path).expect("a text");
-        let document = Document::parse(name, text).unwrap_or_else(|all| panic!("{}", all[0]));
+        let document = Template::parse(name, text).unwrap_or_else(|all| panic!("{}", all[0]));
         assert!(document.markers().len() >= least, "{name}: {} markers", document.markers().len());
         for marker in document.markers() {
             let words: Vec<String> = marker.words.iter().map(|(word, _)| word.clone()).collect();

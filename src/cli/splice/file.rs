@@ -11,7 +11,7 @@ use crate::cli::view::View;
 use crate::cli::{CliError, SpecArgs};
 use crate::diagnose::{Diagnostic, Place};
 use crate::reading;
-use crate::report::{Document, Marker};
+use crate::report::{Marker, Template};
 
 /// The words of a marker.
 #[derive(Parser)]
@@ -29,7 +29,7 @@ pub struct Request {
 /// A file, its markers and, in the same order, what they ask for.
 pub struct File {
     pub path: PathBuf,
-    pub document: Document,
+    pub template: Template,
     pub requests: Vec<Request>,
 }
 
@@ -40,34 +40,34 @@ impl File {
             |why: String| vec![Diagnostic::new("E0705", format!("`{}` cannot be read: {why}", path.display()))];
         let bytes = reading::read(path, reading::TEXT).map_err(|error| cannot(error.to_string()))?;
         let text = String::from_utf8(bytes).map_err(|_| cannot("it is not UTF-8".into()))?;
-        let document = Document::parse(&path.display().to_string(), text)?;
+        let template = Template::parse(&path.display().to_string(), text)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let (mut requests, mut mistakes) = (Vec::new(), Vec::new());
-        for marker in document.markers() {
+        for marker in template.markers() {
             match request(marker, folder) {
                 Ok(request) => requests.push(request),
                 Err(diagnostic) => mistakes.push(diagnostic),
             }
         }
-        if document.markers().is_empty() {
+        if template.markers().is_empty() {
             let hint = "`<!-- humshift: SPEC --table means -->` and `<!-- /humshift -->`, each on a line of its own";
             mistakes.push(Diagnostic::new("E0713", format!("`{}` has no markers", path.display())).hint(hint));
         }
-        if mistakes.is_empty() { Ok(Self { path: path.to_owned(), document, requests }) } else { Err(mistakes) }
+        if mistakes.is_empty() { Ok(Self { path: path.to_owned(), template, requests }) } else { Err(mistakes) }
     }
 
     /// The markers whose text would change.
     pub fn changed(&self, contents: &BTreeMap<usize, String>) -> BTreeSet<usize> {
         let alone = |(number, text): (&usize, &String)| {
-            let made = self.document.with(&BTreeMap::from([(*number, text.clone())]));
-            (made != self.document.text()).then_some(*number)
+            let made = self.template.with(&BTreeMap::from([(*number, text.clone())]));
+            (made != self.template.text()).then_some(*number)
         };
         contents.iter().filter_map(alone).collect()
     }
 
     /// The first lines in which a content differs from the file's.
     pub fn difference(&self, number: usize, made: &str, most: usize) -> String {
-        let old = self.document.content(number).unwrap_or_default();
+        let old = self.template.content(number).unwrap_or_default();
         let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), made.trim_matches('\n').lines().collect());
         let mut lines = Vec::new();
         for row in 0..old.len().max(new.len()) {
@@ -87,8 +87,8 @@ impl File {
 
     /// Writes the file with these contents, whole or not at all. A file that would stay as it is is not touched.
     pub fn write(&self, contents: &BTreeMap<usize, String>) -> Result<(), CliError> {
-        let text = self.document.with(contents);
-        if text == self.document.text() {
+        let text = self.template.with(contents);
+        if text == self.template.text() {
             return Ok(());
         }
         let written = fs::canonicalize(&self.path).and_then(|path| {

@@ -1,44 +1,42 @@
-//! A comparison as text and as JSON.
+//! A comparison as a document for people and as JSON.
 
 use serde_json::{Value, json};
 
 use super::{ALPHA, Comparison, MOST, Pair};
+use crate::document::{Cell, Document, Table};
 use crate::metric::least_p;
 use crate::report::aggregate::By;
 use crate::report::axis::label;
+use crate::report::number::{percent, share};
 use crate::report::systems::titles;
-use crate::report::table::{heading, percent, render};
-use crate::shown::shown;
 
 /// More pairs than this are shown only where all are asked for.
 const PAIRS: usize = 60;
 
 impl Comparison {
     /// Mean ranks, then the pairs: the most significant ones, or `all`.
-    pub fn text(&self, all: bool) -> String {
-        let mut text = heading(&self.name, self.question.as_deref());
-        let (systems, sections) = (self.systems.len(), self.sections.len());
-        text.push_str(&format!("\n## {systems} systems over {}\n\n", many(sections, "section")));
-        let mut rows = vec![titles(&self.axes).chain(["mean rank".to_owned(), "mean".to_owned()]).collect::<Vec<_>>()];
+    pub fn document(&self, all: bool) -> Document {
+        let mut ranks = Table::new(titles(&self.axes).chain(["mean rank".to_owned(), "mean".to_owned()]));
         for system in &self.systems {
-            let mut cells = system.settings.clone();
-            cells.extend([format!("{:.2}", system.rank), percent(system.mean)]);
-            rows.push(cells);
+            let rank = Cell::number(Some(system.rank), format!("{:.2}", system.rank));
+            ranks.push(system.settings.iter().map(Cell::from).chain([rank, share(system.mean)]).collect());
         }
-        text.push_str(&render(&rows));
-        text.push_str(&format!("\n{}\n", self.overall()));
-        text.push_str("\n## Pairs\n\n");
         let header = ["better ranked", "worse ranked", "difference", "rank difference", "n", "W", "p", "p (Holm)"];
-        let mut rows = vec![header.map(str::to_owned).to_vec()];
+        let mut pairs = Table::new(header);
         let shown = if all { self.pairs.len() } else { self.pairs.len().min(PAIRS) };
-        rows.extend(self.pairs[..shown].iter().map(|pair| self.row(pair)));
-        text.push_str(&render(&rows));
+        self.pairs[..shown].iter().for_each(|pair| pairs.push(self.row(pair)));
+        let (systems, sections) = (self.systems.len(), self.sections.len());
+        let mut document = Document::titled(&self.name, self.question.as_deref())
+            .heading(2, format!("{systems} systems over {}", many(sections, "section")))
+            .table(ranks)
+            .text(self.overall())
+            .heading(2, "Pairs")
+            .table(pairs);
         if shown < self.pairs.len() {
             let rest = self.pairs.len() - shown;
-            text.push_str(&format!("\n{rest} pairs with a larger p are left out; `--all` shows them.\n"));
+            document = document.text(format!("{rest} pairs with a larger p are left out; `--all` shows them."));
         }
-        text.push_str(&self.remarks());
-        text
+        document.list(self.remarks()).text(self.meaning())
     }
 
     /// What is said of all systems together.
@@ -59,21 +57,25 @@ impl Comparison {
         friedman + &critical.unwrap_or_default()
     }
 
-    fn row(&self, pair: &Pair) -> Vec<String> {
+    fn row(&self, pair: &Pair) -> Vec<Cell> {
         let (better, worse) = (&self.systems[pair.better], &self.systems[pair.worse]);
         let ranks = worse.rank - better.rank;
         let far = self.critical_difference.is_some_and(|cd| ranks >= cd);
-        let ranks = if far { format!("**{ranks:.2}**") } else { format!("{ranks:.2}") };
-        let corrected = match pair.corrected <= ALPHA {
-            true => format!("**{}**", p_value(pair.corrected)),
-            false => p_value(pair.corrected),
-        };
-        let difference = percent(pair.difference).replace('-', "\u{2212}");
-        let (n, w) = (pair.test.count.to_string(), label(pair.test.statistic));
-        vec![better.label.clone(), worse.label.clone(), difference, ranks, n, w, p_value(pair.test.p), corrected]
+        let p = |p: f64| Cell::number(Some(p), p_value(p));
+        vec![
+            (&better.label).into(),
+            (&worse.label).into(),
+            Cell::number(Some(pair.difference), percent(pair.difference).replace('-', "\u{2212}")),
+            Cell::number(Some(ranks), format!("{ranks:.2}")).best(far),
+            Cell::number(Some(pair.test.count as f64), pair.test.count.to_string()),
+            Cell::number(Some(pair.test.statistic), label(pair.test.statistic)),
+            p(pair.test.p),
+            p(pair.corrected).best(pair.corrected <= ALPHA),
+        ]
     }
 
-    fn remarks(&self) -> String {
+    /// What limits the comparison.
+    fn remarks(&self) -> Vec<String> {
         let (n, m) = (self.sections.len(), self.pairs.len());
         let mut remarks = Vec::new();
         let least = least_p(n);
@@ -95,6 +97,11 @@ impl Comparison {
             remarks.push("Friedman's p is from the chi-squared distribution, which is rough below ten sections".into());
         }
         remarks.extend(self.notes.iter().cloned());
+        remarks
+    }
+
+    /// What the numbers are.
+    fn meaning(&self) -> String {
         let value = match self.by {
             By::Official => "harmonic mean of its AUC source, AUC target and pAUC",
             By::Auc => "mean of its AUCs",
@@ -109,20 +116,14 @@ impl Comparison {
             (Some(a), Some(b)) => format!(", mean over the {a} to {b} points of the system"),
             _ => String::new(),
         };
-        let mut text = String::from("\n");
-        remarks.iter().for_each(|r| text.push_str(&format!("* {}\n", shown(r))));
-        if !remarks.is_empty() {
-            text.push('\n');
-        }
-        text.push_str(&format!(
+        format!(
             "Value of a section: {value}{mean}, in %. Mean and difference: over the sections. W and p: Wilcoxon's signed-rank \
-             test, two-sided, over the n sections that differ; p (Holm): corrected for {}.\n",
-            many(m, "pair")
-        ));
-        text
+             test, two-sided, over the n sections that differ; p (Holm): corrected for {}.",
+            many(self.pairs.len(), "pair")
+        )
     }
 
-    /// The same as one document.
+    /// The same for programs.
     pub fn json(&self) -> Value {
         let settings = |cells: &[String]| -> Value {
             let pairs = self.axes.iter().zip(cells).filter(|(_, cell)| !cell.is_empty());

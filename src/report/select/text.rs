@@ -1,33 +1,32 @@
-//! A choice of settings as text and as JSON.
+//! A choice of settings as a document for people and as JSON.
 
 use serde_json::{Map, Value, json};
 
 use super::{AREAS, Selection, Totals};
+use crate::document::{Cell, Document, Table};
 use crate::report::aggregate::{By, COLUMNS};
+use crate::report::number::{show, stat as cell};
 use crate::report::systems::titles;
-use crate::report::table::{heading, render, show};
 use crate::report::{Part, Stat};
-use crate::shown::shown;
 
 impl Selection {
     /// The choice for each section, then the totals.
-    pub fn text(&self) -> String {
-        let mut text = heading(&self.name, self.question.as_deref());
-        text.push_str("\n## Settings chosen on the other sections\n\n");
-        text.push_str(&self.sections_table());
-        text.push_str("\n## All sections\n\n");
-        text.push_str(&self.totals_table());
-        text + &self.explanation()
+    pub fn document(&self) -> Document {
+        let document = Document::titled(&self.name, self.question.as_deref())
+            .heading(2, "Settings chosen on the other sections")
+            .table(self.sections_table())
+            .heading(2, "All sections")
+            .table(self.totals_table());
+        self.explained(document)
     }
 
     /// These tables without headings, and how the settings were chosen.
-    pub fn tables(&self, parts: &[Part]) -> String {
+    pub fn tables(&self, parts: &[Part]) -> Document {
         let table = |part: &Part| match part {
             Part::Sections => self.sections_table(),
             Part::Means => self.totals_table(),
         };
-        let tables: Vec<String> = parts.iter().map(table).collect();
-        tables.join("\n") + &self.explanation()
+        self.explained(parts.iter().map(table).fold(Document::default(), Document::table))
     }
 
     /// The official score, or another number that was chosen by, under the settings chosen on the other sections.
@@ -40,57 +39,45 @@ impl Selection {
         self.by != By::Official && self.honest.official.is_some()
     }
 
-    fn sections_table(&self) -> String {
+    fn sections_table(&self) -> Table {
         let shown: Vec<usize> =
             (0..AREAS).filter(|c| self.sections.iter().any(|section| section.values[*c].is_some())).collect();
-        let score = format!("{} on the others", self.by.title());
-        let mut header = vec!["machine".to_owned(), "held-out section".to_owned()];
-        header.extend(titles(&self.axes));
-        header.extend(shown.iter().map(|c| COLUMNS[*c].2.to_owned()));
-        header.push(score);
-        let mut rows = vec![header];
+        let header = ["machine".to_owned(), "held-out section".to_owned()].into_iter().chain(titles(&self.axes));
+        let areas = shown.iter().map(|c| COLUMNS[*c].2.to_owned());
+        let mut table = Table::new(header.chain(areas).chain([format!("{} on the others", self.by.title())]));
         for section in &self.sections {
-            let mut cells = vec![section.machine.clone(), section.section.clone()];
-            cells.extend(section.chosen.settings.iter().cloned());
-            cells.extend(shown.iter().map(|c| show(section.values[*c])));
-            cells.push(show(section.chosen.score));
-            rows.push(cells);
+            let mut cells: Vec<Cell> = vec![(&section.machine).into(), (&section.section).into()];
+            cells.extend(section.chosen.settings.iter().map(Cell::from));
+            cells.extend(shown.iter().map(|c| cell(section.values[*c])));
+            cells.push(cell(section.chosen.score));
+            table.push(cells);
         }
-        render(&rows)
+        table
     }
 
-    fn totals_table(&self) -> String {
+    fn totals_table(&self) -> Table {
         let official = self.official_beside();
-        let mut header = vec!["settings chosen".to_owned(), self.by.title().to_owned()];
-        header.extend(official.then(|| By::Official.title().to_owned()));
-        let row = |name: &str, totals: &Totals| {
-            let mut cells = vec![name.to_owned(), show(totals.by)];
-            cells.extend(official.then(|| show(totals.official)));
-            cells
+        let header = ["settings chosen", self.by.title()].into_iter();
+        let mut table = Table::new(header.chain(official.then(|| By::Official.title())));
+        let row = |name: &str, totals: &Totals| -> Vec<Cell> {
+            let cells = [name.into(), cell(totals.by)].into_iter();
+            cells.chain(official.then(|| cell(totals.official))).collect()
         };
-        let rows = [
-            header,
-            row("on the other sections", &self.honest),
-            row("in hindsight, one for all sections", &self.hindsight_totals),
-        ];
-        render(&rows)
+        table.push(row("on the other sections", &self.honest));
+        table.push(row("in hindsight, one for all sections", &self.hindsight_totals));
+        table
     }
 
-    fn explanation(&self) -> String {
-        let mut text = String::new();
+    fn explained(&self, document: Document) -> Document {
         let settings: Vec<&str> =
             self.hindsight.settings.iter().map(String::as_str).filter(|s| !s.is_empty()).collect();
-        text.push_str(&format!(
-            "\nEach section is reported under the one of {} settings that is best on all other sections; its own numbers \
-             had no say. Best in hindsight, chosen by the numbers it is reported for and so too good: {}.\n",
+        let choice = format!(
+            "Each section is reported under the one of {} settings that is best on all other sections; its own numbers \
+             had no say. Best in hindsight, chosen by the numbers it is reported for and so too good: {}.",
             self.of,
             settings.join(", ")
-        ));
-        self.notes.iter().for_each(|note| text.push_str(&format!("\n* {}", shown(note))));
-        if !self.notes.is_empty() {
-            text.push('\n');
-        }
-        text.push('\n');
+        );
+        let mut text = String::new();
         if self.seeds > 1 {
             text.push_str(&format!(
                 "Settings chosen by the mean over {} {}; mean ± standard deviation over them. ",
@@ -101,11 +88,10 @@ impl Selection {
         if self.by == By::Official || self.official_beside() {
             text.push_str(" Official: harmonic mean of AUC source, AUC target and pAUC over all sections named.");
         }
-        text.push('\n');
-        text
+        document.text(choice).list(self.notes.clone()).text(text)
     }
 
-    /// The same as one document.
+    /// The same for programs.
     pub fn json(&self) -> Value {
         let settings = |cells: &[String]| -> Map<String, Value> {
             let pairs = self.axes.iter().zip(cells).filter(|(_, cell)| !cell.is_empty());

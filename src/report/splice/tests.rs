@@ -6,12 +6,12 @@ const TEXT: &str = "# Title\n\n<!-- humshift: a.yaml --set 'x={a: 1, b: 2}' -->\
                     <!-- humshift-value n: b.yaml --value official -->\nIt is **<!-- humshift-value n -->1<!-- /humshift -->**, \
                     or <!-- humshift-value n -->1<!-- /humshift -->.\n```\n<!-- humshift: text -->\n```\n";
 
-fn parse(text: &str) -> Document {
-    Document::parse("README.md", text.to_owned()).unwrap_or_else(|all| panic!("{}", all[0]))
+fn parse(text: &str) -> Template {
+    Template::parse("README.md", text.to_owned()).unwrap_or_else(|all| panic!("{}", all[0]))
 }
 
 fn told(text: &str) -> String {
-    let all = Document::parse("README.md", text.to_owned()).expect_err("it is wrong");
+    let all = Template::parse("README.md", text.to_owned()).expect_err("it is wrong");
     all.iter().map(|diagnostic| diagnostic.render(false) + "\n").collect()
 }
 
@@ -21,13 +21,13 @@ fn contents(contents: &[(usize, &str)]) -> BTreeMap<usize, String> {
 
 #[test]
 fn blocks_and_numbers_are_found() {
-    let document = parse(TEXT);
-    let words = |marker: usize| document.markers()[marker].words.iter().map(|w| w.0.as_str()).collect::<Vec<_>>();
+    let template = parse(TEXT);
+    let words = |marker: usize| template.markers()[marker].words.iter().map(|w| w.0.as_str()).collect::<Vec<_>>();
     assert_eq!(words(0), ["a.yaml", "--set", "x={a: 1, b: 2}"]);
-    assert_eq!((words(1), document.line(1)), (vec!["b.yaml", "--value", "official"], 7));
-    assert_eq!((document.content(0).as_deref(), document.content(1).as_deref()), (Some("old"), Some("1")));
-    let place = &document.markers()[0].words[2].1;
-    assert_eq!(&document.text()[place.bytes.clone()], "'x={a: 1, b: 2}'");
+    assert_eq!((words(1), template.line(1)), (vec!["b.yaml", "--value", "official"], 7));
+    assert_eq!((template.content(0).as_deref(), template.content(1).as_deref()), (Some("old"), Some("1")));
+    let place = &template.markers()[0].words[2].1;
+    assert_eq!(&template.text()[place.bytes.clone()], "'x={a: 1, b: 2}'");
 }
 
 #[test]

@@ -1,35 +1,28 @@
-//! Tables for people: Markdown that reads well as plain text, too.
+//! The overview of results: sections, means, and what cannot be computed and why.
 
 use std::collections::BTreeSet;
 
 use super::aggregate::{COLUMNS, COUNT};
 use super::idle::idle;
-use super::table::{self, DASH, heading, percent, show};
+use super::number::{DASH, percent, show, stat};
 use super::{Group, IntervalMethod, Line, PointResults, Results, Stat, is_repetition};
 use crate::artifact::MetricRow;
-use crate::shown::shown;
+use crate::document::{Cell, Document, Table};
 
 /// With more section lines than this the summary alone is shown, unless all are asked for.
 const LINES: usize = 60;
 
 /// The summary, best official score in bold, and the sections of every group if they are few or `all`.
-pub fn markdown(results: &Results, all: bool) -> String {
-    let mut text = heading(&results.name, results.question.as_deref());
-    let groups = results.groups();
-    let columns = results.columns();
-    let axes = shown_axes(results);
+pub fn overview(results: &Results, all: bool) -> Document {
+    let document = Document::titled(&results.name, results.question.as_deref());
+    let (groups, columns, axes) = (results.groups(), results.columns(), shown_axes(results));
     let lines: usize = groups.iter().map(Group::section_count).sum();
-    if all || lines <= LINES {
-        text.push_str("\n## Sections\n\n");
-        text.push_str(&sections(&groups, &axes, &columns));
-    } else {
-        text.push_str(&format!("\n{lines} lines of sections are left out; `report --all` shows them.\n"));
-    }
-    text.push_str("\n## Means over all sections\n\n");
-    text.push_str(&summary(&groups, &axes, &columns));
-    text.push_str(&notes(results, &groups));
-    text.push_str(&idle(results));
-    text
+    let document = match all || lines <= LINES {
+        true => document.heading(2, "Sections").table(sections(&groups, &axes, &columns)),
+        false => document.text(format!("{lines} lines of sections are left out; `report --all` shows them.")),
+    };
+    let document = document.heading(2, "Means over all sections").table(summary(&groups, &axes, &columns));
+    idle(notes(document, results, &groups), results)
 }
 
 /// One of the tables of a report, to be shown alone.
@@ -40,14 +33,14 @@ pub enum Part {
 }
 
 /// These tables without headings, and what their numbers are.
-pub fn tables(results: &Results, parts: &[Part]) -> String {
+pub fn tables(results: &Results, parts: &[Part]) -> Document {
     let (groups, columns, axes) = (results.groups(), results.columns(), shown_axes(results));
     let table = |part: &Part| match part {
         Part::Sections => sections(&groups, &axes, &columns),
         Part::Means => summary(&groups, &axes, &columns),
     };
-    let tables: Vec<String> = parts.iter().map(table).collect();
-    tables.join("\n") + &notes(results, &groups)
+    let document = parts.iter().map(table).fold(Document::default(), Document::table);
+    notes(document, results, &groups)
 }
 
 /// Swept settings other than seed and draw, as path and column title.
@@ -56,39 +49,42 @@ fn shown_axes(results: &Results) -> Vec<(&str, &str)> {
     axes.map(|path| (path.as_str(), path.rsplit('.').next().unwrap_or(path))).collect()
 }
 
-fn sections(groups: &[Group], axes: &[(&str, &str)], columns: &[bool; COUNT]) -> String {
-    let mut table = Table::new(axes, &["machine", "section"], columns, &[]);
+fn sections(groups: &[Group], axes: &[(&str, &str)], columns: &[bool; COUNT]) -> Table {
+    let mut table = Table::new(titles(axes, &["machine", "section"], columns));
     for group in groups {
+        let mut push = |line: &Line| {
+            let names = [&line.machine, &line.section].map(Cell::from);
+            table.push(settings(group, axes).chain(names).chain(metrics(line, columns)).collect());
+        };
         let lines = group.sections();
         let machines: BTreeSet<&str> = lines.iter().map(|l| l.machine.as_str()).collect();
         for machine in machines {
-            for line in lines.iter().filter(|l| l.machine == machine) {
-                table.row(group, line);
-            }
+            lines.iter().filter(|l| l.machine == machine).for_each(&mut push);
             if lines.iter().filter(|l| l.machine == machine).count() > 1 {
-                for mean in group.means(Some(machine)) {
-                    table.row(group, &mean);
-                }
+                group.means(Some(machine)).iter().for_each(&mut push);
             }
         }
     }
-    table.render()
+    table
 }
 
-fn summary(groups: &[Group], axes: &[(&str, &str)], columns: &[bool; COUNT]) -> String {
-    let extra: &[&str] = if has_official(columns) { &["official"] } else { &[] };
-    let mut table = Table::new(axes, &["mean"], columns, extra);
+fn summary(groups: &[Group], axes: &[(&str, &str)], columns: &[bool; COUNT]) -> Table {
+    let with_official = has_official(columns);
+    let header = titles(axes, &["mean"], columns).chain(with_official.then_some("official"));
+    let mut table = Table::new(header);
     let best = groups.iter().filter_map(|g| g.official()).map(|s| s.mean).fold(f64::NEG_INFINITY, f64::max);
     for group in groups {
         let official = group.official();
-        let cell = show(official);
-        let bold = groups.len() > 1 && official.is_some_and(|s| s.mean == best);
-        let cell = if bold { format!("**{cell}**") } else { cell };
+        let is_best = groups.len() > 1 && official.is_some_and(|s| s.mean == best);
         let [arithmetic, harmonic] = group.means(None);
-        table.summary_row(group, "arithmetic", &arithmetic, extra.first().map(|_| ""));
-        table.summary_row(group, "harmonic", &harmonic, extra.first().map(|_| cell.as_str()));
+        let mut push = |name: &str, line: &Line, official: Cell| {
+            let cells = settings(group, axes).chain([name.into()]).chain(metrics(line, columns));
+            table.push(cells.chain(with_official.then_some(official)).collect());
+        };
+        push("arithmetic", &arithmetic, Cell::default());
+        push("harmonic", &harmonic, stat(official).best(is_best));
     }
-    table.render()
+    table
 }
 
 /// The official score is defined over both domains' AUC and the pAUC; data sets without domains have none.
@@ -97,14 +93,10 @@ pub fn has_official(columns: &[bool; COUNT]) -> bool {
 }
 
 /// AUC per value of each domain-shift attribute.
-pub fn attributes(results: &Results) -> String {
+pub fn attributes(results: &Results) -> Document {
     let axes = shown_axes(results);
     let header = ["machine", "section", "domain", "attribute", "value", "AUC"];
-    let mut table = Table {
-        rows: vec![axes.iter().map(|a| a.1).chain(header).map(str::to_owned).collect()],
-        axes: axes.clone(),
-        columns: [false; COUNT],
-    };
+    let mut table = Table::new(axes.iter().map(|a| a.1).chain(header));
     for group in results.groups() {
         let Some(first) = group.points.first() else { continue };
         for row in first.rows.iter().filter(|r| !r.attribute.is_empty()) {
@@ -112,23 +104,21 @@ pub fn attributes(results: &Results) -> String {
                 Stat::of(&group.points.iter().map(|p| same(p, row).and_then(of)).collect::<Vec<_>>())
                     .map(|stat| stat.mean)
             };
-            let cell = match (number(|r| r.value), number(|r| r.low), number(|r| r.high)) {
+            let mean = number(|r| r.value);
+            let text = match (mean, number(|r| r.low), number(|r| r.high)) {
                 (None, ..) => DASH.into(),
                 (Some(mean), Some(low), Some(high)) => format!("{} {}", percent(mean), brackets(low, high)),
                 (Some(mean), ..) => percent(mean),
             };
-            let mut cells = table.settings(&group);
-            cells.extend(
-                [&row.machine, &row.section, &row.domain, &row.attribute, &row.value_of_attribute].map(Clone::clone),
-            );
-            cells.push(cell);
-            table.rows.push(cells);
+            let names = [&row.machine, &row.section, &row.domain, &row.attribute, &row.value_of_attribute];
+            let cells = settings(&group, &axes).chain(names.map(Cell::from));
+            table.push(cells.chain([Cell::number(mean, text)]).collect());
         }
     }
-    if table.rows.len() == 1 {
-        return "No attribute has more than one value among the test clips.\n".into();
+    match table.rows.is_empty() {
+        true => Document::default().text("No attribute has more than one value among the test clips."),
+        false => Document::default().table(table),
     }
-    table.render()
 }
 
 /// The ends of an interval, without the digits that other resamples would change.
@@ -156,8 +146,8 @@ fn same<'a>(point: &'a PointResults, row: &MetricRow) -> Option<&'a MetricRow> {
     point.rows.iter().find(|r| name(r) == name(row))
 }
 
-/// Reasons for what the tables show as a dash.
-fn notes(results: &Results, groups: &[Group]) -> String {
+/// Reasons for what the tables show as a dash, and what the numbers are.
+fn notes(document: Document, results: &Results, groups: &[Group]) -> Document {
     let (mut reasons, mut doubts) = (BTreeSet::new(), BTreeSet::new());
     for point in &results.points {
         for row in point.rows.iter().filter(|r| r.value.is_none() && r.attribute.is_empty()) {
@@ -173,18 +163,8 @@ fn notes(results: &Results, groups: &[Group]) -> String {
         }
     }
     let mut text = String::new();
-    if !reasons.is_empty() {
-        text.push_str(&format!("\n{DASH} cannot be computed:\n\n"));
-        reasons.iter().for_each(|r| text.push_str(&format!("* {}\n", shown(r))));
-    }
-    if !doubts.is_empty() {
-        text.push_str("\nNot to be trusted:\n\n");
-        doubts.iter().for_each(|r| text.push_str(&format!("* {}\n", shown(r))));
-    }
     if let Some(count) = groups.iter().map(|g| g.points.len()).max().filter(|n| *n > 1) {
-        text.push_str(&format!("\nMean ± standard deviation over {count} {}. ", results.repetitions()));
-    } else {
-        text.push('\n');
+        text.push_str(&format!("Mean ± standard deviation over {count} {}. ", results.repetitions()));
     }
     text.push_str("All numbers in %.");
     if results.points.iter().any(|p| p.rows.iter().any(|r| r.low.is_some())) {
@@ -196,51 +176,33 @@ fn notes(results: &Results, groups: &[Group]) -> String {
     if results.points.iter().any(|p| p.rows.iter().any(|r| r.metric == "f1")) {
         text.push_str(" Precision, recall and F1: of a domain's own clips, one threshold for both domains.");
     }
-    text.push('\n');
-    text
+    document
+        .announced(&format!("{DASH} cannot be computed:"), reasons.into_iter().collect())
+        .announced("Not to be trusted:", doubts.into_iter().collect())
+        .text(text)
 }
 
-struct Table<'a> {
-    axes: Vec<(&'a str, &'a str)>,
-    columns: [bool; COUNT],
-    rows: Vec<Vec<String>>,
+/// The titles of the columns of settings, names and metrics.
+fn titles<'a>(
+    axes: &'a [(&str, &'a str)],
+    names: &'a [&'static str],
+    columns: &'a [bool; COUNT],
+) -> impl Iterator<Item = &'a str> {
+    let metrics = COLUMNS.iter().zip(columns).filter(|(_, shown)| **shown).map(|((.., title), _)| *title);
+    axes.iter().map(|a| a.1).chain(names.iter().copied()).chain(metrics)
 }
 
-impl<'a> Table<'a> {
-    fn new(axes: &[(&'a str, &'a str)], names: &[&str], columns: &[bool; COUNT], extra: &[&str]) -> Self {
-        let metrics = COLUMNS.iter().zip(columns).filter(|(_, shown)| **shown).map(|((.., title), _)| *title);
-        let header = axes.iter().map(|a| a.1).chain(names.iter().copied()).chain(metrics).chain(extra.iter().copied());
-        Self { axes: axes.to_vec(), columns: *columns, rows: vec![header.map(str::to_owned).collect()] }
-    }
+fn settings<'a>(group: &'a Group, axes: &'a [(&str, &str)]) -> impl Iterator<Item = Cell> + use<'a> {
+    axes.iter().map(|(path, _)| (*group.settings.get(path).unwrap_or(&"")).into())
+}
 
-    fn settings(&self, group: &Group) -> Vec<String> {
-        self.axes.iter().map(|(path, _)| group.settings.get(path).unwrap_or(&"").to_string()).collect()
-    }
-
-    fn metrics(&self, line: &Line) -> Vec<String> {
-        let cell = |c: usize| match line.intervals[c] {
-            Some(i) => format!("{} {}", show(line.values[c]), brackets(i.low, i.high)),
-            None => show(line.values[c]),
-        };
-        (0..COUNT).filter(|c| self.columns[*c]).map(cell).collect()
-    }
-
-    fn row(&mut self, group: &Group, line: &Line) {
-        let mut cells = self.settings(group);
-        cells.extend([line.machine.clone(), line.section.clone()]);
-        cells.extend(self.metrics(line));
-        self.rows.push(cells);
-    }
-
-    fn summary_row(&mut self, group: &Group, name: &str, line: &Line, official: Option<&str>) {
-        let mut cells = self.settings(group);
-        cells.push(name.to_owned());
-        cells.extend(self.metrics(line));
-        cells.extend(official.map(str::to_owned));
-        self.rows.push(cells);
-    }
-
-    fn render(&self) -> String {
-        table::render(&self.rows)
-    }
+fn metrics(line: &Line, columns: &[bool; COUNT]) -> Vec<Cell> {
+    let cell = |c: usize| match line.intervals[c] {
+        Some(i) => {
+            let mean = line.values[c].map(|stat| stat.mean);
+            Cell::number(mean, format!("{} {}", show(line.values[c]), brackets(i.low, i.high)))
+        }
+        None => stat(line.values[c]),
+    };
+    (0..COUNT).filter(|c| columns[*c]).map(cell).collect()
 }

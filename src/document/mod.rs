@@ -1,0 +1,90 @@
+//! The content of a report before it has a form: headings, paragraphs, lists and tables.
+//!
+//! Builders in `report` and `evaluate` make a [`Document`]; renderers write it as Markdown, CSV or JSON. A document
+//! holds names as users wrote them, and each renderer escapes them for its form: a builder must not. A document
+//! computes nothing.
+
+mod json;
+mod markdown;
+mod table;
+
+pub use table::{Cell, Table};
+
+/// Blocks in the order in which they are read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Document {
+    pub blocks: Vec<Block>,
+}
+
+/// One piece of a document.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Block {
+    /// Level 1 is the title of the document.
+    Heading {
+        level: u8,
+        text: String,
+    },
+    /// What an experiment asks, in its own lines.
+    Question(String),
+    /// A paragraph.
+    Text(String),
+    List(Vec<String>),
+    Table(Table),
+}
+
+impl Document {
+    /// A document with a title and, below it, the question that it answers.
+    pub fn titled(title: &str, question: Option<&str>) -> Self {
+        let document = Self::default().heading(1, title);
+        match question {
+            Some(question) => document.with(Block::Question(question.trim().to_owned())),
+            None => document,
+        }
+    }
+
+    #[must_use]
+    pub fn heading(self, level: u8, text: impl Into<String>) -> Self {
+        self.with(Block::Heading { level, text: text.into() })
+    }
+
+    #[must_use]
+    pub fn text(self, text: impl Into<String>) -> Self {
+        self.with(Block::Text(text.into()))
+    }
+
+    #[must_use]
+    pub fn table(self, table: Table) -> Self {
+        self.with(Block::Table(table))
+    }
+
+    /// A list; nothing if it has no items.
+    #[must_use]
+    pub fn list(self, items: Vec<String>) -> Self {
+        if items.is_empty() { self } else { self.with(Block::List(items)) }
+    }
+
+    /// A sentence and the list that it announces; nothing if the list has no items.
+    #[must_use]
+    pub fn announced(self, sentence: &str, items: Vec<String>) -> Self {
+        if items.is_empty() { self } else { self.text(sentence).list(items) }
+    }
+
+    /// The blocks of another document after these.
+    #[must_use]
+    pub fn then(mut self, other: Document) -> Self {
+        self.blocks.extend(other.blocks);
+        self
+    }
+
+    pub fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.blocks.iter().filter_map(|block| match block {
+            Block::Table(table) => Some(table),
+            _ => None,
+        })
+    }
+
+    fn with(mut self, block: Block) -> Self {
+        self.blocks.push(block);
+        self
+    }
+}

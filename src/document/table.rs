@@ -1,0 +1,65 @@
+//! Tables: titled columns, and cells that keep their number beside its text.
+
+/// Rows of as many cells as there are columns.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Table {
+    pub columns: Vec<String>,
+    pub rows: Vec<Vec<Cell>>,
+}
+
+/// A cell as it is shown, and the number that it shows, as a share or count, unrounded.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cell {
+    pub text: String,
+    pub value: Option<f64>,
+    /// Whether it is the best of its kind in the table, or significant.
+    pub is_best: bool,
+}
+
+impl Table {
+    pub fn new<T: Into<String>>(columns: impl IntoIterator<Item = T>) -> Self {
+        Self { columns: columns.into_iter().map(Into::into).collect(), rows: Vec::new() }
+    }
+
+    /// # Panics
+    /// If the row has more or fewer cells than the table has columns.
+    pub fn push(&mut self, row: Vec<Cell>) {
+        assert_eq!(row.len(), self.columns.len(), "a row has a cell for each column");
+        self.rows.push(row);
+    }
+
+    /// Whether every cell of a column is a number, a dash for one, or empty. Such columns stand to the right.
+    pub fn is_numeric(&self, column: usize) -> bool {
+        let number = |text: &str| text.starts_with(|c: char| c.is_ascii_digit() || "–−<".contains(c));
+        !self.rows.is_empty() && self.rows.iter().all(|row| row[column].text.is_empty() || number(&row[column].text))
+    }
+}
+
+impl Cell {
+    pub fn number(value: Option<f64>, text: impl Into<String>) -> Self {
+        Self { text: text.into(), value, is_best: false }
+    }
+
+    #[must_use]
+    pub fn best(self, is_best: bool) -> Self {
+        Self { is_best, ..self }
+    }
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
+impl From<&String> for Cell {
+    fn from(text: &String) -> Self {
+        text.clone().into()
+    }
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self { text, ..Self::default() }
+    }
+}
