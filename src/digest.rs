@@ -38,6 +38,11 @@ impl Digest {
         String::from_utf8(text.collect()).expect("hex digits are ASCII")
     }
 
+    /// The digest itself.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The first eight bytes as a number, for seeds.
     pub fn as_u64(&self) -> u64 {
         u64::from_le_bytes(self.0[..8].try_into().expect("a digest has 32 bytes"))

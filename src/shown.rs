@@ -28,6 +28,22 @@ pub fn cell(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// A text of HTML, or between the quotes of an attribute: it is no markup, and nothing in it is obeyed.
+pub fn html(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for c in shown(text).chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
 /// A text between the quotes of a label of Graphviz.
 pub fn quoted(text: &str) -> String {
     shown(text).replace('\\', "\\\\").replace('"', "\\\"")
@@ -89,6 +105,7 @@ mod tests {
     fn cells_and_quotes_end_where_they_should() {
         assert_eq!(cell("fan|A\n| x"), "fan\\|A<U+000A>\\| x");
         assert_eq!(cell("fan*`<"), "fan*`<");
+        assert_eq!(html("</td>\"'&\u{202e}"), "&lt;/td&gt;&quot;&#39;&amp;&lt;U+202E&gt;");
         assert_eq!(quoted("a\"b\\c\n"), "a\\\"b\\\\c<U+000A>");
     }
 }

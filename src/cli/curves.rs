@@ -10,6 +10,7 @@ use super::subject::Subject;
 use super::{CliError, output, outputs};
 use crate::artifact::{Artifact, Blob, Tensor, Tensors};
 use crate::exec::Standing;
+use crate::plan::NodeId;
 use crate::report::{TrainingCurve, training_csv, training_curve};
 use crate::stage::StageSpec;
 use crate::store::{Store, StoreError};
@@ -17,8 +18,30 @@ use crate::store::{Store, StoreError};
 /// Writes a figure a training and `training_curves.csv` into a folder, which is made if there is anything to write;
 /// gives how many trainings there are.
 pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<usize, CliError> {
+    let (trainings, gone) = of(subject, store, subject.plan.nodes())?;
+    if trainings.is_empty() {
+        return Ok(0);
+    }
+    outputs::make(folder)?;
+    for training in &trainings {
+        let name = training.label.replace(|c: char| !c.is_alphanumeric() && !"-.=,".contains(c), "_");
+        outputs::write(&folder.join(format!("{name}.svg")), training_curve(training).as_bytes())?;
+    }
+    let table = folder.join("training_curves.csv");
+    outputs::write(&table, training_csv(&trainings).as_bytes())?;
+    let missing = if gone > 0 { format!("; {gone} models are gone from the cache") } else { String::new() };
+    output::tell(&format!("figures: {} training curves, numbers in {}{missing}", trainings.len(), table.display()));
+    Ok(trainings.len())
+}
+
+/// The trainings among these stages, and how many of their models the cache does not give back.
+pub fn of(
+    subject: &Subject,
+    store: &Store,
+    nodes: impl Iterator<Item = NodeId>,
+) -> Result<(Vec<TrainingCurve>, usize), CliError> {
     let (mut trainings, mut gone) = (Vec::new(), 0);
-    for id in subject.plan.nodes() {
+    for id in nodes {
         let node = subject.plan.node(id);
         if !matches!(node.stage, StageSpec::Network(_) | StageSpec::Training(_)) {
             continue;
@@ -36,19 +59,7 @@ pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<usize, C
             Err(other) => return Err(CliError::Store(other)),
         }
     }
-    if trainings.is_empty() {
-        return Ok(0);
-    }
-    outputs::make(folder)?;
-    for training in &trainings {
-        let name = training.label.replace(|c: char| !c.is_alphanumeric() && !"-.=,".contains(c), "_");
-        outputs::write(&folder.join(format!("{name}.svg")), training_curve(training).as_bytes())?;
-    }
-    let table = folder.join("training_curves.csv");
-    outputs::write(&table, training_csv(&trainings).as_bytes())?;
-    let missing = if gone > 0 { format!("; {gone} models are gone from the cache") } else { String::new() };
-    output::tell(&format!("figures: {} training curves, numbers in {}{missing}", trainings.len(), table.display()));
-    Ok(trainings.len())
+    Ok((trainings, gone))
 }
 
 /// What a model, or the models in it, tell of their epochs.

@@ -61,7 +61,7 @@ pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliE
     Ok(())
 }
 
-fn in_decibels(feature: &FeatureSpec) -> bool {
+pub fn in_decibels(feature: &FeatureSpec) -> bool {
     match feature {
         FeatureSpec::LogMel(_) => true,
         FeatureSpec::Spectrum(spectrum) => spectrum.db,
@@ -71,7 +71,7 @@ fn in_decibels(feature: &FeatureSpec) -> bool {
 }
 
 /// A section with what its figures are made of.
-struct Section {
+pub struct Section {
     id: SectionId,
     clips: Vec<Clip>,
     /// Of the training and of the test clips.
@@ -82,7 +82,7 @@ struct Section {
 }
 
 impl Section {
-    fn load(cache: &Cached, id: &SectionId, result: NodeId) -> Result<Self, CliError> {
+    pub fn load(cache: &Cached, id: &SectionId, result: NodeId) -> Result<Self, CliError> {
         let dataset = cache.need(result, (Split::Test, Item::Clips))?;
         let (node, Features { feature, root, .. }) = cache.features(&id.section, result)?;
         let mut clips = Vec::new();
@@ -98,6 +98,13 @@ impl Section {
         };
         let frames = [frames(Split::Train)?, frames(Split::Test)?];
         Ok(Self { id: id.clone(), clips, frames, settings: feature.clone(), rate: wave.map(|wave| wave.rate) })
+    }
+
+    /// The spectrogram of a clip, if there is one.
+    pub fn panel(&self, clip: &str) -> Option<Panel<'_>> {
+        let mut frames = self.frames.iter().filter_map(|frames| frames.clip(clip));
+        let matrix = frames.find(|frames| !frames.is_empty())?;
+        Some(Panel { title: clip.to_owned(), matrix, time: self.time(matrix.nrows()) })
     }
 
     /// The first normal test clip of a domain, or else its first training clip.
@@ -133,7 +140,8 @@ impl Section {
         Axis::linear("Time (s)", frames, first, hop as f64 / rate)
     }
 
-    fn frequency(&self, bins: usize) -> Axis {
+    /// The axis of its bins.
+    pub fn frequency(&self, bins: usize) -> Axis {
         const TITLE: &str = "Frequency (kHz)";
         match (&self.settings, self.rate.map(f64::from)) {
             (FeatureSpec::LogMel(s), Some(rate)) => {

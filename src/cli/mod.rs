@@ -16,6 +16,7 @@ mod export;
 mod features;
 mod figures;
 mod given;
+mod html;
 mod internal;
 mod output;
 mod outputs;

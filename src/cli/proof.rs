@@ -23,6 +23,9 @@ use crate::store::Store;
 const LEVELS: &str = "the noise was scaled by the mean level of all clips of a section, training and test, as the paper \
                       of MIMII DG has it; that level is the one thing that test clips gave";
 
+/// What is said of weights that somebody brings.
+const WEIGHTS: &str = "it begins with weights from outside, and nothing is known of the clips they have seen";
+
 /// Clips of one kind.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 struct Group {
@@ -39,12 +42,13 @@ struct Counted {
     clips: usize,
 }
 
+/// What the key of a stage leads to.
 #[derive(Serialize)]
-struct Proof {
-    label: String,
-    key: String,
+pub struct Proof {
+    pub label: String,
+    pub key: String,
     clips: Vec<Counted>,
-    test_clips: usize,
+    pub test_clips: usize,
     /// Whether the mean level of all clips went into the mixing.
     levels: bool,
     /// Whether it began with weights from outside.
@@ -78,8 +82,7 @@ fn text(proof: &Proof) -> String {
         lines.push(format!("  {LEVELS}"));
     }
     if proof.weights {
-        lines
-            .push("  it begins with weights from outside, and nothing is known of the clips they have seen".to_owned());
+        lines.push(format!("  {WEIGHTS}"));
     }
     lines.iter().map(|line| format!("{}\n", shown(line))).collect()
 }
@@ -91,7 +94,33 @@ fn split(split: Split) -> &'static str {
     }
 }
 
-fn prove(subject: &Subject, id: NodeId, store: &Store) -> Result<Proof, CliError> {
+impl Proof {
+    /// The training clips, by domain.
+    pub fn training(&self) -> String {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for Counted { group, clips } in self.clips.iter().filter(|counted| counted.group.split == Split::Train) {
+            *counts.entry(group.domain.unwrap_or_default()).or_default() += clips;
+        }
+        let words = counts.iter().map(|(domain, clips)| format!("{clips} {domain}").trim_end().to_owned());
+        words.collect::<Vec<_>>().join(", ")
+    }
+
+    /// What else is to be said of what it has seen.
+    pub fn remarks(&self) -> Vec<String> {
+        let levels = (self.levels && self.test_clips == 0).then_some(LEVELS);
+        let remarks = levels.into_iter().chain(self.weights.then_some(WEIGHTS));
+        remarks.map(sentence).collect()
+    }
+}
+
+fn sentence(words: &str) -> String {
+    format!("{}{}.", words[..1].to_uppercase(), &words[1..])
+}
+
+/// Follows the inputs of a stage back to the clips.
+///
+/// Errors (E0708): it was not run with this cache, or a record is gone or names other inputs than were made.
+pub fn prove(subject: &Subject, id: NodeId, store: &Store) -> Result<Proof, CliError> {
     let cache = Cached { subject, store, without: "no proof" };
     let label = subject.plan.node(id).label.clone();
     let Standing::Cached { key, .. } = &subject.standings[id.index()] else {

@@ -10,7 +10,7 @@ use super::session::{look_at_store, open_store};
 use super::splice::{self, SpliceArgs};
 use super::subject::Subject;
 use super::view::{Shape, View, mistake};
-use super::{CacheDir, CliError, Exit, SpecArgs, answer, figures, output, outputs, submission};
+use super::{CacheDir, CliError, Exit, SpecArgs, answer, figures, html, output, outputs, submission};
 use crate::artifact::{Artifact, Blob, MetricRow, MetricTable};
 use crate::exec::{NodeOutcome, RunOutcome, Standing};
 use crate::kind::ObjectRef;
@@ -61,6 +61,7 @@ pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
     if args.figures.is_none()
         && args.submission.is_none()
         && args.output.is_none()
+        && !(shape == Shape::Html && args.view.is_whole())
         && let Some((.., results)) = answer::known(&question, &store)
     {
         output::text(&args.view.text(&args.view.narrowed(results)?, shape)?);
@@ -78,7 +79,11 @@ pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
     if let Some(folder) = &args.submission {
         submission::write(&subject, &store, folder)?;
     }
-    let text = args.view.text(&args.view.narrowed(results)?, shape)?;
+    let results = args.view.narrowed(results)?;
+    let text = match shape {
+        Shape::Html if args.view.is_whole() => html::text(&subject, &store, &results),
+        shape => args.view.text(&results, shape)?,
+    };
     match &args.output {
         None => output::text(&text),
         Some(path) => outputs::save(path, text, || subject.files())?,
@@ -129,8 +134,8 @@ fn results(
     table: impl Fn(NodeId) -> Result<ObjectRef, String> + Sync,
 ) -> (Results, Vec<(NodeId, String)>) {
     let read = |node: NodeId| table(node).map(|object| rows(&object, store));
-    let points = head.points.par_iter().with_min_len(16).map(|point| {
-        let mut found = PointResults { settings: head.settings(point), ..Default::default() };
+    let points = head.points.par_iter().with_min_len(16).enumerate().map(|(number, point)| {
+        let mut found = PointResults { number, settings: head.settings(point), ..Default::default() };
         found.idle = head.idle.get(point.idle).cloned().unwrap_or_default();
         let mut lost = Vec::new();
         for ResultRef(section, node, _) in &point.results {

@@ -12,7 +12,7 @@ use super::{CliError, SpecArgs};
 use crate::diagnose::Diagnostic;
 use crate::exec::{Standing, recorded, survey};
 use crate::plan::Plan;
-use crate::run::{Head, Run};
+use crate::run::{Body, Frozen, Head, Run};
 use crate::store::{RunFile, Store};
 
 /// Of a hint this many runs are named.
@@ -37,6 +37,8 @@ pub struct Subject {
     /// The command that makes it, for hints.
     pub command: String,
     session: Option<Session>,
+    /// All settings of each point, of a run.
+    settings: Vec<serde_json::Value>,
     spec: PathBuf,
 }
 
@@ -69,6 +71,7 @@ impl Subject {
             plan,
             command: format!("humshift run {}", spec.display()),
             session: Some(session),
+            settings: Vec::new(),
             spec: spec.to_owned(),
         }
     }
@@ -89,8 +92,23 @@ impl Subject {
             command: format!("humshift run the spec of `{}`", run.head.name),
             head: run.head,
             session: None,
+            settings: run.body.settings,
             spec: name.to_owned(),
         })
+    }
+
+    /// The run that it is, or would be: what is to be done, without what is known to be done.
+    pub fn run(&self) -> Run {
+        match &self.session {
+            Some(session) => Run::of(self.head.clone(), &session.experiment, &self.plan),
+            None => Run {
+                body: Body {
+                    nodes: self.plan.nodes().map(|id| Frozen { node: self.plan.node(id).clone(), key: None }).collect(),
+                    settings: self.settings.clone(),
+                },
+                head: self.head.clone(),
+            },
+        }
     }
 
     /// Whether it is a run, not a spec.

@@ -5,6 +5,7 @@ use clap::{Args, ValueEnum};
 use super::CliError;
 use crate::diagnose::Diagnostic;
 use crate::document::Document;
+use crate::report::html::sheet;
 use crate::report::{
     By, NoTable, Part, Results, attributes, best_of, compare, csv, json, leave_one_section_out, overview, pivot,
     tables, value,
@@ -60,6 +61,8 @@ pub enum Shape {
     Md,
     Csv,
     Json,
+    /// One page that needs nothing else: tables, figures, where they are from
+    Html,
 }
 
 /// Tables that may stand alone.
@@ -95,6 +98,12 @@ impl View {
         self.value.is_some()
     }
 
+    /// Whether it is the whole report, not single tables or the answer to a question.
+    pub fn is_whole(&self) -> bool {
+        let alone = !self.table.is_empty() || !self.rows.is_empty() || self.best_of.is_some() || self.value.is_some();
+        !alone && self.compare.is_none() && self.select.is_none()
+    }
+
     /// The results that are shown, under the names they are shown by.
     pub fn narrowed(&self, results: Results) -> Result<Results, CliError> {
         results.narrowed(&self.filters).and_then(|results| results.relabelled(&self.labels)).map_err(no_table)
@@ -126,8 +135,9 @@ impl View {
                 Shape::Md => document.markdown(),
                 Shape::Csv => document.csv(),
                 Shape::Json => pretty(&document.json()),
+                Shape::Html => sheet(&results.name, &document),
             }),
-            (None, Some(answer)) => form(answer?, shape),
+            (None, Some(answer)) => form(&results.name, answer?, shape),
             (None, None) => Ok(render(results, shape, self.all, self.attributes)),
         }
     }
@@ -188,11 +198,12 @@ impl From<Tables> for Part {
     }
 }
 
-fn form((people, programs): (Document, serde_json::Value), shape: Shape) -> Result<String, CliError> {
+fn form(name: &str, (people, programs): (Document, serde_json::Value), shape: Shape) -> Result<String, CliError> {
     match shape {
         Shape::Md => Ok(people.markdown()),
         Shape::Json => Ok(pretty(&programs)),
         Shape::Csv => Ok(people.csv()),
+        Shape::Html => Ok(sheet(name, &people)),
     }
 }
 
@@ -213,13 +224,13 @@ pub fn render(results: &Results, shape: Shape, all: bool, by_attribute: bool) ->
     match shape {
         Shape::Csv => csv(results),
         Shape::Json => pretty(&json(results)),
-        Shape::Md => {
+        Shape::Md | Shape::Html => {
             let document = overview(results, all);
             let document = match by_attribute {
                 true => document.heading(2, "AUC by domain-shift attribute").then(attributes(results)),
                 false => document,
             };
-            document.markdown()
+            if shape == Shape::Html { sheet(&results.name, &document) } else { document.markdown() }
         }
     }
 }

@@ -29,12 +29,12 @@ impl Document {
 fn rows(table: &Table) -> Value {
     let cell = |cell: &Cell| cell.value.map_or_else(|| json!(cell.text), |value| json!(value));
     let rows: Vec<Value> = table.rows.iter().map(|row| row.iter().map(cell).collect()).collect();
-    json!({ "columns": table.columns, "rows": rows })
+    json!({ "columns": table.titles(), "rows": rows })
 }
 
 fn csv(table: &Table) -> String {
     let mut writer = ::csv::Writer::from_writer(Vec::new());
-    writer.write_record(&table.columns).expect("memory takes it");
+    writer.write_record(table.titles()).expect("memory takes it");
     for row in &table.rows {
         let cells = row.iter().map(|cell| cell.value.map_or_else(|| cell.text.clone(), |value| value.to_string()));
         writer.write_record(cells).expect("memory takes it");

@@ -22,7 +22,7 @@ fn block(block: &Block) -> String {
 
 /// Columns padded to equal width, numbers to the right.
 fn render(table: &Table) -> String {
-    let header: Vec<String> = table.columns.iter().map(|title| cell(title).into_owned()).collect();
+    let header: Vec<String> = table.titles().iter().map(|title| cell(title).into_owned()).collect();
     let rows: Vec<Vec<String>> = table.rows.iter().map(|row| row.iter().map(inner).collect()).collect();
     let columns = 0..header.len();
     let widest = |c: usize| rows.iter().chain([&header]).map(|row| row[c].chars().count()).max().unwrap_or(0);

@@ -4,6 +4,8 @@
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
     pub columns: Vec<String>,
+    /// Titles that stand above several columns, and above how many; none, or enough for all columns.
+    pub groups: Vec<(String, usize)>,
     pub rows: Vec<Vec<Cell>>,
 }
 
@@ -18,7 +20,17 @@ pub struct Cell {
 
 impl Table {
     pub fn new<T: Into<String>>(columns: impl IntoIterator<Item = T>) -> Self {
-        Self { columns: columns.into_iter().map(Into::into).collect(), rows: Vec::new() }
+        Self { columns: columns.into_iter().map(Into::into).collect(), ..Self::default() }
+    }
+
+    /// The titles of the columns where one line has to do: with that of their group before them.
+    pub fn titles(&self) -> Vec<String> {
+        let mut groups = self.groups.iter().flat_map(|(title, columns)| std::iter::repeat_n(title.as_str(), *columns));
+        let titled = |column: &String| match groups.next().unwrap_or_default() {
+            "" => column.clone(),
+            group => format!("{group} {column}"),
+        };
+        self.columns.iter().map(titled).collect()
     }
 
     /// # Panics

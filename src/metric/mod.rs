@@ -21,5 +21,5 @@ pub use gamma::{Gamma, GammaError};
 pub use mean::{SectionMetrics, arithmetic_mean, harmonic_mean, official_score};
 pub use quantile::quantile;
 pub use ranks::{Friedman, critical_difference, friedman, mean_ranks};
-pub use roc::{Ties, auc, pauc};
+pub use roc::{Ties, auc, pauc, roc_curve};
 pub use wilcoxon::{Wilcoxon, holm, least_p, wilcoxon};

@@ -39,6 +39,12 @@ pub fn pauc(normal: &[f64], anomaly: &[f64], max_fpr: f64) -> Option<f64> {
     Ranking::of(normal, anomaly)?.pauc(max_fpr)
 }
 
+/// The points (false-positive rate, true-positive rate) of the ROC curve from (0, 0) to (1, 1), without those in the middle
+/// of a line. `None` where [`auc`] is `None`.
+pub fn roc_curve(normal: &[f64], anomaly: &[f64]) -> Option<Vec<(f64, f64)>> {
+    Some(Ranking::of(normal, anomaly)?.curve())
+}
+
 /// The distinct scores of a section from the highest down, and how many clips have each: all that an area depends on.
 pub(super) struct Ranking {
     scores: Vec<f64>,

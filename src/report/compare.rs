@@ -103,6 +103,18 @@ pub fn compare(results: &Results, axis: Option<&str>, by: By) -> Result<Comparis
     })
 }
 
+impl Comparison {
+    /// The labels of the systems with their mean ranks, the best first.
+    pub(super) fn ranks(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.systems.iter().map(|system| (system.label.as_str(), system.rank))
+    }
+
+    /// From which difference on mean ranks differ significantly, if that is known.
+    pub(super) fn critical_difference(&self) -> Option<f64> {
+        self.critical_difference
+    }
+}
+
 /// What rounding made unequal is equal: a tie must not be ranked.
 fn rounded(x: f64) -> f64 {
     (x * 1e12).round() / 1e12

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::axis::{label, round_numbers};
-use super::svg::Svg;
-use crate::math;
+use super::scale::{Scale, number};
+use super::svg::{Paper, Svg};
 
 /// What one training tells of each of its epochs.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,21 +26,23 @@ const LOWER: f64 = 60.0;
 const GAP: f64 = 14.0;
 const BELOW: f64 = 40.0;
 const MARK: f64 = 4.0;
-/// What an axis is longer than its values at either end, as a part of it.
-const MARGIN: f64 = 0.04;
-
-const COLOURS: [&str; 4] = ["#1f4e9c", "#d1495b", "#2a7f62", "#8a5a00"];
 const RATE: &str = "learning_rate";
 
 /// The figure of one training: losses over epochs, and below them the learning rate. An axis is logarithmic where its
 /// values span more than a factor of ten.
 pub fn training_curve(training: &TrainingCurve) -> String {
+    training_curve_on(Paper::White, training)
+}
+
+/// The same for a page.
+pub(super) fn training_curve_on(paper: Paper, training: &TrainingCurve) -> String {
     let (rates, losses): (BTreeMap<&String, &Vec<f64>>, BTreeMap<_, _>) =
         training.metrics.iter().partition(|(name, _)| *name == RATE);
     let panels = [(HEIGHT, "Loss", losses), (LOWER, "Rate", rates)];
     let panels = panels.into_iter().filter(|panel| !panel.2.is_empty());
     let heights: f64 = panels.clone().map(|panel| panel.0 + GAP).sum();
-    let mut svg = Svg::new(LEFT + WIDTH + RIGHT, ABOVE + heights - GAP + BELOW);
+    let about = format!("Losses over epochs of {}", training.label);
+    let mut svg = Svg::on(paper, LEFT + WIDTH + RIGHT, ABOVE + heights - GAP + BELOW, &about);
     svg.text(LEFT, ABOVE - 10.0, "start", "font-weight=\"bold\"", &training.label);
     let epochs = training.metrics.values().map(Vec::len).max().unwrap_or(0);
     let x = |epoch: f64| match epochs {
@@ -48,7 +50,7 @@ pub fn training_curve(training: &TrainingCurve) -> String {
         0 | 1 => LEFT + WIDTH / 2.0,
         n => LEFT + WIDTH * (epoch - 1.0) / (n as f64 - 1.0),
     };
-    let (mut top, mut colours) = (ABOVE, COLOURS.iter().cycle());
+    let (mut top, mut colours) = (ABOVE, paper.colours().into_iter().cycle());
     for (height, title, metrics) in panels {
         let scale = Scale::of(metrics.values().flat_map(|values| values.iter().copied()));
         let y = |value: f64| top + height * (1.0 - scale.place(value));
@@ -100,73 +102,6 @@ pub fn training_csv(trainings: &[TrainingCurve]) -> String {
     String::from_utf8(writer.into_inner().expect("writing to memory")).expect("all of it was text")
 }
 
-/// From values to places on an axis.
-struct Scale {
-    low: f64,
-    high: f64,
-    logarithmic: bool,
-}
-
-impl Scale {
-    fn of(values: impl Iterator<Item = f64>) -> Self {
-        let (low, high) = values
-            .filter(|value| value.is_finite())
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
-        if low > high {
-            return Self { low: 0.0, high: 1.0, logarithmic: false };
-        }
-        if low == high {
-            let around = if low == 0.0 { 1.0 } else { 0.5 * low.abs() };
-            return Self { low: low - around, high: high + around, logarithmic: false };
-        }
-        if low > 0.0 && high / low > 10.0 {
-            let margin = math::powf(high / low, MARGIN);
-            return Self { low: low / margin, high: high * margin, logarithmic: true };
-        }
-        let margin = MARGIN * (high - low);
-        Self { low: low - margin, high: high + margin, logarithmic: false }
-    }
-
-    fn shows(&self, value: f64) -> bool {
-        value.is_finite() && (self.low..=self.high).contains(&value)
-    }
-
-    /// 0 at the lower end, 1 at the upper one.
-    fn place(&self, value: f64) -> f64 {
-        match self.logarithmic {
-            true => math::ln(value / self.low) / math::ln(self.high / self.low),
-            false => (value - self.low) / (self.high - self.low),
-        }
-    }
-
-    fn marks(&self) -> Vec<f64> {
-        if !self.logarithmic {
-            return round_numbers(self.low, self.high);
-        }
-        let powers = math::log10(self.low).floor() as i32..=math::log10(self.high).ceil() as i32;
-        let of = |factors: &[f64]| -> Vec<f64> {
-            let all = powers.clone().flat_map(|power| factors.iter().map(move |f| f * math::powi(10f64, power)));
-            all.filter(|value| self.shows(*value)).collect()
-        };
-        let (fine, coarse) = (of(&[1.0, 2.0, 5.0]), of(&[1.0]));
-        let mut marks = if fine.len() > 7 { coarse } else { fine };
-        let every = marks.len().div_ceil(7).max(1);
-        marks = marks.into_iter().step_by(every).collect();
-        marks
-    }
-}
-
-/// A number as short as it can be: `0.05`, `1e−7`.
-fn number(value: f64) -> String {
-    let size = value.abs();
-    if size == 0.0 || (1e-3..1e6).contains(&size) {
-        return label(value);
-    }
-    // Two digits suffice for round numbers, and show nothing of what rounding left behind.
-    let text = format!("{value:.1e}");
-    text.replace(".0e", "e").replace('-', "\u{2212}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::svg::texts;
@@ -199,7 +134,7 @@ mod tests {
             let path = line.split('"').nth(1).expect("a path").trim_start_matches('M').to_owned();
             path.split('L').map(|point| point.split_once(' ').expect("x and y").1.parse().expect("a number")).collect()
         };
-        let loss = heights(COLOURS[0]);
+        let loss = heights(Paper::White.colours()[0]);
         assert!(loss.len() == 6 && loss.is_sorted(), "a falling loss falls: {loss:?}");
     }
 
@@ -215,18 +150,6 @@ mod tests {
         assert!(texts(&training_curve(&TrainingCurve::default())).contains(&"Epoch".to_owned()));
         let broken = training_curve(&training("x", &[("loss", &[1.0, f64::NAN, 3.0, 2.0])]));
         assert_eq!((broken.matches("<circle").count(), broken.matches("stroke-width=\"1.4\"").count()), (1, 2));
-    }
-
-    #[test]
-    fn marks_of_an_axis_are_few_and_short() {
-        let marks = |low: f64, high: f64| {
-            let marks = Scale::of([low, high].into_iter()).marks();
-            marks.into_iter().map(number).collect::<Vec<_>>().join(" ")
-        };
-        assert_eq!(marks(3.0, 40.0), "5 10 20");
-        assert_eq!(marks(1e-7, 0.02), "1e\u{2212}7 1e\u{2212}6 1e\u{2212}5 1e\u{2212}4 0.001 0.01");
-        assert_eq!(marks(1.0, 2.0), "1 1.2 1.4 1.6 1.8 2");
-        assert!(Scale::of([1e-30, 1e30].into_iter()).marks().len() <= 7);
     }
 
     #[test]

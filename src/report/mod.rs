@@ -6,12 +6,14 @@ mod axis;
 mod colour;
 mod compare;
 mod curves;
+pub mod html;
 mod idle;
 mod image;
 mod narrow;
 mod number;
 mod overview;
 mod pivot;
+mod scale;
 mod select;
 mod spectrogram;
 mod splice;
@@ -60,6 +62,8 @@ pub struct IntervalMethod {
 /// The results of one point of the sweep.
 #[derive(Clone, Debug, Default)]
 pub struct PointResults {
+    /// Its place among the points of the run, of which these may be some.
+    pub number: usize,
     /// Swept settings by path, as labels.
     pub settings: BTreeMap<String, String>,
     /// Rows of all sections, in order of machine and section.

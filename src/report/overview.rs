@@ -22,7 +22,7 @@ pub fn overview(results: &Results, all: bool) -> Document {
         false => document.text(format!("{lines} lines of sections are left out; `report --all` shows them.")),
     };
     let document = document.heading(2, "Means over all sections").table(summary(&groups, &axes, &columns));
-    idle(notes(document, results, &groups), results)
+    explained(document, results, &groups)
 }
 
 /// One of the tables of a report, to be shown alone.
@@ -122,7 +122,7 @@ pub fn attributes(results: &Results) -> Document {
 }
 
 /// The ends of an interval, without the digits that other resamples would change.
-fn brackets(low: f64, high: f64) -> String {
+pub(super) fn brackets(low: f64, high: f64) -> String {
     format!("[{:.1}, {:.1}]", 100.0 * low, 100.0 * high)
 }
 
@@ -144,6 +144,11 @@ fn same<'a>(point: &'a PointResults, row: &MetricRow) -> Option<&'a MetricRow> {
         [&r.machine, &r.section, &r.domain, &r.attribute, &r.value_of_attribute, &r.metric].map(String::as_str)
     }
     point.rows.iter().find(|r| name(r) == name(row))
+}
+
+/// Reasons for what the tables show as a dash, what the numbers are, and settings without effect.
+pub(super) fn explained(document: Document, results: &Results, groups: &[Group]) -> Document {
+    idle(notes(document, results, groups), results)
 }
 
 /// Reasons for what the tables show as a dash, and what the numbers are.

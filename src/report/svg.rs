@@ -1,11 +1,43 @@
 //! Writing SVG of the version 1.1 that browsers, LaTeX tool chains and office programs read.
+//!
+//! A figure stands in a file of its own, on white, or in a page, whose colours it takes.
 
 use std::fmt::Write;
 
 use super::image::base64;
+use crate::shown::html;
+
+/// What a figure is drawn on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paper {
+    /// White, in a file of its own.
+    White,
+    /// A page of HTML, which says by the names of classes and by variables what colours there are.
+    Page,
+}
+
+impl Paper {
+    /// Colours of lines that are told apart.
+    pub fn colours(self) -> [&'static str; 4] {
+        match self {
+            Paper::White => ["#1f4e9c", "#d1495b", "#2a7f62", "#8a5a00"],
+            Paper::Page => ["var(--c0)", "var(--c1)", "var(--c2)", "var(--c3)"],
+        }
+    }
+
+    fn ink(self) -> &'static str {
+        match self {
+            Paper::White => "#222",
+            Paper::Page => "currentColor",
+        }
+    }
+}
 
 /// An SVG being written.
-pub struct Svg(String);
+pub struct Svg {
+    text: String,
+    paper: Paper,
+}
 
 impl Svg {
     pub fn new(width: f64, height: f64) -> Self {
@@ -17,18 +49,104 @@ impl Svg {
              font-family=\"Helvetica, Arial, sans-serif\" font-size=\"11\" fill=\"#222\">\n\
              <rect width=\"{width}\" height=\"{height}\" fill=\"#fff\"/>\n"
         );
-        Self(text)
+        Self { text, paper: Paper::White }
+    }
+
+    /// A figure of a page, and what it shows in words for those who do not see it.
+    pub fn page(width: f64, height: f64, about: &str) -> Self {
+        let about = html(about);
+        let text = format!(
+            "<svg class=\"plot\" role=\"img\" width=\"{width:.0}\" height=\"{height:.0}\" \
+             viewBox=\"0 0 {width:.0} {height:.0}\"><title>{about}</title>\n"
+        );
+        Self { text, paper: Paper::Page }
+    }
+
+    /// A figure on either.
+    pub fn on(paper: Paper, width: f64, height: f64, about: &str) -> Self {
+        match paper {
+            Paper::White => Self::new(width, height),
+            Paper::Page => Self::page(width, height, about),
+        }
     }
 
     pub fn text(&mut self, x: f64, y: f64, anchor: &str, more: &str, words: &str) {
         let space = if more.is_empty() { "" } else { " " };
-        let words = escape(words);
+        let words = match self.paper {
+            Paper::White => escape(words),
+            Paper::Page => html(words),
+        };
         let _ =
-            writeln!(self.0, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\"{space}{more}>{words}</text>");
+            writeln!(self.text, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\"{space}{more}>{words}</text>");
+    }
+
+    /// Words that are cut after so many characters; whole ones are told where the pointer rests.
+    pub fn name(&mut self, (x, y): (f64, f64), anchor: &str, class: &str, longest: usize, words: &str) {
+        let shown = crate::shown::shown(words);
+        let (short, about) = match shown.chars().nth(longest) {
+            None => (html(words), String::new()),
+            Some(_) => {
+                let short: String = shown.chars().take(longest.saturating_sub(1)).collect();
+                (html(&format!("{}…", short.trim_end())), title(words))
+            }
+        };
+        let _ = writeln!(
+            self.text,
+            "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{about}{short}</text>"
+        );
+    }
+
+    /// Words along the left side of a plot.
+    pub fn upright(&mut self, x: f64, middle: f64, words: &str) {
+        self.text(x, middle, "middle", &format!("transform=\"rotate(-90 {x:.1} {middle:.1})\""), words);
     }
 
     pub fn line(&mut self, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {
-        let _ = writeln!(self.0, "<path d=\"M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}\" stroke=\"#222\" stroke-width=\"0.8\"/>");
+        let ink = self.paper.ink();
+        let _ =
+            writeln!(self.text, "<path d=\"M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}\" stroke=\"{ink}\" stroke-width=\"0.8\"/>");
+    }
+
+    /// A straight line of a class.
+    pub fn rule(&mut self, class: &str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {
+        let _ = writeln!(self.text, "<path class=\"{class}\" d=\"M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}\"/>");
+    }
+
+    /// A line of a class through points, told by `about` where the pointer rests; a point on its own is a dot.
+    pub fn path(&mut self, class: &str, points: &[(f64, f64)], about: &str) {
+        match points {
+            [] => {}
+            [point] => self.dot(class, *point, 2.5, about),
+            points => {
+                let (path, about) = (joined(points), title(about));
+                let _ = match about.as_str() {
+                    "" => writeln!(self.text, "<path class=\"{class}\" d=\"M{path}\"/>"),
+                    about => writeln!(self.text, "<path class=\"{class}\" d=\"M{path}\">{about}</path>"),
+                };
+            }
+        }
+    }
+
+    /// A closed area of a class.
+    pub fn area(&mut self, class: &str, points: &[(f64, f64)], about: &str) {
+        let (path, about) = (joined(points), title(about));
+        let _ = writeln!(self.text, "<path class=\"{class}\" d=\"M{path}Z\">{about}</path>");
+    }
+
+    pub fn dot(&mut self, class: &str, (x, y): (f64, f64), radius: f64, about: &str) {
+        let about = title(about);
+        let _ = writeln!(
+            self.text,
+            "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\">{about}</circle>"
+        );
+    }
+
+    pub fn bar(&mut self, class: &str, (x, y): (f64, f64), (width, height): (f64, f64), about: &str) {
+        let about = title(about);
+        let _ = writeln!(
+            self.text,
+            "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\">{about}</rect>"
+        );
     }
 
     /// A line through points, broken where there is none; a point on its own is a dot.
@@ -36,19 +154,20 @@ impl Svg {
         for run in points.split(Option::is_none).filter(|run| !run.is_empty()) {
             let points: Vec<(f64, f64)> = run.iter().flatten().copied().collect();
             if let [(x, y)] = points[..] {
-                let _ = writeln!(self.0, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2\" fill=\"{colour}\"/>");
+                let _ = writeln!(self.text, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2\" fill=\"{colour}\"/>");
                 continue;
             }
             let path: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
             let path = path.join("L");
-            let _ = writeln!(self.0, "<path d=\"M{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.4\"/>");
+            let _ = writeln!(self.text, "<path d=\"M{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.4\"/>");
         }
     }
 
     pub fn frame(&mut self, x: f64, y: f64, width: f64, height: f64, fill: &str) {
+        let ink = self.paper.ink();
         let _ = writeln!(
-            self.0,
-            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width}\" height=\"{height:.1}\" fill=\"{fill}\" stroke=\"#222\" \
+            self.text,
+            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width}\" height=\"{height:.1}\" fill=\"{fill}\" stroke=\"{ink}\" \
              stroke-width=\"0.8\"/>"
         );
     }
@@ -56,19 +175,33 @@ impl Svg {
     /// An image stretched to a rectangle with sharp pixels, and a frame around it.
     pub fn image(&mut self, x: f64, y: f64, width: f64, height: f64, png: &[u8]) {
         // SVG 2 calls the link `href`; programs that know SVG 1.1 alone show nothing then, and all know this one.
+        // A page allows no styles but those of its sheet.
+        let (style, href) = match self.paper {
+            Paper::White => ("style=\"image-rendering:pixelated\"", "xlink:href"),
+            Paper::Page => ("class=\"px\"", "href"),
+        };
         let link = format!("data:image/png;base64,{}", base64(png));
         let _ = writeln!(
-            self.0,
+            self.text,
             "<image x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width}\" height=\"{height:.1}\" preserveAspectRatio=\"none\" \
-             style=\"image-rendering:pixelated\" xlink:href=\"{link}\"/>"
+             {style} {href}=\"{link}\"/>"
         );
         self.frame(x, y, width, height, "none");
     }
 
     pub fn finish(mut self) -> String {
-        self.0.push_str("</svg>\n");
-        self.0
+        self.text.push_str("</svg>\n");
+        self.text
     }
+}
+
+fn joined(points: &[(f64, f64)]) -> String {
+    points.iter().map(|(x, y)| format!("{x:.1} {y:.1}")).collect::<Vec<_>>().join("L")
+}
+
+/// What a shape tells where the pointer rests.
+fn title(words: &str) -> String {
+    if words.is_empty() { String::new() } else { format!("<title>{}</title>", html(words)) }
 }
 
 /// Words as text of XML. Characters that XML has no form for become spaces.

@@ -16,27 +16,43 @@ const PAIRS: usize = 60;
 impl Comparison {
     /// Mean ranks, then the pairs: the most significant ones, or `all`.
     pub fn document(&self, all: bool) -> Document {
+        let (systems, sections) = (self.systems.len(), self.sections.len());
+        Document::titled(&self.name, self.question.as_deref())
+            .heading(2, format!("{systems} systems over {}", many(sections, "section")))
+            .table(self.ranks_table())
+            .text(self.overall())
+            .heading(2, "Pairs")
+            .then(self.pairs(if all { self.pairs.len() } else { PAIRS }))
+            .list(self.remarks())
+            .text(self.meaning())
+    }
+
+    /// The same below a heading of a page, with not more than so many pairs.
+    pub(in crate::report) fn details(&self, pairs: usize) -> Document {
+        let ranks = Document::default().table(self.ranks_table()).text(self.overall());
+        ranks.heading(3, "Pairs").then(self.pairs(pairs)).list(self.remarks()).text(self.meaning())
+    }
+
+    fn ranks_table(&self) -> Table {
         let mut ranks = Table::new(titles(&self.axes).chain(["mean rank".to_owned(), "mean".to_owned()]));
         for system in &self.systems {
             let rank = Cell::number(Some(system.rank), format!("{:.2}", system.rank));
             ranks.push(system.settings.iter().map(Cell::from).chain([rank, share(system.mean)]).collect());
         }
+        ranks
+    }
+
+    /// So many of the most significant pairs.
+    fn pairs(&self, most: usize) -> Document {
         let header = ["better ranked", "worse ranked", "difference", "rank difference", "n", "W", "p", "p (Holm)"];
         let mut pairs = Table::new(header);
-        let shown = if all { self.pairs.len() } else { self.pairs.len().min(PAIRS) };
+        let shown = self.pairs.len().min(most);
         self.pairs[..shown].iter().for_each(|pair| pairs.push(self.row(pair)));
-        let (systems, sections) = (self.systems.len(), self.sections.len());
-        let mut document = Document::titled(&self.name, self.question.as_deref())
-            .heading(2, format!("{systems} systems over {}", many(sections, "section")))
-            .table(ranks)
-            .text(self.overall())
-            .heading(2, "Pairs")
-            .table(pairs);
-        if shown < self.pairs.len() {
-            let rest = self.pairs.len() - shown;
-            document = document.text(format!("{rest} pairs with a larger p are left out; `--all` shows them."));
+        let document = Document::default().table(pairs);
+        match self.pairs.len() - shown {
+            0 => document,
+            rest => document.text(format!("{rest} pairs with a larger p are left out; `--all` shows them.")),
         }
-        document.list(self.remarks()).text(self.meaning())
     }
 
     /// What is said of all systems together.

@@ -1,0 +1,104 @@
+//! The answer: which settings are best, and by how much.
+
+use std::fmt::Write;
+
+use super::super::aggregate::By;
+use super::super::number::{percent, show};
+use super::super::{Results, leave_one_section_out};
+use super::sheet::Section;
+use super::standings::{Standings, System};
+use crate::document::Document;
+use crate::shown::html;
+
+/// A difference that rounding may have made does not decide.
+const EQUAL: f64 = 1e-12;
+
+pub(super) fn section(results: &Results, standings: &Standings) -> Section {
+    let mut body = format!("<p class=\"answer\">{}</p>\n", sentence(standings));
+    if let Some(best) = standings.systems.first().filter(|best| best.score.is_some()) {
+        body.push_str(&cards(results, standings, best));
+    }
+    let mut document = Document::default();
+    if standings.counted() > 1 {
+        let mut text = format!(
+            "It was chosen in hindsight among {} settings, by the numbers that are shown here. New recordings will give \
+             less.",
+            standings.counted()
+        );
+        let honest = leave_one_section_out(results, standings.by).ok().and_then(|choice| choice.value(standings.by));
+        if let Some(honest) = honest {
+            text.push_str(&format!(
+                " Where the settings of each section are chosen on the other sections alone, the {} is {honest} %.",
+                standings.word()
+            ));
+        }
+        document = document.text(text);
+    }
+    body.push_str(&document.text(meaning(results, standings)).html());
+    Section::new("answer", "Answer", body)
+}
+
+/// One sentence, as HTML.
+fn sentence(standings: &Standings) -> String {
+    let word = standings.word();
+    let mut scored = standings.systems.iter().filter_map(|system| Some((system, system.score?)));
+    let Some((best, score)) = scored.next() else {
+        return format!("No setting has the {word} of all its sections. What is missing stands below the table.");
+    };
+    let (name, number) = (html(&best.label), html(&show(Some(score))));
+    let others = standings.systems.len() - 1;
+    if others == 0 {
+        return format!("The {word} is <b>{number} %</b>.");
+    }
+    let equal = scored.clone().take_while(|(_, other)| score.mean - other.mean <= EQUAL).count();
+    let next = scored.nth(equal);
+    let ahead = match next {
+        Some((next, other)) => {
+            let points = percent(score.mean - other.mean);
+            let next = html(&next.label);
+            format!(" It is {points} points ahead of the next of {others} others, <b>{next}</b>.")
+        }
+        None => String::new(),
+    };
+    let shared = match equal {
+        0 => String::new(),
+        1 => " One other setting has the same score.".to_owned(),
+        n => format!(" {n} other settings have the same score."),
+    };
+    format!("<b>{name}</b> is best, with an {word} of <b>{number} %</b>.{shared}{ahead}")
+}
+
+/// The numbers of the best setting, large.
+fn cards(results: &Results, standings: &Standings, best: &System) -> String {
+    let columns = results.columns();
+    let shown = [
+        (By::Official, standings.by == By::Official),
+        (By::Auc, !columns[0] && !columns[1] && columns[2]),
+        (By::AucSource, columns[0]),
+        (By::AucTarget, columns[1]),
+        (By::Pauc, columns[3]),
+    ];
+    let mut text = "<dl class=\"cards\">\n".to_owned();
+    for (by, _) in shown.into_iter().filter(|(_, shown)| *shown) {
+        let title = if by == By::Official { "official score" } else { by.title() };
+        let number = show(best.number(by));
+        let (number, deviation) = number.split_once(" ± ").unwrap_or((&number, ""));
+        let deviation = if deviation.is_empty() { String::new() } else { format!(" <small>± {deviation}</small>") };
+        let _ = writeln!(text, "<div><dt>{title}</dt><dd>{number}{deviation}</dd></div>");
+    }
+    text + "</dl>\n"
+}
+
+/// What the numbers are.
+fn meaning(results: &Results, standings: &Standings) -> String {
+    let mut text = "All numbers are in %: 100 is perfect, and an AUC of 50 is chance.".to_owned();
+    if standings.by == By::Official {
+        text.push_str(" The official score is the harmonic mean of AUC source, AUC target and pAUC over all sections.");
+    } else {
+        text.push_str(" The data set has no two domains, so the settings are ranked by their mean AUC.");
+    }
+    if let Some(count) = standings.systems.iter().map(|system| system.group.points.len()).max().filter(|n| *n > 1) {
+        text.push_str(&format!(" ± is the standard deviation over {count} {}.", results.repetitions()));
+    }
+    text
+}

@@ -1,0 +1,110 @@
+//! A run as one page of HTML that needs nothing else: no network, no other file, no script.
+//!
+//! The answer comes first, then its tables and figures, then what it was made of. Pure, like all of `report`: values in,
+//! text out, the same text for the same values. Names are escaped where they are written, by [`crate::shown::html`], and
+//! the page forbids itself every script but its own.
+
+mod about;
+mod answer;
+mod attributes;
+mod effects;
+mod heat;
+mod histogram;
+mod judged;
+mod parallel;
+mod plot;
+mod ranks;
+mod roc;
+mod sheet;
+mod stages;
+mod standings;
+mod tables;
+mod worst;
+
+pub use about::{About, Seen};
+pub use judged::{Chosen, Judged, ScoredClip};
+pub use sheet::sheet;
+pub use stages::Kind;
+pub use worst::{Heard, Pick, worst};
+
+use std::fmt::Write;
+
+use self::sheet::Section;
+use self::standings::Standings;
+use super::Results;
+use crate::document::Document;
+
+/// A swept setting with its values in the order of the file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Swept {
+    pub path: String,
+    pub labels: Vec<String>,
+    /// The values that are numbers.
+    pub numbers: Vec<Option<f64>>,
+}
+
+/// All that a page shows.
+#[derive(Debug)]
+pub struct Page<'a> {
+    pub results: &'a Results,
+    pub swept: &'a [Swept],
+    /// What is known of the best point, if there is one.
+    pub chosen: Option<&'a Chosen>,
+    pub stages: &'a [Kind],
+    pub about: &'a About,
+}
+
+/// The place among the points of the one that is looked at closely: the first of the best settings.
+pub fn best(results: &Results) -> Option<usize> {
+    let standings = Standings::of(results);
+    let point = *standings.systems.first().filter(|system| system.score.is_some())?.group.points.first()?;
+    results.points.iter().position(|other| std::ptr::eq(other, point))
+}
+
+/// The page.
+pub fn page(page: &Page) -> String {
+    let standings = Standings::of(page.results);
+    let mut sections = vec![answer::section(page.results, &standings), tables::section(page.results, &standings)];
+    sections.extend(effects::section(page.swept, &standings));
+    sections.extend(parallel::section(page.swept, &standings));
+    sections.extend(page.chosen.map(|chosen| judged::section(page.results, &standings, chosen)));
+    sections.extend(page.chosen.and_then(worst::section));
+    sections.extend(page.chosen.and_then(trainings));
+    sections.extend(ranks::section(page.results, standings.by));
+    sections.extend(stages::section(page.stages));
+    sections.push(about::section(page.about, page.chosen));
+    let head = Document::titled(&page.results.name, page.results.question.as_deref());
+    sheet::render(&page.results.name, &head, &sections)
+}
+
+/// The most curves of trainings that are drawn.
+const CURVES: usize = 24;
+
+fn trainings(chosen: &Chosen) -> Option<Section> {
+    let title = "Trainings of the best setting";
+    if chosen.trainings.is_empty() {
+        return (!chosen.untold.is_empty()).then(|| Section::new("trainings", title, left_out(&chosen.untold)));
+    }
+    let mut body = String::from("<div class=\"plots\">\n");
+    for training in chosen.trainings.iter().take(CURVES) {
+        let _ =
+            writeln!(body, "<figure>{}</figure>", super::curves::training_curve_on(super::svg::Paper::Page, training));
+    }
+    body.push_str("</div>\n");
+    body.push_str(&more(chosen.trainings.len(), CURVES, "trainings"));
+    body.push_str(&left_out(&chosen.untold));
+    Some(Section::new("trainings", title, body))
+}
+
+/// What says how many of many things are not shown.
+fn more(of: usize, shown: usize, what: &str) -> String {
+    match of.checked_sub(shown) {
+        None | Some(0) => String::new(),
+        Some(rest) => Document::default().text(format!("{rest} more {what} are not drawn.")).html(),
+    }
+}
+
+/// Why something is not there.
+fn left_out(why: &[String]) -> String {
+    why.iter().fold(Document::default(), |document, why| document.text(why.clone())).html()
+}
