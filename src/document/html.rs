@@ -19,13 +19,23 @@ fn block(block: &Block) -> String {
             let lines: Vec<String> = shown_lines(text).lines().map(html).collect();
             format!("<p class=\"question\">{}</p>\n", lines.join("<br>"))
         }
-        Block::Text(text) => format!("<p>{}</p>\n", html(text)),
+        Block::Text(text) => format!("<p>{}</p>\n", prose(text)),
         Block::List(items) => {
-            let items: String = items.iter().map(|item| format!("<li>{}</li>\n", html(item))).collect();
+            let items: String = items.iter().map(|item| format!("<li>{}</li>\n", prose(item))).collect();
             format!("<ul>\n{items}</ul>\n")
         }
         Block::Table(table) => render(table),
     }
+}
+
+/// Text in which what stands between backticks is code, as in Markdown.
+fn prose(text: &str) -> String {
+    let parts: Vec<String> = text.split('`').map(html).collect();
+    if parts.len() % 2 == 0 {
+        return html(text);
+    }
+    let part = |(place, part): (usize, &String)| if place % 2 == 1 { format!("<code>{part}</code>") } else { part.clone() };
+    parts.iter().enumerate().map(part).collect()
 }
 
 /// A table in a box of its own, which a page may let scroll. The box can have the focus, so that keys scroll it.
@@ -69,7 +79,7 @@ mod tests {
         table.groups = vec![(String::new(), 1), ("a & b".into(), 1)];
         table.push(vec!["<script>alert(1)</script>\u{202e}".into(), Cell::number(Some(0.5), "50.00").best(true)]);
         let document =
-            Document::titled("</title>", Some("why\n\"so\"?\u{1b}")).table(table).list(vec!["</style>".into()]);
+            Document::titled("</title>", Some("why\n\"so\"?\u{1b}")).table(table).list(vec!["</style> of `a<b>`".into(), "a ` b".into()]);
         let expected = "\
 <h1>&lt;/title&gt;</h1>
 <p class=\"question\">why<br>&quot;so&quot;?&lt;U+001B&gt;</p>
@@ -85,7 +95,8 @@ mod tests {
 </table>
 </div>
 <ul>
-<li>&lt;/style&gt;</li>
+<li>&lt;/style&gt; of <code>a&lt;b&gt;</code></li>
+<li>a ` b</li>
 </ul>
 ";
         assert_eq!(document.html(), expected);

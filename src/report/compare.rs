@@ -7,7 +7,7 @@ mod text;
 
 use super::Results;
 use super::aggregate::By;
-use super::systems::{Incomparable, System, Systems};
+use super::systems::{Incomparable, System, Systems, named};
 use crate::metric::{Friedman, Wilcoxon, arithmetic_mean, critical_difference, friedman, holm, mean_ranks, wilcoxon};
 
 /// More systems than this are too many for their pairs to be tested: the critical difference is known up to here.
@@ -104,9 +104,13 @@ pub fn compare(results: &Results, axis: Option<&str>, by: By) -> Result<Comparis
 }
 
 impl Comparison {
-    /// The labels of the systems with their mean ranks, the best first.
-    pub(super) fn ranks(&self) -> impl Iterator<Item = (&str, f64)> {
-        self.systems.iter().map(|system| (system.label.as_str(), system.rank))
+    /// The names of the systems with their mean ranks, the best first.
+    pub(super) fn ranks(&self) -> Vec<(String, f64)> {
+        let name = |system: &Ranked| {
+            let values = self.axes.iter().zip(&system.settings).map(|(axis, value)| named(axis, value));
+            values.filter(|value| !value.is_empty()).collect::<Vec<_>>().join(", ")
+        };
+        self.systems.iter().map(|system| (name(system), system.rank)).collect()
     }
 
     /// From which difference on mean ranks differ significantly, if that is known.

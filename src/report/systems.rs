@@ -220,6 +220,16 @@ impl System<'_> {
     }
 }
 
+/// A value in a text that does not say what it is of: `snr_db=12`, but `knn k=3` as it stands.
+pub fn named(path: &str, value: &str) -> String {
+    let says_nothing = !value.starts_with(char::is_alphabetic) || ["none", "true", "false", "null"].contains(&value);
+    match value {
+        "" => String::new(),
+        value if says_nothing => format!("{}={value}", path.rsplit('.').next().unwrap_or(path)),
+        value => value.to_owned(),
+    }
+}
+
 /// Last words of paths, as columns are titled.
 pub fn titles(axes: &[String]) -> impl Iterator<Item = String> {
     axes.iter().map(|path| path.rsplit('.').next().unwrap_or(path).to_owned())

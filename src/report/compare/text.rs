@@ -22,7 +22,7 @@ impl Comparison {
             .table(self.ranks_table())
             .text(self.overall())
             .heading(2, "Pairs")
-            .then(self.pairs(if all { self.pairs.len() } else { PAIRS }))
+            .then(self.pairs(if all { self.pairs.len() } else { PAIRS }, "--all"))
             .list(self.remarks())
             .text(self.meaning())
     }
@@ -30,7 +30,7 @@ impl Comparison {
     /// The same below a heading of a page, with not more than so many pairs.
     pub(in crate::report) fn details(&self, pairs: usize) -> Document {
         let ranks = Document::default().table(self.ranks_table()).text(self.overall());
-        ranks.heading(3, "Pairs").then(self.pairs(pairs)).list(self.remarks()).text(self.meaning())
+        ranks.heading(3, "Pairs").then(self.pairs(pairs, "report --compare --all")).list(self.remarks()).text(self.meaning())
     }
 
     fn ranks_table(&self) -> Table {
@@ -42,8 +42,8 @@ impl Comparison {
         ranks
     }
 
-    /// So many of the most significant pairs.
-    fn pairs(&self, most: usize) -> Document {
+    /// So many of the most significant pairs, and what shows the others.
+    fn pairs(&self, most: usize, more: &str) -> Document {
         let header = ["better ranked", "worse ranked", "difference", "rank difference", "n", "W", "p", "p (Holm)"];
         let mut pairs = Table::new(header);
         let shown = self.pairs.len().min(most);
@@ -51,7 +51,7 @@ impl Comparison {
         let document = Document::default().table(pairs);
         match self.pairs.len() - shown {
             0 => document,
-            rest => document.text(format!("{rest} pairs with a larger p are left out; `--all` shows them.")),
+            rest => document.text(format!("{rest} pairs with a larger p are left out; `{more}` shows them.")),
         }
     }
 

@@ -53,7 +53,7 @@ pub(super) fn section(about: &About, chosen: Option<&Chosen>) -> Section {
         let lines: Vec<String> = shown_lines(&chosen.settings).lines().map(html).collect();
         body.push_str(&format!("<pre tabindex=\"0\"><code>{}</code></pre>\n", lines.join("\n")));
     }
-    Section::new("about", "Where this is from", body)
+    Section::new("about", "Origin", "Where this is from", body)
 }
 
 /// The clips of each model of the best setting.

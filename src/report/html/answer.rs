@@ -13,7 +13,8 @@ use crate::shown::html;
 /// A difference that rounding may have made does not decide.
 const EQUAL: f64 = 1e-12;
 
-pub(super) fn section(results: &Results, standings: &Standings) -> Section {
+/// `strongest` is the setting that matters most, with its part of the variance.
+pub(super) fn section(results: &Results, standings: &Standings, strongest: Option<(String, f64)>) -> Section {
     let mut body = format!("<p class=\"answer\">{}</p>\n", sentence(standings));
     if let Some(best) = standings.systems.first().filter(|best| best.score.is_some()) {
         body.push_str(&cards(results, standings, best));
@@ -34,8 +35,14 @@ pub(super) fn section(results: &Results, standings: &Standings) -> Section {
         }
         document = document.text(text);
     }
+    if let Some((path, share)) = strongest {
+        document = document.text(format!(
+            "What matters most is `{path}`: its values alone account for {:.0} % of the variance between settings.",
+            100.0 * share
+        ));
+    }
     body.push_str(&document.text(meaning(results, standings)).html());
-    Section::new("answer", "Answer", body)
+    Section::new("answer", "Answer", "Answer", body)
 }
 
 /// One sentence, as HTML.

@@ -29,7 +29,7 @@ fn plot(mut rows: Vec<&MetricRow>) -> String {
     let title = format!("{} {}, by {}", first.machine, first.section, first.attribute);
     let frame = Frame { left: 100.0, top: 26.0, width: WIDTH - 116.0, height: ROW * rows.len() as f64 };
     let mut svg = Svg::page(WIDTH, frame.bottom() + 40.0, &format!("AUC of {title}"));
-    svg.name((8.0, 14.0), "start", "head", 44, &title);
+    svg.name((8.0, 14.0), "start", "head", 28, &title);
     let scale = shares(rows.iter().flat_map(|row| [row.low, row.value, row.high]).flatten());
     frame.below(&mut svg, &scale, "AUC (%)", percent_mark);
     svg.rule("axis", (frame.left, frame.top), (frame.left, frame.bottom()));
@@ -46,20 +46,22 @@ fn plot(mut rows: Vec<&MetricRow>) -> String {
         let class = if row.domain.is_empty() { "point c2" } else { &format!("point {}", colour(&row.domain)) };
         svg.dot(class, (frame.x(&scale, value), y), 4.0, &told);
     }
-    let domains = ["source", "target", ""];
-    let used = domains.iter().filter(|domain| rows.iter().any(|row| row.domain == **domain));
-    let used: Vec<&&str> = used.collect();
-    if used.iter().any(|domain| !domain.is_empty()) {
-        let words = |domain: &str| if domain.is_empty() { "both" } else { domain }.to_owned();
-        let mut x = frame.right();
-        for domain in used.iter().rev() {
-            let class = if domain.is_empty() { "point c2".into() } else { format!("point {}", colour(domain)) };
-            svg.text(x, frame.bottom() + 31.0, "end", "class=\"label\"", &words(domain));
-            svg.dot(&class, (x - 44.0, frame.bottom() + 27.0), 3.0, "");
-            x -= 54.0;
-        }
-    }
+    legend(&mut svg, frame.right(), &rows);
     format!("<figure>{}</figure>\n", svg.finish())
+}
+
+/// Of which domain the normals of a dot are, at the right of the title, where there are domains.
+fn legend(svg: &mut Svg, right: f64, rows: &[&MetricRow]) {
+    let domains = [("", "both", "point c2"), ("target", "target", "point c1"), ("source", "source", "point c0")];
+    let mut x = right;
+    if rows.iter().all(|row| row.domain.is_empty()) {
+        return;
+    }
+    for (_, word, class) in domains.iter().filter(|(domain, ..)| rows.iter().any(|row| row.domain == *domain)) {
+        svg.text(x, 14.0, "end", "class=\"label\"", word);
+        svg.dot(class, (x - 44.0, 10.0), 3.5, "");
+        x -= 58.0;
+    }
 }
 
 /// Numbers in their order, other values as they come.

@@ -4,7 +4,7 @@
 //! the middle half of them, a line at their mean. A setting that is a number has it along the axis: the means as lines,
 //! the middle half as a band.
 
-use super::super::aggregate::By;
+use super::super::aggregate::{By, Stat};
 use super::super::axis::label;
 use super::super::number::percent;
 use super::super::svg::Svg;
@@ -16,11 +16,11 @@ use crate::document::Document;
 use crate::report::is_repetition;
 use crate::report::scale::Scale;
 
-const WIDTH: f64 = 460.0;
+const WIDTH: f64 = 430.0;
 /// Height of the row of a value.
 const ROW: f64 = 24.0;
 /// Characters of the name of a value, and of the name of a line.
-const NAME: usize = 24;
+const NAME: usize = 26;
 /// Settings with more values than this cannot be told apart by colour.
 const LINES: usize = 4;
 
@@ -29,6 +29,9 @@ struct Effect {
     label: String,
     number: Option<f64>,
     scores: Vec<f64>,
+    /// Of a single combination: its mean less and more the deviation over seeds, or the mean of the intervals of its
+    /// sections.
+    ends: Option<(f64, f64)>,
 }
 
 impl Effect {
@@ -37,7 +40,7 @@ impl Effect {
     }
 
     fn middle(&self) -> (f64, f64) {
-        (quantile(&self.scores, 0.25), quantile(&self.scores, 0.75))
+        self.ends.unwrap_or_else(|| (quantile(&self.scores, 0.25), quantile(&self.scores, 0.75)))
     }
 
     /// In words, for where the pointer rests.
@@ -45,11 +48,22 @@ impl Effect {
         let (low, high) = self.middle();
         let n = self.scores.len();
         let of = format!("{}: mean {what} {} %", self.label, percent(self.mean()));
-        if n == 1 { of } else { format!("{of}, middle half {} to {} of {n}", percent(low), percent(high)) }
+        match (n, self.ends) {
+            (1, None) => of,
+            (1, Some(_)) => format!("{of}, {} to {}", percent(low), percent(high)),
+            _ => format!("{of}, middle half {} to {} of {n}", percent(low), percent(high)),
+        }
     }
 }
 
-pub(super) fn section(swept: &[Swept], standings: &Standings) -> Option<Section> {
+/// The setting that matters most, with its part of the variance between settings; none where there is one setting.
+pub(super) fn strongest(swept: &[Swept], standings: &Standings) -> Option<(String, f64)> {
+    let shown = shown(swept, standings);
+    (shown.len() > 1).then(|| (shown[0].0.path.clone(), shown[0].2))
+}
+
+/// The settings that are swept, with what they do and their parts of the variance, the strongest first.
+fn shown<'a>(swept: &'a [Swept], standings: &Standings) -> Vec<(&'a Swept, Vec<Effect>, f64)> {
     let mut shown: Vec<(&Swept, Vec<Effect>, f64)> = (swept.iter())
         .filter(|axis| !is_repetition(&axis.path))
         .map(|axis| {
@@ -59,11 +73,16 @@ pub(super) fn section(swept: &[Swept], standings: &Standings) -> Option<Section>
         })
         .filter(|(_, effects, _)| effects.len() > 1)
         .collect();
+    // Equal ones stay in the order of the file.
+    shown.sort_by(|a, b| b.2.total_cmp(&a.2));
+    shown
+}
+
+pub(super) fn section(swept: &[Swept], standings: &Standings) -> Option<Section> {
+    let shown = shown(swept, standings);
     if shown.is_empty() {
         return None;
     }
-    // What matters most comes first; equal ones stay in the order of the file.
-    shown.sort_by(|a, b| b.2.total_cmp(&a.2));
     let mut body = Document::default().text(text(standings)).html();
     body.push_str("<div class=\"plots\">\n");
     for (axis, effects, share) in &shown {
@@ -78,13 +97,14 @@ pub(super) fn section(swept: &[Swept], standings: &Standings) -> Option<Section>
         }
     }
     body.push_str("</div>\n");
-    Some(Section::new("effects", "What each setting does", body))
+    Some(Section::new("effects", "Effects", "What each setting does", body))
 }
 
 fn text(standings: &Standings) -> String {
     format!(
         "Each plot shows the {} over all combinations with the other settings. A dot is one combination. A line is their \
-         mean, a bar or a band their middle half.",
+         mean, a bar or a band their middle half. Of a single combination the band is the standard deviation over seeds, or \
+         the mean of the intervals of its sections, where there are any.",
         standings.word()
     )
 }
@@ -93,9 +113,14 @@ fn text(standings: &Standings) -> String {
 fn effects(axis: &Swept, by: By, systems: &[&System]) -> Vec<Effect> {
     let of = |(label, number): (&String, Option<f64>)| {
         let chosen = systems.iter().filter(|system| system.value(&axis.path) == label);
-        let mut scores: Vec<f64> = chosen.filter_map(|system| Some(system.number(by)?.mean)).collect();
+        let chosen: Vec<(&System, Stat)> = chosen.filter_map(|system| Some((*system, system.number(by)?))).collect();
+        let mut scores: Vec<f64> = chosen.iter().map(|(_, stat)| stat.mean).collect();
         scores.sort_by(f64::total_cmp);
-        (!scores.is_empty()).then(|| Effect { label: label.clone(), number, scores })
+        let ends = match chosen.as_slice() {
+            [(system, stat)] => stat.deviation.map(|d| (stat.mean - d, stat.mean + d)).or_else(|| system.interval(by)),
+            _ => None,
+        };
+        (!scores.is_empty()).then(|| Effect { label: label.clone(), number, scores, ends })
     };
     let numbers = axis.numbers.iter().copied().chain(std::iter::repeat(None));
     let mut effects: Vec<Effect> = axis.labels.iter().zip(numbers).filter_map(of).collect();
@@ -127,7 +152,7 @@ fn last_word(path: &str) -> &str {
 
 /// A row a value.
 fn rows(axis: &Swept, effects: &[Effect], what: &str) -> String {
-    let frame = Frame { left: 160.0, top: 10.0, width: WIDTH - 176.0, height: ROW * effects.len() as f64 };
+    let frame = Frame { left: 168.0, top: 10.0, width: WIDTH - 184.0, height: ROW * effects.len() as f64 };
     let about = format!("{what} by {}", axis.path);
     let mut svg = Svg::page(WIDTH, frame.bottom() + 40.0, &about);
     let scale = shares(effects.iter().flat_map(|effect| effect.scores.iter().copied()));

@@ -3,7 +3,7 @@
 use super::super::scale::{Scale, number};
 use super::super::svg::Svg;
 use super::judged::Judged;
-use super::plot::Frame;
+use super::plot::{Frame, short};
 
 const WIDTH: f64 = 300.0;
 const HEIGHT: f64 = 84.0;
@@ -27,14 +27,15 @@ pub(super) fn histogram(section: &Judged) -> String {
     let top = 44.0;
     let bottom = top + (HEIGHT + 14.0) * panels.len() as f64 - 14.0;
     let mut svg =
-        Svg::page(WIDTH + 64.0, bottom + 40.0, &format!("Scores of the clips of {title}, by domain and label"));
+        Svg::page(WIDTH + 60.0, bottom + 40.0, &format!("Scores of the clips of {title}, by domain and label"));
     svg.name((46.0, 14.0), "start", "head", 34, &title);
     legend(&mut svg, section.threshold);
     for (panel, (domain, normals, anomalies)) in panels.iter().enumerate() {
         let frame = Frame { left: 46.0, top: top + (HEIGHT + 14.0) * panel as f64, width: WIDTH, height: HEIGHT };
         let middle = frame.top + HEIGHT / 2.0;
-        if panel + 1 == panels.len() {
-            frame.below(&mut svg, &scale, axis(&scale), number);
+        match panel + 1 == panels.len() {
+            true => frame.below(&mut svg, &scale, axis(&scale), number),
+            false => frame.across(&mut svg, &scale),
         }
         let height = |n: usize| n as f64 / most * (HEIGHT / 2.0 - 2.0);
         let width = WIDTH / BINS as f64;
@@ -76,7 +77,7 @@ fn legend(svg: &mut Svg, threshold: Option<f64>) {
     svg.bar("anomaly", (136.0, 23.0), (10.0, 10.0), "");
     svg.text(150.0, 32.0, "start", "class=\"label\"", "anomalous (down)");
     if let Some(limit) = threshold {
-        svg.rule("limit", (258.0, 23.0), (258.0, 33.0));
-        svg.text(264.0, 32.0, "start", "class=\"label\"", &format!("threshold {}", number(limit)));
+        svg.rule("limit", (254.0, 22.0), (254.0, 34.0));
+        svg.text(260.0, 32.0, "start", "class=\"label\"", &format!("threshold {}", short(limit)));
     }
 }

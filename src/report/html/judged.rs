@@ -104,7 +104,7 @@ pub(super) fn section(results: &Results, standings: &Standings, chosen: &Chosen)
         body.push_str(&plots(by_attribute.iter().take(SECTIONS).cloned()));
         body.push_str(&more(by_attribute.len(), SECTIONS, "attributes of sections"));
     }
-    Section::new("best", "The best setting, closely", body)
+    Section::new("best", "Best setting", "The best setting, closely", body)
 }
 
 /// Which setting it is, and which of its points.

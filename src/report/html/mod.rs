@@ -64,7 +64,9 @@ pub fn best(results: &Results) -> Option<usize> {
 /// The page.
 pub fn page(page: &Page) -> String {
     let standings = Standings::of(page.results);
-    let mut sections = vec![answer::section(page.results, &standings), tables::section(page.results, &standings)];
+    let strongest = effects::strongest(page.swept, &standings);
+    let mut sections =
+        vec![answer::section(page.results, &standings, strongest), tables::section(page.results, &standings)];
     sections.extend(effects::section(page.swept, &standings));
     sections.extend(parallel::section(page.swept, &standings));
     sections.extend(page.chosen.map(|chosen| judged::section(page.results, &standings, chosen)));
@@ -83,7 +85,7 @@ const CURVES: usize = 24;
 fn trainings(chosen: &Chosen) -> Option<Section> {
     let title = "Trainings of the best setting";
     if chosen.trainings.is_empty() {
-        return (!chosen.untold.is_empty()).then(|| Section::new("trainings", title, left_out(&chosen.untold)));
+        return (!chosen.untold.is_empty()).then(|| Section::new("trainings", "Trainings", title, left_out(&chosen.untold)));
     }
     let mut body = String::from("<div class=\"plots\">\n");
     for training in chosen.trainings.iter().take(CURVES) {
@@ -93,7 +95,7 @@ fn trainings(chosen: &Chosen) -> Option<Section> {
     body.push_str("</div>\n");
     body.push_str(&more(chosen.trainings.len(), CURVES, "trainings"));
     body.push_str(&left_out(&chosen.untold));
-    Some(Section::new("trainings", title, body))
+    Some(Section::new("trainings", "Trainings", title, body))
 }
 
 /// What says how many of many things are not shown.

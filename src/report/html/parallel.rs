@@ -10,11 +10,13 @@ use crate::document::Document;
 use crate::report::is_repetition;
 
 /// Distance of two axes, and height of a value; a plot is not lower than so many values.
-const APART: f64 = 190.0;
-const VALUE: f64 = 26.0;
+const APART: f64 = 210.0;
+const VALUE: f64 = 30.0;
 const LOWEST: usize = 8;
+/// The lines of one value lie side by side within so much of its room.
+const BUNDLE: f64 = 0.6;
 /// Characters of the name of a value.
-const NAME: usize = 20;
+const NAME: usize = 26;
 /// How many colours there are from low to high scores.
 const COLOURS: usize = 7;
 /// More lines than this nobody can tell apart, and they make a page slow.
@@ -28,7 +30,7 @@ pub(super) fn section(swept: &[Swept], standings: &Standings) -> Option<Section>
     }
     let longest = axes.iter().map(|axis| axis.labels.len()).max().unwrap_or(0).max(LOWEST);
     let frame =
-        Frame { left: 150.0, top: 44.0, width: APART * axes.len() as f64, height: VALUE * (longest as f64 - 1.0) };
+        Frame { left: 190.0, top: 44.0, width: APART * axes.len() as f64, height: VALUE * (longest as f64 - 1.0) };
     let word = standings.word();
     let about = format!("Parallel coordinates of {} settings, coloured by their {word}", scored.len());
     let mut svg = Svg::page(frame.right() + 70.0, frame.bottom() + 20.0, &about);
@@ -43,11 +45,13 @@ pub(super) fn section(swept: &[Swept], standings: &Standings) -> Option<Section>
     let (worst, best) = (scored.last().map_or(0.0, |s| score(s)), scored.first().map_or(1.0, |s| score(s)));
     // The best come last, so that they lie above all others.
     for (rank, system) in scored.iter().enumerate().rev() {
-        let part = if best > worst { (score(system) - worst) / (best - worst) } else { 1.0 };
-        let colour = ((part * COLOURS as f64) as usize).min(COLOURS - 1);
+        // Colours go by rank: of scores that lie close together all would have one colour.
+        let part = (rank as f64 + 0.5) / scored.len() as f64;
+        let colour = COLOURS - 1 - ((part * COLOURS as f64) as usize).min(COLOURS - 1);
         let mut points: Vec<(f64, f64)> = Vec::new();
         for (number, axis) in axes.iter().enumerate() {
-            let y = place(axis, system.value(&axis.path)).min(frame.bottom());
+            let room = BUNDLE * (frame.height / axis.labels.len() as f64).min(VALUE);
+            let y = (place(axis, system.value(&axis.path)) + room * (part - 0.5)).min(frame.bottom());
             // A short level piece on each axis lets the eye follow a line through it.
             points.extend([(x(number) - 6.0, y), (x(number) + 6.0, y)]);
         }
@@ -60,7 +64,7 @@ pub(super) fn section(swept: &[Swept], standings: &Standings) -> Option<Section>
         svg.name((x(number), frame.top - 20.0), "middle", "head", 26, &axis.path);
         for label in &axis.labels {
             let words = if label.is_empty() { "–" } else { label };
-            svg.name((x(number) - 10.0, place(axis, label) - 5.0), "end", "label halo", NAME, words);
+            svg.name((x(number) - 10.0, place(axis, label) + 4.0), "end", "label halo", NAME, words);
         }
     }
     svg.rule("axis", (frame.right(), frame.top), (frame.right(), frame.bottom()));
@@ -71,12 +75,12 @@ pub(super) fn section(swept: &[Swept], standings: &Standings) -> Option<Section>
         svg.text(frame.right() + 8.0, y + 4.0, "start", "class=\"mark\"", &percent_mark(value));
     }
     let text = format!(
-        "Each line is one setting: it goes through its values to its {word}. The strongest colour is the best, {} %; the \
-         faintest is the worst, {} %.",
-        percent(best),
-        percent(worst)
+        "Each line is one setting: it goes through its values to its {word}, from {} to {} %. The strongest colour has the \
+         best seventh of all settings, the faintest the worst.",
+        percent(worst),
+        percent(best)
     );
     let body = Document::default().text(text).html();
     let body = format!("{body}<div class=\"wide\" tabindex=\"0\">{}</div>\n", svg.finish());
-    Some(Section::new("parallel", "Every setting as a line", body))
+    Some(Section::new("parallel", "Lines", "Every setting as a line", body))
 }

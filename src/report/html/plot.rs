@@ -32,11 +32,19 @@ impl Frame {
         self.bottom() - self.height * scale.place(value).clamp(0.0, 1.0)
     }
 
-    /// The axis below, with lines across the plot; `show` writes the marks.
-    pub fn below(&self, svg: &mut Svg, scale: &Scale, title: &str, show: impl Fn(f64) -> String) {
+    /// Lines across the plot at the marks of an axis that stands elsewhere.
+    pub fn across(&self, svg: &mut Svg, scale: &Scale) {
         for value in scale.marks() {
             let x = self.x(scale, value);
             svg.rule("grid", (x, self.top), (x, self.bottom()));
+        }
+    }
+
+    /// The axis below, with lines across the plot; `show` writes the marks.
+    pub fn below(&self, svg: &mut Svg, scale: &Scale, title: &str, show: impl Fn(f64) -> String) {
+        self.across(svg, scale);
+        for value in scale.marks() {
+            let x = self.x(scale, value);
             svg.text(x, self.bottom() + 15.0, "middle", "class=\"mark\"", &show(value));
         }
         svg.rule("axis", (self.left, self.bottom()), (self.right(), self.bottom()));
@@ -53,6 +61,20 @@ impl Frame {
         svg.rule("axis", (self.left, self.top), (self.left, self.bottom()));
         svg.upright(12.0, self.top + self.height / 2.0, title);
     }
+}
+
+/// A number with four digits, as a score is told.
+pub(super) fn short(value: f64) -> String {
+    let digits = match value.abs() {
+        size if size >= 1000.0 => 0,
+        size if size >= 100.0 => 1,
+        size if size >= 10.0 => 2,
+        size if size >= 1.0 || size == 0.0 => 3,
+        size if size >= 0.1 => 4,
+        size if size >= 0.001 => 6,
+        _ => return number(value),
+    };
+    format!("{value:.digits$}").replace('-', "\u{2212}")
 }
 
 /// A share as the mark of an axis in per cent.

@@ -8,10 +8,10 @@ use super::super::{Comparison, Results, compare};
 use super::sheet::Section;
 use crate::document::Document;
 
-const WIDTH: f64 = 760.0;
+const WIDTH: f64 = 880.0;
 /// Room for the names at either side, and characters of a name.
-const SIDE: f64 = 210.0;
-const NAME: usize = 34;
+const SIDE: f64 = 270.0;
+const NAME: usize = 42;
 /// Height of a name, and of a bar.
 const LINE: f64 = 20.0;
 const BAR: f64 = 9.0;
@@ -26,7 +26,7 @@ pub(super) fn section(results: &Results, by: By) -> Option<Section> {
         Err(_) if results.groups().len() < 2 => return None,
         Err(why) => {
             let text = format!("The settings cannot be ranked: {why}.");
-            return Some(Section::new("ranks", title, Document::default().text(text).html()));
+            return Some(Section::new("ranks", "Ranks", title, Document::default().text(text).html()));
         }
     };
     let words = "A setting is ranked in each section; further to the left is better. Settings under one bar do not differ \
@@ -35,11 +35,11 @@ pub(super) fn section(results: &Results, by: By) -> Option<Section> {
     body.push_str("<div class=\"wide\" tabindex=\"0\">");
     body.push_str(&format!("<figure>{}</figure></div>\n", diagram(&comparison)));
     body.push_str(&comparison.details(PAIRS).html());
-    Some(Section::new("ranks", title, body))
+    Some(Section::new("ranks", "Ranks", title, body))
 }
 
 fn diagram(comparison: &Comparison) -> String {
-    let ranks: Vec<(&str, f64)> = comparison.ranks().collect();
+    let ranks = comparison.ranks();
     let last = ranks.len() as f64;
     let x = |rank: f64| SIDE + (WIDTH - 2.0 * SIDE) * (rank - 1.0) / (last - 1.0).max(1.0);
     let cliques = comparison.critical_difference().map(|cd| cliques(&ranks, cd)).unwrap_or_default();
@@ -78,7 +78,7 @@ fn diagram(comparison: &Comparison) -> String {
 }
 
 /// Runs of systems, by first and last, of which no two differ significantly, and that no longer run holds.
-fn cliques(ranks: &[(&str, f64)], critical: f64) -> Vec<(usize, usize)> {
+fn cliques(ranks: &[(String, f64)], critical: f64) -> Vec<(usize, usize)> {
     let mut found: Vec<(usize, usize)> = Vec::new();
     for from in 0..ranks.len() {
         let to = (from..ranks.len()).take_while(|to| ranks[*to].1 - ranks[from].1 < critical).last().unwrap_or(from);
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn bars_join_what_does_not_differ_and_no_bar_lies_in_another() {
-        let ranks = [("a", 1.0), ("b", 1.8), ("c", 2.4), ("d", 4.0), ("e", 5.5)];
+        let ranks = [1.0, 1.8, 2.4, 4.0, 5.5].map(|rank| (String::new(), rank));
         assert_eq!(cliques(&ranks, 1.0), [(0, 1), (1, 2)]);
         assert_eq!(cliques(&ranks, 2.0), [(0, 2), (2, 3), (3, 4)]);
         assert_eq!(cliques(&ranks, 9.0), [(0, 4)]);

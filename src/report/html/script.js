@@ -10,10 +10,11 @@
 
   const sort = (table, column, heading) => {
     const body = table.tBodies[0];
-    const numeric = heading.classList.contains("n");
+    const numbers = (cell) => cell === "" || cell === "\u2013" || /^[\u2212-]?<?[\d.]+/.test(cell);
+    const numeric = [...body.rows].every((row) => numbers(text(row, column).trim()));
     const known = heading.getAttribute("aria-sort");
     // Numbers begin with the highest, words with the first; the first column counts from one.
-    const first = numeric && column > 0 ? "descending" : "ascending";
+    const first = numeric && heading.classList.contains("n") && column > 0 ? "descending" : "ascending";
     const next = known === "ascending" ? "descending" : known === "descending" ? "ascending" : first;
     for (const other of table.querySelectorAll("th[aria-sort]")) other.removeAttribute("aria-sort");
     heading.setAttribute("aria-sort", next);
@@ -28,11 +29,10 @@
     body.append(...rows.map((entry) => entry.row));
   };
 
-  const filterable = 9;
+  const filterable = 12;
   document.querySelectorAll(".table > table").forEach((table) => {
     const headings = [...table.tHead.rows[table.tHead.rows.length - 1].cells];
     if (table.tBodies[0].rows.length < 2) return;
-    // In the map of areas and below it the order of rows says something; elsewhere any column may lead.
     headings.forEach((heading, column) => {
       if (!heading.textContent) return;
       const button = document.createElement("button");

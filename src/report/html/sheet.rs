@@ -11,14 +11,21 @@ const SCRIPT: &str = include_str!("script.js");
 /// A part of a page with a title.
 pub(super) struct Section {
     id: &'static str,
+    /// In the list of contents.
+    word: &'static str,
     title: String,
     /// HTML.
     body: String,
 }
 
 impl Section {
-    pub fn new(id: &'static str, title: impl Into<String>, body: impl Into<String>) -> Self {
-        Self { id, title: title.into(), body: body.into() }
+    pub fn new(
+        id: &'static str,
+        word: &'static str,
+        title: impl Into<String>,
+        body: impl Into<String>,
+    ) -> Self {
+        Self { id, word, title: title.into(), body: body.into() }
     }
 }
 
@@ -28,7 +35,7 @@ pub fn sheet(title: &str, document: &Document) -> String {
 }
 
 pub(super) fn render(title: &str, head: &Document, sections: &[Section]) -> String {
-    let link = |section: &Section| format!("<li><a href=\"#{}\">{}</a></li>\n", section.id, html(&section.title));
+    let link = |section: &Section| format!("<li><a href=\"#{}\">{}</a></li>\n", section.id, section.word);
     let contents: String = sections.iter().map(link).collect();
     let contents = match sections.len() {
         0 | 1 => String::new(),

@@ -33,8 +33,11 @@ pub(super) fn section(kinds: &[Kind]) -> Option<Section> {
     let sum = |of: fn(&Kind) -> usize| kinds.iter().map(of).sum::<usize>();
     let (stages, cached, uses) = (sum(|k| k.stages), sum(|k| k.cached), sum(|k| k.uses));
     let seconds: f64 = kinds.iter().map(|kind| kind.seconds).sum();
-    let mut text = format!("The plan has {stages} stages. {cached} of them have a result in the cache");
-    text.push_str(&format!(", which took {} of work.", time(seconds)));
+    let mut text = match cached == stages {
+        true => format!("All {stages} stages of the plan have a result in the cache."),
+        false => format!("{cached} of the {stages} stages of the plan have a result in the cache."),
+    };
+    text.push_str(&format!(" Their work took {}.", time(seconds)));
     if uses > stages {
         text.push_str(&format!(
             " Points share stages that are equal: without that there would be {uses}, so {} were saved.",
@@ -52,7 +55,7 @@ pub(super) fn section(kinds: &[Kind]) -> Option<Section> {
     }
     let body = Document::default().text(text).html();
     let body = format!("{body}<div class=\"wide\" tabindex=\"0\"><figure>{}</figure></div>\n", graph(kinds));
-    Some(Section::new("stages", "The work", body + &Document::default().table(table).html()))
+    Some(Section::new("stages", "Work", "The work", body + &Document::default().table(table).html()))
 }
 
 /// A duration for people.

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::aggregate::{By, Group, Stat, Values};
+use super::super::systems::named;
 use super::super::{PointResults, Results};
+use crate::metric::arithmetic_mean;
 
 /// All settings, ranked by one number.
 pub(super) struct Standings<'a> {
@@ -38,8 +40,8 @@ impl<'a> Standings<'a> {
         };
         let told: Vec<String> = axes.iter().filter(differs).cloned().collect();
         let system = |group: Group<'a>| {
-            let words = told.iter().filter_map(|path| group.settings.get(path.as_str()));
-            let words: Vec<&str> = words.copied().filter(|word| !word.is_empty()).collect();
+            let words = told.iter().filter_map(|path| Some(named(path, group.settings.get(path.as_str())?)));
+            let words: Vec<String> = words.filter(|word| !word.is_empty()).collect();
             let label = if words.is_empty() { results.name.clone() } else { words.join(", ") };
             let points = group.points.iter().map(|point: &&'a PointResults| point.sections()).collect();
             let system = System { group, label, score: None, points };
@@ -68,6 +70,22 @@ impl System<'_> {
     /// A number over all sections.
     pub fn number(&self, by: By) -> Option<Stat> {
         Stat::of(&self.points.iter().map(|sections| by.of(sections.values())).collect::<Vec<_>>())
+    }
+
+    /// The mean over the sections of the ends of the intervals of an area, where each section has one.
+    pub fn interval(&self, by: By) -> Option<(f64, f64)> {
+        let column = match by {
+            By::AucSource => 0,
+            By::AucTarget => 1,
+            By::Auc => 2,
+            By::Pauc => 3,
+            By::Official => return None,
+        };
+        let lines = self.group.sections();
+        let ends: Vec<(f64, f64)> =
+            lines.iter().map(|line| line.intervals[column].map(|ends| (ends.low, ends.high))).collect::<Option<_>>()?;
+        let (low, high): (Vec<f64>, Vec<f64>) = ends.into_iter().unzip();
+        Some((arithmetic_mean(&low)?, arithmetic_mean(&high)?))
     }
 
     /// A number of one section, by its column.

@@ -26,7 +26,7 @@ pub(super) fn section(results: &Results, standings: &Standings) -> Section {
     };
     let document = document.heading(3, title).table(paper(results, best));
     let body = explained(document, results, &results.groups()).html();
-    Section::new("tables", "Results", body)
+    Section::new("tables", "Results", "Results", body)
 }
 
 /// The columns of areas and decisions that are shown.
@@ -128,11 +128,13 @@ fn cell(line: &Line, column: usize) -> Cell {
 
 fn lines(system: &System) -> Vec<Line> {
     let sections = system.group.sections();
+    // The mean of the one machine is that of all.
+    let several = sections.iter().any(|line| line.machine != sections[0].machine);
     let mut lines = Vec::new();
     for (number, line) in sections.iter().enumerate() {
         lines.push(line.clone());
         let machine = &line.machine;
-        let last = sections.get(number + 1).is_none_or(|next| next.machine != *machine);
+        let last = several && sections.get(number + 1).is_none_or(|next| next.machine != *machine);
         if last && sections.iter().filter(|other| other.machine == *machine).count() > 1 {
             lines.extend(system.group.means(Some(machine)));
         }

@@ -10,6 +10,7 @@ use super::super::scale::number;
 use super::super::svg::Svg;
 use super::judged::{Chosen, Judged, ScoredClip};
 use super::left_out;
+use super::plot::short;
 use super::sheet::Section;
 use crate::document::Document;
 
@@ -18,8 +19,8 @@ const EACH: usize = 4;
 /// A spectrogram with more frames than this is shown as means of neighbouring ones.
 const FRAMES: usize = 640;
 
-const WIDTH: f64 = 300.0;
-const HEIGHT: f64 = 120.0;
+const WIDTH: f64 = 224.0;
+const HEIGHT: f64 = 104.0;
 
 /// A clip that was judged badly.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,7 +97,7 @@ pub(super) fn section(chosen: &Chosen) -> Option<Section> {
         );
         body.push_str(&Document::default().text(text).html());
     }
-    Some(Section::new("worst", "Clips that were judged worst", body))
+    Some(Section::new("worst", "Worst clips", "Clips that were judged worst", body))
 }
 
 fn clip<'a>(chosen: &'a Chosen, pick: &Pick) -> &'a ScoredClip {
@@ -116,7 +117,7 @@ fn caption(chosen: &Chosen, pick: &Pick) -> String {
         Some(_) => ", called normal".into(),
     };
     let title = format!("{} {}, {kind}", section.title(), clip.domain).replace(" ,", ",");
-    let text = format!("score {}{decision}: {wrong}", number(clip.score));
+    let text = format!("score {}{decision}: {wrong}", short(clip.score));
     let html = crate::shown::html;
     let name = clip.name.rsplit('/').next().unwrap_or(&clip.name);
     format!(
