@@ -192,7 +192,7 @@ fn in_a_browser_nothing_is_asked_for_and_tables_sort_and_filter() {
     let column = "[...document.querySelector('#tables table').tHead.rows[1].cells].findIndex(c => c.textContent == 'AUC target')";
     let values = format!("[...document.querySelector('#tables table').tBodies[0].rows].map(r => parseFloat(r.cells[{column}].textContent))");
     let click = format!("document.querySelector('#tables table').tHead.rows[1].cells[{column}].querySelector('button').click()");
-    let mut sorted = |browser: &mut Browser| -> Vec<f64> {
+    let sorted = |browser: &mut Browser| -> Vec<f64> {
         browser.evaluate(&click);
         let values = browser.evaluate(&values);
         values.as_array().expect("numbers").iter().map(|value| value.as_f64().expect("a number")).collect()
