@@ -49,15 +49,22 @@
 //! Effects live in few places: `reading` opens what a person names, `source` reads recordings, `store` reads and writes the cache, `exec`
 //! has threads, processes and the clock, `cli` and `progress` the terminal. Everything else is a
 //! function of its arguments.
+//!
+//! Rooms that nobody outside needs are private, so that the compiler sees what nobody uses.
+
+mod cli;
+mod document;
+mod learn;
+mod progress;
+mod reading;
+mod shown;
 
 pub mod artifact;
 pub mod canon;
-pub mod cli;
 pub mod context;
 pub mod detector;
 pub mod diagnose;
 pub mod digest;
-pub mod document;
 pub mod dsp;
 pub mod evaluate;
 pub mod exec;
@@ -65,7 +72,6 @@ pub mod family;
 pub mod feature;
 pub mod generalize;
 pub mod kind;
-pub mod learn;
 pub mod math;
 pub mod metric;
 pub mod mimii_dg;
@@ -73,12 +79,9 @@ pub mod mix;
 pub mod nn;
 pub mod plan;
 pub mod pool;
-pub mod progress;
-pub mod reading;
 pub mod report;
 pub mod run;
 pub mod seed;
-pub mod shown;
 pub mod source;
 pub mod spec;
 pub mod stage;
@@ -86,3 +89,5 @@ pub mod store;
 pub mod threshold;
 pub mod twin;
 pub mod weights;
+
+pub use cli::main;

@@ -91,18 +91,13 @@ fn as_json(plan: &Plan, standings: &[Standing]) -> serde_json::Value {
 }
 
 fn as_dot(plan: &Plan, standings: &[Standing]) -> String {
-    let mut text = "digraph plan {\n  rankdir=LR; node [shape=box, style=filled, fillcolor=white];\n".to_owned();
-    for id in plan.nodes() {
+    plan.dot(|id| {
         let colour = match standings[id.index()] {
             Standing::Cached { .. } => "palegreen",
             Standing::WillRun(_) => "lightsalmon",
             Standing::Unknown => "lightgrey",
         };
         let label = quoted(&plan.node(id).label);
-        text.push_str(&format!("  n{} [label=\"{label}\", fillcolor={colour}];\n", id.index()));
-        let needs: BTreeSet<usize> = plan.needs(id).iter().map(|n| n.node.index()).collect();
-        needs.iter().for_each(|n| text.push_str(&format!("  n{n} -> n{};\n", id.index())));
-    }
-    text.push_str("}\n");
-    text
+        format!("label=\"{label}\" shape=box style=filled fillcolor={colour}")
+    })
 }

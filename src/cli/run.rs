@@ -9,7 +9,7 @@ use clap::Args;
 use super::answer::{self, Asked};
 use super::report;
 use super::session::{Digests, Session, choose, closure, open_store};
-use super::view::{self, Shape};
+use super::view;
 use super::{CacheDir, CliError, Exit, SpecArgs, output, signal};
 use crate::digest::Digest;
 use crate::exec::{self, ExecutorKind, Listener, NodeOutcome, Options, RunOutcome, Tally};
@@ -179,7 +179,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
     }
     let (results, lost) = report::from_outcome(&run.head, &session.plan, &outcome, &store);
     if args.only.is_none() {
-        output::text(&view::render(&results, if args.json { Shape::Json } else { Shape::Md }, false, false));
+        output::text(&view::of_run(&results, args.json));
     }
     repeat_failures(&session, &outcome, &store);
     let undone = chosen.iter().any(|id| matches!(outcome.nodes[id.index()], NodeOutcome::NotRun));
@@ -203,7 +203,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
 impl RunArgs {
     /// Prints tables, and says what was expected of them.
     fn answer(&self, head: &Head, results: &Results) -> Exit {
-        output::text(&view::render(results, if self.json { Shape::Json } else { Shape::Md }, false, false));
+        output::text(&view::of_run(results, self.json));
         if report::expectations_hold(head, results) { Exit::Done } else { Exit::ExpectFailed }
     }
 }

@@ -6,16 +6,19 @@ use super::CliError;
 use crate::diagnose::Diagnostic;
 use crate::document::Document;
 use crate::report::{
-    By, NoTable, Part, Results, attributes, best_of, compare, csv, json, leave_one_section_out, overview, pivot,
-    tables, value,
+    BEST, By, NoTable, Part, Results, answer, attributes, best_of, compare, csv, is_long, json, leave_one_section_out,
+    overview, pivot, tables, value,
 };
 
 /// What to show of the results.
 #[derive(Args)]
 pub struct View {
-    /// All sections of all points, however many
+    /// The tables of all settings and sections, however many
     #[arg(long)]
     all: bool,
+    /// How many of the best settings of a sweep are shown
+    #[arg(long, value_name = "N", conflicts_with_all = ["all", "compare", "select", "table", "rows", "best_of", "value"])]
+    top: Option<usize>,
     /// AUC per value of each domain-shift attribute as well
     #[arg(long)]
     attributes: bool,
@@ -37,6 +40,9 @@ pub struct View {
     /// The columns of the table of `--rows`
     #[arg(long, value_name = "AXIS", value_delimiter = ',', requires = "rows")]
     columns: Vec<String>,
+    /// The same as `--rows ROWS --columns COLUMNS`
+    #[arg(long, value_names = ["ROWS", "COLUMNS"], num_args = 2, conflicts_with_all = ["rows", "all", "attributes", "compare", "select", "table", "best_of", "value"])]
+    pivot: Vec<String>,
     /// Of each value of a swept setting the best other settings, chosen by `--by`
     #[arg(long, value_name = "AXIS", conflicts_with_all = ["all", "attributes", "value"])]
     best_of: Option<String>,
@@ -103,16 +109,17 @@ impl View {
     /// The report of results that were narrowed.
     pub fn text(&self, results: &Results, shape: Shape) -> Result<String, CliError> {
         let by = self.by.as_deref().and_then(By::parse).unwrap_or_else(|| By::usual(results));
+        let answers = shape == Shape::Md && !self.all && (self.top.is_some() || is_long(results));
         let chooses = self.compare.is_some() || self.select.is_some() || self.best_of.is_some();
-        if self.by.is_some() && !chooses {
-            let hint = "write `--compare`, `--best-of AXIS` or `--select leave-one-section-out` with it";
+        if self.by.is_some() && !chooses && !answers {
+            let hint = "write `--top N`, `--compare`, `--best-of AXIS` or `--select leave-one-section-out` with it";
             return Err(mistake("E0710", "`--by` says what to compare or to choose by", hint));
         }
-        if !self.show.is_empty() && self.rows.is_empty() && self.best_of.is_none() {
+        if !self.show.is_empty() && self.rows.is_empty() && self.pivot.is_empty() && self.best_of.is_none() {
             return Err(mistake(
                 "E0710",
                 "`--show` says what stands in a table",
-                "write `--rows` or `--best-of` with it",
+                "write `--rows`, `--pivot` or `--best-of` with it",
             ));
         }
         if let Some(number) = self.number(results, by) {
@@ -128,6 +135,10 @@ impl View {
                 Shape::Json => pretty(&document.json()),
             }),
             (None, Some(answer)) => form(answer?, shape),
+            (None, None) if answers => {
+                let document = answer(results, by, self.top.unwrap_or(BEST));
+                Ok(with_attributes(document, results, self.attributes).markdown())
+            }
             (None, None) => Ok(render(results, shape, self.all, self.attributes)),
         }
     }
@@ -160,6 +171,7 @@ impl View {
             (Some(_), _) => return None,
             (None, _) if !parts.is_empty() => Ok(tables(results, &parts)),
             (None, _) if !self.rows.is_empty() => pivot(results, &self.rows, &self.columns, &shown),
+            (None, _) if !self.pivot.is_empty() => pivot(results, &self.pivot[..1], &self.pivot[1..], &shown),
             (None, Some(axis)) => best_of(results, axis, by, &shown),
             (None, None) => return None,
         };
@@ -208,18 +220,27 @@ fn pretty(document: &serde_json::Value) -> String {
     format!("{}\n", serde_json::to_string_pretty(document).expect("results are JSON"))
 }
 
+/// What a run prints at its end: of many settings the answer, of few their tables.
+pub fn of_run(results: &Results, json: bool) -> String {
+    match json {
+        true => render(results, Shape::Json, false, false),
+        false if is_long(results) => answer(results, By::usual(results), BEST).markdown(),
+        false => render(results, Shape::Md, false, false),
+    }
+}
+
 /// The results in one of the forms.
-pub fn render(results: &Results, shape: Shape, all: bool, by_attribute: bool) -> String {
+fn render(results: &Results, shape: Shape, all: bool, by_attribute: bool) -> String {
     match shape {
         Shape::Csv => csv(results),
         Shape::Json => pretty(&json(results)),
-        Shape::Md => {
-            let document = overview(results, all);
-            let document = match by_attribute {
-                true => document.heading(2, "AUC by domain-shift attribute").then(attributes(results)),
-                false => document,
-            };
-            document.markdown()
-        }
+        Shape::Md => with_attributes(overview(results, all), results, by_attribute).markdown(),
+    }
+}
+
+fn with_attributes(document: Document, results: &Results, asked: bool) -> Document {
+    match asked {
+        true => document.heading(2, "AUC by domain-shift attribute").then(attributes(results)),
+        false => document,
     }
 }

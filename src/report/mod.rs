@@ -2,10 +2,12 @@
 //! images out.
 
 mod aggregate;
+mod answer;
 mod axis;
 mod colour;
 mod compare;
 mod curves;
+mod effects;
 mod idle;
 mod image;
 mod narrow;
@@ -20,6 +22,7 @@ mod systems;
 mod tidy;
 
 pub use aggregate::{By, Group, Line, Stat};
+pub use answer::{BEST, answer, is_long};
 pub use axis::Axis;
 pub use compare::{Comparison, compare};
 pub use curves::{TrainingCurve, training_csv, training_curve};
