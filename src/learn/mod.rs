@@ -6,6 +6,7 @@
 
 pub(crate) mod centres;
 pub(crate) mod cholesky;
+pub(crate) mod dbscan;
 pub(crate) mod eigen;
 pub(crate) mod em;
 pub(crate) mod kernel;
