@@ -17,6 +17,7 @@ mod features;
 mod figures;
 mod given;
 mod internal;
+mod maps;
 mod output;
 mod outputs;
 mod plan;

@@ -10,7 +10,7 @@ use super::session::{look_at_store, open_store};
 use super::splice::{self, SpliceArgs};
 use super::subject::Subject;
 use super::view::{Shape, View, mistake};
-use super::{CacheDir, CliError, Exit, SpecArgs, answer, figures, output, outputs, submission};
+use super::{CacheDir, CliError, Exit, SpecArgs, answer, figures, maps, output, outputs, submission};
 use crate::artifact::{Artifact, Blob, MetricRow, MetricTable};
 use crate::exec::{NodeOutcome, RunOutcome, Standing};
 use crate::kind::ObjectRef;
@@ -41,6 +41,9 @@ pub struct ReportArgs {
     /// Write figures to a folder as well: a spectrogram per machine and domain, curves of trainings in epochs
     #[arg(long, value_name = "DIR")]
     figures: Option<PathBuf>,
+    /// Write maps of the clips of each machine to a folder as well (t-SNE of the vectors that are scored)
+    #[arg(long, value_name = "DIR")]
+    maps: Option<PathBuf>,
     /// Write scores and decisions to a folder as well, as the challenge wants them and `evaluate` reads them
     #[arg(long, value_name = "DIR")]
     submission: Option<PathBuf>,
@@ -59,6 +62,7 @@ pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
     let shape = if args.json { Shape::Json } else { args.format };
     let question = SpecArgs { spec: spec.clone(), sets: args.sets.clone() };
     if args.figures.is_none()
+        && args.maps.is_none()
         && args.submission.is_none()
         && args.output.is_none()
         && let Some((.., results)) = answer::known(&question, &store)
@@ -74,6 +78,9 @@ pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
     }
     if let Some(folder) = &args.figures {
         figures::write(&subject, &store, folder)?;
+    }
+    if let Some(folder) = &args.maps {
+        maps::write(&subject, &store, folder)?;
     }
     if let Some(folder) = &args.submission {
         submission::write(&subject, &store, folder)?;

@@ -17,7 +17,7 @@ use crate::store::Store;
 #[derive(Args)]
 pub struct SpliceArgs {
     /// Fill the tables of a Markdown file, between the markers that say how they are made; may be given several times
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["spec", "View", "output", "figures", "submission", "json"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["spec", "View", "output", "figures", "maps", "submission", "json"])]
     splice: Vec<PathBuf>,
     /// Run what is not cached first
     #[arg(long, requires = "splice", conflicts_with = "spec")]
