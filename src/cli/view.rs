@@ -66,6 +66,8 @@ pub enum Shape {
     Md,
     Csv,
     Json,
+    /// Tables for a paper, with the rules of booktabs
+    Latex,
 }
 
 /// Tables that may stand alone.
@@ -109,7 +111,8 @@ impl View {
     /// The report of results that were narrowed.
     pub fn text(&self, results: &Results, shape: Shape) -> Result<String, CliError> {
         let by = self.by.as_deref().and_then(By::parse).unwrap_or_else(|| By::usual(results));
-        let answers = shape == Shape::Md && !self.all && (self.top.is_some() || is_long(results));
+        let answers =
+            matches!(shape, Shape::Md | Shape::Latex) && !self.all && (self.top.is_some() || is_long(results));
         let chooses = self.compare.is_some() || self.select.is_some() || self.best_of.is_some();
         if self.by.is_some() && !chooses && !answers {
             let hint = "write `--top N`, `--compare`, `--best-of AXIS` or `--select leave-one-section-out` with it";
@@ -129,15 +132,15 @@ impl View {
             };
         }
         match (self.alone(results, by), self.answer(results, by)) {
-            (Some(document), _) => document.map(|document| match shape {
-                Shape::Md => document.markdown(),
-                Shape::Csv => document.csv(),
-                Shape::Json => pretty(&document.json()),
-            }),
-            (None, Some(answer)) => form(answer?, shape),
+            (Some(document), _) => {
+                let document = document?;
+                Ok(form(&document, &document.json(), shape))
+            }
+            (None, Some(answer)) => answer.map(|(people, programs)| form(&people, &programs, shape)),
             (None, None) if answers => {
                 let document = answer(results, by, self.top.unwrap_or(BEST));
-                Ok(with_attributes(document, results, self.attributes).markdown())
+                let document = with_attributes(document, results, self.attributes);
+                Ok(form(&document, &serde_json::Value::Null, shape))
             }
             (None, None) => Ok(render(results, shape, self.all, self.attributes)),
         }
@@ -200,11 +203,12 @@ impl From<Tables> for Part {
     }
 }
 
-fn form((people, programs): (Document, serde_json::Value), shape: Shape) -> Result<String, CliError> {
+fn form(people: &Document, programs: &serde_json::Value, shape: Shape) -> String {
     match shape {
-        Shape::Md => Ok(people.markdown()),
-        Shape::Json => Ok(pretty(&programs)),
-        Shape::Csv => Ok(people.csv()),
+        Shape::Md => people.markdown(),
+        Shape::Latex => people.latex(),
+        Shape::Csv => people.csv(),
+        Shape::Json => pretty(programs),
     }
 }
 
@@ -235,6 +239,7 @@ fn render(results: &Results, shape: Shape, all: bool, by_attribute: bool) -> Str
         Shape::Csv => csv(results),
         Shape::Json => pretty(&json(results)),
         Shape::Md => with_attributes(overview(results, all), results, by_attribute).markdown(),
+        Shape::Latex => with_attributes(overview(results, all), results, by_attribute).latex(),
     }
 }
 
