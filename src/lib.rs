@@ -39,24 +39,28 @@
 //! stage               -> those, metric
 //! spec                -> stage and the families' config types
 //! plan                -> spec stage
-//! store               -> foundation (bytes and digests only)
+//! disk                -> foundation      the folder of a cache: files that are there whole or not at all
+//! store               -> disk            objects and records: bytes and digests only; may be shared
+//! desk                -> disk            jobs, logs, locks, checkpoints, memories of one machine: always local
 //! run                 -> plan spec stage  a plan frozen as a document
-//! exec                -> run plan stage store artifact
+//! exec                -> run plan stage store desk artifact
 //! progress report     -> events, records, metric, metric tables
 //! cli                 -> everything
 //! ```
 //!
-//! Effects live in few places: `reading` opens what a person names, `source` reads recordings, `store` reads and writes the cache, `exec`
-//! has threads, processes and the clock, `cli` and `progress` the terminal. Everything else is a
+//! Effects live in few places: `reading` opens what a person names, `source` reads recordings, `store` and `desk` read and write the cache by way
+//! of `disk`, `exec` has threads, processes and the clock, `cli` and `progress` the terminal. Everything else is a
 //! function of its arguments.
 
 pub mod artifact;
 pub mod canon;
 pub mod cli;
 pub mod context;
+pub mod desk;
 pub mod detector;
 pub mod diagnose;
 pub mod digest;
+pub mod disk;
 pub mod dsp;
 pub mod evaluate;
 pub mod exec;
