@@ -4,6 +4,7 @@
 
 mod answer;
 mod cache;
+mod cache_dir;
 mod cached;
 mod census;
 mod check;
@@ -38,6 +39,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::math::{self, Level};
+use cache_dir::{Cache, CacheDir};
 use error::CliError;
 
 /// Declarative experiments for anomalous sound detection under domain shift.
@@ -87,14 +89,6 @@ struct SpecArgs {
     /// Change a setting: `detector.knn.k=3`; a list sweeps: `seed=[0,1,2]`
     #[arg(long = "set", value_name = "PATH=VALUE")]
     sets: Vec<String>,
-}
-
-/// Where the cache is.
-#[derive(Args)]
-struct CacheDir {
-    /// Folder of the cache
-    #[arg(long, value_name = "DIR", default_value = "cache")]
-    cache: PathBuf,
 }
 
 /// What the process ends with.

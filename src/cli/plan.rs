@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::Args;
 use serde_json::json;
 
-use super::session::look_at_store;
 use super::subject::{Subject, SubjectArgs};
 use super::{CacheDir, CliError, Exit, output};
 use crate::exec::Standing;
@@ -27,8 +26,7 @@ pub struct PlanArgs {
 }
 
 pub fn run(args: &PlanArgs) -> Result<Exit, CliError> {
-    let store = look_at_store(&args.cache.cache)?;
-    let Subject { plan, standings, .. } = Subject::open(&args.spec.spec, &args.spec.sets, &store)?;
+    let Subject { plan, standings, .. } = Subject::open(&args.spec.spec, &args.spec.sets, &args.cache.look()?)?;
     if args.json {
         output::json(&as_json(&plan, &standings));
     } else if args.dot {

@@ -10,9 +10,8 @@ use clap::Args;
 
 use self::file::File;
 use self::tables::{Made, Tables};
-use super::{CliError, Exit, output};
+use super::{Cache, CliError, Exit, output};
 use crate::diagnose::Diagnostic;
-use crate::store::Store;
 
 #[derive(Args)]
 pub struct SpliceArgs {
@@ -33,7 +32,14 @@ pub struct SpliceArgs {
 /// Of a table that differs this many lines are shown.
 const LINES: usize = 6;
 
-pub fn run(args: &SpliceArgs, sets: &[String], store: &Store) -> Result<Exit, CliError> {
+impl SpliceArgs {
+    /// Whether what is not cached is run.
+    pub fn runs(&self) -> bool {
+        self.run
+    }
+}
+
+pub fn run(args: &SpliceArgs, sets: &[String], cache: &Cache) -> Result<Exit, CliError> {
     let mut mistakes: Vec<Diagnostic> = tables::wrong_sets(sets);
     let mut files = Vec::new();
     for path in &args.splice {
@@ -45,7 +51,7 @@ pub fn run(args: &SpliceArgs, sets: &[String], store: &Store) -> Result<Exit, Cl
     if !mistakes.is_empty() {
         return Err(mistakes.into());
     }
-    let mut tables = Tables::new(store, sets, args.run, args.costly);
+    let mut tables = Tables::new(cache, sets, args.run, args.costly);
     let mut worst = Exit::Done;
     let mut made: Vec<BTreeMap<usize, String>> = Vec::new();
     for file in &files {

@@ -213,7 +213,7 @@ impl<'c> Builder<'c> {
         });
         const SPECTRA: &[Item] = &[Item::Spectra, Item::SpectraIndex];
         let mut needs = Inputs::new();
-        for (section, prepared) in sections.iter() {
+        for (section, prepared) in self.catalog.trained(&point.data, sections) {
             needs.extend(inputs(section, prepared, Split::Train));
             let spectra = |node| of_section(node, Split::Train, FEATURES, SPECTRA, &section.section);
             needs.extend(prepared.spectra.into_iter().flat_map(spectra));
@@ -300,7 +300,7 @@ impl<'c> Builder<'c> {
         }
         let about = names.join("/");
         let mut needs = Inputs::new();
-        for (section, prepared) in sections {
+        for (section, prepared) in self.catalog.trained(&point.data, sections) {
             needs.extend(inputs(section, prepared, Split::Train));
             let made =
                 |node| of_section(node, Split::Train, FEATURES, &[Item::Made, Item::MadeIndex], &section.section);

@@ -7,12 +7,11 @@ use super::file::Request;
 use crate::cli::session::Session;
 use crate::cli::subject::Subject;
 use crate::cli::view::{Shape, mistake};
-use crate::cli::{CliError, SpecArgs, report, run};
+use crate::cli::{Cache, CliError, SpecArgs, report, run};
 use crate::diagnose::Diagnostic;
 use crate::exec::Standing;
 use crate::report::Results;
 use crate::spec;
-use crate::store::Store;
 
 /// What came of a marker.
 pub enum Made {
@@ -35,7 +34,7 @@ enum Found {
 
 /// Makes tables; the markers of one spec share its results.
 pub struct Tables<'a> {
-    store: &'a Store,
+    cache: &'a Cache,
     sets: &'a [String],
     run: bool,
     costly: bool,
@@ -58,8 +57,8 @@ fn source(set: &str) -> Option<&str> {
 }
 
 impl<'a> Tables<'a> {
-    pub fn new(store: &'a Store, sets: &'a [String], run: bool, costly: bool) -> Self {
-        Self { store, sets, run, costly, found: BTreeMap::new() }
+    pub fn new(cache: &'a Cache, sets: &'a [String], run: bool, costly: bool) -> Self {
+        Self { cache, sets, run, costly, found: BTreeMap::new() }
     }
 
     /// The text of a marker.
@@ -109,7 +108,7 @@ impl<'a> Tables<'a> {
 
     /// The results of a spec, after it ran if it may. Recordings of the source named may be elsewhere.
     fn find(&self, args: &SpecArgs, may_run: bool, may_be_absent: Option<&str>) -> Result<Found, CliError> {
-        let session = match Session::open(args, Some(self.store)) {
+        let session = match Session::open(args, Some(&self.cache.desk)) {
             Ok(session) => session,
             Err(CliError::Diagnostics(all)) if all.iter().all(|d| d.code == "E0701") && may_be_absent.is_some() => {
                 let why = all.first().map_or(String::new(), |diagnostic| diagnostic.message.clone());
@@ -119,20 +118,20 @@ impl<'a> Tables<'a> {
             }
             Err(error) => return Err(error),
         };
-        let subject = Subject::of(session, &args.spec, self.store);
+        let subject = Subject::of(session, &args.spec, &self.cache.store);
         let cached = |standing: &Standing| matches!(standing, Standing::Cached { .. });
-        let results = report::from_cache(&subject, self.store);
+        let results = report::from_cache(&subject, &self.cache.store);
         if !may_run || (subject.standings.iter().all(cached) && !incomplete(&results)) {
             return Ok(Found::Results(Box::new(results), false));
         }
         let Subject { head, plan, .. } = &subject;
         let session = subject.session().expect("it is that of a spec");
-        let outcome = run::all(session, self.store)?;
+        let outcome = run::all(session, self.cache)?;
         if outcome.interrupted {
             return Ok(Found::Interrupted);
         }
-        run::repeat_failures(session, &outcome, self.store);
-        Ok(Found::Results(Box::new(report::from_outcome(head, plan, &outcome, self.store).0), true))
+        run::repeat_failures(session, &outcome, &self.cache.desk);
+        Ok(Found::Results(Box::new(report::from_outcome(head, plan, &outcome, &self.cache.store).0), true))
     }
 }
 
