@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::time::Instant;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::answer::{self, Asked};
 use super::report;
@@ -16,7 +16,7 @@ use crate::digest::Digest;
 use crate::exec::{self, ExecutorKind, Listener, NodeOutcome, Options, RunOutcome, Tally};
 use crate::math::Level;
 use crate::plan::NodeId;
-use crate::progress::{Bars, Plain, Quiet};
+use crate::progress::{Bars, Json, Plain, Quiet};
 use crate::report::Results;
 use crate::run::{Head, Run};
 use crate::store::Store;
@@ -61,6 +61,18 @@ pub struct Work {
     /// Do not show progress
     #[arg(long, short)]
     quiet: bool,
+    /// How progress is told on stderr
+    #[arg(long, value_enum, value_name = "FORM", default_value = "text")]
+    log_format: LogFormat,
+}
+
+/// Forms of progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// Bars on a terminal, lines elsewhere
+    Text,
+    /// One JSON object a line, for programs
+    Json,
 }
 
 impl Work {
@@ -71,10 +83,11 @@ impl Work {
     }
 
     fn listener(&self) -> Box<dyn Listener> {
-        match (self.quiet, std::io::stderr().is_terminal()) {
-            (true, _) => Box::new(Quiet),
-            (false, true) => Box::<Bars>::default(),
-            (false, false) => Box::<Plain>::default(),
+        match (self.log_format, self.quiet, std::io::stderr().is_terminal()) {
+            (LogFormat::Json, ..) => Box::new(Json),
+            (LogFormat::Text, true, _) => Box::new(Quiet),
+            (LogFormat::Text, false, true) => Box::<Bars>::default(),
+            (LogFormat::Text, false, false) => Box::<Plain>::default(),
         }
     }
 
@@ -126,8 +139,8 @@ pub fn only(session: &Session, cache: &Cache, nodes: BTreeSet<NodeId>, work: &Wo
 
 /// Runs all nodes as `humshift run` does without options.
 pub fn all(session: &Session, cache: &Cache) -> Result<RunOutcome, CliError> {
-    let work =
-        Work { jobs: None, memory: None, executor: executor(DEFAULT_EXECUTOR).expect("it is known"), quiet: false };
+    let executor = executor(DEFAULT_EXECUTOR).expect("it is known");
+    let work = Work { jobs: None, memory: None, executor, quiet: false, log_format: LogFormat::Text };
     let outcome = work.run(session, cache, &choose(&session.plan, None), (false, false))?;
     remember(&cache.desk, session, &outcome);
     Ok(outcome)

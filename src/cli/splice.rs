@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use self::file::File;
-use self::tables::{Made, Tables};
+use self::tables::{Filled, Tables};
 use super::{Cache, CliError, Exit, output};
 use crate::diagnose::Diagnostic;
 
@@ -59,13 +59,13 @@ pub fn run(args: &SpliceArgs, sets: &[String], cache: &Cache) -> Result<Exit, Cl
         for (number, request) in file.requests.iter().enumerate() {
             let place = format!("{}:{}", file.path.display(), file.template.line(number));
             match tables.make(request) {
-                Ok(Made::Text(text)) => drop(contents.insert(number, text)),
-                Ok(Made::Skipped(why)) => output::tell(&format!("{place}: left as it is: {why}")),
-                Ok(Made::NotRun(why)) => {
+                Ok(Filled::Text(text)) => drop(contents.insert(number, text)),
+                Ok(Filled::Skipped(why)) => output::tell(&format!("{place}: left as it is: {why}")),
+                Ok(Filled::NotRun(why)) => {
                     output::tell(&format!("{place}: left as it is: {why}"));
                     worst = Exit::StageFailed;
                 }
-                Ok(Made::Interrupted) => {
+                Ok(Filled::Interrupted) => {
                     output::tell("interrupted; no file was changed, what ran is kept");
                     return Ok(Exit::Interrupted);
                 }

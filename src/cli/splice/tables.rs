@@ -14,7 +14,7 @@ use crate::report::Results;
 use crate::spec;
 
 /// What came of a marker.
-pub enum Made {
+pub enum Filled {
     Text(String),
     /// Passed over on purpose, and why.
     Skipped(String),
@@ -62,7 +62,7 @@ impl<'a> Tables<'a> {
     }
 
     /// The text of a marker.
-    pub fn make(&mut self, request: &Request) -> Result<Made, CliError> {
+    pub fn make(&mut self, request: &Request) -> Result<Filled, CliError> {
         let experiment = spec::load(&request.spec.spec, &request.spec.sets)?;
         let used = |set: &&String| experiment.points.iter().any(|point| source(set) == Some(point.data.name()));
         let given: Vec<String> = self.sets.iter().filter(used).cloned().collect();
@@ -86,16 +86,16 @@ impl<'a> Tables<'a> {
             }
         };
         let results = match found {
-            Found::Interrupted => return Ok(Made::Interrupted),
-            Found::NoData(why) => return Ok(Made::Skipped(why)),
+            Found::Interrupted => return Ok(Filled::Interrupted),
+            Found::NoData(why) => return Ok(Filled::Skipped(why)),
             Found::Results(results, _) => request.view.narrowed(*results)?,
         };
         if let Some(why) = results.points.iter().flat_map(|point| &point.absent).map(|(.., why)| why).next() {
             let command = command(&args);
             return Ok(match (may_run, request.costly && !self.costly) {
-                (true, _) => Made::NotRun(format!("{why}: {command}")),
-                (false, true) => Made::Skipped(format!("costly, {why}: {command}")),
-                (false, false) => Made::NotRun(format!("{why}: {command}")),
+                (true, _) => Filled::NotRun(format!("{why}: {command}")),
+                (false, true) => Filled::Skipped(format!("costly, {why}: {command}")),
+                (false, false) => Filled::NotRun(format!("{why}: {command}")),
             });
         }
         let text = request.view.text(&results, Shape::Md)?;
@@ -103,7 +103,7 @@ impl<'a> Tables<'a> {
             let message = "the table holds the beginning of a comment, which would end the block";
             return Err(mistake("E0713", message, "give the setting another name with `--label`"));
         }
-        Ok(Made::Text(text))
+        Ok(Filled::Text(text))
     }
 
     /// The results of a spec, after it ran if it may. Recordings of the source named may be elsewhere.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::executor::{Executor, Finished, Grant, Heard, Lease};
+use super::executor::{Executor, Finished, Grant, Lease, News};
 use super::found::found;
 use super::keys::{Keyed, keyed};
 use super::reason::why;
@@ -56,7 +56,7 @@ pub fn run(
 ) -> Result<RunOutcome, Unusable> {
     #[expect(clippy::disallowed_methods, reason = "the wall time is shown, never used")]
     let begun = Instant::now();
-    listener.hear(Event::Begun { plan, stages: chosen.len() });
+    listener.hear(Event::Begun { stages: chosen.len() });
     let schedule = Schedule::new(plan, chosen, options);
     let mut run = Run { plan, schedule, store, desk, executor, listener, last, cancel, paces: BTreeMap::new(), begun };
     run.work()?;
@@ -81,8 +81,8 @@ impl Run<'_> {
             }
             self.executor.round();
             match self.executor.wait(TICK) {
-                Some(Heard::Finished(finished)) => self.finished(*finished)?,
-                Some(Heard::Progress(key, progress)) => self.progressed(&key, &progress),
+                Some(News::Finished(finished)) => self.finished(*finished)?,
+                Some(News::Progress(key, progress)) => self.progressed(&key, &progress),
                 None => {}
             }
             self.look_elsewhere()?;
@@ -243,7 +243,7 @@ impl Run<'_> {
     fn tell(&mut self, node: NodeId, word: Word) {
         let label = self.plan.node(node).label.as_str();
         match word {
-            Word::Cached => self.listener.hear(Event::Cached { node, label }),
+            Word::Cached => self.listener.hear(Event::Cached { label }),
             Word::Finished { seconds, again } => self.listener.hear(Event::Finished { node, label, seconds, again }),
             Word::Failed(message) => {
                 let log = Some(self.desk.log_path(&self.keyed(node).key)).filter(|path| path.exists());

@@ -27,7 +27,7 @@ pub struct Finished {
 }
 
 /// What is heard of jobs at work.
-pub enum Heard {
+pub enum News {
     /// How far the job of a key is.
     Progress(Digest, Progress),
     Finished(Box<Finished>),
@@ -70,7 +70,7 @@ pub trait Executor {
     fn round(&mut self) {}
 
     /// The next news; `None` if there was none in time. Whether there is news of progress is the executor's choice.
-    fn wait(&mut self, timeout: Duration) -> Option<Heard>;
+    fn wait(&mut self, timeout: Duration) -> Option<News>;
 
     /// The run stops. Jobs at work end as soon as they can, and are still heard of. Jobs of this process see the wish
     /// to stop themselves.

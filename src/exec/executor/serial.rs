@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use super::{Executor, Finished, Grant, Heard, Lease, Room};
+use super::{Executor, Finished, Grant, Lease, News, Room};
 use crate::desk::{Desk, KeyLock};
 use crate::digest::Digest;
 use crate::exec::{Job, perform};
@@ -43,12 +43,12 @@ impl Executor for Serial {
         self.done.push_back(Finished { job, result });
     }
 
-    fn wait(&mut self, timeout: Duration) -> Option<Heard> {
+    fn wait(&mut self, timeout: Duration) -> Option<News> {
         let Some(finished) = self.done.pop_front() else {
             std::thread::sleep(timeout);
             return None;
         };
         self.room.give_back(&finished.job.key);
-        Some(Heard::Finished(Box::new(finished)))
+        Some(News::Finished(Box::new(finished)))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use super::{Executor, Finished, Grant, Heard, Lease, Room};
+use super::{Executor, Finished, Grant, Lease, News, Room};
 use crate::context::Progress;
 use crate::desk::{Desk, KeyLock};
 use crate::digest::Digest;
@@ -22,8 +22,8 @@ pub struct Threads {
     room: Room,
     cancel: Arc<AtomicBool>,
     work: Work,
-    sender: Sender<Heard>,
-    news: Receiver<Heard>,
+    sender: Sender<News>,
+    news: Receiver<News>,
 }
 
 impl Threads {
@@ -57,7 +57,7 @@ impl Executor for Threads {
         let unstarted = job.clone();
         let spawned = std::thread::Builder::new().spawn(move || {
             let tell = |progress| {
-                let _ = sender.send(Heard::Progress(job.key, progress));
+                let _ = sender.send(News::Progress(job.key, progress));
             };
             let run = std::panic::AssertUnwindSafe(|| work(&store, &desk, &job, lock.as_ref(), &cancel, &tell));
             let caught = std::panic::catch_unwind(run);
@@ -66,17 +66,17 @@ impl Executor for Threads {
             // The key is free before anybody hears that the job has ended.
             drop(lock);
             // Nobody listens any more when the run was given up.
-            let _ = sender.send(Heard::Finished(Box::new(Finished { job, result })));
+            let _ = sender.send(News::Finished(Box::new(Finished { job, result })));
         });
         if let Err(error) = spawned {
             let result = Err(Failure::Stage(format!("no thread can be started: {error}")));
-            let _ = failed.send(Heard::Finished(Box::new(Finished { job: unstarted, result })));
+            let _ = failed.send(News::Finished(Box::new(Finished { job: unstarted, result })));
         }
     }
 
-    fn wait(&mut self, timeout: Duration) -> Option<Heard> {
+    fn wait(&mut self, timeout: Duration) -> Option<News> {
         let heard = self.news.recv_timeout(timeout).ok()?;
-        if let Heard::Finished(finished) = &heard {
+        if let News::Finished(finished) = &heard {
             self.room.give_back(&finished.job.key);
         }
         Some(heard)
