@@ -60,6 +60,7 @@ pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
     };
     let cache = args.cache.look()?;
     let shape = if args.json { Shape::Json } else { args.format };
+    let shape = if args.output.is_none() { shape.on_stdout() } else { shape };
     let question = SpecArgs { spec: spec.clone(), sets: args.sets.clone() };
     if args.figures.is_none()
         && args.maps.is_none()

@@ -1,6 +1,7 @@
 //! Which tables of an experiment are shown, and in which form.
 
 use clap::{Args, ValueEnum};
+use console::Term;
 
 use super::CliError;
 use crate::diagnose::Diagnostic;
@@ -68,6 +69,20 @@ pub enum Shape {
     Json,
     /// Tables for a paper, with the rules of booktabs
     Latex,
+    /// What a terminal of so many characters shows in the place of Markdown
+    #[value(skip)]
+    Terminal(usize),
+}
+
+impl Shape {
+    /// Markdown as the reader of stdout has it best.
+    pub fn on_stdout(self) -> Self {
+        let terminal = Term::stdout();
+        match (self, terminal.size_checked()) {
+            (Shape::Md, Some((_, width))) if terminal.is_term() => Shape::Terminal(width.into()),
+            _ => self,
+        }
+    }
 }
 
 /// Tables that may stand alone.
@@ -111,8 +126,9 @@ impl View {
     /// The report of results that were narrowed.
     pub fn text(&self, results: &Results, shape: Shape) -> Result<String, CliError> {
         let by = self.by.as_deref().and_then(By::parse).unwrap_or_else(|| By::usual(results));
-        let answers =
-            matches!(shape, Shape::Md | Shape::Latex) && !self.all && (self.top.is_some() || is_long(results));
+        let answers = matches!(shape, Shape::Md | Shape::Latex | Shape::Terminal(_))
+            && !self.all
+            && (self.top.is_some() || is_long(results));
         let chooses = self.compare.is_some() || self.select.is_some() || self.best_of.is_some();
         if self.by.is_some() && !chooses && !answers {
             let hint = "write `--top N`, `--compare`, `--best-of AXIS` or `--select leave-one-section-out` with it";
@@ -127,7 +143,7 @@ impl View {
         }
         if let Some(number) = self.number(results, by) {
             return match shape {
-                Shape::Md => number,
+                Shape::Md | Shape::Terminal(_) => number,
                 _ => Err(mistake("E0710", "a number alone has one form", "leave `--format` and `--json` out")),
             };
         }
@@ -206,6 +222,7 @@ impl From<Tables> for Part {
 fn form(people: &Document, programs: &serde_json::Value, shape: Shape) -> String {
     match shape {
         Shape::Md => people.markdown(),
+        Shape::Terminal(width) => people.terminal(width),
         Shape::Latex => people.latex(),
         Shape::Csv => people.csv(),
         Shape::Json => pretty(programs),
@@ -226,10 +243,11 @@ fn pretty(document: &serde_json::Value) -> String {
 
 /// What a run prints at its end: of many settings the answer, of few their tables.
 pub fn of_run(results: &Results, json: bool) -> String {
+    let shape = Shape::Md.on_stdout();
     match json {
         true => render(results, Shape::Json, false, false),
-        false if is_long(results) => answer(results, By::usual(results), BEST).markdown(),
-        false => render(results, Shape::Md, false, false),
+        false if is_long(results) => form(&answer(results, By::usual(results), BEST), &serde_json::Value::Null, shape),
+        false => render(results, shape, false, false),
     }
 }
 
@@ -238,8 +256,10 @@ fn render(results: &Results, shape: Shape, all: bool, by_attribute: bool) -> Str
     match shape {
         Shape::Csv => csv(results),
         Shape::Json => pretty(&json(results)),
-        Shape::Md => with_attributes(overview(results, all), results, by_attribute).markdown(),
-        Shape::Latex => with_attributes(overview(results, all), results, by_attribute).latex(),
+        _ => {
+            let document = with_attributes(overview(results, all), results, by_attribute);
+            form(&document, &serde_json::Value::Null, shape)
+        }
     }
 }
 
