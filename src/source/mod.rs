@@ -123,6 +123,7 @@ pub mod dcase;
 mod doubled;
 pub mod factory;
 pub mod folder;
+mod holdout;
 mod layout;
 mod missing;
 pub mod names;
