@@ -31,6 +31,11 @@ impl Census {
         Self(sources.map(count).collect())
     }
 
+    /// All clips that could be told.
+    pub fn clips(&self) -> impl Iterator<Item = &Clip> {
+        self.0.values().flat_map(BTreeMap::values).flatten().flatten()
+    }
+
     fn sections(&self, point: &Point) -> Option<&Sections> {
         self.0.get(&Catalog::source_key(&point.data))
     }

@@ -17,6 +17,7 @@ mod export;
 mod features;
 mod figures;
 mod given;
+mod init;
 mod internal;
 mod maps;
 mod output;
@@ -54,6 +55,8 @@ struct Cli {
 enum Command {
     /// Look for mistakes in specs and their data sets; runs nothing
     Check(check::CheckArgs),
+    /// Write a first spec for a folder of recordings
+    Init(init::InitArgs),
     /// Show the stages of a spec: cached, will run, or unknown until their input ran
     Plan(plan::PlanArgs),
     /// Run a spec and print its tables
@@ -118,6 +121,7 @@ pub fn main() -> ExitCode {
     }
     let result = match command {
         Command::Check(args) => check::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Explain(args) => explain::run(&args),

@@ -19,6 +19,7 @@ mod freshness;
 mod gamma_oracle;
 mod generalization;
 mod golden;
+mod init;
 mod keys;
 mod metrics_oracle;
 mod mixing;
