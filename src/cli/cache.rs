@@ -1,6 +1,6 @@
 //! `humshift cache`.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use serde_json::json;
 
@@ -49,12 +49,22 @@ struct GcArgs {
     /// Evict what was not used for longer than this, such as 30d or 12h
     #[arg(long, value_name = "AGE", value_parser = output::parse_age)]
     older_than: Option<std::time::Duration>,
+    /// What stays whatever its age: `records` are kilobytes, and answer an unchanged experiment in full
+    #[arg(long, value_enum, value_name = "WHAT", conflicts_with_all = ["max_size", "older_than"])]
+    keep: Option<Keep>,
     /// Remove the documents of runs; of each experiment the newest stays, and the newest that came to its end
     #[arg(long)]
     runs: bool,
     /// Only tell what would go
     #[arg(long)]
     dry_run: bool,
+}
+
+/// What a small cache has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Keep {
+    /// Records and metric tables
+    Records,
 }
 
 pub fn run(args: &CacheArgs) -> Result<Exit, CliError> {
@@ -143,9 +153,12 @@ fn verify(store: &Store, as_json: bool) -> Result<Exit, CliError> {
 }
 
 fn gc(Cache { store, desk }: &Cache, args: &GcArgs) -> Result<Exit, CliError> {
-    let objects = args.max_size.is_some() || args.older_than.is_some();
+    let objects = args.max_size.is_some() || args.older_than.is_some() || args.keep.is_some();
     if !objects && !args.runs {
-        return Err(CliError::usage("E0707", "say what may stay: --max-size SIZE or --older-than AGE, or --runs"));
+        return Err(CliError::usage(
+            "E0707",
+            "say what may stay: --max-size SIZE, --older-than AGE, --keep records, or --runs",
+        ));
     }
     let runs = if args.runs { store.drop_old_runs(|run| is_complete(run, store), args.dry_run)? } else { 0 };
     if !objects {
@@ -155,7 +168,9 @@ fn gc(Cache { store, desk }: &Cache, args: &GcArgs) -> Result<Exit, CliError> {
         }
         return Ok(Exit::Done);
     }
-    let policy = GcPolicy { max_bytes: args.max_size, older_than: args.older_than, dry_run: args.dry_run };
+    let max_bytes = args.keep.map_or(args.max_size, |_| Some(0));
+    let young = args.keep.is_some();
+    let policy = GcPolicy { max_bytes, older_than: args.older_than, young, dry_run: args.dry_run };
     let report = store.gc(&policy)?;
     let checkpoints = clear(desk, store, args);
     if args.common.json {

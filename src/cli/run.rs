@@ -7,6 +7,7 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 
 use super::answer::{self, Asked};
+use super::baseline::BaselineArgs;
 use super::report;
 use super::session::{Digests, Session, choose, closure};
 use super::view;
@@ -44,6 +45,8 @@ pub struct RunArgs {
     /// The results as one JSON document instead of tables
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    baseline: BaselineArgs,
 }
 
 /// How work is done.
@@ -168,7 +171,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
             store.renew_run(&run);
         }
         args.work.tell_known(&head, began);
-        return Ok(args.answer(&head, &results));
+        return args.answer(&head, &results);
     }
     let asked = Asked::of(&args.spec);
     let digests = if args.rehash { Digests::Fresh(desk) } else { Digests::Remembered(desk) };
@@ -212,17 +215,23 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
     if let Some(asked) = asked.filter(|_| run.head.complete) {
         asked.remember(&session, digest, &run.head, desk);
     }
-    if args.only.is_none() && !report::expectations_hold(&run.head, &results) {
-        return Ok(Exit::ExpectFailed);
+    if args.only.is_some() {
+        return Ok(Exit::Done);
     }
-    Ok(Exit::Done)
+    args.judge(&run.head, &results)
 }
 
 impl RunArgs {
     /// Prints tables, and says what was expected of them.
-    fn answer(&self, head: &Head, results: &Results) -> Exit {
+    fn answer(&self, head: &Head, results: &Results) -> Result<Exit, CliError> {
         output::text(&view::of_run(results, self.json));
-        if report::expectations_hold(head, results) { Exit::Done } else { Exit::ExpectFailed }
+        self.judge(head, results)
+    }
+
+    /// Whether results are what the spec expects, and what the baseline has.
+    fn judge(&self, head: &Head, results: &Results) -> Result<Exit, CliError> {
+        let held = self.baseline.hold(results)?;
+        Ok(if report::expectations_hold(head, results) { held } else { Exit::ExpectFailed })
     }
 }
 

@@ -4,6 +4,7 @@
 mod aggregate;
 mod answer;
 mod axis;
+mod baseline;
 mod colour;
 mod compare;
 mod curves;
@@ -25,6 +26,7 @@ mod tidy;
 pub use aggregate::{By, Group, Line, Stat};
 pub use answer::{BEST, answer, is_long};
 pub use axis::Axis;
+pub use baseline::{Baseline, Change, changes};
 pub use compare::{Comparison, compare};
 pub use curves::{TrainingCurve, training_csv, training_curve};
 pub use idle::{Idle, idle_settings};

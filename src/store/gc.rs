@@ -25,6 +25,8 @@ pub struct GcPolicy {
     pub max_bytes: Option<u64>,
     /// Evict objects not used for longer than this.
     pub older_than: Option<Duration>,
+    /// Evict young objects, too: a run at work makes those again that it needs.
+    pub young: bool,
     /// Only tell.
     pub dry_run: bool,
 }
@@ -51,7 +53,7 @@ impl Store {
         for (age, bytes, kind, path) in objects {
             let stale = policy.older_than.is_some_and(|limit| age > limit);
             let over = policy.max_bytes.is_some_and(|limit| left > limit);
-            if (stale || over) && age > GRACE && kind != Kind::Json {
+            if (stale || over) && (policy.young || age > GRACE) && kind != Kind::Json {
                 if !policy.dry_run && !remove(&path)? {
                     left -= bytes;
                     continue;
@@ -114,13 +116,15 @@ mod tests {
         for (object, seconds) in [(&old, 9000), (&newer, 5000), (&table, 9999)] {
             aged(&store, object, seconds);
         }
-        let policy = GcPolicy { max_bytes: Some(300), older_than: None, dry_run: true };
+        let policy = GcPolicy { max_bytes: Some(300), dry_run: true, ..GcPolicy::default() };
         assert_eq!(store.gc(&policy).unwrap().evicted, 1);
         assert!(store.has(&old), "a dry run removes nothing");
         store.gc(&GcPolicy { dry_run: false, ..policy }).unwrap();
         assert!(!store.has(&old) && store.has(&newer) && store.has(&table));
         store.gc(&GcPolicy { max_bytes: Some(0), ..GcPolicy::default() }).unwrap();
         assert!(!store.has(&newer) && store.has(&table) && store.has(&young));
+        store.gc(&GcPolicy { max_bytes: Some(0), young: true, ..GcPolicy::default() }).unwrap();
+        assert!(!store.has(&young) && store.has(&table));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod autoencoder_oracle;
+mod baseline;
 mod bounds;
 mod cache;
 mod cli;
