@@ -105,17 +105,12 @@ impl Subject {
 }
 
 /// The document that an argument names, if it names a run.
-fn document(argument: &Path, store: &Store) -> Result<Option<PathBuf>, CliError> {
+pub fn document(argument: &Path, store: &Store) -> Result<Option<PathBuf>, CliError> {
     if argument.is_file() {
-        let is_json = argument.extension().is_some_and(|extension| extension == "json");
-        let begins = |path: &Path| store.open_run(path).is_ok_and(|file| Run::read_head(file).is_ok());
-        return Ok(Some(argument.to_owned()).filter(|path| is_json && begins(path)));
+        return Ok(Some(argument.to_owned()).filter(|path| is_document(path, store)));
     }
     let text = argument.to_string_lossy();
-    let (name, digest) = match text.rsplit_once('@') {
-        Some((name, digest)) if !digest.is_empty() => (name, digest),
-        _ => (&*text, ""),
-    };
+    let (name, digest) = name_and_digest(&text);
     let runs = store.runs(Some(name));
     let mut found = runs.iter().filter(|run| run.digest.hex().starts_with(digest));
     match (found.next(), found.next()) {
@@ -123,6 +118,20 @@ fn document(argument: &Path, store: &Store) -> Result<Option<PathBuf>, CliError>
         (Some(run), _) => Ok(Some(run.path.clone())),
         (None, _) if runs.is_empty() => Ok(None),
         (None, _) => Err(several(name, digest, &runs)),
+    }
+}
+
+/// Whether a file is the document of a run.
+pub fn is_document(path: &Path, store: &Store) -> bool {
+    let is_json = path.extension().is_some_and(|extension| extension == "json");
+    is_json && store.open_run(path).is_ok_and(|file| Run::read_head(file).is_ok())
+}
+
+/// The parts of `NAME@DIGEST`; without a digest all of it is the name.
+pub fn name_and_digest(text: &str) -> (&str, &str) {
+    match text.rsplit_once('@') {
+        Some((name, digest)) if !digest.is_empty() => (name, digest),
+        _ => (text, ""),
     }
 }
 

@@ -78,7 +78,7 @@ pub enum Protocol {
     LeaveOneSectionOut,
 }
 
-fn first_equals(text: &str) -> Result<(String, String), String> {
+pub fn first_equals(text: &str) -> Result<(String, String), String> {
     let pair = text.split_once('=').ok_or("write it as AXIS=VALUE")?;
     Ok((pair.0.to_owned(), pair.1.to_owned()))
 }
@@ -196,7 +196,7 @@ fn form((people, programs): (Document, serde_json::Value), shape: Shape) -> Resu
     }
 }
 
-fn no_table(why: NoTable) -> CliError {
+pub fn no_table(why: NoTable) -> CliError {
     mistake("E0714", why.to_string(), why.hint())
 }
 
@@ -204,7 +204,7 @@ pub fn mistake(code: &'static str, message: impl Into<String>, hint: impl Into<S
     vec![Diagnostic::new(code, message).hint(hint)].into()
 }
 
-fn pretty(document: &serde_json::Value) -> String {
+pub fn pretty(document: &serde_json::Value) -> String {
     format!("{}\n", serde_json::to_string_pretty(document).expect("results are JSON"))
 }
 
