@@ -34,13 +34,18 @@ impl Cached<'_> {
 
     /// The features of a section whose metrics `result` has, before they were pooled or embedded.
     pub fn features(&self, section: &str, result: NodeId) -> Result<(NodeId, &Features), CliError> {
-        let mut node = self.need(self.need(result, Item::Scores)?, Item::Features.of(section))?;
+        let mut node = self.scored(section, result)?;
         loop {
             match &self.node(node).stage {
                 StageSpec::Features(features) => return Ok((node, features)),
                 _ => node = self.need(node, (Split::Test, Item::Features))?,
             }
         }
+    }
+
+    /// What made the vectors or frames of a section that `result` is about: what its detector sees.
+    pub fn scored(&self, section: &str, result: NodeId) -> Result<NodeId, CliError> {
+        self.need(self.need(result, Item::Scores)?, Item::Features.of(section))
     }
 
     pub fn artifact<A: Artifact>(&self, id: NodeId, role: impl Into<Role>) -> Result<A, CliError> {

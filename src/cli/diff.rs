@@ -7,8 +7,7 @@ use clap::Args;
 use rayon::prelude::*;
 
 use super::recorded::Recorded;
-use super::session::look_at_store;
-use super::view::{Shape, pretty};
+use super::view::{Shape, form};
 use super::{CacheDir, CliError, Exit, output};
 use crate::artifact::{ClipSet, Scores, Split};
 use crate::plan::NodeId;
@@ -53,8 +52,8 @@ pub struct DiffArgs {
 }
 
 pub fn run(args: &DiffArgs) -> Result<Exit, CliError> {
-    let store = look_at_store(&args.cache.cache)?;
-    let (a, b) = rayon::join(|| Recorded::open(&args.a, &store), || Recorded::open(&args.b, &store));
+    let cache = args.cache.look()?;
+    let (a, b) = rayon::join(|| Recorded::open(&args.a, &cache), || Recorded::open(&args.b, &cache));
     let (a, b) = (a?, b?);
     let usual = || match (By::usual(&a.results), By::usual(&b.results)) {
         (By::Official, By::Official) => By::Official,
@@ -65,16 +64,14 @@ pub fn run(args: &DiffArgs) -> Result<Exit, CliError> {
     let found = diff(side(&a, &of_a), side(&b, &of_b), by);
     let found = match args.clips {
         true => {
-            let clips = clips(&found, &a, &b, &store);
+            let clips = clips(&found, &a, &b, &cache.store);
             found.with_clips(clips)
         }
         false => found,
     };
-    output::text(&match if args.json { Shape::Json } else { args.format } {
-        Shape::Md => found.document(args.all).markdown(),
-        Shape::Csv => found.document(true).csv(),
-        Shape::Json => pretty(&found.json()),
-    });
+    let shape = if args.json { Shape::Json } else { args.format.on_stdout() };
+    let document = found.document(args.all || shape == Shape::Csv);
+    output::text(&form(&document, &found.json(), shape));
     Ok(Exit::Done)
 }
 

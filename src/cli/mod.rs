@@ -4,6 +4,7 @@
 
 mod answer;
 mod cache;
+mod cache_dir;
 mod cached;
 mod census;
 mod check;
@@ -17,7 +18,9 @@ mod export;
 mod features;
 mod figures;
 mod given;
+mod init;
 mod internal;
+mod maps;
 mod output;
 mod outputs;
 mod plan;
@@ -42,6 +45,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::math::{self, Level};
+use cache_dir::{Cache, CacheDir};
 use error::CliError;
 
 /// Declarative experiments for anomalous sound detection under domain shift.
@@ -56,6 +60,8 @@ struct Cli {
 enum Command {
     /// Look for mistakes in specs and their data sets; runs nothing
     Check(check::CheckArgs),
+    /// Write a first spec for a folder of recordings
+    Init(init::InitArgs),
     /// Show the stages of a spec: cached, will run, or unknown until their input ran
     Plan(plan::PlanArgs),
     /// Run a spec and print its tables
@@ -102,14 +108,6 @@ struct SpecArgs {
     sets: Vec<String>,
 }
 
-/// Where the cache is.
-#[derive(Args)]
-struct CacheDir {
-    /// Folder of the cache
-    #[arg(long, value_name = "DIR", default_value = "cache")]
-    cache: PathBuf,
-}
-
 /// What the process ends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Exit {
@@ -137,6 +135,7 @@ pub fn main() -> ExitCode {
     }
     let result = match command {
         Command::Check(args) => check::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Explain(args) => explain::run(&args),

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::subject::{Subject, document};
+use super::subject::{Document, Subject, document};
 use super::view::mistake;
-use super::{CliError, SpecArgs, answer, report};
+use super::{Cache, CliError, SpecArgs, answer, report};
 use crate::artifact::{Artifact, Blob};
 use crate::digest::Digest;
 use crate::exec::Standing;
@@ -32,14 +32,15 @@ impl Recorded {
     /// Reads what an argument names. A spec that was answered before is read as its run.
     ///
     /// Errors: it names nothing; nothing of it has been run.
-    pub fn open(argument: &Path, store: &Store) -> Result<Self, CliError> {
+    pub fn open(argument: &Path, cache: &Cache) -> Result<Self, CliError> {
+        let store = &cache.store;
         let recorded = match document(argument, store)? {
-            Some(path) => Self::of_run(&path, store)?,
+            Some(document) => Self::of_run(document, store)?,
             None => {
                 let question = SpecArgs { spec: argument.to_owned(), sets: Vec::new() };
-                match answer::known(&question, store) {
-                    Some((file, ..)) => Self::of_run(&file.path, store)?,
-                    None => Self::of_subject(&Subject::open(argument, &[], store)?, store),
+                match answer::known(&question, cache) {
+                    Some((run, ..)) => Self::of_run(Document::of(&run, store)?, store)?,
+                    None => Self::of_subject(&Subject::open(argument, &[], cache)?, store),
                 }
             }
         };
@@ -50,9 +51,8 @@ impl Recorded {
         Ok(recorded)
     }
 
-    fn of_run(path: &Path, store: &Store) -> Result<Self, CliError> {
+    fn of_run(Document { path, file }: Document, store: &Store) -> Result<Self, CliError> {
         let wrong = |why: String| CliError::usage("E0721", format!("the run in `{}`: {why}", path.display()));
-        let file = store.open_run(path).map_err(|error| wrong(error.to_string()))?;
         let run = Run::read(file).map_err(|error| wrong(error.to_string()))?;
         let digest: Option<Digest> = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
         let digest = digest.map_or(String::new(), |digest| format!("@{}", &digest.hex()[..8]));

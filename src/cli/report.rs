@@ -6,11 +6,10 @@ use std::path::PathBuf;
 use clap::Args;
 use rayon::prelude::*;
 
-use super::session::{look_at_store, open_store};
 use super::splice::{self, SpliceArgs};
 use super::subject::Subject;
 use super::view::{Shape, View, mistake};
-use super::{CacheDir, CliError, Exit, SpecArgs, answer, figures, output, outputs, submission};
+use super::{CacheDir, CliError, Exit, SpecArgs, answer, figures, maps, output, outputs, submission};
 use crate::artifact::{Artifact, Blob, MetricRow, MetricTable};
 use crate::exec::{NodeOutcome, RunOutcome, Standing};
 use crate::kind::ObjectRef;
@@ -41,6 +40,9 @@ pub struct ReportArgs {
     /// Write figures to a folder as well: a spectrogram per machine and domain, curves of trainings in epochs
     #[arg(long, value_name = "DIR")]
     figures: Option<PathBuf>,
+    /// Write maps of the clips of each machine to a folder as well (t-SNE of the vectors that are scored)
+    #[arg(long, value_name = "DIR")]
+    maps: Option<PathBuf>,
     /// Write scores and decisions to a folder as well, as the challenge wants them and `evaluate` reads them
     #[arg(long, value_name = "DIR")]
     submission: Option<PathBuf>,
@@ -53,30 +55,36 @@ pub struct ReportArgs {
 
 pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
     let Some(spec) = &args.spec else {
-        return splice::run(&args.splice, &args.sets, &open_store(&args.cache.cache)?);
+        let cache = if args.splice.runs() { args.cache.open()? } else { args.cache.look()? };
+        return splice::run(&args.splice, &args.sets, &cache);
     };
-    let store = look_at_store(&args.cache.cache)?;
+    let cache = args.cache.look()?;
     let shape = if args.json { Shape::Json } else { args.format };
+    let shape = if args.output.is_none() { shape.on_stdout() } else { shape };
     let question = SpecArgs { spec: spec.clone(), sets: args.sets.clone() };
     if args.figures.is_none()
+        && args.maps.is_none()
         && args.submission.is_none()
         && args.output.is_none()
-        && let Some((.., results)) = answer::known(&question, &store)
+        && let Some((.., results)) = answer::known(&question, &cache)
     {
         output::text(&args.view.text(&args.view.narrowed(results)?, shape)?);
         return Ok(Exit::Done);
     }
-    let subject = Subject::open(spec, &args.sets, &store)?;
-    let results = from_cache(&subject, &store);
+    let subject = Subject::open(spec, &args.sets, &cache)?;
+    let results = from_cache(&subject, &cache.store);
     if results.points.iter().all(|p| p.rows.is_empty()) {
         let message = "nothing of this experiment has been run with this cache";
         return Err(mistake("E0704", message, &subject.command));
     }
     if let Some(folder) = &args.figures {
-        figures::write(&subject, &store, folder)?;
+        figures::write(&subject, &cache.store, folder)?;
+    }
+    if let Some(folder) = &args.maps {
+        maps::write(&subject, &cache.store, folder)?;
     }
     if let Some(folder) = &args.submission {
-        submission::write(&subject, &store, folder)?;
+        submission::write(&subject, &cache.store, folder)?;
     }
     let text = args.view.text(&args.view.narrowed(results)?, shape)?;
     match &args.output {

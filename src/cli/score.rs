@@ -12,7 +12,6 @@ use rayon::prelude::*;
 use serde_json::json;
 
 use super::cached::Cached;
-use super::session::look_at_store;
 use super::subject::Subject;
 use super::view::first_equals;
 use super::{CacheDir, CliError, Exit, output};
@@ -66,9 +65,9 @@ enum Form {
 type Limit = Result<f64, String>;
 
 pub fn run(args: &ScoreArgs) -> Result<Exit, CliError> {
-    let store = look_at_store(&args.cache.cache)?;
-    let subject = Subject::open(&args.run, &[], &store)?;
-    let cached = Cached { subject: &subject, store: &store, without: "no scores" };
+    let cache = args.cache.look()?;
+    let subject = Subject::open(&args.run, &[], &cache)?;
+    let cached = Cached { subject: &subject, store: &cache.store, without: "no scores" };
     let chosen = model::choose(&cached, &args.label, &args.filters)?;
     let way = Way::open(&cached, &chosen)?;
     let limit = limit(&cached.artifact::<MetricTable>(chosen.result, Item::Metrics)?);

@@ -2,21 +2,22 @@
 //!
 //! Heads of documents are read, and the tables that they name. Nothing is planned, locked or written.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use clap::Args;
 use rayon::prelude::*;
 
-use super::session::look_at_store;
-use super::subject::{is_document, name_and_digest};
-use super::view::{Shape, first_equals, mistake, no_table, pretty};
+use super::subject::{Document as Found, name_and_digest};
+use super::view::{Shape, first_equals, form, mistake, no_table};
 use super::{CacheDir, CliError, Exit, output, report, when};
 use crate::diagnose::suggest;
 use crate::digest::Digest;
 use crate::document::{Cell, Document, Table};
+use crate::reading;
 use crate::report::{Listed, NoTable, points_table, runs_table, sort};
 use crate::run::Run;
-use crate::shown::shown;
 use crate::store::{RunFile, Store};
 
 /// As many digits of a digest are shown: enough to type.
@@ -59,9 +60,9 @@ pub struct ShowArgs {
 }
 
 pub fn run(args: &ShowArgs) -> Result<Exit, CliError> {
-    let store = look_at_store(&args.cache.cache)?;
-    let files = files(&args.runs, &store)?;
-    let read: Vec<Result<Listed, String>> = files.par_iter().map(|file| listed(file, &store)).collect();
+    let store = args.cache.look()?.store;
+    let places = places(&args.runs, &store)?;
+    let read: Vec<Result<Listed, String>> = places.par_iter().map(|place| listed(place, &store)).collect();
     let mut found = Vec::new();
     for read in read {
         match read {
@@ -84,50 +85,85 @@ pub fn run(args: &ShowArgs) -> Result<Exit, CliError> {
 }
 
 fn text(table: Table, of: usize, args: &ShowArgs) -> String {
-    let what = if args.points { "points" } else { "runs" };
-    match if args.json { Shape::Json } else { args.format } {
-        Shape::Json => {
-            let rows = table.rows.iter().map(|row| {
-                let cell = |cell: &Cell| cell.value.map_or_else(|| cell.text.as_str().into(), Into::into);
-                table.columns.iter().cloned().zip(row.iter().map(cell)).collect::<serde_json::Map<_, _>>()
-            });
-            pretty(&serde_json::json!({ what: rows.collect::<Vec<_>>() }))
+    let unit = if args.points { "points" } else { "runs" };
+    let shape = if args.json { Shape::Json } else { args.format.on_stdout() };
+    let rows = table.rows.iter().map(|row| {
+        let cell = |cell: &Cell| cell.value.map_or_else(|| cell.text.as_str().into(), Into::into);
+        table.columns.iter().cloned().zip(row.iter().map(cell)).collect::<serde_json::Map<_, _>>()
+    });
+    let programs = serde_json::json!({ unit: rows.collect::<Vec<_>>() });
+    let cut = (table.rows.len() < of).then(|| format!("{} of {of} {unit}. ", table.rows.len()));
+    let people = match of {
+        0 if shape != Shape::Csv => {
+            Document::default().text(format!("There are no {unit} in `{}`.", args.cache.cache.display()))
         }
-        Shape::Csv => Document::default().table(table).csv(),
-        Shape::Md if of == 0 => {
-            format!("There are no {what} in `{}`.\n", shown(&args.cache.cache.display().to_string()))
+        _ => Document::default().table(table),
+    };
+    let numbers = if args.points { "Numbers are in %." } else { "Numbers are in %. Times are in UTC." };
+    let people = if of == 0 { people } else { people.text(cut.unwrap_or_default() + numbers) };
+    form(&people, &programs, shape)
+}
+
+/// Where the document of a run lies.
+enum Place {
+    Cache(RunFile),
+    Elsewhere(PathBuf),
+}
+
+impl Place {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Cache(run) => &run.path,
+            Self::Elsewhere(path) => path,
         }
-        Shape::Md => {
-            let cut = (table.rows.len() < of).then(|| format!("{} of {of} {what}. ", table.rows.len()));
-            let numbers = "Numbers are in %. Times are in UTC.";
-            let numbers = if args.points { "Numbers are in %." } else { numbers };
-            Document::default().table(table).text(cut.unwrap_or_default() + numbers).markdown()
+    }
+
+    fn open(&self, store: &Store) -> std::io::Result<File> {
+        match self {
+            Self::Cache(run) => store.open_run(run),
+            Self::Elsewhere(path) => reading::open(path),
+        }
+    }
+
+    /// The first digits of the digest that a document has for its name.
+    fn digits(&self) -> String {
+        let digest = self.path().file_stem().and_then(|stem| stem.to_str()?.parse::<Digest>().ok());
+        digest.map_or_else(String::new, |digest| digest.hex()[..DIGITS].to_owned())
+    }
+
+    fn modified(&self) -> Option<SystemTime> {
+        match self {
+            Self::Cache(run) => Some(run.modified),
+            Self::Elsewhere(path) => std::fs::metadata(path).and_then(|meta| meta.modified()).ok(),
         }
     }
 }
 
-/// The documents that are meant, the newest first.
-fn files(named: &[PathBuf], store: &Store) -> Result<Vec<RunFile>, CliError> {
+/// The documents that are meant, the newest first, each once.
+fn places(named: &[PathBuf], store: &Store) -> Result<Vec<Place>, CliError> {
     if named.is_empty() {
-        return Ok(store.runs(None));
+        return Ok(store.runs(None).into_iter().map(Place::Cache).collect());
     }
-    let mut found: Vec<RunFile> = Vec::new();
+    let mut found: Vec<Place> = Vec::new();
     for name in named {
-        let files = if name.is_file() { vec![outside(name, store)?] } else { inside(name, store)? };
-        found.extend(
-            files.into_iter().filter(|file| found.iter().all(|known| known.path != file.path)).collect::<Vec<_>>(),
-        );
+        let places = if name.is_file() { vec![elsewhere(name)?] } else { inside(name, store)? };
+        for place in places {
+            if found.iter().all(|known| known.path() != place.path()) {
+                found.push(place);
+            }
+        }
     }
     Ok(found)
 }
 
 /// The runs of a name.
-fn inside(argument: &Path, store: &Store) -> Result<Vec<RunFile>, CliError> {
+fn inside(argument: &Path, store: &Store) -> Result<Vec<Place>, CliError> {
     let text = argument.to_string_lossy();
     let (name, digest) = name_and_digest(&text);
     let all = store.runs(Some(name));
     let known = all.len();
-    let runs: Vec<RunFile> = all.into_iter().filter(|run| run.digest.hex().starts_with(digest)).collect();
+    let runs: Vec<Place> =
+        all.into_iter().filter(|run| run.digest.hex().starts_with(digest)).map(Place::Cache).collect();
     if !runs.is_empty() {
         return Ok(runs);
     }
@@ -148,24 +184,23 @@ fn inside(argument: &Path, store: &Store) -> Result<Vec<RunFile>, CliError> {
 }
 
 /// A document that lies anywhere.
-fn outside(path: &Path, store: &Store) -> Result<RunFile, CliError> {
-    if !is_document(path, store) {
-        let message = format!("`{}` is not the document of a run", path.display());
-        return Err(mistake("E0721", message, "name an experiment; `humshift show` alone lists all"));
+fn elsewhere(path: &Path) -> Result<Place, CliError> {
+    match Found::begins(path) {
+        Some(_) => Ok(Place::Elsewhere(path.to_owned())),
+        None => {
+            let message = format!("`{}` is not the document of a run", path.display());
+            Err(mistake("E0721", message, "name an experiment; `humshift show` alone lists all"))
+        }
     }
-    let named = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
-    let modified = std::fs::metadata(path).and_then(|meta| meta.modified()).unwrap_or(std::time::UNIX_EPOCH);
-    let digest = named.unwrap_or_else(|| Digest::of(b""));
-    Ok(RunFile { experiment: String::new(), digest, path: path.to_owned(), modified })
 }
 
-fn listed(file: &RunFile, store: &Store) -> Result<Listed, String> {
-    let wrong = |why: String| format!("the run in `{}` is left out: {why}", file.path.display());
-    let document = store.open_run(&file.path).map_err(|error| wrong(error.to_string()))?;
+fn listed(place: &Place, store: &Store) -> Result<Listed, String> {
+    let wrong = |why: String| format!("the run in `{}` is left out: {why}", place.path().display());
+    let document = place.open(store).map_err(|error| wrong(error.to_string()))?;
     let head = Run::read_head(document).map_err(|error| wrong(error.to_string()))?;
     Ok(Listed {
-        digest: file.digest.hex()[..DIGITS].to_owned(),
-        recorded: when::utc(file.modified),
+        digest: place.digits(),
+        recorded: place.modified().map_or_else(String::new, when::utc),
         stages: head.stages,
         complete: head.complete,
         results: report::as_far_as_known(&head, store),

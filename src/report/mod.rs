@@ -2,14 +2,17 @@
 //! images out.
 
 mod aggregate;
+mod answer;
 mod axis;
 mod colour;
 mod compare;
 mod curves;
 mod diff;
+mod effects;
 mod idle;
 mod image;
 mod listing;
+mod map;
 mod narrow;
 mod number;
 mod overview;
@@ -22,6 +25,7 @@ mod systems;
 mod tidy;
 
 pub use aggregate::{By, Group, Line, Stat};
+pub use answer::{BEST, answer, is_long};
 pub use axis::Axis;
 pub use compare::{Comparison, compare};
 pub use curves::{TrainingCurve, training_csv, training_curve};
@@ -29,6 +33,7 @@ pub use diff::{Changed, Clips, Diff, Pair, Side, diff};
 pub use idle::{Idle, idle_settings};
 pub use image::{Scale, png};
 pub use listing::{Listed, points as points_table, runs as runs_table, sort};
+pub use map::{ClipMap, MapPoint, clip_map, clip_map_csv};
 pub use narrow::NoTable;
 pub use overview::{Part, attributes, overview, tables};
 pub use pivot::{best_of, pivot, value};

@@ -20,6 +20,7 @@ mod freshness;
 mod gamma_oracle;
 mod generalization;
 mod golden;
+mod init;
 mod keys;
 mod metrics_oracle;
 mod mixing;

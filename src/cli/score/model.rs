@@ -107,9 +107,9 @@ fn points(head: &Head, filters: &[(String, String)]) -> Result<Vec<usize>, CliEr
         }
         wanted.entry(place).or_default().extend(meant);
     }
-    let has = |point: &crate::run::PointHead| {
-        wanted.iter().all(|(place, values)| point.values[*place].as_deref().is_some_and(|label| values.contains(label)))
+    let has = |values: &[Option<String>]| {
+        wanted.iter().all(|(place, meant)| values[*place].as_deref().is_some_and(|label| meant.contains(label)))
     };
-    let points: Vec<usize> = (0..head.points.len()).filter(|number| has(&head.points[*number])).collect();
+    let points: Vec<usize> = (0..head.points.len()).filter(|number| has(&head.points[*number].values)).collect();
     if points.is_empty() { Err(no_table(NoTable::Nothing)) } else { Ok(points) }
 }
