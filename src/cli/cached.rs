@@ -50,6 +50,12 @@ impl Cached<'_> {
 
     pub fn artifact<A: Artifact>(&self, id: NodeId, role: impl Into<Role>) -> Result<A, CliError> {
         let label = &self.node(id).label;
+        A::decode(self.blob(id, role)?).map_err(|error| CliError::usage("E0708", format!("`{label}`: {error}")))
+    }
+
+    /// The bytes of an output.
+    pub fn blob(&self, id: NodeId, role: impl Into<Role>) -> Result<Blob, CliError> {
+        let label = &self.node(id).label;
         let absent = |why: &str, hint: String| -> CliError {
             vec![Diagnostic::new("E0708", format!("{} without `{label}`: {why}", self.without)).hint(hint)].into()
         };
@@ -66,6 +72,6 @@ impl Cached<'_> {
             StoreError::Damaged { .. } => absent("its bytes are gone or damaged", format!("{run} --only '{label}'")),
             other => CliError::Store(other),
         })?;
-        A::decode(Blob::new(bytes)).map_err(|error| CliError::usage("E0708", format!("`{label}`: {error}")))
+        Ok(Blob::new(bytes))
     }
 }

@@ -11,6 +11,7 @@ mod census;
 mod check;
 mod curves;
 mod dataset;
+mod diff;
 mod error;
 mod evaluate;
 mod explain;
@@ -25,14 +26,18 @@ mod output;
 mod outputs;
 mod plan;
 mod proof;
+mod recorded;
 mod report;
 mod run;
+mod score;
 mod session;
+mod show;
 mod signal;
 mod splice;
 mod subject;
 mod submission;
 mod view;
+mod when;
 mod words;
 
 use std::path::PathBuf;
@@ -66,8 +71,17 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Print the tables of what is cached; runs nothing
     Report(Box<report::ReportArgs>),
+    /// Show the runs that are recorded in the cache, or their points
+    #[command(after_help = show::EXAMPLES)]
+    Show(show::ShowArgs),
+    /// Compare two runs: settings that differ, results at the same settings, clips that changed sides
+    #[command(after_help = diff::EXAMPLES)]
+    Diff(diff::DiffArgs),
     /// Official metrics of score files in the form of the DCASE challenge
     Evaluate(evaluate::EvaluateArgs),
+    /// Score new recordings with a model of a finished run
+    #[command(after_help = score::EXAMPLES)]
+    Score(score::ScoreArgs),
     /// Write the network of a trained model (.onnx or .safetensors)
     Export(export::ExportArgs),
     /// Write the feature matrix of one recording (.npy, frames x bins, f32)
@@ -101,7 +115,7 @@ enum Exit {
     /// All is done.
     Done = 0,
     /// A stage failed, or under `--frozen` would have had to run; `cache verify` found damage; `evaluate
-    /// --compare` found another table.
+    /// --compare` found another table; `score` could not score a recording.
     StageFailed = 1,
     /// A spec or the usage is wrong.
     BadSpec = 2,
@@ -127,7 +141,10 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Show(args) => show::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Score(args) => score::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Features(args) => features::run(&args),
         Command::Dataset(args) => dataset::run(&args),

@@ -120,10 +120,19 @@ pub fn from_outcome(head: &Head, plan: &Plan, outcome: &RunOutcome, store: &Stor
 
 /// The results of a document, if the cache has every table of it.
 pub fn from_document(head: &Head, store: &Store) -> Option<Results> {
+    let (results, lost) = of_document(head, store);
+    (lost.is_empty() && results.points.iter().all(|point| point.absent.is_empty())).then_some(results)
+}
+
+/// The results of a document as far as the cache has its tables.
+pub fn as_far_as_known(head: &Head, store: &Store) -> Results {
+    of_document(head, store).0
+}
+
+fn of_document(head: &Head, store: &Store) -> (Results, Vec<(NodeId, String)>) {
     let tables: BTreeMap<NodeId, ObjectRef> =
         head.points.iter().flat_map(|point| &point.results).filter_map(|r| Some((r.1, r.2?))).collect();
-    let (results, lost) = results(head, store, |id| tables.get(&id).copied().ok_or_else(String::new));
-    (lost.is_empty() && results.points.iter().all(|point| point.absent.is_empty())).then_some(results)
+    results(head, store, |id| tables.get(&id).copied().ok_or_else(|| "not run".to_owned()))
 }
 
 fn table_of(record: &Made) -> Result<ObjectRef, String> {

@@ -104,14 +104,14 @@ impl Subject {
 }
 
 /// The document of a run, and where it lies.
-struct Document {
-    path: PathBuf,
-    file: File,
+pub struct Document {
+    pub path: PathBuf,
+    pub file: File,
 }
 
 impl Document {
     /// The document that a file is, if it begins as one.
-    fn begins(path: &Path) -> Option<Self> {
+    pub fn begins(path: &Path) -> Option<Self> {
         let open = || reading::open(path);
         // One that is damaged further on is a run, too: that is told when it is read.
         let is_run = !matches!(Run::read_head(open().ok()?), Err(RunError::Another | RunError::Io(_)));
@@ -119,23 +119,19 @@ impl Document {
     }
 
     /// The document of a run in the cache.
-    fn of(run: &RunFile, store: &Store) -> Result<Self, CliError> {
+    pub fn of(run: &RunFile, store: &Store) -> Result<Self, CliError> {
         let wrong = |error| CliError::usage("E0721", format!("the run in `{}`: {error}", run.path.display()));
         Ok(Self { path: run.path.clone(), file: store.open_run(run).map_err(wrong)? })
     }
 }
 
 /// The document that an argument names, if it names a run: any file that begins as one, or NAME or NAME@DIGEST.
-fn document(argument: &Path, store: &Store) -> Result<Option<Document>, CliError> {
+pub fn document(argument: &Path, store: &Store) -> Result<Option<Document>, CliError> {
     if argument.is_file() {
         return Ok(Document::begins(argument));
     }
     let text = argument.to_string_lossy();
-    // Names of experiments have no `@`.
-    let (name, digest) = match text.rsplit_once('@') {
-        Some((name, digest)) if !digest.is_empty() => (name, digest),
-        _ => (&*text, ""),
-    };
+    let (name, digest) = name_and_digest(&text);
     let runs = store.runs(Some(name));
     let mut found = runs.iter().filter(|run| run.digest.hex().starts_with(digest));
     match (found.next(), found.next()) {
@@ -143,6 +139,14 @@ fn document(argument: &Path, store: &Store) -> Result<Option<Document>, CliError
         (Some(run), _) => Document::of(run, store).map(Some),
         (None, _) if runs.is_empty() => Ok(None),
         (None, _) => Err(several(name, digest, &runs)),
+    }
+}
+
+/// The parts of `NAME@DIGEST`; without a digest all of it is the name. Names of experiments have no `@`.
+pub fn name_and_digest(text: &str) -> (&str, &str) {
+    match text.rsplit_once('@') {
+        Some((name, digest)) if !digest.is_empty() => (name, digest),
+        _ => (text, ""),
     }
 }
 

@@ -101,7 +101,7 @@ pub enum Protocol {
     LeaveOneSectionOut,
 }
 
-fn first_equals(text: &str) -> Result<(String, String), String> {
+pub fn first_equals(text: &str) -> Result<(String, String), String> {
     let pair = text.split_once('=').ok_or("write it as AXIS=VALUE")?;
     Ok((pair.0.to_owned(), pair.1.to_owned()))
 }
@@ -219,7 +219,7 @@ impl From<Tables> for Part {
     }
 }
 
-fn form(people: &Document, programs: &serde_json::Value, shape: Shape) -> String {
+pub fn form(people: &Document, programs: &serde_json::Value, shape: Shape) -> String {
     match shape {
         Shape::Md => people.markdown(),
         Shape::Terminal(width) => people.terminal(width),
@@ -229,7 +229,7 @@ fn form(people: &Document, programs: &serde_json::Value, shape: Shape) -> String
     }
 }
 
-fn no_table(why: NoTable) -> CliError {
+pub fn no_table(why: NoTable) -> CliError {
     mistake("E0714", why.to_string(), why.hint())
 }
 

@@ -40,7 +40,7 @@ impl Table {
 
     /// Whether every cell of a column is a number, a dash for one, or empty. Such columns stand to the right.
     pub fn is_numeric(&self, column: usize) -> bool {
-        let number = |text: &str| text.starts_with(|c: char| c.is_ascii_digit() || "–−<".contains(c));
+        let number = |text: &str| text.starts_with(|c: char| c.is_ascii_digit() || "–−+<".contains(c));
         !self.rows.is_empty() && self.rows.iter().all(|row| row[column].text.is_empty() || number(&row[column].text))
     }
 }

@@ -23,7 +23,7 @@ pub use coordinator::run;
 pub use event::{Event, Listener};
 pub use executor::ExecutorKind;
 pub use found::is_whole;
-pub use keys::{Outputs, Standing, recorded, survey};
+pub use keys::{Outputs, Standing, key_of, recorded, survey};
 pub use options::Options;
 pub use outcome::{NodeOutcome, RunOutcome, Tally};
 pub use reason::{Change, changes};
