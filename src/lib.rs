@@ -39,33 +39,45 @@
 //! stage               -> those, metric
 //! spec                -> stage and the families' config types
 //! plan                -> spec stage
-//! store               -> foundation (bytes and digests only)
+//! disk                -> foundation      the folder of a cache: files that are there whole or not at all
+//! store               -> disk            objects and records: bytes and digests only; may be shared
+//! desk                -> disk            jobs, logs, locks, checkpoints, memories of one machine: always local
 //! run                 -> plan spec stage  a plan frozen as a document
-//! exec                -> run plan stage store artifact
+//! exec                -> run plan stage store desk artifact
 //! progress report     -> events, records, metric, metric tables
 //! cli                 -> everything
 //! ```
 //!
-//! Effects live in few places: `reading` opens what a person names, `source` reads recordings, `store` reads and writes the cache, `exec`
-//! has threads, processes and the clock, `cli` and `progress` the terminal. Everything else is a
+//! Effects live in few places: `reading` opens what a person names, `source` reads recordings, `store` and `desk` read and write the cache by way
+//! of `disk`, `exec` has threads, processes and the clock, `cli` and `progress` the terminal. Everything else is a
 //! function of its arguments.
+//!
+//! Rooms that nobody outside needs are private, so that the compiler sees what nobody uses.
+
+mod cli;
+mod desk;
+mod disk;
+mod document;
+mod exec;
+mod learn;
+mod progress;
+mod reading;
+mod run;
+mod shown;
+mod store;
 
 pub mod artifact;
 pub mod canon;
-pub mod cli;
 pub mod context;
 pub mod detector;
 pub mod diagnose;
 pub mod digest;
-pub mod document;
 pub mod dsp;
 pub mod evaluate;
-pub mod exec;
 pub mod family;
 pub mod feature;
 pub mod generalize;
 pub mod kind;
-pub mod learn;
 pub mod math;
 pub mod metric;
 pub mod mimii_dg;
@@ -73,16 +85,13 @@ pub mod mix;
 pub mod nn;
 pub mod plan;
 pub mod pool;
-pub mod progress;
-pub mod reading;
 pub mod report;
-pub mod run;
 pub mod seed;
-pub mod shown;
 pub mod source;
 pub mod spec;
 pub mod stage;
-pub mod store;
 pub mod threshold;
 pub mod twin;
 pub mod weights;
+
+pub use cli::main;

@@ -3,7 +3,7 @@
 fn main() -> std::process::ExitCode {
     keep_freed_memory();
     survive_file_limits();
-    humshift::cli::main()
+    humshift::main()
 }
 
 /// Makes a write beyond the limit on the size of files an error that is told, instead of a signal that kills.

@@ -9,14 +9,15 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::session::{Digests, Session, look};
-use super::{SpecArgs, report};
+use super::{Cache, SpecArgs, report};
+use crate::desk::Desk;
 use crate::digest::Digest;
 use crate::reading;
 use crate::report::Results;
 use crate::run::{Head, Run};
 use crate::source::SourceSpec;
 use crate::spec;
-use crate::store::{RunFile, Store};
+use crate::store::RunFile;
 
 /// What a run was made from.
 #[derive(Serialize, Deserialize)]
@@ -41,21 +42,21 @@ fn question(args: &SpecArgs) -> Option<Digest> {
 }
 
 /// The answer to a question that was asked before.
-pub fn known(args: &SpecArgs, store: &Store) -> Option<(RunFile, Head, Results)> {
-    let answer: Answer = serde_json::from_slice(&store.answer(&question(args)?)?).ok()?;
+pub fn known(args: &SpecArgs, Cache { store, desk }: &Cache) -> Option<(RunFile, Head, Results)> {
+    let answer: Answer = serde_json::from_slice(&desk.answer(&question(args)?)?).ok()?;
     let same = |(path, digest): &(PathBuf, Digest)| digest_of(path).as_ref() == Some(digest);
     if answer.files.is_empty() || !answer.files.iter().all(same) {
         return None;
     }
     let unchanged = |(source, digest): &(SourceSpec, Digest)| {
-        look(source, Digests::Remembered(store)).is_ok_and(|looked| looked.digest() == *digest)
+        look(source, Digests::Remembered(desk)).is_ok_and(|looked| looked.digest() == *digest)
     };
     if !answer.sources.iter().all(unchanged) {
         return None;
     }
     let runs = store.runs(Some(&answer.experiment));
     let run = runs.iter().find(|run| run.digest == answer.run)?;
-    let head = Run::read_head(store.open_run(&run.path).ok()?).ok()?;
+    let head = Run::read_head(store.open_run(run).ok()?).ok()?;
     if !head.complete || head.digest() != answer.head {
         return None;
     }
@@ -76,12 +77,12 @@ impl Asked {
     }
 
     /// Remembers what a complete run was made from; it began with these files. To fail here costs only time.
-    pub fn remember(self, session: &Session, run: Digest, head: &Head, store: &Store) {
+    pub fn remember(self, session: &Session, run: Digest, head: &Head, desk: &Desk) {
         let experiment = session.experiment.name.clone();
         let files = self.1.into_iter().chain(session.given.files().iter().cloned()).collect();
         let answer = Answer { experiment, run, head: head.digest(), files, sources: session.looked.clone() };
         let text = serde_json::to_vec(&answer).expect("answers are JSON");
-        let _ = store.keep_answer(&self.0, &text);
+        let _ = desk.keep_answer(&self.0, &text);
     }
 }
 

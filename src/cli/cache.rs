@@ -1,13 +1,16 @@
 //! `humshift cache`.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
 use serde_json::json;
 
-use super::{CacheDir, CliError, Exit, output};
+use super::{Cache, CacheDir, CliError, Exit, output};
+use crate::desk::{Checkpoints, Desk};
 use crate::exec::is_whole;
 use crate::progress::duration;
+use crate::run::Run;
 use crate::shown::shown;
-use crate::store::{GcPolicy, Store, StoreError};
+use crate::store::{GcPolicy, RunFile, Store, Usage};
 
 #[derive(Args)]
 pub struct CacheArgs {
@@ -46,7 +49,10 @@ struct GcArgs {
     /// Evict what was not used for longer than this, such as 30d or 12h
     #[arg(long, value_name = "AGE", value_parser = output::parse_age)]
     older_than: Option<std::time::Duration>,
-    /// Remove the documents of all runs but the newest of each experiment
+    /// What stays whatever its age: `records` are kilobytes, and answer an unchanged experiment in full
+    #[arg(long, value_enum, value_name = "WHAT", conflicts_with_all = ["max_size", "older_than"])]
+    keep: Option<Keep>,
+    /// Remove the documents of runs; of each experiment the newest stays, and the newest that came to its end
     #[arg(long)]
     runs: bool,
     /// Only tell what would go
@@ -54,22 +60,19 @@ struct GcArgs {
     dry_run: bool,
 }
 
-pub fn run(args: &CacheArgs) -> Result<Exit, CliError> {
-    match &args.command {
-        Command::Ls(common) => ls(&existing(&common.cache)?, common.json),
-        Command::Stat(common) => stat(&existing(&common.cache)?, common.json),
-        Command::Verify(common) => verify(&existing(&common.cache)?, common.json),
-        Command::Gc(args) => gc(&existing(&args.common.cache)?, args),
-    }
+/// What a small cache has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Keep {
+    /// Records and metric tables
+    Records,
 }
 
-/// The cache, which must be there.
-fn existing(cache: &CacheDir) -> Result<Store, CliError> {
-    let store = Store::look(&cache.cache)?;
-    if store.is_there() {
-        Ok(store)
-    } else {
-        Err(StoreError::Absent { path: cache.cache.display().to_string() }.into())
+pub fn run(args: &CacheArgs) -> Result<Exit, CliError> {
+    match &args.command {
+        Command::Ls(common) => ls(&common.cache.existing()?.store, common.json),
+        Command::Stat(common) => stat(&common.cache.existing()?, common.json),
+        Command::Verify(common) => verify(&common.cache.existing()?.store, common.json),
+        Command::Gc(args) => gc(&args.common.cache.existing()?, args),
     }
 }
 
@@ -96,19 +99,29 @@ fn ls(store: &Store, as_json: bool) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-fn stat(store: &Store, as_json: bool) -> Result<Exit, CliError> {
-    let usage = store.usage()?;
+/// How much there is of what, in both parts of the cache.
+#[derive(Serialize)]
+struct Stat {
+    #[serde(flatten)]
+    usage: Usage,
+    #[serde(flatten)]
+    kept: Checkpoints,
+}
+
+fn stat(cache: &Cache, as_json: bool) -> Result<Exit, CliError> {
+    let stat = Stat { usage: cache.store.usage()?, kept: cache.desk.checkpoints() };
     if as_json {
-        output::json(&usage);
+        output::json(&stat);
         return Ok(Exit::Done);
     }
+    let Stat { usage, kept } = stat;
     output::line(&format!("{} records, {}", usage.records, output::size(usage.record_bytes)));
     for (kind, (count, bytes)) in &usage.objects {
         output::line(&format!("{count} objects .{kind}, {}", output::size(*bytes)));
     }
-    if usage.checkpoints > 0 {
-        let size = output::size(usage.checkpoint_bytes);
-        output::line(&format!("{} checkpoints of stages that did not get to their end, {size}", usage.checkpoints));
+    if kept.checkpoints > 0 {
+        let size = output::size(kept.checkpoint_bytes);
+        output::line(&format!("{} checkpoints of stages that did not get to their end, {size}", kept.checkpoints));
     }
     Ok(Exit::Done)
 }
@@ -139,12 +152,15 @@ fn verify(store: &Store, as_json: bool) -> Result<Exit, CliError> {
     Ok(if sound { Exit::Done } else { Exit::StageFailed })
 }
 
-fn gc(store: &Store, args: &GcArgs) -> Result<Exit, CliError> {
-    let objects = args.max_size.is_some() || args.older_than.is_some();
+fn gc(Cache { store, desk }: &Cache, args: &GcArgs) -> Result<Exit, CliError> {
+    let objects = args.max_size.is_some() || args.older_than.is_some() || args.keep.is_some();
     if !objects && !args.runs {
-        return Err(CliError::usage("E0707", "say what may stay: --max-size SIZE or --older-than AGE, or --runs"));
+        return Err(CliError::usage(
+            "E0707",
+            "say what may stay: --max-size SIZE, --older-than AGE, --keep records, or --runs",
+        ));
     }
-    let runs = if args.runs { store.drop_old_runs(args.dry_run)? } else { 0 };
+    let runs = if args.runs { store.drop_old_runs(|run| is_complete(run, store), args.dry_run)? } else { 0 };
     if !objects {
         match args.common.json {
             true => output::json(&json!({ "runs": runs })),
@@ -152,10 +168,14 @@ fn gc(store: &Store, args: &GcArgs) -> Result<Exit, CliError> {
         }
         return Ok(Exit::Done);
     }
-    let policy = GcPolicy { max_bytes: args.max_size, older_than: args.older_than, dry_run: args.dry_run };
+    let max_bytes = args.keep.map_or(args.max_size, |_| Some(0));
+    let young = args.keep.is_some();
+    let policy = GcPolicy { max_bytes, older_than: args.older_than, young, dry_run: args.dry_run };
     let report = store.gc(&policy)?;
+    let checkpoints = clear(desk, store, args);
     if args.common.json {
         let mut document = json!(report);
+        document["checkpoints"] = json!(checkpoints);
         document["runs"] = json!(runs);
         output::json(&document);
     } else {
@@ -165,11 +185,21 @@ fn gc(store: &Store, args: &GcArgs) -> Result<Exit, CliError> {
         let verb = if args.dry_run { "would evict" } else { "evicted" };
         let (gone, kept) = (output::size(report.evicted_bytes), output::size(report.kept_bytes));
         output::line(&format!("{verb} {} objects, {gone}; {} objects stay, {kept}", report.evicted, report.kept));
-        if report.checkpoints > 0 {
-            output::line(&format!("{verb} {} checkpoints", report.checkpoints));
+        if checkpoints > 0 {
+            output::line(&format!("{verb} {checkpoints} checkpoints"));
         }
     }
     Ok(Exit::Done)
+}
+
+/// Clears the desk of what is no longer needed; gives how many checkpoints that are.
+fn clear(desk: &Desk, store: &Store, args: &GcArgs) -> usize {
+    desk.clear(args.older_than, |key| store.lookup(key).sound().is_some(), args.dry_run)
+}
+
+/// Whether every stage of a run has a result, as its document says.
+fn is_complete(run: &RunFile, store: &Store) -> bool {
+    store.open_run(run).is_ok_and(|file| Run::read_head(file).is_ok_and(|head| head.complete))
 }
 
 fn runs_line(runs: usize, dry_run: bool) -> String {

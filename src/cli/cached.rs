@@ -34,7 +34,7 @@ impl Cached<'_> {
 
     /// The features of a section whose metrics `result` has, before they were pooled or embedded.
     pub fn features(&self, section: &str, result: NodeId) -> Result<(NodeId, &Features), CliError> {
-        let mut node = self.need(self.need(result, Item::Scores)?, Item::Features.of(section))?;
+        let mut node = self.scored(section, result)?;
         loop {
             match &self.node(node).stage {
                 StageSpec::Features(features) => return Ok((node, features)),
@@ -43,7 +43,18 @@ impl Cached<'_> {
         }
     }
 
+    /// What made the vectors or frames of a section that `result` is about: what its detector sees.
+    pub fn scored(&self, section: &str, result: NodeId) -> Result<NodeId, CliError> {
+        self.need(self.need(result, Item::Scores)?, Item::Features.of(section))
+    }
+
     pub fn artifact<A: Artifact>(&self, id: NodeId, role: impl Into<Role>) -> Result<A, CliError> {
+        let label = &self.node(id).label;
+        A::decode(self.blob(id, role)?).map_err(|error| CliError::usage("E0708", format!("`{label}`: {error}")))
+    }
+
+    /// The bytes of an output.
+    pub fn blob(&self, id: NodeId, role: impl Into<Role>) -> Result<Blob, CliError> {
         let label = &self.node(id).label;
         let absent = |why: &str, hint: String| -> CliError {
             vec![Diagnostic::new("E0708", format!("{} without `{label}`: {why}", self.without)).hint(hint)].into()
@@ -61,6 +72,6 @@ impl Cached<'_> {
             StoreError::Damaged { .. } => absent("its bytes are gone or damaged", format!("{run} --only '{label}'")),
             other => CliError::Store(other),
         })?;
-        A::decode(Blob::new(bytes)).map_err(|error| CliError::usage("E0708", format!("`{label}`: {error}")))
+        Ok(Blob::new(bytes))
     }
 }

@@ -9,7 +9,7 @@ use crate::diagnose::Diagnostic;
 use crate::digest::Digest;
 use crate::plan::Catalog;
 use crate::reading;
-use crate::source::{FileList, ListedFile, SectionId, SourceSpec};
+use crate::source::{FileList, ListedFile, Listing, SectionId, SourceSpec};
 use crate::spec::Point;
 use crate::stage::{Generalization, Scope};
 
@@ -24,11 +24,16 @@ impl Census {
     /// Of all data sets of a spec. Reads their tables, no audio.
     pub fn of(session: &Session) -> Self {
         let sources = session.sources.iter().zip(&session.listings);
-        let count = |(source, listing): (&SourceSpec, &crate::source::Listing)| {
+        let count = |(source, listing): (&SourceSpec, &Listing)| {
             let sections = listing.sections.iter().map(|(id, files)| (id.clone(), clips(source, id, files)));
             (Catalog::source_key(source), sections.collect())
         };
         Self(sources.map(count).collect())
+    }
+
+    /// All clips that could be told.
+    pub fn clips(&self) -> impl Iterator<Item = &Clip> {
+        self.0.values().flat_map(BTreeMap::values).flatten().flatten()
     }
 
     fn sections(&self, point: &Point) -> Option<&Sections> {
@@ -82,6 +87,20 @@ impl Census {
         };
         found.into_iter().map(told).collect()
     }
+}
+
+/// The sections without a training clip, of machines whose sections share a model or a network: no model needs them.
+pub fn untrained(source: &SourceSpec, listing: &Listing, points: &[Point]) -> BTreeSet<SectionId> {
+    let shares = |point: &Point| scope(point) == Scope::Machine || point.detector.network().is_some();
+    if !points.iter().any(|point| point.data == *source && shares(point)) {
+        return BTreeSet::new();
+    }
+    let several = |id: &SectionId| listing.sections.keys().filter(|other| other.machine == id.machine).nth(1).is_some();
+    let is_untrained = |(id, files): &(&SectionId, &FileList)| {
+        // A section whose clips cannot be told stays, and its stage says why.
+        several(id) && clips(source, id, files).is_ok_and(|clips| clips.iter().all(|clip| clip.split == Split::Test))
+    };
+    listing.sections.iter().filter(is_untrained).map(|(id, _)| id.clone()).collect()
 }
 
 /// The clips that share a model.

@@ -64,7 +64,7 @@ pub fn run(args: &CheckArgs) -> Result<Exit, CliError> {
 }
 
 /// What was opened and what its settings do not do, unless its clips are such that a stage would fail.
-fn looked_at(session: Session) -> Result<(Session, Vec<String>), CliError> {
+pub fn looked_at(session: Session) -> Result<(Session, Vec<String>), CliError> {
     let (census, points) = (Census::of(&session), &session.experiment.points);
     let mistakes = census.mistakes(points);
     if !mistakes.is_empty() {

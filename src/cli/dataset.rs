@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::outputs::{Folder, unwritten};
 use super::run::{self, Work};
-use super::session::{Session, open_store};
+use super::session::Session;
 use super::{CacheDir, CliError, Exit, SpecArgs, output, signal};
 use crate::artifact::{Artifact, Audio, AudioTable, Blob, Clip, ClipSet, Part, Recipe};
 use crate::exec::RunOutcome;
@@ -64,26 +64,26 @@ struct Section<'a> {
 }
 
 fn write(args: &WriteArgs) -> Result<Exit, CliError> {
-    let store = open_store(&args.cache.cache)?;
-    let session = Session::open(&args.spec, Some(&store))?;
+    let cache = args.cache.open()?;
+    let session = Session::open(&args.spec, Some(&cache.desk))?;
     let nodes = sections(&session)?;
     empty(&args.output)?;
     let folder = Folder::begin(&args.output)?;
     let cancel = signal::cancel();
     let needed: BTreeSet<NodeId> = nodes.values().flat_map(|(_, needs)| needs.values().copied()).collect();
-    let outcome = run::only(&session, &store, needed, &args.work)?;
+    let outcome = run::only(&session, &cache, needed, &args.work)?;
     if outcome.interrupted {
         return Ok(Exit::Interrupted);
     }
     if outcome.failed() > 0 {
-        run::repeat_failures(&session, &outcome, &store);
+        run::repeat_failures(&session, &outcome, &cache.desk);
         return Ok(Exit::StageFailed);
     }
     let (mut clips, mut clipped) = (0, 0);
     let threads = rayon::ThreadPoolBuilder::new().num_threads(args.work.jobs());
     let pool = threads.build().map_err(|e| CliError::usage("E0705", format!("cannot start threads: {e}")))?;
     for (id, (node, needs)) in number(nodes) {
-        let section = read(&session, &store, &outcome, id, node, &needs)?;
+        let section = read(&session, &cache.store, &outcome, id, node, &needs)?;
         let Some(lost) = pool.install(|| section.write(&folder, &cancel))? else {
             output::tell("interrupted; nothing is left of the data set");
             return Ok(Exit::Interrupted);

@@ -3,16 +3,16 @@
 use clap::Args;
 use serde_json::json;
 
-use super::session::look_at_store;
 use super::subject::{Subject, SubjectArgs};
 use super::{CacheDir, CliError, Exit, output, proof};
+use crate::desk::LastKeys;
 use crate::diagnose::{Diagnostic, suggest};
 use crate::digest::Digest;
 use crate::exec::{Change, Standing, changes};
 use crate::plan::NodeId;
 use crate::shown::shown;
 use crate::stage::Role;
-use crate::store::{LastKeys, Store};
+use crate::store::Store;
 
 #[derive(Args)]
 pub struct ExplainArgs {
@@ -38,8 +38,8 @@ struct Account {
 }
 
 pub fn run(args: &ExplainArgs) -> Result<Exit, CliError> {
-    let store = look_at_store(&args.cache.cache)?;
-    let subject = Subject::open(&args.spec.spec, &args.spec.sets, &store)?;
+    let cache = args.cache.look()?;
+    let subject = Subject::open(&args.spec.spec, &args.spec.sets, &cache)?;
     let plan = &subject.plan;
     let Some(id) = plan.find(&args.label) else {
         let labels: Vec<&str> = plan.nodes().map(|id| plan.node(id).label.as_str()).collect();
@@ -48,10 +48,10 @@ pub fn run(args: &ExplainArgs) -> Result<Exit, CliError> {
         return Err(vec![Diagnostic::new("E0703", message).hint(hint)].into());
     };
     if args.proof {
-        return proof::tell(&subject, id, &store, args.json);
+        return proof::tell(&subject, id, &cache.store, args.json);
     }
-    let last = store.last_keys(&subject.head.name);
-    let accounts = account(&subject, id, &last, &store);
+    let last = cache.desk.last_keys(&subject.head.name);
+    let accounts = account(&subject, id, &last, &cache.store);
     if args.json {
         let stages: Vec<_> = (accounts.iter())
             .map(|a| json!({ "label": a.label, "verdict": a.verdict, "changes": a.changes }))

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::cached::Cached;
-use super::session::look_at_store;
 use super::subject::{Subject, SubjectArgs};
 use super::{CacheDir, CliError, Exit, outputs};
 use crate::artifact::{Artifact, Tensors};
@@ -27,8 +26,8 @@ pub struct ExportArgs {
 }
 
 pub fn run(args: &ExportArgs) -> Result<Exit, CliError> {
-    let store = look_at_store(&args.cache.cache)?;
-    let subject = Subject::open(&args.spec.spec, &args.spec.sets, &store)?;
+    let cache = args.cache.look()?;
+    let subject = Subject::open(&args.spec.spec, &args.spec.sets, &cache)?;
     let plan = &subject.plan;
     let models =
         || plan.nodes().filter(|id| matches!(plan.node(*id).stage, StageSpec::Training(_) | StageSpec::Network(_)));
@@ -37,7 +36,7 @@ pub fn run(args: &ExportArgs) -> Result<Exit, CliError> {
         let message = format!("no stage that makes a model is called `{}`", args.label);
         return Err(vec![Diagnostic::new("E0703", message).hint(suggest(&args.label, labels))].into());
     };
-    let cached = Cached { subject: &subject, store: &store, without: "no model" };
+    let cached = Cached { subject: &subject, store: &cache.store, without: "no model" };
     let model: Tensors = cached.artifact(id, Item::Model)?;
     let bytes = match args.output.extension().and_then(|e| e.to_str()) {
         Some("safetensors") => model.encode(),

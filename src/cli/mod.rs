@@ -3,12 +3,15 @@
 //! stdout is the product (tables, JSON), stderr the conversation.
 
 mod answer;
+mod baseline;
 mod cache;
+mod cache_dir;
 mod cached;
 mod census;
 mod check;
 mod curves;
 mod dataset;
+mod diff;
 mod error;
 mod evaluate;
 mod explain;
@@ -17,19 +20,25 @@ mod features;
 mod figures;
 mod given;
 mod html;
+mod init;
 mod internal;
+mod maps;
 mod output;
 mod outputs;
 mod plan;
 mod proof;
+mod recorded;
 mod report;
 mod run;
+mod score;
 mod session;
+mod show;
 mod signal;
 mod splice;
 mod subject;
 mod submission;
 mod view;
+mod when;
 mod words;
 
 use std::path::PathBuf;
@@ -38,6 +47,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::math::{self, Level};
+use cache_dir::{Cache, CacheDir};
 use error::CliError;
 
 /// Declarative experiments for anomalous sound detection under domain shift.
@@ -52,6 +62,8 @@ struct Cli {
 enum Command {
     /// Look for mistakes in specs and their data sets; runs nothing
     Check(check::CheckArgs),
+    /// Write a first spec for a folder of recordings
+    Init(init::InitArgs),
     /// Show the stages of a spec: cached, will run, or unknown until their input ran
     Plan(plan::PlanArgs),
     /// Run a spec and print its tables
@@ -60,8 +72,17 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Print the tables of what is cached; runs nothing
     Report(Box<report::ReportArgs>),
+    /// Show the runs that are recorded in the cache, or their points
+    #[command(after_help = show::EXAMPLES)]
+    Show(show::ShowArgs),
+    /// Compare two runs: settings that differ, results at the same settings, clips that changed sides
+    #[command(after_help = diff::EXAMPLES)]
+    Diff(diff::DiffArgs),
     /// Official metrics of score files in the form of the DCASE challenge
     Evaluate(evaluate::EvaluateArgs),
+    /// Score new recordings with a model of a finished run
+    #[command(after_help = score::EXAMPLES)]
+    Score(score::ScoreArgs),
     /// Write the network of a trained model (.onnx or .safetensors)
     Export(export::ExportArgs),
     /// Write the feature matrix of one recording (.npy, frames x bins, f32)
@@ -89,21 +110,13 @@ struct SpecArgs {
     sets: Vec<String>,
 }
 
-/// Where the cache is.
-#[derive(Args)]
-struct CacheDir {
-    /// Folder of the cache
-    #[arg(long, value_name = "DIR", default_value = "cache")]
-    cache: PathBuf,
-}
-
 /// What the process ends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Exit {
     /// All is done.
     Done = 0,
     /// A stage failed, or under `--frozen` would have had to run; `cache verify` found damage; `evaluate
-    /// --compare` found another table.
+    /// --compare` found another table; `score` could not score a recording.
     StageFailed = 1,
     /// A spec or the usage is wrong.
     BadSpec = 2,
@@ -124,11 +137,15 @@ pub fn main() -> ExitCode {
     }
     let result = match command {
         Command::Check(args) => check::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Show(args) => show::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Score(args) => score::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Features(args) => features::run(&args),
         Command::Dataset(args) => dataset::run(&args),

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::Args;
 use serde_json::json;
 
-use super::session::look_at_store;
 use super::subject::{Subject, SubjectArgs};
 use super::{CacheDir, CliError, Exit, output};
 use crate::exec::Standing;
@@ -27,8 +26,7 @@ pub struct PlanArgs {
 }
 
 pub fn run(args: &PlanArgs) -> Result<Exit, CliError> {
-    let store = look_at_store(&args.cache.cache)?;
-    let Subject { plan, standings, .. } = Subject::open(&args.spec.spec, &args.spec.sets, &store)?;
+    let Subject { plan, standings, .. } = Subject::open(&args.spec.spec, &args.spec.sets, &args.cache.look()?)?;
     if args.json {
         output::json(&as_json(&plan, &standings));
     } else if args.dot {
@@ -91,18 +89,13 @@ fn as_json(plan: &Plan, standings: &[Standing]) -> serde_json::Value {
 }
 
 fn as_dot(plan: &Plan, standings: &[Standing]) -> String {
-    let mut text = "digraph plan {\n  rankdir=LR; node [shape=box, style=filled, fillcolor=white];\n".to_owned();
-    for id in plan.nodes() {
+    plan.dot(|id| {
         let colour = match standings[id.index()] {
             Standing::Cached { .. } => "palegreen",
             Standing::WillRun(_) => "lightsalmon",
             Standing::Unknown => "lightgrey",
         };
         let label = quoted(&plan.node(id).label);
-        text.push_str(&format!("  n{} [label=\"{label}\", fillcolor={colour}];\n", id.index()));
-        let needs: BTreeSet<usize> = plan.needs(id).iter().map(|n| n.node.index()).collect();
-        needs.iter().for_each(|n| text.push_str(&format!("  n{n} -> n{};\n", id.index())));
-    }
-    text.push_str("}\n");
-    text
+        format!("label=\"{label}\" shape=box style=filled fillcolor={colour}")
+    })
 }

@@ -2,21 +2,27 @@
 //!
 //! A key is the digest of a document that names the inputs of its stage by their digests, and each of those was made by
 //! a stage with a key of its own. So the clips that a model may have seen are those of the data sets that its key leads
-//! to. Training and test clips are apart all the way: where no way leads to test clips, none was seen.
+//! to. Training and test clips are apart all the way: where no way leads to test clips, none was seen by its name. A test
+//! recording may lie among the training clips under another name, or be noise in them: so recordings are compared, too.
+
+mod seen;
+mod way;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use self::seen::{Seen, seen};
+use self::way::Way;
 use super::cached::Cached;
 use super::subject::Subject;
 use super::{CliError, Exit, output};
 use crate::artifact::{Clip, ClipSet};
 use crate::diagnose::Diagnostic;
 use crate::exec::Standing;
-use crate::plan::{Need, NodeId};
+use crate::plan::NodeId;
 use crate::shown::shown;
-use crate::stage::{Item, Role, Split, StageSpec};
+use crate::stage::{Item, Split, StageSpec};
 use crate::store::Store;
 
 /// What is said of the mean level where noise is mixed in.
@@ -25,6 +31,8 @@ const LEVELS: &str = "the noise was scaled by the mean level of all clips of a s
 
 /// What is said of weights that somebody brings.
 const WEIGHTS: &str = "it begins with weights from outside, and nothing is known of the clips they have seen";
+/// So many recordings are named, where lines are written.
+const NAMED: usize = 20;
 
 /// Clips of one kind.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -49,13 +57,17 @@ pub struct Proof {
     pub key: String,
     clips: Vec<Counted>,
     pub test_clips: usize,
+    /// Test recordings that training clips hold.
+    seen: BTreeSet<Seen>,
+    /// Data sets that have not been run: their test clips could not be compared.
+    not_compared: BTreeSet<String>,
     /// Whether the mean level of all clips went into the mixing.
     levels: bool,
     /// Whether it began with weights from outside.
     weights: bool,
 }
 
-/// Says what the key of a stage stands for. Ends with 1 where a model has seen a test clip.
+/// Says what the key of a stage stands for. Ends with 1 where a model has seen a test clip, or its recording.
 pub fn tell(subject: &Subject, id: NodeId, store: &Store, json: bool) -> Result<Exit, CliError> {
     let proof = prove(subject, id, store)?;
     let is_model = matches!(subject.plan.node(id).stage, StageSpec::Network(_) | StageSpec::Training(_));
@@ -64,7 +76,7 @@ pub fn tell(subject: &Subject, id: NodeId, store: &Store, json: bool) -> Result<
     } else {
         output::text(&text(&proof));
     }
-    Ok(if is_model && proof.test_clips > 0 { Exit::StageFailed } else { Exit::Done })
+    Ok(if is_model && (proof.test_clips > 0 || !proof.seen.is_empty()) { Exit::StageFailed } else { Exit::Done })
 }
 
 fn text(proof: &Proof) -> String {
@@ -74,10 +86,22 @@ fn text(proof: &Proof) -> String {
         let words = if words.is_empty() { String::new() } else { format!("{words} ") };
         lines.push(format!("  {}: {clips} {words}{} clips", group.section, split(group.split)));
     }
-    lines.push(match proof.test_clips {
-        0 => "  its key leads to no test clip".to_owned(),
-        n => format!("  its key leads to {n} test clips"),
-    });
+    let recordings = proof.recordings();
+    match (proof.test_clips, recordings) {
+        (0, 0) => lines.push("  its key leads to no test clip".to_owned()),
+        (0, _) => {}
+        (n, _) => lines.push(format!("  its key leads to {n} test clips")),
+    }
+    match recordings {
+        0 => {}
+        1 => lines.push("  a test recording was seen:".to_owned()),
+        n => lines.push(format!("  {n} test recordings were seen:")),
+    }
+    lines.extend(proof.seen.iter().take(NAMED).map(|seen| format!("    {}", seen.line())));
+    if proof.seen.len() > NAMED {
+        lines.push(format!("    and {} more; `--json` has all", proof.seen.len() - NAMED));
+    }
+    lines.extend(proof.not_compared().map(|words| format!("  {words}")));
     if proof.levels && proof.test_clips == 0 {
         lines.push(format!("  {LEVELS}"));
     }
@@ -105,11 +129,26 @@ impl Proof {
         words.collect::<Vec<_>>().join(", ")
     }
 
+    /// How many test recordings its training clips hold.
+    pub fn recordings(&self) -> usize {
+        self.seen.iter().map(|seen| &seen.test_clip).collect::<BTreeSet<_>>().len()
+    }
+
+    /// Which training clip holds which test recording, in sentences.
+    pub fn held(&self) -> Vec<String> {
+        self.seen.iter().map(|seen| format!("{}.", seen.line())).collect()
+    }
+
     /// What else is to be said of what it has seen.
     pub fn remarks(&self) -> Vec<String> {
-        let levels = (self.levels && self.test_clips == 0).then_some(LEVELS);
-        let remarks = levels.into_iter().chain(self.weights.then_some(WEIGHTS));
-        remarks.map(sentence).collect()
+        let levels = (self.levels && self.test_clips == 0).then(|| LEVELS.to_owned());
+        let remarks = levels.into_iter().chain(self.weights.then(|| WEIGHTS.to_owned())).chain(self.not_compared());
+        remarks.map(|words| sentence(&words)).collect()
+    }
+
+    fn not_compared(&self) -> Option<String> {
+        let (count, first) = (self.not_compared.len(), self.not_compared.first()?);
+        Some(format!("test recordings of {count} data sets that have not run were not compared, `{first}` for one"))
     }
 }
 
@@ -127,8 +166,7 @@ pub fn prove(subject: &Subject, id: NodeId, store: &Store) -> Result<Proof, CliE
         let message = format!("no proof: `{label}` has not been run with this cache");
         return Err(vec![Diagnostic::new("E0708", message).hint(&subject.command)].into());
     };
-    let mut way = Way { subject, store, data: BTreeSet::new(), levels: false, weights: false, seen: BTreeSet::new() };
-    way.follow(id, |_| true)?;
+    let way = Way::from(subject, id, store)?;
     let mut counts: BTreeMap<Group, usize> = BTreeMap::new();
     for (dataset, split) in &way.data {
         let set: ClipSet = cache.artifact(*dataset, (*split, Item::Clips))?;
@@ -138,7 +176,9 @@ pub fn prove(subject: &Subject, id: NodeId, store: &Store) -> Result<Proof, CliE
     }
     let test_clips = counts.iter().filter(|(group, _)| group.split == Split::Test).map(|(_, clips)| clips).sum();
     let clips = counts.into_iter().map(|(group, clips)| Counted { group, clips }).collect();
-    Ok(Proof { label, key: key.hex(), clips, test_clips, levels: way.levels, weights: way.weights })
+    let (seen, not_compared) = seen(&way, &cache)?;
+    let (key, levels, weights) = (key.hex(), way.levels, way.weights);
+    Ok(Proof { label, key, clips, test_clips, seen, not_compared, levels, weights })
 }
 
 fn group(clip: &Clip) -> Group {
@@ -147,76 +187,5 @@ fn group(clip: &Clip) -> Group {
         split: clip.split,
         domain: clip.domain.map(|domain| domain.name()),
         label: clip.label.map(|label| label.name()),
-    }
-}
-
-/// The way back from a key to the data sets it stands for.
-struct Way<'a> {
-    subject: &'a Subject,
-    store: &'a Store,
-    /// Data sets, and which of their clips.
-    data: BTreeSet<(NodeId, Split)>,
-    levels: bool,
-    weights: bool,
-    seen: BTreeSet<(NodeId, Role)>,
-}
-
-impl Way<'_> {
-    /// Follows the inputs of a stage that matter, after a look at whether its key names what was made of them.
-    fn follow(&mut self, id: NodeId, matters: impl Fn(&Role) -> bool) -> Result<(), CliError> {
-        let needs: Vec<Need> = self.subject.plan.needs(id).iter().filter(|need| matters(&need.role)).cloned().collect();
-        self.weights |= self.subject.plan.node(id).given.contains_key(&Role::from(Item::Weights));
-        let named = self.inputs(id)?;
-        for need in needs {
-            let made = self.outputs(need.node)?.get(&need.output.to_string()).map(|object| object.digest.hex());
-            if made.is_none() || made.as_ref() != named.get(&need.role.to_string()) {
-                return Err(self.broken(id, &need.role));
-            }
-            self.come_to(need.node, need.output)?;
-        }
-        Ok(())
-    }
-
-    fn come_to(&mut self, id: NodeId, output: Role) -> Result<(), CliError> {
-        if !self.seen.insert((id, output.clone())) {
-            return Ok(());
-        }
-        match (&self.subject.plan.node(id).stage, &output) {
-            (StageSpec::Dataset(_), Role::Of(split, _)) => drop(self.data.insert((id, *split))),
-            (StageSpec::Levels(_), _) => self.levels = true,
-            (_, Role::Of(split, _)) => {
-                let other = |role: &Role| matches!(role, Role::Of(found, _) if found != split);
-                // Recordings of noise are no clips of the machine.
-                self.follow(id, |role| !other(role) && !matches!(role, Role::Noise(..)))?;
-            }
-            _ => self.follow(id, |_| true)?,
-        }
-        Ok(())
-    }
-
-    fn outputs(&self, id: NodeId) -> Result<&BTreeMap<String, crate::kind::ObjectRef>, CliError> {
-        match &self.subject.standings[id.index()] {
-            Standing::Cached { record, .. } => Ok(&record.outputs),
-            _ => Err(self.absent(id)),
-        }
-    }
-
-    /// The inputs that the key of a stage names, by role.
-    fn inputs(&self, id: NodeId) -> Result<BTreeMap<String, String>, CliError> {
-        let Standing::Cached { key, .. } = &self.subject.standings[id.index()] else { return Err(self.absent(id)) };
-        let record = self.store.record(key).sound().ok_or_else(|| self.absent(id))?;
-        let inputs = record.material.get("inputs").cloned().unwrap_or_default();
-        serde_json::from_value(inputs).map_err(|_| self.absent(id))
-    }
-
-    fn absent(&self, id: NodeId) -> CliError {
-        let label = &self.subject.plan.node(id).label;
-        let message = format!("no proof: the record of `{label}` is gone from the cache");
-        vec![Diagnostic::new("E0708", message).hint(&self.subject.command)].into()
-    }
-
-    fn broken(&self, id: NodeId, role: &Role) -> CliError {
-        let label = &self.subject.plan.node(id).label;
-        CliError::usage("E0708", format!("no proof: the key of `{label}` names another `{role}` than was made"))
     }
 }

@@ -6,11 +6,10 @@ use std::path::PathBuf;
 use clap::Args;
 use rayon::prelude::*;
 
-use super::session::{look_at_store, open_store};
 use super::splice::{self, SpliceArgs};
 use super::subject::Subject;
 use super::view::{Shape, View, mistake};
-use super::{CacheDir, CliError, Exit, SpecArgs, answer, figures, html, output, outputs, submission};
+use super::{CacheDir, CliError, Exit, SpecArgs, answer, figures, html, maps, output, outputs, submission};
 use crate::artifact::{Artifact, Blob, MetricRow, MetricTable};
 use crate::exec::{NodeOutcome, RunOutcome, Standing};
 use crate::kind::ObjectRef;
@@ -41,6 +40,9 @@ pub struct ReportArgs {
     /// Write figures to a folder as well: a spectrogram per machine and domain, curves of trainings in epochs
     #[arg(long, value_name = "DIR")]
     figures: Option<PathBuf>,
+    /// Write maps of the clips of each machine to a folder as well (t-SNE of the vectors that are scored)
+    #[arg(long, value_name = "DIR")]
+    maps: Option<PathBuf>,
     /// Write scores and decisions to a folder as well, as the challenge wants them and `evaluate` reads them
     #[arg(long, value_name = "DIR")]
     submission: Option<PathBuf>,
@@ -53,35 +55,41 @@ pub struct ReportArgs {
 
 pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
     let Some(spec) = &args.spec else {
-        return splice::run(&args.splice, &args.sets, &open_store(&args.cache.cache)?);
+        let cache = if args.splice.runs() { args.cache.open()? } else { args.cache.look()? };
+        return splice::run(&args.splice, &args.sets, &cache);
     };
-    let store = look_at_store(&args.cache.cache)?;
+    let cache = args.cache.look()?;
     let shape = if args.json { Shape::Json } else { args.format };
+    let shape = if args.output.is_none() { shape.on_stdout() } else { shape };
     let question = SpecArgs { spec: spec.clone(), sets: args.sets.clone() };
     if args.figures.is_none()
+        && args.maps.is_none()
         && args.submission.is_none()
         && args.output.is_none()
         && !(shape == Shape::Html && args.view.is_whole())
-        && let Some((.., results)) = answer::known(&question, &store)
+        && let Some((.., results)) = answer::known(&question, &cache)
     {
         output::text(&args.view.text(&args.view.narrowed(results)?, shape)?);
         return Ok(Exit::Done);
     }
-    let subject = Subject::open(spec, &args.sets, &store)?;
-    let results = from_cache(&subject, &store);
+    let subject = Subject::open(spec, &args.sets, &cache)?;
+    let results = from_cache(&subject, &cache.store);
     if results.points.iter().all(|p| p.rows.is_empty()) {
         let message = "nothing of this experiment has been run with this cache";
         return Err(mistake("E0704", message, &subject.command));
     }
     if let Some(folder) = &args.figures {
-        figures::write(&subject, &store, folder)?;
+        figures::write(&subject, &cache.store, folder)?;
+    }
+    if let Some(folder) = &args.maps {
+        maps::write(&subject, &cache.store, folder)?;
     }
     if let Some(folder) = &args.submission {
-        submission::write(&subject, &store, folder)?;
+        submission::write(&subject, &cache.store, folder)?;
     }
     let results = args.view.narrowed(results)?;
     let text = match shape {
-        Shape::Html if args.view.is_whole() => html::text(&subject, &store, &results),
+        Shape::Html if args.view.is_whole() => html::text(&subject, &cache.store, &results),
         shape => args.view.text(&results, shape)?,
     };
     match &args.output {
@@ -117,10 +125,19 @@ pub fn from_outcome(head: &Head, plan: &Plan, outcome: &RunOutcome, store: &Stor
 
 /// The results of a document, if the cache has every table of it.
 pub fn from_document(head: &Head, store: &Store) -> Option<Results> {
+    let (results, lost) = of_document(head, store);
+    (lost.is_empty() && results.points.iter().all(|point| point.absent.is_empty())).then_some(results)
+}
+
+/// The results of a document as far as the cache has its tables.
+pub fn as_far_as_known(head: &Head, store: &Store) -> Results {
+    of_document(head, store).0
+}
+
+fn of_document(head: &Head, store: &Store) -> (Results, Vec<(NodeId, String)>) {
     let tables: BTreeMap<NodeId, ObjectRef> =
         head.points.iter().flat_map(|point| &point.results).filter_map(|r| Some((r.1, r.2?))).collect();
-    let (results, lost) = results(head, store, |id| tables.get(&id).copied().ok_or_else(String::new));
-    (lost.is_empty() && results.points.iter().all(|point| point.absent.is_empty())).then_some(results)
+    results(head, store, |id| tables.get(&id).copied().ok_or_else(|| "not run".to_owned()))
 }
 
 fn table_of(record: &Made) -> Result<ObjectRef, String> {

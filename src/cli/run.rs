@@ -4,18 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::time::Instant;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::answer::{self, Asked};
+use super::baseline::BaselineArgs;
 use super::report;
-use super::session::{Digests, Session, choose, closure, open_store};
-use super::view::{self, Shape};
-use super::{CacheDir, CliError, Exit, SpecArgs, output, signal};
+use super::session::{Digests, Session, choose, closure};
+use super::view;
+use super::{Cache, CacheDir, CliError, Exit, SpecArgs, output, signal};
+use crate::desk::Desk;
 use crate::digest::Digest;
 use crate::exec::{self, ExecutorKind, Listener, NodeOutcome, Options, RunOutcome, Tally};
 use crate::math::Level;
 use crate::plan::NodeId;
-use crate::progress::{Bars, Plain, Quiet};
+use crate::progress::{Bars, Json, Plain, Quiet};
 use crate::report::Results;
 use crate::run::{Head, Run};
 use crate::store::Store;
@@ -43,6 +45,8 @@ pub struct RunArgs {
     /// The results as one JSON document instead of tables
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    baseline: BaselineArgs,
 }
 
 /// How work is done.
@@ -60,6 +64,18 @@ pub struct Work {
     /// Do not show progress
     #[arg(long, short)]
     quiet: bool,
+    /// How progress is told on stderr
+    #[arg(long, value_enum, value_name = "FORM", default_value = "text")]
+    log_format: LogFormat,
+}
+
+/// Forms of progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// Bars on a terminal, lines elsewhere
+    Text,
+    /// One JSON object a line, for programs
+    Json,
 }
 
 impl Work {
@@ -70,10 +86,11 @@ impl Work {
     }
 
     fn listener(&self) -> Box<dyn Listener> {
-        match (self.quiet, std::io::stderr().is_terminal()) {
-            (true, _) => Box::new(Quiet),
-            (false, true) => Box::<Bars>::default(),
-            (false, false) => Box::<Plain>::default(),
+        match (self.log_format, self.quiet, std::io::stderr().is_terminal()) {
+            (LogFormat::Json, ..) => Box::new(Json),
+            (LogFormat::Text, true, _) => Box::new(Quiet),
+            (LogFormat::Text, false, true) => Box::<Bars>::default(),
+            (LogFormat::Text, false, false) => Box::<Plain>::default(),
         }
     }
 
@@ -91,7 +108,7 @@ impl Work {
     fn run(
         &self,
         session: &Session,
-        store: &Store,
+        Cache { store, desk }: &Cache,
         chosen: &BTreeSet<NodeId>,
         (fail_fast, frozen): (bool, bool),
     ) -> Result<RunOutcome, CliError> {
@@ -105,9 +122,9 @@ impl Work {
         let memory = self.memory.unwrap_or_else(free_memory);
         let options = Options { jobs: self.jobs(), memory, fail_fast, frozen };
         let cancel = signal::cancel();
-        let mut executor = self.executor.open(store, &options, &cancel);
-        let last = store.last_keys(&session.experiment.name);
-        Ok(exec::run(&session.plan, chosen, store, last, &mut *executor, options, &cancel, &mut *listener)?)
+        let mut executor = self.executor.open(store, desk, &options, &cancel);
+        let last = desk.last_keys(&session.experiment.name);
+        Ok(exec::run(&session.plan, chosen, store, desk, last, &mut *executor, options, &cancel, &mut *listener)?)
     }
 }
 
@@ -119,16 +136,16 @@ fn slow() -> Option<String> {
 }
 
 /// Runs these nodes and all they need.
-pub fn only(session: &Session, store: &Store, nodes: BTreeSet<NodeId>, work: &Work) -> Result<RunOutcome, CliError> {
-    work.run(session, store, &closure(&session.plan, nodes), (false, false))
+pub fn only(session: &Session, cache: &Cache, nodes: BTreeSet<NodeId>, work: &Work) -> Result<RunOutcome, CliError> {
+    work.run(session, cache, &closure(&session.plan, nodes), (false, false))
 }
 
 /// Runs all nodes as `humshift run` does without options.
-pub fn all(session: &Session, store: &Store) -> Result<RunOutcome, CliError> {
-    let work =
-        Work { jobs: None, memory: None, executor: executor(DEFAULT_EXECUTOR).expect("it is known"), quiet: false };
-    let outcome = work.run(session, store, &choose(&session.plan, None), (false, false))?;
-    remember(store, session, &outcome);
+pub fn all(session: &Session, cache: &Cache) -> Result<RunOutcome, CliError> {
+    let executor = executor(DEFAULT_EXECUTOR).expect("it is known");
+    let work = Work { jobs: None, memory: None, executor, quiet: false, log_format: LogFormat::Text };
+    let outcome = work.run(session, cache, &choose(&session.plan, None), (false, false))?;
+    remember(&cache.desk, session, &outcome);
     Ok(outcome)
 }
 
@@ -141,19 +158,23 @@ fn executor(name: &str) -> Result<ExecutorKind, String> {
 }
 
 pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
-    let store = open_store(&args.cache.cache)?;
+    // Under `--frozen` nothing is made, not even a cache.
+    let cache = if args.frozen { args.cache.look()? } else { args.cache.open()? };
+    let Cache { store, desk } = &cache;
     #[expect(clippy::disallowed_methods, reason = "the wall time is shown, never used")]
     let began = Instant::now();
     if args.only.is_none()
         && !args.rehash
-        && let Some((run, head, results)) = answer::known(&args.spec, &store)
+        && let Some((run, head, results)) = answer::known(&args.spec, &cache)
     {
-        store.renew_run(&run);
+        if !args.frozen {
+            store.renew_run(&run);
+        }
         args.work.tell_known(&head, began);
-        return Ok(args.answer(&head, &results));
+        return args.answer(&head, &results);
     }
     let asked = Asked::of(&args.spec);
-    let digests = if args.rehash { Digests::Fresh(&store) } else { Digests::Remembered(&store) };
+    let digests = if args.rehash { Digests::Fresh(desk) } else { Digests::Remembered(desk) };
     let session = Session::open_with(&args.spec, digests)?;
     // What was edited while it was read is another question.
     let asked = asked.filter(|asked| Asked::of(&args.spec).as_ref() == Some(asked));
@@ -165,23 +186,23 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
     let mut run = Run::of(session.head(), &session.experiment, &session.plan);
     let digest = run.digest();
     if !args.frozen {
-        keep(&run, &digest, &store);
+        keep(&run, &digest, store);
     }
-    let outcome = args.work.run(&session, &store, &chosen, (args.fail_fast, args.frozen))?;
+    let outcome = args.work.run(&session, &cache, &chosen, (args.fail_fast, args.frozen))?;
     if !args.frozen {
-        remember(&store, &session, &outcome);
+        remember(desk, &session, &outcome);
         complete(&mut run, &outcome);
-        keep(&run, &digest, &store);
+        keep(&run, &digest, store);
     }
     if outcome.interrupted {
         output::tell("interrupted; what is done is kept");
         return Ok(Exit::Interrupted);
     }
-    let (results, lost) = report::from_outcome(&run.head, &session.plan, &outcome, &store);
+    let (results, lost) = report::from_outcome(&run.head, &session.plan, &outcome, store);
     if args.only.is_none() {
-        output::text(&view::render(&results, if args.json { Shape::Json } else { Shape::Md }, false, false));
+        output::text(&view::of_run(&results, args.json));
     }
-    repeat_failures(&session, &outcome, &store);
+    repeat_failures(&session, &outcome, desk);
     let undone = chosen.iter().any(|id| matches!(outcome.nodes[id.index()], NodeOutcome::NotRun));
     if outcome.failed() + outcome.stale() > 0 || undone {
         return Ok(Exit::StageFailed);
@@ -192,19 +213,25 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
         return Ok(Exit::CacheUnusable);
     }
     if let Some(asked) = asked.filter(|_| run.head.complete) {
-        asked.remember(&session, digest, &run.head, &store);
+        asked.remember(&session, digest, &run.head, desk);
     }
-    if args.only.is_none() && !report::expectations_hold(&run.head, &results) {
-        return Ok(Exit::ExpectFailed);
+    if args.only.is_some() {
+        return Ok(Exit::Done);
     }
-    Ok(Exit::Done)
+    args.judge(&run.head, &results)
 }
 
 impl RunArgs {
     /// Prints tables, and says what was expected of them.
-    fn answer(&self, head: &Head, results: &Results) -> Exit {
-        output::text(&view::render(results, if self.json { Shape::Json } else { Shape::Md }, false, false));
-        if report::expectations_hold(head, results) { Exit::Done } else { Exit::ExpectFailed }
+    fn answer(&self, head: &Head, results: &Results) -> Result<Exit, CliError> {
+        output::text(&view::of_run(results, self.json));
+        self.judge(head, results)
+    }
+
+    /// Whether results are what the spec expects, and what the baseline has.
+    fn judge(&self, head: &Head, results: &Results) -> Result<Exit, CliError> {
+        let held = self.baseline.hold(results)?;
+        Ok(if report::expectations_hold(head, results) { held } else { Exit::ExpectFailed })
     }
 }
 
@@ -212,7 +239,7 @@ impl RunArgs {
 fn keep(run: &Run, digest: &Digest, store: &Store) {
     // A complete document stays until there is another complete one.
     let runs = store.runs(Some(&run.head.name));
-    let known = runs.iter().find(|known| known.digest == *digest).and_then(|known| store.open_run(&known.path).ok());
+    let known = runs.iter().find(|known| known.digest == *digest).and_then(|known| store.open_run(known).ok());
     if !run.head.complete && known.is_some_and(|file| Run::read_head(file).is_ok_and(|head| head.complete)) {
         return;
     }
@@ -246,26 +273,26 @@ fn free_memory() -> u64 {
 }
 
 /// Keeps the keys for `explain`, which is all that is lost if they cannot be written.
-fn remember(store: &Store, session: &Session, outcome: &RunOutcome) {
+fn remember(desk: &Desk, session: &Session, outcome: &RunOutcome) {
     let keys = session.plan.nodes().filter_map(|id| match &outcome.nodes[id.index()] {
         NodeOutcome::Cached { key, .. } | NodeOutcome::Ran { key, .. } => {
             Some((session.plan.node(id).label.clone(), *key))
         }
         _ => None,
     });
-    if let Err(error) = store.remember_keys(&session.experiment.name, &keys.collect()) {
+    if let Err(error) = desk.remember_keys(&session.experiment.name, &keys.collect()) {
         output::tell(&format!("warning: `explain` will not know of this run: {error}"));
     }
 }
 
 /// Failures again, last, where they are read.
-pub fn repeat_failures(session: &Session, outcome: &RunOutcome, store: &Store) {
+pub fn repeat_failures(session: &Session, outcome: &RunOutcome, desk: &Desk) {
     for id in session.plan.nodes() {
         if let NodeOutcome::Failed { message } = &outcome.nodes[id.index()] {
             output::tell(&format!("error: {} failed: {message}", session.plan.node(id).label));
         }
     }
     if outcome.failed() > 0 {
-        output::tell(&format!("  logs are in {}", store.root().join("logs").display()));
+        output::tell(&format!("  logs are in {}", desk.logs().display()));
     }
 }

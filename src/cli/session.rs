@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::census::Census;
+use super::census::{Census, untrained};
 use super::given::Given;
-use super::{CliError, SpecArgs, output};
+use super::{CliError, SpecArgs};
+use crate::desk::{Desk, DigestMemo};
 use crate::diagnose::Diagnostic;
 use crate::digest::Digest;
 use crate::kind::Kind;
@@ -16,7 +17,6 @@ use crate::shown::visible;
 use crate::source::{self, Listing, SectionId, SourceError, SourceSpec, wav};
 use crate::spec::{self, Experiment, Point};
 use crate::stage;
-use crate::store::{DigestMemo, Store};
 
 /// Where the digests of recordings come from.
 #[derive(Clone, Copy)]
@@ -24,16 +24,16 @@ pub enum Digests<'a> {
     /// From nowhere: names alone are looked at.
     Absent,
     /// From the last time, where a recording has not changed.
-    Remembered(&'a Store),
+    Remembered(&'a Desk),
     /// From the recordings themselves.
-    Fresh(&'a Store),
+    Fresh(&'a Desk),
 }
 
 impl<'a> Digests<'a> {
-    fn store(self) -> Option<&'a Store> {
+    fn desk(self) -> Option<&'a Desk> {
         match self {
             Digests::Absent => None,
-            Digests::Remembered(store) | Digests::Fresh(store) => Some(store),
+            Digests::Remembered(desk) | Digests::Fresh(desk) => Some(desk),
         }
     }
 }
@@ -82,10 +82,10 @@ pub fn look(source: &SourceSpec, digests: Digests) -> Result<Looked, SourceError
 }
 
 impl Session {
-    /// Reads the spec, looks at its data set, and plans. With a store, recordings are hashed (or known
+    /// Reads the spec, looks at its data set, and plans. With a desk, recordings are hashed (or known
     /// to be unchanged) and keys are real; without, names alone are looked at.
-    pub fn open(args: &SpecArgs, store: Option<&Store>) -> Result<Self, CliError> {
-        Self::open_with(args, store.map_or(Digests::Absent, Digests::Remembered))
+    pub fn open(args: &SpecArgs, desk: Option<&Desk>) -> Result<Self, CliError> {
+        Self::open_with(args, desk.map_or(Digests::Absent, Digests::Remembered))
     }
 
     /// The same, with digests from where the caller wants them.
@@ -106,11 +106,15 @@ impl Session {
                     Ok(seen) => {
                         looked.push((source.clone(), seen.digest()));
                         let Looked { listing, sections } = seen;
-                        catalog.longest.insert(key.clone(), longest(&source, &listing, digests.store()));
+                        catalog.longest.insert(key.clone(), longest(&source, &listing, digests));
                         let sections = sections.into_iter().map(|(id, listing)| (id, given.add(Kind::Csv, listing)));
                         catalog.listings.insert(key, sections.collect());
                         roots.extend(source.member().root().map(|root| (root.to_owned(), listing.clone())));
                         if i == 0 {
+                            let untrained = untrained(&source, &listing, &experiment.points);
+                            if !untrained.is_empty() {
+                                catalog.untrained.insert(Catalog::source_key(&source), untrained);
+                            }
                             listings.push(listing);
                             sources.push(source);
                         } else {
@@ -179,8 +183,8 @@ impl Session {
 
 /// About how many samples the longest recording of each section has: half the bytes of its file. Where nothing is going
 /// to run nobody asks.
-fn longest(source: &SourceSpec, listing: &Listing, store: Option<&Store>) -> BTreeMap<SectionId, u64> {
-    let Some(root) = source.member().root().filter(|_| store.is_some()) else {
+fn longest(source: &SourceSpec, listing: &Listing, digests: Digests) -> BTreeMap<SectionId, u64> {
+    let Some(root) = source.member().root().filter(|_| digests.desk().is_some()) else {
         let SourceSpec::Synthetic(synthetic) = source else { return BTreeMap::new() };
         let samples = (synthetic.seconds * f64::from(synthetic.rate)) as u64;
         return listing.sections.keys().map(|id| (id.clone(), samples)).collect();
@@ -224,8 +228,8 @@ fn digest_sections(
     let root = source.member().root();
     // The memo is named by the absolute path, so that two working directories do not share one.
     let absolute = root.and_then(|root| std::fs::canonicalize(root).ok());
-    let store = digests.store();
-    let mut memo = store.zip(absolute.as_ref()).map(|(store, root)| DigestMemo::open(store, root));
+    let desk = digests.desk();
+    let mut memo = desk.zip(absolute.as_ref()).map(|(desk, root)| DigestMemo::open(desk, root));
     if let (Digests::Fresh(_), Some(memo)) = (digests, &mut memo) {
         memo.forget();
     }
@@ -238,9 +242,9 @@ fn digest_sections(
         };
         sections.insert(section.clone(), stage::listing(files, &digests));
     }
-    if let (Some(memo), Some(store)) = (memo, store) {
-        // Only costs time if it cannot be written.
-        let _ = memo.save(store);
+    if let (Some(memo), Some(desk)) = (memo, desk) {
+        // Only costs time if it is not written, as by a command that only looks.
+        let _ = memo.save(desk);
     }
     Ok(sections)
 }
@@ -272,18 +276,4 @@ pub fn closure(plan: &Plan, nodes: impl IntoIterator<Item = NodeId>) -> BTreeSet
         }
     }
     chosen
-}
-
-/// Opens the cache of a command that makes nothing. One that is not there is empty; that is told.
-pub fn look_at_store(path: &Path) -> Result<Store, CliError> {
-    let store = Store::look(path)?;
-    if !store.is_there() {
-        output::tell(&format!("warning: there is no cache in `{}`", path.display()));
-    }
-    Ok(store)
-}
-
-/// Opens the cache, and makes it if it is not there.
-pub fn open_store(path: &Path) -> Result<Store, CliError> {
-    Ok(Store::open(path)?)
 }

@@ -9,15 +9,14 @@ use std::path::PathBuf;
 use clap::Args;
 
 use self::file::File;
-use self::tables::{Made, Tables};
-use super::{CliError, Exit, output};
+use self::tables::{Filled, Tables};
+use super::{Cache, CliError, Exit, output};
 use crate::diagnose::Diagnostic;
-use crate::store::Store;
 
 #[derive(Args)]
 pub struct SpliceArgs {
     /// Fill the tables of a Markdown file, between the markers that say how they are made; may be given several times
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["spec", "View", "output", "figures", "submission", "json"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["spec", "View", "output", "figures", "maps", "submission", "json"])]
     splice: Vec<PathBuf>,
     /// Run what is not cached first
     #[arg(long, requires = "splice", conflicts_with = "spec")]
@@ -33,7 +32,14 @@ pub struct SpliceArgs {
 /// Of a table that differs this many lines are shown.
 const LINES: usize = 6;
 
-pub fn run(args: &SpliceArgs, sets: &[String], store: &Store) -> Result<Exit, CliError> {
+impl SpliceArgs {
+    /// Whether what is not cached is run.
+    pub fn runs(&self) -> bool {
+        self.run
+    }
+}
+
+pub fn run(args: &SpliceArgs, sets: &[String], cache: &Cache) -> Result<Exit, CliError> {
     let mut mistakes: Vec<Diagnostic> = tables::wrong_sets(sets);
     let mut files = Vec::new();
     for path in &args.splice {
@@ -45,7 +51,7 @@ pub fn run(args: &SpliceArgs, sets: &[String], store: &Store) -> Result<Exit, Cl
     if !mistakes.is_empty() {
         return Err(mistakes.into());
     }
-    let mut tables = Tables::new(store, sets, args.run, args.costly);
+    let mut tables = Tables::new(cache, sets, args.run, args.costly);
     let mut worst = Exit::Done;
     let mut made: Vec<BTreeMap<usize, String>> = Vec::new();
     for file in &files {
@@ -53,13 +59,13 @@ pub fn run(args: &SpliceArgs, sets: &[String], store: &Store) -> Result<Exit, Cl
         for (number, request) in file.requests.iter().enumerate() {
             let place = format!("{}:{}", file.path.display(), file.template.line(number));
             match tables.make(request) {
-                Ok(Made::Text(text)) => drop(contents.insert(number, text)),
-                Ok(Made::Skipped(why)) => output::tell(&format!("{place}: left as it is: {why}")),
-                Ok(Made::NotRun(why)) => {
+                Ok(Filled::Text(text)) => drop(contents.insert(number, text)),
+                Ok(Filled::Skipped(why)) => output::tell(&format!("{place}: left as it is: {why}")),
+                Ok(Filled::NotRun(why)) => {
                     output::tell(&format!("{place}: left as it is: {why}"));
                     worst = Exit::StageFailed;
                 }
-                Ok(Made::Interrupted) => {
+                Ok(Filled::Interrupted) => {
                     output::tell("interrupted; no file was changed, what ran is kept");
                     return Ok(Exit::Interrupted);
                 }

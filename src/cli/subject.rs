@@ -3,16 +3,18 @@
 //! A spec is read, its data set looked at, and everything planned. A run is read alone: neither its spec nor its data
 //! need be there any more.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::session::Session;
-use super::{CliError, SpecArgs};
+use super::{Cache, CliError, SpecArgs};
 use crate::diagnose::Diagnostic;
 use crate::exec::{Standing, recorded, survey};
 use crate::plan::Plan;
-use crate::run::{Body, Frozen, Head, Run};
+use crate::reading;
+use crate::run::{Body, Frozen, Head, Run, RunError};
 use crate::store::{RunFile, Store};
 
 /// Of a hint this many runs are named.
@@ -46,20 +48,18 @@ impl Subject {
     /// Reads what an argument names.
     ///
     /// Errors: it names nothing; the spec or its data set is wrong; the document is none.
-    pub fn open(spec: &Path, sets: &[String], store: &Store) -> Result<Self, CliError> {
+    pub fn open(spec: &Path, sets: &[String], Cache { store, desk }: &Cache) -> Result<Self, CliError> {
         match document(spec, store)? {
-            Some(path) if sets.is_empty() => Self::of_run(spec, &path, store),
+            Some(document) if sets.is_empty() => Self::of_run(spec, document, store),
             Some(_) => {
                 let message = format!("`{}` is a run, and `--set` changes specs", spec.display());
                 Err(vec![Diagnostic::new("E0721", message).hint("name the spec instead")].into())
             }
-            None => Self::of_spec(spec, sets, store),
+            None => {
+                let args = SpecArgs { spec: spec.to_owned(), sets: sets.to_owned() };
+                Ok(Self::of(Session::open(&args, Some(desk))?, spec, store))
+            }
         }
-    }
-
-    fn of_spec(spec: &Path, sets: &[String], store: &Store) -> Result<Self, CliError> {
-        let args = SpecArgs { spec: spec.to_owned(), sets: sets.to_owned() };
-        Ok(Self::of(Session::open(&args, Some(store))?, spec, store))
     }
 
     /// A spec that was opened.
@@ -81,11 +81,10 @@ impl Subject {
         self.session.as_ref()
     }
 
-    fn of_run(name: &Path, path: &Path, store: &Store) -> Result<Self, CliError> {
-        let wrong = |why: String| CliError::usage("E0721", format!("the run in `{}`: {why}", path.display()));
-        let file = store.open_run(path).map_err(|error| wrong(error.to_string()))?;
-        let run = Run::read(file).map_err(|error| wrong(error.to_string()))?;
-        let plan = run.plan().map_err(|error| wrong(error.to_string()))?;
+    fn of_run(name: &Path, Document { path, file }: Document, store: &Store) -> Result<Self, CliError> {
+        let wrong = |error: RunError| CliError::usage("E0721", format!("the run in `{}`: {error}", path.display()));
+        let run = Run::read(file).map_err(wrong)?;
+        let plan = run.plan().map_err(wrong)?;
         Ok(Self {
             standings: recorded(&run, store),
             plan,
@@ -122,25 +121,50 @@ impl Subject {
     }
 }
 
-/// The document that an argument names, if it names a run.
-fn document(argument: &Path, store: &Store) -> Result<Option<PathBuf>, CliError> {
+/// The document of a run, and where it lies.
+pub struct Document {
+    pub path: PathBuf,
+    pub file: File,
+}
+
+impl Document {
+    /// The document that a file is, if it begins as one.
+    pub fn begins(path: &Path) -> Option<Self> {
+        let open = || reading::open(path);
+        // One that is damaged further on is a run, too: that is told when it is read.
+        let is_run = !matches!(Run::read_head(open().ok()?), Err(RunError::Another | RunError::Io(_)));
+        open().ok().filter(|_| is_run).map(|file| Self { path: path.to_owned(), file })
+    }
+
+    /// The document of a run in the cache.
+    pub fn of(run: &RunFile, store: &Store) -> Result<Self, CliError> {
+        let wrong = |error| CliError::usage("E0721", format!("the run in `{}`: {error}", run.path.display()));
+        Ok(Self { path: run.path.clone(), file: store.open_run(run).map_err(wrong)? })
+    }
+}
+
+/// The document that an argument names, if it names a run: any file that begins as one, or NAME or NAME@DIGEST.
+pub fn document(argument: &Path, store: &Store) -> Result<Option<Document>, CliError> {
     if argument.is_file() {
-        let is_json = argument.extension().is_some_and(|extension| extension == "json");
-        let begins = |path: &Path| store.open_run(path).is_ok_and(|file| Run::read_head(file).is_ok());
-        return Ok(Some(argument.to_owned()).filter(|path| is_json && begins(path)));
+        return Ok(Document::begins(argument));
     }
     let text = argument.to_string_lossy();
-    let (name, digest) = match text.rsplit_once('@') {
-        Some((name, digest)) if !digest.is_empty() => (name, digest),
-        _ => (&*text, ""),
-    };
+    let (name, digest) = name_and_digest(&text);
     let runs = store.runs(Some(name));
     let mut found = runs.iter().filter(|run| run.digest.hex().starts_with(digest));
     match (found.next(), found.next()) {
         (Some(_), Some(_)) if !digest.is_empty() => Err(several(name, digest, &runs)),
-        (Some(run), _) => Ok(Some(run.path.clone())),
+        (Some(run), _) => Document::of(run, store).map(Some),
         (None, _) if runs.is_empty() => Ok(None),
         (None, _) => Err(several(name, digest, &runs)),
+    }
+}
+
+/// The parts of `NAME@DIGEST`; without a digest all of it is the name. Names of experiments have no `@`.
+pub fn name_and_digest(text: &str) -> (&str, &str) {
+    match text.rsplit_once('@') {
+        Some((name, digest)) if !digest.is_empty() => (name, digest),
+        _ => (text, ""),
     }
 }
 

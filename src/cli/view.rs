@@ -1,22 +1,26 @@
 //! Which tables of an experiment are shown, and in which form.
 
 use clap::{Args, ValueEnum};
+use console::Term;
 
 use super::CliError;
 use crate::diagnose::Diagnostic;
 use crate::document::Document;
 use crate::report::html::sheet;
 use crate::report::{
-    By, NoTable, Part, Results, attributes, best_of, compare, csv, json, leave_one_section_out, overview, pivot,
-    tables, value,
+    BEST, By, NoTable, Part, Results, answer, attributes, best_of, compare, csv, is_long, json, leave_one_section_out,
+    overview, pivot, tables, value,
 };
 
 /// What to show of the results.
 #[derive(Args)]
 pub struct View {
-    /// All sections of all points, however many
+    /// The tables of all settings and sections, however many
     #[arg(long)]
     all: bool,
+    /// How many of the best settings of a sweep are shown
+    #[arg(long, value_name = "N", conflicts_with_all = ["all", "compare", "select", "table", "rows", "best_of", "value"])]
+    top: Option<usize>,
     /// AUC per value of each domain-shift attribute as well
     #[arg(long)]
     attributes: bool,
@@ -38,6 +42,9 @@ pub struct View {
     /// The columns of the table of `--rows`
     #[arg(long, value_name = "AXIS", value_delimiter = ',', requires = "rows")]
     columns: Vec<String>,
+    /// The same as `--rows ROWS --columns COLUMNS`
+    #[arg(long, value_names = ["ROWS", "COLUMNS"], num_args = 2, conflicts_with_all = ["rows", "all", "attributes", "compare", "select", "table", "best_of", "value"])]
+    pivot: Vec<String>,
     /// Of each value of a swept setting the best other settings, chosen by `--by`
     #[arg(long, value_name = "AXIS", conflicts_with_all = ["all", "attributes", "value"])]
     best_of: Option<String>,
@@ -63,6 +70,22 @@ pub enum Shape {
     Json,
     /// One page that needs nothing else: tables, figures, where they are from
     Html,
+    /// Tables for a paper, with the rules of booktabs
+    Latex,
+    /// What a terminal of so many characters shows in the place of Markdown
+    #[value(skip)]
+    Terminal(usize),
+}
+
+impl Shape {
+    /// Markdown as the reader of stdout has it best.
+    pub fn on_stdout(self) -> Self {
+        let terminal = Term::stdout();
+        match (self, terminal.size_checked()) {
+            (Shape::Md, Some((_, width))) if terminal.is_term() => Shape::Terminal(width.into()),
+            _ => self,
+        }
+    }
 }
 
 /// Tables that may stand alone.
@@ -81,7 +104,7 @@ pub enum Protocol {
     LeaveOneSectionOut,
 }
 
-fn first_equals(text: &str) -> Result<(String, String), String> {
+pub fn first_equals(text: &str) -> Result<(String, String), String> {
     let pair = text.split_once('=').ok_or("write it as AXIS=VALUE")?;
     Ok((pair.0.to_owned(), pair.1.to_owned()))
 }
@@ -100,8 +123,9 @@ impl View {
 
     /// Whether it is the whole report, not single tables or the answer to a question.
     pub fn is_whole(&self) -> bool {
-        let alone = !self.table.is_empty() || !self.rows.is_empty() || self.best_of.is_some() || self.value.is_some();
-        !alone && self.compare.is_none() && self.select.is_none()
+        let alone = !self.table.is_empty() || !self.rows.is_empty() || !self.pivot.is_empty() || self.best_of.is_some();
+        let answer = self.compare.is_some() || self.select.is_some() || self.top.is_some() || self.by.is_some();
+        !alone && !answer && self.value.is_none()
     }
 
     /// The results that are shown, under the names they are shown by.
@@ -112,32 +136,38 @@ impl View {
     /// The report of results that were narrowed.
     pub fn text(&self, results: &Results, shape: Shape) -> Result<String, CliError> {
         let by = self.by.as_deref().and_then(By::parse).unwrap_or_else(|| By::usual(results));
+        let answers = matches!(shape, Shape::Md | Shape::Html | Shape::Latex | Shape::Terminal(_))
+            && !self.all
+            && (self.top.is_some() || is_long(results));
         let chooses = self.compare.is_some() || self.select.is_some() || self.best_of.is_some();
-        if self.by.is_some() && !chooses {
-            let hint = "write `--compare`, `--best-of AXIS` or `--select leave-one-section-out` with it";
+        if self.by.is_some() && !chooses && !answers {
+            let hint = "write `--top N`, `--compare`, `--best-of AXIS` or `--select leave-one-section-out` with it";
             return Err(mistake("E0710", "`--by` says what to compare or to choose by", hint));
         }
-        if !self.show.is_empty() && self.rows.is_empty() && self.best_of.is_none() {
+        if !self.show.is_empty() && self.rows.is_empty() && self.pivot.is_empty() && self.best_of.is_none() {
             return Err(mistake(
                 "E0710",
                 "`--show` says what stands in a table",
-                "write `--rows` or `--best-of` with it",
+                "write `--rows`, `--pivot` or `--best-of` with it",
             ));
         }
         if let Some(number) = self.number(results, by) {
             return match shape {
-                Shape::Md => number,
+                Shape::Md | Shape::Terminal(_) => number,
                 _ => Err(mistake("E0710", "a number alone has one form", "leave `--format` and `--json` out")),
             };
         }
         match (self.alone(results, by), self.answer(results, by)) {
-            (Some(document), _) => document.map(|document| match shape {
-                Shape::Md => document.markdown(),
-                Shape::Csv => document.csv(),
-                Shape::Json => pretty(&document.json()),
-                Shape::Html => sheet(&results.name, &document),
-            }),
-            (None, Some(answer)) => form(&results.name, answer?, shape),
+            (Some(document), _) => {
+                let document = document?;
+                Ok(form(&results.name, &document, &document.json(), shape))
+            }
+            (None, Some(answer)) => answer.map(|(people, programs)| form(&results.name, &people, &programs, shape)),
+            (None, None) if answers => {
+                let document = answer(results, by, self.top.unwrap_or(BEST));
+                let document = with_attributes(document, results, self.attributes);
+                Ok(form(&results.name, &document, &serde_json::Value::Null, shape))
+            }
             (None, None) => Ok(render(results, shape, self.all, self.attributes)),
         }
     }
@@ -170,6 +200,7 @@ impl View {
             (Some(_), _) => return None,
             (None, _) if !parts.is_empty() => Ok(tables(results, &parts)),
             (None, _) if !self.rows.is_empty() => pivot(results, &self.rows, &self.columns, &shown),
+            (None, _) if !self.pivot.is_empty() => pivot(results, &self.pivot[..1], &self.pivot[1..], &shown),
             (None, Some(axis)) => best_of(results, axis, by, &shown),
             (None, None) => return None,
         };
@@ -198,16 +229,18 @@ impl From<Tables> for Part {
     }
 }
 
-fn form(name: &str, (people, programs): (Document, serde_json::Value), shape: Shape) -> Result<String, CliError> {
+pub fn form(name: &str, people: &Document, programs: &serde_json::Value, shape: Shape) -> String {
     match shape {
-        Shape::Md => Ok(people.markdown()),
-        Shape::Json => Ok(pretty(&programs)),
-        Shape::Csv => Ok(people.csv()),
-        Shape::Html => Ok(sheet(name, &people)),
+        Shape::Md => people.markdown(),
+        Shape::Terminal(width) => people.terminal(width),
+        Shape::Latex => people.latex(),
+        Shape::Html => sheet(name, people),
+        Shape::Csv => people.csv(),
+        Shape::Json => pretty(programs),
     }
 }
 
-fn no_table(why: NoTable) -> CliError {
+pub fn no_table(why: NoTable) -> CliError {
     mistake("E0714", why.to_string(), why.hint())
 }
 
@@ -219,18 +252,33 @@ fn pretty(document: &serde_json::Value) -> String {
     format!("{}\n", serde_json::to_string_pretty(document).expect("results are JSON"))
 }
 
+/// What a run prints at its end: of many settings the answer, of few their tables.
+pub fn of_run(results: &Results, json: bool) -> String {
+    let shape = Shape::Md.on_stdout();
+    match json {
+        true => render(results, Shape::Json, false, false),
+        false if is_long(results) => {
+            form(&results.name, &answer(results, By::usual(results), BEST), &serde_json::Value::Null, shape)
+        }
+        false => render(results, shape, false, false),
+    }
+}
+
 /// The results in one of the forms.
-pub fn render(results: &Results, shape: Shape, all: bool, by_attribute: bool) -> String {
+fn render(results: &Results, shape: Shape, all: bool, by_attribute: bool) -> String {
     match shape {
         Shape::Csv => csv(results),
         Shape::Json => pretty(&json(results)),
-        Shape::Md | Shape::Html => {
-            let document = overview(results, all);
-            let document = match by_attribute {
-                true => document.heading(2, "AUC by domain-shift attribute").then(attributes(results)),
-                false => document,
-            };
-            if shape == Shape::Html { sheet(&results.name, &document) } else { document.markdown() }
+        _ => {
+            let document = with_attributes(overview(results, all), results, by_attribute);
+            form(&results.name, &document, &serde_json::Value::Null, shape)
         }
+    }
+}
+
+fn with_attributes(document: Document, results: &Results, asked: bool) -> Document {
+    match asked {
+        true => document.heading(2, "AUC by domain-shift attribute").then(attributes(results)),
+        false => document,
     }
 }

@@ -8,11 +8,14 @@
 //! forest takes 4 times as long as scikit-learn's and gives neither probabilities nor its trees, so that it could not
 //! be kept as a model; its logistic regression takes 21 times as long as scikit-learn's, linfa's twice, to the same
 //! optimum; its discriminant analysis refuses covariances with a condition above 1e4, which log-mel spectra have. linfa's
-//! logistic regression gives other last bits on other processors. So the vote of neighbours is smartcore's, plain loops
-//! over one pair of rows after the other, and the others are ours.
+//! logistic regression gives other last bits on other processors. So the means and variances of naive Bayes are
+//! smartcore's, plain loops over the clips, and the others are ours. Tests take smartcore and linfa for second opinions.
 
+mod extra_trees;
+mod forest;
 mod lda;
 mod logistic_regression;
+mod naive_bayes;
 mod nearest_neighbours;
 mod random_forest;
 mod svc;
@@ -52,6 +55,9 @@ pub enum Labels {
 
 /// A way to tell classes apart.
 pub trait Classify: Send + Sync {
+    /// Raised whenever this classifier gives other output for the same input; held by golden values.
+    fn version(&self) -> u32;
+
     /// Whether fitting draws random numbers.
     fn seeded(&self) -> bool {
         false
@@ -81,6 +87,8 @@ family! {
         "lda" => Lda(lda::Lda),
         "logistic_regression" => LogisticRegression(logistic_regression::LogisticRegression),
         "nearest_neighbours" => NearestNeighbours(nearest_neighbours::NearestNeighbours),
+        "extra_trees" => ExtraTrees(extra_trees::ExtraTrees),
+        "naive_bayes" => NaiveBayes(naive_bayes::NaiveBayes),
     }
 }
 
@@ -110,6 +118,12 @@ struct Wire {
     /// Classify by the nearest training clips.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     nearest_neighbours: Option<nearest_neighbours::NearestNeighbours>,
+    /// Classify with a forest of extremely randomised trees.
+    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    extra_trees: Option<extra_trees::ExtraTrees>,
+    /// Classify with Gaussian naive Bayes.
+    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    naive_bayes: Option<naive_bayes::NaiveBayes>,
     /// The classes that the classifier learns to tell apart.
     labels: Labels,
 }
@@ -129,6 +143,8 @@ impl TryFrom<Wire> for Classifier {
             wire.lda.map(Model::Lda),
             wire.logistic_regression.map(Model::LogisticRegression),
             wire.nearest_neighbours.map(Model::NearestNeighbours),
+            wire.extra_trees.map(Model::ExtraTrees),
+            wire.naive_bayes.map(Model::NaiveBayes),
         ];
         let mut models = models.into_iter().flatten();
         let model = models.next().unwrap_or_default();
@@ -148,13 +164,15 @@ impl From<Classifier> for Wire {
             Model::Lda(model) => Wire { lda: Some(model), ..wire },
             Model::LogisticRegression(model) => Wire { logistic_regression: Some(model), ..wire },
             Model::NearestNeighbours(model) => Wire { nearest_neighbours: Some(model), ..wire },
+            Model::ExtraTrees(model) => Wire { extra_trees: Some(model), ..wire },
+            Model::NaiveBayes(model) => Wire { naive_bayes: Some(model), ..wire },
         }
     }
 }
 
 impl Detector for Classifier {
     fn version(&self) -> u32 {
-        2
+        self.model.member().version()
     }
 
     fn scope(&self) -> Scope {

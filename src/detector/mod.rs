@@ -157,6 +157,7 @@ pub trait Detector: Send + Sync {
 
 mod autoencoder;
 mod classifier;
+mod dbscan;
 mod embedding;
 mod ensemble;
 mod folds;
@@ -202,6 +203,7 @@ family! {
         "nmf" => Nmf(nmf::Nmf),
         "one_class_svm" => OneClassSvm(one_class_svm::OneClassSvm),
         "embedding" => Embedding(embedding::Embedding),
+        "dbscan" => Dbscan(dbscan::Dbscan),
     }
 }
 

@@ -34,7 +34,8 @@ fn prose(text: &str) -> String {
     if parts.len() % 2 == 0 {
         return html(text);
     }
-    let part = |(place, part): (usize, &String)| if place % 2 == 1 { format!("<code>{part}</code>") } else { part.clone() };
+    let part =
+        |(place, part): (usize, &String)| if place % 2 == 1 { format!("<code>{part}</code>") } else { part.clone() };
     parts.iter().enumerate().map(part).collect()
 }
 
@@ -78,8 +79,9 @@ mod tests {
         let mut table = Table::new(["machine", "<b>AUC"]);
         table.groups = vec![(String::new(), 1), ("a & b".into(), 1)];
         table.push(vec!["<script>alert(1)</script>\u{202e}".into(), Cell::number(Some(0.5), "50.00").best(true)]);
-        let document =
-            Document::titled("</title>", Some("why\n\"so\"?\u{1b}")).table(table).list(vec!["</style> of `a<b>`".into(), "a ` b".into()]);
+        let document = Document::titled("</title>", Some("why\n\"so\"?\u{1b}"))
+            .table(table)
+            .list(vec!["</style> of `a<b>`".into(), "a ` b".into()]);
         let expected = "\
 <h1>&lt;/title&gt;</h1>
 <p class=\"question\">why<br>&quot;so&quot;?&lt;U+001B&gt;</p>

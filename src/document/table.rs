@@ -40,9 +40,19 @@ impl Table {
         self.rows.push(row);
     }
 
+    /// The characters of its widest row, as Markdown has it.
+    pub fn width(&self) -> usize {
+        let cell = |cell: &Cell| cell.text.chars().count() + if cell.is_best { 4 } else { 0 };
+        let widest = |(column, title): (usize, &String)| {
+            let cells = self.rows.iter().map(|row| cell(&row[column]));
+            cells.chain([title.chars().count(), 3]).max().unwrap_or(0) + 3
+        };
+        self.columns.iter().enumerate().map(widest).sum::<usize>() + 1
+    }
+
     /// Whether every cell of a column is a number, a dash for one, or empty. Such columns stand to the right.
     pub fn is_numeric(&self, column: usize) -> bool {
-        let number = |text: &str| text.starts_with(|c: char| c.is_ascii_digit() || "–−<".contains(c));
+        let number = |text: &str| text.starts_with(|c: char| c.is_ascii_digit() || "–−+<".contains(c));
         !self.rows.is_empty() && self.rows.iter().all(|row| row[column].text.is_empty() || number(&row[column].text))
     }
 }

@@ -23,7 +23,7 @@ const ALL_DIGITS: usize = 12;
 
 /// What a comparison found.
 #[derive(Clone, Debug, Serialize)]
-pub struct Comparison {
+pub struct TableComparison {
     pub table: String,
     pub compared: usize,
     /// How many of them are the same to the last bit.
@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
         Self { evaluation, machine: String::new(), header: Vec::new(), numbers: Vec::new(), not_compared: Vec::new() }
     }
 
-    fn read(mut self, rows: Vec<(u64, Vec<String>)>, table: String) -> Comparison {
+    fn read(mut self, rows: Vec<(u64, Vec<String>)>, table: String) -> TableComparison {
         let mut seen = Vec::new();
         for (line, row) in rows {
             let first = row[0].as_str();
@@ -219,7 +219,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn finish(self, table: String, not_in_table: Vec<String>) -> Comparison {
+    fn finish(self, table: String, not_in_table: Vec<String>) -> TableComparison {
         let decimals = |total| self.numbers.iter().filter(|n| n.total == total).map(|n| n.decimals).max().unwrap_or(0);
         let tolerance = [false, true].map(|total| match decimals(total) {
             digits if digits >= ALL_DIGITS => ROUNDING,
@@ -236,7 +236,15 @@ impl<'a> Reader<'a> {
                 _ => differences.push(place),
             }
         }
-        Comparison { table, compared, identical, rounding, differences, not_compared: self.not_compared, not_in_table }
+        TableComparison {
+            table,
+            compared,
+            identical,
+            rounding,
+            differences,
+            not_compared: self.not_compared,
+            not_in_table,
+        }
     }
 }
 
@@ -266,7 +274,7 @@ fn metrics(column: &str, domain: Option<Domain>, protocol: Protocol) -> Vec<Metr
     }
 }
 
-impl Comparison {
+impl TableComparison {
     /// One line on what was found.
     pub fn verdict(&self) -> String {
         let Self { table, compared, identical, .. } = self;

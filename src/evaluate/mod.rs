@@ -30,7 +30,7 @@ use serde::Serialize;
 
 use crate::diagnose::Diagnostic;
 
-pub use compare::{Comparison, Difference};
+pub use compare::{Difference, TableComparison};
 pub use mean::{Means, means};
 pub use protocol::{Metric, Protocol};
 pub use render::{csv, document, json};
@@ -63,7 +63,7 @@ pub struct Evaluation {
     /// What does not stop the evaluation, but should be known.
     pub warnings: Vec<String>,
     /// Filled by [`compare`].
-    pub comparison: Option<Comparison>,
+    pub comparison: Option<TableComparison>,
 }
 
 /// How to evaluate.

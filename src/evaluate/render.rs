@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Comparison, Evaluation, Means, Metric, Protocol, SectionResult, listed, means};
+use super::{Evaluation, Means, Metric, Protocol, SectionResult, TableComparison, listed, means};
 use crate::document::{Cell, Document, Table};
 
 const DASH: &str = "–";
@@ -57,7 +57,7 @@ fn system(evaluation: &Evaluation) -> Document {
     }
 }
 
-fn compared(document: Document, comparison: &Comparison) -> Document {
+fn compared(document: Document, comparison: &TableComparison) -> Document {
     let document = document.heading(2, "Compared with a table").text(format!("{}.", comparison.verdict()));
     let mut table = Table::new(["line", "machine", "row", "column", "in the table", "from the scores"]);
     for d in &comparison.differences {
@@ -129,7 +129,7 @@ struct Summary<'a> {
     protocol: Protocol,
     max_fpr: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    comparison: &'a Option<Comparison>,
+    comparison: &'a Option<TableComparison>,
     warnings: &'a [String],
     #[serde(flatten)]
     means: Means,

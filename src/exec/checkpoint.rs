@@ -1,20 +1,20 @@
-//! What a stage has reached, kept in the store while it runs.
+//! What a stage has reached, kept on the desk while it runs.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::context::Checkpoint;
+use crate::desk::Desk;
 use crate::digest::Digest;
 use crate::seed::Seed;
-use crate::store::Store;
 
 /// What is lost of a killed stage at most, beside what the stage does between two times of saving.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// The checkpoints of a stage.
 pub(super) struct Kept<'a> {
-    store: &'a Store,
+    desk: &'a Desk,
     key: Digest,
     log: &'a (dyn Fn(&str) + Sync),
     /// Whether the inputs are still those of the key: what was reached with others may not be gone on from.
@@ -27,12 +27,12 @@ pub(super) struct Kept<'a> {
 
 impl<'a> Kept<'a> {
     pub(super) fn new(
-        store: &'a Store,
+        desk: &'a Desk,
         key: Digest,
         log: &'a (dyn Fn(&str) + Sync),
         is_sound: &'a (dyn Fn() -> bool + Sync),
     ) -> Self {
-        Self { store, key, log, is_sound, every: EVERY, begun: now(), saved: Mutex::default() }
+        Self { desk, key, log, is_sound, every: EVERY, begun: now(), saved: Mutex::default() }
     }
 }
 
@@ -43,7 +43,7 @@ fn now() -> Instant {
 
 impl Checkpoint for Kept<'_> {
     fn load(&self, part: Seed) -> Option<Vec<u8>> {
-        self.store.load_partial(&self.key, part.0)
+        self.desk.load_checkpoint(&self.key, part.0)
     }
 
     fn save(&self, part: Seed, make: &dyn Fn() -> Vec<u8>) {
@@ -58,7 +58,7 @@ impl Checkpoint for Kept<'_> {
         if !(self.is_sound)() {
             return;
         }
-        if let Err(error) = self.store.save_partial(&self.key, part.0, &state) {
+        if let Err(error) = self.desk.save_checkpoint(&self.key, part.0, &state) {
             (self.log)(&format!("no checkpoint: {error}"));
         }
         saved.insert(part.0, now());
@@ -72,9 +72,9 @@ mod tests {
     #[test]
     fn parts_are_saved_each_for_itself_and_not_too_often() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
+        let desk = Desk::open(folder.path()).unwrap();
         let (key, log) = (Digest::of(b"key"), |line: &str| panic!("{line}"));
-        let kept = |every| Kept { every, ..Kept::new(&store, key, &log, &|| true) };
+        let kept = |every| Kept { every, ..Kept::new(&desk, key, &log, &|| true) };
         kept(Duration::from_secs(900)).save(Seed(1), &|| unreachable!("it has only begun"));
         assert_eq!(kept(EVERY).load(Seed(1)), None);
         let often = kept(Duration::ZERO);
@@ -86,7 +86,7 @@ mod tests {
             (later.load(Seed(1)), later.load(Seed(2)), later.load(Seed(3))),
             (Some(vec![2]), Some(vec![3]), None)
         );
-        let spoilt = Kept { every: Duration::ZERO, ..Kept::new(&store, key, &log, &|| false) };
+        let spoilt = Kept { every: Duration::ZERO, ..Kept::new(&desk, key, &log, &|| false) };
         spoilt.save(Seed(1), &|| vec![9]);
         assert_eq!(later.load(Seed(1)), Some(vec![2]));
     }
@@ -94,10 +94,10 @@ mod tests {
     #[test]
     fn what_cannot_be_saved_is_told_and_is_no_error() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
+        let desk = Desk::open(folder.path()).unwrap();
         let told = Mutex::new(Vec::new());
         let log = |line: &str| told.lock().unwrap().push(line.to_owned());
-        let kept = Kept { every: Duration::ZERO, ..Kept::new(&store, Digest::of(b"key"), &log, &|| true) };
+        let kept = Kept { every: Duration::ZERO, ..Kept::new(&desk, Digest::of(b"key"), &log, &|| true) };
         std::fs::remove_dir_all(folder.path()).unwrap();
         kept.save(Seed(1), &|| vec![1]);
         assert!(told.lock().unwrap()[0].starts_with("no checkpoint: the cache at "));

@@ -3,18 +3,16 @@
 use std::path::PathBuf;
 
 use super::Tally;
-use crate::plan::{NodeId, Plan};
+use crate::plan::NodeId;
 
 /// Something that happened.
 pub enum Event<'a> {
-    /// The run begins; `stages` of the plan are wanted.
+    /// The run begins; so many stages are wanted.
     Begun {
-        plan: &'a Plan,
         stages: usize,
     },
     /// The node's outputs were known without running it.
     Cached {
-        node: NodeId,
         label: &'a str,
     },
     /// The node begins to run; `why` says what changed.

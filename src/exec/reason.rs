@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::keys::Keyed;
-use crate::store::{Found, Pointer, Store};
+use crate::desk::Pointer;
+use crate::store::{Found, Store};
 
 /// One part of a key that differs.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]

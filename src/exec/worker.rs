@@ -1,4 +1,4 @@
-//! Doing one job: inputs from the store, the stage, objects and record back into it.
+//! Doing one job: inputs from the store, the stage, objects and record back into it; log and checkpoints on the desk.
 //!
 //! The same function serves all executors, in this process or in another.
 
@@ -18,6 +18,7 @@ use super::teller::Teller;
 use crate::artifact::Blob;
 use crate::canon;
 use crate::context::{Checkpoint, Context, Progress};
+use crate::desk::Desk;
 use crate::digest::Digest;
 use crate::seed::Seed;
 use crate::stage::{Inputs, StageError, StageSpec};
@@ -59,6 +60,7 @@ pub enum Failure {
 /// Runs a job and commits its record; `tell` hears a few times a second how far it is.
 pub fn perform(
     store: &Store,
+    desk: &Desk,
     job: &Job,
     cancel: &AtomicBool,
     tell: &(dyn Fn(Progress) + Sync),
@@ -67,10 +69,10 @@ pub fn perform(
     let (inputs, held) = load(store, &job.inputs)?;
     #[expect(clippy::disallowed_methods, reason = "how long a stage takes is kept for estimates only")]
     let begun = Instant::now();
-    let log = Log::new(store, job);
+    let log = Log::new(desk, job);
     let write = |line: &str| log.line(line);
     let is_sound = || held.iter().all(|(_, bytes)| bytes.is_unchanged(Duration::ZERO));
-    let kept = Kept::new(store, job.key, &write, &is_sound);
+    let kept = Kept::new(desk, job.key, &write, &is_sound);
     let teller = Teller::new(tell);
     let progress = |progress| teller.hear(progress);
     let (seed, threads, checkpoint) = (Seed(0), job.threads, Some(&kept as &dyn Checkpoint));
@@ -81,7 +83,7 @@ pub fn perform(
         .map(|ran| ran.unwrap_or_else(|e| Err(StageError::Data(format!("cannot start {} threads: {e}", job.threads)))));
     // A result of inputs that changed under the stage is no result, and neither is a failure.
     if let Some((object, _)) = held.iter().find(|(_, bytes)| !bytes.is_unchanged(begun.elapsed())) {
-        store.clear_partial(&job.key);
+        desk.drop_checkpoints(&job.key);
         // Moves it aside, unless a sound one lies there by now.
         let _ = store.get(object);
         return Err(Failure::Input(object.digest));
@@ -127,7 +129,7 @@ pub fn perform(
         )));
     }
     store.commit(&job.key, &record).map_err(stored)?;
-    store.clear_partial(&job.key);
+    desk.drop_checkpoints(&job.key);
     Ok(made)
 }
 
@@ -159,8 +161,9 @@ pub fn run_job(
     tell: &(dyn Fn(Progress) + Sync),
 ) -> Result<Made, Failure> {
     let store = Store::open(cache).map_err(|e| Failure::Store(e.to_string()))?;
-    let bytes = store.job(key).map_err(|e| Failure::Store(e.to_string()))?;
-    let path = store.job_path(key);
+    let desk = Desk::open(cache).map_err(|e| Failure::Store(e.to_string()))?;
+    let bytes = desk.job(key).map_err(|e| Failure::Store(e.to_string()))?;
+    let path = desk.job_path(key);
     let wrong = |why: String| Failure::Stage(format!("the job in {} cannot be done: {why}", path.display()));
     let mut job: Job = serde_json::from_slice(&bytes).map_err(|e| wrong(e.to_string()))?;
     // The number is in no key, and more threads than cores would share the cores and the memory.
@@ -168,25 +171,25 @@ pub fn run_job(
     if !job.is_of(key) {
         return Err(wrong("its stage and its inputs have another key".into()));
     }
-    perform(&store, &job, cancel, tell)
+    perform(&store, &desk, &job, cancel, tell)
 }
 
 /// A log file that exists once something was written.
 struct Log<'a> {
-    store: &'a Store,
+    desk: &'a Desk,
     job: &'a Job,
     file: Mutex<Option<std::fs::File>>,
 }
 
 impl<'a> Log<'a> {
-    fn new(store: &'a Store, job: &'a Job) -> Self {
-        Self { store, job, file: Mutex::new(None) }
+    fn new(desk: &'a Desk, job: &'a Job) -> Self {
+        Self { desk, job, file: Mutex::new(None) }
     }
 
     fn line(&self, text: &str) {
         let mut file = self.file.lock().expect("nobody panics while writing a line");
         if file.is_none() {
-            *file = self.store.new_log(&self.job.key).ok();
+            *file = self.desk.new_log(&self.job.key).ok();
             if let Some(file) = file.as_mut() {
                 let _ = writeln!(file, "{}", self.job.label);
             }

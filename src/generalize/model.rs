@@ -31,7 +31,7 @@ pub fn fit(
         None => None,
     };
     let detector = dense.as_deref().unwrap_or(detector);
-    let mut fitted = Fitted::fit(g, detector, train, weights, cx)?;
+    let mut fitted = Trained::fit(g, detector, train, weights, cx)?;
     if g.score_normalization.is_some() {
         fitted.compare(g, detector, train, weights, cx)?;
     }
@@ -45,7 +45,7 @@ pub fn score(
     test: &Examples,
     cx: &Context,
 ) -> Result<Vec<f64>, DetectorError> {
-    match Fitted::decode(model)? {
+    match Trained::decode(model)? {
         Ok(fitted) => fitted.score(detector, test, cx),
         Err(plain) => detector.score(&plain, test, cx),
     }
@@ -73,7 +73,7 @@ pub fn held_out(
 }
 
 /// What came of fitting.
-pub(super) struct Fitted {
+pub(super) struct Trained {
     pub(super) cells: BTreeSet<Cell>,
     pub(super) normalizer: Normalizer,
     /// By reference.
@@ -82,7 +82,7 @@ pub(super) struct Fitted {
     pub(super) scores: BTreeMap<String, (f64, f64)>,
 }
 
-impl Fitted {
+impl Trained {
     fn fit(
         g: &Generalization,
         detector: &dyn Detector,

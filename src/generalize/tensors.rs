@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use ndarray::{Array1, array};
 
 use super::group::Cell;
-use super::model::Fitted;
+use super::model::Trained;
 use super::normalize::{Normalizer, Standard};
 use crate::artifact::{Tensor, TensorError, Tensors};
 
-impl Fitted {
+impl Trained {
     pub(super) fn encode(self) -> Tensors {
         let mut tensors = Tensors::default();
         let mut mark = |name: &str, there: bool| {

@@ -307,4 +307,36 @@ mod tests {
         });
         assert_eq!(missed.count(), 0);
     }
+
+    #[test]
+    fn the_end_is_no_worse_than_that_of_linfa_from_the_same_start() {
+        use linfa::DatasetBase;
+        use linfa::traits::Fit;
+        use linfa_clustering::{KMeans, KMeansInit};
+
+        let mut rng = Seed(11).rng();
+        let x = Array2::from_shape_simple_fn((500, 5), || rng.normal());
+        let cx = Context::plain(0);
+        let points = Points::new(x.view(), &cx);
+        let inertia = |centres: &Array2<f64>| -> f64 {
+            let labels = points.labels(centres, &cx).unwrap();
+            points.map_rows(&cx, |row| points.distance(row, slice(centres, labels[row]))).iter().sum()
+        };
+        let lloyd = Lloyd { clusters: 6, tolerance: 0.0, ..Lloyd::default() };
+        let (mut sums, data) = ([0.0; 2], DatasetBase::from(x.clone()));
+        for seed in 0..20 {
+            let starts = starts(&points, 6, &mut Seed(seed).rng(), &cx).unwrap();
+            let ours = lloyd.iterate(&points, starts.clone(), &cx).unwrap();
+            let settings = KMeans::params(6).init_method(KMeansInit::Precomputed(starts)).n_runs(1);
+            let theirs = settings.tolerance(1e-9).max_n_iterations(100_000).fit(&data).unwrap();
+            // Where linfa stopped nothing is left to gain, and where we stopped neither.
+            let further = lloyd.iterate(&points, theirs.centroids().clone(), &cx).unwrap();
+            assert!(further.inertia <= inertia(theirs.centroids()) * (1.0 + 1e-12), "seed {seed}");
+            assert!((ours.inertia / inertia(&ours.centres) - 1.0).abs() < 1e-12, "seed {seed}");
+            sums[0] += ours.inertia;
+            sums[1] += inertia(theirs.centroids());
+        }
+        // linfa takes the old centre for one more vector of its cluster, and so may come to another end.
+        assert!(sums[0] <= sums[1] * (1.0 + 1e-12), "{sums:?}");
+    }
 }

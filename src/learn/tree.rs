@@ -1,6 +1,6 @@
 //! One tree of a forest: splits that lessen the Gini impurity most (Breiman et al. 1984).
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView1, ArrayView2};
 
 use crate::seed::Rng;
 
@@ -10,10 +10,20 @@ pub(crate) struct Grower<'a> {
     pub(crate) columns: ArrayView2<'a, f32>,
     pub(crate) classes: &'a [usize],
     pub(crate) count: usize,
-    /// Dimensions looked at for a split, and more if those divide nothing.
+    /// Dimensions looked at for a split, and more if none of those varies, or if none has a best cut.
     pub(crate) tried: usize,
     pub(crate) min_leaf: usize,
     pub(crate) max_depth: usize,
+    pub(crate) kind: Kind,
+}
+
+/// What of a tree is random besides the dimensions it looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The clips, drawn with replacement. A split is where it lessens the impurity most (Breiman 2001).
+    Bootstrap,
+    /// The thresholds, one for each dimension. All clips are used (Geurts et al. 2006).
+    Extreme,
 }
 
 /// Nodes, the first one the root, and the parts of the classes in every leaf, one leaf after the other.
@@ -41,10 +51,13 @@ struct Split {
 }
 
 impl Grower<'_> {
-    /// A tree on as many clips as there are, drawn with replacement.
+    /// A tree on as many clips as there are.
     pub(crate) fn grow(&self, mut rng: Rng) -> Tree {
         let clips = self.classes.len();
-        let mut drawn: Vec<usize> = (0..clips).map(|_| rng.below(clips)).collect();
+        let mut drawn: Vec<usize> = match self.kind {
+            Kind::Bootstrap => (0..clips).map(|_| rng.below(clips)).collect(),
+            Kind::Extreme => (0..clips).collect(),
+        };
         let mut order: Vec<usize> = (0..self.columns.nrows()).collect();
         let mut sorted = Vec::with_capacity(clips);
         let mut tree = Tree::default();
@@ -97,27 +110,64 @@ impl Grower<'_> {
             // Fisher and Yates, as far as it is needed.
             order.swap(i, i + rng.below(order.len() - i));
             let column = self.columns.row(order[i]);
-            sorted.clear();
-            sorted.extend(inside.iter().map(|&clip| sortable(column[clip]) << 32 | self.classes[clip] as u64));
-            sorted.sort_unstable();
-            if sorted[0] >> 32 == sorted[sorted.len() - 1] >> 32 {
+            let (least, greatest) = extent(column, inside);
+            if least == greatest {
                 continue;
             }
-            if let Some((purity, at)) = self.cut(sorted, counts)
+            let cut = match self.kind {
+                Kind::Bootstrap => self.best_cut(column, inside, counts, sorted),
+                Kind::Extreme => self.random_cut(column, inside, counts, between(least, greatest, rng)),
+            };
+            if let Some((purity, threshold)) = cut
                 && best.as_ref().is_none_or(|best| purity > best.purity)
             {
-                let (below, above) = (value(sorted[at - 1] >> 32), value(sorted[at] >> 32));
-                let middle = ((f64::from(below) + f64::from(above)) / 2.0) as f32;
-                // Neighbouring floats have no middle.
-                let threshold = if middle < above { middle } else { below };
                 best = Some(Split { dimension: order[i], threshold, purity });
             }
             tried += 1;
-            if tried >= self.tried && best.is_some() {
+            // As in scikit-learn, random cuts that all leave too few clips end in a leaf.
+            if tried >= self.tried && (best.is_some() || self.kind == Kind::Extreme) {
                 break;
             }
         }
         best
+    }
+
+    /// The purity of the best cut along a dimension, and its threshold: half way between two values.
+    fn best_cut(
+        &self,
+        column: ArrayView1<f32>,
+        inside: &[usize],
+        counts: &[u64],
+        sorted: &mut Vec<u64>,
+    ) -> Option<(f64, f32)> {
+        sorted.clear();
+        sorted.extend(inside.iter().map(|&clip| sortable(column[clip]) << 32 | self.classes[clip] as u64));
+        sorted.sort_unstable();
+        let (purity, at) = self.cut(sorted, counts)?;
+        let (below, above) = (value(sorted[at - 1] >> 32), value(sorted[at] >> 32));
+        let middle = ((f64::from(below) + f64::from(above)) / 2.0) as f32;
+        // Neighbouring floats have no middle.
+        Some((purity, if middle < above { middle } else { below }))
+    }
+
+    /// The purity of the cut at `threshold`, and the threshold; none if a side has too few clips.
+    fn random_cut(
+        &self,
+        column: ArrayView1<f32>,
+        inside: &[usize],
+        counts: &[u64],
+        threshold: f32,
+    ) -> Option<(f64, f32)> {
+        let mut below = vec![0u64; counts.len()];
+        inside.iter().filter(|clip| column[**clip] <= threshold).for_each(|&clip| below[self.classes[clip]] += 1);
+        let at = below.iter().sum::<u64>();
+        let rest = inside.len() as u64 - at;
+        if at.min(rest) < self.min_leaf as u64 {
+            return None;
+        }
+        let squares_below: u64 = below.iter().map(|n| n * n).sum();
+        let squares_above: u64 = counts.iter().zip(&below).map(|(all, n)| (all - n) * (all - n)).sum();
+        Some((squares_below as f64 / at as f64 + squares_above as f64 / rest as f64, threshold))
     }
 
     /// Where to cut values in ascending order, and the purity it gives: Σ n²/N over both sides, which is greatest where
@@ -143,6 +193,20 @@ impl Grower<'_> {
         }
         best
     }
+}
+
+/// The least and the greatest value of a dimension among these clips.
+fn extent(column: ArrayView1<f32>, inside: &[usize]) -> (f32, f32) {
+    let first = column[inside[0]];
+    inside.iter().fold((first, first), |(least, greatest), &clip| (least.min(column[clip]), greatest.max(column[clip])))
+}
+
+/// A random threshold that parts the least from the greatest value.
+fn between(least: f32, greatest: f32, rng: &mut Rng) -> f32 {
+    let (low, high) = (f64::from(least), f64::from(greatest));
+    let threshold = (low + rng.uniform() * (high - low)) as f32;
+    // The rounding to f32 may reach the greatest, and then nothing would be above.
+    if threshold < greatest { threshold } else { least }
 }
 
 /// The bits of a float, so that they are in order when the floats are; 0 and -0 are one.
@@ -174,7 +238,7 @@ mod tests {
 
     fn grower<'a>(columns: &'a Array2<f32>, classes: &'a [usize]) -> Grower<'a> {
         let columns = columns.view();
-        Grower { columns, classes, count: 3, tried: 1, min_leaf: 1, max_depth: usize::MAX }
+        Grower { columns, classes, count: 3, tried: 1, min_leaf: 1, max_depth: usize::MAX, kind: Kind::Bootstrap }
     }
 
     #[test]
@@ -196,6 +260,42 @@ mod tests {
             of(a).total_cmp(&of(b))
         });
         assert_eq!((best, split.threshold), (Some(2), 2.5));
+    }
+
+    #[test]
+    fn a_random_cut_has_the_purity_of_its_threshold_and_keeps_to_the_least_leaf() {
+        let columns = array![[1.0, 2.0, 3.0, 4.0, 4.0, 5.0, 6.0]];
+        let classes = [0, 0, 1, 0, 1, 1, 2];
+        let extreme = Grower { kind: Kind::Extreme, ..grower(&columns, &classes) };
+        let inside: Vec<usize> = (0..7).collect();
+        // Two of class 0 below; one of it, three of class 1 and one of class 2 above.
+        let cut = |grower: &Grower, at| grower.random_cut(columns.row(0), &inside, &[3, 3, 1], at);
+        assert_eq!(cut(&extreme, 2.5), Some((4.0 / 2.0 + 11.0 / 5.0, 2.5)));
+        assert_eq!(cut(&Grower { min_leaf: 3, ..extreme }, 2.5), None);
+        let mut rng = Seed(4).rng();
+        let drawn: Vec<f32> = (0..1000).map(|_| between(1.0, 6.0, &mut rng)).collect();
+        assert!(drawn.iter().all(|x| (1.0..6.0).contains(x)));
+        let mean = drawn.iter().sum::<f32>() / 1000.0;
+        assert!((mean - 3.5).abs() < 0.2, "{mean}");
+        // Between neighbouring floats there is one place.
+        let next = 1.0f32.next_up();
+        assert!((0..100).all(|_| between(1.0, next, &mut rng) == 1.0));
+    }
+
+    #[test]
+    fn extreme_trees_use_every_clip_once() {
+        let mut rng = Seed(5).rng();
+        let columns = Array2::from_shape_simple_fn((4, 90), || rng.normal() as f32);
+        let classes: Vec<usize> = (0..90).map(|i| i % 3).collect();
+        let tree = Grower { kind: Kind::Extreme, ..grower(&columns, &classes) }.grow(Seed(2).rng());
+        assert!(tree.leaves.iter().all(|part| *part == 0.0 || *part == 1.0));
+        for clip in 0..90 {
+            let mut node = 0;
+            while let Node { dimension: Some(dimension), threshold, child } = tree.nodes[node] {
+                node = child + usize::from(columns[[dimension, clip]] > threshold);
+            }
+            assert_eq!(tree.leaves[tree.nodes[node].child * 3 + classes[clip]], 1.0, "clip {clip}");
+        }
     }
 
     #[test]

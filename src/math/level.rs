@@ -130,8 +130,6 @@ fn detect() -> Level {
 macro_rules! vectorized {
     ($($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $body:block)*) => {$(
         $(#[$meta])*
-        #[expect(clippy::allow_attributes, reason = "not every one of these functions has many arguments")]
-        #[allow(clippy::too_many_arguments)]
         $vis fn $name($($arg: $type),*) {
             #[inline(always)]
             fn body($($arg: $type),*) $body

@@ -12,6 +12,7 @@ mod quantile;
 mod ranks;
 mod roc;
 mod simplex;
+mod student;
 mod sum;
 mod wilcoxon;
 
@@ -22,4 +23,5 @@ pub use mean::{SectionMetrics, arithmetic_mean, harmonic_mean, official_score};
 pub use quantile::quantile;
 pub use ranks::{Friedman, critical_difference, friedman, mean_ranks};
 pub use roc::{Ties, auc, pauc, roc_curve};
+pub use student::{PairedMean, paired_mean, student_quantile};
 pub use wilcoxon::{Wilcoxon, holm, least_p, wilcoxon};

@@ -12,8 +12,8 @@ use crate::source::SourceSpec;
 use crate::spec::{Experiment, Point};
 use crate::stage::metrics::MetricsSpec;
 use crate::stage::{
-    Calibration, Dataset, Embedding, Features, Interpolation, Item, Levels, Mix, Mixed, Mixing, Network, Pooling, Role,
-    Scope, Scoring, SectionId, Split, StageSpec, Takes, Training, TrainingScores,
+    Calibration, Dataset, EmbeddingStage, Features, Interpolation, Item, LevelsStage, Mix, Mixed, Mixing, NetworkStage,
+    Pooling, Role, Scope, Scoring, SectionId, Split, StageSpec, Takes, TrainingScores, TrainingStage,
 };
 
 /// The plan of an experiment. Pure: everything from outside is in the catalog.
@@ -205,7 +205,7 @@ impl<'c> Builder<'c> {
         let Some(network) = point.detector.network() else { return };
         let frames = network.member().takes() == Takes::Frames;
         let temporal_mean_subtraction = frames && point.generalization.temporal_mean_subtraction;
-        let stage = StageSpec::Network(Network {
+        let stage = StageSpec::Network(NetworkStage {
             network: network.clone(),
             seed: (point.seed, vec![machine.to_owned()]),
             choice: Some(point.generalization.choice()).filter(|choice| !choice.is_plain()),
@@ -213,7 +213,7 @@ impl<'c> Builder<'c> {
         });
         const SPECTRA: &[Item] = &[Item::Spectra, Item::SpectraIndex];
         let mut needs = Inputs::new();
-        for (section, prepared) in sections.iter() {
+        for (section, prepared) in self.catalog.trained(&point.data, sections) {
             needs.extend(inputs(section, prepared, Split::Train));
             let spectra = |node| of_section(node, Split::Train, FEATURES, SPECTRA, &section.section);
             needs.extend(prepared.spectra.into_iter().flat_map(spectra));
@@ -224,7 +224,7 @@ impl<'c> Builder<'c> {
             let Prepared { features, made, .. } = *prepared;
             let mut vectors = |features: NodeId, splits: &[Split]| {
                 let with_pool = prepared.pooled.is_some();
-                let stage = Embedding { network: network.clone(), temporal_mean_subtraction, with_pool };
+                let stage = EmbeddingStage { network: network.clone(), temporal_mean_subtraction, with_pool };
                 let mut needs: Inputs = vec![(Item::Model.into(), model, Item::Model.into())];
                 needs.extend(same(prepared.clips, splits, &[Item::Clips]));
                 needs.extend(same(features, splits, FEATURES));
@@ -272,7 +272,7 @@ impl<'c> Builder<'c> {
             }
         }
         let (root, source) = reader(&point.data);
-        let levels = StageSpec::Levels(Levels { root, source });
+        let levels = StageSpec::Levels(LevelsStage { root, source });
         let levels = self.node(number, &about, levels, same(clips, BOTH, &[Item::Audio]), Given::new());
         self.hears(levels, self.longest(&point.data, section));
         needs.push((Item::Levels.into(), levels, Item::Levels.into()));
@@ -292,7 +292,7 @@ impl<'c> Builder<'c> {
         let generalization = point.generalization.for_training(detector.takes());
         let seed = (detector.seeded() || generalization.draws()).then(|| (point.seed, names.to_vec()));
         let generalization = Some(generalization).filter(|g| !g.is_plain());
-        let training = Training { detector: spec.clone(), seed, generalization };
+        let training = TrainingStage { detector: spec.clone(), seed, generalization };
         let mut given = Given::new();
         if let Some((_, path)) = detector.weights() {
             let weights = self.catalog.weights.get(path).ok_or_else(|| PlanError::Unlisted(path.to_owned()))?;
@@ -300,7 +300,7 @@ impl<'c> Builder<'c> {
         }
         let about = names.join("/");
         let mut needs = Inputs::new();
-        for (section, prepared) in sections {
+        for (section, prepared) in self.catalog.trained(&point.data, sections) {
             needs.extend(inputs(section, prepared, Split::Train));
             let made =
                 |node| of_section(node, Split::Train, FEATURES, &[Item::Made, Item::MadeIndex], &section.section);

@@ -12,10 +12,11 @@ mod label;
 pub use build::build;
 pub use catalog::{Catalog, PlanError};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::algo::toposort;
-use petgraph::graph::DiGraph;
+use petgraph::dot::{Config, Dot, RankDir};
+use petgraph::graph::{DiGraph, NodeIndex};
 use serde::{Deserialize, Serialize};
 
 use crate::kind::ObjectRef;
@@ -109,10 +110,27 @@ impl Plan {
 
     /// A node that needs itself, by way of others.
     fn cycle(&self) -> Option<Unsound> {
-        let edges = self.nodes().flat_map(|id| self.needs(id).iter().map(move |need| (need.node.0, id.0)));
-        let graph = DiGraph::<(), (), usize>::from_edges(edges);
-        let cycle = toposort(&graph, None).err()?;
+        let cycle = toposort(&self.graph(), None).err()?;
         Some(Unsound::Cycle(self.nodes[cycle.node_id().index()].label.clone()))
+    }
+
+    /// A vertex a node, with an edge from each node that it needs.
+    fn graph(&self) -> DiGraph<(), (), usize> {
+        let mut graph = DiGraph::default();
+        for id in self.nodes() {
+            graph.add_node(());
+            let needs: BTreeSet<usize> = self.needs(id).iter().map(|need| need.node.0).collect();
+            graph.extend_with_edges(needs.into_iter().map(|need| (need, id.0)));
+        }
+        graph
+    }
+
+    /// The plan for Graphviz, with the attributes that `look` gives of each node.
+    pub fn dot(&self, look: impl Fn(NodeId) -> String) -> String {
+        let node = |_: &_, (at, ()): (NodeIndex<usize>, &())| look(NodeId(at.index()));
+        let shape = [Config::NodeNoLabel, Config::EdgeNoLabel, Config::RankDir(RankDir::LR)];
+        // Vertices and edges have no weights that could be displayed.
+        format!("{:?}", Dot::with_attr_getters(&self.graph(), &shape, &|_, _| String::new(), &node))
     }
 
     /// All nodes; every node comes after those it needs.

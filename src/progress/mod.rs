@@ -1,9 +1,11 @@
 //! Showing a run while it happens: listeners that write to stderr.
 
 mod bars;
+mod json;
 mod plain;
 
 pub use bars::Bars;
+pub use json::Json;
 pub use plain::Plain;
 
 use std::io::Write;

@@ -2,13 +2,19 @@
 //! images out.
 
 mod aggregate;
+mod answer;
 mod axis;
+mod baseline;
 mod colour;
 mod compare;
 mod curves;
+mod diff;
+mod effects;
 pub mod html;
 mod idle;
 mod image;
+mod listing;
+mod map;
 mod narrow;
 mod number;
 mod overview;
@@ -22,11 +28,16 @@ mod systems;
 mod tidy;
 
 pub use aggregate::{By, Group, Line, Stat};
+pub use answer::{BEST, answer, is_long};
 pub use axis::Axis;
+pub use baseline::{Baseline, Change, changes};
 pub use compare::{Comparison, compare};
 pub use curves::{TrainingCurve, training_csv, training_curve};
+pub use diff::{Changed, Clips, Diff, Pair, Side, diff};
 pub use idle::{Idle, idle_settings};
 pub use image::{Scale, png};
+pub use listing::{Listed, points as points_table, runs as runs_table, sort};
+pub use map::{ClipMap, MapPoint, clip_map, clip_map_csv};
 pub use narrow::NoTable;
 pub use overview::{Part, attributes, overview, tables};
 pub use pivot::{best_of, pivot, value};

@@ -18,6 +18,8 @@ pub enum NoTable {
     Unknown { name: String, known: Vec<String> },
     #[error("`{axis}` is never `{value}`")]
     Value { axis: String, value: String, known: Vec<String> },
+    #[error("there is no column `{name}`")]
+    Column { name: String, known: Vec<String> },
     #[error("no setting is labelled `{label}`")]
     Label { label: String, known: Vec<String> },
     #[error("`{name}` is named twice")]
@@ -36,7 +38,7 @@ impl NoTable {
         let suggest = |name: &str, known: &[String]| suggest(name, known.iter().map(String::as_str));
         match self {
             Self::Axis(why) => why.hint(),
-            Self::Unknown { name, known } => suggest(name, known),
+            Self::Unknown { name, known } | Self::Column { name, known } => suggest(name, known),
             Self::Value { value, known, .. } => suggest(value, known),
             Self::Label { label, known } => suggest(label, known),
             Self::Twice { .. } => "name each setting once, in the rows or in the columns".into(),

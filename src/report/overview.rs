@@ -68,21 +68,17 @@ fn sections(groups: &[Group], axes: &[(&str, &str)], columns: &[bool; COUNT]) ->
     table
 }
 
+/// A row a setting: arithmetic means over the sections, and the official score.
 fn summary(groups: &[Group], axes: &[(&str, &str)], columns: &[bool; COUNT]) -> Table {
     let with_official = has_official(columns);
-    let header = titles(axes, &["mean"], columns).chain(with_official.then_some("official"));
-    let mut table = Table::new(header);
+    let mut table = Table::new(titles(axes, &[], columns).chain(with_official.then_some("official")));
     let best = groups.iter().filter_map(|g| g.official()).map(|s| s.mean).fold(f64::NEG_INFINITY, f64::max);
     for group in groups {
         let official = group.official();
         let is_best = groups.len() > 1 && official.is_some_and(|s| s.mean == best);
-        let [arithmetic, harmonic] = group.means(None);
-        let mut push = |name: &str, line: &Line, official: Cell| {
-            let cells = settings(group, axes).chain([name.into()]).chain(metrics(line, columns));
-            table.push(cells.chain(with_official.then_some(official)).collect());
-        };
-        push("arithmetic", &arithmetic, Cell::default());
-        push("harmonic", &harmonic, stat(official).best(is_best));
+        let [arithmetic, _] = group.means(None);
+        let official = with_official.then(|| stat(official).best(is_best));
+        table.push(settings(group, axes).chain(metrics(&arithmetic, columns)).chain(official).collect());
     }
     table
 }
@@ -177,6 +173,9 @@ fn notes(document: Document, results: &Results, groups: &[Group]) -> Document {
     }
     if has_official(&results.columns()) {
         text.push_str(" Official: harmonic mean of AUC source, AUC target and pAUC over all sections.");
+    }
+    if groups.iter().any(|group| group.section_count() > 1) {
+        text.push_str(" Means over sections are arithmetic means.");
     }
     if results.points.iter().any(|p| p.rows.iter().any(|r| r.metric == "f1")) {
         text.push_str(" Precision, recall and F1: of a domain's own clips, one threshold for both domains.");

@@ -39,6 +39,18 @@ pub struct Svg {
     paper: Paper,
 }
 
+/// The shape of a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mark {
+    Dot,
+    Triangle,
+    Cross,
+    Plus,
+    Ring,
+    OpenTriangle,
+    Square,
+}
+
 impl Svg {
     pub fn new(width: f64, height: f64) -> Self {
         let mut text = String::new();
@@ -161,6 +173,26 @@ impl Svg {
             let path = path.join("L");
             let _ = writeln!(self.text, "<path d=\"M{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.4\"/>");
         }
+    }
+
+    /// A point of a shape; an opacity below 1 lets others shine through.
+    pub fn mark(&mut self, (x, y): (f64, f64), mark: Mark, colour: &str, opacity: f64) {
+        let triangle = format!("d=\"M{:.1} {:.1}l3 5.4h-6z\"", x, y - 3.4);
+        let (shape, filled) = match mark {
+            Mark::Dot => (format!("circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.6\""), true),
+            Mark::Ring => (format!("circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.6\""), false),
+            Mark::Triangle => (format!("path {triangle}"), true),
+            Mark::OpenTriangle => (format!("path {triangle}"), false),
+            Mark::Cross => (format!("path d=\"M{:.1} {:.1}l6 6m0 -6l-6 6\"", x - 3.0, y - 3.0), false),
+            Mark::Plus => (format!("path d=\"M{:.1} {y:.1}h8m-4 -4v8\"", x - 4.0), false),
+            Mark::Square => (format!("path d=\"M{:.1} {:.1}h8v8h-8z\"", x - 4.0, y - 4.0), true),
+        };
+        let paint = match filled {
+            true => format!("fill=\"{colour}\""),
+            false => format!("fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.4\""),
+        };
+        let opacity = if opacity < 1.0 { format!(" opacity=\"{opacity}\"") } else { String::new() };
+        let _ = writeln!(self.text, "<{shape} {paint}{opacity}/>");
     }
 
     pub fn frame(&mut self, x: f64, y: f64, width: f64, height: f64, fill: &str) {

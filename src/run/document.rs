@@ -22,6 +22,8 @@ const LONGEST: u64 = 1 << 30;
 /// Why a document cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    #[error("its first line is no title of a run")]
+    Another,
     #[error("it is the run of another version of the program")]
     Foreign,
     #[error("it is damaged: {0}")]
@@ -157,7 +159,7 @@ impl<R: Read> Lines<R> {
         match serde_json::from_slice::<Schema>(&line) {
             Ok(Schema { schema: RUN_SCHEMA }) => {}
             Ok(_) => return Err(RunError::Foreign),
-            Err(_) => return Err(RunError::Damaged("its first line is no title of a run".to_owned())),
+            Err(_) => return Err(RunError::Another),
         }
         let title = serde_json::from_slice(&line).map_err(|error| RunError::Damaged(error.to_string()))?;
         Ok(Self { file, title })
@@ -214,9 +216,12 @@ mod tests {
         let text = run.write();
         assert_eq!(Run::read(text.as_bytes()).unwrap(), run);
         assert_eq!(Run::read_head(text.as_bytes()).unwrap(), run.head);
-        for (old, new) in [("seed", "feed"), ("\n{\"nodes", "{\"nodes"), ("}\n", "}"), ("3}", "3")] {
+        for (old, new) in [("seed", "feed"), ("\n{\"nodes", "{\"nodes")] {
             let damaged = text.replacen(old, new, 1);
             assert!(matches!(Run::read(damaged.as_bytes()), Err(RunError::Damaged(_))), "{old}");
+        }
+        for old in ["}\n", "\"schema\""] {
+            assert!(matches!(Run::read(text.replacen(old, "", 1).as_bytes()), Err(RunError::Another)), "{old}");
         }
         let other = text.replacen("\"schema\":1", "\"schema\":2", 1);
         assert!(matches!(Run::read(other.as_bytes()), Err(RunError::Foreign)));
@@ -226,7 +231,7 @@ mod tests {
 
     #[test]
     fn of_a_file_without_end_no_more_is_read_than_it_should_have() {
-        assert!(matches!(Run::read(std::io::repeat(0)), Err(RunError::Damaged(_))));
+        assert!(matches!(Run::read(std::io::repeat(0)), Err(RunError::Another)));
         let text = run().write();
         let title = text.lines().next().unwrap();
         let endless = format!("{title}\n").into_bytes();

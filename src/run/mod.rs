@@ -15,5 +15,5 @@
 mod document;
 mod head;
 
-pub use document::{Body, Frozen, RUN_SCHEMA, Run, RunError};
-pub use head::{Expectation, Head, PointHead, ResultRef};
+pub use document::{Body, Frozen, Run, RunError};
+pub use head::{Expectation, Head, ResultRef};

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::holdout::Holdout;
 use super::pattern::{Field, Pattern};
 use super::tree::{self, Found, unreadable, walk};
 use super::untrusted::problem;
@@ -38,6 +39,9 @@ pub struct Folder {
     /// understood.
     #[serde(default)]
     pub words: Words,
+    /// How recordings are split into those for training and those for testing, where their paths do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Holdout>,
 }
 
 /// What holds for every recording if the pattern has no placeholder for it.
@@ -96,7 +100,7 @@ impl Source for Folder {
             (Field::Machine, "machine", machine.is_some(), true),
             (Field::Section, "section", section.is_some(), false),
             (Field::Domain, "domain", domain.is_some(), false),
-            (Field::Split, "split", split.is_some(), true),
+            (Field::Split, "split", split.is_some(), self.split.is_none()),
             (Field::Label, "label", label.is_some(), false),
         ] {
             let placed = pattern.has(&field);
@@ -108,6 +112,13 @@ impl Source for Folder {
                 let message = format!("nothing gives the {name} of a clip: the pattern has no `{{{name}}}`");
                 let hint = format!("add `{{{name}}}` to the pattern, or set `defaults.{name}`");
                 problems.push(Problem::new("pattern", message).hint(hint));
+            }
+        }
+        if let Some(holdout) = &self.split {
+            problems.extend(holdout.problems(&pattern.attributes()));
+            if pattern.has(&Field::Split) || split.is_some() {
+                let message = "is never used: the pattern or `defaults` say it already";
+                problems.push(Problem::new("split", message).hint("leave out one of the two"));
             }
         }
         for (what, name) in [("machine", machine), ("section", section)] {
@@ -190,14 +201,22 @@ impl Source for Folder {
             let clip = Clip { id: file.path.clone(), machine, section, domain, split, label, attributes };
             recordings.push(Recording { clip, audio });
         }
+        if let Some(holdout) = &self.split {
+            holdout.split(&mut recordings);
+        }
         Ok(recordings)
     }
 
     fn keyed(&self) -> serde_json::Value {
-        let Self { root: _, pattern, channel, defaults, words } = self;
-        serde_json::json!({
-            "folder": { "pattern": pattern, "channel": channel, "defaults": defaults, "words": words }
-        })
+        let Self { root: _, pattern, channel, defaults, words, split } = self;
+        let mut folder = serde_json::json!({
+            "pattern": pattern, "channel": channel, "defaults": defaults, "words": words
+        });
+        // Keys of folders whose paths tell the split are older than this word.
+        if let Some(split) = split {
+            folder["split"] = serde_json::json!(split);
+        }
+        serde_json::json!({ "folder": folder })
     }
 }
 
@@ -230,6 +249,8 @@ impl Folder {
         }
         let machine = machine.ok_or_else(|| wrong("nothing gives its machine".into()))?;
         let section = section.unwrap_or_else(|| "00".to_owned());
+        // Where they are held out, they are all for training until the whole section is known.
+        let split = split.or(self.split.as_ref().map(|_| Split::Train));
         let split = split.ok_or_else(|| wrong("nothing gives its split".into()))?;
         Ok(Some(Facts { id: SectionId { machine, section }, domain, split, label, attributes }))
     }

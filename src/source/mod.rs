@@ -123,6 +123,8 @@ pub mod dcase;
 mod doubled;
 pub mod factory;
 pub mod folder;
+pub mod guess;
+mod holdout;
 mod layout;
 mod missing;
 pub mod names;
@@ -151,6 +153,20 @@ pub fn read(clip: &str, audio: &Audio, root: Option<&Path>) -> Result<Wave, Sour
         Audio::Synthetic(recipe) => sound::render(recipe).map_err(|why| wrong(&why)),
     }
 }
+
+/// The paths of all recordings below a folder, in order.
+///
+/// Errors: a folder that cannot be read.
+pub fn recordings(root: &Path) -> Result<Vec<String>, SourceError> {
+    let mut found = Vec::new();
+    tree::walk(root, "", DEEPEST, &mut found)?;
+    let mut paths: Vec<String> = found.into_iter().filter(|found| found.utf8).map(|found| found.path).collect();
+    paths.sort();
+    Ok(paths)
+}
+
+/// Links to folders are followed so deep.
+const DEEPEST: usize = 8;
 
 #[cfg(test)]
 mod tests {

@@ -103,6 +103,15 @@ impl Pattern {
         if problems.is_empty() { Ok(Self(pieces)) } else { Err(problems) }
     }
 
+    /// The attributes that it takes from paths.
+    pub fn attributes(&self) -> BTreeSet<String> {
+        let attribute = |piece: &Piece| match piece {
+            Piece::Named(Field::Attribute(name)) => Some(name.clone()),
+            _ => None,
+        };
+        self.0.iter().filter_map(attribute).collect()
+    }
+
     /// Whether the pattern has a placeholder for `field`.
     pub fn has(&self, field: &Field) -> bool {
         self.0.iter().any(|piece| matches!(piece, Piece::Named(named) if named == field))

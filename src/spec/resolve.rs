@@ -25,7 +25,10 @@ pub fn resolve(root: &Node, stem: &str, edited: bool) -> Result<Experiment, Vec<
     }
     let meant = wire::check_words(root, &mut diagnostics);
     let given = |word: &str| root.get(word).filter(|n| !n.is_null());
-    let name = given("name").map_or(Some(stem.to_owned()), |n| rules::name(n, &mut diagnostics));
+    let name = match given("name") {
+        Some(name) => rules::name(name, &mut diagnostics),
+        None => rules::stem(stem, &mut diagnostics),
+    };
     let question = given("question").and_then(|n| rules::text("question", n, &mut diagnostics));
 
     let mut sweep = sweep::parse(root.get("sweep"), &mut diagnostics);

@@ -35,9 +35,30 @@ pub fn text(word: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Optio
     }
 }
 
-/// `name`: it becomes part of file names.
+/// What stands between the name of an experiment and the digest of one of its runs.
+const BEFORE_DIGEST: char = '@';
+
+/// The name of an experiment that has none, by that of its file.
+pub fn stem(stem: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
+    if stem.contains(BEFORE_DIGEST) {
+        let message =
+            format!("the name of the file, `{}`, cannot be that of the experiment: it has an `@`", shorten(stem));
+        let hint = "write `name:` into the file; in `NAME@DIGEST` the `@` comes before the digest of a run";
+        diagnostics.push(Diagnostic::new("E0303", message).hint(hint));
+        return None;
+    }
+    Some(stem.to_owned())
+}
+
+/// `name`: it becomes part of file names, and names runs.
 pub fn name(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
     let name = text("name", node, diagnostics)?;
+    if name.contains(BEFORE_DIGEST) {
+        let message = format!("`name` has an `@`: `{}`", shorten(&name));
+        let hint = "use another character; in `NAME@DIGEST` the `@` comes before the digest of a run";
+        diagnostics.push(Diagnostic::new("E0303", message).at(node.place()).hint(hint));
+        return None;
+    }
     let wrong = name.chars().find(|c| c.is_control() || "/\\".contains(*c));
     if name.trim().is_empty() || wrong.is_some() || name.starts_with('.') {
         let message = match name.trim() {

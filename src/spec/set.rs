@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::node::{Kind, Node, shorten};
-use super::spans::DEEPEST;
+use super::tree::DEEPEST;
 use super::{wire, yaml};
 use crate::diagnose::{Diagnostic, Place, SourceText};
 

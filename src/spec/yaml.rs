@@ -1,17 +1,11 @@
-//! From text to [`Node`]s.
-//!
-//! Two passes: `spans` notes where everything stands and refuses what is not fit for the second, in which
-//! `serde_yaml` says what each scalar is; its values are joined with the places here. No file but these two names a
-//! YAML crate.
+//! From bytes to [`Node`]s: the text, what it must not hold, and the walk over it.
 
-use std::collections::BTreeSet;
-use std::ops::Range;
 use std::sync::Arc;
 
-use serde_json::{Number, Value};
+use serde_json::Value;
 
-use super::node::{Kind, Node, shorten};
-use super::spans::{self, Inside, Offsets, Spans, refuse};
+use super::node::{Kind, Node};
+use super::tree::{self, refuse};
 use crate::diagnose::{Diagnostic, Place, SourceText};
 
 /// Largest file, in bytes.
@@ -50,139 +44,9 @@ pub fn parse(source: &Arc<SourceText>, from: usize) -> Result<Node, Diagnostic> 
         let message = format!("a control character (U+{:04X}) has no place in a spec", u32::from(c));
         return Err(refuse(source, "E0101", from + at..from + at + 1, message));
     }
-    let offsets = Offsets::new(text, from);
-    let spans = spans::walk(source, text, &offsets)?;
-    let value: serde_yaml::Value = serde_yaml::from_str(text).map_err(|e| {
-        let at = e.location().map_or(from, |l| offsets.of_line(&source.text, l.line(), l.column()));
-        let message = e.to_string();
-        // The only type that an untyped value has no room for.
-        match message.split("integer `").nth(1).and_then(|rest| rest.split_once('`')) {
-            Some((number, _)) => {
-                refuse(source, "E0109", at..at + number.len(), format!("`{number}` is too large for a whole number"))
-            }
-            None => refuse(source, "E0101", at..at + 1, format!("this is not YAML: {message}")),
-        }
-    })?;
-    Joiner { source }.join(&value, spans.as_ref(), None, &(from..source.text.len()))
-}
-
-/// Joins the values of the second pass with the places of the first.
-struct Joiner<'a> {
-    source: &'a Arc<SourceText>,
-}
-
-impl Joiner<'_> {
-    fn join(
-        &self,
-        value: &serde_yaml::Value,
-        spans: Option<&Spans>,
-        key: Option<Range<usize>>,
-        around: &Range<usize>,
-    ) -> Result<Node, Diagnostic> {
-        let span = spans.map_or(around.clone(), |s| s.span.clone());
-        let kind = match value {
-            serde_yaml::Value::Null => Kind::Scalar(Value::Null),
-            serde_yaml::Value::Bool(b) => Kind::Scalar(Value::Bool(*b)),
-            serde_yaml::Value::String(s) => Kind::Scalar(Value::String(s.clone())),
-            serde_yaml::Value::Number(n) => Kind::Scalar(self.number(n, &span)?),
-            serde_yaml::Value::Sequence(items) => {
-                let inside = match spans.map(|s| &s.inside) {
-                    Some(Inside::List(inside)) => inside.as_slice(),
-                    _ => &[],
-                };
-                let items = items.iter().enumerate().map(|(i, v)| self.join(v, inside.get(i), None, &span));
-                Kind::List(items.collect::<Result<_, _>>()?)
-            }
-            serde_yaml::Value::Mapping(map) => Kind::Map(self.map(map, spans, &span)?),
-            serde_yaml::Value::Tagged(_) => {
-                return Err(refuse(self.source, "E0106", span, "tags mean nothing in a spec".into()));
-            }
-        };
-        Ok(Node { source: self.source.clone(), key, span, kind })
-    }
-
-    fn number(&self, n: &serde_yaml::Number, span: &Range<usize>) -> Result<Value, Diagnostic> {
-        if let Some(i) = n.as_u64() {
-            return Ok(i.into());
-        }
-        if let Some(i) = n.as_i64() {
-            return Ok(i.into());
-        }
-        let text = self.source.text.get(span.clone()).unwrap_or_default().trim();
-        let digits = text.split(['e', 'E']).next().unwrap_or_default();
-        if n.as_f64() == Some(0.0) && text.parse::<f64>().is_ok() && digits.contains(|c: char| ('1'..='9').contains(&c))
-        {
-            return Err(refuse(
-                self.source,
-                "E0109",
-                span.clone(),
-                format!("`{text}` is too small a number to be told from 0"),
-            ));
-        }
-        n.as_f64()
-            .and_then(Number::from_f64)
-            .map(Value::Number)
-            .ok_or_else(|| refuse(self.source, "E0109", span.clone(), format!("`{n}` is not a finite number")))
-    }
-
-    fn map(
-        &self,
-        map: &serde_yaml::Mapping,
-        spans: Option<&Spans>,
-        around: &Range<usize>,
-    ) -> Result<Vec<(String, Node)>, Diagnostic> {
-        let mut entries = Vec::with_capacity(map.len());
-        let mut merges = Vec::new();
-        for (key, value) in map {
-            let serde_yaml::Value::String(key) = key else {
-                let text = serde_yaml::to_string(key).unwrap_or_default();
-                let text = text.trim();
-                let message = format!("the key `{}` is not a word", shorten(text));
-                let at = self.place_of(spans, text).unwrap_or(around.clone());
-                return Err(refuse(self.source, "E0107", at, message).hint(format!("write `\"{}\"`", shorten(text))));
-            };
-            let (at, inside) = match spans.map(|s| &s.inside) {
-                Some(Inside::Map(inside)) => {
-                    inside.get(key).map_or((None, None), |(at, s)| (Some(at.clone()), Some(s)))
-                }
-                _ => (None, None),
-            };
-            let node = self.join(value, inside, at, around)?;
-            if key == "<<" { merges.push(node) } else { entries.push((key.clone(), node)) }
-        }
-        for merge in merges {
-            self.merge(&mut entries, merge)?;
-        }
-        Ok(entries)
-    }
-
-    /// `<<: *base`, or a list of such: what the map does not say itself. The first that says it wins.
-    fn merge(&self, entries: &mut Vec<(String, Node)>, merge: Node) -> Result<(), Diagnostic> {
-        let bases = match merge.kind {
-            Kind::List(items) => items,
-            _ => vec![merge],
-        };
-        let mut known: BTreeSet<String> = entries.iter().map(|(k, _)| k.clone()).collect();
-        for base in bases {
-            let at = base.key.clone().unwrap_or(base.span.clone());
-            let Kind::Map(more) = base.kind else {
-                return Err(refuse(self.source, "E0112", at, "`<<` takes a map or a list of maps".into()));
-            };
-            for (key, node) in more {
-                if known.insert(key.clone()) {
-                    entries.push((key, node));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn place_of(&self, spans: Option<&Spans>, key: &str) -> Option<Range<usize>> {
-        match spans.map(|s| &s.inside) {
-            Some(Inside::Map(inside)) => inside.get(key).map(|(at, _)| at.clone()),
-            _ => None,
-        }
-    }
+    let empty =
+        || Node { source: source.clone(), key: None, span: from..source.text.len(), kind: Kind::Scalar(Value::Null) };
+    Ok(tree::read(source, from)?.unwrap_or_else(empty))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Inputs, Item, Output, StageError, Training, Wants, code};
+use super::{Inputs, Item, Output, StageError, TrainingStage, Wants, code};
 use crate::artifact::CalibrationScores;
 use crate::context::Context;
 use crate::detector::DetectorError;
@@ -17,7 +17,7 @@ const VERSION: u32 = 1;
 /// Settings of the calibration stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
-    pub training: Training,
+    pub training: TrainingStage,
     pub scores: TrainingScores,
 }
 

@@ -19,7 +19,7 @@ const VERSION: u32 = 2;
 
 /// Settings of the embedding stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Embedding {
+pub struct EmbeddingStage {
     pub network: EmbedderSpec,
     /// As of the network.
     #[serde(default)]
@@ -29,7 +29,7 @@ pub struct Embedding {
     pub with_pool: bool,
 }
 
-impl Embedding {
+impl EmbeddingStage {
     pub(super) fn identity(&self) -> (BTreeMap<String, u32>, Value) {
         let mut config = json!({ "network": self.network });
         for (name, said) in

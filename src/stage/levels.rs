@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::features::longest;
 use super::{Inputs, Item, Output, SPLITS, StageError, Wants, code};
-use crate::artifact::{Audio, AudioTable, Levels as Table};
+use crate::artifact::{Audio, AudioTable, Levels};
 use crate::context::Context;
 use crate::mix;
 use crate::source;
@@ -19,7 +19,7 @@ const VERSION: u32 = 1;
 
 /// Settings of the levels stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Levels {
+pub struct LevelsStage {
     /// Where the recordings lie; in no key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<PathBuf>,
@@ -27,7 +27,7 @@ pub struct Levels {
     pub source: (String, u32),
 }
 
-impl Levels {
+impl LevelsStage {
     pub(super) fn identity(&self) -> (BTreeMap<String, u32>, Value) {
         (code("levels", VERSION, [(self.source.0.as_str(), self.source.1)]), json!({}))
     }
@@ -51,6 +51,6 @@ impl Levels {
             Ok(((*clip).clone(), mix::power(&wave.samples)))
         });
         let levels: Result<BTreeMap<String, f64>, StageError> = measured.into_iter().collect();
-        Ok(vec![Output::of(Item::Levels, &Table(levels?))])
+        Ok(vec![Output::of(Item::Levels, &Levels(levels?))])
     }
 }

@@ -33,17 +33,17 @@ pub use crate::source::SectionId;
 pub use crate::threshold::TrainingScores;
 pub use calibration::Calibration;
 pub use dataset::{Dataset, listing};
-pub use embedding::Embedding;
+pub use embedding::EmbeddingStage;
 pub use features::Features;
 pub use interpolation::Interpolation;
-pub use levels::Levels;
+pub use levels::LevelsStage;
 pub use mix::{Mix, Table};
 pub use mixing::Mixing;
-pub use network::Network;
+pub use network::NetworkStage;
 pub use pooling::Pooling;
 pub use role::{Item, Role};
 pub use scoring::Scoring;
-pub use training::Training;
+pub use training::TrainingStage;
 pub use wave::{Heard, Mixed, hear};
 
 use std::collections::BTreeMap;
@@ -206,14 +206,14 @@ impl Wants {
 #[serde(rename_all = "snake_case")]
 pub enum StageSpec {
     Dataset(Dataset),
-    Levels(Levels),
+    Levels(LevelsStage),
     Mixing(Mixing),
     Features(Features),
     Interpolation(Interpolation),
     Pooling(Pooling),
-    Network(Network),
-    Embedding(Embedding),
-    Training(Training),
+    Network(NetworkStage),
+    Embedding(EmbeddingStage),
+    Training(TrainingStage),
     Scoring(Scoring),
     Calibration(Calibration),
     Metrics(metrics::MetricsSpec),

@@ -22,7 +22,7 @@ const VERSION: u32 = 1;
 
 /// Settings of the network stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Network {
+pub struct NetworkStage {
     pub network: EmbedderSpec,
     /// The seed of the spec, and the machine.
     pub seed: (u64, Vec<String>),
@@ -34,7 +34,7 @@ pub struct Network {
     pub temporal_mean_subtraction: bool,
 }
 
-impl Network {
+impl NetworkStage {
     pub(super) fn identity(&self) -> (BTreeMap<String, u32>, Value) {
         let mut config = json!({ "network": self.network, "seed": self.seed });
         if let Some(choice) = &self.choice {

@@ -17,7 +17,7 @@ const VERSION: u32 = 1;
 
 /// Settings of the training stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Training {
+pub struct TrainingStage {
     pub detector: DetectorSpec,
     /// For detectors that draw: the seed of the spec and what is trained on (machine, section), so that
     /// the draws of a section do not depend on which others there are.
@@ -28,7 +28,7 @@ pub struct Training {
     pub generalization: Option<Generalization>,
 }
 
-impl Training {
+impl TrainingStage {
     pub(super) fn identity(&self) -> (BTreeMap<String, u32>, Value) {
         let detector = self.detector.member();
         let mut config = json!({ "detector": self.detector });

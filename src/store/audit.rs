@@ -1,11 +1,12 @@
 //! How large the cache is, and whether it is sound.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
 
-use super::{Found, Record, Store, StoreError, entries, partial, plain};
+use super::tier::Name;
+use super::{Found, Record, Store, StoreError, Unusable};
 use crate::digest::Digest;
+use crate::disk;
 use crate::kind::Kind;
 
 /// How much of what there is.
@@ -15,9 +16,6 @@ pub struct Usage {
     pub record_bytes: u64,
     /// Count and bytes of objects by kind.
     pub objects: BTreeMap<String, (usize, u64)>,
-    /// What stages that were killed had reached.
-    pub checkpoints: usize,
-    pub checkpoint_bytes: u64,
 }
 
 /// What `verify` found.
@@ -41,20 +39,14 @@ impl Store {
     /// Counts and sizes.
     pub fn usage(&self) -> Result<Usage, StoreError> {
         let mut usage = Usage::default();
-        for entry in entries(&self.root, "records")?.into_iter().filter(|entry| entry.meta.is_file()) {
+        for entry in self.tier.entries("records")?.into_iter().filter(|entry| entry.meta.is_file()) {
             usage.records += 1;
             usage.record_bytes += entry.meta.len();
         }
-        for entry in entries(&self.root, "objects")?.into_iter().filter(|entry| entry.meta.is_file()) {
+        for entry in self.tier.entries("objects")?.into_iter().filter(|entry| entry.meta.is_file()) {
             if let Some(kind) = Kind::named(&entry.extension) {
                 let of_kind = usage.objects.entry(kind.extension().to_owned()).or_default();
                 *of_kind = (of_kind.0 + 1, of_kind.1 + entry.meta.len());
-            }
-        }
-        for entry in fs::read_dir(self.root.join("partial")).into_iter().flatten().flatten() {
-            if partial::key(&entry.path()).is_some() {
-                usage.checkpoints += 1;
-                usage.checkpoint_bytes += entry.metadata().map_or(0, |meta| meta.len());
             }
         }
         Ok(usage)
@@ -75,17 +67,17 @@ impl Store {
                 }
                 Found::Sound(_) | Found::Damaged(_) => {
                     audit.damaged_records.push(key.hex());
-                    self.move_away(&self.record_path(&key), &mut audit);
+                    self.move_away(&self.tier.path(Name::Record(&key)), &mut audit);
                 }
             }
             audit.records += 1;
         }
         let mut present = BTreeSet::new();
-        for entry in entries(&self.root, "objects")? {
+        for entry in self.tier.entries("objects")? {
             if Kind::named(&entry.extension).is_none() {
                 continue;
             }
-            let is_sound = plain::open(&entry.path).and_then(|(file, meta)| {
+            let is_sound = disk::open(&entry.path).and_then(|(file, meta)| {
                 let has_length = lengths.get(&entry.digest).is_none_or(|bytes| *bytes == meta.len());
                 Ok(has_length && Digest::of_reader(file)?.0 == entry.digest)
             });
@@ -93,7 +85,7 @@ impl Store {
                 Ok(true) => drop(present.insert(entry.digest)),
                 // Evicted meanwhile.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                Err(error) if !plain::is_of_the_file(&error) => return Err(StoreError::io(&entry.path)(error)),
+                Err(error) if !disk::is_of_the_file(&error) => return Err(Unusable::at(&entry.path)(error).into()),
                 Ok(false) | Err(_) => {
                     audit.damaged_objects.push(entry.path.display().to_string());
                     self.move_away(&entry.path, &mut audit);
@@ -107,7 +99,7 @@ impl Store {
     }
 
     fn move_away(&self, path: &Path, audit: &mut Audit) {
-        if !self.set_aside(path) {
+        if !self.tier.folder().set_aside(path) {
             audit.not_moved.push(path.display().to_string());
         }
     }
@@ -117,6 +109,7 @@ impl Store {
 mod tests {
     use super::*;
     use crate::store::RECORD_SCHEMA;
+    use std::fs;
 
     fn commit(store: &Store, material: &str, schema: u32) -> Digest {
         let key = Digest::of(format!("{material:?}").as_bytes());
@@ -135,7 +128,7 @@ mod tests {
         let [a, b, _, odd] = ["a", "b", "c", "odd"].map(|name| commit(&store, name, RECORD_SCHEMA));
         let future = commit(&store, "future", RECORD_SCHEMA + 1);
         fs::write(store.object_path(&store.put(Kind::Csv, b"c").unwrap()), b"x").unwrap();
-        fs::copy(store.record_path(&a), store.record_path(&b)).unwrap();
+        fs::copy(store.tier.path(Name::Record(&a)), store.tier.path(Name::Record(&b))).unwrap();
         fs::remove_file(store.object_path(&store.put(Kind::Csv, b"a").unwrap())).unwrap();
         let verify = || store.verify(|record| record.label != "odd").unwrap();
         let audit = verify();
@@ -156,9 +149,9 @@ mod tests {
         let store = Store::open(folder.path()).unwrap();
         let key = commit(&store, "a", RECORD_SCHEMA);
         let object = store.put(Kind::Csv, b"a").unwrap();
-        for (name, make) in plain::tests::STRANGE {
+        for (name, make) in disk::strange::STRANGE {
             commit(&store, "a", RECORD_SCHEMA);
-            for path in [store.object_path(&object), store.record_path(&key)] {
+            for path in [store.object_path(&object), store.tier.path(Name::Record(&key))] {
                 fs::remove_file(&path).unwrap();
                 make(&path);
             }

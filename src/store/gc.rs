@@ -5,20 +5,18 @@
 //! still answers an unchanged experiment in full. Only files go that bear a name of the store, and what another
 //! process removed first is gone as well.
 
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use super::{Store, StoreError, entries, partial};
+use super::{Store, StoreError, Unusable};
 use crate::digest::Digest;
+use crate::disk::age;
 use crate::kind::Kind;
 
 /// An object younger than this is left alone: the record that names it may not be written yet.
 const GRACE: Duration = Duration::from_secs(600);
-
-/// What a killed stage had reached is given up after a week, if nobody says otherwise.
-const ABANDONED: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What may stay.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,6 +25,8 @@ pub struct GcPolicy {
     pub max_bytes: Option<u64>,
     /// Evict objects not used for longer than this.
     pub older_than: Option<Duration>,
+    /// Evict young objects, too: a run at work makes those again that it needs.
+    pub young: bool,
     /// Only tell.
     pub dry_run: bool,
 }
@@ -38,18 +38,12 @@ pub struct GcReport {
     pub evicted_bytes: u64,
     pub kept: usize,
     pub kept_bytes: u64,
-    /// Checkpoints of stages that are done since, or that nobody went on with.
-    pub checkpoints: usize,
 }
 
 impl Store {
-    /// Evicts objects by the policy, least recently used first, and clears what dead processes left.
+    /// Evicts objects by the policy, least recently used first, and clears files that nobody wrote to their end.
     pub fn gc(&self, policy: &GcPolicy) -> Result<GcReport, StoreError> {
-        #[expect(clippy::disallowed_methods, reason = "ages decide eviction, never a result")]
-        let now = SystemTime::now();
-        let age =
-            |meta: &Metadata| meta.modified().ok().and_then(|t| now.duration_since(t).ok()).unwrap_or(Duration::ZERO);
-        let mut objects: Vec<_> = (entries(&self.root, "objects")?.into_iter())
+        let mut objects: Vec<_> = (self.tier.entries("objects")?.into_iter())
             .filter(|entry| entry.meta.is_file())
             .filter_map(|entry| Some((age(&entry.meta), entry.meta.len(), Kind::named(&entry.extension)?, entry.path)))
             .collect();
@@ -59,7 +53,7 @@ impl Store {
         for (age, bytes, kind, path) in objects {
             let stale = policy.older_than.is_some_and(|limit| age > limit);
             let over = policy.max_bytes.is_some_and(|limit| left > limit);
-            if (stale || over) && age > GRACE && kind != Kind::Json {
+            if (stale || over) && (policy.young || age > GRACE) && kind != Kind::Json {
                 if !policy.dry_run && !remove(&path)? {
                     left -= bytes;
                     continue;
@@ -72,40 +66,15 @@ impl Store {
                 report.kept_bytes += bytes;
             }
         }
-        let forgotten = policy.older_than.unwrap_or(ABANDONED).max(GRACE);
-        for (path, age) in self.own("partial", |name| partial::key(name).is_some(), age) {
-            let done = partial::key(&path).is_some_and(|key| self.lookup(&key).sound().is_some());
-            if age > forgotten || (done && age > GRACE) {
-                report.checkpoints += 1;
-                if !policy.dry_run {
-                    let _ = fs::remove_file(path);
-                }
-            }
-        }
         if !policy.dry_run {
-            let left_over = |folder, is_own: fn(&Path) -> bool| self.own(folder, is_own, age);
+            let left_over = |folder, is_own: fn(&Path) -> bool| self.tier.folder().own(folder, is_own);
             let temporary = left_over("tmp", |name| name.as_os_str().as_encoded_bytes().starts_with(b".tmp"));
-            let jobs = left_over("jobs", |name| digest_in(name, 64).is_some());
             let bad = left_over("bad", |name| digest_in(name, 65).is_some() || digest_in(name, 64).is_some());
-            for (path, _) in temporary.into_iter().chain(jobs).chain(bad).filter(|(_, age)| *age > GRACE) {
+            for (path, _) in temporary.into_iter().chain(bad).filter(|(_, age)| *age > GRACE) {
                 let _ = fs::remove_file(path);
             }
         }
         Ok(report)
-    }
-
-    /// The files of a folder whose names are of the store's own making, with their ages.
-    fn own(
-        &self,
-        folder: &str,
-        is_own: impl Fn(&Path) -> bool,
-        age: impl Fn(&Metadata) -> Duration,
-    ) -> Vec<(std::path::PathBuf, Duration)> {
-        let entries = fs::read_dir(self.root.join(folder)).into_iter().flatten().flatten();
-        let own = entries.filter(|entry| is_own(Path::new(&entry.file_name())));
-        own.filter_map(|entry| Some((entry.path(), entry.metadata().ok().filter(|meta| !meta.is_dir())?)))
-            .map(|(path, meta)| (path, age(&meta)))
-            .collect()
     }
 }
 
@@ -120,7 +89,7 @@ fn remove(path: &Path) -> Result<bool, StoreError> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(StoreError::io(path)(error)),
+        Err(error) => Err(Unusable::at(path)(error).into()),
     }
 }
 
@@ -128,6 +97,7 @@ fn remove(path: &Path) -> Result<bool, StoreError> {
 mod tests {
     use super::*;
     use crate::store::ObjectRef;
+    use std::time::SystemTime;
 
     fn aged(store: &Store, object: &ObjectRef, seconds: u64) {
         #[expect(clippy::disallowed_methods, reason = "ages of files")]
@@ -146,32 +116,15 @@ mod tests {
         for (object, seconds) in [(&old, 9000), (&newer, 5000), (&table, 9999)] {
             aged(&store, object, seconds);
         }
-        let policy = GcPolicy { max_bytes: Some(300), older_than: None, dry_run: true };
+        let policy = GcPolicy { max_bytes: Some(300), dry_run: true, ..GcPolicy::default() };
         assert_eq!(store.gc(&policy).unwrap().evicted, 1);
         assert!(store.has(&old), "a dry run removes nothing");
         store.gc(&GcPolicy { dry_run: false, ..policy }).unwrap();
         assert!(!store.has(&old) && store.has(&newer) && store.has(&table));
         store.gc(&GcPolicy { max_bytes: Some(0), ..GcPolicy::default() }).unwrap();
         assert!(!store.has(&newer) && store.has(&table) && store.has(&young));
-    }
-
-    #[test]
-    fn checkpoints_that_nobody_goes_on_with_are_cleared() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
-        for (part, seconds) in [(1, 0), (2, 4000), (3, 8 * 24 * 3600)] {
-            store.save_partial(&Digest::of(b"key"), part, b"epoch").unwrap();
-            let name = format!("{}-{part:016x}.bin", Digest::of(b"key").hex());
-            #[expect(clippy::disallowed_methods, reason = "ages of files")]
-            let then = SystemTime::now() - Duration::from_secs(seconds);
-            let path = folder.path().join("partial").join(name);
-            fs::File::options().append(true).open(path).unwrap().set_modified(then).unwrap();
-        }
-        let policy = GcPolicy { dry_run: true, ..GcPolicy::default() };
-        assert_eq!((store.gc(&policy).unwrap().checkpoints, store.usage().unwrap().checkpoints), (1, 3));
-        store.gc(&GcPolicy::default()).unwrap();
-        let hour = GcPolicy { older_than: Some(Duration::from_secs(3600)), ..GcPolicy::default() };
-        assert_eq!((store.gc(&hour).unwrap().checkpoints, store.usage().unwrap().checkpoints), (1, 1));
+        store.gc(&GcPolicy { max_bytes: Some(0), young: true, ..GcPolicy::default() }).unwrap();
+        assert!(!store.has(&young) && store.has(&table));
     }
 
     #[test]
@@ -204,8 +157,6 @@ mod tests {
             store.root().join(format!("objects/00/{}1.npy/inside", &digits[..61])),
             store.root().join("tmp/thesis"),
             store.root().join("bad/thesis"),
-            store.root().join("jobs/thesis.json"),
-            store.root().join("partial/thesis.bin"),
         ];
         let old = |path: &Path| {
             #[expect(clippy::disallowed_methods, reason = "ages of files")]
@@ -222,7 +173,7 @@ mod tests {
         std::os::unix::fs::symlink(&thesis, store.root().join("objects/00/").join(&digits).with_extension("npy"))
             .unwrap();
         let report = store.gc(&GcPolicy { max_bytes: Some(0), ..GcPolicy::default() }).unwrap();
-        assert_eq!((report.evicted, report.checkpoints), (0, 0));
+        assert_eq!(report.evicted, 0);
         assert!(theirs.iter().all(|path| path.exists()), "{theirs:?}");
         assert_eq!(store.usage().unwrap(), crate::store::Usage::default());
     }

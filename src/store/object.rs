@@ -1,15 +1,17 @@
 //! Immutable bytes under their digest.
 
-use std::fs;
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::ops::{Deref, Range};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::mapped::Mapped;
-use super::{Store, StoreError, plain, sharded};
+use super::tier::Name;
+use super::{Store, StoreError};
 use crate::digest::Digest;
+use crate::disk::{self, Unusable};
 use crate::kind::{Kind, ObjectRef};
 
 /// Files above this size are mapped instead of read.
@@ -60,27 +62,26 @@ impl Deref for Bytes {
 impl Store {
     /// Where an object lies.
     pub fn object_path(&self, object: &ObjectRef) -> PathBuf {
-        sharded(&self.root, "objects", &object.digest, object.kind.extension())
+        self.tier.path(Name::Object(object))
     }
 
     /// Keeps `bytes`. What lies there already stays only if it is the same: its length is no proof.
     pub fn put(&self, kind: Kind, bytes: &[u8]) -> Result<ObjectRef, StoreError> {
         let object = ObjectRef::of(kind, bytes);
-        let path = self.object_path(&object);
-        if !holds(&path, bytes) {
-            self.publish(&path, bytes)?;
+        if !self.tier.open(Name::Object(&object)).is_ok_and(|opened| holds(opened, bytes)) {
+            self.tier.write(Name::Object(&object), bytes)?;
         }
         Ok(object)
     }
 
     /// Whether an object is there with the right length. Its content is checked when it is read.
     pub fn has(&self, object: &ObjectRef) -> bool {
-        plain::length(&self.object_path(object)) == Some(object.bytes)
+        self.tier.length(Name::Object(object)) == Some(object.bytes)
     }
 
     /// Whether an object is there and is what its name says. Changes nothing.
     pub fn is_sound(&self, object: &ObjectRef) -> bool {
-        let opened = plain::open(&self.object_path(object)).ok().filter(|(_, meta)| meta.len() == object.bytes);
+        let opened = self.tier.open(Name::Object(object)).ok().filter(|(_, meta)| meta.len() == object.bytes);
         opened
             .is_some_and(|(file, _)| Digest::of_reader(file).is_ok_and(|found| found == (object.digest, object.bytes)))
     }
@@ -88,30 +89,34 @@ impl Store {
     /// The bytes of an object, checked against its digest; long ones are mapped. One that is damaged or cannot be
     /// read is moved to `bad/`.
     pub fn get(&self, object: &ObjectRef) -> Result<Bytes, StoreError> {
-        self.fetch(object, |path| load(path, object.bytes))
+        self.load(object, |opened| map(opened, object.bytes))
     }
 
     /// The same, in memory of its own: for readers that do not look at their inputs again, as stages do.
     pub fn read(&self, object: &ObjectRef) -> Result<Bytes, StoreError> {
-        self.fetch(object, |path| plain::read(path, object.bytes).map(|bytes| Bytes::Read(Arc::new(bytes))))
+        self.load(object, |opened| disk::rest(opened, object.bytes).map(|bytes| Bytes::Read(Arc::new(bytes))))
     }
 
-    fn fetch(&self, object: &ObjectRef, load: impl Fn(&Path) -> io::Result<Bytes>) -> Result<Bytes, StoreError> {
-        let path = self.object_path(object);
+    fn load(
+        &self,
+        object: &ObjectRef,
+        read: impl Fn((File, Metadata)) -> io::Result<Bytes>,
+    ) -> Result<Bytes, StoreError> {
+        let load = || self.tier.open(Name::Object(object)).and_then(&read);
         let damaged = || StoreError::Damaged { digest: object.digest };
-        match load(&path) {
+        match load() {
             Ok(bytes) if bytes.len() as u64 == object.bytes && bytes.digest() == object.digest => {
-                self.touch(&path);
+                self.touch(object);
                 Ok(bytes)
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => Err(damaged()),
-            Err(e) if !plain::is_of_the_file(&e) => Err(StoreError::io(&path)(e)),
+            Err(e) if !disk::is_of_the_file(&e) => Err(Unusable::at(&self.object_path(object))(e).into()),
             // A sector that cannot be read is damage like a flipped bit: the object is made again.
             // Somebody may have made it meanwhile: then it is sound, and stays.
-            Ok(_) | Err(_) => match self.is_sound(object).then(|| load(&path)) {
+            Ok(_) | Err(_) => match self.is_sound(object).then(load) {
                 Some(Ok(bytes)) if bytes.digest() == object.digest => Ok(bytes),
                 _ => {
-                    self.set_aside(&path);
+                    self.tier.set_aside(Name::Object(object));
                     Err(damaged())
                 }
             },
@@ -119,37 +124,36 @@ impl Store {
     }
 
     /// Marks a use, for eviction by age. At most once an hour, so that reading stays cheap.
-    fn touch(&self, path: &Path) {
+    fn touch(&self, object: &ObjectRef) {
+        let path = self.object_path(object);
         #[expect(clippy::disallowed_methods, reason = "ages decide eviction, never a result")]
         let now = std::time::SystemTime::now();
-        let age = fs::symlink_metadata(path).and_then(|m| m.modified()).ok().and_then(|t| now.duration_since(t).ok());
-        if age.is_some_and(|age| age.as_secs() > 3600)
-            && let Ok(file) = plain::options().append(true).open(path)
+        if fs::symlink_metadata(&path).is_ok_and(|meta| disk::age(&meta).as_secs() > 3600)
+            && let Ok(file) = disk::options().append(true).open(&path)
         {
             let _ = file.set_modified(now);
         }
     }
 }
 
-/// Whether the file at `path` holds exactly these bytes.
-fn holds(path: &Path, bytes: &[u8]) -> bool {
-    let Ok((mut file, meta)) = plain::open(path) else { return false };
+/// Whether a file holds exactly these bytes.
+fn holds((mut file, meta): (File, Metadata), bytes: &[u8]) -> bool {
     let mut buffer = vec![0; bytes.len().min(1 << 17)];
     let same = |part: &[u8]| file.read_exact(&mut buffer[..part.len()]).is_ok() && buffer[..part.len()] == *part;
     meta.len() == bytes.len() as u64 && bytes.chunks(1 << 17).all(same)
 }
 
-fn load(path: &Path, expected: u64) -> io::Result<Bytes> {
-    let (file, meta) = plain::open(path)?;
+/// The bytes of a file, mapped if it is long.
+fn map((file, meta): (File, Metadata), expected: u64) -> io::Result<Bytes> {
     if meta.len() != expected {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "another length"));
     }
     if expected >= MAP_FROM
-        && let Some(mapped) = Mapped::open(file)?
+        && let Some(mapped) = Mapped::open(file.try_clone()?)?
     {
         return Ok(Bytes::Mapped(Arc::new(mapped)));
     }
-    plain::read(path, expected).map(|bytes| Bytes::Read(Arc::new(bytes)))
+    disk::rest((file, meta), expected).map(|bytes| Bytes::Read(Arc::new(bytes)))
 }
 
 #[cfg(test)]
@@ -223,7 +227,7 @@ mod tests {
     fn what_is_no_regular_file_is_moved_aside_and_made_again() {
         let (folder, store) = store();
         for bytes in [b"abc".to_vec(), vec![7; 3 << 20]] {
-            for (name, make) in plain::tests::STRANGE {
+            for (name, make) in disk::strange::STRANGE {
                 let object = store.put(Kind::Csv, &bytes).unwrap();
                 let path = store.object_path(&object);
                 fs::remove_file(&path).unwrap();

@@ -1,14 +1,15 @@
 //! What a key gave: the mark that a stage is done.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{ObjectRef, Store, StoreError, plain, sharded};
+use super::tier::Name;
+use super::{ObjectRef, Store, StoreError};
 use crate::canon;
 use crate::digest::Digest;
+use crate::disk;
 use crate::kind::Kind;
 
 /// Raised when the form of a record changes; records of another schema are misses.
@@ -92,10 +93,6 @@ impl<T> Found<T> {
 }
 
 impl Store {
-    pub(super) fn record_path(&self, key: &Digest) -> PathBuf {
-        sharded(&self.root, "records", key, "json")
-    }
-
     /// What a key gave.
     pub fn lookup(&self, key: &Digest) -> Found<Made> {
         let line = match self.line(key) {
@@ -116,7 +113,8 @@ impl Store {
 
     /// The first line of a record's file, if the second is its digest.
     fn line(&self, key: &Digest) -> Found<Vec<u8>> {
-        let mut bytes = match plain::read(&self.record_path(key), LONGEST) {
+        let opened = self.tier.open(Name::Record(key));
+        let mut bytes = match opened.and_then(|opened| disk::rest(opened, LONGEST)) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Found::Absent,
             Err(error) => return Found::Damaged(error.to_string()),
@@ -135,12 +133,12 @@ impl Store {
     pub fn commit(&self, key: &Digest, record: &Record) -> Result<(), StoreError> {
         let line = serde_json::to_string(record).expect("records are JSON");
         let text = format!("{line}\n\"{}\"\n", Digest::of(line.as_bytes()).hex());
-        self.publish(&self.record_path(key), text.as_bytes())
+        Ok(self.tier.write(Name::Record(key), text.as_bytes())?)
     }
 
     /// Every record of the cache with its key, in order of the keys.
     pub fn records(&self) -> Result<Vec<(Digest, Found<Record>)>, StoreError> {
-        let keys = super::entries(&self.root, "records")?.into_iter().filter(|entry| entry.extension == "json");
+        let keys = self.tier.entries("records")?.into_iter().filter(|entry| entry.extension == "json");
         Ok(keys.map(|entry| (entry.digest, self.record(&entry.digest))).collect())
     }
 }
@@ -220,7 +218,7 @@ mod tests {
         assert_eq!(store.record(&key), Found::Sound(record.clone()));
         assert_eq!(store.lookup(&key), Found::Sound(record.into()));
 
-        let path = store.record_path(&key);
+        let path = store.tier.path(Name::Record(&key));
         let good = fs::read(&path).unwrap();
         for i in 0..good.len() - 1 {
             let mut bad = good.clone();
@@ -261,7 +259,7 @@ mod tests {
         let (key, record) = record(&store, serde_json::json!({"stage": "metrics"}));
         let write = |line: String| {
             let text = format!("{line}\n\"{}\"\n", Digest::of(line.as_bytes()).hex());
-            store.publish(&store.record_path(&key), text.as_bytes()).unwrap();
+            store.tier.write(Name::Record(&key), text.as_bytes()).unwrap();
         };
         let line = serde_json::to_string(&record).unwrap();
         write(line.replacen("{", "{\"host\":\"a\",", 1));
@@ -280,10 +278,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let (key, record) = record(&store, serde_json::json!({"stage": "metrics"}));
-        for (name, make) in plain::tests::STRANGE {
+        for (name, make) in disk::strange::STRANGE {
             store.commit(&key, &record).unwrap();
-            fs::remove_file(store.record_path(&key)).unwrap();
-            make(&store.record_path(&key));
+            fs::remove_file(store.tier.path(Name::Record(&key))).unwrap();
+            make(&store.tier.path(Name::Record(&key)));
             assert!(matches!(store.lookup(&key), Found::Damaged(_)), "{name}");
             store.commit(&key, &record).unwrap();
             assert!(store.lookup(&key).sound().is_some(), "{name}");

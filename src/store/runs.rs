@@ -1,16 +1,17 @@
-//! Where documents of runs lie, and what is remembered of specs that were answered.
+//! Documents of runs, by experiment and digest.
 //!
+//! They stand beside objects and records, because whoever reads a shared store, a worker on a cluster too, reads runs.
 //! This room knows names and bytes. What a document says is the business of others.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::{Store, StoreError, plain};
+use super::tier::Name;
+use super::{Store, StoreError, Unusable};
 use crate::digest::Digest;
-
-/// What is remembered of a spec is some hundred bytes a source.
-const LONGEST: u64 = 64 << 20;
+use crate::disk;
 
 /// The document of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,13 +26,12 @@ pub struct RunFile {
 impl Store {
     /// Writes the document of a run.
     pub fn keep_run(&self, experiment: &str, digest: &Digest, text: &str) -> Result<(), StoreError> {
-        let path = self.root.join("runs").join(folder(experiment)).join(format!("{}.json", digest.hex()));
-        self.publish(&path, text.as_bytes())
+        Ok(self.tier.write(Name::Run(&folder(experiment), digest), text.as_bytes())?)
     }
 
     /// The documents of an experiment, the newest first; of all experiments without a name.
     pub fn runs(&self, experiment: Option<&str>) -> Vec<RunFile> {
-        let folders = std::fs::read_dir(self.root.join("runs")).into_iter().flatten().flatten();
+        let folders = std::fs::read_dir(self.tier.folder().path("runs")).into_iter().flatten().flatten();
         let wanted = experiment.map(folder);
         let mut found: Vec<RunFile> = folders
             .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
@@ -47,40 +47,29 @@ impl Store {
     pub fn renew_run(&self, run: &RunFile) {
         #[expect(clippy::disallowed_methods, reason = "says which run is shown by its name, never what it shows")]
         let now = SystemTime::now();
-        if let Ok(file) = plain::options().append(true).open(&run.path) {
+        if let Ok(file) = disk::options().append(true).open(&run.path) {
             let _ = file.set_modified(now);
         }
     }
 
     /// Opens the document of a run.
-    pub fn open_run(&self, path: &Path) -> std::io::Result<File> {
-        plain::open(path).map(|(file, _)| file)
+    pub fn open_run(&self, run: &RunFile) -> std::io::Result<File> {
+        self.tier.open(Name::Run(&run.experiment, &run.digest)).map(|(file, _)| file)
     }
 
-    fn answer_path(&self, question: &Digest) -> PathBuf {
-        self.root.join("memo").join(format!("{}.json", question.hex()))
-    }
-
-    /// What is remembered of a question; may be deleted at any time.
-    pub fn answer(&self, question: &Digest) -> Option<Vec<u8>> {
-        let bytes = plain::read(&self.answer_path(question), LONGEST).ok()?;
-        let end = bytes.iter().position(|byte| *byte == b'\n')?;
-        let (check, rest) = (&bytes[..end], &bytes[end + 1..]);
-        (Digest::of(rest).hex().as_bytes() == check).then(|| rest.to_vec())
-    }
-
-    /// Remembers an answer.
-    pub fn keep_answer(&self, question: &Digest, answer: &[u8]) -> Result<(), StoreError> {
-        let text = [Digest::of(answer).hex().as_bytes(), b"\n", answer].concat();
-        self.publish(&self.answer_path(question), &text)
-    }
-
-    /// Removes all documents but the newest of each experiment, or only counts them; gives how many.
-    pub fn drop_old_runs(&self, dry_run: bool) -> Result<usize, StoreError> {
-        let mut kept = std::collections::BTreeSet::new();
+    /// Removes documents, or only counts them; gives how many. Of each experiment the newest stays, and the newest of
+    /// those that are complete.
+    pub fn drop_old_runs(&self, is_complete: impl Fn(&RunFile) -> bool, dry_run: bool) -> Result<usize, Unusable> {
+        let (mut newest, mut complete) = (BTreeSet::new(), BTreeSet::new());
         let mut dropped = 0;
         for run in self.runs(None) {
-            if kept.insert(run.experiment) {
+            let is_newest = newest.insert(run.experiment.clone());
+            // A document is read only while no complete one of its experiment was found.
+            let is_answer = !complete.contains(&run.experiment) && is_complete(&run);
+            if is_answer {
+                complete.insert(run.experiment.clone());
+            }
+            if is_newest || is_answer {
                 continue;
             }
             dropped += 1;
@@ -88,7 +77,7 @@ impl Store {
             // Somebody else may have removed it meanwhile.
             removed.or_else(|error| match error.kind() {
                 std::io::ErrorKind::NotFound => Ok(()),
-                _ => Err(StoreError::io(&run.path)(error)),
+                _ => Err(Unusable::at(&run.path)(error)),
             })?;
         }
         Ok(dropped)
@@ -151,19 +140,10 @@ mod tests {
         let past = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1);
         File::options().append(true).open(path).unwrap().set_modified(past).unwrap();
         assert_eq!(store.runs(Some("a")).iter().map(|run| run.digest).collect::<Vec<_>>(), [newer, older]);
-        assert_eq!((store.runs(None).len(), store.drop_old_runs(false).unwrap()), (3, 1));
+        let drop = |complete: &Digest| store.drop_old_runs(|run| run.digest == *complete, false).unwrap();
+        assert_eq!((store.runs(None).len(), drop(&older)), (3, 0), "the newer one has not come to its end");
+        assert_eq!(drop(&newer), 1);
         let left: Vec<_> = store.runs(None).into_iter().map(|run| (run.experiment, run.digest)).collect();
         assert!(left.contains(&("a".into(), newer)) && left.contains(&("b%2Fc".into(), older)));
-    }
-
-    #[test]
-    fn a_damaged_answer_is_none() {
-        let home = tempfile::tempdir().unwrap();
-        let store = Store::open(home.path()).unwrap();
-        let question = Digest::of(b"?");
-        store.keep_answer(&question, b"yes").unwrap();
-        assert_eq!(store.answer(&question).as_deref(), Some(&b"yes"[..]));
-        std::fs::write(store.answer_path(&question), b"no\nyes").unwrap();
-        assert_eq!(store.answer(&question), None);
     }
 }

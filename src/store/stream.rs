@@ -5,23 +5,23 @@ use std::io;
 
 use tempfile::NamedTempFile;
 
-use super::{ObjectRef, Store, StoreError};
+use super::tier::Name;
+use super::{ObjectRef, Store, StoreError, Unusable};
 use crate::digest::Digest;
 use crate::kind::Kind;
 
 impl Store {
     /// A new file among the temporary ones of the cache: it is gone unless [`Store::put_file`] keeps it.
     pub fn spool(&self) -> io::Result<NamedTempFile> {
-        self.temporary()
+        self.tier.folder().temporary()
     }
 
     /// Keeps the content of a file of [`Store::spool`]. An object that is there already is replaced: that costs nothing.
     pub fn put_file(&self, kind: Kind, file: NamedTempFile) -> Result<ObjectRef, StoreError> {
         let written = File::open(file.path()).and_then(Digest::of_reader);
-        let (digest, bytes) = written.map_err(StoreError::io(file.path()))?;
+        let (digest, bytes) = written.map_err(Unusable::at(file.path()))?;
         let object = ObjectRef { digest, kind, bytes };
-        let path = self.object_path(&object);
-        self.persist(file, &path)?;
+        self.tier.keep(Name::Object(&object), file)?;
         Ok(object)
     }
 }

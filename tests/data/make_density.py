@@ -8,6 +8,7 @@ import json
 
 import numpy as np
 from scipy.stats import spearmanr
+from sklearn.cluster import DBSCAN
 from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import KernelDensity, LocalOutlierFactor
 
@@ -61,6 +62,24 @@ for name, bandwidth in bandwidths.items():
     # One leaf: between nodes of its trees KernelDensity loses the digits of small densities (its issue 7492).
     kde = KernelDensity(bandwidth=bandwidth, leaf_size=10 * n).fit(x)
     scores[f"kde {name}"] = -kde.score_samples(y)
+
+# The distance to the nearest core point, with a radius or with a quantile of the distances to the so many-th vector.
+euclidean = lambda a, b: np.sqrt(((a - b) ** 2).sum())
+for points, radius, metric in [
+    (5, "quantile=0.9", "euclidean"),
+    (3, "quantile=0.5", "cosine"),
+    (1, "quantile=0.9", "euclidean"),
+    (4, "eps=14.5", "euclidean"),
+]:
+    distance = cosine if metric == "cosine" else euclidean
+    word, value = radius.split("=")
+    reach = np.sort([[distance(a, b) for b in x] for a in x], axis=1)[:, points - 1]
+    # Alone, a radius of 0 is refused; the smallest is as good.
+    eps = float(value) if word == "eps" else max(np.quantile(reach, float(value)), 1e-300)
+    clusters = DBSCAN(eps=eps, min_samples=points, metric=distance, algorithm="brute").fit(x)
+    core = x[clusters.core_sample_indices_]
+    assert 0 < len(core) < n or points == 1, len(core)
+    scores[f"dbscan {points} {radius} {metric}"] = np.array([min(distance(a, b) for b in core) for a in y])
 
 SEEDS, TREES, SAMPLES = 400, 100, 32
 forests = np.array(

@@ -11,8 +11,9 @@ import numpy as np
 from sklearn.covariance import EmpiricalCovariance, LedoitWolf
 from sklearn.decomposition import NMF
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, OneClassSVM
 
@@ -74,6 +75,9 @@ for word, labels_of in [("section", section), ("attribute", 2 * section + load)]
     scores[f"classifier lda empirical {word}"] = likeliest(lda.predict_log_proba(ys), lda.classes_)
     logistic = LogisticRegression(C=0.5, tol=1e-10, max_iter=100_000).fit(xs, labels_of)
     scores[f"classifier logistic_regression 0.5 {word}"] = likeliest(logistic.predict_log_proba(ys), logistic.classes_)
+    for smoothing in [1e-9, 0.1]:
+        bayes = GaussianNB(var_smoothing=smoothing).fit(xs, labels_of)
+        scores[f"classifier naive_bayes {smoothing} {word}"] = likeliest(bayes.predict_log_proba(ys), bayes.classes_)
     for kernel in ["rbf", "linear"]:
         machines = [SVC(kernel=kernel, C=2.0, tol=1e-8).fit(xs, labels_of == c) for c in lda.classes_]
         decisions = np.stack([m.decision_function(ys) for m in machines], axis=1)
@@ -90,9 +94,15 @@ for word, labels_of in [("section", section), ("attribute", 2 * section + load)]
 
 # Probabilities, smoothed as ours are.
 trees = 2000
-forest = RandomForestClassifier(trees, min_samples_leaf=3, random_state=0).fit(x, section)
-p = (trees * forest.predict_proba(y) + 1) / (trees + 3)
-forest_p = p[np.arange(len(y)), test_labels["section"]]
+
+
+def votes(forest):
+    p = (trees * forest.fit(x, section).predict_proba(y) + 1) / (trees + 3)
+    return p[np.arange(len(y)), test_labels["section"]]
+
+
+forest_p = votes(RandomForestClassifier(trees, min_samples_leaf=3, random_state=0))
+extra_p = votes(ExtraTreesClassifier(trees, min_samples_leaf=3, random_state=0))
 
 # The mean squared error of the training vectors, the best of ten starts.
 errors = {}
@@ -116,6 +126,7 @@ document = {
     "test_labels": plain(test_labels),
     "scores": plain(scores),
     "forest": plain(forest_p),
+    "extra_trees": plain(extra_p),
     "errors": errors,
 }
 print(json.dumps(document, separators=(",", ":")).replace('],"', '],\n"'))

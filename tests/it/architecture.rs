@@ -51,9 +51,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     // A point holds its detector and a catalog its sections: the plan asks the one and names the others. A network may
     // hear a feature besides that of the spec.
     ("plan", &["spec", "stage", "source::SourceSpec", "feature::FeatureSpec"]),
-    ("store", &[]),
+    ("disk", &[]),
+    // Neither knows the other: what the store holds may be shared, and the desk never is.
+    ("store", &["disk"]),
+    ("desk", &["disk"]),
     ("run", &["plan", "spec", "stage"]),
-    ("exec", &["run", "plan", "stage", "store", "artifact"]),
+    ("exec", &["run", "plan", "stage", "store", "desk", "artifact"]),
     // Events speak of nodes.
     ("progress", &["exec", "plan::NodeId"]),
     ("report", &["metric", "artifact::MetricRow"]),

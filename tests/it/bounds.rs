@@ -37,7 +37,8 @@ fn optional(path: &str) -> Value {
         "detector.kde" => json!({"bandwidth": 3.0}),
         "detector.one_class_svm" => json!({"gamma": 0.5}),
         "detector.embedding.network.cnn" => json!({"frames": 64}),
-        path if path.ends_with("random_forest") => json!({"max_depth": 3}),
+        "detector.dbscan" => json!({"eps": 3.0}),
+        path if path.ends_with("random_forest") || path.ends_with("extra_trees") => json!({"max_depth": 3}),
         path if path.ends_with("svc") => json!({"gamma": 0.5}),
         path if path.ends_with("training") => json!({"patience": 3, "clip_norm": 1.0}),
         _ => json!({}),
@@ -105,9 +106,17 @@ fn sections() -> Vec<(String, Value)> {
                 let of = |name: &&str| json!({"network": {**name: {}}});
                 EmbedderSpec::NAMES.iter().map(of).chain(["arcface", "sub_cluster_adacos"].map(loss)).collect()
             }
-            "classifier" => ["random_forest", "svc", "lda", "logistic_regression", "nearest_neighbours"]
-                .map(|model| json!({model: {}}))
-                .to_vec(),
+            "classifier" => [
+                "random_forest",
+                "svc",
+                "lda",
+                "logistic_regression",
+                "nearest_neighbours",
+                "extra_trees",
+                "naive_bayes",
+            ]
+            .map(|model| json!({model: {}}))
+            .to_vec(),
             _ => vec![json!({})],
         };
         for settings in several {

@@ -163,6 +163,10 @@ fn every_reading_command_speaks_json() {
         "cache verify",
         "cache gc --max-size 1 --dry-run",
         "evaluate scores --protocol dcase2020",
+        "show",
+        "show tiny --points",
+        "diff tiny spec.yaml",
+        "score tiny fan/00 clip.wav --where k=3",
     ] {
         let run = project.run(&format!("{arguments} --json")).done();
         assert!(run.json().is_object() || run.json().is_array(), "{arguments}");

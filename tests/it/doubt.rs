@@ -101,7 +101,6 @@ fn questions_without_an_answer_say_why() {
         "--compare=seed",
         "--select leave-one-section-out",
         "--by auc",
-        "--compare --format csv",
         "--set detector={\"knn\":{}} --set features.log_mel.mels=8 --compare",
     ]
     .iter()
@@ -110,6 +109,14 @@ fn questions_without_an_answer_say_why() {
     insta::assert_snapshot!("no_answer", told.join("\n"));
     project.run("report spec.yaml --compare --select leave-one-section-out").exits(2);
     project.run("report spec.yaml --compare --by f1").exits(2);
+    // Tables have every form, with all digits.
+    let pairs = project.run("report spec.yaml --compare --format csv").done().stdout;
+    assert!(pairs.contains("\nbetter ranked,worse ranked,difference,rank difference,n,W,p,p (Holm)\n"), "{pairs}");
+    let means = project.run("report spec.yaml --table means --json").done().stdout;
+    let means: serde_json::Value = serde_json::from_str(&means).expect("JSON");
+    assert!(means["blocks"][0]["table"]["rows"][0][2].is_f64(), "{means}");
+    let latex = project.run("report spec.yaml --format latex").done().stdout;
+    assert!(latex.contains("\\toprule") && latex.contains("\\textbf{"), "{latex}");
     // The spec is no axis, wherever it stands.
     project.run("report --compare spec.yaml").done();
 }

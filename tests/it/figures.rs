@@ -1,4 +1,4 @@
-//! `report --figures`: the pictures show the clips they say they show.
+//! `report --figures` and `report --maps`: the pictures show the clips they say they show.
 
 use std::fs;
 
@@ -107,4 +107,44 @@ fn figures_that_cannot_be_made_say_why() {
     project.spec(&linear);
     project.run("run spec.yaml").done();
     insta::assert_snapshot!("figures_not_in_db", project.run("report spec.yaml --figures figures").exits(2).stderr);
+}
+
+#[test]
+fn a_map_of_the_clips_of_each_machine() {
+    let project = project();
+    project.run("run spec.yaml").done();
+    let plain = project.run("report spec.yaml").done();
+    let report = project.run("report spec.yaml --maps maps").done();
+    assert_eq!(report.stdout, plain.stdout);
+    assert!(report.stderr.starts_with("maps: 2, places in maps/maps.csv"), "{}", report.stderr);
+    let files = tree(&project.path("maps"));
+    let names: Vec<&str> = files.keys().map(String::as_str).collect();
+    assert_eq!(names, ["maps.csv", "pooling_fan.tsne.svg", "pooling_valve.tsne.svg"]);
+    let read = |path: &str| fs::read_to_string(project.path(path)).expect("it is text");
+    let svg = read("maps/pooling_fan.tsne.svg");
+    // Two sections, each with 8 clips to train on and 12 to test with; a third of the others are neighbours.
+    for words in ["pooling/fan", "t-SNE of 40 clips, perplexity 13", "section 00", "section 01", "anomaly, target"] {
+        assert_eq!(svg.matches(&format!(">{words}</text>")).count(), 1, "{words}");
+    }
+    let table = read("maps/maps.csv");
+    assert_eq!(table.lines().count(), 1 + 2 * 40);
+    assert_eq!(table.lines().filter(|line| line.contains(",01,target,test,anomaly,")).count(), 2 * 3);
+    project.run("report spec.yaml --maps again").done();
+    for name in names {
+        assert_eq!(read(&format!("again/{name}")), read(&format!("maps/{name}")), "{name}");
+    }
+
+    // Points that see the same vectors share a map; what was not run has none.
+    let set = "--set features.log_mel.mels=[16,8] --set detector.knn.k=[1,2]";
+    let both = project.run(&format!("report spec.yaml --maps both {set}")).done();
+    assert!(
+        both.stderr.starts_with("maps: 2, ") && both.stderr.contains("; 2 are not in the cache"),
+        "{}",
+        both.stderr
+    );
+    let frames = "--set detector={\"autoencoder\":{\"epochs\":1,\"window\":2,\"layers\":[4]}}";
+    project.run(&format!("run spec.yaml {frames}")).done();
+    let none = project.run(&format!("report spec.yaml --maps none {frames}")).exits(2);
+    assert!(none.stderr.contains("no detector of the spec sees one vector a clip"), "{}", none.stderr);
+    assert!(!project.path("none").exists());
 }

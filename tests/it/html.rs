@@ -88,7 +88,8 @@ fn a_page_is_whole_and_hostile_names_are_text() {
     is_balanced(&text);
     for odd in ["<script>alert", "<img", "<svg/", "<b onclick", "\u{202e}", "\u{1b}", "</td><"] {
         let count = text.matches(odd).count();
-        let own = if odd == "</td><" { text.matches("</td><td").count() + text.matches("</td></tr>").count() } else { 0 };
+        let own =
+            if odd == "</td><" { text.matches("</td><td").count() + text.matches("</td></tr>").count() } else { 0 };
         assert_eq!(count, own, "{odd}");
     }
     assert_eq!((text.matches("<script>").count(), text.matches("</style>").count()), (1, 1));
@@ -116,7 +117,10 @@ fn a_page_is_whole_and_hostile_names_are_text() {
 
 #[test]
 fn a_page_needs_neither_spec_nor_data_and_says_what_is_gone() {
-    let project = Project::with(&format!("{SPEC}sweep: {{ detector.knn.k: [1, 2] }}\n").replace("detector: { knn: { k: 1 } }", "detector: { knn: {} }"));
+    let project = Project::with(
+        &format!("{SPEC}sweep: {{ detector.knn.k: [1, 2] }}\n")
+            .replace("detector: { knn: { k: 1 } }", "detector: { knn: {} }"),
+    );
     project.write_all(&sounds::data_set());
     let never = project.run("report spec.yaml --format html").exits(2);
     assert!(never.stderr.contains("E0704"), "{}", never.stderr);
@@ -190,8 +194,12 @@ fn in_a_browser_nothing_is_asked_for_and_tables_sort_and_filter() {
     browser.open(&project.path("page.html"));
 
     let column = "[...document.querySelector('#tables table').tHead.rows[1].cells].findIndex(c => c.textContent == 'AUC target')";
-    let values = format!("[...document.querySelector('#tables table').tBodies[0].rows].map(r => parseFloat(r.cells[{column}].textContent))");
-    let click = format!("document.querySelector('#tables table').tHead.rows[1].cells[{column}].querySelector('button').click()");
+    let values = format!(
+        "[...document.querySelector('#tables table').tBodies[0].rows].map(r => parseFloat(r.cells[{column}].textContent))"
+    );
+    let click = format!(
+        "document.querySelector('#tables table').tHead.rows[1].cells[{column}].querySelector('button').click()"
+    );
     let sorted = |browser: &mut Browser| -> Vec<f64> {
         browser.evaluate(&click);
         let values = browser.evaluate(&values);
@@ -216,7 +224,11 @@ fn in_a_browser_nothing_is_asked_for_and_tables_sort_and_filter() {
     // A shape tells what it is.
     let tips = browser.evaluate("document.querySelectorAll('[data-tip]').length");
     assert!(tips.as_u64() > Some(50), "{tips}");
-    assert_eq!(browser.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), true, "no page is too wide");
+    assert_eq!(
+        browser.evaluate("document.documentElement.scrollWidth <= window.innerWidth"),
+        true,
+        "no page is too wide"
+    );
 
     assert_eq!(browser.asked, Vec::<String>::new(), "a page asks for nothing");
     assert_eq!(browser.complaints, Vec::<String>::new(), "a page has no errors, and no name runs");

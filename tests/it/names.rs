@@ -57,7 +57,7 @@ fn a_bar_in_a_name_stays_in_its_cell() {
 fn quotes_in_a_name_stay_in_the_label_of_a_graph() {
     let project = machine("fan\"A");
     let dot = project.run("plan spec.yaml --dot").done().stdout;
-    assert!(dot.contains("[label=\"dataset/fan\\\"A/00\","), "{dot}");
+    assert!(dot.contains("[ label=\"dataset/fan\\\"A/00\" "), "{dot}");
 }
 
 #[cfg(unix)]

@@ -1,8 +1,10 @@
 //! What commands write lies where it was asked for, is whole, and is none of what they read.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
+use crate::cache;
 use crate::project::{Output, Project, tree};
 use crate::sounds::{self, SPEC};
 
@@ -57,6 +59,7 @@ fn what_is_read_is_not_written() {
 #[test]
 fn commands_that_read_make_no_cache() {
     let project = project();
+    project.write("page.md", PAGE);
     for command in ["cache ls", "cache stat", "cache verify", "cache gc --max-size 0"] {
         let run = project.run(&format!("{command} --cache typo")).exits(4);
         assert_eq!(run.stderr, "error: there is no cache in `typo`\n", "{command}");
@@ -69,9 +72,58 @@ fn commands_that_read_make_no_cache() {
         "{}",
         report.stderr
     );
-    project.run("explain spec.yaml training/fan/00 --cache typo");
-    project.run("export spec.yaml training/fan/00 -o x.onnx --cache typo").exits(2);
-    assert!(!project.path("typo").exists());
+    for (command, code) in READING {
+        project.run(&format!("{command} --cache typo")).exits(*code);
+        assert!(!project.path("typo").exists(), "{command}");
+    }
+    project.run("check spec.yaml").done();
+    assert!(!project.cache().exists());
+}
+
+/// Commands that read a cache, and what they end with if there is none.
+const READING: &[(&str, i32)] = &[
+    ("plan spec.yaml", 0),
+    ("run spec.yaml --frozen --quiet", 1),
+    ("run spec.yaml --frozen --rehash", 1),
+    ("report spec.yaml", 2),
+    ("report laws", 2),
+    ("report --splice page.md", 1),
+    ("report --splice page.md --check", 1),
+    ("explain spec.yaml training/fan/00", 0),
+    ("explain spec.yaml training/fan/00 --proof", 2),
+    ("export spec.yaml training/fan/00 -o x.safetensors", 2),
+    ("cache ls", 4),
+    ("cache stat", 4),
+    ("cache verify", 4),
+];
+
+/// A page with a table to be made.
+const PAGE: &str = "<!-- humshift: spec.yaml --table means -->\n<!-- /humshift -->\n";
+
+/// The files of a cache with their bytes. Times are left out: a use is marked.
+fn content(project: &Project) -> BTreeMap<String, Vec<u8>> {
+    tree(&project.cache()).into_iter().map(|(name, path)| (name, fs::read(path).unwrap())).collect()
+}
+
+#[test]
+fn commands_that_read_leave_a_cache_as_it_is() {
+    let project = project();
+    project.write("page.md", PAGE);
+    project.run("run spec.yaml --only training/*").done();
+    // Stages that have not run, digests that nobody remembers, and an object that is damaged.
+    let clip = sounds::path("fan", "train", "00", "source", "normal", 90);
+    project.write(&format!("data/{clip}"), sounds::clip(&clip));
+    let records = cache::records(&project.cache());
+    let trained = records.iter().find(|record| record.label == "training/fan/00").expect("it ran");
+    fs::write(&trained.outputs["model"], "damaged").unwrap();
+    let folders = fs::read_dir(project.cache()).unwrap().count();
+    let before = content(&project);
+    for (command, _) in READING.iter().filter(|(command, _)| *command != "cache verify") {
+        project.run(command);
+        assert_eq!(content(&project), before, "{command}");
+        assert_eq!(fs::read_dir(project.cache()).unwrap().count(), folders, "{command}");
+    }
+    assert!(project.run("cache verify").exits(1).stdout.contains("1 moved to"));
 }
 
 /// Long enough to be stopped while it is written.

@@ -92,7 +92,7 @@ impl Project {
         command.args(arguments.split_whitespace()).current_dir(self.dir());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let word = arguments.split_whitespace().next().unwrap_or_default();
-        if ["run", "plan", "report", "explain", "dataset", "export", "cache"].contains(&word)
+        if ["run", "plan", "report", "explain", "dataset", "export", "cache", "show", "diff", "score"].contains(&word)
             && !arguments.contains("--cache")
         {
             command.arg("--cache").arg(self.cache());

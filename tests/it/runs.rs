@@ -80,7 +80,13 @@ fn a_report_needs_neither_spec_nor_data() {
     project.remove("spec.yaml");
     let [(name, path)] = &documents(&project)[..] else { panic!("one run") };
     let digest = name.rsplit('/').next().unwrap().strip_suffix(".json").unwrap();
-    for subject in ["wide".to_owned(), format!("wide@{}", &digest[..8]), path.display().to_string()] {
+    // A document is known by what is in it, whatever its name is.
+    fs::copy(path, project.path("answer")).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(path, project.path("link.txt")).unwrap();
+    let links: &[&str] = if cfg!(unix) { &["link.txt"] } else { &[] };
+    let named = ["wide".to_owned(), format!("wide@{}", &digest[..8]), path.display().to_string(), "answer".to_owned()];
+    for subject in named.into_iter().chain(links.iter().map(|name| (*name).to_owned())) {
         assert_eq!(of(&subject), reference, "{subject}");
         assert_eq!(export(&subject), exported);
         assert_eq!(project.run(&format!("explain {subject} metrics/fan/00/k=1")).done().stdout, explained);
@@ -152,11 +158,27 @@ fn a_damaged_document_is_told_and_never_trusted() {
     project.run("run spec.yaml").done();
     let [(_, document)] = &documents(&project)[..] else { panic!("one run") };
     let text = fs::read_to_string(document).unwrap();
+    for (old, new, why) in [("\"schema\":1", "\"schema\":9", "of another version"), ("fan", "fam", "it is damaged")] {
+        project.write("answer", text.replacen(old, new, 1));
+        let told = project.run("report answer").exits(2);
+        assert!(told.stderr.contains("the run in `answer`") && told.stderr.contains(why), "{}", told.stderr);
+    }
     for (old, new) in [("\"schema\":1", "\"schema\":9"), ("fan", "fam"), ("{", "["), ("\n", "")] {
         fs::write(document, text.replacen(old, new, 1)).unwrap();
         let told = project.run(&format!("report {}", document.display())).exits(2);
         assert!(told.stderr.contains("error[E"), "{old}: {}", told.stderr);
     }
+}
+
+/// A document with other nodes, and digests that fit.
+fn sealed(text: &str, change: impl Fn(&mut Value)) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut body: Value = serde_json::from_str(lines[2]).unwrap();
+    body["nodes"].as_array_mut().unwrap().iter_mut().for_each(|node| change(&mut node["node"]));
+    let line = |text: &str| json!({ "digest": Digest::of(text.as_bytes()).hex(), "bytes": text.len() });
+    let body = body.to_string();
+    let title = json!({ "schema": 1, "head": line(lines[1]), "body": line(&body) });
+    format!("{title}\n{}\n{body}\n", lines[1])
 }
 
 #[test]
@@ -165,15 +187,8 @@ fn a_document_that_somebody_changed_and_sealed_again_is_told_and_no_bug() {
     project.run("run spec.yaml").done();
     let [(_, document)] = &documents(&project)[..] else { panic!("one run") };
     let text = fs::read_to_string(document).unwrap();
-    let lines: Vec<&str> = text.lines().collect();
-    let mut body: Value = serde_json::from_str(lines[2]).unwrap();
-    for node in body["nodes"].as_array_mut().unwrap() {
-        node["node"]["needs"].as_array_mut().unwrap().retain(|need| need["role"] != "scores");
-    }
-    let line = |text: &str| json!({ "digest": Digest::of(text.as_bytes()).hex(), "bytes": text.len() });
-    let body = body.to_string();
-    let title = json!({ "schema": 1, "head": line(lines[1]), "body": line(&body) });
-    fs::write(document, format!("{title}\n{}\n{body}\n", lines[1])).unwrap();
+    let drop_scores = |node: &mut Value| node["needs"].as_array_mut().unwrap().retain(|need| need["role"] != "scores");
+    fs::write(document, sealed(&text, drop_scores)).unwrap();
     for option in ["--submission scores", "--figures figures"] {
         let told = project.run(&format!("report {} {option}", document.display())).exits(2);
         assert!(told.stderr.contains("error[E0708]"), "{option}: {}", told.stderr);
@@ -191,6 +206,102 @@ fn the_key_of_a_model_leads_to_no_test_clip() {
     assert_eq!(proof["test_clips"], 12, "scores are of test clips: {proof}");
     let told = project.run("explain spec.yaml training/fan/00/k=1 --proof --cache nowhere").exits(2);
     assert!(told.stderr.contains("has not been run with this cache"), "{}", told.stderr);
+}
+
+/// The proof of the model of fan 00, which must be none.
+fn refuted(project: &Project) -> (String, Value) {
+    let proof = "explain spec.yaml training/fan/00 --proof";
+    (project.run(proof).exits(1).stdout, project.run(&format!("{proof} --json")).exits(1).json())
+}
+
+#[test]
+fn a_test_recording_among_the_training_clips_is_found_by_its_bytes() {
+    let project = project(SPEC);
+    let test = sounds::path("fan", "test", "00", "target", "normal", 1);
+    let copy = sounds::path("fan", "train", "00", "source", "normal", 90);
+    fs::copy(project.path(&format!("data/{test}")), project.path(&format!("data/{copy}"))).unwrap();
+    project.run("run spec.yaml").done();
+    let (text, proof) = refuted(&project);
+    assert!(text.contains("a test recording was seen"), "{text}");
+    assert!(text.contains(&format!("`{test}` has the bytes of the training clip `{copy}`")), "{text}");
+    assert_eq!(proof["seen"], json!([{ "test_clip": test, "clip": copy, "as": "training" }]));
+    project.run("explain spec.yaml training/fan/01 --proof").done();
+}
+
+#[test]
+fn a_test_recording_that_is_noise_in_training_clips_is_found() {
+    let noise = "{ dcase: { root: data, machines: [valve] } }";
+    let project = project(&SPEC.replace("features:", &format!("mix: {{ snr_db: 0, noise: {noise} }}\nfeatures:")));
+    project.run("run spec.yaml").done();
+    let (text, proof) = refuted(&project);
+    assert!(text.contains("test recordings were seen") && text.contains("is noise in the training clip"), "{text}");
+    let seen = proof["seen"].as_array().unwrap();
+    let is_mixed = |seen: &Value| {
+        let begins = |name: &str, with: &str| seen[name].as_str().unwrap().starts_with(with);
+        seen["as"] == "noise" && begins("test_clip", "valve/test/") && begins("clip", "fan/train/")
+    };
+    assert!(!seen.is_empty() && seen.iter().all(is_mixed), "{proof}");
+    // Where the valves are no part of the data, none of their recordings is a test recording.
+    project.edit("spec.yaml", "root: data }", "root: data, machines: [fan] }");
+    project.run("run spec.yaml").done();
+    project.run("explain spec.yaml training/fan/00 --proof").done();
+}
+
+#[test]
+fn a_proof_believes_the_keys_and_not_the_document() {
+    let project = project(WIDE);
+    project.run("run spec.yaml").done();
+    let [(_, document)] = &documents(&project)[..] else { panic!("one run") };
+    let text = fs::read_to_string(document).unwrap();
+    let without = |label: &'static str, role: &'static str| {
+        move |node: &mut Value| {
+            if node["label"] == label {
+                node["needs"].as_array_mut().unwrap().retain(|need| need["role"] != role);
+            }
+        }
+    };
+    for (label, role) in [("training/fan/00/k=1", "features/00"), ("mixing/fan/00", "noise/test/A/00")] {
+        project.write("answer", sealed(&text, without(label, role)));
+        let told = project.run("explain answer training/fan/00/k=1 --proof").exits(2);
+        let why = format!("the key of `{label}` names an input `{role}`, of which the plan says nothing");
+        assert!(told.stderr.contains(&why), "{}", told.stderr);
+    }
+    let listed = |node: &mut Value| {
+        if node["label"] == "dataset/fan/00" {
+            node["given"]["listing"]["digest"] = json!(Digest::of(b"another").hex());
+        }
+    };
+    project.write("answer", sealed(&text, listed));
+    let told = project.run("explain answer training/fan/00/k=1 --proof").exits(2);
+    assert!(told.stderr.contains("names another `listing` than was made"), "{}", told.stderr);
+}
+
+#[test]
+fn the_name_of_an_experiment_is_not_taken_for_that_of_a_run() {
+    let project = project(SPEC);
+    project.write("load@2022.yaml", SPEC.replace("name: laws\n", ""));
+    let told = project.run("run load@2022.yaml").exits(2).stderr;
+    assert!(told.contains("error[E0303]") && told.contains("load@2022") && told.contains("`name:`"), "{told}");
+    project.write("load@2022.yaml", SPEC);
+    project.run("run load@2022.yaml").done();
+    project.run("report laws").done();
+}
+
+#[test]
+fn the_newest_run_that_came_to_its_end_stays() {
+    let project = project(SPEC);
+    for mels in [8, 16] {
+        project.run(&format!("run spec.yaml --set features.log_mel.mels={mels}")).done();
+    }
+    let reference = project.run("report laws --format csv").done().stdout;
+    project.run("run spec.yaml --set features.log_mel.mels=4 --only dataset/*").done();
+    let complete = |(_, path): &(String, PathBuf)| fs::read_to_string(path).unwrap().contains("\"complete\":true");
+    let count = || (documents(&project).len(), documents(&project).iter().filter(|run| complete(run)).count());
+    assert_eq!(count(), (3, 2));
+    assert!(project.run("cache gc --runs").done().stdout.contains("removed 1 documents"));
+    assert_eq!(count(), (2, 1));
+    let kept = documents(&project).into_iter().find(complete).unwrap().1;
+    assert_eq!(project.run(&format!("report {} --format csv", kept.display())).done().stdout, reference);
 }
 
 #[test]

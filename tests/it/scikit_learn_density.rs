@@ -1,4 +1,4 @@
-//! Local outlier factors, kernel densities and isolation forests against scikit-learn, on the numbers of
+//! Local outlier factors, kernel densities, core points and isolation forests against scikit-learn, on the numbers of
 //! `tests/data/density.json`.
 
 use std::collections::BTreeMap;
@@ -55,6 +55,11 @@ fn settings(line: &str) -> (&str, Value) {
         ["kde", bandwidth] => {
             ("kde", json!({ "bandwidth": bandwidth.parse().map_or(json!(bandwidth), |h: f64| json!(h)) }))
         }
+        ["dbscan", points, radius, metric] => {
+            let (word, value) = radius.split_once('=').expect("a word and a number");
+            let (points, value) = (points.parse::<u64>().unwrap(), value.parse::<f64>().unwrap());
+            ("dbscan", json!({ "min_points": points, word: value, "metric": metric }))
+        }
         _ => panic!("{line}"),
     }
 }
@@ -66,8 +71,8 @@ fn check(train: &[Vec<f32>], test: &[Vec<f32>], scores_of: &BTreeMap<String, Vec
         let ours = scores(name, &settings, &train, &test, 0);
         assert_eq!(ours.len(), theirs.len());
         for (i, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
-            let off = (ours - theirs).abs() / theirs.abs();
-            assert!(off <= 1e-9, "{line}, number {i}: {ours} against {theirs}, off by {off:e}");
+            let off = (ours - theirs).abs();
+            assert!(off <= 1e-9 * theirs.abs(), "{line}, number {i}: {ours} against {theirs}, off by {off:e}");
         }
     }
 }
@@ -75,7 +80,7 @@ fn check(train: &[Vec<f32>], test: &[Vec<f32>], scores_of: &BTreeMap<String, Vec
 #[test]
 fn densities_are_those_of_scikit_learn() {
     let reference = reference();
-    assert_eq!((reference.scores.len(), reference.repeated_scores.len()), (10, 4));
+    assert_eq!((reference.scores.len(), reference.repeated_scores.len()), (14, 4));
     check(&reference.train, &reference.test, &reference.scores);
     check(&reference.repeated, &reference.test, &reference.repeated_scores);
 }

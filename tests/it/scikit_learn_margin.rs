@@ -18,6 +18,7 @@ struct Reference {
     test_labels: Labels,
     scores: BTreeMap<String, Vec<f64>>,
     forest: Vec<f64>,
+    extra_trees: Vec<f64>,
     errors: BTreeMap<String, f64>,
 }
 
@@ -91,6 +92,10 @@ fn settings(line: &str) -> (Value, f64) {
         ["classifier", "svc", kernel, labels] => {
             (json!({ "svc": { "kernel": kernel, "c": 2 }, "labels": labels }), 1e-3)
         }
+        ["classifier", "naive_bayes", smoothing, labels] => {
+            let smoothing = smoothing.parse::<f64>().unwrap();
+            (json!({ "naive_bayes": { "var_smoothing": smoothing }, "labels": labels }), 1e-9)
+        }
         ["classifier", "logistic_regression", c, labels] => {
             let c = c.parse::<f64>().unwrap();
             (json!({ "logistic_regression": { "c": c }, "labels": labels }), 1e-4)
@@ -103,7 +108,7 @@ fn settings(line: &str) -> (Value, f64) {
 fn scores_are_those_of_scikit_learn() {
     let reference = reference();
     let data = Data::of(&reference);
-    assert_eq!(reference.scores.len(), 20);
+    assert_eq!(reference.scores.len(), 24);
     for (line, theirs) in &reference.scores {
         let (settings, tolerance) = settings(line);
         let ours = data.scores(line.split(' ').next().unwrap(), &settings, 1);
@@ -117,11 +122,14 @@ fn scores_are_those_of_scikit_learn() {
 #[test]
 fn forests_vote_as_scikit_learn_s() {
     let reference = reference();
-    let settings = json!({ "random_forest": { "trees": 2000, "min_leaf": 3 } });
-    let ours = Data::of(&reference).scores("classifier", &settings, 1);
-    for (i, (ours, theirs)) in ours.iter().zip(&reference.forest).enumerate() {
-        // Two forests of other draws; one tree's vote has a deviation of at most 0.5.
-        assert!((math::exp(-ours) - theirs).abs() < 0.05, "clip {i}: {} against {theirs}", math::exp(-ours));
+    let data = Data::of(&reference);
+    for (name, theirs) in [("random_forest", &reference.forest), ("extra_trees", &reference.extra_trees)] {
+        let ours = data.scores("classifier", &json!({ name: { "trees": 2000, "min_leaf": 3 } }), 1);
+        for (i, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
+            // Two forests of other draws; one tree's vote has a deviation of at most 0.5.
+            let p = math::exp(-ours);
+            assert!((p - theirs).abs() < 0.05, "{name}, clip {i}: {p} against {theirs}");
+        }
     }
 }
 

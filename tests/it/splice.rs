@@ -104,7 +104,7 @@ fn what_is_costly_or_not_here_is_passed_over() {
     assert_eq!(read(&project), before);
     insta::assert_snapshot!("passed_over", passed.stderr);
     project.run("report --splice page.md --run --costly").done();
-    assert_eq!(read(&project).matches("| knn ").count(), 4);
+    assert_eq!(read(&project).matches("| knn ").count(), 2);
     // Data that were to be at a place and are not: a mistake, and nothing is written.
     let absent = project.run("report --splice page.md --set data.dcase.root=nowhere").exits(2).stderr;
     assert!(absent.contains("E0701") && absent.contains("nowhere"), "{absent}");
@@ -137,8 +137,11 @@ fn mistakes_are_told_with_their_place_and_nothing_is_written() {
         stderr
     });
     insta::assert_snapshot!("mistakes", told.join("\n"));
-    let usage =
-        ["report --splice page.md --set seed=3", "report --splice nowhere.md", "report spec.yaml --table means --json"];
+    let usage = [
+        "report --splice page.md --set seed=3",
+        "report --splice nowhere.md",
+        "report spec.yaml --value official --json",
+    ];
     let usage = usage.map(|arguments| project.run(arguments).exits(2).stderr);
     insta::assert_snapshot!("usage", usage.join("\n"));
     for arguments in

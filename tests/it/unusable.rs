@@ -87,6 +87,43 @@ fn a_read_only_cache_serves_what_it_has() {
     assert_eq!(project.ran().len(), 0, "no harm was done");
 }
 
+#[cfg(unix)]
+#[test]
+fn commands_that_read_need_no_right_to_write() {
+    use std::os::unix::fs::PermissionsExt;
+    let project = project();
+    project.run("run spec.yaml").done();
+    permit(&project, 0o555, 0o444);
+    let checkout = |mode| fs::set_permissions(project.dir(), fs::Permissions::from_mode(mode)).expect("ours");
+    checkout(0o555);
+    let before = tree(&project.cache());
+    let read = |command: &str, cache: &str| run_unprivileged(&project, &format!("{command}{cache}"));
+    let mut codes = Vec::new();
+    for (command, absent) in [
+        ("run spec.yaml --frozen", 1),
+        ("plan spec.yaml", 0),
+        ("report spec.yaml", 2),
+        ("report laws", 2),
+        ("explain spec.yaml training/fan/00", 0),
+        ("explain spec.yaml training/fan/00 --proof", 2),
+        ("cache ls", 4),
+        ("cache stat", 4),
+        ("cache verify", 4),
+    ] {
+        let outputs = (read(command, ""), read(command, " --cache typo"));
+        codes.push((command, absent, outputs));
+    }
+    let after = tree(&project.cache());
+    checkout(0o755);
+    permit(&project, 0o755, 0o644);
+    assert_eq!(before, after);
+    assert!(!project.path("typo").exists());
+    for (command, absent, outputs) in codes {
+        let (Some(with), Some(without)) = outputs else { return };
+        assert_eq!((with.code, without.code), (0, absent), "{command}\n{}\n{}", with.stderr, without.stderr);
+    }
+}
+
 /// A file system of its own for the cache, gone when this is dropped.
 #[cfg(target_os = "linux")]
 struct SmallDisk(std::path::PathBuf);

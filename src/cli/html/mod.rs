@@ -115,11 +115,12 @@ fn kinds(subject: &Subject) -> Vec<Kind> {
 
 fn about(subject: &Subject, store: &Store, results: &Results, number: usize, run: &Run) -> About {
     let mut seen = Vec::new();
-    let mut unproved = BTreeSet::new();
+    let (mut unproved, mut held) = (BTreeSet::new(), BTreeSet::new());
     for id in models(subject, number) {
         match proof::prove(subject, id, store) {
             Ok(proof) => {
                 unproved.extend(proof.remarks());
+                held.extend(proof.held());
                 let (label, key, test) = (proof.label.clone(), proof.key.clone(), proof.test_clips);
                 seen.push(Seen { label, key, training: proof.training(), test });
             }
@@ -141,6 +142,7 @@ fn about(subject: &Subject, store: &Store, results: &Results, number: usize, run
         },
         notes: run.head.notes.clone(),
         seen,
+        held: held.into_iter().collect(),
         unproved: unproved.into_iter().collect(),
     }
 }

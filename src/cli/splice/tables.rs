@@ -7,15 +7,14 @@ use super::file::Request;
 use crate::cli::session::Session;
 use crate::cli::subject::Subject;
 use crate::cli::view::{Shape, mistake};
-use crate::cli::{CliError, SpecArgs, report, run};
+use crate::cli::{Cache, CliError, SpecArgs, report, run};
 use crate::diagnose::Diagnostic;
 use crate::exec::Standing;
 use crate::report::Results;
 use crate::spec;
-use crate::store::Store;
 
 /// What came of a marker.
-pub enum Made {
+pub enum Filled {
     Text(String),
     /// Passed over on purpose, and why.
     Skipped(String),
@@ -35,7 +34,7 @@ enum Found {
 
 /// Makes tables; the markers of one spec share its results.
 pub struct Tables<'a> {
-    store: &'a Store,
+    cache: &'a Cache,
     sets: &'a [String],
     run: bool,
     costly: bool,
@@ -58,12 +57,12 @@ fn source(set: &str) -> Option<&str> {
 }
 
 impl<'a> Tables<'a> {
-    pub fn new(store: &'a Store, sets: &'a [String], run: bool, costly: bool) -> Self {
-        Self { store, sets, run, costly, found: BTreeMap::new() }
+    pub fn new(cache: &'a Cache, sets: &'a [String], run: bool, costly: bool) -> Self {
+        Self { cache, sets, run, costly, found: BTreeMap::new() }
     }
 
     /// The text of a marker.
-    pub fn make(&mut self, request: &Request) -> Result<Made, CliError> {
+    pub fn make(&mut self, request: &Request) -> Result<Filled, CliError> {
         let experiment = spec::load(&request.spec.spec, &request.spec.sets)?;
         let used = |set: &&String| experiment.points.iter().any(|point| source(set) == Some(point.data.name()));
         let given: Vec<String> = self.sets.iter().filter(used).cloned().collect();
@@ -87,16 +86,16 @@ impl<'a> Tables<'a> {
             }
         };
         let results = match found {
-            Found::Interrupted => return Ok(Made::Interrupted),
-            Found::NoData(why) => return Ok(Made::Skipped(why)),
+            Found::Interrupted => return Ok(Filled::Interrupted),
+            Found::NoData(why) => return Ok(Filled::Skipped(why)),
             Found::Results(results, _) => request.view.narrowed(*results)?,
         };
         if let Some(why) = results.points.iter().flat_map(|point| &point.absent).map(|(.., why)| why).next() {
             let command = command(&args);
             return Ok(match (may_run, request.costly && !self.costly) {
-                (true, _) => Made::NotRun(format!("{why}: {command}")),
-                (false, true) => Made::Skipped(format!("costly, {why}: {command}")),
-                (false, false) => Made::NotRun(format!("{why}: {command}")),
+                (true, _) => Filled::NotRun(format!("{why}: {command}")),
+                (false, true) => Filled::Skipped(format!("costly, {why}: {command}")),
+                (false, false) => Filled::NotRun(format!("{why}: {command}")),
             });
         }
         let text = request.view.text(&results, Shape::Md)?;
@@ -104,12 +103,12 @@ impl<'a> Tables<'a> {
             let message = "the table holds the beginning of a comment, which would end the block";
             return Err(mistake("E0713", message, "give the setting another name with `--label`"));
         }
-        Ok(Made::Text(text))
+        Ok(Filled::Text(text))
     }
 
     /// The results of a spec, after it ran if it may. Recordings of the source named may be elsewhere.
     fn find(&self, args: &SpecArgs, may_run: bool, may_be_absent: Option<&str>) -> Result<Found, CliError> {
-        let session = match Session::open(args, Some(self.store)) {
+        let session = match Session::open(args, Some(&self.cache.desk)) {
             Ok(session) => session,
             Err(CliError::Diagnostics(all)) if all.iter().all(|d| d.code == "E0701") && may_be_absent.is_some() => {
                 let why = all.first().map_or(String::new(), |diagnostic| diagnostic.message.clone());
@@ -119,20 +118,20 @@ impl<'a> Tables<'a> {
             }
             Err(error) => return Err(error),
         };
-        let subject = Subject::of(session, &args.spec, self.store);
+        let subject = Subject::of(session, &args.spec, &self.cache.store);
         let cached = |standing: &Standing| matches!(standing, Standing::Cached { .. });
-        let results = report::from_cache(&subject, self.store);
+        let results = report::from_cache(&subject, &self.cache.store);
         if !may_run || (subject.standings.iter().all(cached) && !incomplete(&results)) {
             return Ok(Found::Results(Box::new(results), false));
         }
         let Subject { head, plan, .. } = &subject;
         let session = subject.session().expect("it is that of a spec");
-        let outcome = run::all(session, self.store)?;
+        let outcome = run::all(session, self.cache)?;
         if outcome.interrupted {
             return Ok(Found::Interrupted);
         }
-        run::repeat_failures(session, &outcome, self.store);
-        Ok(Found::Results(Box::new(report::from_outcome(head, plan, &outcome, self.store).0), true))
+        run::repeat_failures(session, &outcome, &self.cache.desk);
+        Ok(Found::Results(Box::new(report::from_outcome(head, plan, &outcome, &self.cache.store).0), true))
     }
 }
 

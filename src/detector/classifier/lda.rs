@@ -25,6 +25,10 @@ pub struct Lda {
 }
 
 impl Classify for Lda {
+    fn version(&self) -> u32 {
+        2
+    }
+
     fn problems(&self) -> Vec<Problem> {
         Vec::new()
     }

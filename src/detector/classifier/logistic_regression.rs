@@ -44,6 +44,10 @@ impl Default for LogisticRegression {
 }
 
 impl Classify for LogisticRegression {
+    fn version(&self) -> u32 {
+        2
+    }
+
     fn problems(&self) -> Vec<Problem> {
         above_0("c", self.c).into_iter().collect()
     }

@@ -1,18 +1,17 @@
-//! A vote of the nearest training clips: how many of them are of each class. smartcore's.
+//! A vote of the nearest training clips: how many of them are of each class.
+//!
+//! smartcore's `KNNClassifier` casts the same votes. Its index would have to be built at every scoring, and it is many
+//! times slower than [`neighbours`].
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use smartcore::algorithm::neighbour::KNNAlgorithmName;
-use smartcore::linalg::basic::matrix::DenseMatrix;
-use smartcore::metrics::distance::euclidian::Euclidian;
-use smartcore::neighbors::knn_classifier::{KNNClassifier, KNNClassifierParameters};
 
-use super::{Classify, DetectorError, count};
+use super::{Classify, DetectorError};
 use crate::artifact::Tensors;
 use crate::context::Context;
 use crate::diagnose::Problem;
-use crate::learn::neighbours::MOST_NEIGHBOURS;
+use crate::learn::neighbours::{self, MOST_NEIGHBOURS, Metric, Neighbour};
 use crate::learn::scaling::Scaling;
 use crate::math;
 
@@ -31,16 +30,19 @@ impl Default for NearestNeighbours {
     }
 }
 
-type Voters = KNNClassifier<f64, i64, DenseMatrix<f64>, Vec<i64>, Euclidian<f64>>;
-
 impl Classify for NearestNeighbours {
+    fn version(&self) -> u32 {
+        3
+    }
+
     fn problems(&self) -> Vec<Problem> {
         let none = (self.k == 0).then(|| Problem::new("k", "0 neighbours cast no vote").hint("10 is usual"));
         none.or_else(|| Problem::outside("k", self.k, 1, MOST_NEIGHBOURS)).into_iter().collect()
     }
 
     fn memory(&self, rows: usize, dims: usize) -> usize {
-        4 * 8 * rows * dims
+        // The scaled vectors in f64 and f32, and those of the neighbours that are looked for.
+        20 * rows * dims
     }
 
     fn fit(&self, x: Array2<f64>, classes: &[usize], _: &Context) -> Result<Tensors, DetectorError> {
@@ -50,7 +52,7 @@ impl Classify for NearestNeighbours {
         }
         let scaling = Scaling::standard(x.view());
         let mut model = Tensors::default();
-        model.put_f64("bank", scaling.apply(x));
+        model.put_f32("bank", narrow(scaling.apply(x)));
         model.put_f64("classes", classes.iter().map(|class| *class as f64).collect());
         scaling.put(&mut model);
         Ok(model)
@@ -61,25 +63,31 @@ impl Classify for NearestNeighbours {
     }
 
     /// (votes + 1) / (k + classes): a clip without a vote is unlikely, not impossible.
-    fn log_probabilities(&self, model: &Tensors, x: Array2<f64>, _: &Context) -> Result<Array2<f64>, DetectorError> {
-        let x = Scaling::get(model)?.apply(x);
-        let classes: Vec<i64> = model.f64_1("classes")?.iter().map(|class| *class as i64).collect();
-        let count = count(&classes.iter().map(|class| *class as usize).collect::<Vec<_>>());
-        let failed = |e: smartcore::error::Failed| DetectorError::Data(e.to_string());
-        let settings = KNNClassifierParameters::default().with_k(self.k).with_algorithm(KNNAlgorithmName::LinearSearch);
-        // Fitting is keeping the clips, so that the model needs no form of smartcore's.
-        let voters = Voters::fit(&dense(model.f64_2("bank")?.to_owned())?, &classes, settings).map_err(failed)?;
-        let votes = voters.predict_proba(&dense(x)?).map_err(failed)?;
-        let k = self.k as f64;
-        Ok(Array2::from_shape_fn((votes.len(), count), |(i, c)| math::ln((votes[i][c] * k + 1.0) / (k + count as f64))))
+    fn log_probabilities(&self, model: &Tensors, x: Array2<f64>, cx: &Context) -> Result<Array2<f64>, DetectorError> {
+        let (bank, classes) = (model.f32_2("bank")?, model.f64_1("classes")?);
+        if self.k > bank.nrows() || classes.len() != bank.nrows() {
+            let rows = bank.nrows();
+            return Err(DetectorError::Data(format!("the model of {rows} vectors is not one of `k` {}", self.k)));
+        }
+        let x = narrow(Scaling::get(model)?.apply(x));
+        let found = neighbours::nearest(bank, x.view(), self.k, Metric::Euclidean, cx)?;
+        let count = classes.iter().fold(0, |most, class| most.max(*class as usize + 1));
+        let mut values = Array2::ones((found.len(), count));
+        for (nearest, mut votes) in found.iter().zip(values.rows_mut()) {
+            nearest.iter().for_each(|neighbour| votes[class_of(classes, neighbour)] += 1.0);
+        }
+        let all = (self.k + count) as f64;
+        Ok(values.mapv(|votes: f64| math::ln(votes / all)))
     }
 }
 
-/// As smartcore has it: its bindings are of another ndarray.
-fn dense(x: Array2<f64>) -> Result<DenseMatrix<f64>, DetectorError> {
-    let (rows, dims) = x.dim();
-    let values = x.into_iter().collect();
-    DenseMatrix::new(rows, dims, values, false).map_err(|e| DetectorError::Data(e.to_string()))
+fn class_of(classes: ArrayView1<f64>, neighbour: &Neighbour) -> usize {
+    classes[neighbour.row] as usize
+}
+
+/// Scaled vectors as neighbours are looked for: in f32, and finite.
+fn narrow(x: Array2<f64>) -> Array2<f32> {
+    x.mapv(|x| (x as f32).clamp(f32::MIN, f32::MAX))
 }
 
 #[cfg(test)]
@@ -101,5 +109,57 @@ mod tests {
         }
         let told = NearestNeighbours { k: 30 }.fit(Array2::zeros((20, 2)), &classes, &Context::plain(0)).unwrap_err();
         assert_eq!(told.to_string(), "`k` is 30, but there are only 20 training clips");
+    }
+
+    /// The votes of the `k` nearest in f64, of equally near ones the earlier.
+    fn by_brute_force(bank: &Array2<f32>, classes: &[usize], x: &Array2<f32>, k: usize) -> Vec<Vec<f64>> {
+        let votes = |query: ArrayView1<f32>| {
+            let square = |row: ArrayView1<f32>| -> f64 {
+                row.iter().zip(query).map(|(a, b)| math::square(f64::from(*a) - f64::from(*b))).sum()
+            };
+            let mut order: Vec<(f64, usize)> = bank.rows().into_iter().map(square).zip(0..).collect();
+            order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            let mut votes = vec![0.0; 3];
+            order[..k].iter().for_each(|(_, row)| votes[classes[*row]] += 1.0);
+            votes
+        };
+        x.rows().into_iter().map(votes).collect()
+    }
+
+    #[test]
+    fn probabilities_are_those_of_a_brute_force_and_of_smartcore() {
+        use smartcore::algorithm::neighbour::KNNAlgorithmName;
+        use smartcore::linalg::basic::matrix::DenseMatrix;
+        use smartcore::neighbors::knn_classifier::{KNNClassifier, KNNClassifierParameters};
+
+        let mut rng = crate::seed::Seed(6).rng();
+        let train = Array2::from_shape_simple_fn((300, 24), || -40.0 + 8.0 * rng.normal());
+        let test = Array2::from_shape_simple_fn((70, 24), || -40.0 + 8.0 * rng.normal());
+        let classes: Vec<usize> = (0..300).map(|i| i * i % 3).collect();
+        let labels: Vec<u32> = classes.iter().map(|class| *class as u32).collect();
+        // Classes 0 and 1 alone are there.
+        let count = 2;
+        for k in [1, 7, 40] {
+            let voters = NearestNeighbours { k };
+            let model = voters.fit(train.clone(), &classes, &Context::plain(0)).unwrap();
+            let ours = voters.log_probabilities(&model, test.clone(), &Context::plain(0)).unwrap();
+            let scaling = Scaling::standard(train.view());
+            let (bank, queries) = (narrow(scaling.apply(train.clone())), narrow(scaling.apply(test.clone())));
+            let votes = by_brute_force(&bank, &classes, &queries, k);
+            let dense = |x: &Array2<f32>| {
+                let values = x.iter().map(|x| f64::from(*x)).collect();
+                DenseMatrix::new(x.nrows(), x.ncols(), values, false).unwrap()
+            };
+            let settings = KNNClassifierParameters::default().with_k(k).with_algorithm(KNNAlgorithmName::LinearSearch);
+            let theirs = KNNClassifier::fit(&dense(&bank), &labels, settings).unwrap();
+            let theirs = theirs.predict_proba(&dense(&queries)).unwrap();
+            for (i, row) in ours.rows().into_iter().enumerate() {
+                for class in 0..count {
+                    let expected = math::ln((votes[i][class] + 1.0) / (k + count) as f64);
+                    assert_eq!(row[class], expected, "k {k}, clip {i}");
+                    assert!((theirs[i][class] * k as f64 - votes[i][class]).abs() < 1e-9, "k {k}, clip {i}");
+                }
+            }
+        }
     }
 }

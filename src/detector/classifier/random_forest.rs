@@ -1,16 +1,16 @@
 //! A random forest (Breiman 2001): trees on bootstrap samples that look at a few random dimensions at every split.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, array};
+use ndarray::Array2;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::DetectorError;
-use super::{Classify, count};
+use super::Classify;
+use super::forest::{self, Settings};
 use crate::artifact::Tensors;
 use crate::context::Context;
 use crate::diagnose::Problem;
-use crate::learn::tree::{Grower, Tree};
-use crate::math;
+use crate::learn::tree::Kind;
 
 /// Random forest. A tree votes with the shares of the classes in the leaf of a clip, and each class gets one vote
 /// more: p = (votes + 1) / (trees + classes).
@@ -35,125 +35,39 @@ impl Default for RandomForest {
     }
 }
 
+impl RandomForest {
+    fn settings(&self) -> Settings {
+        let Self { trees, min_leaf, max_depth } = *self;
+        Settings { name: "random_forest", kind: Kind::Bootstrap, trees, min_leaf, max_depth }
+    }
+}
+
 impl Classify for RandomForest {
+    fn version(&self) -> u32 {
+        2
+    }
+
     fn seeded(&self) -> bool {
         true
     }
 
     fn problems(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        let mut range = |field: &str, value: usize, to: usize| {
-            if !(1..=to).contains(&value) {
-                let message = format!("`{field}` is {value}, outside 1..{to}");
-                problems.push(Problem::new(field, message).hint(format!("write a number from 1 to {to}")));
-            }
-        };
-        range("trees", self.trees, 100_000);
-        range("min_leaf", self.min_leaf, 1_000_000);
-        if let Some(depth) = self.max_depth {
-            range("max_depth", depth, 10_000);
-        }
-        problems
+        self.settings().problems()
     }
 
     fn memory(&self, rows: usize, dims: usize) -> usize {
-        // The columns; trees with a node for every two clips, with a few classes.
-        4 * rows * dims + self.trees * rows * 32
+        self.settings().memory(rows, dims)
     }
 
     fn fit(&self, x: Array2<f64>, classes: &[usize], cx: &Context) -> Result<Tensors, DetectorError> {
-        let columns = x.t().mapv(|x| x as f32).as_standard_layout().into_owned();
-        let grower = Grower {
-            columns: columns.view(),
-            classes,
-            count: count(classes),
-            tried: (x.ncols() as f64).sqrt().max(1.0) as usize,
-            min_leaf: self.min_leaf,
-            max_depth: self.max_depth.unwrap_or(usize::MAX),
-        };
-        let numbers: Vec<usize> = (0..self.trees).collect();
-        let trees = cx.map(&numbers, |number| {
-            if cx.cancelled() {
-                return Err(DetectorError::Cancelled);
-            }
-            Ok(grower.grow(cx.seed.derive(&["random_forest", &number.to_string()]).rng()))
-        });
-        let trees = trees.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let mut model = join(trees, grower.count);
-        model.put_f64("dims", array![x.ncols() as f64]);
-        Ok(model)
+        self.settings().fit(x, classes, cx)
     }
 
     fn dims(&self, model: &Tensors) -> Result<usize, DetectorError> {
-        Ok(model.f64_1("dims")?[0] as usize)
+        forest::dims(model)
     }
 
     fn log_probabilities(&self, model: &Tensors, x: Array2<f64>, cx: &Context) -> Result<Array2<f64>, DetectorError> {
-        let forest = Forest {
-            roots: model.f64_1("roots")?,
-            dimension: model.f32_1("dimension")?,
-            threshold: model.f32_1("threshold")?,
-            child: model.f64_1("child")?,
-            leaves: model.f32_2("leaves")?,
-        };
-        let rows: Vec<ArrayView1<f64>> = x.rows().into_iter().collect();
-        let classes = forest.leaves.ncols();
-        let found = cx.map(&rows, |row| forest.log_probabilities(*row));
-        Ok(Array2::from_shape_vec((rows.len(), classes), found.concat()).expect("a value a class"))
+        forest::log_probabilities(model, &x, cx)
     }
-}
-
-/// The trees of a model as arrays, one after the other. Numbers of nodes are kept in f64, which counts beyond the 2^24
-/// of f32.
-struct Forest<'a> {
-    /// The first node of every tree.
-    roots: ArrayView1<'a, f64>,
-    /// What a node looks at; -1 in a leaf.
-    dimension: ArrayView1<'a, f32>,
-    /// Vectors up to it go on to the child, others to the node after the child.
-    threshold: ArrayView1<'a, f32>,
-    /// In a leaf: its row of `leaves`.
-    child: ArrayView1<'a, f64>,
-    /// Parts of the classes, (leaves, classes).
-    leaves: ArrayView2<'a, f32>,
-}
-
-impl Forest<'_> {
-    fn log_probabilities(&self, row: ArrayView1<f64>) -> Vec<f64> {
-        let mut votes = vec![1.0; self.leaves.ncols()];
-        for &root in self.roots {
-            let mut node = root as usize;
-            while self.dimension[node] >= 0.0 {
-                let right = row[self.dimension[node] as usize] as f32 > self.threshold[node];
-                node = self.child[node] as usize + usize::from(right);
-            }
-            let leaf = self.leaves.row(self.child[node] as usize);
-            votes.iter_mut().zip(leaf).for_each(|(votes, part)| *votes += f64::from(*part));
-        }
-        let all = (self.roots.len() + votes.len()) as f64;
-        votes.into_iter().map(|votes| math::ln(votes / all)).collect()
-    }
-}
-
-fn join(trees: Vec<Tree>, classes: usize) -> Tensors {
-    let (mut roots, mut dimension, mut threshold, mut child, mut leaves) = (vec![], vec![], vec![], vec![], vec![]);
-    for tree in trees {
-        let (nodes_before, leaves_before) = (dimension.len(), leaves.len() / classes);
-        roots.push(nodes_before as f64);
-        for node in tree.nodes {
-            let before = if node.dimension.is_some() { nodes_before } else { leaves_before };
-            dimension.push(node.dimension.map_or(-1.0, |d| d as f32));
-            threshold.push(node.threshold);
-            child.push((node.child + before) as f64);
-        }
-        leaves.extend(tree.leaves);
-    }
-    let leaves = Array2::from_shape_vec((leaves.len() / classes, classes), leaves);
-    let mut model = Tensors::default();
-    model.put_f64("roots", Array1::from(roots));
-    model.put_f32("dimension", Array1::from(dimension));
-    model.put_f32("threshold", Array1::from(threshold));
-    model.put_f64("child", Array1::from(child));
-    model.put_f32("leaves", leaves.expect("a value a class"));
-    model
 }

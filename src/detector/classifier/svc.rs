@@ -42,6 +42,10 @@ impl Default for Svc {
 }
 
 impl Classify for Svc {
+    fn version(&self) -> u32 {
+        2
+    }
+
     fn problems(&self) -> Vec<Problem> {
         above_0("c", self.c).into_iter().chain(self.gamma.problem(self.kernel)).collect()
     }
@@ -107,5 +111,42 @@ impl Classify for Svc {
             false => ndarray::concatenate(Axis(0), &views).expect("blocks of one width"),
         };
         Ok(log_softmax(all))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::Seed;
+    use smartcore::linalg::basic::matrix::DenseMatrix;
+    use smartcore::svm::Kernels;
+    use smartcore::svm::svc::{SVC, SVCParameters};
+
+    #[test]
+    fn decisions_are_those_of_smartcore() {
+        let mut rng = Seed(12).rng();
+        let classes: Vec<usize> = (0..90).map(|i| i % 2).collect();
+        let mut x = Array2::from_shape_simple_fn((90, 4), || -40.0 + 6.0 * rng.normal());
+        x.rows_mut().into_iter().zip(&classes).for_each(|(mut row, class)| row[0] += 9.0 * *class as f64);
+        let scaled = Scaling::standard(x.view()).apply(x.clone());
+        let dense = DenseMatrix::new(90, 4, scaled.into_iter().collect(), false).unwrap();
+        let labels: Vec<i32> = classes.iter().map(|class| 2 * *class as i32 - 1).collect();
+        for (name, kernel) in
+            [(KernelName::Linear, Kernels::linear()), (KernelName::Rbf, Kernels::rbf().with_gamma(0.3))]
+        {
+            let gamma = if name == KernelName::Rbf { Gamma::Value(0.3) } else { Gamma::Scale };
+            let svc = Svc { c: 2.0, kernel: name, gamma };
+            let model = svc.fit(x.clone(), &classes, &Context::plain(0)).unwrap();
+            let ours = svc.log_probabilities(&model, x.clone(), &Context::plain(0)).unwrap();
+            // Many epochs: its solver is an approximate one.
+            let settings = SVCParameters::default().with_c(2.0).with_tol(1e-7).with_epoch(50).with_seed(Some(1));
+            let settings = settings.with_kernel(kernel);
+            let theirs = SVC::fit(&dense, &labels, &settings).unwrap();
+            for (i, decision) in theirs.decision_function(&dense).unwrap().into_iter().enumerate() {
+                // The other class has minus its value, so that the logarithms differ by twice of it.
+                let own = (ours[[i, 1]] - ours[[i, 0]]) / 2.0;
+                assert!((own - decision).abs() < 1e-3, "{name:?}, clip {i}: {own} against {decision}");
+            }
+        }
     }
 }

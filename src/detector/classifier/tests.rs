@@ -36,7 +36,7 @@ fn read(json: &str) -> Result<Classifier, String> {
     serde_json::from_str(json).map_err(|e| e.to_string())
 }
 
-const MODELS: [&str; 7] = [
+const MODELS: [&str; 10] = [
     r#"{"random_forest": {"trees": 30}}"#,
     r#"{"svc": {}}"#,
     r#"{"svc": {"kernel": "linear"}}"#,
@@ -44,6 +44,9 @@ const MODELS: [&str; 7] = [
     r#"{"lda": {"covariance": "empirical"}}"#,
     r#"{"lda": {"covariance": "diagonal"}}"#,
     r#"{"logistic_regression": {}}"#,
+    r#"{"nearest_neighbours": {"k": 6}}"#,
+    r#"{"extra_trees": {"trees": 30}}"#,
+    r#"{"naive_bayes": {}}"#,
 ];
 
 #[test]
@@ -62,11 +65,15 @@ fn clips_that_are_not_what_they_say_score_high() {
             let classifier = read(&json).unwrap();
             let model = classifier.fit(&examples(&train, &x), None, &Context::plain(1)).unwrap();
             let scores = classifier.score(&model, &examples(&test, &y), &Context::plain(1)).unwrap();
-            // Far from all training clips the rbf machines know nothing, so not every single one need be in order.
+            // Far from all training clips the rbf machines know nothing, and votes are often equal, so not every single
+            // one need be in order.
             let (right, wrong) = scores.split_at(30);
             let ordered = right.iter().map(|r| wrong.iter().filter(|w| *w > r).count()).sum::<usize>();
             assert!(scores.iter().all(|s| s.is_finite() && *s >= 0.0 && s.is_sign_positive()), "{json}");
-            assert!(ordered >= if json.contains("svc") { 850 } else { 900 }, "{json}: {ordered} of 900");
+            assert!(
+                ordered >= if json.contains("svc") || json.contains("neighbours") { 850 } else { 900 },
+                "{json}: {ordered} of 900"
+            );
             assert_eq!(classifier.score(&model, &Examples::default(), &Context::plain(1)).unwrap(), [0.0; 0]);
         }
     }
@@ -154,6 +161,9 @@ fn problems_name_the_setting_of_the_model() {
         fields(r#"{"random_forest": {"trees": 0, "min_leaf": 0, "max_depth": 0}}"#).join(" "),
         "random_forest.trees random_forest.min_leaf random_forest.max_depth"
     );
+    assert_eq!(fields(r#"{"extra_trees": {"trees": 0}}"#), ["extra_trees.trees"]);
+    assert_eq!(fields(r#"{"naive_bayes": {"var_smoothing": 0}}"#), ["naive_bayes.var_smoothing"]);
+    assert_eq!(fields(r#"{"nearest_neighbours": {"k": 0}}"#), ["nearest_neighbours.k"]);
     assert_eq!(fields(r#"{"svc": {"c": 0, "gamma": -1}}"#), ["svc.c", "svc.gamma"]);
     assert_eq!(fields(r#"{"logistic_regression": {"c": -1}}"#), ["logistic_regression.c"]);
 }

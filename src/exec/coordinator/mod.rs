@@ -1,6 +1,6 @@
 //! The loop of a run: it asks the schedule what is next, does that, and says what came of it.
 //!
-//! It owns the store, the executor and the listener, and decides nothing. What happens when is the business of
+//! It owns the store, the desk, the executor and the listener, and decides nothing. What happens when is the business of
 //! [`Schedule`].
 
 mod pace;
@@ -10,17 +10,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::executor::{Executor, Finished, Grant, Heard, Lease};
+use super::executor::{Executor, Finished, Grant, Lease, News};
 use super::found::found;
 use super::keys::{Keyed, keyed};
 use super::reason::why;
 use super::schedule::{Action, Inputs, Schedule, Word};
 use super::{Event, Failure, Job, Listener, Options, RunOutcome};
 use crate::context::Progress;
+use crate::desk::{Desk, LastKeys};
 use crate::digest::Digest;
 use crate::plan::{Need, NodeId, Plan};
 use crate::stage::{LONGEST, Wants};
-use crate::store::{Found, LastKeys, Made, ObjectRef, Store, StoreError};
+use crate::store::{Found, Made, ObjectRef, Store, Unusable};
 use pace::Pace;
 
 /// How long to wait for a result before looking at locks and at the wish to stop.
@@ -30,6 +31,7 @@ struct Run<'a> {
     plan: &'a Plan,
     schedule: Schedule<'a>,
     store: &'a Store,
+    desk: &'a Desk,
     executor: &'a mut dyn Executor,
     listener: &'a mut dyn Listener,
     last: LastKeys,
@@ -45,17 +47,18 @@ pub fn run(
     plan: &Plan,
     chosen: &BTreeSet<NodeId>,
     store: &Store,
+    desk: &Desk,
     last: LastKeys,
     executor: &mut dyn Executor,
     options: Options,
     cancel: &Arc<AtomicBool>,
     listener: &mut dyn Listener,
-) -> Result<RunOutcome, StoreError> {
+) -> Result<RunOutcome, Unusable> {
     #[expect(clippy::disallowed_methods, reason = "the wall time is shown, never used")]
     let begun = Instant::now();
-    listener.hear(Event::Begun { plan, stages: chosen.len() });
+    listener.hear(Event::Begun { stages: chosen.len() });
     let schedule = Schedule::new(plan, chosen, options);
-    let mut run = Run { plan, schedule, store, executor, listener, last, cancel, paces: BTreeMap::new(), begun };
+    let mut run = Run { plan, schedule, store, desk, executor, listener, last, cancel, paces: BTreeMap::new(), begun };
     run.work()?;
     let interrupted = cancel.load(Ordering::Relaxed) && !run.schedule.gave_up();
     let (nodes, revived) = run.schedule.end();
@@ -65,7 +68,7 @@ pub fn run(
 }
 
 impl Run<'_> {
-    fn work(&mut self) -> Result<(), StoreError> {
+    fn work(&mut self) -> Result<(), Unusable> {
         loop {
             self.answer();
             self.start()?;
@@ -78,8 +81,8 @@ impl Run<'_> {
             }
             self.executor.round();
             match self.executor.wait(TICK) {
-                Some(Heard::Finished(finished)) => self.finished(*finished)?,
-                Some(Heard::Progress(key, progress)) => self.progressed(&key, &progress),
+                Some(News::Finished(finished)) => self.finished(*finished)?,
+                Some(News::Progress(key, progress)) => self.progressed(&key, &progress),
                 None => {}
             }
             self.look_elsewhere()?;
@@ -114,7 +117,7 @@ impl Run<'_> {
     }
 
     /// Starts what the executor admits.
-    fn start(&mut self) -> Result<(), StoreError> {
+    fn start(&mut self) -> Result<(), Unusable> {
         self.heed();
         while let Some((id, grant)) = self.schedule.offer(|wants, waiting| self.executor.admit(wants, waiting)) {
             let keyed = self.keyed(id);
@@ -146,19 +149,19 @@ impl Run<'_> {
         Job { key, label: node.label.clone(), stage: node.stage.clone(), inputs, material, threads: grant.threads }
     }
 
-    fn finished(&mut self, Finished { job, result }: Finished) -> Result<(), StoreError> {
+    fn finished(&mut self, Finished { job, result }: Finished) -> Result<(), Unusable> {
         self.heed();
         self.paces.remove(&job.key);
         if let Err(Failure::Store(message)) = result {
             let path = self.store.root().display().to_string();
-            return Err(StoreError::Io { path, source: std::io::Error::other(message) });
+            return Err(Unusable::Io { path, source: std::io::Error::other(message) });
         }
         self.schedule.ended(&job.key, result);
         Ok(())
     }
 
     /// Looks at keys that other processes hold: made, or given up by them?
-    fn look_elsewhere(&mut self) -> Result<(), StoreError> {
+    fn look_elsewhere(&mut self) -> Result<(), Unusable> {
         for (id, key) in self.schedule.elsewhere() {
             if let Some(record) = self.whole_record(id, &key) {
                 self.schedule.recorded(id, key, Some(record));
@@ -240,10 +243,10 @@ impl Run<'_> {
     fn tell(&mut self, node: NodeId, word: Word) {
         let label = self.plan.node(node).label.as_str();
         match word {
-            Word::Cached => self.listener.hear(Event::Cached { node, label }),
+            Word::Cached => self.listener.hear(Event::Cached { label }),
             Word::Finished { seconds, again } => self.listener.hear(Event::Finished { node, label, seconds, again }),
             Word::Failed(message) => {
-                let log = Some(self.store.log_path(&self.keyed(node).key)).filter(|path| path.exists());
+                let log = Some(self.desk.log_path(&self.keyed(node).key)).filter(|path| path.exists());
                 self.listener.hear(Event::Failed { node, label, message: &message, log });
             }
             Word::Skipped { because } => {

@@ -14,9 +14,10 @@ use std::time::Duration;
 
 use super::{Failure, Job, Options};
 use crate::context::Progress;
+use crate::desk::{Attempt, Desk, KeyLock};
 use crate::digest::Digest;
 use crate::stage::Wants;
-use crate::store::{Attempt, KeyLock, Made, Store, StoreError};
+use crate::store::{Made, Store, Unusable};
 pub use room::{Grant, Room};
 
 /// The result of a job.
@@ -26,7 +27,7 @@ pub struct Finished {
 }
 
 /// What is heard of jobs at work.
-pub enum Heard {
+pub enum News {
     /// How far the job of a key is.
     Progress(Digest, Progress),
     Finished(Box<Finished>),
@@ -43,8 +44,8 @@ pub enum Lease {
 
 impl Lease {
     /// The lease of those whose jobs run on this machine: the lock of the key.
-    fn local(store: &Store, key: &Digest) -> Result<Self, StoreError> {
-        Ok(match store.try_lock(key)? {
+    fn local(desk: &Desk, key: &Digest) -> Result<Self, Unusable> {
+        Ok(match desk.try_lock(key)? {
             Attempt::Taken(lock) => Lease::Ours(Some(lock)),
             Attempt::Held(by) => Lease::Held(by),
         })
@@ -60,7 +61,7 @@ pub trait Executor {
     fn admit(&mut self, wants: &Wants, waiting: usize) -> Option<Grant>;
 
     /// Asks for the right to compute a key.
-    fn lease(&mut self, key: &Digest) -> Result<Lease, StoreError>;
+    fn lease(&mut self, key: &Digest) -> Result<Lease, Unusable>;
 
     /// Begins a job. Its key stays locked until it has ended, even if this process ends first.
     fn start(&mut self, job: Job, grant: Grant, lock: Option<KeyLock>);
@@ -69,7 +70,7 @@ pub trait Executor {
     fn round(&mut self) {}
 
     /// The next news; `None` if there was none in time. Whether there is news of progress is the executor's choice.
-    fn wait(&mut self, timeout: Duration) -> Option<Heard>;
+    fn wait(&mut self, timeout: Duration) -> Option<News>;
 
     /// The run stops. Jobs at work end as soon as they can, and are still heard of. Jobs of this process see the wish
     /// to stop themselves.
@@ -98,13 +99,13 @@ impl ExecutorKind {
     }
 
     /// Makes it ready for a run. `cancel` is looked at by jobs.
-    pub fn open(self, store: &Store, options: &Options, cancel: &Arc<AtomicBool>) -> Box<dyn Executor> {
-        let (store, cancel) = (store.clone(), cancel.clone());
+    pub fn open(self, store: &Store, desk: &Desk, options: &Options, cancel: &Arc<AtomicBool>) -> Box<dyn Executor> {
+        let (store, desk, cancel) = (store.clone(), desk.clone(), cancel.clone());
         let room = |slots| Room::new(options.jobs, options.memory, slots);
         match self {
-            ExecutorKind::Serial => Box::new(serial::Serial::new(store, room(1), cancel)),
-            ExecutorKind::Threads => Box::new(threads::Threads::new(store, room(usize::MAX), cancel)),
-            ExecutorKind::Process => Box::new(process::new(store, room(usize::MAX), cancel)),
+            ExecutorKind::Serial => Box::new(serial::Serial::new(store, desk, room(1), cancel)),
+            ExecutorKind::Threads => Box::new(threads::Threads::new(store, desk, room(usize::MAX), cancel)),
+            ExecutorKind::Process => Box::new(process::new(store, desk, room(usize::MAX), cancel)),
         }
     }
 }

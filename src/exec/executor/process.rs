@@ -13,27 +13,28 @@ use std::time::Duration;
 use super::Room;
 use super::threads::Threads;
 use crate::context::Progress;
+use crate::desk::{Desk, KeyLock};
 use crate::exec::found::found;
 use crate::exec::{Failure, Job};
-use crate::store::{KeyLock, Made, Store};
+use crate::store::{Made, Store};
 
 /// A thread a job, each waiting for its process.
-pub fn new(store: Store, room: Room, cancel: Arc<AtomicBool>) -> Threads {
-    Threads::with(store, room, cancel, dispatch)
+pub fn new(store: Store, desk: Desk, room: Room, cancel: Arc<AtomicBool>) -> Threads {
+    Threads::with(store, desk, room, cancel, dispatch)
 }
 
 fn dispatch(
     store: &Store,
+    desk: &Desk,
     job: &Job,
     lock: Option<&KeyLock>,
     cancel: &AtomicBool,
     tell: &(dyn Fn(Progress) + Sync),
 ) -> Result<Made, Failure> {
-    let path = store.job_path(&job.key);
     let bytes = serde_json::to_vec(job).expect("jobs are JSON");
-    store.publish(&path, &bytes).map_err(|e| Failure::Store(e.to_string()))?;
+    desk.leave_job(&job.key, &bytes).map_err(|e| Failure::Store(e.to_string()))?;
     let result = spawn(store, job, lock, cancel, tell);
-    let _ = std::fs::remove_file(path);
+    desk.remove_job(&job.key);
     result
 }
 

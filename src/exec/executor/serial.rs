@@ -5,23 +5,25 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use super::{Executor, Finished, Grant, Heard, Lease, Room};
+use super::{Executor, Finished, Grant, Lease, News, Room};
+use crate::desk::{Desk, KeyLock};
 use crate::digest::Digest;
 use crate::exec::{Job, perform};
 use crate::stage::Wants;
-use crate::store::{KeyLock, Store, StoreError};
+use crate::store::{Store, Unusable};
 
 /// Runs a job when it is started.
 pub struct Serial {
     store: Store,
+    desk: Desk,
     room: Room,
     cancel: Arc<AtomicBool>,
     done: VecDeque<Finished>,
 }
 
 impl Serial {
-    pub fn new(store: Store, room: Room, cancel: Arc<AtomicBool>) -> Self {
-        Self { store, room, cancel, done: VecDeque::new() }
+    pub fn new(store: Store, desk: Desk, room: Room, cancel: Arc<AtomicBool>) -> Self {
+        Self { store, desk, room, cancel, done: VecDeque::new() }
     }
 }
 
@@ -30,23 +32,23 @@ impl Executor for Serial {
         self.room.admit(wants, waiting)
     }
 
-    fn lease(&mut self, key: &Digest) -> Result<Lease, StoreError> {
-        Lease::local(&self.store, key)
+    fn lease(&mut self, key: &Digest) -> Result<Lease, Unusable> {
+        Lease::local(&self.desk, key)
     }
 
     fn start(&mut self, job: Job, grant: Grant, lock: Option<KeyLock>) {
         self.room.take(job.key, grant);
-        let result = perform(&self.store, &job, &self.cancel, &|_| {});
+        let result = perform(&self.store, &self.desk, &job, &self.cancel, &|_| {});
         drop(lock);
         self.done.push_back(Finished { job, result });
     }
 
-    fn wait(&mut self, timeout: Duration) -> Option<Heard> {
+    fn wait(&mut self, timeout: Duration) -> Option<News> {
         let Some(finished) = self.done.pop_front() else {
             std::thread::sleep(timeout);
             return None;
         };
         self.room.give_back(&finished.job.key);
-        Some(Heard::Finished(Box::new(finished)))
+        Some(News::Finished(Box::new(finished)))
     }
 }

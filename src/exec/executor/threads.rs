@@ -5,34 +5,38 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use super::{Executor, Finished, Grant, Heard, Lease, Room};
+use super::{Executor, Finished, Grant, Lease, News, Room};
 use crate::context::Progress;
+use crate::desk::{Desk, KeyLock};
 use crate::digest::Digest;
 use crate::exec::{Failure, Job, perform};
 use crate::stage::Wants;
-use crate::store::{KeyLock, Made, Store, StoreError};
+use crate::store::{Made, Store, Unusable};
 
-type Work = fn(&Store, &Job, Option<&KeyLock>, &AtomicBool, &(dyn Fn(Progress) + Sync)) -> Result<Made, Failure>;
+type Work = fn(&Store, &Desk, &Job, Option<&KeyLock>, &AtomicBool, &(dyn Fn(Progress) + Sync)) -> Result<Made, Failure>;
 
 /// Runs each job on a thread.
 pub struct Threads {
     store: Store,
+    desk: Desk,
     room: Room,
     cancel: Arc<AtomicBool>,
     work: Work,
-    sender: Sender<Heard>,
-    news: Receiver<Heard>,
+    sender: Sender<News>,
+    news: Receiver<News>,
 }
 
 impl Threads {
-    pub fn new(store: Store, room: Room, cancel: Arc<AtomicBool>) -> Self {
-        Self::with(store, room, cancel, |store, job, _, cancel, tell| perform(store, job, cancel, tell))
+    pub fn new(store: Store, desk: Desk, room: Room, cancel: Arc<AtomicBool>) -> Self {
+        Self::with(store, desk, room, cancel, |store, desk, job, _, cancel, tell| {
+            perform(store, desk, job, cancel, tell)
+        })
     }
 
     /// Threads that do something else with a job than to perform it.
-    pub fn with(store: Store, room: Room, cancel: Arc<AtomicBool>, work: Work) -> Self {
+    pub fn with(store: Store, desk: Desk, room: Room, cancel: Arc<AtomicBool>, work: Work) -> Self {
         let (sender, news) = channel();
-        Self { store, room, cancel, work, sender, news }
+        Self { store, desk, room, cancel, work, sender, news }
     }
 }
 
@@ -41,37 +45,38 @@ impl Executor for Threads {
         self.room.admit(wants, waiting)
     }
 
-    fn lease(&mut self, key: &Digest) -> Result<Lease, StoreError> {
-        Lease::local(&self.store, key)
+    fn lease(&mut self, key: &Digest) -> Result<Lease, Unusable> {
+        Lease::local(&self.desk, key)
     }
 
     fn start(&mut self, job: Job, grant: Grant, lock: Option<KeyLock>) {
         self.room.take(job.key, grant);
-        let (store, cancel, sender, work) = (self.store.clone(), self.cancel.clone(), self.sender.clone(), self.work);
+        let (store, desk, cancel) = (self.store.clone(), self.desk.clone(), self.cancel.clone());
+        let (sender, work) = (self.sender.clone(), self.work);
         let failed = self.sender.clone();
         let unstarted = job.clone();
         let spawned = std::thread::Builder::new().spawn(move || {
             let tell = |progress| {
-                let _ = sender.send(Heard::Progress(job.key, progress));
+                let _ = sender.send(News::Progress(job.key, progress));
             };
-            let run = std::panic::AssertUnwindSafe(|| work(&store, &job, lock.as_ref(), &cancel, &tell));
+            let run = std::panic::AssertUnwindSafe(|| work(&store, &desk, &job, lock.as_ref(), &cancel, &tell));
             let caught = std::panic::catch_unwind(run);
             let result =
                 caught.unwrap_or_else(|_| Err(Failure::Stage("a bug in humshift: the worker panicked".into())));
             // The key is free before anybody hears that the job has ended.
             drop(lock);
             // Nobody listens any more when the run was given up.
-            let _ = sender.send(Heard::Finished(Box::new(Finished { job, result })));
+            let _ = sender.send(News::Finished(Box::new(Finished { job, result })));
         });
         if let Err(error) = spawned {
             let result = Err(Failure::Stage(format!("no thread can be started: {error}")));
-            let _ = failed.send(Heard::Finished(Box::new(Finished { job: unstarted, result })));
+            let _ = failed.send(News::Finished(Box::new(Finished { job: unstarted, result })));
         }
     }
 
-    fn wait(&mut self, timeout: Duration) -> Option<Heard> {
+    fn wait(&mut self, timeout: Duration) -> Option<News> {
         let heard = self.news.recv_timeout(timeout).ok()?;
-        if let Heard::Finished(finished) = &heard {
+        if let News::Finished(finished) = &heard {
             self.room.give_back(&finished.job.key);
         }
         Some(heard)

@@ -3,6 +3,10 @@
 //! Power series left of a + 1, continued fraction right of it (both of Legendre; Numerical Recipes 6.2): about
 //! sqrt(a) terms, which is nothing beside a fit. The common factor x^a e^-x / Γ(a) is what loses digits when it is
 //! made of logarithms, so it is not: Stirling's series with x - a taken first for large shapes, Γ itself for small.
+//!
+//! statrs 0.18 in its place keeps all 8,400 decisions of two submissions, and not the digits: the smaller of P and Q is
+//! off by up to 2e-11 at shapes to 10⁴ and 5e-7 at 10⁸ (here 4e-13 and 9e-14, against 40 digits), and a published
+//! threshold by 8e-8, which is SciPy's to the last bit here. It takes 1.2 times as long, and the system's exponentials.
 
 use std::f64::consts::{PI, TAU};
 

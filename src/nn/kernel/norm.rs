@@ -157,6 +157,7 @@ vectorized! {
         }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "each is a slice that the loop runs along, or a bound")]
     fn sum_gradients(
         d: &[f32], z: &[f32], scale: &[f32], shift: &[f32], centre: &[f32], low: f32, high: f32,
         plain: &mut [f32], crossed: &mut [f32],
@@ -174,6 +175,7 @@ vectorized! {
         }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "each is a slice that the loop runs along, or a bound")]
     fn centre_gradients(
         d: &mut [f32], z: &[f32], scale: &[f32], shift: &[f32], centre: &[f32], level: &[f32], slope: &[f32],
         low: f32, high: f32,

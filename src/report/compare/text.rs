@@ -30,7 +30,11 @@ impl Comparison {
     /// The same below a heading of a page, with not more than so many pairs.
     pub(in crate::report) fn details(&self, pairs: usize) -> Document {
         let ranks = Document::default().table(self.ranks_table()).text(self.overall());
-        ranks.heading(3, "Pairs").then(self.pairs(pairs, "report --compare --all")).list(self.remarks()).text(self.meaning())
+        ranks
+            .heading(3, "Pairs")
+            .then(self.pairs(pairs, "report --compare --all"))
+            .list(self.remarks())
+            .text(self.meaning())
     }
 
     fn ranks_table(&self) -> Table {

@@ -6,6 +6,9 @@ use super::sheet::Section;
 use crate::document::{Cell, Document, Table};
 use crate::shown::{html, shown_lines};
 
+/// So many test recordings that were seen are named.
+const HELD: usize = 20;
+
 /// Where a run is from.
 #[derive(Clone, Debug, Default)]
 pub struct About {
@@ -21,6 +24,8 @@ pub struct About {
     pub notes: Vec<String>,
     /// What the models of the best setting have seen.
     pub seen: Vec<Seen>,
+    /// Which training clip holds which test recording, in sentences.
+    pub held: Vec<String>,
     /// Why that is not known, and what else is to be said of it.
     pub unproved: Vec<String>,
 }
@@ -62,18 +67,27 @@ fn proof(about: &About) -> String {
         return left_out(&about.unproved);
     }
     let tested: usize = about.seen.iter().map(|seen| seen.test).sum();
-    let text = match tested {
-        0 => {
+    let text = match (tested, about.held.len()) {
+        (0, 0) => {
             "The key of a model is made of the digests of all that went into it. The keys below lead to training clips \
               alone: no test clip, label or attribute of a test clip was seen."
                 .to_owned()
         }
-        n => format!("The keys below lead to {n} test clips: these models have seen what they are tested with."),
+        (0, _) => {
+            "The keys below lead to training clips alone, but these hold test recordings: the models have seen what they \
+             are tested with."
+                .to_owned()
+        }
+        (n, _) => format!("The keys below lead to {n} test clips: these models have seen what they are tested with."),
     };
     let mut table = Table::new(["model", "training clips", "test clips", "key"]);
     for seen in &about.seen {
         let test = Cell::number(Some(seen.test as f64), seen.test.to_string());
         table.push(vec![(&seen.label).into(), (&seen.training).into(), test, (&seen.key).into()]);
     }
-    Document::default().text(text).table(table).html() + &left_out(&about.unproved)
+    let document = Document::default().text(text).table(table);
+    let held = about.held.iter().take(HELD).cloned().chain(
+        about.held.get(HELD).map(|_| format!("And {} more, which `explain --proof` names.", about.held.len() - HELD)),
+    );
+    document.announced("Test recordings among the training clips:", held.collect()).html() + &left_out(&about.unproved)
 }

@@ -85,7 +85,8 @@ const CURVES: usize = 24;
 fn trainings(chosen: &Chosen) -> Option<Section> {
     let title = "Trainings of the best setting";
     if chosen.trainings.is_empty() {
-        return (!chosen.untold.is_empty()).then(|| Section::new("trainings", "Trainings", title, left_out(&chosen.untold)));
+        return (!chosen.untold.is_empty())
+            .then(|| Section::new("trainings", "Trainings", title, left_out(&chosen.untold)));
     }
     let mut body = String::from("<div class=\"plots\">\n");
     for training in chosen.trainings.iter().take(CURVES) {

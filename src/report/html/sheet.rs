@@ -19,12 +19,7 @@ pub(super) struct Section {
 }
 
 impl Section {
-    pub fn new(
-        id: &'static str,
-        word: &'static str,
-        title: impl Into<String>,
-        body: impl Into<String>,
-    ) -> Self {
+    pub fn new(id: &'static str, word: &'static str, title: impl Into<String>, body: impl Into<String>) -> Self {
         Self { id, word, title: title.into(), body: body.into() }
     }
 }

@@ -7,7 +7,7 @@ use humshift::artifact::{Artifact, Blob, CalibrationScores, Split};
 use humshift::context::Context;
 use humshift::detector::DetectorSpec;
 use humshift::digest::Digest;
-use humshift::stage::{Calibration, Generalization, Inputs, Output, StageSpec, Training, TrainingScores};
+use humshift::stage::{Calibration, Generalization, Inputs, Output, StageSpec, TrainingScores, TrainingStage};
 use serde_json::{Value, json};
 
 use super::fixtures::{Set, inputs};
@@ -82,7 +82,7 @@ pub fn rows() -> Now {
 }
 
 /// The training stage of a detector with a technique, and its clips.
-pub fn training(detector: Value, technique: &Value) -> (Training, Inputs) {
+pub fn training(detector: Value, technique: &Value) -> (TrainingStage, Inputs) {
     let detector: DetectorSpec = serde_json::from_value(detector).expect("a detector");
     let generalization: Generalization = serde_json::from_value(technique.clone()).expect("settings");
     let takes = detector.member().takes();
@@ -90,11 +90,11 @@ pub fn training(detector: Value, technique: &Value) -> (Training, Inputs) {
     let seeded = detector.member().seeded() || own.draws();
     let seed = seeded.then(|| (5, vec!["fan".to_owned()]));
     let given = inputs(Set::new(Split::Train, 48, 6, 10).inputs(takes));
-    (Training { detector, seed, generalization: Some(own).filter(|g| !g.is_plain()) }, given)
+    (TrainingStage { detector, seed, generalization: Some(own).filter(|g| !g.is_plain()) }, given)
 }
 
 /// The row of a calibration. What cannot be calibrated says why in the place of scores, and would hold nothing.
-pub fn calibrated(training: Training, scores: TrainingScores, given: &Inputs) -> Result<Row, String> {
+pub fn calibrated(training: TrainingStage, scores: TrainingScores, given: &Inputs) -> Result<Row, String> {
     let (row, outputs) = row(&StageSpec::Calibration(Calibration { training, scores }), given)?;
     let scores = CalibrationScores::decode(Blob::new(outputs[0].bytes.clone())).expect("scores");
     if scores.missing.is_empty() { Ok(row) } else { Err(scores.missing) }

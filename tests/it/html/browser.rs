@@ -121,7 +121,10 @@ impl Browser {
                     self.asked.push(url.to_owned());
                 }
             }
-            "Runtime.consoleAPICalled" | "Runtime.exceptionThrown" | "Log.entryAdded" | "Page.javascriptDialogOpening" => {
+            "Runtime.consoleAPICalled"
+            | "Runtime.exceptionThrown"
+            | "Log.entryAdded"
+            | "Page.javascriptDialogOpening" => {
                 self.complaints.push(message.to_string());
             }
             _ => {}

@@ -5,8 +5,9 @@
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use super::{Store, StoreError, plain};
+use super::Desk;
 use crate::digest::Digest;
+use crate::disk::{self, Unusable};
 
 /// The right to compute a key, until dropped.
 pub struct KeyLock {
@@ -21,19 +22,21 @@ pub enum Attempt {
     Held(Option<u32>),
 }
 
-impl Store {
+impl Desk {
     /// Takes the lock of a key, if no other process holds it.
-    pub fn try_lock(&self, key: &Digest) -> Result<Attempt, StoreError> {
-        let path = self.root.join("locks").join(format!("{}.lock", key.hex()));
+    pub fn try_lock(&self, key: &Digest) -> Result<Attempt, Unusable> {
+        let path = self.folder.path("locks").join(format!("{}.lock", key.hex()));
         for _ in 0..100 {
-            let opened = plain::options().create(true).truncate(false).write(true).open(&path);
+            let opened = disk::options().create(true).truncate(false).write(true).open(&path);
             let file = match opened {
                 Ok(file) if file.metadata().is_ok_and(|meta| meta.is_file()) => file,
                 // What is no file is moved aside, and the place is free.
-                Ok(_) if self.set_aside(&path) => continue,
-                Err(_) if fs::symlink_metadata(&path).is_ok_and(|m| !m.is_file()) && self.set_aside(&path) => continue,
-                Ok(_) => return Err(StoreError::io(&path)(std::io::Error::other("not a regular file"))),
-                Err(error) => return Err(StoreError::io(&path)(error)),
+                Ok(_) if self.folder.set_aside(&path) => continue,
+                Err(_) if fs::symlink_metadata(&path).is_ok_and(|m| !m.is_file()) && self.folder.set_aside(&path) => {
+                    continue;
+                }
+                Ok(_) => return Err(Unusable::at(&path)(std::io::Error::other("not a regular file"))),
+                Err(error) => return Err(Unusable::at(&path)(error)),
             };
             match file.try_lock() {
                 Err(TryLockError::WouldBlock) => return Ok(Attempt::Held(holder(&file))),
@@ -45,7 +48,7 @@ impl Store {
                 return Ok(Attempt::Taken(KeyLock { path, file }));
             }
         }
-        Err(StoreError::io(&path)(std::io::Error::other("the file of the lock changes all the time")))
+        Err(Unusable::at(&path)(std::io::Error::other("the file of the lock changes all the time")))
     }
 }
 
@@ -100,8 +103,8 @@ impl Drop for KeyLock {
 mod tests {
     use super::*;
 
-    fn taken(store: &Store, key: &Digest) -> KeyLock {
-        match store.try_lock(key).unwrap() {
+    fn taken(desk: &Desk, key: &Digest) -> KeyLock {
+        match desk.try_lock(key).unwrap() {
             Attempt::Taken(lock) => lock,
             Attempt::Held(by) => panic!("held by {by:?}"),
         }
@@ -110,14 +113,14 @@ mod tests {
     #[test]
     fn a_key_is_held_by_one_and_freed_on_drop() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
+        let desk = Desk::open(folder.path()).unwrap();
         let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
-        let held = taken(&store, &a);
+        let held = taken(&desk, &a);
         let own = std::process::id();
-        assert!(matches!(store.try_lock(&a).unwrap(), Attempt::Held(by) if by.is_none_or(|by| by == own)));
-        drop(taken(&store, &b));
+        assert!(matches!(desk.try_lock(&a).unwrap(), Attempt::Held(by) if by.is_none_or(|by| by == own)));
+        drop(taken(&desk, &b));
         drop(held);
-        drop(taken(&store, &a));
+        drop(taken(&desk, &a));
         assert_eq!(fs::read_dir(folder.path().join("locks")).unwrap().count(), 0);
     }
 
@@ -125,19 +128,19 @@ mod tests {
     #[test]
     fn what_is_no_file_is_moved_aside_and_nothing_is_written_elsewhere() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("cache")).unwrap();
+        let desk = Desk::open(&folder.path().join("cache")).unwrap();
         let key = Digest::of(b"key");
-        let path = store.root().join("locks").join(format!("{}.lock", key.hex()));
+        let path = desk.folder.path("locks").join(format!("{}.lock", key.hex()));
         let victim = folder.path().join("victim");
-        for (name, make) in plain::tests::STRANGE {
+        for (name, make) in disk::strange::STRANGE {
             make(&path);
-            drop(taken(&store, &key));
+            drop(taken(&desk, &key));
             assert!(fs::symlink_metadata(&path).is_err(), "{name}");
         }
         for content in [None, Some("precious")] {
             content.iter().for_each(|text| fs::write(&victim, text).unwrap());
             std::os::unix::fs::symlink(&victim, &path).unwrap();
-            drop(taken(&store, &key));
+            drop(taken(&desk, &key));
             assert_eq!(fs::read_to_string(&victim).ok().as_deref(), content);
         }
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 
 /// Options that neither wait nor follow a link in the place of the file.
 #[cfg(unix)]
-pub(super) fn options() -> fs::OpenOptions {
+pub fn options() -> fs::OpenOptions {
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = File::options();
     options.custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW);
@@ -17,12 +17,12 @@ pub(super) fn options() -> fs::OpenOptions {
 }
 
 #[cfg(not(unix))]
-pub(super) fn options() -> fs::OpenOptions {
+pub fn options() -> fs::OpenOptions {
     File::options()
 }
 
 /// Opens a regular file for reading.
-pub(super) fn open(path: &Path) -> io::Result<(File, Metadata)> {
+pub fn open(path: &Path) -> io::Result<(File, Metadata)> {
     let file = options().read(true).open(path)?;
     let meta = file.metadata()?;
     if meta.is_file() {
@@ -33,8 +33,12 @@ pub(super) fn open(path: &Path) -> io::Result<(File, Metadata)> {
 }
 
 /// The bytes of a regular file of at most `limit` bytes.
-pub(super) fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let (file, meta) = open(path)?;
+pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    rest(open(path)?, limit)
+}
+
+/// The same of a file that was opened.
+pub fn rest((file, meta): (File, Metadata), limit: u64) -> io::Result<Vec<u8>> {
     if meta.len() > limit {
         return Err(io::Error::new(io::ErrorKind::InvalidData, format!("larger than {limit} bytes")));
     }
@@ -44,13 +48,13 @@ pub(super) fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 }
 
 /// Whether a regular file lies at `path`, and how long it is.
-pub(super) fn length(path: &Path) -> Option<u64> {
+pub fn length(path: &Path) -> Option<u64> {
     fs::symlink_metadata(path).ok().filter(Metadata::is_file).map(|meta| meta.len())
 }
 
 /// Whether an error is one of the file and not of the process: a process without free descriptors must not
 /// take sound files for damaged ones.
-pub(super) fn is_of_the_file(error: &io::Error) -> bool {
+pub fn is_of_the_file(error: &io::Error) -> bool {
     #[cfg(unix)]
     let exhausted = matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM));
     #[cfg(not(unix))]
@@ -59,23 +63,9 @@ pub(super) fn is_of_the_file(error: &io::Error) -> bool {
 }
 
 #[cfg(all(test, unix))]
-pub(super) mod tests {
+mod tests {
     use super::*;
-
-    /// Something that is no regular file, by name, and what makes one at a path.
-    type Strange = (&'static str, fn(&Path));
-
-    pub const STRANGE: &[Strange] = &[
-        ("FIFO", |path| {
-            let name = std::ffi::CString::new(path.as_os_str().as_encoded_bytes()).unwrap();
-            // SAFETY: the name is a C string.
-            assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
-        }),
-        ("folder", |path| fs::create_dir_all(path.join("inside")).unwrap()),
-        ("link to a device", |path| std::os::unix::fs::symlink("/dev/zero", path).unwrap()),
-        ("dead link", |path| std::os::unix::fs::symlink("nowhere", path).unwrap()),
-        ("socket", |path| drop(std::os::unix::net::UnixListener::bind(path).unwrap())),
-    ];
+    use crate::disk::strange::STRANGE;
 
     #[test]
     fn what_is_no_regular_file_is_an_error_at_once() {

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Store, StoreError, plain};
+use super::Desk;
 use crate::digest::Digest;
+use crate::disk::{self, Unusable};
 
 /// The keys of a label: the present one, and the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,20 +24,20 @@ const LONGEST: u64 = 1 << 30;
 /// Keys by label.
 pub type LastKeys = BTreeMap<String, Pointer>;
 
-impl Store {
+impl Desk {
     fn last_path(&self, experiment: &str) -> std::path::PathBuf {
         // Names are free text; a digest keeps them from being paths.
-        self.root.join("last").join(format!("{}.json", Digest::of(experiment.as_bytes())))
+        self.folder.path("last").join(format!("{}.json", Digest::of(experiment.as_bytes())))
     }
 
     /// The keys the last runs of an experiment used.
     pub fn last_keys(&self, experiment: &str) -> LastKeys {
-        let bytes = plain::read(&self.last_path(experiment), LONGEST).unwrap_or_default();
+        let bytes = disk::read(&self.last_path(experiment), LONGEST).unwrap_or_default();
         serde_json::from_slice(&bytes).unwrap_or_default()
     }
 
     /// Remembers the keys of a run. Labels it did not have keep theirs. Writes only what changed.
-    pub fn remember_keys(&self, experiment: &str, keys: &BTreeMap<String, Digest>) -> Result<(), StoreError> {
+    pub fn remember_keys(&self, experiment: &str, keys: &BTreeMap<String, Digest>) -> Result<(), Unusable> {
         let old = self.last_keys(experiment);
         let mut new = old.clone();
         for (label, key) in keys {
@@ -49,6 +50,6 @@ impl Store {
             return Ok(());
         }
         let bytes = serde_json::to_vec(&new).expect("digests are JSON");
-        self.publish(&self.last_path(experiment), &bytes)
+        self.folder.publish(&self.last_path(experiment), &bytes)
     }
 }

@@ -1,17 +1,17 @@
-//! Where every key and value of a text stands, and what must not reach the second pass.
+//! From the events of the parser to [`Node`]s, in one walk.
 //!
-//! One walk over the events of `saphyr-parser`. It refuses what could take the memory or the time of the
-//! second pass, and what means something else than it seems: aliases that expand to more than [`MOST`] values (the
-//! guards of the YAML crates count aliases, not what they expand to, and let a file of 23 KB take 600 MB), duplicate
-//! keys (silently the last one wins), tags, several documents, deep nesting.
+//! It refuses what could take the memory or the time of what follows, and what means something else than it seems:
+//! aliases that expand to more than [`MOST`] values (a file of 23 KB can take 600 MB), duplicate keys (silently the
+//! last one wins), keys that are no words, tags, several documents, deep nesting. No other file names the parser.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use saphyr_parser::{Event, Parser, ScanError, Span};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
-use super::node::shorten;
+use super::node::{Kind, Node, shorten};
+use super::scalar::{Unfit, plain};
 use crate::diagnose::{Diagnostic, Place, SourceText};
 use crate::reading::invisible;
 
@@ -20,13 +20,15 @@ const MOST: u64 = 100_000;
 /// Deepest nesting.
 pub(super) const DEEPEST: usize = 64;
 
-/// The places of the text from `offsets` on; none for an empty text.
-pub fn walk(source: &Arc<SourceText>, text: &str, offsets: &Offsets) -> Result<Option<Spans>, Diagnostic> {
-    Pass { source, offsets, stack: Vec::new(), anchors: BTreeMap::new(), weight: 0, root: None }.walk(text)
+/// The value that the text from the byte `from` on holds; none for an empty text.
+pub fn read(source: &Arc<SourceText>, from: usize) -> Result<Option<Node>, Diagnostic> {
+    let text = &source.text[from..];
+    let offsets = Offsets::new(text, from);
+    Walk { source, offsets, stack: Vec::new(), anchors: BTreeMap::new(), weight: 0, root: None }.walk(text)
 }
 
 /// From the parser's character indices to bytes of the whole text.
-pub struct Offsets {
+struct Offsets {
     from: usize,
     len: usize,
     /// Byte of each character; empty for ASCII, where they are the same.
@@ -34,7 +36,7 @@ pub struct Offsets {
 }
 
 impl Offsets {
-    pub fn new(text: &str, from: usize) -> Self {
+    fn new(text: &str, from: usize) -> Self {
         let bytes = if text.is_ascii() { Vec::new() } else { text.char_indices().map(|(i, _)| i).collect() };
         Self { from, len: text.len(), bytes }
     }
@@ -47,53 +49,39 @@ impl Offsets {
     fn range(&self, span: &Span) -> Range<usize> {
         self.byte(span.start.index())..self.byte(span.end.index())
     }
-
-    pub fn of_line(&self, text: &str, line: usize, column: usize) -> usize {
-        let start = text[self.from..].split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum::<usize>();
-        let within = text[self.from + start..].char_indices().nth(column.saturating_sub(1)).map_or(0, |(i, _)| i);
-        self.from + start + within
-    }
 }
 
-/// The place of a value and of what is in it. An alias has no inside: it points at `*name`.
-pub struct Spans {
-    pub span: Range<usize>,
-    pub inside: Inside,
-}
-
-/// The places inside a value.
-pub enum Inside {
-    Nothing,
-    List(Vec<Spans>),
-    Map(BTreeMap<String, (Range<usize>, Spans)>),
-}
-
+/// A list or map that is not closed yet.
 struct Frame {
     start: usize,
     anchor: usize,
     weight_before: u64,
     height: usize,
-    inside: Inside,
-    key: Option<(String, Range<usize>)>,
+    inside: Kind,
+    /// Places of the keys of a map so far, duplicates being refused.
+    keys: BTreeMap<String, Range<usize>>,
+    /// The key whose value comes next.
+    key: Option<String>,
 }
 
 /// What an anchor stands for.
 struct Anchor {
     weight: u64,
     height: usize,
+    node: Node,
 }
 
-struct Pass<'a> {
+struct Walk<'a> {
     source: &'a Arc<SourceText>,
-    offsets: &'a Offsets,
+    offsets: Offsets,
     stack: Vec<Frame>,
     anchors: BTreeMap<usize, Anchor>,
     weight: u64,
-    root: Option<Spans>,
+    root: Option<Node>,
 }
 
-impl Pass<'_> {
-    fn walk(mut self, text: &str) -> Result<Option<Spans>, Diagnostic> {
+impl Walk<'_> {
+    fn walk(mut self, text: &str) -> Result<Option<Node>, Diagnostic> {
         let mut parser = Parser::new_from_str(text);
         let mut documents = 0;
         while let Some(event) = parser.next_event() {
@@ -108,22 +96,18 @@ impl Pass<'_> {
                             .hint("one file holds one experiment; use `extends` to share settings"));
                     }
                 }
-                Event::Scalar(text, _, anchor, tag) => {
+                Event::Scalar(text, style, anchor, tag) => {
                     self.no_tag(tag.is_some(), &at)?;
-                    self.grow(1 + text.len() as u64 / 16, &at)?;
-                    if anchor > 0 {
-                        self.anchors.insert(anchor, Anchor { weight: 1 + text.len() as u64 / 16, height: 0 });
-                    }
-                    self.scalar(text.into_owned(), at)?;
+                    self.scalar(&text, style, anchor, at)?;
                 }
                 Event::Alias(id) => self.alias(id, at)?,
                 Event::SequenceStart(anchor, tag) => {
                     self.no_tag(tag.is_some(), &at)?;
-                    self.open(anchor, at, Inside::List(Vec::new()))?;
+                    self.open(anchor, at, Kind::List(Vec::new()))?;
                 }
                 Event::MappingStart(anchor, tag) => {
                     self.no_tag(tag.is_some(), &at)?;
-                    self.open(anchor, at, Inside::Map(BTreeMap::new()))?;
+                    self.open(anchor, at, Kind::Map(Vec::new()))?;
                 }
                 Event::SequenceEnd | Event::MappingEnd => self.close(at)?,
                 _ => {}
@@ -189,47 +173,72 @@ impl Pass<'_> {
         Err(self.refuse("E0103", at.clone(), format!("values are nested more than {DEEPEST} deep")))
     }
 
-    fn open(&mut self, anchor: usize, at: Range<usize>, inside: Inside) -> Result<(), Diagnostic> {
+    fn open(&mut self, anchor: usize, at: Range<usize>, inside: Kind) -> Result<(), Diagnostic> {
         self.not_as_key(&at)?;
         self.deep(1, &at)?;
         let weight_before = self.weight;
         self.grow(1, &at)?;
-        self.stack.push(Frame { start: at.start, anchor, weight_before, height: 1, inside, key: None });
+        let keys = BTreeMap::new();
+        self.stack.push(Frame { start: at.start, anchor, weight_before, height: 1, inside, keys, key: None });
         Ok(())
     }
 
     fn close(&mut self, at: Range<usize>) -> Result<(), Diagnostic> {
         let frame = self.stack.pop().expect("the parser closes what it opened");
-        if frame.anchor > 0 {
-            let weight = self.weight - frame.weight_before;
-            self.anchors.insert(frame.anchor, Anchor { weight, height: frame.height });
-        }
         if let Some(outer) = self.stack.last_mut() {
             outer.height = outer.height.max(frame.height + 1);
         }
         // The end of a block is where the next thing begins: white space and comments are not of it.
         let text = &self.source.text[frame.start..at.end.max(frame.start)];
-        self.value(Spans { span: frame.start..frame.start + text.trim_end().len(), inside: frame.inside })
+        let span = frame.start..frame.start + text.trim_end().len();
+        let inside = match frame.inside {
+            Kind::Map(entries) => Kind::Map(self.merged(entries)?),
+            other => other,
+        };
+        self.value(frame.anchor, self.weight - frame.weight_before, frame.height, span, inside);
+        Ok(())
     }
 
+    /// `<<: *base`, or a list of such: what the map does not say itself. The first that says it wins.
+    fn merged(&self, mut entries: Vec<(String, Node)>) -> Result<Vec<(String, Node)>, Diagnostic> {
+        let Some(place) = entries.iter().position(|(key, _)| key == "<<") else { return Ok(entries) };
+        let (_, merge) = entries.remove(place);
+        let bases = match merge.kind {
+            Kind::List(items) => items,
+            _ => vec![merge],
+        };
+        let mut known: BTreeSet<String> = entries.iter().map(|(key, _)| key.clone()).collect();
+        for base in bases {
+            let at = base.key.clone().unwrap_or(base.span.clone());
+            let Kind::Map(more) = base.kind else {
+                return Err(self.refuse("E0112", at, "`<<` takes a map or a list of maps".into()));
+            };
+            entries.extend(more.into_iter().filter(|(key, _)| known.insert(key.clone())));
+        }
+        Ok(entries)
+    }
+
+    /// What an alias stands for has its place where the alias is.
     fn alias(&mut self, id: usize, at: Range<usize>) -> Result<(), Diagnostic> {
         self.not_as_key(&at)?;
-        let Some(Anchor { weight, height }) = self.anchors.get(&id) else {
+        let Some(Anchor { weight, height, node }) = self.anchors.get(&id) else {
             let name = self.source.text[at.clone()].to_owned();
             return Err(self.refuse("E0104", at, format!("`{name}` stands inside of what it names")));
         };
         let (weight, height) = (*weight, *height);
         self.deep(height, &at)?;
+        let kind = elsewhere(node, &at).kind;
         self.grow(weight, &at)?;
         if let Some(frame) = self.stack.last_mut() {
             frame.height = frame.height.max(height + 1);
         }
-        self.value(Spans { span: at, inside: Inside::Nothing })
+        self.value(0, weight, height, at, kind);
+        Ok(())
     }
 
     fn not_as_key(&self, at: &Range<usize>) -> Result<(), Diagnostic> {
         match self.stack.last() {
-            Some(Frame { inside: Inside::Map(_), key: None, .. }) => Err(self.refuse(
+            Some(Frame { inside: Kind::Map(_), key: None, .. }) => Err(self.refuse(
                 "E0107",
                 at.start..at.start + 1,
                 "a key must be a word, not a map, list or alias".into(),
@@ -238,35 +247,73 @@ impl Pass<'_> {
         }
     }
 
-    fn scalar(&mut self, text: String, at: Range<usize>) -> Result<(), Diagnostic> {
-        if let Some(Frame { inside: Inside::Map(entries), key, .. }) = self.stack.last_mut()
-            && key.is_none()
-        {
-            if let Some((first, _)) = entries.get(&text) {
-                let place = Place { source: self.source.clone(), bytes: first.clone() };
-                return Err(self
-                    .refuse("E0105", at, format!("`{}` is set twice", shorten(&text)))
-                    .related(Some(place), "first set here")
-                    .hint("keep one of them"));
-            }
-            *key = Some((text, at));
-            return Ok(());
+    fn scalar(&mut self, text: &str, style: ScalarStyle, anchor: usize, at: Range<usize>) -> Result<(), Diagnostic> {
+        let weight = 1 + text.len() as u64 / 16;
+        self.grow(weight, &at)?;
+        let value = match style {
+            ScalarStyle::Plain => plain(text),
+            _ => Ok(text.into()),
+        };
+        if matches!(self.stack.last(), Some(Frame { inside: Kind::Map(_), key: None, .. })) {
+            return self.key(text, value.is_ok_and(|value| value.is_string()), at);
         }
-        self.value(Spans { span: at, inside: Inside::Nothing })
+        let value = value.map_err(|unfit| {
+            let message = match unfit {
+                Unfit::TooLarge => format!("`{text}` is too large for a whole number"),
+                Unfit::TooSmall => format!("`{text}` is too small a number to be told from 0"),
+                Unfit::NotFinite => format!("`{text}` is not a finite number"),
+            };
+            self.refuse("E0109", at.clone(), message)
+        })?;
+        self.value(anchor, weight, 0, at, Kind::Scalar(value));
+        Ok(())
     }
 
-    fn value(&mut self, spans: Spans) -> Result<(), Diagnostic> {
+    fn key(&mut self, text: &str, is_word: bool, at: Range<usize>) -> Result<(), Diagnostic> {
+        let frame = self.stack.last_mut().expect("a key stands in a map");
+        if let Some(first) = frame.keys.insert(text.to_owned(), at.clone()) {
+            let place = Place { source: self.source.clone(), bytes: first };
+            return Err(self
+                .refuse("E0105", at, format!("`{}` is set twice", shorten(text)))
+                .related(Some(place), "first set here")
+                .hint("keep one of them"));
+        }
+        frame.key = Some(text.to_owned());
+        match is_word {
+            true => Ok(()),
+            false => Err(self
+                .refuse("E0107", at, format!("the key `{}` is not a word", shorten(text)))
+                .hint(format!("write `\"{}\"`", shorten(text)))),
+        }
+    }
+
+    /// Puts a value where it belongs, and under the name of its anchor.
+    fn value(&mut self, anchor: usize, weight: u64, height: usize, span: Range<usize>, kind: Kind) {
+        let mut node = Node { source: self.source.clone(), key: None, span, kind };
+        if anchor > 0 {
+            self.anchors.insert(anchor, Anchor { weight, height, node: node.clone() });
+        }
         match self.stack.last_mut() {
-            None => self.root = Some(spans),
-            Some(Frame { inside: Inside::List(items), .. }) => items.push(spans),
-            Some(Frame { inside: Inside::Map(entries), key, .. }) => {
-                let (text, at) = key.take().expect("a value of a map follows its key");
-                entries.insert(text, (at, spans));
+            None => self.root = Some(node),
+            Some(Frame { inside: Kind::List(items), .. }) => items.push(node),
+            Some(Frame { inside: Kind::Map(entries), key, keys, .. }) => {
+                let key = key.take().expect("a value of a map follows its key");
+                node.key = keys.get(&key).cloned();
+                entries.push((key, node));
             }
             Some(_) => unreachable!("a scalar opens no frame"),
         }
-        Ok(())
     }
+}
+
+/// A node as if it and all inside of it stood at one place.
+fn elsewhere(node: &Node, at: &Range<usize>) -> Node {
+    let kind = match &node.kind {
+        Kind::Scalar(value) => Kind::Scalar(value.clone()),
+        Kind::List(items) => Kind::List(items.iter().map(|item| elsewhere(item, at)).collect()),
+        Kind::Map(entries) => Kind::Map(entries.iter().map(|(key, node)| (key.clone(), elsewhere(node, at))).collect()),
+    };
+    Node { source: node.source.clone(), key: None, span: at.clone(), kind }
 }
 
 /// A diagnostic about some bytes of the text.

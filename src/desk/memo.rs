@@ -21,8 +21,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rayon::prelude::*;
 
-use super::{Store, StoreError, plain};
+use super::Desk;
 use crate::digest::Digest;
+use crate::disk::{self, Unusable};
 use crate::reading;
 
 const GRANULARITY: Duration = Duration::from_secs(2);
@@ -52,10 +53,10 @@ pub struct DigestMemo {
 
 impl DigestMemo {
     /// What is remembered of the files under `root`.
-    pub fn open(store: &Store, root: &Path) -> Self {
+    pub fn open(desk: &Desk, root: &Path) -> Self {
         let name = Digest::of(root.as_os_str().as_encoded_bytes());
-        let file = store.root().join("memo").join(format!("{name}.tsv"));
-        let text = plain::read(&file, LONGEST).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        let file = desk.folder.path("memo").join(format!("{name}.tsv"));
+        let text = disk::read(&file, LONGEST).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
         // The first line is the digest of the others: a damaged memo is none.
         let (check, lines) = text.split_once('\n').unwrap_or_default();
         let sound = Digest::of(lines.as_bytes()).hex() == check;
@@ -92,7 +93,7 @@ impl DigestMemo {
     }
 
     /// Writes down what was learnt.
-    pub fn save(self, store: &Store) -> Result<(), StoreError> {
+    pub fn save(self, desk: &Desk) -> Result<(), Unusable> {
         if !self.changed {
             return Ok(());
         }
@@ -104,7 +105,7 @@ impl DigestMemo {
             }
         }
         let check = Digest::of(text.as_bytes()).hex();
-        store.publish(&self.file, format!("{check}\n{text}").as_bytes())
+        desk.folder.publish(&self.file, format!("{check}\n{text}").as_bytes())
     }
 }
 
@@ -186,7 +187,7 @@ mod tests {
     #[test]
     fn a_change_is_seen_even_if_size_and_date_are_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("cache")).unwrap();
+        let desk = Desk::open(&folder.path().join("cache")).unwrap();
         let file = folder.path().join("a.wav");
         let long_ago = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
         let write = |text: &str| {
@@ -195,10 +196,10 @@ mod tests {
         };
         let settle = || std::thread::sleep(GRANULARITY + Duration::from_millis(50));
         let ask = || {
-            let mut memo = DigestMemo::open(&store, folder.path());
+            let mut memo = DigestMemo::open(&desk, folder.path());
             let digest = memo.digests(&["a.wav".into()]).unwrap()[0];
             let learnt = memo.changed;
-            memo.save(&store).unwrap();
+            memo.save(&desk).unwrap();
             (digest, learnt)
         };
         write("one");
@@ -210,7 +211,7 @@ mod tests {
         assert_eq!(ask(), (Digest::of(b"two"), false));
         settle();
         assert_eq!(ask(), (Digest::of(b"two"), true));
-        let mut memo = DigestMemo::open(&store, folder.path());
+        let mut memo = DigestMemo::open(&desk, folder.path());
         memo.forget();
         assert_eq!(memo.digests(&["a.wav".into()]).unwrap(), [Digest::of(b"two")]);
         assert!(memo.changed, "it was hashed");
@@ -235,27 +236,27 @@ mod tests {
     #[test]
     fn a_damaged_memo_is_forgotten() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("cache")).unwrap();
+        let desk = Desk::open(&folder.path().join("cache")).unwrap();
         let file = folder.path().join("a.wav");
         fs::write(&file, "one").unwrap();
         let long_ago = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
         fs::File::options().append(true).open(&file).unwrap().set_modified(long_ago).unwrap();
         std::thread::sleep(GRANULARITY + Duration::from_millis(50));
-        let mut memo = DigestMemo::open(&store, folder.path());
+        let mut memo = DigestMemo::open(&desk, folder.path());
         memo.digests(&["a.wav".into()]).unwrap();
         let path = memo.file.clone();
-        memo.save(&store).unwrap();
+        memo.save(&desk).unwrap();
         let hex = Digest::of(b"one").hex();
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, text.replace(&hex, &Digest::of(b"two").hex())).unwrap();
-        assert!(DigestMemo::open(&store, folder.path()).known.is_empty());
+        assert!(DigestMemo::open(&desk, folder.path()).known.is_empty());
     }
 
     #[test]
     fn a_missing_file_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
-        let error = DigestMemo::open(&store, folder.path()).digests(&["gone.wav".into()]).unwrap_err();
+        let desk = Desk::open(folder.path()).unwrap();
+        let error = DigestMemo::open(&desk, folder.path()).digests(&["gone.wav".into()]).unwrap_err();
         assert_eq!(error.0, "gone.wav");
     }
 }

@@ -1,0 +1,75 @@
+//! `run --baseline`: whether the results fell behind those that a repository keeps, for CI.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::{CliError, Exit, output, outputs};
+use crate::diagnose::Diagnostic;
+use crate::reading;
+use crate::report::{Baseline, By, Results, changes};
+use crate::shown::shown;
+
+/// The largest file that is read.
+const LARGEST: u64 = 1 << 28;
+
+#[derive(Args)]
+pub struct BaselineArgs {
+    /// Compare the results with this file; exit code 3 if a score fell by more than `--max-drop`
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// How far a score may fall, as a share: 0.01 is one point of a hundred
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, requires = "baseline", value_parser = share)]
+    max_drop: f64,
+    /// Write the results to the file of `--baseline` instead
+    #[arg(long, requires = "baseline")]
+    update_baseline: bool,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share: Option<f64> = text.parse().ok().filter(|x| (0.0..=1.0).contains(x));
+    share.ok_or_else(|| "write a share from 0 to 1, such as 0.01".to_owned())
+}
+
+impl BaselineArgs {
+    /// Compares the results, or writes them. Errors (E0717): the file is no baseline.
+    pub fn hold(&self, results: &Results) -> Result<Exit, CliError> {
+        let Some(path) = &self.baseline else { return Ok(Exit::Done) };
+        if self.update_baseline {
+            let baseline = Baseline::of(results, By::usual(results));
+            let text = serde_json::to_string_pretty(&baseline).expect("numbers are JSON") + "\n";
+            outputs::write(path, text.as_bytes())?;
+            output::tell(&format!("baseline: {} settings written to {}", baseline.settings.len(), path.display()));
+            return Ok(Exit::Done);
+        }
+        let baseline = read(path)?;
+        let by = By::parse(&baseline.number).unwrap_or_else(|| By::usual(results));
+        let found = baseline.changes(results, by);
+        if found.is_empty() {
+            output::tell(&format!("baseline: all {} settings as before", baseline.settings.len()));
+            return Ok(Exit::Done);
+        }
+        output::text(&format!("\n{}", changes(&found, by).markdown()));
+        let fallen: Vec<_> = found.iter().filter(|change| change.drop() > self.max_drop + ROUNDING).collect();
+        for change in &fallen {
+            let how = match change.drop() {
+                x if x.is_finite() => format!("fell by {:.2} points", 100.0 * x),
+                _ => "has no score any more".to_owned(),
+            };
+            output::tell(&shown(&format!("baseline: {} {how}", change.label())));
+        }
+        Ok(if fallen.is_empty() { Exit::Done } else { Exit::ExpectFailed })
+    }
+}
+
+/// What the way through decimal digits may change.
+const ROUNDING: f64 = 1e-12;
+
+fn read(path: &Path) -> Result<Baseline, CliError> {
+    let wrong = |why: String, hint: &str| {
+        CliError::from(vec![Diagnostic::new("E0717", format!("`{}`: {why}", path.display())).hint(hint)])
+    };
+    let make = "`humshift run SPEC --baseline FILE --update-baseline` writes one";
+    let bytes = reading::read(path, LARGEST).map_err(|error| wrong(error.to_string(), make))?;
+    serde_json::from_slice(&bytes).map_err(|error| wrong(format!("it is no baseline: {error}"), make))
+}

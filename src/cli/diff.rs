@@ -1,0 +1,155 @@
+//! `humshift diff`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::Args;
+use rayon::prelude::*;
+
+use super::recorded::Recorded;
+use super::view::{Shape, form};
+use super::{CacheDir, CliError, Exit, output};
+use crate::artifact::{ClipSet, Scores, Split};
+use crate::plan::NodeId;
+use crate::report::{By, Changed, Clips, Diff, Pair, Side, diff};
+use crate::source::SectionId;
+use crate::stage::Item;
+use crate::store::Store;
+
+pub const EXAMPLES: &str = "\
+Examples:
+  humshift diff load-shift@3f2a load-shift@91c0
+  humshift diff first.yaml second.yaml --by auc_target
+  humshift diff load-shift@3f2a load-shift --clips --format csv
+
+`humshift show` lists the runs with the first digits of their digests.";
+
+#[derive(Args)]
+pub struct DiffArgs {
+    /// A run: NAME, NAME@DIGEST, or its document; or a spec
+    #[arg(value_name = "A")]
+    a: PathBuf,
+    /// The run that it is compared with, named in the same ways
+    #[arg(value_name = "B")]
+    b: PathBuf,
+    /// The number that is compared; the official score, or of data without domains the AUC, unless said
+    #[arg(long, value_name = "NUMBER", value_parser = By::NAMES)]
+    by: Option<String>,
+    /// Also the test clips whose decision changed, with their scores; both runs need a `threshold`
+    #[arg(long)]
+    clips: bool,
+    /// All settings, however many
+    #[arg(long)]
+    all: bool,
+    /// The form of the answer
+    #[arg(long, value_enum, default_value = "md")]
+    format: Shape,
+    /// The same as `--format json`
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    #[command(flatten)]
+    cache: CacheDir,
+}
+
+pub fn run(args: &DiffArgs) -> Result<Exit, CliError> {
+    let cache = args.cache.look()?;
+    let (a, b) = rayon::join(|| Recorded::open(&args.a, &cache), || Recorded::open(&args.b, &cache));
+    let (a, b) = (a?, b?);
+    let usual = || match (By::usual(&a.results), By::usual(&b.results)) {
+        (By::Official, By::Official) => By::Official,
+        _ => By::Auc,
+    };
+    let by = args.by.as_deref().and_then(By::parse).unwrap_or_else(usual);
+    let [of_a, of_b] = [axes(&a), axes(&b)];
+    let found = diff(side(&a, &of_a), side(&b, &of_b), by);
+    let found = match args.clips {
+        true => {
+            let clips = clips(&found, &a, &b, &cache.store);
+            found.with_clips(clips)
+        }
+        false => found,
+    };
+    let shape = if args.json { Shape::Json } else { args.format.on_stdout() };
+    let document = found.document(args.all || shape == Shape::Csv);
+    output::text(&form("Two runs", &document, &found.json(), shape));
+    Ok(Exit::Done)
+}
+
+fn axes(run: &Recorded) -> Vec<(String, Vec<String>)> {
+    run.head.axes.iter().map(|axis| (axis.path.clone(), axis.labels.clone())).collect()
+}
+
+fn side<'a>(run: &'a Recorded, axes: &'a [(String, Vec<String>)]) -> Side<'a> {
+    Side { name: &run.name, results: &run.results, settings: &run.settings, axes }
+}
+
+/// The decisions that changed between points with the same settings.
+fn clips(diff: &Diff, a: &Recorded, b: &Recorded, store: &Store) -> Clips {
+    let of_pair = |(number, pair): (usize, &Pair)| {
+        let mut found = Clips::default();
+        for section in a.head.sections.iter().filter(|section| b.head.sections.contains(section)) {
+            match (decided(a, pair.points[0], section, store), decided(b, pair.points[1], section, store)) {
+                (Ok(left), Ok(right)) => compare(&mut found, number, section, &left, &right),
+                (left, right) => found.notes.extend([left.err(), right.err()].into_iter().flatten()),
+            }
+        }
+        found
+    };
+    let found: Vec<Clips> = diff.pairs().par_iter().enumerate().map(of_pair).collect();
+    let mut all = Clips::default();
+    for Clips { changed, compared, notes } in found {
+        all.changed.extend(changed);
+        all.compared += compared;
+        all.notes.extend(notes);
+    }
+    let mut sets: BTreeMap<NodeId, Option<ClipSet>> = BTreeMap::new();
+    for changed in &mut all.changed {
+        let section = SectionId { machine: changed.machine.clone(), section: changed.section.clone() };
+        let result = a.result(diff.pairs()[changed.pair].points[0], &section);
+        let Some((node, role)) = result.and_then(|node| a.need(node, (Split::Test, Item::Clips))) else { continue };
+        let set = sets.entry(node).or_insert_with(|| a.output(node, role, store));
+        let clip = set.iter().flat_map(ClipSet::clips).find(|clip| clip.id == changed.clip);
+        changed.label = clip.and_then(|clip| clip.label).map_or("", |label| label.name()).to_owned();
+    }
+    all
+}
+
+fn compare(
+    found: &mut Clips,
+    pair: usize,
+    section: &SectionId,
+    (left, low): &(Scores, f64),
+    (right, high): &(Scores, f64),
+) {
+    for (clip, score) in &left.0 {
+        let Some(other) = right.0.get(clip) else { continue };
+        found.compared += 1;
+        if (score > low) != (other > high) {
+            found.changed.push(Changed {
+                pair,
+                machine: section.machine.clone(),
+                section: section.section.clone(),
+                clip: clip.clone(),
+                label: String::new(),
+                scores: [*score, *other],
+                thresholds: [*low, *high],
+            });
+        }
+    }
+}
+
+/// Scores and threshold of a section at a point, or why they are not known.
+fn decided(run: &Recorded, point: usize, section: &SectionId, store: &Store) -> Result<(Scores, f64), String> {
+    let SectionId { machine, section: name } = section;
+    let rows = &run.results.points[point].rows;
+    let row = rows.iter().find(|r| (&r.machine, &r.section, r.metric.as_str()) == (machine, name, "threshold"));
+    let limit = row.and_then(|row| row.value).ok_or_else(|| match row {
+        Some(row) => format!("{}: there is no threshold of {machine} {name}: {}", run.name, row.missing),
+        None => format!("{}: it has no `threshold`", run.name),
+    })?;
+    let scores = run.result(point, section).and_then(|node| run.need(node, Item::Scores));
+    let scores = scores.and_then(|(node, role)| run.output(node, role, store));
+    scores
+        .map(|scores| (scores, limit))
+        .ok_or_else(|| format!("{}: the scores of {machine} {name} are not in the cache", run.name))
+}

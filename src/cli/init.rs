@@ -1,0 +1,145 @@
+//! `humshift init`: a first spec for a folder of recordings.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::census::Census;
+use super::session::Session;
+use super::{CliError, Exit, SpecArgs, check, output, outputs};
+use crate::artifact::{Channel, Clip};
+use crate::diagnose::Diagnostic;
+use crate::shown::shown;
+use crate::source::guess::{Guess, guess};
+use crate::source::{self, wav};
+
+/// So many recordings are opened for their rates and lengths.
+const OPENED: usize = 20;
+/// So many values of an attribute are named.
+const NAMED: usize = 6;
+
+#[derive(Args)]
+#[command(after_help = "Example:\n  humshift init recordings/ -o first.yaml\n  humshift run first.yaml")]
+pub struct InitArgs {
+    /// The folder of recordings
+    dir: PathBuf,
+    /// Where the spec is written [default: the name of the folder, `.yaml`]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// Writes the first spec that `check` accepts: of a layout that the program knows, or by a pattern that is guessed.
+pub fn run(args: &InitArgs) -> Result<Exit, CliError> {
+    let root =
+        args.dir.canonicalize().map_err(|e| CliError::usage("E0701", format!("`{}`: {e}", args.dir.display())))?;
+    let name = root.file_name().map_or("recordings".into(), |name| name.to_string_lossy().into_owned());
+    let path = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.yaml")));
+    if path.exists() {
+        let diagnostic = Diagnostic::new("E0705", format!("`{}` is there already", path.display()));
+        return Err(vec![diagnostic.hint("name another file with `-o`")].into());
+    }
+    let paths = source::recordings(&root).map_err(|e| CliError::usage("E0701", e.to_string()))?;
+    let Some(guess) = guess(&paths) else {
+        return Err(CliError::usage("E0701", format!("`{}` holds no WAV files", args.dir.display())));
+    };
+    let known = format!("  dcase: {{ root: {} }}\n", quoted(&root.to_string_lossy()));
+    let mut last = None;
+    for (data, is_guess) in [(known, false), (folder(&root, &name, &guess), true)] {
+        outputs::write(&path, spec(&name, &data).as_bytes())?;
+        match opened(&path) {
+            Ok(session) => {
+                tell(&session, &root, &paths, is_guess.then_some(&guess));
+                output::line(&shown(&format!("wrote {}; `humshift run` takes it", path.display())));
+                return Ok(Exit::Done);
+            }
+            Err(error) => last = Some(error),
+        }
+    }
+    // The guess stays for whoever corrects it.
+    output::tell(&format!("wrote {} as far as names tell; it needs a correction:", path.display()));
+    Err(last.expect("two were tried"))
+}
+
+/// The session of a spec in which `check` finds no mistake.
+fn opened(path: &Path) -> Result<Session, CliError> {
+    let session = Session::open(&SpecArgs { spec: path.to_owned(), sets: Vec::new() }, None)?;
+    check::looked_at(session).map(|(session, _)| session)
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).expect("texts are JSON")
+}
+
+/// The words of a source of a guessed pattern.
+fn folder(root: &Path, name: &str, guess: &Guess) -> String {
+    let mut text = format!("  folder:\n    root: {}\n", quoted(&root.to_string_lossy()));
+    text += &format!("    pattern: {}\n", quoted(&guess.pattern));
+    if !guess.found.contains("machine") {
+        text += &format!("    defaults: {{ machine: {} }}       # no folder tells the machine\n", quoted(name));
+    }
+    if !guess.words.is_empty() {
+        text += "    words:\n";
+    }
+    for (placeholder, words) in &guess.words {
+        let words: Vec<String> = words.iter().map(|(word, meaning)| format!("{}: {meaning}", quoted(word))).collect();
+        text += &format!("      {placeholder}: {{ {} }}\n", words.join(", "));
+    }
+    if !guess.found.contains("split") {
+        text += "    split: { holdout: 0.3 }        # no name tells the split; `by: NAME` keeps recordings of one session together\n";
+    }
+    text
+}
+
+fn spec(name: &str, data: &str) -> String {
+    format!(
+        "# A first spec, written by `humshift init`.\n\
+         name: {}\n\
+         question: Which detector finds the anomalies of these machines?\n\
+         data:\n{data}\
+         features:\n  log_mel: {{ frame: 1024, hop: 512, mels: 128 }}\n\
+         pool: {{ mean: {{}} }}\n\
+         sweep:\n  detector: [ {{ knn: {{}} }}, {{ mahalanobis: {{}} }} ]\n\
+         metrics: [auc, pauc]\n",
+        quoted(&name.replace('@', "-"))
+    )
+}
+
+/// Says what was found and what was not.
+fn tell(session: &Session, root: &Path, paths: &[String], guess: Option<&Guess>) {
+    let census = Census::of(session);
+    let clips: Vec<&Clip> = census.clips().collect();
+    let count = |title: &str, value: &dyn Fn(&Clip) -> Option<String>| {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        clips.iter().filter_map(|clip| value(clip)).for_each(|value| *counts.entry(value).or_default() += 1);
+        let named: Vec<String> = counts.iter().take(NAMED).map(|(value, count)| format!("{value} ({count})")).collect();
+        let more = counts.len().saturating_sub(NAMED);
+        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let found = if named.is_empty() { "nothing tells it".to_owned() } else { named.join(", ") + &rest };
+        output::line(&shown(&format!("{title:<10} {found}")));
+    };
+    output::line(&format!("recordings {} of {}", clips.len(), paths.len()));
+    count("machines", &|clip| Some(clip.machine.clone()));
+    count("sections", &|clip| Some(format!("{} {}", clip.machine, clip.section)));
+    count("splits", &|clip| Some(clip.split.to_string()));
+    count("labels", &|clip| clip.label.map(|label| label.to_string()));
+    count("domains", &|clip| clip.domain.map(|domain| domain.to_string()));
+    let attributes: BTreeSet<&String> = clips.iter().flat_map(|clip| clip.attributes.keys()).collect();
+    for name in attributes {
+        count(name, &|clip| clip.attributes.get(name).cloned());
+    }
+    let (mut rates, mut lengths) = (BTreeSet::new(), Vec::new());
+    for path in paths.iter().step_by(paths.len().div_ceil(OPENED)) {
+        if let Ok(wave) = wav::read(&root.join(path), Channel::Mean) {
+            rates.insert(wave.rate);
+            lengths.push(wave.samples.len() as f64 / f64::from(wave.rate));
+        }
+    }
+    let (least, most) = lengths.iter().fold((f64::INFINITY, 0.0_f64), |(a, b), x| (a.min(*x), b.max(*x)));
+    let rates: Vec<String> = rates.iter().map(|rate| format!("{rate} Hz")).collect();
+    let length = if most - least < 0.05 { format!("{most:.1} s") } else { format!("{least:.1} to {most:.1} s") };
+    output::line(&format!("sound      {}, {length} ({} recordings opened)", rates.join(", "), lengths.len()));
+    if let Some(guess) = guess {
+        output::line(&shown(&format!("pattern    {} (a guess)", guess.pattern)));
+    }
+}

@@ -1,0 +1,256 @@
+//! The way of new recordings to their scores: the stages of the run from features on, with what training left behind.
+//!
+//! The stages are those of the plan, run by the functions that a run calls, on the recordings in the place of the test
+//! clips. A score depends on the recording, on the model and on the section, and on nothing else: which others are scored
+//! with it changes nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::clips::Failed;
+use super::model::Chosen;
+use crate::artifact::{Artifact, Audio, AudioTable, Blob, Channel, Clip, ClipSet, FeatureSet, Scores};
+use crate::cli::CliError;
+use crate::cli::cached::Cached;
+use crate::cli::signal;
+use crate::cli::view::mistake;
+use crate::context::Context;
+use crate::digest::Digest;
+use crate::exec::{Standing, key_of};
+use crate::plan::{NodeId, Plan};
+use crate::seed::Seed;
+use crate::source::{self, SourceSpec, wav};
+use crate::stage::{Features, Inputs, Item, Role, Split, StageError, StageSpec};
+
+/// A recording that can be read.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    pub path: String,
+    sha256: Digest,
+    bytes: u64,
+}
+
+/// As many bytes of files are worked on at once.
+const CHUNK: u64 = 128 << 20;
+
+/// Outputs of stages by role.
+type Outputs = BTreeMap<String, Blob>;
+
+/// Everything that new recordings are scored with.
+pub struct Way<'a> {
+    plan: &'a Plan,
+    chosen: &'a Chosen,
+    /// The models of the detector and of the network before it, read once.
+    models: BTreeMap<NodeId, Blob>,
+    channel: Channel,
+    /// Samples a second of the recordings that the model knows, where they can still be asked.
+    pub rate: Option<u32>,
+    /// Whether the run mixes noise to its recordings.
+    pub is_mixed: bool,
+    cancel: Arc<AtomicBool>,
+}
+
+impl<'a> Way<'a> {
+    /// Reads the models.
+    ///
+    /// Errors: one of them is not in the cache, or was made by another version of the program.
+    pub fn open(cached: &'a Cached, chosen: &'a Chosen) -> Result<Self, CliError> {
+        let plan = &cached.subject.plan;
+        let (mut models, mut source, mut features) = (BTreeMap::new(), None, None);
+        let mut stack = vec![chosen.scoring];
+        while let Some(id) = stack.pop() {
+            unchanged(cached, id)?;
+            match &plan.node(id).stage {
+                StageSpec::Training(_) | StageSpec::Network(_) => {
+                    models.insert(id, cached.blob(id, Item::Model)?);
+                }
+                StageSpec::Dataset(dataset) => source = Some(&dataset.source),
+                stage => {
+                    features = if let StageSpec::Features(own) = stage { Some((id, own)) } else { features };
+                    stack.extend(wanted(plan, id).map(|need| need.node));
+                }
+            }
+        }
+        let lacking = || CliError::usage("E0708", "no scores: the run names no recordings and no features");
+        let (source, (node, features)) = source.zip(features).ok_or_else(lacking)?;
+        let channel = match source {
+            SourceSpec::Dcase(source) => source.channel,
+            SourceSpec::Folder(source) => source.channel,
+            _ => Channel::default(),
+        };
+        let rate = rate(cached, source, node, features);
+        let (is_mixed, cancel) = (features.mixed.is_some(), signal::cancel());
+        Ok(Self { plan, chosen, models, channel, rate, is_mixed, cancel })
+    }
+
+    /// Looks at a recording: it can be read, and has the rate that the model knows.
+    pub fn look(&self, path: &str) -> Result<Recording, Failed> {
+        let (wave, sha256) =
+            wav::read_hashed(std::path::Path::new(path), self.channel).map_err(|error| match error {
+                source::SourceError::File { why, .. } => Failed::new(path, why),
+                other => Failed::new(path, other.to_string()),
+            })?;
+        match self.rate {
+            Some(rate) if rate != wave.rate => Err(Failed::new(
+                path,
+                format!("its rate is {} Hz, and the model knows recordings of {rate} Hz", wave.rate),
+            )),
+            _ => Ok(Recording { path: path.to_owned(), sha256, bytes: 2 * wave.samples.len() as u64 }),
+        }
+    }
+
+    /// The scores of recordings, by path, and why some have none.
+    pub fn scores(&self, recordings: &[Recording]) -> (BTreeMap<String, f64>, Vec<Failed>) {
+        let (mut scores, mut failed) = (BTreeMap::new(), Vec::new());
+        let mut rest = recordings;
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let fits = rest.iter().take_while(|recording| {
+                bytes += recording.bytes;
+                bytes <= CHUNK
+            });
+            let chunk;
+            (chunk, rest) = rest.split_at(fits.count().max(1));
+            self.some(chunk, &mut scores, &mut failed);
+        }
+        (scores, failed)
+    }
+
+    /// Where a stage fails for one recording it does so for all: halves are tried until it stands alone.
+    fn some(&self, recordings: &[Recording], scores: &mut BTreeMap<String, f64>, failed: &mut Vec<Failed>) {
+        match (self.run(recordings, self.chosen.scoring), recordings) {
+            (Ok(outputs), _) => match outputs.get("scores").map(|blob| Scores::decode(blob.clone())) {
+                Some(Ok(found)) => scores.extend(found.0),
+                _ => unreachable!("scoring gives scores"),
+            },
+            (Err(StageError::Cancelled), _) => {
+                failed.extend(recordings.iter().map(|recording| Failed::new(&recording.path, "interrupted")));
+            }
+            (Err(StageError::Clip { why, .. }), [one]) => failed.push(Failed::new(&one.path, why)),
+            (Err(error), [one]) => failed.push(Failed::new(&one.path, error.to_string())),
+            (Err(_), several) => {
+                let (first, second) = several.split_at(several.len() / 2);
+                self.some(first, scores, failed);
+                self.some(second, scores, failed);
+            }
+        }
+    }
+
+    /// The frames of recordings as the stage of the run has them, before they are pooled.
+    pub fn frames(&self, recordings: &[Recording], features: NodeId) -> Result<FeatureSet, StageError> {
+        let outputs = Inputs(self.run(recordings, features)?);
+        let of = |item: Item| Role::from((Split::Test, item));
+        Ok(FeatureSet { matrix: outputs.get(of(Item::Features))?, index: outputs.get(of(Item::Index))? })
+    }
+
+    /// What training left, to be looked at.
+    pub fn model(&self) -> Option<Blob> {
+        self.models.get(&self.chosen.training).cloned()
+    }
+
+    pub fn context(&self) -> Context<'_> {
+        Context { threads: rayon::current_num_threads(), cancel: &self.cancel, ..Context::plain(Seed(0).0) }
+    }
+
+    fn run(&self, recordings: &[Recording], wanted: NodeId) -> Result<Outputs, StageError> {
+        let mut known = BTreeMap::new();
+        self.made(recordings, wanted, &mut known)?;
+        Ok(known.remove(&wanted).expect("it was made last"))
+    }
+
+    /// Makes the outputs of a stage, and of those it needs.
+    fn made(
+        &self,
+        recordings: &[Recording],
+        id: NodeId,
+        known: &mut BTreeMap<NodeId, Outputs>,
+    ) -> Result<(), StageError> {
+        if known.contains_key(&id) {
+            return Ok(());
+        }
+        let mut inputs = Outputs::new();
+        for need in wanted(self.plan, id) {
+            self.made(recordings, need.node, known)?;
+            let output = known[&need.node].get(&need.output.to_string());
+            inputs.extend(output.map(|blob| (need.role.to_string(), blob.clone())));
+        }
+        let outputs = match &self.plan.node(id).stage {
+            StageSpec::Dataset(_) => self.listed(recordings),
+            StageSpec::Training(_) | StageSpec::Network(_) => self
+                .models
+                .get(&id)
+                .map(|model| (Role::from(Item::Model).to_string(), model.clone()))
+                .into_iter()
+                .collect(),
+            StageSpec::Features(own) => {
+                let stage = Features { root: Some(std::path::PathBuf::new()), mixed: None, ..own.clone() };
+                let none = Blob::new(AudioTable::default().encode());
+                inputs.insert(Role::from((Split::Train, Item::Audio)).to_string(), none);
+                self.stage(&StageSpec::Features(stage), inputs)?
+            }
+            stage => self.stage(stage, inputs)?,
+        };
+        known.insert(id, outputs);
+        Ok(())
+    }
+
+    fn stage(&self, stage: &StageSpec, inputs: Outputs) -> Result<Outputs, StageError> {
+        let outputs = stage.run(&Inputs(inputs), &self.context())?;
+        Ok(outputs.into_iter().map(|output| (output.role.to_string(), Blob::new(output.bytes))).collect())
+    }
+
+    /// The recordings in the place of the test clips. Their domain and label are what nobody knows.
+    fn listed(&self, recordings: &[Recording]) -> Outputs {
+        let clip = |recording: &Recording| Clip {
+            id: recording.path.clone(),
+            machine: self.chosen.section.machine.clone(),
+            section: self.chosen.section.section.clone(),
+            domain: None,
+            split: Split::Test,
+            label: None,
+            attributes: BTreeMap::new(),
+        };
+        let audio = |recording: &Recording| {
+            (recording.path.clone(), Audio::Wav { channel: self.channel, sha256: recording.sha256 })
+        };
+        let clips = ClipSet::new(recordings.iter().map(clip).collect());
+        let table = AudioTable(recordings.iter().map(audio).collect());
+        let of = |item: Item| Role::from((Split::Test, item)).to_string();
+        [(of(Item::Clips), Blob::new(clips.encode())), (of(Item::Audio), Blob::new(table.encode()))].into()
+    }
+}
+
+/// What a stage needs to know of test clips: neither training clips nor noise.
+fn wanted(plan: &Plan, id: NodeId) -> impl Iterator<Item = &crate::plan::Need> {
+    let other = |role: &Role| matches!(role, Role::Of(Split::Train, _) | Role::Of(_, Item::Recipe));
+    let is_leaf = matches!(plan.node(id).stage, StageSpec::Dataset(_) | StageSpec::Training(_) | StageSpec::Network(_));
+    plan.needs(id).iter().filter(move |need| !is_leaf && !other(&need.role))
+}
+
+/// Errors: this program would give the stage another key than it had, so its results may be others.
+fn unchanged(cached: &Cached, id: NodeId) -> Result<(), CliError> {
+    let node = cached.subject.plan.node(id);
+    let Standing::Cached { key, .. } = &cached.subject.standings[id.index()] else { return Ok(()) };
+    let Some(record) = cached.store.record(key).sound() else { return Ok(()) };
+    let inputs = record.material.get("inputs").cloned().unwrap_or_default();
+    let Ok(inputs) = serde_json::from_value::<BTreeMap<String, Digest>>(inputs) else { return Ok(()) };
+    if key_of(&node.stage.material(&inputs)) == *key {
+        return Ok(());
+    }
+    let message = format!("no scores: `{}` was made by another version of the program", node.label);
+    Err(mistake("E0708", message, cached.subject.command.clone()))
+}
+
+/// Samples a second of the recordings that the model knows: as their source says, or as the first of them has it that
+/// can still be read.
+fn rate(cached: &Cached, source: &SourceSpec, features: NodeId, settings: &Features) -> Option<u32> {
+    if let SourceSpec::Synthetic(source) = source {
+        return Some(source.rate);
+    }
+    let dataset = cached.need(features, (Split::Test, Item::Audio)).ok()?;
+    let root = settings.root.as_deref()?;
+    let of = |split: Split| cached.artifact::<AudioTable>(dataset, (split, Item::Audio)).ok();
+    let tables = [Split::Test, Split::Train].into_iter().filter_map(of);
+    tables.flat_map(|table| table.0.into_keys()).find_map(|clip| wav::rate(&root.join(clip)))
+}

@@ -1,0 +1,100 @@
+//! The desk: what runs on this machine need while they work, beside what they give.
+//!
+//! ```text
+//! cache/
+//!   locks/<key>.lock       advisory, held while a key is being computed, gone with its process
+//!   jobs/<key>.json        the work order of another process
+//!   logs/<key>.log         what a stage said
+//!   partial/<key>-….bin    checkpoints: what a stage had reached when its process was killed
+//!   memo/<root>.tsv        digests of unchanged source files
+//!   memo/<question>.json   which run answered a question
+//!   last/<experiment>.json which key each label had, for explanations
+//! ```
+//!
+//! **Always local.** A desk speaks of the files and the processes of one machine. It is never copied to another one and
+//! never goes to a remote tier. It lies in the folder of the store for convenience, and neither of the two rooms knows the
+//! other.
+//!
+//! **Nothing depends on it.** All of it may be deleted when no run is at work. That costs time and explanations, never a
+//! result.
+
+mod answer;
+mod checkpoint;
+mod job;
+mod last;
+mod lock;
+mod memo;
+
+pub use checkpoint::Checkpoints;
+pub use last::{LastKeys, Pointer};
+pub use lock::{Attempt, KeyLock};
+pub use memo::DigestMemo;
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::digest::Digest;
+use crate::disk::{Folder, Unusable};
+
+/// A file younger than this is left alone: whoever made it may not be done with it.
+const GRACE: Duration = Duration::from_secs(600);
+
+/// A handle on the desk; cheap to clone, without state of its own.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    folder: Folder,
+}
+
+impl Desk {
+    /// Opens the desk of the cache at `root`, and makes what is not there.
+    pub fn open(root: &Path) -> Result<Self, Unusable> {
+        let names = ["locks", "last", "memo", "partial", "jobs", "logs"];
+        Ok(Self { folder: Folder::open(root, &names)? })
+    }
+
+    /// Opens a desk as it is, to clear it. Errors: there is no cache.
+    pub fn existing(root: &Path) -> Result<Self, Unusable> {
+        Ok(Self { folder: Folder::existing(root)? })
+    }
+
+    /// Opens a desk as it is, to look at it. Nothing is written.
+    pub fn look(root: &Path) -> Result<Self, Unusable> {
+        Ok(Self { folder: Folder::look(root)? })
+    }
+
+    /// Clears what dead processes left: work orders, and checkpoints of stages that are done, or that nobody went on
+    /// with for longer than `forgotten`. Gives how many checkpoints there were of these.
+    pub fn clear(&self, forgotten: Option<Duration>, is_done: impl Fn(&Digest) -> bool, dry_run: bool) -> usize {
+        if !dry_run {
+            let jobs = self.folder.own("jobs", |name| job::key(name).is_some());
+            for (path, _) in jobs.into_iter().filter(|(_, age)| *age > GRACE) {
+                let _ = std::fs::remove_file(path);
+            }
+        }
+        self.clear_checkpoints(forgotten, is_done, dry_run)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_with_names_of_the_desk_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = Desk::open(folder.path()).unwrap();
+        let key = Digest::of(b"key");
+        desk.leave_job(&key, b"{}").unwrap();
+        let theirs = ["jobs/thesis.json", "partial/thesis.bin"].map(|name| folder.path().join(name));
+        theirs.iter().for_each(|path| std::fs::write(path, "years of work").unwrap());
+        #[expect(clippy::disallowed_methods, reason = "ages of files")]
+        let then = std::time::SystemTime::now() - Duration::from_secs(90 * 24 * 3600);
+        for path in theirs.iter().chain([&desk.job_path(&key)]) {
+            std::fs::File::open(path).unwrap().set_modified(then).unwrap();
+        }
+        assert_eq!(desk.clear(None, |_| true, true), 0);
+        assert!(desk.job(&key).is_ok(), "a dry run removes nothing");
+        assert_eq!((desk.clear(None, |_| true, false), desk.checkpoints()), (0, Checkpoints::default()));
+        assert!(desk.job(&key).is_err() && theirs.iter().all(|path| path.exists()));
+    }
+}

@@ -1,0 +1,55 @@
+//! One JSON object a line, for programs that watch a run. stderr of `run --log-format json` holds nothing else while
+//! stages run.
+
+use std::io::Write;
+
+use serde_json::{Value, json};
+
+use crate::exec::{Event, Listener};
+
+/// Writes lines to stderr.
+pub struct Json;
+
+impl Listener for Json {
+    fn hear(&mut self, event: Event) {
+        // Without anybody to read it the run goes on.
+        let _ = std::io::stderr().write_all(format!("{}\n", line(&event)).as_bytes());
+    }
+}
+
+/// An event as an object: its name under `event`, seconds as numbers, nothing where nothing is known.
+fn line(event: &Event) -> Value {
+    match event {
+        Event::Begun { stages } => json!({ "event": "begun", "stages": stages }),
+        Event::Cached { label } => json!({ "event": "cached", "stage": label }),
+        Event::Started { label, why, .. } => json!({ "event": "started", "stage": label, "why": why }),
+        Event::Progress { label, done, total, text, left_seconds, .. } => json!({
+            "event": "progress", "stage": label, "done": done, "total": total, "text": text, "left_seconds": left_seconds,
+        }),
+        Event::Finished { label, seconds, again, .. } => {
+            json!({ "event": "finished", "stage": label, "seconds": seconds, "again": again })
+        }
+        Event::Failed { label, message, log, .. } => {
+            json!({ "event": "failed", "stage": label, "message": message, "log": log })
+        }
+        Event::Skipped { label, because, .. } => json!({ "event": "skipped", "stage": label, "because": because }),
+        Event::Shared { label, by } => json!({ "event": "waiting", "stage": label, "process": by }),
+        Event::Warning { message } => json!({ "event": "warning", "message": message }),
+        Event::Ended { tally } => json!({
+            "event": "ended", "ran": tally.ran, "cached": tally.cached, "failed": tally.failed,
+            "skipped": tally.skipped, "stale": tally.stale, "made_again": tally.revived,
+            "saved_seconds": tally.saved_seconds, "seconds": tally.wall.as_secs_f64(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_line_whatever_its_names_are() {
+        let text = line(&Event::Shared { label: "a\n\"b", by: None }).to_string();
+        assert_eq!(text, r#"{"event":"waiting","process":null,"stage":"a\n\"b"}"#);
+    }
+}

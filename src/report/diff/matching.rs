@@ -1,0 +1,115 @@
+//! Which points of two runs have the same settings.
+//!
+//! Settings are compared as they are resolved, so that a setting that one run sweeps and the other states once matches. What
+//! then has no partner is compared by its labels: a detector that is swept under one name is the same detector, though
+//! one of its other settings differs between the runs.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::super::listing::short;
+use super::Side;
+
+/// Numbers of points: pairs, in the order of the first run, and those without a partner.
+pub struct Pairs {
+    pub pairs: Vec<[usize; 2]>,
+    pub only: [Vec<usize>; 2],
+}
+
+/// The paths that either run sweeps, those of the first run first.
+pub fn axes(a: Side, b: Side) -> Vec<String> {
+    let mut axes: Vec<String> = Vec::new();
+    for (path, _) in a.axes.iter().chain(b.axes) {
+        if !axes.contains(path) {
+            axes.push(path.clone());
+        }
+    }
+    axes
+}
+
+pub fn pairs(a: Side, b: Side) -> Pairs {
+    let axes = axes(a, b);
+    let all = |side: Side| (0..side.results.points.len()).collect::<Vec<_>>();
+    let (mut pairs, mut only) = (Vec::new(), [all(a), all(b)]);
+    join(&mut pairs, &mut only, [a, b], |side, point| axes.iter().map(|axis| resolved(side, point, axis)).collect());
+    if only.iter().all(|left| !left.is_empty()) {
+        join(&mut pairs, &mut only, [a, b], |side, point| {
+            axes.iter().map(|axis| labelled(side, point, axis)).collect()
+        });
+    }
+    pairs.sort_unstable();
+    Pairs { pairs, only }
+}
+
+/// Moves those of the rest that have one key to the pairs.
+fn join(
+    pairs: &mut Vec<[usize; 2]>,
+    rest: &mut [Vec<usize>; 2],
+    sides: [Side; 2],
+    key: impl Fn(Side, usize) -> Vec<String>,
+) {
+    let mut partners: BTreeMap<Vec<String>, usize> =
+        rest[1].iter().map(|point| (key(sides[1], *point), *point)).collect();
+    let mut taken = Vec::new();
+    rest[0].retain(|point| match partners.remove(&key(sides[0], *point)) {
+        Some(partner) => {
+            pairs.push([*point, partner]);
+            taken.push(partner);
+            false
+        }
+        None => true,
+    });
+    taken.sort_unstable();
+    rest[1].retain(|point| taken.binary_search(point).is_err());
+}
+
+/// The value at a path of the settings of a point.
+pub fn at<'v>(settings: &'v Value, path: &str) -> Option<&'v Value> {
+    path.split('.').try_fold(settings, |value, word| value.get(word))
+}
+
+fn resolved(side: Side, point: usize, axis: &str) -> String {
+    match side.settings.get(point).and_then(|settings| at(settings, axis)) {
+        Some(value) => value.to_string(),
+        // Words that mean several settings have none of their own name.
+        None => labelled(side, point, axis),
+    }
+}
+
+fn labelled(side: Side, point: usize, axis: &str) -> String {
+    let swept = side.axes.iter().any(|(path, _)| path == axis);
+    match (swept, side.settings.get(point).and_then(|settings| at(settings, axis))) {
+        (true, _) => side.results.points[point].settings.get(axis).cloned().unwrap_or_default(),
+        (false, value) => value.map(text).unwrap_or_default(),
+    }
+}
+
+/// A value as people write it.
+pub fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// What tables call the setting of a pair: as the run has it that sweeps it, the first before the second.
+pub fn label(a: Side, b: Side, [first, second]: [usize; 2], axis: &str) -> String {
+    let of = |side: Side, point: usize| side.results.points[point].settings.get(axis).cloned();
+    of(a, first).or_else(|| of(b, second)).unwrap_or_default()
+}
+
+/// All settings of a pair in one text.
+pub fn whole_label(a: Side, b: Side, pair: [usize; 2], axes: &[String]) -> String {
+    joined(axes, |axis| label(a, b, pair, axis))
+}
+
+/// All swept settings of a point in one text.
+pub fn own_label(side: Side, point: usize) -> String {
+    let axes: Vec<String> = side.axes.iter().map(|(path, _)| path.clone()).collect();
+    joined(&axes, |axis| side.results.points[point].settings.get(axis).cloned().unwrap_or_default())
+}
+
+fn joined(axes: &[String], label: impl Fn(&str) -> String) -> String {
+    let labels = axes.iter().zip(short(axes)).map(|(axis, name)| (name, label(axis)));
+    let texts: Vec<String> =
+        labels.filter(|(_, label)| !label.is_empty()).map(|(name, label)| format!("{name}={label}")).collect();
+    if texts.is_empty() { "the only point".to_owned() } else { texts.join(", ") }
+}

@@ -1,0 +1,58 @@
+//! `init`: from a folder of recordings to a spec that runs.
+
+use std::fs;
+
+use crate::project::Project;
+use crate::sounds;
+
+#[test]
+fn a_folder_of_a_known_layout_gives_a_spec_that_runs() {
+    let project = Project::new();
+    project.write_all(&sounds::data_set());
+    let told = project.run("init data -o first.yaml").done().stdout;
+    for line in ["machines   fan", "splits     test", "domains    source", "sound      16000 Hz"] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    let spec = fs::read_to_string(project.path("first.yaml")).expect("a spec");
+    assert!(spec.contains("  dcase: { root: "), "{spec}");
+    project.run("check first.yaml").done();
+    project.run("run -q first.yaml").done();
+    // What is there stays.
+    project.run("init data -o first.yaml").exits(2);
+}
+
+#[test]
+fn a_folder_without_a_split_gets_one() {
+    let project = Project::new();
+    for machine in ["press", "saw"] {
+        for number in 0..12 {
+            let word = if number % 3 == 0 { "NG" } else { "OK" };
+            let name = format!("{machine}_{number}_{word}");
+            project.write(&format!("halls/{machine}/s{}_{word}_{number:02}.wav", number / 4), sounds::clip(&name));
+        }
+    }
+    let told = project.run("init halls -o halls.yaml").done().stdout;
+    let pattern = "pattern    {machine}/{attr.word0}_{label}_{*}.wav (a guess)";
+    for line in ["recordings 24 of 24", "labels     anomaly (8), normal (16)", "domains    nothing tells it", pattern] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    // 8 normal recordings a machine, of which 0.3 are held out.
+    assert!(told.contains("splits     test (12), train (12)"), "{told}");
+    let report = project.run("run -q halls.yaml").done().stdout;
+    assert!(report.contains("| knn         | press   |"), "{report}");
+    // Another share trains anew; the data set is told from its names alone, with the same names on either side each time.
+    let again = project.run("run -q halls.yaml --set data.folder.split.seed=0 --frozen").done().stdout;
+    assert_eq!(again, report);
+    project.run("run -q halls.yaml --set data.folder.split.seed=1 --frozen").exits(1);
+    let wrong = project.run("check halls.yaml --set data.folder.split.by=session").exits(2).stderr;
+    assert!(wrong.contains("no recording has the attribute `session`"), "{wrong}");
+}
+
+#[test]
+fn a_folder_without_recordings_is_told() {
+    let project = Project::new();
+    project.write("papers/a.txt", "no sound");
+    let told = project.run("init papers").exits(2).stderr;
+    assert!(told.contains("`papers` holds no WAV files"), "{told}");
+    assert!(!project.path("papers.yaml").exists());
+}
