@@ -27,7 +27,7 @@
 //! **It believes nothing.** An object is what its digest says, or damage; a record answers for its own key alone;
 //! what is no regular file is damage, too. Damage is moved to `bad/`, told, and made again.
 //!
-//! **A remote tier** goes into [`Tier`], behind its four functions, and nowhere else; its module says how.
+//! **A remote tier** goes into `store/tier.rs`, behind four functions, and nowhere else; that file says how.
 //!
 //! This room knows bytes and digests only. It cannot name a stage or an artifact.
 
