@@ -14,7 +14,11 @@ use crate::shown::html;
 const EQUAL: f64 = 1e-12;
 
 /// `strongest` is the setting that matters most, with its part of the variance.
-pub(super) fn section(results: &Results, standings: &Standings, strongest: Option<(String, f64)>) -> Section {
+pub(super) fn section(
+    results: &Results,
+    standings: &Standings,
+    strongest: Option<(String, f64)>,
+) -> Section {
     let mut body = format!("<p class=\"answer\">{}</p>\n", sentence(standings));
     if let Some(best) = standings.systems.first().filter(|best| best.score.is_some()) {
         body.push_str(&cards(results, standings, best));
@@ -26,7 +30,9 @@ pub(super) fn section(results: &Results, standings: &Standings, strongest: Optio
              less.",
             standings.counted()
         );
-        let honest = leave_one_section_out(results, standings.by).ok().and_then(|choice| choice.value(standings.by));
+        let honest = leave_one_section_out(results, standings.by)
+            .ok()
+            .and_then(|choice| choice.value(standings.by));
         if let Some(honest) = honest {
             text.push_str(&format!(
                 " Where the settings of each section are chosen on the other sections alone, the {} is {honest} %.",
@@ -50,7 +56,9 @@ fn sentence(standings: &Standings) -> String {
     let word = standings.word();
     let mut scored = standings.systems.iter().filter_map(|system| Some((system, system.score?)));
     let Some((best, score)) = scored.next() else {
-        return format!("No setting has the {word} of all its sections. What is missing stands below the table.");
+        return format!(
+            "No setting has the {word} of all its sections. What is missing stands below the table."
+        );
     };
     let (name, number) = (html(&best.label), html(&show(Some(score))));
     let others = standings.systems.len() - 1;
@@ -90,7 +98,11 @@ fn cards(results: &Results, standings: &Standings, best: &System) -> String {
         let title = if by == By::Official { "official score" } else { by.title() };
         let number = show(best.number(by));
         let (number, deviation) = number.split_once(" ± ").unwrap_or((&number, ""));
-        let deviation = if deviation.is_empty() { String::new() } else { format!(" <small>± {deviation}</small>") };
+        let deviation = if deviation.is_empty() {
+            String::new()
+        } else {
+            format!(" <small>± {deviation}</small>")
+        };
         let _ = writeln!(text, "<div><dt>{title}</dt><dd>{number}{deviation}</dd></div>");
     }
     text + "</dl>\n"
@@ -102,10 +114,17 @@ fn meaning(results: &Results, standings: &Standings) -> String {
     if standings.by == By::Official {
         text.push_str(" The official score is the harmonic mean of AUC source, AUC target and pAUC over all sections.");
     } else {
-        text.push_str(" The data set has no two domains, so the settings are ranked by their mean AUC.");
+        text.push_str(
+            " The data set has no two domains, so the settings are ranked by their mean AUC.",
+        );
     }
-    if let Some(count) = standings.systems.iter().map(|system| system.group.points.len()).max().filter(|n| *n > 1) {
-        text.push_str(&format!(" ± is the standard deviation over {count} {}.", results.repetitions()));
+    if let Some(count) =
+        standings.systems.iter().map(|system| system.group.points.len()).max().filter(|n| *n > 1)
+    {
+        text.push_str(&format!(
+            " ± is the standard deviation over {count} {}.",
+            results.repetitions()
+        ));
     }
     text
 }

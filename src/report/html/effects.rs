@@ -1,8 +1,8 @@
 //! What each swept setting does to the score: a plot a setting.
 //!
-//! A setting with values of its own kind has a row a value: a dot for each combination with the other settings, a bar over
-//! the middle half of them, a line at their mean. A setting that is a number has it along the axis: the means as lines,
-//! the middle half as a band.
+//! A setting with values of its own kind has a row a value: a dot for each combination with the
+//! other settings, a bar over the middle half of them, a line at their mean. A setting that is a
+//! number has it along the axis: the means as lines, the middle half as a band.
 
 use super::super::aggregate::{By, Stat};
 use super::super::axis::label;
@@ -24,13 +24,14 @@ const NAME: usize = 26;
 /// Settings with more values than this cannot be told apart by colour.
 const LINES: usize = 4;
 
-/// What one value of a setting gives: the scores of all combinations with the other settings, sorted.
+/// What one value of a setting gives: the scores of all combinations with the other settings,
+/// sorted.
 struct Effect {
     label: String,
     number: Option<f64>,
     scores: Vec<f64>,
-    /// Of a single combination: its mean less and more the deviation over seeds, or the mean of the intervals of its
-    /// sections.
+    /// Of a single combination: its mean less and more the deviation over seeds, or the mean of the
+    /// intervals of its sections.
     ends: Option<(f64, f64)>,
 }
 
@@ -56,18 +57,21 @@ impl Effect {
     }
 }
 
-/// The setting that matters most, with its part of the variance between settings; none where there is one setting.
+/// The setting that matters most, with its part of the variance between settings; none where there
+/// is one setting.
 pub(super) fn strongest(swept: &[Swept], standings: &Standings) -> Option<(String, f64)> {
     let shown = shown(swept, standings);
     (shown.len() > 1).then(|| (shown[0].0.path.clone(), shown[0].2))
 }
 
-/// The settings that are swept, with what they do and their parts of the variance, the strongest first.
+/// The settings that are swept, with what they do and their parts of the variance, the strongest
+/// first.
 fn shown<'a>(swept: &'a [Swept], standings: &Standings) -> Vec<(&'a Swept, Vec<Effect>, f64)> {
     let mut shown: Vec<(&Swept, Vec<Effect>, f64)> = (swept.iter())
         .filter(|axis| !is_repetition(&axis.path))
         .map(|axis| {
-            let effects = effects(axis, standings.by, &standings.systems.iter().collect::<Vec<_>>());
+            let effects =
+                effects(axis, standings.by, &standings.systems.iter().collect::<Vec<_>>());
             let share = share(&effects);
             (axis, effects, share)
         })
@@ -86,7 +90,11 @@ pub(super) fn section(swept: &[Swept], standings: &Standings) -> Option<Section>
     let mut body = Document::default().text(text(standings)).html();
     body.push_str("<div class=\"plots\">\n");
     for (axis, effects, share) in &shown {
-        let caption = format!("{}: its values alone account for {:.0} % of the variance.", axis.path, 100.0 * share);
+        let caption = format!(
+            "{}: its values alone account for {:.0} % of the variance.",
+            axis.path,
+            100.0 * share
+        );
         if is_ordered(effects) {
             body.push_str(&figure(&lines_of_numbers(axis, standings), &caption));
             if let Some((other, svg)) = lines_by_another(axis, &shown, standings) {
@@ -113,11 +121,15 @@ fn text(standings: &Standings) -> String {
 fn effects(axis: &Swept, by: By, systems: &[&System]) -> Vec<Effect> {
     let of = |(label, number): (&String, Option<f64>)| {
         let chosen = systems.iter().filter(|system| system.value(&axis.path) == label);
-        let chosen: Vec<(&System, Stat)> = chosen.filter_map(|system| Some((*system, system.number(by)?))).collect();
+        let chosen: Vec<(&System, Stat)> =
+            chosen.filter_map(|system| Some((*system, system.number(by)?))).collect();
         let mut scores: Vec<f64> = chosen.iter().map(|(_, stat)| stat.mean).collect();
         scores.sort_by(f64::total_cmp);
         let ends = match chosen.as_slice() {
-            [(system, stat)] => stat.deviation.map(|d| (stat.mean - d, stat.mean + d)).or_else(|| system.interval(by)),
+            [(system, stat)] => stat
+                .deviation
+                .map(|d| (stat.mean - d, stat.mean + d))
+                .or_else(|| system.interval(by)),
             _ => None,
         };
         (!scores.is_empty()).then(|| Effect { label: label.clone(), number, scores, ends })
@@ -142,7 +154,8 @@ fn share(effects: &[Effect]) -> f64 {
     let mean = all.iter().sum::<f64>() / (all.len() as f64).max(1.0);
     let squares = |x: f64| (x - mean) * (x - mean);
     let total: f64 = all.iter().map(|x| squares(*x)).sum();
-    let between: f64 = effects.iter().map(|effect| effect.scores.len() as f64 * squares(effect.mean())).sum();
+    let between: f64 =
+        effects.iter().map(|effect| effect.scores.len() as f64 * squares(effect.mean())).sum();
     if total > 0.0 { (between / total).min(1.0) } else { 0.0 }
 }
 
@@ -152,7 +165,8 @@ fn last_word(path: &str) -> &str {
 
 /// A row a value.
 fn rows(axis: &Swept, effects: &[Effect], what: &str) -> String {
-    let frame = Frame { left: 168.0, top: 10.0, width: WIDTH - 184.0, height: ROW * effects.len() as f64 };
+    let frame =
+        Frame { left: 168.0, top: 10.0, width: WIDTH - 184.0, height: ROW * effects.len() as f64 };
     let about = format!("{what} by {}", axis.path);
     let mut svg = Svg::page(WIDTH, frame.bottom() + 40.0, &about);
     let scale = shares(effects.iter().flat_map(|effect| effect.scores.iter().copied()));
@@ -188,7 +202,8 @@ fn lines_of_numbers(axis: &Swept, standings: &Standings) -> String {
         By::Official => &[By::AucSource, By::AucTarget, By::Official],
         _ => &[By::Auc],
     };
-    let over = kinds.iter().map(|by| Over { name: by.title().into(), effects: effects(axis, *by, &all) });
+    let over =
+        kinds.iter().map(|by| Over { name: by.title().into(), effects: effects(axis, *by, &all) });
     let what = if standings.by == By::Official { "AUC, official score" } else { "AUC" };
     over_numbers(axis, &over.collect::<Vec<_>>(), what)
 }
@@ -202,8 +217,12 @@ fn lines_by_another(
     let others = shown.iter().filter(|(other, ..)| other.path != axis.path);
     let (other, values, _) = others.clone().find(|(_, values, _)| values.len() <= LINES)?;
     let line = |value: &Effect| {
-        let chosen = standings.systems.iter().filter(|system| system.value(&other.path) == value.label);
-        Over { name: value.label.clone(), effects: effects(axis, standings.by, &chosen.collect::<Vec<_>>()) }
+        let chosen =
+            standings.systems.iter().filter(|system| system.value(&other.path) == value.label);
+        Over {
+            name: value.label.clone(),
+            effects: effects(axis, standings.by, &chosen.collect::<Vec<_>>()),
+        }
     };
     let lines: Vec<Over> = values.iter().map(line).collect();
     Some((other.path.clone(), over_numbers(axis, &lines, standings.word())))
@@ -222,14 +241,21 @@ fn over_numbers(axis: &Swept, lines: &[Over], what: &str) -> String {
     frame.below(&mut svg, &x, &unit(&axis.path), label);
     frame.beside(&mut svg, &y, &format!("{what} (%)"), percent_mark);
     for (number, line) in lines.iter().enumerate() {
-        let place = |effect: &Effect, value: f64| Some((frame.x(&x, effect.number?), frame.y(&y, value)));
+        let place =
+            |effect: &Effect, value: f64| Some((frame.x(&x, effect.number?), frame.y(&y, value)));
         let upper = line.effects.iter().filter_map(|effect| place(effect, effect.middle().1));
         let lower = line.effects.iter().rev().filter_map(|effect| place(effect, effect.middle().0));
         svg.area(&format!("band c{number}"), &upper.chain(lower).collect::<Vec<_>>(), "");
-        let means: Vec<(f64, f64)> = line.effects.iter().filter_map(|effect| place(effect, effect.mean())).collect();
+        let means: Vec<(f64, f64)> =
+            line.effects.iter().filter_map(|effect| place(effect, effect.mean())).collect();
         svg.path(&format!("line c{number}"), &means, "");
         for (effect, at) in line.effects.iter().zip(&means) {
-            svg.dot(&format!("point c{number}"), *at, 3.0, &format!("{}, {}", line.name, effect.told(what)));
+            svg.dot(
+                &format!("point c{number}"),
+                *at,
+                3.0,
+                &format!("{}, {}", line.name, effect.told(what)),
+            );
         }
         let at = 10.0 + 18.0 * number as f64;
         svg.path(&format!("line c{number}"), &[(frame.left, at), (frame.left + 18.0, at)], "");

@@ -1,0 +1,198 @@
+//! The stages before training: from the recordings of a section to what detectors read.
+
+use super::{Builder, Given, Prepared, inputs, reader};
+use crate::feature::FeatureSpec;
+use crate::kind::ObjectRef;
+use crate::plan::inputs::{BOTH, FEATURES, Inputs, TRAIN, named, of_section, same};
+use crate::plan::{NodeId, PlanError};
+use crate::source::SourceSpec;
+use crate::spec::Point;
+use crate::stage::{
+    Dataset, EmbeddingStage, Features, Interpolation, Item, LevelsStage, Mix, Mixed, Mixing,
+    NetworkStage, Pooling, Role, SectionId, Split, StageSpec, Takes,
+};
+
+impl Builder<'_> {
+    /// dataset -> [levels -> mixing] -> features -> [pooling]
+    pub(super) fn prepare(
+        &mut self,
+        number: usize,
+        point: &Point,
+        section: &SectionId,
+        listing: ObjectRef,
+    ) -> Result<Prepared, PlanError> {
+        let about = format!("{}/{}", section.machine, section.section);
+        let clips = self.dataset(number, &point.data, section, listing);
+        let mut needs: Inputs = same(clips, BOTH, &[Item::Audio]);
+        let mut mixed = None;
+        if let Some(mix) = &point.mix {
+            let noise = mix.noise(&point.data);
+            let recipe = self.mix(number, point, mix, &noise, section, clips)?;
+            needs.extend(same(recipe, BOTH, &[Item::Recipe]));
+            let (root, source) = reader(&noise);
+            mixed = Some(Mixed { root, source, gain_db: mix.gain_db });
+        }
+        let (root, source) = reader(&point.data);
+        let settings = Features { feature: point.features.clone(), root, source, mixed };
+        let made = point.generalization.for_waveforms().map(|(smote, choice)| {
+            let seed = (point.seed, vec![section.machine.clone(), section.section.clone()]);
+            let stage = Interpolation { features: settings.clone(), smote, choice, seed };
+            // Between test clips there is nothing to make.
+            let mut needs = needs.clone();
+            needs.retain(|(role, ..)| matches!(role, Role::Of(Split::Train, _)));
+            needs.extend(same(clips, TRAIN, &[Item::Clips]));
+            self.node(number, &about, StageSpec::Interpolation(stage), needs, Given::new())
+        });
+        let spectra =
+            point.detector.network().filter(|network| network.member().hears_spectrum()).map(
+                |_| {
+                    let feature = FeatureSpec::ClipSpectrum(Default::default());
+                    let stage = StageSpec::Features(Features { feature, ..settings.clone() });
+                    self.node(number, &about, stage, needs.clone(), Given::new())
+                },
+            );
+        let mut features =
+            self.node(number, &about, StageSpec::Features(settings), needs, Given::new());
+        let longest = self.longest(&point.data, section);
+        [Some(features), made, spectra]
+            .into_iter()
+            .flatten()
+            .for_each(|node| self.hears(node, longest));
+        let pooled =
+            point.detector.with_pool().then(|| self.pool(number, point, &about, features, BOTH));
+        let mut made = made;
+        if point.detector.member().takes() == Takes::Vectors && !point.pool.is_empty() {
+            features = self.pool(number, point, &about, features, BOTH);
+            made = made.map(|node| self.pool(number, point, &about, node, TRAIN));
+        }
+        Ok(Prepared { clips, features, made, spectra, pooled })
+    }
+
+    /// -> pooling
+    fn pool(
+        &mut self,
+        number: usize,
+        point: &Point,
+        about: &str,
+        frames: NodeId,
+        splits: &[Split],
+    ) -> NodeId {
+        let pooling = StageSpec::Pooling(Pooling {
+            pools: point.pool.clone(),
+            temporal_mean_subtraction: point.generalization.temporal_mean_subtraction,
+        });
+        self.node(number, about, pooling, same(frames, splits, FEATURES), Given::new())
+    }
+
+    /// network -> embedding, if the detector has a network: then what is prepared are its vectors.
+    pub(super) fn embed(
+        &mut self,
+        number: usize,
+        point: &Point,
+        machine: &str,
+        sections: &mut [(SectionId, Prepared)],
+    ) {
+        let Some(network) = point.detector.network() else { return };
+        let frames = network.member().takes() == Takes::Frames;
+        let temporal_mean_subtraction = frames && point.generalization.temporal_mean_subtraction;
+        let stage = StageSpec::Network(NetworkStage {
+            network: network.clone(),
+            seed: (point.seed, vec![machine.to_owned()]),
+            choice: Some(point.generalization.choice()).filter(|choice| !choice.is_plain()),
+            temporal_mean_subtraction,
+        });
+        const SPECTRA: &[Item] = &[Item::Spectra, Item::SpectraIndex];
+        let mut needs = Inputs::new();
+        for (section, prepared) in self.catalog.trained(&point.data, sections) {
+            needs.extend(inputs(section, prepared, Split::Train));
+            let spectra =
+                |node| of_section(node, Split::Train, FEATURES, SPECTRA, &section.section);
+            needs.extend(prepared.spectra.into_iter().flat_map(spectra));
+        }
+        let model = self.node(number, machine, stage, needs, Given::new());
+        for (section, prepared) in sections {
+            let about = format!("{}/{}", section.machine, section.section);
+            let Prepared { features, made, .. } = *prepared;
+            let mut vectors = |features: NodeId, splits: &[Split]| {
+                let with_pool = prepared.pooled.is_some();
+                let stage = EmbeddingStage {
+                    network: network.clone(),
+                    temporal_mean_subtraction,
+                    with_pool,
+                };
+                let mut needs: Inputs = vec![(Item::Model.into(), model, Item::Model.into())];
+                needs.extend(same(prepared.clips, splits, &[Item::Clips]));
+                needs.extend(same(features, splits, FEATURES));
+                needs.extend(
+                    prepared
+                        .spectra
+                        .into_iter()
+                        .flat_map(|node| named(node, splits, FEATURES, SPECTRA)),
+                );
+                const POOLED: &[Item] = &[Item::Pooled, Item::PooledIndex];
+                needs.extend(
+                    prepared
+                        .pooled
+                        .into_iter()
+                        .flat_map(|node| named(node, splits, FEATURES, POOLED)),
+                );
+                self.node(number, &about, StageSpec::Embedding(stage), needs, Given::new())
+            };
+            let (features, made) = (vectors(features, BOTH), made.map(|node| vectors(node, TRAIN)));
+            (prepared.features, prepared.made) = (features, made);
+        }
+    }
+
+    fn dataset(
+        &mut self,
+        number: usize,
+        source: &SourceSpec,
+        section: &SectionId,
+        listing: ObjectRef,
+    ) -> NodeId {
+        let about = format!("{}/{}", section.machine, section.section);
+        let dataset =
+            StageSpec::Dataset(Dataset { source: source.clone(), section: section.clone() });
+        let given = [(Item::Listing.into(), listing)].into();
+        self.node(number, &about, dataset, Inputs::new(), given)
+    }
+
+    /// levels -> mixing, from the noise types that the section may need
+    fn mix(
+        &mut self,
+        number: usize,
+        point: &Point,
+        mix: &Mix,
+        noise: &SourceSpec,
+        section: &SectionId,
+        clips: NodeId,
+    ) -> Result<NodeId, PlanError> {
+        let about = format!("{}/{}", section.machine, section.section);
+        let listings = self.listings(noise)?;
+        // A type with several sections of noise is one type.
+        let mut known: Vec<&str> = listings.keys().map(|id| id.machine.as_str()).collect();
+        known.dedup();
+        let layers = mix.layers(section, &known).map_err(PlanError::Mix)?;
+        let named: Option<Vec<Vec<&str>>> =
+            layers.iter().map(|layer| layer.types.named()).collect();
+        let named = named.map(|types| types.concat());
+        let mut needs = same(clips, BOTH, &[Item::Clips]);
+        for (id, listing) in listings {
+            if named.as_ref().is_none_or(|named| named.contains(&id.machine.as_str())) {
+                let node = self.dataset(number, noise, id, *listing);
+                let noise = |split: &Split| {
+                    (Role::Noise(*split, id.clone()), node, (*split, Item::Audio).into())
+                };
+                needs.extend(BOTH.iter().map(noise));
+            }
+        }
+        let (root, source) = reader(&point.data);
+        let levels = StageSpec::Levels(LevelsStage { root, source });
+        let levels =
+            self.node(number, &about, levels, same(clips, BOTH, &[Item::Audio]), Given::new());
+        self.hears(levels, self.longest(&point.data, section));
+        needs.push((Item::Levels.into(), levels, Item::Levels.into()));
+        let mixing = StageSpec::Mixing(Mixing { layers, seed: mix.seed });
+        Ok(self.node(number, &about, mixing, needs, Given::new()))
+    }
+}
