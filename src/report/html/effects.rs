@@ -22,7 +22,7 @@ const WIDTH: f64 = 430.0;
 /// Height of the row of a value.
 const ROW: f64 = 24.0;
 /// Characters of the name of a value, and of the name of a line.
-const NAME: usize = 26;
+const NAME: usize = 23;
 /// Settings with more values than this cannot be told apart by colour.
 const LINES: usize = 4;
 
