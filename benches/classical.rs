@@ -1,12 +1,15 @@
-//! The classical detectors beside scikit-learn's, one thread each, on the same vectors of 128 values that look like
-//! log-mel; needs `benches/peers/setup.sh scikit-learn`, without which only our times are there.
+//! The classical detectors beside scikit-learn's, one thread each, on the same vectors of 128
+//! values that look like log-mel; needs `benches/peers/setup.sh scikit-learn`, without which only
+//! our times are there.
 //!
-//! `cargo bench --bench classical [-- [quick] [TASK...]]`: all tasks or those whose names begin so, with 3,000 vectors
-//! and, unless quick, with 200,000. The parties take turns, so that a machine that becomes slower meanwhile does so for
-//! both, and times are those of the processor, so that other work on it does not count. We have f32 vectors and answer
-//! as f64 arithmetic does; scikit-learn has them as f32 or as f64 and computes in that type where it can. What starts
-//! at random starts elsewhere with each of a few seeds, and never where the other party does: its times are means over
-//! seeds of the minimum (median) of each, and there is the ratio of the times of one iteration as well.
+//! `cargo bench --bench classical [-- [quick] [TASK...]]`: all tasks or those whose names begin so,
+//! with 3,000 vectors and, unless quick, with 200,000. The parties take turns, so that a machine
+//! that becomes slower meanwhile does so for both, and times are those of the processor, so that
+//! other work on it does not count. We have f32 vectors and answer as f64 arithmetic does;
+//! scikit-learn has them as f32 or as f64 and computes in that type where it can. What starts at
+//! random starts elsewhere with each of a few seeds, and never where the other party does: its
+//! times are means over seeds of the minimum (median) of each, and there is the ratio of the times
+//! of one iteration as well.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -38,7 +41,8 @@ struct Task {
     score: bool,
     /// Other starts, where there are any.
     seeds: u64,
-    /// How far the scores of the parties may be apart: each where there is one answer, else their means.
+    /// How far the scores of the parties may be apart: each where there is one answer, else their
+    /// means.
     tolerance: f64,
     /// The most that the ratio of minima should be.
     target: Option<f64>,
@@ -67,17 +71,26 @@ fn tasks() -> Vec<(Task, Vec<usize>, &'static [&'static str])> {
         (random(fit(exact("gmm", "gmm", gmm, 1.0))), both.clone(), types),
         (random(fit(exact("kmeans", "kmeans", kmeans, 1.0))), both.clone(), types),
         (fit(exact("pca", "pca", json!({ "components": 16 }), 1.0)), both, types),
-        (random(exact("isolation_forest", "isolation_forest", forest, 1.0)), small.clone(), &["f32"]),
+        (
+            random(exact("isolation_forest", "isolation_forest", forest, 1.0)),
+            small.clone(),
+            &["f32"],
+        ),
         (exact("lof", "lof", json!({ "k": 10 }), 1.0), small.clone(), types),
         (exact("kde", "kde", json!({ "bandwidth": 3 }), 1.0), small.clone(), &["f64"]),
         (svm("svm_0.1", 0.1), small.clone(), &["f64"]),
         (svm("svm_0.5", 0.5), small.clone(), &["f64"]),
-        (Task { target: None, ..exact("mahalanobis", "mahalanobis", json!({}), 1.0) }, small, types),
+        (
+            Task { target: None, ..exact("mahalanobis", "mahalanobis", json!({}), 1.0) },
+            small,
+            types,
+        ),
     ]
 }
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     let quick = arguments.iter().any(|arg| arg == "quick");
     let wanted = |peer: &str| {
         let mut words = arguments.iter().filter(|arg| *arg != "quick").peekable();
@@ -86,7 +99,10 @@ fn main() {
     let data = Data::new(if quick { SMALL } else { LARGE });
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut peer = Peer::start(&data, folder.path());
-    println!("humshift beside {}; one thread each, ms", peer.as_ref().map_or("nothing", |peer| &peer.name));
+    println!(
+        "humshift beside {}; one thread each, ms",
+        peer.as_ref().map_or("nothing", |peer| &peer.name)
+    );
     println!("{}", HEADER.join("\n"));
     for (task, sizes, types) in tasks().iter().filter(|(task, ..)| wanted(task.peer)) {
         for &rows in sizes.iter().filter(|rows| **rows <= data.train.nrows()) {
@@ -138,7 +154,9 @@ fn show(task: &Task, kind: &str, ours: &Times, theirs: &Times) {
     print!("{kind:>5}{:>9.2}{:>9.2}{ratio:>7.3}", theirs.minimum, theirs.median);
     print!("{:>8.3}", ours.median / theirs.median);
     match task.target {
-        Some(target) => print!("{target:>7.1} {}", if ratio <= target { "met   " } else { "MISSED" }),
+        Some(target) => {
+            print!("{target:>7.1} {}", if ratio <= target { "met   " } else { "MISSED" })
+        }
         None => print!("{:14}", ""),
     }
     if ours.iterations > 0.0 {
@@ -148,7 +166,8 @@ fn show(task: &Task, kind: &str, ours: &Times, theirs: &Times) {
     println!();
 }
 
-/// Both parties must do the same work, so their scores must be the same, or nearly where they start at random.
+/// Both parties must do the same work, so their scores must be the same, or nearly where they start
+/// at random.
 fn check(task: &Task, ours: &[f64], theirs: &[f64]) {
     assert_eq!(ours.len(), theirs.len(), "{}", task.peer);
     let mean = |scores: &[f64]| scores.iter().sum::<f64>() / scores.len() as f64;
@@ -179,10 +198,14 @@ struct Times {
 impl Times {
     fn of(mut seeds: Vec<Vec<Turn>>) -> Self {
         seeds.iter_mut().for_each(|turns| turns.sort_by(|a, b| a.seconds.total_cmp(&b.seconds)));
-        let mean = |f: &dyn Fn(&[Turn]) -> f64| seeds.iter().map(|turns| f(turns)).sum::<f64>() / seeds.len() as f64;
+        let mean = |f: &dyn Fn(&[Turn]) -> f64| {
+            seeds.iter().map(|turns| f(turns)).sum::<f64>() / seeds.len() as f64
+        };
         Self {
             minimum: mean(&|turns| 1e3 * turns[0].seconds),
-            median: mean(&|turns| 500.0 * (turns[(turns.len() - 1) / 2].seconds + turns[turns.len() / 2].seconds)),
+            median: mean(&|turns| {
+                500.0 * (turns[(turns.len() - 1) / 2].seconds + turns[turns.len() / 2].seconds)
+            }),
             iterations: mean(&|turns| turns[0].iterations),
         }
     }
@@ -195,8 +218,8 @@ struct Data {
 }
 
 impl Data {
-    /// Vectors that look like the mean log-mel of clips: four states of a machine, a spectrum each about -40 dB, and a
-    /// deviation of 8 dB in all that neighbouring bands share.
+    /// Vectors that look like the mean log-mel of clips: four states of a machine, a spectrum each
+    /// about -40 dB, and a deviation of 8 dB in all that neighbouring bands share.
     fn new(rows: usize) -> Self {
         let mut rng = Seed(0).rng();
         // A spectrum of 0 dB, its bands correlated by 0.9.
@@ -213,7 +236,9 @@ impl Data {
             let mut values = Vec::with_capacity(rows * DIMS);
             for i in 0..rows {
                 let off = spectrum(7.4);
-                values.extend(states[i % 4].iter().zip(off).map(|(state, off)| (state + off - 40.0) as f32));
+                values.extend(
+                    states[i % 4].iter().zip(off).map(|(state, off)| (state + off - 40.0) as f32),
+                );
             }
             Array2::from_shape_vec((rows, DIMS), values).expect("its size")
         };
@@ -273,7 +298,8 @@ impl Peer {
             ndarray_npy::write_npy(folder.join(name), matrix).expect("room on the disk");
             command.arg(folder.join(name));
         }
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("python starts");
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("python starts");
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().expect("a pipe"));
         let mut peer = Self { child, input, output, name: String::new() };

@@ -1,13 +1,14 @@
-//! Training and inference of the two neural baselines beside PyTorch eager, with one thread and with two; needs
-//! `benches/peers/setup.sh neural`, without which only our times are there.
+//! Training and inference of the two neural baselines beside PyTorch eager, with one thread and
+//! with two; needs `benches/peers/setup.sh neural`, without which only our times are there.
 //!
-//! `cargo bench --bench neural [-- CASE...]`: all cases or those whose names begin so. The parties take turns, so that
-//! a machine that becomes slower meanwhile does so for both. Two ratios are told: of the medians of the wall's clock,
-//! and, with one thread, of those of the processor's, to which other work on the machine does not count. A third party is two
-//! trainings of ours side by side with one thread each: what a run does with two cores.
+//! `cargo bench --bench neural [-- CASE...]`: all cases or those whose names begin so. The parties
+//! take turns, so that a machine that becomes slower meanwhile does so for both. Two ratios are
+//! told: of the medians of the wall's clock, and, with one thread, of those of the processor's, to
+//! which other work on the machine does not count. A third party is two trainings of ours side by
+//! side with one thread each: what a run does with two cores.
 //!
-//! PyTorch is at its best: fused Adam, threads that spin (on a busy machine set OMP_WAIT_POLICY=passive); it is halted
-//! while it is not its turn.
+//! PyTorch is at its best: fused Adam, threads that spin (on a busy machine set
+//! OMP_WAIT_POLICY=passive); it is halted while it is not its turn.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark is about the clock")]
 
@@ -43,12 +44,17 @@ struct Turn {
 }
 
 fn main() {
-    let words: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    let words: Vec<String> =
+        std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     for threads in [1, 2] {
         let mut peer = Peer::start(threads);
         let name = peer.as_ref().map_or("nothing".to_owned(), |peer| peer.name.clone());
-        println!("humshift with {threads} threads beside {name}; steps or batches a second, medians of {TURNS} turns");
-        println!("case                   humshift      peer  ratio  ratio of CPU time  two side by side");
+        println!(
+            "humshift with {threads} threads beside {name}; steps or batches a second, medians of {TURNS} turns"
+        );
+        println!(
+            "case                   humshift      peer  ratio  ratio of CPU time  two side by side"
+        );
         for (case, rows, trains) in CASES {
             if words.is_empty() || words.iter().any(|word| case.starts_with(word.as_str())) {
                 compare(case, rows, trains, threads, peer.as_mut());
@@ -80,7 +86,10 @@ fn compare(case: &str, rows: usize, trains: bool, threads: usize, mut peer: Opti
         let peer = median(&theirs, |turn| turn.rate);
         print!("{peer:>10.2}{:>7.2}", rate / peer);
         match threads {
-            1 => print!("{:>19.2}", median(&theirs, |turn| turn.cpu) / median(&ours, |turn| turn.cpu)),
+            1 => print!(
+                "{:>19.2}",
+                median(&theirs, |turn| turn.cpu) / median(&ours, |turn| turn.cpu)
+            ),
             _ => print!("{:>19}", ""),
         }
     }
@@ -112,17 +121,26 @@ impl Work {
     fn new(case: &str, rows: usize, trains: bool) -> Self {
         let mut rng = Seed(2022).rng();
         let (graph, loss, target) = match case.starts_with("ae") {
-            true => (graph(&[640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640]), Loss::Squared, 0),
-            false => (mobilenet_v2_graph(Shape { height: 64, width: 128, channels: 3 }, 0.5, 3), Loss::Softmax, 3),
+            true => {
+                (graph(&[640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640]), Loss::Squared, 0)
+            }
+            false => (
+                mobilenet_v2_graph(Shape { height: 64, width: 128, channels: 3 }, 0.5, 3),
+                Loss::Softmax,
+                3,
+            ),
         };
         let network = Network::new(graph, &mut || rng.uniform());
         let width = network.graph.inputs()[0].len();
         let input: Vec<f32> = (0..rows * width).map(|_| rng.normal() as f32).collect();
         let target = match target {
             0 => input.clone(),
-            classes => (0..rows * classes).map(|i| f32::from(u8::from(i % classes == i / classes % classes))).collect(),
+            classes => (0..rows * classes)
+                .map(|i| f32::from(u8::from(i % classes == i / classes % classes)))
+                .collect(),
         };
-        let trainer = trains.then(|| Trainer::new(network.clone(), loss, Box::<Cpu>::default(), None));
+        let trainer =
+            trains.then(|| Trainer::new(network.clone(), loss, Box::<Cpu>::default(), None));
         Self { trainer, network, rows, input, target }
     }
 
@@ -139,7 +157,10 @@ impl Work {
             steps += 1;
         }
         let count = f64::from(steps);
-        Turn { rate: count / begun.elapsed().as_secs_f64(), cpu: (processor_seconds() - processor) / count }
+        Turn {
+            rate: count / begun.elapsed().as_secs_f64(),
+            cpu: (processor_seconds() - processor) / count,
+        }
     }
 }
 
@@ -183,7 +204,8 @@ impl Peer {
         self.answers.read_line(&mut line).expect("the peer answers");
         self.signal("-STOP");
         let answer: Value = serde_json::from_str(&line).expect("an answer is JSON");
-        let number = |name: &str| answer[name].as_f64().unwrap_or_else(|| panic!("no `{name}` in {line}"));
+        let number =
+            |name: &str| answer[name].as_f64().unwrap_or_else(|| panic!("no `{name}` in {line}"));
         // It counts rows of inference, we count batches.
         let each = if trains { 1.0 } else { rows as f64 };
         Turn { rate: number("median") / each, cpu: number("cpu") }

@@ -1,12 +1,12 @@
-//! What a run costs beside its work: the whole process of a run in which everything is cached, and the
-//! first run of stages that do next to nothing. Beside ninja, make and snakemake where they are installed
-//! (`benches/peers/setup.sh snakemake`).
+//! What a run costs beside its work: the whole process of a run in which everything is cached, and
+//! the first run of stages that do next to nothing. Beside ninja, make and snakemake where they are
+//! installed (`benches/peers/setup.sh snakemake`).
 //!
-//! `cargo bench --bench orchestration [-- 10000]`: 1,000 stages, and 10,000 as well. The plan is one
-//! data set and, for each point of a sweep, a chain of five stages; every stage has a record and objects,
-//! every point two rows in the report. Peers have the same graph of one small file a stage. All take
-//! turns, so that a machine that becomes slower meanwhile does so for all of them. Times are those of
-//! the whole process, with its standard output read to the end.
+//! `cargo bench --bench orchestration [-- 10000]`: 1,000 stages, and 10,000 as well. The plan is
+//! one data set and, for each point of a sweep, a chain of five stages; every stage has a record
+//! and objects, every point two rows in the report. Peers have the same graph of one small file a
+//! stage. All take turns, so that a machine that becomes slower meanwhile does so for all of them.
+//! Times are those of the whole process, with its standard output read to the end.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark is about the clock")]
 
@@ -36,8 +36,11 @@ fn measure(folder: &Path, chains: usize) {
     println!("\n{stages} stages");
     std::fs::create_dir(folder).expect("a writable folder");
     let axes = [("mels", 8, 8 + chains / HOPS), ("hop", 60, 60 + HOPS)];
-    let axes = axes.map(|(name, first, end)| format!("  features.log_mel.{name}: {{ range: [{first}, {end}] }}\n"));
-    std::fs::write(folder.join("sweep.yaml"), spec(&format!("sweep:\n{}", axes.concat()))).expect("a writable folder");
+    let axes = axes.map(|(name, first, end)| {
+        format!("  features.log_mel.{name}: {{ range: [{first}, {end}] }}\n")
+    });
+    std::fs::write(folder.join("sweep.yaml"), spec(&format!("sweep:\n{}", axes.concat())))
+        .expect("a writable folder");
     first_run("humshift", &mut humshift(folder, &["run", "--quiet", "sweep.yaml"]), stages);
     let mut parties = vec![
         // The answer must be there, and nothing may run for it.
@@ -82,7 +85,8 @@ fn command(folder: &Path, program: &Path, args: &[&str]) -> Command {
 
 /// Those that are installed, each with its files written.
 fn peers(folder: &Path, chains: usize) -> Vec<(&'static str, Command)> {
-    let (mut ninja, mut make) = (String::from("rule copy\n  command = cp $in $out\n"), String::from("all:"));
+    let (mut ninja, mut make) =
+        (String::from("rule copy\n  command = cp $in $out\n"), String::from("all:"));
     (0..chains).for_each(|chain| make.push_str(&format!(" {chain}.{CHAIN}")));
     for chain in 0..chains {
         for stage in 1..=CHAIN {
@@ -91,7 +95,8 @@ fn peers(folder: &Path, chains: usize) -> Vec<(&'static str, Command)> {
             make.push_str(&format!("\n{to}: {from}\n\tcp $< $@\n"));
         }
     }
-    let ends = format!("rule all:\n    input: expand(\"{{chain}}.{CHAIN}\", chain=range({chains}))\n");
+    let ends =
+        format!("rule all:\n    input: expand(\"{{chain}}.{CHAIN}\", chain=range({chains}))\n");
     let rules = (1..=CHAIN).map(|stage| {
         let from = input("{chain}", stage);
         format!(
@@ -100,7 +105,8 @@ fn peers(folder: &Path, chains: usize) -> Vec<(&'static str, Command)> {
     });
     let snakefile = ends + &rules.collect::<String>();
     let cores = std::thread::available_parallelism().map_or(1, usize::from).to_string();
-    let snakemake = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/.venv-snakemake/bin/snakemake");
+    let snakemake =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/.venv-snakemake/bin/snakemake");
     let all: [(_, PathBuf, _, _, Vec<&str>); 3] = [
         ("ninja", "ninja".into(), "build.ninja", ninja, vec![]),
         ("make", "make".into(), "Makefile", make, vec!["-j", &cores]),
@@ -151,7 +157,12 @@ fn turns(commands: &mut [&mut Command]) -> Vec<Vec<f64>> {
 
 fn first_run(name: &str, command: &mut Command, stages: usize) {
     let seconds = time(command);
-    println!("{:<48}{:>8.2} s, {:.0} stages/s", format!("{name}, first run"), seconds, stages as f64 / seconds);
+    println!(
+        "{:<48}{:>8.2} s, {:.0} stages/s",
+        format!("{name}, first run"),
+        seconds,
+        stages as f64 / seconds
+    );
 }
 
 fn show(name: &str, seconds: &mut [f64]) -> f64 {

@@ -40,12 +40,16 @@ fn main() {
             baseline.extend(peer.times("baseline"));
         }
         read.extend(times(CLIPS, || drop(wav::read(&path, Channel::Mean).expect("a WAV file"))));
-        hashed.extend(times(CLIPS, || drop(wav::read_hashed(&path, Channel::Mean).expect("a WAV file"))));
+        hashed.extend(times(CLIPS, || {
+            drop(wav::read_hashed(&path, Channel::Mean).expect("a WAV file"))
+        }));
         if let Some(peer) = &mut peer {
             cached.extend(peer.times("cached"));
         }
     }
-    println!("ms per clip of {SECONDS} s at {RATE} Hz, one thread, {ROUNDS} rounds   median  minimum");
+    println!(
+        "ms per clip of {SECONDS} s at {RATE} Hz, one thread, {ROUNDS} rounds   median  minimum"
+    );
     show("humshift: WAV file -> samples", &mut read);
     show("humshift: WAV file -> samples and SHA-256", &mut hashed);
     let ours = show("humshift: WAV file -> log-mel", &mut whole);
@@ -53,7 +57,9 @@ fn main() {
         println!("librosa: not measured; run benches/peers/setup.sh librosa");
         return;
     };
-    for (way, mut seconds) in [("as the DCASE baseline calls it", baseline), ("filter bank kept", cached)] {
+    for (way, mut seconds) in
+        [("as the DCASE baseline calls it", baseline), ("filter bank kept", cached)]
+    {
         let theirs = show(&format!("{}, {way}", peer.name), &mut seconds);
         println!("  humshift is {:.2} times as fast (medians)", theirs / ours);
     }
@@ -74,8 +80,12 @@ fn check(extractor: &dyn Extractor, path: &Path, theirs: &[f32]) {
 
 /// A hum with harmonics in noise, the same each time.
 fn write_clip(path: &Path) {
-    let spec =
-        hound::WavSpec { channels: 1, sample_rate: RATE, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: RATE,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
     let mut writer = hound::WavWriter::create(path, spec).expect("a writable folder");
     let mut state = 1u32;
     for i in 0..RATE * SECONDS {
@@ -123,7 +133,11 @@ impl Peer {
             return None;
         }
         let mut command = Command::new(python);
-        command.arg(peers.join("librosa_log_mel.py")).arg(clip).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command
+            .arg(peers.join("librosa_log_mel.py"))
+            .arg(clip)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         let mut child = command.spawn().expect("python starts");
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().expect("a pipe"));

@@ -15,17 +15,29 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (Some(out), Some(kind)) = (args.next(), args.next()) else {
         return Err("OUT.wav KIND [name=value ...]".into());
     };
-    let mut attributes: BTreeMap<String, String> =
-        args.filter_map(|arg| arg.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))).collect();
-    let mut take = |name: &str, default: &str| attributes.remove(name).unwrap_or(default.to_owned());
+    let mut attributes: BTreeMap<String, String> = args
+        .filter_map(|arg| {
+            arg.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))
+        })
+        .collect();
+    let mut take =
+        |name: &str, default: &str| attributes.remove(name).unwrap_or(default.to_owned());
     let (unit, clip) = (Seed(take("unit", "0").parse()?), Seed(take("clip", "0").parse()?));
-    let (seconds, rate): (f64, f64) = (take("seconds", "10").parse()?, take("rate", "16000").parse()?);
+    let (seconds, rate): (f64, f64) =
+        (take("seconds", "10").parse()?, take("rate", "16000").parse()?);
     let fault = take("fault", "");
     let fault = match fault.split_once(':') {
         Some((name, size)) => Some((name, size.parse()?)),
         None => None,
     };
-    let scene = Scene { rate, samples: (seconds * rate) as usize, unit, clip, attributes: &attributes, fault };
+    let scene = Scene {
+        rate,
+        samples: (seconds * rate) as usize,
+        unit,
+        clip,
+        attributes: &attributes,
+        fault,
+    };
     let samples = twin::render(&kind, &scene)?;
     let spec = hound::WavSpec {
         channels: 1,

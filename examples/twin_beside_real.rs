@@ -1,28 +1,30 @@
-//! How near the synthetic twin comes to real MIMII DG clips: long-term spectra and modulation, as tables and a figure.
+//! How near the synthetic twin comes to real MIMII DG clips: long-term spectra and modulation, as
+//! tables and a figure.
 //!
 //! ```text
 //! cargo run --release --example twin_beside_real -- [FIGURE.svg]
 //! ```
 //!
 //! The real clips are those of `clips/dcase2023/<machine>/{train,test}` in the folder of real data
-//! (`HUMSHIFT_TEST_DATA`, or else `../shared/data` beside the checkout); without them the program says so and ends.
-//! For each of them the twin makes clips of the same rate, length and attributes, of several units, and mixes them
-//! with factory noise as MIMII DG does. Anomalous real clips stand beside normal clips of the twin: few clips are
-//! there, and a fault changes less than the next unit does.
+//! (`HUMSHIFT_TEST_DATA`, or else `../shared/data` beside the checkout); without them the program
+//! says so and ends. For each of them the twin makes clips of the same rate, length and attributes,
+//! of several units, and mixes them with factory noise as MIMII DG does. Anomalous real clips stand
+//! beside normal clips of the twin: few clips are there, and a fault changes less than the next
+//! unit does.
 //!
 //! Two measures, each without the level of the clip:
 //!
-//! * **Spectrum**: the mean over frames of log-mel in dB (128 bands, frames of 1024, hop of 512), less its own mean over
-//!   bands. Distance: root mean square of the difference over bands, in dB.
-//! * **Modulation**: in each of six broad mel bands, the energy of frames of 512 samples every 128, divided by
-//!   its mean; of that, the mean square in each octave from 0.5 to 16 Hz, in dB (0 dB: as large as the mean
-//!   itself; a steady noise is far below, clicks are above). Distance: root mean square of the difference over
-//!   bands and octaves, in dB, which is that of the log ratio.
+//! * **Spectrum**: the mean over frames of log-mel in dB (128 bands, frames of 1024, hop of 512),
+//!   less its own mean over bands. Distance: root mean square of the difference over bands, in dB.
+//! * **Modulation**: in each of six broad mel bands, the energy of frames of 512 samples every 128,
+//!   divided by its mean; of that, the mean square in each octave from 0.5 to 16 Hz, in dB (0 dB:
+//!   as large as the mean itself; a steady noise is far below, clicks are above). Distance: root
+//!   mean square of the difference over bands and octaves, in dB, which is that of the log ratio.
 //!
-//! The distance of a real clip to a twin (`real–twin`) is to be read against that of two real clips of a machine
-//! (`real–real`) and of two clips of one unit of the twin (`twin–twin`): a twin that is as far from real clips as
-//! they are from each other cannot be told apart by this measure, and one whose own clips are nearer to each
-//! other than real ones are varies too little.
+//! The distance of a real clip to a twin (`real–twin`) is to be read against that of two real clips
+//! of a machine (`real–real`) and of two clips of one unit of the twin (`twin–twin`): a twin that
+//! is as far from real clips as they are from each other cannot be told apart by this measure, and
+//! one whose own clips are nearer to each other than real ones are varies too little.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -75,7 +77,9 @@ struct Machine {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    let folder = std::env::var_os("HUMSHIFT_TEST_DATA").map_or(beside, PathBuf::from).join("clips/dcase2023");
+    let folder = std::env::var_os("HUMSHIFT_TEST_DATA")
+        .map_or(beside, PathBuf::from)
+        .join("clips/dcase2023");
     if !folder.is_dir() {
         eprintln!("no real clips to compare with: there is no `{}`", folder.display());
         return Ok(());
@@ -89,7 +93,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     print!("{}", tables(&machines));
     if let Some(path) = std::env::args_os().nth(1) {
-        std::fs::write(&path, figure(&machines)).map_err(|e| format!("`{}`: {e}", path.display()))?;
+        std::fs::write(&path, figure(&machines))
+            .map_err(|e| format!("`{}`: {e}", path.display()))?;
     }
     Ok(())
 }
@@ -99,9 +104,13 @@ impl Machine {
         let mut paths = Vec::new();
         for split in ["train", "test"] {
             let folder = folder.join(split);
-            let entries = std::fs::read_dir(&folder).map_err(|e| format!("`{}`: {e}", folder.display()))?;
+            let entries =
+                std::fs::read_dir(&folder).map_err(|e| format!("`{}`: {e}", folder.display()))?;
             paths.extend(
-                entries.flatten().map(|entry| entry.path()).filter(|p| p.extension().is_some_and(|e| e == "wav")),
+                entries
+                    .flatten()
+                    .map(|entry| entry.path())
+                    .filter(|p| p.extension().is_some_and(|e| e == "wav")),
             );
         }
         paths.sort();
@@ -130,7 +139,13 @@ impl Machine {
 }
 
 /// A twin of a real clip: the sound its name speaks of, in noise.
-fn beside(machine: &str, file: &str, real: &Wave, unit: usize, take: usize) -> Result<Wave, String> {
+fn beside(
+    machine: &str,
+    file: &str,
+    real: &Wave,
+    unit: usize,
+    take: usize,
+) -> Result<Wave, String> {
     let attributes = names::parse(file)?.attributes;
     let nothing = Default::default();
     let (unit, clip) = (unit.to_string(), take.to_string());
@@ -167,8 +182,11 @@ fn add(to: &mut [f32], sound: &[f32], wanted: f64) {
 fn measure(wave: &Wave) -> Result<Measures, Box<dyn Error>> {
     let log_mel = LogMel::default().extractor(wave.rate)?.extract(&wave.samples)?;
     let frames = log_mel.nrows() as f64;
-    let mut spectrum: Vec<f64> =
-        log_mel.columns().into_iter().map(|band| band.iter().map(|db| f64::from(*db)).sum::<f64>() / frames).collect();
+    let mut spectrum: Vec<f64> = log_mel
+        .columns()
+        .into_iter()
+        .map(|band| band.iter().map(|db| f64::from(*db)).sum::<f64>() / frames)
+        .collect();
     let level = spectrum.iter().sum::<f64>() / spectrum.len() as f64;
     spectrum.iter_mut().for_each(|db| *db -= level);
 
@@ -176,7 +194,10 @@ fn measure(wave: &Wave) -> Result<Measures, Box<dyn Error>> {
     let bands = settings.extractor(wave.rate)?.extract(&wave.samples)?;
     let frames_a_second = f64::from(wave.rate) / settings.hop as f64;
     let modulation = bands.columns().into_iter().flat_map(|band| {
-        octaves(&band.iter().map(|db| math::powf(10f64, f64::from(*db) / 10.0)).collect::<Vec<_>>(), frames_a_second)
+        octaves(
+            &band.iter().map(|db| math::powf(10f64, f64::from(*db) / 10.0)).collect::<Vec<_>>(),
+            frames_a_second,
+        )
     });
     Ok(Measures { modulation: modulation.collect(), spectrum })
 }
@@ -186,8 +207,11 @@ fn octaves(envelope: &[f64], rate: f64) -> Vec<f64> {
     let n = envelope.len();
     let mean = envelope.iter().sum::<f64>() / n as f64;
     let window: Vec<f64> = hann(n).into_iter().map(f64::from).collect();
-    let mut points: Vec<Complex<f64>> =
-        envelope.iter().zip(&window).map(|(x, w)| Complex::new(w * (x / mean - 1.0), 0.0)).collect();
+    let mut points: Vec<Complex<f64>> = envelope
+        .iter()
+        .zip(&window)
+        .map(|(x, w)| Complex::new(w * (x / mean - 1.0), 0.0))
+        .collect();
     FftPlanner::new().plan_fft_forward(n).process(&mut points);
     let norm = 2.0 / (n as f64 * window.iter().map(|w| w * w).sum::<f64>());
     let hz = |bin: usize| bin as f64 * rate / n as f64;
@@ -217,7 +241,10 @@ fn center<'a>(vectors: impl Iterator<Item = &'a [f64]> + Clone) -> Vec<f64> {
     (0..length).filter_map(|i| mean(vectors.clone().map(|v| v[i]))).collect()
 }
 
-fn pairs<'a>(clips: &'a [&'a Measures], of: fn(&Measures) -> &[f64]) -> impl Iterator<Item = f64> + 'a {
+fn pairs<'a>(
+    clips: &'a [&'a Measures],
+    of: fn(&Measures) -> &[f64],
+) -> impl Iterator<Item = f64> + 'a {
     let pair = move |(i, a): (usize, &&'a Measures)| {
         let a = *a;
         clips[i + 1..].iter().map(move |b| distance(of(a), of(b)))
@@ -238,13 +265,20 @@ fn tables(machines: &[Machine]) -> String {
         ("Modulation", modulation, furthest_octave),
     ] {
         let _ = write!(text, "\n## {title}: mean distances in dB\n\n");
-        text.push_str("| machine | real–real | twin–twin | real–twin | where the twin is furthest off |\n");
+        text.push_str(
+            "| machine | real–real | twin–twin | real–twin | where the twin is furthest off |\n",
+        );
         text.push_str("| --- | ---: | ---: | ---: | --- |\n");
         for machine in machines {
             let real = mean(pairs(&machine.real.iter().collect::<Vec<_>>(), of));
-            let units: Vec<Vec<&Measures>> = machine.twin.iter().map(|u| u.iter().map(|(_, m)| m).collect()).collect();
+            let units: Vec<Vec<&Measures>> =
+                machine.twin.iter().map(|u| u.iter().map(|(_, m)| m).collect()).collect();
             let twin = mean(units.iter().flat_map(|unit| pairs(unit, of)));
-            let across = machine.twin.iter().flatten().map(|(number, m)| distance(of(&machine.real[*number]), of(m)));
+            let across = machine
+                .twin
+                .iter()
+                .flatten()
+                .map(|(number, m)| distance(of(&machine.real[*number]), of(m)));
             let off: Vec<f64> = center(machine.twins().map(of))
                 .iter()
                 .zip(center(machine.real.iter().map(of)))
@@ -252,7 +286,12 @@ fn tables(machines: &[Machine]) -> String {
                 .collect();
             let [real, twin, across] =
                 [real, twin, mean(across)].map(|d| d.map_or("–".into(), |d| format!("{d:.2}")));
-            let _ = writeln!(text, "| {} | {real} | {twin} | {across} | {} |", machine.name, place(machine, &off));
+            let _ = writeln!(
+                text,
+                "| {} | {real} | {twin} | {across} | {} |",
+                machine.name,
+                place(machine, &off)
+            );
         }
     }
     text
@@ -261,7 +300,8 @@ fn tables(machines: &[Machine]) -> String {
 /// The group of neighbouring bands in which the mean spectra differ most.
 fn furthest_band(machine: &Machine, off: &[f64]) -> String {
     let groups = off.chunks(GROUP).map(|group| mean(group.iter().copied()).unwrap_or_default());
-    let Some((number, db)) = groups.enumerate().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs())) else {
+    let Some((number, db)) = groups.enumerate().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()))
+    else {
         return "–".into();
     };
     let first = GROUP * number;
@@ -271,7 +311,8 @@ fn furthest_band(machine: &Machine, off: &[f64]) -> String {
 
 /// The octave and broad band in which the mean modulations differ most.
 fn furthest_octave(machine: &Machine, off: &[f64]) -> String {
-    let Some((number, db)) = off.iter().enumerate().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs())) else {
+    let Some((number, db)) = off.iter().enumerate().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()))
+    else {
         return "–".into();
     };
     let (band, octave) = (number / (OCTAVES.len() - 1), number % (OCTAVES.len() - 1));
@@ -296,9 +337,11 @@ const PITCH: f64 = 160.0;
 const SPECTRUM_DB: (f64, f64) = (-25.0, 35.0);
 const MODULATION_DB: (f64, f64) = (-40.0, 10.0);
 
-/// A row a machine: spectra, and modulation (mean over broad bands). Real clips thin, the mean of the twin thick.
+/// A row a machine: spectra, and modulation (mean over broad bands). Real clips thin, the mean of
+/// the twin thick.
 fn figure(machines: &[Machine]) -> String {
-    let (width, height) = (LEFT + PANEL[0].0 + 66.0 + PANEL[1].0 + 16.0, TOP + PITCH * machines.len() as f64 + 6.0);
+    let (width, height) =
+        (LEFT + PANEL[0].0 + 66.0 + PANEL[1].0 + 16.0, TOP + PITCH * machines.len() as f64 + 6.0);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
          font-family=\"Helvetica, Arial, sans-serif\" font-size=\"11\" fill=\"#222\">\n\
@@ -309,9 +352,13 @@ fn figure(machines: &[Machine]) -> String {
     for (number, machine) in machines.iter().enumerate() {
         let top = TOP + PITCH * number as f64;
         let bands = machine.real[0].spectrum.len();
-        let mel = |hz: f64| MelScale::Slaney.mel(hz) / MelScale::Slaney.mel(f64::from(machine.rate) / 2.0);
-        let kilohertz: Vec<(f64, String)> =
-            [0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0].iter().map(|khz| (mel(1e3 * khz), khz.to_string())).collect();
+        let mel = |hz: f64| {
+            MelScale::Slaney.mel(hz) / MelScale::Slaney.mel(f64::from(machine.rate) / 2.0)
+        };
+        let kilohertz: Vec<(f64, String)> = [0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0]
+            .iter()
+            .map(|khz| (mel(1e3 * khz), khz.to_string()))
+            .collect();
         let title = format!("{}: spectrum", machine.name);
         let spectra = Panel { left: LEFT, top, size: PANEL[0], db: SPECTRUM_DB };
         spectra.axes(&mut svg, &title, "kHz", &kilohertz);
@@ -321,12 +368,27 @@ fn figure(machines: &[Machine]) -> String {
 
         let count = OCTAVES.len() - 1;
         let at = |i: usize| (i as f64 + 0.5) / count as f64;
-        let edges = OCTAVES.iter().enumerate().map(|(i, hz)| (i as f64 / count as f64, hz.to_string()));
-        let panel = Panel { left: LEFT + PANEL[0].0 + 66.0, top, size: PANEL[1], db: MODULATION_DB };
-        panel.axes(&mut svg, &format!("{}: modulation", machine.name), "Hz", &edges.collect::<Vec<_>>());
+        let edges =
+            OCTAVES.iter().enumerate().map(|(i, hz)| (i as f64 / count as f64, hz.to_string()));
+        let panel =
+            Panel { left: LEFT + PANEL[0].0 + 66.0, top, size: PANEL[1], db: MODULATION_DB };
+        panel.axes(
+            &mut svg,
+            &format!("{}: modulation", machine.name),
+            "Hz",
+            &edges.collect::<Vec<_>>(),
+        );
         let over_bands = |m: &[f64]| center(m.chunks(count));
-        machine.real.iter().for_each(|m| panel.line(&mut svg, &over_bands(&m.modulation), at, REAL));
-        panel.line(&mut svg, &over_bands(&center(machine.twins().map(|m| &m.modulation[..]))), at, TWIN);
+        machine
+            .real
+            .iter()
+            .for_each(|m| panel.line(&mut svg, &over_bands(&m.modulation), at, REAL));
+        panel.line(
+            &mut svg,
+            &over_bands(&center(machine.twins().map(|m| &m.modulation[..]))),
+            at,
+            TWIN,
+        );
     }
     svg.push_str("</svg>\n");
     svg
@@ -339,7 +401,8 @@ const TWIN: Stroke = ("#c4401c", 2.2);
 
 fn key(svg: &mut String, x: f64, words: &str, (colour, width): Stroke) {
     let end = x + 22.0;
-    let _ = writeln!(svg, "<path d=\"M{x} 16H{end}\" stroke=\"{colour}\" stroke-width=\"{width}\"/>");
+    let _ =
+        writeln!(svg, "<path d=\"M{x} 16H{end}\" stroke=\"{colour}\" stroke-width=\"{width}\"/>");
     let _ = writeln!(svg, "<text x=\"{}\" y=\"20\">{words}</text>", end + 5.0);
 }
 
@@ -372,21 +435,42 @@ impl Panel {
         let mut db = (self.db.0 / 10.0).ceil() * 10.0;
         while db <= self.db.1 {
             let y = self.y(db);
-            let _ = writeln!(svg, "<path d=\"M{left} {y:.1}h{width}\" stroke=\"#ddd\" stroke-width=\"0.6\"/>");
-            let _ = writeln!(svg, "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{db}</text>", left - 6.0, y + 4.0);
+            let _ = writeln!(
+                svg,
+                "<path d=\"M{left} {y:.1}h{width}\" stroke=\"#ddd\" stroke-width=\"0.6\"/>"
+            );
+            let _ = writeln!(
+                svg,
+                "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{db}</text>",
+                left - 6.0,
+                y + 4.0
+            );
             db += 10.0;
         }
         let bottom = top + height;
         for (share, words) in marks.iter().filter(|(share, _)| *share <= 1.0 + 1e-9) {
             let x = left + width * share;
             let words = if *share > 0.9 { format!("{words} {unit}") } else { words.clone() };
-            let _ = writeln!(svg, "<path d=\"M{x:.1} {bottom}v4\" stroke=\"#222\" stroke-width=\"0.8\"/>");
-            let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{words}</text>", bottom + 15.0);
+            let _ = writeln!(
+                svg,
+                "<path d=\"M{x:.1} {bottom}v4\" stroke=\"#222\" stroke-width=\"0.8\"/>"
+            );
+            let _ = writeln!(
+                svg,
+                "<text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{words}</text>",
+                bottom + 15.0
+            );
         }
     }
 
     /// A line through values at shares of the width; nothing of no values.
-    fn line(&self, svg: &mut String, values: &[f64], at: impl Fn(usize) -> f64, (colour, width): Stroke) {
+    fn line(
+        &self,
+        svg: &mut String,
+        values: &[f64],
+        at: impl Fn(usize) -> f64,
+        (colour, width): Stroke,
+    ) {
         let mut path = String::new();
         for (i, db) in values.iter().enumerate() {
             let x = self.left + self.size.0 * at(i);

@@ -1,8 +1,8 @@
 //! Canonical JSON: the one text form of a value that is hashed.
 //!
-//! Keys are sorted here, because the order of `serde_json`'s map depends on a feature any crate of the
-//! build may turn on. Nulls and non-finite numbers are refused: three different configs must not share
-//! a key. Floats are written by their shortest round-trip form, with `-0.0` as `0.0`.
+//! Keys are sorted here, because the order of `serde_json`'s map depends on a feature any crate of
+//! the build may turn on. Nulls and non-finite numbers are refused: three different configs must
+//! not share a key. Floats are written by their shortest round-trip form, with `-0.0` as `0.0`.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -21,10 +21,12 @@ pub fn to_string<T: Serialize>(value: &T) -> Result<String, CanonError> {
     of_value(&serde_json::to_value(value).map_err(|e| CanonError::NotJson(e.to_string()))?)
 }
 
-/// The same of a value that is JSON already. Every stage of a plan passes here twice, so it copies nothing.
+/// The same of a value that is JSON already. Every stage of a plan passes here twice, so it copies
+/// nothing.
 pub fn of_value(value: &Value) -> Result<String, CanonError> {
     let mut text = Vec::new();
-    write(value, &mut text).map_err(|path| CanonError::Null(path.trim_start_matches('.').to_owned()))?;
+    write(value, &mut text)
+        .map_err(|path| CanonError::Null(path.trim_start_matches('.').to_owned()))?;
     Ok(String::from_utf8(text).expect("JSON is UTF-8"))
 }
 

@@ -1,5 +1,5 @@
-//! What a stage sees beside its inputs: a seed, a number of threads, a wish to stop, a log, somebody who wants to know
-//! how far it is, a place for what it has reached.
+//! What a stage sees beside its inputs: a seed, a number of threads, a wish to stop, a log,
+//! somebody who wants to know how far it is, a place for what it has reached.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,14 +41,15 @@ pub struct Progress {
 
 /// A place for what a fit has reached, which survives the process.
 ///
-/// A stage may fit several models, each with a seed of its own: `part` tells them apart. What is loaded is what was
-/// once saved for the same part of a stage with the same key, or nothing; it may be long before what was reached last.
+/// A stage may fit several models, each with a seed of its own: `part` tells them apart. What is
+/// loaded is what was once saved for the same part of a stage with the same key, or nothing; it may
+/// be long before what was reached last.
 pub trait Checkpoint: Sync {
     /// What an earlier try has left, one that did not get to its end.
     fn load(&self, part: Seed) -> Option<Vec<u8>>;
 
-    /// Keeps what `make` gives in the place of what was kept before, or, where that was a moment ago, does nothing. What
-    /// cannot be kept is no error.
+    /// Keeps what `make` gives in the place of what was kept before, or, where that was a moment
+    /// ago, does nothing. What cannot be kept is no error.
     fn save(&self, part: Seed, make: &dyn Fn() -> Vec<u8>);
 }
 
@@ -58,12 +59,14 @@ impl Context<'_> {
         self.cancel.load(Ordering::Relaxed)
     }
 
-    /// What an earlier try of the fit that has this seed had reached when it was killed; see [`Checkpoint`].
+    /// What an earlier try of the fit that has this seed had reached when it was killed; see
+    /// [`Checkpoint`].
     pub fn load_checkpoint(&self) -> Option<Vec<u8>> {
         self.checkpoint?.load(self.seed)
     }
 
-    /// Keeps what the fit that has this seed has reached, often enough and no oftener; see [`Checkpoint`].
+    /// Keeps what the fit that has this seed has reached, often enough and no oftener; see
+    /// [`Checkpoint`].
     pub fn save_checkpoint(&self, make: impl Fn() -> Vec<u8>) {
         if let Some(checkpoint) = self.checkpoint {
             checkpoint.save(self.seed, &make);
@@ -76,7 +79,8 @@ impl Context<'_> {
         if self.threads <= 1 || items.len() <= 1 {
             return items.iter().map(f).collect();
         }
-        // Inside a job the ambient pool is the job's own (see `exec`), so stages never share threads.
+        // Inside a job the ambient pool is the job's own (see `exec`), so stages never share
+        // threads.
         items.par_iter().map(&f).collect()
     }
 

@@ -1,7 +1,8 @@
 //! Messages to people: what is wrong, where, and what to do about it.
 //!
 //! Rooms report a [`Problem`] (a field of theirs and why it is wrong); `spec` turns it into a
-//! [`Diagnostic`] with a place in the user's file; [`render`](Diagnostic::render) draws it rustc-style.
+//! [`Diagnostic`] with a place in the user's file; [`render`](Diagnostic::render) draws it
+//! rustc-style.
 
 use std::fmt;
 use std::ops::Range;
@@ -35,7 +36,8 @@ pub struct Diagnostic {
     /// A lowercase fragment with the value and the name in it, without a full stop.
     pub message: String,
     pub place: Option<Place>,
-    /// A second place that has to do with it, and how; boxed, because few have one and all travel in results.
+    /// A second place that has to do with it, and how; boxed, because few have one and all travel
+    /// in results.
     pub related: Option<Box<(Place, String)>>,
     pub hint: Option<String>,
 }
@@ -43,7 +45,8 @@ pub struct Diagnostic {
 /// A problem with one field of a config, said by the room that owns the config.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Path of the field inside the config, dotted (`hop`, `clips.train`); empty: the config itself.
+    /// Path of the field inside the config, dotted (`hop`, `clips.train`); empty: the config
+    /// itself.
     pub field: String,
     pub message: String,
     pub hint: Option<String>,
@@ -65,13 +68,15 @@ impl Problem {
     pub fn outside(field: &str, value: usize, from: usize, to: usize) -> Option<Self> {
         let name = field.rsplit('.').next().unwrap_or(field);
         let problem = || Self::new(field, format!("`{name}` is {value}, outside {from}..{to}"));
-        (!(from..=to).contains(&value)).then(|| problem().hint(format!("write a number from {from} to {to}")))
+        (!(from..=to).contains(&value))
+            .then(|| problem().hint(format!("write a number from {from} to {to}")))
     }
 
     /// That the number of `field` is larger than any that makes sense; none if it is not.
     pub fn beyond(field: &str, value: f64, most: f64) -> Option<Self> {
         let name = field.rsplit('.').next().unwrap_or(field);
-        let problem = || Self::new(field, format!("`{name}` is {}, above {}", number(value), number(most)));
+        let problem =
+            || Self::new(field, format!("`{name}` is {}, above {}", number(value), number(most)));
         (value > most).then(|| problem().hint(format!("write at most {}", number(most))))
     }
 }
@@ -165,7 +170,11 @@ pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     known
         .into_iter()
         .map(|k| (strsim::damerau_levenshtein(&name, k), k))
-        .map(|(distance, k)| if name.len() > 2 && k.starts_with(&name) { (1, k) } else { (distance, k) })
+        .map(
+            |(distance, k)| {
+                if name.len() > 2 && k.starts_with(&name) { (1, k) } else { (distance, k) }
+            },
+        )
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, k)| k)
@@ -203,7 +212,10 @@ mod tests {
     #[test]
     fn a_related_place_is_drawn_in_its_own_text() {
         let place = |name: &str, text: &str| {
-            Some(Place { source: Arc::new(SourceText { name: name.into(), text: text.into() }), bytes: 0..1 })
+            Some(Place {
+                source: Arc::new(SourceText { name: name.into(), text: text.into() }),
+                bytes: 0..1,
+            })
         };
         let d = Diagnostic::new("E0000", "wrong").at(place("x.yaml", "a: 1\n"));
         let same = d.clone().related(place("x.yaml", "a: 1\n"), "and here").render(false);
@@ -214,9 +226,13 @@ mod tests {
 
     #[test]
     fn what_nobody_sees_is_shown_in_messages_and_hints() {
-        let d = Diagnostic::new("E0000", "no machine `fan\u{200b}\u{1b}[2J`").hint("known: fan\u{a0}\nor valve");
+        let d = Diagnostic::new("E0000", "no machine `fan\u{200b}\u{1b}[2J`")
+            .hint("known: fan\u{a0}\nor valve");
         let text = d.render(false);
-        assert!(text.contains("`fan<U+200B><U+001B>[2J`") && text.contains("fan<U+00A0>\n"), "{text}");
+        assert!(
+            text.contains("`fan<U+200B><U+001B>[2J`") && text.contains("fan<U+00A0>\n"),
+            "{text}"
+        );
     }
 
     #[test]

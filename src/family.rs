@@ -1,5 +1,5 @@
-//! The macro behind every family (sources, features, pools, detectors): one list of members, and from
-//! it the enum, the names a user may write, and the way from name and settings to a member.
+//! The macro behind every family (sources, features, pools, detectors): one list of members, and
+//! from it the enum, the names a user may write, and the way from name and settings to a member.
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -25,8 +25,8 @@ pub enum MemberError {
 /// }
 /// ```
 ///
-/// Each member's config is the variant's only field and implements the trait. The serde form is a map
-/// with one key, the member's name. `mod` lines stay outside, where `cargo fmt` sees them.
+/// Each member's config is the variant's only field and implements the trait. The serde form is a
+/// map with one key, the member's name. `mod` lines stay outside, where `cargo fmt` sees them.
 #[macro_export]
 macro_rules! family {
     (
@@ -107,19 +107,26 @@ pub fn settings<T: DeserializeOwned>(value: &serde_json::Value) -> Result<T, Mem
 /// The name of a member, and what makes the schema of its settings.
 pub type Member = (&'static str, fn(&mut SchemaGenerator) -> Schema);
 
-/// The schema of a family: an object with one of the members' names as its only key. Editors complete and explain the
-/// names of such an object. `x-family` is the name of the enum.
+/// The schema of a family: an object with one of the members' names as its only key. Editors
+/// complete and explain the names of such an object. `x-family` is the name of the enum.
 ///
-/// Families hold each other (an embedding has a detector). So where schemas stand inside of each other, as in
-/// [`Described`], a family is no more than its name.
-pub fn schema(generator: &mut SchemaGenerator, name: &str, about: &str, members: &[Member]) -> Schema {
+/// Families hold each other (an embedding has a detector). So where schemas stand inside of each
+/// other, as in [`Described`], a family is no more than its name.
+pub fn schema(
+    generator: &mut SchemaGenerator,
+    name: &str,
+    about: &str,
+    members: &[Member],
+) -> Schema {
     if generator.settings().inline_subschemas {
         return json_schema!({ "x-family": name });
     }
     // A name without settings, `knn:`, stands for the defaults.
     let settings = |schema: &Schema| json_schema!({ "anyOf": [schema, { "type": "null" }] });
-    let properties: Map<String, Value> =
-        members.iter().map(|(name, make)| ((*name).to_owned(), settings(&make(generator)).into())).collect();
+    let properties: Map<String, Value> = members
+        .iter()
+        .map(|(name, make)| ((*name).to_owned(), settings(&make(generator)).into()))
+        .collect();
     json_schema!({
         "description": about.trim(),
         "type": "object",
@@ -143,11 +150,15 @@ impl Described {
     /// Of a config.
     pub fn of<T: JsonSchema + DeserializeOwned>() -> Self {
         let settings = SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true);
-        Self { fields: fields::<T>(), schema: settings.into_generator().into_root_schema_for::<T>().into() }
+        Self {
+            fields: fields::<T>(),
+            schema: settings.into_generator().into_root_schema_for::<T>().into(),
+        }
     }
 }
 
-/// The settings of a config, or the choices of an enum, in the order of their declaration: what serde asks for.
+/// The settings of a config, or the choices of an enum, in the order of their declaration: what
+/// serde asks for.
 pub fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
     let mut asked: &'static [&'static str] = &[];
     // The deserializer gives nothing, so this is always an error.

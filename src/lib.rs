@@ -48,9 +48,9 @@
 //! cli                 -> everything
 //! ```
 //!
-//! Effects live in few places: `reading` opens what a person names, `source` reads recordings, `store` and `desk` read and write the cache by way
-//! of `disk`, `exec` has threads, processes and the clock, `cli` and `progress` the terminal. Everything else is a
-//! function of its arguments.
+//! Effects live in few places: `reading` opens what a person names, `source` reads recordings,
+//! `store` and `desk` read and write the cache by way of `disk`, `exec` has threads, processes and
+//! the clock, `cli` and `progress` the terminal. Everything else is a function of its arguments.
 //!
 //! Rooms that nobody outside needs are private, so that the compiler sees what nobody uses.
 

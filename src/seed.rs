@@ -1,8 +1,8 @@
 //! Seeds derived from names, and the one random generator of the program.
 //!
-//! A seed comes from what is drawn for (`"training", "fan", "02"`), never from the order of work, so
-//! that thread counts and executors cannot change a draw. The generator is ours because its stream is
-//! part of what the cache relies on: it may not change with the release of a dependency.
+//! A seed comes from what is drawn for (`"training", "fan", "02"`), never from the order of work,
+//! so that thread counts and executors cannot change a draw. The generator is ours because its
+//! stream is part of what the cache relies on: it may not change with the release of a dependency.
 
 use crate::digest::Digest;
 use crate::math;
@@ -87,7 +87,8 @@ impl Rng {
         1.0 / (1.0 + math::exp(b - a))
     }
 
-    /// The logarithm of a draw from Gamma(shape, 1): Marsaglia and Tsang 2000, with their power of a uniform below 1.
+    /// The logarithm of a draw from Gamma(shape, 1): Marsaglia and Tsang 2000, with their power of
+    /// a uniform below 1.
     fn log_gamma(&mut self, shape: f64) -> f64 {
         if shape < 1.0 {
             let uniform = 1.0 - self.uniform();
@@ -98,7 +99,8 @@ impl Rng {
         loop {
             let x = self.normal();
             let v = math::powi(1.0 + c * x, 3);
-            if v > 0.0 && math::ln(1.0 - self.uniform()) < 0.5 * x * x + d - d * v + d * math::ln(v) {
+            if v > 0.0 && math::ln(1.0 - self.uniform()) < 0.5 * x * x + d - d * v + d * math::ln(v)
+            {
                 return math::ln(d * v);
             }
         }

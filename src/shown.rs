@@ -1,7 +1,8 @@
 //! Names and texts that come from elsewhere, made fit to be shown.
 //!
-//! Names of folders, fields of tables and labels of records are untrusted: a terminal obeys some characters, a newline
-//! begins a row or a heading of its own, and some characters nobody sees. What is printed goes through here.
+//! Names of folders, fields of tables and labels of records are untrusted: a terminal obeys some
+//! characters, a newline begins a row or a heading of its own, and some characters nobody sees.
+//! What is printed goes through here.
 
 use std::borrow::Cow;
 
@@ -15,7 +16,8 @@ pub fn shown_lines(text: &str) -> Cow<'_, str> {
     named(text, |c| c != '\n' && is_control(c))
 }
 
-/// A text in which nothing is invisible, for messages about a name that is not the one it seems to be: `fan<U+200B>`.
+/// A text in which nothing is invisible, for messages about a name that is not the one it seems to
+/// be: `fan<U+200B>`.
 pub fn visible(text: &str) -> Cow<'_, str> {
     named(text, |c| is_control(c) || is_invisible(c))
 }
@@ -28,7 +30,8 @@ pub fn cell(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A text of HTML, or between the quotes of an attribute: it is no markup, and nothing in it is obeyed.
+/// A text of HTML, or between the quotes of an attribute: it is no markup, and nothing in it is
+/// obeyed.
 pub fn html(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 8);
     for c in shown(text).chars() {
@@ -69,9 +72,11 @@ fn named(text: &str, odd: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Control characters, the separators of lines and paragraphs, and what turns the direction of writing round.
+/// Control characters, the separators of lines and paragraphs, and what turns the direction of
+/// writing round.
 fn is_control(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// What has no width, and spaces that are not the one of the keyboard.
@@ -88,8 +93,14 @@ mod tests {
 
     #[test]
     fn what_is_obeyed_is_named_and_the_rest_stays() {
-        assert_eq!(shown("fan\u{1b}[31m\u{7}\n# x\r"), "fan<U+001B>[31m<U+0007><U+000A># x<U+000D>");
-        assert_eq!(shown("a\u{2028}b\u{202e}c\u{2066}d\u{9b}"), "a<U+2028>b<U+202E>c<U+2066>d<U+009B>");
+        assert_eq!(
+            shown("fan\u{1b}[31m\u{7}\n# x\r"),
+            "fan<U+001B>[31m<U+0007><U+000A># x<U+000D>"
+        );
+        assert_eq!(
+            shown("a\u{2028}b\u{202e}c\u{2066}d\u{9b}"),
+            "a<U+2028>b<U+202E>c<U+2066>d<U+009B>"
+        );
         assert!(matches!(shown("größe | 日本　\u{200d}"), Cow::Borrowed(_)));
         assert_eq!(shown_lines("a\nb\u{1b}"), "a\nb<U+001B>");
         assert_eq!((control("a\tb"), control("größe")), (Some("U+0009".to_owned()), None));

@@ -1,7 +1,8 @@
 //! The family of thresholds: from which score on a clip is called anomalous.
 //!
-//! One threshold for both domains, as the task demands: who decides does not know the domain of a clip. A threshold
-//! sees scores of normal training clips, never those of test clips. Where there is none it says why.
+//! One threshold for both domains, as the task demands: who decides does not know the domain of a
+//! clip. A threshold sees scores of normal training clips, never those of test clips. Where there
+//! is none it says why.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,8 +18,8 @@ pub enum TrainingScores {
     /// Training clips, each scored by a model that was fitted without it: as new clips would be.
     #[default]
     HeldOut,
-    /// Training clips scored by the model that knows them, as the baselines of the challenge do. Detectors that
-    /// remember their training clips give scores that say nothing of new ones.
+    /// Training clips scored by the model that knows them, as the baselines of the challenge do.
+    /// Detectors that remember their training clips give scores that say nothing of new ones.
     Training,
 }
 
@@ -45,8 +46,8 @@ pub trait Threshold: Send + Sync {
     fn limit(&self, scores: &[f64]) -> Result<Limit, String>;
 }
 
-/// A quantile of the gamma distribution that is fitted to the training scores, as in the DCASE baselines since 2020
-/// (`scipy.stats.gamma.fit` and `ppf`).
+/// A quantile of the gamma distribution that is fitted to the training scores, as in the DCASE
+/// baselines since 2020 (`scipy.stats.gamma.fit` and `ppf`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Gamma {
@@ -116,7 +117,8 @@ impl Threshold for Gamma {
         if !value.is_finite() {
             return Err(format!("the gamma fit gives {value}{}", advice(self.scores)));
         }
-        let warning = fit.degenerate(scores).map(|why| format!("the gamma fit is degenerate: {why}"));
+        let warning =
+            fit.degenerate(scores).map(|why| format!("the gamma fit is degenerate: {why}"));
         Ok(Limit { value, warning })
     }
 }
@@ -143,9 +145,11 @@ impl Threshold for Quantile {
     }
 
     fn limit(&self, scores: &[f64]) -> Result<Limit, String> {
-        let value = metric::quantile(scores, self.percentile).ok_or("there are no training scores")?;
+        let value =
+            metric::quantile(scores, self.percentile).ok_or("there are no training scores")?;
         let same = scores.iter().all(|s| *s == scores[0]);
-        let warning = same.then(|| format!("all training scores are {value}{}", advice(self.scores)));
+        let warning =
+            same.then(|| format!("all training scores are {value}{}", advice(self.scores)));
         Ok(Limit { value, warning })
     }
 }
@@ -156,7 +160,10 @@ impl Threshold for Fixed {
     }
 
     fn problems(&self) -> Vec<Problem> {
-        let problem = || Problem::new("value", format!("{} is no score", self.value)).hint("write a finite number");
+        let problem = || {
+            Problem::new("value", format!("{} is no score", self.value))
+                .hint("write a finite number")
+        };
         if self.value.is_finite() { Vec::new() } else { vec![problem()] }
     }
 
@@ -198,7 +205,10 @@ mod tests {
                 assert!((below - percentile).abs() < 0.1, "{name} {percentile}: {below}");
             }
         }
-        assert_eq!(limit("fixed", json!({"value": 3.5}), &[]), Ok(Limit { value: 3.5, warning: None }));
+        assert_eq!(
+            limit("fixed", json!({"value": 3.5}), &[]),
+            Ok(Limit { value: 3.5, warning: None })
+        );
     }
 
     #[test]
@@ -206,16 +216,22 @@ mod tests {
         let zeros = [0.0; 30];
         let told = limit("gamma", json!({"scores": "training"}), &zeros).unwrap_err();
         assert!(told.ends_with("; write `scores: held_out`"), "{told}");
-        let warning = limit("quantile", json!({"scores": "training"}), &zeros).unwrap().warning.unwrap();
+        let warning =
+            limit("quantile", json!({"scores": "training"}), &zeros).unwrap().warning.unwrap();
         assert_eq!(warning, "all training scores are 0; write `scores: held_out`");
-        let heaped: Vec<f64> = (0..100).map(|i| math::powi(math::exp(f64::from(i) / 10.0), 3)).collect();
-        assert!(limit("gamma", json!({}), &heaped).unwrap().warning.unwrap().contains("degenerate"));
+        let heaped: Vec<f64> =
+            (0..100).map(|i| math::powi(math::exp(f64::from(i) / 10.0), 3)).collect();
+        assert!(
+            limit("gamma", json!({}), &heaped).unwrap().warning.unwrap().contains("degenerate")
+        );
         assert!(limit("quantile", json!({}), &[]).is_err());
     }
 
     #[test]
     fn shares_outside_are_problems() {
-        let problems = |name, settings| ThresholdSpec::parse(name, &settings).unwrap().member().problems().len();
+        let problems = |name, settings| {
+            ThresholdSpec::parse(name, &settings).unwrap().member().problems().len()
+        };
         assert_eq!(problems("gamma", json!({"percentile": 1.0})), 1);
         assert_eq!(problems("quantile", json!({"percentile": 0.0})), 1);
         assert_eq!(problems("gamma", json!({})) + problems("fixed", json!({"value": -1e9})), 0);

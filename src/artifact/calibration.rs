@@ -34,7 +34,10 @@ mod tests {
 
     #[test]
     fn scores_survive_their_bytes() {
-        let some = CalibrationScores { scores: [("a\tb".into(), 0.1 + 0.2)].into(), missing: String::new() };
+        let some = CalibrationScores {
+            scores: [("a\tb".into(), 0.1 + 0.2)].into(),
+            missing: String::new(),
+        };
         let none = CalibrationScores { missing: "too few clips".into(), ..Default::default() };
         for scores in [some, none] {
             assert_eq!(CalibrationScores::decode(Blob::new(scores.encode())).unwrap(), scores);

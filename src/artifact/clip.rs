@@ -39,7 +39,9 @@ macro_rules! words {
 }
 
 /// The side of the domain shift a clip is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Domain {
     /// The conditions that most training clips are from.
@@ -50,7 +52,9 @@ pub enum Domain {
 words!(Domain { Source = "source", Target = "target" });
 
 /// What a clip may be used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Split {
     Train,
@@ -59,7 +63,9 @@ pub enum Split {
 words!(Split { Train = "train", Test = "test" });
 
 /// The truth about a clip.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Label {
     Normal,
@@ -67,8 +73,11 @@ pub enum Label {
 }
 words!(Label { Normal = "normal", Anomaly = "anomaly" });
 
-/// How several channels become one: librosa's `mono=True` takes the mean, the baselines of 2026 the first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+/// How several channels become one: librosa's `mono=True` takes the mean, the baselines of 2026 the
+/// first.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
     /// The mean of the channels.
@@ -104,7 +113,8 @@ impl FromStr for Audio {
         match text.split_once(':') {
             Some(("synthetic", recipe)) => Ok(Audio::Synthetic(recipe.to_owned())),
             Some(("wav", rest)) => {
-                let (channel, sha256) = rest.split_once(':').ok_or_else(|| format!("`{text}` lacks a digest"))?;
+                let (channel, sha256) =
+                    rest.split_once(':').ok_or_else(|| format!("`{text}` lacks a digest"))?;
                 Ok(Audio::Wav {
                     channel: channel.parse()?,
                     sha256: sha256.parse().map_err(|e: crate::digest::NotADigest| e.to_string())?,
@@ -133,11 +143,13 @@ pub struct Clip {
     pub attributes: BTreeMap<String, String>,
 }
 
-/// Between the ids of the clips that one was made of, and before its number. Not in the names of files.
+/// Between the ids of the clips that one was made of, and before its number. Not in the names of
+/// files.
 const BETWEEN: char = '\t';
 
 impl Clip {
-    /// Clip number `i` of those made of some, the first of which it takes after; of one, it is a copy of it.
+    /// Clip number `i` of those made of some, the first of which it takes after; of one, it is a
+    /// copy of it.
     pub fn between(parents: &[&Clip], i: usize) -> Self {
         let ids: Vec<&str> = parents.iter().map(|clip| clip.id.as_str()).collect();
         let id = format!("{}{BETWEEN}{i}", ids.join(&BETWEEN.to_string()));

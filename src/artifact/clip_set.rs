@@ -1,7 +1,7 @@
 //! The clips of one section, as a CSV with one row a clip.
 //!
-//! Where the samples come from is another artifact ([`AudioTable`](super::AudioTable)): a recording that
-//! changes without changing its features must not concern the stages after them.
+//! Where the samples come from is another artifact ([`AudioTable`](super::AudioTable)): a recording
+//! that changes without changing its features must not concern the stages after them.
 
 use super::{Artifact, Blob, Clip, DecodeError, Kind};
 
@@ -14,7 +14,8 @@ pub struct ClipSet {
 }
 
 impl ClipSet {
-    /// Sorts the clips by id. Panics if an id is doubled: ids are paths, so that is a bug of the source.
+    /// Sorts the clips by id. Panics if an id is doubled: ids are paths, so that is a bug of the
+    /// source.
     pub fn new(mut clips: Vec<Clip>) -> Self {
         clips.sort_by(|a, b| a.id.cmp(&b.id));
         let doubled = clips.windows(2).find(|w| w[0].id == w[1].id);

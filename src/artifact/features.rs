@@ -1,5 +1,5 @@
-//! The features of the clips of a section: one `.npy` with the rows of all clips, and a CSV that says
-//! which rows are whose.
+//! The features of the clips of a section: one `.npy` with the rows of all clips, and a CSV that
+//! says which rows are whose.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -81,7 +81,8 @@ impl Artifact for Matrix {
             Ok(view) => shape(view),
             // Bytes in memory need not begin where an f32 may.
             Err(ViewNpyError::MisalignedData) => {
-                let array = Array2::<f32>::read_npy(&bytes[..]).map_err(|e| wrong(e.to_string()))?;
+                let array =
+                    Array2::<f32>::read_npy(&bytes[..]).map_err(|e| wrong(e.to_string()))?;
                 let (rows, dims) = array.dim();
                 return Ok(Self::new(array.iter().copied().collect(), rows, dims));
             }
@@ -124,14 +125,17 @@ impl Artifact for FeatureIndex {
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(["clip", "first", "frames"]).expect("writing to memory");
         for (id, span) in &self.0 {
-            writer.write_record([id, &span.first.to_string(), &span.frames.to_string()]).expect("writing to memory");
+            writer
+                .write_record([id, &span.first.to_string(), &span.frames.to_string()])
+                .expect("writing to memory");
         }
         writer.into_inner().expect("writing to memory")
     }
 
     fn decode(bytes: Blob) -> Result<Self, DecodeError> {
         let wrong = |why: String| DecodeError::new("feature index", why);
-        let rows = csv::Reader::from_reader(&bytes[..]).into_deserialize::<(String, usize, usize)>();
+        let rows =
+            csv::Reader::from_reader(&bytes[..]).into_deserialize::<(String, usize, usize)>();
         let spans = rows.map(|row| row.map(|(id, first, frames)| (id, Span { first, frames })));
         Ok(Self(spans.collect::<Result<_, _>>().map_err(|e| wrong(e.to_string()))?))
     }
@@ -172,7 +176,10 @@ mod tests {
                     &self.0[self.1..]
                 }
             }
-            assert_eq!(Matrix::decode(Blob::new(Tail(shifted, shift))).unwrap().view(), matrix.view());
+            assert_eq!(
+                Matrix::decode(Blob::new(Tail(shifted, shift))).unwrap().view(),
+                matrix.view()
+            );
         }
         assert!(Matrix::decode(Blob::new(bytes[..bytes.len() - 1].to_vec())).is_err());
         assert!(Matrix::decode(Blob::new(b"\x93NUMPY".to_vec())).is_err());

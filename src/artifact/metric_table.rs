@@ -74,7 +74,13 @@ mod tests {
             missing: String::new(),
             note: String::new(),
         };
-        let none = MetricRow { value: None, low: None, high: None, missing: "no target normals".into(), ..row.clone() };
+        let none = MetricRow {
+            value: None,
+            low: None,
+            high: None,
+            missing: "no target normals".into(),
+            ..row.clone()
+        };
         let table = MetricTable { rows: vec![row, none] };
         assert_eq!(MetricTable::decode(Blob::new(table.encode())).unwrap(), table);
     }

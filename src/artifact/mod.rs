@@ -61,8 +61,12 @@ impl Blob {
         Self::releasing(bytes, |_, _| {})
     }
 
-    /// The same of bytes that need not stay in memory: `release` is told of those that were looked at.
-    pub fn releasing<B: Deref<Target = [u8]> + Send + Sync + 'static>(bytes: B, release: fn(&B, Range<usize>)) -> Self {
+    /// The same of bytes that need not stay in memory: `release` is told of those that were looked
+    /// at.
+    pub fn releasing<B: Deref<Target = [u8]> + Send + Sync + 'static>(
+        bytes: B,
+        release: fn(&B, Range<usize>),
+    ) -> Self {
         Self(Arc::new(Held(bytes, release)))
     }
 

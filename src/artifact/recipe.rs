@@ -13,8 +13,8 @@ pub struct Part {
     pub audio: Audio,
     /// Which part of the noise clip is used: 0..1, a share of the possible starts.
     pub place: f64,
-    /// Mean square that the part is given. Not a gain: that takes the power of just this part of the noise,
-    /// which is known when it is read.
+    /// Mean square that the part is given. Not a gain: that takes the power of just this part of
+    /// the noise, which is known when it is read.
     pub power: f64,
 }
 
@@ -31,7 +31,8 @@ impl Artifact for Recipe {
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(HEADER).expect("writing to memory");
         for Part { clip, kind, noise, audio, place, power } in &self.0 {
-            let row = [clip, kind, noise, &audio.to_string(), &place.to_string(), &format!("{power:e}")];
+            let row =
+                [clip, kind, noise, &audio.to_string(), &place.to_string(), &format!("{power:e}")];
             writer.write_record(row).expect("writing to memory");
         }
         writer.into_inner().expect("writing to memory")
@@ -43,7 +44,14 @@ impl Artifact for Recipe {
         type Row = (String, String, String, String, f64, f64);
         for row in csv::Reader::from_reader(&bytes[..]).into_deserialize::<Row>() {
             let (clip, kind, noise, audio, place, power) = row.map_err(|e| wrong(e.to_string()))?;
-            parts.push(Part { clip, kind, noise, audio: audio.parse().map_err(wrong)?, place, power });
+            parts.push(Part {
+                clip,
+                kind,
+                noise,
+                audio: audio.parse().map_err(wrong)?,
+                place,
+                power,
+            });
         }
         Ok(Self(parts))
     }
@@ -66,6 +74,9 @@ mod tests {
         let recipe = Recipe(vec![part.clone(), Part { clip: "b.wav".into(), ..part }]);
         assert_eq!(Recipe::decode(Blob::new(recipe.encode())).unwrap(), recipe);
         assert!(Recipe::decode(Blob::new(b"clip,type\nx,y\n".to_vec())).is_err());
-        assert_eq!(Recipe::decode(Blob::new(Recipe::default().encode())).unwrap(), Recipe::default());
+        assert_eq!(
+            Recipe::decode(Blob::new(Recipe::default().encode())).unwrap(),
+            Recipe::default()
+        );
     }
 }

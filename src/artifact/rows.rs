@@ -1,5 +1,6 @@
-//! A matrix on its way into the bytes of a `.npy`: rows are appended as they come, in memory while they are few and in a
-//! file when they are many. Ten minutes of sound are ten megabytes of log-mel; two hundred of them need not be held.
+//! A matrix on its way into the bytes of a `.npy`: rows are appended as they come, in memory while
+//! they are few and in a file when they are many. Ten minutes of sound are ten megabytes of
+//! log-mel; two hundred of them need not be held.
 
 use std::io::{self, Seek, SeekFrom, Write};
 
@@ -11,7 +12,8 @@ use crate::context::Spool;
 /// What is held before it goes to the file.
 pub const SPOOL_FROM: usize = 64 << 20;
 
-/// The header of a `.npy` of two dimensions, padded as NumPy does: room is left for it before the rows are counted.
+/// The header of a `.npy` of two dimensions, padded as NumPy does: room is left for it before the
+/// rows are counted.
 const HEADER: usize = 128;
 
 /// The bytes of an artifact.
@@ -47,7 +49,12 @@ impl<'a> MatrixWriter<'a> {
 
     /// Appends rows. Panics if they are not as wide as those before.
     pub fn push(&mut self, rows: ArrayView2<f32>) -> io::Result<()> {
-        assert!(self.rows == 0 || self.dims == rows.ncols(), "rows of {} and {} values", self.dims, rows.ncols());
+        assert!(
+            self.rows == 0 || self.dims == rows.ncols(),
+            "rows of {} and {} values",
+            self.dims,
+            rows.ncols()
+        );
         self.dims = rows.ncols();
         self.rows += rows.nrows();
         self.bytes.reserve(4 * rows.len());
@@ -87,7 +94,8 @@ impl<'a> MatrixWriter<'a> {
 /// Version 1.0 of the format: magic, length, a dictionary, spaces up to a multiple of 64 bytes.
 fn header(rows: usize, dims: usize) -> [u8; HEADER] {
     let mut text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {dims})}}");
-    // The dictionary is longer than the 53 bytes that would do with a header of 64, and two numbers of 20 digits fit.
+    // The dictionary is longer than the 53 bytes that would do with a header of 64, and two numbers
+    // of 20 digits fit.
     text += &" ".repeat(HEADER - 11 - text.len());
     text.push('\n');
     let mut header = [0; HEADER];

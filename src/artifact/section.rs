@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Machine and section: the unit of features, scores and metrics. What DCASE 2020 calls the id of a machine is a section.
+/// Machine and section: the unit of features, scores and metrics. What DCASE 2020 calls the id of a
+/// machine is a section.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SectionId {
     pub machine: String,

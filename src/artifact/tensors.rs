@@ -68,7 +68,11 @@ impl Tensors {
         self.f64_view(name, "an f64 array of three dimensions")
     }
 
-    fn f32_view<D: Dimension>(&self, name: &str, expected: &str) -> Result<ArrayView<'_, f32, D>, TensorError> {
+    fn f32_view<D: Dimension>(
+        &self,
+        name: &str,
+        expected: &str,
+    ) -> Result<ArrayView<'_, f32, D>, TensorError> {
         let tensor = self.get(name)?;
         let view = match tensor {
             Tensor::F32(array) => array.view().into_dimensionality().ok(),
@@ -77,7 +81,11 @@ impl Tensors {
         view.ok_or_else(|| wrong_shape(name, expected, tensor))
     }
 
-    fn f64_view<D: Dimension>(&self, name: &str, expected: &str) -> Result<ArrayView<'_, f64, D>, TensorError> {
+    fn f64_view<D: Dimension>(
+        &self,
+        name: &str,
+        expected: &str,
+    ) -> Result<ArrayView<'_, f64, D>, TensorError> {
         let tensor = self.get(name)?;
         let view = match tensor {
             Tensor::F64(array) => array.view().into_dimensionality().ok(),
@@ -92,7 +100,11 @@ fn wrong_shape(name: &str, expected: &str, found: &Tensor) -> TensorError {
         Tensor::F32(array) => ("f32", array.shape()),
         Tensor::F64(array) => ("f64", array.shape()),
     };
-    TensorError::Shape { name: name.to_owned(), expected: expected.to_owned(), found: format!("{kind} {shape:?}") }
+    TensorError::Shape {
+        name: name.to_owned(),
+        expected: expected.to_owned(),
+        found: format!("{kind} {shape:?}"),
+    }
 }
 
 impl Artifact for Tensors {
@@ -101,8 +113,12 @@ impl Artifact for Tensors {
     fn encode(&self) -> Vec<u8> {
         let raw: Vec<(&String, Dtype, &[usize], Vec<u8>)> = (self.0.iter())
             .map(|(name, tensor)| match tensor {
-                Tensor::F32(a) => (name, Dtype::F32, a.shape(), a.iter().flat_map(|x| x.to_le_bytes()).collect()),
-                Tensor::F64(a) => (name, Dtype::F64, a.shape(), a.iter().flat_map(|x| x.to_le_bytes()).collect()),
+                Tensor::F32(a) => {
+                    (name, Dtype::F32, a.shape(), a.iter().flat_map(|x| x.to_le_bytes()).collect())
+                }
+                Tensor::F64(a) => {
+                    (name, Dtype::F64, a.shape(), a.iter().flat_map(|x| x.to_le_bytes()).collect())
+                }
             })
             .collect();
         let views = raw.iter().map(|(name, dtype, shape, bytes)| {
@@ -118,14 +134,16 @@ impl Artifact for Tensors {
         for (name, view) in file.iter() {
             let (shape, data) = (view.shape().to_vec(), view.data());
             let tensor = match view.dtype() {
-                Dtype::F32 => {
-                    ArrayD::from_shape_vec(shape, data.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect())
-                        .map(Tensor::F32)
-                }
-                Dtype::F64 => {
-                    ArrayD::from_shape_vec(shape, data.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect())
-                        .map(Tensor::F64)
-                }
+                Dtype::F32 => ArrayD::from_shape_vec(
+                    shape,
+                    data.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+                )
+                .map(Tensor::F32),
+                Dtype::F64 => ArrayD::from_shape_vec(
+                    shape,
+                    data.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
+                )
+                .map(Tensor::F64),
                 // PyTorch counts batches in such.
                 Dtype::I64 | Dtype::I32 => continue,
                 other => {
@@ -134,7 +152,10 @@ impl Artifact for Tensors {
                     )));
                 }
             };
-            tensors.insert(name.to_owned(), tensor.map_err(|e| wrong(format!("tensor `{name}`: {e}")))?);
+            tensors.insert(
+                name.to_owned(),
+                tensor.map_err(|e| wrong(format!("tensor `{name}`: {e}")))?,
+            );
         }
         Ok(Self(tensors))
     }
@@ -155,7 +176,10 @@ mod tests {
         let back = Tensors::decode(Blob::new(bytes)).unwrap();
         assert_eq!(back, model);
         assert_eq!(back.f32_2("weights").unwrap()[[0, 1]], -2.5);
-        assert_eq!(back.f64_2("mean").unwrap_err().to_string(), "tensor `mean` should be an f64 matrix, not f64 [2]");
+        assert_eq!(
+            back.f64_2("mean").unwrap_err().to_string(),
+            "tensor `mean` should be an f64 matrix, not f64 [2]"
+        );
         assert!(back.f32_1("bias").is_err());
     }
 }

@@ -1,8 +1,10 @@
-//! A question that was answered before: a spec whose text, data and program are those of a complete run.
+//! A question that was answered before: a spec whose text, data and program are those of a complete
+//! run.
 //!
-//! `run` remembers of a complete run what it was made from. When all of that is the same, its tables are read from the
-//! run's document: nothing is parsed, planned or looked up but the results, whose bytes are checked. Whatever differs or
-//! is gone leads to the long way, which decides by keys as always; so a wrong memory costs time and nothing else.
+//! `run` remembers of a complete run what it was made from. When all of that is the same, its
+//! tables are read from the run's document: nothing is parsed, planned or looked up but the
+//! results, whose bytes are checked. Whatever differs or is gone leads to the long way, which
+//! decides by keys as always; so a wrong memory costs time and nothing else.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +26,8 @@ use crate::store::RunFile;
 pub struct Answer {
     experiment: String,
     run: Digest,
-    /// The digest of the run's head as it was: programs with other code may write the same document.
+    /// The digest of the run's head as it was: programs with other code may write the same
+    /// document.
     head: Digest,
     /// The spec and the files it extends, and weights.
     files: Vec<(PathBuf, Digest)>,
@@ -37,7 +40,14 @@ fn question(args: &SpecArgs) -> Option<Digest> {
     let program = std::env::current_exe().ok()?;
     let stamp = reading::stamp(&program)?;
     let here = std::env::current_dir().ok()?;
-    let text = serde_json::to_vec(&(env!("CARGO_PKG_VERSION"), program, stamp, here, &args.spec, &args.sets));
+    let text = serde_json::to_vec(&(
+        env!("CARGO_PKG_VERSION"),
+        program,
+        stamp,
+        here,
+        &args.spec,
+        &args.sets,
+    ));
     Some(Digest::of(&text.ok()?))
 }
 
@@ -69,18 +79,23 @@ pub fn known(args: &SpecArgs, Cache { store, desk }: &Cache) -> Option<(RunFile,
 pub struct Asked(Digest, Vec<(PathBuf, Digest)>);
 
 impl Asked {
-    /// The spec, and the files it extends. What comes through a pipe cannot be looked at again, and is none.
+    /// The spec, and the files it extends. What comes through a pipe cannot be looked at again, and
+    /// is none.
     pub fn of(args: &SpecArgs) -> Option<Self> {
         let files = spec::files(&args.spec).into_iter();
-        let files = files.map(|path| digest_of(&path).map(|digest| (path, digest))).collect::<Option<Vec<_>>>()?;
+        let files = files
+            .map(|path| digest_of(&path).map(|digest| (path, digest)))
+            .collect::<Option<Vec<_>>>()?;
         Some(Self(question(args)?, files))
     }
 
-    /// Remembers what a complete run was made from; it began with these files. To fail here costs only time.
+    /// Remembers what a complete run was made from; it began with these files. To fail here costs
+    /// only time.
     pub fn remember(self, session: &Session, run: Digest, head: &Head, desk: &Desk) {
         let experiment = session.experiment.name.clone();
         let files = self.1.into_iter().chain(session.given.files().iter().cloned()).collect();
-        let answer = Answer { experiment, run, head: head.digest(), files, sources: session.looked.clone() };
+        let answer =
+            Answer { experiment, run, head: head.digest(), files, sources: session.looked.clone() };
         let text = serde_json::to_vec(&answer).expect("answers are JSON");
         let _ = desk.keep_answer(&self.0, &text);
     }

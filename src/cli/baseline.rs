@@ -39,7 +39,11 @@ impl BaselineArgs {
             let baseline = Baseline::of(results, By::usual(results));
             let text = serde_json::to_string_pretty(&baseline).expect("numbers are JSON") + "\n";
             outputs::write(path, text.as_bytes())?;
-            output::tell(&format!("baseline: {} settings written to {}", baseline.settings.len(), path.display()));
+            output::tell(&format!(
+                "baseline: {} settings written to {}",
+                baseline.settings.len(),
+                path.display()
+            ));
             return Ok(Exit::Done);
         }
         let baseline = read(path)?;
@@ -50,7 +54,8 @@ impl BaselineArgs {
             return Ok(Exit::Done);
         }
         output::text(&format!("\n{}", changes(&found, by).markdown()));
-        let fallen: Vec<_> = found.iter().filter(|change| change.drop() > self.max_drop + ROUNDING).collect();
+        let fallen: Vec<_> =
+            found.iter().filter(|change| change.drop() > self.max_drop + ROUNDING).collect();
         for change in &fallen {
             let how = match change.drop() {
                 x if x.is_finite() => format!("fell by {:.2} points", 100.0 * x),
@@ -67,9 +72,12 @@ const ROUNDING: f64 = 1e-12;
 
 fn read(path: &Path) -> Result<Baseline, CliError> {
     let wrong = |why: String, hint: &str| {
-        CliError::from(vec![Diagnostic::new("E0717", format!("`{}`: {why}", path.display())).hint(hint)])
+        CliError::from(vec![
+            Diagnostic::new("E0717", format!("`{}`: {why}", path.display())).hint(hint),
+        ])
     };
     let make = "`humshift run SPEC --baseline FILE --update-baseline` writes one";
     let bytes = reading::read(path, LARGEST).map_err(|error| wrong(error.to_string(), make))?;
-    serde_json::from_slice(&bytes).map_err(|error| wrong(format!("it is no baseline: {error}"), make))
+    serde_json::from_slice(&bytes)
+        .map_err(|error| wrong(format!("it is no baseline: {error}"), make))
 }

@@ -49,10 +49,12 @@ struct GcArgs {
     /// Evict what was not used for longer than this, such as 30d or 12h
     #[arg(long, value_name = "AGE", value_parser = output::parse_age)]
     older_than: Option<std::time::Duration>,
-    /// What stays whatever its age: `records` are kilobytes, and answer an unchanged experiment in full
+    /// What stays whatever its age: `records` are kilobytes, and answer an unchanged experiment in
+    /// full
     #[arg(long, value_enum, value_name = "WHAT", conflicts_with_all = ["max_size", "older_than"])]
     keep: Option<Keep>,
-    /// Remove the documents of runs; of each experiment the newest stays, and the newest that came to its end
+    /// Remove the documents of runs; of each experiment the newest stays, and the newest that came
+    /// to its end
     #[arg(long)]
     runs: bool,
     /// Only tell what would go
@@ -77,8 +79,11 @@ pub fn run(args: &CacheArgs) -> Result<Exit, CliError> {
 }
 
 fn ls(store: &Store, as_json: bool) -> Result<Exit, CliError> {
-    let mut rows: Vec<_> =
-        store.records()?.into_iter().filter_map(|(key, record)| Some((key, record.sound()?))).collect();
+    let mut rows: Vec<_> = store
+        .records()?
+        .into_iter()
+        .filter_map(|(key, record)| Some((key, record.sound()?)))
+        .collect();
     rows.sort_by(|a, b| a.1.label.cmp(&b.1.label).then(a.0.cmp(&b.0)));
     if as_json {
         let rows: Vec<_> = rows
@@ -121,7 +126,10 @@ fn stat(cache: &Cache, as_json: bool) -> Result<Exit, CliError> {
     }
     if kept.checkpoints > 0 {
         let size = output::size(kept.checkpoint_bytes);
-        output::line(&format!("{} checkpoints of stages that did not get to their end, {size}", kept.checkpoints));
+        output::line(&format!(
+            "{} checkpoints of stages that did not get to their end, {size}",
+            kept.checkpoints
+        ));
     }
     Ok(Exit::Done)
 }
@@ -131,17 +139,28 @@ fn verify(store: &Store, as_json: bool) -> Result<Exit, CliError> {
     if as_json {
         output::json(&audit);
     } else {
-        audit.damaged_objects.iter().for_each(|path| output::line(&format!("damaged object: {path}")));
-        audit.damaged_records.iter().for_each(|key| output::line(&format!("damaged record: {key}")));
+        audit
+            .damaged_objects
+            .iter()
+            .for_each(|path| output::line(&format!("damaged object: {path}")));
+        audit
+            .damaged_records
+            .iter()
+            .for_each(|key| output::line(&format!("damaged record: {key}")));
         let damaged = audit.damaged_objects.len() + audit.damaged_records.len();
         if damaged > audit.not_moved.len() {
             let moved = damaged - audit.not_moved.len();
             output::line(&format!("{moved} moved to {}", store.root().join("bad").display()));
         }
-        audit.not_moved.iter().for_each(|path| output::line(&format!("cannot be moved, and is still there: {path}")));
+        audit
+            .not_moved
+            .iter()
+            .for_each(|path| output::line(&format!("cannot be moved, and is still there: {path}")));
         if audit.foreign_records > 0 {
             let count = audit.foreign_records;
-            output::line(&format!("{count} records are of another version of humshift and were left alone"));
+            output::line(&format!(
+                "{count} records are of another version of humshift and were left alone"
+            ));
         }
         output::line(&format!(
             "{} objects and {} records read, {damaged} damaged, {} objects evicted earlier",
@@ -160,7 +179,11 @@ fn gc(Cache { store, desk }: &Cache, args: &GcArgs) -> Result<Exit, CliError> {
             "say what may stay: --max-size SIZE, --older-than AGE, --keep records, or --runs",
         ));
     }
-    let runs = if args.runs { store.drop_old_runs(|run| is_complete(run, store), args.dry_run)? } else { 0 };
+    let runs = if args.runs {
+        store.drop_old_runs(|run| is_complete(run, store), args.dry_run)?
+    } else {
+        0
+    };
     if !objects {
         match args.common.json {
             true => output::json(&json!({ "runs": runs })),
@@ -184,7 +207,10 @@ fn gc(Cache { store, desk }: &Cache, args: &GcArgs) -> Result<Exit, CliError> {
         }
         let verb = if args.dry_run { "would evict" } else { "evicted" };
         let (gone, kept) = (output::size(report.evicted_bytes), output::size(report.kept_bytes));
-        output::line(&format!("{verb} {} objects, {gone}; {} objects stay, {kept}", report.evicted, report.kept));
+        output::line(&format!(
+            "{verb} {} objects, {gone}; {} objects stay, {kept}",
+            report.evicted, report.kept
+        ));
         if checkpoints > 0 {
             output::line(&format!("{verb} {checkpoints} checkpoints"));
         }

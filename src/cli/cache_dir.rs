@@ -34,7 +34,8 @@ impl CacheDir {
         Ok(Cache { store: Store::existing(&self.cache)?, desk: Desk::existing(&self.cache)? })
     }
 
-    /// For commands that read: one that is not there is empty, and that is told. Nothing is written.
+    /// For commands that read: one that is not there is empty, and that is told. Nothing is
+    /// written.
     pub fn look(&self) -> Result<Cache, CliError> {
         let cache = Cache { store: Store::look(&self.cache)?, desk: Desk::look(&self.cache)? };
         if !cache.store.is_there() {

@@ -24,7 +24,8 @@ impl Cached<'_> {
     pub fn need(&self, id: NodeId, role: impl Into<Role>) -> Result<NodeId, CliError> {
         let role = role.into();
         let need = self.subject.plan.needs(id).iter().find(|need| need.role == role);
-        let lacking = || format!("{}: `{}` has no input `{role}`", self.without, self.node(id).label);
+        let lacking =
+            || format!("{}: `{}` has no input `{role}`", self.without, self.node(id).label);
         need.map(|need| need.node).ok_or_else(|| CliError::usage("E0708", lacking()))
     }
 
@@ -50,14 +51,19 @@ impl Cached<'_> {
 
     pub fn artifact<A: Artifact>(&self, id: NodeId, role: impl Into<Role>) -> Result<A, CliError> {
         let label = &self.node(id).label;
-        A::decode(self.blob(id, role)?).map_err(|error| CliError::usage("E0708", format!("`{label}`: {error}")))
+        A::decode(self.blob(id, role)?)
+            .map_err(|error| CliError::usage("E0708", format!("`{label}`: {error}")))
     }
 
     /// The bytes of an output.
     pub fn blob(&self, id: NodeId, role: impl Into<Role>) -> Result<Blob, CliError> {
         let label = &self.node(id).label;
         let absent = |why: &str, hint: String| -> CliError {
-            vec![Diagnostic::new("E0708", format!("{} without `{label}`: {why}", self.without)).hint(hint)].into()
+            vec![
+                Diagnostic::new("E0708", format!("{} without `{label}`: {why}", self.without))
+                    .hint(hint),
+            ]
+            .into()
         };
         let run = self.subject.command.clone();
         let Standing::Cached { record, .. } = &self.subject.standings[id.index()] else {
@@ -69,7 +75,9 @@ impl Cached<'_> {
             .ok_or_else(|| absent("its record has no such output", run.clone()))?;
         let bytes = self.store.read(object).map_err(|error| match error {
             // Records outlive their objects, and what nobody asks for is not made again.
-            StoreError::Damaged { .. } => absent("its bytes are gone or damaged", format!("{run} --only '{label}'")),
+            StoreError::Damaged { .. } => {
+                absent("its bytes are gone or damaged", format!("{run} --only '{label}'"))
+            }
             other => CliError::Store(other),
         })?;
         Ok(Blob::new(bytes))

@@ -1,4 +1,5 @@
-//! The clips of a data set as its names and tables tell them: what can be said of a spec before any audio is read.
+//! The clips of a data set as its names and tables tell them: what can be said of a spec before any
+//! audio is read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -25,7 +26,8 @@ impl Census {
     pub fn of(session: &Session) -> Self {
         let sources = session.sources.iter().zip(&session.listings);
         let count = |(source, listing): (&SourceSpec, &Listing)| {
-            let sections = listing.sections.iter().map(|(id, files)| (id.clone(), clips(source, id, files)));
+            let sections =
+                listing.sections.iter().map(|(id, files)| (id.clone(), clips(source, id, files)));
             (Catalog::source_key(source), sections.collect())
         };
         Self(sources.map(count).collect())
@@ -54,16 +56,24 @@ impl Census {
             });
             known.entry(key).or_insert_with(|| sections.flatten().collect()).clone()
         };
-        points.iter().map(|point| if point.generalization.is_plain() { Vec::new() } else { of(point) }).collect()
+        points
+            .iter()
+            .map(|point| if point.generalization.is_plain() { Vec::new() } else { of(point) })
+            .collect()
     }
 
-    /// What training would fail for: sections whose clips cannot be told, and models without a normal clip.
+    /// What training would fail for: sections whose clips cannot be told, and models without a
+    /// normal clip.
     pub fn mistakes(&self, points: &[Point]) -> Vec<Diagnostic> {
         let mut found = BTreeSet::new();
         let mut seen = BTreeSet::new();
         for point in points {
             let g = &point.generalization;
-            let key = (Catalog::source_key(&point.data), scope(point) == Scope::Machine, format!("{:?}", g.choice()));
+            let key = (
+                Catalog::source_key(&point.data),
+                scope(point) == Scope::Machine,
+                format!("{:?}", g.choice()),
+            );
             if point.detector.backend().member().weights().is_some() || !seen.insert(key) {
                 continue;
             }
@@ -71,14 +81,17 @@ impl Census {
             for (id, clips) in self.sections(point).into_iter().flatten() {
                 match clips {
                     Ok(clips) => {
-                        let section = if scope(point) == Scope::Machine { "" } else { id.section.as_str() };
+                        let section =
+                            if scope(point) == Scope::Machine { "" } else { id.section.as_str() };
                         models.entry((&id.machine, section)).or_default().extend(clips);
                     }
                     Err(why) => drop(found.insert((why.clone(), ""))),
                 }
             }
             found.extend(
-                models.into_iter().filter_map(|((machine, section), clips)| lacks(g, machine, section, &clips)),
+                models
+                    .into_iter()
+                    .filter_map(|((machine, section), clips)| lacks(g, machine, section, &clips)),
             );
         }
         let told = |(message, hint): (String, &str)| {
@@ -89,16 +102,22 @@ impl Census {
     }
 }
 
-/// The sections without a training clip, of machines whose sections share a model or a network: no model needs them.
+/// The sections without a training clip, of machines whose sections share a model or a network: no
+/// model needs them.
 pub fn untrained(source: &SourceSpec, listing: &Listing, points: &[Point]) -> BTreeSet<SectionId> {
-    let shares = |point: &Point| scope(point) == Scope::Machine || point.detector.network().is_some();
+    let shares =
+        |point: &Point| scope(point) == Scope::Machine || point.detector.network().is_some();
     if !points.iter().any(|point| point.data == *source && shares(point)) {
         return BTreeSet::new();
     }
-    let several = |id: &SectionId| listing.sections.keys().filter(|other| other.machine == id.machine).nth(1).is_some();
+    let several = |id: &SectionId| {
+        listing.sections.keys().filter(|other| other.machine == id.machine).nth(1).is_some()
+    };
     let is_untrained = |(id, files): &(&SectionId, &FileList)| {
         // A section whose clips cannot be told stays, and its stage says why.
-        several(id) && clips(source, id, files).is_ok_and(|clips| clips.iter().all(|clip| clip.split == Split::Test))
+        several(id)
+            && clips(source, id, files)
+                .is_ok_and(|clips| clips.iter().all(|clip| clip.split == Split::Test))
     };
     listing.sections.iter().filter(is_untrained).map(|(id, _)| id.clone()).collect()
 }
@@ -109,13 +128,21 @@ fn scope(point: &Point) -> Scope {
 }
 
 /// Why a model has no clips to train on, and what to do, if it has none.
-fn lacks(g: &Generalization, machine: &str, section: &str, clips: &[&Clip]) -> Option<(String, &'static str)> {
+fn lacks(
+    g: &Generalization,
+    machine: &str,
+    section: &str,
+    clips: &[&Clip],
+) -> Option<(String, &'static str)> {
     let which = match section {
         "" => format!("machine `{machine}`"),
         section => format!("section {section} of `{machine}`"),
     };
     if let Some(name) = g.unknown_attribute(clips) {
-        return Some((format!("`source_values` names `{name}`, an attribute that no clip of {which} has"), ""));
+        return Some((
+            format!("`source_values` names `{name}`, an attribute that no clip of {which} has"),
+            "",
+        ));
     }
     let train = clips.iter().filter(|clip| clip.split == Split::Train);
     let normal = train.clone().filter(|clip| clip.label != Some(Label::Anomaly));
@@ -141,13 +168,18 @@ fn lacks(g: &Generalization, machine: &str, section: &str, clips: &[&Clip]) -> O
     none.then(|| (message(), "raise `target_clips`, or take source clips as well"))
 }
 
-/// The clips of one section. A stage looks at digests; here they are not known, and nothing depends on them.
+/// The clips of one section. A stage looks at digests; here they are not known, and nothing depends
+/// on them.
 fn clips(source: &SourceSpec, id: &SectionId, files: &FileList) -> Result<Vec<Clip>, String> {
-    let listed = files.audio.iter().map(|path| ListedFile { path: path.clone(), sha256: Digest::of(b"") });
+    let listed =
+        files.audio.iter().map(|path| ListedFile { path: path.clone(), sha256: Digest::of(b"") });
     let root = source.member().root().unwrap_or(Path::new(""));
     let read = |path: &String| reading::read(&root.join(path), reading::TEXT);
     let table = |path: &String| read(path).map_err(|error| format!("{path}: {error}"));
     let tables = files.tables.iter().map(table).collect::<Result<Vec<_>, _>>()?;
-    let recordings = source.member().clips(id, &listed.collect::<Vec<_>>(), &tables).map_err(|e| e.to_string())?;
+    let recordings = source
+        .member()
+        .clips(id, &listed.collect::<Vec<_>>(), &tables)
+        .map_err(|e| e.to_string())?;
     Ok(recordings.into_iter().map(|recording| recording.clip).collect())
 }

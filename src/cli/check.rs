@@ -39,7 +39,10 @@ pub fn run(args: &CheckArgs) -> Result<Exit, CliError> {
                     "notes": idle,
                 }));
                 if !args.json {
-                    output::line(&shown(&format!("{name}: ok, {points} points, {stages} stages, {}", data.join("; "))));
+                    output::line(&shown(&format!(
+                        "{name}: ok, {points} points, {stages} stages, {}",
+                        data.join("; ")
+                    )));
                 }
                 for note in session.notes().iter().chain(&idle) {
                     warn(note);
@@ -49,7 +52,9 @@ pub fn run(args: &CheckArgs) -> Result<Exit, CliError> {
                 worst = error.exit();
                 if let CliError::Diagnostics(all) = &error {
                     let mistakes: Vec<_> = all.iter().map(to_json).collect();
-                    documents.push(serde_json::json!({ "spec": name, "ok": false, "mistakes": mistakes }));
+                    documents.push(
+                        serde_json::json!({ "spec": name, "ok": false, "mistakes": mistakes }),
+                    );
                 }
                 if !args.json {
                     error.tell();
@@ -63,16 +68,19 @@ pub fn run(args: &CheckArgs) -> Result<Exit, CliError> {
     Ok(worst)
 }
 
-/// What was opened and what its settings do not do, unless its clips are such that a stage would fail.
+/// What was opened and what its settings do not do, unless its clips are such that a stage would
+/// fail.
 pub fn looked_at(session: Session) -> Result<(Session, Vec<String>), CliError> {
     let (census, points) = (Census::of(&session), &session.experiment.points);
     let mistakes = census.mistakes(points);
     if !mistakes.is_empty() {
         return Err(mistakes.into());
     }
-    let idle = census.idle(points).into_iter().map(|idle| PointResults { idle, ..Default::default() });
+    let idle =
+        census.idle(points).into_iter().map(|idle| PointResults { idle, ..Default::default() });
     let results = Results { points: idle.collect(), ..Default::default() };
-    let lines = idle_settings(&results).iter().map(|idle| idle.line(results.points.len())).collect();
+    let lines =
+        idle_settings(&results).iter().map(|idle| idle.line(results.points.len())).collect();
     Ok((session, lines))
 }
 

@@ -1,7 +1,7 @@
 //! `humshift report --figures`: the training curves of what is cached.
 //!
-//! A model that was trained in epochs holds what they came to, as vectors `history/loss` and so on. A model of several
-//! (`model/0/history/loss`) has a figure for each.
+//! A model that was trained in epochs holds what they came to, as vectors `history/loss` and so on.
+//! A model of several (`model/0/history/loss`) has a figure for each.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,8 +15,8 @@ use crate::report::{TrainingCurve, training_csv, training_curve};
 use crate::stage::StageSpec;
 use crate::store::{Store, StoreError};
 
-/// Writes a figure a training and `training_curves.csv` into a folder, which is made if there is anything to write;
-/// gives how many trainings there are.
+/// Writes a figure a training and `training_curves.csv` into a folder, which is made if there is
+/// anything to write; gives how many trainings there are.
 pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<usize, CliError> {
     let (trainings, gone) = of(subject, store, subject.plan.nodes())?;
     if trainings.is_empty() {
@@ -24,13 +24,19 @@ pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<usize, C
     }
     outputs::make(folder)?;
     for training in &trainings {
-        let name = training.label.replace(|c: char| !c.is_alphanumeric() && !"-.=,".contains(c), "_");
+        let name =
+            training.label.replace(|c: char| !c.is_alphanumeric() && !"-.=,".contains(c), "_");
         outputs::write(&folder.join(format!("{name}.svg")), training_curve(training).as_bytes())?;
     }
     let table = folder.join("training_curves.csv");
     outputs::write(&table, training_csv(&trainings).as_bytes())?;
-    let missing = if gone > 0 { format!("; {gone} models are gone from the cache") } else { String::new() };
-    output::tell(&format!("figures: {} training curves, numbers in {}{missing}", trainings.len(), table.display()));
+    let missing =
+        if gone > 0 { format!("; {gone} models are gone from the cache") } else { String::new() };
+    output::tell(&format!(
+        "figures: {} training curves, numbers in {}{missing}",
+        trainings.len(),
+        table.display()
+    ));
     Ok(trainings.len())
 }
 
@@ -51,7 +57,9 @@ pub fn of(
         match store.get(object) {
             Ok(bytes) => {
                 let model = Tensors::decode(Blob::new(bytes));
-                let model = model.map_err(|error| CliError::usage("E0708", format!("`{}`: {error}", node.label)))?;
+                let model = model.map_err(|error| {
+                    CliError::usage("E0708", format!("`{}`: {error}", node.label))
+                })?;
                 trainings.extend(histories(&node.label, &model));
             }
             // Nobody makes a model again for its figure, and that of the others is worth having.
@@ -77,7 +85,10 @@ fn histories(label: &str, model: &Tensors) -> Vec<TrainingCurve> {
         if let Tensor::F64(values) = tensor
             && values.ndim() == 1
         {
-            found.entry(of).or_default().insert(metric.to_owned(), values.iter().copied().collect());
+            found
+                .entry(of)
+                .or_default()
+                .insert(metric.to_owned(), values.iter().copied().collect());
         }
     }
     found.retain(|_, metrics| metrics.contains_key("loss"));
@@ -104,7 +115,8 @@ mod tests {
         let found = histories("training/fan", &model);
         let labels: Vec<&str> = found.iter().map(|training| training.label.as_str()).collect();
         assert_eq!(labels, ["training/fan", "training/fan model/0"]);
-        let metrics = [("learning_rate".to_owned(), vec![1.0]), ("loss".to_owned(), vec![2.0, 1.0])];
+        let metrics =
+            [("learning_rate".to_owned(), vec![1.0]), ("loss".to_owned(), vec![2.0, 1.0])];
         assert_eq!(found[0].metrics, metrics.into());
     }
 }

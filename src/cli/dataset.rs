@@ -70,7 +70,8 @@ fn write(args: &WriteArgs) -> Result<Exit, CliError> {
     empty(&args.output)?;
     let folder = Folder::begin(&args.output)?;
     let cancel = signal::cancel();
-    let needed: BTreeSet<NodeId> = nodes.values().flat_map(|(_, needs)| needs.values().copied()).collect();
+    let needed: BTreeSet<NodeId> =
+        nodes.values().flat_map(|(_, needs)| needs.values().copied()).collect();
     let outcome = run::only(&session, &cache, needed, &args.work)?;
     if outcome.interrupted {
         return Ok(Exit::Interrupted);
@@ -81,7 +82,9 @@ fn write(args: &WriteArgs) -> Result<Exit, CliError> {
     }
     let (mut clips, mut clipped) = (0, 0);
     let threads = rayon::ThreadPoolBuilder::new().num_threads(args.work.jobs());
-    let pool = threads.build().map_err(|e| CliError::usage("E0705", format!("cannot start threads: {e}")))?;
+    let pool = threads
+        .build()
+        .map_err(|e| CliError::usage("E0705", format!("cannot start threads: {e}")))?;
     for (id, (node, needs)) in number(nodes) {
         let section = read(&session, &cache.store, &outcome, id, node, &needs)?;
         let Some(lost) = pool.install(|| section.write(&folder, &cancel))? else {
@@ -91,7 +94,12 @@ fn write(args: &WriteArgs) -> Result<Exit, CliError> {
         clips += section.clips.len();
         clipped += lost;
         if !args.json {
-            output::tell(&format!("{}/{}: {} clips", section.id.machine, section.id.section, section.clips.len()));
+            output::tell(&format!(
+                "{}/{}: {} clips",
+                section.id.machine,
+                section.id.section,
+                section.clips.len()
+            ));
         }
     }
     folder.finish(&[])?;
@@ -113,20 +121,25 @@ const AUDIO: Role = Role::Of(Split::Train, Item::Audio);
 
 type Nodes = BTreeMap<SectionId, (NodeId, BTreeMap<Role, NodeId>)>;
 
-/// Of each section, a node that hears its clips and what that needs, by role. Errors: the points do not agree.
+/// Of each section, a node that hears its clips and what that needs, by role. Errors: the points do
+/// not agree.
 fn sections(session: &Session) -> Result<Nodes, CliError> {
     let plan = &session.plan;
     let mut nodes = Nodes::new();
     for id in plan.nodes() {
         let StageSpec::Features(features) = &plan.node(id).stage else { continue };
-        let needs: BTreeMap<Role, NodeId> = plan.needs(id).iter().map(|need| (need.role.clone(), need.node)).collect();
+        let needs: BTreeMap<Role, NodeId> =
+            plan.needs(id).iter().map(|need| (need.role.clone(), need.node)).collect();
         let StageSpec::Dataset(dataset) = &plan.node(needs[&AUDIO]).stage else { continue };
         if let Some((other, known)) = nodes.get(&dataset.section) {
             let StageSpec::Features(other) = &plan.node(*other).stage else { continue };
             if *known != needs || other.mixed != features.mixed {
-                let message = "the points of the sweep have different data sets, and one can be written";
+                let message =
+                    "the points of the sweep have different data sets, and one can be written";
                 let hint = "set what differs, such as `--set mix.snr_db=-6`";
-                return Err(vec![crate::diagnose::Diagnostic::new("E0709", message).hint(hint)].into());
+                return Err(
+                    vec![crate::diagnose::Diagnostic::new("E0709", message).hint(hint)].into()
+                );
             }
         } else {
             nodes.insert(dataset.section.clone(), (id, needs));
@@ -135,9 +148,11 @@ fn sections(session: &Session) -> Result<Nodes, CliError> {
     Ok(nodes)
 }
 
-/// Sections by machine and two digits: their own where they are two digits, or else in order from `00` on.
+/// Sections by machine and two digits: their own where they are two digits, or else in order from
+/// `00` on.
 fn number(nodes: Nodes) -> Nodes {
-    let plain = |id: &SectionId| id.section.len() == 2 && id.section.bytes().all(|b| b.is_ascii_digit());
+    let plain =
+        |id: &SectionId| id.section.len() == 2 && id.section.bytes().all(|b| b.is_ascii_digit());
     let mut named: BTreeMap<String, Vec<SectionId>> = BTreeMap::new();
     for id in nodes.keys() {
         named.entry(id.machine.clone()).or_default().push(id.clone());
@@ -147,17 +162,26 @@ fn number(nodes: Nodes) -> Nodes {
     nodes
         .into_iter()
         .map(|(id, node)| {
-            let place = named[&id.machine].iter().position(|other| *other == id).unwrap_or_default();
-            let section = if kept.contains(&id.machine) { id.section } else { format!("{place:02}") };
+            let place =
+                named[&id.machine].iter().position(|other| *other == id).unwrap_or_default();
+            let section =
+                if kept.contains(&id.machine) { id.section } else { format!("{place:02}") };
             (SectionId { machine: id.machine, section }, node)
         })
         .collect()
 }
 
 /// An artifact of a node, from the cache.
-fn artifact(store: &Store, outcome: &RunOutcome, node: NodeId, role: Role) -> Result<Vec<u8>, CliError> {
+fn artifact(
+    store: &Store,
+    outcome: &RunOutcome,
+    node: NodeId,
+    role: Role,
+) -> Result<Vec<u8>, CliError> {
     let role = &role.to_string();
-    let lost = || CliError::usage("E0704", format!("the cache lost `{role}` while it was needed; run again"));
+    let lost = || {
+        CliError::usage("E0704", format!("the cache lost `{role}` while it was needed; run again"))
+    };
     let record = outcome.nodes[node.index()].record().ok_or_else(lost)?;
     let object = record.outputs.get(role).ok_or_else(lost)?;
     Ok(store.get(object).map_err(|_| lost())?.to_vec())
@@ -171,14 +195,19 @@ fn read<'a>(
     node: NodeId,
     needs: &BTreeMap<Role, NodeId>,
 ) -> Result<Section<'a>, CliError> {
-    let StageSpec::Features(features) = &session.plan.node(node).stage else { unreachable!("chosen as such") };
+    let StageSpec::Features(features) = &session.plan.node(node).stage else {
+        unreachable!("chosen as such")
+    };
     let wrong = |e: crate::artifact::DecodeError| CliError::usage("E0704", e.to_string());
-    let bytes = |node, split, item| artifact(store, outcome, node, Role::Of(split, item)).map(Blob::new);
+    let bytes =
+        |node, split, item| artifact(store, outcome, node, Role::Of(split, item)).map(Blob::new);
     let (mut clips, mut audio) = (Vec::new(), AudioTable(BTreeMap::new()));
     let mut parts: BTreeMap<String, Vec<Part>> = BTreeMap::new();
     for split in [Split::Train, Split::Test] {
         let dataset = needs[&AUDIO];
-        clips.extend_from_slice(ClipSet::decode(bytes(dataset, split, Item::Clips)?).map_err(wrong)?.clips());
+        clips.extend_from_slice(
+            ClipSet::decode(bytes(dataset, split, Item::Clips)?).map_err(wrong)?.clips(),
+        );
         audio.0.extend(AudioTable::decode(bytes(dataset, split, Item::Audio)?).map_err(wrong)?.0);
         if let Some(node) = needs.get(&Role::Of(split, Item::Recipe)) {
             for part in Recipe::decode(bytes(*node, split, Item::Recipe)?).map_err(wrong)?.0 {
@@ -200,8 +229,8 @@ impl Section<'_> {
         Recipe(self.clips.iter().zip(paths).flat_map(of).collect())
     }
 
-    /// Writes the clips and tables of the section; gives the number of clips that did not fit 16 bits, or none if the
-    /// user wishes to stop.
+    /// Writes the clips and tables of the section; gives the number of clips that did not fit 16
+    /// bits, or none if the user wishes to stop.
     fn write(&self, folder: &Folder, cancel: &AtomicBool) -> Result<Option<usize>, CliError> {
         let SectionId { machine, section } = &self.id;
         let paths = written::paths(&self.clips, section);
@@ -239,8 +268,12 @@ impl Section<'_> {
 }
 
 fn write_wav(path: &Path, rate: u32, samples: &[i16]) -> Result<(), CliError> {
-    let spec =
-        hound::WavSpec { channels: 1, sample_rate: rate, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: rate,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
     let write = || -> Result<(), hound::Error> {
         let mut writer = hound::WavWriter::create(path, spec)?;
         let mut bulk = writer.get_i16_writer(samples.len() as u32);
@@ -254,7 +287,10 @@ fn write_wav(path: &Path, rate: u32, samples: &[i16]) -> Result<(), CliError> {
 /// Errors: the folder holds something, which would be mixed up with the data set.
 fn empty(folder: &Path) -> Result<(), CliError> {
     match std::fs::read_dir(folder).map(|mut entries| entries.next().is_none()) {
-        Ok(false) => Err(CliError::usage("E0705", format!("`{}` is not empty; name a new folder", folder.display()))),
+        Ok(false) => Err(CliError::usage(
+            "E0705",
+            format!("`{}` is not empty; name a new folder", folder.display()),
+        )),
         _ => Ok(()),
     }
 }

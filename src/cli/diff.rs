@@ -32,7 +32,8 @@ pub struct DiffArgs {
     /// The run that it is compared with, named in the same ways
     #[arg(value_name = "B")]
     b: PathBuf,
-    /// The number that is compared; the official score, or of data without domains the AUC, unless said
+    /// The number that is compared; the official score, or of data without domains the AUC, unless
+    /// said
     #[arg(long, value_name = "NUMBER", value_parser = By::NAMES)]
     by: Option<String>,
     /// Also the test clips whose decision changed, with their scores; both runs need a `threshold`
@@ -53,7 +54,8 @@ pub struct DiffArgs {
 
 pub fn run(args: &DiffArgs) -> Result<Exit, CliError> {
     let cache = args.cache.look()?;
-    let (a, b) = rayon::join(|| Recorded::open(&args.a, &cache), || Recorded::open(&args.b, &cache));
+    let (a, b) =
+        rayon::join(|| Recorded::open(&args.a, &cache), || Recorded::open(&args.b, &cache));
     let (a, b) = (a?, b?);
     let usual = || match (By::usual(&a.results), By::usual(&b.results)) {
         (By::Official, By::Official) => By::Official,
@@ -88,9 +90,14 @@ fn clips(diff: &Diff, a: &Recorded, b: &Recorded, store: &Store) -> Clips {
     let of_pair = |(number, pair): (usize, &Pair)| {
         let mut found = Clips::default();
         for section in a.head.sections.iter().filter(|section| b.head.sections.contains(section)) {
-            match (decided(a, pair.points[0], section, store), decided(b, pair.points[1], section, store)) {
+            match (
+                decided(a, pair.points[0], section, store),
+                decided(b, pair.points[1], section, store),
+            ) {
                 (Ok(left), Ok(right)) => compare(&mut found, number, section, &left, &right),
-                (left, right) => found.notes.extend([left.err(), right.err()].into_iter().flatten()),
+                (left, right) => {
+                    found.notes.extend([left.err(), right.err()].into_iter().flatten())
+                }
             }
         }
         found
@@ -104,12 +111,17 @@ fn clips(diff: &Diff, a: &Recorded, b: &Recorded, store: &Store) -> Clips {
     }
     let mut sets: BTreeMap<NodeId, Option<ClipSet>> = BTreeMap::new();
     for changed in &mut all.changed {
-        let section = SectionId { machine: changed.machine.clone(), section: changed.section.clone() };
+        let section =
+            SectionId { machine: changed.machine.clone(), section: changed.section.clone() };
         let result = a.result(diff.pairs()[changed.pair].points[0], &section);
-        let Some((node, role)) = result.and_then(|node| a.need(node, (Split::Test, Item::Clips))) else { continue };
+        let Some((node, role)) = result.and_then(|node| a.need(node, (Split::Test, Item::Clips)))
+        else {
+            continue;
+        };
         let set = sets.entry(node).or_insert_with(|| a.output(node, role, store));
         let clip = set.iter().flat_map(ClipSet::clips).find(|clip| clip.id == changed.clip);
-        changed.label = clip.and_then(|clip| clip.label).map_or("", |label| label.name()).to_owned();
+        changed.label =
+            clip.and_then(|clip| clip.label).map_or("", |label| label.name()).to_owned();
     }
     all
 }
@@ -139,12 +151,21 @@ fn compare(
 }
 
 /// Scores and threshold of a section at a point, or why they are not known.
-fn decided(run: &Recorded, point: usize, section: &SectionId, store: &Store) -> Result<(Scores, f64), String> {
+fn decided(
+    run: &Recorded,
+    point: usize,
+    section: &SectionId,
+    store: &Store,
+) -> Result<(Scores, f64), String> {
     let SectionId { machine, section: name } = section;
     let rows = &run.results.points[point].rows;
-    let row = rows.iter().find(|r| (&r.machine, &r.section, r.metric.as_str()) == (machine, name, "threshold"));
+    let row = rows
+        .iter()
+        .find(|r| (&r.machine, &r.section, r.metric.as_str()) == (machine, name, "threshold"));
     let limit = row.and_then(|row| row.value).ok_or_else(|| match row {
-        Some(row) => format!("{}: there is no threshold of {machine} {name}: {}", run.name, row.missing),
+        Some(row) => {
+            format!("{}: there is no threshold of {machine} {name}: {}", run.name, row.missing)
+        }
         None => format!("{}: it has no `threshold`", run.name),
     })?;
     let scores = run.result(point, section).and_then(|node| run.need(node, Item::Scores));

@@ -11,13 +11,14 @@ use crate::shown::shown;
 
 #[derive(Args)]
 pub struct EvaluateArgs {
-    /// Folder with anomaly_score_*.csv and, for precision, recall and F1, decision_result_*.csv; or one with such folders
+    /// Folder with anomaly_score_*.csv and, for precision, recall and F1, decision_result_*.csv; or
+    /// one with such folders
     dir: PathBuf,
     /// The year whose rules hold
     #[arg(long, value_parser = protocols())]
     protocol: Protocol,
-    /// Folder with ground_truth_data (and ground_truth_domain), or an eval_data_list.csv; else the truth is read from the
-    /// names of the clips
+    /// Folder with ground_truth_data (and ground_truth_domain), or an eval_data_list.csv; else the
+    /// truth is read from the names of the clips
     #[arg(long, value_name = "DIR")]
     truth: Option<PathBuf>,
     /// A result.csv that these scores should give; exit code 1 if a number differs
@@ -49,12 +50,17 @@ enum Shape {
 }
 
 fn protocols() -> impl TypedValueParser<Value = Protocol> {
-    PossibleValuesParser::new(Protocol::ALL.map(Protocol::name)).try_map(|word| word.parse::<Protocol>())
+    PossibleValuesParser::new(Protocol::ALL.map(Protocol::name))
+        .try_map(|word| word.parse::<Protocol>())
 }
 
 pub fn run(args: &EvaluateArgs) -> Result<Exit, CliError> {
-    let options =
-        Options { protocol: args.protocol, truth: args.truth.as_deref(), max_fpr: args.max_fpr, partial: args.partial };
+    let options = Options {
+        protocol: args.protocol,
+        truth: args.truth.as_deref(),
+        max_fpr: args.max_fpr,
+        partial: args.partial,
+    };
     let mut evaluations = evaluate::evaluate(&args.dir, &options)?;
     if let Some(table) = &args.compare {
         evaluate::compare(&mut evaluations, table)?;
@@ -84,16 +90,21 @@ pub fn run(args: &EvaluateArgs) -> Result<Exit, CliError> {
     Ok(if agree { Exit::Done } else { Exit::StageFailed })
 }
 
-/// The files that an evaluation may have read: the tables in the folder of scores, the truth, the table to compare with.
+/// The files that an evaluation may have read: the tables in the folder of scores, the truth, the
+/// table to compare with.
 fn inputs(args: &EvaluateArgs) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = args.truth.iter().chain(&args.compare).cloned().collect();
-    let mut folders: Vec<PathBuf> = [Some(&args.dir), args.truth.as_ref()].into_iter().flatten().cloned().collect();
+    let mut folders: Vec<PathBuf> =
+        [Some(&args.dir), args.truth.as_ref()].into_iter().flatten().cloned().collect();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
             let path = entry.path();
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
+            } else if path
+                .extension()
+                .is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
+            {
                 files.push(path);
             }
         }

@@ -44,7 +44,11 @@ pub fn run(args: &ExplainArgs) -> Result<Exit, CliError> {
     let Some(id) = plan.find(&args.label) else {
         let labels: Vec<&str> = plan.nodes().map(|id| plan.node(id).label.as_str()).collect();
         let message = format!("no stage is called `{}`", args.label);
-        let hint = if labels.len() > 30 { "`plan` shows all labels".into() } else { suggest(&args.label, labels) };
+        let hint = if labels.len() > 30 {
+            "`plan` shows all labels".into()
+        } else {
+            suggest(&args.label, labels)
+        };
         return Err(vec![Diagnostic::new("E0703", message).hint(hint)].into());
     };
     if args.proof {
@@ -76,21 +80,31 @@ fn account(subject: &Subject, id: NodeId, last: &LastKeys, store: &Store) -> Vec
         (Standing::Unknown, _) if subject.is_run() => {
             ("it did not run, or its record is gone".to_owned(), Vec::new(), true)
         }
-        (Standing::Unknown, _) => ("will be looked at when what it needs has run".to_owned(), Vec::new(), true),
-        (Standing::Cached { .. }, None) => ("cached, made by another experiment".to_owned(), Vec::new(), false),
+        (Standing::Unknown, _) => {
+            ("will be looked at when what it needs has run".to_owned(), Vec::new(), true)
+        }
+        (Standing::Cached { .. }, None) => {
+            ("cached, made by another experiment".to_owned(), Vec::new(), false)
+        }
         (Standing::Cached { key, .. }, Some(pointer)) => {
             let before = if pointer.key == *key { pointer.before } else { Some(pointer.key) };
             match before.and_then(|old| material(&old)).zip(material(key)) {
-                Some((old, new)) => {
-                    ("cached; it differs from the time before in".to_owned(), changes(&old, &new), true)
-                }
+                Some((old, new)) => (
+                    "cached; it differs from the time before in".to_owned(),
+                    changes(&old, &new),
+                    true,
+                ),
                 None => ("cached; it ran for the first time".to_owned(), Vec::new(), false),
             }
         }
-        (Standing::WillRun(_), None) => ("will run for the first time".to_owned(), Vec::new(), false),
-        (Standing::WillRun(keyed), Some(pointer)) if pointer.key == keyed.key => {
-            ("will run, as its output or record is gone from the cache".to_owned(), Vec::new(), false)
+        (Standing::WillRun(_), None) => {
+            ("will run for the first time".to_owned(), Vec::new(), false)
         }
+        (Standing::WillRun(keyed), Some(pointer)) if pointer.key == keyed.key => (
+            "will run, as its output or record is gone from the cache".to_owned(),
+            Vec::new(),
+            false,
+        ),
         (Standing::WillRun(keyed), Some(pointer)) => match material(&pointer.key) {
             Some(old) => ("will run, because of".to_owned(), changes(&old, &keyed.material), true),
             None => ("will run; the record of its last time is gone".to_owned(), Vec::new(), false),
@@ -99,7 +113,14 @@ fn account(subject: &Subject, id: NodeId, last: &LastKeys, store: &Store) -> Vec
     let touched = |role: &Role| changed.iter().any(|c| c.path == format!("inputs.{role}"));
     let unknown = matches!(standings[id.index()], Standing::Unknown);
     let mut causes: Vec<NodeId> = (plan.needs(id).iter())
-        .filter(|need| follow && if unknown { !is_cached(&standings[need.node.index()]) } else { touched(&need.role) })
+        .filter(|need| {
+            follow
+                && if unknown {
+                    !is_cached(&standings[need.node.index()])
+                } else {
+                    touched(&need.role)
+                }
+        })
         .map(|need| need.node)
         .collect();
     causes.sort();

@@ -18,7 +18,8 @@ pub struct ExportArgs {
     spec: SubjectArgs,
     /// Label of a training stage, as `plan` shows it
     label: String,
-    /// The file: `.onnx` for the network as others run it, `.safetensors` for all arrays of the model
+    /// The file: `.onnx` for the network as others run it, `.safetensors` for all arrays of the
+    /// model
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     #[command(flatten)]
@@ -29,12 +30,17 @@ pub fn run(args: &ExportArgs) -> Result<Exit, CliError> {
     let cache = args.cache.look()?;
     let subject = Subject::open(&args.spec.spec, &args.spec.sets, &cache)?;
     let plan = &subject.plan;
-    let models =
-        || plan.nodes().filter(|id| matches!(plan.node(*id).stage, StageSpec::Training(_) | StageSpec::Network(_)));
+    let models = || {
+        plan.nodes().filter(|id| {
+            matches!(plan.node(*id).stage, StageSpec::Training(_) | StageSpec::Network(_))
+        })
+    };
     let labels: Vec<&str> = models().map(|id| plan.node(id).label.as_str()).collect();
     let Some(id) = models().find(|id| plan.node(*id).label == args.label) else {
         let message = format!("no stage that makes a model is called `{}`", args.label);
-        return Err(vec![Diagnostic::new("E0703", message).hint(suggest(&args.label, labels))].into());
+        return Err(
+            vec![Diagnostic::new("E0703", message).hint(suggest(&args.label, labels))].into()
+        );
     };
     let cached = Cached { subject: &subject, store: &cache.store, without: "no model" };
     let model: Tensors = cached.artifact(id, Item::Model)?;
@@ -59,11 +65,15 @@ pub fn run(args: &ExportArgs) -> Result<Exit, CliError> {
                 };
                 CliError::from(vec![Diagnostic::new("E0712", message).hint(hint)])
             })?;
-            let network = network.map_err(|error| CliError::usage("E0712", format!("`{}`: {error}", args.label)))?;
+            let network = network
+                .map_err(|error| CliError::usage("E0712", format!("`{}`: {error}", args.label)))?;
             onnx(&network, &args.label)
         }
         _ => {
-            let message = format!("`{}` ends neither in `.onnx` nor in `.safetensors`", args.output.display());
+            let message = format!(
+                "`{}` ends neither in `.onnx` nor in `.safetensors`",
+                args.output.display()
+            );
             return Err(CliError::usage("E0712", message));
         }
     };

@@ -22,7 +22,8 @@ pub struct FeaturesArgs {
     /// Take the settings of this spec (of its first point)
     #[arg(long, value_name = "SPEC")]
     spec: Option<PathBuf>,
-    /// Change a setting of `log_mel`: `mels=64`, `pad=reflect`; or any of the spec: `features.spectrum.frame=512`
+    /// Change a setting of `log_mel`: `mels=64`, `pad=reflect`; or any of the spec:
+    /// `features.spectrum.frame=512`
     #[arg(long = "set", value_name = "NAME=VALUE")]
     sets: Vec<String>,
     /// How several channels become one: mean or first
@@ -38,20 +39,27 @@ const SPEC: &str = "data: { synthetic: {} }\nfeatures: { log_mel: {} }\npool: { 
 
 pub fn run(args: &FeaturesArgs) -> Result<Exit, CliError> {
     let feature = settings(args)?;
-    let failed = |why: String| CliError::usage("E0706", format!("`{}`: {why}", args.clip.display()));
-    let wave = wav::read(&args.clip, args.channel).map_err(|e| CliError::usage("E0706", e.to_string()))?;
+    let failed =
+        |why: String| CliError::usage("E0706", format!("`{}`: {why}", args.clip.display()));
+    let wave =
+        wav::read(&args.clip, args.channel).map_err(|e| CliError::usage("E0706", e.to_string()))?;
     let extractor = feature.member().extractor(wave.rate).map_err(|e| failed(e.to_string()))?;
     let matrix = extractor.extract(&wave.samples).map_err(|e| failed(e.to_string()))?;
     let (frames, dims) = matrix.dim();
     let bytes = Matrix::new(matrix.into_iter().collect(), frames, dims).encode();
-    let inputs = || args.spec.iter().flat_map(|spec| spec::files(spec)).chain([args.clip.clone()]).collect();
+    let inputs =
+        || args.spec.iter().flat_map(|spec| spec::files(spec)).chain([args.clip.clone()]).collect();
     outputs::save(&args.output, bytes, inputs)?;
     if args.json {
         output::json(&json!({
             "output": args.output, "frames": frames, "bins": dims, "rate": wave.rate, "features": feature,
         }));
     } else {
-        output::line(&format!("{}: {frames} frames x {dims} bins at {} Hz", args.output.display(), wave.rate));
+        output::line(&format!(
+            "{}: {frames} frames x {dims} bins at {} Hz",
+            args.output.display(),
+            wave.rate
+        ));
     }
     Ok(Exit::Done)
 }

@@ -1,8 +1,8 @@
 //! `humshift report --figures`: spectrograms of what is cached, beside the training curves.
 //!
-//! Runs nothing: the matrices are those the stages made, of the first point whose features are spectrograms in
-//! dB. Of the recordings themselves only the sample rate is wanted, for the labels of the axes; where they
-//! cannot be read any more, frames and bands are counted instead.
+//! Runs nothing: the matrices are those the stages made, of the first point whose features are
+//! spectrograms in dB. Of the recordings themselves only the sample rate is wanted, for the labels
+//! of the axes; where they cannot be read any more, frames and bands are counted instead.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -24,8 +24,8 @@ use crate::store::Store;
 /// Marks of a mel axis in Hz.
 const MEL_MARKS: [f64; 8] = [0.0, 500.0, 1e3, 2e3, 4e3, 8e3, 16e3, 32e3];
 
-/// Writes `spectrograms.svg` and an image a clip, of the first section of each machine, into a folder; with training
-/// curves there it may do without.
+/// Writes `spectrograms.svg` and an image a clip, of the first section of each machine, into a
+/// folder; with training curves there it may do without.
 pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliError> {
     let curves = curves::write(subject, store, folder)?;
     let cache = Cached { subject, store, without: "no figure" };
@@ -44,10 +44,15 @@ pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliE
     };
     let mut seen = BTreeSet::new();
     let results = results.iter().filter(|(id, _)| seen.insert(&id.machine));
-    let sections = results.map(|(id, result)| Section::load(&cache, id, *result)).collect::<Result<Vec<_>, _>>()?;
-    let domains: BTreeSet<Option<Domain>> = sections.iter().flat_map(|s| s.clips.iter().map(|c| c.domain)).collect();
+    let sections = results
+        .map(|(id, result)| Section::load(&cache, id, *result))
+        .collect::<Result<Vec<_>, _>>()?;
+    let domains: BTreeSet<Option<Domain>> =
+        sections.iter().flat_map(|s| s.clips.iter().map(|c| c.domain)).collect();
     let rows: Vec<Row> = sections.iter().map(|section| section.row(&domains)).collect();
-    let scale = Scale::of(rows.iter().flat_map(|row| row.panels.iter().flatten().map(|panel| panel.matrix)));
+    let scale = Scale::of(
+        rows.iter().flat_map(|row| row.panels.iter().flatten().map(|panel| panel.matrix)),
+    );
 
     outputs::make(folder)?;
     let mut images = 0;
@@ -57,7 +62,10 @@ pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliE
         images += 1;
     }
     outputs::write(&folder.join("spectrograms.svg"), spectrograms(&rows, scale).as_bytes())?;
-    output::tell(&format!("figures: {images} spectrograms in {}", folder.join("spectrograms.svg").display()));
+    output::tell(&format!(
+        "figures: {images} spectrograms in {}",
+        folder.join("spectrograms.svg").display()
+    ));
     Ok(())
 }
 
@@ -91,13 +99,25 @@ impl Section {
             let own: ClipSet = cache.artifact(dataset, (split, Item::Clips))?;
             let audio: AudioTable = cache.artifact(dataset, (split, Item::Audio))?;
             let first = audio.0.first_key_value().filter(|_| wave.is_none());
-            wave = wave.take().or(first.and_then(|(clip, audio)| source::read(clip, audio, root.as_deref()).ok()));
+            wave =
+                wave.take()
+                    .or(first
+                        .and_then(|(clip, audio)| source::read(clip, audio, root.as_deref()).ok()));
             clips.extend_from_slice(own.clips());
             let of = (split, Item::Features);
-            Ok(FeatureSet { matrix: cache.artifact(node, of)?, index: cache.artifact(node, (split, Item::Index))? })
+            Ok(FeatureSet {
+                matrix: cache.artifact(node, of)?,
+                index: cache.artifact(node, (split, Item::Index))?,
+            })
         };
         let frames = [frames(Split::Train)?, frames(Split::Test)?];
-        Ok(Self { id: id.clone(), clips, frames, settings: feature.clone(), rate: wave.map(|wave| wave.rate) })
+        Ok(Self {
+            id: id.clone(),
+            clips,
+            frames,
+            settings: feature.clone(),
+            rate: wave.map(|wave| wave.rate),
+        })
     }
 
     /// The spectrogram of a clip, if there is one.
@@ -109,7 +129,8 @@ impl Section {
 
     /// The first normal test clip of a domain, or else its first training clip.
     fn clip(&self, domain: Option<Domain>) -> Option<ArrayView2<'_, f32>> {
-        let mut clips: Vec<&Clip> = self.clips.iter().filter(|clip| clip.domain == domain).collect();
+        let mut clips: Vec<&Clip> =
+            self.clips.iter().filter(|clip| clip.domain == domain).collect();
         clips.retain(|clip| clip.split == Split::Train || clip.label == Some(Label::Normal));
         clips.sort_by_key(|clip| clip.split == Split::Train);
         let frames = |clip: &&Clip| self.frames.iter().find_map(|frames| frames.clip(&clip.id));
@@ -124,7 +145,9 @@ impl Section {
             Some(Panel { title, matrix, time: self.time(matrix.nrows()) })
         };
         Row {
-            frequency: self.frequency(self.frames.iter().map(|frames| frames.matrix.dims()).max().unwrap_or(0)),
+            frequency: self.frequency(
+                self.frames.iter().map(|frames| frames.matrix.dims()).max().unwrap_or(0),
+            ),
             panels: domains.iter().map(panel).collect(),
         }
     }
@@ -148,9 +171,13 @@ impl Section {
                 let (low, high) = (s.scale.mel(s.fmin), s.scale.mel(s.fmax.unwrap_or(rate / 2.0)));
                 let step = (high - low) / (bins + 1) as f64;
                 // The middle of band 0 lies a step above the lowest edge of the bank.
-                Axis::new(TITLE, bins, &MEL_MARKS.map(|hz| hz / 1e3), |khz| (s.scale.mel(1e3 * khz) - low) / step - 1.0)
+                Axis::new(TITLE, bins, &MEL_MARKS.map(|hz| hz / 1e3), |khz| {
+                    (s.scale.mel(1e3 * khz) - low) / step - 1.0
+                })
             }
-            (FeatureSpec::Spectrum(s), Some(rate)) => Axis::linear(TITLE, bins, 0.0, rate / 1e3 / s.frame as f64),
+            (FeatureSpec::Spectrum(s), Some(rate)) => {
+                Axis::linear(TITLE, bins, 0.0, rate / 1e3 / s.frame as f64)
+            }
             (FeatureSpec::LogMel(_), None) => Axis::counted("Mel band", bins),
             _ => Axis::counted("Bin of the FFT", bins),
         }

@@ -31,7 +31,12 @@ impl Given {
     }
 
     /// Adds the weights that a point names.
-    pub fn weights(&mut self, point: &Point, catalog: &mut Catalog, mistakes: &mut Vec<Diagnostic>) {
+    pub fn weights(
+        &mut self,
+        point: &Point,
+        catalog: &mut Catalog,
+        mistakes: &mut Vec<Diagnostic>,
+    ) {
         // A detector of vectors stands behind a network: either may read a file.
         for detector in [point.detector.member(), point.detector.backend().member()] {
             if let Some((_, path)) = detector.weights()
@@ -48,7 +53,8 @@ impl Given {
         let read = reading::read(file, reading::WEIGHTS).map_err(|error| error.to_string());
         self.files.extend(read.iter().map(|bytes| (file.to_owned(), Digest::of(bytes))));
         read.and_then(safetensors).unwrap_or_else(|why| {
-            let mut mistake = Diagnostic::new("E0702", format!("the weights `{path}` cannot be read: {why}"));
+            let mut mistake =
+                Diagnostic::new("E0702", format!("the weights `{path}` cannot be read: {why}"));
             if !file.exists() {
                 mistake.hint = unexpanded(file, Some("detector.autoencoder.weights"));
             }
@@ -80,7 +86,8 @@ fn safetensors(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
     match Tensors::decode(Blob::new(bytes.clone())) {
         Ok(model) => sound(&model).map(|()| bytes),
         Err(_) if bytes.starts_with(b"\x89HDF") => {
-            Err("it is HDF5; write Keras's `model.weights` with safetensors, each under its `path`".to_owned())
+            Err("it is HDF5; write Keras's `model.weights` with safetensors, each under its `path`"
+                .to_owned())
         }
         Err(error) => Err(error.to_string()),
     }
@@ -99,7 +106,9 @@ fn sound(model: &Tensors) -> Result<(), String> {
         let last = name.trim_end_matches(":0").rsplit(['.', '/']).next().unwrap_or_default();
         let spread = ["variance", "running_var", "moving_variance"].contains(&last);
         if let Some(negative) = values.iter().find(|x| spread && **x < 0.0) {
-            return Err(format!("its array `{name}` holds {negative}, and a variance is 0 or more"));
+            return Err(format!(
+                "its array `{name}` holds {negative}, and a variance is 0 or more"
+            ));
         }
     }
     Ok(())
@@ -119,7 +128,11 @@ mod tests {
         };
         let nan = told("norm.0.mean", f32::NAN);
         assert_eq!(nan.as_deref(), Some("its array `norm.0.mean` holds NaN"));
-        for name in ["norm.0.variance", "encoder.1.running_var", "model/batch_normalization/moving_variance:0"] {
+        for name in [
+            "norm.0.variance",
+            "encoder.1.running_var",
+            "model/batch_normalization/moving_variance:0",
+        ] {
             let expected = format!("its array `{name}` holds -0.5, and a variance is 0 or more");
             assert_eq!(told(name, -0.5), Some(expected));
         }

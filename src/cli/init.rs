@@ -20,7 +20,9 @@ const OPENED: usize = 20;
 const NAMED: usize = 6;
 
 #[derive(Args)]
-#[command(after_help = "Example:\n  humshift init recordings/ -o first.yaml\n  humshift run first.yaml")]
+#[command(
+    after_help = "Example:\n  humshift init recordings/ -o first.yaml\n  humshift run first.yaml"
+)]
 pub struct InitArgs {
     /// The folder of recordings
     dir: PathBuf,
@@ -29,11 +31,15 @@ pub struct InitArgs {
     output: Option<PathBuf>,
 }
 
-/// Writes the first spec that `check` accepts: of a layout that the program knows, or by a pattern that is guessed.
+/// Writes the first spec that `check` accepts: of a layout that the program knows, or by a pattern
+/// that is guessed.
 pub fn run(args: &InitArgs) -> Result<Exit, CliError> {
-    let root =
-        args.dir.canonicalize().map_err(|e| CliError::usage("E0701", format!("`{}`: {e}", args.dir.display())))?;
-    let name = root.file_name().map_or("recordings".into(), |name| name.to_string_lossy().into_owned());
+    let root = args
+        .dir
+        .canonicalize()
+        .map_err(|e| CliError::usage("E0701", format!("`{}`: {e}", args.dir.display())))?;
+    let name =
+        root.file_name().map_or("recordings".into(), |name| name.to_string_lossy().into_owned());
     let path = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.yaml")));
     if path.exists() {
         let diagnostic = Diagnostic::new("E0705", format!("`{}` is there already", path.display()));
@@ -41,7 +47,10 @@ pub fn run(args: &InitArgs) -> Result<Exit, CliError> {
     }
     let paths = source::recordings(&root).map_err(|e| CliError::usage("E0701", e.to_string()))?;
     let Some(guess) = guess(&paths) else {
-        return Err(CliError::usage("E0701", format!("`{}` holds no WAV files", args.dir.display())));
+        return Err(CliError::usage(
+            "E0701",
+            format!("`{}` holds no WAV files", args.dir.display()),
+        ));
     };
     let known = format!("  dcase: {{ root: {} }}\n", quoted(&root.to_string_lossy()));
     let mut last = None;
@@ -76,13 +85,17 @@ fn folder(root: &Path, name: &str, guess: &Guess) -> String {
     let mut text = format!("  folder:\n    root: {}\n", quoted(&root.to_string_lossy()));
     text += &format!("    pattern: {}\n", quoted(&guess.pattern));
     if !guess.found.contains("machine") {
-        text += &format!("    defaults: {{ machine: {} }}       # no folder tells the machine\n", quoted(name));
+        text += &format!(
+            "    defaults: {{ machine: {} }}       # no folder tells the machine\n",
+            quoted(name)
+        );
     }
     if !guess.words.is_empty() {
         text += "    words:\n";
     }
     for (placeholder, words) in &guess.words {
-        let words: Vec<String> = words.iter().map(|(word, meaning)| format!("{}: {meaning}", quoted(word))).collect();
+        let words: Vec<String> =
+            words.iter().map(|(word, meaning)| format!("{}: {meaning}", quoted(word))).collect();
         text += &format!("      {placeholder}: {{ {} }}\n", words.join(", "));
     }
     if !guess.found.contains("split") {
@@ -111,11 +124,16 @@ fn tell(session: &Session, root: &Path, paths: &[String], guess: Option<&Guess>)
     let clips: Vec<&Clip> = census.clips().collect();
     let count = |title: &str, value: &dyn Fn(&Clip) -> Option<String>| {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        clips.iter().filter_map(|clip| value(clip)).for_each(|value| *counts.entry(value).or_default() += 1);
-        let named: Vec<String> = counts.iter().take(NAMED).map(|(value, count)| format!("{value} ({count})")).collect();
+        clips
+            .iter()
+            .filter_map(|clip| value(clip))
+            .for_each(|value| *counts.entry(value).or_default() += 1);
+        let named: Vec<String> =
+            counts.iter().take(NAMED).map(|(value, count)| format!("{value} ({count})")).collect();
         let more = counts.len().saturating_sub(NAMED);
         let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let found = if named.is_empty() { "nothing tells it".to_owned() } else { named.join(", ") + &rest };
+        let found =
+            if named.is_empty() { "nothing tells it".to_owned() } else { named.join(", ") + &rest };
         output::line(&shown(&format!("{title:<10} {found}")));
     };
     output::line(&format!("recordings {} of {}", clips.len(), paths.len()));
@@ -124,7 +142,8 @@ fn tell(session: &Session, root: &Path, paths: &[String], guess: Option<&Guess>)
     count("splits", &|clip| Some(clip.split.to_string()));
     count("labels", &|clip| clip.label.map(|label| label.to_string()));
     count("domains", &|clip| clip.domain.map(|domain| domain.to_string()));
-    let attributes: BTreeSet<&String> = clips.iter().flat_map(|clip| clip.attributes.keys()).collect();
+    let attributes: BTreeSet<&String> =
+        clips.iter().flat_map(|clip| clip.attributes.keys()).collect();
     for name in attributes {
         count(name, &|clip| clip.attributes.get(name).cloned());
     }
@@ -135,10 +154,19 @@ fn tell(session: &Session, root: &Path, paths: &[String], guess: Option<&Guess>)
             lengths.push(wave.samples.len() as f64 / f64::from(wave.rate));
         }
     }
-    let (least, most) = lengths.iter().fold((f64::INFINITY, 0.0_f64), |(a, b), x| (a.min(*x), b.max(*x)));
+    let (least, most) =
+        lengths.iter().fold((f64::INFINITY, 0.0_f64), |(a, b), x| (a.min(*x), b.max(*x)));
     let rates: Vec<String> = rates.iter().map(|rate| format!("{rate} Hz")).collect();
-    let length = if most - least < 0.05 { format!("{most:.1} s") } else { format!("{least:.1} to {most:.1} s") };
-    output::line(&format!("sound      {}, {length} ({} recordings opened)", rates.join(", "), lengths.len()));
+    let length = if most - least < 0.05 {
+        format!("{most:.1} s")
+    } else {
+        format!("{least:.1} to {most:.1} s")
+    };
+    output::line(&format!(
+        "sound      {}, {length} ({} recordings opened)",
+        rates.join(", "),
+        lengths.len()
+    ));
     if let Some(guess) = guess {
         output::line(&shown(&format!("pattern    {} (a guess)", guess.pattern)));
     }

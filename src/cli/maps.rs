@@ -1,7 +1,9 @@
-//! `humshift report --maps`: maps of the clips of each machine, from the vectors that its detectors see.
+//! `humshift report --maps`: maps of the clips of each machine, from the vectors that its detectors
+//! see.
 //!
-//! Runs no stage: the vectors are those that pooling or a network left in the cache. Points of a sweep that see the same
-//! vectors share a map. Detectors of frames see no vectors, so they have none.
+//! Runs no stage: the vectors are those that pooling or a network left in the cache. Points of a
+//! sweep that see the same vectors share a map. Detectors of frames see no vectors, so they have
+//! none.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -24,7 +26,8 @@ use crate::store::Store;
 /// The most clips of a map: time and memory grow with their square.
 const MOST: usize = 1000;
 
-/// Writes `LABEL.tsne.svg` for each machine and what makes its vectors, and `maps.csv` with the places, into a folder.
+/// Writes `LABEL.tsne.svg` for each machine and what makes its vectors, and `maps.csv` with the
+/// places, into a folder.
 ///
 /// Errors (E0708): no detector sees vectors, or none of the vectors are in the cache.
 pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliError> {
@@ -60,7 +63,11 @@ pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliE
     }
     let table = folder.join("maps.csv");
     outputs::write(&table, clip_map_csv(&maps).as_bytes())?;
-    let missing = if absent.is_empty() { String::new() } else { format!("; {} are not in the cache", absent.len()) };
+    let missing = if absent.is_empty() {
+        String::new()
+    } else {
+        format!("; {} are not in the cache", absent.len())
+    };
     output::tell(&format!("maps: {}, places in {}{missing}", maps.len(), table.display()));
     Ok(())
 }
@@ -78,14 +85,18 @@ struct Placed {
 }
 
 /// The clips of a machine; none if they have frames instead of vectors.
-fn clips(cache: &Cached, sections: &[(&SectionId, NodeId)]) -> Result<Option<Vec<Placed>>, CliError> {
+fn clips(
+    cache: &Cached,
+    sections: &[(&SectionId, NodeId)],
+) -> Result<Option<Vec<Placed>>, CliError> {
     let mut found = Vec::new();
     for (id, result) in sections {
         let dataset = cache.need(*result, (Split::Test, Item::Clips))?;
         let node = cache.scored(&id.section, *result)?;
         for split in [Split::Train, Split::Test] {
             let index = cache.artifact(node, (split, Item::Index))?;
-            let vectors = FeatureSet { matrix: cache.artifact(node, (split, Item::Features))?, index };
+            let vectors =
+                FeatureSet { matrix: cache.artifact(node, (split, Item::Features))?, index };
             if vectors.index.0.values().any(|span| span.frames != 1) {
                 return Ok(None);
             }
@@ -107,13 +118,17 @@ fn map(label: String, clips: &[Placed]) -> Result<ClipMap, CliError> {
     let dims = chosen.first().map_or(0, |first| first.vector.len());
     for Placed { clip, vector } in &chosen {
         if vector.len() != dims || vector.iter().any(|x| !x.is_finite()) {
-            return Err(failed(format!("the vector of clip `{}` is of another length or not finite", clip.id)));
+            return Err(failed(format!(
+                "the vector of clip `{}` is of another length or not finite",
+                clip.id
+            )));
         }
     }
     let values: Vec<f32> = chosen.iter().flat_map(|placed| placed.vector.iter().copied()).collect();
     let x = Array2::from_shape_vec((chosen.len(), dims), values).expect("dims values a clip");
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let places = tsne::map(x.view(), &Context { threads, ..Context::plain(0) }).map_err(|e| failed(e.to_string()))?;
+    let places = tsne::map(x.view(), &Context { threads, ..Context::plain(0) })
+        .map_err(|e| failed(e.to_string()))?;
     let point = |(row, Placed { clip, .. }): (usize, &&Placed)| MapPoint {
         place: (places[[row, 0]], places[[row, 1]]),
         machine: clip.machine.clone(),
@@ -123,13 +138,19 @@ fn map(label: String, clips: &[Placed]) -> Result<ClipMap, CliError> {
         anomalous: clip.label.map(|label| label == Label::Anomaly),
         clip: clip.id.clone(),
     };
-    let of = if chosen.len() < clips.len() { format!(" of {}", clips.len()) } else { String::new() };
-    let note = format!("t-SNE of {}{of} clips, perplexity {:.0}", chosen.len(), tsne::perplexity(chosen.len()));
+    let of =
+        if chosen.len() < clips.len() { format!(" of {}", clips.len()) } else { String::new() };
+    let note = format!(
+        "t-SNE of {}{of} clips, perplexity {:.0}",
+        chosen.len(),
+        tsne::perplexity(chosen.len())
+    );
     Ok(ClipMap { label, note, points: chosen.iter().enumerate().map(point).collect() })
 }
 
-/// The places of at most `most` of the clips, in order. Of every kind of clip there are equally many, or all, so that
-/// ten target clips among a thousand are there; of the larger kinds they are evenly spaced.
+/// The places of at most `most` of the clips, in order. Of every kind of clip there are equally
+/// many, or all, so that ten target clips among a thousand are there; of the larger kinds they are
+/// evenly spaced.
 fn choose(clips: &[Placed], most: usize) -> Vec<usize> {
     type Kind<'a> = (&'a str, Option<Domain>, Split, Option<Label>);
     let mut kinds: BTreeMap<Kind, Vec<usize>> = BTreeMap::new();
@@ -171,12 +192,20 @@ mod tests {
         let clips: Vec<Placed> = (0..1200).map(placed).collect();
         let chosen = choose(&clips, 300);
         let count = |domain, split| {
-            chosen.iter().filter(|i| clips[**i].clip.domain == Some(domain) && clips[**i].clip.split == split).count()
+            chosen
+                .iter()
+                .filter(|i| {
+                    clips[**i].clip.domain == Some(domain) && clips[**i].clip.split == split
+                })
+                .count()
         };
         assert_eq!(count(Domain::Target, Split::Train), 10);
         assert_eq!(count(Domain::Target, Split::Test), 2);
         // 288 are left for two kinds.
-        assert_eq!((count(Domain::Source, Split::Train), count(Domain::Source, Split::Test)), (144, 144));
+        assert_eq!(
+            (count(Domain::Source, Split::Train), count(Domain::Source, Split::Test)),
+            (144, 144)
+        );
         assert!(chosen.is_sorted() && chosen.windows(2).all(|w| w[1] - w[0] < 9));
         assert_eq!(choose(&clips, 5000).len(), 1200);
         assert!(choose(&[], 10).is_empty());

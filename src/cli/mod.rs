@@ -75,7 +75,8 @@ enum Command {
     /// Show the runs that are recorded in the cache, or their points
     #[command(after_help = show::EXAMPLES)]
     Show(show::ShowArgs),
-    /// Compare two runs: settings that differ, results at the same settings, clips that changed sides
+    /// Compare two runs: settings that differ, results at the same settings, clips that changed
+    /// sides
     #[command(after_help = diff::EXAMPLES)]
     Diff(diff::DiffArgs),
     /// Official metrics of score files in the form of the DCASE challenge
@@ -115,8 +116,8 @@ struct SpecArgs {
 enum Exit {
     /// All is done.
     Done = 0,
-    /// A stage failed, or under `--frozen` would have had to run; `cache verify` found damage; `evaluate
-    /// --compare` found another table; `score` could not score a recording.
+    /// A stage failed, or under `--frozen` would have had to run; `cache verify` found damage;
+    /// `evaluate --compare` found another table; `score` could not score a recording.
     StageFailed = 1,
     /// A spec or the usage is wrong.
     BadSpec = 2,
@@ -128,7 +129,8 @@ enum Exit {
     Interrupted = 130,
 }
 
-/// Parses the arguments, runs the command, says what went wrong. clap ends wrong usage with 2 itself.
+/// Parses the arguments, runs the command, says what went wrong. clap ends wrong usage with 2
+/// itself.
 pub fn main() -> ExitCode {
     let command = Cli::parse().command;
     if let Some(error) = unknown_level() {
@@ -161,13 +163,15 @@ pub fn main() -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
-/// A mistake in the variable that holds the program to narrower vectors, which would otherwise go unseen.
+/// A mistake in the variable that holds the program to narrower vectors, which would otherwise go
+/// unseen.
 fn unknown_level() -> Option<CliError> {
     let asked = std::env::var_os(math::ENVIRONMENT)?;
     let known = Level::ALL.map(Level::name);
     if asked.to_str().is_some_and(|asked| known.contains(&asked)) {
         return None;
     }
-    let message = format!("{} is `{}`; known: {}", math::ENVIRONMENT, asked.display(), known.join(", "));
+    let message =
+        format!("{} is `{}`; known: {}", math::ENVIRONMENT, asked.display(), known.join(", "));
     Some(CliError::usage("E0715", message))
 }

@@ -77,13 +77,15 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
 pub fn parse_age(text: &str) -> Result<std::time::Duration, String> {
     let wrong = || format!("`{text}` is no age; write 30d or 12h");
     let units = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
-    let found = units.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(*unit)?, *seconds)));
+    let found =
+        units.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(*unit)?, *seconds)));
     let (number, seconds) = found.ok_or_else(wrong)?;
     let number: u64 = number.parse().map_err(|_| wrong())?;
     Ok(std::time::Duration::from_secs(number.saturating_mul(seconds)))
 }
 
-/// Whether `label` matches a pattern in which `*` stands for any text and `?` for any one character.
+/// Whether `label` matches a pattern in which `*` stands for any text and `?` for any one
+/// character.
 pub fn glob(pattern: &str, label: &str) -> bool {
     let (p, l): (Vec<char>, Vec<char>) = (pattern.chars().collect(), label.chars().collect());
     let (mut i, mut j) = (0, 0);

@@ -1,5 +1,5 @@
-//! Where commands write: never over what they read, never outside of the folder they were given, and a folder of
-//! several files only when it is whole.
+//! Where commands write: never over what they read, never outside of the folder they were given,
+//! and a folder of several files only when it is whole.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Component, Path, PathBuf};
@@ -13,7 +13,11 @@ const MARK: &str = ".humshift-part";
 /// Writes a file. `inputs` are asked for only if a file lies there already.
 ///
 /// Errors: it is one of the inputs (E0716), or it cannot be written (E0705).
-pub fn save(path: &Path, bytes: impl AsRef<[u8]>, inputs: impl FnOnce() -> Vec<PathBuf>) -> Result<(), CliError> {
+pub fn save(
+    path: &Path,
+    bytes: impl AsRef<[u8]>,
+    inputs: impl FnOnce() -> Vec<PathBuf>,
+) -> Result<(), CliError> {
     if path.is_file() {
         not_among(path, &inputs())?;
     }
@@ -34,14 +38,18 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     fs::write(path, bytes).map_err(|error| unwritten(path, &error))
 }
 
-/// Errors (E0716): the file that is there is one of those that the command reads, be it by another way to it.
+/// Errors (E0716): the file that is there is one of those that the command reads, be it by another
+/// way to it.
 fn not_among(path: &Path, inputs: &[PathBuf]) -> Result<(), CliError> {
     let own = identity(path);
     match inputs.iter().find(|input| own.is_some() && identity(input) == own) {
         None => Ok(()),
         Some(input) => {
             let (path, input) = (path.display(), input.display());
-            let diagnostic = Diagnostic::new("E0716", format!("`{path}` is read by this command: it is `{input}`"));
+            let diagnostic = Diagnostic::new(
+                "E0716",
+                format!("`{path}` is read by this command: it is `{input}`"),
+            );
             Err(vec![diagnostic.hint("name another file to write to")].into())
         }
     }
@@ -63,8 +71,8 @@ pub fn unwritten(path: &Path, error: &dyn std::fmt::Display) -> CliError {
     CliError::usage("E0705", format!("`{}` cannot be written: {error}", path.display()))
 }
 
-/// A folder that is written as `NAME.part` beside its place, and has its name once it is whole. What is dropped
-/// before is removed.
+/// A folder that is written as `NAME.part` beside its place, and has its name once it is whole.
+/// What is dropped before is removed.
 pub struct Folder {
     whole: PathBuf,
     part: PathBuf,
@@ -74,18 +82,24 @@ pub struct Folder {
 impl Folder {
     /// Begins a folder. What a killed process left of it is removed.
     ///
-    /// Errors (E0705): it cannot be made, another process is writing it, or what is in the way is none of ours.
+    /// Errors (E0705): it cannot be made, another process is writing it, or what is in the way is
+    /// none of ours.
     pub fn begin(place: &Path) -> Result<Self, CliError> {
         // A link to an empty folder stays a link.
         let whole = fs::canonicalize(place).unwrap_or(place.to_owned());
         let mut name = whole.file_name().map(ToOwned::to_owned).unwrap_or_default();
         name.push(".part");
         let part = whole.with_file_name(name);
-        let in_the_way = |why: &str| Err(CliError::usage("E0705", format!("`{}` {why}", part.display())));
+        let in_the_way =
+            |why: &str| Err(CliError::usage("E0705", format!("`{}` {why}", part.display())));
         if fs::symlink_metadata(&part).is_ok() {
             match File::options().write(true).open(part.join(MARK)).map(|mark| mark.try_lock()) {
-                Err(_) => return in_the_way("is in the way, and was not made by humshift; remove it"),
-                Ok(Err(TryLockError::WouldBlock)) => return in_the_way("is being written by another process"),
+                Err(_) => {
+                    return in_the_way("is in the way, and was not made by humshift; remove it");
+                }
+                Ok(Err(TryLockError::WouldBlock)) => {
+                    return in_the_way("is being written by another process");
+                }
                 Ok(_) => fs::remove_dir_all(&part).map_err(|error| unwritten(&part, &error))?,
             }
         }
@@ -105,7 +119,10 @@ impl Folder {
             && relative.components().count() == names.split('/').count()
             && !names.contains(['\\', '\0']);
         if !is_plain {
-            return Err(CliError::usage("E0717", format!("{names:?} would not be written inside of the folder")));
+            return Err(CliError::usage(
+                "E0717",
+                format!("{names:?} would not be written inside of the folder"),
+            ));
         }
         let path = self.part.join(relative);
         let folder = path.parent().expect("it lies in the folder");
@@ -113,13 +130,14 @@ impl Folder {
         Ok(path)
     }
 
-    /// Gives the folder its name. Files of a folder that is there already are replaced one by one; `stale` ones, by
-    /// the same form of names, are removed.
+    /// Gives the folder its name. Files of a folder that is there already are replaced one by one;
+    /// `stale` ones, by the same form of names, are removed.
     pub fn finish(mut self, stale: &[String]) -> Result<(), CliError> {
         self.mark = None;
         let failed = |error: std::io::Error| unwritten(&self.whole, &error);
         fs::remove_file(self.part.join(MARK)).map_err(failed)?;
-        let is_empty = fs::read_dir(&self.whole).map_or(true, |mut entries| entries.next().is_none());
+        let is_empty =
+            fs::read_dir(&self.whole).map_or(true, |mut entries| entries.next().is_none());
         if is_empty {
             let _ = fs::remove_dir(&self.whole);
             return fs::rename(&self.part, &self.whole).map_err(failed);
@@ -191,11 +209,17 @@ mod tests {
     #[test]
     fn nothing_lies_outside_of_a_folder() {
         let outer = tempfile::tempdir().unwrap();
-        let folder = Folder::begin(&outer.path().join("out")).unwrap_or_else(|_| panic!("a new folder"));
-        for name in ["../x", "a/../../x", "/etc/x", "", "a//b", "./a", "a/.", "..", "a\\b", "a\0b"] {
+        let folder =
+            Folder::begin(&outer.path().join("out")).unwrap_or_else(|_| panic!("a new folder"));
+        for name in ["../x", "a/../../x", "/etc/x", "", "a//b", "./a", "a/.", "..", "a\\b", "a\0b"]
+        {
             assert_eq!(code(folder.place(name)), "E0717", "{name:?}");
         }
-        assert!(folder.place("fan/train/a.wav").is_ok_and(|path| path.starts_with(outer.path().join("out.part/fan"))));
+        assert!(
+            folder
+                .place("fan/train/a.wav")
+                .is_ok_and(|path| path.starts_with(outer.path().join("out.part/fan")))
+        );
     }
 
     #[test]
@@ -210,7 +234,10 @@ mod tests {
         drop(write("a"));
         assert!(!whole.exists() && !part.exists(), "it was given up");
         std::mem::forget(write("a"));
-        assert!(!whole.exists() && part.exists(), "it was killed; its lock died with it, in a process of its own");
+        assert!(
+            !whole.exists() && part.exists(),
+            "it was killed; its lock died with it, in a process of its own"
+        );
         fs::write(part.join(MARK), "").unwrap();
         assert_eq!(code(Folder::begin(&whole)), "E0705", "it is being written by this process");
         fs::remove_file(part.join(MARK)).unwrap();

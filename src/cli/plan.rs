@@ -26,7 +26,8 @@ pub struct PlanArgs {
 }
 
 pub fn run(args: &PlanArgs) -> Result<Exit, CliError> {
-    let Subject { plan, standings, .. } = Subject::open(&args.spec.spec, &args.spec.sets, &args.cache.look()?)?;
+    let Subject { plan, standings, .. } =
+        Subject::open(&args.spec.spec, &args.spec.sets, &args.cache.look()?)?;
     if args.json {
         output::json(&as_json(&plan, &standings));
     } else if args.dot {
@@ -48,7 +49,11 @@ fn word(standing: &Standing) -> &'static str {
 fn as_text(plan: &Plan, standings: &[Standing]) -> String {
     let mut text = String::new();
     for id in plan.nodes() {
-        text.push_str(&format!("{:8}  {}\n", word(&standings[id.index()]), shown(&plan.node(id).label)));
+        text.push_str(&format!(
+            "{:8}  {}\n",
+            word(&standings[id.index()]),
+            shown(&plan.node(id).label)
+        ));
     }
     let count = |name: &str| standings.iter().filter(|s| word(s) == name).count();
     text.push_str(&format!(

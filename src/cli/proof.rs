@@ -1,9 +1,10 @@
 //! `humshift explain --proof`: the clips that the key of a stage stands for.
 //!
-//! A key is the digest of a document that names the inputs of its stage by their digests, and each of those was made by
-//! a stage with a key of its own. So the clips that a model may have seen are those of the data sets that its key leads
-//! to. Training and test clips are apart all the way: where no way leads to test clips, none was seen by its name. A test
-//! recording may lie among the training clips under another name, or be noise in them: so recordings are compared, too.
+//! A key is the digest of a document that names the inputs of its stage by their digests, and each
+//! of those was made by a stage with a key of its own. So the clips that a model may have seen are
+//! those of the data sets that its key leads to. Training and test clips are apart all the way:
+//! where no way leads to test clips, none was seen by its name. A test recording may lie among the
+//! training clips under another name, or be noise in them: so recordings are compared, too.
 
 mod seen;
 mod way;
@@ -30,7 +31,8 @@ const LEVELS: &str = "the noise was scaled by the mean level of all clips of a s
                       of MIMII DG has it; that level is the one thing that test clips gave";
 
 /// What is said of weights that somebody brings.
-const WEIGHTS: &str = "it begins with weights from outside, and nothing is known of the clips they have seen";
+const WEIGHTS: &str =
+    "it begins with weights from outside, and nothing is known of the clips they have seen";
 /// So many recordings are named, where lines are written.
 const NAMED: usize = 20;
 
@@ -67,16 +69,22 @@ pub struct Proof {
     weights: bool,
 }
 
-/// Says what the key of a stage stands for. Ends with 1 where a model has seen a test clip, or its recording.
+/// Says what the key of a stage stands for. Ends with 1 where a model has seen a test clip, or its
+/// recording.
 pub fn tell(subject: &Subject, id: NodeId, store: &Store, json: bool) -> Result<Exit, CliError> {
     let proof = prove(subject, id, store)?;
-    let is_model = matches!(subject.plan.node(id).stage, StageSpec::Network(_) | StageSpec::Training(_));
+    let is_model =
+        matches!(subject.plan.node(id).stage, StageSpec::Network(_) | StageSpec::Training(_));
     if json {
         output::json(&proof);
     } else {
         output::text(&text(&proof));
     }
-    Ok(if is_model && (proof.test_clips > 0 || !proof.seen.is_empty()) { Exit::StageFailed } else { Exit::Done })
+    Ok(if is_model && (proof.test_clips > 0 || !proof.seen.is_empty()) {
+        Exit::StageFailed
+    } else {
+        Exit::Done
+    })
 }
 
 fn text(proof: &Proof) -> String {
@@ -122,10 +130,13 @@ impl Proof {
     /// The training clips, by domain.
     pub fn training(&self) -> String {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for Counted { group, clips } in self.clips.iter().filter(|counted| counted.group.split == Split::Train) {
+        for Counted { group, clips } in
+            self.clips.iter().filter(|counted| counted.group.split == Split::Train)
+        {
             *counts.entry(group.domain.unwrap_or_default()).or_default() += clips;
         }
-        let words = counts.iter().map(|(domain, clips)| format!("{clips} {domain}").trim_end().to_owned());
+        let words =
+            counts.iter().map(|(domain, clips)| format!("{clips} {domain}").trim_end().to_owned());
         words.collect::<Vec<_>>().join(", ")
     }
 
@@ -142,13 +153,18 @@ impl Proof {
     /// What else is to be said of what it has seen.
     pub fn remarks(&self) -> Vec<String> {
         let levels = (self.levels && self.test_clips == 0).then(|| LEVELS.to_owned());
-        let remarks = levels.into_iter().chain(self.weights.then(|| WEIGHTS.to_owned())).chain(self.not_compared());
+        let remarks = levels
+            .into_iter()
+            .chain(self.weights.then(|| WEIGHTS.to_owned()))
+            .chain(self.not_compared());
         remarks.map(|words| sentence(&words)).collect()
     }
 
     fn not_compared(&self) -> Option<String> {
         let (count, first) = (self.not_compared.len(), self.not_compared.first()?);
-        Some(format!("test recordings of {count} data sets that have not run were not compared, `{first}` for one"))
+        Some(format!(
+            "test recordings of {count} data sets that have not run were not compared, `{first}` for one"
+        ))
     }
 }
 
@@ -158,7 +174,8 @@ fn sentence(words: &str) -> String {
 
 /// Follows the inputs of a stage back to the clips.
 ///
-/// Errors (E0708): it was not run with this cache, or a record is gone or names other inputs than were made.
+/// Errors (E0708): it was not run with this cache, or a record is gone or names other inputs than
+/// were made.
 pub fn prove(subject: &Subject, id: NodeId, store: &Store) -> Result<Proof, CliError> {
     let cache = Cached { subject, store, without: "no proof" };
     let label = subject.plan.node(id).label.clone();
@@ -174,7 +191,8 @@ pub fn prove(subject: &Subject, id: NodeId, store: &Store) -> Result<Proof, CliE
             *counts.entry(group(clip)).or_default() += 1;
         }
     }
-    let test_clips = counts.iter().filter(|(group, _)| group.split == Split::Test).map(|(_, clips)| clips).sum();
+    let test_clips =
+        counts.iter().filter(|(group, _)| group.split == Split::Test).map(|(_, clips)| clips).sum();
     let clips = counts.into_iter().map(|(group, clips)| Counted { group, clips }).collect();
     let (seen, not_compared) = seen(&way, &cache)?;
     let (key, levels, weights) = (key.hex(), way.levels, way.weights);

@@ -1,4 +1,5 @@
-//! What is recorded of a run or of a spec: results, settings, and where the outputs of its stages are.
+//! What is recorded of a run or of a spec: results, settings, and where the outputs of its stages
+//! are.
 
 use std::path::Path;
 
@@ -52,7 +53,9 @@ impl Recorded {
     }
 
     fn of_run(Document { path, file }: Document, store: &Store) -> Result<Self, CliError> {
-        let wrong = |why: String| CliError::usage("E0721", format!("the run in `{}`: {why}", path.display()));
+        let wrong = |why: String| {
+            CliError::usage("E0721", format!("the run in `{}`: {why}", path.display()))
+        };
         let run = Run::read(file).map_err(|error| wrong(error.to_string()))?;
         let digest: Option<Digest> = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
         let digest = digest.map_or(String::new(), |digest| format!("@{}", &digest.hex()[..8]));
@@ -78,7 +81,10 @@ impl Recorded {
             name: subject.head.name.clone(),
             results: report::from_cache(subject, store),
             head: subject.head.clone(),
-            settings: points.iter().map(|point| serde_json::to_value(point).expect("settings are JSON")).collect(),
+            settings: points
+                .iter()
+                .map(|point| serde_json::to_value(point).expect("settings are JSON"))
+                .collect(),
             nodes: subject.plan.nodes().zip(&subject.standings).map(node).collect(),
         }
     }
@@ -86,7 +92,10 @@ impl Recorded {
     /// The stage with the metrics of a section at a point.
     pub fn result(&self, point: usize, section: &SectionId) -> Option<NodeId> {
         let results = &self.head.points.get(point)?.results;
-        results.iter().find(|result| self.head.sections.get(result.0) == Some(section)).map(|result| result.1)
+        results
+            .iter()
+            .find(|result| self.head.sections.get(result.0) == Some(section))
+            .map(|result| result.1)
     }
 
     /// The stage that fills a role of another, and which of its outputs does.

@@ -9,7 +9,9 @@ use rayon::prelude::*;
 use super::splice::{self, SpliceArgs};
 use super::subject::Subject;
 use super::view::{Shape, View, mistake};
-use super::{CacheDir, CliError, Exit, SpecArgs, answer, figures, html, maps, output, outputs, submission};
+use super::{
+    CacheDir, CliError, Exit, SpecArgs, answer, figures, html, maps, output, outputs, submission,
+};
 use crate::artifact::{Artifact, Blob, MetricRow, MetricTable};
 use crate::exec::{NodeOutcome, RunOutcome, Standing};
 use crate::kind::ObjectRef;
@@ -37,13 +39,16 @@ pub struct ReportArgs {
     output: Option<PathBuf>,
     #[command(flatten)]
     view: View,
-    /// Write figures to a folder as well: a spectrogram per machine and domain, curves of trainings in epochs
+    /// Write figures to a folder as well: a spectrogram per machine and domain, curves of trainings
+    /// in epochs
     #[arg(long, value_name = "DIR")]
     figures: Option<PathBuf>,
-    /// Write maps of the clips of each machine to a folder as well (t-SNE of the vectors that are scored)
+    /// Write maps of the clips of each machine to a folder as well (t-SNE of the vectors that are
+    /// scored)
     #[arg(long, value_name = "DIR")]
     maps: Option<PathBuf>,
-    /// Write scores and decisions to a folder as well, as the challenge wants them and `evaluate` reads them
+    /// Write scores and decisions to a folder as well, as the challenge wants them and `evaluate`
+    /// reads them
     #[arg(long, value_name = "DIR")]
     submission: Option<PathBuf>,
     /// The same as `--format json`
@@ -112,7 +117,12 @@ pub fn from_cache(subject: &Subject, store: &Store) -> Results {
 }
 
 /// The results of a run, and which of them the cache does not give back.
-pub fn from_outcome(head: &Head, plan: &Plan, outcome: &RunOutcome, store: &Store) -> (Results, Vec<String>) {
+pub fn from_outcome(
+    head: &Head,
+    plan: &Plan,
+    outcome: &RunOutcome,
+    store: &Store,
+) -> (Results, Vec<String>) {
     let table = |id: NodeId| match &outcome.nodes[id.index()] {
         NodeOutcome::Cached { record, .. } | NodeOutcome::Ran { record, .. } => table_of(record),
         NodeOutcome::Failed { message } => Err(message.clone()),
@@ -120,13 +130,17 @@ pub fn from_outcome(head: &Head, plan: &Plan, outcome: &RunOutcome, store: &Stor
         NodeOutcome::NotRun | NodeOutcome::Stale => Err("not run".to_owned()),
     };
     let (results, lost) = results(head, store, table);
-    (results, lost.into_iter().map(|(node, why)| format!("{}: {why}", plan.node(node).label)).collect())
+    (
+        results,
+        lost.into_iter().map(|(node, why)| format!("{}: {why}", plan.node(node).label)).collect(),
+    )
 }
 
 /// The results of a document, if the cache has every table of it.
 pub fn from_document(head: &Head, store: &Store) -> Option<Results> {
     let (results, lost) = of_document(head, store);
-    (lost.is_empty() && results.points.iter().all(|point| point.absent.is_empty())).then_some(results)
+    (lost.is_empty() && results.points.iter().all(|point| point.absent.is_empty()))
+        .then_some(results)
 }
 
 /// The results of a document as far as the cache has its tables.
@@ -135,8 +149,12 @@ pub fn as_far_as_known(head: &Head, store: &Store) -> Results {
 }
 
 fn of_document(head: &Head, store: &Store) -> (Results, Vec<(NodeId, String)>) {
-    let tables: BTreeMap<NodeId, ObjectRef> =
-        head.points.iter().flat_map(|point| &point.results).filter_map(|r| Some((r.1, r.2?))).collect();
+    let tables: BTreeMap<NodeId, ObjectRef> = head
+        .points
+        .iter()
+        .flat_map(|point| &point.results)
+        .filter_map(|r| Some((r.1, r.2?)))
+        .collect();
     results(head, store, |id| tables.get(&id).copied().ok_or_else(|| "not run".to_owned()))
 }
 
@@ -152,12 +170,14 @@ fn results(
 ) -> (Results, Vec<(NodeId, String)>) {
     let read = |node: NodeId| table(node).map(|object| rows(&object, store));
     let points = head.points.par_iter().with_min_len(16).enumerate().map(|(number, point)| {
-        let mut found = PointResults { number, settings: head.settings(point), ..Default::default() };
+        let mut found =
+            PointResults { number, settings: head.settings(point), ..Default::default() };
         found.idle = head.idle.get(point.idle).cloned().unwrap_or_default();
         let mut lost = Vec::new();
         for ResultRef(section, node, _) in &point.results {
             let SectionId { machine, section } = &head.sections[*section];
-            let place = |row| MetricRow { machine: machine.clone(), section: section.clone(), ..row };
+            let place =
+                |row| MetricRow { machine: machine.clone(), section: section.clone(), ..row };
             let mut absent = |why| found.absent.push((machine.clone(), section.clone(), why));
             match read(*node) {
                 Ok(Ok(rows)) => found.rows.extend(rows.into_iter().map(place)),
@@ -176,7 +196,10 @@ fn results(
         question: head.question.clone(),
         axes: head.axes.iter().map(|axis| axis.path.clone()).collect(),
         points,
-        intervals: head.intervals.as_ref().map(|i| IntervalMethod { level: i.level, resamples: i.resamples }),
+        intervals: head
+            .intervals
+            .as_ref()
+            .map(|i| IntervalMethod { level: i.level, resamples: i.resamples }),
     };
     (results, lost.concat())
 }
@@ -191,7 +214,11 @@ pub fn expectations_hold(head: &Head, results: &Results) -> bool {
     let mut hold = true;
     for Expectation { expect, points } in &head.expect {
         let filter: Vec<String> = expect.filter.iter().map(|(k, v)| format!("{k}={v}")).collect();
-        let name = format!("{} of {}", expect.metric, if filter.is_empty() { "all".into() } else { filter.join(" ") });
+        let name = format!(
+            "{} of {}",
+            expect.metric,
+            if filter.is_empty() { "all".into() } else { filter.join(" ") }
+        );
         if points.is_empty() {
             output::tell(&format!("expectation failed: {name}: there is no such point"));
             hold = false;
@@ -204,7 +231,9 @@ pub fn expectations_hold(head: &Head, results: &Results) -> bool {
                 let value = value.map_or("cannot be computed".to_owned(), |v| format!("is {v:.4}"));
                 let limit = if low { expect.at_least } else { expect.at_most }.unwrap_or_default();
                 let word = if low { "at least" } else { "at most" };
-                output::tell(&format!("expectation failed: {name} {value} at point {number}, expected {word} {limit}"));
+                output::tell(&format!(
+                    "expectation failed: {name} {value} at point {number}, expected {word} {limit}"
+                ));
                 hold = false;
             }
         }

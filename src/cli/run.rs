@@ -55,7 +55,8 @@ pub struct Work {
     /// Threads that may be busy at once, no more than there are cores [default: all cores]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
     jobs: Option<u32>,
-    /// Memory that running stages may want together, such as 4G [default: three quarters of what is free]
+    /// Memory that running stages may want together, such as 4G [default: three quarters of what is
+    /// free]
     #[arg(long, value_name = "SIZE", value_parser = output::parse_size)]
     memory: Option<u64>,
     /// Where stages run: serial, threads or process
@@ -101,7 +102,9 @@ impl Work {
             listener.hear(exec::Event::Warning { message });
         }
         let (cached, saved_seconds, wall) = (head.stages, head.seconds, began.elapsed());
-        listener.hear(exec::Event::Ended { tally: &Tally { cached, saved_seconds, wall, ..Tally::default() } });
+        listener.hear(exec::Event::Ended {
+            tally: &Tally { cached, saved_seconds, wall, ..Tally::default() },
+        });
     }
 
     /// Runs the chosen nodes of a plan.
@@ -124,7 +127,17 @@ impl Work {
         let cancel = signal::cancel();
         let mut executor = self.executor.open(store, desk, &options, &cancel);
         let last = desk.last_keys(&session.experiment.name);
-        Ok(exec::run(&session.plan, chosen, store, desk, last, &mut *executor, options, &cancel, &mut *listener)?)
+        Ok(exec::run(
+            &session.plan,
+            chosen,
+            store,
+            desk,
+            last,
+            &mut *executor,
+            options,
+            &cancel,
+            &mut *listener,
+        )?)
     }
 }
 
@@ -132,18 +145,25 @@ impl Work {
 fn slow() -> Option<String> {
     let message = "this processor has no AVX2 with FMA (or HUMSHIFT_LEVEL asks for none): results are the same, but \
                    matrix products and with them networks take about a hundred times as long";
-    (Level::current() == Level::Portable && cfg!(target_arch = "x86_64")).then(|| message.to_owned())
+    (Level::current() == Level::Portable && cfg!(target_arch = "x86_64"))
+        .then(|| message.to_owned())
 }
 
 /// Runs these nodes and all they need.
-pub fn only(session: &Session, cache: &Cache, nodes: BTreeSet<NodeId>, work: &Work) -> Result<RunOutcome, CliError> {
+pub fn only(
+    session: &Session,
+    cache: &Cache,
+    nodes: BTreeSet<NodeId>,
+    work: &Work,
+) -> Result<RunOutcome, CliError> {
     work.run(session, cache, &closure(&session.plan, nodes), (false, false))
 }
 
 /// Runs all nodes as `humshift run` does without options.
 pub fn all(session: &Session, cache: &Cache) -> Result<RunOutcome, CliError> {
     let executor = executor(DEFAULT_EXECUTOR).expect("it is known");
-    let work = Work { jobs: None, memory: None, executor, quiet: false, log_format: LogFormat::Text };
+    let work =
+        Work { jobs: None, memory: None, executor, quiet: false, log_format: LogFormat::Text };
     let outcome = work.run(session, cache, &choose(&session.plan, None), (false, false))?;
     remember(&cache.desk, session, &outcome);
     Ok(outcome)
@@ -239,8 +259,13 @@ impl RunArgs {
 fn keep(run: &Run, digest: &Digest, store: &Store) {
     // A complete document stays until there is another complete one.
     let runs = store.runs(Some(&run.head.name));
-    let known = runs.iter().find(|known| known.digest == *digest).and_then(|known| store.open_run(known).ok());
-    if !run.head.complete && known.is_some_and(|file| Run::read_head(file).is_ok_and(|head| head.complete)) {
+    let known = runs
+        .iter()
+        .find(|known| known.digest == *digest)
+        .and_then(|known| store.open_run(known).ok());
+    if !run.head.complete
+        && known.is_some_and(|file| Run::read_head(file).is_ok_and(|head| head.complete))
+    {
         return;
     }
     if let Err(error) = store.keep_run(&run.head.name, digest, &run.write()) {

@@ -35,9 +35,11 @@ pub struct ScoreArgs {
     /// A finished run: NAME, NAME@DIGEST, or its document; or the spec that was run
     #[arg(value_name = "RUN")]
     run: PathBuf,
-    /// The machine and section of the recordings, such as `fan/00`; or the label of a training, scoring or metrics stage
+    /// The machine and section of the recordings, such as `fan/00`; or the label of a training,
+    /// scoring or metrics stage
     label: String,
-    /// WAV files, folders of them, or patterns such as 'new/**/*.wav'; `-` reads names from stdin, one a line
+    /// WAV files, folders of them, or patterns such as 'new/**/*.wav'; `-` reads names from stdin,
+    /// one a line
     #[arg(value_name = "CLIP", required = true)]
     clips: Vec<PathBuf>,
     /// Which point of a sweep: the value of a swept setting
@@ -76,7 +78,8 @@ pub fn run(args: &ScoreArgs) -> Result<Exit, CliError> {
 
     let Named { paths, failed: mut all_failed, .. } =
         Named::of(&args.clips, || Box::new(BufReader::new(std::io::stdin())));
-    let looked: Vec<Result<Recording, Failed>> = paths.par_iter().map(|path| way.look(path)).collect();
+    let looked: Vec<Result<Recording, Failed>> =
+        paths.par_iter().map(|path| way.look(path)).collect();
     let mut recordings = Vec::new();
     for looked in looked {
         match looked {
@@ -86,7 +89,8 @@ pub fn run(args: &ScoreArgs) -> Result<Exit, CliError> {
     }
     let (scores, failed) = way.scores(&recordings);
     all_failed.extend(failed);
-    let rows: Vec<(&str, f64)> = paths.iter().filter_map(|path| Some((path.as_str(), *scores.get(path)?))).collect();
+    let rows: Vec<(&str, f64)> =
+        paths.iter().filter_map(|path| Some((path.as_str(), *scores.get(path)?))).collect();
     let form = match (args.json, args.format) {
         (true, _) => Form::Json,
         (_, Some(form)) => form,
@@ -112,7 +116,11 @@ pub fn run(args: &ScoreArgs) -> Result<Exit, CliError> {
     if all_failed.is_empty() {
         return Ok(Exit::Done);
     }
-    output::tell(&format!("{} recordings have a score, {} have none", rows.len(), all_failed.len()));
+    output::tell(&format!(
+        "{} recordings have a score, {} have none",
+        rows.len(),
+        all_failed.len()
+    ));
     Ok(Exit::StageFailed)
 }
 
@@ -123,10 +131,14 @@ fn tell(way: &Way, model: &str, limit: &Limit) {
         Err(why) => output::tell(&format!("model: {model}, no decisions: {why}")),
     }
     if way.is_mixed {
-        output::tell("note: the run mixes noise to its recordings; new recordings are scored as they are");
+        output::tell(
+            "note: the run mixes noise to its recordings; new recordings are scored as they are",
+        );
     }
     if way.rate.is_none() {
-        output::tell("note: the sample rate of the run is not known, as its recordings are gone; it is not checked");
+        output::tell(
+            "note: the sample rate of the run is not known, as its recordings are gone; it is not checked",
+        );
     }
 }
 
@@ -151,7 +163,8 @@ fn csv(rows: &[(&str, f64)], limit: &Limit) -> String {
     let threshold = limit.as_ref().map_or_else(|_| String::new(), f64::to_string);
     writer.write_record(COLUMNS).expect("writing to memory");
     for (clip, score) in rows {
-        let cells = [clip, &*score.to_string(), &*threshold, decision(*score, limit).unwrap_or_default()];
+        let cells =
+            [clip, &*score.to_string(), &*threshold, decision(*score, limit).unwrap_or_default()];
         writer.write_record(cells).expect("writing to memory");
     }
     String::from_utf8(writer.into_inner().expect("writing to memory")).expect("cells are text")

@@ -82,8 +82,8 @@ pub fn look(source: &SourceSpec, digests: Digests) -> Result<Looked, SourceError
 }
 
 impl Session {
-    /// Reads the spec, looks at its data set, and plans. With a desk, recordings are hashed (or known
-    /// to be unchanged) and keys are real; without, names alone are looked at.
+    /// Reads the spec, looks at its data set, and plans. With a desk, recordings are hashed (or
+    /// known to be unchanged) and keys are real; without, names alone are looked at.
     pub fn open(args: &SpecArgs, desk: Option<&Desk>) -> Result<Self, CliError> {
         Self::open_with(args, desk.map_or(Digests::Absent, Digests::Remembered))
     }
@@ -92,7 +92,8 @@ impl Session {
     pub fn open_with(args: &SpecArgs, digests: Digests) -> Result<Self, CliError> {
         let experiment = spec::load(&args.spec, &args.sets)?;
         let mut catalog = Catalog::default();
-        let (mut listings, mut sources, mut noises, mut roots) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut listings, mut sources, mut noises, mut roots) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut mistakes = Vec::new();
         let (mut given, mut looked) = (Given::default(), Vec::new());
         for point in &experiment.points {
@@ -107,9 +108,13 @@ impl Session {
                         looked.push((source.clone(), seen.digest()));
                         let Looked { listing, sections } = seen;
                         catalog.longest.insert(key.clone(), longest(&source, &listing, digests));
-                        let sections = sections.into_iter().map(|(id, listing)| (id, given.add(Kind::Csv, listing)));
+                        let sections = sections
+                            .into_iter()
+                            .map(|(id, listing)| (id, given.add(Kind::Csv, listing)));
                         catalog.listings.insert(key, sections.collect());
-                        roots.extend(source.member().root().map(|root| (root.to_owned(), listing.clone())));
+                        roots.extend(
+                            source.member().root().map(|root| (root.to_owned(), listing.clone())),
+                        );
                         if i == 0 {
                             let untrained = untrained(&source, &listing, &experiment.points);
                             if !untrained.is_empty() {
@@ -118,7 +123,8 @@ impl Session {
                             listings.push(listing);
                             sources.push(source);
                         } else {
-                            // What is mixed to the data is no part of them, but lost files are lost files.
+                            // What is mixed to the data is no part of them, but lost files are lost
+                            // files.
                             noises.push(Listing { strays: listing.strays, ..Listing::default() });
                         }
                     }
@@ -137,15 +143,19 @@ impl Session {
         Ok(Self { experiment, plan, listings, sources, noises, roots, given, looked })
     }
 
-    /// The files that were read or are known of: the spec and those it extends, weights, recordings, tables.
+    /// The files that were read or are known of: the spec and those it extends, weights,
+    /// recordings, tables.
     pub fn files(&self, spec: &Path) -> Vec<PathBuf> {
         let mut files = spec::files(spec);
         for point in &self.experiment.points {
             let detectors = [point.detector.member(), point.detector.backend().member()];
-            files.extend(detectors.iter().filter_map(|detector| Some(PathBuf::from(detector.weights()?.1))));
+            files.extend(
+                detectors.iter().filter_map(|detector| Some(PathBuf::from(detector.weights()?.1))),
+            );
         }
         for (root, listing) in &self.roots {
-            let paths = listing.sections.values().flat_map(|files| files.audio.iter().chain(&files.tables));
+            let paths =
+                listing.sections.values().flat_map(|files| files.audio.iter().chain(&files.tables));
             files.extend(paths.map(|path| root.join(path)));
         }
         files
@@ -170,19 +180,22 @@ impl Session {
 
     /// What features do not get out of recordings of this rate.
     fn doubts(&self) -> BTreeSet<String> {
-        let rate =
-            |(source, listing): (&SourceSpec, &Listing)| Some((Catalog::source_key(source), rate(source, listing)?));
-        let rates: BTreeMap<String, u32> = self.sources.iter().zip(&self.listings).filter_map(rate).collect();
+        let rate = |(source, listing): (&SourceSpec, &Listing)| {
+            Some((Catalog::source_key(source), rate(source, listing)?))
+        };
+        let rates: BTreeMap<String, u32> =
+            self.sources.iter().zip(&self.listings).filter_map(rate).collect();
         let doubt = |point: &Point| {
-            let doubt = point.features.member().doubt(*rates.get(&Catalog::source_key(&point.data))?)?;
+            let doubt =
+                point.features.member().doubt(*rates.get(&Catalog::source_key(&point.data))?)?;
             Some(format!("`features.{}`: {doubt}", point.features.name()))
         };
         self.experiment.points.iter().filter_map(doubt).collect()
     }
 }
 
-/// About how many samples the longest recording of each section has: half the bytes of its file. Where nothing is going
-/// to run nobody asks.
+/// About how many samples the longest recording of each section has: half the bytes of its file.
+/// Where nothing is going to run nobody asks.
 fn longest(source: &SourceSpec, listing: &Listing, digests: Digests) -> BTreeMap<SectionId, u64> {
     let Some(root) = source.member().root().filter(|_| digests.desk().is_some()) else {
         let SourceSpec::Synthetic(synthetic) = source else { return BTreeMap::new() };
@@ -198,7 +211,9 @@ fn longest(source: &SourceSpec, listing: &Listing, digests: Digests) -> BTreeMap
 fn rate(source: &SourceSpec, listing: &Listing) -> Option<u32> {
     match (source, source.member().root()) {
         (SourceSpec::Synthetic(synthetic), _) => Some(synthetic.rate),
-        (_, Some(root)) => wav::rate(&root.join(listing.sections.values().find_map(|files| files.audio.first())?)),
+        (_, Some(root)) => {
+            wav::rate(&root.join(listing.sections.values().find_map(|files| files.audio.first())?))
+        }
         _ => None,
     }
 }
@@ -237,7 +252,9 @@ fn digest_sections(
     for (section, files) in &listing.sections {
         let paths: Vec<String> = files.audio.iter().chain(&files.tables).cloned().collect();
         let digests = match &mut memo {
-            Some(memo) => memo.digests(&paths).map_err(|(path, e)| SourceError::File { path, why: e.to_string() })?,
+            Some(memo) => memo
+                .digests(&paths)
+                .map_err(|(path, e)| SourceError::File { path, why: e.to_string() })?,
             None => vec![Digest::of(b""); paths.len()],
         };
         sections.insert(section.clone(), stage::listing(files, &digests));

@@ -1,6 +1,7 @@
 //! `humshift show`: the runs that a cache has recorded.
 //!
-//! Heads of documents are read, and the tables that they name. Nothing is planned, locked or written.
+//! Heads of documents are read, and the tables that they name. Nothing is planned, locked or
+//! written.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -31,19 +32,22 @@ Examples:
 
 #[derive(Args)]
 pub struct ShowArgs {
-    /// Runs to show: NAME for all runs of an experiment, NAME@DIGEST, or a document. All runs if none is named
+    /// Runs to show: NAME for all runs of an experiment, NAME@DIGEST, or a document. All runs if
+    /// none is named
     #[arg(value_name = "EXPERIMENT|RUN")]
     runs: Vec<PathBuf>,
     /// A row for each point of the runs instead of a row for each run
     #[arg(long)]
     points: bool,
-    /// Sort by a column: numbers from the largest, texts from A to Z. Otherwise the newest run is first
+    /// Sort by a column: numbers from the largest, texts from A to Z. Otherwise the newest run is
+    /// first
     #[arg(long, value_name = "COLUMN")]
     sort: Option<String>,
     /// Turn the order round
     #[arg(long)]
     reverse: bool,
-    /// Only points with this value of a swept setting, and the runs that have some; or only this machine or section
+    /// Only points with this value of a swept setting, and the runs that have some; or only this
+    /// machine or section
     #[arg(long = "where", value_name = "AXIS=VALUE", value_parser = first_equals)]
     filters: Vec<(String, String)>,
     /// Only the first N rows
@@ -62,7 +66,8 @@ pub struct ShowArgs {
 pub fn run(args: &ShowArgs) -> Result<Exit, CliError> {
     let store = args.cache.look()?.store;
     let places = places(&args.runs, &store)?;
-    let read: Vec<Result<Listed, String>> = places.par_iter().map(|place| listed(place, &store)).collect();
+    let read: Vec<Result<Listed, String>> =
+        places.par_iter().map(|place| listed(place, &store)).collect();
     let mut found = Vec::new();
     for read in read {
         match read {
@@ -94,12 +99,12 @@ fn text(table: Table, of: usize, args: &ShowArgs) -> String {
     let programs = serde_json::json!({ unit: rows.collect::<Vec<_>>() });
     let cut = (table.rows.len() < of).then(|| format!("{} of {of} {unit}. ", table.rows.len()));
     let people = match of {
-        0 if shape != Shape::Csv => {
-            Document::default().text(format!("There are no {unit} in `{}`.", args.cache.cache.display()))
-        }
+        0 if shape != Shape::Csv => Document::default()
+            .text(format!("There are no {unit} in `{}`.", args.cache.cache.display())),
         _ => Document::default().table(table),
     };
-    let numbers = if args.points { "Numbers are in %." } else { "Numbers are in %. Times are in UTC." };
+    let numbers =
+        if args.points { "Numbers are in %." } else { "Numbers are in %. Times are in UTC." };
     let people = if of == 0 { people } else { people.text(cut.unwrap_or_default() + numbers) };
     form("What was run", &people, &programs, shape)
 }
@@ -162,15 +167,19 @@ fn inside(argument: &Path, store: &Store) -> Result<Vec<Place>, CliError> {
     let (name, digest) = name_and_digest(&text);
     let all = store.runs(Some(name));
     let known = all.len();
-    let runs: Vec<Place> =
-        all.into_iter().filter(|run| run.digest.hex().starts_with(digest)).map(Place::Cache).collect();
+    let runs: Vec<Place> = all
+        .into_iter()
+        .filter(|run| run.digest.hex().starts_with(digest))
+        .map(Place::Cache)
+        .collect();
     if !runs.is_empty() {
         return Ok(runs);
     }
     let message = format!("no run is called `{text}`");
     let hint = match known {
         0 => {
-            let mut names: Vec<String> = store.runs(None).into_iter().map(|run| run.experiment).collect();
+            let mut names: Vec<String> =
+                store.runs(None).into_iter().map(|run| run.experiment).collect();
             names.sort();
             names.dedup();
             match names.is_empty() {

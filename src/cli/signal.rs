@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::Exit;
 
-/// A flag that the first Ctrl-C raises, and SIGTERM and SIGHUP as well: work at hand stops, what is done is kept. The
-/// second ends the process.
+/// A flag that the first Ctrl-C raises, and SIGTERM and SIGHUP as well: work at hand stops, what is
+/// done is kept. The second ends the process.
 pub fn cancel() -> Arc<AtomicBool> {
     // One for the process, which may run several specs and can set one handler.
     static CANCEL: OnceLock<Arc<AtomicBool>> = OnceLock::new();
@@ -34,7 +34,8 @@ fn ignores_hangup() -> bool {
     // SAFETY: asks only; the structure is plain numbers that the call fills.
     unsafe {
         let mut now: libc::sigaction = std::mem::zeroed();
-        libc::sigaction(libc::SIGHUP, std::ptr::null(), &mut now) == 0 && now.sa_sigaction == libc::SIG_IGN
+        libc::sigaction(libc::SIGHUP, std::ptr::null(), &mut now) == 0
+            && now.sa_sigaction == libc::SIG_IGN
     }
 }
 

@@ -15,7 +15,8 @@ use crate::diagnose::Diagnostic;
 
 #[derive(Args)]
 pub struct SpliceArgs {
-    /// Fill the tables of a Markdown file, between the markers that say how they are made; may be given several times
+    /// Fill the tables of a Markdown file, between the markers that say how they are made; may be
+    /// given several times
     #[arg(long, value_name = "FILE", conflicts_with_all = ["spec", "View", "output", "figures", "maps", "submission", "json"])]
     splice: Vec<PathBuf>,
     /// Run what is not cached first
@@ -101,7 +102,8 @@ pub fn run(args: &SpliceArgs, sets: &[String], cache: &Cache) -> Result<Exit, Cl
         let changed = file.changed(contents);
         let (path, of) = (file.path.display(), file.requests.len());
         if args.check {
-            let differ: Vec<&usize> = contents.keys().filter(|number| changed.contains(number)).collect();
+            let differ: Vec<&usize> =
+                contents.keys().filter(|number| changed.contains(number)).collect();
             for number in &differ {
                 let line = file.template.line(**number);
                 output::text(&format!(
@@ -109,11 +111,19 @@ pub fn run(args: &SpliceArgs, sets: &[String], cache: &Cache) -> Result<Exit, Cl
                     file.difference(**number, &contents[*number], LINES)
                 ));
             }
-            output::tell(&format!("{path}: compared {} of {of}, {} differ", contents.len(), differ.len()));
+            output::tell(&format!(
+                "{path}: compared {} of {of}, {} differ",
+                contents.len(),
+                differ.len()
+            ));
             worst = if differ.is_empty() { worst } else { Exit::StageFailed };
         } else {
             file.write(contents)?;
-            output::tell(&format!("{path}: made {} of {of}, {} changed", contents.len(), changed.len()));
+            output::tell(&format!(
+                "{path}: made {} of {of}, {} changed",
+                contents.len(),
+                changed.len()
+            ));
         }
     }
     Ok(worst)

@@ -1,7 +1,7 @@
 //! What commands show: a spec, or a run that was frozen into the cache.
 //!
-//! A spec is read, its data set looked at, and everything planned. A run is read alone: neither its spec nor its data
-//! need be there any more.
+//! A spec is read, its data set looked at, and everything planned. A run is read alone: neither its
+//! spec nor its data need be there any more.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -48,7 +48,11 @@ impl Subject {
     /// Reads what an argument names.
     ///
     /// Errors: it names nothing; the spec or its data set is wrong; the document is none.
-    pub fn open(spec: &Path, sets: &[String], Cache { store, desk }: &Cache) -> Result<Self, CliError> {
+    pub fn open(
+        spec: &Path,
+        sets: &[String],
+        Cache { store, desk }: &Cache,
+    ) -> Result<Self, CliError> {
         match document(spec, store)? {
             Some(document) if sets.is_empty() => Self::of_run(spec, document, store),
             Some(_) => {
@@ -81,8 +85,14 @@ impl Subject {
         self.session.as_ref()
     }
 
-    fn of_run(name: &Path, Document { path, file }: Document, store: &Store) -> Result<Self, CliError> {
-        let wrong = |error: RunError| CliError::usage("E0721", format!("the run in `{}`: {error}", path.display()));
+    fn of_run(
+        name: &Path,
+        Document { path, file }: Document,
+        store: &Store,
+    ) -> Result<Self, CliError> {
+        let wrong = |error: RunError| {
+            CliError::usage("E0721", format!("the run in `{}`: {error}", path.display()))
+        };
         let run = Run::read(file).map_err(wrong)?;
         let plan = run.plan().map_err(wrong)?;
         Ok(Self {
@@ -102,7 +112,11 @@ impl Subject {
             Some(session) => Run::of(self.head.clone(), &session.experiment, &self.plan),
             None => Run {
                 body: Body {
-                    nodes: self.plan.nodes().map(|id| Frozen { node: self.plan.node(id).clone(), key: None }).collect(),
+                    nodes: self
+                        .plan
+                        .nodes()
+                        .map(|id| Frozen { node: self.plan.node(id).clone(), key: None })
+                        .collect(),
                     settings: self.settings.clone(),
                 },
                 head: self.head.clone(),
@@ -132,18 +146,22 @@ impl Document {
     pub fn begins(path: &Path) -> Option<Self> {
         let open = || reading::open(path);
         // One that is damaged further on is a run, too: that is told when it is read.
-        let is_run = !matches!(Run::read_head(open().ok()?), Err(RunError::Another | RunError::Io(_)));
+        let is_run =
+            !matches!(Run::read_head(open().ok()?), Err(RunError::Another | RunError::Io(_)));
         open().ok().filter(|_| is_run).map(|file| Self { path: path.to_owned(), file })
     }
 
     /// The document of a run in the cache.
     pub fn of(run: &RunFile, store: &Store) -> Result<Self, CliError> {
-        let wrong = |error| CliError::usage("E0721", format!("the run in `{}`: {error}", run.path.display()));
+        let wrong = |error| {
+            CliError::usage("E0721", format!("the run in `{}`: {error}", run.path.display()))
+        };
         Ok(Self { path: run.path.clone(), file: store.open_run(run).map_err(wrong)? })
     }
 }
 
-/// The document that an argument names, if it names a run: any file that begins as one, or NAME or NAME@DIGEST.
+/// The document that an argument names, if it names a run: any file that begins as one, or NAME or
+/// NAME@DIGEST.
 pub fn document(argument: &Path, store: &Store) -> Result<Option<Document>, CliError> {
     if argument.is_file() {
         return Ok(Document::begins(argument));
@@ -160,7 +178,8 @@ pub fn document(argument: &Path, store: &Store) -> Result<Option<Document>, CliE
     }
 }
 
-/// The parts of `NAME@DIGEST`; without a digest all of it is the name. Names of experiments have no `@`.
+/// The parts of `NAME@DIGEST`; without a digest all of it is the name. Names of experiments have no
+/// `@`.
 pub fn name_and_digest(text: &str) -> (&str, &str) {
     match text.rsplit_once('@') {
         Some((name, digest)) if !digest.is_empty() => (name, digest),
@@ -170,7 +189,9 @@ pub fn name_and_digest(text: &str) -> (&str, &str) {
 
 /// No run has this digest, or more than one.
 fn several(name: &str, digest: &str, runs: &[RunFile]) -> CliError {
-    let named: Vec<String> = runs.iter().take(NAMED).map(|run| format!("{name}@{}", &run.digest.hex()[..12])).collect();
+    let named: Vec<String> =
+        runs.iter().take(NAMED).map(|run| format!("{name}@{}", &run.digest.hex()[..12])).collect();
     let message = format!("no run, or more than one, is `{name}@{digest}`");
-    vec![Diagnostic::new("E0721", message).hint(format!("the newest are {}", named.join(", ")))].into()
+    vec![Diagnostic::new("E0721", message).hint(format!("the newest are {}", named.join(", ")))]
+        .into()
 }

@@ -1,8 +1,9 @@
 //! `humshift report --submission`: scores and decisions as the challenge wants them.
 //!
-//! A folder a point of the sweep, named by its settings; the folder itself if there is one point. In it, as the
-//! baselines write them and `humshift evaluate` reads them, `anomaly_score_<machine>_section_<section>_test.csv` with
-//! rows of file name and score, and, where the spec has a `threshold`, `decision_result_...` with 0 or 1.
+//! A folder a point of the sweep, named by its settings; the folder itself if there is one point.
+//! In it, as the baselines write them and `humshift evaluate` reads them,
+//! `anomaly_score_<machine>_section_<section>_test.csv` with rows of file name and score, and,
+//! where the spec has a `threshold`, `decision_result_...` with 0 or 1.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -42,9 +43,13 @@ pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliE
             let prefix = if section.section.starts_with("id_") { "" } else { "section_" };
             let about = format!("{}_{prefix}{}_test.csv", section.machine, section.section);
             let decisions = format!("{point}decision_result_{about}");
-            save(&submission.place(&format!("{point}anomaly_score_{about}"))?, &scores, |score| score.to_string())?;
+            save(&submission.place(&format!("{point}anomaly_score_{about}"))?, &scores, |score| {
+                score.to_string()
+            })?;
             written += 1;
-            if let Some(limit) = metrics.rows.iter().find(|r| r.metric == "threshold").and_then(|r| r.value) {
+            if let Some(limit) =
+                metrics.rows.iter().find(|r| r.metric == "threshold").and_then(|r| r.value)
+            {
                 let decision = |score: f64| u8::from(score > limit).to_string();
                 save(&submission.place(&decisions)?, &scores, decision)?;
                 written += 1;
@@ -63,19 +68,26 @@ fn base(clip: &str) -> &str {
     clip.rsplit('/').next().unwrap_or(clip)
 }
 
-/// Two clips with one file name: recordings of MIMII are told apart by their folders, `normal` and `abnormal`.
+/// Two clips with one file name: recordings of MIMII are told apart by their folders, `normal` and
+/// `abnormal`.
 fn namesakes(scores: &Scores) -> Option<(&str, &str)> {
     let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
-    scores.0.keys().find_map(|clip| seen.insert(base(clip), clip).map(|first| (first, clip.as_str())))
+    scores
+        .0
+        .keys()
+        .find_map(|clip| seen.insert(base(clip), clip).map(|first| (first, clip.as_str())))
 }
 
-/// A folder a point with a `/`, by the points' names. Those that differ in case alone are one folder on some machines.
+/// A folder a point with a `/`, by the points' names. Those that differ in case alone are one
+/// folder on some machines.
 fn folders(names: impl Iterator<Item = String>) -> Result<Vec<String>, CliError> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let folder = |(point, name): (usize, String)| match seen.insert(name.to_lowercase(), point) {
         None => Ok(name + "/"),
         Some(other) => {
-            let message = format!("no submission: points {other} and {point} of the sweep would both be in `{name}`");
+            let message = format!(
+                "no submission: points {other} and {point} of the sweep would both be in `{name}`"
+            );
             Err(CliError::usage("E0708", message))
         }
     };
@@ -93,7 +105,8 @@ fn save(path: &Path, scores: &Scores, value: impl Fn(f64) -> String) -> Result<(
 
 /// Settings as the name of a folder: `knn k=3` and `0` become `knn_k_3-0`.
 fn name<'a>(settings: impl Iterator<Item = &'a String>) -> String {
-    let safe = |text: &String| text.replace(|c: char| !c.is_alphanumeric() && !"-.+".contains(c), "_");
+    let safe =
+        |text: &String| text.replace(|c: char| !c.is_alphanumeric() && !"-.+".contains(c), "_");
     settings.map(safe).collect::<Vec<_>>().join("-")
 }
 
@@ -103,15 +116,22 @@ mod tests {
 
     #[test]
     fn clips_with_one_file_name_are_found() {
-        let of = |clips: &[&str]| Scores(clips.iter().map(|clip| ((*clip).to_owned(), 0.5)).collect());
-        let raw = of(&["fan/abnormal/00000011.wav", "fan/abnormal/00000012.wav", "fan/normal/00000011.wav"]);
+        let of =
+            |clips: &[&str]| Scores(clips.iter().map(|clip| ((*clip).to_owned(), 0.5)).collect());
+        let raw = of(&[
+            "fan/abnormal/00000011.wav",
+            "fan/abnormal/00000012.wav",
+            "fan/normal/00000011.wav",
+        ]);
         assert_eq!(namesakes(&raw), Some(("fan/abnormal/00000011.wav", "fan/normal/00000011.wav")));
         assert_eq!(namesakes(&of(&["fan/a.wav", "fan/b.wav"])), None);
     }
 
     #[test]
     fn points_have_folders_of_their_own() {
-        let of = |settings: &[&str]| folders(settings.iter().map(|s| name(std::iter::once(&(*s).to_owned()))));
+        let of = |settings: &[&str]| {
+            folders(settings.iter().map(|s| name(std::iter::once(&(*s).to_owned()))))
+        };
         assert_eq!(of(&["knn k=3", "0"]).ok(), Some(vec!["knn_k_3/".into(), "0/".into()]));
         for same in [["knn k=3", "knn k 3"], ["A", "a"]] {
             let Err(CliError::Diagnostics(told)) = of(&same) else { panic!("{same:?}") };

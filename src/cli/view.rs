@@ -8,8 +8,8 @@ use crate::diagnose::Diagnostic;
 use crate::document::Document;
 use crate::report::html::sheet;
 use crate::report::{
-    BEST, By, NoTable, Part, Results, answer, attributes, best_of, compare, csv, is_long, json, leave_one_section_out,
-    overview, pivot, tables, value,
+    BEST, By, NoTable, Part, Results, answer, attributes, best_of, compare, csv, is_long, json,
+    leave_one_section_out, overview, pivot, tables, value,
 };
 
 /// What to show of the results.
@@ -24,13 +24,15 @@ pub struct View {
     /// AUC per value of each domain-shift attribute as well
     #[arg(long)]
     attributes: bool,
-    /// Compare the values of a swept setting, or all settings: mean ranks over the sections, paired tests
+    /// Compare the values of a swept setting, or all settings: mean ranks over the sections, paired
+    /// tests
     #[arg(long, value_name = "AXIS", num_args = 0..=1, require_equals = true, conflicts_with_all = ["select", "attributes", "table", "rows", "best_of", "value"])]
     compare: Option<Option<String>>,
     /// Choose settings without looking at the section they are reported for
     #[arg(long, value_enum, value_name = "PROTOCOL", conflicts_with_all = ["attributes", "rows", "best_of"])]
     select: Option<Protocol>,
-    /// What to compare or to choose by; the official score, or of data without domains the AUC, unless said
+    /// What to compare or to choose by; the official score, or of data without domains the AUC,
+    /// unless said
     #[arg(long, value_name = "NUMBER", value_parser = By::NAMES)]
     by: Option<String>,
     /// These tables alone, without headings: sections, means
@@ -123,14 +125,23 @@ impl View {
 
     /// Whether it is the whole report, not single tables or the answer to a question.
     pub fn is_whole(&self) -> bool {
-        let alone = !self.table.is_empty() || !self.rows.is_empty() || !self.pivot.is_empty() || self.best_of.is_some();
-        let answer = self.compare.is_some() || self.select.is_some() || self.top.is_some() || self.by.is_some();
+        let alone = !self.table.is_empty()
+            || !self.rows.is_empty()
+            || !self.pivot.is_empty()
+            || self.best_of.is_some();
+        let answer = self.compare.is_some()
+            || self.select.is_some()
+            || self.top.is_some()
+            || self.by.is_some();
         !alone && !answer && self.value.is_none()
     }
 
     /// The results that are shown, under the names they are shown by.
     pub fn narrowed(&self, results: Results) -> Result<Results, CliError> {
-        results.narrowed(&self.filters).and_then(|results| results.relabelled(&self.labels)).map_err(no_table)
+        results
+            .narrowed(&self.filters)
+            .and_then(|results| results.relabelled(&self.labels))
+            .map_err(no_table)
     }
 
     /// The report of results that were narrowed.
@@ -144,7 +155,11 @@ impl View {
             let hint = "write `--top N`, `--compare`, `--best-of AXIS` or `--select leave-one-section-out` with it";
             return Err(mistake("E0710", "`--by` says what to compare or to choose by", hint));
         }
-        if !self.show.is_empty() && self.rows.is_empty() && self.pivot.is_empty() && self.best_of.is_none() {
+        if !self.show.is_empty()
+            && self.rows.is_empty()
+            && self.pivot.is_empty()
+            && self.best_of.is_none()
+        {
             return Err(mistake(
                 "E0710",
                 "`--show` says what stands in a table",
@@ -154,7 +169,11 @@ impl View {
         if let Some(number) = self.number(results, by) {
             return match shape {
                 Shape::Md | Shape::Terminal(_) => number,
-                _ => Err(mistake("E0710", "a number alone has one form", "leave `--format` and `--json` out")),
+                _ => Err(mistake(
+                    "E0710",
+                    "a number alone has one form",
+                    "leave `--format` and `--json` out",
+                )),
             };
         }
         match (self.alone(results, by), self.answer(results, by)) {
@@ -162,7 +181,9 @@ impl View {
                 let document = document?;
                 Ok(form(&results.name, &document, &document.json(), shape))
             }
-            (None, Some(answer)) => answer.map(|(people, programs)| form(&results.name, &people, &programs, shape)),
+            (None, Some(answer)) => {
+                answer.map(|(people, programs)| form(&results.name, &people, &programs, shape))
+            }
             (None, None) if answers => {
                 let document = answer(results, by, self.top.unwrap_or(BEST));
                 let document = with_attributes(document, results, self.attributes);
@@ -200,7 +221,9 @@ impl View {
             (Some(_), _) => return None,
             (None, _) if !parts.is_empty() => Ok(tables(results, &parts)),
             (None, _) if !self.rows.is_empty() => pivot(results, &self.rows, &self.columns, &shown),
-            (None, _) if !self.pivot.is_empty() => pivot(results, &self.pivot[..1], &self.pivot[1..], &shown),
+            (None, _) if !self.pivot.is_empty() => {
+                pivot(results, &self.pivot[..1], &self.pivot[1..], &shown)
+            }
             (None, Some(axis)) => best_of(results, axis, by, &shown),
             (None, None) => return None,
         };
@@ -208,9 +231,15 @@ impl View {
     }
 
     /// The answer to `--compare` or `--select` for people and for programs, if one was asked for.
-    fn answer(&self, results: &Results, by: By) -> Option<Result<(Document, serde_json::Value), CliError>> {
+    fn answer(
+        &self,
+        results: &Results,
+        by: By,
+    ) -> Option<Result<(Document, serde_json::Value), CliError>> {
         let answer = match (&self.compare, self.select) {
-            (Some(axis), _) => compare(results, axis.as_deref(), by).map(|c| (c.document(self.all), c.json())),
+            (Some(axis), _) => {
+                compare(results, axis.as_deref(), by).map(|c| (c.document(self.all), c.json()))
+            }
             (_, Some(Protocol::LeaveOneSectionOut)) => {
                 leave_one_section_out(results, by).map(|s| (s.document(), s.json()))
             }
@@ -244,7 +273,11 @@ pub fn no_table(why: NoTable) -> CliError {
     mistake("E0714", why.to_string(), why.hint())
 }
 
-pub fn mistake(code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> CliError {
+pub fn mistake(
+    code: &'static str,
+    message: impl Into<String>,
+    hint: impl Into<String>,
+) -> CliError {
     vec![Diagnostic::new(code, message).hint(hint)].into()
 }
 
@@ -257,9 +290,12 @@ pub fn of_run(results: &Results, json: bool) -> String {
     let shape = Shape::Md.on_stdout();
     match json {
         true => render(results, Shape::Json, false, false),
-        false if is_long(results) => {
-            form(&results.name, &answer(results, By::usual(results), BEST), &serde_json::Value::Null, shape)
-        }
+        false if is_long(results) => form(
+            &results.name,
+            &answer(results, By::usual(results), BEST),
+            &serde_json::Value::Null,
+            shape,
+        ),
         false => render(results, shape, false, false),
     }
 }

@@ -1,7 +1,8 @@
-//! Checkpoints: what stages had reached when their process was killed, as bytes under the key of the stage.
+//! Checkpoints: what stages had reached when their process was killed, as bytes under the key of
+//! the stage.
 //!
-//! A file is 64 hexadecimal digits, the SHA-256 of the rest, and the rest. One that is not what it says is as good as
-//! none: whoever would have gone on from it begins again.
+//! A file is 64 hexadecimal digits, the SHA-256 of the rest, and the rest. One that is not what it
+//! says is as good as none: whoever would have gone on from it begins again.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -126,17 +127,22 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let desk = Desk::open(folder.path()).unwrap();
         let (open, done) = (Digest::of(b"open"), Digest::of(b"done"));
-        let ages = [(open, 1, 0), (open, 2, 4000), (open, 3, 8 * 24 * 3600), (done, 1, 0), (done, 2, 700)];
+        let ages =
+            [(open, 1, 0), (open, 2, 4000), (open, 3, 8 * 24 * 3600), (done, 1, 0), (done, 2, 700)];
         for (key, part, seconds) in ages {
             desk.save_checkpoint(&key, part, b"epoch").unwrap();
             #[expect(clippy::disallowed_methods, reason = "ages of files")]
             let then = std::time::SystemTime::now() - Duration::from_secs(seconds);
-            let file = fs::File::options().append(true).open(desk.checkpoint_path(&key, part)).unwrap();
+            let file =
+                fs::File::options().append(true).open(desk.checkpoint_path(&key, part)).unwrap();
             file.set_modified(then).unwrap();
         }
         let clear = |forgotten, dry_run| desk.clear(forgotten, |key| *key == done, dry_run);
         assert_eq!((clear(None, true), desk.checkpoints().checkpoints), (2, 5));
         assert_eq!((clear(None, false), desk.checkpoints().checkpoints), (2, 3));
-        assert_eq!((clear(Some(Duration::from_secs(3600)), false), desk.checkpoints().checkpoints), (1, 2));
+        assert_eq!(
+            (clear(Some(Duration::from_secs(3600)), false), desk.checkpoints().checkpoints),
+            (1, 2)
+        );
     }
 }

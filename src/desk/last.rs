@@ -37,7 +37,11 @@ impl Desk {
     }
 
     /// Remembers the keys of a run. Labels it did not have keep theirs. Writes only what changed.
-    pub fn remember_keys(&self, experiment: &str, keys: &BTreeMap<String, Digest>) -> Result<(), Unusable> {
+    pub fn remember_keys(
+        &self,
+        experiment: &str,
+        keys: &BTreeMap<String, Digest>,
+    ) -> Result<(), Unusable> {
         let old = self.last_keys(experiment);
         let mut new = old.clone();
         for (label, key) in keys {

@@ -1,6 +1,7 @@
 //! One advisory lock a key, so that two runs share work instead of doing it twice.
 //!
-//! Kernel locks die with their process: what a killed run leaves is an empty file that locks nothing.
+//! Kernel locks die with their process: what a killed run leaves is an empty file that locks
+//! nothing.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -32,18 +33,25 @@ impl Desk {
                 Ok(file) if file.metadata().is_ok_and(|meta| meta.is_file()) => file,
                 // What is no file is moved aside, and the place is free.
                 Ok(_) if self.folder.set_aside(&path) => continue,
-                Err(_) if fs::symlink_metadata(&path).is_ok_and(|m| !m.is_file()) && self.folder.set_aside(&path) => {
+                Err(_)
+                    if fs::symlink_metadata(&path).is_ok_and(|m| !m.is_file())
+                        && self.folder.set_aside(&path) =>
+                {
                     continue;
                 }
-                Ok(_) => return Err(Unusable::at(&path)(std::io::Error::other("not a regular file"))),
+                Ok(_) => {
+                    return Err(Unusable::at(&path)(std::io::Error::other("not a regular file")));
+                }
                 Err(error) => return Err(Unusable::at(&path)(error)),
             };
             match file.try_lock() {
                 Err(TryLockError::WouldBlock) => return Ok(Attempt::Held(holder(&file))),
-                // A file system without locks: work may be done twice, but first wins and both are right.
+                // A file system without locks: work may be done twice, but first wins and both are
+                // right.
                 Err(TryLockError::Error(_)) | Ok(()) => {}
             }
-            // The last holder removes the file: what we locked may no longer be what the name means.
+            // The last holder removes the file: what we locked may no longer be what the name
+            // means.
             if same_file(&file, &path) {
                 return Ok(Attempt::Taken(KeyLock { path, file }));
             }
@@ -52,8 +60,8 @@ impl Desk {
     }
 }
 
-/// The number of the process that took the lock of a file, where the system lists locks. (To write it into the file
-/// would cost each stage two writes.)
+/// The number of the process that took the lock of a file, where the system lists locks. (To write
+/// it into the file would cost each stage two writes.)
 #[cfg(target_os = "linux")]
 fn holder(file: &File) -> Option<u32> {
     use std::os::unix::fs::MetadataExt;
@@ -62,7 +70,8 @@ fn holder(file: &File) -> Option<u32> {
     let list = fs::read_to_string("/proc/locks").ok()?;
     list.lines().find_map(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let is_it = words.get(1) == Some(&"FLOCK") && words.get(5)?.rsplit(':').next() == Some(&inode);
+        let is_it =
+            words.get(1) == Some(&"FLOCK") && words.get(5)?.rsplit(':').next() == Some(&inode);
         words.get(4).filter(|_| is_it)?.parse().ok()
     })
 }
@@ -117,7 +126,9 @@ mod tests {
         let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
         let held = taken(&desk, &a);
         let own = std::process::id();
-        assert!(matches!(desk.try_lock(&a).unwrap(), Attempt::Held(by) if by.is_none_or(|by| by == own)));
+        assert!(
+            matches!(desk.try_lock(&a).unwrap(), Attempt::Held(by) if by.is_none_or(|by| by == own))
+        );
         drop(taken(&desk, &b));
         drop(held);
         drop(taken(&desk, &a));

@@ -1,12 +1,14 @@
 //! Digests of source files that have not changed, so that a rerun costs a stat a file.
 //!
-//! An optimisation that may be deleted: keys hold contents, never times. A file counts as unchanged if
-//! path, size, inode and the times of the last change of its content and of its inode are those it had
-//! when it was hashed: tools can set the first of the two times back, but not the second. Not relied on is
+//! An optimisation that may be deleted: keys hold contents, never times. A file counts as unchanged
+//! if path, size, inode and the times of the last change of its content and of its inode are those
+//! it had when it was hashed: tools can set the first of the two times back, but not the second.
+//! Not relied on is
 //!
-//! * a file whose content or inode changed less than two seconds before it was hashed: another change within the
-//!   granularity of the clock would go unseen;
-//! * a time of the inode's change in whole seconds, as images with fixed times and coarse file systems have it;
+//! * a file whose content or inode changed less than two seconds before it was hashed: another
+//!   change within the granularity of the clock would go unseen;
+//! * a time of the inode's change in whole seconds, as images with fixed times and coarse file
+//!   systems have it;
 //! * a file on a read-only file system: another image may be mounted in its place;
 //! * anything on systems that have neither inodes nor times of their change.
 //!
@@ -56,7 +58,10 @@ impl DigestMemo {
     pub fn open(desk: &Desk, root: &Path) -> Self {
         let name = Digest::of(root.as_os_str().as_encoded_bytes());
         let file = desk.folder.path("memo").join(format!("{name}.tsv"));
-        let text = disk::read(&file, LONGEST).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        let text = disk::read(&file, LONGEST)
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+            .unwrap_or_default();
         // The first line is the digest of the others: a damaged memo is none.
         let (check, lines) = text.split_once('\n').unwrap_or_default();
         let sound = Digest::of(lines.as_bytes()).hex() == check;
@@ -101,7 +106,10 @@ impl DigestMemo {
         for (path, (stamp, digest)) in &self.known {
             if !path.contains(['\t', '\n']) {
                 let Stamp { size, modified_ns, changed_ns, inode } = stamp;
-                text.push_str(&format!("{path}\t{size}\t{modified_ns}\t{changed_ns}\t{inode}\t{}\n", digest.hex()));
+                text.push_str(&format!(
+                    "{path}\t{size}\t{modified_ns}\t{changed_ns}\t{inode}\t{}\n",
+                    digest.hex()
+                ));
             }
         }
         let check = Digest::of(text.as_bytes()).hex();
@@ -132,11 +140,16 @@ fn digest(
     match (&stamp, known) {
         (Some(stamp), Some((old, digest))) if old == stamp => Ok((None, *digest)),
         _ => {
-            #[expect(clippy::disallowed_methods, reason = "decides what is remembered, never a result")]
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as i128);
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "decides what is remembered, never a result"
+            )]
+            let now =
+                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as i128);
             let (digest, _) = Digest::of_reader(reading::open(&full)?)?;
-            let settled =
-                |stamp: &Stamp| now - stamp.modified_ns.max(stamp.changed_ns) > GRANULARITY.as_nanos() as i128;
+            let settled = |stamp: &Stamp| {
+                now - stamp.modified_ns.max(stamp.changed_ns) > GRANULARITY.as_nanos() as i128
+            };
             Ok((stamp.filter(settled), digest))
         }
     }
@@ -146,7 +159,8 @@ fn digest(
 #[cfg(unix)]
 fn stamp(meta: &fs::Metadata, path: &Path, devices: &Devices) -> Option<Stamp> {
     use std::os::unix::fs::MetadataExt;
-    let time = |seconds: i64, nanoseconds: i64| i128::from(seconds) * SECOND + i128::from(nanoseconds);
+    let time =
+        |seconds: i64, nanoseconds: i64| i128::from(seconds) * SECOND + i128::from(nanoseconds);
     let stamp = Stamp {
         size: meta.len(),
         modified_ns: time(meta.mtime(), meta.mtime_nsec()),
@@ -170,7 +184,9 @@ impl Devices {
     fn is_read_only(&self, device: u64, path: &Path) -> bool {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *known.entry(device).or_insert_with(|| {
-            let Ok(name) = std::ffi::CString::new(path.as_os_str().as_encoded_bytes()) else { return true };
+            let Ok(name) = std::ffi::CString::new(path.as_os_str().as_encoded_bytes()) else {
+                return true;
+            };
             // SAFETY: the name is a C string, the structure is plain numbers that the call fills.
             unsafe {
                 let mut about: libc::statvfs = std::mem::zeroed();
@@ -203,7 +219,11 @@ mod tests {
             (digest, learnt)
         };
         write("one");
-        assert_eq!(ask(), (Digest::of(b"one"), false), "its date is old, but it was changed just now");
+        assert_eq!(
+            ask(),
+            (Digest::of(b"one"), false),
+            "its date is old, but it was changed just now"
+        );
         settle();
         assert_eq!(ask(), (Digest::of(b"one"), true));
         assert_eq!(ask(), (Digest::of(b"one"), false), "an unchanged file is not hashed");
@@ -227,7 +247,8 @@ mod tests {
         use std::os::unix::fs::MetadataExt;
         let of_a_device = |is_read_only| Devices(Mutex::new([(meta.dev(), is_read_only)].into()));
         assert!(stamp(&meta, &file, &of_a_device(true)).is_none());
-        // A file whose inode changed at a whole second cannot be made; by chance there is one in 10^9.
+        // A file whose inode changed at a whole second cannot be made; by chance there is one in
+        // 10^9.
         let fraction = meta.ctime_nsec() != 0;
         assert_eq!(stamp(&meta, &file, &of_a_device(false)).is_some(), fraction);
         assert!(!Devices::default().is_read_only(meta.dev(), &file), "tests write here");
@@ -256,7 +277,8 @@ mod tests {
     fn a_missing_file_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let desk = Desk::open(folder.path()).unwrap();
-        let error = DigestMemo::open(&desk, folder.path()).digests(&["gone.wav".into()]).unwrap_err();
+        let error =
+            DigestMemo::open(&desk, folder.path()).digests(&["gone.wav".into()]).unwrap_err();
         assert_eq!(error.0, "gone.wav");
     }
 }

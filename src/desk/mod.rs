@@ -11,12 +11,12 @@
 //!   last/<experiment>.json which key each label had, for explanations
 //! ```
 //!
-//! **Always local.** A desk speaks of the files and the processes of one machine. It is never copied to another one and
-//! never goes to a remote tier. It lies in the folder of the store for convenience, and neither of the two rooms knows the
-//! other.
+//! **Always local.** A desk speaks of the files and the processes of one machine. It is never
+//! copied to another one and never goes to a remote tier. It lies in the folder of the store for
+//! convenience, and neither of the two rooms knows the other.
 //!
-//! **Nothing depends on it.** All of it may be deleted when no run is at work. That costs time and explanations, never a
-//! result.
+//! **Nothing depends on it.** All of it may be deleted when no run is at work. That costs time and
+//! explanations, never a result.
 
 mod answer;
 mod checkpoint;
@@ -62,9 +62,15 @@ impl Desk {
         Ok(Self { folder: Folder::look(root)? })
     }
 
-    /// Clears what dead processes left: work orders, and checkpoints of stages that are done, or that nobody went on
-    /// with for longer than `forgotten`. Gives how many checkpoints there were of these.
-    pub fn clear(&self, forgotten: Option<Duration>, is_done: impl Fn(&Digest) -> bool, dry_run: bool) -> usize {
+    /// Clears what dead processes left: work orders, and checkpoints of stages that are done, or
+    /// that nobody went on with for longer than `forgotten`. Gives how many checkpoints there were
+    /// of these.
+    pub fn clear(
+        &self,
+        forgotten: Option<Duration>,
+        is_done: impl Fn(&Digest) -> bool,
+        dry_run: bool,
+    ) -> usize {
         if !dry_run {
             let jobs = self.folder.own("jobs", |name| job::key(name).is_some());
             for (path, _) in jobs.into_iter().filter(|(_, age)| *age > GRACE) {
@@ -85,7 +91,8 @@ mod tests {
         let desk = Desk::open(folder.path()).unwrap();
         let key = Digest::of(b"key");
         desk.leave_job(&key, b"{}").unwrap();
-        let theirs = ["jobs/thesis.json", "partial/thesis.bin"].map(|name| folder.path().join(name));
+        let theirs =
+            ["jobs/thesis.json", "partial/thesis.bin"].map(|name| folder.path().join(name));
         theirs.iter().for_each(|path| std::fs::write(path, "years of work").unwrap());
         #[expect(clippy::disallowed_methods, reason = "ages of files")]
         let then = std::time::SystemTime::now() - Duration::from_secs(90 * 24 * 3600);
@@ -94,7 +101,10 @@ mod tests {
         }
         assert_eq!(desk.clear(None, |_| true, true), 0);
         assert!(desk.job(&key).is_ok(), "a dry run removes nothing");
-        assert_eq!((desk.clear(None, |_| true, false), desk.checkpoints()), (0, Checkpoints::default()));
+        assert_eq!(
+            (desk.clear(None, |_| true, false), desk.checkpoints()),
+            (0, Checkpoints::default())
+        );
         assert!(desk.job(&key).is_err() && theirs.iter().all(|path| path.exists()));
     }
 }

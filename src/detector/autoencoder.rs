@@ -3,16 +3,18 @@
 //!
 //! Dohi et al. 2022 (MIMII DG), and the baselines of 2020 to 2022: a window of 5 frames, four
 //! hidden layers of 128, a bottleneck of 8, four of 128, each followed by batch normalisation and a
-//! rectifier; Adam on the mean squared error; the score of a clip is the mean over all its windows and
-//! values of the squared error. Features go in as they are, in dB: the baselines do not scale them either. The
-//! baseline of 2023 scores by [`residuals`]; with `predict: centre` the network sees all frames of a window but the one
-//! in its middle, and is to give that one (IDNN, Suefusa et al. 2020).
+//! rectifier; Adam on the mean squared error; the score of a clip is the mean over all its windows
+//! and values of the squared error. Features go in as they are, in dB: the baselines do not scale
+//! them either. The baseline of 2023 scores by [`residuals`]; with `predict: centre` the network
+//! sees all frames of a window but the one in its middle, and is to give that one (IDNN, Suefusa et
+//! al. 2020).
 //!
-//! The presets are the paper's settings and the published baseline's, which differ. Without one, two things are
-//! meant for use without tuning: 20 epochs (on 1,400 clips of 0.5 s 40 ranked no better, two seeds of each compared), and the
-//! bias of the output starts at the mean of the training windows, not at 0. Features lie near -40 dB and a step
-//! of Adam moves a weight by about the learning rate, so that a start at 0 spends many steps on getting there; on those
-//! clips the loss after 40 epochs is 5 to 12 % lower (the AUC differs by less than between seeds).
+//! The presets are the paper's settings and the published baseline's, which differ. Without one,
+//! two things are meant for use without tuning: 20 epochs (on 1,400 clips of 0.5 s 40 ranked no
+//! better, two seeds of each compared), and the bias of the output starts at the mean of the
+//! training windows, not at 0. Features lie near -40 dB and a step of Adam moves a weight by about
+//! the learning rate, so that a start at 0 spends many steps on getting there; on those clips the
+//! loss after 40 epochs is 5 to 12 % lower (the AUC differs by less than between seeds).
 
 mod presets;
 mod residuals;
@@ -37,8 +39,8 @@ use crate::weights::{arrays, autoencoder};
 /// Windows scored at a time: their activations stay in the cache.
 const BLOCK: usize = 128;
 
-/// Dense autoencoder of the DCASE baselines: windows of a few frames pass a bottleneck and are rebuilt. The score
-/// is the error.
+/// Dense autoencoder of the DCASE baselines: windows of a few frames pass a bottleneck and are
+/// rebuilt. The score is the error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "presets::Written")]
 #[schemars(!from, default, deny_unknown_fields, transform = family::with_preset::<presets::Preset>)]
@@ -46,7 +48,8 @@ pub struct Autoencoder {
     /// Frames of a window.
     #[schemars(range(min = 1, max = 1000))]
     pub window: usize,
-    /// Units of the hidden layers, with the bottleneck in their middle. Input and output follow from the features.
+    /// Units of the hidden layers, with the bottleneck in their middle. Input and output follow
+    /// from the features.
     #[schemars(length(min = 1, max = 100), inner(range(min = 1, max = 65_536)))]
     pub layers: Vec<usize>,
     /// Which frames of a window the network rebuilds.
@@ -71,8 +74,8 @@ pub struct Autoencoder {
     /// The frames that are used, in training and in scoring. Default: all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frames: Option<FrameRange>,
-    /// A trained model to use instead of training: `.safetensors` or PyTorch's `.pt`, made by this program, PyTorch
-    /// or Keras.
+    /// A trained model to use instead of training: `.safetensors` or PyTorch's `.pt`, made by this
+    /// program, PyTorch or Keras.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-path" = "file"))]
     pub weights: Option<String>,
@@ -134,7 +137,10 @@ impl Detector for Autoencoder {
         let mut range = |field: &str, value: usize, from: usize, to: usize| {
             if !(from..=to).contains(&value) {
                 let message = format!("`{field}` is {value}, outside {from}..{to}");
-                problems.push(Problem::new(field, message).hint(format!("write a number from {from} to {to}")));
+                problems.push(
+                    Problem::new(field, message)
+                        .hint(format!("write a number from {from} to {to}")),
+                );
             }
         };
         range("window", self.window, 1, 1000);
@@ -142,21 +148,31 @@ impl Detector for Autoencoder {
             range(&format!("layers[{i}]"), units, 1, 65_536);
         }
         if self.layers.is_empty() || self.layers.len() > 100 {
-            let message = format!("`layers` has {} hidden layers, outside 1..100", self.layers.len());
-            problems.push(Problem::new("layers", message).hint("write the units of each, such as [128, 8, 128]"));
+            let message =
+                format!("`layers` has {} hidden layers, outside 1..100", self.layers.len());
+            problems.push(
+                Problem::new("layers", message)
+                    .hint("write the units of each, such as [128, 8, 128]"),
+            );
         }
         if self.predict == Predict::Centre && (self.window < 3 || self.window.is_multiple_of(2)) {
-            let message = format!("a window of {} frames has no centre between others", self.window);
+            let message =
+                format!("a window of {} frames has no centre between others", self.window);
             problems.push(Problem::new("window", message).hint("write an odd number of 3 or more"));
         }
         if self.score == Score::SelectiveMahalanobis && self.weights.is_some() {
-            let message = "weights from a file come without the covariances of residuals".to_owned();
+            let message =
+                "weights from a file come without the covariances of residuals".to_owned();
             problems.push(Problem::new("score", message).hint("write `score: mse`"));
         }
         if let Some(FrameRange { from, to }) = self.frames {
             // No recording has more frames.
             let (from, to) = (("frames.from", from), ("frames.to", to));
-            problems.extend([from, to].into_iter().filter_map(|(field, at)| Problem::outside(field, at, 0, 1 << 31)));
+            problems.extend(
+                [from, to]
+                    .into_iter()
+                    .filter_map(|(field, at)| Problem::outside(field, at, 0, 1 << 31)),
+            );
         }
         if let Some(FrameRange { from, to }) = self.frames
             && to.saturating_sub(from) < self.window
@@ -178,15 +194,23 @@ impl Detector for Autoencoder {
     fn memory(&self, rows: usize, dims: usize) -> usize {
         let width = self.window * dims;
         let sizes = || [width].into_iter().chain(self.layers.iter().copied()).chain([width]);
-        let weights: usize = sizes().zip(sizes().skip(1)).map(|(inputs, outputs)| inputs * outputs).sum();
-        // Weights, gradients, two moments, a checkpoint; of each layer its product and what follows it, and their
-        // gradients; the order.
+        let weights: usize =
+            sizes().zip(sizes().skip(1)).map(|(inputs, outputs)| inputs * outputs).sum();
+        // Weights, gradients, two moments, a checkpoint; of each layer its product and what follows
+        // it, and their gradients; the order.
         let numbers = 10 * weights + 8 * self.batch * sizes().sum::<usize>() + rows;
         4 * numbers
     }
 
-    fn fit(&self, train: &Examples, weights: Option<&Tensors>, cx: &Context) -> Result<Tensors, DetectorError> {
-        let Some(dims) = train.features.first().map(|x| x.ncols()) else { return Err(DetectorError::NoClips) };
+    fn fit(
+        &self,
+        train: &Examples,
+        weights: Option<&Tensors>,
+        cx: &Context,
+    ) -> Result<Tensors, DetectorError> {
+        let Some(dims) = train.features.first().map(|x| x.ncols()) else {
+            return Err(DetectorError::NoClips);
+        };
         if let Some(file) = weights {
             return Ok(arrays::write(&self.read(file, dims)?));
         }
@@ -198,10 +222,17 @@ impl Detector for Autoencoder {
         let mut network = Network::new(autoencoder::graph(&sizes), &mut || rng.uniform());
         if self.start_at_mean {
             let mean = windows.outputs(&windows.all.mean().to_vec());
-            let bias = network.weight_mut(&format!("dense.{}.bias", self.layers.len())).expect("the output has a bias");
+            let bias = network
+                .weight_mut(&format!("dense.{}.bias", self.layers.len()))
+                .expect("the output has a bias");
             bias.copy_from_slice(&mean);
         }
-        let trainer = Trainer::new(network, Loss::Squared, self.training.device.engine()?, self.training.clip_norm);
+        let trainer = Trainer::new(
+            network,
+            Loss::Squared,
+            self.training.device.engine()?,
+            self.training.clip_norm,
+        );
         let (network, history) = self.course().run(trainer, &windows, cx)?;
         let mut model = arrays::write(&network);
         model.0.extend(history.0);
@@ -212,7 +243,12 @@ impl Detector for Autoencoder {
         Ok(model)
     }
 
-    fn score(&self, model: &Tensors, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError> {
+    fn score(
+        &self,
+        model: &Tensors,
+        test: &Examples,
+        cx: &Context,
+    ) -> Result<Vec<f64>, DetectorError> {
         let Some(dims) = test.features.first().map(|x| x.ncols()) else { return Ok(Vec::new()) };
         let network = self.read(model, dims)?;
         let covariances = match self.score {
@@ -227,7 +263,10 @@ impl Detector for Autoencoder {
             }
             let residuals = self.residuals(&network, &values[clip], dims);
             let score = match &covariances {
-                None => residuals.iter().map(|&r| math::square(f64::from(r))).sum::<f64>() / residuals.len() as f64,
+                None => {
+                    residuals.iter().map(|&r| math::square(f64::from(r))).sum::<f64>()
+                        / residuals.len() as f64
+                }
                 Some(covariances) => covariances.distance(&residuals),
             };
             if score.is_finite() {
@@ -307,21 +346,34 @@ impl Autoencoder {
     }
 
     /// The frames of each clip that are looked at, as one run of values a clip.
-    pub(super) fn values<'a>(&self, clips: &Examples<'a>, dims: usize) -> Result<Vec<Cow<'a, [f32]>>, DetectorError> {
+    pub(super) fn values<'a>(
+        &self,
+        clips: &Examples<'a>,
+        dims: usize,
+    ) -> Result<Vec<Cow<'a, [f32]>>, DetectorError> {
         let clip_values = |(i, x): (usize, &ArrayView2<'a, f32>)| {
             let id = clips.clips.get(i).map_or("?", |clip| clip.id.as_str());
             if x.ncols() != dims {
-                let message = format!("clip `{id}` has {} dims a frame, the clips before it {dims}", x.ncols());
+                let message = format!(
+                    "clip `{id}` has {} dims a frame, the clips before it {dims}",
+                    x.ncols()
+                );
                 return Err(DetectorError::Data(message));
             }
             let frames = self.frames.unwrap_or(FrameRange { from: 0, to: x.nrows() });
             if frames.to > x.nrows() {
-                let message = format!("clip `{id}` has {} frames, not {}..{}", x.nrows(), frames.from, frames.to);
+                let message = format!(
+                    "clip `{id}` has {} frames, not {}..{}",
+                    x.nrows(),
+                    frames.from,
+                    frames.to
+                );
                 return Err(DetectorError::Data(message));
             }
             let found = frames.to - frames.from;
             if found < self.window {
-                let message = format!("clip `{id}` has {found} frames, a window needs {}", self.window);
+                let message =
+                    format!("clip `{id}` has {found} frames, a window needs {}", self.window);
                 return Err(DetectorError::Data(message));
             }
             let range = frames.from * dims..frames.to * dims;

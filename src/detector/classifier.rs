@@ -1,15 +1,18 @@
 //! Classifiers of machine sections: what is not taken for its own section is anomalous.
 //!
-//! The self-supervised route: normal clips of several sections are told apart, and the score of a clip is minus the
-//! logarithm of the probability that it is of the section it claims to be of (Giri et al. 2020; Primus et al. 2020).
-//! Each classifier gives that probability in its own way; see their files.
+//! The self-supervised route: normal clips of several sections are told apart, and the score of a
+//! clip is minus the logarithm of the probability that it is of the section it claims to be of
+//! (Giri et al. 2020; Primus et al. 2020). Each classifier gives that probability in its own way;
+//! see their files.
 //!
-//! smartcore's and linfa's classifiers were measured for this: at 3,000 vectors of 128 values in 3 classes smartcore's
-//! forest takes 4 times as long as scikit-learn's and gives neither probabilities nor its trees, so that it could not
-//! be kept as a model; its logistic regression takes 21 times as long as scikit-learn's, linfa's twice, to the same
-//! optimum; its discriminant analysis refuses covariances with a condition above 1e4, which log-mel spectra have. linfa's
-//! logistic regression gives other last bits on other processors. So the means and variances of naive Bayes are
-//! smartcore's, plain loops over the clips, and the others are ours. Tests take smartcore and linfa for second opinions.
+//! smartcore's and linfa's classifiers were measured for this: at 3,000 vectors of 128 values in 3
+//! classes smartcore's forest takes 4 times as long as scikit-learn's and gives neither
+//! probabilities nor its trees, so that it could not be kept as a model; its logistic regression
+//! takes 21 times as long as scikit-learn's, linfa's twice, to the same optimum; its discriminant
+//! analysis refuses covariances with a condition above 1e4, which log-mel spectra have. linfa's
+//! logistic regression gives other last bits on other processors. So the means and variances of
+//! naive Bayes are smartcore's, plain loops over the clips, and the others are ours. Tests take
+//! smartcore and linfa for second opinions.
 
 mod extra_trees;
 mod forest;
@@ -48,14 +51,16 @@ pub enum Labels {
     /// The sections of the machine.
     #[default]
     Section,
-    /// Sections, and in each the combinations of attributes. What counts is the likeliest combination of the clip's own
-    /// section: those of test clips may be unknown, and with one section their sum says nothing.
+    /// Sections, and in each the combinations of attributes. What counts is the likeliest
+    /// combination of the clip's own section: those of test clips may be unknown, and with one
+    /// section their sum says nothing.
     Attribute,
 }
 
 /// A way to tell classes apart.
 pub trait Classify: Send + Sync {
-    /// Raised whenever this classifier gives other output for the same input; held by golden values.
+    /// Raised whenever this classifier gives other output for the same input; held by golden
+    /// values.
     fn version(&self) -> u32;
 
     /// Whether fitting draws random numbers.
@@ -70,13 +75,23 @@ pub trait Classify: Send + Sync {
     fn memory(&self, rows: usize, dims: usize) -> usize;
 
     /// Learns from vectors (clips, dims) of two or more classes, numbered from 0; each has a clip.
-    fn fit(&self, x: Array2<f64>, classes: &[usize], cx: &Context) -> Result<Tensors, DetectorError>;
+    fn fit(
+        &self,
+        x: Array2<f64>,
+        classes: &[usize],
+        cx: &Context,
+    ) -> Result<Tensors, DetectorError>;
 
     /// The values of a vector that the model takes.
     fn dims(&self, model: &Tensors) -> Result<usize, DetectorError>;
 
     /// Logarithms of the probabilities, (clips, classes).
-    fn log_probabilities(&self, model: &Tensors, x: Array2<f64>, cx: &Context) -> Result<Array2<f64>, DetectorError>;
+    fn log_probabilities(
+        &self,
+        model: &Tensors,
+        x: Array2<f64>,
+        cx: &Context,
+    ) -> Result<Array2<f64>, DetectorError>;
 }
 
 family! {
@@ -98,8 +113,9 @@ impl Default for Model {
     }
 }
 
-/// A classifier learns to tell the sections of a machine apart. A clip that it does not take for its own section is
-/// anomalous. One of the classifiers is named beside `labels`; the default is `logistic_regression`.
+/// A classifier learns to tell the sections of a machine apart. A clip that it does not take for
+/// its own section is anomalous. One of the classifiers is named beside `labels`; the default is
+/// `logistic_regression`.
 #[derive(Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Wire {
@@ -129,7 +145,9 @@ struct Wire {
 }
 
 /// A name without settings, `svc:`, stands for the defaults as `svc: {}` does.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<Option<T>, D::Error> {
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     Ok(Some(Option::deserialize(deserializer)?.unwrap_or_default()))
 }
 
@@ -149,7 +167,9 @@ impl TryFrom<Wire> for Classifier {
         let mut models = models.into_iter().flatten();
         let model = models.next().unwrap_or_default();
         match models.next() {
-            Some(other) => Err(format!("it takes one model, not `{}` and `{}`", model.name(), other.name())),
+            Some(other) => {
+                Err(format!("it takes one model, not `{}` and `{}`", model.name(), other.name()))
+            }
             None => Ok(Self { model, labels: wire.labels }),
         }
     }
@@ -184,7 +204,8 @@ impl Detector for Classifier {
     }
 
     fn problems(&self) -> Vec<Problem> {
-        let of_model = |p: Problem| Problem { field: format!("{}.{}", self.model.name(), p.field), ..p };
+        let of_model =
+            |p: Problem| Problem { field: format!("{}.{}", self.model.name(), p.field), ..p };
         self.model.member().problems().into_iter().map(of_model).collect()
     }
 
@@ -192,10 +213,17 @@ impl Detector for Classifier {
         12 * rows * dims + self.model.member().memory(rows, dims)
     }
 
-    fn fit(&self, train: &Examples, _: Option<&Tensors>, cx: &Context) -> Result<Tensors, DetectorError> {
+    fn fit(
+        &self,
+        train: &Examples,
+        _: Option<&Tensors>,
+        cx: &Context,
+    ) -> Result<Tensors, DetectorError> {
         let x = vectors::train(train)?.mapv(f64::from);
-        let names: Vec<(&str, String)> = (0..x.nrows()).map(|i| self.class(train.clips.get(i).copied())).collect();
-        let mut classes: BTreeMap<&(&str, String), usize> = names.iter().map(|name| (name, 0)).collect();
+        let names: Vec<(&str, String)> =
+            (0..x.nrows()).map(|i| self.class(train.clips.get(i).copied())).collect();
+        let mut classes: BTreeMap<&(&str, String), usize> =
+            names.iter().map(|name| (name, 0)).collect();
         classes.values_mut().enumerate().for_each(|(i, number)| *number = i);
         if classes.len() < 2 {
             return Err(self.one_class(names.len(), names[0].0));
@@ -213,7 +241,12 @@ impl Detector for Classifier {
         Ok(model)
     }
 
-    fn score(&self, model: &Tensors, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError> {
+    fn score(
+        &self,
+        model: &Tensors,
+        test: &Examples,
+        cx: &Context,
+    ) -> Result<Vec<f64>, DetectorError> {
         let classifier = self.model.member();
         let x = vectors::test(test, classifier.dims(model)?)?.mapv(f64::from);
         let log_probabilities = classifier.log_probabilities(model, x, cx)?;
@@ -259,7 +292,8 @@ impl Classifier {
 }
 
 fn unknown_section(model: &Tensors, clip: Option<&Clip>) -> DetectorError {
-    let known: Vec<String> = model.0.keys().filter_map(|k| Some(format!("`{}`", k.strip_prefix(SECTION)?))).collect();
+    let known: Vec<String> =
+        model.0.keys().filter_map(|k| Some(format!("`{}`", k.strip_prefix(SECTION)?))).collect();
     let (id, section) = clip.map_or(("", ""), |clip| (&clip.id, &clip.section));
     let known = known.join(", ");
     DetectorError::Data(format!(
@@ -285,7 +319,8 @@ fn count(classes: &[usize]) -> usize {
 /// What is wrong with a setting that must be above 0, if anything.
 fn above_0(field: &str, value: f64) -> Option<Problem> {
     let wrong = !(value > 0.0 && value.is_finite());
-    let problem = || Problem::new(field, format!("`{field}` is {value}, not above 0")).hint("1 is usual");
+    let problem =
+        || Problem::new(field, format!("`{field}` is {value}, not above 0")).hint("1 is usual");
     if wrong { Some(problem()) } else { Problem::beyond(field, value, 1e9) }
 }
 

@@ -1,9 +1,10 @@
 //! DBSCAN (Ester et al. 1996): how far a clip is from the dense parts of the training clips.
 //!
-//! Clusters are what normal clips of a section look like; training clips outside of all of them are noise, such as a
-//! door that fell shut. Nearest neighbours would take every one of those for normal; this leaves them out. That has a
-//! price under domain shift: ten target clips among a thousand may be noise by this measure, all of them. The log of the
-//! training says how many were left out, by domain.
+//! Clusters are what normal clips of a section look like; training clips outside of all of them are
+//! noise, such as a door that fell shut. Nearest neighbours would take every one of those for
+//! normal; this leaves them out. That has a price under domain shift: ten target clips among a
+//! thousand may be noise by this measure, all of them. The log of the training says how many were
+//! left out, by domain.
 //!
 //! linfa-clustering has DBSCAN, too; see [`dbscan`] for why it is a second opinion and no more.
 
@@ -19,22 +20,23 @@ use crate::learn::dbscan;
 use crate::learn::neighbours::{self, MOST_NEIGHBOURS, Metric, Neighbour};
 use crate::metric;
 
-/// DBSCAN (Ester et al. 1996): the score is the distance to the nearest core point. A core point is a training clip
-/// with `min_points` training clips within `eps`. Training clips that lie alone are noise and are left out, so that a
-/// few bad recordings among them do no harm. Where target clips are few they may be noise, too: the log says how many.
+/// DBSCAN (Ester et al. 1996): the score is the distance to the nearest core point. A core point is
+/// a training clip with `min_points` training clips within `eps`. Training clips that lie alone are
+/// noise and are left out, so that a few bad recordings among them do no harm. Where target clips
+/// are few they may be noise, too: the log says how many.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Dbscan {
-    /// The training clips, itself among them, that a core point has within `eps` (MinPts in the paper, `min_samples` in
-    /// scikit-learn).
+    /// The training clips, itself among them, that a core point has within `eps` (MinPts in the
+    /// paper, `min_samples` in scikit-learn).
     #[schemars(range(min = 1, max = MOST_NEIGHBOURS))]
     pub min_points: usize,
     /// Instead of `quantile`: the radius, in the unit of the features (dB of log-mel).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 1e9), extend("exclusiveMinimum" = 0))]
     pub eps: Option<f64>,
-    /// The share of training clips that are core points: `eps` is this quantile of their distances to the
-    /// `min_points`-th clip.
+    /// The share of training clips that are core points: `eps` is this quantile of their distances
+    /// to the `min_points`-th clip.
     #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub quantile: f64,
     /// How the distance of two vectors is measured.
@@ -54,39 +56,58 @@ impl Detector for Dbscan {
 
     fn problems(&self) -> Vec<Problem> {
         let points = match self.min_points {
-            0 => Some(Problem::new("min_points", "every clip has 0 others around it").hint("5 is usual")),
+            0 => Some(
+                Problem::new("min_points", "every clip has 0 others around it").hint("5 is usual"),
+            ),
             points => Problem::outside("min_points", points, 1, MOST_NEIGHBOURS),
         };
         let eps = self.eps.and_then(|eps| match eps > 0.0 && eps.is_finite() {
             true => Problem::beyond("eps", eps, 1e9),
             false => {
                 let hint = "without `eps` it is taken from `quantile`";
-                Some(Problem::new("eps", format!("`eps` is {}, not above 0", number(eps))).hint(hint))
+                Some(
+                    Problem::new("eps", format!("`eps` is {}, not above 0", number(eps)))
+                        .hint(hint),
+                )
             }
         });
         let quantile = (!(self.quantile > 0.0 && self.quantile <= 1.0)).then(|| {
-            let message = format!("`quantile` is {}, not above 0 and at most 1", number(self.quantile));
-            Problem::new("quantile", message).hint("a share of the training clips: 0.9 leaves out a tenth of them")
+            let message =
+                format!("`quantile` is {}, not above 0 and at most 1", number(self.quantile));
+            Problem::new("quantile", message)
+                .hint("a share of the training clips: 0.9 leaves out a tenth of them")
         });
         points.into_iter().chain(eps).chain(quantile).collect()
     }
 
     fn memory(&self, rows: usize, dims: usize) -> usize {
-        let neighbours = (self.min_points + 1) * size_of::<Neighbour>() + size_of::<Vec<Neighbour>>();
+        let neighbours =
+            (self.min_points + 1) * size_of::<Neighbour>() + size_of::<Vec<Neighbour>>();
         // The vectors, and the core points among them, taken apart as their clusters grow.
         5 * 4 * rows * dims + rows * neighbours
     }
 
-    fn fit(&self, train: &Examples, _: Option<&Tensors>, cx: &Context) -> Result<Tensors, DetectorError> {
+    fn fit(
+        &self,
+        train: &Examples,
+        _: Option<&Tensors>,
+        cx: &Context,
+    ) -> Result<Tensors, DetectorError> {
         let bank = vectors::train(train)?;
         let clips = bank.nrows();
         if self.min_points > clips {
-            let message = format!("`min_points` is {}, but there are only {clips} training clips", self.min_points);
+            let message = format!(
+                "`min_points` is {}, but there are only {clips} training clips",
+                self.min_points
+            );
             return Err(DetectorError::TooFew(message));
         }
         let reach = dbscan::reach(bank.view(), self.min_points, self.metric, cx)?;
-        let eps = self.eps.unwrap_or_else(|| metric::quantile(&reach, self.quantile).expect("distances of clips"));
-        let (core, noise): (Vec<usize>, Vec<usize>) = (0..clips).partition(|&clip| reach[clip] <= eps);
+        let eps = self.eps.unwrap_or_else(|| {
+            metric::quantile(&reach, self.quantile).expect("distances of clips")
+        });
+        let (core, noise): (Vec<usize>, Vec<usize>) =
+            (0..clips).partition(|&clip| reach[clip] <= eps);
         if core.is_empty() {
             let least = reach.iter().copied().fold(f64::INFINITY, f64::min);
             return Err(DetectorError::TooFew(format!(
@@ -107,12 +128,20 @@ impl Detector for Dbscan {
         ));
         let mut model = Tensors::default();
         model.put_f32("core", core);
-        model.put_f64("cluster", clusters.iter().map(|cluster| *cluster as f64).collect::<Array1<f64>>());
+        model.put_f64(
+            "cluster",
+            clusters.iter().map(|cluster| *cluster as f64).collect::<Array1<f64>>(),
+        );
         model.put_f64("eps", array![eps]);
         Ok(model)
     }
 
-    fn score(&self, model: &Tensors, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError> {
+    fn score(
+        &self,
+        model: &Tensors,
+        test: &Examples,
+        cx: &Context,
+    ) -> Result<Vec<f64>, DetectorError> {
         let core = model.f32_2("core")?;
         if core.nrows() == 0 {
             return Err(DetectorError::Data("the model has no core points".to_owned()));
@@ -126,12 +155,14 @@ impl Detector for Dbscan {
 /// How many of the clips of each domain are no core points, where the clips have domains.
 fn left_out(train: &Examples, noise: &[usize]) -> String {
     let part = |domain: Domain| {
-        let is_of = |clip: usize| train.clips.get(clip).is_some_and(|clip| clip.domain == Some(domain));
+        let is_of =
+            |clip: usize| train.clips.get(clip).is_some_and(|clip| clip.domain == Some(domain));
         let all = (0..train.clips.len()).filter(|&clip| is_of(clip)).count();
         let out = noise.iter().filter(|&&clip| is_of(clip)).count();
         (all > 0).then(|| format!("{out} of {all} {domain} clips"))
     };
-    let parts: Vec<String> = [Domain::Source, Domain::Target].into_iter().filter_map(part).collect();
+    let parts: Vec<String> =
+        [Domain::Source, Domain::Target].into_iter().filter_map(part).collect();
     if parts.is_empty() { String::new() } else { format!("; left out are {}", parts.join(" and ")) }
 }
 
@@ -170,13 +201,18 @@ mod tests {
         // To the third clip, itself the first: 2, 1, 2, 2, 1, 2 and 39.
         for (quantile, eps, core) in [(1.0, 39.0, 7), (0.8, 2.0, 6), (0.01, 1.0, 2)] {
             let model = fit(&Dbscan { min_points: 3, quantile, ..Dbscan::default() }).unwrap();
-            assert_eq!((model.f64_1("eps").unwrap()[0], model.f32_2("core").unwrap().nrows()), (eps, core));
+            assert_eq!(
+                (model.f64_1("eps").unwrap()[0], model.f32_2("core").unwrap().nrows()),
+                (eps, core)
+            );
         }
     }
 
     #[test]
     fn what_has_no_core_points_says_what_would_help() {
-        let told = fit(&Dbscan { min_points: 3, eps: Some(0.5), ..Dbscan::default() }).unwrap_err().to_string();
+        let told = fit(&Dbscan { min_points: 3, eps: Some(0.5), ..Dbscan::default() })
+            .unwrap_err()
+            .to_string();
         assert_eq!(
             told,
             "none of 7 training clips has 3 within `eps` 0.5; the densest needs 1: write a larger `eps`, or leave it out"

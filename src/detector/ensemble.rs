@@ -1,4 +1,5 @@
-//! Several detectors as one: their scores, made comparable, become a mean, the largest or the smallest.
+//! Several detectors as one: their scores, made comparable, become a mean, the largest or the
+//! smallest.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -62,7 +63,9 @@ impl Ensemble {
 impl Detector for Ensemble {
     fn version(&self) -> u32 {
         // One number that changes when any member's does.
-        self.members().fold(1, |version: u32, (_, member)| version.wrapping_mul(31).wrapping_add(member.version()))
+        self.members().fold(1, |version: u32, (_, member)| {
+            version.wrapping_mul(31).wrapping_add(member.version())
+        })
     }
 
     fn takes(&self) -> Takes {
@@ -80,18 +83,27 @@ impl Detector for Ensemble {
     fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         if self.detectors.len() > MOST_DETECTORS {
-            let message = format!("{} detectors are more than {MOST_DETECTORS}", self.detectors.len());
+            let message =
+                format!("{} detectors are more than {MOST_DETECTORS}", self.detectors.len());
             problems.push(Problem::new("detectors", message).hint("keep the best of them"));
         }
         if self.detectors.len() < 2 {
             let message = format!("{} detectors are no ensemble", self.detectors.len());
-            problems.push(Problem::new("detectors", message).hint("write `detectors: [ { knn: {} }, { gmm: {} } ]`"));
+            problems.push(
+                Problem::new("detectors", message)
+                    .hint("write `detectors: [ { knn: {} }, { gmm: {} } ]`"),
+            );
         }
         for (i, member) in self.members() {
             let at = |field: &str| format!("detectors[{i}].{}.{field}", self.detectors[i].name());
-            problems.extend(member.problems().into_iter().map(|p| Problem { field: at(&p.field), ..p }));
+            problems.extend(
+                member.problems().into_iter().map(|p| Problem { field: at(&p.field), ..p }),
+            );
             let mut wrong = |message: &str, hint: &str| {
-                problems.push(Problem::new(format!("detectors[{i}]"), message.to_owned()).hint(hint.to_owned()));
+                problems.push(
+                    Problem::new(format!("detectors[{i}]"), message.to_owned())
+                        .hint(hint.to_owned()),
+                );
             };
             if member.takes() != self.takes() {
                 wrong(
@@ -117,7 +129,10 @@ impl Detector for Ensemble {
         if self.weights.iter().any(|w| !(*w >= 0.0 && w.is_finite()))
             || (given > 0 && self.weights.iter().all(|w| *w == 0.0))
         {
-            let problem = Problem::new("weights", "weights must be 0 or more, and one of them above 0".to_owned());
+            let problem = Problem::new(
+                "weights",
+                "weights must be 0 or more, and one of them above 0".to_owned(),
+            );
             problems.push(problem);
         }
         let large = self.weights.iter().filter(|w| w.is_finite()).copied().fold(0.0, f64::max);
@@ -133,25 +148,36 @@ impl Detector for Ensemble {
         self.members().map(|(_, member)| member.memory(rows, dims)).max().unwrap_or(0)
     }
 
-    fn fit(&self, train: &Examples, _: Option<&Tensors>, cx: &Context) -> Result<Tensors, DetectorError> {
+    fn fit(
+        &self,
+        train: &Examples,
+        _: Option<&Tensors>,
+        cx: &Context,
+    ) -> Result<Tensors, DetectorError> {
         let mut model = Tensors::default();
         for (i, member) in self.members() {
             let name = self.detectors[i].name();
-            let of_member = |error: DetectorError| error.reworded(|message| format!("`{name}`: {message}"));
+            let of_member =
+                |error: DetectorError| error.reworded(|message| format!("`{name}`: {message}"));
             let own = Context { seed: cx.seed.derive(&["ensemble", &i.to_string(), name]), ..*cx };
             let fitted = member.fit(train, None, &own).map_err(of_member)?;
-            model.0.extend(fitted.0.into_iter().map(|(name, tensor)| (format!("{i}/{name}"), tensor)));
+            model
+                .0
+                .extend(fitted.0.into_iter().map(|(name, tensor)| (format!("{i}/{name}"), tensor)));
             if self.normalize == Normalize::Z {
                 let mut scores = Vec::new();
                 for fold in folds(train, &own)? {
                     let own = Context { seed: fold.seed, ..own };
                     let in_fold = |error| of_member(super::folds::in_fold(error));
                     let part = member.fit(&train.take(&fold.train), None, &own).map_err(in_fold)?;
-                    scores.extend(member.score(&part, &train.take(&fold.held_out), &own).map_err(in_fold)?);
+                    scores.extend(
+                        member.score(&part, &train.take(&fold.held_out), &own).map_err(in_fold)?,
+                    );
                 }
                 let (mean, deviation) = mean_and_deviation(&scores);
                 if deviation.is_nan() || deviation <= 0.0 {
-                    let message = format!("`{name}`: all held-out training clips have the score {mean}");
+                    let message =
+                        format!("`{name}`: all held-out training clips have the score {mean}");
                     return Err(DetectorError::TooFew(message));
                 }
                 model.put_f64(&format!("{i}:normal"), ndarray::array![mean, deviation]);
@@ -160,12 +186,21 @@ impl Detector for Ensemble {
         Ok(model)
     }
 
-    fn score(&self, model: &Tensors, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError> {
+    fn score(
+        &self,
+        model: &Tensors,
+        test: &Examples,
+        cx: &Context,
+    ) -> Result<Vec<f64>, DetectorError> {
         let mut all: Vec<Vec<f64>> = Vec::new();
         for (i, member) in self.members() {
             let prefix = format!("{i}/");
-            let own = model.0.iter().filter_map(|(name, tensor)| Some((name.strip_prefix(&prefix)?, tensor)));
-            let own = Tensors(own.map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect());
+            let own = model
+                .0
+                .iter()
+                .filter_map(|(name, tensor)| Some((name.strip_prefix(&prefix)?, tensor)));
+            let own =
+                Tensors(own.map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect());
             let mut scores = member.score(&own, test, cx)?;
             if self.normalize == Normalize::Z {
                 let normal = model.f64_1(&format!("{i}:normal"))?;
@@ -173,7 +208,8 @@ impl Detector for Ensemble {
             }
             all.push(scores);
         }
-        let weights = if self.weights.is_empty() { vec![1.0; all.len()] } else { self.weights.clone() };
+        let weights =
+            if self.weights.is_empty() { vec![1.0; all.len()] } else { self.weights.clone() };
         let total: f64 = weights.iter().sum();
         let reduce = |clip: usize| {
             let scores = all.iter().map(|scores| scores[clip]);
@@ -219,7 +255,9 @@ mod tests {
     #[test]
     fn without_normalisation_scores_are_put_together_as_they_are() {
         let [a, b] = TWO.map(|name| scores(name, json!({})));
-        let expected = |f: &dyn Fn(f64, f64) -> f64| a.iter().zip(&b).map(|(a, b)| f(*a, *b)).collect::<Vec<f64>>();
+        let expected = |f: &dyn Fn(f64, f64) -> f64| {
+            a.iter().zip(&b).map(|(a, b)| f(*a, *b)).collect::<Vec<f64>>()
+        };
         assert_eq!(ensemble(json!({"normalize": "none", "reduce": "max"})), expected(&f64::max));
         assert_eq!(ensemble(json!({"normalize": "none", "reduce": "min"})), expected(&f64::min));
         let weighted = ensemble(json!({"normalize": "none", "weights": [3.0, 1.0]}));
@@ -235,13 +273,19 @@ mod tests {
 
     #[test]
     fn what_is_no_ensemble_is_told() {
-        let problems = |settings| DetectorSpec::parse("ensemble", &settings).unwrap().member().problems();
+        let problems =
+            |settings| DetectorSpec::parse("ensemble", &settings).unwrap().member().problems();
         assert_eq!(problems(json!({})).len(), 1);
-        let told = problems(json!({"detectors": [{"knn": {"k": 0}}, {"autoencoder": {}}], "weights": [1.0]}));
+        let told = problems(
+            json!({"detectors": [{"knn": {"k": 0}}, {"autoencoder": {}}], "weights": [1.0]}),
+        );
         let fields: Vec<&str> = told.iter().map(|p| p.field.as_str()).collect();
         assert_eq!(fields, ["detectors[0].knn.k", "detectors[1]", "detectors[1]", "weights"]);
         assert_eq!(
-            problems(json!({"detectors": [{"knn": {}}, {"knn": {}}], "weights": [1, 1], "reduce": "max"})).len(),
+            problems(
+                json!({"detectors": [{"knn": {}}, {"knn": {}}], "weights": [1, 1], "reduce": "max"})
+            )
+            .len(),
             1
         );
     }

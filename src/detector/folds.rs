@@ -18,8 +18,9 @@ pub(crate) struct Fold {
     pub(crate) seed: Seed,
 }
 
-/// Five folds, each with a fifth of each domain. Which clips go together is decided by their identity, not by their
-/// order, which may be that of time. Clips made of others are never held out, and train only where all of those do.
+/// Five folds, each with a fifth of each domain. Which clips go together is decided by their
+/// identity, not by their order, which may be that of time. Clips made of others are never held
+/// out, and train only where all of those do.
 ///
 /// Errors: fewer than two recordings.
 pub(crate) fn folds(examples: &Examples, cx: &Context) -> Result<Vec<Fold>, DetectorError> {
@@ -32,26 +33,35 @@ pub(crate) fn folds(examples: &Examples, cx: &Context) -> Result<Vec<Fold>, Dete
         return Err(DetectorError::TooFew(message));
     }
     order.sort_by_cached_key(|&i| match clip(i) {
-        Some(clip) => (clip.domain.unwrap_or(Domain::Source), Seed(0).derive(&["fold", &clip.id]).0, i),
+        Some(clip) => {
+            (clip.domain.unwrap_or(Domain::Source), Seed(0).derive(&["fold", &clip.id]).0, i)
+        }
         None => (Domain::Source, 0, i),
     });
     let count = FOLDS.min(n);
     let one = |f: usize| {
         let held_out: BTreeSet<usize> = order.iter().copied().skip(f).step_by(count).collect();
-        let ids: BTreeSet<&str> = held_out.iter().filter_map(|&i| clip(i)).map(|c| c.id.as_str()).collect();
+        let ids: BTreeSet<&str> =
+            held_out.iter().filter_map(|&i| clip(i)).map(|c| c.id.as_str()).collect();
         let known = |&i: &usize| match clip(i) {
             Some(clip) => !clip.parents().iter().any(|parent| ids.contains(parent)),
             None => !held_out.contains(&i),
         };
         let train = (0..examples.features.len()).filter(known).collect();
-        Fold { train, held_out: held_out.into_iter().collect(), seed: cx.seed.derive(&["fold", &f.to_string()]) }
+        Fold {
+            train,
+            held_out: held_out.into_iter().collect(),
+            seed: cx.seed.derive(&["fold", &f.to_string()]),
+        }
     };
     Ok((0..count).map(one).collect())
 }
 
 /// That an error is about the clips of a fold, of which there are fewer.
 pub(crate) fn in_fold(error: DetectorError) -> DetectorError {
-    error.reworded(|message| format!("without a fifth of the clips, to score them as new: {message}"))
+    error.reworded(|message| {
+        format!("without a fifth of the clips, to score them as new: {message}")
+    })
 }
 
 #[cfg(test)]
@@ -63,12 +73,17 @@ mod tests {
     fn every_clip_is_held_out_once() {
         for n in [2, 3, 5, 23] {
             let x = Array2::<f32>::zeros((n, 1));
-            let examples = Examples { clips: Vec::new(), features: x.axis_chunks_iter(ndarray::Axis(0), 1).collect() };
+            let examples = Examples {
+                clips: Vec::new(),
+                features: x.axis_chunks_iter(ndarray::Axis(0), 1).collect(),
+            };
             let folds = folds(&examples, &Context::plain(1)).unwrap();
             let mut out: Vec<usize> = folds.iter().flat_map(|f| f.held_out.clone()).collect();
             out.sort();
             assert_eq!(out, (0..n).collect::<Vec<_>>());
-            assert!(folds.iter().all(|f| f.train.len() + f.held_out.len() == n && !f.train.is_empty()));
+            assert!(
+                folds.iter().all(|f| f.train.len() + f.held_out.len() == n && !f.train.is_empty())
+            );
         }
     }
 }

@@ -1,5 +1,5 @@
-//! For tests: numbers that look random and are the same in every language, and what references say of tensors made
-//! of them (`tests/data/formula.py`).
+//! For tests: numbers that look random and are the same in every language, and what references say
+//! of tensors made of them (`tests/data/formula.py`).
 
 use serde_json::Value;
 
@@ -8,7 +8,8 @@ use crate::math;
 /// The numbers of tensor `k`.
 pub fn unit(k: u32, count: usize) -> Vec<f64> {
     let number = |i: usize| {
-        let mut h = (i as u32).wrapping_mul(2_654_435_761).wrapping_add((k + 1).wrapping_mul(40_503));
+        let mut h =
+            (i as u32).wrapping_mul(2_654_435_761).wrapping_add((k + 1).wrapping_mul(40_503));
         for _ in 0..2 {
             h ^= h >> 16;
             h = h.wrapping_mul(73_244_475);
@@ -31,11 +32,15 @@ pub fn numbers(value: &Value) -> Vec<f64> {
 /// Compares values at places and the mean square, relative to its root.
 pub fn compare(found: &[f32], expected: &Value, tolerance: f64) {
     let name = &expected["name"];
-    let mean_square = found.iter().map(|&x| math::square(f64::from(x))).sum::<f64>() / found.len() as f64;
+    let mean_square =
+        found.iter().map(|&x| math::square(f64::from(x))).sum::<f64>() / found.len() as f64;
     let stated = expected["mean_square"].as_f64().unwrap();
     // Some gradients are zero but for rounding, where the next normalisation takes a shift away.
     let size = stated.sqrt().max(1e-4);
-    assert!((mean_square.sqrt() - stated.sqrt()).abs() < tolerance * size, "{name}: {mean_square} {stated}");
+    assert!(
+        (mean_square.sqrt() - stated.sqrt()).abs() < tolerance * size,
+        "{name}: {mean_square} {stated}"
+    );
     for (at, value) in numbers(&expected["at"]).into_iter().zip(numbers(&expected["values"])) {
         let found = f64::from(found[at as usize]);
         assert!((found - value).abs() < 10.0 * tolerance * size, "{name} [{at}]: {found} {value}");

@@ -1,4 +1,5 @@
-//! Gaussian mixture: how unlikely a vector is under a few normal distributions of the training vectors.
+//! Gaussian mixture: how unlikely a vector is under a few normal distributions of the training
+//! vectors.
 
 use ndarray::{Axis, s};
 use schemars::JsonSchema;
@@ -13,12 +14,13 @@ use crate::learn::lloyd::Lloyd;
 use crate::learn::mixture::{Mixture, Precisions, Shape};
 use crate::learn::moments::BLOCK;
 
-/// Gaussian mixture: how unlikely a clip is under a few normal distributions. The defaults are those of
-/// scikit-learn, except for the number of components.
+/// Gaussian mixture: how unlikely a clip is under a few normal distributions. The defaults are
+/// those of scikit-learn, except for the number of components.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Gmm {
-    /// The number of normal distributions. Published systems use 1 to 4; 1 gives a Mahalanobis distance.
+    /// The number of normal distributions. Published systems use 1 to 4; 1 gives a Mahalanobis
+    /// distance.
     #[schemars(range(min = 1, max = 1024))]
     pub components: usize,
     /// The form of the covariances.
@@ -46,8 +48,8 @@ pub enum Score {
     /// Minus the log likelihood under the mixture.
     #[default]
     LogLikelihood,
-    /// Minus the largest log density of a component, whatever its weight: a component of ten target clips explains
-    /// as well as one of 990 source clips.
+    /// Minus the largest log density of a component, whatever its weight: a component of ten target
+    /// clips explains as well as one of 990 source clips.
     BestComponent,
 }
 
@@ -75,20 +77,30 @@ impl Detector for Gmm {
     }
 
     fn problems(&self) -> Vec<Problem> {
-        let whole = [("components", self.components), ("max_iterations", self.max_iterations), ("runs", self.runs)];
+        let whole = [
+            ("components", self.components),
+            ("max_iterations", self.max_iterations),
+            ("runs", self.runs),
+        ];
         let whole = whole.iter().filter(|(_, value)| *value == 0).map(|(field, _)| {
-            Problem::new(*field, format!("0 {} give no mixture", field.replace('_', " "))).hint("write 1 or more")
+            Problem::new(*field, format!("0 {} give no mixture", field.replace('_', " ")))
+                .hint("write 1 or more")
         });
         let real = [("regularization", self.regularization), ("tolerance", self.tolerance)];
-        let real = real.iter().filter(|(_, value)| !(*value >= 0.0 && value.is_finite())).map(|(field, value)| {
-            Problem::new(*field, format!("a {field} of {value} is out of range")).hint("write 0 or more, such as 1e-6")
-        });
+        let real = real.iter().filter(|(_, value)| !(*value >= 0.0 && value.is_finite())).map(
+            |(field, value)| {
+                Problem::new(*field, format!("a {field} of {value} is out of range"))
+                    .hint("write 0 or more, such as 1e-6")
+            },
+        );
         let most = [
             ("components", self.components, 1024),
             ("max_iterations", self.max_iterations, 100_000),
             ("runs", self.runs, 10_000),
         ];
-        let most = most.into_iter().filter_map(|(field, value, most)| Problem::outside(field, value.max(1), 1, most));
+        let most = most
+            .into_iter()
+            .filter_map(|(field, value, most)| Problem::outside(field, value.max(1), 1, most));
         let large = [("regularization", self.regularization), ("tolerance", self.tolerance)];
         let large = large.into_iter().filter(|(_, value)| value.is_finite());
         let large = large.filter_map(|(field, value)| Problem::beyond(field, value, 1e6));
@@ -96,16 +108,23 @@ impl Detector for Gmm {
     }
 
     fn memory(&self, rows: usize, dims: usize) -> usize {
-        // The vectors; what k-means keeps of each; the covariances of a fit, its parts and their sum.
+        // The vectors; what k-means keeps of each; the covariances of a fit, its parts and their
+        // sum.
         let covariance = if self.covariance == Shape::Diagonal { dims } else { dims * dims };
         4 * rows * dims + 96 * rows + 12 * 8 * self.components * covariance
     }
 
-    fn fit(&self, train: &Examples, _: Option<&Tensors>, cx: &Context) -> Result<Tensors, DetectorError> {
+    fn fit(
+        &self,
+        train: &Examples,
+        _: Option<&Tensors>,
+        cx: &Context,
+    ) -> Result<Tensors, DetectorError> {
         let x = vectors::train(train)?;
         if self.components > x.nrows() {
             let (components, clips) = (self.components, x.nrows());
-            let message = format!("`components` is {components}, but there are only {clips} training clips");
+            let message =
+                format!("`components` is {components}, but there are only {clips} training clips");
             return Err(DetectorError::TooFew(message));
         }
         let Self { covariance: shape, regularization, tolerance, max_iterations, .. } = *self;
@@ -128,7 +147,12 @@ impl Detector for Gmm {
         Ok(save(mixture))
     }
 
-    fn score(&self, model: &Tensors, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError> {
+    fn score(
+        &self,
+        model: &Tensors,
+        test: &Examples,
+        cx: &Context,
+    ) -> Result<Vec<f64>, DetectorError> {
         let mixture = self.load(model)?;
         let queries = vectors::test(test, mixture.means.ncols())?;
         let blocks: Vec<usize> = (0..queries.nrows()).step_by(BLOCK).collect();
@@ -137,7 +161,9 @@ impl Detector for Gmm {
             let mut densities = mixture.log_densities(x);
             let likelihoods = match self.score {
                 Score::LogLikelihood => mixture.log_likelihoods(&mut densities),
-                Score::BestComponent => densities.fold_axis(Axis(0), f64::NEG_INFINITY, |a, b| a.max(*b)).to_vec(),
+                Score::BestComponent => {
+                    densities.fold_axis(Axis(0), f64::NEG_INFINITY, |a, b| a.max(*b)).to_vec()
+                }
             };
             likelihoods.into_iter().map(|likelihood| -likelihood).collect::<Vec<f64>>()
         });
@@ -165,7 +191,8 @@ impl Gmm {
             Shape::Diagonal => Precisions::Diagonal(model.f64_2("precisions_cholesky")?.to_owned()),
             Shape::Tied => Precisions::Tied(model.f64_2("precisions_cholesky")?.to_owned()),
         };
-        let (weights, means) = (model.f64_1("weights")?.to_owned(), model.f64_2("means")?.to_owned());
+        let (weights, means) =
+            (model.f64_1("weights")?.to_owned(), model.f64_2("means")?.to_owned());
         Ok(Mixture { weights, means, precisions })
     }
 }
@@ -189,7 +216,8 @@ mod tests {
     }
 
     fn scores(gmm: &Gmm, train: &Array2<f32>, test: &Array2<f32>) -> Result<Vec<f64>, String> {
-        let model = gmm.fit(&examples(train), None, &Context::plain(0)).map_err(|e| e.to_string())?;
+        let model =
+            gmm.fit(&examples(train), None, &Context::plain(0)).map_err(|e| e.to_string())?;
         gmm.score(&model, &examples(test), &Context::plain(0)).map_err(|e| e.to_string())
     }
 
@@ -212,9 +240,14 @@ mod tests {
             let gmm = Gmm { covariance, ..Gmm::default() };
             let mut far = x.clone();
             far.row_mut(0).fill(f32::MAX);
-            assert!(scores(&gmm, &x, &far).unwrap().iter().all(|s| s.is_finite()), "{covariance:?}");
+            assert!(
+                scores(&gmm, &x, &far).unwrap().iter().all(|s| s.is_finite()),
+                "{covariance:?}"
+            );
             // Clips that are all the same, too.
-            assert!(scores(&gmm, &Array2::ones((5, 8)), &Array2::zeros((1, 8))).unwrap()[0].is_finite());
+            assert!(
+                scores(&gmm, &Array2::ones((5, 8)), &Array2::zeros((1, 8))).unwrap()[0].is_finite()
+            );
         }
         let many = scores(&Gmm { components: 11, ..Gmm::default() }, &x, &x).unwrap_err();
         assert_eq!(many, "`components` is 11, but there are only 10 training clips");

@@ -1,4 +1,5 @@
-//! Clips as images for convolutions: windows of frames x bands, strided from the features and never copied out.
+//! Clips as images for convolutions: windows of frames x bands, strided from the features and never
+//! copied out.
 
 use super::DetectorError;
 use super::training::{Batch, Rows};
@@ -15,20 +16,30 @@ pub struct Images<'a> {
 
 impl<'a> Images<'a> {
     /// Images of `[frames, dims]`. Errors: a clip that is shorter, or has other bands.
-    pub fn new(clips: &Examples<'a>, [frames, dims]: [usize; 2], hop: usize) -> Result<Self, DetectorError> {
+    pub fn new(
+        clips: &Examples<'a>,
+        [frames, dims]: [usize; 2],
+        hop: usize,
+    ) -> Result<Self, DetectorError> {
         let mut values: Vec<&'a [f32]> = Vec::with_capacity(clips.features.len());
         for (i, x) in clips.features.iter().enumerate() {
             let id = clips.clips.get(i).map_or("?", |clip| clip.id.as_str());
             if x.ncols() != dims {
-                let message = format!("clip `{id}` has {} dims a frame, the clips before it {dims}", x.ncols());
+                let message = format!(
+                    "clip `{id}` has {} dims a frame, the clips before it {dims}",
+                    x.ncols()
+                );
                 return Err(DetectorError::Data(message));
             }
             if x.nrows() < frames {
-                let message = format!("clip `{id}` has {} frames, an image needs {frames}", x.nrows());
+                let message =
+                    format!("clip `{id}` has {} frames, an image needs {frames}", x.nrows());
                 return Err(DetectorError::Data(message));
             }
             let Some(slice) = x.to_slice() else {
-                return Err(DetectorError::Data(format!("the features of clip `{id}` are not in C order")));
+                return Err(DetectorError::Data(format!(
+                    "the features of clip `{id}` are not in C order"
+                )));
             };
             values.push(slice);
         }
@@ -36,7 +47,9 @@ impl<'a> Images<'a> {
         let mut places = Vec::new();
         for (i, x) in clips.features.iter().enumerate() {
             let first = windows.before(i) as u32;
-            places.extend((0..=x.nrows() - frames).step_by(hop).map(|at| (i as u32, first + at as u32)));
+            places.extend(
+                (0..=x.nrows() - frames).step_by(hop).map(|at| (i as u32, first + at as u32)),
+            );
         }
         Ok(Self { windows, places })
     }
@@ -77,7 +90,8 @@ impl Rows for Labelled<'_> {
         batch.target.clear();
         for &image in which {
             let values = self.images.get(image);
-            batch.inputs[0].extend(values.iter().flat_map(|&x| std::iter::repeat_n(x, self.channels)));
+            batch.inputs[0]
+                .extend(values.iter().flat_map(|&x| std::iter::repeat_n(x, self.channels)));
             let at = batch.target.len() + self.labels[self.images.clip(image)] as usize;
             batch.target.resize(batch.target.len() + self.classes, 0.0);
             batch.target[at] = 1.0;

@@ -1,14 +1,15 @@
-//! Kernel density estimation (Rosenblatt 1956; Parzen 1962): how unlikely a vector is, if every training vector were the
-//! middle of a normal distribution.
+//! Kernel density estimation (Rosenblatt 1956; Parzen 1962): how unlikely a vector is, if every
+//! training vector were the middle of a normal distribution.
 //!
-//! All is f64. Squared distances come from a matrix product of centred vectors, which keeps eleven digits or so of them
-//! except between vectors that are nearly the same: those are measured.
+//! All is f64. Squared distances come from a matrix product of centred vectors, which keeps eleven
+//! digits or so of them except between vectors that are nearly the same: those are measured.
 //!
-//! That is what scikit-learn's `KernelDensity` computes with all vectors in one leaf (`leaf_size` of their number). With
-//! its default it subtracts bounds of whole nodes from a running sum (its issues 7492 and 25799), which swallows
-//! densities e⁻³⁶ times the kernel's height: of 400 log-mel-like vectors of 128 dimensions more than half were off, by
-//! up to 59 %, and they were the unlikely ones. Neither linfa nor smartcore has it. Scoring 400 clips against 3,000 takes
-//! 0.06 of scikit-learn's time in one leaf, and 0.04 of its time by default.
+//! That is what scikit-learn's `KernelDensity` computes with all vectors in one leaf (`leaf_size`
+//! of their number). With its default it subtracts bounds of whole nodes from a running sum (its
+//! issues 7492 and 25799), which swallows densities e⁻³⁶ times the kernel's height: of 400
+//! log-mel-like vectors of 128 dimensions more than half were off, by up to 59 %, and they were the
+//! unlikely ones. Neither linfa nor smartcore has it. Scoring 400 clips against 3,000 takes 0.06 of
+//! scikit-learn's time in one leaf, and 0.04 of its time by default.
 
 use std::fmt;
 
@@ -26,23 +27,23 @@ use crate::learn::neighbours::{self, Metric};
 use crate::learn::product::product;
 use crate::math;
 
-/// Kernel density estimation (Parzen 1962): how unlikely a clip is if every training vector is the middle of a
-/// normal distribution.
+/// Kernel density estimation (Parzen 1962): how unlikely a clip is if every training vector is the
+/// middle of a normal distribution.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Kde {
-    /// The standard deviation of the kernel in every dimension: a number in the unit of the features (dB for
-    /// log-mel), or the name of a rule that takes it from the training clips.
+    /// The standard deviation of the kernel in every dimension: a number in the unit of the
+    /// features (dB for log-mel), or the name of a rule that takes it from the training clips.
     pub bandwidth: Bandwidth,
 }
 
-/// The standard deviation of the kernel in every dimension. Written as a number, in the unit of the features (dB of
-/// log-mel), or as the name of a rule that takes it from the training clips.
+/// The standard deviation of the kernel in every dimension. Written as a number, in the unit of the
+/// features (dB of log-mel), or as the name of a rule that takes it from the training clips.
 #[derive(Clone, Copy, Debug, PartialEq, JsonSchema)]
 #[schemars(rename_all = "snake_case")]
 pub enum Bandwidth {
-    /// n^(-1/(dims + 4)) times the root of the mean variance of the dimensions (Scott 1992). Of scikit-learn's rule of
-    /// this name it is the variance that is missing.
+    /// n^(-1/(dims + 4)) times the root of the mean variance of the dimensions (Scott 1992). Of
+    /// scikit-learn's rule of this name it is the variance that is missing.
     Scott,
     /// (n(dims + 2)/4)^(-1/(dims + 4)) times the same (Silverman 1986).
     Silverman,
@@ -53,8 +54,11 @@ pub enum Bandwidth {
     Number(#[schemars(range(min = 1e-9, max = 1e9))] f64),
 }
 
-const RULES: [(&str, Bandwidth); 3] =
-    [("scott", Bandwidth::Scott), ("silverman", Bandwidth::Silverman), ("median_nearest", Bandwidth::MedianNearest)];
+const RULES: [(&str, Bandwidth); 3] = [
+    ("scott", Bandwidth::Scott),
+    ("silverman", Bandwidth::Silverman),
+    ("median_nearest", Bandwidth::MedianNearest),
+];
 
 impl Default for Bandwidth {
     fn default() -> Self {
@@ -69,7 +73,8 @@ const RANGE: std::ops::RangeInclusive<f64> = 1e-9..=1e9;
 const QUERIES: usize = 256;
 const ROWS: usize = 256;
 
-/// A squared distance smaller than this part of the squared norms has lost too many digits in the product.
+/// A squared distance smaller than this part of the squared norms has lost too many digits in the
+/// product.
 const MEASURED_BELOW: f64 = 1e-4;
 
 /// What is so many powers of e less than the largest term adds nothing in f64.
@@ -94,7 +99,12 @@ impl Detector for Kde {
         3 * 4 * rows * dims + 64 * rows
     }
 
-    fn fit(&self, train: &Examples, _: Option<&Tensors>, cx: &Context) -> Result<Tensors, DetectorError> {
+    fn fit(
+        &self,
+        train: &Examples,
+        _: Option<&Tensors>,
+        cx: &Context,
+    ) -> Result<Tensors, DetectorError> {
         let bank = vectors::train(train)?;
         let bandwidth = self.bandwidth.of(bank.view(), cx)?;
         let mut model = Tensors::default();
@@ -103,10 +113,16 @@ impl Detector for Kde {
         Ok(model)
     }
 
-    fn score(&self, model: &Tensors, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError> {
+    fn score(
+        &self,
+        model: &Tensors,
+        test: &Examples,
+        cx: &Context,
+    ) -> Result<Vec<f64>, DetectorError> {
         let (bank, bandwidth) = (model.f32_2("bank")?, model.f64_1("bandwidth")?);
         let h = bandwidth.first().copied().filter(|h| RANGE.contains(h));
-        let h = h.ok_or_else(|| DetectorError::Data(format!("the model's bandwidth is {bandwidth}")))?;
+        let h =
+            h.ok_or_else(|| DetectorError::Data(format!("the model's bandwidth is {bandwidth}")))?;
         let queries = vectors::test(test, bank.ncols())?;
         let bank = bank.as_standard_layout();
         // In f32, from which f32 values are subtracted in f64 without error.
@@ -128,7 +144,9 @@ impl Bandwidth {
         let (rule, h) = match self {
             Bandwidth::Number(h) => return Ok(h),
             Bandwidth::Scott => ("scott", math::powf(n, power) * spread(x)),
-            Bandwidth::Silverman => ("silverman", math::powf(n * (dims + 2.0) / 4.0, power) * spread(x)),
+            Bandwidth::Silverman => {
+                ("silverman", math::powf(n * (dims + 2.0) / 4.0, power) * spread(x))
+            }
             Bandwidth::MedianNearest => ("median_nearest", median_nearest(x, cx)?),
         };
         if RANGE.contains(&h) {
@@ -145,8 +163,9 @@ impl Bandwidth {
 /// The root of the mean over the dimensions of the variance.
 fn spread(x: ArrayView2<f32>) -> f64 {
     let mean = mean(x);
-    let squares =
-        |row: ArrayView1<f32>| row.iter().zip(&mean).map(|(x, m)| math::square(f64::from(*x) - m)).sum::<f64>();
+    let squares = |row: ArrayView1<f32>| {
+        row.iter().zip(&mean).map(|(x, m)| math::square(f64::from(*x) - m)).sum::<f64>()
+    };
     (x.rows().into_iter().map(squares).sum::<f64>() / x.len() as f64).sqrt()
 }
 
@@ -159,7 +178,11 @@ fn median_nearest(x: ArrayView2<f32>, cx: &Context) -> Result<f64, DetectorError
     let mut distances: Vec<f64> = found.iter().map(|nearest| nearest[1].distance).collect();
     distances.sort_by(f64::total_cmp);
     let middle = distances.len() / 2;
-    Ok(if distances.len() % 2 == 1 { distances[middle] } else { 0.5 * (distances[middle - 1] + distances[middle]) })
+    Ok(if distances.len() % 2 == 1 {
+        distances[middle]
+    } else {
+        0.5 * (distances[middle - 1] + distances[middle])
+    })
 }
 
 fn mean(x: ArrayView2<f32>) -> Array1<f64> {
@@ -196,7 +219,8 @@ fn log_sums(
         let rows = bank.slice(s![first..bank.nrows().min(first + ROWS), ..]);
         let (b, b_squares) = centred(rows, centre);
         let products = &mut products[..queries.nrows() * rows.nrows()];
-        let out = ArrayViewMut2::from_shape((queries.nrows(), rows.nrows()), &mut *products).expect("its size");
+        let out = ArrayViewMut2::from_shape((queries.nrows(), rows.nrows()), &mut *products)
+            .expect("its size");
         product(a.view(), b.t(), out);
         for (i, products) in products.chunks_exact_mut(rows.nrows()).enumerate() {
             for (j, (value, b_square)) in products.iter_mut().zip(&b_squares).enumerate() {
@@ -204,8 +228,10 @@ fn log_sums(
                 let mut squared = squares - 2.0 * *value;
                 if squared < MEASURED_BELOW * squares {
                     let (a, b) = (queries.row(i), rows.row(j));
-                    squared =
-                        neighbours::squared_distance(a.to_slice().expect("C order"), b.to_slice().expect("C order"));
+                    squared = neighbours::squared_distance(
+                        a.to_slice().expect("C order"),
+                        b.to_slice().expect("C order"),
+                    );
                 }
                 *value = squared * scale;
             }
@@ -248,7 +274,11 @@ impl<'de> Deserialize<'de> for Bandwidth {
             type Value = Bandwidth;
 
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                write!(f, "a number or one of {}", RULES.map(|(name, _)| format!("`{name}`")).join(", "))
+                write!(
+                    f,
+                    "a number or one of {}",
+                    RULES.map(|(name, _)| format!("`{name}`")).join(", ")
+                )
             }
 
             fn visit_f64<E: de::Error>(self, number: f64) -> Result<Bandwidth, E> {
@@ -265,7 +295,9 @@ impl<'de> Deserialize<'de> for Bandwidth {
 
             fn visit_str<E: de::Error>(self, word: &str) -> Result<Bandwidth, E> {
                 let known = RULES.iter().find(|(name, _)| *name == word);
-                known.map(|(_, rule)| *rule).ok_or_else(|| E::invalid_value(de::Unexpected::Str(word), &self))
+                known
+                    .map(|(_, rule)| *rule)
+                    .ok_or_else(|| E::invalid_value(de::Unexpected::Str(word), &self))
             }
         }
         deserializer.deserialize_any(Either)
@@ -276,7 +308,8 @@ impl Serialize for Bandwidth {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Bandwidth::Number(number) => serializer.serialize_f64(*number),
-            rule => serializer.serialize_str(RULES.iter().find(|(_, r)| r == rule).map_or("", |(name, _)| name)),
+            rule => serializer
+                .serialize_str(RULES.iter().find(|(_, r)| r == rule).map_or("", |(name, _)| name)),
         }
     }
 }
@@ -306,7 +339,8 @@ mod tests {
     /// By the definition, all in f64.
     fn by_definition(h: f64, train: &Array2<f32>, query: &[f32]) -> f64 {
         let exponent = |row: ndarray::ArrayView1<f32>| {
-            let squares = row.iter().zip(query).map(|(a, b)| math::square(f64::from(*a) - f64::from(*b)));
+            let squares =
+                row.iter().zip(query).map(|(a, b)| math::square(f64::from(*a) - f64::from(*b)));
             -squares.sum::<f64>() / (2.0 * h * h)
         };
         let exponents: Vec<f64> = train.rows().into_iter().map(exponent).collect();
@@ -318,16 +352,21 @@ mod tests {
 
     #[test]
     fn scores_are_those_of_the_definition_however_near_the_vectors() {
-        // More queries and rows than one product; far from zero, and queries that are all but training vectors.
+        // More queries and rows than one product; far from zero, and queries that are all but
+        // training vectors.
         let train = random(1, 600, 40, -50.0);
         let mut test = random(2, 300, 40, -50.0);
         for i in 0..100 {
             test.row_mut(3 * i).assign(&train.row(i).mapv(|x| x * (1.0 + 1e-6 * (i % 3) as f32)));
         }
         for h in [1e-4, 0.1, 3.0, 100.0] {
-            for (found, row) in scores(Bandwidth::Number(h), &train, &test).iter().zip(test.rows()) {
+            for (found, row) in scores(Bandwidth::Number(h), &train, &test).iter().zip(test.rows())
+            {
                 let expected = by_definition(h, &train, row.to_slice().unwrap());
-                assert!((found - expected).abs() <= 1e-11 * expected.abs() + 1e-9, "{h}: {found} {expected}");
+                assert!(
+                    (found - expected).abs() <= 1e-11 * expected.abs() + 1e-9,
+                    "{h}: {found} {expected}"
+                );
             }
         }
     }
@@ -362,7 +401,8 @@ mod tests {
 
     #[test]
     fn bandwidths_are_numbers_or_names() {
-        let read = |value: serde_json::Value| serde_json::from_value::<Kde>(json!({ "bandwidth": value }));
+        let read =
+            |value: serde_json::Value| serde_json::from_value::<Kde>(json!({ "bandwidth": value }));
         for (written, bandwidth) in [(json!(2), 2.0), (json!(0.5), 0.5), (json!(-1), -1.0)] {
             assert_eq!(read(written).unwrap().bandwidth, Bandwidth::Number(bandwidth));
         }

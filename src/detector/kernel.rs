@@ -41,7 +41,9 @@ impl KernelName {
                 let count = x.len() as f64;
                 let mean = x.sum() / count;
                 let variance = x.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / count;
-                Kernel::Rbf { gamma: if variance > 0.0 { 1.0 / (x.ncols() as f64 * variance) } else { 1.0 } }
+                Kernel::Rbf {
+                    gamma: if variance > 0.0 { 1.0 / (x.ncols() as f64 * variance) } else { 1.0 },
+                }
             }
         }
     }
@@ -52,12 +54,13 @@ impl Gamma {
     pub(super) fn problem(self, kernel: KernelName) -> Option<Problem> {
         match (self, kernel) {
             (Gamma::Value(gamma), _) if !(gamma > 0.0 && gamma.is_finite()) => Some(
-                Problem::new("gamma", format!("`gamma` is {gamma}, not above 0")).hint("`scale` fits it to the data"),
+                Problem::new("gamma", format!("`gamma` is {gamma}, not above 0"))
+                    .hint("`scale` fits it to the data"),
             ),
             (Gamma::Value(gamma), _) if gamma > 1e9 => Problem::beyond("gamma", gamma, 1e9),
-            (Gamma::Value(_), KernelName::Linear) => {
-                Some(Problem::new("gamma", "is never used: the kernel is `linear`").hint("leave it out"))
-            }
+            (Gamma::Value(_), KernelName::Linear) => Some(
+                Problem::new("gamma", "is never used: the kernel is `linear`").hint("leave it out"),
+            ),
             _ => None,
         }
     }
@@ -119,8 +122,13 @@ mod tests {
         assert_eq!(read("\"scale\""), Ok(Gamma::Scale));
         assert_eq!(read("2"), Ok(Gamma::Value(2.0)));
         assert!(read("true").unwrap_err().contains("expected `scale` or a number"));
-        assert!(read("\"auto\"").unwrap_err().starts_with("unknown variant `auto`, expected `scale`"));
-        assert_eq!(serde_json::to_string(&[Gamma::Scale, Gamma::Value(0.5)]).unwrap(), "[\"scale\",0.5]");
+        assert!(
+            read("\"auto\"").unwrap_err().starts_with("unknown variant `auto`, expected `scale`")
+        );
+        assert_eq!(
+            serde_json::to_string(&[Gamma::Scale, Gamma::Value(0.5)]).unwrap(),
+            "[\"scale\",0.5]"
+        );
         // Values 1, 3, 5, 7: variance 5.
         let x = array![[1.0, 3.0], [5.0, 7.0]];
         assert_eq!(KernelName::Rbf.kernel(Gamma::Scale, x.view()), Kernel::Rbf { gamma: 0.1 });

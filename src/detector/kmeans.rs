@@ -1,8 +1,8 @@
 //! k-means: the distance to the nearest of a few centres.
 //!
-//! Own code, not linfa's: that took 3 (f32) to 11 (f64) times as long as scikit-learn at 3,000 vectors of 128 values and
-//! twice as long at 200,000, on two threads. This takes 0.4 to 0.5 of scikit-learn's time for an iteration at both, on
-//! one thread each.
+//! Own code, not linfa's: that took 3 (f32) to 11 (f64) times as long as scikit-learn at 3,000
+//! vectors of 128 values and twice as long at 200,000, on two threads. This takes 0.4 to 0.5 of
+//! scikit-learn's time for an iteration at both, on one thread each.
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use schemars::JsonSchema;
@@ -23,13 +23,14 @@ pub struct Kmeans {
     /// The number of centres.
     #[schemars(range(min = 1, max = 100_000))]
     pub clusters: usize,
-    /// How the distance of two vectors is measured. With `cosine` all vectors are scaled to length one first
-    /// (Wilkinghoff 2023, with 16 centres).
+    /// How the distance of two vectors is measured. With `cosine` all vectors are scaled to length
+    /// one first (Wilkinghoff 2023, with 16 centres).
     pub metric: Metric,
     /// The number of starts from other centres. The best result is kept.
     #[schemars(range(min = 1, max = 10_000))]
     pub runs: usize,
-    /// The iterations end when the squared moves of the centres sum up to at most this share of the mean variance.
+    /// The iterations end when the squared moves of the centres sum up to at most this share of the
+    /// mean variance.
     #[schemars(range(min = 0, max = 1e6))]
     pub tolerance: f64,
     /// The most iterations.
@@ -54,20 +55,28 @@ impl Detector for Kmeans {
     }
 
     fn problems(&self) -> Vec<Problem> {
-        let whole = [("clusters", self.clusters), ("runs", self.runs), ("max_iterations", self.max_iterations)];
+        let whole = [
+            ("clusters", self.clusters),
+            ("runs", self.runs),
+            ("max_iterations", self.max_iterations),
+        ];
         let whole = whole.iter().filter(|(_, value)| *value == 0).map(|(field, _)| {
-            Problem::new(*field, format!("0 {} give no centres", field.replace('_', " "))).hint("write 1 or more")
+            Problem::new(*field, format!("0 {} give no centres", field.replace('_', " ")))
+                .hint("write 1 or more")
         });
         let tolerance = (self.tolerance.is_nan() || self.tolerance < 0.0).then(|| {
             let message = format!("a tolerance of {} is never reached", self.tolerance);
-            Problem::new("tolerance", message).hint("write 0 or more; 0 goes on until no clip changes its centre")
+            Problem::new("tolerance", message)
+                .hint("write 0 or more; 0 goes on until no clip changes its centre")
         });
         let most = [
             ("clusters", self.clusters, 100_000),
             ("runs", self.runs, 10_000),
             ("max_iterations", self.max_iterations, 100_000),
         ];
-        let most = most.into_iter().filter_map(|(field, value, most)| Problem::outside(field, value.max(1), 1, most));
+        let most = most
+            .into_iter()
+            .filter_map(|(field, value, most)| Problem::outside(field, value.max(1), 1, most));
         let coarse = Problem::beyond("tolerance", self.tolerance, 1e6);
         whole.chain(tolerance).chain(most).chain(coarse).collect()
     }
@@ -77,11 +86,17 @@ impl Detector for Kmeans {
         4 * rows * dims + unit + 96 * rows
     }
 
-    fn fit(&self, train: &Examples, _: Option<&Tensors>, cx: &Context) -> Result<Tensors, DetectorError> {
+    fn fit(
+        &self,
+        train: &Examples,
+        _: Option<&Tensors>,
+        cx: &Context,
+    ) -> Result<Tensors, DetectorError> {
         let x = vectors::train(train)?;
         if self.clusters > x.nrows() {
             let (clusters, clips) = (self.clusters, x.nrows());
-            let message = format!("`clusters` is {clusters}, but there are only {clips} training clips");
+            let message =
+                format!("`clusters` is {clusters}, but there are only {clips} training clips");
             return Err(DetectorError::TooFew(message));
         }
         let Self { clusters, runs, tolerance, max_iterations, .. } = *self;
@@ -97,7 +112,12 @@ impl Detector for Kmeans {
         Ok(model)
     }
 
-    fn score(&self, model: &Tensors, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError> {
+    fn score(
+        &self,
+        model: &Tensors,
+        test: &Examples,
+        cx: &Context,
+    ) -> Result<Vec<f64>, DetectorError> {
         let centres = model.f64_2("centres")?;
         let queries = vectors::test(test, centres.ncols())?;
         match self.metric {
@@ -120,8 +140,13 @@ fn unit<T: Value>(x: ArrayView2<T>) -> Array2<f64> {
     x
 }
 
-/// One minus the cosine of the angle to the nearest of some centres; 1 from and to a vector of zeros.
-fn cosine(centres: ArrayView2<f64>, queries: ArrayView2<f32>, cx: &Context) -> Result<Vec<f64>, DetectorError> {
+/// One minus the cosine of the angle to the nearest of some centres; 1 from and to a vector of
+/// zeros.
+fn cosine(
+    centres: ArrayView2<f64>,
+    queries: ArrayView2<f32>,
+    cx: &Context,
+) -> Result<Vec<f64>, DetectorError> {
     let (centres, queries) = (unit(centres), unit(queries));
     let is_zero = |x: ArrayView1<f64>| x.iter().all(|x| *x == 0.0);
     let directed: Vec<usize> = (0..centres.nrows()).filter(|&c| !is_zero(centres.row(c))).collect();
@@ -130,8 +155,9 @@ fn cosine(centres: ArrayView2<f64>, queries: ArrayView2<f32>, cx: &Context) -> R
     }
     let nearest = centres::nearest(&centres.select(Axis(0), &directed), queries.view(), cx)?;
     // Half the squared distance on the unit sphere is 1 - cos, without its cancellation.
-    let score =
-        |(query, (_, squared)): (ArrayView1<f64>, (usize, f64))| if is_zero(query) { 1.0 } else { 0.5 * squared };
+    let score = |(query, (_, squared)): (ArrayView1<f64>, (usize, f64))| {
+        if is_zero(query) { 1.0 } else { 0.5 * squared }
+    };
     Ok(queries.rows().into_iter().zip(nearest).map(score).collect())
 }
 
@@ -147,7 +173,9 @@ mod tests {
     /// Three groups of 20 around (0, 0), (10, 0), (0, 10).
     fn groups() -> Array2<f32> {
         let mut rng = Seed(9).rng();
-        Array2::from_shape_fn((60, 2), |(i, j)| (rng.normal() * 0.1) as f32 + if i % 3 == j + 1 { 10.0 } else { 0.0 })
+        Array2::from_shape_fn((60, 2), |(i, j)| {
+            (rng.normal() * 0.1) as f32 + if i % 3 == j + 1 { 10.0 } else { 0.0 }
+        })
     }
 
     #[test]
@@ -175,8 +203,13 @@ mod tests {
 
     #[test]
     fn fewer_clips_than_clusters_are_refused_and_equal_clips_are_not() {
-        let fit = |rows| Kmeans::default().fit(&examples(&Array2::ones((rows, 3))), None, &Context::plain(0));
-        assert_eq!(fit(5).unwrap_err().to_string(), "`clusters` is 16, but there are only 5 training clips");
+        let fit = |rows| {
+            Kmeans::default().fit(&examples(&Array2::ones((rows, 3))), None, &Context::plain(0))
+        };
+        assert_eq!(
+            fit(5).unwrap_err().to_string(),
+            "`clusters` is 16, but there are only 5 training clips"
+        );
         let model = fit(20).unwrap();
         assert!(model.f64_2("centres").unwrap().iter().all(|&x| x == 1.0));
     }
@@ -184,7 +217,8 @@ mod tests {
     #[test]
     fn cosines_do_not_depend_on_length() {
         // Two directions, each at many lengths.
-        let x = Array2::from_shape_fn((40, 2), |(i, j)| if i % 2 == j { 1.0 + i as f32 } else { 0.0 });
+        let x =
+            Array2::from_shape_fn((40, 2), |(i, j)| if i % 2 == j { 1.0 + i as f32 } else { 0.0 });
         let kmeans = Kmeans { clusters: 2, metric: Metric::Cosine, ..Kmeans::default() };
         let model = kmeans.fit(&examples(&x), None, &Context::plain(0)).unwrap();
         let queries = ndarray::array![[7.0, 0.0], [1e-3, 1e-3], [-1.0, -1.0], [0.0, 0.0]];
@@ -194,13 +228,23 @@ mod tests {
             assert!((score - expected).abs() < 1e-12, "{scores:?}");
         }
         // Nothing but silence has no direction.
-        let model = kmeans.fit(&examples(&Array2::zeros((5, 2))), None, &Context::plain(0)).unwrap();
-        assert_eq!(kmeans.score(&model, &examples(&queries), &Context::plain(0)).unwrap(), [1.0; 4]);
+        let model =
+            kmeans.fit(&examples(&Array2::zeros((5, 2))), None, &Context::plain(0)).unwrap();
+        assert_eq!(
+            kmeans.score(&model, &examples(&queries), &Context::plain(0)).unwrap(),
+            [1.0; 4]
+        );
     }
 
     #[test]
     fn settings_out_of_range_are_told_all_at_once() {
-        let wrong = Kmeans { clusters: 0, runs: 0, max_iterations: 0, tolerance: -1.0, ..Kmeans::default() };
+        let wrong = Kmeans {
+            clusters: 0,
+            runs: 0,
+            max_iterations: 0,
+            tolerance: -1.0,
+            ..Kmeans::default()
+        };
         let fields: Vec<String> = wrong.problems().into_iter().map(|p| p.field).collect();
         assert_eq!(fields, ["clusters", "runs", "max_iterations", "tolerance"]);
         assert!(Kmeans::default().problems().is_empty());

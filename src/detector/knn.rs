@@ -23,7 +23,8 @@ pub struct Knn {
     pub metric: Metric,
     /// What the k distances become.
     pub reduce: Reduce,
-    /// Neighbours of a training vector whose mean distance divides the distances to it; set by `generalization`.
+    /// Neighbours of a training vector whose mean distance divides the distances to it; set by
+    /// `generalization`.
     #[serde(skip)]
     pub density: Option<usize>,
 }
@@ -50,7 +51,10 @@ impl Knn {
         if self.k <= clips {
             return Ok(());
         }
-        Err(DetectorError::TooFew(format!("`k` is {}, but there are only {clips} training clips", self.k)))
+        Err(DetectorError::TooFew(format!(
+            "`k` is {}, but there are only {clips} training clips",
+            self.k
+        )))
     }
 }
 
@@ -66,7 +70,12 @@ impl Detector for Knn {
         vec![Problem::new("k", "0 neighbours give no distance").hint("write 1 or more")]
     }
 
-    fn fit(&self, train: &Examples, _: Option<&Tensors>, cx: &Context) -> Result<Tensors, DetectorError> {
+    fn fit(
+        &self,
+        train: &Examples,
+        _: Option<&Tensors>,
+        cx: &Context,
+    ) -> Result<Tensors, DetectorError> {
         let bank = vectors::train(train)?;
         self.enough(bank.nrows())?;
         let mut model = Tensors::default();
@@ -75,7 +84,8 @@ impl Detector for Knn {
             // Copies of a clip are neighbours that say nothing of how dense it is there.
             let mut seen = BTreeSet::new();
             let bits = |row: ArrayView1<f32>| row.iter().map(|x| x.to_bits()).collect::<Vec<u32>>();
-            let distinct: Vec<usize> = (0..bank.nrows()).filter(|&i| seen.insert(bits(bank.row(i)))).collect();
+            let distinct: Vec<usize> =
+                (0..bank.nrows()).filter(|&i| seen.insert(bits(bank.row(i)))).collect();
             bank = bank.select(Axis(0), &distinct);
             self.enough(bank.nrows())?;
             model.put_f64("density", densities(bank.view(), neighbours, self.metric, cx)?);
@@ -88,11 +98,19 @@ impl Detector for Knn {
         Some(Box::new(Self { density: Some(neighbours), ..self.clone() }))
     }
 
-    fn score(&self, model: &Tensors, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError> {
+    fn score(
+        &self,
+        model: &Tensors,
+        test: &Examples,
+        cx: &Context,
+    ) -> Result<Vec<f64>, DetectorError> {
         let bank = model.f32_2("bank")?;
         if self.k > bank.nrows() {
             let rows = bank.nrows();
-            return Err(DetectorError::Data(format!("`k` is {}, but the model holds only {rows} vectors", self.k)));
+            return Err(DetectorError::Data(format!(
+                "`k` is {}, but the model holds only {rows} vectors",
+                self.k
+            )));
         }
         let queries = vectors::test(test, bank.ncols())?;
         let reduce = |distances: &[f64]| match self.reduce {
@@ -101,21 +119,28 @@ impl Detector for Knn {
         };
         let Ok(density) = model.f64_1("density") else {
             let found = neighbours::nearest(bank, queries.view(), self.k, self.metric, cx)?;
-            let distances = |nearest: &Vec<Neighbour>| nearest.iter().map(|n| n.distance).collect::<Vec<_>>();
+            let distances =
+                |nearest: &Vec<Neighbour>| nearest.iter().map(|n| n.distance).collect::<Vec<_>>();
             return Ok(found.iter().map(|nearest| reduce(&distances(nearest))).collect());
         };
-        // Which row is nearest once distances are divided, no bound on the products tells: all are measured.
-        let measured = neighbours::measure(bank, queries.view(), self.metric, cx, |mut distances| {
-            distances.iter_mut().zip(density).for_each(|(distance, density)| *distance /= density);
-            distances.sort_by(f64::total_cmp);
-            reduce(&distances[..self.k])
-        });
+        // Which row is nearest once distances are divided, no bound on the products tells: all are
+        // measured.
+        let measured =
+            neighbours::measure(bank, queries.view(), self.metric, cx, |mut distances| {
+                distances
+                    .iter_mut()
+                    .zip(density)
+                    .for_each(|(distance, density)| *distance /= density);
+                distances.sort_by(f64::total_cmp);
+                reduce(&distances[..self.k])
+            });
         Ok(measured?)
     }
 }
 
-/// The mean distance of each row to its nearest other rows, (rows): how sparse the bank is there (Wilkinghoff et al.
-/// 2025). Rows that coincide with all of those have the smallest density of the others.
+/// The mean distance of each row to its nearest other rows, (rows): how sparse the bank is there
+/// (Wilkinghoff et al. 2025). Rows that coincide with all of those have the smallest density of the
+/// others.
 fn densities(
     bank: ArrayView2<f32>,
     neighbours: usize,
@@ -173,7 +198,8 @@ mod tests {
             assert_eq!(model.f64_1("density").unwrap().to_vec(), densities);
             detector.score(&model, &examples(&array![[at]]), &Context::plain(0)).unwrap()[0]
         };
-        // From 40: 38/1.5 to the third, 60/20 to the fourth, 70/15 to the fifth, 90/25 to the sixth.
+        // From 40: 38/1.5 to the third, 60/20 to the fourth, 70/15 to the fifth, 90/25 to the
+        // sixth.
         assert_eq!(score(Knn::default(), 40.0), 3.0);
         assert_eq!(score(Knn { k: 2, ..Knn::default() }, 40.0), (3.0 + 3.6) / 2.0);
         assert_eq!(score(Knn { k: 3, reduce: Reduce::Kth, ..Knn::default() }, 40.0), 70.0 / 15.0);
@@ -182,7 +208,9 @@ mod tests {
     #[test]
     fn more_neighbours_than_clips_are_refused() {
         let bank = array![[0.0, 0.0], [3.0, 4.0]];
-        let error = Knn { k: 5, ..Knn::default() }.fit(&examples(&bank), None, &Context::plain(0)).unwrap_err();
+        let error = Knn { k: 5, ..Knn::default() }
+            .fit(&examples(&bank), None, &Context::plain(0))
+            .unwrap_err();
         assert_eq!(error.to_string(), "`k` is 5, but there are only 2 training clips");
         assert_eq!(Knn { k: 0, ..Knn::default() }.problems()[0].field, "k");
     }

@@ -1,11 +1,12 @@
-//! Local outlier factor (Breunig et al. 2000): how much sparser the training vectors are around a clip than around its
-//! nearest neighbours.
+//! Local outlier factor (Breunig et al. 2000): how much sparser the training vectors are around a
+//! clip than around its nearest neighbours.
 //!
-//! In the form for new clips: factors of test clips are taken against the training clips alone. Where domains differ in
-//! density, as ten target clips among a thousand do, the factor is the same measure in both.
+//! In the form for new clips: factors of test clips are taken against the training clips alone.
+//! Where domains differ in density, as ten target clips among a thousand do, the factor is the same
+//! measure in both.
 //!
-//! Neither linfa nor smartcore has it. Against scikit-learn (3,000 training clips of 128 numbers, 400 test clips, one
-//! thread) it takes 0.65 of the time.
+//! Neither linfa nor smartcore has it. Against scikit-learn (3,000 training clips of 128 numbers,
+//! 400 test clips, one thread) it takes 0.65 of the time.
 
 use ndarray::{Array1, ArrayView1};
 use schemars::JsonSchema;
@@ -17,8 +18,8 @@ use crate::context::Context;
 use crate::diagnose::Problem;
 use crate::learn::neighbours::{self, MOST_NEIGHBOURS, Metric, Neighbour};
 
-/// Local outlier factor (Breunig et al. 2000): how much sparser the training vectors are around a clip than around
-/// its nearest neighbours.
+/// Local outlier factor (Breunig et al. 2000): how much sparser the training vectors are around a
+/// clip than around its nearest neighbours.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lof {
@@ -52,7 +53,12 @@ impl Detector for Lof {
         3 * 4 * rows * dims + rows * neighbours
     }
 
-    fn fit(&self, train: &Examples, _: Option<&Tensors>, cx: &Context) -> Result<Tensors, DetectorError> {
+    fn fit(
+        &self,
+        train: &Examples,
+        _: Option<&Tensors>,
+        cx: &Context,
+    ) -> Result<Tensors, DetectorError> {
         let bank = vectors::train(train)?;
         let clips = bank.nrows();
         if self.k >= clips {
@@ -64,7 +70,8 @@ impl Detector for Lof {
         }
         let mut found = neighbours::nearest(bank.view(), bank.view(), self.k + 1, self.metric, cx)?;
         for (row, nearest) in found.iter_mut().enumerate() {
-            // Not itself. Among many equal vectors it may not be in the list; then all in it are as far as the last.
+            // Not itself. Among many equal vectors it may not be in the list; then all in it are as
+            // far as the last.
             let at = nearest.iter().position(|n| n.row == row).unwrap_or(self.k);
             nearest.remove(at);
         }
@@ -77,7 +84,8 @@ impl Detector for Lof {
                 self.k
             ));
         }
-        let density = found.iter().map(|nearest| density(nearest, reach.view())).collect::<Array1<f64>>();
+        let density =
+            found.iter().map(|nearest| density(nearest, reach.view())).collect::<Array1<f64>>();
         let mut model = Tensors::default();
         model.put_f32("bank", bank);
         model.put_f64("reach", reach);
@@ -85,11 +93,20 @@ impl Detector for Lof {
         Ok(model)
     }
 
-    fn score(&self, model: &Tensors, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError> {
-        let (bank, reach, densities) = (model.f32_2("bank")?, model.f64_1("reach")?, model.f64_1("density")?);
+    fn score(
+        &self,
+        model: &Tensors,
+        test: &Examples,
+        cx: &Context,
+    ) -> Result<Vec<f64>, DetectorError> {
+        let (bank, reach, densities) =
+            (model.f32_2("bank")?, model.f64_1("reach")?, model.f64_1("density")?);
         if self.k > bank.nrows() || reach.len() != bank.nrows() || densities.len() != bank.nrows() {
             let rows = bank.nrows();
-            return Err(DetectorError::Data(format!("the model of {rows} vectors is not one of `k` {}", self.k)));
+            return Err(DetectorError::Data(format!(
+                "the model of {rows} vectors is not one of `k` {}",
+                self.k
+            )));
         }
         let queries = vectors::test(test, bank.ncols())?;
         let found = neighbours::nearest(bank, queries.view(), self.k, self.metric, cx)?;
@@ -101,8 +118,9 @@ impl Detector for Lof {
     }
 }
 
-/// The local reachability density (definition 6): one over the mean distance to the neighbours, each taken as not
-/// nearer than it is to its own k-th neighbour, `reach`. Equal vectors have 10¹⁰, as in scikit-learn, not infinity.
+/// The local reachability density (definition 6): one over the mean distance to the neighbours,
+/// each taken as not nearer than it is to its own k-th neighbour, `reach`. Equal vectors have 10¹⁰,
+/// as in scikit-learn, not infinity.
 fn density(nearest: &[Neighbour], reach: ArrayView1<f64>) -> f64 {
     let sum: f64 = nearest.iter().map(|n| n.distance.max(reach[n.row])).sum();
     1.0 / (sum / nearest.len() as f64 + 1e-10)
@@ -128,7 +146,8 @@ mod tests {
         let train = array![[0.0], [1.0], [2.0], [5.0]];
         // 0: {1, 2}, 1: {0, 2}, 2: {1, 0}, 5: {2, 1}; reach 2, 1, 2, 4.
         let density = |a: f64, b: f64| 2.0 / (a + b);
-        let densities = [density(1.0, 2.0), density(2.0, 2.0), density(1.0, 2.0), density(3.0, 4.0)];
+        let densities =
+            [density(1.0, 2.0), density(2.0, 2.0), density(1.0, 2.0), density(3.0, 4.0)];
         // 4: {5, 2}, at 1 and 2, which is no nearer than 4 and 2.
         let expected = (densities[3] + densities[2]) / 2.0 / density(4.0, 2.0);
         let found = scores(&Lof { k: 2, ..Lof::default() }, &train, &array![[4.0]])[0];
@@ -150,7 +169,11 @@ mod tests {
             let log = |line: &str| told.lock().unwrap().push_str(line);
             lof.fit(&examples(&train), None, &Context { log: &log, ..Context::plain(0) }).unwrap();
             let equal = if metric == Metric::Cosine { 19 } else { 18 };
-            assert!(told.lock().unwrap().starts_with(&format!("{equal} of 20 training clips equal 5 or more others")));
+            assert!(
+                told.lock()
+                    .unwrap()
+                    .starts_with(&format!("{equal} of 20 training clips equal 5 or more others"))
+            );
         }
     }
 

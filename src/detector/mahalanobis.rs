@@ -17,8 +17,9 @@ use crate::math;
 pub struct Mahalanobis {
     /// How the covariance of the training vectors is estimated.
     pub covariance: Covariance,
-    /// Whether source and target clips get a mean and a covariance each. The score is then the distance to the
-    /// nearer domain, as in the DCASE baselines since 2023. Clips without a domain count as source.
+    /// Whether source and target clips get a mean and a covariance each. The score is then the
+    /// distance to the nearer domain, as in the DCASE baselines since 2023. Clips without a domain
+    /// count as source.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schemars(extend("default" = false))]
     pub selective: bool,
@@ -28,8 +29,8 @@ pub struct Mahalanobis {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Covariance {
-    /// Shrunk towards a multiple of the identity as far as the data ask for (Ledoit and Wolf 2004): works with
-    /// fewer clips than dimensions.
+    /// Shrunk towards a multiple of the identity as far as the data ask for (Ledoit and Wolf 2004):
+    /// works with fewer clips than dimensions.
     #[default]
     LedoitWolf,
     /// As it is; needs more clips than dimensions.
@@ -49,7 +50,12 @@ impl Detector for Mahalanobis {
         12 * rows * dims + 3 * 8 * dims * dims
     }
 
-    fn fit(&self, train: &Examples, _: Option<&Tensors>, cx: &Context) -> Result<Tensors, DetectorError> {
+    fn fit(
+        &self,
+        train: &Examples,
+        _: Option<&Tensors>,
+        cx: &Context,
+    ) -> Result<Tensors, DetectorError> {
         let x = vectors::train(train)?.mapv(f64::from);
         let mut model = Tensors::default();
         let mut put = |prefix: &str, (mean, factor)| {
@@ -61,8 +67,9 @@ impl Detector for Mahalanobis {
             return Ok(model);
         }
         for domain in [Domain::Source, Domain::Target] {
-            let of_domain =
-                |row: &usize| train.clips.get(*row).and_then(|c| c.domain).unwrap_or(Domain::Source) == domain;
+            let of_domain = |row: &usize| {
+                train.clips.get(*row).and_then(|c| c.domain).unwrap_or(Domain::Source) == domain
+            };
             let rows: Vec<usize> = (0..x.nrows()).filter(of_domain).collect();
             if rows.is_empty() {
                 (cx.log)(&format!(
@@ -76,7 +83,12 @@ impl Detector for Mahalanobis {
         Ok(model)
     }
 
-    fn score(&self, model: &Tensors, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError> {
+    fn score(
+        &self,
+        model: &Tensors,
+        test: &Examples,
+        cx: &Context,
+    ) -> Result<Vec<f64>, DetectorError> {
         let normal = |prefix: &str| -> Result<Normal, DetectorError> {
             let factor = model.f64_2(&format!("{prefix}cholesky"))?;
             Ok(Normal { mean: model.f64_1(&format!("{prefix}mean"))?, factor })
@@ -85,13 +97,19 @@ impl Detector for Mahalanobis {
             false => vec![normal("")?],
             true => {
                 let fitted = |domain: &&str| model.0.contains_key(&format!("{domain}mean"));
-                ["source.", "target."].into_iter().filter(fitted).map(normal).collect::<Result<_, _>>()?
+                ["source.", "target."]
+                    .into_iter()
+                    .filter(fitted)
+                    .map(normal)
+                    .collect::<Result<_, _>>()?
             }
         };
         let dims = normals.first().map_or(0, |normal| normal.mean.len());
         let queries = vectors::test(test, dims)?;
         let rows: Vec<_> = queries.rows().into_iter().collect();
-        Ok(cx.map(&rows, |row| normals.iter().map(|n| n.distance(*row)).fold(f64::INFINITY, f64::min)))
+        Ok(cx.map(&rows, |row| {
+            normals.iter().map(|n| n.distance(*row)).fold(f64::INFINITY, f64::min)
+        }))
     }
 }
 
@@ -104,14 +122,20 @@ struct Normal<'a> {
 impl Normal<'_> {
     /// The squared distance.
     fn distance(&self, row: ArrayView1<f32>) -> f64 {
-        let mut centred: Vec<f64> = row.iter().zip(self.mean).map(|(x, mean)| f64::from(*x) - mean).collect();
+        let mut centred: Vec<f64> =
+            row.iter().zip(self.mean).map(|(x, mean)| f64::from(*x) - mean).collect();
         cholesky::squared_norm(self.factor, &mut centred)
     }
 }
 
 impl Mahalanobis {
-    /// The mean of the vectors, and the factor of their covariance. `what` they are is for messages.
-    fn estimate(&self, mut x: Array2<f64>, what: &str) -> Result<(Array1<f64>, Array2<f64>), DetectorError> {
+    /// The mean of the vectors, and the factor of their covariance. `what` they are is for
+    /// messages.
+    fn estimate(
+        &self,
+        mut x: Array2<f64>,
+        what: &str,
+    ) -> Result<(Array1<f64>, Array2<f64>), DetectorError> {
         let (clips, dims) = x.dim();
         let fail = |why: String| Err(DetectorError::TooFew(why));
         if self.covariance == Covariance::Empirical && clips <= dims {
@@ -124,16 +148,18 @@ impl Mahalanobis {
         x -= &mean;
         let hint = match self.covariance {
             // Two vectors vary in one direction only, which their estimate does not shrink.
-            Covariance::LedoitWolf if clips <= 2 && self.selective => "too few for one; leave out `selective`",
+            Covariance::LedoitWolf if clips <= 2 && self.selective => {
+                "too few for one; leave out `selective`"
+            }
             Covariance::LedoitWolf if clips <= 2 => "too few for one",
             Covariance::LedoitWolf => "all training vectors are the same",
             _ => "some are constant or follow from others; write `covariance: ledoit_wolf`",
         };
         match cholesky::factor(self.covariance.of(&x)) {
             Ok(factor) => Ok((mean, factor)),
-            Err(at) => {
-                fail(format!("the covariance of the {clips} {what} is not positive definite at dimension {at}: {hint}"))
-            }
+            Err(at) => fail(format!(
+                "the covariance of the {clips} {what} is not positive definite at dimension {at}: {hint}"
+            )),
         }
     }
 }
@@ -159,8 +185,9 @@ fn empirical(x: &Array2<f64>) -> Array2<f64> {
     multiply(x.t(), x.view()) / x.nrows() as f64
 }
 
-/// The estimate of Ledoit and Wolf (2004), "A well-conditioned estimator for large-dimensional covariance matrices",
-/// of centred vectors, in the terms of scikit-learn: (1 - shrinkage)·S + shrinkage·mu·I, mu = tr(S)/dims.
+/// The estimate of Ledoit and Wolf (2004), "A well-conditioned estimator for large-dimensional
+/// covariance matrices", of centred vectors, in the terms of scikit-learn: (1 - shrinkage)·S +
+/// shrinkage·mu·I, mu = tr(S)/dims.
 fn ledoit_wolf(x: &Array2<f64>) -> Array2<f64> {
     let (n, dims) = (x.nrows() as f64, x.ncols() as f64);
     let mut covariance = empirical(x);
@@ -170,7 +197,8 @@ fn ledoit_wolf(x: &Array2<f64>) -> Array2<f64> {
     let delta_sum = covariance.iter().map(|c| c * c).sum::<f64>();
     let delta = (delta_sum - dims * mu * mu) / dims;
     let beta = ((beta_sum / n - delta_sum) / (dims * n)).min(delta);
-    // With one dimension, or all variances equal and nothing correlated, there is nothing to shrink.
+    // With one dimension, or all variances equal and nothing correlated, there is nothing to
+    // shrink.
     let shrinkage = if x.ncols() == 1 || beta <= 0.0 { 0.0 } else { beta / delta };
     covariance *= 1.0 - shrinkage;
     covariance.diag_mut().mapv_inplace(|c| c + shrinkage * mu);
@@ -184,8 +212,12 @@ mod tests {
     use crate::seed::Seed;
 
     fn fit(covariance: Covariance, vectors: &Array2<f32>) -> Result<Tensors, String> {
-        let train = Examples { clips: Vec::new(), features: vectors.axis_chunks_iter(Axis(0), 1).collect() };
-        let fitted = Mahalanobis { covariance, selective: false }.fit(&train, None, &Context::plain(0));
+        let train = Examples {
+            clips: Vec::new(),
+            features: vectors.axis_chunks_iter(Axis(0), 1).collect(),
+        };
+        let fitted =
+            Mahalanobis { covariance, selective: false }.fit(&train, None, &Context::plain(0));
         fitted.map_err(|e| e.to_string())
     }
 
@@ -199,7 +231,8 @@ mod tests {
         // An identity of the population covariance: the mean of xᵀS⁻¹x over the sample is tr(S⁻¹S).
         let x = random(50, 6);
         let model = fit(Covariance::Empirical, &x).unwrap();
-        let test = Examples { clips: Vec::new(), features: x.axis_chunks_iter(Axis(0), 1).collect() };
+        let test =
+            Examples { clips: Vec::new(), features: x.axis_chunks_iter(Axis(0), 1).collect() };
         let detector = Mahalanobis { covariance: Covariance::Empirical, selective: false };
         let scores = detector.score(&model, &test, &Context::plain(0)).unwrap();
         assert!((scores.iter().sum::<f64>() / 50.0 - 6.0).abs() < 1e-9);
@@ -208,12 +241,18 @@ mod tests {
     #[test]
     fn covariances_without_an_inverse_say_what_to_do() {
         let few = fit(Covariance::Empirical, &random(5, 8)).unwrap_err();
-        assert!(few.starts_with("5 training clips in 8 dimensions") && few.contains("ledoit_wolf"), "{few}");
+        assert!(
+            few.starts_with("5 training clips in 8 dimensions") && few.contains("ledoit_wolf"),
+            "{few}"
+        );
         assert!(fit(Covariance::LedoitWolf, &random(5, 8)).is_ok());
         let mut constant = random(20, 4);
         constant.column_mut(2).fill(7.0);
         let singular = fit(Covariance::Diagonal, &constant).unwrap_err();
-        assert!(singular.contains("at dimension 2") && singular.contains("ledoit_wolf"), "{singular}");
+        assert!(
+            singular.contains("at dimension 2") && singular.contains("ledoit_wolf"),
+            "{singular}"
+        );
         let same = fit(Covariance::LedoitWolf, &Array2::ones((20, 4))).unwrap_err();
         assert!(same.ends_with("all training vectors are the same"), "{same}");
     }
@@ -238,13 +277,17 @@ mod tests {
         let of = |row: usize| if row < 40 { &clips[row % 2] } else { &clips[2] };
         for covariance in [Covariance::LedoitWolf, Covariance::Diagonal, Covariance::Empirical] {
             let selective = Mahalanobis { covariance, selective: true };
-            let train =
-                Examples { clips: (0..70).map(of).collect(), features: both.axis_chunks_iter(Axis(0), 1).collect() };
+            let train = Examples {
+                clips: (0..70).map(of).collect(),
+                features: both.axis_chunks_iter(Axis(0), 1).collect(),
+            };
             let model = selective.fit(&train, None, &Context::plain(0)).unwrap();
             let scores = selective.score(&model, &train, &Context::plain(0)).unwrap();
             let plain = Mahalanobis { covariance, selective: false };
-            let one = |x| plain.score(&fit(covariance, x).unwrap(), &train, &Context::plain(0)).unwrap();
-            let lesser: Vec<f64> = one(&x).into_iter().zip(one(&y)).map(|(a, b)| a.min(b)).collect();
+            let one =
+                |x| plain.score(&fit(covariance, x).unwrap(), &train, &Context::plain(0)).unwrap();
+            let lesser: Vec<f64> =
+                one(&x).into_iter().zip(one(&y)).map(|(a, b)| a.min(b)).collect();
             assert_eq!(scores, lesser);
             // Without domains it is the plain one.
             let alone = Examples { clips: Vec::new(), ..train.clone() };
@@ -262,7 +305,9 @@ mod tests {
                 clips: (0..20).map(|i| if i < targets { &target } else { &source }).collect(),
                 features: x.axis_chunks_iter(Axis(0), 1).collect(),
             };
-            Mahalanobis { covariance, selective: true }.fit(&train, None, &Context::plain(0)).map_err(|e| e.to_string())
+            Mahalanobis { covariance, selective: true }
+                .fit(&train, None, &Context::plain(0))
+                .map_err(|e| e.to_string())
         };
         let few = fit(Covariance::Empirical, 4).unwrap_err();
         assert!(few.starts_with("4 training clips of the target domain in 6 dimensions"), "{few}");

@@ -1,12 +1,14 @@
-//! MobileNetV2 that tells the sections of a machine apart: a clip that does not sound like its own section is
-//! anomalous.
+//! MobileNetV2 that tells the sections of a machine apart: a clip that does not sound like its own
+//! section is anomalous.
 //!
-//! Dohi et al. 2022 (MIMII DG) and the second baseline of DCASE 2022: images of 64 frames x 128 bands, three times the
-//! same as colours, a softmax over the sections of a machine; the score of a clip is the mean over its images of
-//! minus the logit of the probability of its own section. The paper trains on every 16th image, the repository on every
-//! 8th; both score every image. The network itself is [`architecture`].
+//! Dohi et al. 2022 (MIMII DG) and the second baseline of DCASE 2022: images of 64 frames x 128
+//! bands, three times the same as colours, a softmax over the sections of a machine; the score of a
+//! clip is the mean over its images of minus the logit of the probability of its own section. The
+//! paper trains on every 16th image, the repository on every 8th; both score every image. The
+//! network itself is [`architecture`].
 //!
-//! Anomalies are seen only if they make a clip sound like another section, so this wants sections that differ.
+//! Anomalies are seen only if they make a clip sound like another section, so this wants sections
+//! that differ.
 
 mod architecture;
 
@@ -32,8 +34,8 @@ const BLOCK: usize = 32;
 /// The least probability a logarithm is taken of, as in the repository: the epsilon of f64.
 const LEAST: f64 = f64::EPSILON;
 
-/// MobileNetV2 of the DCASE baselines: it learns to tell the sections of a machine apart. A clip that does not
-/// sound like its own section is anomalous.
+/// MobileNetV2 of the DCASE baselines: it learns to tell the sections of a machine apart. A clip
+/// that does not sound like its own section is anomalous.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "Written")]
 #[schemars(!from, default, deny_unknown_fields, transform = family::with_preset::<Preset>)]
@@ -85,7 +87,8 @@ enum Preset {
     /// Dohi et al. 2022: hop 16, learning rate 1e-4, batches of 128.
     #[default]
     Paper,
-    /// The baseline's repository of DCASE 2022: hop 8, 1e-5, 32, the last tenth of the rows held out.
+    /// The baseline's repository of DCASE 2022: hop 8, 1e-5, 32, the last tenth of the rows held
+    /// out.
     Repository,
 }
 
@@ -133,12 +136,17 @@ impl Detector for MobileNetV2 {
 
     fn problems(&self) -> Vec<Problem> {
         let mut problems = self.course().problems();
-        for (field, value, from, to) in
-            [("frames", self.frames, 4, 4096), ("hop", self.hop, 1, 4096), ("test_hop", self.test_hop, 1, 4096)]
-        {
+        for (field, value, from, to) in [
+            ("frames", self.frames, 4, 4096),
+            ("hop", self.hop, 1, 4096),
+            ("test_hop", self.test_hop, 1, 4096),
+        ] {
             if !(from..=to).contains(&value) {
                 let message = format!("`{field}` is {value}, outside {from}..{to}");
-                problems.push(Problem::new(field, message).hint(format!("write a number from {from} to {to}")));
+                problems.push(
+                    Problem::new(field, message)
+                        .hint(format!("write a number from {from} to {to}")),
+                );
             }
         }
         if !(self.width >= 0.1 && self.width <= 2.0) {
@@ -151,19 +159,30 @@ impl Detector for MobileNetV2 {
     fn export(&self, model: &Tensors) -> Option<Result<Network, DetectorError>> {
         let network = model.f64_1("input.bands").and_then(|bands| {
             let (bands, sections) = (bands[0] as usize, networks::read_names("section", model));
-            arrays::read(architecture::mobilenet_v2(self.shape(bands), self.width, sections.len()), model)
+            arrays::read(
+                architecture::mobilenet_v2(self.shape(bands), self.width, sections.len()),
+                model,
+            )
         });
         Some(network.map_err(DetectorError::from))
     }
 
     fn memory(&self, _: usize, dims: usize) -> usize {
         let graph = architecture::mobilenet_v2(self.shape(dims), self.width, 3);
-        // Activations and, while going backward, at most as much again; weights, gradient, moments, checkpoint.
+        // Activations and, while going backward, at most as much again; weights, gradient, moments,
+        // checkpoint.
         4 * (2 * self.batch * graph.activations() + 10 * graph.weight_count())
     }
 
-    fn fit(&self, train: &Examples, _: Option<&Tensors>, cx: &Context) -> Result<Tensors, DetectorError> {
-        let Some(dims) = train.features.first().map(|x| x.ncols()) else { return Err(DetectorError::NoClips) };
+    fn fit(
+        &self,
+        train: &Examples,
+        _: Option<&Tensors>,
+        cx: &Context,
+    ) -> Result<Tensors, DetectorError> {
+        let Some(dims) = train.features.first().map(|x| x.ncols()) else {
+            return Err(DetectorError::NoClips);
+        };
         let train = &networks::recordings_last(train, self.training.validation);
         let images = Images::new(train, [self.frames, dims], self.hop)?;
         if train.clips.is_empty() {
@@ -171,21 +190,31 @@ impl Detector for MobileNetV2 {
         }
         let sections = networks::classes(train.clips.iter().map(|clip| clip.section.as_str()));
         if sections.len() < 2 {
-            let message = format!("the clips are all of section `{}`: it takes two to tell apart", sections[0]);
+            let message = format!(
+                "the clips are all of section `{}`: it takes two to tell apart",
+                sections[0]
+            );
             return Err(DetectorError::TooFew(message));
         }
-        let labels = train
-            .clips
-            .iter()
-            .map(|clip| sections.binary_search(&clip.section).expect("every section is listed") as u32);
-        let rows = Labelled { images, labels: labels.collect(), classes: sections.len(), channels: 3 };
+        let labels = train.clips.iter().map(|clip| {
+            sections.binary_search(&clip.section).expect("every section is listed") as u32
+        });
+        let rows =
+            Labelled { images, labels: labels.collect(), classes: sections.len(), channels: 3 };
         let mut rng = cx.seed.derive(&["mobilenet_v2", "weights"]).rng();
         let graph = architecture::mobilenet_v2(self.shape(dims), self.width, sections.len());
         let network = Network::new(graph, &mut || rng.uniform());
-        let trainer = Trainer::new(network, Loss::Softmax, self.training.device.engine()?, self.training.clip_norm);
+        let trainer = Trainer::new(
+            network,
+            Loss::Softmax,
+            self.training.device.engine()?,
+            self.training.clip_norm,
+        );
         let (network, history) = self.course().run(trainer, &rows, cx)?;
         let epochs = history.f64_1("history/loss")?.len();
-        let steps = ((rows.len() as f64 * (1.0 - self.training.validation)) as usize).div_ceil(self.batch) * epochs;
+        let steps = ((rows.len() as f64 * (1.0 - self.training.validation)) as usize)
+            .div_ceil(self.batch)
+            * epochs;
         if steps < 5000 {
             let left = 100.0 * math::powi(1.0 - f64::from(architecture::NORM.follow), steps as i32);
             (cx.log)(&format!(
@@ -199,10 +228,18 @@ impl Detector for MobileNetV2 {
         Ok(model)
     }
 
-    fn score(&self, model: &Tensors, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError> {
+    fn score(
+        &self,
+        model: &Tensors,
+        test: &Examples,
+        cx: &Context,
+    ) -> Result<Vec<f64>, DetectorError> {
         let Some(dims) = test.features.first().map(|x| x.ncols()) else { return Ok(Vec::new()) };
         let sections = networks::read_names("section", model);
-        let network = arrays::read(architecture::mobilenet_v2(self.shape(dims), self.width, sections.len()), model)?;
+        let network = arrays::read(
+            architecture::mobilenet_v2(self.shape(dims), self.width, sections.len()),
+            model,
+        )?;
         let clips: Vec<usize> = (0..test.features.len().min(test.clips.len())).collect();
         let scores = cx.map(&clips, |&clip| {
             if cx.cancelled() {
@@ -244,7 +281,8 @@ impl MobileNetV2 {
     }
 }
 
-/// ln(1 - p) - ln(p) of the softmax probability of class `own`, an f32 as in the repository, both at least [`LEAST`].
+/// ln(1 - p) - ln(p) of the softmax probability of class `own`, an f32 as in the repository, both
+/// at least [`LEAST`].
 fn negative_logit(logits: &[f32], own: usize) -> f64 {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let exp = |x: f32| math::exp(f64::from(x - largest));

@@ -1,10 +1,10 @@
 //! The family of detectors: learn what is normal, then score how far from it a clip is.
 //!
-//! A detector sees features and clips, never files, folders or the store. Its fitted state is a bag of
-//! named arrays ([`Tensors`]), so neural and classical detectors look alike to everybody else.
+//! A detector sees features and clips, never files, folders or the store. Its fitted state is a bag
+//! of named arrays ([`Tensors`]), so neural and classical detectors look alike to everybody else.
 //!
-//! To add one: a file with a config struct (`Default`, `deny_unknown_fields`) and `impl Detector`, a
-//! `mod` line and a line in the list below; then accept its golden value.
+//! To add one: a file with a config struct (`Default`, `deny_unknown_fields`) and `impl Detector`,
+//! a `mod` line and a line in the list below; then accept its golden value.
 
 use ndarray::ArrayView2;
 
@@ -26,7 +26,17 @@ pub enum Takes {
 }
 
 /// The clips that share one model.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// One model a section.
@@ -62,7 +72,8 @@ pub enum DetectorError {
     NoClips,
     #[error("{0}")]
     Data(String),
-    /// So many more clips, or such as differ more, would do: of a part of the clips it may be true, and of all not.
+    /// So many more clips, or such as differ more, would do: of a part of the clips it may be true,
+    /// and of all not.
     #[error("{0}")]
     TooFew(String),
     #[error(transparent)]
@@ -92,7 +103,8 @@ impl From<weights::Error> for DetectorError {
 }
 
 impl DetectorError {
-    /// The same with other words, such as whose clips they are; what another room says keeps its own.
+    /// The same with other words, such as whose clips they are; what another room says keeps its
+    /// own.
     pub(crate) fn reworded(self, words: impl FnOnce(String) -> String) -> Self {
         match self {
             Self::Data(message) => Self::Data(words(message)),
@@ -141,18 +153,29 @@ pub trait Detector: Send + Sync {
         None
     }
 
-    /// The same detector with its distances to training clips divided by how far those are from so many neighbours
-    /// of their own, so that what is far from a sparse domain is not anomalous for that (local density normalisation,
-    /// Wilkinghoff et al. 2025). None where no distances to training clips are measured.
+    /// The same detector with its distances to training clips divided by how far those are from so
+    /// many neighbours of their own, so that what is far from a sparse domain is not anomalous for
+    /// that (local density normalisation, Wilkinghoff et al. 2025). None where no distances to
+    /// training clips are measured.
     fn with_local_density(&self, _neighbours: usize) -> Option<Box<dyn Detector>> {
         None
     }
 
     /// Learns from normal clips. `weights` is the content of the file of [`Detector::weights`].
-    fn fit(&self, train: &Examples, weights: Option<&Tensors>, cx: &Context) -> Result<Tensors, DetectorError>;
+    fn fit(
+        &self,
+        train: &Examples,
+        weights: Option<&Tensors>,
+        cx: &Context,
+    ) -> Result<Tensors, DetectorError>;
 
     /// One score a clip, higher for more anomalous.
-    fn score(&self, model: &Tensors, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError>;
+    fn score(
+        &self,
+        model: &Tensors,
+        test: &Examples,
+        cx: &Context,
+    ) -> Result<Vec<f64>, DetectorError>;
 }
 
 mod autoencoder;

@@ -1,12 +1,13 @@
-//! What neural detectors share: the order of their training clips, and names of classes in their models.
+//! What neural detectors share: the order of their training clips, and names of classes in their
+//! models.
 
 use ndarray::Array1;
 
 use super::Examples;
 use crate::artifact::Tensors;
 
-/// The same clips, those that were made of others first, if the last rows are to judge: copies and mixtures of what is
-/// trained on would not.
+/// The same clips, those that were made of others first, if the last rows are to judge: copies and
+/// mixtures of what is trained on would not.
 pub fn recordings_last<'a>(train: &Examples<'a>, validation: f64) -> Examples<'a> {
     let mut places: Vec<usize> = (0..train.features.len()).collect();
     if validation > 0.0 {

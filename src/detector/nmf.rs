@@ -1,9 +1,10 @@
 //! Non-negative matrix factorisation: what a few spectra cannot add up to is anomalous.
 //!
-//! Training vectors X become W·H with nothing below zero (Lee and Seung 1999): the rows of H are spectra, those of W say
-//! how much of each is in a clip. A test vector is rebuilt from the same spectra, and the score is the squared error.
-//! Of one seed and to the optimum of that start; scikit-learn's `NMF` (`solver="cd"`) reaches the same error, not the
-//! same factors: they are not unique.
+//! Training vectors X become W·H with nothing below zero (Lee and Seung 1999): the rows of H are
+//! spectra, those of W say how much of each is in a clip. A test vector is rebuilt from the same
+//! spectra, and the score is the squared error. Of one seed and to the optimum of that start;
+//! scikit-learn's `NMF` (`solver="cd"`) reaches the same error, not the same factors: they are not
+//! unique.
 
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut1, Axis, array};
 use schemars::JsonSchema;
@@ -17,15 +18,17 @@ use crate::learn::cholesky;
 use crate::learn::product::multiply;
 use crate::math;
 
-/// Non-negative matrix factorisation: the score is the squared error of a clip that is rebuilt from a few spectra.
+/// Non-negative matrix factorisation: the score is the squared error of a clip that is rebuilt from
+/// a few spectra.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Nmf {
     /// The number of spectra to rebuild from.
     #[schemars(range(min = 1, max = MOST_COMPONENTS))]
     pub components: usize,
-    /// Whether levels in dB become amplitudes first; 1 is the greatest amplitude of the training clips. Sounds add
-    /// up as amplitudes, not as levels. Without it quiet bands count as much as loud ones.
+    /// Whether levels in dB become amplitudes first; 1 is the greatest amplitude of the training
+    /// clips. Sounds add up as amplitudes, not as levels. Without it quiet bands count as much as
+    /// loud ones.
     pub linear: bool,
 }
 
@@ -53,7 +56,9 @@ impl Detector for Nmf {
 
     fn problems(&self) -> Vec<Problem> {
         if self.components > 0 {
-            return Problem::outside("components", self.components, 1, MOST_COMPONENTS).into_iter().collect();
+            return Problem::outside("components", self.components, 1, MOST_COMPONENTS)
+                .into_iter()
+                .collect();
         }
         vec![Problem::new("components", "0 components rebuild nothing").hint("write 1 or more")]
     }
@@ -62,7 +67,12 @@ impl Detector for Nmf {
         12 * rows * dims + 8 * self.components * (2 * rows + 2 * dims)
     }
 
-    fn fit(&self, train: &Examples, _: Option<&Tensors>, cx: &Context) -> Result<Tensors, DetectorError> {
+    fn fit(
+        &self,
+        train: &Examples,
+        _: Option<&Tensors>,
+        cx: &Context,
+    ) -> Result<Tensors, DetectorError> {
         let x = vectors::train(train)?.mapv(f64::from);
         let reference = match self.linear {
             true => x.fold(f64::NEG_INFINITY, |a, b| a.max(*b)),
@@ -75,7 +85,12 @@ impl Detector for Nmf {
         Ok(model)
     }
 
-    fn score(&self, model: &Tensors, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError> {
+    fn score(
+        &self,
+        model: &Tensors,
+        test: &Examples,
+        cx: &Context,
+    ) -> Result<Vec<f64>, DetectorError> {
         let spectra = model.f64_2("spectra")?;
         let reference = model.f64_1("reference")?[0];
         let x = self.positive(vectors::test(test, spectra.ncols())?.mapv(f64::from), reference);
@@ -96,11 +111,14 @@ impl Nmf {
         }
     }
 
-    /// The spectra, (components, dims), by cyclic coordinate descent (Cichocki and Phan 2009) from a random start.
+    /// The spectra, (components, dims), by cyclic coordinate descent (Cichocki and Phan 2009) from
+    /// a random start.
     fn factorise(&self, x: ArrayView2<f64>, cx: &Context) -> Result<Array2<f64>, DetectorError> {
         let mut rng = cx.seed.derive(&["nmf"]).rng();
         let size = (x.mean().unwrap_or(0.0) / self.components as f64).sqrt();
-        let mut draw = |rows| Array2::from_shape_simple_fn((rows, self.components), || size * rng.normal().abs());
+        let mut draw = |rows| {
+            Array2::from_shape_simple_fn((rows, self.components), || size * rng.normal().abs())
+        };
         // Both as (rows, components).
         let (mut weights, mut spectra) = (draw(x.nrows()), draw(x.ncols()));
         let mut first = 0.0;
@@ -108,7 +126,8 @@ impl Nmf {
             if cx.cancelled() {
                 return Err(DetectorError::Cancelled);
             }
-            let violation = update(&mut weights, x, &spectra) + update(&mut spectra, x.t(), &weights);
+            let violation =
+                update(&mut weights, x, &spectra) + update(&mut spectra, x.t(), &weights);
             if round == 0 {
                 first = violation;
             }
@@ -120,15 +139,16 @@ impl Nmf {
     }
 }
 
-/// One sweep over `factor`, where `x` is rebuilt as factor · otherᵀ; how far the gradient points out of the bounds.
+/// One sweep over `factor`, where `x` is rebuilt as factor · otherᵀ; how far the gradient points
+/// out of the bounds.
 fn update(factor: &mut Array2<f64>, x: ArrayView2<f64>, other: &Array2<f64>) -> f64 {
     let (wanted, gram) = (multiply(x, other.view()), multiply(other.t(), other.view()));
     let rows = factor.axis_iter_mut(Axis(0)).zip(wanted.rows());
     rows.map(|(row, wanted)| sweep(row, &wanted.to_owned(), &gram)).sum()
 }
 
-/// Brings one row w to less error, component by component: the gradient of ½|x - wH|² is w·HHᵀ - Hx, `gram` and
-/// `wanted`. How far it points out of the bounds.
+/// Brings one row w to less error, component by component: the gradient of ½|x - wH|² is w·HHᵀ -
+/// Hx, `gram` and `wanted`. How far it points out of the bounds.
 fn sweep(mut row: ArrayViewMut1<f64>, wanted: &Array1<f64>, gram: &Array2<f64>) -> f64 {
     let mut violation = 0.0;
     for t in 0..row.len() {
@@ -141,8 +161,9 @@ fn sweep(mut row: ArrayViewMut1<f64>, wanted: &Array1<f64>, gram: &Array2<f64>) 
     violation
 }
 
-/// The weights with which the spectra come nearest to a vector (Lawson and Hanson 1974), given their products with
-/// each other and with the vector. The descent above gets there, too, but creeps where spectra are much alike.
+/// The weights with which the spectra come nearest to a vector (Lawson and Hanson 1974), given
+/// their products with each other and with the vector. The descent above gets there, too, but
+/// creeps where spectra are much alike.
 fn rebuild(wanted: Array1<f64>, gram: &Array2<f64>) -> Array1<f64> {
     let mut weights = Array1::<f64>::zeros(wanted.len());
     let mut used: Vec<usize> = Vec::new();
@@ -168,9 +189,10 @@ fn rebuild(wanted: Array1<f64>, gram: &Array2<f64>) -> Array1<f64> {
             cholesky::solve(factor.view(), &mut best);
             // The way there, as far as no weight falls below zero.
             let falls = used.iter().zip(&best).filter(|(_, best)| **best <= 0.0);
-            let (end, first) = falls
-                .map(|(&t, best)| (weights[t] / (weights[t] - best), t))
-                .fold((1.0, None), |nearest, (at, t)| if at < nearest.0 { (at, Some(t)) } else { nearest });
+            let (end, first) = falls.map(|(&t, best)| (weights[t] / (weights[t] - best), t)).fold(
+                (1.0, None),
+                |nearest, (at, t)| if at < nearest.0 { (at, Some(t)) } else { nearest },
+            );
             for (&t, best) in used.iter().zip(&best) {
                 weights[t] += end * (best - weights[t]);
             }
@@ -215,7 +237,8 @@ mod tests {
 
     #[test]
     fn test_vectors_are_rebuilt_as_well_as_can_be() {
-        // Karush, Kuhn and Tucker: the error is orthogonal to the spectra used, and obtuse to the others.
+        // Karush, Kuhn and Tucker: the error is orthogonal to the spectra used, and obtuse to the
+        // others.
         for linear in [true, false] {
             let nmf = Nmf { components: 5, linear };
             let model = nmf.fit(&examples(&sums(40, 3)), None, &Context::plain(1)).unwrap();

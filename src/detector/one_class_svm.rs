@@ -1,8 +1,9 @@
-//! One-class support vector machine (Schölkopf et al. 2001): a surface round most of the training vectors.
+//! One-class support vector machine (Schölkopf et al. 2001): a surface round most of the training
+//! vectors.
 //!
-//! The formulation and the scale of the scores are those of LIBSVM and scikit-learn, and so is the solver (see `smo`).
-//! On one thread a fit to 3,000 vectors of 128 values
-//! takes 0.6 to 0.75 of scikit-learn's time (`nu` 0.5 and 0.1); linfa's solver took 6 to 23 times as long as LIBSVM.
+//! The formulation and the scale of the scores are those of LIBSVM and scikit-learn, and so is the
+//! solver (see `smo`). On one thread a fit to 3,000 vectors of 128 values takes 0.6 to 0.75 of
+//! scikit-learn's time (`nu` 0.5 and 0.1); linfa's solver took 6 to 23 times as long as LIBSVM.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, array};
 use schemars::JsonSchema;
@@ -17,25 +18,27 @@ use crate::learn::kernel::{Kernel, squares};
 use crate::learn::scaling::Scaling;
 use crate::learn::smo;
 
-/// Of the solver: scores are off by about 1e-7 of their scale, and hardly later than at LIBSVM's 1e-3.
+/// Of the solver: scores are off by about 1e-7 of their scale, and hardly later than at LIBSVM's
+/// 1e-3.
 const TOLERANCE: f64 = 1e-6;
 /// Test vectors that share one matrix product.
 const BLOCK: usize = 64;
 
-/// One-class support vector machine (Schölkopf et al. 2001): how far a clip lies outside a surface around most of
-/// the training vectors. The score is minus scikit-learn's `decision_function`.
+/// One-class support vector machine (Schölkopf et al. 2001): how far a clip lies outside a surface
+/// around most of the training vectors. The score is minus scikit-learn's `decision_function`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OneClassSvm {
-    /// The largest share of training clips outside the surface, and the smallest share of support vectors.
+    /// The largest share of training clips outside the surface, and the smallest share of support
+    /// vectors.
     #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub nu: f64,
     /// How the similarity of two vectors is measured.
     pub kernel: KernelName,
     /// The width of the rbf kernel.
     pub gamma: Gamma,
-    /// Whether every dimension is brought to mean 0 and variance 1 over the training clips (with `kernel: linear`
-    /// only to variance 1). Without it the bands that vary most decide.
+    /// Whether every dimension is brought to mean 0 and variance 1 over the training clips (with
+    /// `kernel: linear` only to variance 1). Without it the bands that vary most decide.
     pub standardize: bool,
 }
 
@@ -54,7 +57,9 @@ impl Detector for OneClassSvm {
         let mut problems = Vec::new();
         if !(self.nu > 0.0 && self.nu <= 1.0) {
             let message = format!("`nu` is {}, not above 0 and at most 1", self.nu);
-            problems.push(Problem::new("nu", message).hint("a part of the training clips: 0.1 is usual"));
+            problems.push(
+                Problem::new("nu", message).hint("a part of the training clips: 0.1 is usual"),
+            );
         }
         problems.extend(self.gamma.problem(self.kernel));
         problems
@@ -64,7 +69,12 @@ impl Detector for OneClassSvm {
         12 * rows * dims + smo::memory(rows)
     }
 
-    fn fit(&self, train: &Examples, _: Option<&Tensors>, cx: &Context) -> Result<Tensors, DetectorError> {
+    fn fit(
+        &self,
+        train: &Examples,
+        _: Option<&Tensors>,
+        cx: &Context,
+    ) -> Result<Tensors, DetectorError> {
         let x = vectors::train(train)?.mapv(f64::from);
         let (scaling, kernel, x) = self.prepare(x);
         let y = vec![1.0; x.nrows()];
@@ -94,7 +104,12 @@ impl Detector for OneClassSvm {
         Ok(model)
     }
 
-    fn score(&self, model: &Tensors, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError> {
+    fn score(
+        &self,
+        model: &Tensors,
+        test: &Examples,
+        cx: &Context,
+    ) -> Result<Vec<f64>, DetectorError> {
         let scaling = Scaling::get(model)?;
         let queries = scaling.apply(vectors::test(test, scaling.dims())?.mapv(f64::from));
         let offset = model.f64_1("offset")?[0];
@@ -131,8 +146,9 @@ impl OneClassSvm {
     }
 }
 
-/// Multipliers to start from, nu·clips in sum: 1 for the vectors least like the mean, where the support vectors will be.
-/// LIBSVM takes the first ones, and has to ask for many more rows of the kernel matrix.
+/// Multipliers to start from, nu·clips in sum: 1 for the vectors least like the mean, where the
+/// support vectors will be. LIBSVM takes the first ones, and has to ask for many more rows of the
+/// kernel matrix.
 fn start(x: ArrayView2<f64>, kernel: Kernel, nu: f64) -> Vec<f64> {
     let mean = x.mean_axis(Axis(0)).expect("at least one clip");
     let alike = |row: ndarray::ArrayView1<f64>| match kernel {
@@ -177,7 +193,10 @@ mod tests {
                 let size = scores.iter().map(|s| s.abs()).fold(0.0, f64::max);
                 let outside = scores.iter().filter(|s| **s > 1e-3 * size).count() as f64;
                 let supporting = scores.iter().filter(|s| **s > -1e-3 * size).count() as f64;
-                assert!(outside <= nu * 200.0 && supporting >= nu * 200.0, "{kernel:?} {nu}: {outside}, {supporting}");
+                assert!(
+                    outside <= nu * 200.0 && supporting >= nu * 200.0,
+                    "{kernel:?} {nu}: {outside}, {supporting}"
+                );
             }
         }
     }
@@ -203,8 +222,10 @@ mod tests {
         for rows in [1, 20] {
             for kernel in [KernelName::Rbf, KernelName::Linear] {
                 let svm = OneClassSvm { kernel, ..OneClassSvm::default() };
-                let model = svm.fit(&examples(&Array2::ones((rows, 6))), None, &Context::plain(0)).unwrap();
-                let scores = svm.score(&model, &examples(&random(4, 2)), &Context::plain(0)).unwrap();
+                let model =
+                    svm.fit(&examples(&Array2::ones((rows, 6))), None, &Context::plain(0)).unwrap();
+                let scores =
+                    svm.score(&model, &examples(&random(4, 2)), &Context::plain(0)).unwrap();
                 assert!(scores.iter().all(|s| s.is_finite()), "{scores:?}");
             }
         }

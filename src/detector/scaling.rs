@@ -33,6 +33,9 @@ mod tests {
         Scaling::standard(array![[1.0, 0.1], [3.0, 0.1]].view()).put(&mut model);
         assert_eq!(Scaling::get(&model).unwrap().apply(array![[4.0, 0.1]]), array![[2.0, 0.0]]);
         model.put_f64("scale", array![1.0]);
-        assert_eq!(Scaling::get(&model).unwrap_err().to_string(), "tensor `scale` should be 2 values, not 1");
+        assert_eq!(
+            Scaling::get(&model).unwrap_err().to_string(),
+            "tensor `scale` should be 2 values, not 1"
+        );
     }
 }

@@ -1,8 +1,9 @@
-//! Training a network as all neural detectors do it: epochs over shuffled examples, a schedule of the learning rate,
-//! early stopping, checkpoints, a history.
+//! Training a network as all neural detectors do it: epochs over shuffled examples, a schedule of
+//! the learning rate, early stopping, checkpoints, a history.
 //!
-//! It decides nothing about a network or a loss. Orders and draws come from the seed and the number of the epoch,
-//! so that a training that goes on from a checkpoint makes the bytes of one that never stopped.
+//! It decides nothing about a network or a loss. Orders and draws come from the seed and the number
+//! of the epoch, so that a training that goes on from a checkpoint makes the bytes of one that
+//! never stopped.
 
 mod settings;
 
@@ -40,7 +41,8 @@ pub struct Batch {
 pub trait Rows {
     fn len(&self) -> usize;
 
-    /// Fills `batch` with these rows. `rng` is there in training alone: without it nothing may be changed at random.
+    /// Fills `batch` with these rows. `rng` is there in training alone: without it nothing may be
+    /// changed at random.
     fn batch(&self, which: &[u32], rng: Option<&mut Rng>, batch: &mut Batch);
 
     /// The rows of an epoch, of the first `count`, in their order.
@@ -63,38 +65,43 @@ struct History {
 struct Position {
     epoch: usize,
     history: History,
-    /// The smallest loss, its epoch, and the weights and statistics then; kept only if training may end early.
+    /// The smallest loss, its epoch, and the weights and statistics then; kept only if training may
+    /// end early.
     best: Option<(f64, usize, Vec<f32>, Vec<f32>)>,
 }
 
 impl Course<'_> {
     /// Settings out of range.
     pub fn problems(&self) -> Vec<Problem> {
-        let mut problems: Vec<Problem> = Problem::outside("epochs", self.epochs, 1, 100_000).into_iter().collect();
+        let mut problems: Vec<Problem> =
+            Problem::outside("epochs", self.epochs, 1, 100_000).into_iter().collect();
         // One row has no variance to normalise with.
         problems.extend(Problem::outside("batch", self.batch, 2, 65_536));
         if !(self.learning_rate > 0.0 && self.learning_rate <= 1.0) {
-            let message = format!("`learning_rate` is {}, not above 0 and at most 1", self.learning_rate);
+            let message =
+                format!("`learning_rate` is {}, not above 0 and at most 1", self.learning_rate);
             problems.push(Problem::new("learning_rate", message).hint("1e-3 is usual"));
         }
         problems.extend(self.training.problems("training"));
         problems
     }
 
-    /// Trains on `rows`. Gives the network, and the history as tensors `history/loss`, `history/validation_loss` and
-    /// `history/learning_rate`, one value an epoch.
+    /// Trains on `rows`. Gives the network, and the history as tensors `history/loss`,
+    /// `history/validation_loss` and `history/learning_rate`, one value an epoch.
     pub fn run(
         &self,
         mut trainer: Trainer,
         rows: &dyn Rows,
         cx: &Context,
     ) -> Result<(Network, Tensors), DetectorError> {
-        let count = u32::try_from(rows.len())
-            .map_err(|_| DetectorError::Data(format!("{} training rows are more than 2^32", rows.len())))?;
+        let count = u32::try_from(rows.len()).map_err(|_| {
+            DetectorError::Data(format!("{} training rows are more than 2^32", rows.len()))
+        })?;
         // Keras's rounding.
         let trained = (f64::from(count) * (1.0 - self.training.validation)).floor() as u32;
         if trained < 2 {
-            let message = format!("{trained} of {count} rows are left to train on, at least 2 are needed");
+            let message =
+                format!("{trained} of {count} rows are left to train on, at least 2 are needed");
             return Err(DetectorError::TooFew(message));
         }
         let mut position = self.resume(&mut trainer, cx);
@@ -112,14 +119,20 @@ impl Course<'_> {
                 }
                 rows.batch(which, Some(&mut rng), &mut batch);
                 let rate = self.rate(position.epoch as f64 + step as f64 / steps as f64);
-                let loss = feed(&batch, |inputs, target| trainer.step(rate, which.len(), inputs, target));
+                let loss =
+                    feed(&batch, |inputs, target| trainer.step(rate, which.len(), inputs, target));
                 if !loss.is_finite() {
-                    return Err(diverged(&format!("in step {} the loss became {loss}", step + 1), epoch));
+                    return Err(diverged(
+                        &format!("in step {} the loss became {loss}", step + 1),
+                        epoch,
+                    ));
                 }
                 sum += loss * which.len() as f64;
                 seen += which.len();
-                let [done, total] = [position.epoch * steps + step + 1, self.epochs * steps].map(|n| n as u64);
-                let text = format!("epoch {epoch} of {}, loss {:.4}", self.epochs, sum / seen as f64);
+                let [done, total] =
+                    [position.epoch * steps + step + 1, self.epochs * steps].map(|n| n as u64);
+                let text =
+                    format!("epoch {epoch} of {}, loss {:.4}", self.epochs, sum / seen as f64);
                 (cx.progress)(Progress { done, total, text });
             }
             let loss = sum / order.len() as f64;
@@ -131,7 +144,10 @@ impl Course<'_> {
             if trained < count {
                 judged = self.validate(&mut trainer, rows, trained..count, &mut batch, cx)?;
                 if !judged.is_finite() {
-                    return Err(diverged(&format!("the loss of held-out rows became {judged}"), epoch));
+                    return Err(diverged(
+                        &format!("the loss of held-out rows became {judged}"),
+                        epoch,
+                    ));
                 }
                 position.history.validation_loss.push(judged);
                 text += &format!(", validation {judged:.4}");
@@ -142,11 +158,20 @@ impl Course<'_> {
                 match &position.best {
                     Some((best, since, ..)) if judged >= *best => {
                         if epoch - since >= patience {
-                            (cx.log)(&format!("no better for {patience} epochs: the weights of epoch {since} stay"));
+                            (cx.log)(&format!(
+                                "no better for {patience} epochs: the weights of epoch {since} stay"
+                            ));
                             break;
                         }
                     }
-                    _ => position.best = Some((judged, epoch, network.weights.clone(), network.statistics.clone())),
+                    _ => {
+                        position.best = Some((
+                            judged,
+                            epoch,
+                            network.weights.clone(),
+                            network.statistics.clone(),
+                        ))
+                    }
                 }
             }
             if epoch < self.epochs {
@@ -199,7 +224,9 @@ impl Course<'_> {
     /// Where a training of the same key was when it was stopped, or the beginning.
     fn resume(&self, trainer: &mut Trainer, cx: &Context) -> Position {
         let beginning = || Position { epoch: 0, history: History::default(), best: None };
-        let Some((position, state)) = cx.load_checkpoint().and_then(Position::decode) else { return beginning() };
+        let Some((position, state)) = cx.load_checkpoint().and_then(Position::decode) else {
+            return beginning();
+        };
         if !trainer.restore(&state) {
             return beginning();
         }
@@ -232,8 +259,11 @@ fn feed(batch: &Batch, step: impl FnOnce(&[&[f32]], &[f32]) -> f64) -> f64 {
 impl History {
     fn tensors(&self, prefix: &str) -> Tensors {
         let mut tensors = Tensors::default();
-        let columns =
-            [("loss", &self.loss), ("validation_loss", &self.validation_loss), ("learning_rate", &self.learning_rate)];
+        let columns = [
+            ("loss", &self.loss),
+            ("validation_loss", &self.validation_loss),
+            ("learning_rate", &self.learning_rate),
+        ];
         for (name, values) in columns.into_iter().filter(|(_, values)| !values.is_empty()) {
             tensors.put_f64(&format!("{prefix}{name}"), Array1::from(values.clone()));
         }
@@ -248,7 +278,10 @@ impl Position {
         for (name, values) in state.arrays {
             tensors.put_f32(&format!("state/{name}"), Array1::from(values));
         }
-        tensors.put_f64("position", Array1::from(vec![self.epoch as f64, f64::from(state.time), state.memory]));
+        tensors.put_f64(
+            "position",
+            Array1::from(vec![self.epoch as f64, f64::from(state.time), state.memory]),
+        );
         if let Some((loss, epoch, weights, statistics)) = &self.best {
             tensors.put_f64("best", Array1::from(vec![*loss, *epoch as f64]));
             tensors.put_f32("best/weights", Array1::from(weights.clone()));
@@ -268,8 +301,10 @@ impl Position {
             _ => None,
         };
         let position = f64s("position").filter(|p| p.len() == 3)?;
-        let arrays: Option<Vec<_>> =
-            State::NAMES.iter().map(|&name| Some((name, f32s(&format!("state/{name}"))?))).collect();
+        let arrays: Option<Vec<_>> = State::NAMES
+            .iter()
+            .map(|&name| Some((name, f32s(&format!("state/{name}"))?)))
+            .collect();
         let state = State { arrays: arrays?, time: position[1] as u32, memory: position[2] };
         let history = History {
             loss: f64s("history/loss").unwrap_or_default(),
@@ -277,9 +312,12 @@ impl Position {
             learning_rate: f64s("history/learning_rate").unwrap_or_default(),
         };
         let best = match f64s("best") {
-            Some(best) => {
-                Some((*best.first()?, *best.get(1)? as usize, f32s("best/weights")?, f32s("best/statistics")?))
-            }
+            Some(best) => Some((
+                *best.first()?,
+                *best.get(1)? as usize,
+                f32s("best/weights")?,
+                f32s("best/statistics")?,
+            )),
             None => None,
         };
         Some((Self { epoch: position[0] as usize, history, best }, state))

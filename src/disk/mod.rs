@@ -1,10 +1,11 @@
-//! The folder of a cache, which the store and the desk share: files that are there whole or not at all.
+//! The folder of a cache, which the store and the desk share: files that are there whole or not at
+//! all.
 //!
-//! A file is written to `tmp/` and renamed, so other processes see either nothing or all of it. Regular files are read
-//! and nothing else. What is damaged is moved to `bad/`.
+//! A file is written to `tmp/` and renamed, so other processes see either nothing or all of it.
+//! Regular files are read and nothing else. What is damaged is moved to `bad/`.
 //!
-//! **Whoever looks writes nothing.** A folder that was opened by [`Folder::look`] is never created, and no file appears
-//! in it.
+//! **Whoever looks writes nothing.** A folder that was opened by [`Folder::look`] is never created,
+//! and no file appears in it.
 //!
 //! This room knows paths and bytes. It does not know what lies in which file of a cache.
 
@@ -69,7 +70,11 @@ impl Folder {
     /// Errors: there is none.
     pub fn existing(root: &Path) -> Result<Self, Unusable> {
         let folder = Self { writes: true, ..Self::look(root)? };
-        if folder.is_there() { Ok(folder) } else { Err(Unusable::Absent { path: root.display().to_string() }) }
+        if folder.is_there() {
+            Ok(folder)
+        } else {
+            Err(Unusable::Absent { path: root.display().to_string() })
+        }
     }
 
     /// Opens the cache at `root` as it is, for whoever reads: one that is not there is empty.
@@ -108,7 +113,10 @@ impl Folder {
     /// A file that is gone unless it is given a name.
     pub fn temporary(&self) -> io::Result<NamedTempFile> {
         if !self.writes {
-            return Err(io::Error::new(io::ErrorKind::ReadOnlyFilesystem, "it was opened to be read"));
+            return Err(io::Error::new(
+                io::ErrorKind::ReadOnlyFilesystem,
+                "it was opened to be read",
+            ));
         }
         let mut builder = tempfile::Builder::new();
         #[cfg(unix)]
@@ -125,7 +133,9 @@ impl Folder {
             // The folder is made only when it is missing: that is once in 256 writes.
             let parent = path.parent().expect("paths in the cache have parents");
             // Another thread may have made it meanwhile: only what is no folder is in the way.
-            if !parent.is_dir() && std::fs::symlink_metadata(parent).is_ok_and(|meta| !meta.is_dir()) {
+            if !parent.is_dir()
+                && std::fs::symlink_metadata(parent).is_ok_and(|meta| !meta.is_dir())
+            {
                 self.set_aside(parent);
             }
             std::fs::create_dir_all(parent).map_err(Unusable::at(parent))?;
@@ -137,17 +147,20 @@ impl Folder {
         Ok(())
     }
 
-    /// Moves what lies at `path` to `bad/`, so that its place is free and its remains can be looked at; removes it
-    /// where that is not possible. Gives whether the place is free.
+    /// Moves what lies at `path` to `bad/`, so that its place is free and its remains can be looked
+    /// at; removes it where that is not possible. Gives whether the place is free.
     pub fn set_aside(&self, path: &Path) -> bool {
         if !self.writes {
             return false;
         }
         let parts = path.iter().rev().take(2).collect::<Vec<_>>().into_iter().rev();
         let name = parts.map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("-");
-        // A file replaces an older one of its name; what cannot be replaced, such as a folder, gets a number.
+        // A file replaces an older one of its name; what cannot be replaced, such as a folder, gets
+        // a number.
         let names = std::iter::once(name.clone()).chain((1..100).map(|n| format!("{name}.{n}")));
-        names.map(|name| self.path("bad").join(name)).any(|aside| std::fs::rename(path, aside).is_ok())
+        names
+            .map(|name| self.path("bad").join(name))
+            .any(|aside| std::fs::rename(path, aside).is_ok())
             || std::fs::remove_file(path).is_ok()
             || std::fs::symlink_metadata(path).is_err()
     }
@@ -156,9 +169,11 @@ impl Folder {
     pub fn own(&self, folder: &str, is_own: impl Fn(&Path) -> bool) -> Vec<(PathBuf, Duration)> {
         let entries = std::fs::read_dir(self.path(folder)).into_iter().flatten().flatten();
         let own = entries.filter(|entry| is_own(Path::new(&entry.file_name())));
-        own.filter_map(|entry| Some((entry.path(), entry.metadata().ok().filter(|meta| !meta.is_dir())?)))
-            .map(|(path, meta)| (path, age(&meta)))
-            .collect()
+        own.filter_map(|entry| {
+            Some((entry.path(), entry.metadata().ok().filter(|meta| !meta.is_dir())?))
+        })
+        .map(|(path, meta)| (path, age(&meta)))
+        .collect()
     }
 }
 
@@ -178,7 +193,9 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let root = home.path().join("cache");
         let look = Folder::look(&root).unwrap();
-        assert!(!look.is_there() && matches!(Folder::existing(&root), Err(Unusable::Absent { .. })));
+        assert!(
+            !look.is_there() && matches!(Folder::existing(&root), Err(Unusable::Absent { .. }))
+        );
         assert!(look.publish(&look.path("memo/a"), b"a").is_err() && !root.exists());
         Folder::open(&root, &["memo"]).unwrap().publish(&root.join("memo/a"), b"a").unwrap();
         assert!(look.is_there() && !look.set_aside(&root.join("memo/a")));

@@ -1,7 +1,7 @@
 //! Opening what lies in the cache: regular files and nothing else.
 //!
-//! Whoever opens a FIFO waits for its writer, a device may never end, and a link leads out of the cache. None of
-//! them is ever put there by this program, so they are damage like a flipped byte.
+//! Whoever opens a FIFO waits for its writer, a device may never end, and a link leads out of the
+//! cache. None of them is ever put there by this program, so they are damage like a flipped byte.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
@@ -40,7 +40,10 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 /// The same of a file that was opened.
 pub fn rest((file, meta): (File, Metadata), limit: u64) -> io::Result<Vec<u8>> {
     if meta.len() > limit {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("larger than {limit} bytes")));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("larger than {limit} bytes"),
+        ));
     }
     let mut bytes = Vec::with_capacity(meta.len() as usize);
     file.take(limit).read_to_end(&mut bytes)?;
@@ -52,11 +55,12 @@ pub fn length(path: &Path) -> Option<u64> {
     fs::symlink_metadata(path).ok().filter(Metadata::is_file).map(|meta| meta.len())
 }
 
-/// Whether an error is one of the file and not of the process: a process without free descriptors must not
-/// take sound files for damaged ones.
+/// Whether an error is one of the file and not of the process: a process without free descriptors
+/// must not take sound files for damaged ones.
 pub fn is_of_the_file(error: &io::Error) -> bool {
     #[cfg(unix)]
-    let exhausted = matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM));
+    let exhausted =
+        matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM));
     #[cfg(not(unix))]
     let exhausted = false;
     !exhausted && error.kind() != io::ErrorKind::OutOfMemory

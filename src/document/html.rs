@@ -21,7 +21,8 @@ fn block(block: &Block) -> String {
         }
         Block::Text(text) => format!("<p>{}</p>\n", prose(text)),
         Block::List(items) => {
-            let items: String = items.iter().map(|item| format!("<li>{}</li>\n", prose(item))).collect();
+            let items: String =
+                items.iter().map(|item| format!("<li>{}</li>\n", prose(item))).collect();
             format!("<ul>\n{items}</ul>\n")
         }
         Block::Table(table) => render(table),
@@ -34,27 +35,36 @@ fn prose(text: &str) -> String {
     if parts.len() % 2 == 0 {
         return html(text);
     }
-    let part =
-        |(place, part): (usize, &String)| if place % 2 == 1 { format!("<code>{part}</code>") } else { part.clone() };
+    let part = |(place, part): (usize, &String)| {
+        if place % 2 == 1 { format!("<code>{part}</code>") } else { part.clone() }
+    };
     parts.iter().enumerate().map(part).collect()
 }
 
-/// A table in a box of its own, which a page may let scroll. The box can have the focus, so that keys scroll it.
+/// A table in a box of its own, which a page may let scroll. The box can have the focus, so that
+/// keys scroll it.
 fn render(table: &Table) -> String {
-    let numeric: Vec<bool> = (0..table.columns.len()).map(|column| table.is_numeric(column)).collect();
+    let numeric: Vec<bool> =
+        (0..table.columns.len()).map(|column| table.is_numeric(column)).collect();
     let mut text = "<div class=\"table\" tabindex=\"0\">\n<table>\n<thead>\n".to_owned();
     if !table.groups.is_empty() {
         let group = |(title, columns): &(String, usize)| {
             format!("<th colspan=\"{columns}\" scope=\"colgroup\">{}</th>", html(title))
         };
-        let _ = writeln!(text, "<tr class=\"groups\">{}</tr>", table.groups.iter().map(group).collect::<String>());
+        let _ = writeln!(
+            text,
+            "<tr class=\"groups\">{}</tr>",
+            table.groups.iter().map(group).collect::<String>()
+        );
     }
-    let title =
-        |(title, numeric): (&String, &bool)| format!("<th{} scope=\"col\">{}</th>", right(*numeric), html(title));
+    let title = |(title, numeric): (&String, &bool)| {
+        format!("<th{} scope=\"col\">{}</th>", right(*numeric), html(title))
+    };
     let titles: String = table.columns.iter().zip(&numeric).map(title).collect();
     let _ = writeln!(text, "<tr>{titles}</tr>\n</thead>\n<tbody>");
     for row in &table.rows {
-        let cells: String = row.iter().zip(&numeric).map(|(cell, numeric)| inner(cell, *numeric)).collect();
+        let cells: String =
+            row.iter().zip(&numeric).map(|(cell, numeric)| inner(cell, *numeric)).collect();
         let _ = writeln!(text, "<tr>{cells}</tr>");
     }
     text + "</tbody>\n</table>\n</div>\n"
@@ -78,7 +88,10 @@ mod tests {
     fn names_are_text_and_never_markup() {
         let mut table = Table::new(["machine", "<b>AUC"]);
         table.groups = vec![(String::new(), 1), ("a & b".into(), 1)];
-        table.push(vec!["<script>alert(1)</script>\u{202e}".into(), Cell::number(Some(0.5), "50.00").best(true)]);
+        table.push(vec![
+            "<script>alert(1)</script>\u{202e}".into(),
+            Cell::number(Some(0.5), "50.00").best(true),
+        ]);
         let document = Document::titled("</title>", Some("why\n\"so\"?\u{1b}"))
             .table(table)
             .list(vec!["</style> of `a<b>`".into(), "a ` b".into()]);

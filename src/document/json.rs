@@ -6,8 +6,8 @@ use super::{Block, Cell, Document, Table};
 
 impl Document {
     /// `{"blocks": [{"heading": .., "level": 1}, {"question": ..}, {"text": ..}, {"list": [..]},
-    /// {"table": {"columns": [..], "rows": [[..]]}}]}`. A cell with a number is that number, unrounded; any other is
-    /// its text.
+    /// {"table": {"columns": [..], "rows": [[..]]}}]}`. A cell with a number is that number,
+    /// unrounded; any other is its text.
     pub fn json(&self) -> Value {
         let block = |block: &Block| match block {
             Block::Heading { level, text } => json!({ "heading": text, "level": level }),
@@ -19,7 +19,8 @@ impl Document {
         json!({ "blocks": self.blocks.iter().map(block).collect::<Vec<_>>() })
     }
 
-    /// The tables one after the other, a blank line between them. A cell with a number is that number, unrounded.
+    /// The tables one after the other, a blank line between them. A cell with a number is that
+    /// number, unrounded.
     pub fn csv(&self) -> String {
         let tables: Vec<String> = self.tables().map(csv).collect();
         tables.join("\n")
@@ -36,7 +37,9 @@ fn csv(table: &Table) -> String {
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     writer.write_record(table.titles()).expect("memory takes it");
     for row in &table.rows {
-        let cells = row.iter().map(|cell| cell.value.map_or_else(|| cell.text.clone(), |value| value.to_string()));
+        let cells = row
+            .iter()
+            .map(|cell| cell.value.map_or_else(|| cell.text.clone(), |value| value.to_string()));
         writer.write_record(cells).expect("memory takes it");
     }
     String::from_utf8(writer.into_inner().expect("memory takes it")).expect("cells are text")

@@ -4,8 +4,8 @@ use super::{Block, Cell, Document, Table};
 use crate::shown::shown;
 
 impl Document {
-    /// Each table as a `tabular`, the best cells in bold. Headings and sentences become comments, so that the text can be
-    /// put into a paper as it is.
+    /// Each table as a `tabular`, the best cells in bold. Headings and sentences become comments,
+    /// so that the text can be put into a paper as it is.
     pub fn latex(&self) -> String {
         let block = |block: &Block| match block {
             Block::Heading { text, .. } | Block::Text(text) => comment(text),
@@ -24,7 +24,8 @@ fn comment(text: &str) -> String {
 
 fn tabular(table: &Table) -> String {
     let columns = 0..table.columns.len();
-    let places: String = columns.map(|column| if table.is_numeric(column) { 'r' } else { 'l' }).collect();
+    let places: String =
+        columns.map(|column| if table.is_numeric(column) { 'r' } else { 'l' }).collect();
     let line = |cells: Vec<String>| format!("  {} \\\\\n", cells.join(" & "));
     let header = line(table.columns.iter().map(|title| escaped(title)).collect());
     let rows: String = table.rows.iter().map(|row| line(row.iter().map(inner).collect())).collect();
@@ -66,7 +67,10 @@ mod tests {
     #[test]
     fn tables_have_rules_and_names_are_no_commands() {
         let mut table = Table::new(["machine", "AUC"]);
-        table.push(vec!["a_b & \\input{x}%\n".into(), Cell::number(Some(0.5), "50.00 ± 1.00").best(true)]);
+        table.push(vec![
+            "a_b & \\input{x}%\n".into(),
+            Cell::number(Some(0.5), "50.00 ± 1.00").best(true),
+        ]);
         let latex = Document::titled("x\n\\input{y}", None).table(table).latex();
         let expected = "\
 % Needs \\usepackage{booktabs}.

@@ -12,7 +12,9 @@ impl Document {
 
 fn block(block: &Block) -> String {
     match block {
-        Block::Heading { level, text } => format!("{} {}\n", "#".repeat((*level).into()), shown(text)),
+        Block::Heading { level, text } => {
+            format!("{} {}\n", "#".repeat((*level).into()), shown(text))
+        }
         Block::Question(text) => format!("{}\n", shown_lines(text)),
         Block::Text(text) => format!("{}\n", shown(text)),
         Block::List(items) => items.iter().map(|item| format!("* {}\n", shown(item))).collect(),
@@ -23,9 +25,12 @@ fn block(block: &Block) -> String {
 /// Columns padded to equal width, numbers to the right.
 fn render(table: &Table) -> String {
     let header: Vec<String> = table.titles().iter().map(|title| cell(title).into_owned()).collect();
-    let rows: Vec<Vec<String>> = table.rows.iter().map(|row| row.iter().map(inner).collect()).collect();
+    let rows: Vec<Vec<String>> =
+        table.rows.iter().map(|row| row.iter().map(inner).collect()).collect();
     let columns = 0..header.len();
-    let widest = |c: usize| rows.iter().chain([&header]).map(|row| row[c].chars().count()).max().unwrap_or(0);
+    let widest = |c: usize| {
+        rows.iter().chain([&header]).map(|row| row[c].chars().count()).max().unwrap_or(0)
+    };
     let widths: Vec<usize> = columns.clone().map(|c| widest(c).max(3)).collect();
     let numeric: Vec<bool> = columns.clone().map(|c| table.is_numeric(c)).collect();
     let line = |cells: &[String]| {
@@ -56,7 +61,8 @@ mod tests {
         let mut table = Table::new(["machine", "AUC"]);
         table.push(vec!["fan|a\n| b".into(), Cell::number(Some(0.5), "50.00")]);
         table.push(vec!["valve".into(), Cell::number(Some(0.75), "75.00").best(true)]);
-        let document = Document::titled("a\n# b", Some("why?\u{1b}\nso\n")).heading(2, "Means").table(table);
+        let document =
+            Document::titled("a\n# b", Some("why?\u{1b}\nso\n")).heading(2, "Means").table(table);
         let expected = "\
 # a<U+000A># b
 

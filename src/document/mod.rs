@@ -1,9 +1,8 @@
 //! The content of a report before it has a form: headings, paragraphs, lists and tables.
 //!
-//! Builders in `report` and `evaluate` make a [`Document`]; renderers write it as Markdown, HTML, LaTeX, CSV or JSON, or
-//! for a terminal. A document
-//! holds names as users wrote them, and each renderer escapes them for its form: a builder must not. A document
-//! computes nothing.
+//! Builders in `report` and `evaluate` make a [`Document`]; renderers write it as Markdown, HTML,
+//! LaTeX, CSV or JSON, or for a terminal. A document holds names as users wrote them, and each
+//! renderer escapes them for its form: a builder must not. A document computes nothing.
 
 mod html;
 mod json;

@@ -4,7 +4,8 @@
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
     pub columns: Vec<String>,
-    /// Titles that stand above several columns, and above how many; none, or enough for all columns.
+    /// Titles that stand above several columns, and above how many; none, or enough for all
+    /// columns.
     pub groups: Vec<(String, usize)>,
     pub rows: Vec<Vec<Cell>>,
 }
@@ -25,7 +26,10 @@ impl Table {
 
     /// The titles of the columns where one line has to do: with that of their group before them.
     pub fn titles(&self) -> Vec<String> {
-        let mut groups = self.groups.iter().flat_map(|(title, columns)| std::iter::repeat_n(title.as_str(), *columns));
+        let mut groups = self
+            .groups
+            .iter()
+            .flat_map(|(title, columns)| std::iter::repeat_n(title.as_str(), *columns));
         let titled = |column: &String| match groups.next().unwrap_or_default() {
             "" => column.clone(),
             group => format!("{group} {column}"),
@@ -50,10 +54,13 @@ impl Table {
         self.columns.iter().enumerate().map(widest).sum::<usize>() + 1
     }
 
-    /// Whether every cell of a column is a number, a dash for one, or empty. Such columns stand to the right.
+    /// Whether every cell of a column is a number, a dash for one, or empty. Such columns stand to
+    /// the right.
     pub fn is_numeric(&self, column: usize) -> bool {
-        let number = |text: &str| text.starts_with(|c: char| c.is_ascii_digit() || "–−+<".contains(c));
-        !self.rows.is_empty() && self.rows.iter().all(|row| row[column].text.is_empty() || number(&row[column].text))
+        let number =
+            |text: &str| text.starts_with(|c: char| c.is_ascii_digit() || "–−+<".contains(c));
+        !self.rows.is_empty()
+            && self.rows.iter().all(|row| row[column].text.is_empty() || number(&row[column].text))
     }
 }
 

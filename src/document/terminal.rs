@@ -25,9 +25,13 @@ fn rendered(block: &Block, width: usize) -> String {
     let longest = width.min(LONGEST);
     match block {
         Block::Heading { text, .. } => format!("{BOLD}{}{PLAIN}\n", shown(text)),
-        Block::Question(text) => text.lines().map(|line| wrapped(&shown(line), longest, "")).collect(),
+        Block::Question(text) => {
+            text.lines().map(|line| wrapped(&shown(line), longest, "")).collect()
+        }
         Block::Text(text) => wrapped(&shown(text), longest, ""),
-        Block::List(items) => items.iter().map(|item| format!("* {}", wrapped(&shown(item), longest, "  "))).collect(),
+        Block::List(items) => {
+            items.iter().map(|item| format!("* {}", wrapped(&shown(item), longest, "  "))).collect()
+        }
         Block::Table(table) => columns(table, width),
     }
 }
@@ -49,7 +53,8 @@ fn wrapped(text: &str, width: usize, indent: &str) -> String {
     lines + "\n"
 }
 
-/// The columns side by side. Columns of names give way where there is too little room; numbers are never cut.
+/// The columns side by side. Columns of names give way where there is too little room; numbers are
+/// never cut.
 fn columns(table: &Table, width: usize) -> String {
     let all = 0..table.columns.len();
     let numeric: Vec<bool> = all.clone().map(|column| table.is_numeric(column)).collect();
@@ -69,14 +74,17 @@ fn columns(table: &Table, width: usize) -> String {
         let padded = all.clone().map(|column| {
             let (text, style) = &cells[column];
             let (text, width) = (cut(text, widths[column]), widths[column]);
-            let text = if numeric[column] { format!("{text:>width$}") } else { format!("{text:<width$}") };
+            let text =
+                if numeric[column] { format!("{text:>width$}") } else { format!("{text:<width$}") };
             if style.is_empty() { text } else { format!("{style}{text}{PLAIN}") }
         });
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
     };
     let header = line(table.columns.iter().map(|title| (shown(title).into_owned(), DIM)).collect());
     let style = |cell: &Cell| if cell.is_best { BEST } else { "" };
-    let row = |row: &Vec<Cell>| line(row.iter().map(|cell| (shown(&cell.text).into_owned(), style(cell))).collect());
+    let row = |row: &Vec<Cell>| {
+        line(row.iter().map(|cell| (shown(&cell.text).into_owned(), style(cell))).collect())
+    };
     header + &table.rows.iter().map(row).collect::<String>()
 }
 
@@ -94,7 +102,10 @@ mod tests {
     #[test]
     fn names_give_way_and_numbers_do_not() {
         let mut table = Table::new(["detector", "AUC"]);
-        table.push(vec!["mahalanobis selective=true".into(), Cell::number(Some(0.5), "50.00").best(true)]);
+        table.push(vec![
+            "mahalanobis selective=true".into(),
+            Cell::number(Some(0.5), "50.00").best(true),
+        ]);
         table.push(vec!["knn\x1b[31m".into(), "–".into()]);
         let text = Document::default().table(table).terminal(24);
         let expected = "\
@@ -107,7 +118,10 @@ knn<U+001B>[31m        –
 
     #[test]
     fn sentences_are_wrapped() {
-        let text = Document::default().text("one two three").list(vec!["four five six".into()]).terminal(9);
+        let text = Document::default()
+            .text("one two three")
+            .list(vec!["four five six".into()])
+            .terminal(9);
         assert_eq!(text, "one two\nthree\n\n* four\n  five\n  six\n");
     }
 }

@@ -2,10 +2,10 @@
 
 /// `factor * log10(x)` for whole slices.
 ///
-/// The library's `log10f` takes one value at a time and is a third of the cost of a log-mel; this form
-/// has no branch and no table, so that the compiler makes vector code of it. The logarithm is split at
-/// the exponent, `x = 2^e m` with `m` in `sqrt(1/2)..sqrt(2)`, and `ln m = 2 artanh(s)` with
-/// `s = (m - 1) / (m + 1)` is summed to `s^7`; the rest is below `2 s^9 / 9 = 3e-8`.
+/// The library's `log10f` takes one value at a time and is a third of the cost of a log-mel; this
+/// form has no branch and no table, so that the compiler makes vector code of it. The logarithm is
+/// split at the exponent, `x = 2^e m` with `m` in `sqrt(1/2)..sqrt(2)`, and `ln m = 2 artanh(s)`
+/// with `s = (m - 1) / (m + 1)` is summed to `s^7`; the rest is below `2 s^9 / 9 = 3e-8`.
 #[derive(Clone, Copy, Debug)]
 pub struct Decibel {
     /// `factor * log10(2)` in two parts: the first has so few digits that its product with any
@@ -22,7 +22,11 @@ impl Decibel {
         let octave = factor * std::f64::consts::LOG10_2;
         let high = f32::from_bits((octave as f32).to_bits() & 0xffff_ff00);
         let term = |n: f64| (factor * std::f64::consts::LOG10_E * 2.0 / n) as f32;
-        Self { high, low: (octave - f64::from(high)) as f32, series: [term(1.0), term(3.0), term(5.0), term(7.0)] }
+        Self {
+            high,
+            low: (octave - f64::from(high)) as f32,
+            series: [term(1.0), term(3.0), term(5.0), term(7.0)],
+        }
     }
 
     /// Replaces each value, a positive normal number, by its decibels.
@@ -47,7 +51,8 @@ mod tests {
 
     /// The largest distance from the f64 logarithm, in dB, over the normal numbers in `low..high`.
     fn worst(low: f32, high: f32) -> f64 {
-        let values: Vec<f32> = (low.to_bits()..high.to_bits()).step_by(1009).map(f32::from_bits).collect();
+        let values: Vec<f32> =
+            (low.to_bits()..high.to_bits()).step_by(1009).map(f32::from_bits).collect();
         let mut decibels = values.clone();
         Decibel::new(10.0).apply(&mut decibels);
         let exact = values.iter().map(|&x| 10.0 * math::log10(f64::from(x)));

@@ -1,9 +1,11 @@
-//! The discrete Fourier transform of several signals side by side, with the same bits on every processor.
+//! The discrete Fourier transform of several signals side by side, with the same bits on every
+//! processor.
 //!
-//! rustfft takes the widest instructions that it finds and rounds differently with each set of them. So the lengths
-//! that people choose for frames, products of 2, 3 and 5, are transformed here: plain loops over [`LANES`] signals,
-//! which the compiler turns into vector code of any width without a change of a single rounding. All other lengths
-//! are left to rustfft's code without vectors.
+//! rustfft takes the widest instructions that it finds and rounds differently with each set of
+//! them. So the lengths that people choose for frames, products of 2, 3 and 5, are transformed
+//! here: plain loops over [`LANES`] signals, which the compiler turns into vector code of any width
+//! without a change of a single rounding. All other lengths are left to rustfft's code without
+//! vectors.
 
 use std::f64::consts::TAU;
 use std::ops::{Add, Mul, Sub};
@@ -15,8 +17,8 @@ use rustfft::{FftNum, FftPlannerScalar};
 use super::LANES;
 use crate::math;
 
-/// A transform of rustfft's that does not depend on the processor. Its twiddle factors are the only numbers of the
-/// system's C library that are left: a test compares them with ours.
+/// A transform of rustfft's that does not depend on the processor. Its twiddle factors are the only
+/// numbers of the system's C library that are left: a test compares them with ours.
 pub fn any_length<T: FftNum>(n: usize, inverse: bool) -> Arc<dyn rustfft::Fft<T>> {
     let mut planner = FftPlannerScalar::new();
     if inverse { planner.plan_fft_inverse(n) } else { planner.plan_fft_forward(n) }
@@ -120,7 +122,8 @@ impl Point {
     }
 }
 
-/// The plan of transforms of one length: `X[k]`, the sum of `x[i] exp(-2 pi i k / n)` over i, in place.
+/// The plan of transforms of one length: `X[k]`, the sum of `x[i] exp(-2 pi i k / n)` over i, in
+/// place.
 pub struct Fft {
     /// Where input i is put before the transform.
     places: Vec<u32>,
@@ -195,7 +198,8 @@ impl Stage {
     fn new(radix: usize, inner: usize) -> Stage {
         let turn = |k: usize, j: usize| -TAU * (j * k) as f64 / (radix * inner) as f64;
         let twiddle = |angle: f64| [math::cos(angle) as f32, math::sin(angle) as f32];
-        let twiddles = (0..inner).flat_map(|k| (1..radix).map(move |j| twiddle(turn(k, j)))).collect();
+        let twiddles =
+            (0..inner).flat_map(|k| (1..radix).map(move |j| twiddle(turn(k, j)))).collect();
         Stage { radix, inner, twiddles }
     }
 
@@ -234,7 +238,8 @@ impl Stage {
 
 /// The transform of R points.
 trait Butterfly<const R: usize> {
-    /// Must be `#[inline(always)]`, so that it is compiled for the level of its caller; a closure would not be.
+    /// Must be `#[inline(always)]`, so that it is compiled for the level of its caller; a closure
+    /// would not be.
     fn of(points: [Point; R]) -> [Point; R];
 }
 
@@ -278,7 +283,13 @@ impl Butterfly<5> for Five {
         let (near, far) = ((b + e, b - e), (c + d, c - d));
         let one = (a + near.0 * COS[0] + far.0 * COS[1], near.1 * SIN[0] + far.1 * SIN[1]);
         let two = (a + near.0 * COS[1] + far.0 * COS[0], near.1 * SIN[1] - far.1 * SIN[0]);
-        [a + near.0 + far.0, one.0.sub_i(one.1), two.0.sub_i(two.1), two.0.add_i(two.1), one.0.add_i(one.1)]
+        [
+            a + near.0 + far.0,
+            one.0.sub_i(one.1),
+            two.0.sub_i(two.1),
+            two.0.add_i(two.1),
+            one.0.add_i(one.1),
+        ]
     }
 }
 
@@ -316,12 +327,15 @@ mod tests {
             }
             fft.run(&mut points);
             for lane in 0..LANES {
-                let complex = |i: usize| Complex::new(f64::from(input(i, lane)), f64::from(input(3 * i, lane)));
+                let complex = |i: usize| {
+                    Complex::new(f64::from(input(i, lane)), f64::from(input(3 * i, lane)))
+                };
                 let mut exact: Vec<_> = (0..n).map(complex).collect();
                 any_length(n, false).process(&mut exact);
                 let norm = exact.iter().map(|x| x.norm_sqr()).sum::<f64>();
                 let off = exact.iter().zip(&points).map(|(exact, point)| {
-                    (exact - Complex::new(f64::from(point.re.0[lane]), f64::from(point.im.0[lane]))).norm_sqr()
+                    (exact - Complex::new(f64::from(point.re.0[lane]), f64::from(point.im.0[lane])))
+                        .norm_sqr()
                 });
                 let error = (off.sum::<f64>() / norm).sqrt();
                 assert!(error < 3e-7, "{n} points: {error:e}");
@@ -329,8 +343,9 @@ mod tests {
         }
     }
 
-    /// rustfft asks the C library. Its answers, rounded to f32, must be ours, for clips of 10 s at the usual rates and all
-    /// parts that a transform of them is made of. A library that gives others would show here.
+    /// rustfft asks the C library. Its answers, rounded to f32, must be ours, for clips of 10 s at
+    /// the usual rates and all parts that a transform of them is made of. A library that gives
+    /// others would show here.
     #[test]
     #[expect(clippy::disallowed_methods, reason = "these are what rustfft calls")]
     fn twiddles_of_rustfft_are_the_same_from_the_c_library_and_from_ours() {
@@ -343,7 +358,10 @@ mod tests {
                 let angle = constant * k as f64;
                 let theirs = [angle.cos() as f32, angle.sin() as f32];
                 let ours = [math::cos(angle) as f32, math::sin(angle) as f32];
-                assert!(theirs.map(f32::to_bits) == ours.map(f32::to_bits), "{k} of {n}: {theirs:?}, not {ours:?}");
+                assert!(
+                    theirs.map(f32::to_bits) == ours.map(f32::to_bits),
+                    "{k} of {n}: {theirs:?}, not {ours:?}"
+                );
             }
         }
     }

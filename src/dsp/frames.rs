@@ -40,13 +40,15 @@ impl Framing {
         if samples == 0 || padded < self.frame { 0 } else { 1 + (padded - self.frame) / self.hop }
     }
 
-    /// The samples from the start of frame `first` to the end of the last of `count` frames, if all lie inside the clip.
+    /// The samples from the start of frame `first` to the end of the last of `count` frames, if all
+    /// lie inside the clip.
     pub fn inside<'a>(&self, samples: &'a [f32], first: usize, count: usize) -> Option<&'a [f32]> {
         let start = (first * self.hop).checked_sub(self.margin())?;
         samples.get(start..start + (count - 1) * self.hop + self.frame)
     }
 
-    /// Frame `index` of `samples`, which has the length of a frame. `index` is below [`count`](Self::count).
+    /// Frame `index` of `samples`, which has the length of a frame. `index` is below
+    /// [`count`](Self::count).
     pub fn write(&self, samples: &[f32], index: usize, frame: &mut [f32]) {
         if let Some(inside) = self.inside(samples, index, 1) {
             frame.copy_from_slice(inside);
@@ -64,7 +66,8 @@ impl Framing {
             (Some(&sample), _) => sample,
             (None, Padding::Zero) => 0.0,
             (None, Padding::Reflect) => {
-                // The mirrored signal repeats itself, also for padding longer than the clip (as in numpy).
+                // The mirrored signal repeats itself, also for padding longer than the clip (as in
+                // numpy).
                 let last = samples.len() - 1;
                 if last == 0 {
                     return samples[0];
@@ -108,9 +111,15 @@ mod tests {
     fn padding_is_silence_or_a_mirror() {
         let zero = Framing { frame: 4, hop: 2, center: true, padding: Padding::Zero };
         let samples = [1.0, 2.0, 3.0, 4.0];
-        assert_eq!(all(zero, &samples), [[0.0, 0.0, 1.0, 2.0], [1.0, 2.0, 3.0, 4.0], [3.0, 4.0, 0.0, 0.0]]);
+        assert_eq!(
+            all(zero, &samples),
+            [[0.0, 0.0, 1.0, 2.0], [1.0, 2.0, 3.0, 4.0], [3.0, 4.0, 0.0, 0.0]]
+        );
         let reflect = Framing { padding: Padding::Reflect, ..zero };
-        assert_eq!(all(reflect, &samples), [[3.0, 2.0, 1.0, 2.0], [1.0, 2.0, 3.0, 4.0], [3.0, 4.0, 3.0, 2.0]]);
+        assert_eq!(
+            all(reflect, &samples),
+            [[3.0, 2.0, 1.0, 2.0], [1.0, 2.0, 3.0, 4.0], [3.0, 4.0, 3.0, 2.0]]
+        );
     }
 
     #[test]

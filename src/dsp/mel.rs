@@ -51,21 +51,24 @@ impl MelScale {
     pub fn hz(self, mel: f64) -> f64 {
         match self {
             MelScale::Htk => 700.0 * (math::powf(10f64, mel / 2595.0) - 1.0),
-            MelScale::Slaney if mel >= BREAK_MEL => BREAK_HZ * math::exp(log_step() * (mel - BREAK_MEL)),
+            MelScale::Slaney if mel >= BREAK_MEL => {
+                BREAK_HZ * math::exp(log_step() * (mel - BREAK_MEL))
+            }
             MelScale::Slaney => LINEAR_STEP * mel,
         }
     }
 }
 
-/// Triangular filters over the bins of a spectrum. A triangle covers few bins, so each row keeps only
-/// its bins that are not zero.
+/// Triangular filters over the bins of a spectrum. A triangle covers few bins, so each row keeps
+/// only its bins that are not zero.
 #[derive(Clone, Debug)]
 pub struct MelBank {
     rows: Vec<Row>,
     weights: Vec<f32>,
 }
 
-/// One band: its first bin and its span of the weights. Empty where a triangle falls between two bins.
+/// One band: its first bin and its span of the weights. Empty where a triangle falls between two
+/// bins.
 #[derive(Clone, Copy, Debug)]
 struct Row {
     bin: usize,
@@ -74,14 +77,23 @@ struct Row {
 }
 
 impl MelBank {
-    /// `mels` triangles from `fmin` to `fmax` Hz over the `frame / 2 + 1` bins of a spectrum of clips
-    /// of `rate` Hz, as `librosa.filters.mel` makes them (f64, rounded to f32 before and after scaling).
-    pub fn new(rate: u32, frame: usize, mels: usize, (fmin, fmax): (f64, f64), scale: MelScale, norm: MelNorm) -> Self {
+    /// `mels` triangles from `fmin` to `fmax` Hz over the `frame / 2 + 1` bins of a spectrum of
+    /// clips of `rate` Hz, as `librosa.filters.mel` makes them (f64, rounded to f32 before and
+    /// after scaling).
+    pub fn new(
+        rate: u32,
+        frame: usize,
+        mels: usize,
+        (fmin, fmax): (f64, f64),
+        scale: MelScale,
+        norm: MelNorm,
+    ) -> Self {
         let bin_hz = 1.0 / (frame as f64 * (1.0 / f64::from(rate)));
         let (low, high) = (scale.mel(fmin), scale.mel(fmax));
         let step = (high - low) / (mels + 1) as f64;
-        let edges: Vec<f64> =
-            (0..mels + 2).map(|i| scale.hz(if i == mels + 1 { high } else { low + step * i as f64 })).collect();
+        let edges: Vec<f64> = (0..mels + 2)
+            .map(|i| scale.hz(if i == mels + 1 { high } else { low + step * i as f64 }))
+            .collect();
         let mut bank = Self { rows: Vec::with_capacity(mels), weights: Vec::new() };
         for edge in edges.windows(3) {
             let area = match norm {
@@ -96,7 +108,8 @@ impl MelBank {
             };
             let first = bank.weights.len();
             let mut bin = 0;
-            // Outside of the triangle, and a bin more for the rounding of its edges, all weights are 0.
+            // Outside of the triangle, and a bin more for the rounding of its edges, all weights
+            // are 0.
             let near = ((edge[0] / bin_hz) as usize).saturating_sub(1);
             let far = ((edge[2] / bin_hz) as usize).saturating_add(2).min(frame / 2);
             for b in near..far + 1 {
@@ -169,8 +182,10 @@ mod tests {
     #[test]
     fn triangles_have_height_one_or_area_one() {
         // Wide bands at a fine resolution, so that the sum over bins is near the area.
-        let plain = MelBank::new(16_000, 16_384, 20, (0.0, 8000.0), MelScale::Slaney, MelNorm::None);
-        let even = MelBank::new(16_000, 16_384, 20, (0.0, 8000.0), MelScale::Slaney, MelNorm::Slaney);
+        let plain =
+            MelBank::new(16_000, 16_384, 20, (0.0, 8000.0), MelScale::Slaney, MelNorm::None);
+        let even =
+            MelBank::new(16_000, 16_384, 20, (0.0, 8000.0), MelScale::Slaney, MelNorm::Slaney);
         for band in 0..20 {
             let height = row(&plain, band, 8193).into_iter().fold(0.0, f32::max);
             let area: f32 = row(&even, band, 8193).iter().sum::<f32>() * 16_000.0 / 16_384.0;
@@ -186,6 +201,8 @@ mod tests {
         assert!(bank.rows.iter().any(|row| row.length == 0));
         let mut bands = vec![[1.0; LANES]; 128];
         bank.apply(&vec![[1.0; LANES]; 129], &mut bands);
-        assert!(bands.iter().zip(&bank.rows).all(|(band, row)| (band[0] == 0.0) == (row.length == 0)));
+        assert!(
+            bands.iter().zip(&bank.rows).all(|(band, row)| (band[0] == 0.0) == (row.length == 0))
+        );
     }
 }

@@ -6,15 +6,17 @@ use super::fft::any_length;
 
 /// `samples` at `from` samples a second as they are at `to`.
 ///
-/// The spectrum is cut or filled with zeros, as `scipy.signal.resample` does: exact for what both rates can hold, and
-/// the signal is taken for periodic, which noise does not mind. The length is `n * to / from`, rounded, at least 1.
+/// The spectrum is cut or filled with zeros, as `scipy.signal.resample` does: exact for what both
+/// rates can hold, and the signal is taken for periodic, which noise does not mind. The length is
+/// `n * to / from`, rounded, at least 1.
 pub fn resample(samples: &[f32], from: u32, to: u32) -> Vec<f32> {
     let n = samples.len();
     if from == to || n == 0 {
         return samples.to_vec();
     }
     let m = ((n as f64 * f64::from(to) / f64::from(from)).round() as usize).max(1);
-    let mut spectrum: Vec<Complex<f64>> = samples.iter().map(|x| Complex::from(f64::from(*x))).collect();
+    let mut spectrum: Vec<Complex<f64>> =
+        samples.iter().map(|x| Complex::from(f64::from(*x))).collect();
     any_length(n, false).process(&mut spectrum);
     let kept = n.min(m);
     let mut other = vec![Complex::default(); m];
@@ -24,8 +26,8 @@ pub fn resample(samples: &[f32], from: u32, to: u32) -> Vec<f32> {
         other[m - k] = spectrum[n - k];
     }
     if kept.is_multiple_of(2) && n != m {
-        // The bin at half the lower rate stands for both its frequencies: halved when it is split into two,
-        // joined with its mirror when two become one.
+        // The bin at half the lower rate stands for both its frequencies: halved when it is split
+        // into two, joined with its mirror when two become one.
         let edge = kept / 2;
         if m > n {
             other[edge] *= 0.5;
@@ -46,8 +48,10 @@ mod tests {
 
     const SCIPY_3: &[f32] = &[0.41666, 0.66666, 0.66666];
     const SCIPY_4: &[f32] = &[0.58333, 0.41666, 0.91666, 0.41666];
-    const SCIPY_9: &[f32] = &[1.00000, 2.55058, 0.97930, -1.00000, -0.82516, 2.14374, 3.00000, -0.60041, -1.99804];
-    const SCIPY_5_8: &[f32] = &[1.00000, 1.75141, 1.64674, -0.58816, -1.35967, 1.11962, 3.11293, 2.11712];
+    const SCIPY_9: &[f32] =
+        &[1.00000, 2.55058, 0.97930, -1.00000, -0.82516, 2.14374, 3.00000, -0.60041, -1.99804];
+    const SCIPY_5_8: &[f32] =
+        &[1.00000, 1.75141, 1.64674, -0.58816, -1.35967, 1.11962, 3.11293, 2.11712];
 
     fn tone(hz: f64, rate: u32, n: usize) -> Vec<f32> {
         (0..n).map(|i| math::sin(TAU * hz * i as f64 / f64::from(rate)) as f32).collect()
@@ -76,7 +80,9 @@ mod tests {
     fn it_is_scipy_s_resample() {
         // scipy.signal.resample([1, 2, -1, 0.5, 3, -2], n): scipy 1.17.1.
         let x = [1.0, 2.0, -1.0, 0.5, 3.0, -2.0];
-        let close = |a: &[f32], b: &[f32]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5);
+        let close = |a: &[f32], b: &[f32]| {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5)
+        };
         assert!(close(&resample(&x, 6, 3), SCIPY_3), "{:?}", resample(&x, 6, 3));
         assert!(close(&resample(&x, 6, 4), SCIPY_4), "{:?}", resample(&x, 6, 4));
         assert!(close(&resample(&x, 6, 9), SCIPY_9), "{:?}", resample(&x, 6, 9));

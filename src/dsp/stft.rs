@@ -6,8 +6,8 @@ use super::fft::{Fft, Point, Side};
 use super::{Framing, hann};
 use crate::math::{self, Kernel, Lanes, Level, Vector, transpose};
 
-/// Frames that are worked on together, side by side in memory: the FFT and what follows it (mel bands, decibels)
-/// do the same to neighbouring values, which the compiler turns into vector code.
+/// Frames that are worked on together, side by side in memory: the FFT and what follows it (mel
+/// bands, decibels) do the same to neighbouring values, which the compiler turns into vector code.
 pub const LANES: usize = 8;
 
 /// The plan of a short-time Fourier transform with a periodic Hann window: window, FFT and twiddle
@@ -31,12 +31,15 @@ impl Stft {
     /// The plan for frames of `framing.frame` samples, which need not be a power of two.
     pub fn new(framing: Framing) -> Self {
         let frame = framing.frame;
-        // An even frame of N real samples is N/2 complex ones. That costs half of an FFT of N points
-        // and, unlike two frames packed into one, lets no rounding noise of a loud frame into a quiet one.
+        // An even frame of N real samples is N/2 complex ones. That costs half of an FFT of N
+        // points and, unlike two frames packed into one, lets no rounding noise of a loud frame
+        // into a quiet one.
         let even = frame.is_multiple_of(2);
         let twiddles = even.then(|| {
             let angles = (1..frame.div_ceil(4)).map(|k| 2.0 * PI * k as f64 / frame as f64);
-            angles.map(|angle| [-0.5 * math::sin(angle) as f32, -0.5 * math::cos(angle) as f32]).collect()
+            angles
+                .map(|angle| [-0.5 * math::sin(angle) as f32, -0.5 * math::cos(angle) as f32])
+                .collect()
         });
         let points = if even { frame / 2 } else { frame };
         Self { framing, window: hann(frame), fft: Fft::new(points), twiddles }
@@ -60,8 +63,15 @@ impl Stft {
         }
     }
 
-    /// `|X|^2` of the frames `first..first + LANES` of `samples`, (bins, lanes); 0 in lanes beyond the last frame.
-    pub fn power(&self, samples: &[f32], first: usize, scratch: &mut StftScratch, out: &mut [[f32; LANES]]) {
+    /// `|X|^2` of the frames `first..first + LANES` of `samples`, (bins, lanes); 0 in lanes beyond
+    /// the last frame.
+    pub fn power(
+        &self,
+        samples: &[f32],
+        first: usize,
+        scratch: &mut StftScratch,
+        out: &mut [[f32; LANES]],
+    ) {
         let (frame, hop) = (self.framing.frame, self.framing.hop);
         let StftScratch { edges, points } = scratch;
         let (rows, step) = match self.framing.inside(samples, first, LANES) {
@@ -142,7 +152,8 @@ fn pack<L: Lanes>(rows: &[f32], step: usize, window: &[f32], places: &[u32], poi
             }
         }
         for i in 0..LANES / 2 {
-            let (re, im) = (Side(columns[2 * i]) * w[2 * i], Side(columns[2 * i + 1]) * w[2 * i + 1]);
+            let (re, im) =
+                (Side(columns[2 * i]) * w[2 * i], Side(columns[2 * i + 1]) * w[2 * i + 1]);
             points[places[LANES / 2 * block + i] as usize] = Point { re, im };
         }
     }
@@ -161,9 +172,9 @@ fn square(point: Point) -> [f32; LANES] {
     out
 }
 
-/// The power spectrum of N real samples from the spectrum of the N/2 complex ones they were packed in:
-/// with the spectra E of the even and O of the odd samples and `W = exp(-2 pi i / N)`,
-/// `X[k] = E[k] + W^k O[k]` and `X[N/2 - k] = conj(E[k] - W^k O[k])`.
+/// The power spectrum of N real samples from the spectrum of the N/2 complex ones they were packed
+/// in: with the spectra E of the even and O of the odd samples and `W = exp(-2 pi i / N)`, `X[k] =
+/// E[k] + W^k O[k]` and `X[N/2 - k] = conj(E[k] - W^k O[k])`.
 #[inline(always)]
 fn split(twiddles: &[[f32; 2]], points: &[Point], power: &mut [[f32; LANES]]) {
     let half = points.len();
@@ -229,20 +240,32 @@ mod tests {
         let stft = Stft::new(Framing { frame: 8, hop: 4, center: false, padding: Padding::Zero });
         let mut out = vec![[-1.0; LANES]; stft.bins()];
         stft.power(&[0.5; 16], 1, &mut stft.scratch(), &mut out);
-        assert!(out.iter().all(|bin| bin[2..] == [0.0; 6]) && out[0][..2] == [4.0; 2], "{:?}", out[0]);
+        assert!(
+            out.iter().all(|bin| bin[2..] == [0.0; 6]) && out[0][..2] == [4.0; 2],
+            "{:?}",
+            out[0]
+        );
     }
 
     #[test]
     fn spectra_are_the_same_bits_at_every_level() {
-        let samples: Vec<f32> = (0..9000).map(|i| math::sin((i * i % 10_007) as f32 * 0.013)).collect();
+        let samples: Vec<f32> =
+            (0..9000).map(|i| math::sin((i * i % 10_007) as f32 * 0.013)).collect();
         for frame in [3, 16, 100, 202, 400, 1024] {
-            let stft = Stft::new(Framing { frame, hop: frame / 3, center: true, padding: Padding::Reflect });
+            let stft = Stft::new(Framing {
+                frame,
+                hop: frame / 3,
+                center: true,
+                padding: Padding::Reflect,
+            });
             let spectra = |first: usize| {
                 let mut out = vec![[0.0; LANES]; stft.bins()];
                 stft.power(&samples, first, &mut stft.scratch(), &mut out);
                 out.as_flattened().iter().map(|x| x.to_bits()).collect::<Vec<_>>()
             };
-            let runs = at_every_level(|| [spectra(0), spectra(9), spectra(stft.frames(samples.len()) - 3)]);
+            let runs = at_every_level(|| {
+                [spectra(0), spectra(9), spectra(stft.frames(samples.len()) - 3)]
+            });
             assert!(runs.iter().all(|(_, bits)| *bits == runs[0].1), "frame {frame}");
         }
     }

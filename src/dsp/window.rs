@@ -9,7 +9,9 @@ use crate::math;
 /// Periodic, as librosa and scipy make it for spectra. The symmetric one (`length - 1` in the
 /// denominator), which some crates use, is 0.1 dB off.
 pub fn hann(length: usize) -> Vec<f32> {
-    (0..length).map(|i| (0.5 - 0.5 * math::cos(2.0 * PI * i as f64 / length as f64)) as f32).collect()
+    (0..length)
+        .map(|i| (0.5 - 0.5 * math::cos(2.0 * PI * i as f64 / length as f64)) as f32)
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! A published table of results against what the scores beside it give.
 //!
-//! Reads the `result.csv` of the baselines and of the evaluators: a line with the machine, a header, a row a section, rows of
-//! means; at the end means over all and the official score. Such tables outlive their scores: a system is run again,
-//! the table is not written again.
+//! Reads the `result.csv` of the baselines and of the evaluators: a line with the machine, a
+//! header, a row a section, rows of means; at the end means over all and the official score. Such
+//! tables outlive their scores: a system is run again, the table is not written again.
 
 use std::path::Path;
 
@@ -49,9 +49,12 @@ pub struct Difference {
     pub computed: Option<f64>,
 }
 
-/// Compares the evaluation that `table` is of: the only one, or the one of the system whose name the table has in front.
+/// Compares the evaluation that `table` is of: the only one, or the one of the system whose name
+/// the table has in front.
 pub fn add(evaluations: &mut [Evaluation], table: &Path) -> Result<(), Diagnostic> {
-    let wrong = |why: String| Diagnostic::new("E0808", format!("`{}` cannot be compared: {why}", table.display()));
+    let wrong = |why: String| {
+        Diagnostic::new("E0808", format!("`{}` cannot be compared: {why}", table.display()))
+    };
     let file = table.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let system = file.find("result").map_or("", |at| &file[..at]);
     let mut of_table: Vec<&mut Evaluation> = evaluations.iter_mut().collect();
@@ -70,7 +73,9 @@ pub fn add(evaluations: &mut [Evaluation], table: &Path) -> Result<(), Diagnosti
     let comparison = Reader::new(evaluation).read(table_rows, table.display().to_string());
     if comparison.compared == 0 {
         let why = "no row in it is one of a section or of means".to_owned();
-        return Err(wrong(why).hint("it should look like the `result.csv` of a baseline or evaluator"));
+        return Err(
+            wrong(why).hint("it should look like the `result.csv` of a baseline or evaluator")
+        );
     }
     evaluation.comparison = Some(comparison);
     Ok(())
@@ -88,7 +93,8 @@ fn longer(rows: &[(u64, Vec<String>)]) -> Vec<String> {
             }
             // It may stand some columns to the right.
             "official score" => {
-                let filled: Vec<String> = row.iter().filter(|field| !field.is_empty()).cloned().collect();
+                let filled: Vec<String> =
+                    row.iter().filter(|field| !field.is_empty()).cloned().collect();
                 surplus(&filled, 2, "a score has 2")
             }
             _ if titles > 0 => surplus(row, titles, &format!("the header has {titles}")),
@@ -123,7 +129,13 @@ struct Number {
 
 impl<'a> Reader<'a> {
     fn new(evaluation: &'a Evaluation) -> Self {
-        Self { evaluation, machine: String::new(), header: Vec::new(), numbers: Vec::new(), not_compared: Vec::new() }
+        Self {
+            evaluation,
+            machine: String::new(),
+            header: Vec::new(),
+            numbers: Vec::new(),
+            not_compared: Vec::new(),
+        }
     }
 
     fn read(mut self, rows: Vec<(u64, Vec<String>)>, table: String) -> TableComparison {
@@ -141,7 +153,8 @@ impl<'a> Reader<'a> {
                 self.row(line, &row);
             }
         }
-        let sections = self.evaluation.sections.iter().map(|s| format!("{} {}", s.machine, s.section));
+        let sections =
+            self.evaluation.sections.iter().map(|s| format!("{} {}", s.machine, s.section));
         let not_in_table = sections.filter(|name| !seen.contains(name)).collect();
         self.finish(table, not_in_table)
     }
@@ -160,7 +173,9 @@ impl<'a> Reader<'a> {
             let metrics = metrics(column, domain, self.evaluation.protocol);
             let Some(computed) = self.value(name, &metrics) else { continue };
             known = true;
-            let decimals = cell.split_once('.').map_or(0, |(_, d)| d.bytes().take_while(u8::is_ascii_digit).count());
+            let decimals = cell
+                .split_once('.')
+                .map_or(0, |(_, d)| d.bytes().take_while(u8::is_ascii_digit).count());
             let place = Difference {
                 line,
                 machine: if total || name.contains("over all") || name == "official score" {
@@ -180,24 +195,27 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What a row is here: `None` of what has no counterpart (other rows, decisions that are not there), `Some(None)` of
-    /// sections without scores.
+    /// What a row is here: `None` of what has no counterpart (other rows, decisions that are not
+    /// there), `Some(None)` of sections without scores.
     fn value(&self, row: &str, metrics: &[Metric]) -> Option<Option<f64>> {
         let all: Vec<&SectionResult> = self.evaluation.sections.iter().collect();
-        let own: Vec<&SectionResult> = all.iter().copied().filter(|s| s.machine == self.machine).collect();
+        let own: Vec<&SectionResult> =
+            all.iter().copied().filter(|s| s.machine == self.machine).collect();
         let of = |mean: Mean, sections: &[&SectionResult]| {
             if sections.is_empty() {
                 return Some(None);
             }
             // The evaluators set the values of the target domain behind those of the source domain.
-            let values = metrics.iter().flat_map(|m| sections.iter().map(|s| s.values.get(m).copied()));
+            let values =
+                metrics.iter().flat_map(|m| sections.iter().map(|s| s.values.get(m).copied()));
             let values: Vec<f64> = values.collect::<Option<_>>()?;
             Some(if metrics.len() > 1 { mean.along(&values) } else { mean.down(&values) })
         };
         // The arithmetic mean of the machines' means.
         let total = |mean: Mean| {
             let machines = all.chunk_by(|a, b| a.machine == b.machine);
-            let means: Vec<f64> = machines.map(|sections| of(mean, sections).flatten()).collect::<Option<_>>()?;
+            let means: Vec<f64> =
+                machines.map(|sections| of(mean, sections).flatten()).collect::<Option<_>>()?;
             Some(Mean::Arithmetic.along(&means))
         };
         match row {
@@ -220,12 +238,15 @@ impl<'a> Reader<'a> {
     }
 
     fn finish(self, table: String, not_in_table: Vec<String>) -> TableComparison {
-        let decimals = |total| self.numbers.iter().filter(|n| n.total == total).map(|n| n.decimals).max().unwrap_or(0);
+        let decimals = |total| {
+            self.numbers.iter().filter(|n| n.total == total).map(|n| n.decimals).max().unwrap_or(0)
+        };
         let tolerance = [false, true].map(|total| match decimals(total) {
             digits if digits >= ALL_DIGITS => ROUNDING,
             digits => 0.5 * math::powi(0.1_f64, digits as i32) + ROUNDING,
         });
-        let (compared, mut identical, mut rounding, mut differences) = (self.numbers.len(), 0, 0.0_f64, Vec::new());
+        let (compared, mut identical, mut rounding, mut differences) =
+            (self.numbers.len(), 0, 0.0_f64, Vec::new());
         for Number { place, total, .. } in self.numbers {
             let difference = place.computed.map(|ours| (ours - place.published).abs());
             match difference {
@@ -256,7 +277,8 @@ fn plain(cell: &str) -> String {
 /// What a column of a table is: both domains' numbers where it is said of neither.
 fn metrics(column: &str, domain: Option<Domain>, protocol: Protocol) -> Vec<Metric> {
     let side = [("source", Domain::Source), ("target", Domain::Target)];
-    let named = side.iter().find_map(|(word, domain)| Some((column.strip_suffix(word)?, Some(*domain))));
+    let named =
+        side.iter().find_map(|(word, domain)| Some((column.strip_suffix(word)?, Some(*domain))));
     let (base, of) = named.unwrap_or((column, domain));
     let base = match base {
         "aucall" => return vec![Metric::Auc],
@@ -269,7 +291,9 @@ fn metrics(column: &str, domain: Option<Domain>, protocol: Protocol) -> Vec<Metr
     };
     match of {
         Some(domain) => vec![base.of(domain)],
-        None if !protocol.has_domains() || (base == Metric::Pauc && !protocol.own_anomalies()) => vec![base],
+        None if !protocol.has_domains() || (base == Metric::Pauc && !protocol.own_anomalies()) => {
+            vec![base]
+        }
         None => vec![base.of(Domain::Source), base.of(Domain::Target)],
     }
 }
@@ -280,10 +304,13 @@ impl TableComparison {
         let Self { table, compared, identical, .. } = self;
         if !self.differences.is_empty() {
             let count = self.differences.len();
-            return format!("`{table}` is not of these scores: {count} of {compared} numbers differ");
+            return format!(
+                "`{table}` is not of these scores: {count} of {compared} numbers differ"
+            );
         }
-        let mut text =
-            format!("`{table}` is of these scores: {compared} numbers agree, {identical} of them to the last digit");
+        let mut text = format!(
+            "`{table}` is of these scores: {compared} numbers agree, {identical} of them to the last digit"
+        );
         if self.rounding > 0.0 {
             text.push_str(&format!(", the others within {:.0e}", self.rounding));
         }

@@ -19,7 +19,8 @@ pub struct Fact {
 #[derive(Clone, Debug, Default)]
 pub struct SectionTruth {
     pub facts: BTreeMap<String, Fact>,
-    /// Full names, as clips are called once their attributes are known, to those they were tested under.
+    /// Full names, as clips are called once their attributes are known, to those they were tested
+    /// under.
     pub aliases: BTreeMap<String, String>,
 }
 
@@ -39,7 +40,11 @@ pub const LIST_OF_2022: &str = "its labels are known to contradict `ground_truth
 ///
 /// # Errors
 /// What the name lacks, in words that end a sentence.
-pub fn of_name(clip: &str, domain: Option<Domain>, protocol: Protocol) -> Result<Fact, &'static str> {
+pub fn of_name(
+    clip: &str,
+    domain: Option<Domain>,
+    protocol: Protocol,
+) -> Result<Fact, &'static str> {
     let name = names::parse(&format!("{clip}.wav")).map_err(|_| "is no clip's name")?;
     let label = name.label.ok_or("does not say `normal` or `anomaly`")?;
     let domain = name.domain.or(domain);

@@ -45,8 +45,10 @@ pub struct Means {
 /// Means of the numbers that all of the sections have.
 pub fn means(sections: &[SectionResult]) -> Means {
     let metrics = sections.first().map_or(Vec::new(), |s| s.values.keys().copied().collect());
-    let column =
-        |metric: &Metric| -> Option<Vec<f64>> { sections.iter().map(|s| s.values.get(metric).copied()).collect() };
-    let of = |mean: Mean| metrics.iter().filter_map(|m| Some((*m, mean.down(&column(m)?)?))).collect();
+    let column = |metric: &Metric| -> Option<Vec<f64>> {
+        sections.iter().map(|s| s.values.get(metric).copied()).collect()
+    };
+    let of =
+        |mean: Mean| metrics.iter().filter_map(|m| Some((*m, mean.down(&column(m)?)?))).collect();
     Means { arithmetic_mean: of(Mean::Arithmetic), harmonic_mean: of(Mean::Harmonic) }
 }

@@ -1,8 +1,10 @@
-//! The official numbers of score files: what the evaluators of DCASE task 2 compute, from 2020 to 2024.
+//! The official numbers of score files: what the evaluators of DCASE task 2 compute, from 2020 to
+//! 2024.
 //!
-//! A drop-in for those scripts, with their traps closed. They sort the rows of scores and of truth and pair them by
-//! position, so that a missing clip shifts all that follow; here clips are paired by name, and one that is missing, extra
-//! or there twice is named. They skip systems and sections they do not know; here that is an error or a warning.
+//! A drop-in for those scripts, with their traps closed. They sort the rows of scores and of truth
+//! and pair them by position, so that a missing clip shifts all that follow; here clips are paired
+//! by name, and one that is missing, extra or there twice is named. They skip systems and sections
+//! they do not know; here that is an error or a warning.
 //!
 //! ```text
 //! folder --submission--> score and decision files --pair--> clips with truth --section--> numbers --> means, official score
@@ -70,7 +72,8 @@ pub struct Evaluation {
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
     pub protocol: Protocol,
-    /// Ground truth in the form of the official evaluators; without it the clips' names must carry the truth.
+    /// Ground truth in the form of the official evaluators; without it the clips' names must carry
+    /// the truth.
     pub truth: Option<&'a Path>,
     /// The false-positive rate up to which pAUC looks: 0.1 in all years.
     pub max_fpr: f64,
@@ -84,7 +87,8 @@ pub struct Options<'a> {
 /// Everything that is wrong with the files, all at once.
 pub fn evaluate(folder: &Path, options: &Options) -> Result<Vec<Evaluation>, Vec<Diagnostic>> {
     if !(options.max_fpr > 0.0 && options.max_fpr <= 1.0) {
-        let message = format!("the false-positive rate {} is not above 0 and at most 1", options.max_fpr);
+        let message =
+            format!("the false-positive rate {} is not above 0 and at most 1", options.max_fpr);
         return Err(vec![Diagnostic::new("E0800", message).hint("the challenge takes 0.1")]);
     }
     let submissions = submission::read(folder, options.protocol)?;
@@ -107,13 +111,15 @@ fn one(
     let mut warnings = truth.map_or(Vec::new(), |truth| truth.warnings.clone());
     warnings.extend(submission.warnings.iter().cloned());
     let sections = pair::sections(submission, truth, options, &mut warnings)?;
-    let results: Vec<SectionResult> = sections.iter().map(|s| section::numbers(s, options)).collect();
+    let results: Vec<SectionResult> =
+        sections.iter().map(|s| section::numbers(s, options)).collect();
     let problems: Vec<Diagnostic> =
         sections.iter().zip(&results).filter_map(|(s, r)| section::lacks(s, r, options)).collect();
     if !problems.is_empty() {
         return Err(problems);
     }
-    let none = || vec![Diagnostic::new("E0807", format!("`{}` has no official score", submission.name))];
+    let none =
+        || vec![Diagnostic::new("E0807", format!("`{}` has no official score", submission.name))];
     let official_score = options.protocol.official_score(&results).ok_or_else(none)?;
     Ok(Evaluation {
         name: submission.name.clone(),
@@ -127,8 +133,8 @@ fn one(
     })
 }
 
-/// Compares the evaluation that a published table is of with it: the only one, or the one whose files begin like the
-/// table's.
+/// Compares the evaluation that a published table is of with it: the only one, or the one whose
+/// files begin like the table's.
 ///
 /// # Errors
 /// A table that cannot be read, or that is of none or of several of the evaluations.

@@ -45,7 +45,9 @@ pub fn sections(
         let scores = merge(sheets, &mut problems);
         let known = match truth {
             None => from_names(&scores, options),
-            Some(truth) => truth.sections.get(id).cloned().ok_or_else(|| "is not in the truth".to_owned()),
+            Some(truth) => {
+                truth.sections.get(id).cloned().ok_or_else(|| "is not in the truth".to_owned())
+            }
         };
         let known = match known {
             Ok(known) => known,
@@ -54,7 +56,11 @@ pub fn sections(
                 continue;
             }
         };
-        let whose = if truth.is_some() { format!("the labels of {id}") } else { format!("the scores of {id}") };
+        let whose = if truth.is_some() {
+            format!("the labels of {id}")
+        } else {
+            format!("the scores of {id}")
+        };
         let scores = matched(&whose, file(sheets), scores, &known, &mut problems);
         let decisions = submission.decisions.get(id).map(|sheets| {
             let decisions = merge(sheets, &mut problems);
@@ -68,20 +74,35 @@ pub fn sections(
     }
     let evaluated: Vec<&SectionId> = sections.iter().map(|s| &s.id).collect();
     if let ([(id, file, why), others @ ..], true) = (unlabelled.as_slice(), evaluated.is_empty()) {
-        let hint = if truth.is_none() { "give the ground truth with --truth" } else { "is this the right year?" };
-        let more = if others.is_empty() { String::new() } else { format!(", and so on for {} more", others.len()) };
+        let hint = if truth.is_none() {
+            "give the ground truth with --truth"
+        } else {
+            "is this the right year?"
+        };
+        let more = if others.is_empty() {
+            String::new()
+        } else {
+            format!(", and so on for {} more", others.len())
+        };
         problems.push(Diagnostic::new("E0806", format!("`{file}`: {id} {why}{more}")).hint(hint));
     } else {
-        let left_out = unlabelled.iter().map(|(id, file, why)| format!("`{file}` is left out: {id} {why}"));
+        let left_out =
+            unlabelled.iter().map(|(id, file, why)| format!("`{file}` is left out: {id} {why}"));
         warnings.extend(left_out);
     }
     if let Some(truth) = truth {
         absent(submission, truth, options, warnings, &mut problems);
     }
-    let undecided: Vec<String> =
-        evaluated.iter().filter(|id| !submission.decisions.contains_key(id)).map(|id| id.to_string()).collect();
-    let unscored = submission.decisions.iter().filter(|(id, _)| !submission.scores.contains_key(id));
-    warnings.extend(unscored.map(|(id, sheets)| format!("`{}` is left out: {id} has no scores", file(sheets))));
+    let undecided: Vec<String> = evaluated
+        .iter()
+        .filter(|id| !submission.decisions.contains_key(id))
+        .map(|id| id.to_string())
+        .collect();
+    let unscored =
+        submission.decisions.iter().filter(|(id, _)| !submission.scores.contains_key(id));
+    warnings.extend(
+        unscored.map(|(id, sheets)| format!("`{}` is left out: {id} has no scores", file(sheets))),
+    );
     if !submission.decisions.is_empty() && !undecided.is_empty() {
         warnings.push(format!("there is no file of decisions for {}", listed(&undecided)));
     }
@@ -115,13 +136,21 @@ fn merge(sheets: &[Sheet], problems: &mut Vec<Diagnostic>) -> Values {
 
 /// Clips of another section than their file, by their names: scores of two sections were mixed up.
 fn other_section(id: &SectionId, sheet: &Sheet) -> Option<Diagnostic> {
-    let plain = |section: &str| section.trim_start_matches("id_").trim_start_matches('0').to_owned();
+    let plain =
+        |section: &str| section.trim_start_matches("id_").trim_start_matches('0').to_owned();
     let other = |clip: &&String| {
-        names::parse(&format!("{clip}.wav")).is_ok_and(|name| plain(&name.section) != plain(&id.section))
+        names::parse(&format!("{clip}.wav"))
+            .is_ok_and(|name| plain(&name.section) != plain(&id.section))
     };
-    let clips: Vec<String> = sheet.values.keys().filter(other).map(|clip| format!("`{clip}`")).collect();
-    let message =
-        || format!("`{}` is of {id} and has clips of another section: {}", sheet.path.display(), listed(&clips));
+    let clips: Vec<String> =
+        sheet.values.keys().filter(other).map(|clip| format!("`{clip}`")).collect();
+    let message = || {
+        format!(
+            "`{}` is of {id} and has clips of another section: {}",
+            sheet.path.display(),
+            listed(&clips)
+        )
+    };
     (!clips.is_empty()).then(|| Diagnostic::new("E0804", message()))
 }
 
@@ -130,13 +159,15 @@ fn from_names(scores: &Values, options: &Options) -> Result<SectionTruth, String
     let mut known = SectionTruth::default();
     for (clip, (_, domain)) in scores {
         let fact = of_name(clip, *domain, options.protocol);
-        let fact = fact.map_err(|why| format!("has a clip whose truth is not in its name (`{clip}` {why})"))?;
+        let fact = fact
+            .map_err(|why| format!("has a clip whose truth is not in its name (`{clip}` {why})"))?;
         known.facts.insert(clip.clone(), fact);
     }
     Ok(known)
 }
 
-/// The values by the names of the truth. Clips that the truth does not know, and those it knows in vain, are problems.
+/// The values by the names of the truth. Clips that the truth does not know, and those it knows in
+/// vain, are problems.
 fn matched(
     whose: &str,
     file: String,
@@ -146,24 +177,32 @@ fn matched(
 ) -> BTreeMap<String, f64> {
     let (mut found, mut extra, mut doubled) = (BTreeMap::new(), Vec::new(), Vec::new());
     for (name, (value, _)) in values {
-        let clip = if known.facts.contains_key(&name) { Some(&name) } else { known.aliases.get(&name) };
+        let clip =
+            if known.facts.contains_key(&name) { Some(&name) } else { known.aliases.get(&name) };
         match clip.filter(|clip| known.facts.contains_key(*clip)) {
             None => extra.push(format!("`{name}`")),
-            Some(clip) if found.insert(clip.clone(), value).is_some() => doubled.push(format!("`{clip}`")),
+            Some(clip) if found.insert(clip.clone(), value).is_some() => {
+                doubled.push(format!("`{clip}`"))
+            }
             Some(_) => {}
         }
     }
     let missing: Vec<String> =
         known.facts.keys().filter(|c| !found.contains_key(*c)).map(|c| format!("`{c}`")).collect();
-    let clips =
-        |names: &[String]| if names.len() == 1 { "1 clip".to_owned() } else { format!("{} clips", names.len()) };
+    let clips = |names: &[String]| {
+        if names.len() == 1 { "1 clip".to_owned() } else { format!("{} clips", names.len()) }
+    };
     if !missing.is_empty() {
         let (count, names) = (clips(&missing), listed(&missing));
-        problems.push(Diagnostic::new("E0804", format!("`{file}` lacks {count} of {whose}: {names}")));
+        problems
+            .push(Diagnostic::new("E0804", format!("`{file}` lacks {count} of {whose}: {names}")));
     }
     if !extra.is_empty() {
         let (count, names) = (clips(&extra), listed(&extra));
-        problems.push(Diagnostic::new("E0804", format!("`{file}` has {count} that {whose} do not have: {names}")));
+        problems.push(Diagnostic::new(
+            "E0804",
+            format!("`{file}` has {count} that {whose} do not have: {names}"),
+        ));
     }
     if !doubled.is_empty() {
         let message = format!("`{file}` has rows under two names of {}", listed(&doubled));
@@ -186,7 +225,8 @@ fn absent(
         return;
     }
     let (count, all, name) = (absent.len(), truth.sections.len(), &submission.name);
-    let message = format!("`{name}` has no scores of {count} of {all} sections: {}", listed(&absent));
+    let message =
+        format!("`{name}` has no scores of {count} of {all} sections: {}", listed(&absent));
     if options.partial {
         warnings.push(format!("{message}; the official score is over the others"));
     } else {

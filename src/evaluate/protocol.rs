@@ -20,8 +20,8 @@ pub enum Protocol {
     Dcase2024,
 }
 
-/// One number of a section. AUC and pAUC of a domain are over its own normal clips; whose anomalies they are set
-/// against is the year's rule.
+/// One number of a section. AUC and pAUC of a domain are over its own normal clips; whose anomalies
+/// they are set against is the year's rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Metric {
     Auc,
@@ -134,14 +134,17 @@ impl Protocol {
     /// The official score of sections that have all the numbers it needs, machine by machine.
     pub fn official_score(self, sections: &[SectionResult]) -> Option<f64> {
         let numbers = |sections: &[SectionResult]| -> Option<Vec<f64>> {
-            let all = sections.iter().flat_map(|s| self.official().iter().map(|m| s.values.get(m).copied()));
+            let all = sections
+                .iter()
+                .flat_map(|s| self.official().iter().map(|m| s.values.get(m).copied()));
             all.collect()
         };
         if self != Self::Dcase2020 {
             return harmonic_mean(&numbers(sections)?);
         }
         let machines = sections.chunk_by(|a, b| a.machine == b.machine);
-        let means: Option<Vec<f64>> = machines.map(|sections| arithmetic_mean(&numbers(sections)?)).collect();
+        let means: Option<Vec<f64>> =
+            machines.map(|sections| arithmetic_mean(&numbers(sections)?)).collect();
         arithmetic_mean(&means?)
     }
 }
@@ -150,10 +153,9 @@ impl FromStr for Protocol {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|p| p.name() == word)
-            .ok_or_else(|| format!("`{word}` is no protocol; {}", suggest(word, Self::ALL.map(Self::name))))
+        Self::ALL.into_iter().find(|p| p.name() == word).ok_or_else(|| {
+            format!("`{word}` is no protocol; {}", suggest(word, Self::ALL.map(Self::name)))
+        })
     }
 }
 

@@ -25,14 +25,16 @@ pub fn document(evaluations: &[Evaluation]) -> Document {
 fn system(evaluation: &Evaluation) -> Document {
     let protocol = evaluation.protocol;
     let has = |metric: &&Metric| {
-        !protocol.is_aside(**metric) && evaluation.sections.iter().any(|s| s.values.contains_key(*metric))
+        !protocol.is_aside(**metric)
+            && evaluation.sections.iter().any(|s| s.values.contains_key(*metric))
     };
     let metrics: Vec<Metric> = protocol.metrics().iter().filter(has).copied().collect();
     let cells = |names: [&str; 2], values: &BTreeMap<Metric, f64>| -> Vec<Cell> {
         let numbers = metrics.iter().map(|m| percent(values.get(m).copied()));
         names.into_iter().map(Cell::from).chain(numbers).collect()
     };
-    let header = ["machine", if protocol.has_domains() { "section" } else { "id" }].map(str::to_owned);
+    let header =
+        ["machine", if protocol.has_domains() { "section" } else { "id" }].map(str::to_owned);
     let mut table = Table::new(header.into_iter().chain(metrics.iter().map(|m| m.title())));
     for sections in evaluation.machines() {
         sections.iter().for_each(|s| table.push(cells([&s.machine, &s.section], &s.values)));
@@ -46,7 +48,11 @@ fn system(evaluation: &Evaluation) -> Document {
     table.push(cells(["all", "arithmetic mean"], &all.arithmetic_mean));
     table.push(cells(["all", "harmonic mean"], &all.harmonic_mean));
     let official = percent(Some(evaluation.official_score)).text;
-    let pauc = if evaluation.max_fpr == 0.1 { String::new() } else { format!(" pAUC to {}.", evaluation.max_fpr) };
+    let pauc = if evaluation.max_fpr == 0.1 {
+        String::new()
+    } else {
+        format!(" pAUC to {}.", evaluation.max_fpr)
+    };
     let document = Document::titled(&format!("{}, {}", evaluation.name, protocol.name()), None)
         .table(table)
         .text(format!("Official score: {official} ({})", evaluation.official_score))
@@ -58,13 +64,17 @@ fn system(evaluation: &Evaluation) -> Document {
 }
 
 fn compared(document: Document, comparison: &TableComparison) -> Document {
-    let document = document.heading(2, "Compared with a table").text(format!("{}.", comparison.verdict()));
-    let mut table = Table::new(["line", "machine", "row", "column", "in the table", "from the scores"]);
+    let document =
+        document.heading(2, "Compared with a table").text(format!("{}.", comparison.verdict()));
+    let mut table =
+        Table::new(["line", "machine", "row", "column", "in the table", "from the scores"]);
     for d in &comparison.differences {
         let computed = d.computed.map_or("no scores".to_owned(), |value| value.to_string());
         let published = Cell::number(Some(d.published), d.published.to_string());
         let names = [&d.line.to_string(), &d.machine, &d.row, &d.column].map(Cell::from);
-        table.push(names.into_iter().chain([published, Cell::number(d.computed, computed)]).collect());
+        table.push(
+            names.into_iter().chain([published, Cell::number(d.computed, computed)]).collect(),
+        );
     }
     let document = if table.rows.is_empty() { document } else { document.table(table) };
     match comparison.not_compared.is_empty() {
@@ -80,8 +90,8 @@ fn percent(value: Option<f64>) -> Cell {
     Cell::number(value, value.map_or(DASH.to_owned(), |value| format!("{:.2}", 100.0 * value)))
 }
 
-/// One row a number, in full precision: `system,machine,section,metric,value`. Means have their name in place of the
-/// section, those over all and the official score no machine.
+/// One row a number, in full precision: `system,machine,section,metric,value`. Means have their
+/// name in place of the section, those over all and the official score no machine.
 pub fn csv(evaluations: &[Evaluation]) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let mut row = |cells: [&str; 5]| writer.write_record(cells).expect("memory takes it");
@@ -155,7 +165,11 @@ fn summary(evaluation: &Evaluation) -> Summary<'_> {
         means: means(&evaluation.sections),
         machines: evaluation
             .machines()
-            .map(|sections| Machine { machine: &sections[0].machine, means: means(sections), sections })
+            .map(|sections| Machine {
+                machine: &sections[0].machine,
+                means: means(sections),
+                sections,
+            })
             .collect(),
     }
 }

@@ -23,7 +23,8 @@ pub fn numbers(section: &Section, options: &Options) -> SectionResult {
     put(Metric::Pauc, pauc(&normal, &anomalous, options.max_fpr));
     decided(section, None, |metric, value| put(metric, Some(value)));
     for domain in [Domain::Source, Domain::Target] {
-        let (normal, own) = (scores(section, Some(domain), false), scores(section, Some(domain), true));
+        let (normal, own) =
+            (scores(section, Some(domain), false), scores(section, Some(domain), true));
         let against = if options.protocol.own_anomalies() { &own } else { &anomalous };
         put(Metric::Auc.of(domain), auc(&normal, against, Ties::Half));
         put(Metric::Pauc.of(domain), pauc(&normal, &own, options.max_fpr));
@@ -43,7 +44,8 @@ pub fn numbers(section: &Section, options: &Options) -> SectionResult {
 pub fn lacks(section: &Section, result: &SectionResult, options: &Options) -> Option<Diagnostic> {
     let metric = options.protocol.official().iter().find(|m| !result.values.contains_key(m))?;
     let of = |domain: Option<Domain>| {
-        let (normal, anomalous) = (scores(section, domain, false).len(), scores(section, domain, true).len());
+        let (normal, anomalous) =
+            (scores(section, domain, false).len(), scores(section, domain, true).len());
         let whose = domain.map_or("in all".to_owned(), |d| format!("of the {d} domain"));
         format!("{normal} normal and {anomalous} anomalous clips {whose}")
     };
@@ -51,7 +53,8 @@ pub fn lacks(section: &Section, result: &SectionResult, options: &Options) -> Op
         true => format!("{}, {}", of(Some(Domain::Source)), of(Some(Domain::Target))),
         false => of(None),
     };
-    let message = format!("{} of {} cannot be computed: it has {counts}", metric.title(), section.id);
+    let message =
+        format!("{} of {} cannot be computed: it has {counts}", metric.title(), section.id);
     Some(Diagnostic::new("E0807", message))
 }
 
@@ -68,7 +71,9 @@ fn decided(section: &Section, domain: Option<Domain>, mut put: impl FnMut(Metric
     let clips: Option<Vec<(bool, bool)>> =
         of_domain(section, domain).map(|c| Some((c.decision?, c.fact.anomalous))).collect();
     let Some(clips) = clips.filter(|clips| !clips.is_empty()) else { return };
-    let count = |decision: bool, truth: bool| clips.iter().filter(|c| **c == (decision, truth)).count() as u64;
+    let count = |decision: bool, truth: bool| {
+        clips.iter().filter(|c| **c == (decision, truth)).count() as u64
+    };
     let (hits, alarms, misses) = (count(true, true), count(true, false), count(false, true));
     put(Metric::Precision, precision(hits, alarms));
     put(Metric::Recall, recall(hits, misses));

@@ -7,7 +7,8 @@
 //! anomaly_score_DCASE2023T2bandsaw_section_00_test_seed13711_id(0_)_Eval.csv                 baseline of 2023
 //! ```
 //!
-//! `decision_result_` likewise. What stands before these words marks one of several systems in one folder.
+//! `decision_result_` likewise. What stands before these words marks one of several systems in one
+//! folder.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -53,7 +54,8 @@ pub struct Sheet {
 pub fn parse_name(file: &str) -> Option<SheetName> {
     let stem = file.strip_suffix(".csv")?;
     let words = [("anomaly_score_", Kind::Score), ("decision_result_", Kind::Decision)];
-    let (at, word, kind) = words.into_iter().find_map(|(word, kind)| Some((stem.find(word)?, word, kind)))?;
+    let (at, word, kind) =
+        words.into_iter().find_map(|(word, kind)| Some((stem.find(word)?, word, kind)))?;
     let (id, rest) = machine_and_section(&stem[at + word.len()..])?;
     let mut tokens = rest.split('_').filter(|t| !t.is_empty());
     let domain = tokens.next().and_then(|token| token.parse().ok());
@@ -75,9 +77,14 @@ pub fn machine_and_section(text: &str) -> Option<(SectionId, &str)> {
 
 /// `DCASE2023T2bandsaw` is a bandsaw.
 fn without_year(machine: &str) -> &str {
-    let year = machine.strip_prefix("DCASE").filter(|rest| rest.len() > 6 && rest.is_char_boundary(6));
+    let year =
+        machine.strip_prefix("DCASE").filter(|rest| rest.len() > 6 && rest.is_char_boundary(6));
     match year.map(|rest| rest.split_at(6)) {
-        Some((year, rest)) if year.ends_with("T2") && year[..4].bytes().all(|b| b.is_ascii_digit()) => rest,
+        Some((year, rest))
+            if year.ends_with("T2") && year[..4].bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            rest
+        }
         _ => machine,
     }
 }
@@ -89,15 +96,18 @@ pub fn stem(clip: &str) -> &str {
     names::stem(file).unwrap_or(file)
 }
 
-/// Rows of a CSV file as they are: any number of fields, spaces at their ends gone, with their line.
+/// Rows of a CSV file as they are: any number of fields, spaces at their ends gone, with their
+/// line.
 pub fn rows(path: &Path) -> Result<Vec<(u64, Vec<String>)>, Diagnostic> {
-    let wrong = |why: String| Diagnostic::new("E0801", format!("`{}` cannot be read: {why}", path.display()));
+    let wrong = |why: String| {
+        Diagnostic::new("E0801", format!("`{}` cannot be read: {why}", path.display()))
+    };
     let bytes = reading::read(path, reading::TEXT).map_err(|e| wrong(e.to_string()))?;
     reading::rows(&bytes).map_err(wrong)
 }
 
-/// Whether a row that is of no clip may be one of titles: what is called like a recording, or has a number, is a clip
-/// whose name is mistyped, and must not vanish.
+/// Whether a row that is of no clip may be one of titles: what is called like a recording, or has a
+/// number, is a clip whose name is mistyped, and must not vanish.
 pub fn is_header(row: &[String]) -> bool {
     names::stem(&row[0]).is_none() && row.get(1).is_none_or(|value| value.parse::<f64>().is_err())
 }
@@ -112,22 +122,29 @@ impl Kind {
     }
 }
 
-/// Whether a file says `1,0` and `0,0` of its clips: decisions with a decimal comma, which look like scores with the
-/// decision 0 behind them.
+/// Whether a file says `1,0` and `0,0` of its clips: decisions with a decimal comma, which look
+/// like scores with the decision 0 behind them.
 fn has_decimals(rows: &[(u64, Vec<String>)]) -> bool {
-    let clips =
-        || rows.iter().map(|(_, row)| row).filter(|row| names::parse(&format!("{}.wav", stem(&row[0]))).is_ok());
+    let clips = || {
+        rows.iter()
+            .map(|(_, row)| row)
+            .filter(|row| names::parse(&format!("{}.wav", stem(&row[0]))).is_ok())
+    };
     let zeros = |text: &str| !text.is_empty() && text.bytes().all(|b| b == b'0');
-    let decided = |row: &&Vec<String>| row.len() > 2 && ["0", "1"].contains(&row[1].as_str()) && zeros(&row[2]);
+    let decided = |row: &&Vec<String>| {
+        row.len() > 2 && ["0", "1"].contains(&row[1].as_str()) && zeros(&row[2])
+    };
     clips().all(|row| decided(&row)) && clips().any(|row| row[1] == "1")
 }
 
-/// Whether a row is of settings: some decision files begin with `decision threshold,0.35,max,0.7,min,0.1`.
+/// Whether a row is of settings: some decision files begin with `decision
+/// threshold,0.35,max,0.7,min,0.1`.
 fn is_settings(row: &[String]) -> bool {
     names::stem(&row[0]).is_none() && !row[0].contains(|c: char| c.is_ascii_digit())
 }
 
-/// Reads a file. Every row that cannot be used is a problem of its own kind, the first three by line.
+/// Reads a file. Every row that cannot be used is a problem of its own kind, the first three by
+/// line.
 pub fn read(path: &Path, name: &SheetName, problems: &mut Vec<Diagnostic>) -> Option<Sheet> {
     let rows = match rows(path) {
         Ok(rows) => rows,
@@ -157,15 +174,23 @@ pub fn read(path: &Path, name: &SheetName, problems: &mut Vec<Diagnostic>) -> Op
         };
         match text.map(|t| (t, t.parse::<f64>())) {
             None => wrong.push(format!("line {line} has nothing after `{}`", row[0])),
-            Some((_, Ok(value))) if value.is_finite() && (name.kind == Kind::Score || value == 0.0 || value == 1.0) => {
+            Some((_, Ok(value)))
+                if value.is_finite()
+                    && (name.kind == Kind::Score || value == 0.0 || value == 1.0) =>
+            {
                 if values.insert(clip.to_owned(), value).is_some() {
                     doubled.push(format!("`{}`", row[0]));
                 }
             }
             Some((text, _)) => {
-                let what = if name.kind == Kind::Score { "no finite number" } else { "neither 0 nor 1" };
-                let point = with_point(text).map_or(String::new(), |number| format!(": write {number}"));
-                wrong.push(visible(&format!("line {line}: `{text}` of `{}` is {what}{point}", row[0])).into_owned());
+                let what =
+                    if name.kind == Kind::Score { "no finite number" } else { "neither 0 nor 1" };
+                let point =
+                    with_point(text).map_or(String::new(), |number| format!(": write {number}"));
+                wrong.push(
+                    visible(&format!("line {line}: `{text}` of `{}` is {what}{point}", row[0]))
+                        .into_owned(),
+                );
             }
         }
     }
@@ -178,10 +203,14 @@ pub fn read(path: &Path, name: &SheetName, problems: &mut Vec<Diagnostic>) -> Op
         problems.push(Diagnostic::new("E0803", format!("`{file}` has no rows of clips")));
     }
     if !wrong.is_empty() {
-        problems.push(Diagnostic::new("E0803", format!("`{file}` cannot be used: {}", listed(&wrong))));
+        problems
+            .push(Diagnostic::new("E0803", format!("`{file}` cannot be used: {}", listed(&wrong))));
     }
     if !doubled.is_empty() {
-        problems.push(Diagnostic::new("E0803", format!("`{file}` has more than one row of {}", listed(&doubled))));
+        problems.push(Diagnostic::new(
+            "E0803",
+            format!("`{file}` has more than one row of {}", listed(&doubled)),
+        ));
     }
     Some(Sheet { path: path.to_owned(), domain: name.domain, values })
 }
@@ -196,7 +225,14 @@ mod tests {
         let cases = [
             ("anomaly_score_fan_section_03.csv", "", Kind::Score, "fan", "03", None),
             ("anomaly_score_fan_section_03_test.csv", "", Kind::Score, "fan", "03", None),
-            ("decision_result_fan_section_05_target_test.csv", "", Kind::Decision, "fan", "05", Some(Target)),
+            (
+                "decision_result_fan_section_05_target_test.csv",
+                "",
+                Kind::Decision,
+                "fan",
+                "05",
+                Some(Target),
+            ),
             ("tflite_anomaly_score_ToyCar_id_01.csv", "tflite_", Kind::Score, "ToyCar", "01", None),
             (
                 "anomaly_score_DCASE2023T2bandsaw_section_00_test_seed13711_id(0_)_Eval.csv",
@@ -206,17 +242,33 @@ mod tests {
                 "00",
                 None,
             ),
-            ("anomaly_score_3DPrinter_section_00_test.csv", "", Kind::Score, "3DPrinter", "00", None),
+            (
+                "anomaly_score_3DPrinter_section_00_test.csv",
+                "",
+                Kind::Score,
+                "3DPrinter",
+                "00",
+                None,
+            ),
             ("anomaly_score_DCASE_section_00.csv", "", Kind::Score, "DCASE", "00", None),
         ];
         for (file, system, kind, machine, section, domain) in cases {
-            let (id, by_id) =
-                (SectionId { machine: machine.into(), section: section.into() }, file.contains("ToyCar_id"));
-            assert_eq!(parse_name(file), Some(SheetName { system: system.into(), kind, id, by_id, domain }), "{file}");
+            let (id, by_id) = (
+                SectionId { machine: machine.into(), section: section.into() },
+                file.contains("ToyCar_id"),
+            );
+            assert_eq!(
+                parse_name(file),
+                Some(SheetName { system: system.into(), kind, id, by_id, domain }),
+                "{file}"
+            );
         }
-        for file in
-            ["result.csv", "anomaly_score_fan.csv", "anomaly_score_section_00.csv", "anomaly_score_fan_id_x.csv"]
-        {
+        for file in [
+            "result.csv",
+            "anomaly_score_fan.csv",
+            "anomaly_score_section_00.csv",
+            "anomaly_score_fan_id_x.csv",
+        ] {
             assert_eq!(parse_name(file), None, "{file}");
         }
         assert_eq!(stem("fan/test/section_03_0000.wav"), "section_03_0000");
@@ -238,7 +290,11 @@ mod tests {
     #[test]
     fn a_mistyped_first_clip_is_no_header() {
         let second = "section_00_source_test_normal_0001.wav,1\n";
-        for first in ["secton_00_source_test_normal_0000.wav,0.5", "noise.wav,high", "secton_00_source_0000,0.5"] {
+        for first in [
+            "secton_00_source_test_normal_0000.wav,0.5",
+            "noise.wav,high",
+            "secton_00_source_0000,0.5",
+        ] {
             for kind in ["anomaly_score", "decision_result"] {
                 let (_, told) = told(kind, &format!("{first}\n{second}"));
                 assert!(told.contains("line 1 is of `"), "{first}: {told}");
@@ -288,9 +344,16 @@ mod tests {
         }
         for kind in ["anomaly_score", "decision_result"] {
             let semicolons = told(kind, "@;1\n");
-            assert!(semicolons.ends_with(" cannot be read: its fields are separated by `;`: save it with commas"));
+            assert!(semicolons.ends_with(
+                " cannot be read: its fields are separated by `;`: save it with commas"
+            ));
             let tabs = told(kind, "name,score\n@\t1\nsection_00_0001.wav\t1\n");
-            assert!(tabs.ends_with(" cannot be read: its fields are separated by tabs: save it with commas"), "{tabs}");
+            assert!(
+                tabs.ends_with(
+                    " cannot be read: its fields are separated by tabs: save it with commas"
+                ),
+                "{tabs}"
+            );
         }
         // What the challenge and spreadsheets write.
         for (kind, row) in [

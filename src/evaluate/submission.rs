@@ -46,11 +46,18 @@ pub fn read(folder: &Path, protocol: Protocol) -> Result<Vec<Submission>, Vec<Di
             systems.entry(&file.1.system).or_default().push(file);
         }
         let below = at.strip_prefix(folder).ok().filter(|p| !p.as_os_str().is_empty());
-        let shown = below.map(Path::to_owned).or_else(|| Some(folder.canonicalize().ok()?.file_name()?.into()));
+        let shown = below
+            .map(Path::to_owned)
+            .or_else(|| Some(folder.canonicalize().ok()?.file_name()?.into()));
         let shown = shown.unwrap_or_default().to_string_lossy().replace('\\', "/");
-        let scored = |files: &[&(PathBuf, SheetName)]| files.iter().any(|(_, name)| name.kind == Kind::Score);
-        let mut alone: Vec<String> =
-            systems.values().filter(|files| !scored(files)).map(|files| without_scores(files)).collect();
+        let scored = |files: &[&(PathBuf, SheetName)]| {
+            files.iter().any(|(_, name)| name.kind == Kind::Score)
+        };
+        let mut alone: Vec<String> = systems
+            .values()
+            .filter(|files| !scored(files))
+            .map(|files| without_scores(files))
+            .collect();
         systems.retain(|_, files| scored(files));
         for (system, files) in systems {
             let name = if system.is_empty() { shown.clone() } else { format!("{shown}/{system}") };
@@ -68,9 +75,11 @@ pub fn read(folder: &Path, protocol: Protocol) -> Result<Vec<Submission>, Vec<Di
     if problems.is_empty() { Ok(found) } else { Err(problems) }
 }
 
-/// Says that decisions are of no system here, as where their file has another beginning than that of the scores.
+/// Says that decisions are of no system here, as where their file has another beginning than that
+/// of the scores.
 fn without_scores(files: &[&(PathBuf, SheetName)]) -> String {
-    let names: Vec<String> = files.iter().map(|(path, _)| format!("`{}`", path.display())).collect();
+    let names: Vec<String> =
+        files.iter().map(|(path, _)| format!("`{}`", path.display())).collect();
     let are = if names.len() == 1 { "is" } else { "are" };
     format!("{} {are} left out: there are no score files whose names begin alike", listed(&names))
 }
@@ -88,8 +97,10 @@ fn example(protocol: Protocol) -> &'static str {
 /// 2020 has ids where later years have sections.
 fn other_year(path: &Path, protocol: Protocol) -> Diagnostic {
     let (path, year) = (path.display(), protocol.name());
-    let message = format!("`{path}` is not of {year}, where files are named like `{}`", example(protocol));
-    let hint = if protocol.has_domains() { "--protocol dcase2020?" } else { "--protocol dcase2022?" };
+    let message =
+        format!("`{path}` is not of {year}, where files are named like `{}`", example(protocol));
+    let hint =
+        if protocol.has_domains() { "--protocol dcase2020?" } else { "--protocol dcase2022?" };
     Diagnostic::new("E0802", message).hint(hint)
 }
 
@@ -102,14 +113,17 @@ fn find(
     seen: &mut BTreeSet<PathBuf>,
     found: &mut Vec<(PathBuf, Files)>,
 ) -> Result<(), Diagnostic> {
-    let wrong = |e: std::io::Error| Diagnostic::new("E0801", format!("`{}` cannot be read: {e}", folder.display()));
+    let wrong = |e: std::io::Error| {
+        Diagnostic::new("E0801", format!("`{}` cannot be read: {e}", folder.display()))
+    };
     if !seen.insert(folder.canonicalize().map_err(wrong)?) {
         return Ok(());
     }
     let (folders, files): (Vec<Entry>, Vec<Entry>) =
         entries(folder).map_err(wrong)?.into_iter().partition(Entry::is_folder);
     // What is no file in spite of its name is told when it is read.
-    let files: Files = files.into_iter().filter_map(|e| Some((e.path, sheet::parse_name(&e.name)?))).collect();
+    let files: Files =
+        files.into_iter().filter_map(|e| Some((e.path, sheet::parse_name(&e.name)?))).collect();
     if files.iter().any(|(_, name)| name.kind == Kind::Score) {
         found.push((folder.to_owned(), files));
     } else if depth > 0 {
@@ -127,15 +141,18 @@ fn submission(
     problems: &mut Vec<Diagnostic>,
 ) -> Submission {
     let (scores, decisions) = (BTreeMap::new(), BTreeMap::new());
-    let mut made = Submission { name, system: system.to_owned(), scores, decisions, warnings: Vec::new() };
+    let mut made =
+        Submission { name, system: system.to_owned(), scores, decisions, warnings: Vec::new() };
     for (path, name) in files {
         let sheets = if name.kind == Kind::Score { &mut made.scores } else { &mut made.decisions };
         let sheets = sheets.entry(name.id.clone()).or_default();
         if let Some(other) = sheets.iter().find(|s| s.domain == name.domain || s.domain.is_none()) {
             let (a, b) = (other.path.display(), path.display());
             let message = format!("`{a}` and `{b}` are both of {}", name.id);
-            problems
-                .push(Diagnostic::new("E0802", message).hint("move the files of one system to a folder of their own"));
+            problems.push(
+                Diagnostic::new("E0802", message)
+                    .hint("move the files of one system to a folder of their own"),
+            );
             continue;
         }
         sheets.extend(sheet::read(path, name, problems));

@@ -1,7 +1,8 @@
 //! The truth about clips: which are anomalous, and of which domain.
 //!
-//! The evaluators keep it in folders, one CSV a section (`ground_truth_data`: 0 normal, 1 anomaly; `ground_truth_domain`:
-//! 0 source, 1 target). 2020 has one list for all machines (`eval_data_list.csv`), which later years publish, too.
+//! The evaluators keep it in folders, one CSV a section (`ground_truth_data`: 0 normal, 1 anomaly;
+//! `ground_truth_domain`: 0 source, 1 target). 2020 has one list for all machines
+//! (`eval_data_list.csv`), which later years publish, too.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,16 +12,20 @@ use crate::diagnose::Diagnostic;
 use super::fact::{LIST_OF_2022, Truth};
 use super::{Protocol, truth_file};
 
-/// Reads a folder with `ground_truth_data` in it (or in a folder named like the protocol in it), or a list of names.
+/// Reads a folder with `ground_truth_data` in it (or in a folder named like the protocol in it), or
+/// a list of names.
 ///
 /// # Errors
 /// A folder of neither form, and everything wrong in the files.
 pub fn read(path: &Path, protocol: Protocol) -> Result<Truth, Vec<Diagnostic>> {
-    let mut truth = Truth { path: path.to_owned(), sections: BTreeMap::new(), warnings: Vec::new() };
+    let mut truth =
+        Truth { path: path.to_owned(), sections: BTreeMap::new(), warnings: Vec::new() };
     let year = path.join(protocol.name());
     if path.is_file() {
         truth_file::list(path, &mut truth, protocol)?;
-    } else if let Some(folder) = [path, &year].into_iter().find(|f| f.join("ground_truth_data").is_dir()) {
+    } else if let Some(folder) =
+        [path, &year].into_iter().find(|f| f.join("ground_truth_data").is_dir())
+    {
         truth.path = folder.to_owned();
         truth_file::folders(folder, &mut truth, protocol)?;
         if protocol == Protocol::Dcase2022 {
@@ -30,7 +35,8 @@ pub fn read(path: &Path, protocol: Protocol) -> Result<Truth, Vec<Diagnostic>> {
         truth_file::list(&file, &mut truth, protocol)?;
     } else {
         let message = format!("`{}` holds no ground truth", path.display());
-        let hint = "give the folder that has `ground_truth_data` in it, or the file `eval_data_list.csv`";
+        let hint =
+            "give the folder that has `ground_truth_data` in it, or the file `eval_data_list.csv`";
         return Err(vec![Diagnostic::new("E0805", message).hint(hint)]);
     }
     if truth.sections.is_empty() {
@@ -49,7 +55,8 @@ fn lists(folder: &Path, protocol: Protocol) -> Vec<PathBuf> {
     vec![folder.join("eval_data_list.csv"), folder.join(&file), folder.join("lists").join(&file)]
 }
 
-/// Warns of tables beside the truth of 2022 that contradict it: they were published with labels of other clips.
+/// Warns of tables beside the truth of 2022 that contradict it: they were published with labels of
+/// other clips.
 fn beside(given: &Path, folder: &Path, truth: &mut Truth) {
     let (contradicted, known) = truth_file::contradictions(truth);
     if contradicted > 0 {

@@ -12,8 +12,13 @@ use super::fact::{Fact, LIST_OF_2022, SectionTruth, Truth, of_name};
 use super::sheet::{is_header, machine_and_section, rows, stem};
 use super::{Protocol, listed};
 
-/// Reads `ground_truth_data`, `ground_truth_domain` and the full names of `ground_truth_attributes`.
-pub fn folders(folder: &Path, truth: &mut Truth, protocol: Protocol) -> Result<(), Vec<Diagnostic>> {
+/// Reads `ground_truth_data`, `ground_truth_domain` and the full names of
+/// `ground_truth_attributes`.
+pub fn folders(
+    folder: &Path,
+    truth: &mut Truth,
+    protocol: Protocol,
+) -> Result<(), Vec<Diagnostic>> {
     let mut problems = Vec::new();
     let domains = folder.join("ground_truth_domain");
     for (path, id, domain) in files(&folder.join("ground_truth_data")).map_err(|e| vec![e])? {
@@ -24,8 +29,11 @@ pub fn folders(folder: &Path, truth: &mut Truth, protocol: Protocol) -> Result<(
         let mut unknown = Vec::new();
         let section = truth.sections.entry(id).or_default();
         for (clip, anomalous) in anomalous {
-            let own = target.get(&clip).map(|target| if *target { Domain::Target } else { Domain::Source });
-            let named = || of_name(&clip, None, Protocol::Dcase2020).ok().and_then(|fact| fact.domain);
+            let own = target
+                .get(&clip)
+                .map(|target| if *target { Domain::Target } else { Domain::Source });
+            let named =
+                || of_name(&clip, None, Protocol::Dcase2020).ok().and_then(|fact| fact.domain);
             let domain = own.or(domain).or_else(named);
             if protocol.has_domains() && domain.is_none() {
                 unknown.push(format!("`{clip}`"));
@@ -34,7 +42,8 @@ pub fn folders(folder: &Path, truth: &mut Truth, protocol: Protocol) -> Result<(
         }
         if !unknown.is_empty() {
             let (file, path) = (file.display(), path.display());
-            let message = format!("`{file}` does not give the domain of {} of `{path}`", listed(&unknown));
+            let message =
+                format!("`{file}` does not give the domain of {} of `{path}`", listed(&unknown));
             problems.push(Diagnostic::new("E0805", message));
         }
     }
@@ -49,10 +58,17 @@ pub fn folders(folder: &Path, truth: &mut Truth, protocol: Protocol) -> Result<(
 
 /// The files `ground_truth_<machine>_section_<NN>[_source|_target]_test.csv` of a folder, in order.
 fn files(folder: &Path) -> Result<Vec<(PathBuf, SectionId, Option<Domain>)>, Diagnostic> {
-    let wrong = |e: std::io::Error| Diagnostic::new("E0801", format!("`{}` cannot be read: {e}", folder.display()));
+    let wrong = |e: std::io::Error| {
+        Diagnostic::new("E0801", format!("`{}` cannot be read: {e}", folder.display()))
+    };
     let mut found = Vec::new();
-    for Entry { name, path, .. } in entries(folder).map_err(wrong)?.into_iter().filter(|entry| !entry.is_folder()) {
-        let Some(rest) = name.strip_suffix(".csv").and_then(|f| f.strip_prefix("ground_truth_")) else { continue };
+    for Entry { name, path, .. } in
+        entries(folder).map_err(wrong)?.into_iter().filter(|entry| !entry.is_folder())
+    {
+        let Some(rest) = name.strip_suffix(".csv").and_then(|f| f.strip_prefix("ground_truth_"))
+        else {
+            continue;
+        };
         if let Some((id, rest)) = machine_and_section(rest) {
             let domain = rest.split('_').find_map(|token| token.parse().ok());
             found.push((path, id, domain));
@@ -87,7 +103,10 @@ fn flags(path: &Path, problems: &mut Vec<Diagnostic>) -> BTreeMap<String, bool> 
         }
     }
     if !wrong.is_empty() {
-        problems.push(Diagnostic::new("E0805", format!("`{}` cannot be used: {}", path.display(), listed(&wrong))));
+        problems.push(Diagnostic::new(
+            "E0805",
+            format!("`{}` cannot be used: {}", path.display(), listed(&wrong)),
+        ));
     }
     flags
 }
@@ -96,9 +115,10 @@ fn is_no_clip(name: &str) -> bool {
     of_name(stem(name), None, Protocol::Dcase2020) == Err("is no clip's name")
 }
 
-/// Full names of a section's clips, from the tables of attributes of 2022 (`<machine>/attributes_<NN>.csv`) or of later years.
-/// Names that two clips share are none. These tables are a help, so a missing one or an odd row is no error; rows may be
-/// shorter than their header, and the full name is always last.
+/// Full names of a section's clips, from the tables of attributes of 2022
+/// (`<machine>/attributes_<NN>.csv`) or of later years. Names that two clips share are none. These
+/// tables are a help, so a missing one or an odd row is no error; rows may be shorter than their
+/// header, and the full name is always last.
 fn aliases(folder: &Path, id: &SectionId) -> Result<BTreeMap<String, String>, Diagnostic> {
     let SectionId { machine, section } = id;
     let later = folder.join(format!("ground_truth_{machine}_section_{section}_test.csv"));
@@ -113,13 +133,19 @@ fn aliases(folder: &Path, id: &SectionId) -> Result<BTreeMap<String, String>, Di
     Ok(names.into_iter().filter_map(|(full, clip)| Some((full, clip?))).collect())
 }
 
-/// How many clips of ToyCar and ToyTrain have a full name with the other label, and how many have one.
+/// How many clips of ToyCar and ToyTrain have a full name with the other label, and how many have
+/// one.
 pub fn contradictions(truth: &Truth) -> (usize, usize) {
     let (mut contradicted, mut known) = (0, 0);
-    let toys = truth.sections.iter().filter(|(id, _)| ["ToyCar", "ToyTrain"].contains(&id.machine.as_str()));
+    let toys = truth
+        .sections
+        .iter()
+        .filter(|(id, _)| ["ToyCar", "ToyTrain"].contains(&id.machine.as_str()));
     for (_, section) in toys {
         for (full, clip) in &section.aliases {
-            let (Ok(said), Some(fact)) = (of_name(full, None, Protocol::Dcase2020), section.facts.get(clip)) else {
+            let (Ok(said), Some(fact)) =
+                (of_name(full, None, Protocol::Dcase2020), section.facts.get(clip))
+            else {
                 continue;
             };
             known += 1;
@@ -129,7 +155,8 @@ pub fn contradictions(truth: &Truth) -> (usize, usize) {
     (contradicted, known)
 }
 
-/// Reads a list of all machines: a line with a machine, then lines of its clips: name, full name and, in 2020, 0 or 1.
+/// Reads a list of all machines: a line with a machine, then lines of its clips: name, full name
+/// and, in 2020, 0 or 1.
 pub fn list(path: &Path, truth: &mut Truth, protocol: Protocol) -> Result<(), Vec<Diagnostic>> {
     let (mut machine, mut wrong) = (None, Vec::new());
     for (line, row) in rows(path).map_err(|e| vec![e])? {
@@ -171,7 +198,9 @@ pub fn list(path: &Path, truth: &mut Truth, protocol: Protocol) -> Result<(), Ve
     }
     truth.path = path.to_owned();
     if protocol == Protocol::Dcase2022 {
-        truth.warnings.push(format!("the truth is taken from `{}`: {LIST_OF_2022}", path.display()));
+        truth
+            .warnings
+            .push(format!("the truth is taken from `{}`: {LIST_OF_2022}", path.display()));
     }
     Ok(())
 }
@@ -192,7 +221,12 @@ mod tests {
             problems.iter().map(|p| p.message.clone()).collect::<String>()
         };
         assert_eq!(told("file_name,anomaly"), "");
-        for wrong in ["secton_00_0000.wav,2", "secton_00_0000,0.5", "secton_00_0000.wav,no", "section_00_0000.wav"] {
+        for wrong in [
+            "secton_00_0000.wav,2",
+            "secton_00_0000,0.5",
+            "secton_00_0000.wav,no",
+            "section_00_0000.wav",
+        ] {
             assert!(told(wrong).contains("line 2 does not end in 0 or 1"), "{wrong}");
         }
         let decimal = "line 2: the row has 3 fields where a label has 2, and what follows the second looks like the \

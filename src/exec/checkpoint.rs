@@ -17,7 +17,8 @@ pub(super) struct Kept<'a> {
     desk: &'a Desk,
     key: Digest,
     log: &'a (dyn Fn(&str) + Sync),
-    /// Whether the inputs are still those of the key: what was reached with others may not be gone on from.
+    /// Whether the inputs are still those of the key: what was reached with others may not be gone
+    /// on from.
     is_sound: &'a (dyn Fn() -> bool + Sync),
     every: Duration,
     /// When the stage began, and when each of its parts was saved last.
@@ -97,7 +98,8 @@ mod tests {
         let desk = Desk::open(folder.path()).unwrap();
         let told = Mutex::new(Vec::new());
         let log = |line: &str| told.lock().unwrap().push(line.to_owned());
-        let kept = Kept { every: Duration::ZERO, ..Kept::new(&desk, Digest::of(b"key"), &log, &|| true) };
+        let kept =
+            Kept { every: Duration::ZERO, ..Kept::new(&desk, Digest::of(b"key"), &log, &|| true) };
         std::fs::remove_dir_all(folder.path()).unwrap();
         kept.save(Seed(1), &|| vec![1]);
         assert!(told.lock().unwrap()[0].starts_with("no checkpoint: the cache at "));

@@ -52,7 +52,8 @@ pub enum Event<'a> {
         label: &'a str,
         because: &'a str,
     },
-    /// Another process, of this number if it is known, is computing the same key; the run waits for it.
+    /// Another process, of this number if it is known, is computing the same key; the run waits for
+    /// it.
     Shared {
         label: &'a str,
         by: Option<u32>,

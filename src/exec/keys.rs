@@ -23,13 +23,18 @@ pub struct Keyed {
     pub inputs: BTreeMap<String, ObjectRef>,
 }
 
-/// The key of a document. Panics on nulls and non-finite numbers, which resolved settings do not have.
+/// The key of a document. Panics on nulls and non-finite numbers, which resolved settings do not
+/// have.
 pub fn key_of(material: &Value) -> Digest {
     Digest::of(canon::of_value(material).expect("settings are finite and not null").as_bytes())
 }
 
 /// The key of a node, once the outputs of all it needs are known; else `None`.
-pub(super) fn keyed<'a>(plan: &Plan, id: NodeId, outputs: impl Fn(NodeId) -> Option<&'a Outputs>) -> Option<Keyed> {
+pub(super) fn keyed<'a>(
+    plan: &Plan,
+    id: NodeId,
+    outputs: impl Fn(NodeId) -> Option<&'a Outputs>,
+) -> Option<Keyed> {
     let node = plan.node(id);
     let mut inputs: BTreeMap<String, ObjectRef> =
         node.given.iter().map(|(role, object)| (role.to_string(), *object)).collect();
@@ -54,7 +59,8 @@ pub enum Standing {
     Unknown,
 }
 
-/// How every node of a run stood: cached, if it had a key and its record is still there; else unknown.
+/// How every node of a run stood: cached, if it had a key and its record is still there; else
+/// unknown.
 pub fn recorded(run: &Run, store: &Store) -> Vec<Standing> {
     let standing = |frozen: &Frozen| {
         let key = frozen.key?;
@@ -71,7 +77,10 @@ pub fn survey(plan: &Plan, store: &Store) -> Vec<Standing> {
         .map(|id| match keyed(plan, id, |need| outputs[need.index()].as_ref()) {
             None => Standing::Unknown,
             Some(keyed) => match found(store, &plan.node(id).stage, &keyed.key).sound() {
-                Some(record) if !plan.is_result(id) || record.outputs.values().all(|o| store.is_sound(o)) => {
+                Some(record)
+                    if !plan.is_result(id)
+                        || record.outputs.values().all(|o| store.is_sound(o)) =>
+                {
                     outputs[id.index()] = Some(record.outputs.clone());
                     Standing::Cached { key: keyed.key, record }
                 }
@@ -82,9 +91,13 @@ pub fn survey(plan: &Plan, store: &Store) -> Vec<Standing> {
     // What is cached without its bytes runs again if anybody needs them.
     for id in plan.nodes().rev() {
         let Standing::Cached { record, .. } = &standings[id.index()] else { continue };
-        let wanted = plan.dependents(id).iter().any(|d| !matches!(standings[d.index()], Standing::Cached { .. }));
+        let wanted = plan
+            .dependents(id)
+            .iter()
+            .any(|d| !matches!(standings[d.index()], Standing::Cached { .. }));
         if wanted && !record.outputs.values().all(|object| store.has(object)) {
-            let keyed = keyed(plan, id, |need| outputs[need.index()].as_ref()).expect("a cached node has a key");
+            let keyed = keyed(plan, id, |need| outputs[need.index()].as_ref())
+                .expect("a cached node has a key");
             standings[id.index()] = Standing::WillRun(keyed);
         }
     }

@@ -1,8 +1,10 @@
-//! Threads for rayon inside a stage: a pool for each job at work, kept for the next job of its size.
+//! Threads for rayon inside a stage: a pool for each job at work, kept for the next job of its
+//! size.
 //!
-//! A job has a pool of its own, because rayon inside a stage may neither wait for another stage nor steal
-//! from one. Starting and ending the threads would cost a small stage as much as its work, so idle pools
-//! stay; there are never more of a size than jobs of that size ran at once, and their threads sleep.
+//! A job has a pool of its own, because rayon inside a stage may neither wait for another stage nor
+//! steal from one. Starting and ending the threads would cost a small stage as much as its work, so
+//! idle pools stay; there are never more of a size than jobs of that size ran at once, and their
+//! threads sleep.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,11 +13,14 @@ use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
 static IDLE: Mutex<BTreeMap<usize, Vec<ThreadPool>>> = Mutex::new(BTreeMap::new());
 
-/// Runs `work` on `threads` threads that nobody else uses meanwhile. A panic of `work` passes through and
-/// ends its pool.
+/// Runs `work` on `threads` threads that nobody else uses meanwhile. A panic of `work` passes
+/// through and ends its pool.
 ///
 /// Errors: the system gives no more threads.
-pub fn on_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> Result<R, ThreadPoolBuildError> {
+pub fn on_threads<R: Send>(
+    threads: usize,
+    work: impl FnOnce() -> R + Send,
+) -> Result<R, ThreadPoolBuildError> {
     let idle = || IDLE.lock().unwrap_or_else(PoisonError::into_inner);
     let kept = idle().get_mut(&threads).and_then(Vec::pop);
     let pool = match kept {
@@ -37,7 +42,8 @@ mod tests {
         let thread = || on_threads(3, || std::thread::current().id()).unwrap();
         let pool = on_threads(3, || rayon::broadcast(|_| std::thread::current().id())).unwrap();
         assert!(pool.len() == 3 && pool.contains(&thread()));
-        let inside = on_threads(3, || std::thread::scope(|s| s.spawn(thread).join().unwrap())).unwrap();
+        let inside =
+            on_threads(3, || std::thread::scope(|s| s.spawn(thread).join().unwrap())).unwrap();
         assert!(!pool.contains(&inside));
     }
 

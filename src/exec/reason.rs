@@ -84,11 +84,19 @@ mod tests {
     #[test]
     fn reasons_name_the_setting_with_old_and_new_value() {
         let old = json!({"config": {"knn": {"k": 1}}, "inputs": {"features": "aa", "clips": "x"}});
-        let new = json!({"config": {"knn": {"k": 3, "metric": "cosine"}}, "inputs": {"features": "bb"}});
+        let new =
+            json!({"config": {"knn": {"k": 3, "metric": "cosine"}}, "inputs": {"features": "bb"}});
         let text = summary(&changes(&old, &new));
-        assert_eq!(text, "knn.k: 1 -> 3, knn.metric: \"cosine\" is new, input clips is gone, input features changed");
+        assert_eq!(
+            text,
+            "knn.k: 1 -> 3, knn.metric: \"cosine\" is new, input clips is gone, input features changed"
+        );
         assert!(changes(&old, &old).is_empty());
-        let (old, new) = (json!({"code": {"training": 1}}), json!({"code": {"training": 2, "smote": 1}}));
-        assert_eq!(summary(&changes(&old, &new)), "version of smote: 1 is new, version of training: 1 -> 2");
+        let (old, new) =
+            (json!({"code": {"training": 1}}), json!({"code": {"training": 2, "smote": 1}}));
+        assert_eq!(
+            summary(&changes(&old, &new)),
+            "version of smote: 1 is new, version of training: 1 -> 2"
+        );
     }
 }

@@ -3,7 +3,8 @@
 use crate::plan::Plan;
 use crate::stage::StageSpec;
 
-/// For each node the work on the longest way from it to the end, in rough units: what is long starts first.
+/// For each node the work on the longest way from it to the end, in rough units: what is long
+/// starts first.
 pub(super) fn urgency(plan: &Plan) -> Vec<u64> {
     let mut urgency = vec![0; plan.len()];
     for id in plan.nodes().rev() {

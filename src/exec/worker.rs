@@ -1,4 +1,5 @@
-//! Doing one job: inputs from the store, the stage, objects and record back into it; log and checkpoints on the desk.
+//! Doing one job: inputs from the store, the stage, objects and record back into it; log and
+//! checkpoints on the desk.
 //!
 //! The same function serves all executors, in this process or in another.
 
@@ -38,7 +39,8 @@ pub struct Job {
 impl Job {
     /// Whether the key is that of the stage and its inputs.
     fn is_of(&self, key: &Digest) -> bool {
-        let inputs = self.inputs.iter().map(|(role, object)| (role.clone(), object.digest)).collect();
+        let inputs =
+            self.inputs.iter().map(|(role, object)| (role.clone(), object.digest)).collect();
         let material = self.stage.material(&inputs);
         let own = canon::of_value(&material).ok().map(|text| Digest::of(text.as_bytes()));
         self.key == *key && own == Some(*key) && material == self.material
@@ -67,7 +69,10 @@ pub fn perform(
 ) -> Result<Made, Failure> {
     let stored = |e: StoreError| Failure::Store(e.to_string());
     let (inputs, held) = load(store, &job.inputs)?;
-    #[expect(clippy::disallowed_methods, reason = "how long a stage takes is kept for estimates only")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long a stage takes is kept for estimates only"
+    )]
     let begun = Instant::now();
     let log = Log::new(desk, job);
     let write = |line: &str| log.line(line);
@@ -77,10 +82,22 @@ pub fn perform(
     let progress = |progress| teller.hear(progress);
     let (seed, threads, checkpoint) = (Seed(0), job.threads, Some(&kept as &dyn Checkpoint));
     let spool = || store.spool();
-    let cx = Context { seed, threads, cancel, log: &write, progress: &progress, checkpoint, spool: Some(&spool) };
-    let run = std::panic::AssertUnwindSafe(|| on_threads(job.threads, || job.stage.run(&inputs, &cx)));
-    let ended = std::panic::catch_unwind(run)
-        .map(|ran| ran.unwrap_or_else(|e| Err(StageError::Data(format!("cannot start {} threads: {e}", job.threads)))));
+    let cx = Context {
+        seed,
+        threads,
+        cancel,
+        log: &write,
+        progress: &progress,
+        checkpoint,
+        spool: Some(&spool),
+    };
+    let run =
+        std::panic::AssertUnwindSafe(|| on_threads(job.threads, || job.stage.run(&inputs, &cx)));
+    let ended = std::panic::catch_unwind(run).map(|ran| {
+        ran.unwrap_or_else(|e| {
+            Err(StageError::Data(format!("cannot start {} threads: {e}", job.threads)))
+        })
+    });
     // A result of inputs that changed under the stage is no result, and neither is a failure.
     if let Some((object, _)) = held.iter().find(|(_, bytes)| !bytes.is_unchanged(begun.elapsed())) {
         desk.drop_checkpoints(&job.key);
@@ -97,7 +114,10 @@ pub fn perform(
             return Err(Failure::Stage(error.to_string()));
         }
         Err(panic) => {
-            let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+            let text = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or(panic.downcast_ref::<&str>().copied());
             let message = format!("a bug in humshift: {}", text.unwrap_or("panicked"));
             log.line(&message);
             return Err(Failure::Stage(message));
@@ -133,8 +153,12 @@ pub fn perform(
     Ok(made)
 }
 
-/// Inputs of a job, each checked against its digest, and the objects that must be looked at again when it is done.
-fn load(store: &Store, inputs: &BTreeMap<String, ObjectRef>) -> Result<(Inputs, Vec<(ObjectRef, Bytes)>), Failure> {
+/// Inputs of a job, each checked against its digest, and the objects that must be looked at again
+/// when it is done.
+fn load(
+    store: &Store,
+    inputs: &BTreeMap<String, ObjectRef>,
+) -> Result<(Inputs, Vec<(ObjectRef, Bytes)>), Failure> {
     let (mut blobs, mut held, mut damaged) = (BTreeMap::new(), Vec::new(), None);
     for (role, object) in inputs {
         match store.get(object) {
@@ -153,7 +177,8 @@ fn load(store: &Store, inputs: &BTreeMap<String, ObjectRef>) -> Result<(Inputs, 
     }
 }
 
-/// The other side of executors that use processes: runs the job of a key that was left in the cache.
+/// The other side of executors that use processes: runs the job of a key that was left in the
+/// cache.
 pub fn run_job(
     cache: &Path,
     key: &Digest,
@@ -164,7 +189,9 @@ pub fn run_job(
     let desk = Desk::open(cache).map_err(|e| Failure::Store(e.to_string()))?;
     let bytes = desk.job(key).map_err(|e| Failure::Store(e.to_string()))?;
     let path = desk.job_path(key);
-    let wrong = |why: String| Failure::Stage(format!("the job in {} cannot be done: {why}", path.display()));
+    let wrong = |why: String| {
+        Failure::Stage(format!("the job in {} cannot be done: {why}", path.display()))
+    };
     let mut job: Job = serde_json::from_slice(&bytes).map_err(|e| wrong(e.to_string()))?;
     // The number is in no key, and more threads than cores would share the cores and the memory.
     job.threads = job.threads.clamp(1, std::thread::available_parallelism().map_or(1, usize::from));

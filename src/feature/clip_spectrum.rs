@@ -1,7 +1,8 @@
-//! The spectrum of a whole clip: one frame as long as the clip, in which tones stand that short frames cannot tell apart.
+//! The spectrum of a whole clip: one frame as long as the clip, in which tones stand that short
+//! frames cannot tell apart.
 //!
-//! What the second branch of Wilkinghoff's (2021, 2023) networks hears. Clips of one length have as many bins; a
-//! network that is given others says so.
+//! What the second branch of Wilkinghoff's (2021, 2023) networks hears. Clips of one length have as
+//! many bins; a network that is given others says so.
 
 use ndarray::Array2;
 use rustfft::num_complex::Complex;
@@ -87,8 +88,9 @@ mod tests {
 
     #[test]
     fn a_tone_is_one_bin_of_half_the_clips_length() {
-        let tone: Vec<f32> =
-            (0..1000).map(|i| math::cos(std::f64::consts::TAU * 37.0 * i as f64 / 1000.0) as f32).collect();
+        let tone: Vec<f32> = (0..1000)
+            .map(|i| math::cos(std::f64::consts::TAU * 37.0 * i as f64 / 1000.0) as f32)
+            .collect();
         let plain = ClipSpectrum { log: false, ..ClipSpectrum::default() };
         let x = plain.extractor(16_000).unwrap().extract(&tone).unwrap();
         assert_eq!(x.dim(), (1, 500));
@@ -100,7 +102,9 @@ mod tests {
 
     #[test]
     fn clips_that_have_none_say_why() {
-        let of = |samples: &[f32]| ClipSpectrum::default().extractor(8000).unwrap().extract(samples).unwrap_err();
+        let of = |samples: &[f32]| {
+            ClipSpectrum::default().extractor(8000).unwrap().extract(samples).unwrap_err()
+        };
         assert_eq!(of(&[0.5]), FeatureError::TooShort { samples: 1, frame: 2 });
         assert_eq!(of(&[f32::MAX; 16]), FeatureError::NotFinite { first: 0 });
     }

@@ -1,7 +1,7 @@
 //! Log-mel spectrograms as librosa and the DCASE baselines make them.
 //!
-//! `20 / power * log10(max(mel, epsilon))` of `librosa.feature.melspectrogram`, without the clipping at
-//! 80 dB below the peak that `librosa.power_to_db` adds: the baselines do not clip.
+//! `20 / power * log10(max(mel, epsilon))` of `librosa.feature.melspectrogram`, without the
+//! clipping at 80 dB below the peak that `librosa.power_to_db` adds: the baselines do not clip.
 
 use ndarray::Array2;
 use schemars::JsonSchema;
@@ -28,8 +28,8 @@ pub enum Floor {
     Add,
 }
 
-/// Log-mel spectrograms as librosa and the DCASE baselines make them, in dB: `20 / power * log10(max(mel,
-/// epsilon))`.
+/// Log-mel spectrograms as librosa and the DCASE baselines make them, in dB: `20 / power *
+/// log10(max(mel, epsilon))`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogMel {
@@ -97,18 +97,27 @@ impl Feature for LogMel {
             problems.push(Problem::new(field, message).hint(hint));
         };
         if self.mels == 0 || self.mels > MAX_MELS {
-            wrong("mels", format!("mels is {}, not 1 to {MAX_MELS}", self.mels), "the baselines use `mels: 128`");
+            wrong(
+                "mels",
+                format!("mels is {}, not 1 to {MAX_MELS}", self.mels),
+                "the baselines use `mels: 128`",
+            );
         }
         if !(self.power > 0.0 && self.power.is_finite()) {
             let hint = "write `power: 2.0` for the power spectrum or `power: 1.0` for magnitudes";
             wrong("power", format!("power is {}, not a number above 0", self.power), hint);
         }
         if !(self.epsilon >= f64::from(f32::MIN_POSITIVE) && self.epsilon <= f64::from(f32::MAX)) {
-            let message = format!("epsilon is {:e}, which is no positive 32-bit float", self.epsilon);
+            let message =
+                format!("epsilon is {:e}, which is no positive 32-bit float", self.epsilon);
             wrong("epsilon", message, "the baselines use `epsilon: 2.220446049250313e-16`");
         }
         if !(self.fmin >= 0.0 && self.fmin.is_finite()) {
-            wrong("fmin", format!("fmin is {}, not a frequency in Hz", self.fmin), "write 0 or more");
+            wrong(
+                "fmin",
+                format!("fmin is {}, not a frequency in Hz", self.fmin),
+                "write 0 or more",
+            );
         }
         match self.fmax {
             Some(fmax) if !(fmax > 0.0 && fmax.is_finite()) => {
@@ -117,7 +126,11 @@ impl Feature for LogMel {
             }
             Some(fmax) if self.fmin >= fmax => {
                 let message = format!("fmin is {} Hz, not below fmax, {fmax} Hz", self.fmin);
-                wrong("fmin", message, "the lowest band begins at `fmin`, the highest ends at `fmax`");
+                wrong(
+                    "fmin",
+                    message,
+                    "the lowest band begins at `fmin`, the highest ends at `fmax`",
+                );
             }
             _ => {}
         }
@@ -128,7 +141,8 @@ impl Feature for LogMel {
             ("fmax", self.fmax.unwrap_or(0.0), MOST_HZ),
         ];
         let most = most.into_iter().filter(|(_, value, _)| value.is_finite());
-        problems.extend(most.filter_map(|(field, value, most)| Problem::beyond(field, value, most)));
+        problems
+            .extend(most.filter_map(|(field, value, most)| Problem::beyond(field, value, most)));
         problems
     }
 
@@ -155,10 +169,14 @@ impl Feature for LogMel {
         let fmax = settings.fmax.unwrap_or(half);
         if fmax > half || settings.fmin >= fmax {
             let (field, hz) = if fmax > half { ("fmax", fmax) } else { ("fmin", settings.fmin) };
-            let why = format!("`{field}` is {hz} Hz, but clips of {rate} Hz hold nothing above {half} Hz");
+            let why = format!(
+                "`{field}` is {hz} Hz, but clips of {rate} Hz hold nothing above {half} Hz"
+            );
             return Err(FeatureError::Settings(why));
         }
-        let Self { frame, hop, mels, center, pad, power, scale, norm, floor, epsilon, fmin, .. } = *settings;
+        let Self {
+            frame, hop, mels, center, pad, power, scale, norm, floor, epsilon, fmin, ..
+        } = *settings;
         Ok(Box::new(LogMelExtractor {
             stft: Stft::new(Framing { frame, hop, center, padding: pad }),
             bank: MelBank::new(rate, frame, mels, (fmin, fmax), scale, norm),
@@ -260,7 +278,8 @@ mod tests {
 
     #[test]
     fn htk_bands_without_norm_over_mirrored_ends_and_frames_of_200() {
-        let matrix = features(json!({"frame": 200, "hop": 80, "mels": 8, "scale": "htk", "norm": "none",
+        let matrix =
+            features(json!({"frame": 200, "hop": 80, "mels": 8, "scale": "htk", "norm": "none",
             "pad": "reflect", "floor": "add", "fmin": 100.0, "fmax": 3000.0}));
         let first = [13.7243, 15.8265, 13.9376, 13.921, 10.1853];
         assert_ends(&matrix, (19, 8), first, [16.6573, 12.0389, 15.586, 18.1157, 15.3313]);
@@ -268,16 +287,19 @@ mod tests {
 
     #[test]
     fn magnitudes_of_odd_frames_without_padding() {
-        let matrix =
-            features(json!({"frame": 125, "hop": 60, "mels": 6, "norm": "none", "center": false, "power": 1.0}));
+        let matrix = features(
+            json!({"frame": 125, "hop": 60, "mels": 6, "norm": "none", "center": false, "power": 1.0}),
+        );
         let first = [18.8312, 18.1567, 17.2016, 19.5336, 24.3972];
         assert_ends(&matrix, (23, 6), first, [19.5605, 18.6077, 19.5178, 24.4833, 25.6363]);
     }
 
     #[test]
     fn silence_is_the_floor_and_the_floor_can_be_moved() {
-        for (settings, db) in [(LogMel::default(), -156.5356), (LogMel { epsilon: 1e-10, ..LogMel::default() }, -100.0)]
-        {
+        for (settings, db) in [
+            (LogMel::default(), -156.5356),
+            (LogMel { epsilon: 1e-10, ..LogMel::default() }, -100.0),
+        ] {
             for floor in [Floor::Max, Floor::Add] {
                 let extractor = LogMel { floor, ..settings.clone() }.extractor(16_000).unwrap();
                 let matrix = extractor.extract(&[0.0; 3000]).unwrap();
@@ -288,11 +310,18 @@ mod tests {
 
     #[test]
     fn other_powers_are_the_magnitude_raised() {
-        // 20/p log10(sum w |X|^p): with a loud tone in one bin of weight w, the tone's level does not
-        // depend on p but for 20/p log10(w), and w is between 0 and 1.
-        let tone: Vec<f32> = (0..4096).map(|i| math::sin(std::f32::consts::TAU * i as f32 / 16.0)).collect();
+        // 20/p log10(sum w |X|^p): with a loud tone in one bin of weight w, the tone's level does
+        // not depend on p but for 20/p log10(w), and w is between 0 and 1.
+        let tone: Vec<f32> =
+            (0..4096).map(|i| math::sin(std::f32::consts::TAU * i as f32 / 16.0)).collect();
         let level = |power: f64| {
-            let settings = LogMel { power, mels: 32, norm: MelNorm::None, fmax: Some(4000.0), ..LogMel::default() };
+            let settings = LogMel {
+                power,
+                mels: 32,
+                norm: MelNorm::None,
+                fmax: Some(4000.0),
+                ..LogMel::default()
+            };
             let matrix = settings.extractor(16_000).unwrap().extract(&tone).unwrap();
             matrix.row(4).iter().copied().fold(f32::NEG_INFINITY, f32::max)
         };
@@ -306,8 +335,7 @@ mod tests {
 
     #[test]
     fn all_settings_out_of_range_are_reported() {
-        let settings =
-            json!({"frame": 0, "hop": 0, "mels": 0, "power": 0.0, "epsilon": 0.0, "fmin": -1.0, "fmax": -2.0});
+        let settings = json!({"frame": 0, "hop": 0, "mels": 0, "power": 0.0, "epsilon": 0.0, "fmin": -1.0, "fmax": -2.0});
         let spec = FeatureSpec::parse("log_mel", &settings).unwrap();
         let fields: Vec<String> = spec.member().problems().into_iter().map(|p| p.field).collect();
         assert_eq!(fields, ["frame", "hop", "mels", "power", "epsilon", "fmin", "fmax"]);
@@ -321,13 +349,18 @@ mod tests {
             message(LogMel { fmin: 500.0, fmax: Some(500.0), ..LogMel::default() }),
             "fmin is 500 Hz, not below fmax, 500 Hz"
         );
-        assert_eq!(message(LogMel { power: f64::NAN, ..LogMel::default() }), "power is NaN, not a number above 0");
+        assert_eq!(
+            message(LogMel { power: f64::NAN, ..LogMel::default() }),
+            "power is NaN, not a number above 0"
+        );
         assert_eq!(LogMel { mels: 500, ..LogMel::default() }.problems(), []);
     }
 
     #[test]
     fn clips_that_have_no_features_are_refused() {
-        let why = |settings: LogMel, samples: &[f32]| settings.extractor(16_000).unwrap().extract(samples).unwrap_err();
+        let why = |settings: LogMel, samples: &[f32]| {
+            settings.extractor(16_000).unwrap().extract(samples).unwrap_err()
+        };
         let plain = LogMel { center: false, ..LogMel::default() };
         assert_eq!(why(plain, &[0.0; 1023]), FeatureError::TooShort { samples: 1023, frame: 1024 });
         assert_eq!(why(LogMel::default(), &[]), FeatureError::TooShort { samples: 0, frame: 1024 });
@@ -343,6 +376,9 @@ mod tests {
         assert!(!text.contains("fmax"));
         assert_eq!(serde_json::from_str::<LogMel>(&text).unwrap(), LogMel::default());
         let some = LogMel { fmax: Some(7000.0), ..LogMel::default() };
-        assert_eq!(serde_json::from_str::<LogMel>(&crate::canon::to_string(&some).unwrap()).unwrap(), some);
+        assert_eq!(
+            serde_json::from_str::<LogMel>(&crate::canon::to_string(&some).unwrap()).unwrap(),
+            some
+        );
     }
 }

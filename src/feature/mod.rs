@@ -14,13 +14,16 @@ pub enum FeatureError {
     #[error("{samples} samples are fewer than one frame of {frame}")]
     TooShort { samples: usize, frame: usize },
     /// `first` counts from 0 and may be a few frames early.
-    #[error("the spectrum is not finite at frame {first} or soon after: the samples are far outside -1..1")]
+    #[error(
+        "the spectrum is not finite at frame {first} or soon after: the samples are far outside -1..1"
+    )]
     NotFinite { first: usize },
     #[error("{0}")]
     Settings(String),
 }
 
-/// A plan for clips of one sample rate: windows, filter banks and FFTs made once, used for many clips.
+/// A plan for clips of one sample rate: windows, filter banks and FFTs made once, used for many
+/// clips.
 pub trait Extractor: Send + Sync {
     /// Features of one clip, (frames, dims), from samples in -1..1.
     fn extract(&self, samples: &[f32]) -> Result<Array2<f32>, FeatureError>;
@@ -81,11 +84,18 @@ fn framing_problems(frame: usize, hop: usize) -> Vec<Problem> {
         problems.push(Problem::new("frame", message).hint("the baselines use `frame: 1024`"));
     }
     if hop == 0 {
-        problems.push(Problem::new("hop", "hop is 0 samples: every frame would be the first").hint("write 1 or more"));
+        problems.push(
+            Problem::new("hop", "hop is 0 samples: every frame would be the first")
+                .hint("write 1 or more"),
+        );
     } else if hop > frame && problems.is_empty() {
-        let message =
-            format!("hop is {hop} samples, more than the frame of {frame}: samples between frames would be lost");
-        problems.push(Problem::new("hop", message).hint(format!("write at most {frame}; half a frame is usual")));
+        let message = format!(
+            "hop is {hop} samples, more than the frame of {frame}: samples between frames would be lost"
+        );
+        problems.push(
+            Problem::new("hop", message)
+                .hint(format!("write at most {frame}; half a frame is usual")),
+        );
     }
     problems
 }

@@ -27,15 +27,19 @@ fn features(settings: &LogMel, path: &Path) -> Array2<f32> {
     settings.extractor(wave.rate).unwrap().extract(&wave.samples).unwrap()
 }
 
-/// Within 0.01 dB where librosa is within 80 dB of its peak, within 0.5 dB below: there the rounding
-/// noise of an FFT in f32 (librosa's is in f64) shows. Returns the largest distance in the upper part.
+/// Within 0.01 dB where librosa is within 80 dB of its peak, within 0.5 dB below: there the
+/// rounding noise of an FFT in f32 (librosa's is in f64) shows. Returns the largest distance in the
+/// upper part.
 fn assert_near(name: &str, ours: &Array2<f32>, librosa: &Array2<f32>) -> f32 {
     assert_eq!(ours.dim(), librosa.dim(), "{name}");
     let peak = librosa.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut worst = 0f32;
     for ((at, a), b) in ours.indexed_iter().zip(librosa) {
         let (distance, loud) = ((a - b).abs(), *b > peak - 80.0);
-        assert!(distance <= if loud { 0.01 } else { 0.5 }, "{name} at {at:?}: {a} is not librosa's {b}");
+        assert!(
+            distance <= if loud { 0.01 } else { 0.5 },
+            "{name} at {at:?}: {a} is not librosa's {b}"
+        );
         worst = worst.max(if loud { distance } else { 0.0 });
     }
     worst
@@ -71,7 +75,9 @@ fn every_oracle_matrix_of_synthetic_signals_is_met() {
 
 #[test]
 fn real_clips_give_librosas_features_for_both_paddings_and_floors() {
-    let Some(root) = data("real_clips_give_librosas_features_for_both_paddings_and_floors") else { return };
+    let Some(root) = data("real_clips_give_librosas_features_for_both_paddings_and_floors") else {
+        return;
+    };
     let folder = root.join("oracles/logmel_real_clips");
     let mut rows = csv::Reader::from_path(folder.join("index.csv")).unwrap();
     let mut seen = 0;
@@ -79,7 +85,9 @@ fn real_clips_give_librosas_features_for_both_paddings_and_floors() {
         let pad = if &row[1] == "reflect" { Padding::Reflect } else { Padding::Zero };
         let bytes = std::fs::read(folder.join(row[2].replace(".f32", ".librosa.f32"))).unwrap();
         let values = bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-        let theirs = Array2::from_shape_vec((row[3].parse().unwrap(), row[4].parse().unwrap()), values).unwrap();
+        let theirs =
+            Array2::from_shape_vec((row[3].parse().unwrap(), row[4].parse().unwrap()), values)
+                .unwrap();
         // On real recordings, whose bands are never near 2e-16, the two floors agree.
         for floor in [Floor::Max, Floor::Add] {
             let ours = features(&LogMel { pad, floor, ..LogMel::default() }, &root.join(&row[0]));
@@ -98,9 +106,13 @@ fn originals_of_eight_channels_are_read_and_mixed() {
         let path = root.join(format!("clips/mimii_8ch/fan/id_00/{label}/00000000.wav"));
         let bytes = std::fs::read(&path).unwrap();
         let header = wav::parse(&bytes).unwrap().header;
-        assert_eq!((header.rate, header.channels, header.encoding), (16_000, 8, wav::Encoding::Pcm16));
+        assert_eq!(
+            (header.rate, header.channels, header.encoding),
+            (16_000, 8, wav::Encoding::Pcm16)
+        );
         // hound reads sample by sample: an independent, slow reader of the same file.
-        let all: Vec<i16> = hound::WavReader::open(&path).unwrap().into_samples().map(Result::unwrap).collect();
+        let all: Vec<i16> =
+            hound::WavReader::open(&path).unwrap().into_samples().map(Result::unwrap).collect();
         let (mean, digest) = wav::read_hashed(&path, Channel::Mean).unwrap();
         let first = wav::read(&path, Channel::First).unwrap();
         assert_eq!(digest, crate::digest::Digest::of(&bytes));

@@ -1,4 +1,5 @@
-//! The level of each frame, and nothing else: what a detector can do that only hears how loud it is.
+//! The level of each frame, and nothing else: what a detector can do that only hears how loud it
+//! is.
 
 use ndarray::Array2;
 use schemars::JsonSchema;
@@ -59,9 +60,16 @@ impl Extractor for Rms {
             return Err(FeatureError::TooShort { samples: samples.len(), frame });
         }
         let level = |start: usize| {
-            let square = samples[start..start + frame].iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>();
+            let square = samples[start..start + frame]
+                .iter()
+                .map(|x| f64::from(*x) * f64::from(*x))
+                .sum::<f64>();
             // `max` would take the floor for a NaN.
-            if square.is_nan() { f32::NAN } else { (10.0 * math::log10((square / frame as f64).max(EPSILON))) as f32 }
+            if square.is_nan() {
+                f32::NAN
+            } else {
+                (10.0 * math::log10((square / frame as f64).max(EPSILON))) as f32
+            }
         };
         let levels: Vec<f32> = (0..=samples.len() - frame).step_by(hop).map(level).collect();
         if let Some(first) = levels.iter().position(|x| !x.is_finite()) {
@@ -82,8 +90,17 @@ mod tests {
         let extractor = Rms { frame: 100, hop: 50 }.extractor(16_000).unwrap();
         let levels: Vec<f32> = extractor.extract(&samples).unwrap().into_iter().collect();
         let expected = [10.0 * math::log10(0.25_f32), 10.0 * math::log10(0.125_f32), -156.5356];
-        assert!(levels.len() == 3 && levels.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-3), "{levels:?}");
-        assert_eq!(extractor.extract(&[0.0; 9]).unwrap_err(), FeatureError::TooShort { samples: 9, frame: 100 });
-        assert_eq!(extractor.extract(&[f32::NAN; 100]).unwrap_err(), FeatureError::NotFinite { first: 0 });
+        assert!(
+            levels.len() == 3 && levels.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-3),
+            "{levels:?}"
+        );
+        assert_eq!(
+            extractor.extract(&[0.0; 9]).unwrap_err(),
+            FeatureError::TooShort { samples: 9, frame: 100 }
+        );
+        assert_eq!(
+            extractor.extract(&[f32::NAN; 100]).unwrap_err(),
+            FeatureError::NotFinite { first: 0 }
+        );
     }
 }

@@ -111,18 +111,30 @@ mod tests {
         let settings = Spectrum { frame: 64, hop: 32, ..Spectrum::default() };
         let first = [-8.9008, -1.7183, 1.2144, 2.3953, 3.2721];
         let matrix = features(settings.clone());
-        assert_ends(&matrix, (47, settings.dims()), first, [0.0079, 3.3113, 2.6219, -0.2552, 0.0079]);
+        assert_ends(
+            &matrix,
+            (47, settings.dims()),
+            first,
+            [0.0079, 3.3113, 2.6219, -0.2552, 0.0079],
+        );
         let linear = features(Spectrum { db: false, ..settings });
         assert!((20.0 * math::log10(linear[[0, 1]]) - matrix[[0, 1]]).abs() < 1e-4);
     }
 
     #[test]
     fn silence_is_the_floor_and_clips_too_short_are_refused() {
-        let extractor = Spectrum { center: false, ..Spectrum::default() }.extractor(16_000).unwrap();
+        let extractor =
+            Spectrum { center: false, ..Spectrum::default() }.extractor(16_000).unwrap();
         let matrix = extractor.extract(&[0.0; 2048]).unwrap();
         assert!(matrix.iter().all(|x| (x - 20.0 * math::log10(EPSILON)).abs() < 1e-3));
-        assert_eq!(extractor.extract(&[0.0; 9]).unwrap_err(), FeatureError::TooShort { samples: 9, frame: 1024 });
-        assert_eq!(extractor.extract(&[1e30; 1024]).unwrap_err(), FeatureError::NotFinite { first: 0 });
+        assert_eq!(
+            extractor.extract(&[0.0; 9]).unwrap_err(),
+            FeatureError::TooShort { samples: 9, frame: 1024 }
+        );
+        assert_eq!(
+            extractor.extract(&[1e30; 1024]).unwrap_err(),
+            FeatureError::NotFinite { first: 0 }
+        );
         assert!(Spectrum { hop: 0, ..Spectrum::default() }.extractor(16_000).is_err());
     }
 }

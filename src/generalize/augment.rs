@@ -1,7 +1,7 @@
 //! More training clips than there are recordings: new ones between them.
 //!
-//! Pairs are of one section, so that new clips have a section, too. Every draw comes from a seed named by the
-//! technique, so that one technique does not change what another draws.
+//! Pairs are of one section, so that new clips have a section, too. Every draw comes from a seed
+//! named by the technique, so that one technique does not change what another draws.
 
 use ndarray::{Array2, ArrayView2};
 
@@ -14,8 +14,8 @@ use crate::learn::lloyd::centres;
 use crate::learn::neighbours::{Metric, Neighbour, nearest};
 use crate::seed::Rng;
 
-/// Applies what `g` asks for. What interpolates comes first, from recordings alone: between a clip and its copy there is
-/// nothing, and centres are too few to count by.
+/// Applies what `g` asks for. What interpolates comes first, from recordings alone: between a clip
+/// and its copy there is nothing, and centres are too few to count by.
 pub(super) fn augment<'a>(
     mut samples: Samples<'a>,
     g: &Generalization,
@@ -40,8 +40,13 @@ pub(super) fn augment<'a>(
     Ok(samples)
 }
 
-/// The source clips of each section become the centres of their k-means, beside the target clips as they are.
-fn source_means<'a>(samples: &Samples<'a>, count: usize, cx: &Context) -> Result<Samples<'a>, DetectorError> {
+/// The source clips of each section become the centres of their k-means, beside the target clips as
+/// they are.
+fn source_means<'a>(
+    samples: &Samples<'a>,
+    count: usize,
+    cx: &Context,
+) -> Result<Samples<'a>, DetectorError> {
     let mut kept = Samples::default();
     for places in samples.sections(Domain::Source).into_iter().filter(|p| !p.is_empty()) {
         if places.len() <= count {
@@ -67,7 +72,8 @@ fn source_means<'a>(samples: &Samples<'a>, count: usize, cx: &Context) -> Result
     Ok(kept)
 }
 
-/// How many target clips are missing to `ratio` for each source clip, section by section, with the target's places.
+/// How many target clips are missing to `ratio` for each source clip, section by section, with the
+/// target's places.
 fn missing(samples: &Samples, ratio: f64) -> Vec<(Vec<usize>, usize)> {
     let (source, target) = (samples.sections(Domain::Source), samples.sections(Domain::Target));
     let wanted = source.iter().map(|places| (ratio * places.len() as f64).floor() as usize);
@@ -98,7 +104,9 @@ fn smote(samples: &mut Samples, settings: &Smote, cx: &Context) -> Result<(), De
         }
         let (flat, shape) = flat(samples, &target)?;
         let mut rng = cx.seed.derive(&[&samples.clips[target[0]].section]).rng();
-        for (i, pair) in pairs(flat.view(), missing, settings, &mut rng, cx)?.into_iter().enumerate() {
+        for (i, pair) in
+            pairs(flat.view(), missing, settings, &mut rng, cx)?.into_iter().enumerate()
+        {
             let parents = [pair.from, pair.to].map(|row| samples.clips[target[row]].as_ref());
             let clip = Clip::between(&parents, i);
             let new = pair.blend(flat.view());
@@ -124,8 +132,8 @@ impl Pair {
     }
 }
 
-/// `count` draws of SMOTE (Chawla et al. 2002) among `rows` (rows, dims), of which there are at least two: a row, one of
-/// its nearest other rows, and a point between them.
+/// `count` draws of SMOTE (Chawla et al. 2002) among `rows` (rows, dims), of which there are at
+/// least two: a row, one of its nearest other rows, and a point between them.
 pub fn pairs(
     rows: ArrayView2<f32>,
     count: usize,
@@ -133,7 +141,8 @@ pub fn pairs(
     rng: &mut Rng,
     cx: &Context,
 ) -> Result<Vec<Pair>, DetectorError> {
-    let found = nearest(rows, rows, (settings.neighbours + 1).min(rows.nrows()), Metric::Euclidean, cx)?;
+    let found =
+        nearest(rows, rows, (settings.neighbours + 1).min(rows.nrows()), Metric::Euclidean, cx)?;
     let others = |(i, found): (usize, Vec<Neighbour>)| -> Vec<usize> {
         let rows = found.iter().map(|n| n.row).filter(|row| *row != i);
         rows.take(settings.neighbours).collect()
@@ -147,12 +156,18 @@ pub fn pairs(
     Ok((0..count).map(|_| draw()).collect())
 }
 
-/// Each target clip with a little of each of its nearest source clips: new target clips, without draws.
+/// Each target clip with a little of each of its nearest source clips: new target clips, without
+/// draws.
 fn memmixup(samples: &mut Samples, settings: &MemMixup, cx: &Context) -> Result<(), DetectorError> {
-    let sections = samples.sections(Domain::Source).into_iter().zip(samples.sections(Domain::Target));
+    let sections =
+        samples.sections(Domain::Source).into_iter().zip(samples.sections(Domain::Target));
     for (source, target) in sections {
         if source.is_empty() || target.is_empty() {
-            (cx.log)(&format!("memmixup: nothing to do for {} source and {} target clips", source.len(), target.len()));
+            (cx.log)(&format!(
+                "memmixup: nothing to do for {} source and {} target clips",
+                source.len(),
+                target.len()
+            ));
             continue;
         }
         let ((sources, shape), (targets, _)) = (flat(samples, &source)?, flat(samples, &target)?);
@@ -164,17 +179,23 @@ fn memmixup(samples: &mut Samples, settings: &MemMixup, cx: &Context) -> Result<
                 let new = blend(targets.row(i), sources.row(neighbour.row), settings.alpha);
                 let parents = [&samples.clips[target[i]], &samples.clips[source[neighbour.row]]];
                 let clip = Clip::between(&parents.map(AsRef::as_ref), j);
-                samples.push(clip, Array2::from_shape_vec(shape, new).expect("the shape of the clips"));
+                samples.push(
+                    clip,
+                    Array2::from_shape_vec(shape, new).expect("the shape of the clips"),
+                );
             }
         }
     }
     Ok(())
 }
 
-/// New clips between drawn pairs of a section; such a clip is of the domain that is the larger part of it.
+/// New clips between drawn pairs of a section; such a clip is of the domain that is the larger part
+/// of it.
 fn mixup(samples: &mut Samples, settings: &Mixup, cx: &Context) -> Result<(), DetectorError> {
-    let sections = samples.sections(Domain::Source).into_iter().zip(samples.sections(Domain::Target));
-    for places in sections.map(|(source, target)| [source, target].concat()).filter(|p| p.len() > 1) {
+    let sections =
+        samples.sections(Domain::Source).into_iter().zip(samples.sections(Domain::Target));
+    for places in sections.map(|(source, target)| [source, target].concat()).filter(|p| p.len() > 1)
+    {
         let (flat, shape) = flat(samples, &places)?;
         let mut rng = cx.seed.derive(&[&samples.clips[places[0]].section]).rng();
         for i in 0..(settings.ratio * places.len() as f64).floor() as usize {
@@ -191,28 +212,42 @@ fn mixup(samples: &mut Samples, settings: &Mixup, cx: &Context) -> Result<(), De
 
 /// part · a + (1 - part) · b
 fn blend(a: ndarray::ArrayView1<f32>, b: ndarray::ArrayView1<f32>, part: f64) -> Vec<f32> {
-    a.iter().zip(b).map(|(&a, &b)| (part * f64::from(a) + (1.0 - part) * f64::from(b)) as f32).collect()
+    a.iter()
+        .zip(b)
+        .map(|(&a, &b)| (part * f64::from(a) + (1.0 - part) * f64::from(b)) as f32)
+        .collect()
 }
 
-/// The clips at `places` as one row each, (clips, frames · dims), and the (frames, dims) of all of them.
+/// The clips at `places` as one row each, (clips, frames · dims), and the (frames, dims) of all of
+/// them.
 ///
 /// Errors: clips of different lengths, between which there is nothing; values that are not finite.
-fn flat(samples: &Samples, places: &[usize]) -> Result<(Array2<f32>, (usize, usize)), DetectorError> {
+fn flat(
+    samples: &Samples,
+    places: &[usize],
+) -> Result<(Array2<f32>, (usize, usize)), DetectorError> {
     let shape = samples.features[places[0]].dim();
     let mut values = Vec::with_capacity(places.len() * shape.0 * shape.1);
     for &place in places {
         let (clip, features) = (&samples.clips[place].id, &samples.features[place]);
         if features.dim() != shape {
             let (found, first) = (features.dim(), &samples.clips[places[0]].id);
-            let message = format!("clips `{first}` and `{clip}` cannot be mixed: {shape:?} and {found:?} values");
+            let message = format!(
+                "clips `{first}` and `{clip}` cannot be mixed: {shape:?} and {found:?} values"
+            );
             return Err(DetectorError::Data(message));
         }
         if features.iter().any(|x| !x.is_finite()) {
-            return Err(DetectorError::Data(format!("clip `{clip}` has features that are not finite")));
+            return Err(DetectorError::Data(format!(
+                "clip `{clip}` has features that are not finite"
+            )));
         }
         values.extend(features.iter());
     }
-    Ok((Array2::from_shape_vec((places.len(), shape.0 * shape.1), values).expect("one shape"), shape))
+    Ok((
+        Array2::from_shape_vec((places.len(), shape.0 * shape.1), values).expect("one shape"),
+        shape,
+    ))
 }
 
 fn same_dims(a: &Array2<f32>, b: &Array2<f32>) -> Result<(), DetectorError> {
@@ -257,8 +292,10 @@ mod tests {
     /// What `settings` make of the clips: of each, its id, its domain and its features.
     fn augmented(settings: serde_json::Value) -> Vec<(String, Domain, Vec<f32>)> {
         let (clips, features) = clips();
-        let examples =
-            Examples { clips: clips.iter().collect(), features: features.iter().map(|f| f.view()).collect() };
+        let examples = Examples {
+            clips: clips.iter().collect(),
+            features: features.iter().map(|f| f.view()).collect(),
+        };
         let g: Generalization = serde_json::from_value(settings).unwrap();
         let made = augment(Samples::of(&examples), &g, &Context::plain(1)).unwrap();
         let one = |(clip, f): (&std::borrow::Cow<Clip>, &ndarray::CowArray<f32, ndarray::Ix2>)| {
@@ -288,13 +325,19 @@ mod tests {
     #[test]
     fn every_smote_clip_lies_between_two_target_clips() {
         let all = augmented(json!({"smote": {"ratio": 1.0, "neighbours": 2}}));
-        let real: Vec<&Vec<f32>> =
-            all.iter().filter(|(id, d, _)| !id.contains('\t') && *d == Domain::Target).map(|r| &r.2).collect();
-        let distance =
-            |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| math::square(f64::from(a - b))).sum::<f64>().sqrt();
+        let real: Vec<&Vec<f32>> = all
+            .iter()
+            .filter(|(id, d, _)| !id.contains('\t') && *d == Domain::Target)
+            .map(|r| &r.2)
+            .collect();
+        let distance = |a: &[f32], b: &[f32]| {
+            a.iter().zip(b).map(|(a, b)| math::square(f64::from(a - b))).sum::<f64>().sqrt()
+        };
         for (id, _, x) in new(&all) {
             let between = real.iter().any(|a| {
-                real.iter().any(|b| a != b && (distance(a, x) + distance(x, b) - distance(a, b)).abs() < 1e-4)
+                real.iter().any(|b| {
+                    a != b && (distance(a, x) + distance(x, b) - distance(a, b)).abs() < 1e-4
+                })
             });
             assert!(between, "{id}");
         }
@@ -320,16 +363,25 @@ mod tests {
         for (id, domain, features) in new {
             let level = features[0] % 1000.0;
             assert_eq!(features[0] > 500.0, id.as_str() >= "25", "{id}: {features:?}");
-            assert_eq!(*domain == Domain::Target, level > 50.0 && level < 500.0, "{id}: {features:?}");
+            assert_eq!(
+                *domain == Domain::Target,
+                level > 50.0 && level < 500.0,
+                "{id}: {features:?}"
+            );
         }
     }
 
     #[test]
     fn domains_are_balanced_by_repeating_the_target() {
         let all = augmented(json!({"oversampling": 1.0}));
-        let target: Vec<&String> = all.iter().filter(|(_, d, _)| *d == Domain::Target).map(|(id, ..)| id).collect();
+        let target: Vec<&String> =
+            all.iter().filter(|(_, d, _)| *d == Domain::Target).map(|(id, ..)| id).collect();
         assert_eq!((all.len(), target.len()), (80, 40));
-        assert!(["20", "24", "45", "49"].iter().all(|id| target.iter().filter(|t| **t == id).count() == 4));
+        assert!(
+            ["20", "24", "45", "49"]
+                .iter()
+                .all(|id| target.iter().filter(|t| **t == id).count() == 4)
+        );
     }
 
     #[test]
@@ -344,7 +396,10 @@ mod tests {
     fn one_technique_changes_no_draw_of_another() {
         let smote = |settings| -> Vec<Vec<f32>> {
             let all = augmented(settings);
-            all.into_iter().filter(|(id, ..)| id.matches('\t').count() == 2).map(|(_, _, f)| f).collect()
+            all.into_iter()
+                .filter(|(id, ..)| id.matches('\t').count() == 2)
+                .map(|(_, _, f)| f)
+                .collect()
         };
         assert_eq!(
             smote(json!({"smote": {"ratio": 0.5}, "source_means": 21})),
@@ -361,7 +416,10 @@ mod tests {
             let variance = draws.iter().map(|x| math::square(x - mean)).sum::<f64>() / 2e4;
             // Variance of Beta(a, a): 1 / (4 (2a + 1)).
             assert!((mean - 0.5).abs() < 0.01, "{alpha}: {mean}");
-            assert!((variance * 4.0 * (2.0 * alpha + 1.0) - 1.0).abs() < 0.05, "{alpha}: {variance}");
+            assert!(
+                (variance * 4.0 * (2.0 * alpha + 1.0) - 1.0).abs() < 0.05,
+                "{alpha}: {variance}"
+            );
         }
     }
 }

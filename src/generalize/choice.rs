@@ -1,9 +1,9 @@
 //! Which of the normal training clips a detector sees: how hard its domain generalisation is made.
 //!
-//! The difficulty settings that MIMII DG offers its users (Dohi et al. 2022): how many values of the
-//! shift parameter the source has, and how many target clips there are. What is kept is decided by the identity
-//! of the clips, and fewer clips of a limit are always among the more, so that two points of a sweep differ by what
-//! is swept. Nothing here looks at test clips.
+//! The difficulty settings that MIMII DG offers its users (Dohi et al. 2022): how many values of
+//! the shift parameter the source has, and how many target clips there are. What is kept is decided
+//! by the identity of the clips, and fewer clips of a limit are always among the more, so that two
+//! points of a sweep differ by what is swept. Nothing here looks at test clips.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -43,7 +43,8 @@ impl Generalization {
     pub(super) fn choice_problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut empty = |field: &str, what: &str| {
-            let problem = Problem::new(field, format!("{what} leaves nothing of the source to train on"));
+            let problem =
+                Problem::new(field, format!("{what} leaves nothing of the source to train on"));
             problems.push(problem.hint("write at least 1, or leave the line out for all"));
         };
         if self.source_clips == Some(0) {
@@ -52,7 +53,9 @@ impl Generalization {
         match &self.source_values {
             Some(SourceValues::Count(0)) => empty("source_values", "0"),
             Some(SourceValues::Named(named)) => {
-                for name in named.iter().filter(|(_, values)| values.is_empty()).map(|(name, _)| name) {
+                for name in
+                    named.iter().filter(|(_, values)| values.is_empty()).map(|(name, _)| name)
+                {
                     empty(&format!("source_values.{name}"), "an empty list");
                 }
             }
@@ -61,12 +64,15 @@ impl Generalization {
         problems
     }
 
-    /// The ids of the clips to train on, of all clips of one section. Clips without a domain are source clips.
+    /// The ids of the clips to train on, of all clips of one section. Clips without a domain are
+    /// source clips.
     ///
     /// Errors: there are source clips, and none of them has one of the named values.
     pub fn choose<'a>(&self, clips: &'a [Clip]) -> Result<BTreeSet<&'a str>, String> {
-        let train: Vec<&Clip> =
-            clips.iter().filter(|c| c.split == Split::Train && c.label != Some(Label::Anomaly)).collect();
+        let train: Vec<&Clip> = clips
+            .iter()
+            .filter(|c| c.split == Split::Train && c.label != Some(Label::Anomaly))
+            .collect();
         let shift = Shift::of(&train);
         let (target, source): (Vec<&Clip>, Vec<&Clip>) =
             train.into_iter().partition(|c| c.domain == Some(Domain::Target));
@@ -80,13 +86,17 @@ impl Generalization {
             Some(SourceValues::Named(named)) => {
                 let fits = |clip: &Clip| {
                     named.iter().all(|(name, values)| {
-                        clip.attributes.get(name).is_none_or(|own| values.iter().any(|v| same(v, own)))
+                        clip.attributes
+                            .get(name)
+                            .is_none_or(|own| values.iter().any(|v| same(v, own)))
                     })
                 };
                 let values = values(named.keys(), &source);
                 let left: Vec<&Clip> = source.into_iter().filter(|c| fits(c)).collect();
                 if left.is_empty() && there > 0 {
-                    return Err(format!("`source_values` leaves no source clip; there are {values}"));
+                    return Err(format!(
+                        "`source_values` leaves no source clip; there are {values}"
+                    ));
                 }
                 left
             }
@@ -100,20 +110,27 @@ impl Generalization {
             }
             ids
         };
-        Ok(most(source, self.source_clips).into_iter().chain(most(target, self.target_clips)).collect())
+        Ok(most(source, self.source_clips)
+            .into_iter()
+            .chain(most(target, self.target_clips))
+            .collect())
     }
 
     /// An attribute that `source_values` names and no clip has.
     pub fn unknown_attribute<'a>(&'a self, clips: &[&Clip]) -> Option<&'a str> {
         let Some(SourceValues::Named(named)) = &self.source_values else { return None };
-        named.keys().map(String::as_str).find(|name| !clips.iter().any(|c| c.attributes.contains_key(*name)))
+        named
+            .keys()
+            .map(String::as_str)
+            .find(|name| !clips.iter().any(|c| c.attributes.contains_key(*name)))
     }
 }
 
 /// `vel` 6, 10, 14 and so on: what the clips have.
 fn values<'a>(names: impl Iterator<Item = &'a String>, clips: &[&Clip]) -> String {
     let of = |name: &String| {
-        let values: BTreeSet<&str> = clips.iter().filter_map(|c| c.attributes.get(name)).map(String::as_str).collect();
+        let values: BTreeSet<&str> =
+            clips.iter().filter_map(|c| c.attributes.get(name)).map(String::as_str).collect();
         format!("`{name}` {}", values.into_iter().collect::<Vec<_>>().join(", "))
     };
     names.map(of).collect::<Vec<_>>().join("; ")
@@ -124,15 +141,19 @@ fn same(a: &str, b: &str) -> bool {
     a == b || matches!((a.parse::<f64>(), b.parse::<f64>()), (Ok(a), Ok(b)) if a == b)
 }
 
-/// The attributes by which the domains of training clips differ: those that have no value in common; all, if there are
-/// none (or no target clips).
+/// The attributes by which the domains of training clips differ: those that have no value in
+/// common; all, if there are none (or no target clips).
 struct Shift(Vec<String>);
 
 impl Shift {
     fn of(clips: &[&Clip]) -> Self {
         let names: BTreeSet<&String> = clips.iter().flat_map(|c| c.attributes.keys()).collect();
         let values = |name: &String, domain: Domain| -> BTreeSet<Option<&String>> {
-            clips.iter().filter(|c| c.domain == Some(domain)).map(|c| c.attributes.get(name)).collect()
+            clips
+                .iter()
+                .filter(|c| c.domain == Some(domain))
+                .map(|c| c.attributes.get(name))
+                .collect()
         };
         let differs = |name: &&&String| {
             let target = values(name, Domain::Target);
@@ -147,8 +168,8 @@ impl Shift {
     }
 }
 
-/// `count` of the values, evenly spread over their order: the middle one, the two ends, and so on. Numbers are
-/// ordered as numbers.
+/// `count` of the values, evenly spread over their order: the middle one, the two ends, and so on.
+/// Numbers are ordered as numbers.
 fn spread(values: BTreeSet<Vec<&str>>, count: usize) -> BTreeSet<Vec<&str>> {
     let mut values: Vec<Vec<&str>> = values.into_iter().collect();
     let number = |value: &&str| value.parse::<f64>().ok().filter(|x| x.is_finite());
@@ -160,7 +181,9 @@ fn spread(values: BTreeSet<Vec<&str>>, count: usize) -> BTreeSet<Vec<&str>> {
     if count >= n {
         return values.into_iter().collect();
     }
-    let place = |i: usize| if count == 1 { (n - 1) / 2 } else { (i * (n - 1) + (count - 1) / 2) / (count - 1) };
+    let place = |i: usize| {
+        if count == 1 { (n - 1) / 2 } else { (i * (n - 1) + (count - 1) / 2) / (count - 1) }
+    };
     (0..count).map(|i| values[place(i)].clone()).collect()
 }
 
@@ -172,16 +195,23 @@ impl<'de> Deserialize<'de> for SourceValues {
             type Value = SourceValues;
 
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("a number of values, or a map from an attribute to a list of its values")
+                f.write_str(
+                    "a number of values, or a map from an attribute to a list of its values",
+                )
             }
 
             fn visit_u64<E: de::Error>(self, count: u64) -> Result<SourceValues, E> {
                 usize::try_from(count).map(SourceValues::Count).map_err(E::custom)
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<SourceValues, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                mut entries: A,
+            ) -> Result<SourceValues, A::Error> {
                 let mut named = BTreeMap::new();
-                while let Some((name, values)) = entries.next_entry::<String, Vec<serde_json::Value>>()? {
+                while let Some((name, values)) =
+                    entries.next_entry::<String, Vec<serde_json::Value>>()?
+                {
                     let text = |value: &serde_json::Value| match value {
                         serde_json::Value::String(text) => text.clone(),
                         other => other.to_string(),
@@ -209,7 +239,11 @@ mod tests {
             domain: Some(domain),
             split,
             label: Some(Label::Normal),
-            attributes: [("vel".to_owned(), vel.to_owned()), ("load".to_owned(), (i % 2).to_string())].into(),
+            attributes: [
+                ("vel".to_owned(), vel.to_owned()),
+                ("load".to_owned(), (i % 2).to_string()),
+            ]
+            .into(),
         };
         let mut all = vec![clip(Domain::Source, Split::Test, "6", 0)];
         for vel in ["6", "10", "14", "18", "22"] {
@@ -251,17 +285,23 @@ mod tests {
         assert_eq!(chosen(json!({"source_values": {"vel": [6, "10.0"]}})).len(), 16 + 6);
         assert_eq!(chosen(json!({"source_values": {"vel": [6], "load": [1]}})).len(), 4 + 6);
         assert_eq!(chosen(json!({"source_values": {"other": [1]}})).len(), 46);
-        let g: Generalization = serde_json::from_value(json!({"source_values": {"vel": [7], "other": [1]}})).unwrap();
+        let g: Generalization =
+            serde_json::from_value(json!({"source_values": {"vel": [7], "other": [1]}})).unwrap();
         let told = g.choose(&clips()).unwrap_err();
-        assert_eq!(told, "`source_values` leaves no source clip; there are `other` ; `vel` 10, 14, 18, 22, 6");
+        assert_eq!(
+            told,
+            "`source_values` leaves no source clip; there are `other` ; `vel` 10, 14, 18, 22, 6"
+        );
         assert_eq!(g.unknown_attribute(&clips().iter().collect::<Vec<_>>()), Some("other"));
     }
 
     #[test]
     fn test_clips_decide_nothing_and_words_are_no_numbers() {
-        let g = Generalization { source_values: Some(SourceValues::Count(1)), ..Default::default() };
+        let g =
+            Generalization { source_values: Some(SourceValues::Count(1)), ..Default::default() };
         let mut clips = clips();
-        let before: Vec<String> = g.choose(&clips).unwrap().into_iter().map(str::to_owned).collect();
+        let before: Vec<String> =
+            g.choose(&clips).unwrap().into_iter().map(str::to_owned).collect();
         let test = clips.iter_mut().find(|c| c.split == Split::Test).unwrap();
         test.domain = Some(Domain::Target);
         assert_eq!(g.choose(&clips).unwrap().into_iter().collect::<Vec<_>>(), before);
@@ -281,7 +321,8 @@ mod tests {
 
     #[test]
     fn what_leaves_nothing_is_told() {
-        let told = |settings| serde_json::from_value::<Generalization>(settings).unwrap().problems().len();
+        let told =
+            |settings| serde_json::from_value::<Generalization>(settings).unwrap().problems().len();
         assert_eq!(told(json!({"source_clips": 0, "source_values": 0})), 2);
         assert_eq!(told(json!({"source_values": {"vel": []}})), 1);
         assert_eq!(told(json!({"target_clips": 0})), 0);

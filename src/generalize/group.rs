@@ -5,7 +5,8 @@ use crate::artifact::Clip;
 use super::samples::domain_of;
 use super::{Generalization, Normalization, References, ScoreNormalization};
 
-/// The groups a clip is in. Scores of a test clip are taken for every cell there is, and the smallest counts.
+/// The groups a clip is in. Scores of a test clip are taken for every cell there is, and the
+/// smallest counts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Cell {
     /// Whose model scores.

@@ -1,5 +1,5 @@
-//! Settings that change nothing, told from the clips alone: a technique that finds nothing to do leaves the numbers of a
-//! run without it, and a sweep over it then looks as if it had no effect.
+//! Settings that change nothing, told from the clips alone: a technique that finds nothing to do
+//! leaves the numbers of a run without it, and a sweep over it then looks as if it had no effect.
 
 use super::{Generalization, Normalization, References, ScoreNormalization, SourceValues};
 use crate::artifact::{Clip, Domain, Label, Split};
@@ -14,14 +14,18 @@ struct Count {
 }
 
 impl Generalization {
-    /// What changes nothing for a section with these clips, each with the reason; nothing if nothing can be chosen.
+    /// What changes nothing for a section with these clips, each with the reason; nothing if
+    /// nothing can be chosen.
     pub fn idle(&self, clips: &[Clip]) -> Vec<String> {
         let Ok(chosen) = self.choose(clips) else { return Vec::new() };
-        let train: Vec<&Clip> =
-            clips.iter().filter(|c| c.split == Split::Train && c.label != Some(Label::Anomaly)).collect();
+        let train: Vec<&Clip> = clips
+            .iter()
+            .filter(|c| c.split == Split::Train && c.label != Some(Label::Anomaly))
+            .collect();
         let is_target = |clip: &&&Clip| clip.domain == Some(Domain::Target);
         let there = train.iter().filter(is_target).count();
-        let left: Vec<&Clip> = train.iter().filter(|clip| chosen.contains(clip.id.as_str())).copied().collect();
+        let left: Vec<&Clip> =
+            train.iter().filter(|clip| chosen.contains(clip.id.as_str())).copied().collect();
         let target = left.iter().filter(is_target).count();
         let count = Count { source: left.len() - target, target, drawn: false };
         let mut idle = self.idle_limits(count.source, train.len() - there, there);
@@ -35,10 +39,14 @@ impl Generalization {
         let mut idle = Vec::new();
         let mut above = |name: &str, limit: Option<usize>, there: usize, domain: &str| {
             if let Some(limit) = limit.filter(|limit| *limit > there) {
-                idle.push(format!("`{name}: {limit}` leaves out nothing: there {} to train on", be(there, domain)));
+                idle.push(format!(
+                    "`{name}: {limit}` leaves out nothing: there {} to train on",
+                    be(there, domain)
+                ));
             }
         };
-        // Of a limit beside `source_values` it is not known how many of the values' clips there are.
+        // Of a limit beside `source_values` it is not known how many of the values' clips there
+        // are.
         if self.source_values.is_none() {
             above("source_clips", self.source_clips, source.max(all_source), "source");
         }
@@ -69,8 +77,11 @@ impl Generalization {
             ("references", self.references == Some(References::Domain)),
             ("score_normalization", self.score_normalization == Some(ScoreNormalization::Domain)),
         ];
-        let told =
-            |name| format!("`{name}: domain` tells nothing apart: all training clips are of the {domain} domain");
+        let told = |name| {
+            format!(
+                "`{name}: domain` tells nothing apart: all training clips are of the {domain} domain"
+            )
+        };
         by_domain.into_iter().filter(|(_, set)| *set && alone).map(|(name, _)| told(name)).collect()
     }
 
@@ -85,15 +96,22 @@ impl Generalization {
                     be(count.target, "")
                 ));
             } else if wanted <= count.target {
-                let both = format!("{} for {}", be(count.target, "target"), clips(count.source, "source"));
-                idle.push(format!("`smote: {{ ratio: {} }}` makes no clips: there {both} already", smote.ratio));
+                let both =
+                    format!("{} for {}", be(count.target, "target"), clips(count.source, "source"));
+                idle.push(format!(
+                    "`smote: {{ ratio: {} }}` makes no clips: there {both} already",
+                    smote.ratio
+                ));
             }
             count.target = if count.target < 2 { count.target } else { count.target.max(wanted) };
         }
         if let Some(memmixup) = &self.memmixup {
             if count.source == 0 || count.target == 0 {
-                let both = format!("{} and {}", be(count.source, "source"), clips(count.target, "target"));
-                idle.push(format!("`memmixup` makes no clips: it takes clips of both domains, and there {both}"));
+                let both =
+                    format!("{} and {}", be(count.source, "source"), clips(count.target, "target"));
+                idle.push(format!(
+                    "`memmixup` makes no clips: it takes clips of both domains, and there {both}"
+                ));
             }
             count.target += count.target * memmixup.neighbours.min(count.source);
         }
@@ -102,20 +120,27 @@ impl Generalization {
             let new = (mixup.ratio * all as f64).floor() as usize;
             if all < 2 || new == 0 {
                 let there = be(all, "");
-                idle.push(format!("`mixup: {{ ratio: {} }}` makes no clips: there {there} to train on", mixup.ratio));
+                idle.push(format!(
+                    "`mixup: {{ ratio: {} }}` makes no clips: there {there} to train on",
+                    mixup.ratio
+                ));
             }
             count.drawn = all >= 2 && new > 0 && count.source > 0 && count.target > 0;
         }
         if let Some(means) = self.source_means {
             if count.source <= means && !count.drawn {
-                idle.push(format!("`source_means: {means}` changes nothing: there {}", be(count.source, "source")));
+                idle.push(format!(
+                    "`source_means: {means}` changes nothing: there {}",
+                    be(count.source, "source")
+                ));
             }
             count.source = count.source.min(means);
         }
         if let Some(ratio) = self.oversampling {
             let wanted = (ratio * count.source as f64).floor() as usize;
             if count.target == 0 || (wanted <= count.target && !count.drawn) {
-                let both = format!("{} for {}", be(count.target, "target"), clips(count.source, "source"));
+                let both =
+                    format!("{} for {}", be(count.target, "target"), clips(count.source, "source"));
                 idle.push(format!("`oversampling: {ratio}` repeats no clip: there {both}"));
             }
         }
@@ -176,7 +201,8 @@ mod tests {
             (json!({"source_values": 3}), 10, 1),
             (json!({"references": "domain", "score_normalization": "domain"}), 10, 0),
         ];
-        let text: Vec<String> = told.into_iter().flat_map(|(settings, s, t)| idle(settings, s, t)).collect();
+        let text: Vec<String> =
+            told.into_iter().flat_map(|(settings, s, t)| idle(settings, s, t)).collect();
         insta::assert_snapshot!(text.join("\n"));
     }
 
@@ -198,6 +224,9 @@ mod tests {
     fn a_technique_counts_what_those_before_it_made() {
         // SMOTE makes ten target clips of three, so that nothing is left to repeat.
         let told = idle(json!({"smote": {"ratio": 0.5}, "oversampling": 0.4}), 20, 3);
-        assert_eq!(told, ["`oversampling: 0.4` repeats no clip: there are 10 target clips for 20 source clips"]);
+        assert_eq!(
+            told,
+            ["`oversampling: 0.4` repeats no clip: there are 10 target clips for 20 source clips"]
+        );
     }
 }

@@ -22,13 +22,14 @@
 //! | `local_density` | distances divided by those among the neighbours of the training clip | Wilkinghoff et al., arXiv 2509.10951 |
 //! | `score_normalization` | scores in deviations from the mean of held-out training clips | the domain normalisation of GenRep |
 //!
-//! `score_normalization` alone moves thresholds, not areas: within a section it keeps the order of scores, as long as
-//! all are of one model and one normalisation of features.
+//! `score_normalization` alone moves thresholds, not areas: within a section it keeps the order of
+//! scores, as long as all are of one model and one normalisation of features.
 //!
-//! Each technique has a version of its own ([`Technique`]), which is in the keys of the stages that run it.
+//! Each technique has a version of its own ([`Technique`]), which is in the keys of the stages that
+//! run it.
 //!
-//! Nothing here sees test clips when it fits, or the domain of a test clip when it scores: who scores does not
-//! know it. This room knows no files and no stages.
+//! Nothing here sees test clips when it fits, or the domain of a test clip when it scores: who
+//! scores does not know it. This room knows no files and no stages.
 
 mod augment;
 mod choice;
@@ -45,5 +46,7 @@ pub use augment::{Pair, pairs};
 pub use choice::SourceValues;
 pub use model::{fit, held_out, score};
 pub use normalize::subtract_temporal_mean;
-pub use settings::{Generalization, MemMixup, Mixup, Normalization, References, ScoreNormalization, Smote};
+pub use settings::{
+    Generalization, MemMixup, Mixup, Normalization, References, ScoreNormalization, Smote,
+};
 pub use versions::Technique;

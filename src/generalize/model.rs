@@ -13,7 +13,8 @@ use crate::context::Context;
 use crate::detector::{Detector, DetectorError, Examples, folds, in_fold};
 use crate::learn::moments::mean_and_deviation;
 
-/// Fits a detector to training clips, as `g` says; they are the ones that `g` chose. `weights` as in [`Detector::fit`].
+/// Fits a detector to training clips, as `g` says; they are the ones that `g` chose. `weights` as
+/// in [`Detector::fit`].
 pub fn fit(
     g: &Generalization,
     detector: &dyn Detector,
@@ -26,7 +27,9 @@ pub fn fit(
     }
     let dense = match g.local_density {
         Some(neighbours) => Some(detector.with_local_density(neighbours).ok_or_else(|| {
-            DetectorError::Data("`local_density` divides distances to training clips, and there are none".into())
+            DetectorError::Data(
+                "`local_density` divides distances to training clips, and there are none".into(),
+            )
         })?),
         None => None,
     };
@@ -51,8 +54,8 @@ pub fn score(
     }
 }
 
-/// A score for each recording among the training clips, with its place, by a model that has seen neither it nor anything
-/// made from it.
+/// A score for each recording among the training clips, with its place, by a model that has seen
+/// neither it nor anything made from it.
 ///
 /// Errors: fewer than two recordings.
 pub fn held_out(
@@ -66,7 +69,8 @@ pub fn held_out(
     for fold in folds(train, cx)? {
         let own = Context { seed: fold.seed, ..*cx };
         let model = fit(g, detector, &train.take(&fold.train), weights, &own).map_err(in_fold)?;
-        let held_out = score(detector, model, &train.take(&fold.held_out), &own).map_err(in_fold)?;
+        let held_out =
+            score(detector, model, &train.take(&fold.held_out), &own).map_err(in_fold)?;
         scores.extend(fold.held_out.into_iter().zip(held_out));
     }
     Ok(scores)
@@ -91,8 +95,14 @@ impl Trained {
         cx: &Context,
     ) -> Result<Self, DetectorError> {
         let samples = Samples::of(train);
-        let groups: Vec<String> = samples.clips.iter().map(|clip| Cell::of(clip, g).features).collect();
-        let normalizer = Normalizer::fit(&samples, &groups, g.temporal_mean_subtraction, g.feature_normalization)?;
+        let groups: Vec<String> =
+            samples.clips.iter().map(|clip| Cell::of(clip, g).features).collect();
+        let normalizer = Normalizer::fit(
+            &samples,
+            &groups,
+            g.temporal_mean_subtraction,
+            g.feature_normalization,
+        )?;
         let cells = samples.clips.iter().map(|clip| Cell::of(clip, g)).collect();
         let mut normal = Samples::default();
         for ((clip, features), group) in samples.clips.iter().zip(&samples.features).zip(&groups) {
@@ -109,11 +119,16 @@ impl Trained {
             references.entry(Cell::of(clip, g).reference).or_default().push(place);
         }
         // Centres of clips have no attributes: they cannot be a reference of their own.
-        let known: BTreeSet<String> = samples.clips.iter().map(|clip| Cell::of(clip, g).reference).collect();
+        let known: BTreeSet<String> =
+            samples.clips.iter().map(|clip| Cell::of(clip, g).reference).collect();
         references.retain(|name, _| known.contains(name));
         let mut models = BTreeMap::new();
         for (name, places) in references {
-            (cx.log)(&format!("reference `{name}`: {} clips, {} of them real", places.len(), real(&normal, &places)));
+            (cx.log)(&format!(
+                "reference `{name}`: {} clips, {} of them real",
+                places.len(),
+                real(&normal, &places)
+            ));
             let own = match g.references {
                 None => Context { ..*cx },
                 Some(_) => Context { seed: cx.seed.derive(&["reference", &name]), ..*cx },
@@ -140,7 +155,8 @@ impl Trained {
         let mut failed = None;
         for fold in folds(train, cx)? {
             let own = Context { seed: fold.seed, ..*cx };
-            // Few clips less a fifth may be too few for a model; the other folds, or the other groups, must do.
+            // Few clips less a fifth may be too few for a model; the other folds, or the other
+            // groups, must do.
             let part = match Self::fit(g, detector, &train.take(&fold.train), weights, &own) {
                 Err(DetectorError::TooFew(message)) => {
                     (cx.log)(&format!("a fold is not compared: {message}"));
@@ -154,9 +170,13 @@ impl Trained {
                 by_cell.entry(Cell::of(train.clips[place], g)).or_default().push(place);
             }
             // A group of which nothing is left to train on is not compared in this fold.
-            for (cell, places) in by_cell.into_iter().filter(|(cell, _)| part.cells.contains(cell)) {
+            for (cell, places) in by_cell.into_iter().filter(|(cell, _)| part.cells.contains(cell))
+            {
                 let held = Samples::of(&train.take(&places));
-                found.entry(cell.scores.clone()).or_default().extend(part.raw(detector, &cell, &held, &own)?);
+                found
+                    .entry(cell.scores.clone())
+                    .or_default()
+                    .extend(part.raw(detector, &cell, &held, &own)?);
             }
         }
         let all: Vec<f64> = found.values().flatten().copied().collect();
@@ -170,8 +190,9 @@ impl Trained {
             let own = if own.len() < 2 { (mean, deviation) } else { mean_and_deviation(own) };
             let deviation = if own.1 > 0.0 { own.1 } else { deviation };
             if deviation.is_nan() || deviation <= 0.0 {
-                let message =
-                    format!("all held-out training clips of `{name}` have the score {mean}: nothing to compare");
+                let message = format!(
+                    "all held-out training clips of `{name}` have the score {mean}: nothing to compare"
+                );
                 return Err(DetectorError::Data(message));
             }
             self.scores.insert(name.clone(), (own.0, deviation));
@@ -193,25 +214,39 @@ impl Trained {
         }
         let mut normal = Samples::default();
         for (clip, features) in clips.clips.iter().zip(&clips.features) {
-            normal.push(clip.as_ref().clone(), self.normalizer.apply(features.view(), &cell.features));
+            normal.push(
+                clip.as_ref().clone(),
+                self.normalizer.apply(features.view(), &cell.features),
+            );
         }
         detector.score(model, &normal.examples(), cx)
     }
 
-    fn score(&self, detector: &dyn Detector, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError> {
+    fn score(
+        &self,
+        detector: &dyn Detector,
+        test: &Examples,
+        cx: &Context,
+    ) -> Result<Vec<f64>, DetectorError> {
         let mut smallest: Vec<Option<f64>> = vec![None; test.clips.len()];
-        // Cells that differ in nothing but what their scores are compared with have the same scores.
+        // Cells that differ in nothing but what their scores are compared with have the same
+        // scores.
         let mut known: BTreeMap<(&str, &str, Option<&str>), Vec<f64>> = BTreeMap::new();
         for cell in &self.cells {
-            let ours = |place: &usize| cell.section.as_ref().is_none_or(|s| *s == test.clips[*place].section);
+            let ours = |place: &usize| {
+                cell.section.as_ref().is_none_or(|s| *s == test.clips[*place].section)
+            };
             let places: Vec<usize> = (0..test.clips.len()).filter(ours).collect();
             if places.is_empty() {
                 continue;
             }
             let (mean, deviation) = self.scores.get(&cell.scores).copied().unwrap_or((0.0, 1.0));
-            let raw = match known.entry((&cell.reference, &cell.features, cell.section.as_deref())) {
+            let raw = match known.entry((&cell.reference, &cell.features, cell.section.as_deref()))
+            {
                 Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => new.insert(self.raw(detector, cell, &Samples::of(&test.take(&places)), cx)?),
+                Entry::Vacant(new) => {
+                    new.insert(self.raw(detector, cell, &Samples::of(&test.take(&places)), cx)?)
+                }
             };
             for (place, &mut raw) in places.into_iter().zip(raw) {
                 let score = (raw - mean) / deviation;
@@ -222,7 +257,8 @@ impl Trained {
         }
         let of = |(place, score): (usize, Option<f64>)| {
             let Clip { id, section, .. } = test.clips[place];
-            let message = || format!("clip `{id}` is of section {section}, which has no training clips");
+            let message =
+                || format!("clip `{id}` is of section {section}, which has no training clips");
             score.ok_or_else(|| DetectorError::Data(message()))
         };
         smallest.into_iter().enumerate().map(of).collect()

@@ -26,7 +26,8 @@ pub(super) struct Normalizer {
 }
 
 impl Normalizer {
-    /// Learns from training clips of which `group` tells the group. Errors: values that are not finite, other dims.
+    /// Learns from training clips of which `group` tells the group. Errors: values that are not
+    /// finite, other dims.
     pub(super) fn fit(
         samples: &Samples,
         groups: &[String],
@@ -40,10 +41,13 @@ impl Normalizer {
         }
         if let Some(i) = samples.features.iter().position(|f| f.iter().any(|x| !x.is_finite())) {
             let id = &samples.clips[i].id;
-            return Err(DetectorError::Data(format!("clip `{id}` has features that are not finite")));
+            return Err(DetectorError::Data(format!(
+                "clip `{id}` has features that are not finite"
+            )));
         }
         let names: BTreeSet<&String> = groups.iter().collect();
-        let every: Vec<Array2<f32>> = samples.features.iter().map(|f| normalizer.apply(f.view(), "")).collect();
+        let every: Vec<Array2<f32>> =
+            samples.features.iter().map(|f| normalizer.apply(f.view(), "")).collect();
         let all = Standard::of(&every, None)?;
         for name in names {
             let features: Vec<Array2<f32>> = (groups.iter().zip(&samples.features))
@@ -81,12 +85,16 @@ impl Normalizer {
 }
 
 impl Standard {
-    /// Over all frames of all clips. Where nothing changes, as in a group of one vector, the deviation is that of `all`;
-    /// where nothing changes there either it is 1, as it says nothing either way.
+    /// Over all frames of all clips. Where nothing changes, as in a group of one vector, the
+    /// deviation is that of `all`; where nothing changes there either it is 1, as it says nothing
+    /// either way.
     fn of(features: &[Array2<f32>], all: Option<&Self>) -> Result<Self, DetectorError> {
         let dims = features.first().map_or(0, |f| f.ncols());
         if let Some(other) = features.iter().find(|f| f.ncols() != dims) {
-            return Err(DetectorError::Data(format!("clips of {dims} and of {} values a frame", other.ncols())));
+            return Err(DetectorError::Data(format!(
+                "clips of {dims} and of {} values a frame",
+                other.ncols()
+            )));
         }
         let rows = features.iter().map(|f| f.nrows()).sum::<usize>() as f64;
         let mut mean = Array1::<f64>::zeros(dims);
@@ -102,12 +110,17 @@ impl Standard {
         }
         let deviation = square.mapv(|s| (s / rows).sqrt());
         let instead = |i: usize| all.map_or(1.0, |all| all.deviation[i]);
-        let deviation = deviation.iter().enumerate().map(|(i, d)| if *d > 1e-12 { *d } else { instead(i) }).collect();
+        let deviation = deviation
+            .iter()
+            .enumerate()
+            .map(|(i, d)| if *d > 1e-12 { *d } else { instead(i) })
+            .collect();
         Ok(Self { mean, deviation })
     }
 }
 
-/// Takes the mean over the frames from each band of (frames, bands): what does not change in a clip is gone.
+/// Takes the mean over the frames from each band of (frames, bands): what does not change in a clip
+/// is gone.
 pub fn subtract_temporal_mean(features: &mut Array2<f32>) {
     let Some(mean) = features.mapv(f64::from).mean_axis(Axis(0)) else { return };
     for mut row in features.rows_mut() {
@@ -133,19 +146,25 @@ mod tests {
     use ndarray::{CowArray, array};
 
     fn samples(features: &[Array2<f32>]) -> Samples<'_> {
-        Samples { clips: Vec::new(), features: features.iter().map(|f| CowArray::from(f.view())).collect() }
+        Samples {
+            clips: Vec::new(),
+            features: features.iter().map(|f| CowArray::from(f.view())).collect(),
+        }
     }
 
     #[test]
     fn groups_have_their_own_mean_and_deviation() {
-        let features = [array![[1.0, 5.0]], array![[3.0, 5.0]], array![[10.0, 7.0]], array![[30.0, 7.0]]];
+        let features =
+            [array![[1.0, 5.0]], array![[3.0, 5.0]], array![[10.0, 7.0]], array![[30.0, 7.0]]];
         let groups: Vec<String> = ["a", "a", "b", "b"].map(String::from).into();
-        let n = Normalizer::fit(&samples(&features), &groups, false, Some(Normalization::Domain)).unwrap();
+        let n = Normalizer::fit(&samples(&features), &groups, false, Some(Normalization::Domain))
+            .unwrap();
         assert_eq!(n.apply(features[1].view(), "a"), array![[1.0, 0.0]]);
         assert_eq!(n.apply(features[2].view(), "b"), array![[-1.0, 0.0]]);
         // One vector has no deviation of its own.
         let groups: Vec<String> = ["a", "a", "a", "b"].map(String::from).into();
-        let n = Normalizer::fit(&samples(&features), &groups, false, Some(Normalization::Domain)).unwrap();
+        let n = Normalizer::fit(&samples(&features), &groups, false, Some(Normalization::Domain))
+            .unwrap();
         assert!(n.standards["b"].deviation[0] > 10.0, "{:?}", n.standards["b"]);
     }
 
@@ -153,15 +172,27 @@ mod tests {
     fn clips_are_normalised_by_frames_or_by_values() {
         let n = Normalizer::fit(&samples(&[]), &[], false, Some(Normalization::Clip)).unwrap();
         assert_eq!(n.apply(array![[1.0, 3.0]].view(), ""), array![[-1.0, 1.0]]);
-        assert_eq!(n.apply(array![[1.0, 30.0], [3.0, 30.0]].view(), ""), array![[-1.0, 0.0], [1.0, 0.0]]);
+        assert_eq!(
+            n.apply(array![[1.0, 30.0], [3.0, 30.0]].view(), ""),
+            array![[-1.0, 0.0], [1.0, 0.0]]
+        );
     }
 
     #[test]
     fn temporal_means_go_before_anything_is_learnt() {
         let features = [array![[1.0, 5.0], [3.0, 7.0]]];
-        let n = Normalizer::fit(&samples(&features), &["all".to_owned()], true, Some(Normalization::Global)).unwrap();
+        let n = Normalizer::fit(
+            &samples(&features),
+            &["all".to_owned()],
+            true,
+            Some(Normalization::Global),
+        )
+        .unwrap();
         assert_eq!(n.standards["all"].mean, array![0.0, 0.0]);
-        assert_eq!(n.apply(array![[0.0, 0.0], [4.0, 8.0]].view(), "all"), array![[-2.0, -4.0], [2.0, 4.0]]);
+        assert_eq!(
+            n.apply(array![[0.0, 0.0], [4.0, 8.0]].view(), "all"),
+            array![[-2.0, -4.0], [2.0, 4.0]]
+        );
         assert!(Normalizer::default().is_idle() && !n.is_idle());
     }
 }

@@ -19,8 +19,8 @@ pub struct Generalization {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = MOST_CLIPS))]
     pub source_clips: Option<usize>,
-    /// The values of the shift parameter that the source clips have: a number of values (`2`), or the values of an
-    /// attribute (`{ vel: [6, 10] }`). Default: all.
+    /// The values of the shift parameter that the source clips have: a number of values (`2`), or
+    /// the values of an attribute (`{ vel: [6, 10] }`). Default: all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_values: Option<SourceValues>,
     /// Which clips are drawn if not all are used. Another number draws other clips.
@@ -28,8 +28,8 @@ pub struct Generalization {
     /// The clips that share a model. Default: what is usual for the detector.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scope>,
-    /// Whether the mean over the frames of a clip is subtracted from each of its bands, before anything else sees
-    /// them.
+    /// Whether the mean over the frames of a clip is subtracted from each of its bands, before
+    /// anything else sees them.
     #[serde(skip_serializing_if = "is_false")]
     #[schemars(extend("default" = false))]
     pub temporal_mean_subtraction: bool,
@@ -53,12 +53,12 @@ pub struct Generalization {
     /// Mixup: new clips between pairs of clips of a section.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mixup: Option<Mixup>,
-    /// Gives each domain, or each combination of attributes, a reference of its own. The score of a clip is the
-    /// smallest over the references.
+    /// Gives each domain, or each combination of attributes, a reference of its own. The score of a
+    /// clip is the smallest over the references.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub references: Option<References>,
-    /// Divides distances to training clips by the local density there: the mean distance of a training clip to this
-    /// number of neighbours. Only for detectors that measure distances.
+    /// Divides distances to training clips by the local density there: the mean distance of a
+    /// training clip to this number of neighbours. Only for detectors that measure distances.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = MOST_NEIGHBOURS))]
     pub local_density: Option<usize>,
@@ -81,7 +81,8 @@ const MOST_RATIO: f64 = 100.0;
 pub enum Normalization {
     /// All training clips of the model.
     Global,
-    /// The training clips of each domain; a test clip is normalised by each, and its smallest score counts.
+    /// The training clips of each domain; a test clip is normalised by each, and its smallest score
+    /// counts.
     Domain,
     /// The training clips of the clip's own section.
     Section,
@@ -198,25 +199,55 @@ impl Generalization {
         }
         if let (Some(_), Some(References::Attribute)) = (self.source_means, self.references) {
             let message = "centres have no attributes to be a reference by".to_owned();
-            wrong(false, "source_means", message, "write `references: domain`, or leave one of them out");
+            wrong(
+                false,
+                "source_means",
+                message,
+                "write `references: domain`, or leave one of them out",
+            );
         }
         if let Some(ratio) = self.oversampling {
-            wrong(positive(ratio), "oversampling", format!("{ratio} is no ratio above 0"), "1 balances the domains");
+            wrong(
+                positive(ratio),
+                "oversampling",
+                format!("{ratio} is no ratio above 0"),
+                "1 balances the domains",
+            );
         }
         if let Some(Smote { ratio, neighbours: n, .. }) = self.smote {
-            wrong(positive(ratio), "smote.ratio", format!("{ratio} is no ratio above 0"), "0.2 is usual");
+            wrong(
+                positive(ratio),
+                "smote.ratio",
+                format!("{ratio} is no ratio above 0"),
+                "0.2 is usual",
+            );
             let (ok, message, hint) = neighbours(n);
             wrong(ok, "smote.neighbours", message, hint);
         }
         if let Some(MemMixup { alpha, neighbours: n }) = self.memmixup {
             let ok = alpha > 0.0 && alpha <= 1.0;
-            wrong(ok, "memmixup.alpha", format!("{alpha} is not above 0 and at most 1"), "0.9 is usual");
+            wrong(
+                ok,
+                "memmixup.alpha",
+                format!("{alpha} is not above 0 and at most 1"),
+                "0.9 is usual",
+            );
             let (ok, message, hint) = neighbours(n);
             wrong(ok, "memmixup.neighbours", message, hint);
         }
         if let Some(Mixup { ratio, alpha }) = self.mixup {
-            wrong(positive(ratio), "mixup.ratio", format!("{ratio} is no ratio above 0"), "1 doubles the clips");
-            wrong(positive(alpha), "mixup.alpha", format!("{alpha} is not above 0"), "0.2 is usual");
+            wrong(
+                positive(ratio),
+                "mixup.ratio",
+                format!("{ratio} is no ratio above 0"),
+                "1 doubles the clips",
+            );
+            wrong(
+                positive(alpha),
+                "mixup.alpha",
+                format!("{alpha} is not above 0"),
+                "0.2 is usual",
+            );
         }
         if let Some(n) = self.local_density {
             let (ok, message, hint) = neighbours(n);
@@ -234,7 +265,11 @@ impl Generalization {
         let whole = [
             ("target_clips", self.target_clips, MOST_CLIPS),
             ("source_clips", self.source_clips, MOST_CLIPS),
-            ("source_values", self.source_values.as_ref().and_then(SourceValues::count), MOST_CLIPS),
+            (
+                "source_values",
+                self.source_values.as_ref().and_then(SourceValues::count),
+                MOST_CLIPS,
+            ),
             ("source_means", self.source_means, MOST_CENTRES),
             ("smote.neighbours", smote.map(|s| s.neighbours), MOST_NEIGHBOURS),
             ("memmixup.neighbours", memmixup.map(|m| m.neighbours), MOST_NEIGHBOURS),
@@ -252,8 +287,9 @@ impl Generalization {
             Problem::outside(field, value?.max(least), least, most)
         });
         let finite = |value: &f64| value.is_finite();
-        let real =
-            real.into_iter().filter_map(|(field, value)| Problem::beyond(field, value.filter(finite)?, MOST_RATIO));
+        let real = real
+            .into_iter()
+            .filter_map(|(field, value)| Problem::beyond(field, value.filter(finite)?, MOST_RATIO));
         whole.chain(real).collect()
     }
 
@@ -274,8 +310,8 @@ impl Generalization {
         self.smote.is_some() || self.mixup.is_some() || self.source_means.is_some()
     }
 
-    /// What training reads of it: the scope is the plan's, pooling takes temporal means where there is pooling, and
-    /// waveforms are interpolated before there are features.
+    /// What training reads of it: the scope is the plan's, pooling takes temporal means where there
+    /// is pooling, and waveforms are interpolated before there are features.
     pub fn for_training(&self, takes: Takes) -> Self {
         let mut own = self.clone();
         own.scope = None;
@@ -290,7 +326,8 @@ impl Generalization {
         Some((smote, self.choice()))
     }
 
-    /// Which clips there are, and nothing of what is done with them: what a network that is no detector reads.
+    /// Which clips there are, and nothing of what is done with them: what a network that is no
+    /// detector reads.
     pub fn choice(&self) -> Self {
         let Self { target_clips, source_clips, source_values, draw, .. } = self.clone();
         Self { target_clips, source_clips, source_values, draw, ..Self::default() }
@@ -309,19 +346,26 @@ mod tests {
     #[test]
     fn what_says_nothing_is_plain() {
         assert!(of(json!({})).is_plain() && of(json!({"draw": 3, "smote": null})).is_plain());
-        for settings in [json!({"target_clips": 4}), json!({"smote": {}}), json!({"temporal_mean_subtraction": true})] {
+        for settings in [
+            json!({"target_clips": 4}),
+            json!({"smote": {}}),
+            json!({"temporal_mean_subtraction": true}),
+        ] {
             assert!(!of(settings.clone()).is_plain(), "{settings}");
         }
     }
 
     #[test]
     fn training_is_told_only_what_it_reads() {
-        let g = of(json!({"scope": "machine", "temporal_mean_subtraction": true, "smote": {"on": "waveforms"}}));
+        let g = of(
+            json!({"scope": "machine", "temporal_mean_subtraction": true, "smote": {"on": "waveforms"}}),
+        );
         assert!(g.for_training(Takes::Vectors).is_plain());
         assert!(g.for_training(Takes::Frames).temporal_mean_subtraction);
-        let (_, choice) = of(json!({"target_clips": 4, "references": "domain", "smote": {"on": "waveforms"}}))
-            .for_waveforms()
-            .unwrap();
+        let (_, choice) =
+            of(json!({"target_clips": 4, "references": "domain", "smote": {"on": "waveforms"}}))
+                .for_waveforms()
+                .unwrap();
         assert_eq!(choice, of(json!({"target_clips": 4})));
     }
 

@@ -1,8 +1,9 @@
 //! A fitted model as named arrays.
 //!
-//! It holds all that scoring needs: `cell/N` (or `cell/N/SECTION`) = [model, normaliser, comparison], and by
-//! those numbers `model/N/...` (the detector's own arrays), `features/N/{mean,deviation}`, `scores/N` = [mean,
-//! deviation]. `clip` and `temporal_mean` are there where features are normalised so. A plain model has none of them.
+//! It holds all that scoring needs: `cell/N` (or `cell/N/SECTION`) = [model, normaliser,
+//! comparison], and by those numbers `model/N/...` (the detector's own arrays),
+//! `features/N/{mean,deviation}`, `scores/N` = [mean, deviation]. `clip` and `temporal_mean` are
+//! there where features are normalised so. A plain model has none of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +25,10 @@ impl Trained {
         mark("clip", self.normalizer.by_clip);
         mark("temporal_mean", self.normalizer.temporal_mean);
         for (i, cell) in self.cells.iter().enumerate() {
-            let name = cell.section.as_ref().map_or(format!("cell/{i}"), |section| format!("cell/{i}/{section}"));
+            let name = cell
+                .section
+                .as_ref()
+                .map_or(format!("cell/{i}"), |section| format!("cell/{i}/{section}"));
             let numbers = [
                 number(&self.models, &cell.reference),
                 number(&self.normalizer.standards, &cell.features),
@@ -40,7 +44,9 @@ impl Trained {
             tensors.put_f64(&format!("scores/{i}"), array![mean, deviation]);
         }
         for (i, model) in self.models.into_values().enumerate() {
-            tensors.0.extend(model.0.into_iter().map(|(name, tensor)| (format!("model/{i}/{name}"), tensor)));
+            tensors.0.extend(
+                model.0.into_iter().map(|(name, tensor)| (format!("model/{i}/{name}"), tensor)),
+            );
         }
         tensors
     }
@@ -67,11 +73,19 @@ impl Trained {
                     let numbers = model.f64_1(name)?;
                     let part = |i: usize| numbers.get(i).map_or(String::new(), |n| n.to_string());
                     let section = parts.get(2).map(|s| (*s).to_owned());
-                    fitted.cells.insert(Cell { reference: part(0), features: part(1), scores: part(2), section });
+                    fitted.cells.insert(Cell {
+                        reference: part(0),
+                        features: part(1),
+                        scores: part(2),
+                        section,
+                    });
                 }
                 ["features", i, "mean"] => {
-                    let vector = |what: &str| model.f64_1(&format!("features/{i}/{what}")).map(|v| v.to_owned());
-                    let standard = Standard { mean: vector("mean")?, deviation: vector("deviation")? };
+                    let vector = |what: &str| {
+                        model.f64_1(&format!("features/{i}/{what}")).map(|v| v.to_owned())
+                    };
+                    let standard =
+                        Standard { mean: vector("mean")?, deviation: vector("deviation")? };
                     fitted.normalizer.standards.insert(i.to_owned(), standard);
                 }
                 ["scores", i] => {
@@ -83,7 +97,8 @@ impl Trained {
         }
         for (name, tensor) in model.0 {
             if let ["model", i, rest] = name.splitn(3, '/').collect::<Vec<_>>()[..] {
-                let model: &mut BTreeMap<String, Tensor> = &mut fitted.models.entry(i.to_owned()).or_default().0;
+                let model: &mut BTreeMap<String, Tensor> =
+                    &mut fitted.models.entry(i.to_owned()).or_default().0;
                 model.insert(rest.to_owned(), tensor);
             }
         }

@@ -1,7 +1,8 @@
 //! Versions of the techniques, for the keys of the stages that run them.
 //!
-//! A technique may use what a detector uses as well (k-means, neighbours, folds). Where that changes, the golden rows of
-//! the technique move, and its version is raised beside that of the detector.
+//! A technique may use what a detector uses as well (k-means, neighbours, folds). Where that
+//! changes, the golden rows of the technique move, and its version is raised beside that of the
+//! detector.
 
 use super::Generalization;
 
@@ -20,7 +21,8 @@ pub enum Technique {
     References,
     LocalDensity,
     ScoreNormalization,
-    /// What all of them but the choice share: the form of the model, the groups of clips, the smallest score of those.
+    /// What all of them but the choice share: the form of the model, the groups of clips, the
+    /// smallest score of those.
     Generalization,
 }
 
@@ -41,7 +43,8 @@ impl Technique {
         Self::Generalization,
     ];
 
-    /// Its name in keys, and its version: raised whenever the same clips give another model or other scores.
+    /// Its name in keys, and its version: raised whenever the same clips give another model or
+    /// other scores.
     pub const fn version(self) -> (&'static str, u32) {
         match self {
             Self::Choice => ("choice", 1),
@@ -61,7 +64,9 @@ impl Technique {
 
     fn is_used(self, g: &Generalization) -> bool {
         match self {
-            Self::Choice => g.target_clips.is_some() || g.source_clips.is_some() || g.source_values.is_some(),
+            Self::Choice => {
+                g.target_clips.is_some() || g.source_clips.is_some() || g.source_values.is_some()
+            }
             Self::TemporalMeanSubtraction => g.temporal_mean_subtraction,
             Self::FeatureNormalization => g.feature_normalization.is_some(),
             Self::Smote => g.smote.is_some(),
@@ -76,7 +81,8 @@ impl Technique {
         }
     }
 
-    /// Whether a model that is made already is scored by it, too. The other techniques are done with when it is made.
+    /// Whether a model that is made already is scored by it, too. The other techniques are done
+    /// with when it is made.
     const fn scores(self) -> bool {
         match self {
             Self::TemporalMeanSubtraction
@@ -118,7 +124,9 @@ mod tests {
 
     fn names(settings: Value) -> (Vec<&'static str>, Vec<&'static str>) {
         let g: Generalization = serde_json::from_value(settings).unwrap();
-        let of = |versions: Vec<(&'static str, u32)>| versions.into_iter().map(|(name, _)| name).collect();
+        let of = |versions: Vec<(&'static str, u32)>| {
+            versions.into_iter().map(|(name, _)| name).collect()
+        };
         (of(g.versions()), of(g.scoring_versions()))
     }
 
@@ -126,8 +134,13 @@ mod tests {
     fn only_what_is_switched_on_has_a_version() {
         assert_eq!(names(json!({"draw": 3})), (vec![], vec![]));
         assert_eq!(names(json!({"source_clips": 3})), (vec!["choice"], vec![]));
-        assert_eq!(names(json!({"smote": {}})), (vec!["smote", "generalization"], vec!["generalization"]));
-        let (fit, score) = names(json!({"target_clips": 1, "references": "domain", "score_normalization": "section"}));
+        assert_eq!(
+            names(json!({"smote": {}})),
+            (vec!["smote", "generalization"], vec!["generalization"])
+        );
+        let (fit, score) = names(
+            json!({"target_clips": 1, "references": "domain", "score_normalization": "section"}),
+        );
         assert_eq!(fit, ["choice", "references", "score_normalization", "generalization"]);
         assert_eq!(score, ["score_normalization", "generalization"]);
     }

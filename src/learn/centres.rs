@@ -1,8 +1,9 @@
 //! Which of a few centres is nearest to each of many vectors.
 //!
-//! A matrix product in f32 only rules out, as in `neighbours`: centres that its rounding cannot tell apart are
-//! measured in f64, so the answer is that of f64 arithmetic, whichever kernel, CPU and number of threads made the
-//! product. Away from the mean of the vectors little is left to doubt.
+//! A matrix product in f32 only rules out, as in `neighbours`: centres that its rounding cannot
+//! tell apart are measured in f64, so the answer is that of f64 arithmetic, whichever kernel, CPU
+//! and number of threads made the product. Away from the mean of the vectors little is left to
+//! doubt.
 
 use std::ops::Range;
 
@@ -43,7 +44,8 @@ impl Value for f64 {
     }
 }
 
-/// The nearest of `centres` (centres, dims) to each row of `x` (rows, dims), and the squared distance to it.
+/// The nearest of `centres` (centres, dims) to each row of `x` (rows, dims), and the squared
+/// distance to it.
 pub(crate) fn nearest<T: Value>(
     centres: &Array2<f64>,
     x: ArrayView2<T>,
@@ -51,7 +53,9 @@ pub(crate) fn nearest<T: Value>(
 ) -> Result<Vec<(usize, f64)>, Error> {
     let points = Points::new(x, cx);
     let labels = points.labels(centres, cx)?;
-    let measure = |row| (labels[row], points.distance(row, centres.row(labels[row]).to_slice().expect("C order")));
+    let measure = |row| {
+        (labels[row], points.distance(row, centres.row(labels[row]).to_slice().expect("C order")))
+    };
     Ok(points.map_rows(cx, measure))
 }
 
@@ -60,7 +64,8 @@ pub(crate) struct Points<'a, T: Clone> {
     x: CowArray<'a, T, Ix2>,
     /// The rows of each piece of work.
     pub(crate) blocks: Vec<Range<usize>>,
-    /// About the mean of the rows: they are small when it is taken away, and so are the roundings of their products.
+    /// About the mean of the rows: they are small when it is taken away, and so are the roundings
+    /// of their products.
     shift: Vec<T>,
     /// The squared norm of each row minus the shift.
     squares: Vec<f64>,
@@ -73,8 +78,10 @@ impl<'a, T: Value> Points<'a, T> {
     pub(crate) fn new(x: ArrayView2<'a, T>, cx: &Context) -> Self {
         let x = if x.is_standard_layout() { x.into() } else { CowArray::from(x.map(|v| *v)) };
         let (rows, dims) = x.dim();
-        let blocks: Vec<_> = (0..rows).step_by(BLOCK).map(|first| first..rows.min(first + BLOCK)).collect();
-        let mut points = Self { x, blocks, shift: vec![T::of(0.0); dims], squares: Vec::new(), variance: 0.0 };
+        let blocks: Vec<_> =
+            (0..rows).step_by(BLOCK).map(|first| first..rows.min(first + BLOCK)).collect();
+        let mut points =
+            Self { x, blocks, shift: vec![T::of(0.0); dims], squares: Vec::new(), variance: 0.0 };
         let sums = cx.map(&points.blocks, |block| {
             let mut sum = vec![0.0; dims];
             block.clone().for_each(|row| add(&mut sum, points.row(row)));
@@ -86,8 +93,10 @@ impl<'a, T: Value> Points<'a, T> {
         points.shift = mean.iter().map(|mean| T::of(*mean)).collect();
         let shift: Vec<f64> = points.shift.iter().map(|s| (*s).into()).collect();
         points.squares = points.map_rows(cx, |row| points.distance(row, &shift));
-        let off: f64 = mean.iter().zip(&shift).map(|(mean, shift)| math::square(mean - shift)).sum();
-        points.variance = ((points.squares.iter().sum::<f64>() / rows as f64 - off) / dims as f64).max(0.0);
+        let off: f64 =
+            mean.iter().zip(&shift).map(|(mean, shift)| math::square(mean - shift)).sum();
+        points.variance =
+            ((points.squares.iter().sum::<f64>() / rows as f64 - off) / dims as f64).max(0.0);
         points
     }
 
@@ -102,7 +111,8 @@ impl<'a, T: Value> Points<'a, T> {
 
     /// Rows as they are, to be centres.
     pub(crate) fn select(&self, rows: &[usize]) -> Array2<f64> {
-        let values = rows.iter().flat_map(|&row| self.row(row).iter().map(|x| (*x).into())).collect();
+        let values =
+            rows.iter().flat_map(|&row| self.row(row).iter().map(|x| (*x).into())).collect();
         Array2::from_shape_vec((rows.len(), self.shift.len()), values).expect("its size")
     }
 
@@ -112,7 +122,11 @@ impl<'a, T: Value> Points<'a, T> {
     }
 
     /// Something of every row, in order.
-    pub(crate) fn map_rows<R: Send + Clone>(&self, cx: &Context, f: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
+    pub(crate) fn map_rows<R: Send + Clone>(
+        &self,
+        cx: &Context,
+        f: impl Fn(usize) -> R + Sync + Send,
+    ) -> Vec<R> {
         cx.map(&self.blocks, |block| block.clone().map(&f).collect::<Vec<R>>()).concat()
     }
 
@@ -126,13 +140,16 @@ impl<'a, T: Value> Points<'a, T> {
     /// The nearest centres of a block's rows.
     pub(crate) fn block_labels(&self, block: &Range<usize>, screen: &Screen) -> Vec<usize> {
         // One row a centre, so that the loop over its values is one of vectors.
-        let products = self.products(block, screen).reversed_axes().as_standard_layout().into_owned();
+        let products =
+            self.products(block, screen).reversed_axes().as_standard_layout().into_owned();
         let mut best = vec![f32::INFINITY; block.len()];
         let mut second = best.clone();
         let mut labels = vec![0u32; block.len()];
-        for (c, (products, &square)) in products.rows().into_iter().zip(&screen.squares).enumerate() {
+        for (c, (products, &square)) in products.rows().into_iter().zip(&screen.squares).enumerate()
+        {
             let products = products.to_slice().expect("C order");
-            for (((&product, best), second), label) in products.iter().zip(&mut best).zip(&mut second).zip(&mut labels)
+            for (((&product, best), second), label) in
+                products.iter().zip(&mut best).zip(&mut second).zip(&mut labels)
             {
                 // The squared distance, less what does not depend on the centre.
                 let value = square - 2.0 * product;
@@ -171,7 +188,11 @@ impl<'a, T: Value> Points<'a, T> {
                 let square = self.squares[row];
                 let distance = square + f64::from(screen.squares[c]) - 2.0 * f64::from(product);
                 // Between vectors nearly the same, little more than rounding is left.
-                if distance > 1000.0 * screen.doubt(square) { distance } else { self.distance(row, centre) }
+                if distance > 1000.0 * screen.doubt(square) {
+                    distance
+                } else {
+                    self.distance(row, centre)
+                }
             };
             block.clone().zip(products.column(c)).map(distance).collect()
         };
@@ -183,8 +204,8 @@ impl<'a, T: Value> Points<'a, T> {
         Screen::new(centres, &self.shift)
     }
 
-    /// The products of a block's rows with the centres, (rows, centres), all minus the shift. In this order nothing of
-    /// the size of the block has to be rearranged for the kernel.
+    /// The products of a block's rows with the centres, (rows, centres), all minus the shift. In
+    /// this order nothing of the size of the block has to be rearranged for the kernel.
     fn products(&self, block: &Range<usize>, screen: &Screen) -> Array2<f32> {
         let dims = self.shift.len();
         let mut near = vec![0.0; block.len() * dims];
@@ -214,8 +235,10 @@ pub(crate) struct Screen<'c> {
 impl<'c> Screen<'c> {
     fn new<T: Value>(centres: &'c Array2<f64>, shift: &[T]) -> Self {
         let shift: Vec<f64> = shift.iter().map(|s| (*s).into()).collect();
-        let near = Array2::from_shape_fn(centres.dim(), |(c, i)| (centres[[c, i]] - shift[i]) as f32);
-        let square = |c: ndarray::ArrayView1<f64>| squared_distance(c.to_slice().expect("C order"), &shift);
+        let near =
+            Array2::from_shape_fn(centres.dim(), |(c, i)| (centres[[c, i]] - shift[i]) as f32);
+        let square =
+            |c: ndarray::ArrayView1<f64>| squared_distance(c.to_slice().expect("C order"), &shift);
         let squares: Vec<f64> = centres.rows().into_iter().map(square).collect();
         let largest = squares.iter().fold(0.0, |a: f64, b| a.max(*b)).sqrt();
         let nu = 1.01 * (shift.len() as f64 + 8.0) * math::powi(2f64, -24);
@@ -225,10 +248,12 @@ impl<'c> Screen<'c> {
 
     /// How much nearer than another a centre must seem to a row with this squared norm to be it.
     ///
-    /// With the rounding of both vectors and of their product of n numbers, `|c|² - 2x·c` in f32 is off by less than
-    /// `2γ|x||c| + γ|c|²`, γ = nu/(1 - nu), u = 2⁻²⁴ (Higham 2002, section 3.1), and there are two of them.
+    /// With the rounding of both vectors and of their product of n numbers, `|c|² - 2x·c` in f32 is
+    /// off by less than `2γ|x||c| + γ|c|²`, γ = nu/(1 - nu), u = 2⁻²⁴ (Higham 2002, section 3.1),
+    /// and there are two of them.
     fn doubt(&self, square: f64) -> f64 {
-        let doubt = 2.0 * self.unit * (2.0 * square.sqrt() * self.largest + self.largest * self.largest);
+        let doubt =
+            2.0 * self.unit * (2.0 * square.sqrt() * self.largest + self.largest * self.largest);
         // Beyond, products may overflow; the constant is for those that vanish.
         if square.max(self.largest * self.largest) < 1e36 { doubt + 1e-30 } else { f64::INFINITY }
     }
@@ -263,9 +288,13 @@ mod tests {
         let found = nearest(centres, x.view(), &Context::plain(0)).unwrap();
         assert_eq!(found.len(), x.nrows());
         for (x, found) in x.rows().into_iter().zip(found) {
-            let distances =
-                centres.rows().into_iter().map(|c| squared_distance(x.to_slice().unwrap(), c.to_slice().unwrap()));
-            let brute_force = distances.enumerate().fold((0, f64::INFINITY), |a, b| if b.1 < a.1 { b } else { a });
+            let distances = centres
+                .rows()
+                .into_iter()
+                .map(|c| squared_distance(x.to_slice().unwrap(), c.to_slice().unwrap()));
+            let brute_force = distances
+                .enumerate()
+                .fold((0, f64::INFINITY), |a, b| if b.1 < a.1 { b } else { a });
             assert_eq!(found, brute_force);
         }
     }

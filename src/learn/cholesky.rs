@@ -1,15 +1,16 @@
 //! The Cholesky factor of a covariance matrix, and what it is for: Mahalanobis distances.
 //!
-//! faer 0.24 is about ten times as fast: 0.03 ms at 128 dimensions and 1.8 ms at 640, against 0.3 and 14 ms here. Its
-//! factors had the same bits with kernels for AVX2 and for AVX-512, but it promises none, and its eigenvectors differ. A
-//! model needs few factors, and this says at which dimension a matrix is singular.
+//! faer 0.24 is about ten times as fast: 0.03 ms at 128 dimensions and 1.8 ms at 640, against 0.3
+//! and 14 ms here. Its factors had the same bits with kernels for AVX2 and for AVX-512, but it
+//! promises none, and its eigenvectors differ. A model needs few factors, and this says at which
+//! dimension a matrix is singular.
 
 use ndarray::{Array2, ArrayView2, s};
 
 /// The lower factor L of `matrix` = L·Lᵀ, (dims, dims); only the lower half of `matrix` is read.
 ///
-/// The error is the first dimension that depends on the ones before it, up to rounding: there the matrix is
-/// not positive definite.
+/// The error is the first dimension that depends on the ones before it, up to rounding: there the
+/// matrix is not positive definite.
 pub(crate) fn factor(mut matrix: Array2<f64>) -> Result<Array2<f64>, usize> {
     let dims = matrix.nrows();
     // A pivot this small beside its diagonal value is what rounding leaves of zero.

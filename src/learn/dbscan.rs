@@ -1,9 +1,9 @@
-//! DBSCAN (Ester, Kriegel, Sander and Xu 1996): clusters of any form are where vectors lie dense, and what lies alone is
-//! noise.
+//! DBSCAN (Ester, Kriegel, Sander and Xu 1996): clusters of any form are where vectors lie dense,
+//! and what lies alone is noise.
 //!
-//! Ours, because linfa-clustering gives labels and not the core points, which are what scores are made from, and looks
-//! for neighbours in a k-d tree, which is 30 times slower than [`nearest`] at a hundred dimensions. It is the second
-//! opinion of the tests.
+//! Ours, because linfa-clustering gives labels and not the core points, which are what scores are
+//! made from, and looks for neighbours in a k-d tree, which is 30 times slower than [`nearest`] at
+//! a hundred dimensions. It is the second opinion of the tests.
 
 use ndarray::{Array2, ArrayView2, Axis};
 
@@ -11,23 +11,34 @@ use super::Error;
 use super::neighbours::{Metric, nearest};
 use crate::context::Context;
 
-/// How far the `min_points`-th nearest row is from each row of `x` (rows, dims), itself counted as the first. A row is a
-/// core point if that is at most the radius.
+/// How far the `min_points`-th nearest row is from each row of `x` (rows, dims), itself counted as
+/// the first. A row is a core point if that is at most the radius.
 ///
 /// Errors: cancelled. Panics if there are fewer rows than `min_points`, or `min_points` is 0.
-pub(crate) fn reach(x: ArrayView2<f32>, min_points: usize, metric: Metric, cx: &Context) -> Result<Vec<f64>, Error> {
+pub(crate) fn reach(
+    x: ArrayView2<f32>,
+    min_points: usize,
+    metric: Metric,
+    cx: &Context,
+) -> Result<Vec<f64>, Error> {
     let found = nearest(x, x, min_points, metric, cx)?;
     Ok(found.iter().map(|nearest| nearest[min_points - 1].distance).collect())
 }
 
-/// The cluster of each of the core points (rows, dims): those that are within `radius` of each other are of one, and so
-/// are those that a chain of such leads to. Clusters are numbered from 0, in the order of their first core points.
+/// The cluster of each of the core points (rows, dims): those that are within `radius` of each
+/// other are of one, and so are those that a chain of such leads to. Clusters are numbered from 0,
+/// in the order of their first core points.
 ///
-/// A cluster grows by all core points that are near to those it got last. So every pair is looked at once, by the matrix
-/// product of [`nearest`].
+/// A cluster grows by all core points that are near to those it got last. So every pair is looked
+/// at once, by the matrix product of [`nearest`].
 ///
 /// Errors: cancelled.
-pub(crate) fn clusters(core: ArrayView2<f32>, radius: f64, metric: Metric, cx: &Context) -> Result<Vec<usize>, Error> {
+pub(crate) fn clusters(
+    core: ArrayView2<f32>,
+    radius: f64,
+    metric: Metric,
+    cx: &Context,
+) -> Result<Vec<usize>, Error> {
     let mut found = vec![0; core.nrows()];
     let mut left: Vec<usize> = (0..core.nrows()).collect();
     let mut cluster = 0;
@@ -37,8 +48,10 @@ pub(crate) fn clusters(core: ArrayView2<f32>, radius: f64, metric: Metric, cx: &
             newest.iter().for_each(|&row| found[row] = cluster);
             let rows = |rows: &[usize]| -> Array2<f32> { core.select(Axis(0), rows) };
             let nearest = nearest(rows(&newest).view(), rows(&left).view(), 1, metric, cx)?;
-            let is_near = |place: usize| nearest[place].first().is_some_and(|n| n.distance <= radius);
-            let (near, far): (Vec<usize>, Vec<usize>) = (0..left.len()).partition(|place| is_near(*place));
+            let is_near =
+                |place: usize| nearest[place].first().is_some_and(|n| n.distance <= radius);
+            let (near, far): (Vec<usize>, Vec<usize>) =
+                (0..left.len()).partition(|place| is_near(*place));
             newest = near.into_iter().map(|place| left[place]).collect();
             left = far.into_iter().map(|place| left[place]).collect();
         }
@@ -73,9 +86,11 @@ mod tests {
             let cx = Context::plain(0);
             let reach = reach(x.view(), min_points, Metric::Euclidean, &cx).unwrap();
             let core: Vec<usize> = (0..240).filter(|&row| reach[row] <= radius).collect();
-            let ours = clusters(x.select(Axis(0), &core).view(), radius, Metric::Euclidean, &cx).unwrap();
+            let ours =
+                clusters(x.select(Axis(0), &core).view(), radius, Metric::Euclidean, &cx).unwrap();
             // linfa takes `tolerance` for the radius.
-            let theirs = Dbscan::params(min_points).tolerance(radius).transform(&x.mapv(f64::from)).unwrap();
+            let theirs =
+                Dbscan::params(min_points).tolerance(radius).transform(&x.mapv(f64::from)).unwrap();
             // Points that are no core points belong to any of the clusters they are near to.
             for (&row, &cluster) in core.iter().zip(&ours) {
                 assert_eq!(theirs[row], Some(cluster), "{min_points} {radius} {row}");
@@ -92,10 +107,15 @@ mod tests {
     fn chains_are_one_cluster_and_equal_rows_are_near() {
         let x = array![[0.0], [5.0], [1.0], [2.0], [3.0], [5.0], [9.0]];
         let cx = Context::plain(0);
-        assert_eq!(reach(x.view(), 2, Metric::Euclidean, &cx).unwrap(), [1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 4.0]);
+        assert_eq!(
+            reach(x.view(), 2, Metric::Euclidean, &cx).unwrap(),
+            [1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 4.0]
+        );
         assert_eq!(clusters(x.view(), 1.0, Metric::Euclidean, &cx).unwrap(), [0, 1, 0, 0, 0, 1, 2]);
         assert_eq!(clusters(x.view(), 2.0, Metric::Euclidean, &cx).unwrap(), [0, 0, 0, 0, 0, 0, 1]);
         assert_eq!(clusters(x.view(), 0.0, Metric::Euclidean, &cx).unwrap(), [0, 1, 2, 3, 4, 1, 5]);
-        assert!(clusters(Array2::zeros((0, 3)).view(), 1.0, Metric::Cosine, &cx).unwrap().is_empty());
+        assert!(
+            clusters(Array2::zeros((0, 3)).view(), 1.0, Metric::Cosine, &cx).unwrap().is_empty()
+        );
     }
 }

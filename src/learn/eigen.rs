@@ -1,15 +1,17 @@
 //! Eigenvalues of a symmetric matrix, and the eigenvectors of the largest.
 //!
-//! Householder's reduction to a tridiagonal matrix and its implicit QL iterations (Golub and Van Loan 2013, sections
-//! 8.3 and 8.4; Bowdler, Martin, Reinsch and Wilkinson 1968). Rotations are kept and applied backwards to the
-//! few vectors that are asked for, not forwards to all.
+//! Householder's reduction to a tridiagonal matrix and its implicit QL iterations (Golub and Van
+//! Loan 2013, sections 8.3 and 8.4; Bowdler, Martin, Reinsch and Wilkinson 1968). Rotations are
+//! kept and applied backwards to the few vectors that are asked for, not forwards to all.
 //!
-//! Own code because linfa-linalg's `eigh` takes 6 times as long as LAPACK's at 128 dimensions and 23 times at 256. This,
-//! with 16 vectors, takes 0.7 and 0.6 of LAPACK's time for all, and 0.9 at 640.
+//! Own code because linfa-linalg's `eigh` takes 6 times as long as LAPACK's at 128 dimensions and
+//! 23 times at 256. This, with 16 vectors, takes 0.7 and 0.6 of LAPACK's time for all, and 0.9 at
+//! 640.
 //!
-//! faer 0.24 makes all vectors in 1.6 ms at 128 dimensions and 51 ms at 640, where this makes the 16 that are asked for in
-//! 0.9 and 45 ms (all of them in 3.0 and 271 ms). Its values and vectors have other last bits with its AVX-512 kernels
-//! than with those for AVX2, and models must have the same bytes on every processor.
+//! faer 0.24 makes all vectors in 1.6 ms at 128 dimensions and 51 ms at 640, where this makes the
+//! 16 that are asked for in 0.9 and 45 ms (all of them in 3.0 and 271 ms). Its values and vectors
+//! have other last bits with its AVX-512 kernels than with those for AVX2, and models must have the
+//! same bytes on every processor.
 
 use ndarray::{Array2, ArrayViewMut1, s};
 
@@ -76,8 +78,8 @@ impl Eigen {
     }
 }
 
-/// Makes a tridiagonal matrix, its diagonal and what stands beside it, by reflections 1 - scale·v·vᵀ, which stay in the
-/// upper half of `matrix`.
+/// Makes a tridiagonal matrix, its diagonal and what stands beside it, by reflections 1 -
+/// scale·v·vᵀ, which stay in the upper half of `matrix`.
 fn tridiagonal(matrix: &mut Array2<f64>) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
     let dims = matrix.nrows();
     let mut beside = Vec::with_capacity(dims);
@@ -106,14 +108,18 @@ fn tridiagonal(matrix: &mut Array2<f64>) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
         for (r, mut row) in rest.rows_mut().into_iter().enumerate() {
             let (v_here, p_here) = (v[r], product[r]);
             let row = &mut row.as_slice_mut().expect("C order")[i + 1 + r..];
-            row.iter_mut().zip(&v[r..]).zip(&product[r..]).for_each(|((x, v), p)| *x -= v_here * p + p_here * v);
+            row.iter_mut()
+                .zip(&v[r..])
+                .zip(&product[r..])
+                .for_each(|((x, v), p)| *x -= v_here * p + p_here * v);
         }
     }
     beside.resize(dims, 0.0);
     (matrix.diag().to_vec(), beside, scales)
 }
 
-/// Adds `by` times a row to `below`, and gives its product with `v`: both halves of a symmetric matrix at once.
+/// Adds `by` times a row to `below`, and gives its product with `v`: both halves of a symmetric
+/// matrix at once.
 fn symmetric(row: &[f64], by: f64, v: &[f64], below: &mut [f64]) -> f64 {
     let mut lanes = [0.0; 4];
     let ((rows, row_rest), (vs, v_rest)) = (row.as_chunks::<4>(), v.as_chunks::<4>());
@@ -132,7 +138,8 @@ fn symmetric(row: &[f64], by: f64, v: &[f64], below: &mut [f64]) -> f64 {
     sum
 }
 
-/// Turns x into the v of a reflection that takes x to a multiple of the first unit vector; its scale and the multiple.
+/// Turns x into the v of a reflection that takes x to a multiple of the first unit vector; its
+/// scale and the multiple.
 fn reflection(mut x: ArrayViewMut1<f64>) -> (f64, f64) {
     let tail: f64 = x.iter().skip(1).map(|x| x * x).sum();
     if tail == 0.0 {
@@ -153,7 +160,8 @@ fn iterate(diagonal: &mut [f64], beside: &mut [f64]) -> Vec<(u32, f64, f64)> {
         for _ in 0..100 {
             let negligible = |i: &usize| {
                 *i + 1 == diagonal.len()
-                    || beside[*i].abs() <= f64::EPSILON * (diagonal[*i].abs() + diagonal[*i + 1].abs())
+                    || beside[*i].abs()
+                        <= f64::EPSILON * (diagonal[*i].abs() + diagonal[*i + 1].abs())
             };
             let last = (first..diagonal.len()).find(negligible).expect("the last one is");
             if last == first {
@@ -205,7 +213,8 @@ mod tests {
         let size = matrix.iter().fold(f64::MIN_POSITIVE, |a: f64, b| a.max(b.abs())) * dims as f64;
         let orthonormal = vectors.dot(&vectors.t()) - Array2::<f64>::eye(dims);
         assert!(orthonormal.iter().all(|d| d.abs() < 1e-13 * dims as f64), "{orthonormal}");
-        let scaled = &vectors * &ndarray::Array1::from(eigen.values.clone()).insert_axis(ndarray::Axis(1));
+        let scaled =
+            &vectors * &ndarray::Array1::from(eigen.values.clone()).insert_axis(ndarray::Axis(1));
         assert!((vectors.dot(matrix) - scaled).iter().all(|d| d.abs() < 1e-13 * size), "{matrix}");
         assert!(eigen.values.is_sorted_by(|a, b| a >= b));
         let few = eigen.vectors(dims.div_ceil(3));

@@ -1,11 +1,13 @@
 //! The fit of a mixture of Gaussians by expectation maximisation (Dempster, Laird and Rubin 1977).
 //!
-//! The steps are those of scikit-learn's `GaussianMixture`, so that the same start gives the same mixture. linfa 0.8.1
-//! takes twice scikit-learn's time; this takes 0.33 of it for an iteration of 4 full covariances at 3,000 vectors of 128
-//! values and 0.16 at 200,000, 0.6 and 0.23 for diagonal ones (one thread each, CPU time).
+//! The steps are those of scikit-learn's `GaussianMixture`, so that the same start gives the same
+//! mixture. linfa 0.8.1 takes twice scikit-learn's time; this takes 0.33 of it for an iteration of
+//! 4 full covariances at 3,000 vectors of 128 values and 0.16 at 200,000, 0.6 and 0.23 for diagonal
+//! ones (one thread each, CPU time).
 //!
-//! One pass over the vectors does both steps of an iteration. Its sums are about the means of the iteration before,
-//! which are near the new ones, so that nothing cancels, and nothing of the size of the data is kept.
+//! One pass over the vectors does both steps of an iteration. Its sums are about the means of the
+//! iteration before, which are near the new ones, so that nothing cancels, and nothing of the size
+//! of the data is kept.
 
 use std::ops::Range;
 
@@ -37,7 +39,8 @@ pub(crate) struct Fitted {
 }
 
 impl Em {
-    /// Fits a mixture to `x` (rows, dims), from clusters of its rows: `labels`, below the rows of `centres`.
+    /// Fits a mixture to `x` (rows, dims), from clusters of its rows: `labels`, below the rows of
+    /// `centres`.
     ///
     /// Errors: a covariance that is not positive definite.
     pub(crate) fn fit(
@@ -55,13 +58,16 @@ impl Em {
             (0.0, of)
         };
         let sums = self.sums(x, centres, certain, cx)?;
-        let rows: Vec<&[f32]> = x.rows().into_iter().map(|row| row.to_slice().expect("C order")).collect();
+        let rows: Vec<&[f32]> =
+            x.rows().into_iter().map(|row| row.to_slice().expect("C order")).collect();
         let scatter = if self.shape == Shape::Tied { Some(Moments::of(&rows, cx)?) } else { None };
         let mut mixture = self.maximise(sums, centres, scatter.as_ref())?;
         let (mut log_likelihood, mut iterations, mut converged) = (f64::NEG_INFINITY, 0, false);
         while !converged && iterations < self.max_iterations {
-            let sums = self.sums(x, &mixture.means, |rows| mixture.expect(x.slice(s![rows, ..])), cx)?;
-            let before = std::mem::replace(&mut log_likelihood, sums.log_likelihood / x.nrows() as f64);
+            let sums =
+                self.sums(x, &mixture.means, |rows| mixture.expect(x.slice(s![rows, ..])), cx)?;
+            let before =
+                std::mem::replace(&mut log_likelihood, sums.log_likelihood / x.nrows() as f64);
             mixture = self.maximise(sums, &mixture.means, scatter.as_ref())?;
             iterations += 1;
             converged = (log_likelihood - before).abs() < self.tolerance;
@@ -69,8 +75,8 @@ impl Em {
         Ok(Fitted { mixture, log_likelihood, iterations, converged })
     }
 
-    /// The sums over all rows that the next mixture is made of, given the responsibilities of the components for some
-    /// rows, (components, rows), after their log likelihood.
+    /// The sums over all rows that the next mixture is made of, given the responsibilities of the
+    /// components for some rows, (components, rows), after their log likelihood.
     fn sums(
         &self,
         x: ArrayView2<f32>,
@@ -92,7 +98,12 @@ impl Em {
     }
 
     /// The mixture that explains the rows best, given sums about the means `about`.
-    fn maximise(&self, sums: Sums, about: &Array2<f64>, scatter: Option<&Moments>) -> Result<Mixture, Error> {
+    fn maximise(
+        &self,
+        sums: Sums,
+        about: &Array2<f64>,
+        scatter: Option<&Moments>,
+    ) -> Result<Mixture, Error> {
         let (components, dims) = about.dim();
         // As scikit-learn, so that a component without rows has no division by zero.
         let counts = sums.counts.mapv(|count| count + 10.0 * f64::EPSILON);
@@ -101,7 +112,9 @@ impl Em {
         let precision = |component: usize, mut covariance: Array2<f64>| {
             covariance.diag_mut().mapv_inplace(|c| c + self.regularization);
             let factor = cholesky::factor(covariance);
-            factor.map(inverse_transposed).map_err(|at| self.singular(component, at, components, counts[component]))
+            factor
+                .map(inverse_transposed)
+                .map_err(|at| self.singular(component, at, components, counts[component]))
         };
         // Of the covariance about the new mean, from the sums about the old one.
         let twice = |c: usize| 2.0 - sums.counts[c] / counts[c];
@@ -110,7 +123,8 @@ impl Em {
                 let mut precisions = Array2::zeros((components, dims));
                 for (c, mut precision) in precisions.rows_mut().into_iter().enumerate() {
                     for (i, p) in precision.iter_mut().enumerate() {
-                        let variance = sums.second[[c, 0, i]] / counts[c] - twice(c) * math::square(moves[[c, i]]);
+                        let variance = sums.second[[c, 0, i]] / counts[c]
+                            - twice(c) * math::square(moves[[c, i]]);
                         let variance = variance.max(0.0) + self.regularization;
                         if variance <= 0.0 {
                             return Err(self.singular(c, i, components, counts[c]));
@@ -145,10 +159,13 @@ impl Em {
         let whose = match self.shape {
             Shape::Tied => "the covariance of all components".to_owned(),
             _ => {
-                format!("the covariance of component {component} of {components}, which has {count:.1} training clips,")
+                format!(
+                    "the covariance of component {component} of {components}, which has {count:.1} training clips,"
+                )
             }
         };
-        let diagonal = if self.shape == Shape::Diagonal { "" } else { ", or `covariance: diagonal`" };
+        let diagonal =
+            if self.shape == Shape::Diagonal { "" } else { ", or `covariance: diagonal`" };
         Error::TooFew(format!(
             "{whose} is not positive definite at dimension {dimension}: write fewer `components` or a `regularization` \
              above {:e}{diagonal}",
@@ -164,7 +181,8 @@ struct Sums {
     counts: Array1<f64>,
     /// (components, dims).
     first: Array2<f64>,
-    /// Full: the lower halves of (components, dims, dims); diagonal: (components, 1, dims); tied: nothing.
+    /// Full: the lower halves of (components, dims, dims); diagonal: (components, 1, dims); tied:
+    /// nothing.
     second: Array3<f64>,
 }
 
@@ -217,11 +235,14 @@ impl Sums {
                             *second += responsibility * z * z;
                         }
                     }
-                    Shape::Tied => first.iter_mut().zip(z).for_each(|(first, z)| *first += responsibility * z),
+                    Shape::Tied => {
+                        first.iter_mut().zip(z).for_each(|(first, z)| *first += responsibility * z)
+                    }
                 }
             }
             if self.shape == Shape::Full {
-                let z = ArrayView2::from_shape((scaled.len() / dims, dims), &scaled).expect("its size");
+                let z =
+                    ArrayView2::from_shape((scaled.len() / dims, dims), &scaled).expect("its size");
                 add_squared(z, second);
             }
         }
@@ -253,11 +274,14 @@ mod tests {
 
     const SHAPES: [Shape; 3] = [Shape::Full, Shape::Diagonal, Shape::Tied];
 
-    /// Two groups that overlap, and labels that are wrong for some: more rows than a block, more dims than a panel.
+    /// Two groups that overlap, and labels that are wrong for some: more rows than a block, more
+    /// dims than a panel.
     fn problem() -> (Array2<f32>, Vec<usize>, Array2<f64>) {
         let mut rng = Seed(4).rng();
         let x = Array2::from_shape_fn((900, 30), |(i, j)| {
-            (-40.0 + rng.normal() * (1.0 + (i % 3) as f64 / 3.0) + if i % 3 == 0 && j < 2 { 2.0 } else { 0.0 }) as f32
+            (-40.0
+                + rng.normal() * (1.0 + (i % 3) as f64 / 3.0)
+                + if i % 3 == 0 && j < 2 { 2.0 } else { 0.0 }) as f32
         });
         let labels: Vec<usize> = (0..900).map(|i| usize::from(i % 3 != 0 || i % 7 == 0)).collect();
         // Not the means of the labels, on purpose: sums may be about any point.
@@ -275,11 +299,17 @@ mod tests {
             let after = |max_iterations| {
                 let em = Em { max_iterations, ..em(shape) };
                 let fitted = em.fit(x.view(), &labels, &about, &Context::plain(0)).unwrap();
-                assert!((fitted.mixture.weights.sum() - 1.0).abs() < 1e-14 && fitted.iterations == max_iterations);
+                assert!(
+                    (fitted.mixture.weights.sum() - 1.0).abs() < 1e-14
+                        && fitted.iterations == max_iterations
+                );
                 fitted.log_likelihood
             };
             let likelihoods: Vec<f64> = (1..8).map(after).collect();
-            assert!(likelihoods.is_sorted() && likelihoods[0] < likelihoods[6] - 0.01, "{shape:?}: {likelihoods:?}");
+            assert!(
+                likelihoods.is_sorted() && likelihoods[0] < likelihoods[6] - 0.01,
+                "{shape:?}: {likelihoods:?}"
+            );
             let patient = Em { tolerance: 1e-3, max_iterations: 1000, ..em(shape) };
             assert!(patient.fit(x.view(), &labels, &about, &Context::plain(0)).unwrap().converged);
         }
@@ -294,7 +324,8 @@ mod tests {
         let covariance = z.t().dot(&z) / 900.0;
         for shape in SHAPES {
             let about = Array2::from_elem((1, 30), -35.0);
-            let mixture = em(shape).fit(x.view(), &[0; 900], &about, &Context::plain(0)).unwrap().mixture;
+            let mixture =
+                em(shape).fit(x.view(), &[0; 900], &about, &Context::plain(0)).unwrap().mixture;
             assert!((&mixture.means.row(0) - &mean).iter().all(|d| d.abs() < 1e-12));
             let precision = match &mixture.precisions {
                 Precisions::Full(precisions) => precisions.index_axis(Axis(0), 0).to_owned(),
@@ -317,7 +348,8 @@ mod tests {
             let with = |threads| {
                 let cx = Context { threads, ..Context::plain(0) };
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                let mixture = pool.install(|| em(shape).fit(x.view(), &labels, &about, &cx)).unwrap().mixture;
+                let mixture =
+                    pool.install(|| em(shape).fit(x.view(), &labels, &about, &cx)).unwrap().mixture;
                 mixture.log_densities(x.view())
             };
             assert_eq!(with(1), with(3), "{shape:?}");
@@ -335,12 +367,21 @@ mod tests {
             (Shape::Tied, "all components", 11),
         ] {
             let fit = |regularization| {
-                Em { regularization, ..em(shape) }.fit(x.view(), &labels[..20], &about, &Context::plain(0))
+                Em { regularization, ..em(shape) }.fit(
+                    x.view(),
+                    &labels[..20],
+                    &about,
+                    &Context::plain(0),
+                )
             };
             let told = fit(0.0).err().unwrap().to_string();
-            let expected =
-                format!("the covariance of {whose} is not positive definite at dimension {dimension}: write ");
-            assert!(told.starts_with(&expected) && told.contains("`regularization` above 0e0"), "{told}");
+            let expected = format!(
+                "the covariance of {whose} is not positive definite at dimension {dimension}: write "
+            );
+            assert!(
+                told.starts_with(&expected) && told.contains("`regularization` above 0e0"),
+                "{told}"
+            );
             assert_eq!(told.contains("diagonal"), shape != Shape::Diagonal);
             let mixture = fit(1e-6).unwrap().mixture;
             assert!(mixture.log_densities(x.view()).iter().all(|d| d.is_finite()));

@@ -15,8 +15,8 @@ pub(crate) enum Kernel {
 }
 
 impl Kernel {
-    /// The kernel of every row of `a` with every row of `b`, into `out` (rows of a, rows of b), given the squares of
-    /// the lengths of the rows of each.
+    /// The kernel of every row of `a` with every row of `b`, into `out` (rows of a, rows of b),
+    /// given the squares of the lengths of the rows of each.
     ///
     /// |a|² - 2ab + |b|² loses digits where vectors are longer than their differences: centre them before.
     pub(crate) fn fill(
@@ -55,6 +55,8 @@ mod tests {
         };
         assert_eq!(fill(Kernel::Linear), array![[1.0, 5.0, 5.0], [0.0, 0.0, 0.0]]);
         let expected = array![[4.0, 0.0, 5.0], [1.0, 5.0, 10.0]].mapv(|d: f64| math::exp(-0.5 * d));
-        assert!((fill(Kernel::Rbf { gamma: 0.5 }) - expected).iter().all(|d: &f64| d.abs() < 1e-15));
+        assert!(
+            (fill(Kernel::Rbf { gamma: 0.5 }) - expected).iter().all(|d: &f64| d.abs() < 1e-15)
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! The k-means algorithm: greedy k-means++ starts (Arthur and Vassilvitskii 2007), Lloyd's iterations (1982), the
-//! best of several runs. It is what scikit-learn's `KMeans` does, but for the random numbers.
+//! The k-means algorithm: greedy k-means++ starts (Arthur and Vassilvitskii 2007), Lloyd's
+//! iterations (1982), the best of several runs. It is what scikit-learn's `KMeans` does, but for
+//! the random numbers.
 
 use ndarray::{Array2, ArrayView2};
 
@@ -15,7 +16,8 @@ pub(crate) struct Lloyd {
     pub(crate) clusters: usize,
     /// Starts from other centres, of which the end with the least inertia is kept.
     pub(crate) runs: usize,
-    /// The iterations end when the squares of the centres' moves sum up to at most this part of the mean variance.
+    /// The iterations end when the squares of the centres' moves sum up to at most this part of the
+    /// mean variance.
     pub(crate) tolerance: f64,
     pub(crate) max_iterations: usize,
 }
@@ -42,12 +44,18 @@ pub(crate) struct Clusters {
 impl Lloyd {
     /// Centres of `x` (rows, dims), whose values must be finite; the draws come from `seed`.
     ///
-    /// Where fewer rows differ than there are clusters, some centres are the same. Errors: more clusters than rows.
-    /// Panics when `clusters` or `runs` is 0.
-    pub(crate) fn fit<T: Value>(&self, x: ArrayView2<T>, seed: Seed, cx: &Context) -> Result<Clusters, Error> {
+    /// Where fewer rows differ than there are clusters, some centres are the same. Errors: more
+    /// clusters than rows. Panics when `clusters` or `runs` is 0.
+    pub(crate) fn fit<T: Value>(
+        &self,
+        x: ArrayView2<T>,
+        seed: Seed,
+        cx: &Context,
+    ) -> Result<Clusters, Error> {
         assert!(self.clusters > 0 && self.runs > 0, "{self:?}");
         if self.clusters > x.nrows() {
-            let message = format!("{} vectors cannot be put into {} clusters", x.nrows(), self.clusters);
+            let message =
+                format!("{} vectors cannot be put into {} clusters", x.nrows(), self.clusters);
             return Err(Error::TooFew(message));
         }
         let points = Points::new(x, cx);
@@ -66,7 +74,12 @@ impl Lloyd {
         Ok(best)
     }
 
-    fn iterate<T: Value>(&self, points: &Points<T>, mut centres: Array2<f64>, cx: &Context) -> Result<Clusters, Error> {
+    fn iterate<T: Value>(
+        &self,
+        points: &Points<T>,
+        mut centres: Array2<f64>,
+        cx: &Context,
+    ) -> Result<Clusters, Error> {
         let mut labels = Vec::new();
         let mut iterations = 0;
         let mut settled = false;
@@ -75,7 +88,8 @@ impl Lloyd {
             let before = std::mem::take(&mut labels);
             let moved;
             (labels, moved) = step(points, &centres, cx)?;
-            let moves: f64 = moved.iter().zip(&centres).map(|(to, from)| math::square(to - from)).sum();
+            let moves: f64 =
+                moved.iter().zip(&centres).map(|(to, from)| math::square(to - from)).sum();
             centres = moved;
             settled = labels == before;
             if moves <= self.tolerance * points.variance {
@@ -85,25 +99,35 @@ impl Lloyd {
         if !settled {
             labels = points.labels(&centres, cx)?;
         }
-        let distances = points.map_rows(cx, |row| points.distance(row, slice(&centres, labels[row])));
+        let distances =
+            points.map_rows(cx, |row| points.distance(row, slice(&centres, labels[row])));
         Ok(Clusters { centres, labels, inertia: distances.iter().sum(), iterations })
     }
 }
 
-/// The centres of `clusters` groups of `rows` (rows, dims), (clusters, dims): the best of three runs, drawn from the
-/// context's seed.
+/// The centres of `clusters` groups of `rows` (rows, dims), (clusters, dims): the best of three
+/// runs, drawn from the context's seed.
 ///
 /// Errors: more clusters than rows.
-pub(crate) fn centres(rows: ArrayView2<f32>, clusters: usize, cx: &Context) -> Result<Array2<f64>, Error> {
+pub(crate) fn centres(
+    rows: ArrayView2<f32>,
+    clusters: usize,
+    cx: &Context,
+) -> Result<Array2<f64>, Error> {
     let lloyd = Lloyd { clusters, runs: 3, ..Lloyd::default() };
     let found = lloyd.fit(rows, cx.seed.derive(&["kmeans"]), cx)?;
     (cx.log)(&format!("{} iterations, inertia {:e}", found.iterations, found.inertia));
     Ok(found.centres)
 }
 
-/// Centres to start from: each next one is the best of a few rows drawn with the square of their distance to the
-/// centres so far, the one that leaves the least inertia.
-fn starts<T: Value>(points: &Points<T>, clusters: usize, rng: &mut Rng, cx: &Context) -> Result<Array2<f64>, Error> {
+/// Centres to start from: each next one is the best of a few rows drawn with the square of their
+/// distance to the centres so far, the one that leaves the least inertia.
+fn starts<T: Value>(
+    points: &Points<T>,
+    clusters: usize,
+    rng: &mut Rng,
+    cx: &Context,
+) -> Result<Array2<f64>, Error> {
     let trials = 2 + math::ln(clusters as f64) as usize;
     let mut chosen = vec![rng.below(points.len())];
     let mut left = vec![f64::INFINITY; points.len()];
@@ -135,8 +159,8 @@ fn drawn(weights: &[f64], draws: &mut [f64]) -> Vec<usize> {
     rows
 }
 
-/// For each candidate, the squared distances of all rows to their nearest centre if it became one, after their sum.
-/// `left` has those to the centres so far.
+/// For each candidate, the squared distances of all rows to their nearest centre if it became one,
+/// after their sum. `left` has those to the centres so far.
 fn lefts<T: Value>(
     points: &Points<T>,
     candidates: &[usize],
@@ -148,7 +172,10 @@ fn lefts<T: Value>(
     let blocks = cx.map(&points.blocks, |block| {
         let mut distances = points.block_distances(block, &screen);
         for distances in &mut distances {
-            distances.iter_mut().zip(&left[block.clone()]).for_each(|(new, old)| *new = new.min(*old));
+            distances
+                .iter_mut()
+                .zip(&left[block.clone()])
+                .for_each(|(new, old)| *new = new.min(*old));
         }
         distances
     });
@@ -163,7 +190,11 @@ fn lefts<T: Value>(
 }
 
 /// The nearest centre of every row, and the means of the rows of each.
-fn step<T: Value>(points: &Points<T>, centres: &Array2<f64>, cx: &Context) -> Result<(Vec<usize>, Array2<f64>), Error> {
+fn step<T: Value>(
+    points: &Points<T>,
+    centres: &Array2<f64>,
+    cx: &Context,
+) -> Result<(Vec<usize>, Array2<f64>), Error> {
     let screen = points.screen(centres);
     let blocks = cx.map(&points.blocks, |block| {
         let labels = points.block_labels(block, &screen);
@@ -231,7 +262,9 @@ mod tests {
     fn groups(groups: usize, count: usize) -> Array2<f32> {
         let mut rng = Seed(9).rng();
         let centres = Array2::from_shape_simple_fn((groups, 9), || -40.0 + 8.0 * rng.normal());
-        Array2::from_shape_fn((groups * count, 9), |(i, j)| (centres[[i % groups, j]] + 0.1 * rng.normal()) as f32)
+        Array2::from_shape_fn((groups * count, 9), |(i, j)| {
+            (centres[[i % groups, j]] + 0.1 * rng.normal()) as f32
+        })
     }
 
     fn fit<T: Value>(x: &Array2<T>, lloyd: Lloyd, cx: &Context) -> Clusters {
@@ -244,14 +277,24 @@ mod tests {
         let found = fit(&x, Lloyd { clusters: 7, runs: 3, ..Lloyd::default() }, &Context::plain(0));
         assert!((0..2800).all(|row| found.labels[row] == found.labels[row % 7]));
         for group in 0..7 {
-            let mean = x.slice(ndarray::s![group..;7, ..]).mapv(f64::from).mean_axis(ndarray::Axis(0)).unwrap();
-            assert!((mean - found.centres.row(found.labels[group])).iter().all(|d| d.abs() < 1e-11));
+            let mean = x
+                .slice(ndarray::s![group..;7, ..])
+                .mapv(f64::from)
+                .mean_axis(ndarray::Axis(0))
+                .unwrap();
+            assert!(
+                (mean - found.centres.row(found.labels[group])).iter().all(|d| d.abs() < 1e-11)
+            );
         }
         // Nine dims with a variance of 0.01 each.
         assert!((found.inertia / (2800.0 * 0.09) - 1.0).abs() < 0.05, "{}", found.inertia);
         assert_eq!(
             found,
-            fit(&x.mapv(f64::from), Lloyd { clusters: 7, runs: 3, ..Lloyd::default() }, &Context::plain(0))
+            fit(
+                &x.mapv(f64::from),
+                Lloyd { clusters: 7, runs: 3, ..Lloyd::default() },
+                &Context::plain(0)
+            )
         );
     }
 
@@ -278,7 +321,8 @@ mod tests {
         let x = ndarray::array![[0.0], [1.0], [10.0], [11.0], [100.0]];
         let points = Points::new(x.view(), &Context::plain(0));
         // All rows are nearest to the first centre.
-        let (labels, centres) = step(&points, &ndarray::array![[5.0], [1e6], [-1e6]], &Context::plain(0)).unwrap();
+        let (labels, centres) =
+            step(&points, &ndarray::array![[5.0], [1e6], [-1e6]], &Context::plain(0)).unwrap();
         assert_eq!(labels, [0; 5]);
         assert_eq!(centres, ndarray::array![[11.0 / 3.0], [100.0], [11.0]]);
         // As many starts as rows: each row a centre, in any order.
@@ -287,7 +331,9 @@ mod tests {
         // Fewer different rows than clusters.
         let found = fit(&Array2::<f32>::ones((20, 3)), Lloyd::default(), &Context::plain(0));
         assert!(found.centres.iter().all(|x| *x == 1.0) && found.inertia == 0.0);
-        let few = Lloyd::default().fit(Array2::<f32>::ones((5, 3)).view(), Seed(0), &Context::plain(0)).unwrap_err();
+        let few = Lloyd::default()
+            .fit(Array2::<f32>::ones((5, 3)).view(), Seed(0), &Context::plain(0))
+            .unwrap_err();
         assert_eq!(few.to_string(), "5 vectors cannot be put into 16 clusters");
     }
 
@@ -320,7 +366,10 @@ mod tests {
         let points = Points::new(x.view(), &cx);
         let inertia = |centres: &Array2<f64>| -> f64 {
             let labels = points.labels(centres, &cx).unwrap();
-            points.map_rows(&cx, |row| points.distance(row, slice(centres, labels[row]))).iter().sum()
+            points
+                .map_rows(&cx, |row| points.distance(row, slice(centres, labels[row])))
+                .iter()
+                .sum()
         };
         let lloyd = Lloyd { clusters: 6, tolerance: 0.0, ..Lloyd::default() };
         let (mut sums, data) = ([0.0; 2], DatasetBase::from(x.clone()));
@@ -336,7 +385,8 @@ mod tests {
             sums[0] += ours.inertia;
             sums[1] += inertia(theirs.centroids());
         }
-        // linfa takes the old centre for one more vector of its cluster, and so may come to another end.
+        // linfa takes the old centre for one more vector of its cluster, and so may come to another
+        // end.
         assert!(sums[0] <= sums[1] * (1.0 + 1e-12), "{sums:?}");
     }
 }

@@ -1,8 +1,8 @@
 //! Mixtures of Gaussians, and the densities of vectors under them.
 //!
-//! The arithmetic is that of scikit-learn's `GaussianMixture` in f64: precisions by Cholesky factors, log-sum-exp.
-//! Densities are never taken out of the logarithm, so that far anomalies have large scores, not the NaN that linfa 0.8.1
-//! gives them.
+//! The arithmetic is that of scikit-learn's `GaussianMixture` in f64: precisions by Cholesky
+//! factors, log-sum-exp. Densities are never taken out of the logarithm, so that far anomalies have
+//! large scores, not the NaN that linfa 0.8.1 gives them.
 
 use std::f64::consts::TAU;
 
@@ -35,7 +35,8 @@ pub(crate) struct Mixture {
     pub(crate) precisions: Precisions,
 }
 
-/// Upper triangular matrices P with P·Pᵀ the inverse of a covariance, as in scikit-learn's `precisions_cholesky_`.
+/// Upper triangular matrices P with P·Pᵀ the inverse of a covariance, as in scikit-learn's
+/// `precisions_cholesky_`.
 #[derive(Clone, Debug)]
 pub(crate) enum Precisions {
     /// (components, dims, dims).
@@ -63,7 +64,9 @@ impl Mixture {
                     let precision = precisions.index_axis(Axis(0), c);
                     centre(x, slice(&self.means, c), z.view_mut());
                     triangular(z.view(), precision, y.view_mut());
-                    squares.indexed_iter_mut().for_each(|(i, s)| *s = sum(slice(&y, i), slice(&y, i), |y, _| y * y));
+                    squares
+                        .indexed_iter_mut()
+                        .for_each(|(i, s)| *s = sum(slice(&y, i), slice(&y, i), |y, _| y * y));
                     precision.diag().iter().map(|p| math::ln(*p)).sum()
                 }
                 Precisions::Tied(precision) => {
@@ -85,11 +88,13 @@ impl Mixture {
         densities
     }
 
-    /// The log likelihood of each row, from the [`log_densities`](Self::log_densities) of the rows, which become the
-    /// responsibilities of the components for them.
+    /// The log likelihood of each row, from the [`log_densities`](Self::log_densities) of the rows,
+    /// which become the responsibilities of the components for them.
     pub(crate) fn log_likelihoods(&self, densities: &mut Array2<f64>) -> Vec<f64> {
         let mut largest = vec![f64::NEG_INFINITY; densities.ncols()];
-        for (mut densities, weight) in densities.rows_mut().into_iter().zip(self.weights.mapv(math::ln)) {
+        for (mut densities, weight) in
+            densities.rows_mut().into_iter().zip(self.weights.mapv(math::ln))
+        {
             densities.iter_mut().zip(&mut largest).for_each(|(density, largest)| {
                 *density += weight;
                 *largest = largest.max(*density);
@@ -97,17 +102,24 @@ impl Mixture {
         }
         let mut sums = vec![0.0; densities.ncols()];
         for mut densities in densities.rows_mut() {
-            densities.iter_mut().zip(largest.iter().zip(&mut sums)).for_each(|(density, (largest, sum))| {
-                *density = math::exp(*density - largest);
-                *sum += *density;
-            });
+            densities.iter_mut().zip(largest.iter().zip(&mut sums)).for_each(
+                |(density, (largest, sum))| {
+                    *density = math::exp(*density - largest);
+                    *sum += *density;
+                },
+            );
         }
-        // Not by the exponential of the difference to the likelihood, which far from all components is rounding.
-        densities.rows_mut().into_iter().for_each(|mut row| row.iter_mut().zip(&sums).for_each(|(d, sum)| *d /= sum));
+        // Not by the exponential of the difference to the likelihood, which far from all components
+        // is rounding.
+        densities
+            .rows_mut()
+            .into_iter()
+            .for_each(|mut row| row.iter_mut().zip(&sums).for_each(|(d, sum)| *d /= sum));
         largest.iter().zip(&sums).map(|(largest, sum)| largest + math::ln(*sum)).collect()
     }
 
-    /// The log likelihood of some rows, and the responsibility of each component for each, (components, rows).
+    /// The log likelihood of some rows, and the responsibility of each component for each,
+    /// (components, rows).
     pub(crate) fn expect(&self, x: ArrayView2<f32>) -> (f64, Array2<f64>) {
         let mut densities = self.log_densities(x);
         (self.log_likelihoods(&mut densities).iter().sum(), densities)
@@ -129,7 +141,8 @@ fn sum(a: &[f64], b: &[f64], f: impl Fn(f64, f64) -> f64) -> f64 {
 /// The squared length of (x - mean) · scale, by elements, in lanes as [`sum`].
 fn scaled_distance(x: &[f32], mean: &[f64], scale: &[f64]) -> f64 {
     let (xs, x_rest) = x.as_chunks::<8>();
-    let ((means, mean_rest), (scales, scale_rest)) = (mean.as_chunks::<8>(), scale.as_chunks::<8>());
+    let ((means, mean_rest), (scales, scale_rest)) =
+        (mean.as_chunks::<8>(), scale.as_chunks::<8>());
     let one = |x: f32, mean: f64, scale: f64| math::square((f64::from(x) - mean) * scale);
     let mut lanes = [0.0; 8];
     for ((x, mean), scale) in xs.iter().zip(means).zip(scales) {
@@ -137,7 +150,11 @@ fn scaled_distance(x: &[f32], mean: &[f64], scale: &[f64]) -> f64 {
             lanes[i] += one(x[i], mean[i], scale[i]);
         }
     }
-    let rest = x_rest.iter().zip(mean_rest).zip(scale_rest).map(|((x, mean), scale)| one(*x, *mean, *scale));
+    let rest = x_rest
+        .iter()
+        .zip(mean_rest)
+        .zip(scale_rest)
+        .map(|((x, mean), scale)| one(*x, *mean, *scale));
     lanes.iter().sum::<f64>() + rest.sum::<f64>()
 }
 
@@ -169,7 +186,10 @@ mod tests {
             let mut densities = mixture.log_densities(array![[2.0, 0.0]].view());
             // Both are one from the mean, in units of their deviation: N = exp(-1/2) / (2π·√det).
             let density = math::exp(-0.5f64) / (TAU * 2.0);
-            assert!(densities.iter().all(|d| (d - math::ln(density)).abs() < 1e-15), "{shape:?}: {densities}");
+            assert!(
+                densities.iter().all(|d| (d - math::ln(density)).abs() < 1e-15),
+                "{shape:?}: {densities}"
+            );
             assert!((mixture.log_likelihoods(&mut densities)[0] - math::ln(density)).abs() < 1e-15);
             let (_, responsibilities) = mixture.expect(array![[2.0, 0.0]].view());
             assert!((responsibilities - array![[0.75], [0.25]]).iter().all(|d| d.abs() < 1e-15));
@@ -182,7 +202,10 @@ mod tests {
         for shape in [Shape::Full, Shape::Diagonal, Shape::Tied] {
             let mixture = mixture(shape);
             let likelihoods = mixture.log_likelihoods(&mut mixture.log_densities(x.view()));
-            assert!(likelihoods.iter().all(|l| l.is_finite()) && likelihoods.is_sorted(), "{shape:?}: {likelihoods:?}");
+            assert!(
+                likelihoods.iter().all(|l| l.is_finite()) && likelihoods.is_sorted(),
+                "{shape:?}: {likelihoods:?}"
+            );
             let (_, responsibilities) = mixture.expect(x.view());
             assert!(responsibilities.columns().into_iter().all(|r| (r.sum() - 1.0).abs() < 1e-12));
         }

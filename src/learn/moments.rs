@@ -1,4 +1,5 @@
-//! Mean and scatter of vectors: one pass over them, in f64, in blocks, so that nothing of their size is kept.
+//! Mean and scatter of vectors: one pass over them, in f64, in blocks, so that nothing of their
+//! size is kept.
 
 use std::ops::{Deref, Range};
 
@@ -11,13 +12,15 @@ use crate::math::{self, Matrix, multiply, multiply_rows};
 
 /// Rows that share one product.
 pub(crate) const BLOCK: usize = 256;
-/// Parts of the rows with sums of their own; they do not depend on the number of threads, so neither do the sums.
+/// Parts of the rows with sums of their own; they do not depend on the number of threads, so
+/// neither do the sums.
 const PARTS: usize = 8;
-/// Rows or columns of one product with a triangle: the other half of the matrix is left out in steps of so many.
+/// Rows or columns of one product with a triangle: the other half of the matrix is left out in
+/// steps of so many.
 const PANEL: usize = 24;
 
-/// The mean of vectors, and the sum of the outer products of what remains of each without it, of which only the
-/// lower half is there: (dims, dims).
+/// The mean of vectors, and the sum of the outer products of what remains of each without it, of
+/// which only the lower half is there: (dims, dims).
 pub(crate) struct Moments {
     pub(crate) mean: Array1<f64>,
     pub(crate) scatter: Array2<f64>,
@@ -25,13 +28,19 @@ pub(crate) struct Moments {
 
 impl Moments {
     /// Those of `rows`, at least one, all equally long.
-    pub(crate) fn of<R: Deref<Target = [f32]> + Sync>(rows: &[R], cx: &Context) -> Result<Self, Error> {
+    pub(crate) fn of<R: Deref<Target = [f32]> + Sync>(
+        rows: &[R],
+        cx: &Context,
+    ) -> Result<Self, Error> {
         let dims = rows[0].len();
-        // Sums are about a mean of some rows. It is near that of all, so nothing cancels when they are put right.
+        // Sums are about a mean of some rows. It is near that of all, so nothing cancels when they
+        // are put right.
         let some = rows.iter().step_by(rows.len().div_ceil(BLOCK));
         let count = some.len() as f64;
         let mut about = vec![0.0; dims];
-        some.for_each(|row| about.iter_mut().zip(row.iter()).for_each(|(sum, x)| *sum += f64::from(*x)));
+        some.for_each(|row| {
+            about.iter_mut().zip(row.iter()).for_each(|(sum, x)| *sum += f64::from(*x))
+        });
         about.iter_mut().for_each(|sum| *sum /= count);
         let sums = cx.map(&parts(rows.len()), |blocks| {
             let (mut first, mut second) = (Array1::<f64>::zeros(dims), Array2::zeros((dims, dims)));
@@ -88,8 +97,11 @@ pub(crate) fn add_squared(z: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) {
                 steps: [z.steps[1], z.steps[0]],
             };
             multiply(turned, Matrix { columns: panel.end, ..z }, rows, false);
-            for (mut out, rows) in
-                out.slice_mut(s![panel.clone(), ..panel.end]).rows_mut().into_iter().zip(rows.chunks(panel.end))
+            for (mut out, rows) in out
+                .slice_mut(s![panel.clone(), ..panel.end])
+                .rows_mut()
+                .into_iter()
+                .zip(rows.chunks(panel.end))
             {
                 out.iter_mut().zip(rows).for_each(|(out, x)| *out += x);
             }
@@ -104,9 +116,18 @@ pub(crate) fn triangular(z: ArrayView2<f64>, p: ArrayView2<f64>, mut out: ArrayV
     with_matrix(z, |z| {
         with_matrix(p, |p| {
             for panel in panels(dims) {
-                let some =
-                    Matrix { data: &p.data[panel.start * p.steps[1]..], rows: panel.end, columns: panel.len(), ..p };
-                multiply_rows(Matrix { columns: panel.end, ..z }, some, &mut out[panel.start..], dims);
+                let some = Matrix {
+                    data: &p.data[panel.start * p.steps[1]..],
+                    rows: panel.end,
+                    columns: panel.len(),
+                    ..p
+                };
+                multiply_rows(
+                    Matrix { columns: panel.end, ..z },
+                    some,
+                    &mut out[panel.start..],
+                    dims,
+                );
             }
         });
     });
@@ -139,16 +160,24 @@ mod tests {
     fn they_are_those_of_the_definition() {
         let mut rng = Seed(5).rng();
         // More rows than blocks of one part, more dims than a panel, a level far above the spread.
-        let x = Array2::from_shape_fn((2500, 41), |(i, j)| (1000.0 + (i / 900 * j) as f64 + rng.normal()) as f32);
-        let moments =
-            Moments::of(&x.rows().into_iter().map(|r| r.to_vec()).collect::<Vec<_>>(), &Context::plain(0)).unwrap();
+        let x = Array2::from_shape_fn((2500, 41), |(i, j)| {
+            (1000.0 + (i / 900 * j) as f64 + rng.normal()) as f32
+        });
+        let moments = Moments::of(
+            &x.rows().into_iter().map(|r| r.to_vec()).collect::<Vec<_>>(),
+            &Context::plain(0),
+        )
+        .unwrap();
         let x = x.mapv(f64::from);
         let mean = x.mean_axis(ndarray::Axis(0)).unwrap();
         let z = &x - &mean;
         let scatter = z.t().dot(&z);
         assert!((&moments.mean - &mean).iter().all(|d| d.abs() < 1e-10));
         for ((i, j), found) in moments.scatter.indexed_iter().filter(|((i, j), _)| j <= i) {
-            assert!((found - scatter[[i, j]]).abs() < 1e-9 * scatter[[i, i]].max(scatter[[j, j]]), "{i} {j}");
+            assert!(
+                (found - scatter[[i, j]]).abs() < 1e-9 * scatter[[i, i]].max(scatter[[j, j]]),
+                "{i} {j}"
+            );
         }
     }
 

@@ -1,13 +1,14 @@
 //! Exact nearest neighbours by brute force, with a matrix product in front.
 //!
-//! At a hundred dimensions no tree beats a matrix product, but `|a|² - 2ab + |b|²` in f32 loses all digits
-//! where it matters, between vectors that are nearly the same. So the product only rules out: from the
-//! bound on its rounding error follows how small a distance can be, and whatever could be among the
-//! nearest is measured in f64. The result is that of f64 brute force, whichever kernel, CPU and number
-//! of threads made the product.
+//! At a hundred dimensions no tree beats a matrix product, but `|a|² - 2ab + |b|²` in f32 loses all
+//! digits where it matters, between vectors that are nearly the same. So the product only rules
+//! out: from the bound on its rounding error follows how small a distance can be, and whatever
+//! could be among the nearest is measured in f64. The result is that of f64 brute force, whichever
+//! kernel, CPU and number of threads made the product.
 //!
-//! Ours, because the libraries are far behind: of 200,000 vectors of 128 numbers a query takes 0.64 ms here, 1.5 ms in
-//! scikit-learn's brute force (f32 or f64), 18.5 ms in linfa-nn's fastest index and 85 ms in smartcore, one thread each.
+//! Ours, because the libraries are far behind: of 200,000 vectors of 128 numbers a query takes 0.64
+//! ms here, 1.5 ms in scikit-learn's brute force (f32 or f64), 18.5 ms in linfa-nn's fastest index
+//! and 85 ms in smartcore, one thread each.
 
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
 use schemars::JsonSchema;
@@ -39,13 +40,14 @@ pub(crate) struct Neighbour {
     pub(crate) row: usize,
 }
 
-/// The most queries that share one pass over the bank, and rows of the bank in one product: what the product reads,
-/// packs and writes then stays in a cache of 1 MB.
+/// The most queries that share one pass over the bank, and rows of the bank in one product: what
+/// the product reads, packs and writes then stays in a cache of 1 MB.
 const QUERIES: usize = 512;
 const ROWS: usize = 256;
 
-/// The `k` rows of `bank` (rows, dims) nearest to each of `queries` (queries, dims), nearest first, of equal ones
-/// the earlier row first. All values must be finite. `k` may not exceed the rows of the bank.
+/// The `k` rows of `bank` (rows, dims) nearest to each of `queries` (queries, dims), nearest first,
+/// of equal ones the earlier row first. All values must be finite. `k` may not exceed the rows of
+/// the bank.
 pub(crate) fn nearest(
     bank: ArrayView2<f32>,
     queries: ArrayView2<f32>,
@@ -53,18 +55,24 @@ pub(crate) fn nearest(
     metric: Metric,
     cx: &Context,
 ) -> Result<Vec<Vec<Neighbour>>, Error> {
-    assert!(k <= bank.nrows() && bank.ncols() == queries.ncols(), "{k} of {:?}, {:?}", bank.dim(), queries.dim());
+    assert!(
+        k <= bank.nrows() && bank.ncols() == queries.ncols(),
+        "{k} of {:?}, {:?}",
+        bank.dim(),
+        queries.dim()
+    );
     let (bank, queries) = (bank.as_standard_layout(), queries.as_standard_layout());
     let bounds = Bounds::new(bank.view(), metric);
-    // Every pass packs the whole bank anew, so as few as there are threads; what is found does not depend on it.
+    // Every pass packs the whole bank anew, so as few as there are threads; what is found does not
+    // depend on it.
     let block = queries.nrows().div_ceil(cx.threads.max(1)).clamp(1, QUERIES);
     let blocks: Vec<ArrayView2<f32>> = queries.axis_chunks_iter(Axis(0), block).collect();
     let found = cx.map(&blocks, |block| search(bank.view(), *block, k, &bounds, cx));
     Ok(found.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
 }
 
-/// What `reduce` makes of the distances of all rows of `bank` (in their order) to each of `queries`: where more than
-/// distances decides what is near. Twenty times as slow as [`nearest`].
+/// What `reduce` makes of the distances of all rows of `bank` (in their order) to each of
+/// `queries`: where more than distances decides what is near. Twenty times as slow as [`nearest`].
 pub(crate) fn measure<R: Send>(
     bank: ArrayView2<f32>,
     queries: ArrayView2<f32>,
@@ -73,15 +81,18 @@ pub(crate) fn measure<R: Send>(
     reduce: impl Fn(Vec<f64>) -> R + Sync + Send,
 ) -> Result<Vec<R>, Error> {
     let (bank, queries) = (bank.as_standard_layout(), queries.as_standard_layout());
-    let rows: Vec<&[f32]> = bank.rows().into_iter().map(|row| row.to_slice().expect("C order")).collect();
+    let rows: Vec<&[f32]> =
+        bank.rows().into_iter().map(|row| row.to_slice().expect("C order")).collect();
     let norms: Vec<f64> = rows.iter().map(|row| norm(row)).collect();
-    let queries: Vec<&[f32]> = queries.rows().into_iter().map(|row| row.to_slice().expect("C order")).collect();
+    let queries: Vec<&[f32]> =
+        queries.rows().into_iter().map(|row| row.to_slice().expect("C order")).collect();
     let one = |query: &&[f32]| {
         if cx.cancelled() {
             return Err(Error::Cancelled);
         }
         let own = norm(query);
-        let distance = |(row, norm): (&&[f32], &f64)| metric.finish(metric.distance(query, row, own, *norm));
+        let distance =
+            |(row, norm): (&&[f32], &f64)| metric.finish(metric.distance(query, row, own, *norm));
         Ok(reduce(rows.iter().zip(&norms).map(distance).collect()))
     };
     cx.map(&queries, one).into_iter().collect()
@@ -94,8 +105,10 @@ fn search(
     bounds: &Bounds,
     cx: &Context,
 ) -> Result<Vec<Vec<Neighbour>>, Error> {
-    let mut found: Vec<Best> = (0..queries.nrows()).map(|_| Best { k, nearest: Vec::with_capacity(k + 1) }).collect();
-    let norms: Vec<f64> = queries.rows().into_iter().map(|q| norm(q.to_slice().expect("C order"))).collect();
+    let mut found: Vec<Best> =
+        (0..queries.nrows()).map(|_| Best { k, nearest: Vec::with_capacity(k + 1) }).collect();
+    let norms: Vec<f64> =
+        queries.rows().into_iter().map(|q| norm(q.to_slice().expect("C order"))).collect();
     let mut products = vec![0.0; queries.nrows() * ROWS.min(bank.nrows())];
     for first in (0..bank.nrows()).step_by(ROWS) {
         if cx.cancelled() {
@@ -103,7 +116,8 @@ fn search(
         }
         let rows = bank.slice(s![first..bank.nrows().min(first + ROWS), ..]);
         let products = &mut products[..queries.nrows() * rows.nrows()];
-        let out = ArrayViewMut2::from_shape((queries.nrows(), rows.nrows()), &mut *products).expect("its size");
+        let out = ArrayViewMut2::from_shape((queries.nrows(), rows.nrows()), &mut *products)
+            .expect("its size");
         product(queries, rows.t(), out);
         for (i, products) in products.chunks_exact(rows.nrows()).enumerate() {
             let query = queries.row(i).to_slice().expect("C order");
@@ -132,7 +146,11 @@ struct Best {
 impl Best {
     /// Whatever is farther than this is not among the nearest.
     fn worst(&self) -> f64 {
-        if self.nearest.len() < self.k { f64::INFINITY } else { self.nearest.last().map_or(-1.0, |n| n.distance) }
+        if self.nearest.len() < self.k {
+            f64::INFINITY
+        } else {
+            self.nearest.last().map_or(-1.0, |n| n.distance)
+        }
     }
 
     /// Takes a neighbour in if it is near enough; rows must come in ascending order.
@@ -175,7 +193,8 @@ pub(crate) fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
     sum_of(a, b, |a, b| (a - b) * (a - b))
 }
 
-/// The sum of `f` over pairs, in f64 and in eight lanes whose order does not depend on the compiler.
+/// The sum of `f` over pairs, in f64 and in eight lanes whose order does not depend on the
+/// compiler.
 fn sum_of(a: &[f32], b: &[f32], f: impl Fn(f64, f64) -> f64) -> f64 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
     let mut lanes = [0.0; 8];
@@ -194,16 +213,18 @@ fn norm(a: &[f32]) -> f64 {
 
 /// How near the rows of a bank can be, given their f32 products with a query.
 ///
-/// The product of two vectors of n numbers in f32, in any order and with or without fused multiply-add, is off
-/// by at most γ|a||b| with γ = nu/(1 - nu), u = 2⁻²⁴ (Higham 2002, section 3.1). Then, p being the product,
+/// The product of two vectors of n numbers in f32, in any order and with or without fused
+/// multiply-add, is off by at most γ|a||b| with γ = nu/(1 - nu), u = 2⁻²⁴ (Higham 2002, section
+/// 3.1). Then, p being the product,
 ///
 /// ```text
 /// squared distance >= |a|² + |b|² - 2p - 2γ|a||b| >= (1 - γ)|a|² + (1 - γ)|b|² - 2p
 /// |a| · cosine distance >= (1 - γ)|a| - p/|b|
 /// ```
 ///
-/// What depends on the query `a` goes into `limit`, which leaves `base + scale · p` for each row `b`. That and the
-/// comparison are made in f32, four or more rows at a time: their few roundings are in γ, too.
+/// What depends on the query `a` goes into `limit`, which leaves `base + scale · p` for each row
+/// `b`. That and the comparison are made in f32, four or more rows at a time: their few roundings
+/// are in γ, too.
 struct Bounds {
     metric: Metric,
     gamma: f64,
@@ -213,8 +234,8 @@ struct Bounds {
     scale: Vec<f32>,
 }
 
-/// Norms for which no f32 product overflows, and underflow is far below the bound on rounding. Vectors outside are
-/// always measured.
+/// Norms for which no f32 product overflows, and underflow is far below the bound on rounding.
+/// Vectors outside are always measured.
 const TAME: std::ops::Range<f64> = 1e-12..1e18;
 
 /// Rows that are ruled out together.
@@ -222,11 +243,12 @@ const LANES: usize = 16;
 
 impl Bounds {
     fn new(bank: ArrayView2<f32>, metric: Metric) -> Self {
-        // A little more than γ: `base + scale · p` is off by at most 4u(|a|² + |b|²), and there are underflow and the
-        // roundings of this arithmetic itself.
+        // A little more than γ: `base + scale · p` is off by at most 4u(|a|² + |b|²), and there are
+        // underflow and the roundings of this arithmetic itself.
         let nu = 1.01 * (bank.ncols() as f64 + 8.0) * math::powi(2f64, -24);
         let gamma = nu / (1.0 - nu).max(f64::MIN_POSITIVE);
-        let norms: Vec<f64> = bank.rows().into_iter().map(|b| norm(b.to_slice().expect("C order"))).collect();
+        let norms: Vec<f64> =
+            bank.rows().into_iter().map(|b| norm(b.to_slice().expect("C order"))).collect();
         let row = |&norm: &f64| match metric {
             _ if !TAME.contains(&norm) => (f32::NEG_INFINITY, 0.0),
             Metric::Euclidean => (((1.0 - gamma) * norm * norm) as f32, -2.0),
@@ -236,7 +258,8 @@ impl Bounds {
         Self { metric, gamma, norms, base, scale }
     }
 
-    /// What `base + scale · p` of a row must not exceed if it is nearer than `worst` to a query with this norm.
+    /// What `base + scale · p` of a row must not exceed if it is nearer than `worst` to a query
+    /// with this norm.
     fn limit(&self, norm: f64, worst: f64) -> f32 {
         let limit = match self.metric {
             _ if !TAME.contains(&norm) => f64::INFINITY,
@@ -246,9 +269,15 @@ impl Bounds {
         (limit as f32).next_up()
     }
 
-    /// Gives `measure` those of the rows from `first` on that may be within `limit`, in order, given their `products`;
-    /// it returns the limit for the next ones.
-    fn near(&self, first: usize, products: &[f32], mut limit: f32, mut measure: impl FnMut(usize) -> f32) {
+    /// Gives `measure` those of the rows from `first` on that may be within `limit`, in order,
+    /// given their `products`; it returns the limit for the next ones.
+    fn near(
+        &self,
+        first: usize,
+        products: &[f32],
+        mut limit: f32,
+        mut measure: impl FnMut(usize) -> f32,
+    ) {
         let rows = first..first + products.len();
         let (base, scale) = (&self.base[rows.clone()], &self.scale[rows]);
         let lanes = products.chunks(LANES).zip(base.chunks(LANES)).zip(scale.chunks(LANES));
@@ -293,13 +322,22 @@ mod tests {
 
     fn check(bank: &Array2<f32>, queries: &Array2<f32>, k: usize) {
         for metric in [Metric::Euclidean, Metric::Cosine] {
-            let found = nearest(bank.view(), queries.view(), k, metric, &Context::plain(0)).unwrap();
+            let found =
+                nearest(bank.view(), queries.view(), k, metric, &Context::plain(0)).unwrap();
             for (found, query) in found.iter().zip(queries.rows()) {
-                assert_eq!(*found, brute_force(bank, query.to_slice().unwrap(), k, metric), "{metric:?}");
+                assert_eq!(
+                    *found,
+                    brute_force(bank, query.to_slice().unwrap(), k, metric),
+                    "{metric:?}"
+                );
             }
-            let all = measure(bank.view(), queries.view(), metric, &Context::plain(0), |all| all).unwrap();
+            let all = measure(bank.view(), queries.view(), metric, &Context::plain(0), |all| all)
+                .unwrap();
             for (all, found) in all.iter().zip(&found) {
-                assert!(found.iter().all(|n| all[n.row] == n.distance) && all.len() == bank.nrows(), "{metric:?}");
+                assert!(
+                    found.iter().all(|n| all[n.row] == n.distance) && all.len() == bank.nrows(),
+                    "{metric:?}"
+                );
             }
         }
     }
@@ -332,7 +370,8 @@ mod tests {
         let with = |threads| {
             let cx = Context { threads, ..Context::plain(0) };
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| nearest(bank.view(), queries.view(), 4, Metric::Euclidean, &cx)).unwrap()
+            pool.install(|| nearest(bank.view(), queries.view(), 4, Metric::Euclidean, &cx))
+                .unwrap()
         };
         assert_eq!(with(1), with(2));
     }

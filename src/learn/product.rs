@@ -1,5 +1,5 @@
-//! Products of ndarray's matrices, by [`crate::math`]: ndarray's own `dot` of two matrices gives other bits on other
-//! processors. Its products with vectors are plain loops and may be used.
+//! Products of ndarray's matrices, by [`crate::math`]: ndarray's own `dot` of two matrices gives
+//! other bits on other processors. Its products with vectors are plain loops and may be used.
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, LinalgScalar};
 
@@ -11,11 +11,22 @@ const FEW: usize = 8;
 /// `out` = a · b for a (m, k), b (k, n), out (m, n), each of any strides: `b.t()` costs nothing.
 ///
 /// Panics if the shapes do not fit.
-pub(crate) fn product<T: LinalgScalar + Element>(a: ArrayView2<T>, b: ArrayView2<T>, mut out: ArrayViewMut2<T>) {
+pub(crate) fn product<T: LinalgScalar + Element>(
+    a: ArrayView2<T>,
+    b: ArrayView2<T>,
+    mut out: ArrayViewMut2<T>,
+) {
     let ((m, k), (inner, n)) = (a.dim(), b.dim());
-    assert!(k == inner && out.dim() == (m, n), "{:?} times {:?} into {:?}", a.dim(), b.dim(), out.dim());
+    assert!(
+        k == inner && out.dim() == (m, n),
+        "{:?} times {:?} into {:?}",
+        a.dim(),
+        b.dim(),
+        out.dim()
+    );
     if m <= FEW && b.strides()[0] == 1 && n > FEW {
-        // The same products and sums the other way round: packing `b` would cost more than the product.
+        // The same products and sums the other way round: packing `b` would cost more than the
+        // product.
         let mut turned = Array2::zeros((n, m));
         product(b.t(), a.t(), turned.view_mut());
         return out.assign(&turned.t());
@@ -26,13 +37,20 @@ pub(crate) fn product<T: LinalgScalar + Element>(a: ArrayView2<T>, b: ArrayView2
     }
 }
 
-/// Calls `f` with a view as a slice and its steps; what does not lie together in memory is copied first.
+/// Calls `f` with a view as a slice and its steps; what does not lie together in memory is copied
+/// first.
 pub(crate) fn with_matrix<T: LinalgScalar>(view: ArrayView2<T>, f: impl FnOnce(Matrix<T>)) {
     let (rows, columns) = view.dim();
-    let steps: Vec<usize> = view.strides().iter().filter_map(|step| usize::try_from(*step).ok()).collect();
+    let steps: Vec<usize> =
+        view.strides().iter().filter_map(|step| usize::try_from(*step).ok()).collect();
     match (view.as_slice_memory_order(), &steps[..]) {
         (Some(data), &[down, across]) => f(Matrix { data, rows, columns, steps: [down, across] }),
-        _ => f(Matrix { steps: [columns, 1], rows, columns, data: &view.iter().copied().collect::<Vec<T>>() }),
+        _ => f(Matrix {
+            steps: [columns, 1],
+            rows,
+            columns,
+            data: &view.iter().copied().collect::<Vec<T>>(),
+        }),
     }
 }
 
@@ -55,7 +73,9 @@ mod tests {
         let big = Array2::from_shape_simple_fn((14, 22), || rng.normal());
         let (a, b) = (big.slice(s![..;2, 1..9]), big.slice(s![3..11, ..;3]));
         let by_definition = |a: ArrayView2<f64>, b: ArrayView2<f64>| {
-            Array2::from_shape_fn((a.nrows(), b.ncols()), |(i, j)| (0..a.ncols()).map(|k| a[[i, k]] * b[[k, j]]).sum())
+            Array2::from_shape_fn((a.nrows(), b.ncols()), |(i, j)| {
+                (0..a.ncols()).map(|k| a[[i, k]] * b[[k, j]]).sum()
+            })
         };
         let close = |x: Array2<f64>, y: Array2<f64>| (x - y).iter().all(|d| d.abs() < 1e-12);
         assert!(close(multiply(a, b), by_definition(a, b)));

@@ -10,13 +10,16 @@ pub(crate) struct Scaling {
 }
 
 impl Scaling {
-    /// To mean 0 and population variance 1; a dimension that does not vary is only centred, as scikit-learn's
-    /// `StandardScaler` does.
+    /// To mean 0 and population variance 1; a dimension that does not vary is only centred, as
+    /// scikit-learn's `StandardScaler` does.
     pub(crate) fn standard(x: ArrayView2<f64>) -> Self {
         let centred = Self::centred(x);
         let mut squares = Array1::<f64>::zeros(x.ncols());
         for row in x.rows() {
-            ndarray::Zip::from(&mut squares).and(row).and(&centred.mean).for_each(|s, x, m| *s += (x - m) * (x - m));
+            ndarray::Zip::from(&mut squares)
+                .and(row)
+                .and(&centred.mean)
+                .for_each(|s, x, m| *s += (x - m) * (x - m));
         }
         let clips = x.nrows() as f64;
         // What rounding of the mean leaves of no variance.
@@ -68,7 +71,11 @@ mod tests {
         let x = array![[1.0, 0.1, 5.0], [3.0, 0.1, 5.0], [5.0, 0.1, 8.0]];
         let scaled = Scaling::standard(x.view()).apply(x.clone());
         let root = 1.5f64.sqrt();
-        let expected = array![[-root, 0.0, -0.5f64.sqrt()], [0.0, 0.0, -0.5f64.sqrt()], [root, 0.0, 2f64.sqrt()]];
+        let expected = array![
+            [-root, 0.0, -0.5f64.sqrt()],
+            [0.0, 0.0, -0.5f64.sqrt()],
+            [root, 0.0, 2f64.sqrt()]
+        ];
         assert!((&scaled - &expected).iter().all(|d| d.abs() < 1e-12), "{scaled}");
         assert_eq!(Scaling::variance(x.view()).apply(x.clone())[[1, 1]], 0.1);
         assert_eq!(Scaling::none(3).apply(x.clone()), x);

@@ -1,9 +1,10 @@
 //! Sequential minimal optimisation: the quadratic programmes of support vector machines.
 //!
-//! Solves min ½·aᵀQa + p·Σa with Q_st = y_s·y_t·k(s, t), 0 <= a_t <= c and yᵀa as it is at the start, two
-//! variables at a time, the second chosen by second-order information (Fan, Chen and Lin 2005, "Working set selection
-//! using second order information for training support vector machines", as in LIBSVM). Rows of the kernel matrix are
-//! made when they are first asked for: only those of vectors that come near the margin ever are.
+//! Solves min ½·aᵀQa + p·Σa with Q_st = y_s·y_t·k(s, t), 0 <= a_t <= c and yᵀa as it is at the
+//! start, two variables at a time, the second chosen by second-order information (Fan, Chen and Lin
+//! 2005, "Working set selection using second order information for training support vector
+//! machines", as in LIBSVM). Rows of the kernel matrix are made when they are first asked for: only
+//! those of vectors that come near the margin ever are.
 
 use ndarray::{Array2, ArrayView2, Axis};
 
@@ -26,8 +27,8 @@ pub(crate) struct Programme<'a> {
     pub(crate) p: f64,
     /// The upper bound of every variable.
     pub(crate) c: f64,
-    /// The end: no pair is further from its optimum than this part of the kernel's mean diagonal. LIBSVM's is 1e-3, in
-    /// all and not of the diagonal.
+    /// The end: no pair is further from its optimum than this part of the kernel's mean diagonal.
+    /// LIBSVM's is 1e-3, in all and not of the diagonal.
     pub(crate) tolerance: f64,
 }
 
@@ -44,7 +45,12 @@ pub(crate) fn memory(rows: usize) -> usize {
 }
 
 /// Minimises from `a`, which must be within the bounds.
-pub(crate) fn solve(rows: &mut Rows, programme: &Programme, mut a: Vec<f64>, cx: &Context) -> Result<Solution, Error> {
+pub(crate) fn solve(
+    rows: &mut Rows,
+    programme: &Programme,
+    mut a: Vec<f64>,
+    cx: &Context,
+) -> Result<Solution, Error> {
     let Programme { y, p, c, tolerance } = *programme;
     let n = y.len();
     let diagonal = match rows.kernel {
@@ -106,13 +112,15 @@ pub(crate) fn solve(rows: &mut Rows, programme: &Programme, mut a: Vec<f64>, cx:
         for t in 0..n {
             let gain = slope[t] - least;
             if gain > 0.0 && can_fall(a[t], y[t]) {
-                let curvature = (diagonal[first] + diagonal[t] - 2.0 * f64::from(row[t])).max(LEAST_CURVATURE);
+                let curvature =
+                    (diagonal[first] + diagonal[t] - 2.0 * f64::from(row[t])).max(LEAST_CURVATURE);
                 if gain * gain > best * curvature {
                     (second, best) = (t, gain * gain / curvature);
                 }
             }
         }
-        let curvature = (diagonal[first] + diagonal[second] - 2.0 * f64::from(row[second])).max(LEAST_CURVATURE);
+        let curvature = (diagonal[first] + diagonal[second] - 2.0 * f64::from(row[second]))
+            .max(LEAST_CURVATURE);
         // Along y both move by the same amount, as far as the bounds let them.
         let room = |t: usize, up: bool| if (y[t] > 0.0) == up { c - a[t] } else { a[t] };
         let (room_first, room_second) = (room(first, true), room(second, false));
@@ -124,7 +132,8 @@ pub(crate) fn solve(rows: &mut Rows, programme: &Programme, mut a: Vec<f64>, cx:
             (true, false) => a[t] + step,
             (false, false) => a[t] - step,
         };
-        let (new_first, new_second) = (moved(first, true, room_first), moved(second, false, room_second));
+        let (new_first, new_second) =
+            (moved(first, true, room_first), moved(second, false, room_second));
         (a[first], a[second]) = (new_first, new_second);
         let (row_first, row_second) = rows.get_two(first, second);
         for ((slope, k), l) in slope.iter_mut().zip(row_first).zip(row_second) {
@@ -135,7 +144,8 @@ pub(crate) fn solve(rows: &mut Rows, programme: &Programme, mut a: Vec<f64>, cx:
     Ok(Solution { a, rho })
 }
 
-/// The slope where the margin is: the mean over variables between their bounds, or the middle of the others.
+/// The slope where the margin is: the mean over variables between their bounds, or the middle of
+/// the others.
 fn offset(a: &[f64], y: &[f64], slope: &[f64], c: f64) -> f64 {
     let (mut sum, mut free, mut low, mut high) = (0.0, 0, f64::NEG_INFINITY, f64::INFINITY);
     for ((&a, &y), &slope) in a.iter().zip(y).zip(slope) {
@@ -172,23 +182,36 @@ impl<'a> Rows<'a> {
     pub(crate) fn new(x: ArrayView2<'a, f64>, kernel: Kernel) -> Self {
         let n = x.nrows();
         let most = (CACHE / (4 * n)).max(2 * BLOCK);
-        Self { x, kernel, squares: squares(x), kept: vec![Vec::new(); n], used: vec![0; n], time: 0, number: 0, most }
+        Self {
+            x,
+            kernel,
+            squares: squares(x),
+            kept: vec![Vec::new(); n],
+            used: vec![0; n],
+            time: 0,
+            number: 0,
+            most,
+        }
     }
 
     /// Makes the rows of `wanted`, at most [`BLOCK`], that are not there.
     fn make(&mut self, wanted: &[usize]) {
         self.time += 1;
         wanted.iter().for_each(|&t| self.used[t] = self.time);
-        let missing: Vec<usize> = wanted.iter().copied().filter(|&t| self.kept[t].is_empty()).collect();
+        let missing: Vec<usize> =
+            wanted.iter().copied().filter(|&t| self.kept[t].is_empty()).collect();
         if missing.is_empty() {
             return;
         }
         while self.number + missing.len() > self.most {
-            let oldest = (0..self.kept.len()).filter(|&t| !self.kept[t].is_empty()).min_by_key(|&t| self.used[t]);
+            let oldest = (0..self.kept.len())
+                .filter(|&t| !self.kept[t].is_empty())
+                .min_by_key(|&t| self.used[t]);
             self.kept[oldest.expect("more are kept than there may be")] = Vec::new();
             self.number -= 1;
         }
-        let (some, some_squares) = (self.x.select(Axis(0), &missing), missing.iter().map(|&t| self.squares[t]));
+        let (some, some_squares) =
+            (self.x.select(Axis(0), &missing), missing.iter().map(|&t| self.squares[t]));
         let mut made = Array2::zeros((missing.len(), self.x.nrows()));
         let some_squares: Vec<f64> = some_squares.collect();
         self.kernel.fill((some.view(), &some_squares), (self.x, &self.squares), &mut made);
@@ -219,7 +242,10 @@ mod tests {
     fn data(rows: usize, dims: usize) -> (Array2<f64>, Vec<f64>) {
         let mut rng = Seed(4).rng();
         let x = Array2::from_shape_simple_fn((rows, dims), || rng.normal());
-        let y = x.rows().into_iter().map(|row| if row[0] + 0.5 * rng.normal() > 0.0 { 1.0 } else { -1.0 });
+        let y = x
+            .rows()
+            .into_iter()
+            .map(|row| if row[0] + 0.5 * rng.normal() > 0.0 { 1.0 } else { -1.0 });
         let y = y.collect();
         (x, y)
     }
@@ -268,8 +294,10 @@ mod tests {
 
     #[test]
     fn rows_that_were_thrown_away_are_made_again() {
-        let (all, few) =
-            (check(Kernel::Rbf { gamma: 0.2 }, false, 1000), check(Kernel::Rbf { gamma: 0.2 }, false, 2 * BLOCK));
+        let (all, few) = (
+            check(Kernel::Rbf { gamma: 0.2 }, false, 1000),
+            check(Kernel::Rbf { gamma: 0.2 }, false, 2 * BLOCK),
+        );
         assert!((all.rho - few.rho).abs() < 1e-4);
     }
 
@@ -278,7 +306,9 @@ mod tests {
         let x = ndarray::array![[1e30], [2e30]];
         let programme = Programme { y: &[1.0; 2], p: 0.0, c: 1.0, tolerance: 1.0 };
         let mut rows = Rows::new(x.view(), Kernel::Linear);
-        let error = solve(&mut rows, &programme, vec![1.0, 0.0], &Context::plain(0)).unwrap_err().to_string();
+        let error = solve(&mut rows, &programme, vec![1.0, 0.0], &Context::plain(0))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("standardize"), "{error}");
     }
 }

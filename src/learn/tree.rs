@@ -10,7 +10,8 @@ pub(crate) struct Grower<'a> {
     pub(crate) columns: ArrayView2<'a, f32>,
     pub(crate) classes: &'a [usize],
     pub(crate) count: usize,
-    /// Dimensions looked at for a split, and more if none of those varies, or if none has a best cut.
+    /// Dimensions looked at for a split, and more if none of those varies, or if none has a best
+    /// cut.
     pub(crate) tried: usize,
     pub(crate) min_leaf: usize,
     pub(crate) max_depth: usize,
@@ -20,13 +21,15 @@ pub(crate) struct Grower<'a> {
 /// What of a tree is random besides the dimensions it looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// The clips, drawn with replacement. A split is where it lessens the impurity most (Breiman 2001).
+    /// The clips, drawn with replacement. A split is where it lessens the impurity most (Breiman
+    /// 2001).
     Bootstrap,
     /// The thresholds, one for each dimension. All clips are used (Geurts et al. 2006).
     Extreme,
 }
 
-/// Nodes, the first one the root, and the parts of the classes in every leaf, one leaf after the other.
+/// Nodes, the first one the root, and the parts of the classes in every leaf, one leaf after the
+/// other.
 #[derive(Default)]
 pub(crate) struct Tree {
     pub(crate) nodes: Vec<Node>,
@@ -116,7 +119,9 @@ impl Grower<'_> {
             }
             let cut = match self.kind {
                 Kind::Bootstrap => self.best_cut(column, inside, counts, sorted),
-                Kind::Extreme => self.random_cut(column, inside, counts, between(least, greatest, rng)),
+                Kind::Extreme => {
+                    self.random_cut(column, inside, counts, between(least, greatest, rng))
+                }
             };
             if let Some((purity, threshold)) = cut
                 && best.as_ref().is_none_or(|best| purity > best.purity)
@@ -132,7 +137,8 @@ impl Grower<'_> {
         best
     }
 
-    /// The purity of the best cut along a dimension, and its threshold: half way between two values.
+    /// The purity of the best cut along a dimension, and its threshold: half way between two
+    /// values.
     fn best_cut(
         &self,
         column: ArrayView1<f32>,
@@ -141,7 +147,9 @@ impl Grower<'_> {
         sorted: &mut Vec<u64>,
     ) -> Option<(f64, f32)> {
         sorted.clear();
-        sorted.extend(inside.iter().map(|&clip| sortable(column[clip]) << 32 | self.classes[clip] as u64));
+        sorted.extend(
+            inside.iter().map(|&clip| sortable(column[clip]) << 32 | self.classes[clip] as u64),
+        );
         sorted.sort_unstable();
         let (purity, at) = self.cut(sorted, counts)?;
         let (below, above) = (value(sorted[at - 1] >> 32), value(sorted[at] >> 32));
@@ -159,19 +167,23 @@ impl Grower<'_> {
         threshold: f32,
     ) -> Option<(f64, f32)> {
         let mut below = vec![0u64; counts.len()];
-        inside.iter().filter(|clip| column[**clip] <= threshold).for_each(|&clip| below[self.classes[clip]] += 1);
+        inside
+            .iter()
+            .filter(|clip| column[**clip] <= threshold)
+            .for_each(|&clip| below[self.classes[clip]] += 1);
         let at = below.iter().sum::<u64>();
         let rest = inside.len() as u64 - at;
         if at.min(rest) < self.min_leaf as u64 {
             return None;
         }
         let squares_below: u64 = below.iter().map(|n| n * n).sum();
-        let squares_above: u64 = counts.iter().zip(&below).map(|(all, n)| (all - n) * (all - n)).sum();
+        let squares_above: u64 =
+            counts.iter().zip(&below).map(|(all, n)| (all - n) * (all - n)).sum();
         Some((squares_below as f64 / at as f64 + squares_above as f64 / rest as f64, threshold))
     }
 
-    /// Where to cut values in ascending order, and the purity it gives: Σ n²/N over both sides, which is greatest where
-    /// the Gini impurity of the sides, weighted by their sizes, is least.
+    /// Where to cut values in ascending order, and the purity it gives: Σ n²/N over both sides,
+    /// which is greatest where the Gini impurity of the sides, weighted by their sizes, is least.
     fn cut(&self, sorted: &[u64], counts: &[u64]) -> Option<(f64, usize)> {
         let (mut below, mut above) = (vec![0u64; counts.len()], counts.to_vec());
         let (mut squares_below, mut squares_above) = (0, counts.iter().map(|n| n * n).sum::<u64>());
@@ -183,7 +195,10 @@ impl Grower<'_> {
             below[class] += 1;
             above[class] -= 1;
             let rest = sorted.len() - at;
-            if at < self.min_leaf || rest < self.min_leaf || sorted[at - 1] >> 32 == sorted[at] >> 32 {
+            if at < self.min_leaf
+                || rest < self.min_leaf
+                || sorted[at - 1] >> 32 == sorted[at] >> 32
+            {
                 continue;
             }
             let purity = squares_below as f64 / at as f64 + squares_above as f64 / rest as f64;
@@ -198,7 +213,9 @@ impl Grower<'_> {
 /// The least and the greatest value of a dimension among these clips.
 fn extent(column: ArrayView1<f32>, inside: &[usize]) -> (f32, f32) {
     let first = column[inside[0]];
-    inside.iter().fold((first, first), |(least, greatest), &clip| (least.min(column[clip]), greatest.max(column[clip])))
+    inside.iter().fold((first, first), |(least, greatest), &clip| {
+        (least.min(column[clip]), greatest.max(column[clip]))
+    })
 }
 
 /// A random threshold that parts the least from the greatest value.
@@ -238,7 +255,15 @@ mod tests {
 
     fn grower<'a>(columns: &'a Array2<f32>, classes: &'a [usize]) -> Grower<'a> {
         let columns = columns.view();
-        Grower { columns, classes, count: 3, tried: 1, min_leaf: 1, max_depth: usize::MAX, kind: Kind::Bootstrap }
+        Grower {
+            columns,
+            classes,
+            count: 3,
+            tried: 1,
+            min_leaf: 1,
+            max_depth: usize::MAX,
+            kind: Kind::Bootstrap,
+        }
     }
 
     #[test]
@@ -248,7 +273,9 @@ mod tests {
         let classes = [0, 0, 1, 0, 1, 1, 2];
         let grower = grower(&columns, &classes);
         let inside: Vec<usize> = (0..7).collect();
-        let split = grower.best(&inside, &[3, 3, 1], &mut [0], &mut Vec::new(), &mut Seed(0).rng()).unwrap();
+        let split = grower
+            .best(&inside, &[3, 3, 1], &mut [0], &mut Vec::new(), &mut Seed(0).rng())
+            .unwrap();
         let gini = |part: &[usize]| {
             let n = part.len() as f64;
             let part_of = |class| part.iter().filter(|c| **c == class).count() as f64 / n;
@@ -305,7 +332,10 @@ mod tests {
         let classes: Vec<usize> = (0..90).map(|i| i % 3).collect();
         let whole = grower(&columns, &classes).grow(Seed(2).rng());
         assert!(whole.leaves.iter().all(|part| *part == 0.0 || *part == 1.0));
-        assert_eq!(whole.nodes.iter().filter(|n| n.dimension.is_none()).count() * 3, whole.leaves.len());
+        assert_eq!(
+            whole.nodes.iter().filter(|n| n.dimension.is_none()).count() * 3,
+            whole.leaves.len()
+        );
         let flat = Grower { max_depth: 1, ..grower(&columns, &classes) }.grow(Seed(2).rng());
         assert_eq!(flat.nodes.len(), 3);
         let thick = Grower { min_leaf: 30, ..grower(&columns, &classes) }.grow(Seed(2).rng());

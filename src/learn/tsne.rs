@@ -1,12 +1,15 @@
-//! t-SNE (van der Maaten and Hinton 2008): a map on which vectors lie near each other that are neighbours.
+//! t-SNE (van der Maaten and Hinton 2008): a map on which vectors lie near each other that are
+//! neighbours.
 //!
-//! Exact, with all pairs of vectors, and as scikit-learn does it by default: perplexity 30, early exaggeration 12, a
-//! learning rate of max(vectors / 12 / 4, 50), a start from the two largest principal components. Nothing is drawn.
+//! Exact, with all pairs of vectors, and as scikit-learn does it by default: perplexity 30, early
+//! exaggeration 12, a learning rate of max(vectors / 12 / 4, 50), a start from the two largest
+//! principal components. Nothing is drawn.
 //!
-//! Ours, because figures must have the same bytes everywhere. linfa-tsne (0.8.1, over bhtsne 0.4.1) takes exponentials
-//! and logarithms from the system's library, and with an approximation threshold above 0 it builds its tree from a
-//! generator that cannot be seeded. A map of 1,000 vectors of 128 numbers takes 3.1 s on one thread; scikit-learn takes
-//! 15 s for it with all pairs, and 2.9 s with its approximation.
+//! Ours, because figures must have the same bytes everywhere. linfa-tsne (0.8.1, over bhtsne 0.4.1)
+//! takes exponentials and logarithms from the system's library, and with an approximation threshold
+//! above 0 it builds its tree from a generator that cannot be seeded. A map of 1,000 vectors of 128
+//! numbers takes 3.1 s on one thread; scikit-learn takes 15 s for it with all pairs, and 2.9 s with
+//! its approximation.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
@@ -17,7 +20,8 @@ use super::product::multiply;
 use crate::context::Context;
 use crate::math;
 
-/// How many neighbours a vector has on the map, more or less. Of few vectors a third of the others is taken.
+/// How many neighbours a vector has on the map, more or less. Of few vectors a third of the others
+/// is taken.
 const PERPLEXITY: f64 = 30.0;
 /// By how much neighbours attract each other more in the first iterations.
 const EXAGGERATION: f64 = 12.0;
@@ -39,21 +43,23 @@ pub(crate) fn perplexity(rows: usize) -> f64 {
     PERPLEXITY.min((rows as f64 - 1.0) / 3.0)
 }
 
-/// The place of each row of `x` (rows, dims) on a map, (rows, 2), in no unit and about 0. Values must be finite. Takes
-/// memory for four numbers a pair of rows.
+/// The place of each row of `x` (rows, dims) on a map, (rows, 2), in no unit and about 0. Values
+/// must be finite. Takes memory for four numbers a pair of rows.
 ///
 /// Errors: cancelled, or fewer than [`LEAST`] rows.
 pub(crate) fn map(x: ArrayView2<f32>, cx: &Context) -> Result<Array2<f64>, Error> {
     let rows = x.nrows();
     if rows < LEAST {
-        return Err(Error::TooFew(format!("a map of {rows} vectors has no neighbourhoods: {LEAST} are needed")));
+        return Err(Error::TooFew(format!(
+            "a map of {rows} vectors has no neighbourhoods: {LEAST} are needed"
+        )));
     }
     let affinities = affinities(x, perplexity(rows), cx)?;
     descend(&affinities, start(x), cx)
 }
 
-/// How much every pair of rows belongs together, (rows, rows): symmetric, with a sum of 1 and nothing on the diagonal
-/// (equations 1 and 2 of the paper).
+/// How much every pair of rows belongs together, (rows, rows): symmetric, with a sum of 1 and
+/// nothing on the diagonal (equations 1 and 2 of the paper).
 fn affinities(x: ArrayView2<f32>, perplexity: f64, cx: &Context) -> Result<Array2<f64>, Error> {
     let rows = x.nrows();
     let conditional = measure(x, x, Metric::Euclidean, cx, |distances| {
@@ -61,7 +67,8 @@ fn affinities(x: ArrayView2<f32>, perplexity: f64, cx: &Context) -> Result<Array
         squares
     })?;
     let numbered: Vec<(usize, Vec<f64>)> = conditional.into_iter().enumerate().collect();
-    let conditional = cx.map(&numbered, |(row, squares)| neighbourhood(*row, squares, perplexity)).concat();
+    let conditional =
+        cx.map(&numbered, |(row, squares)| neighbourhood(*row, squares, perplexity)).concat();
     let conditional = Array2::from_shape_vec((rows, rows), conditional).expect("a number a pair");
     let mut joint = &conditional + &conditional.t();
     let sum: f64 = joint.rows().into_iter().map(|row| row.iter().sum::<f64>()).sum();
@@ -69,8 +76,8 @@ fn affinities(x: ArrayView2<f32>, perplexity: f64, cx: &Context) -> Result<Array
     Ok(joint)
 }
 
-/// The shares of the other rows in the neighbourhood of `row`, whose width is such that it has the perplexity. From the
-/// squares of the distances to all rows.
+/// The shares of the other rows in the neighbourhood of `row`, whose width is such that it has the
+/// perplexity. From the squares of the distances to all rows.
 fn neighbourhood(row: usize, squares: &[f64], perplexity: f64) -> Vec<f64> {
     // The nearest other one. Taken off, so that exponentials do not vanish.
     let others = || squares.iter().enumerate().filter(|(other, _)| *other != row);
@@ -118,7 +125,8 @@ fn start(x: ArrayView2<f32>) -> Array2<f64> {
     // The eigenvectors of the smaller of the two products with itself give the same components.
     let components = if rows <= dims {
         let eigen = Eigen::of(multiply(x.view(), x.t()));
-        let lengths: Array1<f64> = eigen.values[..count].iter().map(|value| value.max(0.0).sqrt()).collect();
+        let lengths: Array1<f64> =
+            eigen.values[..count].iter().map(|value| value.max(0.0).sqrt()).collect();
         eigen.vectors(count).t().to_owned() * &lengths
     } else {
         let eigen = Eigen::of(multiply(x.t(), x.view()));
@@ -134,9 +142,14 @@ fn start(x: ArrayView2<f32>) -> Array2<f64> {
     map
 }
 
-/// Moves the points of a map so that their own affinities, from Student's distribution, become those that are given: by
-/// gradients with momentum and with a gain for every coordinate, as the paper's section 3.4.
-fn descend(affinities: &Array2<f64>, start: Array2<f64>, cx: &Context) -> Result<Array2<f64>, Error> {
+/// Moves the points of a map so that their own affinities, from Student's distribution, become
+/// those that are given: by gradients with momentum and with a gain for every coordinate, as the
+/// paper's section 3.4.
+fn descend(
+    affinities: &Array2<f64>,
+    start: Array2<f64>,
+    cx: &Context,
+) -> Result<Array2<f64>, Error> {
     let rows = start.nrows();
     let rate = (rows as f64 / EXAGGERATION / 4.0).max(50.0);
     let mut points: [Vec<f64>; 2] = [0, 1].map(|axis| start.column(axis).to_vec());
@@ -146,11 +159,13 @@ fn descend(affinities: &Array2<f64>, start: Array2<f64>, cx: &Context) -> Result
         if cx.cancelled() {
             return Err(Error::Cancelled);
         }
-        let (exaggeration, momentum) = if iteration < EARLY { (EXAGGERATION, 0.5) } else { (1.0, 0.8) };
+        let (exaggeration, momentum) =
+            if iteration < EARLY { (EXAGGERATION, 0.5) } else { (1.0, 0.8) };
         let gradient = gradient(affinities, &points, exaggeration, cx);
         for axis in 0..2 {
             for (row, gradient) in gradient.iter().enumerate() {
-                let (slope, gain, moved) = (gradient[axis], &mut gains[axis][row], &mut moves[axis][row]);
+                let (slope, gain, moved) =
+                    (gradient[axis], &mut gains[axis][row], &mut moves[axis][row]);
                 let changed: f64 = if slope * *moved < 0.0 { *gain + 0.2 } else { *gain * 0.8 };
                 *gain = changed.max(0.01);
                 *moved = momentum * *moved - rate * *gain * slope;
@@ -176,17 +191,25 @@ struct Forces {
 }
 
 /// The gradient of every row (equation 5 of the paper).
-fn gradient(affinities: &Array2<f64>, points: &[Vec<f64>; 2], exaggeration: f64, cx: &Context) -> Vec<[f64; 2]> {
+fn gradient(
+    affinities: &Array2<f64>,
+    points: &[Vec<f64>; 2],
+    exaggeration: f64,
+    cx: &Context,
+) -> Vec<[f64; 2]> {
     let numbered: Vec<(usize, ArrayView2<f64>)> =
         (0..).step_by(BLOCK).zip(affinities.axis_chunks_iter(Axis(0), BLOCK)).collect();
     let forces = cx.map(&numbered, |(first, block)| {
         let rows = block.rows().into_iter().enumerate();
-        rows.map(|(i, row)| forces(row.to_slice().expect("C order"), points, first + i)).collect::<Vec<Forces>>()
+        rows.map(|(i, row)| forces(row.to_slice().expect("C order"), points, first + i))
+            .collect::<Vec<Forces>>()
     });
     let forces = forces.concat();
     // Less what each row gave itself.
     let sum = forces.iter().map(|f| f.sum - 1.0).sum::<f64>();
-    let of = |f: &Forces, axis: usize| 4.0 * (exaggeration * f.attraction[axis] - f.repulsion[axis] / sum);
+    let of = |f: &Forces, axis: usize| {
+        4.0 * (exaggeration * f.attraction[axis] - f.repulsion[axis] / sum)
+    };
     forces.iter().map(|f| [of(f, 0), of(f, 1)]).collect()
 }
 

@@ -1,10 +1,10 @@
-//! Elementary functions that do not call the system's C library, which gives other last bits on other systems and, by
-//! run-time dispatch, on other processors.
+//! Elementary functions that do not call the system's C library, which gives other last bits on
+//! other systems and, by run-time dispatch, on other processors.
 //!
-//! They are those of the `libm` crate (musl's, in Rust), by plain additions and multiplications in a fixed order. Tests
-//! hold them to one unit in the last place: in f64 at values computed with 50 digits, in f32 over their range against
-//! f64. `clippy.toml` forbids the standard library's. Square roots, rounding and absolute values are exact
-//! everywhere and stay the standard library's.
+//! They are those of the `libm` crate (musl's, in Rust), by plain additions and multiplications in
+//! a fixed order. Tests hold them to one unit in the last place: in f64 at values computed with 50
+//! digits, in f32 over their range against f64. `clippy.toml` forbids the standard library's.
+//! Square roots, rounding and absolute values are exact everywhere and stay the standard library's.
 
 /// `f32` or `f64`.
 pub trait Real: Copy + std::ops::Mul<Output = Self> + std::ops::Div<Output = Self> {
@@ -98,8 +98,8 @@ pub fn powf<T: Real>(x: T, exponent: T) -> T {
     x.pow(exponent)
 }
 
-/// `x` to a whole power, by repeated squaring from the lowest bit of the exponent on. The standard library's does not
-/// promise an order.
+/// `x` to a whole power, by repeated squaring from the lowest bit of the exponent on. The standard
+/// library's does not promise an order.
 #[inline]
 pub fn powi<T: Real>(x: T, exponent: i32) -> T {
     let (mut rest, mut square, mut power) = (exponent.unsigned_abs(), x, T::ONE);
@@ -150,7 +150,10 @@ mod tests {
 
     #[test]
     fn whole_powers() {
-        assert_eq!([powi(3.0, 0), powi(3.0, 1), powi(3.0, 5), powi(2.0, -3)], [1.0, 3.0, 243.0, 0.125]);
+        assert_eq!(
+            [powi(3.0, 0), powi(3.0, 1), powi(3.0, 5), powi(2.0, -3)],
+            [1.0, 3.0, 243.0, 0.125]
+        );
         assert_eq!(powi(0.1f64, 3), 0.1 * (0.1 * 0.1));
         assert_eq!(powi(2.0f64, -1074), f64::from_bits(0), "as squares overflow first");
         assert_eq!(square(-3.0f32), 9.0);
@@ -177,13 +180,18 @@ mod tests {
         near(sin(1e6), -0.349_993_502_171_292_94);
         near(acos(-0.25), 1.823_476_581_936_975_4);
         near(hypot(3.0, 4.0), 5.0);
-        assert!(ln(-1.0f64).is_nan() && exp(f64::NEG_INFINITY) == 0.0 && ln(0.0f64) == f64::NEG_INFINITY);
+        assert!(
+            ln(-1.0f64).is_nan()
+                && exp(f64::NEG_INFINITY) == 0.0
+                && ln(0.0f64) == f64::NEG_INFINITY
+        );
     }
 
     /// How many units in the last place `found` is from `exact`, at most.
     fn apart(found: f32, exact: f64) -> f64 {
         let rounded = exact as f32;
-        let unit = f64::from(f32::from_bits(rounded.abs().to_bits() + 1)) - f64::from(rounded.abs());
+        let unit =
+            f64::from(f32::from_bits(rounded.abs().to_bits() + 1)) - f64::from(rounded.abs());
         (f64::from(found) - exact).abs() / unit
     }
 

@@ -2,8 +2,9 @@
 
 /// a * b + c, rounded once.
 ///
-/// By f64 (Boldo and Melquiond 2008, "Emulation of FMA and correctly rounded sums"): the product is exact there, the sum is rounded to odd,
-/// and 53 bits rounded to odd lose nothing when they are rounded to 24.
+/// By f64 (Boldo and Melquiond 2008, "Emulation of FMA and correctly rounded sums"): the product is
+/// exact there, the sum is rounded to odd, and 53 bits rounded to odd lose nothing when they are
+/// rounded to 24.
 #[inline(always)]
 pub fn fused_f32(a: f32, b: f32, c: f32) -> f32 {
     #[cfg(any(target_feature = "fma", target_arch = "aarch64"))]
@@ -65,12 +66,15 @@ mod tests {
         }
     }
 
-    /// Bits of all kinds, many of them near each other so that sums cancel, and with the edges of the format.
+    /// Bits of all kinds, many of them near each other so that sums cancel, and with the edges of
+    /// the format.
     fn numbers(count: usize) -> Vec<u64> {
         let mut state = 7u64;
         (0..count)
             .map(|_| {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
                 state ^ state >> 29
             })
             .collect()
@@ -78,7 +82,18 @@ mod tests {
 
     #[test]
     fn every_level_rounds_once() {
-        let edges = [0.0, -0.0, 1.0, -1.0, f32::MIN_POSITIVE, 1e-45, -1e-45, f32::MAX, f32::INFINITY, f32::NAN];
+        let edges = [
+            0.0,
+            -0.0,
+            1.0,
+            -1.0,
+            f32::MIN_POSITIVE,
+            1e-45,
+            -1e-45,
+            f32::MAX,
+            f32::INFINITY,
+            f32::NAN,
+        ];
         let mut sets: [Vec<f32>; 3] = Default::default();
         for a in edges {
             for b in edges {
@@ -105,8 +120,13 @@ mod tests {
         let portable = Level::Portable.run(slices());
         for level in Level::available() {
             for (i, (found, expected)) in level.run(slices()).iter().zip(&portable).enumerate() {
-                let same = found.to_bits() == expected.to_bits() || found.is_nan() && expected.is_nan();
-                assert!(same, "{level:?}: {:?} gives {found}, not {expected}", sets.each_ref().map(|set| set[i]));
+                let same =
+                    found.to_bits() == expected.to_bits() || found.is_nan() && expected.is_nan();
+                assert!(
+                    same,
+                    "{level:?}: {:?} gives {found}, not {expected}",
+                    sets.each_ref().map(|set| set[i])
+                );
             }
         }
         // 1 + 2^-12 squared less its rounding is 2^-24, which two roundings lose.
@@ -118,7 +138,8 @@ mod tests {
     fn every_level_rounds_once_in_f64() {
         let mut sets: [Vec<f64>; 3] = Default::default();
         for three in numbers(60_000).chunks(3) {
-            let near = |bits: u64| f64::from_bits((bits & 0x801f_ffff_ffff_ffff) + 0x3fe0_0000_0000_0000);
+            let near =
+                |bits: u64| f64::from_bits((bits & 0x801f_ffff_ffff_ffff) + 0x3fe0_0000_0000_0000);
             let [a, b] = [near(three[0]), near(three[1])];
             let c = if three[2] & 1 == 0 { -(a * b) } else { near(three[2]) };
             [a, b, c].iter().zip(&mut sets).for_each(|(x, set)| set.push(*x));
@@ -126,7 +147,10 @@ mod tests {
         let slices = || All([&sets[0][..], &sets[1], &sets[2]]);
         let portable = Level::Portable.run(slices());
         for level in Level::available() {
-            assert!(level.run(slices()).iter().zip(&portable).all(|(a, b)| a.to_bits() == b.to_bits()), "{level:?}");
+            assert!(
+                level.run(slices()).iter().zip(&portable).all(|(a, b)| a.to_bits() == b.to_bits()),
+                "{level:?}"
+            );
         }
     }
 }

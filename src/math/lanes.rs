@@ -1,7 +1,8 @@
 //! Vectors of numbers, in the three widths that loops are compiled for.
 //!
-//! Only what the kernels of this program need. A multiply-add rounds once at every level; that is why the bits agree.
-//! The wrappers are sound only where their instructions exist, so nothing but [`super::Level::run`] names them.
+//! Only what the kernels of this program need. A multiply-add rounds once at every level; that is
+//! why the bits agree. The wrappers are sound only where their instructions exist, so nothing but
+//! [`super::Level::run`] names them.
 
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -23,8 +24,8 @@ pub trait Lanes {
 pub trait Element: Copy + Send + Sync + Default + 'static {
     type Vector<L: Lanes>: Vector<Element = Self>;
 
-    /// At least `length` numbers of the thread's own, holding anything, to be given back with [`Element::keep`]: fresh memory
-    /// would be paged in anew for every product.
+    /// At least `length` numbers of the thread's own, holding anything, to be given back with
+    /// [`Element::keep`]: fresh memory would be paged in anew for every product.
     fn scratch(length: usize) -> Vec<Self>;
 
     fn keep(scratch: Vec<Self>);
@@ -96,7 +97,12 @@ pub trait Vector: Copy {
     ///
     /// # Safety
     /// All of them must be readable and writable.
-    unsafe fn transpose(from: *const Self::Element, from_step: usize, to: *mut Self::Element, to_step: usize);
+    unsafe fn transpose(
+        from: *const Self::Element,
+        from_step: usize,
+        to: *mut Self::Element,
+        to_step: usize,
+    );
 
     fn add(self, other: Self) -> Self;
 
@@ -125,7 +131,12 @@ macro_rules! array {
             const SQUARE: usize = 4;
 
             #[inline(always)]
-            unsafe fn transpose(from: *const $element, from_step: usize, to: *mut $element, to_step: usize) {
+            unsafe fn transpose(
+                from: *const $element,
+                from_step: usize,
+                to: *mut $element,
+                to_step: usize,
+            ) {
                 for (i, j) in (0..4).flat_map(|i| (0..4).map(move |j| (i, j))) {
                     // SAFETY: the caller's promise.
                     unsafe { *to.add(j * to_step + i) = *from.add(i * from_step + j) }

@@ -6,11 +6,13 @@ use std::sync::OnceLock;
 use super::lanes::{Avx2, Avx512};
 use super::lanes::{Lanes, Portable};
 
-/// Sets of vector instructions, from the narrowest to the widest. They give the same bits at different speeds.
+/// Sets of vector instructions, from the narrowest to the widest. They give the same bits at
+/// different speeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Level {
-    /// Any processor. Fused multiply-adds are emulated where it has none, which takes tens of times as long.
+    /// Any processor. Fused multiply-adds are emulated where it has none, which takes tens of times
+    /// as long.
     Portable,
     /// x86-64 with AVX2 and FMA: 256 bits.
     Avx2,
@@ -22,13 +24,13 @@ pub enum Level {
 pub trait Kernel {
     type Output;
 
-    /// Must be `#[inline(always)]`, and so must everything it calls in its loops: else the compiler does not know
-    /// there which vectors it may use.
+    /// Must be `#[inline(always)]`, and so must everything it calls in its loops: else the compiler
+    /// does not know there which vectors it may use.
     fn run<L: Lanes>(self) -> Self::Output;
 }
 
-/// A variable of the environment that holds a process and its children to a narrower level, by name: for tests and
-/// measurements.
+/// A variable of the environment that holds a process and its children to a narrower level, by
+/// name: for tests and measurements.
 pub const ENVIRONMENT: &str = "HUMSHIFT_LEVEL";
 
 impl Level {
@@ -52,7 +54,10 @@ impl Level {
     pub fn best() -> Level {
         static BEST: OnceLock<Level> = OnceLock::new();
         *BEST.get_or_init(|| {
-            #[expect(clippy::disallowed_methods, reason = "it changes no result, and child processes must see it, too")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "it changes no result, and child processes must see it, too"
+            )]
             let asked = std::env::var(ENVIRONMENT).ok().and_then(|name| Level::named(&name));
             asked.map_or_else(detect, |asked| asked.min(detect()))
         })
@@ -124,9 +129,9 @@ fn detect() -> Level {
     Level::Portable
 }
 
-/// Defines functions whose plain loops are compiled for every level, of which the current one is run: a program
-/// built for any x86-64 would leave the loops at four lanes. All give the same bits, as the compiler contracts and
-/// reorders nothing. Not for loops with `mul_add`: those are kernels.
+/// Defines functions whose plain loops are compiled for every level, of which the current one is
+/// run: a program built for any x86-64 would leave the loops at four lanes. All give the same bits,
+/// as the compiler contracts and reorders nothing. Not for loops with `mul_add`: those are kernels.
 macro_rules! vectorized {
     ($($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $body:block)*) => {$(
         $(#[$meta])*
@@ -171,8 +176,8 @@ pub mod testing {
         Level::ALL.get(FORCED.load(Ordering::Relaxed)).copied()
     }
 
-    /// What `run` gives when all threads are at a level, for each that there is. Other tests that run meanwhile are at
-    /// that level, too, which changes nothing for them.
+    /// What `run` gives when all threads are at a level, for each that there is. Other tests that
+    /// run meanwhile are at that level, too, which changes nothing for them.
     pub fn at_every_level<T>(run: impl Fn() -> T) -> Vec<(Level, T)> {
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
         let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());

@@ -1,12 +1,13 @@
 //! Products of matrices, with the same bits on every processor.
 //!
-//! Each element of a product is, for every [`DEPTH`] steps of the inner dimension, one chain of multiply-adds from
-//! zero on in ascending order; the chains' ends are added up in order. That fixes every bit: vectors run over the columns,
-//! tiles over the rows, and neither is part of any sum. The element types' usual error bounds hold, with DEPTH + k / DEPTH
-//! in the place of k.
+//! Each element of a product is, for every [`DEPTH`] steps of the inner dimension, one chain of
+//! multiply-adds from zero on in ascending order; the chains' ends are added up in order. That
+//! fixes every bit: vectors run over the columns, tiles over the rows, and neither is part of any
+//! sum. The element types' usual error bounds hold, with DEPTH + k / DEPTH in the place of k.
 //!
-//! What is fast about it is old (Goto and van de Geijn 2008): columns of the right matrix are packed into panels that
-//! the first cache holds, and a tile of the result stays in registers while it runs down a panel.
+//! What is fast about it is old (Goto and van de Geijn 2008): columns of the right matrix are
+//! packed into panels that the first cache holds, and a tile of the result stays in registers while
+//! it runs down a panel.
 
 use std::ops::Range;
 
@@ -48,7 +49,8 @@ impl<'a, T> Matrix<'a, T> {
     fn holds_all(&self) -> bool {
         self.rows == 0
             || self.columns == 0
-            || (self.rows - 1) * self.steps[0] + (self.columns - 1) * self.steps[1] < self.data.len()
+            || (self.rows - 1) * self.steps[0] + (self.columns - 1) * self.steps[1]
+                < self.data.len()
     }
 }
 
@@ -59,14 +61,21 @@ pub fn multiply<T: Element>(a: Matrix<T>, b: Matrix<T>, c: &mut [T], accumulate:
     multiply_at(Level::current(), a, b, c, accumulate);
 }
 
-/// c = a b, for c with `step` numbers from one row to the next; those between its rows are left as they are.
+/// c = a b, for c with `step` numbers from one row to the next; those between its rows are left as
+/// they are.
 ///
 /// Panics if the shapes do not fit.
 pub fn multiply_rows<T: Element>(a: Matrix<T>, b: Matrix<T>, c: &mut [T], step: usize) {
     run(Level::current(), a, Right::Plain(b), c, step, false);
 }
 
-fn multiply_at<T: Element>(level: Level, a: Matrix<T>, b: Matrix<T>, c: &mut [T], accumulate: bool) {
+fn multiply_at<T: Element>(
+    level: Level,
+    a: Matrix<T>,
+    b: Matrix<T>,
+    c: &mut [T],
+    accumulate: bool,
+) {
     assert!(c.len() == a.rows * b.columns);
     run(level, a, Right::Plain(b), c, b.columns, accumulate);
 }
@@ -88,7 +97,8 @@ impl<T: Element> Packed<T> {
     fn new_at(level: Level, b: Matrix<T>) -> Self {
         assert!(b.holds_all());
         let size = |columns: &Range<usize>| columns.len().next_multiple_of(level.lanes::<T>());
-        let length = blocks(b.rows, b.columns).map(|(rows, columns)| rows.len() * size(&columns)).sum();
+        let length =
+            blocks(b.rows, b.columns).map(|(rows, columns)| rows.len() * size(&columns)).sum();
         let mut panels = T::scratch(length);
         let (mut rest, mut parts) = (&mut panels[..], Vec::new());
         for (rows, columns) in blocks(b.rows, b.columns) {
@@ -97,7 +107,9 @@ impl<T: Element> Packed<T> {
             rest = more;
         }
         // By all threads: those that wait for the matrix have nothing else to do.
-        parts.into_par_iter().for_each(|(rows, columns, part)| pack_block(level, b, &rows, &columns, part));
+        parts
+            .into_par_iter()
+            .for_each(|(rows, columns, part)| pack_block(level, b, &rows, &columns, part));
         Packed { level, rows: b.rows, columns: b.columns, panels }
     }
 
@@ -120,7 +132,14 @@ enum Right<'a, T: Element> {
 }
 
 /// The product at a level.
-fn run<T: Element>(level: Level, a: Matrix<T>, b: Right<T>, c: &mut [T], step: usize, accumulate: bool) {
+fn run<T: Element>(
+    level: Level,
+    a: Matrix<T>,
+    b: Right<T>,
+    c: &mut [T],
+    step: usize,
+    accumulate: bool,
+) {
     let (depth, width) = match b {
         Right::Plain(b) => {
             assert!(b.holds_all());
@@ -151,11 +170,13 @@ fn run<T: Element>(level: Level, a: Matrix<T>, b: Right<T>, c: &mut [T], step: u
             }
         };
         at += length;
-        // A tile takes neighbours of a column: where a row of `a` is long, each is in a line of its own.
+        // A tile takes neighbours of a column: where a row of `a` is long, each is in a line of its
+        // own.
         let gathers = a.steps[0] == 1 && columns.len() > 3 * lanes;
         let height = if gathers { HEIGHT } else { a.rows };
         for top in (0..a.rows).step_by(height) {
-            let mut part = Matrix { data: &a.data[top * a.steps[0] + rows.start * a.steps[1]..], ..a };
+            let mut part =
+                Matrix { data: &a.data[top * a.steps[0] + rows.start * a.steps[1]..], ..a };
             (part.rows, part.columns) = (height.min(a.rows - top), rows.len());
             if gathers {
                 part = gather_strips(part, strips);
@@ -181,7 +202,8 @@ fn blocks(rows: usize, columns: usize) -> impl Iterator<Item = (Range<usize>, Ra
     })
 }
 
-/// The panels of so many columns: where each begins, and its vectors: two, of the last one to three.
+/// The panels of so many columns: where each begins, and its vectors: two, of the last one to
+/// three.
 fn panels_of(columns: usize, lanes: usize) -> impl Iterator<Item = (usize, usize)> {
     let mut left = 0;
     std::iter::from_fn(move || {
@@ -196,7 +218,13 @@ fn panels_of(columns: usize, lanes: usize) -> impl Iterator<Item = (usize, usize
     })
 }
 
-fn pack_block<T: Element>(level: Level, b: Matrix<T>, rows: &Range<usize>, columns: &Range<usize>, panels: &mut [T]) {
+fn pack_block<T: Element>(
+    level: Level,
+    b: Matrix<T>,
+    rows: &Range<usize>,
+    columns: &Range<usize>,
+    panels: &mut [T],
+) {
     let lanes = level.lanes::<T>();
     for (left, vectors) in panels_of(columns.len(), lanes) {
         let width = vectors * lanes;
@@ -225,13 +253,16 @@ mod tests {
         let mut state = seed;
         (0..count)
             .map(|_| {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
                 (state >> 11) as f64 / (1u64 << 52) as f64 - 1.0
             })
             .collect()
     }
 
-    /// Rows, inner dimension, columns: whole tiles and panels, what is left of them, several blocks of either.
+    /// Rows, inner dimension, columns: whole tiles and panels, what is left of them, several blocks
+    /// of either.
     const SHAPES: [[usize; 3]; 12] = [
         [1, 1, 1],
         [12, 256, 32],
@@ -252,17 +283,30 @@ mod tests {
             #[test]
             fn $name() {
                 for [rows, inner, columns] in SHAPES {
-                    let numbers = |count, seed| draws(count, seed).into_iter().map(|x| x as $element).collect();
+                    let numbers = |count, seed| {
+                        draws(count, seed).into_iter().map(|x| x as $element).collect()
+                    };
                     let a: Vec<$element> = numbers(rows * inner, 1);
                     let b: Vec<$element> = numbers(inner * columns, 2);
                     let before: Vec<$element> = numbers(rows * columns, 3);
                     let whole = |data, rows, columns, steps| Matrix { data, rows, columns, steps };
-                    for (a_turned, b_turned, accumulate) in
-                        [(false, false, false), (true, false, true), (false, true, false), (true, true, true)]
-                    {
-                        let a = whole(&a, rows, inner, if a_turned { [1, rows] } else { [inner, 1] });
-                        let b = whole(&b, inner, columns, if b_turned { [1, inner] } else { [columns, 1] });
-                        let at = |m: Matrix<$element>, i: usize, j: usize| m.data[i * m.steps[0] + j * m.steps[1]];
+                    for (a_turned, b_turned, accumulate) in [
+                        (false, false, false),
+                        (true, false, true),
+                        (false, true, false),
+                        (true, true, true),
+                    ] {
+                        let a =
+                            whole(&a, rows, inner, if a_turned { [1, rows] } else { [inner, 1] });
+                        let b = whole(
+                            &b,
+                            inner,
+                            columns,
+                            if b_turned { [1, inner] } else { [columns, 1] },
+                        );
+                        let at = |m: Matrix<$element>, i: usize, j: usize| {
+                            m.data[i * m.steps[0] + j * m.steps[1]]
+                        };
                         // The definition, from the head of this file.
                         let element = |i: usize, j: usize| {
                             let mut sum = accumulate.then(|| before[i * columns + j]);
@@ -273,16 +317,23 @@ mod tests {
                             }
                             sum.unwrap_or(0.0).to_bits()
                         };
-                        let expected: Vec<_> =
-                            (0..rows * columns).map(|at| element(at / columns, at % columns)).collect();
+                        let expected: Vec<_> = (0..rows * columns)
+                            .map(|at| element(at / columns, at % columns))
+                            .collect();
                         for level in Level::available() {
                             let mut c = before.clone();
                             multiply_at(level, a, b, &mut c, accumulate);
                             let bits: Vec<_> = c.iter().map(|x| x.to_bits()).collect();
                             let mut again = before.clone();
                             Packed::new_at(level, b).multiply(a, &mut again, accumulate);
-                            assert!(again.iter().zip(&c).all(|(x, y)| x.to_bits() == y.to_bits()), "{level:?}");
-                            assert!(bits == expected, "{level:?} {rows} x {inner} x {columns} {a_turned} {b_turned}");
+                            assert!(
+                                again.iter().zip(&c).all(|(x, y)| x.to_bits() == y.to_bits()),
+                                "{level:?}"
+                            );
+                            assert!(
+                                bits == expected,
+                                "{level:?} {rows} x {inner} x {columns} {a_turned} {b_turned}"
+                            );
                         }
                     }
                 }
@@ -310,7 +361,10 @@ mod tests {
             let (a, b) = ([1.0f32, f32::NAN, f32::INFINITY, 0.0], [0.0f32, 1.0, 1.0, 0.0]);
             let mut c = [7.0; 4];
             multiply_at(level, Matrix::plain(&a, 2), Matrix::plain(&b, 2), &mut c, false);
-            assert!(c[0].is_nan() && c[1].is_nan() && c[2].is_nan() && c[3] == f32::INFINITY, "{level:?}: {c:?}");
+            assert!(
+                c[0].is_nan() && c[1].is_nan() && c[2].is_nan() && c[3] == f32::INFINITY,
+                "{level:?}: {c:?}"
+            );
         }
     }
 }

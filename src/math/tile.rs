@@ -1,7 +1,8 @@
-//! What a product spends its time in: packing a panel of the right matrix, and running down it with a tile of the result in
-//! registers.
+//! What a product spends its time in: packing a panel of the right matrix, and running down it with
+//! a tile of the result in registers.
 //!
-//! Each panel is a kernel of its own, so that the compiler sees functions of a size that it can cope with.
+//! Each panel is a kernel of its own, so that the compiler sees functions of a size that it can
+//! cope with.
 
 use std::ops::Range;
 
@@ -9,7 +10,8 @@ use super::lanes::{Element, Lanes, Vector};
 use super::level::{Kernel, Level};
 use super::product::Matrix;
 
-/// A panel to be laid out: rows of `b` from `first` on side by side, each with its `columns` and then zeros.
+/// A panel to be laid out: rows of `b` from `first` on side by side, each with its `columns` and
+/// then zeros.
 pub struct Pack<'a, T> {
     pub b: Matrix<'a, T>,
     pub first: usize,
@@ -50,9 +52,12 @@ impl<T: Element> Pack<'_, T> {
                 for k in 0..depth {
                     for n in 0..vectors {
                         let some = count.saturating_sub(n * V::LANES).min(V::LANES);
-                        let (from, to) =
-                            (from.add(k * down).wrapping_add(n * V::LANES), to.add(k * width + n * V::LANES));
-                        (if some == V::LANES { V::load(from) } else { V::load_some(from, some) }).store(to);
+                        let (from, to) = (
+                            from.add(k * down).wrapping_add(n * V::LANES),
+                            to.add(k * width + n * V::LANES),
+                        );
+                        (if some == V::LANES { V::load(from) } else { V::load_some(from, some) })
+                            .store(to);
                     }
                 }
                 return;
@@ -104,8 +109,8 @@ pub fn down<T: Element>(level: Level, vectors: usize, block: Block<T>) {
     }
 }
 
-/// `N` vectors; `DOWN` is the step between rows of `a`, or 0 for any: where it is known, no register is needed for each
-/// row.
+/// `N` vectors; `DOWN` is the step between rows of `a`, or 0 for any: where it is known, no
+/// register is needed for each row.
 struct Down<'a, T, const N: usize, const DOWN: usize>(Block<'a, T>);
 
 impl<T: Element, const N: usize, const DOWN: usize> Kernel for Down<'_, T, N, DOWN> {
@@ -114,7 +119,8 @@ impl<T: Element, const N: usize, const DOWN: usize> Kernel for Down<'_, T, N, DO
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let Down(mut block) = self;
-        // As many sums as the registers hold beside a row of the panel: 32 registers of 512 bits, 16 of 256.
+        // As many sums as the registers hold beside a row of the panel: 32 registers of 512 bits,
+        // 16 of 256.
         let wide = size_of::<T::Vector<L>>() == 64;
         let mut at = 0;
         while at < block.a.rows {
@@ -134,7 +140,10 @@ impl<T: Element, const N: usize, const DOWN: usize> Kernel for Down<'_, T, N, DO
 impl<T: Element> Block<'_, T> {
     /// `M` rows from `at` on.
     #[inline(always)]
-    fn tile<V: Vector<Element = T>, const M: usize, const N: usize, const DOWN: usize>(&mut self, at: usize) -> usize {
+    fn tile<V: Vector<Element = T>, const M: usize, const N: usize, const DOWN: usize>(
+        &mut self,
+        at: usize,
+    ) -> usize {
         let [down, across] = self.a.steps;
         let down = if DOWN > 0 { DOWN } else { down };
         let (from, depth) = (at * down, self.a.columns);
@@ -148,7 +157,8 @@ impl<T: Element> Block<'_, T> {
         // SAFETY: all places are within the slices, as just checked.
         unsafe {
             let mut b = self.panel.as_ptr();
-            // A pointer for every three rows: the others are one or two steps of one register from it.
+            // A pointer for every three rows: the others are one or two steps of one register from
+            // it.
             let first = self.a.data.as_ptr().add(from);
             let mut rows = [0, 3, 6, 9].map(|m| first.wrapping_add(m * down));
             for _ in 0..depth {
@@ -171,7 +181,8 @@ impl<T: Element> Block<'_, T> {
                     if n + 1 < N || last == V::LANES {
                         (if self.add { V::load(to).add(sum) } else { sum }).store(to);
                     } else {
-                        (if self.add { V::load_some(to, last).add(sum) } else { sum }).store_some(to, last);
+                        (if self.add { V::load_some(to, last).add(sum) } else { sum })
+                            .store_some(to, last);
                     }
                 }
             }

@@ -2,9 +2,15 @@
 
 use super::Vector;
 
-/// Writes `V::SQUARE` rows of as many numbers, each `from_step` from the last, as columns `to_step` from each other.
+/// Writes `V::SQUARE` rows of as many numbers, each `from_step` from the last, as columns `to_step`
+/// from each other.
 #[inline(always)]
-pub fn transpose<V: Vector>(from: &[V::Element], from_step: usize, to: &mut [V::Element], to_step: usize) {
+pub fn transpose<V: Vector>(
+    from: &[V::Element],
+    from_step: usize,
+    to: &mut [V::Element],
+    to_step: usize,
+) {
     let last = V::SQUARE - 1;
     assert!(last * from_step + last < from.len() && last * to_step + last < to.len());
     // SAFETY: the last number of the last row and of the last column are within the slices.

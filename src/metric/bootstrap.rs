@@ -1,8 +1,9 @@
 //! How far an area under the ROC curve would move with other clips: the stratified bootstrap.
 //!
-//! Normals and anomalies are drawn separately, with replacement, as many as there are of each, so that every resample
-//! has both (Efron and Tibshirani 1993, section 8). The scores are sorted once: a resample is a count of how often
-//! each distinct score was drawn, and its area follows in one walk down the counts.
+//! Normals and anomalies are drawn separately, with replacement, as many as there are of each, so
+//! that every resample has both (Efron and Tibshirani 1993, section 8). The scores are sorted once:
+//! a resample is a count of how often each distinct score was drawn, and its area follows in one
+//! walk down the counts.
 
 use super::quantile;
 use super::roc::{Ranking, Ties};
@@ -25,10 +26,10 @@ pub struct Interval {
 
 /// The percentile interval that holds the share `level` of the areas of `resamples` resamples.
 ///
-/// `draw(n)` gives a random number in 0..n; it is asked once a normal and then once an anomaly, resample by resample.
-/// The interval says how far the choice of test clips moves the area of the scores as they are, not how far another
-/// training would. Where the two kinds are apart in every resample (an area of 1) it has no width: the bootstrap knows
-/// only the clips there are.
+/// `draw(n)` gives a random number in 0..n; it is asked once a normal and then once an anomaly,
+/// resample by resample. The interval says how far the choice of test clips moves the area of the
+/// scores as they are, not how far another training would. Where the two kinds are apart in every
+/// resample (an area of 1) it has no width: the bootstrap knows only the clips there are.
 ///
 /// `None` where there is no area, of no resamples, and if `level` is not in (0, 1).
 pub fn bootstrap_interval(
@@ -97,10 +98,13 @@ mod tests {
         for _ in 0..sets {
             let (normal, anomaly) = (normals(&mut state, 60, 0.0), normals(&mut state, 40, 1.0));
             let draw = |n| below(&mut state, n);
-            let found = bootstrap_interval(&normal, &anomaly, Area::Whole(Ties::Half), 400, 0.9, draw).unwrap();
+            let found =
+                bootstrap_interval(&normal, &anomaly, Area::Whole(Ties::Half), 400, 0.9, draw)
+                    .unwrap();
             held += usize::from((found.low..=found.high).contains(&truth));
         }
-        // 90 % within three deviations of a count of 400 (1.5 % each); the percentile method is a little short.
+        // 90 % within three deviations of a count of 400 (1.5 % each); the percentile method is a
+        // little short.
         assert!((0.845..=0.945).contains(&(held as f64 / sets as f64)), "{held} of {sets}");
     }
 
@@ -114,7 +118,10 @@ mod tests {
         assert_eq!(of(&[f64::NAN], &[1.0], whole, 9, 0.9), None);
         assert_eq!(of(&[0.0], &[1.0], whole, 0, 0.9), None);
         assert_eq!(of(&[0.0], &[1.0], Area::Partial(0.0), 9, 0.9), None);
-        assert_eq!([0.0, 1.0, f64::NAN].map(|level| of(&[0.0], &[1.0], whole, 9, level)), [None; 3]);
+        assert_eq!(
+            [0.0, 1.0, f64::NAN].map(|level| of(&[0.0], &[1.0], whole, 9, level)),
+            [None; 3]
+        );
         assert_eq!(of(&[0.0], &[1.0], whole, 9, 0.9), Some(Interval { low: 1.0, high: 1.0 }));
     }
 
@@ -123,7 +130,9 @@ mod tests {
         let (normal, anomaly) = ([0.1, 0.4, 0.4, 0.8], [0.3, 0.4, 0.9]);
         for area in [Area::Whole(Ties::Half), Area::Whole(Ties::Zero), Area::Partial(0.3)] {
             let mut state = 1;
-            let found = bootstrap_interval(&normal, &anomaly, area, 50, 0.8, |n| below(&mut state, n)).unwrap();
+            let found =
+                bootstrap_interval(&normal, &anomaly, area, 50, 0.8, |n| below(&mut state, n))
+                    .unwrap();
             let mut state = 1;
             let areas: Vec<f64> = (0..50)
                 .map(|_| {
@@ -136,7 +145,10 @@ mod tests {
                 })
                 .collect();
             let end = |q| quantile(&areas, q).unwrap();
-            assert_eq!((found.low, found.high), (end((1.0 - 0.8) / 2.0), end(1.0 - (1.0 - 0.8) / 2.0)));
+            assert_eq!(
+                (found.low, found.high),
+                (end((1.0 - 0.8) / 2.0), end(1.0 - (1.0 - 0.8) / 2.0))
+            );
             assert!(found.low < found.high);
         }
     }

@@ -1,4 +1,5 @@
-//! Decisions against labels, as the official evaluators and `sklearn.metrics` count them: nothing divided by nothing is 0.
+//! Decisions against labels, as the official evaluators and `sklearn.metrics` count them: nothing
+//! divided by nothing is 0.
 
 fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
@@ -14,10 +15,11 @@ pub fn recall(true_positives: u64, false_negatives: u64) -> f64 {
     ratio(true_positives, true_positives + false_negatives)
 }
 
-/// The harmonic mean of precision and recall; 0 where both are. From the two of them and not from the counts, as the official
-/// evaluators have it: the last digit differs.
+/// The harmonic mean of precision and recall; 0 where both are. From the two of them and not from
+/// the counts, as the official evaluators have it: the last digit differs.
 pub fn f1(true_positives: u64, false_positives: u64, false_negatives: u64) -> f64 {
-    let (precision, recall) = (precision(true_positives, false_positives), recall(true_positives, false_negatives));
+    let (precision, recall) =
+        (precision(true_positives, false_positives), recall(true_positives, false_negatives));
     if precision + recall == 0.0 { 0.0 } else { 2.0 * precision * recall / (precision + recall) }
 }
 

@@ -1,9 +1,10 @@
 //! The gamma distribution of anomaly scores, by which the baselines of the field decide.
 //!
-//! They call `scipy.stats.gamma.fit(scores)`: maximum likelihood over shape, place and scale together, by a
-//! simplex search from the moments of the data. Below shape 1 this likelihood has no maximum: it grows without limit
-//! as the place nears the smallest score. What comes out then is where the search stopped, so the fit here takes
-//! SciPy's path, and [`Gamma::degenerate`] says when not to trust it.
+//! They call `scipy.stats.gamma.fit(scores)`: maximum likelihood over shape, place and scale
+//! together, by a simplex search from the moments of the data. Below shape 1 this likelihood has no
+//! maximum: it grows without limit as the place nears the smallest score. What comes out then is
+//! where the search stopped, so the fit here takes SciPy's path, and [`Gamma::degenerate`] says
+//! when not to trust it.
 
 mod incomplete;
 
@@ -29,7 +30,9 @@ pub enum GammaError {
     NotFinite { index: usize, value: f64 },
     #[error("all {count} scores are {value}: no gamma distribution has no width")]
     AllEqual { count: usize, value: f64 },
-    #[error("the search for a gamma distribution of {count} scores ended at shape {shape} and scale {scale}")]
+    #[error(
+        "the search for a gamma distribution of {count} scores ended at shape {shape} and scale {scale}"
+    )]
     Lost { count: usize, shape: f64, scale: f64 },
 }
 
@@ -37,13 +40,17 @@ pub enum GammaError {
 const SMALL_SHAPE: f64 = 0.4;
 
 impl Gamma {
-    /// `scipy.stats.gamma.fit(scores)`: equal to about ten digits where the likelihood has a maximum, and to five or six
-    /// (as far as SciPy agrees with itself on data moved by one last bit) where it has none.
+    /// `scipy.stats.gamma.fit(scores)`: equal to about ten digits where the likelihood has a
+    /// maximum, and to five or six (as far as SciPy agrees with itself on data moved by one last
+    /// bit) where it has none.
     ///
     /// # Errors
-    /// No scores, a score that is not finite, scores that are all equal, and a search that leaves the distributions.
+    /// No scores, a score that is not finite, scores that are all equal, and a search that leaves
+    /// the distributions.
     pub fn fit(scores: &[f64]) -> Result<Self, GammaError> {
-        let (count, Some(&value)) = (scores.len(), scores.first()) else { return Err(GammaError::Empty) };
+        let (count, Some(&value)) = (scores.len(), scores.first()) else {
+            return Err(GammaError::Empty);
+        };
         if let Some((index, &value)) = scores.iter().enumerate().find(|(_, s)| !s.is_finite()) {
             return Err(GammaError::NotFinite { index, value });
         }
@@ -57,8 +64,8 @@ impl Gamma {
         Ok(Self { shape, loc, scale })
     }
 
-    /// The score that a share `p` of the distribution is below: `gamma.ppf(p, shape, loc, scale)`; NaN where `p` is not
-    /// in [0, 1].
+    /// The score that a share `p` of the distribution is below: `gamma.ppf(p, shape, loc, scale)`;
+    /// NaN where `p` is not in [0, 1].
     pub fn quantile(&self, p: f64) -> f64 {
         if !(0.0..=1.0).contains(&p) {
             return f64::NAN;
@@ -71,16 +78,18 @@ impl Gamma {
         probabilities(self.shape, (score - self.loc) / self.scale).0
     }
 
-    /// The share of the distribution above `score`, with its own leading digits: `gamma.sf(score, shape, loc, scale)`.
+    /// The share of the distribution above `score`, with its own leading digits: `gamma.sf(score,
+    /// shape, loc, scale)`.
     pub fn sf(&self, score: f64) -> f64 {
         probabilities(self.shape, (score - self.loc) / self.scale).1
     }
 
-    /// Why the fit to `scores` is none in truth, in words that fit after "the gamma fit is degenerate: "; `None` of a
-    /// sound one.
+    /// Why the fit to `scores` is none in truth, in words that fit after "the gamma fit is
+    /// degenerate: "; `None` of a sound one.
     ///
-    /// Below shape 1 the density has a pole at `loc`. A search that put the pole on the smallest score ran up a
-    /// likelihood without limit, and the rest of the scores had no say: thresholds from such fits are often above all scores.
+    /// Below shape 1 the density has a pole at `loc`. A search that put the pole on the smallest
+    /// score ran up a likelihood without limit, and the rest of the scores had no say: thresholds
+    /// from such fits are often above all scores.
     pub fn degenerate(&self, scores: &[f64]) -> Option<String> {
         let least = scores.iter().copied().fold(f64::INFINITY, f64::min);
         let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -95,10 +104,13 @@ impl Gamma {
     }
 }
 
-/// SciPy's first guess: the shape of the scores' skewness, then place and scale of their mean and variance.
+/// SciPy's first guess: the shape of the scores' skewness, then place and scale of their mean and
+/// variance.
 fn start(scores: &[f64]) -> [f64; 3] {
     let mean = mean(scores);
-    let moment = |power: f64| self::mean(&scores.iter().map(|s| math::powf(s - mean, power)).collect::<Vec<_>>());
+    let moment = |power: f64| {
+        self::mean(&scores.iter().map(|s| math::powf(s - mean, power)).collect::<Vec<_>>())
+    };
     let variance = moment(2.0);
     let skewness = moment(3.0) / math::powf(variance, 1.5);
     let shape = 4.0 / (1e-8 + skewness * skewness);
@@ -119,7 +131,8 @@ fn mean(values: &[f64]) -> f64 {
     sum(values) / values.len() as f64
 }
 
-/// The negative log-likelihood, where each score without a density (below `loc`, or on it) costs 100 ln(largest double).
+/// The negative log-likelihood, where each score without a density (below `loc`, or on it) costs
+/// 100 ln(largest double).
 fn penalised([shape, loc, scale]: &[f64; 3], scores: &[f64]) -> f64 {
     if !(*shape > 0.0 && *scale > 0.0) {
         return f64::INFINITY;
@@ -132,7 +145,9 @@ fn penalised([shape, loc, scale]: &[f64; 3], scores: &[f64]) -> f64 {
     });
     let densities: Vec<f64> = densities.filter(|d| d.is_finite()).collect();
     let without = scores.len() - densities.len();
-    -sum(&densities) + without as f64 * math::ln(f64::MAX) * 100.0 + scores.len() as f64 * math::ln(*scale)
+    -sum(&densities)
+        + without as f64 * math::ln(f64::MAX) * 100.0
+        + scores.len() as f64 * math::ln(*scale)
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use super::sum::sum;
 
-/// What the evaluators put in place of smaller values before a harmonic mean (`sys.float_info.epsilon`), so
-/// that one zero does not hide everything else.
+/// What the evaluators put in place of smaller values before a harmonic mean
+/// (`sys.float_info.epsilon`), so that one zero does not hide everything else.
 const FLOOR: f64 = f64::EPSILON;
 
 /// The arithmetic mean; `None` of nothing.
@@ -11,11 +11,11 @@ pub fn arithmetic_mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| sum(values) / values.len() as f64)
 }
 
-/// The harmonic mean of the values, each at least 2.220446049250313e-16; `None` of nothing, and where a
-/// value is NaN.
+/// The harmonic mean of the values, each at least 2.220446049250313e-16; `None` of nothing, and
+/// where a value is NaN.
 ///
-/// Computed as n over the sum of the inverses, as older releases of SciPy do and as published tables
-/// agree with to the last digit; SciPy 1.17 takes one over the mean of the inverses.
+/// Computed as n over the sum of the inverses, as older releases of SciPy do and as published
+/// tables agree with to the last digit; SciPy 1.17 takes one over the mean of the inverses.
 pub fn harmonic_mean(values: &[f64]) -> Option<f64> {
     if values.is_empty() || values.iter().any(|x| x.is_nan()) {
         return None;
@@ -32,10 +32,11 @@ pub struct SectionMetrics {
     pub pauc: f64,
 }
 
-/// The official score of DCASE task 2 since 2022: the harmonic mean over AUC (source), AUC (target) and pAUC
-/// of all sections of all machines. `None` of nothing.
+/// The official score of DCASE task 2 since 2022: the harmonic mean over AUC (source), AUC (target)
+/// and pAUC of all sections of all machines. `None` of nothing.
 pub fn official_score(sections: &[SectionMetrics]) -> Option<f64> {
-    let values: Vec<f64> = sections.iter().flat_map(|s| [s.auc_source, s.auc_target, s.pauc]).collect();
+    let values: Vec<f64> =
+        sections.iter().flat_map(|s| [s.auc_source, s.auc_target, s.pauc]).collect();
     harmonic_mean(&values)
 }
 

@@ -1,7 +1,8 @@
 //! Quantiles of numbers as they are, with no distribution behind them.
 
-/// The value that a share `q` of `values` is at most, between two of them by a straight line: `numpy.quantile(values, q)` to
-/// the last bit. `None` of nothing, of NaN, and where `q` is not in [0, 1].
+/// The value that a share `q` of `values` is at most, between two of them by a straight line:
+/// `numpy.quantile(values, q)` to the last bit. `None` of nothing, of NaN, and where `q` is not in
+/// [0, 1].
 pub fn quantile(values: &[f64], q: f64) -> Option<f64> {
     if values.is_empty() || values.iter().any(|x| x.is_nan()) || !(0.0..=1.0).contains(&q) {
         return None;

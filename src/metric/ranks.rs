@@ -1,20 +1,23 @@
 //! Several systems over the same sections: mean ranks, and whether they differ by more than chance.
 //!
-//! The way of Demšar (2006, Journal of Machine Learning Research 7): ranks within each section, Friedman's test whether
-//! any system differs, and the critical difference of Nemenyi, by which two mean ranks must lie apart. The sections are
-//! the independent observations; how many clips each has does not matter.
+//! The way of Demšar (2006, Journal of Machine Learning Research 7): ranks within each section,
+//! Friedman's test whether any system differs, and the critical difference of Nemenyi, by which two
+//! mean ranks must lie apart. The sections are the independent observations; how many clips each
+//! has does not matter.
 
 use super::gamma::Gamma;
 use super::sum::sum;
 
-/// The mean rank of each system over the sections, 1 for the highest value; equal values share the mean of their ranks.
+/// The mean rank of each system over the sections, 1 for the highest value; equal values share the
+/// mean of their ranks.
 ///
-/// `sections` has one row a section and one value a system in each. `None` of no sections, of none or unequally many
-/// systems, and of NaN.
+/// `sections` has one row a section and one value a system in each. `None` of no sections, of none
+/// or unequally many systems, and of NaN.
 pub fn mean_ranks(sections: &[Vec<f64>]) -> Option<Vec<f64>> {
     let systems = systems(sections)?;
     let ranks: Vec<Vec<f64>> = sections.iter().map(|row| descending(row)).collect();
-    let mean = |s: usize| sum(&ranks.iter().map(|r| r[s]).collect::<Vec<_>>()) / sections.len() as f64;
+    let mean =
+        |s: usize| sum(&ranks.iter().map(|r| r[s]).collect::<Vec<_>>()) / sections.len() as f64;
     Some((0..systems).map(mean).collect())
 }
 
@@ -28,8 +31,8 @@ fn descending(row: &[f64]) -> Vec<f64> {
     ranks(&row.iter().map(|x| -x).collect::<Vec<_>>()).0
 }
 
-/// The rank of each value, 1 for the lowest and the mean rank for equal ones (`scipy.stats.rankdata`), and how many
-/// values are equal in each heap of two or more.
+/// The rank of each value, 1 for the lowest and the mean rank for equal ones
+/// (`scipy.stats.rankdata`), and how many values are equal in each heap of two or more.
 pub(super) fn ranks(values: &[f64]) -> (Vec<f64>, Vec<usize>) {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
@@ -53,10 +56,12 @@ pub struct Friedman {
     pub p: f64,
 }
 
-/// `scipy.stats.friedmanchisquare`, corrected for ties: whether any of the systems ranks higher than others over the
-/// sections. Chi-squared is an approximation that is good from about ten sections or five systems on.
+/// `scipy.stats.friedmanchisquare`, corrected for ties: whether any of the systems ranks higher
+/// than others over the sections. Chi-squared is an approximation that is good from about ten
+/// sections or five systems on.
 ///
-/// `None` where [`mean_ranks`] is `None`, of fewer than three systems, and where all systems are equal in every section.
+/// `None` where [`mean_ranks`] is `None`, of fewer than three systems, and where all systems are
+/// equal in every section.
 pub fn friedman(sections: &[Vec<f64>]) -> Option<Friedman> {
     let systems = systems(sections).filter(|k| *k >= 3)?;
     let (k, n) = (systems as f64, sections.len() as f64);
@@ -77,16 +82,17 @@ pub fn friedman(sections: &[Vec<f64>]) -> Option<Friedman> {
     Some(Friedman { statistic, p: chi_squared.sf(statistic) })
 }
 
-/// By how much two mean ranks must differ for significance at 0.05 (Nemenyi 1963): q sqrt(k (k + 1) / (6 n)) for k
-/// systems over n sections. `None` beyond 2 to 20 systems, and of no sections.
+/// By how much two mean ranks must differ for significance at 0.05 (Nemenyi 1963): q sqrt(k (k + 1)
+/// / (6 n)) for k systems over n sections. `None` beyond 2 to 20 systems, and of no sections.
 pub fn critical_difference(systems: usize, sections: usize) -> Option<f64> {
     let q = systems.checked_sub(2).and_then(|i| NEMENYI.get(i)).filter(|_| sections > 0)?;
     let k = systems as f64;
     Some(q * (k * (k + 1.0) / (6.0 * sections as f64)).sqrt())
 }
 
-/// The studentised range's 0.95 quantile for 2 to 20 systems and infinitely many degrees of freedom, over the root of 2:
-/// scipy 1.17.1, `studentized_range.ppf(0.95, k, inf) / sqrt(2)`. Table 5 of Demšar has the first nine to three digits.
+/// The studentised range's 0.95 quantile for 2 to 20 systems and infinitely many degrees of
+/// freedom, over the root of 2: scipy 1.17.1, `studentized_range.ppf(0.95, k, inf) / sqrt(2)`.
+/// Table 5 of Demšar has the first nine to three digits.
 const NEMENYI: [f64; 19] = [
     1.9599639845400534,
     2.343700586378409,
@@ -131,7 +137,11 @@ mod tests {
         let always = vec![vec![0.9, 0.8, 0.7]; 10];
         // The highest the statistic can be: n (k - 1).
         let found = friedman(&always).unwrap();
-        assert!((found.statistic - 20.0).abs() < 1e-12 && (found.p - math::exp(-10.0_f64)).abs() < 1e-18, "{found:?}");
+        assert!(
+            (found.statistic - 20.0).abs() < 1e-12
+                && (found.p - math::exp(-10.0_f64)).abs() < 1e-18,
+            "{found:?}"
+        );
     }
 
     /// Demšar 2006: table 5, and four algorithms over 14 data sets.
@@ -142,6 +152,9 @@ mod tests {
             assert!((ours - his).abs() <= 0.0011, "{ours} {his}");
         }
         assert!((critical_difference(4, 14).unwrap() - 1.25).abs() < 0.005);
-        assert_eq!([(1, 5), (21, 5), (0, 5), (3, 0)].map(|(k, n)| critical_difference(k, n)), [None; 4]);
+        assert_eq!(
+            [(1, 5), (21, 5), (0, 5), (3, 0)].map(|(k, n)| critical_difference(k, n)),
+            [None; 4]
+        );
     }
 }

@@ -1,9 +1,10 @@
 //! Areas under the ROC curve.
 //!
-//! A count of pairs divided by their number would be the shortest way to the AUC and is more precise, but
-//! it differs from published tables in the last digit (0.9 where they say 0.9000000000000001). They were
-//! made by `sklearn.metrics.roc_auc_score`: rates by division, collinear points dropped, trapezoids
-//! added by NumPy's pairwise sum. The same steps in the same order give the same bits.
+//! A count of pairs divided by their number would be the shortest way to the AUC and is more
+//! precise, but it differs from published tables in the last digit (0.9 where they say
+//! 0.9000000000000001). They were made by `sklearn.metrics.roc_auc_score`: rates by division,
+//! collinear points dropped, trapezoids added by NumPy's pairwise sum. The same steps in the same
+//! order give the same bits.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,29 +24,31 @@ pub enum Ties {
 
 /// The probability that an anomaly scores higher than a normal clip, in O(n log n).
 ///
-/// With [`Ties::Half`] equal to `roc_auc_score` of scikit-learn to the last bit; with [`Ties::Zero`] eq. (1) of
-/// Dohi et al. 2022. `None` if either side is empty or any score is NaN or infinite: such scores have no
-/// rank that means anything.
+/// With [`Ties::Half`] equal to `roc_auc_score` of scikit-learn to the last bit; with
+/// [`Ties::Zero`] eq. (1) of Dohi et al. 2022. `None` if either side is empty or any score is NaN
+/// or infinite: such scores have no rank that means anything.
 pub fn auc(normal: &[f64], anomaly: &[f64], ties: Ties) -> Option<f64> {
     Some(Ranking::of(normal, anomaly)?.auc(ties))
 }
 
-/// Partial AUC up to the false-positive rate `max_fpr`, 0.5 for chance and 1 for perfect (McClish 1989):
-/// `roc_auc_score(max_fpr=...)` of scikit-learn to the last bit, which cuts the curve at `max_fpr` by linear
-/// interpolation. Ties count one half. The lowest value is below 0.5: 0.4737 for `max_fpr` 0.1.
+/// Partial AUC up to the false-positive rate `max_fpr`, 0.5 for chance and 1 for perfect (McClish
+/// 1989): `roc_auc_score(max_fpr=...)` of scikit-learn to the last bit, which cuts the curve at
+/// `max_fpr` by linear interpolation. Ties count one half. The lowest value is below 0.5: 0.4737
+/// for `max_fpr` 0.1.
 ///
 /// `None` where [`auc`] is `None`, and if `max_fpr` is not in (0, 1].
 pub fn pauc(normal: &[f64], anomaly: &[f64], max_fpr: f64) -> Option<f64> {
     Ranking::of(normal, anomaly)?.pauc(max_fpr)
 }
 
-/// The points (false-positive rate, true-positive rate) of the ROC curve from (0, 0) to (1, 1), without those in the middle
-/// of a line. `None` where [`auc`] is `None`.
+/// The points (false-positive rate, true-positive rate) of the ROC curve from (0, 0) to (1, 1),
+/// without those in the middle of a line. `None` where [`auc`] is `None`.
 pub fn roc_curve(normal: &[f64], anomaly: &[f64]) -> Option<Vec<(f64, f64)>> {
     Some(Ranking::of(normal, anomaly)?.curve())
 }
 
-/// The distinct scores of a section from the highest down, and how many clips have each: all that an area depends on.
+/// The distinct scores of a section from the highest down, and how many clips have each: all that
+/// an area depends on.
 pub(super) struct Ranking {
     scores: Vec<f64>,
     steps: Vec<Step>,
@@ -59,9 +62,13 @@ struct Step {
 }
 
 impl Ranking {
-    /// The distinct scores, without clips. `None` if either side is empty or any score is NaN or infinite.
+    /// The distinct scores, without clips. `None` if either side is empty or any score is NaN or
+    /// infinite.
     pub fn new(normal: &[f64], anomaly: &[f64]) -> Option<Self> {
-        if normal.is_empty() || anomaly.is_empty() || normal.iter().chain(anomaly).any(|x| !x.is_finite()) {
+        if normal.is_empty()
+            || anomaly.is_empty()
+            || normal.iter().chain(anomaly).any(|x| !x.is_finite())
+        {
             return None;
         }
         let mut scores = [normal, anomaly].concat();
@@ -127,7 +134,8 @@ impl Ranking {
         if max_fpr == 1.0 {
             return Some(area(&curve));
         }
-        // The curve ends at (1, 1), so there is a point right of `max_fpr`, and (0, 0) is left of it.
+        // The curve ends at (1, 1), so there is a point right of `max_fpr`, and (0, 0) is left of
+        // it.
         let stop = curve.partition_point(|p| p.0 <= max_fpr);
         let ((x0, y0), (x1, y1)) = (curve[stop - 1], curve[stop]);
         curve.truncate(stop);
@@ -140,21 +148,23 @@ impl Ranking {
         self.steps.iter().fold((0, 0), |(n, a), step| (n + step.normals, a + step.anomalies))
     }
 
-    /// The points (false-positive rate, true-positive rate) from (0, 0) to (1, 1), without points in the middle
-    /// of a line: dropping them moves no area, but it moves its last digit. The first score always stays, as in
-    /// scikit-learn.
+    /// The points (false-positive rate, true-positive rate) from (0, 0) to (1, 1), without points
+    /// in the middle of a line: dropping them moves no area, but it moves its last digit. The first
+    /// score always stays, as in scikit-learn.
     fn curve(&self) -> Vec<(f64, f64)> {
         let (normals, anomalies) = self.counts();
         let (all_normals, all_anomalies) = (normals as f64, anomalies as f64);
         let mut points = Vec::with_capacity(self.steps.len() + 1);
         points.push((0.0, 0.0));
         let (mut x, mut y) = (0, 0);
-        let mut steps = self.steps.iter().filter(|step| step.normals + step.anomalies > 0).peekable();
+        let mut steps =
+            self.steps.iter().filter(|step| step.normals + step.anomalies > 0).peekable();
         let mut first = true;
         while let Some(step) = steps.next() {
             (x, y) = (x + step.normals, y + step.anomalies);
-            let straight =
-                steps.peek().is_some_and(|next| next.normals == step.normals && next.anomalies == step.anomalies);
+            let straight = steps.peek().is_some_and(|next| {
+                next.normals == step.normals && next.anomalies == step.anomalies
+            });
             if first || !straight {
                 points.push((x as f64 / all_normals, y as f64 / all_anomalies));
             }
@@ -166,7 +176,8 @@ impl Ranking {
 
 /// The area by trapezoids, as `numpy.trapezoid` adds them.
 fn area(curve: &[(f64, f64)]) -> f64 {
-    let trapezoids: Vec<f64> = curve.windows(2).map(|w| (w[1].0 - w[0].0) * (w[1].1 + w[0].1) / 2.0).collect();
+    let trapezoids: Vec<f64> =
+        curve.windows(2).map(|w| (w[1].0 - w[0].0) * (w[1].1 + w[0].1) / 2.0).collect();
     sum(&trapezoids)
 }
 
@@ -193,9 +204,12 @@ mod tests {
 
     #[test]
     fn without_ranks_there_is_no_area() {
-        for (normal, anomaly) in
-            [(&[][..], &[1.0][..]), (&[1.0], &[]), (&[f64::NAN], &[1.0]), (&[1.0], &[f64::INFINITY])]
-        {
+        for (normal, anomaly) in [
+            (&[][..], &[1.0][..]),
+            (&[1.0], &[]),
+            (&[f64::NAN], &[1.0]),
+            (&[1.0], &[f64::INFINITY]),
+        ] {
             assert_eq!(auc(normal, anomaly, Ties::Half), None);
             assert_eq!(auc(normal, anomaly, Ties::Zero), None);
             assert_eq!(pauc(normal, anomaly, 0.1), None);
@@ -207,7 +221,8 @@ mod tests {
 
     #[test]
     fn partial_areas_reach_from_the_floor_to_one() {
-        let (low, high): (Vec<f64>, Vec<f64>) = ((0..50).map(f64::from).collect(), (50..100).map(f64::from).collect());
+        let (low, high): (Vec<f64>, Vec<f64>) =
+            ((0..50).map(f64::from).collect(), (50..100).map(f64::from).collect());
         assert_eq!(pauc(&low, &high, 0.1), Some(1.0));
         let floor = pauc(&high, &low, 0.1).unwrap();
         assert!((floor - 0.473684210526316).abs() < 1e-15, "{floor}");

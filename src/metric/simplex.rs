@@ -1,23 +1,30 @@
 //! Minimisation without derivatives: the simplex method of Nelder and Mead (1965).
 //!
-//! As `scipy.optimize.fmin` does it, step by step: the same first simplex, the same coefficients, the same end. A
-//! function without a minimum (a likelihood that grows for ever) is left where SciPy would leave it, and published
-//! thresholds stand on such places.
+//! As `scipy.optimize.fmin` does it, step by step: the same first simplex, the same coefficients,
+//! the same end. A function without a minimum (a likelihood that grows for ever) is left where
+//! SciPy would leave it, and published thresholds stand on such places.
 
-/// How far the simplex goes in each direction at the start: a share of the value, or this where it is zero.
+/// How far the simplex goes in each direction at the start: a share of the value, or this where it
+/// is zero.
 const FIRST_STEP: f64 = 0.05;
 const FIRST_STEP_FROM_ZERO: f64 = 0.00025;
-/// The search ends when no corner is further than this from the best, in each coordinate and in value.
+/// The search ends when no corner is further than this from the best, in each coordinate and in
+/// value.
 const TOLERANCE: f64 = 1e-4;
 /// Calls of the function, and moves, for each coordinate.
 const CALLS: usize = 200;
 
-/// The lowest place found from `start` downwards. Values may be infinite; NaN never counts as lower.
-pub(super) fn minimize<const N: usize>(function: impl Fn(&[f64; N]) -> f64, start: [f64; N]) -> [f64; N] {
+/// The lowest place found from `start` downwards. Values may be infinite; NaN never counts as
+/// lower.
+pub(super) fn minimize<const N: usize>(
+    function: impl Fn(&[f64; N]) -> f64,
+    start: [f64; N],
+) -> [f64; N] {
     let mut search = Search { function, calls: 0, corners: vec![(start, f64::INFINITY)] };
     for i in 0..N {
         let mut corner = start;
-        corner[i] = if start[i] == 0.0 { FIRST_STEP_FROM_ZERO } else { (1.0 + FIRST_STEP) * start[i] };
+        corner[i] =
+            if start[i] == 0.0 { FIRST_STEP_FROM_ZERO } else { (1.0 + FIRST_STEP) * start[i] };
         search.corners.push((corner, f64::INFINITY));
     }
     for i in 0..=N {
@@ -52,22 +59,25 @@ impl<F: Fn(&[f64; N]) -> f64, const N: usize> Search<F, N> {
 
     /// Stable, with NaN last.
     fn sort(&mut self) {
-        self.corners.sort_by(|a, b| a.1.partial_cmp(&b.1).unwrap_or_else(|| a.1.is_nan().cmp(&b.1.is_nan())));
+        self.corners.sort_by(|a, b| {
+            a.1.partial_cmp(&b.1).unwrap_or_else(|| a.1.is_nan().cmp(&b.1.is_nan()))
+        });
     }
 
     fn has_converged(&self) -> bool {
         let (best, lowest) = &self.corners[0];
         let near = |a: f64, b: f64| (a - b).abs() <= TOLERANCE;
-        self.corners[1..]
-            .iter()
-            .all(|(corner, value)| near(*value, *lowest) && corner.iter().zip(best).all(|(a, b)| near(*a, *b)))
+        self.corners[1..].iter().all(|(corner, value)| {
+            near(*value, *lowest) && corner.iter().zip(best).all(|(a, b)| near(*a, *b))
+        })
     }
 
     /// Moves the worst corner through the middle of the others, or draws all corners to the best.
     fn step(&mut self) -> Option<()> {
         let (worst, highest) = self.corners[N];
-        let middle: [f64; N] =
-            std::array::from_fn(|i| self.corners[..N].iter().fold(0.0, |sum, (c, _)| sum + c[i]) / N as f64);
+        let middle: [f64; N] = std::array::from_fn(|i| {
+            self.corners[..N].iter().fold(0.0, |sum, (c, _)| sum + c[i]) / N as f64
+        });
         let along = |of_middle: f64, of_worst: f64| -> [f64; N] {
             std::array::from_fn(|i| of_middle * middle[i] + of_worst * worst[i])
         };
@@ -76,7 +86,8 @@ impl<F: Fn(&[f64; N]) -> f64, const N: usize> Search<F, N> {
         if value < self.corners[0].1 {
             let expanded = along(3.0, -2.0);
             let further = self.value(&expanded)?;
-            self.corners[N] = if further < value { (expanded, further) } else { (reflected, value) };
+            self.corners[N] =
+                if further < value { (expanded, further) } else { (reflected, value) };
             return Some(());
         }
         if value < self.corners[N - 1].1 {
@@ -113,10 +124,15 @@ mod tests {
 
     #[test]
     fn a_valley_is_followed_to_its_end() {
-        let rosenbrock = |x: &[f64; 2]| math::square(1.0 - x[0]) + 100.0 * math::square(x[1] - x[0] * x[0]);
+        let rosenbrock =
+            |x: &[f64; 2]| math::square(1.0 - x[0]) + 100.0 * math::square(x[1] - x[0] * x[0]);
         // scipy 1.17.1: fmin(rosen, [-1.2, 1.0]) = [1.0000220217835696, 1.0000422197517715]
         let [x, y] = minimize(rosenbrock, [-1.2, 1.0]);
-        assert!((x - 1.000_022_021_783_569_6).abs() < 1e-12 && (y - 1.000_042_219_751_771_5).abs() < 1e-12, "{x} {y}");
+        assert!(
+            (x - 1.000_022_021_783_569_6).abs() < 1e-12
+                && (y - 1.000_042_219_751_771_5).abs() < 1e-12,
+            "{x} {y}"
+        );
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Student's t: how sure the mean of a few paired differences is.
 //!
-//! The distribution is taken in its exact finite form for whole degrees of freedom (Abramowitz and Stegun 1964, 26.7.3
-//! and 26.7.4), which is a sum over powers of the cosine of an angle whose tangent is t over the root of the degrees.
+//! The distribution is taken in its exact finite form for whole degrees of freedom (Abramowitz and
+//! Stegun 1964, 26.7.3 and 26.7.4), which is a sum over powers of the cosine of an angle whose
+//! tangent is t over the root of the degrees.
 
 use super::Interval;
 use super::mean::arithmetic_mean;
@@ -18,8 +19,9 @@ pub struct PairedMean {
     pub count: usize,
 }
 
-/// The mean of the differences with the interval that holds the true mean with the probability `level`, such as 0.95,
-/// where differences are independent and nearly normal. `None` of nothing, of NaN, and of a level outside of (0, 1).
+/// The mean of the differences with the interval that holds the true mean with the probability
+/// `level`, such as 0.95, where differences are independent and nearly normal. `None` of nothing,
+/// of NaN, and of a level outside of (0, 1).
 pub fn paired_mean(differences: &[f64], level: f64) -> Option<PairedMean> {
     let (count, mean) = (differences.len(), arithmetic_mean(differences)?);
     if mean.is_nan() || !(level > 0.0 && level < 1.0) {
@@ -35,7 +37,8 @@ pub fn paired_mean(differences: &[f64], level: f64) -> Option<PairedMean> {
     Some(PairedMean { mean, interval, count })
 }
 
-/// `scipy.stats.t.ppf(p, degrees)`: the value below which a variable of Student's t lies with the probability `p`.
+/// `scipy.stats.t.ppf(p, degrees)`: the value below which a variable of Student's t lies with the
+/// probability `p`.
 ///
 /// Infinite at 0 and 1; NaN outside of them and of no degrees of freedom. Right to about 12
 /// digits for `p` from 0.001 to 0.999.
@@ -63,12 +66,13 @@ pub fn student_quantile(p: f64, degrees: usize) -> f64 {
     (degrees as f64).sqrt() * sine / cosine
 }
 
-/// The probability that a variable of Student's t lies within plus and minus the root of `degrees` times the tangent of
-/// `angle`.
+/// The probability that a variable of Student's t lies within plus and minus the root of `degrees`
+/// times the tangent of `angle`.
 fn within(angle: f64, degrees: usize) -> f64 {
     let (sine, cosine) = math::sin_cos(angle);
     let squared = cosine * cosine;
-    // Even degrees: 1 + 1/2 cos^2 + (1 3)/(2 4) cos^4 + .., odd ones: cos + 2/3 cos^3 + (2 4)/(3 5) cos^5 + ..
+    // Even degrees: 1 + 1/2 cos^2 + (1 3)/(2 4) cos^4 + .., odd ones: cos + 2/3 cos^3 + (2 4)/(3 5)
+    // cos^5 + ..
     let is_odd = degrees % 2 == 1;
     let (mut term, mut series) = if is_odd { (cosine, cosine) } else { (1.0, 1.0) };
     let mut k = if is_odd { 3 } else { 2 };
@@ -185,7 +189,10 @@ mod tests {
     fn quantiles_are_those_of_scipy() {
         for (p, degrees, theirs) in OF_SCIPY {
             let ours = student_quantile(*p, *degrees);
-            assert!((ours - theirs).abs() <= 1e-12 * theirs.abs(), "{p} {degrees}: {ours} for {theirs}");
+            assert!(
+                (ours - theirs).abs() <= 1e-12 * theirs.abs(),
+                "{p} {degrees}: {ours} for {theirs}"
+            );
             let below = student_quantile(1.0 - p, *degrees);
             assert!((below + theirs).abs() <= 1e-12 * theirs.abs(), "{p} {degrees}: {below}");
         }
@@ -201,14 +208,18 @@ mod tests {
         let Interval { low, high } = found.interval.unwrap();
         assert!((found.mean - 0.045).abs() < 1e-15 && found.count == 4);
         assert!(
-            (low + 0.037682380396668526).abs() < 1e-13 && (high - 0.12768238039666854).abs() < 1e-13,
+            (low + 0.037682380396668526).abs() < 1e-13
+                && (high - 0.12768238039666854).abs() < 1e-13,
             "{low} {high}"
         );
     }
 
     #[test]
     fn one_difference_has_no_interval_and_equal_ones_no_width() {
-        assert_eq!(paired_mean(&[0.25], 0.95), Some(PairedMean { mean: 0.25, interval: None, count: 1 }));
+        assert_eq!(
+            paired_mean(&[0.25], 0.95),
+            Some(PairedMean { mean: 0.25, interval: None, count: 1 })
+        );
         let equal = paired_mean(&[0.25; 5], 0.95).unwrap().interval;
         assert_eq!(equal, Some(Interval { low: 0.25, high: 0.25 }));
         assert_eq!((paired_mean(&[], 0.95), paired_mean(&[f64::NAN], 0.95)), (None, None));

@@ -1,5 +1,5 @@
-//! Whether one of two systems is better over the same sections: the signed-rank test of Wilcoxon (1945), and Holm's
-//! correction where many pairs are tested.
+//! Whether one of two systems is better over the same sections: the signed-rank test of Wilcoxon
+//! (1945), and Holm's correction where many pairs are tested.
 
 use super::gamma::Gamma;
 use super::ranks::ranks;
@@ -23,10 +23,12 @@ const FEW: usize = 13;
 /// Without, up to this many.
 const MANY: usize = 50;
 
-/// `scipy.stats.wilcoxon(differences)`: two-sided, zeros left out (`zero_method="wilcox"`), and its `method="auto"`.
+/// `scipy.stats.wilcoxon(differences)`: two-sided, zeros left out (`zero_method="wilcox"`), and its
+/// `method="auto"`.
 ///
-/// Exact for at most 50 differences without zeros and without ties among their sizes, and for at most 13 with; else the
-/// normal approximation, corrected for ties. Where all differences are zero p is 1. `None` of nothing, and of NaN.
+/// Exact for at most 50 differences without zeros and without ties among their sizes, and for at
+/// most 13 with; else the normal approximation, corrected for ties. Where all differences are zero
+/// p is 1. `None` of nothing, and of NaN.
 pub fn wilcoxon(differences: &[f64]) -> Option<Wilcoxon> {
     if differences.is_empty() || differences.iter().any(|d| d.is_nan()) {
         return None;
@@ -37,18 +39,24 @@ pub fn wilcoxon(differences: &[f64]) -> Option<Wilcoxon> {
         return Some(Wilcoxon { statistic: 0.0, p: 1.0, count, exact: true });
     }
     let (ranks, ties) = ranks(&signed.iter().map(|d| d.abs()).collect::<Vec<_>>());
-    let (plus, minus) = ranks.iter().zip(&signed).fold((0.0, 0.0), |(plus, minus), (rank, d)| match *d > 0.0 {
-        true => (plus + rank, minus),
-        false => (plus, minus + rank),
-    });
+    let (plus, minus) =
+        ranks.iter().zip(&signed).fold((0.0, 0.0), |(plus, minus), (rank, d)| match *d > 0.0 {
+            true => (plus + rank, minus),
+            false => (plus, minus + rank),
+        });
     let statistic = f64::min(plus, minus);
     let untouched = ties.is_empty() && count == differences.len();
     let exact = differences.len() <= if untouched { MANY } else { FEW };
-    let p = if exact { by_counting(&ranks, statistic) } else { by_approximation(count as f64, &ties, plus) };
+    let p = if exact {
+        by_counting(&ranks, statistic)
+    } else {
+        by_approximation(count as f64, &ties, plus)
+    };
     Some(Wilcoxon { statistic, p, count, exact })
 }
 
-/// Over all ways to give the ranks signs, twice the share with a sum of positive ranks of at most `statistic`.
+/// Over all ways to give the ranks signs, twice the share with a sum of positive ranks of at most
+/// `statistic`.
 fn by_counting(ranks: &[f64], statistic: f64) -> f64 {
     // Ranks of ties are whole or half.
     let doubled: Vec<usize> = ranks.iter().map(|r| (2.0 * r) as usize).collect();
@@ -77,8 +85,9 @@ pub fn least_p(count: usize) -> f64 {
     math::powi(0.5_f64, i32::try_from(count).unwrap_or(i32::MAX) - 1).min(1.0)
 }
 
-/// p corrected for as many tests as there are (Holm 1979, step-down), in the order given: the smallest times their
-/// number, the next times one less, each at least the one before it and at most 1.
+/// p corrected for as many tests as there are (Holm 1979, step-down), in the order given: the
+/// smallest times their number, the next times one less, each at least the one before it and at
+/// most 1.
 pub fn holm(p: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p.len()).collect();
     order.sort_by(|a, b| p[*a].total_cmp(&p[*b]));

@@ -1,12 +1,14 @@
-//! MIMII DG as data: its five machines and fifteen sections (Dohi et al. 2022, Tables 1 and 2), and what the paper's
-//! baselines reach on them (Table 3).
+//! MIMII DG as data: its five machines and fifteen sections (Dohi et al. 2022, Tables 1 and 2), and
+//! what the paper's baselines reach on them (Table 3).
 //!
-//! One YAML a machine under `experiments/mimii_dg/`, embedded. Words, units, types and levels of noise are the paper's.
-//! The values of the attributes are those of the real file names of the development set; the paper prints others in two
-//! places (gearbox 00 has 2.3 V twice; valve 02 lists combinations that no file has). The level of the pumps of fan 00 is
-//! ours, as the paper prints none. Tests compare all of it with the names and with the paper where these are at hand.
+//! One YAML a machine under `experiments/mimii_dg/`, embedded. Words, units, types and levels of
+//! noise are the paper's. The values of the attributes are those of the real file names of the
+//! development set; the paper prints others in two places (gearbox 00 has 2.3 V twice; valve 02
+//! lists combinations that no file has). The level of the pumps of fan 00 is ours, as the paper
+//! prints none. Tests compare all of it with the names and with the paper where these are at hand.
 //!
-//! Beside the paper's noise there is [`twin_noise`]: the levels to which the generated sounds were calibrated.
+//! Beside the paper's noise there is [`twin_noise`]: the levels to which the generated sounds were
+//! calibrated.
 //!
 //! This room is tables. It makes no sound and draws nothing.
 
@@ -46,7 +48,8 @@ pub struct Section {
     pub parameter: Option<String>,
     /// The unit of the domain shift parameter, where Table 1 prints that in place of a name.
     pub unit: Option<String>,
-    /// The attribute that differs between the domains; of valve 02, where names vary, the common word.
+    /// The attribute that differs between the domains; of valve 02, where names vary, the common
+    /// word.
     pub attribute: String,
     pub source: Vec<Values>,
     pub target: Vec<Values>,
@@ -61,7 +64,9 @@ pub struct Values(pub Vec<(String, Vec<String>)>);
 impl<'de> Deserialize<'de> for Values {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mapping = serde_yaml::Mapping::deserialize(deserializer)?;
-        let entry = |(key, values)| Ok((serde_yaml::from_value(key)?, serde_yaml::from_value::<Vec<String>>(values)?));
+        let entry = |(key, values)| {
+            Ok((serde_yaml::from_value(key)?, serde_yaml::from_value::<Vec<String>>(values)?))
+        };
         let entries: Result<_, serde_yaml::Error> = mapping.into_iter().map(entry).collect();
         entries.map(Self).map_err(serde::de::Error::custom)
     }
@@ -77,7 +82,10 @@ impl Section {
                 let with = |one: &Vec<(String, String)>, value: &String| {
                     one.iter().cloned().chain([(name.clone(), value.clone())]).collect()
                 };
-                some = some.iter().flat_map(|one| values.iter().map(move |value| with(one, value))).collect();
+                some = some
+                    .iter()
+                    .flat_map(|one| values.iter().map(move |value| with(one, value)))
+                    .collect();
             }
             all.append(&mut some);
         }
@@ -96,7 +104,9 @@ const TEXTS: [&str; 5] = [
 /// The five machines, by name.
 pub fn machines() -> &'static BTreeMap<String, Machine> {
     static TABLE: LazyLock<BTreeMap<String, Machine>> = LazyLock::new(|| {
-        let read = |text: &&str| serde_yaml::from_str::<Machine>(text).expect("the embedded tables are sound");
+        let read = |text: &&str| {
+            serde_yaml::from_str::<Machine>(text).expect("the embedded tables are sound")
+        };
         TEXTS.iter().map(read).map(|machine| (machine.machine.clone(), machine)).collect()
     });
     &TABLE
@@ -112,8 +122,8 @@ mod tests {
     use super::*;
     use crate::twin;
 
-    /// Row by row: machine, section, shift parameter, its source and its target values, written down a second time,
-    /// from the names of the real files.
+    /// Row by row: machine, section, shift parameter, its source and its target values, written
+    /// down a second time, from the names of the real files.
     const ROWS: [(&str, &str, &str, &str, &str); 15] = [
         ("bearing", "00", "vel", "6 10 14 18 22", "2 4 8 12 16 20 24 26"),
         ("bearing", "01", "loc", "A B C D", "E F G H"),
@@ -125,19 +135,28 @@ mod tests {
         ("gearbox", "01", "wt", "0 50 100 150 200", "30 80 130 180 230 250"),
         ("gearbox", "02", "id", "05 08 13", "00 02 11"),
         ("slider", "00", "vel", "300 500 700 900 1100", "100 200 400 600 800 1000 1200 1300"),
-        ("slider", "01", "ac", "0.03 0.05 0.07 0.09 0.11", "0.01 0.02 0.04 0.06 0.08 0.10 0.12 0.14"),
+        (
+            "slider",
+            "01",
+            "ac",
+            "0.03 0.05 0.07 0.09 0.11",
+            "0.01 0.02 0.04 0.06 0.08 0.10 0.12 0.14",
+        ),
         ("slider", "02", "f-n", "A B", "C"),
         ("valve", "00", "pat", "00 01", "02 03"),
         ("valve", "01", "panel", "open bs-c", "b-c s-c"),
         ("valve", "02", "pat", "v1pat=04 v1pat=05 v2pat=05", "v1pat=04,v2pat=05 v1pat=05,v2pat=05"),
     ];
 
-    /// The values of the shift parameter, each once, in the order of the table; of valve 02, whole combinations.
+    /// The values of the shift parameter, each once, in the order of the table; of valve 02, whole
+    /// combinations.
     fn shifted(domain: &[Values], attribute: &str) -> String {
         let mut seen: Vec<String> = Vec::new();
         for one in Section::combinations(domain) {
-            let own = one.iter().find(|(name, _)| name == attribute).map(|(_, value)| value.clone());
-            let whole = || one.iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>().join(",");
+            let own =
+                one.iter().find(|(name, _)| name == attribute).map(|(_, value)| value.clone());
+            let whole =
+                || one.iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>().join(",");
             let text = own.unwrap_or_else(whole);
             if !seen.contains(&text) {
                 seen.push(text);
@@ -148,13 +167,18 @@ mod tests {
 
     #[test]
     fn the_table_has_its_values_row_by_row() {
-        let sections = machines().iter().flat_map(|(name, m)| m.sections.iter().map(move |(s, row)| (name, s, row)));
+        let sections = machines()
+            .iter()
+            .flat_map(|(name, m)| m.sections.iter().map(move |(s, row)| (name, s, row)));
         let rows: Vec<_> = sections.collect();
         assert_eq!(rows.len(), ROWS.len());
         for ((machine, section, row), expected) in rows.into_iter().zip(ROWS) {
             let source = shifted(&row.source, &row.attribute);
             let target = shifted(&row.target, &row.attribute);
-            assert_eq!((machine.as_str(), section.as_str(), &*row.attribute, &*source, &*target), expected);
+            assert_eq!(
+                (machine.as_str(), section.as_str(), &*row.attribute, &*source, &*target),
+                expected
+            );
         }
         assert_eq!(CLIPS.iter().sum::<usize>() + 50 + 50, 1200);
     }
@@ -163,11 +187,20 @@ mod tests {
     fn the_twin_knows_every_machine_fault_and_noise_of_the_table() {
         for (name, machine) in machines() {
             assert!(twin::MACHINES.contains(&name.as_str()));
-            assert!(machine.anomalies.iter().all(|fault| twin::faults(name).contains(&fault.as_str())), "{name}");
-            let tables =
-                |(at, s): (&String, &'static Section)| [&s.noise[..], twin_noise(name, at).expect("it has all")];
+            assert!(
+                machine.anomalies.iter().all(|fault| twin::faults(name).contains(&fault.as_str())),
+                "{name}"
+            );
+            let tables = |(at, s): (&String, &'static Section)| {
+                [&s.noise[..], twin_noise(name, at).expect("it has all")]
+            };
             for layer in machine.sections.iter().flat_map(tables).flatten() {
-                assert!(layer.types.named().is_none_or(|types| types.iter().all(|t| twin::NOISES.contains(t))));
+                assert!(
+                    layer
+                        .types
+                        .named()
+                        .is_none_or(|types| types.iter().all(|t| twin::NOISES.contains(t)))
+                );
             }
         }
     }

@@ -63,7 +63,9 @@ mod tests {
 
     #[test]
     fn it_has_the_sections_of_table_1() {
-        let names = |(machine, sections): (&String, Vec<&String>)| (machine.clone(), format!("{sections:?}"));
+        let names = |(machine, sections): (&String, Vec<&String>)| {
+            (machine.clone(), format!("{sections:?}"))
+        };
         let ours = table3().sections.iter().map(|(name, s)| names((name, s.keys().collect())));
         let first = machines().iter().map(|(name, m)| names((name, m.sections.keys().collect())));
         assert!(ours.eq(first));

@@ -9,11 +9,13 @@ const TEXT: &str = include_str!("../../experiments/mimii_dg/twin.yaml");
 
 type Noise = BTreeMap<String, BTreeMap<String, Vec<Layer>>>;
 
-/// The layers of noise for a section of the twin: types, and the signal-to-noise ratios in dB to which the generated
-/// sounds were calibrated. Most differ from the paper's, which are [`Section::noise`](super::Section::noise).
+/// The layers of noise for a section of the twin: types, and the signal-to-noise ratios in dB to
+/// which the generated sounds were calibrated. Most differ from the paper's, which are
+/// [`Section::noise`](super::Section::noise).
 pub fn twin_noise(machine: &str, section: &str) -> Option<&'static [Layer]> {
-    static NOISE: LazyLock<Noise> =
-        LazyLock::new(|| serde_yaml::from_str(TEXT).expect("the embedded table of the twin is sound"));
+    static NOISE: LazyLock<Noise> = LazyLock::new(|| {
+        serde_yaml::from_str(TEXT).expect("the embedded table of the twin is sound")
+    });
     NOISE.get(machine)?.get(section).map(Vec::as_slice)
 }
 
@@ -23,8 +25,8 @@ mod tests {
     use super::*;
     use crate::mix::Snr;
 
-    /// The level of each section's last layer, in dB, as the experiments on generated sounds were run with. Fan 02 has a
-    /// level for each clip.
+    /// The level of each section's last layer, in dB, as the experiments on generated sounds were
+    /// run with. Fan 02 has a level for each clip.
     const LEVELS: [(&str, [f64; 3]); 5] = [
         ("bearing", [-9.0, -10.0, -10.0]),
         ("fan", [0.0, -3.0, f64::NAN]),

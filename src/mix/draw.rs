@@ -23,8 +23,9 @@ pub enum MixError {
 
 /// The recipe of a section.
 ///
-/// `signal` is a, the mean power of the section's clips. A part's power is a / 10^(snr / 10); its place in
-/// the noise clip is left as a share of what that clip leaves free, as its length is known to nobody yet.
+/// `signal` is a, the mean power of the section's clips. A part's power is a / 10^(snr / 10); its
+/// place in the noise clip is left as a share of what that clip leaves free, as its length is known
+/// to nobody yet.
 pub fn draw(
     clips: &[Clip],
     layers: &[Layer],
@@ -47,7 +48,8 @@ pub fn draw(
                 return Err(wrong("there is no type of noise for it".into()));
             }
             let chosen = &types[rng.below(types.len())];
-            let noises: Option<Vec<(&String, &Audio)>> = candidates.get(chosen).map(|table| table.0.iter().collect());
+            let noises: Option<Vec<(&String, &Audio)>> =
+                candidates.get(chosen).map(|table| table.0.iter().collect());
             let noises = noises.filter(|n| !n.is_empty()).ok_or_else(|| {
                 let known: Vec<&str> = candidates.keys().map(String::as_str).collect();
                 wrong(format!("there is no noise of type `{chosen}`; known: {}", known.join(", ")))
@@ -86,7 +88,8 @@ mod tests {
 
     fn candidates() -> Candidates {
         let table = |kind: &str| {
-            let rows = (0..5).map(|i| (format!("{kind}/{i}.wav"), Audio::Synthetic(format!("{kind}{i}"))));
+            let rows =
+                (0..5).map(|i| (format!("{kind}/{i}.wav"), Audio::Synthetic(format!("{kind}{i}"))));
             AudioTable(rows.collect())
         };
         ["A", "B", "C"].map(|kind| (kind.to_owned(), table(kind))).into()
@@ -95,7 +98,10 @@ mod tests {
     fn layer() -> Layer {
         Layer {
             types: Types::Domain { source: vec!["A".into(), "B".into()], target: vec!["C".into()] },
-            snr_db: Snr::Attribute { name: "n-lv".into(), levels: [("L1".into(), 3.0), ("L2".into(), -9.0)].into() },
+            snr_db: Snr::Attribute {
+                name: "n-lv".into(),
+                levels: [("L1".into(), 3.0), ("L2".into(), -9.0)].into(),
+            },
         }
     }
 
@@ -117,7 +123,8 @@ mod tests {
             let snr = 10.0 * math::log10(2.0 / part.power);
             assert!((snr - if clip.attributes["n-lv"] == "L1" { 3.0 } else { -9.0 }).abs() < 1e-12);
         }
-        let kinds: std::collections::BTreeSet<&str> = all.0.iter().map(|p| p.noise.as_str()).collect();
+        let kinds: std::collections::BTreeSet<&str> =
+            all.0.iter().map(|p| p.noise.as_str()).collect();
         assert!(kinds.len() > 8, "{kinds:?}");
         assert_ne!(draw(&clips, &[layer()], 2.0, &candidates(), 8).unwrap(), all);
     }
@@ -128,7 +135,9 @@ mod tests {
             draw(&[clip], &[layer], signal, &candidates(), 0).unwrap_err().to_string()
         };
         let known = clip("x.wav", Some(Domain::Source), "L1");
-        assert!(told(known.clone(), layer(), 0.0).starts_with("every clip of the section is silent"));
+        assert!(
+            told(known.clone(), layer(), 0.0).starts_with("every clip of the section is silent")
+        );
         assert_eq!(
             told(clip("x.wav", Some(Domain::Source), "L9"), layer(), 1.0),
             "clip `x.wav`: its `n-lv` is `L9`, and levels are known of L1, L2"
@@ -142,6 +151,9 @@ mod tests {
             told(known.clone(), by("f-n"), 1.0),
             "clip `x.wav`: it has no attribute `f-n`, which says its noise"
         );
-        assert_eq!(told(known, by("n-lv"), 1.0), "clip `x.wav`: there is no noise of type `L1`; known: A, B, C");
+        assert_eq!(
+            told(known, by("n-lv"), 1.0),
+            "clip `x.wav`: there is no noise of type `L1`; known: A, B, C"
+        );
     }
 }

@@ -18,8 +18,8 @@ pub struct Layer {
     pub snr_db: Snr,
 }
 
-/// Which types of noise a clip may get. Written as a list, as `{ source: [...], target: [...] }`, or as
-/// `{ attribute: f-n }`.
+/// Which types of noise a clip may get. Written as a list, as `{ source: [...], target: [...] }`,
+/// or as `{ attribute: f-n }`.
 #[derive(Clone, Debug, PartialEq, JsonSchema)]
 #[schemars(untagged, deny_unknown_fields)]
 pub enum Types {
@@ -63,7 +63,9 @@ impl Types {
             (Types::Any(types), _) => Ok(types),
             (Types::Domain { source, .. }, Some(Domain::Source)) => Ok(source),
             (Types::Domain { target, .. }, Some(Domain::Target)) => Ok(target),
-            (Types::Domain { .. }, None) => Err("its domain is not known, and the noise depends on it".into()),
+            (Types::Domain { .. }, None) => {
+                Err("its domain is not known, and the noise depends on it".into())
+            }
             (Types::Attribute(name), _) => match clip.attributes.get(name) {
                 Some(value) => Ok(std::slice::from_ref(value)),
                 None => Err(format!("it has no attribute `{name}`, which says its noise")),
@@ -75,7 +77,9 @@ impl Types {
     pub fn named(&self) -> Option<Vec<&str>> {
         let mut all: Vec<&str> = match self {
             Types::Any(types) => types.iter().map(String::as_str).collect(),
-            Types::Domain { source, target } => source.iter().chain(target).map(String::as_str).collect(),
+            Types::Domain { source, target } => {
+                source.iter().chain(target).map(String::as_str).collect()
+            }
             Types::Attribute(_) => return None,
         };
         all.sort_unstable();
@@ -92,12 +96,12 @@ impl Snr {
             Snr::Attribute { name, levels } => (name, levels),
         };
         let value = clip.attributes.get(name);
-        let value = value.ok_or_else(|| format!("it has no attribute `{name}`, which says its noise level"))?;
+        let value = value
+            .ok_or_else(|| format!("it has no attribute `{name}`, which says its noise level"))?;
         let known = || levels.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-        levels
-            .get(value)
-            .copied()
-            .ok_or_else(|| format!("its `{name}` is `{value}`, and levels are known of {}", known()))
+        levels.get(value).copied().ok_or_else(|| {
+            format!("its `{name}` is `{value}`, and levels are known of {}", known())
+        })
     }
 
     /// Every number in it.
@@ -166,11 +170,15 @@ impl<'de> Deserialize<'de> for Types {
             fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Types, A::Error> {
                 let written = Written::deserialize(de::value::MapAccessDeserializer::new(entries))?;
                 match written {
-                    Written { source: None, target: None, attribute: Some(name) } => Ok(Types::Attribute(name)),
+                    Written { source: None, target: None, attribute: Some(name) } => {
+                        Ok(Types::Attribute(name))
+                    }
                     Written { source: Some(source), target: Some(target), attribute: None } => {
                         Ok(Types::Domain { source, target })
                     }
-                    _ => Err(de::Error::custom("name the types of `source` and of `target`, or an `attribute` alone")),
+                    _ => Err(de::Error::custom(
+                        "name the types of `source` and of `target`, or an `attribute` alone",
+                    )),
                 }
             }
         }
@@ -219,7 +227,11 @@ mod tests {
 
     #[test]
     fn each_form_survives_its_json() {
-        for types in [json!(["A", "B"]), json!({"source": ["A"], "target": ["C"]}), json!({"attribute": "f-n"})] {
+        for types in [
+            json!(["A", "B"]),
+            json!({"source": ["A"], "target": ["C"]}),
+            json!({"attribute": "f-n"}),
+        ] {
             for snr in [json!(-6.5), json!({"n-lv": {"L1": 3.0, "L2": -9.0}})] {
                 let written = json!({"types": types, "snr_db": snr});
                 let layer: Layer = serde_json::from_value(written.clone()).unwrap();
@@ -240,7 +252,10 @@ mod tests {
         assert!(types(json!({"sauce": ["A"]})).starts_with("unknown field `sauce`"));
         assert!(types(json!(5)).contains("expected a list of noise types"));
         let snr = |v| serde_json::from_value::<Snr>(v).unwrap_err().to_string();
-        assert_eq!(snr(json!({"a": {"x": 1.0}, "b": {"y": 2.0}})), "levels of noise depend on one attribute");
+        assert_eq!(
+            snr(json!({"a": {"x": 1.0}, "b": {"y": 2.0}})),
+            "levels of noise depend on one attribute"
+        );
         assert!(snr(json!("loud")).contains("expected a number of dB"));
     }
 }

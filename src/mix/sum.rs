@@ -8,8 +8,8 @@ pub fn power(samples: &[f32]) -> f64 {
 
 /// The `length` samples of `noise` that begin at `place` (0..1).
 ///
-/// Of a longer noise, `place` is a share of the starts that leave room; a shorter one is repeated, from any of
-/// its samples on. An empty noise gives silence.
+/// Of a longer noise, `place` is a share of the starts that leave room; a shorter one is repeated,
+/// from any of its samples on. An empty noise gives silence.
 pub fn cut(noise: &[f32], length: usize, place: f64) -> Vec<f32> {
     let n = noise.len();
     if n == 0 {
@@ -20,13 +20,17 @@ pub fn cut(noise: &[f32], length: usize, place: f64) -> Vec<f32> {
     noise[start..].iter().chain(noise.iter().cycle()).take(length).copied().collect()
 }
 
-/// Scales `noise` to the power `wanted` and adds it to `signal`; `None` if it is silent and cannot be.
+/// Scales `noise` to the power `wanted` and adds it to `signal`; `None` if it is silent and cannot
+/// be.
 pub fn scale_to(signal: &mut [f32], noise: &[f32], wanted: f64) -> Option<f64> {
     let gain = (wanted / power(noise)).sqrt();
     if !gain.is_finite() {
         return None;
     }
-    signal.iter_mut().zip(noise).for_each(|(x, n)| *x = (f64::from(*x) + gain * f64::from(*n)) as f32);
+    signal
+        .iter_mut()
+        .zip(noise)
+        .for_each(|(x, n)| *x = (f64::from(*x) + gain * f64::from(*n)) as f32);
     Some(gain)
 }
 

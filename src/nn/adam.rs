@@ -1,4 +1,5 @@
-//! Adam (Kingma and Ba 2015) as Keras has it: epsilon is added to the root of the uncorrected moment.
+//! Adam (Kingma and Ba 2015) as Keras has it: epsilon is added to the root of the uncorrected
+//! moment.
 
 use super::kernel::CHUNK;
 use crate::math;

@@ -1,9 +1,10 @@
 //! Classification by angles: ArcFace, AdaCos, sub-cluster AdaCos.
 //!
-//! Outputs and centres are brought to length one; the logit of a centre is the cosine of the angle to it, times a
-//! scale. A class has one centre or several (Wilkinghoff 2021, sub-cluster AdaCos) and the probability of all of them
-//! together. ArcFace (Deng et al. 2019) adds a margin to the angles of the class that is right; AdaCos (Zhang et al.
-//! 2019) has no margin and sets the scale from the number of centres, once or, batch by batch, from the angles.
+//! Outputs and centres are brought to length one; the logit of a centre is the cosine of the angle
+//! to it, times a scale. A class has one centre or several (Wilkinghoff 2021, sub-cluster AdaCos)
+//! and the probability of all of them together. ArcFace (Deng et al. 2019) adds a margin to the
+//! angles of the class that is right; AdaCos (Zhang et al. 2019) has no margin and sets the scale
+//! from the number of centres, once or, batch by batch, from the angles.
 
 use super::log_sum_exp::log_sum_exp;
 use crate::math;
@@ -14,8 +15,8 @@ use crate::math::{Matrix, multiply};
 pub enum Scaling {
     /// As it was given.
     Fixed,
-    /// From the angles of every batch: AdaCos, eq. (11) and (12). With one centre for each of two classes the scale stays
-    /// as it began, because a sum over one wrong class pulls it to 0.
+    /// From the angles of every batch: AdaCos, eq. (11) and (12). With one centre for each of two
+    /// classes the scale stays as it began, because a sum over one wrong class pulls it to 0.
     Adaptive,
 }
 
@@ -74,7 +75,13 @@ impl Angular {
     }
 
     /// See [`Loss::evaluate`](super::Loss::evaluate); `target` is (rows, classes).
-    pub fn evaluate(&mut self, rows: usize, output: &[f32], target: &[f32], gradient: &mut [f32]) -> f64 {
+    pub fn evaluate(
+        &mut self,
+        rows: usize,
+        output: &[f32],
+        target: &[f32],
+        gradient: &mut [f32],
+    ) -> f64 {
         let (dims, count) = (self.dims, self.centres.len() / self.dims);
         let (x, x_lengths) = unit(output, dims);
         let (w, w_lengths) = unit(&self.centres, dims);
@@ -85,14 +92,21 @@ impl Angular {
             self.adapt(rows, &cosines, target);
         }
         let mut loss = 0.0;
-        for (cosines, target) in cosines.chunks_exact_mut(count).zip(target.chunks_exact(count / self.subclusters)) {
+        for (cosines, target) in
+            cosines.chunks_exact_mut(count).zip(target.chunks_exact(count / self.subclusters))
+        {
             loss += self.row(cosines, target, rows);
         }
         let slopes = &cosines;
         multiply(Matrix::plain(slopes, count), Matrix::plain(&w, dims), gradient, false);
         tangent(gradient, &x, &x_lengths, dims);
         if self.trainable {
-            multiply(Matrix::transposed(slopes, count), Matrix::plain(&x, dims), &mut self.gradient, false);
+            multiply(
+                Matrix::transposed(slopes, count),
+                Matrix::plain(&x, dims),
+                &mut self.gradient,
+                false,
+            );
             tangent(&mut self.gradient, &w, &w_lengths, dims);
         }
         loss / rows as f64
@@ -114,7 +128,8 @@ impl Angular {
                     let angle = math::acos(plain[i].clamp(-1.0 + 1e-7, 1.0 - 1e-7));
                     let moved = angle + self.margin;
                     if moved > std::f64::consts::PI {
-                        // Beyond it the cosine would rise again: a straight line pulls the furthest back, too.
+                        // Beyond it the cosine would rise again: a straight line pulls the furthest
+                        // back, too.
                         logits[i] = s * (plain[i] - self.margin * math::sin(self.margin));
                         continue;
                     }
@@ -138,9 +153,9 @@ impl Angular {
         loss
     }
 
-    /// The scale for this batch: ln(mean over rows of the sum of exp(s cos)), divided by the cosine of the median angle to
-    /// the right class (to its nearest centre), at most 45 degrees. The sum is over the wrong classes, with sub-clusters over
-    /// all centres.
+    /// The scale for this batch: ln(mean over rows of the sum of exp(s cos)), divided by the cosine
+    /// of the median angle to the right class (to its nearest centre), at most 45 degrees. The sum
+    /// is over the wrong classes, with sub-clusters over all centres.
     fn adapt(&mut self, rows: usize, cosines: &[f32], target: &[f32]) {
         let (count, width) = (cosines.len() / rows, self.subclusters);
         let classes = count / width;
@@ -150,11 +165,14 @@ impl Angular {
         let mut angles = Vec::with_capacity(rows);
         let mut sums = Vec::with_capacity(rows * count);
         for (cosines, target) in cosines.chunks_exact(count).zip(target.chunks_exact(classes)) {
-            let nearest = cosines.chunks_exact(width).map(|own| own.iter().fold(-1.0f32, |a, &b| a.max(b)));
-            let angle =
-                |(cosine, share): (f32, &f32)| f64::from(*share) * math::acos(f64::from(cosine.clamp(-1.0, 1.0)));
+            let nearest =
+                cosines.chunks_exact(width).map(|own| own.iter().fold(-1.0f32, |a, &b| a.max(b)));
+            let angle = |(cosine, share): (f32, &f32)| {
+                f64::from(*share) * math::acos(f64::from(cosine.clamp(-1.0, 1.0)))
+            };
             angles.push(nearest.zip(target).map(angle).sum::<f64>());
-            let class = (0..classes).fold(0, |best, c| if target[c] > target[best] { c } else { best });
+            let class =
+                (0..classes).fold(0, |best, c| if target[c] > target[best] { c } else { best });
             let counts = |i: &usize| width > 1 || *i != class;
             sums.extend((0..count).filter(counts).map(|i| self.scale * f64::from(cosines[i])));
         }
@@ -173,7 +191,9 @@ fn unit(values: &[f32], dims: usize) -> (Vec<f32>, Vec<f32>) {
     let lengths = values
         .chunks_exact_mut(dims)
         .map(|row| {
-            let length = row.iter().map(|&x| math::square(f64::from(x))).sum::<f64>().sqrt().max(1e-12) as f32;
+            let length =
+                row.iter().map(|&x| math::square(f64::from(x))).sum::<f64>().sqrt().max(1e-12)
+                    as f32;
             row.iter_mut().for_each(|x| *x /= length);
             length
         })
@@ -183,8 +203,11 @@ fn unit(values: &[f32], dims: usize) -> (Vec<f32>, Vec<f32>) {
 
 /// From the slopes by a vector of length one to those by the vector: what is along it goes.
 fn tangent(slopes: &mut [f32], units: &[f32], lengths: &[f32], dims: usize) {
-    for ((slopes, unit), length) in slopes.chunks_exact_mut(dims).zip(units.chunks_exact(dims)).zip(lengths) {
-        let along = slopes.iter().zip(unit).map(|(&s, &u)| f64::from(s) * f64::from(u)).sum::<f64>() as f32;
+    for ((slopes, unit), length) in
+        slopes.chunks_exact_mut(dims).zip(units.chunks_exact(dims)).zip(lengths)
+    {
+        let along =
+            slopes.iter().zip(unit).map(|(&s, &u)| f64::from(s) * f64::from(u)).sum::<f64>() as f32;
         slopes.iter_mut().zip(unit).for_each(|(s, u)| *s = (*s - along * u) / length);
     }
 }
@@ -204,7 +227,8 @@ mod tests {
     fn batch() -> (Vec<f32>, Vec<f32>) {
         let mut uniform = draws(0.8);
         let output = (0..20).map(|_| uniform() as f32 * 2.0 - 1.0).collect();
-        let target = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.3, 0.7], [0.0, 0.0, 1.0], [0.5, 0.5, 0.0]];
+        let target =
+            [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.3, 0.7], [0.0, 0.0, 1.0], [0.5, 0.5, 0.0]];
         (output, target.concat())
     }
 
@@ -224,14 +248,18 @@ mod tests {
                     moved.evaluate(5, &output, &target, &mut unused)
                 };
                 let found = (at(1e-3) - at(-1e-3)) / 2e-3;
-                assert!((found - f64::from(*slope)).abs() < 3e-3, "{subclusters} {margin} {i}: {found} {slope}");
+                assert!(
+                    (found - f64::from(*slope)).abs() < 3e-3,
+                    "{subclusters} {margin} {i}: {found} {slope}"
+                );
             }
         }
     }
 
     #[test]
     fn the_furthest_is_pulled_back_as_well() {
-        // Opposite to its centre but for a little, which a margin would carry beyond the other side.
+        // Opposite to its centre but for a little, which a margin would carry beyond the other
+        // side.
         let arcface = Angular::new(vec![1.0, 0.0, 0.0, 1.0], 2, 1, 5.0, Scaling::Fixed, 0.5, false);
         let (output, target) = ([-1.0, 0.2], [1.0, 0.0]);
         let mut loss = Loss::Angular(arcface);
@@ -251,7 +279,9 @@ mod tests {
         let (w, _) = unit(&angular.centres, 4);
         let logits: Vec<f32> = x
             .chunks(4)
-            .flat_map(|x| w.chunks(4).map(move |w| 5.0 * x.iter().zip(w).map(|(a, b)| a * b).sum::<f32>()))
+            .flat_map(|x| {
+                w.chunks(4).map(move |w| 5.0 * x.iter().zip(w).map(|(a, b)| a * b).sum::<f32>())
+            })
             .collect();
         let expected = Loss::Softmax.evaluate(5, &logits, &target, &mut [0.0; 15]);
         assert!((found - expected).abs() < 1e-6, "{found} {expected}");
@@ -265,14 +295,25 @@ mod tests {
         let (x, _) = unit(&output, 4);
         let (w, _) = unit(&angular.centres, 4);
         let cosine = |row: usize, class: usize| -> f64 {
-            x[4 * row..4 * row + 4].iter().zip(&w[4 * class..4 * class + 4]).map(|(a, b)| f64::from(a * b)).sum()
+            x[4 * row..4 * row + 4]
+                .iter()
+                .zip(&w[4 * class..4 * class + 4])
+                .map(|(a, b)| f64::from(a * b))
+                .sum()
         };
         let right = [0, 1, 2, 2, 0];
         let wrong: f64 = (0..5)
-            .map(|r| (0..3).filter(|c| *c != right[r]).map(|c| math::exp(5.0 * cosine(r, c))).sum::<f64>())
+            .map(|r| {
+                (0..3)
+                    .filter(|c| *c != right[r])
+                    .map(|c| math::exp(5.0 * cosine(r, c)))
+                    .sum::<f64>()
+            })
             .sum::<f64>()
             / 5.0;
-        let angle = |r: usize| (0..3).map(|c| f64::from(target[3 * r + c]) * math::acos(cosine(r, c))).sum::<f64>();
+        let angle = |r: usize| {
+            (0..3).map(|c| f64::from(target[3 * r + c]) * math::acos(cosine(r, c))).sum::<f64>()
+        };
         let mut angles: Vec<f64> = (0..5).map(angle).collect();
         angles.sort_by(f64::total_cmp);
         let expected = math::ln(wrong) / math::cos(angles[2].min(std::f64::consts::FRAC_PI_4));
@@ -282,7 +323,8 @@ mod tests {
         assert_eq!(before, fixed.evaluate(5, &output, &target, &mut [0.0; 20]));
         angular.evaluate(5, &output, &target, &mut [0.0; 20]);
         assert!((angular.scale - expected).abs() < 1e-5, "{} {expected}", angular.scale);
-        let mut two = Angular::new(vec![1.0, 0.0, 0.0, 1.0], 2, 1, 4.0, Scaling::Adaptive, 0.0, true);
+        let mut two =
+            Angular::new(vec![1.0, 0.0, 0.0, 1.0], 2, 1, 4.0, Scaling::Adaptive, 0.0, true);
         two.evaluate(1, &[1.0, 0.2], &[1.0, 0.0], &mut [0.0; 2]);
         assert_eq!(two.scale, 4.0, "one wrong class says nothing of the scale");
         assert!((Angular::adacos_scale(101) - 2f64.sqrt() * math::ln(100f64)).abs() < 1e-12);

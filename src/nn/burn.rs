@@ -1,12 +1,14 @@
 //! The engine of GPUs: a graph over `burn`'s tensors, whose autodiff is the backward pass.
 //!
-//! Every operator is one of `burn`'s own. So this is also a second opinion on our kernels: where `burn` computes on the
-//! processor (feature `burn-flex`), tests compare outputs, running statistics and gradients with [`super::Cpu`]'s.
+//! Every operator is one of `burn`'s own. So this is also a second opinion on our kernels: where
+//! `burn` computes on the processor (feature `burn-flex`), tests compare outputs, running
+//! statistics and gradients with [`super::Cpu`]'s.
 //!
-//! Weights stay in [`Network`] and travel with each batch in one piece, as the gradients do on their way back; `burn`
-//! holds no state between batches and draws nothing. It must not decide how anything begins, moves or is stored.
-//! Sums are in `f32` and in an order that is the device's own, and tensor cores may round factors to fewer digits:
-//! the numbers are close to those of the processor, not the same.
+//! Weights stay in [`Network`] and travel with each batch in one piece, as the gradients do on
+//! their way back; `burn` holds no state between batches and draws nothing. It must not decide how
+//! anything begins, moves or is stored. Sums are in `f32` and in an order that is the device's own,
+//! and tensor cores may round factors to fewer digits: the numbers are close to those of the
+//! processor, not the same.
 
 use burn::tensor::activation::relu;
 use burn::tensor::module::{batch_norm, batch_norm_train, conv2d, linear, max_pool2d};
@@ -33,7 +35,8 @@ impl Burn {
         Self::on(Device::flex())
     }
 
-    /// The first of NVIDIA's devices, if there is one. The driver and NVRTC are looked for at run time.
+    /// The first of NVIDIA's devices, if there is one. The driver and NVRTC are looked for at run
+    /// time.
     #[cfg(feature = "cuda")]
     pub fn cuda() -> Option<Self> {
         let none = Device::enumerate(burn::tensor::DeviceType::Cuda).into_vec().is_empty();
@@ -56,15 +59,18 @@ impl Engine for Burn {
     fn infer(&mut self, network: &Network, inputs: &[&[f32]]) -> &[f32] {
         let weights = parts(&network.weights, &network.graph.weights, &self.device);
         let statistics = parts(&network.statistics, &network.graph.statistics, &self.device);
-        let output = run(network, inputs, &weights, &mut Moments::Running(statistics), &self.device);
+        let output =
+            run(network, inputs, &weights, &mut Moments::Running(statistics), &self.device);
         self.answer = download(vec![output.flatten(0, 3)]);
         &self.answer
     }
 
     fn train(&mut self, network: &mut Network, inputs: &[&[f32]]) -> &[f32] {
         let device = self.device.clone().autodiff();
-        let weights: Vec<Tensor<1>> =
-            parts(&network.weights, &network.graph.weights, &device).into_iter().map(Tensor::require_grad).collect();
+        let weights: Vec<Tensor<1>> = parts(&network.weights, &network.graph.weights, &device)
+            .into_iter()
+            .map(Tensor::require_grad)
+            .collect();
         let mut moments = Moments::Batch(Vec::new());
         let output = run(network, inputs, &weights, &mut moments, &device);
         let Moments::Batch(moments) = moments else { unreachable!("as it began") };
@@ -86,11 +92,17 @@ impl Engine for Burn {
     }
 
     fn backward(&mut self, _: &Network, slopes: &[f32], gradient: &mut [f32]) {
-        let (output, weights) = self.kept.take().expect("a batch in training comes before its backward pass");
-        let slopes = Tensor::<4>::from_data(TensorData::new(slopes.to_vec(), output.dims()), &output.device());
+        let (output, weights) =
+            self.kept.take().expect("a batch in training comes before its backward pass");
+        let slopes = Tensor::<4>::from_data(
+            TensorData::new(slopes.to_vec(), output.dims()),
+            &output.device(),
+        );
         let mut found = (output * slopes).sum().backward();
         // What the output does not depend on has none.
-        let read = |w: &Tensor<1>| w.grad_remove(&mut found).unwrap_or_else(|| w.clone().inner().zeros_like());
+        let read = |w: &Tensor<1>| {
+            w.grad_remove(&mut found).unwrap_or_else(|| w.clone().inner().zeros_like())
+        };
         gradient.copy_from_slice(&download(weights.iter().map(read).collect()));
     }
 }
@@ -102,9 +114,15 @@ enum Moments {
     Running(Vec<Tensor<1>>),
 }
 
-/// Computes the nodes. Images are (rows, channels, height, width), vectors images of one pixel; the result is
-/// (rows, height, width, channels), as our own kernels have it.
-fn run(network: &Network, inputs: &[&[f32]], weights: &[Tensor<1>], moments: &mut Moments, on: &Device) -> Tensor<4> {
+/// Computes the nodes. Images are (rows, channels, height, width), vectors images of one pixel; the
+/// result is (rows, height, width, channels), as our own kernels have it.
+fn run(
+    network: &Network,
+    inputs: &[&[f32]],
+    weights: &[Tensor<1>],
+    moments: &mut Moments,
+    on: &Device,
+) -> Tensor<4> {
     let nodes = &network.graph.nodes;
     let mut outputs: Vec<Option<Tensor<4>>> = Vec::new();
     let mut last_use = vec![nodes.len(); nodes.len()];
@@ -112,14 +130,17 @@ fn run(network: &Network, inputs: &[&[f32]], weights: &[Tensor<1>], moments: &mu
         node.from.iter().for_each(|&from| last_use[from] = i);
     }
     for (i, node) in nodes.iter().enumerate() {
-        let x = |which: usize| outputs[node.from[which]].clone().expect("nodes are kept until their last use");
+        let x = |which: usize| {
+            outputs[node.from[which]].clone().expect("nodes are kept until their last use")
+        };
         let weight = |part: usize| weights[node.weights.start + part].clone();
         let channels = node.shape.channels;
         let y = match node.op {
             Op::Input(number) => {
                 let Shape { height, width, channels } = node.shape;
                 let rows = inputs[number].len() / node.shape.len();
-                let data = TensorData::new(inputs[number].to_vec(), [rows, height, width, channels]);
+                let data =
+                    TensorData::new(inputs[number].to_vec(), [rows, height, width, channels]);
                 Tensor::from_data(data, on).permute([0, 3, 1, 2])
             }
             Op::Conv { window, bias } => {
@@ -127,17 +148,25 @@ fn run(network: &Network, inputs: &[&[f32]], weights: &[Tensor<1>], moments: &mu
                 let [rows, inputs, ..] = x.dims();
                 if window == Window::dense() {
                     let kernel = weight(0).reshape([inputs, channels]);
-                    linear::<2>(x.reshape([rows, inputs]), kernel, bias).reshape([rows, channels, 1, 1])
+                    linear::<2>(x.reshape([rows, inputs]), kernel, bias)
+                        .reshape([rows, channels, 1, 1])
                 } else {
                     let [height, width] = window.kernel;
-                    let kernel = weight(0).reshape([height, width, inputs, channels]).permute([3, 2, 0, 1]);
-                    conv2d(x, kernel, bias, ConvOptions::new_with_padding(window.stride, padding(window), [1, 1], 1))
+                    let kernel =
+                        weight(0).reshape([height, width, inputs, channels]).permute([3, 2, 0, 1]);
+                    conv2d(
+                        x,
+                        kernel,
+                        bias,
+                        ConvOptions::new_with_padding(window.stride, padding(window), [1, 1], 1),
+                    )
                 }
             }
             Op::Depthwise { window } => {
                 let [height, width] = window.kernel;
                 let kernel = weight(0).reshape([height, width, channels, 1]).permute([2, 3, 0, 1]);
-                let options = ConvOptions::new_with_padding(window.stride, padding(window), [1, 1], channels);
+                let options =
+                    ConvOptions::new_with_padding(window.stride, padding(window), [1, 1], channels);
                 conv2d(x(0), kernel, None, options)
             }
             Op::Norm { activation, epsilon, .. } => {
@@ -148,7 +177,8 @@ fn run(network: &Network, inputs: &[&[f32]], weights: &[Tensor<1>], moments: &mu
                         y.output
                     }
                     Moments::Running(parts) => {
-                        let [mean, variance] = [0, 1].map(|which| parts[node.statistics.start + which].clone());
+                        let [mean, variance] =
+                            [0, 1].map(|which| parts[node.statistics.start + which].clone());
                         batch_norm(x(0), weight(0), weight(1), mean, variance, epsilon)
                     }
                 };
@@ -163,10 +193,15 @@ fn run(network: &Network, inputs: &[&[f32]], weights: &[Tensor<1>], moments: &mu
             Op::GlobalMax => pixels(x(0)).max_dim(2).unsqueeze_dim(3),
             Op::Flatten => vector(x(0)),
             Op::Add => x(0) + x(1),
-            Op::Concat => Tensor::cat((0..node.from.len()).map(|which| vector(x(which))).collect(), 1),
+            Op::Concat => {
+                Tensor::cat((0..node.from.len()).map(|which| vector(x(which))).collect(), 1)
+            }
         };
         outputs.push(Some(y));
-        node.from.iter().filter(|&&from| last_use[from] == i).for_each(|&from| outputs[from] = None);
+        node.from
+            .iter()
+            .filter(|&&from| last_use[from] == i)
+            .for_each(|&from| outputs[from] = None);
     }
     outputs.pop().flatten().expect("a network has nodes").permute([0, 2, 3, 1])
 }
@@ -175,7 +210,8 @@ fn activate(x: Tensor<4>, activation: Activation) -> Tensor<4> {
     match activation {
         Activation::Identity => x,
         Activation::Relu => relu(x),
-        // A clamp to 0 would let gradients pass at 0, where channels that are the same everywhere lie.
+        // A clamp to 0 would let gradients pass at 0, where channels that are the same everywhere
+        // lie.
         Activation::Relu6 => relu(x).clamp_max(6.0),
     }
 }
@@ -191,7 +227,8 @@ fn vector(x: Tensor<4>) -> Tensor<4> {
     x.permute([0, 2, 3, 1]).reshape([rows, height * width * channels, 1, 1])
 }
 
-/// What is added (before, after) rows and columns; what a stride leaves over at the end is not looked at.
+/// What is added (before, after) rows and columns; what a stride leaves over at the end is not
+/// looked at.
 fn padding(window: Window) -> [(usize, usize); 2] {
     [0, 1].map(|axis| {
         let seen = (window.output[axis] - 1) * window.stride[axis] + window.kernel[axis];

@@ -1,7 +1,7 @@
 //! The engine of the processor: forward and backward over a graph, with our own kernels.
 //!
-//! Activations and gradients are kept between batches. Results do not depend on the number of threads, because the
-//! kernels split work in chunks of fixed size and add up in order.
+//! Activations and gradients are kept between batches. Results do not depend on the number of
+//! threads, because the kernels split work in chunks of fixed size and add up in order.
 
 use super::engine::Engine;
 use super::graph::{Node, Op};
@@ -95,11 +95,14 @@ impl Cpu {
 
     /// A buffer of `len` values, whatever they are.
     fn take(&mut self, len: usize) -> Vec<f32> {
-        let fits =
-            (self.free.iter().enumerate()).filter(|(_, b)| b.capacity() >= len).min_by_key(|(_, b)| b.capacity());
+        let fits = (self.free.iter().enumerate())
+            .filter(|(_, b)| b.capacity() >= len)
+            .min_by_key(|(_, b)| b.capacity());
         let mut buffer = match fits.map(|(place, _)| place) {
             // Much larger ones are for others.
-            Some(place) if self.free[place].capacity() <= 2 * len + 1024 => self.free.swap_remove(place),
+            Some(place) if self.free[place].capacity() <= 2 * len + 1024 => {
+                self.free.swap_remove(place)
+            }
             _ => Vec::with_capacity(len),
         };
         buffer.resize(len, 0.0);
@@ -113,7 +116,13 @@ impl Cpu {
     }
 
     /// Computes node `i`. In training, `statistics` are those that follow the batches.
-    fn forward(&mut self, network: &Network, i: usize, inputs: &[&[f32]], statistics: Option<&mut Vec<f32>>) {
+    fn forward(
+        &mut self,
+        network: &Network,
+        i: usize,
+        inputs: &[&[f32]],
+        statistics: Option<&mut Vec<f32>>,
+    ) {
         let node = &network.graph.nodes[i];
         if let Op::Input(number) = node.op {
             let mut y = self.take(inputs[number].len());
@@ -124,7 +133,9 @@ impl Cpu {
         let source = &network.graph.nodes[node.from[0]];
         let rows = self.outputs[node.from[0]].len() / source.shape.len();
         let (channels, outputs) = (source.shape.channels, node.shape.channels);
-        let weights = |part: usize| &network.weights[network.graph.weights[node.weights.start + part].range.clone()];
+        let weights = |part: usize| {
+            &network.weights[network.graph.weights[node.weights.start + part].range.clone()]
+        };
         let mut y = self.take(rows * node.shape.len());
         let x = &self.outputs[node.from[0]];
         match node.op {
@@ -140,25 +151,36 @@ impl Cpu {
                 let kept = &mut self.kept[i];
                 kept.mean.resize(channels, 0.0);
                 kept.inverse_deviation.resize(channels, 0.0);
-                let part = |which: usize| network.graph.statistics[node.statistics.start + which].range.clone();
+                let part = |which: usize| {
+                    network.graph.statistics[node.statistics.start + which].range.clone()
+                };
                 match statistics {
                     Some(running) => {
                         let mut variance = vec![0.0; channels];
                         kernel::moments(x, channels, &mut kept.mean, &mut variance);
                         for (values, which) in [(&kept.mean, 0), (&variance, 1)] {
                             let running = &mut running[part(which)];
-                            running.iter_mut().zip(values).for_each(|(r, b)| *r += (b - *r) * follow);
+                            running
+                                .iter_mut()
+                                .zip(values)
+                                .for_each(|(r, b)| *r += (b - *r) * follow);
                         }
                         kept.inverse_deviation = inverse_deviation(&variance, epsilon);
                     }
                     None => {
                         kept.mean.copy_from_slice(&network.statistics[part(0)]);
-                        kept.inverse_deviation = inverse_deviation(&network.statistics[part(1)], epsilon);
+                        kept.inverse_deviation =
+                            inverse_deviation(&network.statistics[part(1)], epsilon);
                     }
                 }
-                let scale: Vec<f32> = weights(0).iter().zip(&kept.inverse_deviation).map(|(g, i)| g * i).collect();
-                let shift: Vec<f32> =
-                    weights(1).iter().zip(&kept.mean).zip(&scale).map(|((b, m), s)| b - m * s).collect();
+                let scale: Vec<f32> =
+                    weights(0).iter().zip(&kept.inverse_deviation).map(|(g, i)| g * i).collect();
+                let shift: Vec<f32> = weights(1)
+                    .iter()
+                    .zip(&kept.mean)
+                    .zip(&scale)
+                    .map(|((b, m), s)| b - m * s)
+                    .collect();
                 kernel::normalize(x, &scale, &shift, activation, &mut y);
             }
             Op::Activate(activation) => kernel::activate(x, activation, &mut y),
@@ -211,23 +233,49 @@ impl Cpu {
         match node.op {
             Op::Input(_) => self.give(dy),
             Op::Conv { window, bias } => {
-                kernel::convolve_kernel(&self.outputs[from], &dy, window, [channels, outputs], &mut gradient[part(0)]);
+                kernel::convolve_kernel(
+                    &self.outputs[from],
+                    &dy,
+                    window,
+                    [channels, outputs],
+                    &mut gradient[part(0)],
+                );
                 if bias {
                     kernel::bias_gradient(&dy, &mut gradient[part(1)]);
                 }
                 if learns[from] {
                     let (mut dx, accumulate) = self.open(from);
                     let kernel = &network.weights[part(0)];
-                    kernel::convolve_input(&dy, kernel, window, [channels, outputs], &mut dx, accumulate);
+                    kernel::convolve_input(
+                        &dy,
+                        kernel,
+                        window,
+                        [channels, outputs],
+                        &mut dx,
+                        accumulate,
+                    );
                     self.gradients[from] = Some(dx);
                 }
                 self.give(dy);
             }
             Op::Depthwise { window } => {
-                kernel::depthwise_kernel(&self.outputs[from], &dy, window, channels, &mut gradient[part(0)]);
+                kernel::depthwise_kernel(
+                    &self.outputs[from],
+                    &dy,
+                    window,
+                    channels,
+                    &mut gradient[part(0)],
+                );
                 if learns[from] {
                     let (mut dx, accumulate) = self.open(from);
-                    kernel::depthwise_input(&dy, &network.weights[part(0)], window, channels, &mut dx, accumulate);
+                    kernel::depthwise_input(
+                        &dy,
+                        &network.weights[part(0)],
+                        window,
+                        channels,
+                        &mut dx,
+                        accumulate,
+                    );
                     self.gradients[from] = Some(dx);
                 }
                 self.give(dy);

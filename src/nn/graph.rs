@@ -1,8 +1,9 @@
 //! What a network is, as data: nodes in the order they are computed, and where their weights lie.
 //!
 //! A [`Builder`] is told the layers one after another and keeps count of shapes and weights. All
-//! weights of a network are one run of numbers, so that optimizer, checkpoint and gradient clipping are one
-//! pass; a [`Graph`] says which part of it is whose. It computes nothing: that is for the engines.
+//! weights of a network are one run of numbers, so that optimizer, checkpoint and gradient clipping
+//! are one pass; a [`Graph`] says which part of it is whose. It computes nothing: that is for the
+//! engines.
 
 use std::ops::Range;
 
@@ -35,7 +36,8 @@ impl Shape {
 /// What is added round an image before a window slides over it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Padding {
-    /// As many outputs as inputs divided by the stride, rounded up; an odd row goes to the end (Keras's `same`).
+    /// As many outputs as inputs divided by the stride, rounded up; an odd row goes to the end
+    /// (Keras's `same`).
     Same,
     None,
 }
@@ -63,8 +65,9 @@ pub struct Part {
 pub enum Op {
     /// The network's input of this number.
     Input(usize),
-    /// Convolution with a kernel of (height, width, inputs, outputs), first of the node's parts; a dense layer is one of
-    /// 1 x 1 on a vector, its kernel (inputs, outputs). With `bias` there is a second part.
+    /// Convolution with a kernel of (height, width, inputs, outputs), first of the node's parts; a
+    /// dense layer is one of 1 x 1 on a vector, its kernel (inputs, outputs). With `bias` there is
+    /// a second part.
     Conv {
         window: Window,
         bias: bool,
@@ -73,8 +76,9 @@ pub enum Op {
     Depthwise {
         window: Window,
     },
-    /// Batch normalisation (parts gamma, beta; statistics mean, variance) and what follows it. `follow` is how far
-    /// the running statistics move towards those of a batch (1 - Keras's momentum; PyTorch calls it momentum).
+    /// Batch normalisation (parts gamma, beta; statistics mean, variance) and what follows it.
+    /// `follow` is how far the running statistics move towards those of a batch (1 - Keras's
+    /// momentum; PyTorch calls it momentum).
     Norm {
         activation: Activation,
         epsilon: f64,
@@ -135,7 +139,11 @@ impl Graph {
 
     /// The shapes of the inputs, by number.
     pub fn inputs(&self) -> Vec<Shape> {
-        self.nodes.iter().filter(|node| matches!(node.op, Op::Input(_))).map(|node| node.shape).collect()
+        self.nodes
+            .iter()
+            .filter(|node| matches!(node.op, Op::Input(_)))
+            .map(|node| node.shape)
+            .collect()
     }
 
     /// The node of a name.
@@ -148,7 +156,11 @@ impl Graph {
         let nodes = self.nodes[..=node].to_vec();
         let end = |of: fn(&Node) -> usize| nodes.iter().map(of).max().unwrap_or(0);
         let (weights, statistics) = (end(|node| node.weights.end), end(|node| node.statistics.end));
-        Self { weights: self.weights[..weights].to_vec(), statistics: self.statistics[..statistics].to_vec(), nodes }
+        Self {
+            weights: self.weights[..weights].to_vec(),
+            statistics: self.statistics[..statistics].to_vec(),
+            nodes,
+        }
     }
 
     /// Values of all nodes together for one example: twice that is about what training keeps of it.
@@ -197,8 +209,8 @@ impl Builder {
         self.conv(name, from, units, [1, 1], [1, 1], Padding::None, bias)
     }
 
-    /// A convolution with Glorot's uniform kernel (Glorot and Bengio 2010): U(-a, a), a = sqrt(6 / (inputs + outputs)),
-    /// each counted for every place of the kernel.
+    /// A convolution with Glorot's uniform kernel (Glorot and Bengio 2010): U(-a, a), a = sqrt(6 /
+    /// (inputs + outputs)), each counted for every place of the kernel.
     #[expect(clippy::too_many_arguments, reason = "each is one thing that a layer is made of")]
     pub fn conv(
         &mut self,
@@ -216,8 +228,15 @@ impl Builder {
         let limit = (6.0 / (area * (input.channels + channels) as f64)).sqrt();
         let first = self.graph.weights.len();
         match (input.height, input.width, kernel) {
-            (1, 1, [1, 1]) => self.weight(name, "kernel", &[input.channels, channels], Start::Uniform(limit)),
-            _ => self.weight(name, "kernel", &[kernel[0], kernel[1], input.channels, channels], Start::Uniform(limit)),
+            (1, 1, [1, 1]) => {
+                self.weight(name, "kernel", &[input.channels, channels], Start::Uniform(limit))
+            }
+            _ => self.weight(
+                name,
+                "kernel",
+                &[kernel[0], kernel[1], input.channels, channels],
+                Start::Uniform(limit),
+            ),
         }
         if bias {
             self.weight(name, "bias", &[channels], Start::Constant(0.0));
@@ -243,7 +262,8 @@ impl Builder {
         let limit = (6.0 / (area * (input.channels + 1) as f64)).sqrt();
         let first = self.graph.weights.len();
         self.weight(name, "kernel", &[kernel[0], kernel[1], input.channels], Start::Uniform(limit));
-        let shape = Shape { height: window.output[0], width: window.output[1], channels: input.channels };
+        let shape =
+            Shape { height: window.output[0], width: window.output[1], channels: input.channels };
         let node = self.node(name, Op::Depthwise { window }, vec![from], shape);
         self.own(node, first);
         node
@@ -284,7 +304,8 @@ impl Builder {
     ) -> usize {
         let input = self.shape(from);
         let window = slide(input, kernel, stride, padding);
-        let shape = Shape { height: window.output[0], width: window.output[1], channels: input.channels };
+        let shape =
+            Shape { height: window.output[0], width: window.output[1], channels: input.channels };
         self.node(name, Op::MaxPool { window }, vec![from], shape)
     }
 

@@ -1,7 +1,7 @@
 //! What training makes small: a loss over the outputs of a batch, and its gradient.
 //!
-//! A loss may have weights of its own, such as the centres of classes; they are trained beside the network's and left
-//! behind with the loss. Sums are in f64.
+//! A loss may have weights of its own, such as the centres of classes; they are trained beside the
+//! network's and left behind with the loss. Sums are in f64.
 
 use super::angular::Angular;
 use super::kernel::CHUNK;
@@ -15,17 +15,23 @@ use crate::math;
 pub enum Loss {
     /// The mean of the squared differences, over rows and values.
     Squared,
-    /// Minus the log probability that a softmax of the outputs gives to the targets, rows of one probability a class;
-    /// the mean over the rows.
+    /// Minus the log probability that a softmax of the outputs gives to the targets, rows of one
+    /// probability a class; the mean over the rows.
     Softmax,
     /// The same of angles to trained centres.
     Angular(Angular),
 }
 
 impl Loss {
-    /// The loss of `output` (rows, width) for `target` (rows, values of a target); `gradient` becomes what it changes
-    /// with each output.
-    pub fn evaluate(&mut self, rows: usize, output: &[f32], target: &[f32], gradient: &mut [f32]) -> f64 {
+    /// The loss of `output` (rows, width) for `target` (rows, values of a target); `gradient`
+    /// becomes what it changes with each output.
+    pub fn evaluate(
+        &mut self,
+        rows: usize,
+        output: &[f32],
+        target: &[f32],
+        gradient: &mut [f32],
+    ) -> f64 {
         match self {
             Loss::Squared => squared(output, target, gradient),
             Loss::Softmax => softmax(rows, output, target, gradient),
@@ -77,9 +83,11 @@ impl Loss {
 
 fn squared(output: &[f32], target: &[f32], gradient: &mut [f32]) -> f64 {
     let scale = 2.0 / output.len() as f32;
-    let chunks = output.par_chunks(CHUNK).zip(target.par_chunks(CHUNK)).zip(gradient.par_chunks_mut(CHUNK));
-    let sums: Vec<f64> =
-        chunks.map(|((output, target), gradient)| squared_chunk(output, target, scale, gradient)).collect();
+    let chunks =
+        output.par_chunks(CHUNK).zip(target.par_chunks(CHUNK)).zip(gradient.par_chunks_mut(CHUNK));
+    let sums: Vec<f64> = chunks
+        .map(|((output, target), gradient)| squared_chunk(output, target, scale, gradient))
+        .collect();
     sums.iter().sum::<f64>() / output.len() as f64
 }
 
@@ -119,7 +127,13 @@ fn softmax(rows: usize, output: &[f32], target: &[f32], gradient: &mut [f32]) ->
 
 /// For tests: a gradient against differences of the loss.
 #[cfg(test)]
-pub(super) fn check_gradient(loss: &mut Loss, rows: usize, output: &[f32], target: &[f32], tolerance: f64) {
+pub(super) fn check_gradient(
+    loss: &mut Loss,
+    rows: usize,
+    output: &[f32],
+    target: &[f32],
+    tolerance: f64,
+) {
     let mut gradient = vec![0.0; output.len()];
     let mut unused = gradient.clone();
     loss.clone().evaluate(rows, output, target, &mut gradient);
@@ -146,8 +160,12 @@ mod tests {
         let output: Vec<f32> = (0..12).map(|_| uniform() as f32 * 4.0 - 2.0).collect();
         let target: Vec<f32> = (0..12).map(|_| uniform() as f32).collect();
         let mut gradient = vec![0.0; 12];
-        let expected: f64 = output.iter().zip(&target).map(|(a, b)| math::square(f64::from(a - b))).sum::<f64>() / 12.0;
-        assert!((Loss::Squared.evaluate(3, &output, &target, &mut gradient) - expected).abs() < 1e-6);
+        let expected: f64 =
+            output.iter().zip(&target).map(|(a, b)| math::square(f64::from(a - b))).sum::<f64>()
+                / 12.0;
+        assert!(
+            (Loss::Squared.evaluate(3, &output, &target, &mut gradient) - expected).abs() < 1e-6
+        );
         check_gradient(&mut Loss::Squared, 3, &output, &target, 1e-3);
 
         let target = [0.0, 1.0, 0.0, 0.0, 0.25, 0.0, 0.75, 0.0, 0.0, 0.0, 0.0, 1.0];
@@ -156,11 +174,17 @@ mod tests {
                 let logits = &output[4 * row..4 * row + 4];
                 let sum: f64 = logits.iter().map(|&x| math::exp(f64::from(x))).sum();
                 (0..4)
-                    .map(|c| -f64::from(target[4 * row + c]) * math::ln(math::exp(f64::from(logits[c])) / sum))
+                    .map(|c| {
+                        -f64::from(target[4 * row + c])
+                            * math::ln(math::exp(f64::from(logits[c])) / sum)
+                    })
                     .sum::<f64>()
             })
             .sum();
-        assert!((Loss::Softmax.evaluate(3, &output, &target, &mut gradient) - expected / 3.0).abs() < 1e-12);
+        assert!(
+            (Loss::Softmax.evaluate(3, &output, &target, &mut gradient) - expected / 3.0).abs()
+                < 1e-12
+        );
         check_gradient(&mut Loss::Softmax, 3, &output, &target, 1e-3);
     }
 }

@@ -16,15 +16,18 @@ pub struct Network {
 }
 
 impl Network {
-    /// A network before training. `uniform` draws from [0, 1), weight by weight in the order of the graph.
+    /// A network before training. `uniform` draws from [0, 1), weight by weight in the order of the
+    /// graph.
     pub fn new(graph: Graph, uniform: &mut dyn FnMut() -> f64) -> Self {
         let mut fill = |parts: &[Part]| -> Vec<f32> {
             let begin = |part: &Part| -> Vec<f32> {
                 match part.start {
                     Start::Constant(value) => vec![value; part.range.len()],
-                    Start::Uniform(limit) => {
-                        part.range.clone().map(|_| (limit * (2.0 * uniform() - 1.0)) as f32).collect()
-                    }
+                    Start::Uniform(limit) => part
+                        .range
+                        .clone()
+                        .map(|_| (limit * (2.0 * uniform() - 1.0)) as f32)
+                        .collect(),
                 }
             };
             parts.iter().flat_map(begin).collect()
@@ -34,7 +37,10 @@ impl Network {
     }
 
     /// A network whose numbers are read by name: `find` gives the values of a part of a shape.
-    pub fn read<E>(graph: Graph, mut find: impl FnMut(&Part) -> Result<Vec<f32>, E>) -> Result<Self, E> {
+    pub fn read<E>(
+        graph: Graph,
+        mut find: impl FnMut(&Part) -> Result<Vec<f32>, E>,
+    ) -> Result<Self, E> {
         let mut read = |parts: &[Part]| -> Result<Vec<f32>, E> {
             let values: Result<Vec<Vec<f32>>, E> = parts.iter().map(&mut find).collect();
             Ok(values?.concat())
@@ -53,7 +59,9 @@ impl Network {
 
     /// The same without the activation after a last normalisation.
     pub fn linear_end(mut self) -> Self {
-        if let Some(Node { op: Op::Norm { activation, .. }, .. }) = Arc::make_mut(&mut self.graph).nodes.last_mut() {
+        if let Some(Node { op: Op::Norm { activation, .. }, .. }) =
+            Arc::make_mut(&mut self.graph).nodes.last_mut()
+        {
             *activation = Activation::Identity;
         }
         self
@@ -61,8 +69,11 @@ impl Network {
 
     /// Every array with its name and shape.
     pub fn parts(&self) -> impl Iterator<Item = (&Part, &[f32])> {
-        let weights = self.graph.weights.iter().map(|part| (part, &self.weights[part.range.clone()]));
-        weights.chain(self.graph.statistics.iter().map(|part| (part, &self.statistics[part.range.clone()])))
+        let weights =
+            self.graph.weights.iter().map(|part| (part, &self.weights[part.range.clone()]));
+        weights.chain(
+            self.graph.statistics.iter().map(|part| (part, &self.statistics[part.range.clone()])),
+        )
     }
 
     /// The values of a weight.
@@ -109,9 +120,21 @@ mod tests {
         let network = Network::new(graph(), &mut draws(0.2));
         let parts: Vec<(String, Vec<f32>)> =
             network.parts().map(|(part, values)| (part.name.clone(), values.to_vec())).collect();
-        let find =
-            |part: &Part| parts.iter().find(|(name, _)| *name == part.name).map(|(_, values)| values.clone()).ok_or(());
+        let find = |part: &Part| {
+            parts
+                .iter()
+                .find(|(name, _)| *name == part.name)
+                .map(|(_, values)| values.clone())
+                .ok_or(())
+        };
         assert_eq!(Network::read(graph(), find).unwrap(), network);
-        assert!(Network::read(graph(), |part| if part.name == "norm.beta" { Err(()) } else { find(part) }).is_err());
+        assert!(
+            Network::read(graph(), |part| if part.name == "norm.beta" {
+                Err(())
+            } else {
+                find(part)
+            })
+            .is_err()
+        );
     }
 }

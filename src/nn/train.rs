@@ -1,5 +1,5 @@
-//! A network in training: loss, gradient, clipping, Adam. One step at a time; what a step is fed with, and for how
-//! long, is the caller's business.
+//! A network in training: loss, gradient, clipping, Adam. One step at a time; what a step is fed
+//! with, and for how long, is the caller's business.
 
 use super::adam::Adam;
 use super::engine::Engine;
@@ -36,7 +36,12 @@ impl State {
 
 impl Trainer {
     /// Starts from `network`.
-    pub fn new(network: Network, loss: Loss, engine: Box<dyn Engine>, clip_norm: Option<f64>) -> Self {
+    pub fn new(
+        network: Network,
+        loss: Loss,
+        engine: Box<dyn Engine>,
+        clip_norm: Option<f64>,
+    ) -> Self {
         let adam = [Adam::new(network.weights.len()), Adam::new(loss.weights().len())];
         let gradient = vec![0.0; network.weights.len()];
         Self { network, loss, engine, adam, gradient, clip_norm, time: 0 }
@@ -75,15 +80,24 @@ impl Trainer {
             &beside.first,
             &beside.second,
         ];
-        let arrays = State::NAMES.into_iter().zip(values).map(|(name, values)| (name, values.to_vec())).collect();
+        let arrays = State::NAMES
+            .into_iter()
+            .zip(values)
+            .map(|(name, values)| (name, values.to_vec()))
+            .collect();
         State { arrays, time: *time, memory: loss.memory() }
     }
 
-    /// Goes on from a state of the same network and loss. False, and nothing changed, if it is of another.
+    /// Goes on from a state of the same network and loss. False, and nothing changed, if it is of
+    /// another.
     pub fn restore(&mut self, state: &State) -> bool {
         let mine = self.state();
         let fits = mine.arrays.len() == state.arrays.len()
-            && mine.arrays.iter().zip(&state.arrays).all(|(a, b)| a.0 == b.0 && a.1.len() == b.1.len());
+            && mine
+                .arrays
+                .iter()
+                .zip(&state.arrays)
+                .all(|(a, b)| a.0 == b.0 && a.1.len() == b.1.len());
         if fits {
             let Self { network, adam: [own, beside], loss, .. } = self;
             loss.remember(state.memory);
@@ -117,7 +131,9 @@ impl Trainer {
 
 /// Shortens the gradient, all of it together, to `limit` (Pascanu et al. 2013).
 fn clip(gradients: [&mut [f32]; 2], limit: f64) {
-    let square = |g: &[f32]| g.chunks(256).map(|c| f64::from(c.iter().map(|x| x * x).sum::<f32>())).sum::<f64>();
+    let square = |g: &[f32]| {
+        g.chunks(256).map(|c| f64::from(c.iter().map(|x| x * x).sum::<f32>())).sum::<f64>()
+    };
     let norm = gradients.iter().map(|g| square(g)).sum::<f64>().sqrt();
     if norm > limit {
         let factor = (limit / norm) as f32;
@@ -171,7 +187,10 @@ mod tests {
                 loss(&moved)
             };
             let slope = (at(2e-3) - at(-2e-3)) / 4e-3;
-            assert!((slope - f64::from(*gradient)).abs() < 2e-3 + 0.02 * slope.abs(), "{i}: {slope} {gradient}");
+            assert!(
+                (slope - f64::from(*gradient)).abs() < 2e-3 + 0.02 * slope.abs(),
+                "{i}: {slope} {gradient}"
+            );
             steep += usize::from(slope.abs() > 0.02);
         }
         assert!(steep > 10, "{steep}");
@@ -222,7 +241,8 @@ mod tests {
         let go = |trainer: &mut Trainer, steps: std::ops::Range<u32>| {
             for step in steps {
                 let x = batch(9, 6, draws(0.05 * f64::from(step + 1)));
-                let target: Vec<f32> = (0..27).map(|i| f32::from(u8::from(i % 3 == i / 3 % 3))).collect();
+                let target: Vec<f32> =
+                    (0..27).map(|i| f32::from(u8::from(i % 3 == i / 3 % 3))).collect();
                 trainer.step(1e-2, 9, &[&x], &target);
             }
         };
@@ -242,7 +262,8 @@ mod tests {
         let network = dense(&[4, 3, 4], 0.3);
         let input = batch(16, 4, draws(0.9));
         let gradient = |limit| {
-            let mut trainer = Trainer::new(network.clone(), Loss::Squared, Box::<Cpu>::default(), limit);
+            let mut trainer =
+                Trainer::new(network.clone(), Loss::Squared, Box::<Cpu>::default(), limit);
             trainer.step(0.0, 16, &[&input], &input);
             trainer.gradient
         };
@@ -270,7 +291,8 @@ mod tests {
         }
         for unit in 0..4 {
             let mean = hidden.iter().map(|row| row[unit]).sum::<f64>() / 500.0;
-            let variance = hidden.iter().map(|row| math::square(row[unit] - mean)).sum::<f64>() / 500.0;
+            let variance =
+                hidden.iter().map(|row| math::square(row[unit] - mean)).sum::<f64>() / 500.0;
             assert!((f64::from(network.statistics[unit]) - mean).abs() < 1e-4);
             assert!((f64::from(network.statistics[4 + unit]) - variance).abs() < 1e-4);
         }

@@ -1,10 +1,12 @@
-//! Overlapping windows of consecutive frames, as views: a window is a contiguous run of a C-order matrix.
+//! Overlapping windows of consecutive frames, as views: a window is a contiguous run of a C-order
+//! matrix.
 
 use ndarray::Array1;
 
 /// Every window of `window` frames, hop 1, over the matrices of several clips.
 ///
-/// Nothing is copied: the windows of 1,000 clips of 10 s would be 0.8 GB, their features are 0.16 GB.
+/// Nothing is copied: the windows of 1,000 clips of 10 s would be 0.8 GB, their features are 0.16
+/// GB.
 pub struct Windows<'a> {
     clips: Vec<&'a [f32]>,
     /// Number of windows before each clip, and the total at the end.
@@ -14,8 +16,8 @@ pub struct Windows<'a> {
 }
 
 impl<'a> Windows<'a> {
-    /// Windows over `clips`, each a C-order matrix of rows of `dims` values. A clip shorter than a window
-    /// has none. Panics if `dims` or `window` is 0.
+    /// Windows over `clips`, each a C-order matrix of rows of `dims` values. A clip shorter than a
+    /// window has none. Panics if `dims` or `window` is 0.
     pub fn new(clips: Vec<&'a [f32]>, dims: usize, window: usize) -> Self {
         assert!(dims > 0 && window > 0, "windows of {window} x {dims}");
         let mut before = vec![0];

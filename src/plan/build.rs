@@ -12,8 +12,9 @@ use crate::source::SourceSpec;
 use crate::spec::{Experiment, Point};
 use crate::stage::metrics::MetricsSpec;
 use crate::stage::{
-    Calibration, Dataset, EmbeddingStage, Features, Interpolation, Item, LevelsStage, Mix, Mixed, Mixing, NetworkStage,
-    Pooling, Role, Scope, Scoring, SectionId, Split, StageSpec, Takes, TrainingScores, TrainingStage,
+    Calibration, Dataset, EmbeddingStage, Features, Interpolation, Item, LevelsStage, Mix, Mixed,
+    Mixing, NetworkStage, Pooling, Role, Scope, Scoring, SectionId, Split, StageSpec, Takes,
+    TrainingScores, TrainingStage,
 };
 
 /// The plan of an experiment. Pure: everything from outside is in the catalog.
@@ -74,7 +75,11 @@ struct Prepared {
 type Given = BTreeMap<Role, ObjectRef>;
 
 impl<'c> Builder<'c> {
-    fn point(&mut self, number: usize, point: &Point) -> Result<BTreeMap<SectionId, NodeId>, PlanError> {
+    fn point(
+        &mut self,
+        number: usize,
+        point: &Point,
+    ) -> Result<BTreeMap<SectionId, NodeId>, PlanError> {
         let mut results = BTreeMap::new();
         let machines = self.machines(number, point)?;
         let scope = point.generalization.scope.unwrap_or(point.detector.backend().member().scope());
@@ -98,7 +103,8 @@ impl<'c> Builder<'c> {
         Ok(results)
     }
 
-    /// What training begins with: the sections of each machine. Points that differ in what comes later share it.
+    /// What training begins with: the sections of each machine. Points that differ in what comes
+    /// later share it.
     fn machines(&mut self, number: usize, point: &Point) -> Result<Machines, PlanError> {
         let Point { data, mix, features, pool, detector, generalization, seed, .. } = point;
         let before = (data, mix, features, pool, detector.with_pool(), detector.member().takes());
@@ -128,7 +134,10 @@ impl<'c> Builder<'c> {
         Ok(machines)
     }
 
-    fn listings(&self, source: &SourceSpec) -> Result<&'c BTreeMap<SectionId, ObjectRef>, PlanError> {
+    fn listings(
+        &self,
+        source: &SourceSpec,
+    ) -> Result<&'c BTreeMap<SectionId, ObjectRef>, PlanError> {
         let catalog = self.catalog;
         let key = Catalog::source_key(source);
         catalog.listings.get(&key).ok_or(PlanError::Unlisted(key))
@@ -174,15 +183,23 @@ impl<'c> Builder<'c> {
             needs.extend(same(clips, TRAIN, &[Item::Clips]));
             self.node(number, &about, StageSpec::Interpolation(stage), needs, Given::new())
         });
-        let spectra = point.detector.network().filter(|network| network.member().hears_spectrum()).map(|_| {
-            let feature = FeatureSpec::ClipSpectrum(Default::default());
-            let stage = StageSpec::Features(Features { feature, ..settings.clone() });
-            self.node(number, &about, stage, needs.clone(), Given::new())
-        });
-        let mut features = self.node(number, &about, StageSpec::Features(settings), needs, Given::new());
+        let spectra =
+            point.detector.network().filter(|network| network.member().hears_spectrum()).map(
+                |_| {
+                    let feature = FeatureSpec::ClipSpectrum(Default::default());
+                    let stage = StageSpec::Features(Features { feature, ..settings.clone() });
+                    self.node(number, &about, stage, needs.clone(), Given::new())
+                },
+            );
+        let mut features =
+            self.node(number, &about, StageSpec::Features(settings), needs, Given::new());
         let longest = self.longest(&point.data, section);
-        [Some(features), made, spectra].into_iter().flatten().for_each(|node| self.hears(node, longest));
-        let pooled = point.detector.with_pool().then(|| self.pool(number, point, &about, features, BOTH));
+        [Some(features), made, spectra]
+            .into_iter()
+            .flatten()
+            .for_each(|node| self.hears(node, longest));
+        let pooled =
+            point.detector.with_pool().then(|| self.pool(number, point, &about, features, BOTH));
         let mut made = made;
         if point.detector.member().takes() == Takes::Vectors && !point.pool.is_empty() {
             features = self.pool(number, point, &about, features, BOTH);
@@ -192,7 +209,14 @@ impl<'c> Builder<'c> {
     }
 
     /// -> pooling
-    fn pool(&mut self, number: usize, point: &Point, about: &str, frames: NodeId, splits: &[Split]) -> NodeId {
+    fn pool(
+        &mut self,
+        number: usize,
+        point: &Point,
+        about: &str,
+        frames: NodeId,
+        splits: &[Split],
+    ) -> NodeId {
         let pooling = StageSpec::Pooling(Pooling {
             pools: point.pool.clone(),
             temporal_mean_subtraction: point.generalization.temporal_mean_subtraction,
@@ -201,7 +225,13 @@ impl<'c> Builder<'c> {
     }
 
     /// network -> embedding, if the detector has a network: then what is prepared are its vectors.
-    fn embed(&mut self, number: usize, point: &Point, machine: &str, sections: &mut [(SectionId, Prepared)]) {
+    fn embed(
+        &mut self,
+        number: usize,
+        point: &Point,
+        machine: &str,
+        sections: &mut [(SectionId, Prepared)],
+    ) {
         let Some(network) = point.detector.network() else { return };
         let frames = network.member().takes() == Takes::Frames;
         let temporal_mean_subtraction = frames && point.generalization.temporal_mean_subtraction;
@@ -215,7 +245,8 @@ impl<'c> Builder<'c> {
         let mut needs = Inputs::new();
         for (section, prepared) in self.catalog.trained(&point.data, sections) {
             needs.extend(inputs(section, prepared, Split::Train));
-            let spectra = |node| of_section(node, Split::Train, FEATURES, SPECTRA, &section.section);
+            let spectra =
+                |node| of_section(node, Split::Train, FEATURES, SPECTRA, &section.section);
             needs.extend(prepared.spectra.into_iter().flat_map(spectra));
         }
         let model = self.node(number, machine, stage, needs, Given::new());
@@ -224,13 +255,27 @@ impl<'c> Builder<'c> {
             let Prepared { features, made, .. } = *prepared;
             let mut vectors = |features: NodeId, splits: &[Split]| {
                 let with_pool = prepared.pooled.is_some();
-                let stage = EmbeddingStage { network: network.clone(), temporal_mean_subtraction, with_pool };
+                let stage = EmbeddingStage {
+                    network: network.clone(),
+                    temporal_mean_subtraction,
+                    with_pool,
+                };
                 let mut needs: Inputs = vec![(Item::Model.into(), model, Item::Model.into())];
                 needs.extend(same(prepared.clips, splits, &[Item::Clips]));
                 needs.extend(same(features, splits, FEATURES));
-                needs.extend(prepared.spectra.into_iter().flat_map(|node| named(node, splits, FEATURES, SPECTRA)));
+                needs.extend(
+                    prepared
+                        .spectra
+                        .into_iter()
+                        .flat_map(|node| named(node, splits, FEATURES, SPECTRA)),
+                );
                 const POOLED: &[Item] = &[Item::Pooled, Item::PooledIndex];
-                needs.extend(prepared.pooled.into_iter().flat_map(|node| named(node, splits, FEATURES, POOLED)));
+                needs.extend(
+                    prepared
+                        .pooled
+                        .into_iter()
+                        .flat_map(|node| named(node, splits, FEATURES, POOLED)),
+                );
                 self.node(number, &about, StageSpec::Embedding(stage), needs, Given::new())
             };
             let (features, made) = (vectors(features, BOTH), made.map(|node| vectors(node, TRAIN)));
@@ -238,9 +283,16 @@ impl<'c> Builder<'c> {
         }
     }
 
-    fn dataset(&mut self, number: usize, source: &SourceSpec, section: &SectionId, listing: ObjectRef) -> NodeId {
+    fn dataset(
+        &mut self,
+        number: usize,
+        source: &SourceSpec,
+        section: &SectionId,
+        listing: ObjectRef,
+    ) -> NodeId {
         let about = format!("{}/{}", section.machine, section.section);
-        let dataset = StageSpec::Dataset(Dataset { source: source.clone(), section: section.clone() });
+        let dataset =
+            StageSpec::Dataset(Dataset { source: source.clone(), section: section.clone() });
         let given = [(Item::Listing.into(), listing)].into();
         self.node(number, &about, dataset, Inputs::new(), given)
     }
@@ -261,19 +313,23 @@ impl<'c> Builder<'c> {
         let mut known: Vec<&str> = listings.keys().map(|id| id.machine.as_str()).collect();
         known.dedup();
         let layers = mix.layers(section, &known).map_err(PlanError::Mix)?;
-        let named: Option<Vec<Vec<&str>>> = layers.iter().map(|layer| layer.types.named()).collect();
+        let named: Option<Vec<Vec<&str>>> =
+            layers.iter().map(|layer| layer.types.named()).collect();
         let named = named.map(|types| types.concat());
         let mut needs = same(clips, BOTH, &[Item::Clips]);
         for (id, listing) in listings {
             if named.as_ref().is_none_or(|named| named.contains(&id.machine.as_str())) {
                 let node = self.dataset(number, noise, id, *listing);
-                let noise = |split: &Split| (Role::Noise(*split, id.clone()), node, (*split, Item::Audio).into());
+                let noise = |split: &Split| {
+                    (Role::Noise(*split, id.clone()), node, (*split, Item::Audio).into())
+                };
                 needs.extend(BOTH.iter().map(noise));
             }
         }
         let (root, source) = reader(&point.data);
         let levels = StageSpec::Levels(LevelsStage { root, source });
-        let levels = self.node(number, &about, levels, same(clips, BOTH, &[Item::Audio]), Given::new());
+        let levels =
+            self.node(number, &about, levels, same(clips, BOTH, &[Item::Audio]), Given::new());
         self.hears(levels, self.longest(&point.data, section));
         needs.push((Item::Levels.into(), levels, Item::Levels.into()));
         let mixing = StageSpec::Mixing(Mixing { layers, seed: mix.seed });
@@ -290,31 +346,50 @@ impl<'c> Builder<'c> {
         let spec = point.detector.backend();
         let detector = spec.member();
         let generalization = point.generalization.for_training(detector.takes());
-        let seed = (detector.seeded() || generalization.draws()).then(|| (point.seed, names.to_vec()));
+        let seed =
+            (detector.seeded() || generalization.draws()).then(|| (point.seed, names.to_vec()));
         let generalization = Some(generalization).filter(|g| !g.is_plain());
         let training = TrainingStage { detector: spec.clone(), seed, generalization };
         let mut given = Given::new();
         if let Some((_, path)) = detector.weights() {
-            let weights = self.catalog.weights.get(path).ok_or_else(|| PlanError::Unlisted(path.to_owned()))?;
+            let weights = self
+                .catalog
+                .weights
+                .get(path)
+                .ok_or_else(|| PlanError::Unlisted(path.to_owned()))?;
             given.insert(Item::Weights.into(), *weights);
         }
         let about = names.join("/");
         let mut needs = Inputs::new();
         for (section, prepared) in self.catalog.trained(&point.data, sections) {
             needs.extend(inputs(section, prepared, Split::Train));
-            let made =
-                |node| of_section(node, Split::Train, FEATURES, &[Item::Made, Item::MadeIndex], &section.section);
+            let made = |node| {
+                of_section(
+                    node,
+                    Split::Train,
+                    FEATURES,
+                    &[Item::Made, Item::MadeIndex],
+                    &section.section,
+                )
+            };
             needs.extend(prepared.made.into_iter().flat_map(made));
         }
         let stage = StageSpec::Training(training.clone());
         let model = self.node(number, &about, stage, needs.clone(), given.clone());
-        let calibration = point.threshold.as_ref().and_then(|t| t.member().scores()).map(|scores| {
-            let mut needs = needs;
-            if scores == TrainingScores::Training {
-                needs.push((Item::Model.into(), model, Item::Model.into()));
-            }
-            self.node(number, &about, StageSpec::Calibration(Calibration { training, scores }), needs, given)
-        });
+        let calibration =
+            point.threshold.as_ref().and_then(|t| t.member().scores()).map(|scores| {
+                let mut needs = needs;
+                if scores == TrainingScores::Training {
+                    needs.push((Item::Model.into(), model, Item::Model.into()));
+                }
+                self.node(
+                    number,
+                    &about,
+                    StageSpec::Calibration(Calibration { training, scores }),
+                    needs,
+                    given,
+                )
+            });
         Ok(Trained { model, calibration })
     }
 
@@ -329,8 +404,10 @@ impl<'c> Builder<'c> {
     ) -> NodeId {
         let about = format!("{}/{}", section.machine, section.section);
         let detector = point.detector.backend().clone();
-        let techniques = point.generalization.for_training(detector.member().takes()).scoring_versions();
-        let techniques = techniques.into_iter().map(|(name, version)| (name.to_owned(), version)).collect();
+        let techniques =
+            point.generalization.for_training(detector.member().takes()).scoring_versions();
+        let techniques =
+            techniques.into_iter().map(|(name, version)| (name.to_owned(), version)).collect();
         let scoring = StageSpec::Scoring(Scoring { detector, techniques });
         let mut needs = inputs(section, &prepared, Split::Test);
         needs.push((Item::Model.into(), trained.model, Item::Model.into()));
@@ -338,17 +415,28 @@ impl<'c> Builder<'c> {
         // The domains of a section without test clips are those of its training clips.
         let mut needs = same(prepared.clips, BOTH, &[Item::Clips]);
         needs.push((Item::Scores.into(), scores, Item::Scores.into()));
-        needs.extend(trained.calibration.map(|node| (Item::Training.into(), node, Item::Scores.into())));
+        needs.extend(
+            trained.calibration.map(|node| (Item::Training.into(), node, Item::Scores.into())),
+        );
         let metrics = MetricsSpec { threshold: point.threshold.clone(), ..point.metrics.clone() };
         self.node(number, &about, StageSpec::Metrics(metrics), needs, Given::new())
     }
 
     /// The node of a recipe: a new one, or the one another point made.
-    fn node(&mut self, point: usize, about: &str, stage: StageSpec, inputs: Inputs, given: Given) -> NodeId {
-        let mut needs: Vec<Need> = inputs.into_iter().map(|(role, node, output)| Need { role, node, output }).collect();
+    fn node(
+        &mut self,
+        point: usize,
+        about: &str,
+        stage: StageSpec,
+        inputs: Inputs,
+        given: Given,
+    ) -> NodeId {
+        let mut needs: Vec<Need> =
+            inputs.into_iter().map(|(role, node, output)| Need { role, node, output }).collect();
         needs.sort();
         // Two machines with equal bytes stay two nodes: their results have different names.
-        let recipe = serde_json::to_vec(&(about, &stage, &needs, &given)).expect("settings are JSON");
+        let recipe =
+            serde_json::to_vec(&(about, &stage, &needs, &given)).expect("settings are JSON");
         let nodes = &mut self.nodes;
         let id = *self.recipes.entry(Digest::of(&recipe)).or_insert_with(|| {
             let label = format!("{}/{about}", stage.name());

@@ -12,11 +12,13 @@ use crate::stage::SectionId;
 pub struct Catalog {
     /// For each distinct source (by its JSON), the listing of each section.
     pub listings: BTreeMap<String, BTreeMap<SectionId, ObjectRef>>,
-    /// For each source, the sections without a training clip, where that is known: no model needs them.
+    /// For each source, the sections without a training clip, where that is known: no model needs
+    /// them.
     pub untrained: BTreeMap<String, BTreeSet<SectionId>>,
     /// Weights files by path.
     pub weights: BTreeMap<String, ObjectRef>,
-    /// For each source, about how many samples the longest recording of each section has, where that is known.
+    /// For each source, about how many samples the longest recording of each section has, where
+    /// that is known.
     pub longest: BTreeMap<String, BTreeMap<SectionId, u64>>,
 }
 
@@ -37,13 +39,19 @@ impl Catalog {
         serde_json::to_string(source).expect("settings are JSON")
     }
 
-    /// The sections among these that a model learns from: those with training clips; all of them if none has.
-    pub fn trained<'a, T>(&self, source: &SourceSpec, sections: &'a [(SectionId, T)]) -> Vec<&'a (SectionId, T)> {
+    /// The sections among these that a model learns from: those with training clips; all of them if
+    /// none has.
+    pub fn trained<'a, T>(
+        &self,
+        source: &SourceSpec,
+        sections: &'a [(SectionId, T)],
+    ) -> Vec<&'a (SectionId, T)> {
         if sections.len() < 2 || self.untrained.is_empty() {
             return sections.iter().collect();
         }
         let untrained = self.untrained.get(&Self::source_key(source));
-        let trained = |(id, _): &&(SectionId, T)| !untrained.is_some_and(|untrained| untrained.contains(id));
+        let trained =
+            |(id, _): &&(SectionId, T)| !untrained.is_some_and(|untrained| untrained.contains(id));
         let found: Vec<_> = sections.iter().filter(trained).collect();
         if found.is_empty() { sections.iter().collect() } else { found }
     }

@@ -18,12 +18,25 @@ pub fn same(node: NodeId, splits: &[Split], items: &[Item]) -> Inputs {
 /// The same as inputs of other roles.
 pub fn named(node: NodeId, splits: &[Split], items: &[Item], roles: &[Item]) -> Inputs {
     let of = |split: Split| {
-        items.iter().zip(roles).map(move |(item, role)| ((split, *role).into(), node, (split, *item).into()))
+        items
+            .iter()
+            .zip(roles)
+            .map(move |(item, role)| ((split, *role).into(), node, (split, *item).into()))
     };
     splits.iter().flat_map(|split| of(*split)).collect()
 }
 
 /// Features of a section that a stage has several of.
-pub fn of_section(node: NodeId, split: Split, items: &[Item], roles: &[Item], section: &str) -> Inputs {
-    items.iter().zip(roles).map(|(item, role)| (role.of(section), node, (split, *item).into())).collect()
+pub fn of_section(
+    node: NodeId,
+    split: Split,
+    items: &[Item],
+    roles: &[Item],
+    section: &str,
+) -> Inputs {
+    items
+        .iter()
+        .zip(roles)
+        .map(|(item, role)| (role.of(section), node, (split, *item).into()))
+        .collect()
 }

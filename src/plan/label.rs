@@ -6,17 +6,24 @@ use super::Node;
 use crate::shown::shown;
 use crate::spec::Experiment;
 
-/// Makes every label unique: `stage/machine/section`, then `setting=value` for each swept setting that all points of the
-/// node share. `points` has the points of each node.
+/// Makes every label unique: `stage/machine/section`, then `setting=value` for each swept setting
+/// that all points of the node share. `points` has the points of each node.
 pub(super) fn lengthen(nodes: &mut [Node], experiment: &Experiment, points: &[Vec<usize>]) {
     let axes: Vec<(Vec<&str>, BTreeMap<&str, String>)> = experiment
         .axes
         .iter()
         .map(|axis| {
-            let values = experiment.points.iter().map(|p| p.settings.get(&axis.path).map_or("", String::as_str));
+            let values = experiment
+                .points
+                .iter()
+                .map(|p| p.settings.get(&axis.path).map_or("", String::as_str));
             let (name, values) = (short(&axis.path, experiment), values.collect::<Vec<_>>());
             let text = |value: &str| format!("/{name}={}", shown(value).replace([' ', '/'], ","));
-            let texts = values.iter().filter(|value| !value.is_empty()).map(|value| (*value, text(value))).collect();
+            let texts = values
+                .iter()
+                .filter(|value| !value.is_empty())
+                .map(|value| (*value, text(value)))
+                .collect();
             (values, texts)
         })
         .filter(|(values, _): &(Vec<&str>, _)| values.iter().any(|v| *v != values[0]))

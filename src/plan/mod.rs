@@ -1,8 +1,8 @@
 //! The plan: which stages an experiment consists of, and which needs which.
 //!
 //! Equal stages of different points are one node, found by a recipe: the key document with recipes
-//! instead of digests in the place of inputs. Recipes merge nodes and do nothing else; cache keys are
-//! made of what inputs turned out to be. This room runs nothing and touches no disk.
+//! instead of digests in the place of inputs. Recipes merge nodes and do nothing else; cache keys
+//! are made of what inputs turned out to be. This room runs nothing and touches no disk.
 
 mod build;
 mod catalog;
@@ -45,7 +45,8 @@ pub struct Node {
     /// Inputs that no stage makes, by role: listings and weights.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub given: BTreeMap<Role, ObjectRef>,
-    /// Samples of the longest recording that it hears, as far as known: a hint at the memory it wants, in no key.
+    /// Samples of the longest recording that it hears, as far as known: a hint at the memory it
+    /// wants, in no key.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub longest: u64,
 }
@@ -86,7 +87,10 @@ impl Plan {
     /// The plan of these nodes.
     ///
     /// Errors: a node needs one that there is not, or that does not stand before it.
-    pub fn of(nodes: Vec<Node>, results: Vec<BTreeMap<SectionId, NodeId>>) -> Result<Self, Unsound> {
+    pub fn of(
+        nodes: Vec<Node>,
+        results: Vec<BTreeMap<SectionId, NodeId>>,
+    ) -> Result<Self, Unsound> {
         let mut dependents = vec![Vec::new(); nodes.len()];
         for (number, node) in nodes.iter().enumerate() {
             for need in &node.needs {
@@ -104,7 +108,9 @@ impl Plan {
         let backward = plan.nodes().find(|id| plan.needs(*id).iter().any(|need| need.node >= *id));
         match backward {
             None => Ok(plan),
-            Some(id) => Err(plan.cycle().unwrap_or_else(|| Unsound::Order(plan.node(id).label.clone()))),
+            Some(id) => {
+                Err(plan.cycle().unwrap_or_else(|| Unsound::Order(plan.node(id).label.clone())))
+            }
         }
     }
 
@@ -179,10 +185,17 @@ mod tests {
     use crate::stage::Item;
 
     fn node(label: &str, needs: &[usize]) -> Node {
-        let stage = serde_json::from_value(serde_json::json!({ "pooling": { "pools": [] } })).unwrap();
+        let stage =
+            serde_json::from_value(serde_json::json!({ "pooling": { "pools": [] } })).unwrap();
         let role = || Role::from(Item::Features);
         let needs = needs.iter().map(|n| Need { role: role(), node: NodeId(*n), output: role() });
-        Node { label: label.to_owned(), stage, needs: needs.collect(), given: BTreeMap::new(), longest: 0 }
+        Node {
+            label: label.to_owned(),
+            stage,
+            needs: needs.collect(),
+            given: BTreeMap::new(),
+            longest: 0,
+        }
     }
 
     #[test]

@@ -15,7 +15,8 @@ pub trait Pool: Send + Sync {
         Vec::new()
     }
 
-    /// One vector from (frames, dims); its length is a multiple of dims. There is at least one frame.
+    /// One vector from (frames, dims); its length is a multiple of dims. There is at least one
+    /// frame.
     fn pool(&self, frames: ArrayView2<f32>) -> Vec<f32>;
 
     /// Vectors of `dims` the result is made of, for estimates of memory.

@@ -12,12 +12,13 @@ use crate::diagnose::Problem;
 #[serde(deny_unknown_fields, default)]
 pub struct Max {}
 
-/// Global weighted ranking pooling: the values of each dimension are sorted from the largest down and averaged with
-/// weights `decay`^rank that sum to one.
+/// Global weighted ranking pooling: the values of each dimension are sorted from the largest down
+/// and averaged with weights `decay`^rank that sum to one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Gwrp {
-    /// Weight of each rank relative to the rank above it. 1 gives the mean over the frames, 0 the maximum.
+    /// Weight of each rank relative to the rank above it. 1 gives the mean over the frames, 0 the
+    /// maximum.
     #[schemars(range(min = 0, max = 1))]
     pub decay: f64,
 }
@@ -51,8 +52,13 @@ impl Pool for Gwrp {
         if (0.0..=1.0).contains(&self.decay) {
             return Vec::new();
         }
-        let problem = Problem::new("decay", format!("a decay of {} is not between 0 and 1", self.decay));
-        vec![problem.hint("1 is the mean over the frames, 0 their maximum; 0.9 to 1 suits steady machines")]
+        let problem =
+            Problem::new("decay", format!("a decay of {} is not between 0 and 1", self.decay));
+        vec![
+            problem.hint(
+                "1 is the mean over the frames, 0 their maximum; 0.9 to 1 suits steady machines",
+            ),
+        ]
     }
 
     fn pool(&self, frames: ArrayView2<f32>) -> Vec<f32> {
@@ -77,9 +83,9 @@ impl Pool for Gwrp {
 /// Bands that are sorted side by side: one cache line a frame.
 const BANDS: usize = 16;
 
-/// The comparisons of Batcher's merge exchange (Knuth, volume 3, algorithm 5.2.2M) for `n` values. They do not depend on
-/// the values, so many bands can be sorted by the same ones at once, in vector registers, without branches:
-/// less than half the time of sorting one band after the other.
+/// The comparisons of Batcher's merge exchange (Knuth, volume 3, algorithm 5.2.2M) for `n` values.
+/// They do not depend on the values, so many bands can be sorted by the same ones at once, in
+/// vector registers, without branches: less than half the time of sorting one band after the other.
 fn network(n: usize) -> Vec<(usize, usize)> {
     let mut pairs = Vec::new();
     let top = n.next_power_of_two() / 2;
@@ -111,7 +117,8 @@ fn sort_descending(bands: &mut [[f32; BANDS]], pairs: &[(usize, usize)]) {
 
 /// decay^rank, normalised to sum one.
 fn weights(decay: f64, frames: usize) -> Vec<f64> {
-    let mut weights: Vec<f64> = std::iter::successors(Some(1.0), |w| Some(w * decay)).take(frames).collect();
+    let mut weights: Vec<f64> =
+        std::iter::successors(Some(1.0), |w| Some(w * decay)).take(frames).collect();
     let sum: f64 = weights.iter().sum();
     weights.iter_mut().for_each(|w| *w /= sum);
     weights
@@ -134,7 +141,9 @@ mod tests {
 
     #[test]
     fn decays_out_of_range_are_problems() {
-        assert!(Gwrp { decay: 0.0 }.problems().is_empty() && Gwrp { decay: 1.0 }.problems().is_empty());
+        assert!(
+            Gwrp { decay: 0.0 }.problems().is_empty() && Gwrp { decay: 1.0 }.problems().is_empty()
+        );
         for decay in [-0.1, 1.01, f64::NAN] {
             assert_eq!(Gwrp { decay }.problems()[0].field, "decay");
         }

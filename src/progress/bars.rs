@@ -19,7 +19,8 @@ pub struct Bars {
 
 impl Default for Bars {
     fn default() -> Self {
-        let style = ProgressStyle::with_template("{bar:32.cyan} {pos}/{len} stages {elapsed_precise}");
+        let style =
+            ProgressStyle::with_template("{bar:32.cyan} {pos}/{len} stages {elapsed_precise}");
         let all = MultiProgress::new();
         let total = all.add(ProgressBar::new(0).with_style(style.expect("a valid template")));
         Self { all, total, working: BTreeMap::new() }
@@ -48,7 +49,8 @@ impl Listener for Bars {
             Event::Begun { stages, .. } => self.total.set_length(stages as u64),
             Event::Cached { .. } => self.total.inc(1),
             Event::Started { node, label, why } => {
-                let style = ProgressStyle::with_template("  {spinner} {msg} {elapsed}").expect("a valid template");
+                let style = ProgressStyle::with_template("  {spinner} {msg} {elapsed}")
+                    .expect("a valid template");
                 let bar = self.all.add(ProgressBar::new_spinner().with_style(style));
                 bar.set_message(shown(&format!("{label} ({why})")).into_owned());
                 bar.enable_steady_tick(Duration::from_millis(120));
@@ -68,12 +70,16 @@ impl Listener for Bars {
                     self.total.set_position(self.total.position().saturating_sub(1));
                 }
             }
-            Event::Failed { node, label, message, .. } => self.end(node, Some(format!("  {label} FAILED: {message}"))),
+            Event::Failed { node, label, message, .. } => {
+                self.end(node, Some(format!("  {label} FAILED: {message}")))
+            }
             Event::Skipped { node, .. } => self.end(node, None),
             Event::Shared { label, by } => self.say(Some(format!("  {}", waiting(label, by)))),
             Event::Warning { message } => self.say(Some(format!("warning: {message}"))),
             Event::Ended { tally: counts } => {
-                std::mem::take(&mut self.working).into_values().for_each(|bar| bar.finish_and_clear());
+                std::mem::take(&mut self.working)
+                    .into_values()
+                    .for_each(|bar| bar.finish_and_clear());
                 self.total.finish_and_clear();
                 self.say(Some(tally(counts)));
             }

@@ -1,5 +1,5 @@
-//! One JSON object a line, for programs that watch a run. stderr of `run --log-format json` holds nothing else while
-//! stages run.
+//! One JSON object a line, for programs that watch a run. stderr of `run --log-format json` holds
+//! nothing else while stages run.
 
 use std::io::Write;
 
@@ -17,12 +17,15 @@ impl Listener for Json {
     }
 }
 
-/// An event as an object: its name under `event`, seconds as numbers, nothing where nothing is known.
+/// An event as an object: its name under `event`, seconds as numbers, nothing where nothing is
+/// known.
 fn line(event: &Event) -> Value {
     match event {
         Event::Begun { stages } => json!({ "event": "begun", "stages": stages }),
         Event::Cached { label } => json!({ "event": "cached", "stage": label }),
-        Event::Started { label, why, .. } => json!({ "event": "started", "stage": label, "why": why }),
+        Event::Started { label, why, .. } => {
+            json!({ "event": "started", "stage": label, "why": why })
+        }
         Event::Progress { label, done, total, text, left_seconds, .. } => json!({
             "event": "progress", "stage": label, "done": done, "total": total, "text": text, "left_seconds": left_seconds,
         }),
@@ -32,7 +35,9 @@ fn line(event: &Event) -> Value {
         Event::Failed { label, message, log, .. } => {
             json!({ "event": "failed", "stage": label, "message": message, "log": log })
         }
-        Event::Skipped { label, because, .. } => json!({ "event": "skipped", "stage": label, "because": because }),
+        Event::Skipped { label, because, .. } => {
+            json!({ "event": "skipped", "stage": label, "because": because })
+        }
         Event::Shared { label, by } => json!({ "event": "waiting", "stage": label, "process": by }),
         Event::Warning { message } => json!({ "event": "warning", "message": message }),
         Event::Ended { tally } => json!({

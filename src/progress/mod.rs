@@ -52,7 +52,8 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// How far a stage is, by its own words if it has some: `epoch 12 of 100, loss 3.21, 1 min 20 s left`.
+/// How far a stage is, by its own words if it has some: `epoch 12 of 100, loss 3.21, 1 min 20 s
+/// left`.
 fn progress(done: u64, total: u64, text: &str, left_seconds: Option<f64>) -> String {
     let mut words = if text.is_empty() { format!("{done} of {total}") } else { text.to_owned() };
     if let Some(left) = left_seconds {
@@ -95,7 +96,10 @@ mod tests {
 
     #[test]
     fn progress_reads_well() {
-        assert_eq!(super::progress(12, 100, "epoch 3, loss 3.21", Some(80.4)), "epoch 3, loss 3.21, 1 min 20 s left");
+        assert_eq!(
+            super::progress(12, 100, "epoch 3, loss 3.21", Some(80.4)),
+            "epoch 3, loss 3.21, 1 min 20 s left"
+        );
         assert_eq!(super::progress(99, 100, "", Some(0.2)), "99 of 100, 1 s left");
         assert_eq!(super::progress(9, 10, "", Some(29.7)), "9 of 10, 30 s left");
         assert_eq!(super::progress(1, 100, "loss 3.21", None), "loss 3.21");

@@ -1,5 +1,5 @@
-//! One line an event, for pipes and logs. Cached stages are counted, not listed; a stage is told when it
-//! ends, and while it runs only if that takes long.
+//! One line an event, for pipes and logs. Cached stages are counted, not listed; a stage is told
+//! when it ends, and while it runs only if that takes long.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -51,7 +51,9 @@ impl Listener for Plain {
                 self.working.insert(node, Work { label, why, since, told: false, said: since });
             }
             Event::Progress { node, label, done, total, text, left_seconds } => {
-                if let Some(work) = self.working.get_mut(&node).filter(|work| work.said.elapsed() > SPARSE) {
+                if let Some(work) =
+                    self.working.get_mut(&node).filter(|work| work.said.elapsed() > SPARSE)
+                {
                     work.said += work.said.elapsed();
                     say(format!("running {label}: {}", progress(done, total, text, left_seconds)));
                 }

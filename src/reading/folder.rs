@@ -39,8 +39,9 @@ impl Entry {
 
 /// The entries of a folder by name.
 ///
-/// Hidden ones are left out, and so is `__MACOSX`: archives made on a Mac hold a `._x.wav` beside every `x.wav`. A link
-/// to the folder itself or to one above it is left out, too: what it leads to is seen on its own way.
+/// Hidden ones are left out, and so is `__MACOSX`: archives made on a Mac hold a `._x.wav` beside
+/// every `x.wav`. A link to the folder itself or to one above it is left out, too: what it leads to
+/// is seen on its own way.
 ///
 /// # Errors
 /// A folder that cannot be read.
@@ -54,7 +55,8 @@ pub fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
         if name.starts_with('.') || name == "__MACOSX" {
             continue;
         }
-        // The type comes with the entry; only a link and what is odd cost a look at what it leads to.
+        // The type comes with the entry; only a link and what is odd cost a look at what it leads
+        // to.
         let own = entry.file_type()?;
         let path = entry.path();
         let kind = match () {
@@ -94,7 +96,8 @@ mod tests {
         for name in ["c.wav", "._c.wav"] {
             fs::write(at(name), "").unwrap();
         }
-        let link = |target: PathBuf, name: &str| std::os::unix::fs::symlink(target, at(name)).unwrap();
+        let link =
+            |target: PathBuf, name: &str| std::os::unix::fs::symlink(target, at(name)).unwrap();
         link(at("b"), "a");
         link(at("c.wav"), "d.wav");
         link(at("nowhere"), "e.wav");
@@ -103,7 +106,8 @@ mod tests {
         link("..".into(), "above");
         assert!(std::process::Command::new("mkfifo").arg(at("g.wav")).status().unwrap().success());
         link(at("g.wav"), "h.wav");
-        let found: Vec<_> = entries(root.path()).unwrap().into_iter().map(|e| (e.name, e.kind, e.link)).collect();
+        let found: Vec<_> =
+            entries(root.path()).unwrap().into_iter().map(|e| (e.name, e.kind, e.link)).collect();
         let pipe = Kind::Other("a named pipe");
         let expected = [
             ("a", Kind::Folder, true),

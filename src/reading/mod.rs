@@ -1,8 +1,8 @@
 //! Files as people have them: read whole, folders listed, rows of tables, paths that lead nowhere.
 //!
-//! A path that a person names may lead to anything: a pipe that nobody writes to, a device without an end, a link whose
-//! content was never fetched. So a file is opened and read here alone. Nothing here waits, and nothing here reads more
-//! than its limit.
+//! A path that a person names may lead to anything: a pipe that nobody writes to, a device without
+//! an end, a link whose content was never fetched. So a file is opened and read here alone. Nothing
+//! here waits, and nothing here reads more than its limit.
 
 mod folder;
 mod invisible;
@@ -36,7 +36,10 @@ pub fn open(path: &Path) -> io::Result<File> {
     options.read(true);
     // Something else may have taken its place since then: a pipe would wait for a writer.
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOCTTY);
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        libc::O_NONBLOCK | libc::O_NOCTTY,
+    );
     let file = options.open(path)?;
     regular(&file.metadata()?)?;
     Ok(file)
@@ -50,8 +53,8 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     whole(open(path)?, limit)
 }
 
-/// The bytes of a file, or of a pipe such as `/dev/stdin` and the shell's `<(command)`: for what a person names on the
-/// command line, where to wait for a writer is what was asked for.
+/// The bytes of a file, or of a pipe such as `/dev/stdin` and the shell's `<(command)`: for what a
+/// person names on the command line, where to wait for a writer is what was asked for.
 ///
 /// # Errors
 /// A path that cannot be read; more than `limit` bytes.
@@ -65,7 +68,8 @@ pub fn stamp(path: &Path) -> Option<String> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
-        let (modified, changed) = ((meta.mtime(), meta.mtime_nsec()), (meta.ctime(), meta.ctime_nsec()));
+        let (modified, changed) =
+            ((meta.mtime(), meta.mtime_nsec()), (meta.ctime(), meta.ctime_nsec()));
         Some(format!("{} {} {modified:?} {changed:?}", meta.len(), meta.ino()))
     }
     #[cfg(not(unix))]
@@ -73,13 +77,16 @@ pub fn stamp(path: &Path) -> Option<String> {
 }
 
 fn whole(file: File, limit: u64) -> io::Result<Vec<u8>> {
-    let too_large = || io::Error::new(ErrorKind::FileTooLarge, format!("it has more than {limit} bytes"));
+    let too_large =
+        || io::Error::new(ErrorKind::FileTooLarge, format!("it has more than {limit} bytes"));
     let size = file.metadata()?.len();
     if size > limit {
         return Err(too_large());
     }
     let mut bytes = Vec::new();
-    bytes.try_reserve_exact(usize::try_from(size).unwrap_or(0) + 1).map_err(|_| ErrorKind::OutOfMemory)?;
+    bytes
+        .try_reserve_exact(usize::try_from(size).unwrap_or(0) + 1)
+        .map_err(|_| ErrorKind::OutOfMemory)?;
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(bytes) }
 }
@@ -89,7 +96,9 @@ fn regular(meta: &Metadata) -> io::Result<()> {
         Kind::File => Ok(()),
         Kind::Folder => Err(io::Error::new(ErrorKind::IsADirectory, "it is a folder, not a file")),
         Kind::Nowhere => Err(io::Error::new(ErrorKind::NotFound, NOWHERE)),
-        Kind::Other(what) => Err(io::Error::new(ErrorKind::InvalidInput, format!("it is {what}, not a file"))),
+        Kind::Other(what) => {
+            Err(io::Error::new(ErrorKind::InvalidInput, format!("it is {what}, not a file")))
+        }
     }
 }
 
@@ -146,7 +155,10 @@ mod tests {
             assert_eq!(read(&folder.path().join("b"), 5).unwrap_err().kind(), ErrorKind::NotFound);
         }
         let error = read(folder.path(), 5).unwrap_err();
-        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::IsADirectory, "it is a folder, not a file"));
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (ErrorKind::IsADirectory, "it is a folder, not a file")
+        );
     }
 
     #[cfg(unix)]
@@ -163,6 +175,9 @@ mod tests {
         assert_eq!(why(Path::new("/dev/zero")), "it is a device, not a file");
         assert_eq!(why(&at("link")), "it is a link that leads nowhere");
         // An endless one ends at the limit.
-        assert_eq!(read_or_pipe(Path::new("/dev/zero"), 10).unwrap_err().to_string(), "it has more than 10 bytes");
+        assert_eq!(
+            read_or_pipe(Path::new("/dev/zero"), 10).unwrap_err().to_string(),
+            "it has more than 10 bytes"
+        );
     }
 }

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use super::invisible;
 
-/// A hint about a path that does not exist: what stands in it that a shell or another system gives a meaning, and this
-/// program does not. `setting` is what `--set` can change on the command line, where a shell does replace it.
+/// A hint about a path that does not exist: what stands in it that a shell or another system gives
+/// a meaning, and this program does not. `setting` is what `--set` can change on the command line,
+/// where a shell does replace it.
 pub fn unexpanded(path: &Path, setting: Option<&str>) -> Option<String> {
     let text = path.to_string_lossy();
     let parts: Vec<&str> = text.split('/').collect();
@@ -18,11 +19,16 @@ pub fn unexpanded(path: &Path, setting: Option<&str>) -> Option<String> {
             // Shells leave `~` alone behind a `=`.
             let home = parts[i..].join("/").replacen('~', "$HOME", 1);
             let set = if *part == "~" { set(home) } else { String::new() };
-            return Some(format!("`{part}` is not replaced by a home folder here: write the whole path{set}"));
+            return Some(format!(
+                "`{part}` is not replaced by a home folder here: write the whole path{set}"
+            ));
         }
         if let Some(variable) = variable(part) {
-            let set = if variable.starts_with('$') { set(parts[i..].join("/")) } else { String::new() };
-            return Some(format!("`{variable}` is not replaced by its value here: write the whole path{set}"));
+            let set =
+                if variable.starts_with('$') { set(parts[i..].join("/")) } else { String::new() };
+            return Some(format!(
+                "`{variable}` is not replaced by its value here: write the whole path{set}"
+            ));
         }
         if let Some(drive) = drive(part, i + 1 < parts.len()) {
             return Some(format!(
@@ -82,20 +88,32 @@ mod tests {
             "`~` is not replaced by a home folder here: write the whole path, \
              or --set data.dcase.root=\"$HOME/asd_data\", where the shell replaces it"
         );
-        assert_eq!(told("~kim/x").unwrap(), "`~kim` is not replaced by a home folder here: write the whole path");
+        assert_eq!(
+            told("~kim/x").unwrap(),
+            "`~kim` is not replaced by a home folder here: write the whole path"
+        );
         assert_eq!(
             told("${ASD_DATA}/dev").unwrap(),
             "`${ASD_DATA}` is not replaced by its value here: write the whole path, \
              or --set data.dcase.root=\"${ASD_DATA}/dev\", where the shell replaces it"
         );
         let told = |path: &str| unexpanded(Path::new(path), None);
-        assert_eq!(told("a/x$DATA-1/b").unwrap(), "`$DATA` is not replaced by its value here: write the whole path");
-        assert_eq!(told("%HOME%/b").unwrap(), "`%HOME%` is not replaced by its value here: write the whole path");
+        assert_eq!(
+            told("a/x$DATA-1/b").unwrap(),
+            "`$DATA` is not replaced by its value here: write the whole path"
+        );
+        assert_eq!(
+            told("%HOME%/b").unwrap(),
+            "`%HOME%` is not replaced by its value here: write the whole path"
+        );
         for path in ["specs/C:\\data\\dcase", "C:/data"] {
             let told = told(path).unwrap();
             assert!(told.starts_with("`C:") && told.ends_with("(in WSL `/mnt/c/..`)"), "{told}");
         }
-        assert_eq!(told("data\\dcase").unwrap(), "`\\` stands between no folders on this system: write `/`");
+        assert_eq!(
+            told("data\\dcase").unwrap(),
+            "`\\` stands between no folders on this system: write `/`"
+        );
         assert_eq!(told("my\u{a0}data").unwrap(), "the path has a no-break space (U+00A0) in it");
         for path in ["data/größe", "100%/x", "a$/b", "a~b", "5%x", "c:"] {
             assert_eq!(told(path), None, "{path}");

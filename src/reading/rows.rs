@@ -1,15 +1,19 @@
 //! Rows of tables as people save them: scores, decisions, truth, attributes.
 
-/// The rows of a CSV text: any number of fields, spaces at their ends gone, each row with its line. Empty lines are no
-/// rows, and a byte-order mark at the start is no text: spreadsheets write one.
+/// The rows of a CSV text: any number of fields, spaces at their ends gone, each row with its line.
+/// Empty lines are no rows, and a byte-order mark at the start is no text: spreadsheets write one.
 ///
 /// # Errors
 /// The reason and its line, where the text is not UTF-8 or its fields are not separated by commas.
 pub fn rows(bytes: &[u8]) -> Result<Vec<(u64, Vec<String>)>, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(bytes);
-    // The reader's own line is that of the empty lines before a row, and it takes a CRLF for the row's beginning.
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_reader(bytes);
+    // The reader's own line is that of the empty lines before a row, and it takes a CRLF for the
+    // row's beginning.
     let (mut at, mut line, mut rows) = (0, 1, Vec::new());
     for record in reader.records() {
         let place = record.as_ref().map_or_else(csv::Error::position, csv::StringRecord::position);
@@ -25,37 +29,44 @@ pub fn rows(bytes: &[u8]) -> Result<Vec<(u64, Vec<String>)>, String> {
         rows.push((line, record.iter().map(str::to_owned).collect::<Vec<_>>()));
     }
     match separator(&rows) {
-        Some(separator) => Err(format!("its fields are separated by {separator}: save it with commas")),
+        Some(separator) => {
+            Err(format!("its fields are separated by {separator}: save it with commas"))
+        }
         None => Ok(rows),
     }
 }
 
 /// How many lines end in `from..to`: with LF, CRLF or CR.
 fn line_ends(bytes: &[u8], from: usize, to: usize) -> u64 {
-    (from..to).filter(|i| bytes[*i] == b'\n' || (bytes[*i] == b'\r' && bytes.get(i + 1) != Some(&b'\n'))).count() as u64
+    (from..to)
+        .filter(|i| bytes[*i] == b'\n' || (bytes[*i] == b'\r' && bytes.get(i + 1) != Some(&b'\n')))
+        .count() as u64
 }
 
-/// What separates the fields instead of a comma: it stands before the first comma of more rows than those that a
-/// comma separates. Behind it commas may be those of numbers.
+/// What separates the fields instead of a comma: it stands before the first comma of more rows than
+/// those that a comma separates. Behind it commas may be those of numbers.
 fn separator(rows: &[(u64, Vec<String>)]) -> Option<&'static str> {
     let is_file = |field: &str| field.to_ascii_lowercase().ends_with(".wav");
     [(';', "`;`"), ('\t', "tabs")].into_iter().find_map(|(separator, shown)| {
-        let other = |row: &&Vec<String>| row[0].contains(separator) && (row.len() == 1 || !is_file(&row[0]));
+        let other = |row: &&Vec<String>| {
+            row[0].contains(separator) && (row.len() == 1 || !is_file(&row[0]))
+        };
         let others = rows.iter().filter(|(_, row)| other(&row)).count();
         let comma = rows.iter().filter(|(_, row)| row.len() > 1 && !other(&row)).count();
         (others > comma).then_some(shown)
     })
 }
 
-/// Why a row has too many fields, if it has more than `most`; `whose` ends "where ..": `a score has 2`. Empty fields at
-/// the end of a row count for nothing: spreadsheets write them.
+/// Why a row has too many fields, if it has more than `most`; `whose` ends "where ..": `a score has
+/// 2`. Empty fields at the end of a row count for nothing: spreadsheets write them.
 pub fn surplus(row: &[String], most: usize, whose: &str) -> Option<String> {
     let count = row.iter().rposition(|field| !field.is_empty()).map_or(0, |last| last + 1);
     if count <= most {
         return None;
     }
     let count_told = format!("the row has {count} fields where {whose}");
-    let number = (1..count.saturating_sub(1)).find_map(|i| Some((i, with_point(&row[i..=i + 1].join(","))?)));
+    let number = (1..count.saturating_sub(1))
+        .find_map(|i| Some((i, with_point(&row[i..=i + 1].join(","))?)));
     Some(match number {
         Some((i, number)) => format!(
             "{count_told}, and what follows the {} looks like the decimals of a number with a comma: write {number}",
@@ -71,7 +82,9 @@ pub fn with_point(text: &str) -> Option<String> {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let decimals = rest.find(['e', 'E']).map_or(rest, |at| &rest[..at]);
     let number = format!("{whole}.{rest}");
-    let sound = digits(whole.trim_start_matches(['-', '+'])) && digits(decimals) && number.parse::<f64>().is_ok();
+    let sound = digits(whole.trim_start_matches(['-', '+']))
+        && digits(decimals)
+        && number.parse::<f64>().is_ok();
     sound.then_some(number)
 }
 
@@ -93,7 +106,11 @@ mod tests {
         for end in ["\n", "\r\n", "\r"] {
             let text = "\u{feff}\nname, score\n\n\"a,1\",2\n".replace('\n', end);
             let found = rows(text.as_bytes()).unwrap();
-            assert_eq!(found, [(2, row("name,score")), (4, vec!["a,1".into(), "2".into()])], "{end:?}");
+            assert_eq!(
+                found,
+                [(2, row("name,score")), (4, vec!["a,1".into(), "2".into()])],
+                "{end:?}"
+            );
         }
         assert_eq!(rows(b"a,1\nb,2\nc,\xff\n").unwrap_err(), "line 3: it is not UTF-8 text");
     }
@@ -119,7 +136,8 @@ mod tests {
         let told = |text: &str| surplus(&row(text), 2, "a score has 2");
         assert_eq!(told("a.wav,9.5"), None);
         assert_eq!(told("a.wav,9.5,,"), None);
-        let decimals = "and what follows the second looks like the decimals of a number with a comma: write";
+        let decimals =
+            "and what follows the second looks like the decimals of a number with a comma: write";
         assert_eq!(
             told("a.wav,9,2345").unwrap(),
             format!("the row has 3 fields where a score has 2, {decimals} 9.2345")

@@ -23,8 +23,8 @@ impl Stat {
     }
 }
 
-/// A detector that draws nothing gives one number for all seeds: the mean of equal numbers must not differ from them in
-/// the last bit.
+/// A detector that draws nothing gives one number for all seeds: the mean of equal numbers must not
+/// differ from them in the last bit.
 fn mean_of_seeds(values: &[f64]) -> Option<f64> {
     match values.iter().all(|x| Some(x) == values.first()) {
         true => values.first().copied(),
@@ -156,13 +156,17 @@ impl PointResults {
     pub fn sections(&self) -> Sections<'_> {
         let mut sections = Sections::new();
         for row in self.rows.iter().filter(|r| r.attribute.is_empty()) {
-            let column = COLUMNS.iter().position(|(domain, metric, _)| row.domain == *domain && row.metric == *metric);
+            let column = COLUMNS
+                .iter()
+                .position(|(domain, metric, _)| row.domain == *domain && row.metric == *metric);
             if let Some(column) = column {
                 sections.entry((&row.machine, &row.section)).or_default()[column] = Some(row.value);
             }
         }
-        // A section without a table lacks what the others have, so that no mean is one over some sections.
-        let known: [bool; COUNT] = std::array::from_fn(|c| sections.values().any(|row| row[c].is_some()));
+        // A section without a table lacks what the others have, so that no mean is one over some
+        // sections.
+        let known: [bool; COUNT] =
+            std::array::from_fn(|c| sections.values().any(|row| row[c].is_some()));
         let lacking = |c: usize| (known[c] || (c == 0 && !known.contains(&true))).then_some(None);
         for (machine, section, _) in &self.absent {
             sections.insert((machine, section), std::array::from_fn(lacking));
@@ -170,8 +174,8 @@ impl PointResults {
         sections
     }
 
-    /// Harmonic mean over all sections' AUC source, AUC target and pAUC: the challenge's official score
-    /// since 2022. `None` if any of them cannot be computed.
+    /// Harmonic mean over all sections' AUC source, AUC target and pAUC: the challenge's official
+    /// score since 2022. `None` if any of them cannot be computed.
     pub fn official(&self) -> Option<f64> {
         By::Official.of(self.sections().values())
     }
@@ -198,8 +202,10 @@ impl Group<'_> {
             machine: (*machine).to_owned(),
             section: (*section).to_owned(),
             values: std::array::from_fn(|c| {
-                let values: Vec<Option<f64>> =
-                    seeds.iter().map(|s| s.get(&(*machine, *section)).and_then(|row| row[c]).flatten()).collect();
+                let values: Vec<Option<f64>> = seeds
+                    .iter()
+                    .map(|s| s.get(&(*machine, *section)).and_then(|row| row[c]).flatten())
+                    .collect();
                 Stat::of(&values)
             }),
             intervals: std::array::from_fn(|c| self.interval(machine, section, c)),
@@ -207,38 +213,41 @@ impl Group<'_> {
         first.keys().map(line).collect()
     }
 
-    /// The two means over the sections of a machine, or of all machines if `machine` is `None`, as the
-    /// baselines print them.
+    /// The two means over the sections of a machine, or of all machines if `machine` is `None`, as
+    /// the baselines print them.
     pub fn means(&self, machine: Option<&str>) -> [Line; 2] {
         let seeds: Vec<_> = self.points.iter().map(|p| p.sections()).collect();
-        [("arithmetic mean", arithmetic_mean as Mean), ("harmonic mean", harmonic_mean as Mean)].map(|(name, mean)| {
-            let column = |c: usize| {
-                let of_seed = |sections: &Sections| {
-                    let chosen = sections.iter().filter(|((m, _), _)| machine.is_none_or(|wanted| wanted == *m));
-                    mean(&chosen.filter_map(|(_, row)| row[c]).collect::<Option<Vec<f64>>>()?)
+        [("arithmetic mean", arithmetic_mean as Mean), ("harmonic mean", harmonic_mean as Mean)]
+            .map(|(name, mean)| {
+                let column = |c: usize| {
+                    let of_seed = |sections: &Sections| {
+                        let chosen = sections
+                            .iter()
+                            .filter(|((m, _), _)| machine.is_none_or(|wanted| wanted == *m));
+                        mean(&chosen.filter_map(|(_, row)| row[c]).collect::<Option<Vec<f64>>>()?)
+                    };
+                    Stat::of(&seeds.iter().map(of_seed).collect::<Vec<_>>())
                 };
-                Stat::of(&seeds.iter().map(of_seed).collect::<Vec<_>>())
-            };
-            Line {
-                machine: machine.unwrap_or("all").to_owned(),
-                section: name.to_owned(),
-                values: std::array::from_fn(column),
-                intervals: [None; COUNT],
-            }
-        })
+                Line {
+                    machine: machine.unwrap_or("all").to_owned(),
+                    section: name.to_owned(),
+                    values: std::array::from_fn(column),
+                    intervals: [None; COUNT],
+                }
+            })
     }
 
     fn interval(&self, machine: &str, section: &str, column: usize) -> Option<Interval> {
         let (domain, metric, _) = COLUMNS[column];
         let ends = |point: &&PointResults| {
-            let rows = point
-                .rows
-                .iter()
-                .filter(|r| r.attribute.is_empty() && (&*r.machine, &*r.section) == (machine, section));
+            let rows = point.rows.iter().filter(|r| {
+                r.attribute.is_empty() && (&*r.machine, &*r.section) == (machine, section)
+            });
             let row = rows.into_iter().find(|r| r.domain == domain && r.metric == metric)?;
             Some((row.low?, row.high?))
         };
-        let (low, high): (Vec<f64>, Vec<f64>) = self.points.iter().map(ends).collect::<Option<_>>()?;
+        let (low, high): (Vec<f64>, Vec<f64>) =
+            self.points.iter().map(ends).collect::<Option<_>>()?;
         Some(Interval { low: mean_of_seeds(&low)?, high: mean_of_seeds(&high)? })
     }
 
@@ -283,7 +292,10 @@ mod tests {
 
     #[test]
     fn seeds_are_averaged_and_settings_are_not() {
-        let results = Results { points: vec![point("0", Some(0.4)), point("1", Some(0.6))], ..Results::default() };
+        let results = Results {
+            points: vec![point("0", Some(0.4)), point("1", Some(0.6))],
+            ..Results::default()
+        };
         let groups = results.groups();
         assert_eq!(groups.len(), 1);
         let target = groups[0].sections()[0].values[1].unwrap();
@@ -308,8 +320,12 @@ mod tests {
         assert_eq!(groups.iter().map(|g| g.points.len()).collect::<Vec<_>>(), [3, 1]);
         assert_eq!(groups[0].settings, [("generalization.target_clips", "2")].into());
         let target = groups[0].sections()[0].values[1].unwrap();
-        assert!((target.mean - 0.5).abs() < 1e-12 && (target.deviation.unwrap() - 0.1).abs() < 1e-12);
-        results.axes = ["seed", "generalization.target_clips", "generalization.draw"].map(str::to_owned).into();
+        assert!(
+            (target.mean - 0.5).abs() < 1e-12 && (target.deviation.unwrap() - 0.1).abs() < 1e-12
+        );
+        results.axes = ["seed", "generalization.target_clips", "generalization.draw"]
+            .map(str::to_owned)
+            .into();
         let text = crate::report::overview(&results, true).markdown();
         assert!(text.contains("over 3 seeds or draws. ") && !text.contains("| draw"), "{text}");
     }
@@ -334,6 +350,9 @@ mod tests {
         for name in ["official", "auc", "auc_source", "auc_target", "pauc"] {
             assert_eq!(point.number(name), None, "{name}");
         }
-        assert_eq!(point.sections()[&("fan", "01")][..5], [Some(None), Some(None), None, Some(None), None]);
+        assert_eq!(
+            point.sections()[&("fan", "01")][..5],
+            [Some(None), Some(None), None, Some(None), None]
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! The answer of a sweep on one screen: the best settings, how far they are ahead, and which setting matters.
+//! The answer of a sweep on one screen: the best settings, how far they are ahead, and which
+//! setting matters.
 
 use std::collections::BTreeSet;
 
@@ -46,9 +47,10 @@ pub fn answer(results: &Results, by: By, best: usize) -> Document {
     let effects = effects(results, &scored, by);
     let document = match effects.is_empty() {
         true => document,
-        false => {
-            document.heading(2, "Which setting matters").table(effect_table(&effects)).list(together(&scored, &effects))
-        }
+        false => document
+            .heading(2, "Which setting matters")
+            .table(effect_table(&effects))
+            .list(together(&scored, &effects)),
     };
     idle(document.text(meaning(results, &scored, left_out, by)), results)
 }
@@ -56,7 +58,8 @@ pub fn answer(results: &Results, by: By, best: usize) -> Document {
 /// A row a setting, without the axes in which the settings shown do not differ.
 fn best_table(results: &Results, scored: &[Scored], by: By, best: usize) -> Table {
     let shown = &scored[..best];
-    let axes: Vec<String> = results.settings().into_iter().filter(|axis| labels(shown, axis).len() > 1).collect();
+    let axes: Vec<String> =
+        results.settings().into_iter().filter(|axis| labels(shown, axis).len() > 1).collect();
     // The parts of the score, as far as there is room for them.
     let all = [By::AucSource, By::AucTarget, By::Pauc];
     let mut parts: Vec<By> =
@@ -65,10 +68,14 @@ fn best_table(results: &Results, scored: &[Scored], by: By, best: usize) -> Tabl
         let header = titles(&axes).chain([by.title().to_owned(), "behind the best".to_owned()]);
         let mut table = Table::new(header.chain(parts.iter().map(|part| part.title().to_owned())));
         for one in shown {
-            let settings = axes.iter().map(|axis| one.group.settings.get(axis.as_str()).copied().unwrap_or_default());
+            let settings = axes
+                .iter()
+                .map(|axis| one.group.settings.get(axis.as_str()).copied().unwrap_or_default());
             let behind = match std::ptr::eq(one, &shown[0]) {
                 true => Cell::default(),
-                false => ahead(&shown[0], one, by).map_or_else(Cell::default, |lead| lead_cell(&lead)),
+                false => {
+                    ahead(&shown[0], one, by).map_or_else(Cell::default, |lead| lead_cell(&lead))
+                }
             };
             let cells = settings.map(Cell::from).chain([stat(Some(one.score)), behind]);
             table.push(cells.chain(parts.iter().map(|part| stat(number(one, *part)))).collect());
@@ -85,20 +92,30 @@ fn labels<'a>(shown: &[Scored<'a>], axis: &str) -> BTreeSet<&'a str> {
 }
 
 fn number(one: &Scored, by: By) -> Option<Stat> {
-    Stat::of(&one.group.points.iter().map(|point| by.of(point.sections().values())).collect::<Vec<_>>())
+    Stat::of(
+        &one.group.points.iter().map(|point| by.of(point.sections().values())).collect::<Vec<_>>(),
+    )
 }
 
 /// What the settings shown have in common.
 fn shared(results: &Results, shown: &[Scored]) -> String {
-    let same = |axis: String| match labels(shown, &axis).into_iter().collect::<Vec<_>>().as_slice() {
-        [label] if !label.is_empty() => Some(format!("{} {label}", titles(&[axis]).collect::<String>())),
+    let same = |axis: String| match labels(shown, &axis).into_iter().collect::<Vec<_>>().as_slice()
+    {
+        [label] if !label.is_empty() => {
+            Some(format!("{} {label}", titles(&[axis]).collect::<String>()))
+        }
         _ => None,
     };
     let same: Vec<String> = results.settings().into_iter().filter_map(same).collect();
     match (same.is_empty(), shown.len()) {
-        (true, _) => "`report --all` shows the tables of all settings, `--top N` more of the best.".into(),
+        (true, _) => {
+            "`report --all` shows the tables of all settings, `--top N` more of the best.".into()
+        }
         (_, 1) => format!("Its settings: {}.", same.join(", ")),
-        _ => format!("All of them have {}. `report --all` shows the tables of all settings.", same.join(", ")),
+        _ => format!(
+            "All of them have {}. `report --all` shows the tables of all settings.",
+            same.join(", ")
+        ),
     }
 }
 
@@ -109,12 +126,14 @@ pub(super) fn effect_table(effects: &[Effect]) -> Table {
 }
 
 fn effect_rows(effects: &[Effect], named: usize) -> Table {
-    let mut table = Table::new(["setting", "share", "best value", "mean", "ahead of the next", "other values"]);
+    let mut table =
+        Table::new(["setting", "share", "best value", "mean", "ahead of the next", "other values"]);
     for effect in effects {
         let (label, mean, _) = &effect.values[0];
         let name = titles(std::slice::from_ref(&effect.axis)).collect::<String>();
-        let share_of =
-            effect.share.map_or_else(Cell::default, |x| Cell::number(Some(x), format!("{:.0} %", 100.0 * x)));
+        let share_of = effect
+            .share
+            .map_or_else(Cell::default, |x| Cell::number(Some(x), format!("{:.0} %", 100.0 * x)));
         let lead = effect.lead.map_or_else(Cell::default, |lead| lead_cell(&lead));
         table.push(vec![
             name.into(),
@@ -134,7 +153,8 @@ fn others(values: &[(String, f64, usize)], named: usize) -> String {
     match values {
         _ if named == 0 => format!("{} more", values.len()),
         [first @ .., last] if values.len() > named => {
-            let first: Vec<String> = first.iter().take(named - 1).map(|value| one(value) + ", ").collect();
+            let first: Vec<String> =
+                first.iter().take(named - 1).map(|value| one(value) + ", ").collect();
             format!("{}.. {}", first.concat(), one(last))
         }
         few => few.iter().map(one).collect::<Vec<_>>().join(", "),
@@ -164,7 +184,10 @@ fn best_of(scored: &[Scored], a: &str, b: &str, names: &[String]) -> String {
     let mut wins: Vec<(&str, usize)> = Vec::new();
     // The best come first, so the first of each value of `a` has the best value of `b`.
     for one in scored {
-        let (Some(of_a), Some(of_b)) = (one.group.settings.get(a), one.group.settings.get(b)) else { continue };
+        let (Some(of_a), Some(of_b)) = (one.group.settings.get(a), one.group.settings.get(b))
+        else {
+            continue;
+        };
         if !seen.insert(*of_a) {
             continue;
         }
@@ -174,8 +197,15 @@ fn best_of(scored: &[Scored], a: &str, b: &str, names: &[String]) -> String {
         }
     }
     wins.sort_by(|x, y| y.1.cmp(&x.1));
-    let told: Vec<String> = wins.iter().take(OTHERS).map(|(label, count)| format!("{label} for {count}")).collect();
-    format!("Of the {} values of {} the best {} is {}.", seen.len(), names[0], names[1], told.join(", "))
+    let told: Vec<String> =
+        wins.iter().take(OTHERS).map(|(label, count)| format!("{label} for {count}")).collect();
+    format!(
+        "Of the {} values of {} the best {} is {}.",
+        seen.len(),
+        names[0],
+        names[1],
+        told.join(", ")
+    )
 }
 
 fn lead_cell(lead: &PairedMean) -> Cell {
@@ -185,7 +215,8 @@ fn lead_cell(lead: &PairedMean) -> Cell {
 /// A lead in points of per cent, with its interval.
 pub(super) fn lead_text(lead: &PairedMean) -> String {
     let points = |x: f64| format!("{:.1}", 100.0 * x).replace('-', "\u{2212}");
-    let interval = lead.interval.map(|Interval { low, high }| format!(" [{}, {}]", points(low), points(high)));
+    let interval =
+        lead.interval.map(|Interval { low, high }| format!(" [{}, {}]", points(low), points(high)));
     points(lead.mean) + &interval.unwrap_or_default()
 }
 
@@ -209,7 +240,8 @@ fn meaning(results: &Results, scored: &[Scored], left_out: usize, by: By) -> Str
         if by == By::Official { "the harmonic mean of a section" } else { by.title() },
         axis::label(100.0 * LEVEL)
     );
-    text += " Share: of the variance between all settings; mean: over all settings with that value.";
+    text +=
+        " Share: of the variance between all settings; mean: over all settings with that value.";
     if left_out > 0 {
         text += &format!(" {left_out} settings without the number `{}` are left out.", by.name());
     }
@@ -222,11 +254,15 @@ mod tests {
     use super::*;
 
     fn sweep(count: u32) -> Results {
-        let names: Vec<String> = (0..count).map(|i| format!("a detector with a long name {i:02}")).collect();
+        let names: Vec<String> =
+            (0..count).map(|i| format!("a detector with a long name {i:02}")).collect();
         let numbers: Vec<[Option<f64>; 3]> =
             (0..count).map(|i| [0.5, 0.51, 0.52].map(|x| Some(x + 0.01 * f64::from(i)))).collect();
-        let points: Vec<(&str, &str, &[Option<f64>])> =
-            names.iter().zip(&numbers).map(|(name, numbers)| (name.as_str(), "0", numbers.as_slice())).collect();
+        let points: Vec<(&str, &str, &[Option<f64>])> = names
+            .iter()
+            .zip(&numbers)
+            .map(|(name, numbers)| (name.as_str(), "0", numbers.as_slice()))
+            .collect();
         results("detector", &points)
     }
 
@@ -235,7 +271,12 @@ mod tests {
         let text = answer(&sweep(40), By::Official, BEST).markdown();
         assert!(is_long(&sweep(40)) && !is_long(&sweep(30)));
         assert!(text.lines().count() <= 50, "{text}");
-        assert!(text.lines().filter(|line| line.starts_with('|')).all(|line| line.chars().count() <= WIDTH), "{text}");
+        assert!(
+            text.lines()
+                .filter(|line| line.starts_with('|'))
+                .all(|line| line.chars().count() <= WIDTH),
+            "{text}"
+        );
         assert!(text.contains("## The best 10 of 40 settings by official score"), "{text}");
         let first = text.lines().find(|line| line.contains("name 39")).unwrap();
         assert!(first.contains("| a detector with a long name 39 |    89.99 |"), "{text}");
@@ -245,7 +286,9 @@ mod tests {
     fn what_the_best_have_in_common_is_said_once() {
         let mut made = sweep(3);
         made.axes.push("pool".into());
-        made.points.iter_mut().for_each(|point| drop(point.settings.insert("pool".into(), "mean".into())));
+        made.points
+            .iter_mut()
+            .for_each(|point| drop(point.settings.insert("pool".into(), "mean".into())));
         let text = answer(&made, By::Official, 2).markdown();
         assert!(text.contains("All of them have pool mean."), "{text}");
         assert!(!text.contains("| pool"), "{text}");
@@ -253,7 +296,8 @@ mod tests {
 
     #[test]
     fn without_the_number_there_is_no_answer() {
-        let text = answer(&results("detector", &[("a", "0", &[None])]), By::Official, BEST).markdown();
+        let text =
+            answer(&results("detector", &[("a", "0", &[None])]), By::Official, BEST).markdown();
         assert!(text.contains("No setting has the number `official`."), "{text}");
     }
 }

@@ -12,7 +12,8 @@ pub struct Axis {
 }
 
 impl Axis {
-    /// An axis on which the middle of cell `i` is at `first + i * step`, with about five round marks.
+    /// An axis on which the middle of cell `i` is at `first + i * step`, with about five round
+    /// marks.
     pub fn linear(title: &str, cells: usize, first: f64, step: f64) -> Self {
         let values = round_numbers(first, first + (cells as f64 - 0.5) * step);
         Self::new(title, cells, &values, |value| (value - first) / step)
@@ -25,12 +26,15 @@ impl Axis {
         Self::new(title, cells, &values, |value| value)
     }
 
-    /// An axis with marks at those `values` that lie on it; `place` tells the cell in whose middle a value is.
+    /// An axis with marks at those `values` that lie on it; `place` tells the cell in whose middle
+    /// a value is.
     pub fn new(title: &str, cells: usize, values: &[f64], place: impl Fn(f64) -> f64) -> Self {
         let edge = cells as f64;
-        // The limits of a filter bank or of a padded clip lie up to half a cell outside of the edges.
+        // The limits of a filter bank or of a padded clip lie up to half a cell outside of the
+        // edges.
         let on_it = |at: f64| (-0.501..=edge + 0.501).contains(&at).then(|| at.clamp(0.0, edge));
-        let marks = values.iter().filter_map(|value| Some((on_it(place(*value) + 0.5)?, label(*value))));
+        let marks =
+            values.iter().filter_map(|value| Some((on_it(place(*value) + 0.5)?, label(*value))));
         Self { title: title.to_owned(), cells, marks: marks.collect() }
     }
 }
@@ -42,7 +46,8 @@ pub fn round_numbers(low: f64, high: f64) -> Vec<f64> {
         return Vec::new();
     }
     let power = math::powf(10f64, math::log10(rough).floor());
-    let step = power * [1.0, 2.0, 5.0, 10.0].into_iter().find(|f| f * power >= 0.8 * rough).unwrap_or(10.0);
+    let step = power
+        * [1.0, 2.0, 5.0, 10.0].into_iter().find(|f| f * power >= 0.8 * rough).unwrap_or(10.0);
     let (first, last) = ((low / step).ceil() as i64, (high / step).floor() as i64);
     (first..=last).map(|i| i as f64 * step).collect()
 }
@@ -64,8 +69,15 @@ mod tests {
         let axis = Axis::linear("Time (s)", 313, 0.0, 0.032);
         let labels: Vec<&str> = axis.marks.iter().map(|m| m.1.as_str()).collect();
         assert_eq!(labels, ["0", "2", "4", "6", "8", "10"]);
-        assert!((axis.marks[1].0 - 63.0).abs() < 1e-9, "frame 62.5 begins at its middle: {:?}", axis.marks);
-        assert_eq!(round_numbers(0.0, 1.0).into_iter().map(label).collect::<Vec<_>>().join(" "), "0 0.2 0.4 0.6 0.8 1");
+        assert!(
+            (axis.marks[1].0 - 63.0).abs() < 1e-9,
+            "frame 62.5 begins at its middle: {:?}",
+            axis.marks
+        );
+        assert_eq!(
+            round_numbers(0.0, 1.0).into_iter().map(label).collect::<Vec<_>>().join(" "),
+            "0 0.2 0.4 0.6 0.8 1"
+        );
         assert_eq!(label(-80.0), "−80");
     }
 

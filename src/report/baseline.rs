@@ -1,4 +1,5 @@
-//! Results that were good once, kept in a small file of the repository, and how far new results fall behind them.
+//! Results that were good once, kept in a small file of the repository, and how far new results
+//! fall behind them.
 
 use std::collections::BTreeMap;
 
@@ -53,13 +54,18 @@ impl Baseline {
     /// What is otherwise in `results`: numbers that differ, and settings without a partner.
     pub fn changes(&self, results: &Results, by: By) -> Vec<Change> {
         let new = Self::of(results, by).settings;
-        let partner = |kept: &Kept, all: &[Kept]| all.iter().find(|other| other.settings == kept.settings).cloned();
+        let partner = |kept: &Kept, all: &[Kept]| {
+            all.iter().find(|other| other.settings == kept.settings).cloned()
+        };
         let change = |old: Option<Kept>, new: Option<Kept>| {
-            let settings = old.as_ref().or(new.as_ref()).map(|kept| kept.settings.clone()).unwrap_or_default();
+            let settings =
+                old.as_ref().or(new.as_ref()).map(|kept| kept.settings.clone()).unwrap_or_default();
             let differences: Vec<f64> = match (&old, &new) {
-                (Some(old), Some(new)) => {
-                    new.sections.iter().filter_map(|(section, x)| Some(x - old.sections.get(section)?)).collect()
-                }
+                (Some(old), Some(new)) => new
+                    .sections
+                    .iter()
+                    .filter_map(|(section, x)| Some(x - old.sections.get(section)?))
+                    .collect(),
                 _ => Vec::new(),
             };
             let [old, new] = [old, new].map(|kept| kept.and_then(|kept| kept.score));
@@ -67,12 +73,15 @@ impl Baseline {
         };
         let kept = self.settings.iter().map(|old| change(Some(old.clone()), partner(old, &new)));
         let added = new.iter().filter(|new| partner(new, &self.settings).is_none());
-        kept.chain(added.map(|new| change(None, Some(new.clone())))).filter(|change| change.old != change.new).collect()
+        kept.chain(added.map(|new| change(None, Some(new.clone()))))
+            .filter(|change| change.old != change.new)
+            .collect()
     }
 }
 
 impl Change {
-    /// How far the score fell; infinitely where it can no longer be computed, or where the setting is gone.
+    /// How far the score fell; infinitely where it can no longer be computed, or where the setting
+    /// is gone.
     pub fn drop(&self) -> f64 {
         match (self.old, self.new) {
             (Some(old), Some(new)) => old - new,
@@ -95,19 +104,24 @@ pub fn changes(changes: &[Change], by: By) -> Document {
         let score = |x: Option<f64>| x.map_or_else(|| DASH.into(), share);
         let points = |x: f64| format!("{:.2}", 100.0 * x).replace('-', "\u{2212}");
         let difference = change.difference.map_or_else(Cell::default, |found| {
-            let interval = found.interval.map(|Interval { low, high }| format!(" [{}, {}]", points(low), points(high)));
+            let interval = found
+                .interval
+                .map(|Interval { low, high }| format!(" [{}, {}]", points(low), points(high)));
             Cell::number(Some(found.mean), points(found.mean) + &interval.unwrap_or_default())
         });
         table.push(vec![change.label().into(), score(change.old), score(change.new), difference]);
     }
-    let text =
-        format!("The numbers are {} in %. Difference: mean over the sections, with its 95 % interval.", by.title());
+    let text = format!(
+        "The numbers are {} in %. Difference: mean over the sections, with its 95 % interval.",
+        by.title()
+    );
     Document::default().heading(2, "Changes against the baseline").table(table).text(text)
 }
 
 fn kept(group: &Group, by: By) -> Kept {
     let points: Vec<_> = group.points.iter().map(|point| point.sections()).collect();
-    let score = Stat::of(&points.iter().map(|sections| by.of(sections.values())).collect::<Vec<_>>());
+    let score =
+        Stat::of(&points.iter().map(|sections| by.of(sections.values())).collect::<Vec<_>>());
     let first = points.first().into_iter().flat_map(BTreeMap::keys);
     let section = |id: &(&str, &str)| {
         let of = |sections: &BTreeMap<(&str, &str), _>| by.of(sections.get(id).into_iter());
@@ -115,7 +129,11 @@ fn kept(group: &Group, by: By) -> Kept {
         Some((format!("{} {}", id.0, id.1), Stat::of(&values)?.mean))
     };
     Kept {
-        settings: group.settings.iter().map(|(path, label)| ((*path).to_owned(), (*label).to_owned())).collect(),
+        settings: group
+            .settings
+            .iter()
+            .map(|(path, label)| ((*path).to_owned(), (*label).to_owned()))
+            .collect(),
         score: score.map(|score| score.mean),
         sections: first.filter_map(section).collect(),
     }
@@ -128,8 +146,14 @@ mod tests {
 
     #[test]
     fn a_drop_is_told_with_its_sections() {
-        let before = results("detector", &[("a", "0", &[Some(0.9), Some(0.8)]), ("b", "0", &[Some(0.5), Some(0.5)])]);
-        let after = results("detector", &[("a", "0", &[Some(0.9), Some(0.7)]), ("b", "0", &[Some(0.5), Some(0.5)])]);
+        let before = results(
+            "detector",
+            &[("a", "0", &[Some(0.9), Some(0.8)]), ("b", "0", &[Some(0.5), Some(0.5)])],
+        );
+        let after = results(
+            "detector",
+            &[("a", "0", &[Some(0.9), Some(0.7)]), ("b", "0", &[Some(0.5), Some(0.5)])],
+        );
         let baseline = Baseline::of(&before, By::AucSource);
         assert_eq!(baseline.changes(&before, By::AucSource), []);
         let text = serde_json::to_string(&baseline).unwrap();
@@ -145,8 +169,11 @@ mod tests {
     fn a_setting_that_is_gone_fell_for_good_and_a_new_one_did_not() {
         let before = results("detector", &[("a", "0", &[Some(0.9)])]);
         let after = results("detector", &[("b", "0", &[Some(0.9)])]);
-        let drops: Vec<f64> =
-            Baseline::of(&before, By::Auc).changes(&after, By::Auc).iter().map(Change::drop).collect();
+        let drops: Vec<f64> = Baseline::of(&before, By::Auc)
+            .changes(&after, By::Auc)
+            .iter()
+            .map(Change::drop)
+            .collect();
         assert_eq!(drops, [f64::INFINITY, 0.0]);
     }
 }

@@ -1,8 +1,9 @@
-//! The colours of spectrograms: dark violet for what is quiet, over red, to light yellow for what is loud.
+//! The colours of spectrograms: dark violet for what is quiet, over red, to light yellow for what
+//! is loud.
 //!
-//! A path through OKLab (Ottosson 2020, "A perceptual color space for image processing") along which
-//! lightness rises in equal steps: equal differences in dB then look equally large, the order survives a
-//! print in grey, and no hue stands out as an edge that is not in the sound.
+//! A path through OKLab (Ottosson 2020, "A perceptual color space for image processing") along
+//! which lightness rises in equal steps: equal differences in dB then look equally large, the order
+//! survives a print in grey, and no hue stands out as an edge that is not in the sound.
 
 use crate::math;
 

@@ -1,16 +1,21 @@
-//! Which of the systems of a sweep is better by more than chance: mean ranks over the sections, and paired tests.
+//! Which of the systems of a sweep is better by more than chance: mean ranks over the sections, and
+//! paired tests.
 //!
-//! A section is one observation: its clips share a machine and its tests share their training clips, so that counting
-//! clips, seeds or domains as observations of their own would make everything significant.
+//! A section is one observation: its clips share a machine and its tests share their training
+//! clips, so that counting clips, seeds or domains as observations of their own would make
+//! everything significant.
 
 mod text;
 
 use super::Results;
 use super::aggregate::By;
 use super::systems::{Incomparable, System, Systems, named};
-use crate::metric::{Friedman, Wilcoxon, arithmetic_mean, critical_difference, friedman, holm, mean_ranks, wilcoxon};
+use crate::metric::{
+    Friedman, Wilcoxon, arithmetic_mean, critical_difference, friedman, holm, mean_ranks, wilcoxon,
+};
 
-/// More systems than this are too many for their pairs to be tested: the critical difference is known up to here.
+/// More systems than this are too many for their pairs to be tested: the critical difference is
+/// known up to here.
 const MOST: usize = 20;
 
 /// The level of the tests.
@@ -57,14 +62,16 @@ struct Pair {
     corrected: f64,
 }
 
-/// Compares the systems that differ in `axis`, or in anything but seed and draw, by their number `by` in each section.
+/// Compares the systems that differ in `axis`, or in anything but seed and draw, by their number
+/// `by` in each section.
 ///
 /// # Errors
 /// Those of [`Results::systems`].
 pub fn compare(results: &Results, axis: Option<&str>, by: By) -> Result<Comparison, Incomparable> {
     let Systems { axes, sections, systems, mut notes } = results.systems(axis, by)?;
     let of = systems.len();
-    let mut ranked: Vec<Ranked> = systems.iter().map(|system| Ranked::of(system, sections.len(), by)).collect();
+    let mut ranked: Vec<Ranked> =
+        systems.iter().map(|system| Ranked::of(system, sections.len(), by)).collect();
     rank(&mut ranked);
     if of > MOST {
         ranked.truncate(MOST);
@@ -78,8 +85,11 @@ pub fn compare(results: &Results, axis: Option<&str>, by: By) -> Result<Comparis
     let mut pairs: Vec<Pair> = Vec::new();
     for better in 0..ranked.len() {
         for worse in better + 1..ranked.len() {
-            let differences: Vec<f64> = rows.iter().map(|row| rounded(row[better] - row[worse])).collect();
-            let (Some(test), Some(difference)) = (wilcoxon(&differences), arithmetic_mean(&differences)) else {
+            let differences: Vec<f64> =
+                rows.iter().map(|row| rounded(row[better] - row[worse])).collect();
+            let (Some(test), Some(difference)) =
+                (wilcoxon(&differences), arithmetic_mean(&differences))
+            else {
                 continue;
             };
             pairs.push(Pair { better, worse, difference, test, corrected: 1.0 });
@@ -93,7 +103,10 @@ pub fn compare(results: &Results, axis: Option<&str>, by: By) -> Result<Comparis
         question: results.question.clone(),
         by,
         axes,
-        sections: sections.iter().map(|(machine, section)| ((*machine).to_owned(), (*section).to_owned())).collect(),
+        sections: sections
+            .iter()
+            .map(|(machine, section)| ((*machine).to_owned(), (*section).to_owned()))
+            .collect(),
         of,
         friedman: friedman(&rows),
         critical_difference: critical_difference(ranked.len(), rows.len()),
@@ -107,7 +120,8 @@ impl Comparison {
     /// The names of the systems with their mean ranks, the best first.
     pub(super) fn ranks(&self) -> Vec<(String, f64)> {
         let name = |system: &Ranked| {
-            let values = self.axes.iter().zip(&system.settings).map(|(axis, value)| named(axis, value));
+            let values =
+                self.axes.iter().zip(&system.settings).map(|(axis, value)| named(axis, value));
             values.filter(|value| !value.is_empty()).collect::<Vec<_>>().join(", ")
         };
         self.systems.iter().map(|system| (name(system), system.rank)).collect()
@@ -128,8 +142,10 @@ impl Ranked {
     fn of(system: &System, sections: usize, by: By) -> Self {
         let values: Vec<f64> = (0..sections)
             .map(|section| {
-                let of_points = system.points.iter().map(|(_, rows)| by.of(std::iter::once(&rows[section])));
-                let values: Vec<f64> = of_points.map(|v| v.expect("systems have all numbers")).collect();
+                let of_points =
+                    system.points.iter().map(|(_, rows)| by.of(std::iter::once(&rows[section])));
+                let values: Vec<f64> =
+                    of_points.map(|v| v.expect("systems have all numbers")).collect();
                 rounded(arithmetic_mean(&values).expect("a system has points"))
             })
             .collect();
@@ -144,7 +160,8 @@ fn by_section(systems: &[Ranked]) -> Vec<Vec<f64>> {
     (0..sections).map(|section| systems.iter().map(|s| s.values[section]).collect()).collect()
 }
 
-/// Ranks the systems among themselves and sorts them: by mean rank, then by mean, then as they were.
+/// Ranks the systems among themselves and sorts them: by mean rank, then by mean, then as they
+/// were.
 fn rank(systems: &mut [Ranked]) {
     let ranks = mean_ranks(&by_section(systems)).expect("numbers of all systems in all sections");
     systems.iter_mut().zip(ranks).for_each(|(system, rank)| system.rank = rank);
@@ -158,11 +175,17 @@ mod tests {
 
     #[test]
     fn a_system_that_is_better_everywhere_is_first() {
-        let numbers = |shift: f64| (0..8).map(|s| Some(0.5 + 0.03 * f64::from(s) + shift)).collect::<Vec<_>>();
+        let numbers = |shift: f64| {
+            (0..8).map(|s| Some(0.5 + 0.03 * f64::from(s) + shift)).collect::<Vec<_>>()
+        };
         let (low, high, noisy) = (numbers(0.0), numbers(0.1), numbers(0.05));
-        let made = results("detector", &[("low", "0", &low), ("high", "0", &high), ("noisy", "0", &noisy)]);
+        let made = results(
+            "detector",
+            &[("low", "0", &low), ("high", "0", &high), ("noisy", "0", &noisy)],
+        );
         let found = compare(&made, None, By::Official).unwrap();
-        let order: Vec<(&str, f64)> = found.systems.iter().map(|s| (s.label.as_str(), s.rank)).collect();
+        let order: Vec<(&str, f64)> =
+            found.systems.iter().map(|s| (s.label.as_str(), s.rank)).collect();
         assert_eq!(order, [("high", 1.0), ("noisy", 2.0), ("low", 3.0)]);
         let pair = &found.pairs[0];
         assert_eq!((pair.better, pair.worse), (0, 2));
@@ -185,7 +208,10 @@ mod tests {
         );
         let found = compare(&made, Some("detector"), By::AucSource).unwrap();
         let a = &found.systems[0];
-        assert_eq!((a.label.as_str(), a.points, a.values.as_slice()), ("a", 2, [0.6, 0.9].as_slice()));
+        assert_eq!(
+            (a.label.as_str(), a.points, a.values.as_slice()),
+            ("a", 2, [0.6, 0.9].as_slice())
+        );
         // 0.6 and 0.6 are equal, although their sums were rounded in different ways.
         assert_eq!((a.rank, found.systems[1].rank), (1.25, 1.75));
         assert_eq!((found.pairs[0].test.count, found.friedman), (1, None));
@@ -195,8 +221,11 @@ mod tests {
     #[test]
     fn of_many_systems_the_best_are_compared() {
         let names: Vec<String> = (0..25).map(|i| format!("s{i:02}")).collect();
-        let numbers: Vec<Vec<Option<f64>>> =
-            (0..25).map(|i| (0..4).map(|s| Some(0.4 + 0.02 * f64::from(i) + 0.001 * f64::from(s))).collect()).collect();
+        let numbers: Vec<Vec<Option<f64>>> = (0..25)
+            .map(|i| {
+                (0..4).map(|s| Some(0.4 + 0.02 * f64::from(i) + 0.001 * f64::from(s))).collect()
+            })
+            .collect();
         let points: Vec<(&str, &str, &[Option<f64>])> =
             names.iter().zip(&numbers).map(|(n, v)| (n.as_str(), "0", v.as_slice())).collect();
         let found = compare(&results("detector", &points), None, By::Official).unwrap();

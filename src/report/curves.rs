@@ -28,8 +28,8 @@ const BELOW: f64 = 40.0;
 const MARK: f64 = 4.0;
 const RATE: &str = "learning_rate";
 
-/// The figure of one training: losses over epochs, and below them the learning rate. An axis is logarithmic where its
-/// values span more than a factor of ten.
+/// The figure of one training: losses over epochs, and below them the learning rate. An axis is
+/// logarithmic where its values span more than a factor of ten.
 pub fn training_curve(training: &TrainingCurve) -> String {
     training_curve_on(Paper::White, training)
 }
@@ -108,7 +108,8 @@ mod tests {
     use super::*;
 
     fn training(label: &str, metrics: &[(&str, &[f64])]) -> TrainingCurve {
-        let metrics = metrics.iter().map(|(name, values)| ((*name).to_owned(), values.to_vec())).collect();
+        let metrics =
+            metrics.iter().map(|(name, values)| ((*name).to_owned(), values.to_vec())).collect();
         TrainingCurve { label: label.into(), metrics }
     }
 
@@ -121,18 +122,32 @@ mod tests {
         ];
         let svg = training_curve(&training("network/<fan>", metrics));
         let texts = texts(&svg);
-        for words in ["network/&lt;fan&gt;", "loss", "validation loss", "learning rate", "Loss", "Rate", "Epoch"] {
+        for words in [
+            "network/&lt;fan&gt;",
+            "loss",
+            "validation loss",
+            "learning rate",
+            "Loss",
+            "Rate",
+            "Epoch",
+        ] {
             assert_eq!(texts.iter().filter(|text| *text == words).count(), 1, "{words}: {texts:?}");
         }
         // Losses over more than a decade have powers of ten, epochs are whole.
         for mark in ["10", "100", "1", "6", "0.001"] {
             assert!(texts.contains(&mark.to_owned()), "{mark}: {texts:?}");
         }
-        assert_eq!(svg.matches("stroke-width=\"1.4\"").count(), 6, "a line and its sample a metric");
+        assert_eq!(
+            svg.matches("stroke-width=\"1.4\"").count(),
+            6,
+            "a line and its sample a metric"
+        );
         let heights = |colour: &str| -> Vec<f64> {
             let line = svg.lines().find(|line| line.contains(colour)).expect("it is drawn");
             let path = line.split('"').nth(1).expect("a path").trim_start_matches('M').to_owned();
-            path.split('L').map(|point| point.split_once(' ').expect("x and y").1.parse().expect("a number")).collect()
+            path.split('L')
+                .map(|point| point.split_once(' ').expect("x and y").1.parse().expect("a number"))
+                .collect()
         };
         let loss = heights(Paper::White.colours()[0]);
         assert!(loss.len() == 6 && loss.is_sorted(), "a falling loss falls: {loss:?}");
@@ -140,8 +155,14 @@ mod tests {
 
     #[test]
     fn odd_values_are_drawn_as_far_as_they_can_be() {
-        let cases: [&[f64]; 6] =
-            [&[], &[5.0], &[0.0, 0.0], &[f64::NAN, f64::INFINITY], &[1.0, f64::NAN, 3.0, 2.0], &[-1.0, 1e-9, 1e12]];
+        let cases: [&[f64]; 6] = [
+            &[],
+            &[5.0],
+            &[0.0, 0.0],
+            &[f64::NAN, f64::INFINITY],
+            &[1.0, f64::NAN, 3.0, 2.0],
+            &[-1.0, 1e-9, 1e12],
+        ];
         for values in cases {
             let svg = training_curve(&training("x", &[("loss", values)]));
             assert!(texts(&svg).contains(&"Epoch".to_owned()));
@@ -149,13 +170,19 @@ mod tests {
         }
         assert!(texts(&training_curve(&TrainingCurve::default())).contains(&"Epoch".to_owned()));
         let broken = training_curve(&training("x", &[("loss", &[1.0, f64::NAN, 3.0, 2.0])]));
-        assert_eq!((broken.matches("<circle").count(), broken.matches("stroke-width=\"1.4\"").count()), (1, 2));
+        assert_eq!(
+            (broken.matches("<circle").count(), broken.matches("stroke-width=\"1.4\"").count()),
+            (1, 2)
+        );
     }
 
     #[test]
     fn the_table_has_a_row_a_value() {
         let trainings = [
-            training("training/fan/00", &[("loss", &[2.5, 0.125]), ("learning_rate", &[1e-3, 1e-3])]),
+            training(
+                "training/fan/00",
+                &[("loss", &[2.5, 0.125]), ("learning_rate", &[1e-3, 1e-3])],
+            ),
             training("a,b", &[("loss", &[f64::NAN])]),
         ];
         let expected = "label,epoch,metric,value\n\

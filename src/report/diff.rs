@@ -1,7 +1,8 @@
 //! Two runs against each other: which settings differ, and what that does to the results.
 //!
-//! Points of the two runs are compared if they have the same settings. A section is one observation, as in `--compare`:
-//! of each pair of points the difference is taken section by section, and its interval is that of their mean.
+//! Points of the two runs are compared if they have the same settings. A section is one
+//! observation, as in `--compare`: of each pair of points the difference is taken section by
+//! section, and its interval is that of their mean.
 
 mod matching;
 mod settings;
@@ -103,14 +104,22 @@ pub fn diff(a: Side, b: Side, by: By) -> Diff {
     let found = matching::pairs(a, b);
     let axes = matching::axes(a, b);
     let sections: [BTreeSet<(&str, &str)>; 2] = [a, b].map(|side| {
-        let keys = side.results.points.iter().flat_map(|point| point.sections().into_keys().collect::<Vec<_>>());
+        let keys = side
+            .results
+            .points
+            .iter()
+            .flat_map(|point| point.sections().into_keys().collect::<Vec<_>>());
         keys.collect()
     });
     let common: Vec<(&str, &str)> = sections[0].intersection(&sections[1]).copied().collect();
     let mut notes = Vec::new();
-    for (own, other, name) in [(&sections[0], &sections[1], a.name), (&sections[1], &sections[0], b.name)] {
-        let names: Vec<String> =
-            own.difference(other).map(|(machine, section)| format!("{machine} {section}")).collect();
+    for (own, other, name) in
+        [(&sections[0], &sections[1], a.name), (&sections[1], &sections[0], b.name)]
+    {
+        let names: Vec<String> = own
+            .difference(other)
+            .map(|(machine, section)| format!("{machine} {section}"))
+            .collect();
         if !names.is_empty() {
             notes.push(format!("left out, only in {name}: {}", names.join(", ")));
         }
@@ -119,28 +128,43 @@ pub fn diff(a: Side, b: Side, by: By) -> Diff {
     let mut places: BTreeMap<Vec<String>, usize> = BTreeMap::new();
     let shown: Vec<&String> = axes.iter().filter(|axis| !is_repetition(axis)).collect();
     for points in &found.pairs {
-        let settings: Vec<String> = shown.iter().map(|axis| matching::label(a, b, *points, axis)).collect();
+        let settings: Vec<String> =
+            shown.iter().map(|axis| matching::label(a, b, *points, axis)).collect();
         let place = *places.entry(settings.clone()).or_insert(groups.len());
         if place == groups.len() {
             groups.push((settings, Vec::new()));
         }
         groups[place].1.push(*points);
     }
-    let rows: Vec<Row> = groups.into_iter().map(|(settings, pairs)| row(a, b, settings, &pairs, &common, by)).collect();
-    let differing: Vec<usize> =
-        (0..shown.len()).filter(|c| rows.iter().any(|row| row.settings[*c] != rows[0].settings[*c])).collect();
-    let keep = |row: Row| Row { settings: differing.iter().map(|c| row.settings[*c].clone()).collect(), ..row };
-    let whole = |points: &[usize; 2]| Pair { points: *points, label: matching::whole_label(a, b, *points, &axes) };
+    let rows: Vec<Row> = groups
+        .into_iter()
+        .map(|(settings, pairs)| row(a, b, settings, &pairs, &common, by))
+        .collect();
+    let differing: Vec<usize> = (0..shown.len())
+        .filter(|c| rows.iter().any(|row| row.settings[*c] != rows[0].settings[*c]))
+        .collect();
+    let keep = |row: Row| Row {
+        settings: differing.iter().map(|c| row.settings[*c].clone()).collect(),
+        ..row
+    };
+    let whole = |points: &[usize; 2]| Pair {
+        points: *points,
+        label: matching::whole_label(a, b, *points, &axes),
+    };
     Diff {
         names: [a.name.to_owned(), b.name.to_owned()],
         by,
         settings: settings::differing(a, b),
         axes: differing.iter().map(|c| shown[*c].clone()).collect(),
-        sections: common.iter().map(|(machine, section)| ((*machine).to_owned(), (*section).to_owned())).collect(),
+        sections: common
+            .iter()
+            .map(|(machine, section)| ((*machine).to_owned(), (*section).to_owned()))
+            .collect(),
         rows: rows.into_iter().map(keep).collect(),
         pairs: found.pairs.iter().map(whole).collect(),
-        only: [(a, &found.only[0]), (b, &found.only[1])]
-            .map(|(side, numbers)| numbers.iter().map(|number| matching::own_label(side, *number)).collect()),
+        only: [(a, &found.only[0]), (b, &found.only[1])].map(|(side, numbers)| {
+            numbers.iter().map(|number| matching::own_label(side, *number)).collect()
+        }),
         notes,
         clips: None,
     }
@@ -159,9 +183,17 @@ impl Diff {
     }
 }
 
-fn row(a: Side, b: Side, settings: Vec<String>, pairs: &[[usize; 2]], common: &[(&str, &str)], by: By) -> Row {
-    let of =
-        |side: Side, which: usize| Numbers::of(pairs.iter().map(|pair| &side.results.points[pair[which]]), common, by);
+fn row(
+    a: Side,
+    b: Side,
+    settings: Vec<String>,
+    pairs: &[[usize; 2]],
+    common: &[(&str, &str)],
+    by: By,
+) -> Row {
+    let of = |side: Side, which: usize| {
+        Numbers::of(pairs.iter().map(|pair| &side.results.points[pair[which]]), common, by)
+    };
     let (left, right) = (of(a, 0), of(b, 1));
     let both = left.sections.iter().zip(&right.sections).filter_map(|(a, b)| Some((*b)? - (*a)?));
     Row {
@@ -180,15 +212,25 @@ struct Numbers {
 }
 
 impl Numbers {
-    fn of<'a>(points: impl Iterator<Item = &'a PointResults>, common: &[(&str, &str)], by: By) -> Self {
+    fn of<'a>(
+        points: impl Iterator<Item = &'a PointResults>,
+        common: &[(&str, &str)],
+        by: By,
+    ) -> Self {
         let points: Vec<Vec<Values>> = points
             .map(|point| {
                 let found = point.sections();
-                common.iter().map(|section| found.get(section).copied().unwrap_or_default()).collect()
+                common
+                    .iter()
+                    .map(|section| found.get(section).copied().unwrap_or_default())
+                    .collect()
             })
             .collect();
-        let mean = |numbers: Vec<Option<f64>>| arithmetic_mean(&numbers.into_iter().collect::<Option<Vec<f64>>>()?);
-        let of_section = |s: usize| mean(points.iter().map(|rows| by.of(rows[s..=s].iter())).collect());
+        let mean = |numbers: Vec<Option<f64>>| {
+            arithmetic_mean(&numbers.into_iter().collect::<Option<Vec<f64>>>()?)
+        };
+        let of_section =
+            |s: usize| mean(points.iter().map(|rows| by.of(rows[s..=s].iter())).collect());
         Self {
             all: mean(points.iter().map(|rows| by.of(rows.iter())).collect()),
             sections: (0..common.len()).map(of_section).collect(),

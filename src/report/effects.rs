@@ -1,9 +1,11 @@
-//! Which swept setting matters: marginal means, shares of the variance, and how sure the best value is.
+//! Which swept setting matters: marginal means, shares of the variance, and how sure the best value
+//! is.
 //!
-//! The settings of a sweep are taken as a design of experiments (Montgomery, Design and Analysis of Experiments,
-//! chapter 5): the share of an axis is the sum of squares between its values over the sum of squares of all, and the
-//! share of two axes together is what their cells explain beyond both. In a sweep that is not complete, because points
-//! are excluded or an axis belongs to one detector, shares are of the settings that have the axis and may overlap.
+//! The settings of a sweep are taken as a design of experiments (Montgomery, Design and Analysis of
+//! Experiments, chapter 5): the share of an axis is the sum of squares between its values over the
+//! sum of squares of all, and the share of two axes together is what their cells explain beyond
+//! both. In a sweep that is not complete, because points are excluded or an axis belongs to one
+//! detector, shares are of the settings that have the axis and may overlap.
 
 use std::collections::BTreeMap;
 
@@ -31,11 +33,13 @@ pub struct Scored<'a> {
 pub struct Effect {
     /// Path of the setting.
     pub axis: String,
-    /// Share of the variance of the scores, 0 to 1, among the settings that have the axis; `None` if all are equal.
+    /// Share of the variance of the scores, 0 to 1, among the settings that have the axis; `None`
+    /// if all are equal.
     pub share: Option<f64>,
     /// Label, mean score and number of settings of each value, the best first.
     pub values: Vec<(String, f64, usize)>,
-    /// How far the best value is ahead of the next: over the sections, where all other settings are equal.
+    /// How far the best value is ahead of the next: over the sections, where all other settings are
+    /// equal.
     pub lead: Option<PairedMean>,
 }
 
@@ -53,7 +57,8 @@ pub fn scored(results: &Results, by: By) -> (Vec<Scored<'_>>, usize) {
     let all = groups.len();
     let mut scored: Vec<Scored> = Vec::with_capacity(all);
     for group in groups {
-        let points: Vec<Option<f64>> = group.points.iter().map(|p| by.of(p.sections().values())).collect();
+        let points: Vec<Option<f64>> =
+            group.points.iter().map(|p| by.of(p.sections().values())).collect();
         scored.extend(Stat::of(&points).map(|score| Scored { group, score }));
     }
     // The sort is stable: equal settings stay in the order of the sweep.
@@ -65,7 +70,8 @@ pub fn scored(results: &Results, by: By) -> (Vec<Scored<'_>>, usize) {
 /// The effect of each axis that has two values or more, the largest share first.
 pub fn effects(results: &Results, scored: &[Scored], by: By) -> Vec<Effect> {
     let effect = |axis: String| {
-        let having: Vec<&Scored> = scored.iter().filter(|s| s.group.settings.contains_key(axis.as_str())).collect();
+        let having: Vec<&Scored> =
+            scored.iter().filter(|s| s.group.settings.contains_key(axis.as_str())).collect();
         let levels = levels(&having, |s| s.group.settings[axis.as_str()].to_owned());
         if levels.len() < 2 {
             return None;
@@ -86,12 +92,14 @@ pub fn effects(results: &Results, scored: &[Scored], by: By) -> Vec<Effect> {
 /// The pairs of axes whose cells explain much beyond both, the largest share first.
 pub fn interactions(scored: &[Scored], effects: &[Effect]) -> Vec<Interaction> {
     let axes: Vec<&str> = effects.iter().map(|effect| effect.axis.as_str()).collect();
-    let pairs = axes.iter().enumerate().flat_map(|(i, a)| axes[i + 1..].iter().map(move |b| [*a, *b]));
+    let pairs =
+        axes.iter().enumerate().flat_map(|(i, a)| axes[i + 1..].iter().map(move |b| [*a, *b]));
     let share = |[a, b]: [&str; 2]| {
         let has = |s: &&Scored| [a, b].iter().all(|axis| s.group.settings.contains_key(axis));
         let having: Vec<&Scored> = scored.iter().filter(has).collect();
         let value = |s: &Scored, axis: &str| s.group.settings[axis].to_owned();
-        let explained = |label: &dyn Fn(&Scored) -> String| between(&levels(&having, label), &having);
+        let explained =
+            |label: &dyn Fn(&Scored) -> String| between(&levels(&having, label), &having);
         let cells = explained(&|s| format!("{}\n{}", value(s, a), value(s, b)));
         let beyond = cells - explained(&|s| value(s, a)) - explained(&|s| value(s, b));
         let share = beyond / total(&having);
@@ -102,7 +110,8 @@ pub fn interactions(scored: &[Scored], effects: &[Effect]) -> Vec<Interaction> {
     found
 }
 
-/// How far the first setting is ahead of another: over the sections, each section's number a mean over the seeds.
+/// How far the first setting is ahead of another: over the sections, each section's number a mean
+/// over the seeds.
 pub fn ahead(first: &Scored, other: &Scored, by: By) -> Option<PairedMean> {
     let sections = |scored: &Scored| -> Option<BTreeMap<(String, String), f64>> {
         let mut sums: BTreeMap<(String, String), f64> = BTreeMap::new();
@@ -112,10 +121,15 @@ pub fn ahead(first: &Scored, other: &Scored, by: By) -> Option<PairedMean> {
                     by.of(std::iter::once(&values))?;
             }
         }
-        Some(sums.into_iter().map(|(section, sum)| (section, sum / scored.group.points.len() as f64)).collect())
+        Some(
+            sums.into_iter()
+                .map(|(section, sum)| (section, sum / scored.group.points.len() as f64))
+                .collect(),
+        )
     };
     let (first, other) = (sections(first)?, sections(other)?);
-    let differences: Option<Vec<f64>> = first.iter().map(|(section, x)| Some(x - other.get(section)?)).collect();
+    let differences: Option<Vec<f64>> =
+        first.iter().map(|(section, x)| Some(x - other.get(section)?)).collect();
     paired_mean(&differences?, LEVEL)
 }
 
@@ -124,8 +138,11 @@ fn lead(results: &Results, axis: &str, by: By, best: &str, next: &str) -> Option
     let value = |label: &str| -> Option<Vec<f64>> {
         let system = systems.iter().find(|system| system.settings == [label])?;
         let mean = |section: usize| {
-            let values: Option<Vec<f64>> =
-                system.points.iter().map(|(_, rows)| by.of(std::iter::once(&rows[section]))).collect();
+            let values: Option<Vec<f64>> = system
+                .points
+                .iter()
+                .map(|(_, rows)| by.of(std::iter::once(&rows[section])))
+                .collect();
             values.map(|values| values.iter().sum::<f64>() / values.len() as f64)
         };
         (0..sections.len()).map(mean).collect()
@@ -178,15 +195,20 @@ mod tests {
     use super::super::systems::testing::results;
     use super::*;
 
-    /// Two detectors with two poolings in two sections; AUC source, AUC target and pAUC of a section are equal, so that
-    /// the AUC source of a point is the mean of the two numbers.
+    /// Two detectors with two poolings in two sections; AUC source, AUC target and pAUC of a
+    /// section are equal, so that the AUC source of a point is the mean of the two numbers.
     fn made() -> Results {
-        let numbers =
-            [("a", "max", [0.9, 0.7]), ("a", "mean", [0.6, 0.6]), ("b", "max", [0.5, 0.5]), ("b", "mean", [0.6, 0.8])];
+        let numbers = [
+            ("a", "max", [0.9, 0.7]),
+            ("a", "mean", [0.6, 0.6]),
+            ("b", "max", [0.5, 0.5]),
+            ("b", "mean", [0.6, 0.8]),
+        ];
         let mut made = results("detector", &[]);
         made.axes.insert(1, "pool".into());
         for (detector, pool, [x, y]) in numbers {
-            let mut one = results("detector", &[(detector, "0", &[Some(x), Some(y)])]).points.remove(0);
+            let mut one =
+                results("detector", &[(detector, "0", &[Some(x), Some(y)])]).points.remove(0);
             one.settings.insert("pool".into(), pool.into());
             made.points.push(one);
         }
@@ -207,8 +229,8 @@ mod tests {
         let made = made();
         let (scored, _) = scored(&made, By::AucSource);
         let found = effects(&made, &scored, By::AucSource);
-        // Means of points: 0.8 0.6 / 0.5 0.7, of all 0.65. Sums of squares: detector 4 * 0.05^2, pool 0, all 0.05,
-        // so that the rest, 0.04 of 0.05, is of both together.
+        // Means of points: 0.8 0.6 / 0.5 0.7, of all 0.65. Sums of squares: detector 4 * 0.05^2,
+        // pool 0, all 0.05, so that the rest, 0.04 of 0.05, is of both together.
         let [detector, pool] = found.as_slice() else { panic!("{found:?}") };
         assert_eq!((detector.axis.as_str(), pool.axis.as_str()), ("detector", "pool"));
         assert!((detector.share.unwrap() - 0.2).abs() < 1e-12 && pool.share.unwrap().abs() < 1e-12);

@@ -23,7 +23,8 @@ pub fn idle_settings(results: &Results) -> Vec<Idle> {
     let mut found: BTreeMap<&str, Idle> = BTreeMap::new();
     for (number, point) in results.points.iter().enumerate() {
         for (machine, section, text) in &point.idle {
-            let idle = found.entry(text).or_insert_with(|| Idle { text: text.clone(), ..Idle::default() });
+            let idle =
+                found.entry(text).or_insert_with(|| Idle { text: text.clone(), ..Idle::default() });
             idle.sections.insert(format!("{machine} {section}"));
             idle.points.insert(number);
         }
@@ -59,14 +60,22 @@ mod tests {
 
     #[test]
     fn a_note_is_told_once_with_its_sections_and_points() {
-        let of = |section: usize| ("fan".to_owned(), format!("{section:02}"), "`smote` makes no clips".to_owned());
-        let point = |sections: usize| PointResults { idle: (0..sections).map(of).collect(), ..Default::default() };
+        let of = |section: usize| {
+            ("fan".to_owned(), format!("{section:02}"), "`smote` makes no clips".to_owned())
+        };
+        let point = |sections: usize| PointResults {
+            idle: (0..sections).map(of).collect(),
+            ..Default::default()
+        };
         let results = Results { points: vec![point(6), point(0), point(1)], ..Default::default() };
         let expected = "Settings without effect:\n\n* `smote` makes no clips (fan 00, fan 01, fan 02, fan 03 and 2 \
                         more; 2 of 3 points)\n";
         let empty = Document::default;
         assert_eq!(idle(empty(), &results).markdown(), expected);
-        assert_eq!(idle(empty(), &Results { points: vec![point(0)], ..Default::default() }), empty());
+        assert_eq!(
+            idle(empty(), &Results { points: vec![point(0)], ..Default::default() }),
+            empty()
+        );
         let one = Results { points: vec![point(1)], ..Default::default() };
         assert_eq!(idle_settings(&one)[0].line(1), "`smote` makes no clips (fan 00)");
     }

@@ -4,7 +4,8 @@ use ndarray::ArrayView2;
 
 use super::colour::palette;
 
-/// What is further below the loudest value than this is shown as silence: digital silence lies 150 dB down.
+/// What is further below the loudest value than this is shown as silence: digital silence lies 150
+/// dB down.
 const DEPTH: f64 = 80.0;
 /// The least a scale spans, so that a constant matrix does not show its rounding errors.
 const SPAN: f64 = 10.0;
@@ -19,14 +20,22 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// The scale for matrices that shall be compared with each other: from their lowest hundredth to all but
-    /// their highest thousandth, of which single loud values would take the contrast of all others.
+    /// The scale for matrices that shall be compared with each other: from their lowest hundredth
+    /// to all but their highest thousandth, of which single loud values would take the contrast of
+    /// all others.
     pub fn of<'a>(matrices: impl IntoIterator<Item = ArrayView2<'a, f32>>) -> Self {
-        let mut values: Vec<f32> =
-            matrices.into_iter().flat_map(|m| m.into_iter().copied().filter(|x| x.is_finite())).collect();
+        let mut values: Vec<f32> = matrices
+            .into_iter()
+            .flat_map(|m| m.into_iter().copied().filter(|x| x.is_finite()))
+            .collect();
         let Some(last) = values.len().checked_sub(1) else { return Self { low: -SPAN, high: 0.0 } };
-        let mut quantile =
-            |q: f64| f64::from(*values.select_nth_unstable_by((q * last as f64).round() as usize, f32::total_cmp).1);
+        let mut quantile = |q: f64| {
+            f64::from(
+                *values
+                    .select_nth_unstable_by((q * last as f64).round() as usize, f32::total_cmp)
+                    .1,
+            )
+        };
         let (low, high) = (quantile(0.01), (quantile(0.999) / STEP).ceil() * STEP);
         let low = (low.max(high - DEPTH) / STEP).floor() * STEP;
         Self { low: low.min(high - SPAN), high }
@@ -35,17 +44,22 @@ impl Scale {
     /// The colour of a value, 0..=255. What is no number has the lowest.
     pub fn level(self, db: f32) -> u8 {
         // A cast of NaN gives 0.
-        (255.0 * (f64::from(db) - self.low) / (self.high - self.low)).round().clamp(0.0, 255.0) as u8
+        (255.0 * (f64::from(db) - self.low) / (self.high - self.low)).round().clamp(0.0, 255.0)
+            as u8
     }
 }
 
-/// A matrix (frames, bins) as a PNG `frames` wide and `bins` high, lowest bin at the bottom, with a palette.
+/// A matrix (frames, bins) as a PNG `frames` wide and `bins` high, lowest bin at the bottom, with a
+/// palette.
 ///
-/// Panics if the matrix is empty, or longer or wider than a PNG can be: features of a clip are neither.
+/// Panics if the matrix is empty, or longer or wider than a PNG can be: features of a clip are
+/// neither.
 pub fn png(matrix: ArrayView2<f32>, scale: Scale) -> Vec<u8> {
     let (frames, bins) = matrix.dim();
-    let pixels: Vec<u8> =
-        (0..bins).rev().flat_map(|b| matrix.column(b).into_iter().map(|db| scale.level(*db))).collect();
+    let pixels: Vec<u8> = (0..bins)
+        .rev()
+        .flat_map(|b| matrix.column(b).into_iter().map(|db| scale.level(*db)))
+        .collect();
     let mut bytes = Vec::new();
     let size = |n: usize| u32::try_from(n).expect("a clip has fewer frames and bins");
     let mut encoder = ::png::Encoder::new(&mut bytes, size(frames), size(bins));
@@ -64,7 +78,8 @@ pub fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for three in bytes.chunks(3) {
-        let bits = (0..3).fold(0, |bits, i| bits << 8 | u32::from(three.get(i).copied().unwrap_or(0)));
+        let bits =
+            (0..3).fold(0, |bits, i| bits << 8 | u32::from(three.get(i).copied().unwrap_or(0)));
         for i in 0..4 {
             let letter = LETTERS[(bits >> (18 - 6 * i) & 63) as usize];
             text.push(if i <= three.len() { char::from(letter) } else { '=' });
@@ -106,7 +121,10 @@ mod tests {
             let scale = Scale::of([matrix.view()]);
             assert_eq!(scale, Scale { low: -165.0, high: -155.0 });
             let (width, height, pixels) = decode(&png(matrix.view(), scale));
-            assert_eq!((width as usize, height as usize, pixels.len()), (frames, bins, frames * bins));
+            assert_eq!(
+                (width as usize, height as usize, pixels.len()),
+                (frames, bins, frames * bins)
+            );
             assert!(pixels.iter().all(|p| *p == pixels[0]));
         }
     }
@@ -126,7 +144,8 @@ mod tests {
 
     #[test]
     fn base64_of_rfc_4648_section_10() {
-        let vectors = [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")];
+        let vectors =
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")];
         for (plain, coded) in vectors {
             assert_eq!(base64(plain.as_bytes()), coded);
         }

@@ -21,14 +21,26 @@ pub struct Listed {
 
 /// A row a run: what it is, and its best number with the settings that have it.
 pub fn runs(listed: &[Listed]) -> Table {
-    let titles = ["experiment", "run", "recorded", "points", "stages", "complete", "number", "best", "settings"];
+    let titles = [
+        "experiment",
+        "run",
+        "recorded",
+        "points",
+        "stages",
+        "complete",
+        "number",
+        "best",
+        "settings",
+    ];
     let mut table = Table::new(titles);
     for run in listed {
         let by = By::usual(&run.results);
         let best = best(&run.results, by);
         let count = |n: usize| Cell::number(Some(n as f64), n.to_string());
         let (number, settings) = match &best {
-            Some((stat, settings)) => (Cell::number(Some(stat.mean), percent(stat.mean)), settings.clone()),
+            Some((stat, settings)) => {
+                (Cell::number(Some(stat.mean), percent(stat.mean)), settings.clone())
+            }
             None => (Cell::number(None, DASH), String::new()),
         };
         table.push(vec![
@@ -46,9 +58,12 @@ pub fn runs(listed: &[Listed]) -> Table {
     table
 }
 
-/// The settings with the highest number, mean over seeds and draws, and their labels as `k=3, mels=64`.
+/// The settings with the highest number, mean over seeds and draws, and their labels as `k=3,
+/// mels=64`.
 fn best(results: &Results, by: By) -> Option<(Stat, String)> {
-    let number = |group: &Group| Stat::of(&group.points.iter().map(|p| p.number(by.name())).collect::<Vec<_>>());
+    let number = |group: &Group| {
+        Stat::of(&group.points.iter().map(|p| p.number(by.name())).collect::<Vec<_>>())
+    };
     let mut best: Option<(Stat, &Group)> = None;
     let groups = results.groups();
     for group in &groups {
@@ -69,17 +84,20 @@ fn best(results: &Results, by: By) -> Option<(Stat, String)> {
 
 /// A row a point: the settings that differ among all of them, and the numbers that any of them has.
 pub fn points(listed: &[Listed]) -> Table {
-    let all = || listed.iter().flat_map(|run| run.results.points.iter().map(move |point| (run, point)));
+    let all =
+        || listed.iter().flat_map(|run| run.results.points.iter().map(move |point| (run, point)));
     let mut axes: Vec<&String> = Vec::new();
     for axis in listed.iter().flat_map(|run| &run.results.axes) {
-        let differs = all().map(|(_, point)| point.settings.get(axis)).collect::<BTreeSet<_>>().len() > 1;
+        let differs =
+            all().map(|(_, point)| point.settings.get(axis)).collect::<BTreeSet<_>>().len() > 1;
         if differs && !axes.contains(&axis) {
             axes.push(axis);
         }
     }
     let values: Vec<Vec<Option<f64>>> =
         all().map(|(_, point)| By::NAMES.map(|name| point.number(name)).to_vec()).collect();
-    let known: Vec<usize> = (0..By::NAMES.len()).filter(|c| values.iter().any(|row| row[*c].is_some())).collect();
+    let known: Vec<usize> =
+        (0..By::NAMES.len()).filter(|c| values.iter().any(|row| row[*c].is_some())).collect();
     let several = listed.len() > 1;
     let of_run = if several { &["experiment", "run"][..] } else { &[] };
     let titles = of_run.iter().map(|title| (*title).to_owned()).chain(short(&axes));
@@ -87,9 +105,14 @@ pub fn points(listed: &[Listed]) -> Table {
     let mut table = Table::new(titles.chain(known.iter().map(title)));
     for ((run, point), values) in all().zip(&values) {
         let name = several.then(|| [run.results.name.as_str().into(), run.digest.as_str().into()]);
-        let settings = axes.iter().map(|axis| Cell::from(point.settings.get(*axis).map_or("", String::as_str)));
-        let number = |c: &usize| Cell::number(values[*c], values[*c].map_or(DASH.to_owned(), percent));
-        table.push(name.into_iter().flatten().chain(settings).chain(known.iter().map(number)).collect());
+        let settings = axes
+            .iter()
+            .map(|axis| Cell::from(point.settings.get(*axis).map_or("", String::as_str)));
+        let number =
+            |c: &usize| Cell::number(values[*c], values[*c].map_or(DASH.to_owned(), percent));
+        table.push(
+            name.into_iter().flatten().chain(settings).chain(known.iter().map(number)).collect(),
+        );
     }
     table
 }
@@ -98,16 +121,21 @@ pub fn points(listed: &[Listed]) -> Table {
 pub(super) fn short<T: AsRef<str>>(paths: &[T]) -> Vec<String> {
     let last = |path: &T| path.as_ref().rsplit('.').next().unwrap_or_default().to_owned();
     let alike = |path: &T| paths.iter().filter(|other| last(other) == last(path)).count() > 1;
-    paths.iter().map(|path| if alike(path) { path.as_ref().to_owned() } else { last(path) }).collect()
+    paths
+        .iter()
+        .map(|path| if alike(path) { path.as_ref().to_owned() } else { last(path) })
+        .collect()
 }
 
-/// Sorts the rows of a table by a column: numbers from the largest, texts from A to Z, each as the values they are. What
-/// has no number comes last.
+/// Sorts the rows of a table by a column: numbers from the largest, texts from A to Z, each as the
+/// values they are. What has no number comes last.
 ///
 /// # Errors
 /// A column that there is not.
 pub fn sort(table: &mut Table, title: &str) -> Result<(), NoTable> {
-    let same = |column: &String| column.to_lowercase().replace(' ', "_") == title.to_lowercase().replace(' ', "_");
+    let same = |column: &String| {
+        column.to_lowercase().replace(' ', "_") == title.to_lowercase().replace(' ', "_")
+    };
     let Some(column) = table.columns.iter().position(same) else {
         return Err(NoTable::Column { name: title.to_owned(), known: table.columns.clone() });
     };
@@ -134,7 +162,11 @@ fn natural(a: &str, b: &str) -> Ordering {
         let mut parts: Vec<String> = Vec::new();
         for c in text.chars() {
             match parts.last_mut() {
-                Some(part) if part.ends_with(|last: char| last.is_ascii_digit()) == c.is_ascii_digit() => part.push(c),
+                Some(part)
+                    if part.ends_with(|last: char| last.is_ascii_digit()) == c.is_ascii_digit() =>
+                {
+                    part.push(c)
+                }
                 _ => parts.push(c.to_string()),
             }
         }
@@ -174,7 +206,10 @@ mod tests {
 
     #[test]
     fn a_run_has_its_best_settings_by_the_mean_over_seeds() {
-        let run = listed("ab", &[("1", "0", &[Some(0.9)]), ("1", "1", &[Some(0.5)]), ("3", "0", &[Some(0.8)])]);
+        let run = listed(
+            "ab",
+            &[("1", "0", &[Some(0.9)]), ("1", "1", &[Some(0.5)]), ("3", "0", &[Some(0.8)])],
+        );
         let table = runs(&[run, listed("cd", &[("1", "0", &[None])])]);
         assert_eq!(column(&table, "best"), ["80.00", "–"]);
         assert_eq!(column(&table, "settings"), ["k=3", ""]);

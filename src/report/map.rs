@@ -1,7 +1,8 @@
 //! Maps of clips: similar ones near each other, coloured by section or domain.
 //!
-//! Colours are those of Okabe and Ito (2008), which people with any colour vision tell apart, without their yellow, which
-//! is hardly seen on white. What matters most, domain and anomaly, is told by shapes, too.
+//! Colours are those of Okabe and Ito (2008), which people with any colour vision tell apart,
+//! without their yellow, which is hardly seen on white. What matters most, domain and anomaly, is
+//! told by shapes, too.
 
 use std::collections::BTreeSet;
 
@@ -44,7 +45,8 @@ const LINE: f64 = 16.0;
 /// Between the frame and the outermost points.
 const MARGIN: f64 = 10.0;
 
-const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
+const COLOURS: [&str; 7] =
+    ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
 /// Of the shapes in the legend.
 const GREY: &str = "#555555";
 /// Training clips are many: those of the tests shine through.
@@ -53,13 +55,17 @@ const PALE: f64 = 0.4;
 /// The figure. With several sections a colour is a section, otherwise a domain.
 pub fn clip_map(map: &ClipMap) -> String {
     let sections: BTreeSet<&str> = map.points.iter().map(|point| point.section.as_str()).collect();
-    let group = |point: &MapPoint| if sections.len() > 1 { point.section.clone() } else { point.domain.clone() };
-    let groups: Vec<String> = map.points.iter().map(group).collect::<BTreeSet<_>>().into_iter().collect();
+    let group = |point: &MapPoint| {
+        if sections.len() > 1 { point.section.clone() } else { point.domain.clone() }
+    };
+    let groups: Vec<String> =
+        map.points.iter().map(group).collect::<BTreeSet<_>>().into_iter().collect();
     let colour = |point: &MapPoint| {
         let number = groups.iter().position(|name| *name == group(point)).unwrap_or(0);
         COLOURS[number % COLOURS.len()]
     };
-    let kinds: BTreeSet<(Mark, String)> = map.points.iter().map(|point| (shape(point), words(point))).collect();
+    let kinds: BTreeSet<(Mark, String)> =
+        map.points.iter().map(|point| (shape(point), words(point))).collect();
     let lines = (groups.len() + kinds.len() + 2) as f64;
     let mut svg = Svg::new(LEFT + SIDE + RIGHT, (ABOVE + SIDE + BELOW).max(ABOVE + lines * LINE));
     svg.text(LEFT, 16.0, "start", "font-weight=\"bold\"", &map.label);
@@ -68,8 +74,14 @@ pub fn clip_map(map: &ClipMap) -> String {
     let place = places(&map.points);
     // What is rare and what is asked for lies on top.
     for anomalous in [false, true] {
-        for point in map.points.iter().filter(|point| (point.anomalous == Some(true)) == anomalous) {
-            svg.mark(place(point.place), shape(point), colour(point), if point.training { PALE } else { 1.0 });
+        for point in map.points.iter().filter(|point| (point.anomalous == Some(true)) == anomalous)
+        {
+            svg.mark(
+                place(point.place),
+                shape(point),
+                colour(point),
+                if point.training { PALE } else { 1.0 },
+            );
         }
     }
     let about = "Clips with similar vectors are near each other. Directions and far distances mean nothing.";
@@ -94,7 +106,8 @@ pub fn clip_map(map: &ClipMap) -> String {
     svg.finish()
 }
 
-/// The shape of a point: a cross is an anomaly, what is open is not known; what stands upright is of the target domain.
+/// The shape of a point: a cross is an anomaly, what is open is not known; what stands upright is
+/// of the target domain.
 fn shape(point: &MapPoint) -> Mark {
     match (point.anomalous, point.domain == "target") {
         (Some(false), false) => Mark::Dot,
@@ -120,14 +133,19 @@ fn words(point: &MapPoint) -> String {
 fn places(points: &[MapPoint]) -> impl Fn((f64, f64)) -> (f64, f64) {
     let extent = |of: fn(&MapPoint) -> f64| {
         let values = points.iter().map(of).filter(|value| value.is_finite());
-        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
+        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+            (low.min(value), high.max(value))
+        })
     };
     let (x, y) = (extent(|point| point.place.0), extent(|point| point.place.1));
     let longest = (x.1 - x.0).max(y.1 - y.0);
-    let scale = if longest > 0.0 && longest.is_finite() { (SIDE - 2.0 * MARGIN) / longest } else { 1.0 };
+    let scale =
+        if longest > 0.0 && longest.is_finite() { (SIDE - 2.0 * MARGIN) / longest } else { 1.0 };
     let middle = |(low, high): (f64, f64)| if low <= high { low.midpoint(high) } else { 0.0 };
     let (x, y) = (middle(x), middle(y));
-    move |place| (LEFT + SIDE / 2.0 + scale * (place.0 - x), ABOVE + SIDE / 2.0 - scale * (place.1 - y))
+    move |place| {
+        (LEFT + SIDE / 2.0 + scale * (place.0 - x), ABOVE + SIDE / 2.0 - scale * (place.1 - y))
+    }
 }
 
 /// The places of all maps: `label,machine,section,domain,split,truth,clip,x,y`.
@@ -137,7 +155,9 @@ pub fn clip_map_csv(maps: &[ClipMap]) -> String {
     writer.write_record(header).expect("writing to memory");
     for map in maps {
         for point in &map.points {
-            let truth = point.anomalous.map_or("", |anomalous| if anomalous { "anomaly" } else { "normal" });
+            let truth = point
+                .anomalous
+                .map_or("", |anomalous| if anomalous { "anomaly" } else { "normal" });
             let split = if point.training { "train" } else { "test" };
             let (x, y) = (point.place.0.to_string(), point.place.1.to_string());
             let MapPoint { machine, section, domain, clip, .. } = point;
@@ -167,7 +187,11 @@ mod tests {
     }
 
     fn map(points: Vec<MapPoint>) -> ClipMap {
-        ClipMap { label: "pooling/a<b & c".into(), note: "4 of 9 clips, perplexity 30".into(), points }
+        ClipMap {
+            label: "pooling/a<b & c".into(),
+            note: "4 of 9 clips, perplexity 30".into(),
+            points,
+        }
     }
 
     #[test]
@@ -191,9 +215,14 @@ mod tests {
         ];
         let svg = clip_map(&map(points));
         let texts = texts(&svg);
-        for words in
-            ["source", "target", "normal, source", "normal, target", "anomaly, target", "pooling/a&lt;b &amp; c"]
-        {
+        for words in [
+            "source",
+            "target",
+            "normal, source",
+            "normal, target",
+            "anomaly, target",
+            "pooling/a&lt;b &amp; c",
+        ] {
             assert_eq!(texts.iter().filter(|text| *text == words).count(), 1, "{words}: {texts:?}");
         }
         assert!(!texts.iter().any(|text| text.contains("section")), "{texts:?}");

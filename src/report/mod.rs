@@ -1,5 +1,5 @@
-//! From metric tables to the tables of the field, from feature matrices to figures. Pure: values in, documents and
-//! images out.
+//! From metric tables to the tables of the field, from feature matrices to figures. Pure: values
+//! in, documents and images out.
 
 mod aggregate;
 mod answer;
@@ -85,8 +85,8 @@ pub struct PointResults {
     pub idle: Vec<(String, String, String)>,
 }
 
-/// The paths whose values are repetitions, not settings: results are averaged over them. The seed of training, and
-/// which clips are drawn for it.
+/// The paths whose values are repetitions, not settings: results are averaged over them. The seed
+/// of training, and which clips are drawn for it.
 pub const REPETITIONS: [&str; 2] = ["seed", "generalization.draw"];
 
 /// Whether results are averaged over the values of an axis.

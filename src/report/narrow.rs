@@ -35,7 +35,8 @@ pub enum NoTable {
 impl NoTable {
     /// What to do about it.
     pub fn hint(&self) -> String {
-        let suggest = |name: &str, known: &[String]| suggest(name, known.iter().map(String::as_str));
+        let suggest =
+            |name: &str, known: &[String]| suggest(name, known.iter().map(String::as_str));
         match self {
             Self::Axis(why) => why.hint(),
             Self::Unknown { name, known } | Self::Column { name, known } => suggest(name, known),
@@ -54,8 +55,9 @@ impl NoTable {
 }
 
 impl Results {
-    /// The results of which `--where` speaks: for each axis named (a swept setting or repetition by its path or last
-    /// word, `machine` or `section`) those with one of the values named. A value is a label, or its first word.
+    /// The results of which `--where` speaks: for each axis named (a swept setting or repetition by
+    /// its path or last word, `machine` or `section`) those with one of the values named. A value
+    /// is a label, or its first word.
     ///
     /// # Errors
     /// An axis or a value that there is not, and values that no point has together.
@@ -70,7 +72,11 @@ impl Results {
                 false => known.iter().filter(first_word).cloned().collect(),
             };
             if meant.is_empty() {
-                return Err(NoTable::Value { axis, value: value.clone(), known: known.into_iter().collect() });
+                return Err(NoTable::Value {
+                    axis,
+                    value: value.clone(),
+                    known: known.into_iter().collect(),
+                });
             }
             wanted.entry(axis).or_default().extend(meant);
         }
@@ -78,7 +84,9 @@ impl Results {
             match axis.as_str() {
                 "machine" => self.keep_sections(|machine, _| values.contains(machine)),
                 "section" => self.keep_sections(|_, section| values.contains(section)),
-                _ => self.points.retain(|point| point.settings.get(axis).is_some_and(|label| values.contains(label))),
+                _ => self.points.retain(|point| {
+                    point.settings.get(axis).is_some_and(|label| values.contains(label))
+                }),
             }
         }
         match self.points.iter().all(|point| point.rows.is_empty() && point.absent.is_empty()) {
@@ -92,10 +100,14 @@ impl Results {
     /// # Errors
     /// A label that no setting has.
     pub fn relabelled(mut self, labels: &[(String, String)]) -> Result<Self, NoTable> {
-        let known: BTreeSet<String> = self.points.iter().flat_map(|point| point.settings.values().cloned()).collect();
+        let known: BTreeSet<String> =
+            self.points.iter().flat_map(|point| point.settings.values().cloned()).collect();
         let unknown = labels.iter().find(|(old, _)| !known.contains(old));
         if let Some((label, _)) = unknown {
-            return Err(NoTable::Label { label: label.clone(), known: known.into_iter().collect() });
+            return Err(NoTable::Label {
+                label: label.clone(),
+                known: known.into_iter().collect(),
+            });
         }
         for label in self.points.iter_mut().flat_map(|point| point.settings.values_mut()) {
             if let Some((_, new)) = labels.iter().find(|(old, _)| old == label) {
@@ -119,12 +131,17 @@ impl Results {
         if let Some(path) = whole {
             return Ok(path.to_owned());
         }
-        let paths: Vec<String> =
-            self.axes.iter().filter(|path| path.rsplit('.').next() == Some(name)).cloned().collect();
+        let paths: Vec<String> = self
+            .axes
+            .iter()
+            .filter(|path| path.rsplit('.').next() == Some(name))
+            .cloned()
+            .collect();
         match paths.as_slice() {
             [path] => Ok(path.clone()),
             [] => {
-                let known = self.axes.iter().map(String::as_str).chain(PARTS).map(str::to_owned).collect();
+                let known =
+                    self.axes.iter().map(String::as_str).chain(PARTS).map(str::to_owned).collect();
                 Err(NoTable::Unknown { name: name.to_owned(), known })
             }
             _ => Err(Incomparable::Ambiguous { name: name.to_owned(), paths }.into()),
@@ -156,7 +173,10 @@ mod tests {
 
     fn made() -> Results {
         let value = [Some(0.5), Some(0.6)];
-        results("detector", &[("knn k=1", "0", &value), ("knn k=2", "0", &value), ("pca", "1", &value)])
+        results(
+            "detector",
+            &[("knn k=1", "0", &value), ("knn k=2", "0", &value), ("pca", "1", &value)],
+        )
     }
 
     fn labels(results: &Results) -> Vec<&str> {
@@ -171,7 +191,12 @@ mod tests {
         assert_eq!(labels(&two), ["knn k=2", "pca"]);
         assert_eq!(narrowed(&[("detector", "knn"), ("seed", "1")]).unwrap_err(), NoTable::Nothing);
         let section = narrowed(&[("section", "01")]).unwrap();
-        assert!(section.points.iter().all(|p| p.rows.len() == 3 && p.rows.iter().all(|r| r.section == "01")));
+        assert!(
+            section
+                .points
+                .iter()
+                .all(|p| p.rows.len() == 3 && p.rows.iter().all(|r| r.section == "01"))
+        );
     }
 
     #[test]

@@ -20,7 +20,9 @@ pub fn share(x: f64) -> Cell {
 pub fn show(stat: Option<Stat>) -> String {
     match stat {
         None => DASH.into(),
-        Some(Stat { mean, deviation: Some(d) }) if d > 0.0 => format!("{} ± {}", percent(mean), percent(d)),
+        Some(Stat { mean, deviation: Some(d) }) if d > 0.0 => {
+            format!("{} ± {}", percent(mean), percent(d))
+        }
         Some(Stat { mean, .. }) => percent(mean),
     }
 }

@@ -12,16 +12,19 @@ use crate::document::{Cell, Document, Table};
 /// With more section lines than this the summary alone is shown, unless all are asked for.
 const LINES: usize = 60;
 
-/// The summary, best official score in bold, and the sections of every group if they are few or `all`.
+/// The summary, best official score in bold, and the sections of every group if they are few or
+/// `all`.
 pub fn overview(results: &Results, all: bool) -> Document {
     let document = Document::titled(&results.name, results.question.as_deref());
     let (groups, columns, axes) = (results.groups(), results.columns(), shown_axes(results));
     let lines: usize = groups.iter().map(Group::section_count).sum();
     let document = match all || lines <= LINES {
         true => document.heading(2, "Sections").table(sections(&groups, &axes, &columns)),
-        false => document.text(format!("{lines} lines of sections are left out; `report --all` shows them.")),
+        false => document
+            .text(format!("{lines} lines of sections are left out; `report --all` shows them.")),
     };
-    let document = document.heading(2, "Means over all sections").table(summary(&groups, &axes, &columns));
+    let document =
+        document.heading(2, "Means over all sections").table(summary(&groups, &axes, &columns));
     explained(document, results, &groups)
 }
 
@@ -71,19 +74,27 @@ fn sections(groups: &[Group], axes: &[(&str, &str)], columns: &[bool; COUNT]) ->
 /// A row a setting: arithmetic means over the sections, and the official score.
 fn summary(groups: &[Group], axes: &[(&str, &str)], columns: &[bool; COUNT]) -> Table {
     let with_official = has_official(columns);
-    let mut table = Table::new(titles(axes, &[], columns).chain(with_official.then_some("official")));
-    let best = groups.iter().filter_map(|g| g.official()).map(|s| s.mean).fold(f64::NEG_INFINITY, f64::max);
+    let mut table =
+        Table::new(titles(axes, &[], columns).chain(with_official.then_some("official")));
+    let best = groups
+        .iter()
+        .filter_map(|g| g.official())
+        .map(|s| s.mean)
+        .fold(f64::NEG_INFINITY, f64::max);
     for group in groups {
         let official = group.official();
         let is_best = groups.len() > 1 && official.is_some_and(|s| s.mean == best);
         let [arithmetic, _] = group.means(None);
         let official = with_official.then(|| stat(official).best(is_best));
-        table.push(settings(group, axes).chain(metrics(&arithmetic, columns)).chain(official).collect());
+        table.push(
+            settings(group, axes).chain(metrics(&arithmetic, columns)).chain(official).collect(),
+        );
     }
     table
 }
 
-/// The official score is defined over both domains' AUC and the pAUC; data sets without domains have none.
+/// The official score is defined over both domains' AUC and the pAUC; data sets without domains
+/// have none.
 pub fn has_official(columns: &[bool; COUNT]) -> bool {
     columns[0] && columns[1] && columns[3]
 }
@@ -97,22 +108,29 @@ pub fn attributes(results: &Results) -> Document {
         let Some(first) = group.points.first() else { continue };
         for row in first.rows.iter().filter(|r| !r.attribute.is_empty()) {
             let number = |of: fn(&MetricRow) -> Option<f64>| {
-                Stat::of(&group.points.iter().map(|p| same(p, row).and_then(of)).collect::<Vec<_>>())
-                    .map(|stat| stat.mean)
+                Stat::of(
+                    &group.points.iter().map(|p| same(p, row).and_then(of)).collect::<Vec<_>>(),
+                )
+                .map(|stat| stat.mean)
             };
             let mean = number(|r| r.value);
             let text = match (mean, number(|r| r.low), number(|r| r.high)) {
                 (None, ..) => DASH.into(),
-                (Some(mean), Some(low), Some(high)) => format!("{} {}", percent(mean), brackets(low, high)),
+                (Some(mean), Some(low), Some(high)) => {
+                    format!("{} {}", percent(mean), brackets(low, high))
+                }
                 (Some(mean), ..) => percent(mean),
             };
-            let names = [&row.machine, &row.section, &row.domain, &row.attribute, &row.value_of_attribute];
+            let names =
+                [&row.machine, &row.section, &row.domain, &row.attribute, &row.value_of_attribute];
             let cells = settings(&group, &axes).chain(names.map(Cell::from));
             table.push(cells.chain([Cell::number(mean, text)]).collect());
         }
     }
     match table.rows.is_empty() {
-        true => Document::default().text("No attribute has more than one value among the test clips."),
+        true => {
+            Document::default().text("No attribute has more than one value among the test clips.")
+        }
         false => Document::default().table(table),
     }
 }
@@ -137,7 +155,8 @@ fn intervals(made: Option<IntervalMethod>) -> String {
 /// The row of the same name at another point.
 fn same<'a>(point: &'a PointResults, row: &MetricRow) -> Option<&'a MetricRow> {
     fn name(r: &MetricRow) -> [&str; 6] {
-        [&r.machine, &r.section, &r.domain, &r.attribute, &r.value_of_attribute, &r.metric].map(String::as_str)
+        [&r.machine, &r.section, &r.domain, &r.attribute, &r.value_of_attribute, &r.metric]
+            .map(String::as_str)
     }
     point.rows.iter().find(|r| name(r) == name(row))
 }
@@ -152,12 +171,18 @@ fn notes(document: Document, results: &Results, groups: &[Group]) -> Document {
     let (mut reasons, mut doubts) = (BTreeSet::new(), BTreeSet::new());
     for point in &results.points {
         for row in point.rows.iter().filter(|r| r.value.is_none() && r.attribute.is_empty()) {
-            let domain = if row.domain.is_empty() { String::new() } else { format!(" {}", row.domain) };
-            let metric = row.metric.replace("pauc", "pAUC").replace("auc", "AUC").replace("f1", "F1");
-            reasons.insert(format!("{metric}{domain} of {} {}: {}", row.machine, row.section, row.missing));
+            let domain =
+                if row.domain.is_empty() { String::new() } else { format!(" {}", row.domain) };
+            let metric =
+                row.metric.replace("pauc", "pAUC").replace("auc", "AUC").replace("f1", "F1");
+            reasons.insert(format!(
+                "{metric}{domain} of {} {}: {}",
+                row.machine, row.section, row.missing
+            ));
         }
         for row in point.rows.iter().filter(|r| !r.note.is_empty()) {
-            doubts.insert(format!("{} of {} {}: {}", row.metric, row.machine, row.section, row.note));
+            doubts
+                .insert(format!("{} of {} {}: {}", row.metric, row.machine, row.section, row.note));
         }
         for (machine, section, why) in &point.absent {
             reasons.insert(format!("{machine} {section}: {why}"));
@@ -165,20 +190,27 @@ fn notes(document: Document, results: &Results, groups: &[Group]) -> Document {
     }
     let mut text = String::new();
     if let Some(count) = groups.iter().map(|g| g.points.len()).max().filter(|n| *n > 1) {
-        text.push_str(&format!("Mean ± standard deviation over {count} {}. ", results.repetitions()));
+        text.push_str(&format!(
+            "Mean ± standard deviation over {count} {}. ",
+            results.repetitions()
+        ));
     }
     text.push_str("All numbers in %.");
     if results.points.iter().any(|p| p.rows.iter().any(|r| r.low.is_some())) {
         text.push_str(&format!(" [low, high]: {}.", intervals(results.intervals)));
     }
     if has_official(&results.columns()) {
-        text.push_str(" Official: harmonic mean of AUC source, AUC target and pAUC over all sections.");
+        text.push_str(
+            " Official: harmonic mean of AUC source, AUC target and pAUC over all sections.",
+        );
     }
     if groups.iter().any(|group| group.section_count() > 1) {
         text.push_str(" Means over sections are arithmetic means.");
     }
     if results.points.iter().any(|p| p.rows.iter().any(|r| r.metric == "f1")) {
-        text.push_str(" Precision, recall and F1: of a domain's own clips, one threshold for both domains.");
+        text.push_str(
+            " Precision, recall and F1: of a domain's own clips, one threshold for both domains.",
+        );
     }
     document
         .announced(&format!("{DASH} cannot be computed:"), reasons.into_iter().collect())
@@ -192,11 +224,15 @@ fn titles<'a>(
     names: &'a [&'static str],
     columns: &'a [bool; COUNT],
 ) -> impl Iterator<Item = &'a str> {
-    let metrics = COLUMNS.iter().zip(columns).filter(|(_, shown)| **shown).map(|((.., title), _)| *title);
+    let metrics =
+        COLUMNS.iter().zip(columns).filter(|(_, shown)| **shown).map(|((.., title), _)| *title);
     axes.iter().map(|a| a.1).chain(names.iter().copied()).chain(metrics)
 }
 
-fn settings<'a>(group: &'a Group, axes: &'a [(&str, &str)]) -> impl Iterator<Item = Cell> + use<'a> {
+fn settings<'a>(
+    group: &'a Group,
+    axes: &'a [(&str, &str)],
+) -> impl Iterator<Item = Cell> + use<'a> {
     axes.iter().map(|(path, _)| (*group.settings.get(path).unwrap_or(&"")).into())
 }
 

@@ -9,10 +9,12 @@ use super::systems::titles;
 use super::{Results, Stat};
 use crate::document::{Cell, Document, Table};
 
-/// What the heads of rows or of columns are made of: `machine`, `section`, or paths of swept settings.
+/// What the heads of rows or of columns are made of: `machine`, `section`, or paths of swept
+/// settings.
 type Axes = Vec<String>;
 
-/// The head of a row or column: a value of each axis. `None`: all sections, of which the cells are means.
+/// The head of a row or column: a value of each axis. `None`: all sections, of which the cells are
+/// means.
 type Head = Vec<Option<String>>;
 
 /// A group and, of each of its points, the values by machine and section.
@@ -21,13 +23,18 @@ struct Counted<'a> {
     points: Vec<BTreeMap<(&'a str, &'a str), Values>>,
 }
 
-/// A row for each combination of values of `rows`, a column for each of `columns`, in each cell the numbers `shown` for
-/// the sections and settings that the heads name. Without `columns` each number has a column. Machines or sections alone
-/// are followed by their mean.
+/// A row for each combination of values of `rows`, a column for each of `columns`, in each cell the
+/// numbers `shown` for the sections and settings that the heads name. Without `columns` each number
+/// has a column. Machines or sections alone are followed by their mean.
 ///
 /// # Errors
 /// An axis that is not swept or named twice, and cells into which several settings fall.
-pub fn pivot(results: &Results, rows: &[String], columns: &[String], shown: &[By]) -> Result<Document, NoTable> {
+pub fn pivot(
+    results: &Results,
+    rows: &[String],
+    columns: &[String],
+    shown: &[By],
+) -> Result<Document, NoTable> {
     let (rows, columns) = (axes(results, rows)?, axes(results, columns)?);
     let mut named = BTreeSet::new();
     if let Some(twice) = rows.iter().chain(&columns).find(|axis| !named.insert(*axis)) {
@@ -42,12 +49,14 @@ pub fn pivot(results: &Results, rows: &[String], columns: &[String], shown: &[By
     }
     let mut table = Table::new(header);
     for row in &down {
-        let mut cells: Vec<Cell> = row.iter().map(|value| value.clone().unwrap_or_default().into()).collect();
+        let mut cells: Vec<Cell> =
+            row.iter().map(|value| value.clone().unwrap_or_default().into()).collect();
         if let Some(total) = row.iter().position(Option::is_none) {
             cells[total] = "mean".into();
         }
         for column in &across {
-            let named: Vec<(&str, &str)> = names(&rows, row).chain(names(&columns, column)).collect();
+            let named: Vec<(&str, &str)> =
+                names(&rows, row).chain(names(&columns, column)).collect();
             let numbers = cell(&counted, &named, shown)?;
             match (numbers, columns.is_empty()) {
                 (Some(stats), true) => cells.extend(stats.into_iter().map(stat)),
@@ -79,7 +88,8 @@ fn joined(stats: &[Option<Stat>]) -> Cell {
     }
 }
 
-/// For each value of an axis the settings that are best by the number `by`, mean over the seeds, and the numbers `shown`.
+/// For each value of an axis the settings that are best by the number `by`, mean over the seeds,
+/// and the numbers `shown`.
 ///
 /// # Errors
 /// An axis that is not swept, and results without that number.
@@ -106,7 +116,9 @@ pub fn best_of(results: &Results, axis: &str, by: By, shown: &[By]) -> Result<Do
     best.sort_by(|a, b| b.2.total_cmp(&a.2));
     for (value, place, _) in &best {
         let settings = &counted[*place].group.settings;
-        let other = others.iter().map(|path| settings.get(path.as_str()).copied().unwrap_or_default().into());
+        let other = others
+            .iter()
+            .map(|path| settings.get(path.as_str()).copied().unwrap_or_default().into());
         let numbers = shown.iter().map(|by| stat(number(&counted[*place], *by, &[])));
         table.push(std::iter::once((*value).into()).chain(other).chain(numbers).collect());
     }
@@ -133,20 +145,27 @@ pub fn value(results: &Results, by: By) -> Result<String, NoTable> {
 
 fn axes(results: &Results, names: &[String]) -> Result<Axes, NoTable> {
     let part = |name: &String| PARTS.contains(&name.as_str());
-    names.iter().map(|name| if part(name) { Ok(name.clone()) } else { Ok(results.axis(name)?) }).collect()
+    names
+        .iter()
+        .map(|name| if part(name) { Ok(name.clone()) } else { Ok(results.axis(name)?) })
+        .collect()
 }
 
 fn counted(results: &Results) -> Vec<Counted<'_>> {
     let groups = results.groups().into_iter();
-    groups.map(|group| Counted { points: group.points.iter().map(|p| p.sections()).collect(), group }).collect()
+    groups
+        .map(|group| Counted { points: group.points.iter().map(|p| p.sections()).collect(), group })
+        .collect()
 }
 
-/// All heads of some axes, the first axis slowest, values in order of first appearance. Without axes one empty head.
+/// All heads of some axes, the first axis slowest, values in order of first appearance. Without
+/// axes one empty head.
 fn heads(counted: &[Counted], axes: &Axes) -> Vec<Head> {
     let mut order: Vec<Vec<String>> = vec![Vec::new(); axes.len()];
     let mut found: BTreeSet<Vec<usize>> = BTreeSet::new();
     for group in counted {
-        let sections: BTreeSet<&(&str, &str)> = group.points.iter().flat_map(BTreeMap::keys).collect();
+        let sections: BTreeSet<&(&str, &str)> =
+            group.points.iter().flat_map(BTreeMap::keys).collect();
         for section in sections {
             let place = |(number, axis): (usize, &String)| {
                 let value = value_of(&group.group, section, axis);
@@ -160,17 +179,21 @@ fn heads(counted: &[Counted], axes: &Axes) -> Vec<Head> {
             found.insert(places);
         }
     }
-    let named = |places: &Vec<usize>| -> Head { places.iter().zip(&order).map(|(p, o)| Some(o[*p].clone())).collect() };
+    let named = |places: &Vec<usize>| -> Head {
+        places.iter().zip(&order).map(|(p, o)| Some(o[*p].clone())).collect()
+    };
     let found: Vec<Head> = found.iter().map(named).collect();
     with_means(found, axes)
 }
 
 /// After the sections of a machine their mean, and after all of several the mean of all.
 fn with_means(found: Vec<Head>, axes: &Axes) -> Vec<Head> {
-    if axes.is_empty() || axes.iter().any(|axis| !PARTS.contains(&axis.as_str())) || found.len() < 2 {
+    if axes.is_empty() || axes.iter().any(|axis| !PARTS.contains(&axis.as_str())) || found.len() < 2
+    {
         return found;
     }
-    let machines: BTreeSet<&Option<String>> = found.iter().filter_map(|head| head.first()).collect();
+    let machines: BTreeSet<&Option<String>> =
+        found.iter().filter_map(|head| head.first()).collect();
     let by_machine = axes.len() == 2 && machines.len() > 1;
     let mut heads = Vec::new();
     for (number, head) in found.iter().enumerate() {
@@ -199,7 +222,8 @@ fn title(axes: &Axes, head: &Head) -> String {
         ("section", Some(value)) => format!("section {value}"),
         (_, Some(value)) => value.clone(),
     };
-    let mut words: Vec<String> = axes.iter().zip(head).map(of).filter(|word| !word.is_empty()).collect();
+    let mut words: Vec<String> =
+        axes.iter().zip(head).map(of).filter(|word| !word.is_empty()).collect();
     words.dedup();
     words.join(", ")
 }
@@ -208,34 +232,51 @@ fn names<'a>(axes: &'a Axes, head: &'a Head) -> impl Iterator<Item = (&'a str, &
     axes.iter().zip(head).filter_map(|(axis, value)| Some((axis.as_str(), value.as_deref()?)))
 }
 
-/// The numbers of the one group of settings that has the values named; `None` if there is no such group or section.
-fn cell(counted: &[Counted], named: &[(&str, &str)], shown: &[By]) -> Result<Option<Vec<Option<Stat>>>, NoTable> {
+/// The numbers of the one group of settings that has the values named; `None` if there is no such
+/// group or section.
+fn cell(
+    counted: &[Counted],
+    named: &[(&str, &str)],
+    shown: &[By],
+) -> Result<Option<Vec<Option<Stat>>>, NoTable> {
     let part = |(axis, _): &(&str, &str)| PARTS.contains(axis);
     let (parts, settings): (Vec<_>, Vec<_>) = named.iter().copied().partition(part);
-    let has = |group: &Group, (axis, value): &(&str, &str)| group.settings.get(axis).copied().unwrap_or("") == *value;
-    let chosen: Vec<&Counted> =
-        counted.iter().filter(|found| settings.iter().all(|named| has(&found.group, named))).collect();
+    let has = |group: &Group, (axis, value): &(&str, &str)| {
+        group.settings.get(axis).copied().unwrap_or("") == *value
+    };
+    let chosen: Vec<&Counted> = counted
+        .iter()
+        .filter(|found| settings.iter().all(|named| has(&found.group, named)))
+        .collect();
     let [found] = chosen.as_slice() else {
         let differ = |axis: &&str| {
-            let values: BTreeSet<_> = chosen.iter().map(|found| found.group.settings.get(axis)).collect();
+            let values: BTreeSet<_> =
+                chosen.iter().map(|found| found.group.settings.get(axis)).collect();
             values.len() > 1
         };
-        let paths: BTreeSet<&str> = chosen.iter().flat_map(|found| found.group.settings.keys().copied()).collect();
+        let paths: BTreeSet<&str> =
+            chosen.iter().flat_map(|found| found.group.settings.keys().copied()).collect();
         let axes: Vec<String> = paths.into_iter().filter(differ).map(str::to_owned).collect();
         return if chosen.is_empty() { Ok(None) } else { Err(NoTable::Several { axes }) };
     };
-    let any = found.points.iter().any(|sections| sections.keys().any(|section| is_in(&parts, section)));
+    let any =
+        found.points.iter().any(|sections| sections.keys().any(|section| is_in(&parts, section)));
     Ok(any.then(|| shown.iter().map(|by| number(found, *by, &parts)).collect()))
 }
 
 fn is_in(parts: &[(&str, &str)], (machine, section): &(&str, &str)) -> bool {
-    parts.iter().all(|(axis, value)| if *axis == "machine" { machine == value } else { section == value })
+    parts
+        .iter()
+        .all(|(axis, value)| if *axis == "machine" { machine == value } else { section == value })
 }
 
 /// A number of the sections named, over the seeds.
 fn number(found: &Counted, by: By, parts: &[(&str, &str)]) -> Option<Stat> {
     let of = |sections: &BTreeMap<(&str, &str), Values>| {
-        by.of(sections.iter().filter(|(section, _)| is_in(parts, section)).map(|(_, values)| values))
+        by.of(sections
+            .iter()
+            .filter(|(section, _)| is_in(parts, section))
+            .map(|(_, values)| values))
     };
     Stat::of(&found.points.iter().map(of).collect::<Vec<_>>())
 }
@@ -249,10 +290,15 @@ fn name(by: By) -> &'static str {
 fn note(results: &Results, counted: &[Counted], shown: &[By]) -> String {
     let mut text = "All numbers in %.".to_owned();
     if let Some(count) = counted.iter().map(|found| found.points.len()).max().filter(|n| *n > 1) {
-        text.push_str(&format!(" Mean ± standard deviation over {count} {}.", results.repetitions()));
+        text.push_str(&format!(
+            " Mean ± standard deviation over {count} {}.",
+            results.repetitions()
+        ));
     }
     if shown.contains(&By::Official) {
-        text.push_str(" Official: harmonic mean of AUC source, AUC target and pAUC over the sections.");
+        text.push_str(
+            " Official: harmonic mean of AUC source, AUC target and pAUC over the sections.",
+        );
     }
     text
 }
@@ -272,7 +318,9 @@ mod tests {
             ],
         );
         made.axes.insert(1, "pool".into());
-        made.points.iter_mut().for_each(|point| drop(point.settings.insert("pool".into(), "mean".into())));
+        made.points
+            .iter_mut()
+            .for_each(|point| drop(point.settings.insert("pool".into(), "mean".into())));
         let mut more = made.points[2].clone();
         more.settings.insert("pool".into(), "max".into());
         more.rows.iter_mut().for_each(|row| row.value = Some(0.8));
@@ -286,7 +334,9 @@ mod tests {
 
     #[test]
     fn cells_are_means_over_what_the_heads_do_not_name() {
-        let table = pivot(&made(), &words(&["section"]), &words(&["detector", "pool"]), &[By::AucSource]).unwrap();
+        let table =
+            pivot(&made(), &words(&["section"]), &words(&["detector", "pool"]), &[By::AucSource])
+                .unwrap();
         let expected = "\
 | section |       a, mean | b, mean | b, max |
 | ------- | ------------: | ------: | -----: |
@@ -297,7 +347,8 @@ mod tests {
 The numbers are AUC source by section (rows) and detector and pool (columns). All numbers in %. Mean ± standard deviation over 2 seeds.
 ";
         assert_eq!(table.markdown(), expected);
-        let numbers = pivot(&made(), &words(&["detector", "pool"]), &[], &[By::AucSource, By::Pauc]).unwrap();
+        let numbers =
+            pivot(&made(), &words(&["detector", "pool"]), &[], &[By::AucSource, By::Pauc]).unwrap();
         let numbers = numbers.markdown();
         assert!(numbers.contains("| a        | mean | 65.00 ± 7.07 | 65.00 ± 7.07 |"), "{numbers}");
     }
@@ -306,7 +357,8 @@ The numbers are AUC source by section (rows) and detector and pool (columns). Al
     fn a_cell_does_not_mix_settings() {
         let why = pivot(&made(), &words(&["detector"]), &[], &[By::AucSource]).unwrap_err();
         assert_eq!(why, NoTable::Several { axes: words(&["pool"]) });
-        let why = pivot(&made(), &words(&["pool"]), &words(&["pool"]), &[By::AucSource]).unwrap_err();
+        let why =
+            pivot(&made(), &words(&["pool"]), &words(&["pool"]), &[By::AucSource]).unwrap_err();
         assert_eq!(why, NoTable::Twice { name: "pool".into() });
         assert!(value(&made(), By::Official).is_err());
     }
@@ -329,11 +381,15 @@ Of 3 settings the best for each value of detector, chosen in hindsight by AUC ta
 
     #[test]
     fn machines_have_means_of_their_own_if_there_are_several() {
-        let head = |machine: &str, section: &str| vec![Some(machine.to_owned()), Some(section.to_owned())];
+        let head =
+            |machine: &str, section: &str| vec![Some(machine.to_owned()), Some(section.to_owned())];
         let found = vec![head("fan", "00"), head("fan", "01"), head("valve", "00")];
         let means = with_means(found, &words(&["machine", "section"]));
         let shown: Vec<Vec<&str>> =
             means.iter().map(|h| h.iter().map(|v| v.as_deref().unwrap_or("*")).collect()).collect();
-        assert_eq!(shown, [["fan", "00"], ["fan", "01"], ["fan", "*"], ["valve", "00"], ["*", "*"]]);
+        assert_eq!(
+            shown,
+            [["fan", "00"], ["fan", "01"], ["fan", "*"], ["valve", "00"], ["*", "*"]]
+        );
     }
 }

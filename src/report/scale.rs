@@ -15,12 +15,14 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// The scale on which all values have a place, a little longer than they need. It is logarithmic where they span more
-    /// than a factor of ten.
+    /// The scale on which all values have a place, a little longer than they need. It is
+    /// logarithmic where they span more than a factor of ten.
     pub fn of(values: impl Iterator<Item = f64>) -> Self {
         let (low, high) = values
             .filter(|value| value.is_finite())
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+                (low.min(value), high.max(value))
+            });
         if low > high {
             return Self { low: 0.0, high: 1.0, logarithmic: false };
         }
@@ -56,7 +58,9 @@ impl Scale {
         }
         let powers = math::log10(self.low).floor() as i32..=math::log10(self.high).ceil() as i32;
         let of = |factors: &[f64]| -> Vec<f64> {
-            let all = powers.clone().flat_map(|power| factors.iter().map(move |f| f * math::powi(10f64, power)));
+            let all = powers
+                .clone()
+                .flat_map(|power| factors.iter().map(move |f| f * math::powi(10f64, power)));
             all.filter(|value| self.shows(*value)).collect()
         };
         let (fine, coarse) = (of(&[1.0, 2.0, 5.0]), of(&[1.0]));

@@ -1,8 +1,9 @@
 //! Choosing settings honestly: leave one section out.
 //!
-//! A sweep of hundreds of settings has a best one, and its score is too good: it was chosen by the very numbers it is
-//! reported for. Here the settings of each section are those that are best on the *other* sections, and what is reported
-//! is what they give on the section that had no say. The best in hindsight stands beside it, under that name.
+//! A sweep of hundreds of settings has a best one, and its score is too good: it was chosen by the
+//! very numbers it is reported for. Here the settings of each section are those that are best on
+//! the *other* sections, and what is reported is what they give on the section that had no say. The
+//! best in hindsight stands beside it, under that name.
 
 mod text;
 
@@ -75,20 +76,33 @@ pub fn leave_one_section_out(results: &Results, by: By) -> Result<Selection, Inc
         let (count, what) = (before - systems.len(), results.repetitions());
         // Seed and draw of a point.
         let list: Vec<String> = seeds.iter().map(|seed| seed.join(" and ")).collect();
-        notes.push(format!("settings left out because their {what} are not {}: {count}", list.join(", ")));
+        notes.push(format!(
+            "settings left out because their {what} are not {}: {count}",
+            list.join(", ")
+        ));
     }
     if systems.len() < 2 {
         return Err(Incomparable::OneSystem(notes));
     }
-    let choices: Vec<&System> = (0..sections.len()).map(|held_out| best(&systems, by, Some(held_out))).collect();
-    let honest = |seed: usize| choices.iter().enumerate().map(move |(s, system)| &system.points[seed].1[s]);
+    let choices: Vec<&System> =
+        (0..sections.len()).map(|held_out| best(&systems, by, Some(held_out))).collect();
+    let honest =
+        |seed: usize| choices.iter().enumerate().map(move |(s, system)| &system.points[seed].1[s]);
     let hindsight = best(&systems, by, None);
-    let held_out = sections.iter().zip(&choices).enumerate().map(|(s, ((machine, section), system))| HeldOut {
-        machine: (*machine).to_owned(),
-        section: (*section).to_owned(),
-        chosen: Chosen { settings: system.settings.clone(), score: score(system, by, Some(s)) },
-        values: std::array::from_fn(|c| over_seeds(seeds.len(), |seed| system.points[seed].1[s][c].flatten())),
-    });
+    let held_out =
+        sections.iter().zip(&choices).enumerate().map(|(s, ((machine, section), system))| {
+            HeldOut {
+                machine: (*machine).to_owned(),
+                section: (*section).to_owned(),
+                chosen: Chosen {
+                    settings: system.settings.clone(),
+                    score: score(system, by, Some(s)),
+                },
+                values: std::array::from_fn(|c| {
+                    over_seeds(seeds.len(), |seed| system.points[seed].1[s][c].flatten())
+                }),
+            }
+        });
     Ok(Selection {
         name: results.name.clone(),
         question: results.question.clone(),
@@ -102,8 +116,14 @@ pub fn leave_one_section_out(results: &Results, by: By) -> Result<Selection, Inc
             by: over_seeds(seeds.len(), |seed| by.of(honest(seed))),
             official: over_seeds(seeds.len(), |seed| By::Official.of(honest(seed))),
         },
-        hindsight: Chosen { settings: hindsight.settings.clone(), score: score(hindsight, by, None) },
-        hindsight_totals: Totals { by: score(hindsight, by, None), official: score(hindsight, By::Official, None) },
+        hindsight: Chosen {
+            settings: hindsight.settings.clone(),
+            score: score(hindsight, by, None),
+        },
+        hindsight_totals: Totals {
+            by: score(hindsight, by, None),
+            official: score(hindsight, By::Official, None),
+        },
         notes,
     })
 }
@@ -176,9 +196,11 @@ mod tests {
             ("lucky 1", "0", &[Some(0.60), Some(0.95), Some(0.90)]),
             ("plain", "0", &[Some(0.70), Some(0.70), Some(0.70)]),
         ]);
-        // On sections 1 and 2 `lucky 1` is best by far, and fails on 0; on 0 and 2 `lucky 0`, and fails on 1.
+        // On sections 1 and 2 `lucky 1` is best by far, and fails on 0; on 0 and 2 `lucky 0`, and
+        // fails on 1.
         assert_eq!(chosen(&found), ["lucky 1", "lucky 0", "lucky 0"]);
-        let (honest, hindsight) = (found.honest.official.unwrap().mean, found.hindsight_totals.official.unwrap().mean);
+        let (honest, hindsight) =
+            (found.honest.official.unwrap().mean, found.hindsight_totals.official.unwrap().mean);
         assert!((honest - harmonic(&[0.60, 0.60, 0.80])).abs() < 1e-12, "{honest}");
         assert!((hindsight - harmonic(&[0.60, 0.95, 0.90])).abs() < 1e-12, "{hindsight}");
         assert_eq!(found.hindsight.settings, ["lucky 1"]);
@@ -243,6 +265,9 @@ mod tests {
     #[test]
     fn one_section_leaves_nothing_to_choose_on() {
         let made = results("detector", &[("a", "0", &[Some(0.8)]), ("b", "0", &[Some(0.8)])]);
-        assert_eq!(leave_one_section_out(&made, By::Official).unwrap_err(), Incomparable::OneSection);
+        assert_eq!(
+            leave_one_section_out(&made, By::Official).unwrap_err(),
+            Incomparable::OneSection
+        );
     }
 }

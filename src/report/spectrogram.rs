@@ -1,8 +1,9 @@
-//! Spectrograms side by side, as figure 1 of the MIMII DG paper has them (Dohi et al. 2022): a row a machine, a
-//! column a domain, one scale of colours for all.
+//! Spectrograms side by side, as figure 1 of the MIMII DG paper has them (Dohi et al. 2022): a row
+//! a machine, a column a domain, one scale of colours for all.
 //!
-//! One self-contained SVG of the version 1.1 that browsers, LaTeX tool chains and office programs read: images
-//! are embedded PNGs of one pixel a value, words are text. Nothing is drawn that is not in the matrices.
+//! One self-contained SVG of the version 1.1 that browsers, LaTeX tool chains and office programs
+//! read: images are embedded PNGs of one pixel a value, words are text. Nothing is drawn that is
+//! not in the matrices.
 
 use ndarray::{Array2, ArrayView2};
 
@@ -44,8 +45,8 @@ const BAR: (f64, f64, f64) = (20.0, 12.0, 58.0);
 /// Length of a mark on an axis.
 const MARK: f64 = 4.0;
 
-/// The figure. The last row has the title of the time; labels of the time stand below every image, or below
-/// the lowest of a column if all clips are of one length.
+/// The figure. The last row has the title of the time; labels of the time stand below every image,
+/// or below the lowest of a column if all clips are of one length.
 pub fn spectrograms(rows: &[Row], scale: Scale) -> String {
     let columns = rows.iter().map(|row| row.panels.len()).max().unwrap_or(0).max(1) as f64;
     let panels: Vec<&Panel> = rows.iter().flat_map(|row| row.panels.iter().flatten()).collect();
@@ -61,12 +62,20 @@ pub fn spectrograms(rows: &[Row], scale: Scale) -> String {
             let left = LEFT + (WIDTH + GAP) * column as f64;
             let Some(panel) = panel else {
                 svg.frame(left, top, WIDTH, HEIGHT, "#eee");
-                svg.text(left + WIDTH / 2.0, top + HEIGHT / 2.0 + 4.0, "middle", "", "no normal clip");
+                svg.text(
+                    left + WIDTH / 2.0,
+                    top + HEIGHT / 2.0 + 4.0,
+                    "middle",
+                    "",
+                    "no normal clip",
+                );
                 continue;
             };
             svg.text(left, top - 7.0, "start", "font-weight=\"bold\"", &panel.title);
             svg.image(left, top, WIDTH, HEIGHT, &png(panel.matrix, scale));
-            let below = rows[number + 1..].iter().any(|row| row.panels.get(column).is_some_and(Option::is_some));
+            let below = rows[number + 1..]
+                .iter()
+                .any(|row| row.panels.get(column).is_some_and(Option::is_some));
             times(&mut svg, &panel.time, left, top + HEIGHT, !alike || !below);
             if !below {
                 let at = top + HEIGHT + LABELS + 14.0;
@@ -74,7 +83,12 @@ pub fn spectrograms(rows: &[Row], scale: Scale) -> String {
             }
         }
     }
-    bar(&mut svg, scale, width - BAR.1 - BAR.2, pitch * rows.len() as f64 - if alike { 0.0 } else { LABELS });
+    bar(
+        &mut svg,
+        scale,
+        width - BAR.1 - BAR.2,
+        pitch * rows.len() as f64 - if alike { 0.0 } else { LABELS },
+    );
     svg.finish()
 }
 
@@ -85,7 +99,13 @@ fn frequencies(svg: &mut Svg, axis: &Axis, top: f64) {
         svg.text(LEFT - MARK - 3.0, y + 4.0, "end", "", label);
     }
     let middle = top + HEIGHT / 2.0;
-    svg.text(14.0, middle, "middle", &format!("transform=\"rotate(-90 14 {middle})\""), &axis.title);
+    svg.text(
+        14.0,
+        middle,
+        "middle",
+        &format!("transform=\"rotate(-90 14 {middle})\""),
+        &axis.title,
+    );
 }
 
 fn times(svg: &mut Svg, axis: &Axis, left: f64, bottom: f64, labelled: bool) {
@@ -101,8 +121,9 @@ fn times(svg: &mut Svg, axis: &Axis, left: f64, bottom: f64, labelled: bool) {
 /// The scale of colours, as high as all rows.
 fn bar(svg: &mut Svg, scale: Scale, left: f64, bottom: f64) {
     let (top, height) = (ABOVE, (bottom - ABOVE).max(HEIGHT));
-    let ramp =
-        Array2::from_shape_fn((1, 256), |(_, i)| (scale.low + (scale.high - scale.low) * i as f64 / 255.0) as f32);
+    let ramp = Array2::from_shape_fn((1, 256), |(_, i)| {
+        (scale.low + (scale.high - scale.low) * i as f64 / 255.0) as f32
+    });
     svg.image(left, top, BAR.1, height, &png(ramp.view(), scale));
     let right = left + BAR.1;
     for value in round_numbers(scale.low, scale.high) {
@@ -132,18 +153,33 @@ mod tests {
 
     #[test]
     fn every_clip_is_there_with_its_name_its_axes_and_one_scale() {
-        let [a, b, c] = [-60.0, -30.0, -20.0]
-            .map(|top| Array2::from_shape_fn((40, 16), |(frame, bin)| top - ((3 * frame + 5 * bin) % 31) as f32));
+        let [a, b, c] = [-60.0, -30.0, -20.0].map(|top| {
+            Array2::from_shape_fn((40, 16), |(frame, bin)| {
+                top - ((3 * frame + 5 * bin) % 31) as f32
+            })
+        });
         let rows = [
-            row(vec![Some(panel("fan 00 source", &a, 10.0)), Some(panel("fan 00 target", &b, 10.0))], 16),
+            row(
+                vec![
+                    Some(panel("fan 00 source", &a, 10.0)),
+                    Some(panel("fan 00 target", &b, 10.0)),
+                ],
+                16,
+            ),
             row(vec![Some(panel("a<b & c 00 source", &c, 10.0)), None], 16),
         ];
         let scale = Scale::of([a.view(), b.view(), c.view()]);
         let svg = spectrograms(&rows, scale);
         let texts = texts(&svg);
         let count = |word: &str| texts.iter().filter(|text| *text == word).count();
-        let once =
-            ["fan 00 source", "fan 00 target", "a&lt;b &amp; c 00 source", "Level (dB)", "no normal clip", "−60"];
+        let once = [
+            "fan 00 source",
+            "fan 00 target",
+            "a&lt;b &amp; c 00 source",
+            "Level (dB)",
+            "no normal clip",
+            "−60",
+        ];
         assert_eq!(once.map(count), [1; 6], "{texts:?}");
         // The time stands below the lowest image of each column, the bands beside each row.
         assert_eq!((count("Time (s)"), count("4"), count("Mel band")), (2, 2, 2), "{texts:?}");

@@ -7,8 +7,8 @@
 //! It reaches <!-- humshift-value best -->91.96<!-- /humshift -->.   puts it into a sentence
 //! ```
 //!
-//! A number is named on a line of its own because older rules of Markdown, those of GitHub among them, know no `--`
-//! in comments inside of a sentence. Markers in fenced code are text.
+//! A number is named on a line of its own because older rules of Markdown, those of GitHub among
+//! them, know no `--` in comments inside of a sentence. Markers in fenced code are text.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -46,7 +46,8 @@ impl Template {
     /// Finds the markers of the file `name`.
     ///
     /// # Errors
-    /// Markers of no known form, unclosed, nested or without an opening one; numbers without or with two meanings.
+    /// Markers of no known form, unclosed, nested or without an opening one; numbers without or
+    /// with two meanings.
     pub fn parse(name: &str, text: String) -> Result<Self, Vec<Diagnostic>> {
         let source = Arc::new(SourceText { name: name.to_owned(), text });
         let mut reader = Reader { source: source.clone(), ..Reader::default() };
@@ -57,7 +58,11 @@ impl Template {
         }
         if let Some((marker, _)) = reader.open {
             let place = reader.markers[marker].place.clone();
-            reader.mistakes.push(mistake("this marker is not closed", place, format!("`{CLOSE}` closes a block")));
+            reader.mistakes.push(mistake(
+                "this marker is not closed",
+                place,
+                format!("`{CLOSE}` closes a block"),
+            ));
         }
         let mut slots = reader.slots;
         for (range, name, place) in reader.uses {
@@ -65,10 +70,16 @@ impl Template {
                 Some(marker) => slots.push((range, *marker)),
                 None => {
                     let hint = match reader.names.is_empty() {
-                        true => format!("`{VALUE}{name}: SPEC --value official {END}` on a line of its own names it"),
+                        true => format!(
+                            "`{VALUE}{name}: SPEC --value official {END}` on a line of its own names it"
+                        ),
                         false => suggest(&name, reader.names.keys().map(String::as_str)),
                     };
-                    reader.mistakes.push(mistake(format!("no number is named `{name}`"), place, hint));
+                    reader.mistakes.push(mistake(
+                        format!("no number is named `{name}`"),
+                        place,
+                        hint,
+                    ));
                 }
             }
         }
@@ -87,15 +98,16 @@ impl Template {
         &self.markers
     }
 
-    /// What stands between the markers now, lines ending in `\n`, without the blank lines round a block. `None`: a
-    /// number that no sentence uses.
+    /// What stands between the markers now, lines ending in `\n`, without the blank lines round a
+    /// block. `None`: a number that no sentence uses.
     pub fn content(&self, marker: usize) -> Option<String> {
         let (range, _) = self.slots.iter().find(|(_, of)| *of == marker)?;
         let text = self.source.text[range.clone()].replace("\r\n", "\n");
         Some(text.trim_matches('\n').to_owned())
     }
 
-    /// The text with the contents of these markers, by number, put in. All other bytes stay as they are.
+    /// The text with the contents of these markers, by number, put in. All other bytes stay as they
+    /// are.
     pub fn with(&self, contents: &BTreeMap<usize, String>) -> String {
         let text = &self.source.text;
         let (mut made, mut at) = (String::new(), 0);
@@ -143,13 +155,17 @@ impl Reader {
         if self.open.is_none() && self.is_code(trimmed) {
             return;
         }
-        let inner = |opening: &str| trimmed.strip_prefix(opening)?.strip_suffix(END).filter(|i| !i.contains("<!--"));
+        let inner = |opening: &str| {
+            trimmed.strip_prefix(opening)?.strip_suffix(END).filter(|i| !i.contains("<!--"))
+        };
         if trimmed == CLOSE {
             match self.open.take() {
                 Some((marker, from)) => self.slots.push((from..start, marker)),
-                None => {
-                    self.wrong("no block is open here", left..left + trimmed.len(), format!("`{BLOCK} ..` opens one"))
-                }
+                None => self.wrong(
+                    "no block is open here",
+                    left..left + trimmed.len(),
+                    format!("`{BLOCK} ..` opens one"),
+                ),
             }
         } else if let Some((marker, _)) = self.open {
             if trimmed.starts_with(OPEN) {
@@ -163,7 +179,11 @@ impl Reader {
             let marker = self.marker(left + VALUE.len() + name.len() + 1, words, true);
             if self.names.insert(name.trim().to_owned(), marker).is_some() {
                 let at = left + VALUE.len();
-                self.wrong(format!("`{name}` names two numbers"), at..at + name.len(), "use another name");
+                self.wrong(
+                    format!("`{name}` names two numbers"),
+                    at..at + name.len(),
+                    "use another name",
+                );
             }
         } else {
             self.values(start, line, left);
@@ -177,7 +197,11 @@ impl Reader {
         match (&self.fence, fence) {
             (None, None) => return false,
             (None, Some(opening)) => self.fence = Some(opening),
-            (Some(opening), Some(fence)) if fence.starts_with(opening.as_str()) && line == fence => self.fence = None,
+            (Some(opening), Some(fence))
+                if fence.starts_with(opening.as_str()) && line == fence =>
+            {
+                self.fence = None
+            }
             (Some(_), _) => {}
         }
         true
@@ -194,22 +218,35 @@ impl Reader {
             let rest = &line[found..];
             let form = rest.strip_prefix(VALUE).and_then(|inner| inner.split_once(END));
             let Some((name, after)) = form.filter(|(name, _)| !name.contains(':')) else {
-                let hint =
-                    format!("`{BLOCK} SPEC .. {END}` on a line of its own, or `{VALUE}NAME {END}` in a sentence");
-                self.wrong("no marker has this form", start + found..start + found + rest.trim_end().len(), hint);
+                let hint = format!(
+                    "`{BLOCK} SPEC .. {END}` on a line of its own, or `{VALUE}NAME {END}` in a sentence"
+                );
+                self.wrong(
+                    "no marker has this form",
+                    start + found..start + found + rest.trim_end().len(),
+                    hint,
+                );
                 return;
             };
             let place = start + found + VALUE.len();
             let place = place..place + name.trim_end().len();
             let begin = start + line.len() - after.len();
             match after.find(CLOSE) {
-                None => self.wrong("this number is not closed on its line", place, format!("`{CLOSE}` closes it")),
+                None => self.wrong(
+                    "this number is not closed on its line",
+                    place,
+                    format!("`{CLOSE}` closes it"),
+                ),
                 Some(_) if start + found == left => {
                     let hint = "put a word before it: a line that begins with a comment ends the paragraph";
                     self.wrong("a number begins its line", place, hint);
                 }
                 Some(length) => {
-                    self.uses.push((begin..begin + length, name.trim().to_owned(), self.place(place)));
+                    self.uses.push((
+                        begin..begin + length,
+                        name.trim().to_owned(),
+                        self.place(place),
+                    ));
                     at = begin - start + length;
                 }
             }
@@ -222,11 +259,17 @@ impl Reader {
         let mut list = Vec::new();
         match split(words) {
             Ok(words) => {
-                list.extend(words.into_iter().map(|(w, at)| (w, self.place(start + at.start..start + at.end))));
+                list.extend(
+                    words
+                        .into_iter()
+                        .map(|(w, at)| (w, self.place(start + at.start..start + at.end))),
+                );
             }
-            Err(at) => {
-                self.wrong("a quote that is not closed", start + at..start + at + 1, "close it, or leave it out")
-            }
+            Err(at) => self.wrong(
+                "a quote that is not closed",
+                start + at..start + at + 1,
+                "close it, or leave it out",
+            ),
         }
         self.markers.push(Marker { words: list, place, is_value });
         self.markers.len() - 1
@@ -250,7 +293,8 @@ fn mistake(message: impl Into<String>, place: Place, hint: impl Into<String>) ->
     Diagnostic::new("E0713", message).at(Some(place)).hint(hint)
 }
 
-/// Words as a shell splits them: at white space outside of single or double quotes. The error: where a quote opens.
+/// Words as a shell splits them: at white space outside of single or double quotes. The error:
+/// where a quote opens.
 fn split(text: &str) -> Result<Vec<(String, Range<usize>)>, usize> {
     let mut words = Vec::new();
     let mut word: Option<(String, usize)> = None;
@@ -258,7 +302,9 @@ fn split(text: &str) -> Result<Vec<(String, Range<usize>)>, usize> {
     for (at, c) in text.char_indices() {
         match quote {
             Some((open, _)) if c == open => quote = None,
-            None if c.is_whitespace() => words.extend(word.take().map(|(word, start)| (word, start..at))),
+            None if c.is_whitespace() => {
+                words.extend(word.take().map(|(word, start)| (word, start..at)))
+            }
             _ => {
                 let (word, _) = word.get_or_insert_with(|| (String::new(), at));
                 match (quote, c) {

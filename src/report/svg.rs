@@ -88,12 +88,21 @@ impl Svg {
             Paper::White => escape(words),
             Paper::Page => html(words),
         };
-        let _ =
-            writeln!(self.text, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\"{space}{more}>{words}</text>");
+        let _ = writeln!(
+            self.text,
+            "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\"{space}{more}>{words}</text>"
+        );
     }
 
     /// Words that are cut after so many characters; whole ones are told where the pointer rests.
-    pub fn name(&mut self, (x, y): (f64, f64), anchor: &str, class: &str, longest: usize, words: &str) {
+    pub fn name(
+        &mut self,
+        (x, y): (f64, f64),
+        anchor: &str,
+        class: &str,
+        longest: usize,
+        words: &str,
+    ) {
         let shown = crate::shown::shown(words);
         let (short, about) = match shown.chars().nth(longest) {
             None => (html(words), String::new()),
@@ -110,21 +119,31 @@ impl Svg {
 
     /// Words along the left side of a plot.
     pub fn upright(&mut self, x: f64, middle: f64, words: &str) {
-        self.text(x, middle, "middle", &format!("transform=\"rotate(-90 {x:.1} {middle:.1})\""), words);
+        self.text(
+            x,
+            middle,
+            "middle",
+            &format!("transform=\"rotate(-90 {x:.1} {middle:.1})\""),
+            words,
+        );
     }
 
     pub fn line(&mut self, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {
         let ink = self.paper.ink();
-        let _ =
-            writeln!(self.text, "<path d=\"M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}\" stroke=\"{ink}\" stroke-width=\"0.8\"/>");
+        let _ = writeln!(
+            self.text,
+            "<path d=\"M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}\" stroke=\"{ink}\" stroke-width=\"0.8\"/>"
+        );
     }
 
     /// A straight line of a class.
     pub fn rule(&mut self, class: &str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {
-        let _ = writeln!(self.text, "<path class=\"{class}\" d=\"M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}\"/>");
+        let _ =
+            writeln!(self.text, "<path class=\"{class}\" d=\"M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}\"/>");
     }
 
-    /// A line of a class through points, told by `about` where the pointer rests; a point on its own is a dot.
+    /// A line of a class through points, told by `about` where the pointer rests; a point on its
+    /// own is a dot.
     pub fn path(&mut self, class: &str, points: &[(f64, f64)], about: &str) {
         match points {
             [] => {}
@@ -133,7 +152,9 @@ impl Svg {
                 let (path, about) = (joined(points), title(about));
                 let _ = match about.as_str() {
                     "" => writeln!(self.text, "<path class=\"{class}\" d=\"M{path}\"/>"),
-                    about => writeln!(self.text, "<path class=\"{class}\" d=\"M{path}\">{about}</path>"),
+                    about => {
+                        writeln!(self.text, "<path class=\"{class}\" d=\"M{path}\">{about}</path>")
+                    }
                 };
             }
         }
@@ -153,7 +174,13 @@ impl Svg {
         );
     }
 
-    pub fn bar(&mut self, class: &str, (x, y): (f64, f64), (width, height): (f64, f64), about: &str) {
+    pub fn bar(
+        &mut self,
+        class: &str,
+        (x, y): (f64, f64),
+        (width, height): (f64, f64),
+        about: &str,
+    ) {
         let about = title(about);
         let _ = writeln!(
             self.text,
@@ -166,12 +193,18 @@ impl Svg {
         for run in points.split(Option::is_none).filter(|run| !run.is_empty()) {
             let points: Vec<(f64, f64)> = run.iter().flatten().copied().collect();
             if let [(x, y)] = points[..] {
-                let _ = writeln!(self.text, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2\" fill=\"{colour}\"/>");
+                let _ = writeln!(
+                    self.text,
+                    "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2\" fill=\"{colour}\"/>"
+                );
                 continue;
             }
             let path: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
             let path = path.join("L");
-            let _ = writeln!(self.text, "<path d=\"M{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.4\"/>");
+            let _ = writeln!(
+                self.text,
+                "<path d=\"M{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.4\"/>"
+            );
         }
     }
 
@@ -183,7 +216,9 @@ impl Svg {
             Mark::Ring => (format!("circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.6\""), false),
             Mark::Triangle => (format!("path {triangle}"), true),
             Mark::OpenTriangle => (format!("path {triangle}"), false),
-            Mark::Cross => (format!("path d=\"M{:.1} {:.1}l6 6m0 -6l-6 6\"", x - 3.0, y - 3.0), false),
+            Mark::Cross => {
+                (format!("path d=\"M{:.1} {:.1}l6 6m0 -6l-6 6\"", x - 3.0, y - 3.0), false)
+            }
             Mark::Plus => (format!("path d=\"M{:.1} {y:.1}h8m-4 -4v8\"", x - 4.0), false),
             Mark::Square => (format!("path d=\"M{:.1} {:.1}h8v8h-8z\"", x - 4.0, y - 4.0), true),
         };
@@ -206,8 +241,8 @@ impl Svg {
 
     /// An image stretched to a rectangle with sharp pixels, and a frame around it.
     pub fn image(&mut self, x: f64, y: f64, width: f64, height: f64, png: &[u8]) {
-        // SVG 2 calls the link `href`; programs that know SVG 1.1 alone show nothing then, and all know this one.
-        // A page allows no styles but those of its sheet.
+        // SVG 2 calls the link `href`; programs that know SVG 1.1 alone show nothing then, and all
+        // know this one. A page allows no styles but those of its sheet.
         let (style, href) = match self.paper {
             Paper::White => ("style=\"image-rendering:pixelated\"", "xlink:href"),
             Paper::Page => ("class=\"px\"", "href"),
@@ -251,14 +286,18 @@ fn escape(words: &str) -> String {
     text
 }
 
-/// The texts of an XML document in which every element is closed by its own name. Panics if it is none.
+/// The texts of an XML document in which every element is closed by its own name. Panics if it is
+/// none.
 #[cfg(test)]
 pub fn texts(svg: &str) -> Vec<String> {
     let (mut open, mut texts) = (Vec::new(), Vec::new());
     let mut rest = svg;
     while let Some(start) = rest.find('<') {
         let (text, tail) = rest.split_at(start);
-        assert!(!text.contains('>') && (open.last() == Some(&"text") || text.trim().is_empty()), "{text}");
+        assert!(
+            !text.contains('>') && (open.last() == Some(&"text") || text.trim().is_empty()),
+            "{text}"
+        );
         if open.last() == Some(&"text") {
             texts.push(text.to_owned());
         }

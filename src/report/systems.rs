@@ -11,8 +11,8 @@ use super::{PointResults, REPETITIONS, Results, is_repetition};
 pub struct System<'a> {
     /// In the order of [`Systems::axes`]; empty where an axis does not apply.
     pub settings: Vec<String>,
-    /// For each point its seed and draw, where swept, and the values of each section, in the order of
-    /// [`Systems::sections`].
+    /// For each point its seed and draw, where swept, and the values of each section, in the order
+    /// of [`Systems::sections`].
     pub points: Vec<(Vec<&'a str>, Vec<Values>)>,
 }
 
@@ -40,7 +40,9 @@ pub enum Incomparable {
     Repetition { name: String, swept: Vec<String> },
     #[error("`{name}` could be {}", .paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(" or "))]
     Ambiguous { name: String, paths: Vec<String> },
-    #[error("the values of `{axis}` have no other settings in common, so that they cannot be compared")]
+    #[error(
+        "the values of `{axis}` have no other settings in common, so that they cannot be compared"
+    )]
     NothingShared { axis: String },
     #[error("no section has the number `{0}`")]
     NoNumbers(&'static str),
@@ -54,15 +56,25 @@ impl Incomparable {
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self {
-            Self::UnknownAxis { swept, .. } | Self::Repetition { swept, .. } if swept.is_empty() => {
+            Self::UnknownAxis { swept, .. } | Self::Repetition { swept, .. }
+                if swept.is_empty() =>
+            {
                 "nothing but seeds or draws is swept".into()
             }
             Self::Repetition { swept, .. } => format!("name a setting: {}", swept.join(", ")),
             Self::Ambiguous { .. } => "write the whole path".into(),
-            Self::NothingShared { .. } => "`exclude` fewer points, or compare all settings: `--compare` alone".into(),
-            Self::UnknownAxis { name, swept } => crate::diagnose::suggest(name, swept.iter().map(String::as_str)),
-            Self::NoNumbers(_) => format!("choose another one with `--by`: {}", By::NAMES.join(", ")),
-            Self::OneSystem(notes) if notes.is_empty() => "sweep over a setting, such as `detector`".into(),
+            Self::NothingShared { .. } => {
+                "`exclude` fewer points, or compare all settings: `--compare` alone".into()
+            }
+            Self::UnknownAxis { name, swept } => {
+                crate::diagnose::suggest(name, swept.iter().map(String::as_str))
+            }
+            Self::NoNumbers(_) => {
+                format!("choose another one with `--by`: {}", By::NAMES.join(", "))
+            }
+            Self::OneSystem(notes) if notes.is_empty() => {
+                "sweep over a setting, such as `detector`".into()
+            }
             Self::OneSystem(notes) => notes.join("; "),
             Self::OneSection => "it takes a data set of several sections or machines".into(),
         }
@@ -77,36 +89,46 @@ impl By {
 }
 
 impl Results {
-    /// The systems that differ in `axis` (a path or its last word), or in anything but seed and draw.
+    /// The systems that differ in `axis` (a path or its last word), or in anything but seed and
+    /// draw.
     ///
-    /// With an `axis` the others are averaged over: over those combinations of their values that every system has, as
-    /// means over different ones would compare those, too.
+    /// With an `axis` the others are averaged over: over those combinations of their values that
+    /// every system has, as means over different ones would compare those, too.
     ///
     /// # Errors
-    /// An axis that is not swept or that cannot be told, no section with the number `by`, fewer than two systems that
-    /// have it everywhere, no combination that all have.
+    /// An axis that is not swept or that cannot be told, no section with the number `by`, fewer
+    /// than two systems that have it everywhere, no combination that all have.
     pub fn systems(&self, axis: Option<&str>, by: By) -> Result<Systems<'_>, Incomparable> {
         let axes = match axis {
             None => self.settings(),
             Some(name) => vec![self.axis(name)?],
         };
         let mut notes = Vec::new();
-        let chosen = |point: &&PointResults| axis.is_none() || point.settings.contains_key(&axes[0]);
+        let chosen =
+            |point: &&PointResults| axis.is_none() || point.settings.contains_key(&axes[0]);
         let without = self.points.iter().filter(|p| !chosen(p)).count();
         if without > 0 {
             notes.push(format!("points left out because they have no `{}`: {without}", axes[0]));
         }
         let points: Vec<_> = self.points.iter().filter(chosen).map(|p| (p, p.sections())).collect();
-        let known: BTreeSet<(&str, &str)> = points.iter().flat_map(|(_, sections)| sections.keys().copied()).collect();
-        let has = |row: Option<&Values>| row.is_some_and(|row| by.of(std::iter::once(row)).is_some());
-        let (sections, empty): (Vec<_>, Vec<_>) =
-            known.into_iter().partition(|section| points.iter().any(|(_, sections)| has(sections.get(section))));
+        let known: BTreeSet<(&str, &str)> =
+            points.iter().flat_map(|(_, sections)| sections.keys().copied()).collect();
+        let has =
+            |row: Option<&Values>| row.is_some_and(|row| by.of(std::iter::once(row)).is_some());
+        let (sections, empty): (Vec<_>, Vec<_>) = known
+            .into_iter()
+            .partition(|section| points.iter().any(|(_, sections)| has(sections.get(section))));
         if sections.is_empty() {
             return Err(Incomparable::NoNumbers(by.name()));
         }
         if !empty.is_empty() {
-            let names: Vec<String> = empty.iter().map(|(machine, section)| format!("{machine} {section}")).collect();
-            notes.push(format!("left out, no system has the number `{}` there: {}", by.name(), names.join(", ")));
+            let names: Vec<String> =
+                empty.iter().map(|(machine, section)| format!("{machine} {section}")).collect();
+            notes.push(format!(
+                "left out, no system has the number `{}` there: {}",
+                by.name(),
+                names.join(", ")
+            ));
         }
 
         let mut systems: Vec<System> = Vec::new();
@@ -125,21 +147,31 @@ impl Results {
                 incomplete.insert(place);
                 continue;
             }
-            let repetition = REPETITIONS.iter().filter_map(|path| point.settings.get(*path)).map(String::as_str);
+            let repetition =
+                REPETITIONS.iter().filter_map(|path| point.settings.get(*path)).map(String::as_str);
             settings_of[place].push(&point.settings);
-            systems[place].points.push((repetition.collect(), sections.iter().map(|section| found[section]).collect()));
+            systems[place].points.push((
+                repetition.collect(),
+                sections.iter().map(|section| found[section]).collect(),
+            ));
         }
         if !incomplete.is_empty() {
-            let mut labels: Vec<String> = incomplete.iter().take(SHOWN).map(|place| systems[*place].label()).collect();
+            let mut labels: Vec<String> =
+                incomplete.iter().take(SHOWN).map(|place| systems[*place].label()).collect();
             if incomplete.len() > SHOWN {
                 labels.push(format!("and {} more", incomplete.len() - SHOWN));
             }
             let labels = labels.join("; ");
-            notes.push(format!("left out, without the number `{}` of every section: {labels}", by.name()));
+            notes.push(format!(
+                "left out, without the number `{}` of every section: {labels}",
+                by.name()
+            ));
         }
         let complete = systems.into_iter().zip(settings_of).enumerate();
-        let (mut systems, settings_of): (Vec<System>, Vec<_>) =
-            complete.filter(|(place, _)| !incomplete.contains(place)).map(|(_, system)| system).unzip();
+        let (mut systems, settings_of): (Vec<System>, Vec<_>) = complete
+            .filter(|(place, _)| !incomplete.contains(place))
+            .map(|(_, system)| system)
+            .unzip();
         if systems.len() < 2 {
             return Err(Incomparable::OneSystem(notes));
         }
@@ -168,7 +200,12 @@ impl Results {
     pub fn axis(&self, name: &str) -> Result<String, Incomparable> {
         let meant: Vec<String> = match self.axes.iter().find(|path| *path == name) {
             Some(path) => vec![path.clone()],
-            None => self.axes.iter().filter(|path| path.rsplit('.').next() == Some(name)).cloned().collect(),
+            None => self
+                .axes
+                .iter()
+                .filter(|path| path.rsplit('.').next() == Some(name))
+                .cloned()
+                .collect(),
         };
         let (name, swept) = (name.to_owned(), self.settings());
         match meant.as_slice() {
@@ -180,8 +217,8 @@ impl Results {
     }
 }
 
-/// Keeps the points whose settings other than `axis` each of the systems has a point with. Settings that some of the
-/// systems know nothing of, such as those of one detector, are a system's own.
+/// Keeps the points whose settings other than `axis` each of the systems has a point with. Settings
+/// that some of the systems know nothing of, such as those of one detector, are a system's own.
 fn keep_shared(
     systems: &mut [System],
     settings_of: &[Vec<&BTreeMap<String, String>>],
@@ -190,18 +227,22 @@ fn keep_shared(
     let shared: Vec<&String> = match settings_of.first() {
         None => return Ok(()),
         Some(first) => {
-            let paths: BTreeSet<&String> = first.iter().flat_map(|settings| settings.keys()).collect();
-            let everywhere =
-                |path: &String| settings_of.iter().all(|points| points.iter().any(|s| s.contains_key(path)));
+            let paths: BTreeSet<&String> =
+                first.iter().flat_map(|settings| settings.keys()).collect();
+            let everywhere = |path: &String| {
+                settings_of.iter().all(|points| points.iter().any(|s| s.contains_key(path)))
+            };
             paths.into_iter().filter(|path| *path != axis && everywhere(path)).collect()
         }
     };
     let others = |settings: &BTreeMap<String, String>| -> Vec<Option<String>> {
         shared.iter().map(|path| settings.get(*path).cloned()).collect()
     };
-    let mut of_systems = settings_of.iter().map(|points| points.iter().map(|s| others(s)).collect::<BTreeSet<_>>());
+    let mut of_systems =
+        settings_of.iter().map(|points| points.iter().map(|s| others(s)).collect::<BTreeSet<_>>());
     let first = of_systems.next().unwrap_or_default();
-    let common = of_systems.fold(first, |common, next| common.intersection(&next).cloned().collect());
+    let common =
+        of_systems.fold(first, |common, next| common.intersection(&next).cloned().collect());
     if common.is_empty() {
         return Err(Incomparable::NothingShared { axis: axis.to_owned() });
     }
@@ -215,14 +256,16 @@ fn keep_shared(
 impl System<'_> {
     /// Its settings in one text.
     pub fn label(&self) -> String {
-        let settings: Vec<&str> = self.settings.iter().map(String::as_str).filter(|s| !s.is_empty()).collect();
+        let settings: Vec<&str> =
+            self.settings.iter().map(String::as_str).filter(|s| !s.is_empty()).collect();
         settings.join(", ")
     }
 }
 
 /// A value in a text that does not say what it is of: `snr_db=12`, but `knn k=3` as it stands.
 pub fn named(path: &str, value: &str) -> String {
-    let says_nothing = !value.starts_with(char::is_alphabetic) || ["none", "true", "false", "null"].contains(&value);
+    let says_nothing = !value.starts_with(char::is_alphabetic)
+        || ["none", "true", "false", "null"].contains(&value);
     match value {
         "" => String::new(),
         value if says_nothing => format!("{}={value}", path.rsplit('.').next().unwrap_or(path)),
@@ -240,25 +283,31 @@ pub mod testing {
     use super::*;
     use crate::artifact::MetricRow;
 
-    /// Results of systems named by one axis, each with one value a section that AUC source, AUC target and pAUC have.
+    /// Results of systems named by one axis, each with one value a section that AUC source, AUC
+    /// target and pAUC have.
     pub fn results(axis: &str, systems: &[(&str, &str, &[Option<f64>])]) -> Results {
         let point = |(name, seed, sections): &(&str, &str, &[Option<f64>])| {
             let rows = sections.iter().enumerate().flat_map(|(section, value)| {
-                [("source", "auc"), ("target", "auc"), ("", "pauc")].map(|(domain, metric)| MetricRow {
-                    machine: "fan".into(),
-                    section: format!("{section:02}"),
-                    domain: domain.into(),
-                    attribute: String::new(),
-                    value_of_attribute: String::new(),
-                    metric: metric.into(),
-                    value: *value,
-                    low: None,
-                    high: None,
-                    missing: String::new(),
-                    note: String::new(),
+                [("source", "auc"), ("target", "auc"), ("", "pauc")].map(|(domain, metric)| {
+                    MetricRow {
+                        machine: "fan".into(),
+                        section: format!("{section:02}"),
+                        domain: domain.into(),
+                        attribute: String::new(),
+                        value_of_attribute: String::new(),
+                        metric: metric.into(),
+                        value: *value,
+                        low: None,
+                        high: None,
+                        missing: String::new(),
+                        note: String::new(),
+                    }
                 })
             });
-            let settings = [(axis.to_owned(), (*name).to_owned()), (REPETITIONS[0].to_owned(), (*seed).to_owned())];
+            let settings = [
+                (axis.to_owned(), (*name).to_owned()),
+                (REPETITIONS[0].to_owned(), (*seed).to_owned()),
+            ];
             PointResults { settings: settings.into(), rows: rows.collect(), ..Default::default() }
         };
         Results {
@@ -298,19 +347,28 @@ mod tests {
     #[test]
     fn what_cannot_be_compared_is_said() {
         let one = results("detector.knn.k", &[("1", "0", &[Some(0.5)]), ("1", "1", &[Some(0.6)])]);
-        assert_eq!(one.systems(Some("k"), By::Official).unwrap_err(), Incomparable::OneSystem(Vec::new()));
+        assert_eq!(
+            one.systems(Some("k"), By::Official).unwrap_err(),
+            Incomparable::OneSystem(Vec::new())
+        );
         let error = one.systems(Some("seed"), By::Official).unwrap_err();
         assert_eq!(
             (error.to_string().as_str(), error.hint().as_str()),
             ("`seed` is swept, but results are averaged over it", "name a setting: detector.knn.k")
         );
         let none = results("detector", &[("a", "0", &[None]), ("b", "0", &[None])]);
-        assert_eq!(none.systems(None, By::AucTarget).unwrap_err(), Incomparable::NoNumbers("auc_target"));
+        assert_eq!(
+            none.systems(None, By::AucTarget).unwrap_err(),
+            Incomparable::NoNumbers("auc_target")
+        );
     }
 
     #[test]
     fn points_without_the_axis_are_left_out() {
-        let mut made = results("k", &[("1", "0", &[Some(0.5)]), ("2", "0", &[Some(0.6)]), ("3", "0", &[Some(0.6)])]);
+        let mut made = results(
+            "k",
+            &[("1", "0", &[Some(0.5)]), ("2", "0", &[Some(0.6)]), ("3", "0", &[Some(0.6)])],
+        );
         made.points[2].settings.remove("k");
         assert_eq!(
             made.systems(Some("k"), By::Official).unwrap().notes,
@@ -322,9 +380,13 @@ mod tests {
     #[test]
     fn values_of_an_axis_are_compared_over_the_same_other_settings() {
         let of = |points: &[(&str, &str, &str, f64)]| {
-            let numbers: Vec<[Option<f64>; 1]> = points.iter().map(|point| [Some(point.3)]).collect();
-            let plain: Vec<(&str, &str, &[Option<f64>])> =
-                points.iter().zip(&numbers).map(|(point, number)| (point.0, point.2, number.as_slice())).collect();
+            let numbers: Vec<[Option<f64>; 1]> =
+                points.iter().map(|point| [Some(point.3)]).collect();
+            let plain: Vec<(&str, &str, &[Option<f64>])> = points
+                .iter()
+                .zip(&numbers)
+                .map(|(point, number)| (point.0, point.2, number.as_slice()))
+                .collect();
             let mut made = results("detector", &plain);
             made.axes.push("mels".into());
             for (made, point) in made.points.iter_mut().zip(points) {
@@ -333,12 +395,24 @@ mod tests {
             made
         };
         // `b` lacks the hard one of the settings, and has a seed more.
-        let mut made = of(&[("a", "8", "0", 0.6), ("a", "16", "0", 0.2), ("b", "8", "0", 0.5), ("b", "8", "1", 0.9)]);
+        let mut made = of(&[
+            ("a", "8", "0", 0.6),
+            ("a", "16", "0", 0.2),
+            ("b", "8", "0", 0.5),
+            ("b", "8", "1", 0.9),
+        ]);
         let found = made.systems(Some("detector"), By::AucSource).unwrap();
-        let values: Vec<f64> =
-            found.systems.iter().flat_map(|s| &s.points).map(|p| p.1[0][0].flatten().unwrap()).collect();
+        let values: Vec<f64> = found
+            .systems
+            .iter()
+            .flat_map(|s| &s.points)
+            .map(|p| p.1[0][0].flatten().unwrap())
+            .collect();
         assert_eq!(values, [0.6, 0.5]);
-        assert_eq!(found.notes, ["points left out, not every system has one with the same other settings: 2"]);
+        assert_eq!(
+            found.notes,
+            ["points left out, not every system has one with the same other settings: 2"]
+        );
         // What only one of them has is its own.
         for point in &mut made.points[..2] {
             let mels = point.settings.remove("mels").unwrap();
@@ -355,14 +429,23 @@ mod tests {
 
     #[test]
     fn a_last_word_of_two_paths_is_ambiguous() {
-        let mut made = results("detector.gmm.components", &[("1", "0", &[Some(0.5)]), ("2", "0", &[Some(0.6)])]);
+        let mut made = results(
+            "detector.gmm.components",
+            &[("1", "0", &[Some(0.5)]), ("2", "0", &[Some(0.6)])],
+        );
         made.axes.extend(["detector.nmf.components".to_owned(), "generalization.draw".to_owned()]);
         let error = made.systems(Some("components"), By::Official).unwrap_err().to_string();
-        assert_eq!(error, "`components` could be `detector.gmm.components` or `detector.nmf.components`");
+        assert_eq!(
+            error,
+            "`components` could be `detector.gmm.components` or `detector.nmf.components`"
+        );
         assert!(made.systems(Some("detector.gmm.components"), By::Official).is_ok());
         let error = made.systems(Some("draw"), By::Official).unwrap_err();
         assert!(matches!(error, Incomparable::Repetition { .. }), "{error}");
         made.axes.clear();
-        assert_eq!(made.systems(Some("seed"), By::Official).unwrap_err().to_string(), "`seed` is not swept");
+        assert_eq!(
+            made.systems(Some("seed"), By::Official).unwrap_err().to_string(),
+            "`seed` is not swept"
+        );
     }
 }

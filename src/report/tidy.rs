@@ -5,25 +5,51 @@ use serde_json::{Value, json};
 use super::{Results, idle_settings};
 
 /// `point,machine,section,domain,attribute,value_of_attribute,metric,value` and a column a swept
-/// setting. Numbers in their shortest round-trip form; a cell is empty where a column does not apply or
-/// a number cannot be computed. The ends of an interval are rows of their own, `auc_low` and `auc_high`. The official score of a point has neither machine nor section.
+/// setting. Numbers in their shortest round-trip form; a cell is empty where a column does not
+/// apply or a number cannot be computed. The ends of an interval are rows of their own, `auc_low`
+/// and `auc_high`. The official score of a point has neither machine nor section.
 pub fn csv(results: &Results) -> String {
     let mut writer = ::csv::Writer::from_writer(Vec::new());
-    let fixed = ["point", "machine", "section", "domain", "attribute", "value_of_attribute", "metric", "value"];
-    let header: Vec<&str> = fixed.into_iter().chain(results.axes.iter().map(String::as_str)).collect();
+    let fixed = [
+        "point",
+        "machine",
+        "section",
+        "domain",
+        "attribute",
+        "value_of_attribute",
+        "metric",
+        "value",
+    ];
+    let header: Vec<&str> =
+        fixed.into_iter().chain(results.axes.iter().map(String::as_str)).collect();
     writer.write_record(&header).expect("writing to memory");
     for (number, point) in results.points.iter().enumerate() {
-        let settings: Vec<String> =
-            results.axes.iter().map(|a| point.settings.get(a).cloned().unwrap_or_default()).collect();
+        let settings: Vec<String> = results
+            .axes
+            .iter()
+            .map(|a| point.settings.get(a).cloned().unwrap_or_default())
+            .collect();
         let mut write = |cells: [&str; 6], value: Option<f64>| {
             let value = value.map(|x| x.to_string()).unwrap_or_default();
             let number = number.to_string();
             let row = std::iter::once(number.as_str()).chain(cells).chain([value.as_str()]);
-            writer.write_record(row.chain(settings.iter().map(String::as_str))).expect("writing to memory");
+            writer
+                .write_record(row.chain(settings.iter().map(String::as_str)))
+                .expect("writing to memory");
         };
         for r in &point.rows {
             let mut named = |metric: &str, value| {
-                write([&r.machine, &r.section, &r.domain, &r.attribute, &r.value_of_attribute, metric], value);
+                write(
+                    [
+                        &r.machine,
+                        &r.section,
+                        &r.domain,
+                        &r.attribute,
+                        &r.value_of_attribute,
+                        metric,
+                    ],
+                    value,
+                );
             };
             named(&r.metric, r.value);
             if r.low.is_some() {

@@ -75,7 +75,10 @@ impl Run {
     /// The run of a plan of which nothing is known to be done.
     pub fn of(head: Head, experiment: &Experiment, plan: &Plan) -> Self {
         let nodes = plan.nodes().map(|id| Frozen { node: plan.node(id).clone(), key: None });
-        let settings = experiment.points.iter().map(|point| serde_json::to_value(point).expect("settings are JSON"));
+        let settings = experiment
+            .points
+            .iter()
+            .map(|point| serde_json::to_value(point).expect("settings are JSON"));
         Self { body: Body { nodes: nodes.collect(), settings: settings.collect() }, head }
     }
 
@@ -83,9 +86,12 @@ impl Run {
     pub fn digest(&self) -> Digest {
         let nodes: Vec<&Node> = self.body.nodes.iter().map(|frozen| &frozen.node).collect();
         let Head { name, question, axes, points, expect, .. } = &self.head;
-        let points: Vec<_> = points.iter().map(|point| (&point.values, point.results.len())).collect();
+        let points: Vec<_> =
+            points.iter().map(|point| (&point.values, point.results.len())).collect();
         let asked = (RUN_SCHEMA, name, question, axes, points, expect);
-        Digest::of(&serde_json::to_vec(&(asked, nodes, &self.body.settings)).expect("runs are JSON"))
+        Digest::of(
+            &serde_json::to_vec(&(asked, nodes, &self.body.settings)).expect("runs are JSON"),
+        )
     }
 
     /// Fills in what the node of a number gave.
@@ -96,7 +102,9 @@ impl Run {
 
     /// Fills in the tables by number of the node, and whether all stages are done.
     pub fn finish(&mut self, tables: &BTreeMap<usize, ObjectRef>) {
-        for ResultRef(_, node, table) in self.head.points.iter_mut().flat_map(|point| &mut point.results) {
+        for ResultRef(_, node, table) in
+            self.head.points.iter_mut().flat_map(|point| &mut point.results)
+        {
             *table = tables.get(&node.index()).copied();
         }
         self.head.complete = self.body.nodes.iter().all(|frozen| frozen.key.is_some());
@@ -107,17 +115,23 @@ impl Run {
     /// Errors: the nodes are no plan.
     pub fn plan(&self) -> Result<Plan, RunError> {
         let results = self.head.points.iter().map(|point| {
-            let of = |ResultRef(section, node, _): &ResultRef| Some((self.head.sections.get(*section)?.clone(), *node));
+            let of = |ResultRef(section, node, _): &ResultRef| {
+                Some((self.head.sections.get(*section)?.clone(), *node))
+            };
             point.results.iter().filter_map(of).collect()
         });
-        Ok(Plan::of(self.body.nodes.iter().map(|frozen| frozen.node.clone()).collect(), results.collect())?)
+        Ok(Plan::of(
+            self.body.nodes.iter().map(|frozen| frozen.node.clone()).collect(),
+            results.collect(),
+        )?)
     }
 
     /// The text of the document.
     pub fn write(&self) -> String {
         let head = serde_json::to_string(&self.head).expect("runs are JSON");
         let body = serde_json::to_string(&self.body).expect("runs are JSON");
-        let of = |line: &str| Line { digest: Digest::of(line.as_bytes()), bytes: line.len() as u64 };
+        let of =
+            |line: &str| Line { digest: Digest::of(line.as_bytes()), bytes: line.len() as u64 };
         let title = Title { schema: RUN_SCHEMA, head: of(&head), body: of(&body) };
         format!("{}\n{head}\n{body}\n", serde_json::to_string(&title).expect("runs are JSON"))
     }
@@ -130,7 +144,9 @@ impl Run {
         let run = Self { head: lines.head()?, body: lines.body()? };
         match run.body.nodes.len() == run.head.stages {
             true => Ok(run),
-            false => Err(RunError::Damaged("head and body have other numbers of stages".to_owned())),
+            false => {
+                Err(RunError::Damaged("head and body have other numbers of stages".to_owned()))
+            }
         }
     }
 
@@ -161,11 +177,15 @@ impl<R: Read> Lines<R> {
             Ok(_) => return Err(RunError::Foreign),
             Err(_) => return Err(RunError::Another),
         }
-        let title = serde_json::from_slice(&line).map_err(|error| RunError::Damaged(error.to_string()))?;
+        let title =
+            serde_json::from_slice(&line).map_err(|error| RunError::Damaged(error.to_string()))?;
         Ok(Self { file, title })
     }
 
-    fn next<T: for<'de> Deserialize<'de>>(&mut self, Line { digest, bytes }: Line) -> Result<T, RunError> {
+    fn next<T: for<'de> Deserialize<'de>>(
+        &mut self,
+        Line { digest, bytes }: Line,
+    ) -> Result<T, RunError> {
         let mut line = Vec::new();
         if bytes <= LONGEST {
             self.file.by_ref().take(bytes + 1).read_to_end(&mut line)?;
@@ -207,7 +227,10 @@ mod tests {
             seconds: 1.5,
             complete: true,
         };
-        Run { head, body: Body { nodes: Vec::new(), settings: vec![serde_json::json!({"seed": 3})] } }
+        Run {
+            head,
+            body: Body { nodes: Vec::new(), settings: vec![serde_json::json!({"seed": 3})] },
+        }
     }
 
     #[test]
@@ -221,7 +244,10 @@ mod tests {
             assert!(matches!(Run::read(damaged.as_bytes()), Err(RunError::Damaged(_))), "{old}");
         }
         for old in ["}\n", "\"schema\""] {
-            assert!(matches!(Run::read(text.replacen(old, "", 1).as_bytes()), Err(RunError::Another)), "{old}");
+            assert!(
+                matches!(Run::read(text.replacen(old, "", 1).as_bytes()), Err(RunError::Another)),
+                "{old}"
+            );
         }
         let other = text.replacen("\"schema\":1", "\"schema\":2", 1);
         assert!(matches!(Run::read(other.as_bytes()), Err(RunError::Foreign)));
@@ -235,8 +261,14 @@ mod tests {
         let text = run().write();
         let title = text.lines().next().unwrap();
         let endless = format!("{title}\n").into_bytes();
-        assert!(matches!(Run::read((&endless[..]).chain(std::io::repeat(b' '))), Err(RunError::Damaged(_))));
+        assert!(matches!(
+            Run::read((&endless[..]).chain(std::io::repeat(b' '))),
+            Err(RunError::Damaged(_))
+        ));
         let boastful = title.replace("\"bytes\":", "\"bytes\":999999999999") + "\n";
-        assert!(matches!(Run::read(boastful.as_bytes().chain(std::io::repeat(b' '))), Err(RunError::Damaged(_))));
+        assert!(matches!(
+            Run::read(boastful.as_bytes().chain(std::io::repeat(b' '))),
+            Err(RunError::Damaged(_))
+        ));
     }
 }

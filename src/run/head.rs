@@ -62,28 +62,43 @@ pub struct Expectation {
 }
 
 impl Head {
-    /// The head of a plan of which nothing is known to be done. `idle` are the settings without effect of each point.
+    /// The head of a plan of which nothing is known to be done. `idle` are the settings without
+    /// effect of each point.
     pub fn of(experiment: &Experiment, plan: &Plan, notes: Vec<String>, idle: Vec<Idle>) -> Self {
-        let mut sections: Vec<SectionId> = plan.results.iter().flat_map(BTreeMap::keys).cloned().collect();
+        let mut sections: Vec<SectionId> =
+            plan.results.iter().flat_map(BTreeMap::keys).cloned().collect();
         sections.sort();
         sections.dedup();
         let mut idles: Vec<Idle> = Vec::new();
-        let points = experiment.points.iter().zip(&plan.results).zip(idle).map(|((point, results), idle)| {
-            let number = idles.iter().position(|known| *known == idle).unwrap_or(idles.len());
-            if number == idles.len() {
-                idles.push(idle);
-            }
-            let place = |id: &SectionId| sections.binary_search(id).expect("it is among them");
-            PointHead {
-                values: experiment.axes.iter().map(|axis| point.settings.get(&axis.path).cloned()).collect(),
-                results: results.iter().map(|(id, node)| ResultRef(place(id), *node, None)).collect(),
-                idle: number,
-            }
-        });
+        let points = experiment.points.iter().zip(&plan.results).zip(idle).map(
+            |((point, results), idle)| {
+                let number = idles.iter().position(|known| *known == idle).unwrap_or(idles.len());
+                if number == idles.len() {
+                    idles.push(idle);
+                }
+                let place = |id: &SectionId| sections.binary_search(id).expect("it is among them");
+                PointHead {
+                    values: experiment
+                        .axes
+                        .iter()
+                        .map(|axis| point.settings.get(&axis.path).cloned())
+                        .collect(),
+                    results: results
+                        .iter()
+                        .map(|(id, node)| ResultRef(place(id), *node, None))
+                        .collect(),
+                    idle: number,
+                }
+            },
+        );
         let points = points.collect();
         let spoken_of = |expect: &Expect| {
-            let points = experiment.points.iter().enumerate().filter(|(_, point)| expect.speaks_of(point));
-            Expectation { expect: expect.clone(), points: points.map(|(number, _)| number).collect() }
+            let points =
+                experiment.points.iter().enumerate().filter(|(_, point)| expect.speaks_of(point));
+            Expectation {
+                expect: expect.clone(),
+                points: points.map(|(number, _)| number).collect(),
+            }
         };
         Self {
             name: experiment.name.clone(),
@@ -111,14 +126,17 @@ impl Head {
         let point = |point: &PointHead| {
             point.values.len() == self.axes.len()
                 && point.idle < self.idle.len()
-                && point
-                    .results
-                    .iter()
-                    .all(|ResultRef(section, node, _)| *section < self.sections.len() && node.index() < self.stages)
+                && point.results.iter().all(|ResultRef(section, node, _)| {
+                    *section < self.sections.len() && node.index() < self.stages
+                })
         };
         self.sections.is_sorted_by(|a, b| a < b)
             && self.points.iter().all(point)
-            && self.expect.iter().flat_map(|expectation| &expectation.points).all(|number| *number < self.points.len())
+            && self
+                .expect
+                .iter()
+                .flat_map(|expectation| &expectation.points)
+                .all(|number| *number < self.points.len())
     }
 
     /// The swept settings of a point by path, as labels.

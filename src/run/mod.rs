@@ -6,9 +6,9 @@
 //! {"nodes":…,"settings":…}                       the body: every stage with its needs and its key
 //! ```
 //!
-//! The document is written before the first job, and again with keys and results when the run has ended. Its name is the
-//! digest of what it was before: the same spec, data and code give the same document. Commands that show tables read
-//! the head alone.
+//! The document is written before the first job, and again with keys and results when the run has
+//! ended. Its name is the digest of what it was before: the same spec, data and code give the same
+//! document. Commands that show tables read the head alone.
 //!
 //! This room makes and reads documents. It knows nothing of clocks, files or the cache.
 

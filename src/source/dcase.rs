@@ -1,7 +1,7 @@
 //! Data sets in the layouts of DCASE task 2 (2020 to 2026, MIMII DG) and of MIMII (2019).
 //!
-//! MIMII has no split of its own: all abnormal clips and as many normal ones are for testing, the rest for
-//! training. Labels and domains come from names, never from tables.
+//! MIMII has no split of its own: all abnormal clips and as many normal ones are for testing, the
+//! rest for training. Labels and domains come from names, never from tables.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -29,8 +29,8 @@ pub struct Dcase {
     /// Use only these machines. Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub machines: Vec<String>,
-    /// Use only these sections, such as `[00, 01]`. Default: all. YAML reads `00` as a number; a number stands for
-    /// two digits.
+    /// Use only these sections, such as `[00, 01]`. Default: all. YAML reads `00` as a number; a
+    /// number stands for two digits.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "sections")]
     #[schemars(with = "Vec<Word>")]
     pub sections: Vec<String>,
@@ -73,14 +73,21 @@ impl Source for Dcase {
     fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         if self.root.as_os_str().is_empty() {
-            problems.push(Problem::new("root", "the path is empty").hint("write the folder that holds the machines"));
+            problems.push(
+                Problem::new("root", "the path is empty")
+                    .hint("write the folder that holds the machines"),
+            );
         }
         for (field, names) in [("machines", &self.machines), ("sections", &self.sections)] {
             let mut seen = BTreeSet::new();
             for name in names.iter().filter(|name| !seen.insert(*name)) {
-                problems.push(Problem::new(field, format!("`{name}` is listed twice")).hint("leave one out"));
+                problems.push(
+                    Problem::new(field, format!("`{name}` is listed twice")).hint("leave one out"),
+                );
             }
-            problems.extend(names.iter().filter_map(|name| problem(field, field.trim_end_matches('s'), name)));
+            problems.extend(
+                names.iter().filter_map(|name| problem(field, field.trim_end_matches('s'), name)),
+            );
         }
         problems
     }
@@ -98,7 +105,8 @@ impl Source for Dcase {
             return Err(nothing_found(&self.root, &[]));
         }
         let Scanned { mut listing, lost } = scan(&self.root)?;
-        let lost: Vec<String> = lost.into_iter().filter(|lost| self.wants(lost)).map(|lost| lost.path).collect();
+        let lost: Vec<String> =
+            lost.into_iter().filter(|lost| self.wants(lost)).map(|lost| lost.path).collect();
         if let Some(error) = tree::lost(&self.root, &lost) {
             return Err(error);
         }
@@ -118,13 +126,22 @@ impl Source for Dcase {
         Ok(listing)
     }
 
-    fn clips(&self, id: &SectionId, files: &[ListedFile], tables: &[Vec<u8>]) -> Result<Vec<Recording>, SourceError> {
+    fn clips(
+        &self,
+        id: &SectionId,
+        files: &[ListedFile],
+        tables: &[Vec<u8>],
+    ) -> Result<Vec<Recording>, SourceError> {
         let tables = match self.attributes {
-            Attributes::Both => tables.iter().map(|bytes| parse_table(id, bytes)).collect::<Result<_, _>>()?,
+            Attributes::Both => {
+                tables.iter().map(|bytes| parse_table(id, bytes)).collect::<Result<_, _>>()?
+            }
             Attributes::Names => Vec::new(),
         };
         for table in &tables {
-            if let Some((count, name, row)) = table.of_others(files.iter().map(|file| file.path.as_str())) {
+            if let Some((count, name, row)) =
+                table.of_others(files.iter().map(|file| file.path.as_str()))
+            {
                 let why = format!(
                     "none of its {count} rows is of a clip of this section, such as `{name}` in line {} (correct the \
                      paths, or set `attributes: names` to leave the tables unread)",
@@ -151,7 +168,10 @@ impl Source for Dcase {
                 label: name.label,
                 attributes: name.attributes,
             };
-            recordings.push(Recording { clip, audio: Audio::Wav { channel: self.channel, sha256: file.sha256 } });
+            recordings.push(Recording {
+                clip,
+                audio: Audio::Wav { channel: self.channel, sha256: file.sha256 },
+            });
         }
         Ok(recordings)
     }
@@ -178,22 +198,31 @@ impl Dcase {
             1 => format!("`{here}` has a clip twice, as `{one}` and as `{other}`"),
             n => format!("`{here}` has {n} clips twice, one of them as `{one}` and as `{other}`"),
         };
-        let roots: Vec<String> = found.levels.iter().map(|l| format!("`{}`", self.root.join(l).display())).collect();
-        let hint = format!("was an archive unpacked twice? Remove one copy, or give {} as `root`", roots.join(" or "));
+        let roots: Vec<String> =
+            found.levels.iter().map(|l| format!("`{}`", self.root.join(l).display())).collect();
+        let hint = format!(
+            "was an archive unpacked twice? Remove one copy, or give {} as `root`",
+            roots.join(" or ")
+        );
         SourceError::Layout { message, hint }
     }
 
     /// Keeps the chosen machines and sections; names that are not there are errors, all at once.
     fn choose(&self, listing: &mut Listing) -> Result<(), SourceError> {
-        let machines: BTreeSet<String> = listing.sections.keys().map(|id| id.machine.clone()).collect();
+        let machines: BTreeSet<String> =
+            listing.sections.keys().map(|id| id.machine.clone()).collect();
         listing.sections.retain(|id, _| is_chosen(&self.machines, &id.machine));
-        let sections: BTreeSet<String> = listing.sections.keys().map(|id| id.section.clone()).collect();
+        let sections: BTreeSet<String> =
+            listing.sections.keys().map(|id| id.section.clone()).collect();
         listing.sections.retain(|id, _| is_chosen(&self.sections, &id.section));
         let mut missing = Vec::new();
         let mut hints = Vec::new();
-        for (what, chosen, known) in [("machine", &self.machines, &machines), ("section", &self.sections, &sections)] {
+        for (what, chosen, known) in
+            [("machine", &self.machines, &machines), ("section", &self.sections, &sections)]
+        {
             // Without a known machine every section is missing: one fault, not two.
-            let is_known = |name: &str| known.is_empty() || known.iter().any(|known| same_name(known, name));
+            let is_known =
+                |name: &str| known.is_empty() || known.iter().any(|known| same_name(known, name));
             for name in chosen.iter().filter(|name| !is_known(name)) {
                 missing.push(format!("no {what} `{name}`"));
                 hints.push(suggest(name, known.iter().map(String::as_str)));
@@ -213,9 +242,9 @@ fn is_chosen(chosen: &[String], name: &str) -> bool {
     chosen.is_empty() || chosen.iter().any(|chosen| same_name(chosen, name))
 }
 
-/// The clips of a section of MIMII (2019) to test with: all abnormal ones and as many normal ones, the
-/// first in the order of their paths. The rest is for training. MIMII gives no split; this is the one of
-/// its authors' baseline (Purohit et al. 2019). Clips of other layouts are left out.
+/// The clips of a section of MIMII (2019) to test with: all abnormal ones and as many normal ones,
+/// the first in the order of their paths. The rest is for training. MIMII gives no split; this is
+/// the one of its authors' baseline (Purohit et al. 2019). Clips of other layouts are left out.
 fn mimii_test_clips<'a>(
     id: &SectionId,
     paths: impl Iterator<Item = &'a str>,
@@ -250,7 +279,8 @@ fn parse_table(id: &SectionId, bytes: &[u8]) -> Result<Table, SourceError> {
     Table::parse(bytes).map_err(|why| SourceError::File { path: table_name(id), why })
 }
 
-/// What to call a section's table: clips are made from the contents of tables, whose paths are not known.
+/// What to call a section's table: clips are made from the contents of tables, whose paths are not
+/// known.
 fn table_name(id: &SectionId) -> String {
     format!("{}/attributes_{}.csv", id.machine, id.section)
 }

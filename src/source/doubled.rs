@@ -1,4 +1,5 @@
-//! Clips of a data set that are there twice, as where an archive was unpacked once more below itself.
+//! Clips of a data set that are there twice, as where an archive was unpacked once more below
+//! itself.
 //!
 //! Each would count twice, and each training clip would be its own neighbour.
 
@@ -31,8 +32,13 @@ pub(super) fn doubled(listing: &Listing) -> Option<Doubled<'_>> {
             let Some((other, beside)) = seen.insert(inner, (path, level)) else { continue };
             let alone = |a: &str, b: &str| !a.is_empty() && !b.starts_with(&format!("{a}/"));
             let pairs = [(beside, level), (level, beside)];
-            let levels = || pairs.into_iter().filter(|(a, b)| alone(a, b)).map(|(a, _)| a).collect();
-            let first = doubled.get_or_insert_with(|| Doubled { count: 0, paths: [other, path], levels: levels() });
+            let levels =
+                || pairs.into_iter().filter(|(a, b)| alone(a, b)).map(|(a, _)| a).collect();
+            let first = doubled.get_or_insert_with(|| Doubled {
+                count: 0,
+                paths: [other, path],
+                levels: levels(),
+            });
             first.count += 1;
         }
     }
@@ -57,7 +63,10 @@ mod tests {
 
     #[test]
     fn a_copy_below_another_level_is_found_with_the_level_that_has_it_alone() {
-        let clips = ["train/section_00_source_train_normal_0000.wav", "test/section_00_source_test_normal_0000.wav"];
+        let clips = [
+            "train/section_00_source_train_normal_0000.wav",
+            "test/section_00_source_test_normal_0000.wav",
+        ];
         let below = |levels: [&str; 2]| -> Vec<String> {
             levels.iter().flat_map(|level| clips.map(|clip| format!("{level}fan/{clip}"))).collect()
         };
@@ -77,7 +86,8 @@ mod tests {
 
     #[test]
     fn clips_of_other_folders_machines_and_sections_are_not_the_same() {
-        // Names repeat in train and test in 2020, in normal and abnormal in 2019, and in the three ratios of MIMII.
+        // Names repeat in train and test in 2020, in normal and abnormal in 2019, and in the three
+        // ratios of MIMII.
         let files = [
             "pump/train/normal_id_01_00000000.wav",
             "pump/test/normal_id_01_00000000.wav",

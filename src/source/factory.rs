@@ -10,19 +10,21 @@ use crate::diagnose::Problem;
 use crate::seed::Seed;
 use crate::twin::NOISES;
 
-/// Generated noise of the types `A`, `B`, `C` (factories) and `W`, `X`, `Y`, `Z` (pumps). Each type is a machine
-/// with one section.
+/// Generated noise of the types `A`, `B`, `C` (factories) and `W`, `X`, `Y`, `Z` (pumps). Each type
+/// is a machine with one section.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Factory {
     /// Number of noise clips of each type.
     #[schemars(range(min = 1, max = 9999))]
     pub clips: usize,
-    /// Length of a clip in seconds. Default: the length of the generated machines that it is mixed to, or else 10.
+    /// Length of a clip in seconds. Default: the length of the generated machines that it is mixed
+    /// to, or else 10.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.1, max = 600))]
     pub seconds: Option<f64>,
-    /// Sample rate in Hz. Default: the rate of the generated machines that it is mixed to, or else 16,000.
+    /// Sample rate in Hz. Default: the rate of the generated machines that it is mixed to, or else
+    /// 16,000.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 4000, max = 192_000))]
     pub rate: Option<u32>,
@@ -71,11 +73,19 @@ impl Source for Factory {
         Ok(Listing { sections, strays: Vec::new() })
     }
 
-    fn clips(&self, id: &SectionId, _: &[ListedFile], _: &[Vec<u8>]) -> Result<Vec<Recording>, SourceError> {
+    fn clips(
+        &self,
+        id: &SectionId,
+        _: &[ListedFile],
+        _: &[Vec<u8>],
+    ) -> Result<Vec<Recording>, SourceError> {
         let kind = id.machine.as_str();
         if !NOISES.contains(&kind) {
             let message = format!("there is no noise of type `{kind}`");
-            return Err(SourceError::Layout { message, hint: format!("known: {}", NOISES.join(", ")) });
+            return Err(SourceError::Layout {
+                message,
+                hint: format!("known: {}", NOISES.join(", ")),
+            });
         }
         let recording = |i: usize| {
             let clip = Clip {

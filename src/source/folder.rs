@@ -24,9 +24,10 @@ pub struct Folder {
     /// The folder that the pattern starts from.
     #[schemars(extend("x-path" = "folder"), example = "../recordings")]
     pub root: PathBuf,
-    /// The paths of the recordings below `root`, with `/` and placeholders: `{machine}`, `{section}`, `{domain}`,
-    /// `{split}`, `{label}`, `{attr.NAME}` and `{*}` (any text). A named placeholder takes as little text as it
-    /// can, `{*}` as much as it can. No placeholder takes a `/`.
+    /// The paths of the recordings below `root`, with `/` and placeholders: `{machine}`,
+    /// `{section}`, `{domain}`, `{split}`, `{label}`, `{attr.NAME}` and `{*}` (any text). A named
+    /// placeholder takes as little text as it can, `{*}` as much as it can. No placeholder takes a
+    /// `/`.
     #[schemars(example = "{machine}/{split}/{label}_{*}.wav")]
     pub pattern: String,
     /// How the channels of a recording with several channels become one.
@@ -35,11 +36,12 @@ pub struct Folder {
     /// What holds for recordings whose paths do not say it.
     #[serde(default)]
     pub defaults: Defaults,
-    /// Your words in the paths that mean `normal`, `source` and so on. Those words themselves are always
-    /// understood.
+    /// Your words in the paths that mean `normal`, `source` and so on. Those words themselves are
+    /// always understood.
     #[serde(default)]
     pub words: Words,
-    /// How recordings are split into those for training and those for testing, where their paths do not say it.
+    /// How recordings are split into those for training and those for testing, where their paths do
+    /// not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Holdout>,
 }
@@ -85,8 +87,10 @@ impl Source for Folder {
     fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         if self.root.as_os_str().is_empty() {
-            problems
-                .push(Problem::new("root", "the path is empty").hint("write the folder that the pattern starts from"));
+            problems.push(
+                Problem::new("root", "the path is empty")
+                    .hint("write the folder that the pattern starts from"),
+            );
         }
         let pattern = match Pattern::parse(&self.pattern) {
             Ok(pattern) => pattern,
@@ -106,10 +110,14 @@ impl Source for Folder {
             let placed = pattern.has(&field);
             if placed && given {
                 let message = format!("is never used: the pattern has `{{{name}}}`");
-                problems.push(Problem::new(format!("defaults.{name}"), message).hint("leave out one of the two"));
+                problems.push(
+                    Problem::new(format!("defaults.{name}"), message)
+                        .hint("leave out one of the two"),
+                );
             }
             if needed && !placed && !given {
-                let message = format!("nothing gives the {name} of a clip: the pattern has no `{{{name}}}`");
+                let message =
+                    format!("nothing gives the {name} of a clip: the pattern has no `{{{name}}}`");
                 let hint = format!("add `{{{name}}}` to the pattern, or set `defaults.{name}`");
                 problems.push(Problem::new("pattern", message).hint(hint));
             }
@@ -122,7 +130,9 @@ impl Source for Folder {
             }
         }
         for (what, name) in [("machine", machine), ("section", section)] {
-            problems.extend(name.as_ref().and_then(|name| problem(&format!("defaults.{what}"), what, name)));
+            problems.extend(
+                name.as_ref().and_then(|name| problem(&format!("defaults.{what}"), what, name)),
+            );
         }
         let Words { domain, split, label } = &self.words;
         for (field, name, given) in [
@@ -132,7 +142,10 @@ impl Source for Folder {
         ] {
             if given && !pattern.has(&field) {
                 let message = format!("are never used: the pattern has no `{{{name}}}`");
-                problems.push(Problem::new(format!("words.{name}"), message).hint(format!("add `{{{name}}}` to it")));
+                problems.push(
+                    Problem::new(format!("words.{name}"), message)
+                        .hint(format!("add `{{{name}}}` to it")),
+                );
             }
         }
         problems
@@ -147,7 +160,10 @@ impl Source for Folder {
         if !self.root.is_dir() {
             let what = if self.root.exists() { "is a file" } else { "does not exist" };
             return Err(SourceError::Layout {
-                message: format!("`{here}` {what}; recordings like `{}` are expected there", self.pattern),
+                message: format!(
+                    "`{here}` {what}; recordings like `{}` are expected there",
+                    self.pattern
+                ),
                 hint: "`root` is the folder that the pattern starts from".into(),
             });
         }
@@ -158,7 +174,9 @@ impl Source for Folder {
         for Found { path, kind, utf8 } in found {
             let facts = if utf8 { self.facts(&pattern, &path)? } else { None };
             match (facts, unreadable(kind)) {
-                (Some(facts), None) => listing.sections.entry(facts.id).or_default().audio.push(path),
+                (Some(facts), None) => {
+                    listing.sections.entry(facts.id).or_default().audio.push(path)
+                }
                 (Some(_), Some(_)) if kind == Kind::Nowhere => lost.push(path),
                 (_, Some(why)) => listing.strays.push((path, why)),
                 (None, None) => {
@@ -187,18 +205,25 @@ impl Source for Folder {
         Ok(listing)
     }
 
-    fn clips(&self, id: &SectionId, files: &[ListedFile], _: &[Vec<u8>]) -> Result<Vec<Recording>, SourceError> {
+    fn clips(
+        &self,
+        id: &SectionId,
+        files: &[ListedFile],
+        _: &[Vec<u8>],
+    ) -> Result<Vec<Recording>, SourceError> {
         let pattern = self.pattern()?;
         let mut recordings = Vec::new();
         for file in files {
             let facts = self.facts(&pattern, &file.path)?.filter(|facts| facts.id == *id);
-            let Facts { id, domain, split, label, attributes } = facts.ok_or_else(|| SourceError::File {
-                path: file.path.clone(),
-                why: format!("is no clip of `{}` `{}`", id.machine, id.section),
-            })?;
+            let Facts { id, domain, split, label, attributes } =
+                facts.ok_or_else(|| SourceError::File {
+                    path: file.path.clone(),
+                    why: format!("is no clip of `{}` `{}`", id.machine, id.section),
+                })?;
             let audio = Audio::Wav { channel: self.channel, sha256: file.sha256 };
             let (machine, section) = (id.machine, id.section);
-            let clip = Clip { id: file.path.clone(), machine, section, domain, split, label, attributes };
+            let clip =
+                Clip { id: file.path.clone(), machine, section, domain, split, label, attributes };
             recordings.push(Recording { clip, audio });
         }
         if let Some(holdout) = &self.split {
@@ -228,20 +253,28 @@ impl Folder {
         })
     }
 
-    /// What a path says; `None` if it does not fit. A word that means nothing is an error: to skip the
-    /// file would be to lose, say, every anomaly in silence.
+    /// What a path says; `None` if it does not fit. A word that means nothing is an error: to skip
+    /// the file would be to lose, say, every anomaly in silence.
     fn facts(&self, pattern: &Pattern, path: &str) -> Result<Option<Facts>, SourceError> {
         let Some(found) = pattern.fit(path) else { return Ok(None) };
         let wrong = |why: String| SourceError::File { path: path.to_owned(), why };
-        let Defaults { mut machine, mut section, mut domain, mut split, mut label } = self.defaults.clone();
+        let Defaults { mut machine, mut section, mut domain, mut split, mut label } =
+            self.defaults.clone();
         let mut attributes = BTreeMap::new();
         for (field, text) in found {
             match field {
                 Field::Machine => machine = Some(text.to_owned()),
                 Field::Section => section = Some(text.to_owned()),
-                Field::Domain => domain = Some(meaning(text, "domain", &self.words.domain, DOMAINS).map_err(wrong)?),
-                Field::Split => split = Some(meaning(text, "split", &self.words.split, SPLITS).map_err(wrong)?),
-                Field::Label => label = Some(meaning(text, "label", &self.words.label, LABELS).map_err(wrong)?),
+                Field::Domain => {
+                    domain =
+                        Some(meaning(text, "domain", &self.words.domain, DOMAINS).map_err(wrong)?)
+                }
+                Field::Split => {
+                    split = Some(meaning(text, "split", &self.words.split, SPLITS).map_err(wrong)?)
+                }
+                Field::Label => {
+                    label = Some(meaning(text, "label", &self.words.label, LABELS).map_err(wrong)?)
+                }
                 Field::Attribute(name) => {
                     attributes.insert(name, text.to_owned());
                 }
@@ -270,7 +303,12 @@ const SPLITS: [&str; 2] = ["train", "test"];
 const LABELS: [&str; 2] = ["normal", "anomaly"];
 
 /// What a word of a path means: by the user's list, or by itself.
-fn meaning<T>(text: &str, what: &str, words: &BTreeMap<String, T>, own: [&str; 2]) -> Result<T, String>
+fn meaning<T>(
+    text: &str,
+    what: &str,
+    words: &BTreeMap<String, T>,
+    own: [&str; 2],
+) -> Result<T, String>
 where
     T: Copy + FromStr<Err: Display>,
 {

@@ -1,10 +1,20 @@
-//! What the recordings of a folder may be, guessed from their paths, for a first spec that a person then corrects.
+//! What the recordings of a folder may be, guessed from their paths, for a first spec that a person
+//! then corrects.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Words that people use for splits, domains and labels, and what they mean.
 const KNOWN: [(&str, &[(&str, &str)]); 3] = [
-    ("split", &[("train", "train"), ("training", "train"), ("test", "test"), ("testing", "test"), ("eval", "test")]),
+    (
+        "split",
+        &[
+            ("train", "train"),
+            ("training", "train"),
+            ("test", "test"),
+            ("testing", "test"),
+            ("eval", "test"),
+        ],
+    ),
     ("domain", &[("source", "source"), ("target", "target")]),
     (
         "label",
@@ -38,7 +48,8 @@ pub struct Guess {
     pub elsewhere: usize,
 }
 
-/// Guesses the pattern of paths with `/`, as a folder of recordings has them. `None` without a path.
+/// Guesses the pattern of paths with `/`, as a folder of recordings has them. `None` without a
+/// path.
 pub fn guess(paths: &[String]) -> Option<Guess> {
     let depth = |path: &String| path.matches('/').count();
     let mut depths: BTreeMap<usize, usize> = BTreeMap::new();
@@ -53,8 +64,11 @@ pub fn guess(paths: &[String]) -> Option<Guess> {
         let name = found.meaning(&values).map(str::to_owned).unwrap_or_else(|| found.name(level));
         folders.push(format!("{{{name}}}"));
     }
-    let stems: Vec<&str> =
-        parts.iter().filter_map(|parts| parts[usual].rsplit_once('.')).map(|(stem, _)| stem).collect();
+    let stems: Vec<&str> = parts
+        .iter()
+        .filter_map(|parts| parts[usual].rsplit_once('.'))
+        .map(|(stem, _)| stem)
+        .collect();
     let endings: BTreeSet<&str> =
         parts.iter().filter_map(|parts| parts[usual].rsplit_once('.')).map(|(_, e)| e).collect();
     let ending = match endings.iter().collect::<Vec<_>>().as_slice() {
@@ -62,7 +76,8 @@ pub fn guess(paths: &[String]) -> Option<Guess> {
         _ => "{*}".to_owned(),
     };
     let file = found.file(&stems);
-    let pattern = folders.into_iter().chain([format!("{file}.{ending}")]).collect::<Vec<_>>().join("/");
+    let pattern =
+        folders.into_iter().chain([format!("{file}.{ending}")]).collect::<Vec<_>>().join("/");
     Some(Guess { pattern, words: found.words, found: found.names, elsewhere: paths.len() - count })
 }
 
@@ -77,7 +92,10 @@ impl Found {
     /// The placeholder that all of these values are words of, if it has no place yet.
     fn meaning(&mut self, values: &BTreeSet<&str>) -> Option<&'static str> {
         let meaning = |words: &[(&str, &'static str)], value: &str| {
-            words.iter().find(|(word, _)| word.eq_ignore_ascii_case(value)).map(|(_, meaning)| *meaning)
+            words
+                .iter()
+                .find(|(word, _)| word.eq_ignore_ascii_case(value))
+                .map(|(_, meaning)| *meaning)
         };
         let all = |words: &[(&str, &'static str)]| -> Option<Vec<(String, &'static str)>> {
             values.iter().map(|value| Some(((*value).to_owned(), meaning(words, value)?))).collect()
@@ -87,14 +105,16 @@ impl Found {
             .filter(|(name, _)| !self.names.contains(*name))
             .find_map(|(name, words)| Some((*name, all(words)?)))?;
         self.names.insert(name.to_owned());
-        let foreign: BTreeMap<String, &str> = words.into_iter().filter(|(word, meaning)| word != meaning).collect();
+        let foreign: BTreeMap<String, &str> =
+            words.into_iter().filter(|(word, meaning)| word != meaning).collect();
         if !foreign.is_empty() {
             self.words.insert(name, foreign);
         }
         Some(name)
     }
 
-    /// A placeholder for a folder whose values are nobody's words: the machine, then the section, then attributes.
+    /// A placeholder for a folder whose values are nobody's words: the machine, then the section,
+    /// then attributes.
     fn name(&mut self, level: usize) -> String {
         let free = ["machine", "section"].into_iter().find(|name| !self.names.contains(*name));
         let name = free.map_or_else(|| format!("attr.folder{level}"), str::to_owned);
@@ -105,11 +125,16 @@ impl Found {
     /// The pattern of file names: words between `_` that stand at the same place in all of them.
     fn file(&mut self, stems: &[&str]) -> String {
         let words: Vec<Vec<&str>> = stems.iter().map(|stem| stem.split('_').collect()).collect();
-        let (least, most) =
-            (words.iter().map(Vec::len).min().unwrap_or(1), words.iter().map(Vec::len).max().unwrap_or(1));
-        let meanings: Vec<Option<&str>> =
-            (0..least).map(|place| self.meaning(&words.iter().map(|words| words[place]).collect())).collect();
-        let Some(last) = meanings.iter().rposition(Option::is_some) else { return "{*}".to_owned() };
+        let (least, most) = (
+            words.iter().map(Vec::len).min().unwrap_or(1),
+            words.iter().map(Vec::len).max().unwrap_or(1),
+        );
+        let meanings: Vec<Option<&str>> = (0..least)
+            .map(|place| self.meaning(&words.iter().map(|words| words[place]).collect()))
+            .collect();
+        let Some(last) = meanings.iter().rposition(Option::is_some) else {
+            return "{*}".to_owned();
+        };
         let known = (0..=last).map(|place| match meanings[place] {
             Some(name) => format!("{{{name}}}"),
             // `{*}` would take several words.
@@ -134,8 +159,12 @@ mod tests {
 
     #[test]
     fn folders_are_known_by_their_words() {
-        let found =
-            of(&["fan/train/normal/a.wav", "fan/test/abnormal/b.wav", "pump/test/normal/c.wav", "readme/x.wav"]);
+        let found = of(&[
+            "fan/train/normal/a.wav",
+            "fan/test/abnormal/b.wav",
+            "pump/test/normal/c.wav",
+            "readme/x.wav",
+        ]);
         assert_eq!(found.pattern, "{machine}/{split}/{label}/{*}.wav");
         assert_eq!(found.words, [("label", [("abnormal".to_owned(), "anomaly")].into())].into());
         assert_eq!(found.elsewhere, 1);
@@ -145,7 +174,10 @@ mod tests {
     fn words_of_file_names_have_places() {
         let found = of(&["pump/s1_OK_001.WAV", "pump/s2_NG_002.WAV"]);
         assert_eq!(found.pattern, "{machine}/{attr.word0}_{label}_{*}.WAV");
-        assert_eq!(found.words["label"], [("NG".to_owned(), "anomaly"), ("OK".to_owned(), "normal")].into());
+        assert_eq!(
+            found.words["label"],
+            [("NG".to_owned(), "anomaly"), ("OK".to_owned(), "normal")].into()
+        );
     }
 
     #[test]

@@ -13,15 +13,17 @@ use crate::seed::Seed;
 /// The word for recordings that are drawn one by one.
 const RANDOM: &str = "random";
 
-/// Which recordings are for testing. Anomalies all are; of the normal recordings of a section and domain a share is drawn.
+/// Which recordings are for testing. Anomalies all are; of the normal recordings of a section and
+/// domain a share is drawn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Holdout {
     /// The share of the normal recordings, or of their groups, that is for testing.
     #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1), example = 0.3)]
     pub holdout: f64,
-    /// Recordings with the same value of this attribute stay together, so that pieces of one long recording never stand on
-    /// both sides: `session` for `{attr.session}` in the pattern. `random`: each recording is drawn by itself.
+    /// Recordings with the same value of this attribute stay together, so that pieces of one long
+    /// recording never stand on both sides: `session` for `{attr.session}` in the pattern.
+    /// `random`: each recording is drawn by itself.
     #[serde(default = "random")]
     #[schemars(example = &"session")]
     pub by: String,
@@ -40,7 +42,10 @@ impl Holdout {
         let mut problems = Vec::new();
         if !(self.holdout > 0.0 && self.holdout < 1.0) {
             let message = format!("`holdout` is {}, not between 0 and 1", self.holdout);
-            problems.push(Problem::new("split.holdout", message).hint("0.3 keeps three of ten recordings for testing"));
+            problems.push(
+                Problem::new("split.holdout", message)
+                    .hint("0.3 keeps three of ten recordings for testing"),
+            );
         }
         if self.by != RANDOM && !attributes.contains(&self.by) {
             let message = format!("no recording has the attribute `{}`", self.by);
@@ -50,8 +55,8 @@ impl Holdout {
         problems
     }
 
-    /// Splits the recordings of a section. A group with an anomaly is for testing as a whole. Of two groups or more at
-    /// least one stays on each side.
+    /// Splits the recordings of a section. A group with an anomaly is for testing as a whole. Of
+    /// two groups or more at least one stays on each side.
     pub fn split(&self, recordings: &mut [Recording]) {
         let group = |recording: &Recording| match self.by.as_str() {
             RANDOM => recording.clip.id.clone(),
@@ -64,17 +69,22 @@ impl Holdout {
             let (clip, name) = (&recording.clip, group(recording));
             if !faulty.contains(&name) {
                 let path = ["split", clip.machine.as_str(), clip.section.as_str(), name.as_str()];
-                groups.entry(clip.domain).or_default().insert((Seed(self.seed).derive(&path).0, name));
+                groups
+                    .entry(clip.domain)
+                    .or_default()
+                    .insert((Seed(self.seed).derive(&path).0, name));
             }
         }
         let mut held = faulty;
         for groups in groups.into_values() {
             let most = groups.len().saturating_sub(1);
-            let count = ((self.holdout * groups.len() as f64).round() as usize).clamp(most.min(1), most);
+            let count =
+                ((self.holdout * groups.len() as f64).round() as usize).clamp(most.min(1), most);
             held.extend(groups.into_iter().take(count).map(|(_, name)| name));
         }
         for recording in recordings {
-            recording.clip.split = if held.contains(&group(recording)) { Split::Test } else { Split::Train };
+            recording.clip.split =
+                if held.contains(&group(recording)) { Split::Test } else { Split::Train };
         }
     }
 }
@@ -120,21 +130,34 @@ mod tests {
     #[test]
     fn pieces_of_a_session_never_stand_on_both_sides() {
         let mut recordings: Vec<Recording> = (0..60)
-            .map(|n| recording(n, &format!("s{}", n % 6), if n == 3 { Label::Anomaly } else { Label::Normal }))
+            .map(|n| {
+                recording(
+                    n,
+                    &format!("s{}", n % 6),
+                    if n == 3 { Label::Anomaly } else { Label::Normal },
+                )
+            })
             .collect();
-        let found = sides(&Holdout { holdout: 0.3, by: "session".into(), seed: 0 }, &mut recordings);
+        let found =
+            sides(&Holdout { holdout: 0.3, by: "session".into(), seed: 0 }, &mut recordings);
         for (n, side) in found.iter().enumerate() {
             assert_eq!(*side, found[n % 6], "{n}");
         }
         assert_eq!(found[3], Split::Test);
-        assert!(found.contains(&Split::Train) && found[..6].iter().filter(|side| **side == Split::Test).count() == 3);
+        assert!(
+            found.contains(&Split::Train)
+                && found[..6].iter().filter(|side| **side == Split::Test).count() == 3
+        );
     }
 
     #[test]
     fn of_two_recordings_one_stays_on_each_side_and_one_alone_is_for_training() {
         let holdout = Holdout { holdout: 0.01, by: random(), seed: 0 };
         let mut two: Vec<Recording> = (0..2).map(|n| recording(n, "", Label::Normal)).collect();
-        assert_eq!(sides(&holdout, &mut two).iter().filter(|side| **side == Split::Test).count(), 1);
+        assert_eq!(
+            sides(&holdout, &mut two).iter().filter(|side| **side == Split::Test).count(),
+            1
+        );
         assert_eq!(sides(&holdout, &mut two[..1]), [Split::Train]);
     }
 }

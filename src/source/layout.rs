@@ -1,12 +1,13 @@
-//! The folders of DCASE task 2 and MIMII data sets: where machines lie, and what a path says of a clip.
+//! The folders of DCASE task 2 and MIMII data sets: where machines lie, and what a path says of a
+//! clip.
 //!
 //! ```text
 //! [dev_data/ or eval_data/][raw/]MACHINE/{train,test,source_test,target_test,test_rename}/NAME.wav
 //! [SNR_dB_MACHINE/]MACHINE/id_NN/{normal,abnormal}/NUMBER.wav                     MIMII of 2019
 //! ```
 //!
-//! Only the split may come from a folder. The domain comes from the file's name alone: a data set that
-//! lies under `.../source/...` is not all source.
+//! Only the split may come from a folder. The domain comes from the file's name alone: a data set
+//! that lies under `.../source/...` is not all source.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -20,7 +21,8 @@ use crate::reading::{Entry, Kind};
 pub(super) const SPLITS: [&str; 5] = ["train", "test", "source_test", "target_test", "test_rename"];
 /// Folders that may stand between the root and the machines.
 const LEVELS: [&str; 3] = ["dev_data", "eval_data", "raw"];
-pub(super) const BASES: [&str; 6] = ["", "raw", "dev_data", "dev_data/raw", "eval_data", "eval_data/raw"];
+pub(super) const BASES: [&str; 6] =
+    ["", "raw", "dev_data", "dev_data/raw", "eval_data", "eval_data/raw"];
 
 /// What path and name of a file say of its clip.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,14 +39,26 @@ pub(super) fn place(path: &str) -> Result<Placed, String> {
     let (file, folder) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let up = parts.next().unwrap_or_default();
     if is_machine_id(up) && matches!(folder, "normal" | "abnormal") {
-        let stem = names::stem(file).filter(|s| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit()));
+        let stem =
+            names::stem(file).filter(|s| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit()));
         stem.ok_or("its name is not a number, as in MIMII (`00000000.wav`)")?;
         let label = if folder == "normal" { Label::Normal } else { Label::Anomaly };
-        // The folder with the signal-to-noise ratio is the machine: MIMII holds the same clips in three.
+        // The folder with the signal-to-noise ratio is the machine: MIMII holds the same clips in
+        // three.
         let machine = parts.next().unwrap_or_default();
         let machine = parts.next().filter(|outer| has_snr(outer, machine)).unwrap_or(machine);
-        let name = Name { section: up.into(), domain: None, split: None, label: Some(label), attributes: [].into() };
-        return Ok(Placed { id: SectionId { machine: machine.into(), section: up.into() }, split: None, name });
+        let name = Name {
+            section: up.into(),
+            domain: None,
+            split: None,
+            label: Some(label),
+            attributes: [].into(),
+        };
+        return Ok(Placed {
+            id: SectionId { machine: machine.into(), section: up.into() },
+            split: None,
+            name,
+        });
     }
     if !SPLITS.contains(&folder) {
         return Err(format!("it lies in none of the folders {}", SPLITS.join(", ")));
@@ -134,12 +148,18 @@ impl Scan<'_> {
         if !inside.iter().any(|e| level(e) && known(&e.name)) {
             for entry in inside.iter().filter(|e| level(e) && has_snr(&name, &e.name)) {
                 let path = join(folder, &entry.name);
-                if entry.is_folder() { self.machine(&path)? } else { self.lose(&path, Some(&name), None) }
+                if entry.is_folder() {
+                    self.machine(&path)?
+                } else {
+                    self.lose(&path, Some(&name), None)
+                }
             }
             return Ok(());
         }
         let renamed = inside.iter().any(|e| e.is_folder() && e.name == "test_rename")
-            && entries(&self.root.join(folder).join("test_rename"))?.iter().any(|e| names::stem(&e.name).is_some());
+            && entries(&self.root.join(folder).join("test_rename"))?
+                .iter()
+                .any(|e| names::stem(&e.name).is_some());
         for entry in inside {
             let path = join(folder, &entry.name);
             if !entry.is_folder() {
@@ -175,9 +195,12 @@ impl Scan<'_> {
             if entry.is_folder() || names::stem(&entry.name).is_none() {
                 continue;
             }
-            let placed = if entry.utf8 { place(&path) } else { Err("its name is not UTF-8".into()) };
+            let placed =
+                if entry.utf8 { place(&path) } else { Err("its name is not UTF-8".into()) };
             match (placed, unreadable(entry.kind)) {
-                (Ok(placed), None) => self.found.listing.sections.entry(placed.id).or_default().audio.push(path),
+                (Ok(placed), None) => {
+                    self.found.listing.sections.entry(placed.id).or_default().audio.push(path)
+                }
                 (Ok(Placed { id, .. }), Some(_)) if entry.kind == Kind::Nowhere => {
                     self.lose(&path, Some(&id.machine), Some(&id.section));
                 }
@@ -187,10 +210,11 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// Notes what is no folder at a place where folders should be: recordings, tables that cannot be read, and links
-    /// that lead nowhere.
+    /// Notes what is no folder at a place where folders should be: recordings, tables that cannot
+    /// be read, and links that lead nowhere.
     fn odd(&mut self, path: &str, entry: &Entry, machine: Option<&str>) {
-        let (audio, table) = (names::stem(&entry.name).is_some(), machine.and_then(|_| table_of(&entry.name)));
+        let (audio, table) =
+            (names::stem(&entry.name).is_some(), machine.and_then(|_| table_of(&entry.name)));
         let folder = [&SPLITS[..], &LEVELS[..]].concat().contains(&entry.name.as_str())
             || is_machine_id(&entry.name)
             || ["normal", "abnormal"].contains(&entry.name.as_str());
@@ -213,13 +237,16 @@ impl Scan<'_> {
 
 /// `id_00`, the folder of a machine in MIMII of 2019.
 pub(super) fn is_machine_id(folder: &str) -> bool {
-    folder.strip_prefix("id_").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+    folder
+        .strip_prefix("id_")
+        .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// Whether `outer` is `-6_dB_fan` (or `-6dB_fan`) for the machine `fan`.
 fn has_snr(outer: &str, machine: &str) -> bool {
     let ratio = outer.strip_suffix(machine).and_then(|rest| rest.strip_suffix('_'));
-    let number = ratio.and_then(|rest| rest.strip_suffix("dB")).map(|rest| rest.trim_end_matches('_'));
+    let number =
+        ratio.and_then(|rest| rest.strip_suffix("dB")).map(|rest| rest.trim_end_matches('_'));
     number.is_some_and(|n| n.parse::<f64>().is_ok())
 }
 
@@ -279,7 +306,9 @@ mod tests {
         );
         assert_eq!(
             strays,
-            ["eval_data/raw/shaker/test: not read: `test_rename` holds the same clips with their truth"]
+            [
+                "eval_data/raw/shaker/test: not read: `test_rename` holds the same clips with their truth"
+            ]
         );
     }
 
@@ -295,7 +324,8 @@ mod tests {
             "fan/loose.wav",
             "top.wav",
         ]);
-        let folders = "it lies in none of the folders train, test, source_test, target_test, test_rename";
+        let folders =
+            "it lies in none of the folders train, test, source_test, target_test, test_rename";
         let expected = [
             "fan/id_00/normal/first.wav: its name is not a number, as in MIMII (`00000000.wav`)".to_string(),
             format!("fan/loose.wav: {folders}"),

@@ -6,7 +6,8 @@ use super::layout::{SPLITS, is_machine_id, scan};
 use super::tree::entries;
 use super::{SourceError, names};
 
-/// Says why no section was found under `root`, and which path to give instead where that can be seen.
+/// Says why no section was found under `root`, and which path to give instead where that can be
+/// seen.
 pub(super) fn nothing_found(root: &Path, strays: &[(String, String)]) -> SourceError {
     let here = root.display();
     let layout = |message: String, hint: String| SourceError::Layout { message, hint };
@@ -17,24 +18,40 @@ pub(super) fn nothing_found(root: &Path, strays: &[(String, String)]) -> SourceE
         return layout(format!("`{here}` is a file; {EXPECTED}"), hint(root));
     }
     let inside = entries(root).unwrap_or_default();
-    if inside.iter().any(|e| e.is_folder() && (SPLITS.contains(&e.name.as_str()) || is_machine_id(&e.name))) {
+    if inside
+        .iter()
+        .any(|e| e.is_folder() && (SPLITS.contains(&e.name.as_str()) || is_machine_id(&e.name)))
+    {
         let message = format!("`{here}` is the folder of one machine, not of the machines");
         return layout(message, format!("use the folder above it: `{}`", above(root).display()));
     }
     let absolute = root.canonicalize().unwrap_or_else(|_| root.to_owned());
     let own = absolute.file_name().unwrap_or_default().to_string_lossy();
     if SPLITS.contains(&&*own) && inside.iter().any(|e| names::parse(&e.name).is_ok()) {
-        let message = format!("`{here}` is the `{own}` folder of one machine, not the folder of the machines");
-        return layout(message, format!("use the folder two above it: `{}`", above(&above(root)).display()));
+        let message = format!(
+            "`{here}` is the `{own}` folder of one machine, not the folder of the machines"
+        );
+        return layout(
+            message,
+            format!("use the folder two above it: `{}`", above(&above(root)).display()),
+        );
     }
     let deeper: Vec<String> = inside
         .iter()
-        .filter(|e| e.is_folder() && scan(&root.join(&e.name)).is_ok_and(|found| !found.listing.sections.is_empty()))
+        .filter(|e| {
+            e.is_folder()
+                && scan(&root.join(&e.name)).is_ok_and(|found| !found.listing.sections.is_empty())
+        })
         .map(|e| format!("`{}`", root.join(&e.name).display()))
         .collect();
     match deeper.as_slice() {
         [] => {}
-        [one] => return layout(format!("the machines of `{here}` lie one level deeper"), format!("use {one}")),
+        [one] => {
+            return layout(
+                format!("the machines of `{here}` lie one level deeper"),
+                format!("use {one}"),
+            );
+        }
         several => {
             let message = format!("`{here}` holds {} data sets, not one", several.len());
             return layout(message, format!("use one of {}", several.join(", ")));
@@ -42,8 +59,14 @@ pub(super) fn nothing_found(root: &Path, strays: &[(String, String)]) -> SourceE
     }
     let message = match strays.first() {
         Some((path, why)) => {
-            let more = if strays.len() > 1 { format!(" (and {} more)", strays.len() - 1) } else { String::new() };
-            format!("`{here}` holds no clips of the DCASE task 2 layout: `{path}`: {why}{more}; {EXPECTED}")
+            let more = if strays.len() > 1 {
+                format!(" (and {} more)", strays.len() - 1)
+            } else {
+                String::new()
+            };
+            format!(
+                "`{here}` holds no clips of the DCASE task 2 layout: `{path}`: {why}{more}; {EXPECTED}"
+            )
         }
         None => format!("`{here}` holds no machines; {EXPECTED}"),
     };
@@ -79,7 +102,9 @@ mod tests {
     fn fault(root: &Path) -> (String, String) {
         let strays = scan(root).map_or(Vec::new(), |found| found.listing.strays);
         match nothing_found(root, &strays) {
-            SourceError::Layout { message, hint } => (message.replace(&*root.to_string_lossy(), "ROOT"), hint),
+            SourceError::Layout { message, hint } => {
+                (message.replace(&*root.to_string_lossy(), "ROOT"), hint)
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -122,9 +147,15 @@ mod tests {
         assert_eq!(message, "`ROOT` is the folder of one machine, not of the machines");
         assert_eq!(hint, format!("use the folder above it: `{}`", at("one").display()));
         let (message, hint) = fault(&at("one/fan/train"));
-        assert_eq!(message, "`ROOT` is the `train` folder of one machine, not the folder of the machines");
+        assert_eq!(
+            message,
+            "`ROOT` is the `train` folder of one machine, not the folder of the machines"
+        );
         assert_eq!(hint, format!("use the folder two above it: `{}`", at("one").display()));
-        let two = tree(&["a/fan/train/section_00_0000.wav", "b/dev_data/raw/fan/test/section_00_0000.wav"]);
+        let two = tree(&[
+            "a/fan/train/section_00_0000.wav",
+            "b/dev_data/raw/fan/test/section_00_0000.wav",
+        ]);
         let (message, hint) = fault(two.path());
         assert_eq!(message, "`ROOT` holds 2 data sets, not one");
         let at = |path: &str| two.path().join(path);

@@ -1,10 +1,10 @@
 //! The family of sources: where clips come from, and how their samples are read.
 //!
-//! File names are parsed here and nowhere else; everybody downstream sees [`Clip`]s. A source works in
-//! three steps, so that planning a run never reads audio: [`Source::list`] looks at names alone; the
-//! digests of the listed files are added by the caller (who remembers them between runs); and
-//! [`Source::clips`] turns one section's listing into recordings, as a cached stage. Callers go through
-//! [`untrusted`], which looks at the names.
+//! File names are parsed here and nowhere else; everybody downstream sees [`Clip`]s. A source works
+//! in three steps, so that planning a run never reads audio: [`Source::list`] looks at names alone;
+//! the digests of the listed files are added by the caller (who remembers them between runs); and
+//! [`Source::clips`] turns one section's listing into recordings, as a cached stage. Callers go
+//! through [`untrusted`], which looks at the names.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,8 +15,8 @@ use crate::diagnose::Problem;
 use crate::digest::Digest;
 use crate::family;
 
-/// The files of one section, by path relative to the root, with `/`: audio and, where there are any,
-/// attribute tables. A synthetic source has none.
+/// The files of one section, by path relative to the root, with `/`: audio and, where there are
+/// any, attribute tables. A synthetic source has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileList {
     pub audio: Vec<String>,
@@ -139,13 +139,14 @@ pub mod untrusted;
 pub mod wav;
 pub mod written;
 
-/// The samples of a clip: reads the WAV under `root` and checks that its content is the one that was
-/// listed, or runs the generator.
+/// The samples of a clip: reads the WAV under `root` and checks that its content is the one that
+/// was listed, or runs the generator.
 pub fn read(clip: &str, audio: &Audio, root: Option<&Path>) -> Result<Wave, SourceError> {
     let wrong = |why: &str| SourceError::File { path: clip.to_owned(), why: why.to_owned() };
     match audio {
         Audio::Wav { channel, sha256 } => {
-            let root = root.ok_or_else(|| wrong("is a file, and no root folder was given to read it from"))?;
+            let root = root
+                .ok_or_else(|| wrong("is a file, and no root folder was given to read it from"))?;
             let (wave, digest) = wav::read_hashed(&root.join(clip), *channel)?;
             // Results are stored under the listed digest, so other samples may not take its place.
             if digest == *sha256 { Ok(wave) } else { Err(wrong("changed since it was listed")) }
@@ -160,7 +161,8 @@ pub fn read(clip: &str, audio: &Audio, root: Option<&Path>) -> Result<Wave, Sour
 pub fn recordings(root: &Path) -> Result<Vec<String>, SourceError> {
     let mut found = Vec::new();
     tree::walk(root, "", DEEPEST, &mut found)?;
-    let mut paths: Vec<String> = found.into_iter().filter(|found| found.utf8).map(|found| found.path).collect();
+    let mut paths: Vec<String> =
+        found.into_iter().filter(|found| found.utf8).map(|found| found.path).collect();
     paths.sort();
     Ok(paths)
 }
@@ -187,7 +189,10 @@ mod tests {
         writer.finalize().unwrap();
         let sha256 = Digest::of(&std::fs::read(root.path().join("a.wav")).unwrap());
         let same = Audio::Wav { channel: Channel::Mean, sha256 };
-        assert_eq!(read("a.wav", &same, Some(root.path())).unwrap(), Wave { rate: 8000, samples: vec![0.5] });
+        assert_eq!(
+            read("a.wav", &same, Some(root.path())).unwrap(),
+            Wave { rate: 8000, samples: vec![0.5] }
+        );
         let other = Audio::Wav { channel: Channel::Mean, sha256: Digest::of(b"other") };
         assert_eq!(
             read("a.wav", &other, Some(root.path())).unwrap_err().to_string(),
@@ -201,7 +206,8 @@ mod tests {
 
     #[test]
     fn a_broken_recipe_is_an_error_that_names_the_clip() {
-        let error = read("fan/x.wav", &Audio::Synthetic("{}".into()), None).unwrap_err().to_string();
+        let error =
+            read("fan/x.wav", &Audio::Synthetic("{}".into()), None).unwrap_err().to_string();
         assert!(error.starts_with("fan/x.wav: is no recipe of the generator: "), "{error}");
     }
 }

@@ -38,7 +38,10 @@ pub fn parse(file: &str) -> Result<Name, String> {
         word @ ("normal" | "anomaly") if tokens.next_if_eq(&"id").is_some() => {
             machine_id(&mut tokens, word.parse().ok())
         }
-        _ => Err("its name starts with none of `section_`, `normal_id_`, `anomaly_id_`, `id_`".into()),
+        _ => {
+            Err("its name starts with none of `section_`, `normal_id_`, `anomaly_id_`, `id_`"
+                .into())
+        }
     }
 }
 
@@ -58,15 +61,21 @@ fn sectioned(tokens: &mut Peekable<Tokens<'_, char>>) -> Result<Name, String> {
         None => return Err("its name ends before the number of the clip".into()),
         Some(token) => {
             const WORDS: [&str; 6] = ["source", "target", "train", "test", "normal", "anomaly"];
-            let hint = closest(token, WORDS).map_or(String::new(), |near| format!(" (did you mean `{near}`?)"));
-            return Err(format!("`{token}` stands in its name where the number of the clip should be{hint}"));
+            let hint = closest(token, WORDS)
+                .map_or(String::new(), |near| format!(" (did you mean `{near}`?)"));
+            return Err(format!(
+                "`{token}` stands in its name where the number of the clip should be{hint}"
+            ));
         }
     }
     let attributes = attributes(tokens)?;
     Ok(Name { section, domain, split, label, attributes })
 }
 
-fn machine_id(tokens: &mut Peekable<Tokens<'_, char>>, label: Option<Label>) -> Result<Name, String> {
+fn machine_id(
+    tokens: &mut Peekable<Tokens<'_, char>>,
+    label: Option<Label>,
+) -> Result<Name, String> {
     let section = format!("id_{}", number(tokens.next(), "the machine's id")?);
     number(tokens.next(), "the number of the clip")?;
     match tokens.next() {
@@ -98,15 +107,20 @@ fn number(token: Option<&str>, what: &str) -> Result<String, String> {
 ///
 /// Tokens are read from left to right as a key and its value. A token at the place of a key that is
 /// the last one, or that ends in a digit, is a value which lost its key (`weight15_BckgF`,
-/// `spd1000_BckgA` and `..._damage1` in 2024: no real key ends in a digit): it maps to an empty text, and
-/// the next token is tried as a key. `noAttribute` and empty tokens (2026 ends names in `_`) say nothing.
-fn attributes<'a>(tokens: impl Iterator<Item = &'a str>) -> Result<BTreeMap<String, String>, String> {
+/// `spd1000_BckgA` and `..._damage1` in 2024: no real key ends in a digit): it maps to an empty
+/// text, and the next token is tried as a key. `noAttribute` and empty tokens (2026 ends names in
+/// `_`) say nothing.
+fn attributes<'a>(
+    tokens: impl Iterator<Item = &'a str>,
+) -> Result<BTreeMap<String, String>, String> {
     let mut tokens = tokens.filter(|t| !t.is_empty() && *t != "noAttribute").peekable();
     let mut attributes = BTreeMap::new();
     while let Some(key) = tokens.next() {
         let bare = key.ends_with(|c: char| c.is_ascii_digit());
         let value = if bare { "" } else { tokens.next().unwrap_or_default() };
-        if let Some(other) = attributes.insert(key.to_owned(), value.to_owned()).filter(|other| other != value) {
+        if let Some(other) =
+            attributes.insert(key.to_owned(), value.to_owned()).filter(|other| other != value)
+        {
             return Err(format!("its name gives `{key}` twice, as `{other}` and as `{value}`"));
         }
     }
@@ -118,7 +132,8 @@ mod tests {
     use super::*;
 
     /// A name and its parts.
-    type Case<'a> = (&'a str, &'a str, Option<Domain>, Option<Split>, Option<Label>, &'a [(&'a str, &'a str)]);
+    type Case<'a> =
+        (&'a str, &'a str, Option<Domain>, Option<Split>, Option<Label>, &'a [(&'a str, &'a str)]);
     type Parts = (String, Option<Domain>, Option<Split>, Option<Label>, Vec<(String, String)>);
 
     fn parts(file: &str) -> Parts {
@@ -147,7 +162,14 @@ mod tests {
                 Some(Normal),
                 &[("ambient", ""), ("strength", "1")],
             ),
-            ("section_01_target_test_anomaly_0000.wav", "01", Some(Target), Some(Test), Some(Anomaly), &[]),
+            (
+                "section_01_target_test_anomaly_0000.wav",
+                "01",
+                Some(Target),
+                Some(Test),
+                Some(Anomaly),
+                &[],
+            ),
             ("section_03_source_test_0000.wav", "03", Some(Source), Some(Test), None, &[]),
             ("section_03_0000.wav", "03", None, None, None, &[]),
             ("section_03_test_0000.wav", "03", None, Some(Test), None, &[]),
@@ -175,11 +197,29 @@ mod tests {
                 Some(Anomaly),
                 &[("damage1", ""), ("pro", "A"), ("wt", "200")],
             ),
-            ("section_00_source_train_normal_0003_noAttribute.wav", "00", Some(Source), Some(Train), Some(Normal), &[]),
-            ("section_00_source_train_normal_0000_.WAV", "00", Some(Source), Some(Train), Some(Normal), &[]),
+            (
+                "section_00_source_train_normal_0003_noAttribute.wav",
+                "00",
+                Some(Source),
+                Some(Train),
+                Some(Normal),
+                &[],
+            ),
+            (
+                "section_00_source_train_normal_0000_.WAV",
+                "00",
+                Some(Source),
+                Some(Train),
+                Some(Normal),
+                &[],
+            ),
         ];
         for (file, section, domain, split, label, attributes) in cases {
-            assert_eq!(parts(file), (section.to_string(), *domain, *split, *label, pairs(attributes)), "{file}");
+            assert_eq!(
+                parts(file),
+                (section.to_string(), *domain, *split, *label, pairs(attributes)),
+                "{file}"
+            );
         }
     }
 
@@ -190,12 +230,24 @@ mod tests {
             why("section_00_sorce_train_normal_0000.wav"),
             "`sorce` stands in its name where the number of the clip should be (did you mean `source`?)"
         );
-        assert_eq!(why("section_a_source.wav"), "`a` stands in its name where the number of the section should be");
-        assert_eq!(why("section_00_source_train.wav"), "its name ends before the number of the clip");
+        assert_eq!(
+            why("section_a_source.wav"),
+            "`a` stands in its name where the number of the section should be"
+        );
+        assert_eq!(
+            why("section_00_source_train.wav"),
+            "its name ends before the number of the clip"
+        );
         assert_eq!(why("normal_id_00.wav"), "its name ends before the number of the clip");
         assert_eq!(why("id_00_0001_x.wav"), "`x` follows the number of the clip in its name");
-        assert_eq!(why("noise.wav"), "its name starts with none of `section_`, `normal_id_`, `anomaly_id_`, `id_`");
-        assert_eq!(why("section_00_0001_vel_1_vel_2.wav"), "its name gives `vel` twice, as `1` and as `2`");
+        assert_eq!(
+            why("noise.wav"),
+            "its name starts with none of `section_`, `normal_id_`, `anomaly_id_`, `id_`"
+        );
+        assert_eq!(
+            why("section_00_0001_vel_1_vel_2.wav"),
+            "its name gives `vel` twice, as `1` and as `2`"
+        );
         assert_eq!(why("section_00_0000.flac"), "it does not end in `.wav`");
         assert!(parse("").is_err() && parse(".wav").is_err() && parse("section").is_err());
     }

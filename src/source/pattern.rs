@@ -1,8 +1,8 @@
 //! Patterns of paths with placeholders, such as `{machine}/{split}/{label}_{*}_{attr.speed}.wav`.
 //!
-//! A placeholder stands for text without `/`. A named one takes as little as it can and at least one
-//! character, `{*}` as much as it can, from left to right: `{machine}_{section}` splits at the first `_`,
-//! `{*}_{section}` at the last.
+//! A placeholder stands for text without `/`. A named one takes as little as it can and at least
+//! one character, `{*}` as much as it can, from left to right: `{machine}_{section}` splits at the
+//! first `_`, `{*}_{section}` at the last.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +30,9 @@ impl Field {
             "domain" => Field::Domain,
             "split" => Field::Split,
             "label" => Field::Label,
-            _ => Field::Attribute(name.strip_prefix("attr.").filter(|name| !name.is_empty())?.to_owned()),
+            _ => Field::Attribute(
+                name.strip_prefix("attr.").filter(|name| !name.is_empty())?.to_owned(),
+            ),
         })
     }
 }
@@ -47,11 +49,13 @@ enum Piece {
 pub(super) struct Pattern(Vec<Piece>);
 
 impl Pattern {
-    /// Reads a pattern, or gives everything that is wrong with it as problems of the field `pattern`.
+    /// Reads a pattern, or gives everything that is wrong with it as problems of the field
+    /// `pattern`.
     pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
-        let mut wrong =
-            |message: String, hint: &str| problems.push(Problem::new("pattern", message).hint(hint.to_owned()));
+        let mut wrong = |message: String, hint: &str| {
+            problems.push(Problem::new("pattern", message).hint(hint.to_owned()))
+        };
         let mut pieces: Vec<Piece> = Vec::new();
         let mut rest = text;
         while !rest.is_empty() {
@@ -63,7 +67,10 @@ impl Pattern {
                 pieces.push(Piece::Text(before.to_owned()));
             }
             let Some((name, tail)) = after.split_once('}') else {
-                wrong(format!("`{{{after}` is not closed"), "write `}` after the name of the placeholder");
+                wrong(
+                    format!("`{{{after}` is not closed"),
+                    "write `}` after the name of the placeholder",
+                );
                 break;
             };
             rest = tail;
@@ -76,10 +83,17 @@ impl Pattern {
                 }
             };
             if matches!(piece, Piece::Named(_)) && pieces.contains(&piece) {
-                wrong(format!("`{{{name}}}` occurs twice"), "write `{*}` where the text does not matter");
+                wrong(
+                    format!("`{{{name}}}` occurs twice"),
+                    "write `{*}` where the text does not matter",
+                );
             }
-            if before.is_empty() && pieces.last().is_some_and(|last| !matches!(last, Piece::Text(_))) {
-                let message = format!("`{{{name}}}` follows a placeholder at once: where one ends is ambiguous");
+            if before.is_empty()
+                && pieces.last().is_some_and(|last| !matches!(last, Piece::Text(_)))
+            {
+                let message = format!(
+                    "`{{{name}}}` follows a placeholder at once: where one ends is ambiguous"
+                );
                 wrong(message, "put the text between them that the file names have there");
             }
             pieces.push(piece);
@@ -94,11 +108,19 @@ impl Pattern {
             wrong("it has a `\\`".to_owned(), "write `/` between folders");
         }
         if text.split('/').any(|part| matches!(part, "" | "." | "..")) {
-            let message = format!("`{text}` is no path below the root: it has an empty, a `.` or a `..` part");
-            wrong(message, "write the path from the root to the files, such as `{machine}/{split}/{label}_{*}.wav`");
+            let message = format!(
+                "`{text}` is no path below the root: it has an empty, a `.` or a `..` part"
+            );
+            wrong(
+                message,
+                "write the path from the root to the files, such as `{machine}/{split}/{label}_{*}.wav`",
+            );
         }
         if !text.to_ascii_lowercase().ends_with(".wav") {
-            wrong(format!("`{text}` does not end in `.wav`"), "recordings are WAV files: end it in `.wav`");
+            wrong(
+                format!("`{text}` does not end in `.wav`"),
+                "recordings are WAV files: end it in `.wav`",
+            );
         }
         if problems.is_empty() { Ok(Self(pieces)) } else { Err(problems) }
     }
@@ -119,7 +141,9 @@ impl Pattern {
 
     /// How many folders stand above a file that fits.
     pub fn depth(&self) -> usize {
-        let slashes = |piece: &Piece| if let Piece::Text(text) = piece { text.matches('/').count() } else { 0 };
+        let slashes = |piece: &Piece| {
+            if let Piece::Text(text) = piece { text.matches('/').count() } else { 0 }
+        };
         self.0.iter().map(slashes).sum()
     }
 
@@ -132,8 +156,9 @@ impl Pattern {
         })
     }
 
-    /// Fits the pieces from `piece` on to the path from `from` on. `dead` holds the places that were tried
-    /// in vain, so that a path of n bytes costs n² steps a piece and not n to the power of the pieces.
+    /// Fits the pieces from `piece` on to the path from `from` on. `dead` holds the places that
+    /// were tried in vain, so that a path of n bytes costs n² steps a piece and not n to the power
+    /// of the pieces.
     fn search<'p>(
         &self,
         piece: usize,
@@ -150,7 +175,8 @@ impl Pattern {
         let fits = match current {
             Piece::Text(text) if piece + 1 == self.0.len() => ends_alike(rest, text),
             Piece::Text(text) => {
-                rest.starts_with(text.as_str()) && self.search(piece + 1, path, from + text.len(), dead, found)
+                rest.starts_with(text.as_str())
+                    && self.search(piece + 1, path, from + text.len(), dead, found)
             }
             Piece::Named(field) => ends(rest).skip(1).any(|end| {
                 let fits = self.search(piece + 1, path, from + end, dead, found);
@@ -161,7 +187,9 @@ impl Pattern {
             }),
             Piece::Any => {
                 let ends: Vec<usize> = ends(rest).collect();
-                ends.into_iter().rev().any(|end| self.search(piece + 1, path, from + end, dead, found))
+                ends.into_iter()
+                    .rev()
+                    .any(|end| self.search(piece + 1, path, from + end, dead, found))
             }
         };
         if !fits {
@@ -171,7 +199,8 @@ impl Pattern {
     }
 }
 
-/// Whether a path ends in the last text of a pattern. Recorders write `.wav` and `.WAV`: either fits the other.
+/// Whether a path ends in the last text of a pattern. Recorders write `.wav` and `.WAV`: either
+/// fits the other.
 fn ends_alike(rest: &str, text: &str) -> bool {
     let cut = |text: &str| text.len().checked_sub(".wav".len());
     match (cut(rest), cut(text)) {
@@ -202,12 +231,21 @@ mod tests {
     fn named_placeholders_take_little_and_stars_take_much() {
         let pattern = "{machine}/{split}/{label}_{domain}_{section}_{*}_{attr.speed}.wav";
         let fields = fit(pattern, "my_pump/train/ok_day_00_a_b_1.5.wav").unwrap();
-        let expected =
-            ["Machine=my_pump", "Split=train", "Label=ok", "Domain=day", "Section=00", "Attribute(\"speed\")=1.5"];
+        let expected = [
+            "Machine=my_pump",
+            "Split=train",
+            "Label=ok",
+            "Domain=day",
+            "Section=00",
+            "Attribute(\"speed\")=1.5",
+        ];
         assert_eq!(fields, expected);
         assert_eq!(fit(pattern, "pump/train/ok_day_00_1.5.wav"), None);
         assert_eq!(fit(pattern, "pump/ok_day_00_a_1.5.wav"), None);
-        assert_eq!(fit("{machine}_{section}.wav", "a_b_c.wav").unwrap(), ["Machine=a", "Section=b_c"]);
+        assert_eq!(
+            fit("{machine}_{section}.wav", "a_b_c.wav").unwrap(),
+            ["Machine=a", "Section=b_c"]
+        );
         assert_eq!(fit("{*}_{section}.wav", "a_b_c.wav").unwrap(), ["Section=c"]);
         assert_eq!(fit("x{*}.wav", "x.wav").unwrap(), Vec::<String>::new());
         assert_eq!(fit("{machine}.wav", ".wav"), None);
@@ -233,7 +271,10 @@ mod tests {
     fn faults_are_all_told_with_hints() {
         let told = |pattern: &str| -> Vec<String> {
             let problems = Pattern::parse(pattern).unwrap_err();
-            problems.into_iter().map(|p| format!("{}: {} [{}]", p.field, p.message, p.hint.unwrap())).collect()
+            problems
+                .into_iter()
+                .map(|p| format!("{}: {} [{}]", p.field, p.message, p.hint.unwrap()))
+                .collect()
         };
         assert_eq!(
             told("{machin}/{label}_{label}.wav"),

@@ -1,4 +1,5 @@
-//! Tests on real recordings' folders and on the file names of real data sets, where these are present.
+//! Tests on real recordings' folders and on the file names of real data sets, where these are
+//! present.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -10,9 +11,13 @@ use crate::mimii_dg;
 
 /// The folder of real data, or `None` with a word on stderr that the test is skipped.
 fn data(test: &str) -> Option<PathBuf> {
-    #[expect(clippy::disallowed_methods, reason = "says where the data of tests lies, never a setting")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "says where the data of tests lies, never a setting"
+    )]
     let given = std::env::var("HUMSHIFT_TEST_DATA").ok().map(PathBuf::from);
-    let folder = given.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"));
+    let folder =
+        given.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"));
     if !folder.is_dir() {
         eprintln!("skipped: {test}: no ../shared/data");
         return None;
@@ -29,10 +34,14 @@ fn clips(source: &dyn Source, listing: &Listing) -> Vec<Clip> {
     let root = source.root().unwrap();
     let mut clips = Vec::new();
     for (id, files) in &listing.sections {
-        let listed = |path: &String| ListedFile { path: path.clone(), sha256: Digest::of(path.as_bytes()) };
+        let listed =
+            |path: &String| ListedFile { path: path.clone(), sha256: Digest::of(path.as_bytes()) };
         let audio: Vec<ListedFile> = files.audio.iter().map(listed).collect();
-        let tables: Vec<Vec<u8>> = files.tables.iter().map(|t| std::fs::read(root.join(t)).unwrap()).collect();
-        clips.extend(source.clips(id, &audio, &tables).unwrap().into_iter().map(|recording| recording.clip));
+        let tables: Vec<Vec<u8>> =
+            files.tables.iter().map(|t| std::fs::read(root.join(t)).unwrap()).collect();
+        clips.extend(
+            source.clips(id, &audio, &tables).unwrap().into_iter().map(|recording| recording.clip),
+        );
     }
     clips
 }
@@ -41,7 +50,8 @@ fn clips(source: &dyn Source, listing: &Listing) -> Vec<Clip> {
 fn counts(clips: &[Clip]) -> BTreeMap<(String, Split, Option<Label>, Option<Domain>), usize> {
     let mut counts = BTreeMap::new();
     for clip in clips {
-        *counts.entry((clip.section.clone(), clip.split, clip.label, clip.domain)).or_insert(0) += 1;
+        *counts.entry((clip.section.clone(), clip.split, clip.label, clip.domain)).or_insert(0) +=
+            1;
     }
     counts
 }
@@ -56,12 +66,16 @@ fn pronostia_has_the_clips_its_description_says() {
     let clips = clips(spec.member(), &listing);
     assert_eq!(clips.len(), 1975);
     let counts = counts(&clips);
-    let count = |section: &str, split, label, domain| counts[&(section.to_string(), split, Some(label), Some(domain))];
+    let count = |section: &str, split, label, domain| {
+        counts[&(section.to_string(), split, Some(label), Some(domain))]
+    };
     use Domain::{Source, Target};
     use Label::{Anomaly, Normal};
-    for (section, expected) in
-        [("00", [686, 10, 50, 50, 50, 50]), ("01", [298, 10, 50, 50, 44, 36]), ("02", [381, 10, 50, 50, 50, 50])]
-    {
+    for (section, expected) in [
+        ("00", [686, 10, 50, 50, 50, 50]),
+        ("01", [298, 10, 50, 50, 44, 36]),
+        ("02", [381, 10, 50, 50, 50, 50]),
+    ] {
         let groups = [
             (Split::Train, Normal, Source),
             (Split::Train, Normal, Target),
@@ -70,10 +84,17 @@ fn pronostia_has_the_clips_its_description_says() {
             (Split::Test, Anomaly, Source),
             (Split::Test, Anomaly, Target),
         ];
-        assert_eq!(groups.map(|(split, label, domain)| count(section, split, label, domain)), expected, "{section}");
+        assert_eq!(
+            groups.map(|(split, label, domain)| count(section, split, label, domain)),
+            expected,
+            "{section}"
+        );
     }
     let keys = ["axis", "id", "load", "rpm"];
-    assert!(clips.iter().all(|clip| clip.attributes.keys().eq(keys)), "every clip has four attributes");
+    assert!(
+        clips.iter().all(|clip| clip.attributes.keys().eq(keys)),
+        "every clip has four attributes"
+    );
 }
 
 #[test]
@@ -81,8 +102,10 @@ fn mfpt_has_no_normal_clips_of_the_target() {
     let Some(data) = data("mfpt_has_no_normal_clips_of_the_target") else { return };
     let spec = dcase(data.join("mfpt"));
     let clips = clips(spec.member(), &spec.member().list().unwrap());
-    let counts: Vec<_> =
-        counts(&clips).into_iter().map(|((_, split, label, domain), n)| (split, label, domain, n)).collect();
+    let counts: Vec<_> = counts(&clips)
+        .into_iter()
+        .map(|((_, split, label, domain), n)| (split, label, domain, n))
+        .collect();
     let expected = [
         (Split::Train, Some(Label::Normal), Some(Domain::Source), 24),
         (Split::Test, Some(Label::Normal), Some(Domain::Source), 12),
@@ -104,14 +127,20 @@ fn clips_of_every_year_are_found() {
     };
     let (clips, listing) = list("dcase2023").unwrap();
     assert_eq!((clips.len(), listing.sections.len()), (28, 7));
-    assert!(clips.iter().all(|c| c.domain.is_some() && c.label.is_some() && !c.attributes.is_empty()));
+    assert!(
+        clips.iter().all(|c| c.domain.is_some() && c.label.is_some() && !c.attributes.is_empty())
+    );
     let (clips, listing) = list("dcase2020").unwrap();
     assert_eq!(clips.len(), 118);
-    assert!(clips.iter().all(|c| c.domain.is_none() && c.label.is_some() && c.split == Split::Test));
+    assert!(
+        clips.iter().all(|c| c.domain.is_none() && c.label.is_some() && c.split == Split::Test)
+    );
     let id = SectionId { machine: "ToyCar".into(), section: "id_01".into() };
     assert!(listing.sections.contains_key(&id), "{:?}", listing.sections.keys());
     for (name, n) in [("mimii", 20), ("mimii_8ch", 1)] {
-        let expected = format!("no clips are left to train on in `fan` `id_00`: it has {n} normal, {n} abnormal");
+        let expected = format!(
+            "no clips are left to train on in `fan` `id_00`: it has {n} normal, {n} abnormal"
+        );
         assert_eq!(list(name).unwrap_err().to_string(), expected);
     }
     let error = dcase(data.join("clips")).member().list().unwrap_err().to_string();
@@ -127,8 +156,8 @@ fn every_real_name_parses() {
     let (mut names_read, mut without) = (0, 0);
     for file in std::fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
-        // Of the two years since, evaluation clips say neither domain nor label, and some keys stand twice: those are not
-        // read yet.
+        // Of the two years since, evaluation clips say neither domain nor label, and some keys
+        // stand twice: those are not read yet.
         let name = path.display().to_string();
         if !name.ends_with(".gz") || name.contains("dcase2025") || name.contains("dcase2026") {
             continue;
@@ -138,7 +167,10 @@ fn every_real_name_parses() {
         for line in String::from_utf8(text.stdout).unwrap().lines() {
             let name = line.rsplit('/').next().unwrap();
             let name = names::parse(name).unwrap_or_else(|why| panic!("{line}: {why}"));
-            assert!(name.domain.is_some() && name.split.is_some() && name.label.is_some(), "{line}");
+            assert!(
+                name.domain.is_some() && name.split.is_some() && name.label.is_some(),
+                "{line}"
+            );
             names_read += 1;
             without += usize::from(name.attributes.is_empty());
             for (key, value) in name.attributes {
@@ -178,8 +210,15 @@ fn every_real_name_parses() {
     assert_eq!(keys.keys().map(String::as_str).collect::<Vec<_>>(), expected);
     // The numbers of names with `_mic_` and `_panel_`, counted by grep.
     assert_eq!((keys["mic"], keys["panel"]), (18_000, 1200));
-    assert!(bare.keys().all(|k| k.starts_with("weight") || k.starts_with("Bckg") || k.starts_with("spd")), "{bare:?}");
-    assert_eq!(bare.iter().filter(|(k, _)| k.starts_with("Bckg")).map(|(_, n)| n).sum::<usize>(), 1400);
+    assert!(
+        bare.keys()
+            .all(|k| k.starts_with("weight") || k.starts_with("Bckg") || k.starts_with("spd")),
+        "{bare:?}"
+    );
+    assert_eq!(
+        bare.iter().filter(|(k, _)| k.starts_with("Bckg")).map(|(_, n)| n).sum::<usize>(),
+        1400
+    );
 }
 
 #[test]
@@ -187,7 +226,8 @@ fn the_table_of_mimii_dg_has_the_values_of_the_real_names() {
     let Some(data) = data("the_table_of_mimii_dg_has_the_values_of_the_real_names") else { return };
     let path = data.join("oracles/file_names/dcase2022_dev_test.txt.gz");
     let text = std::process::Command::new("gzip").arg("-cd").arg(&path).output().unwrap();
-    let mut real: BTreeMap<(String, String, Domain), BTreeSet<BTreeMap<String, String>>> = BTreeMap::new();
+    let mut real: BTreeMap<(String, String, Domain), BTreeSet<BTreeMap<String, String>>> =
+        BTreeMap::new();
     for line in String::from_utf8(text.stdout).unwrap().lines() {
         let (machine, _) = line.split_once('/').unwrap();
         let name = names::parse(line.rsplit('/').next().unwrap()).unwrap();
@@ -198,8 +238,13 @@ fn the_table_of_mimii_dg_has_the_values_of_the_real_names() {
         for (section, row) in &table.sections {
             for (domain, values) in [(Domain::Source, &row.source), (Domain::Target, &row.target)] {
                 let combinations = mimii_dg::Section::combinations(values).into_iter();
-                let ours: BTreeSet<BTreeMap<String, String>> = combinations.map(|c| c.into_iter().collect()).collect();
-                assert_eq!(ours, real[&(machine.clone(), section.clone(), domain)], "{machine} {section} {domain}");
+                let ours: BTreeSet<BTreeMap<String, String>> =
+                    combinations.map(|c| c.into_iter().collect()).collect();
+                assert_eq!(
+                    ours,
+                    real[&(machine.clone(), section.clone(), domain)],
+                    "{machine} {section} {domain}"
+                );
             }
         }
     }
@@ -219,12 +264,18 @@ fn real_attribute_tables_are_read() {
             for i in 0..200 {
                 let path = format!("{machine}/test/section_{section:02}_{i:04}.wav");
                 let row = table.row(&path).unwrap_or_else(|| panic!("{path}"));
-                let fits = |(key, value): (&String, &String)| key.len() < 6 && !value.is_empty() && value.len() < 6;
-                assert!(!row.attributes.is_empty() && row.attributes.iter().all(fits), "{path}: {row:?}");
+                let fits = |(key, value): (&String, &String)| {
+                    key.len() < 6 && !value.is_empty() && value.len() < 6
+                };
+                assert!(
+                    !row.attributes.is_empty() && row.attributes.iter().all(fits),
+                    "{path}: {row:?}"
+                );
             }
         }
     }
     let valve = table("valve", 5);
-    let sizes = (0..200).map(|i| valve.row(&format!("test/section_05_{i:04}.wav")).unwrap().attributes.len());
+    let sizes = (0..200)
+        .map(|i| valve.row(&format!("test/section_05_{i:04}.wav")).unwrap().attributes.len());
     assert_eq!(sizes.sum::<usize>(), 300, "half of the rows are short");
 }

@@ -1,10 +1,11 @@
-//! The synthetic twin of MIMII DG: its machines, sections, domains and attributes, with generated sounds.
+//! The synthetic twin of MIMII DG: its machines, sections, domains and attributes, with generated
+//! sounds.
 //!
 //! Sections, shifts and attribute values are those of [`mimii_dg`]; the sounds are [`twin`]'s. Each
-//! clip is a recipe with all that is needed to render it, so no audio is ever stored. Recordings are dry: noise is
-//! mixed to them by `mix: { table: twin }`, at the levels to which they were calibrated, or by
-//! `mix: { table: mimii_dg }`, at the paper's. Seeds come from names, so that more clips, another machine or another
-//! order change no clip that was there before.
+//! clip is a recipe with all that is needed to render it, so no audio is ever stored. Recordings
+//! are dry: noise is mixed to them by `mix: { table: twin }`, at the levels to which they were
+//! calibrated, or by `mix: { table: mimii_dg }`, at the paper's. Seeds come from names, so that
+//! more clips, another machine or another order change no clip that was there before.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,8 +20,8 @@ use crate::mimii_dg::{self, Section};
 use crate::seed::Seed;
 use crate::twin::{self, MACHINES};
 
-/// Generated machine sounds with the machines, sections, domains and attributes of MIMII DG. No recordings are
-/// needed.
+/// Generated machine sounds with the machines, sections, domains and attributes of MIMII DG. No
+/// recordings are needed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Synthetic {
@@ -93,13 +94,21 @@ impl Source for Synthetic {
             problems.push(Problem::new(field, message).hint(hint));
         };
         if self.machines.is_empty() {
-            wrong("machines", "the list is empty".into(), &format!("name some of {}", MACHINES.join(", ")));
+            wrong(
+                "machines",
+                "the list is empty".into(),
+                &format!("name some of {}", MACHINES.join(", ")),
+            );
         }
         let mut seen = BTreeSet::new();
         for (i, machine) in self.machines.iter().enumerate() {
             if !MACHINES.contains(&machine.as_str()) {
                 let hint = suggest(machine, MACHINES);
-                wrong(&format!("machines[{i}]"), format!("`{machine}` is no machine of the generator"), &hint);
+                wrong(
+                    &format!("machines[{i}]"),
+                    format!("`{machine}` is no machine of the generator"),
+                    &hint,
+                );
             } else if !seen.insert(machine) {
                 let hint = "leave one out";
                 wrong(&format!("machines[{i}]"), format!("`{machine}` is listed twice"), hint);
@@ -133,11 +142,20 @@ impl Source for Synthetic {
         Ok(listing)
     }
 
-    fn clips(&self, id: &SectionId, _: &[ListedFile], _: &[Vec<u8>]) -> Result<Vec<Recording>, SourceError> {
-        let table = mimii_dg::section(&id.machine, &id.section).ok_or_else(|| SourceError::Layout {
-            message: format!("the generator has no `{}` `{}`", id.machine, id.section),
-            hint: format!("known machines: {}; known sections: 00, 01, 02", MACHINES.join(", ")),
-        })?;
+    fn clips(
+        &self,
+        id: &SectionId,
+        _: &[ListedFile],
+        _: &[Vec<u8>],
+    ) -> Result<Vec<Recording>, SourceError> {
+        let table =
+            mimii_dg::section(&id.machine, &id.section).ok_or_else(|| SourceError::Layout {
+                message: format!("the generator has no `{}` `{}`", id.machine, id.section),
+                hint: format!(
+                    "known machines: {}; known sections: 00, 01, 02",
+                    MACHINES.join(", ")
+                ),
+            })?;
         let Clips { source_train, target_train, normal, anomaly } = self.clips;
         let groups = [
             (Domain::Source, Split::Train, Label::Normal, source_train),
@@ -149,7 +167,9 @@ impl Source for Synthetic {
         ];
         let recordings = groups
             .into_iter()
-            .flat_map(|(domain, split, label, count)| (0..count).map(move |i| (domain, split, label, i)))
+            .flat_map(|(domain, split, label, count)| {
+                (0..count).map(move |i| (domain, split, label, i))
+            })
             .map(|(domain, split, label, i)| self.recording(id, table, domain, split, label, i))
             .collect();
         Ok(recordings)
@@ -188,7 +208,8 @@ impl Synthetic {
             let size = self.severity * (0.5 + rng.uniform());
             (faults[rng.below(faults.len())].to_owned(), size)
         });
-        let name: Vec<String> = values.iter().map(|(name, value)| format!("_{name}_{value}")).collect();
+        let name: Vec<String> =
+            values.iter().map(|(name, value)| format!("_{name}_{value}")).collect();
         let attributes: BTreeMap<String, String> = values.iter().cloned().collect();
         let recipe = Sound {
             kind: machine.clone(),
@@ -250,11 +271,18 @@ mod tests {
     #[test]
     fn every_value_of_the_table_has_its_share_of_the_clips() {
         let clips = Clips { source_train: 20, ..Clips::default() };
-        let set = Synthetic { clips, ..Default::default() }.clips(&id("bearing", "01"), &[], &[]).unwrap();
+        let set = Synthetic { clips, ..Default::default() }
+            .clips(&id("bearing", "01"), &[], &[])
+            .unwrap();
         let mut count: BTreeMap<(String, String), usize> = BTreeMap::new();
-        for clip in set.iter().map(|r| &r.clip).filter(|c| c.split == Split::Train && c.domain == Some(Domain::Source))
+        for clip in set
+            .iter()
+            .map(|r| &r.clip)
+            .filter(|c| c.split == Split::Train && c.domain == Some(Domain::Source))
         {
-            *count.entry((clip.attributes["vel"].clone(), clip.attributes["loc"].clone())).or_default() += 1;
+            *count
+                .entry((clip.attributes["vel"].clone(), clip.attributes["loc"].clone()))
+                .or_default() += 1;
         }
         assert!(count.len() == 8 && count.values().all(|n| (2..=3).contains(n)), "{count:?}");
     }
@@ -263,13 +291,19 @@ mod tests {
     fn more_clips_and_machines_change_no_clip() {
         let few = Synthetic::default();
         let counts = Clips { source_train: 50, target_train: 6, normal: 11, anomaly: 12 };
-        let many =
-            Synthetic { clips: counts, machines: vec!["valve".into(), "slider".into()], sections: 3, ..few.clone() };
+        let many = Synthetic {
+            clips: counts,
+            machines: vec!["valve".into(), "slider".into()],
+            sections: 3,
+            ..few.clone()
+        };
         let few = few.clips(&id("valve", "00"), &[], &[]).unwrap();
         let many = many.clips(&id("valve", "00"), &[], &[]).unwrap();
         assert_eq!((few.len(), many.len()), (40 + 4 + 2 * 10 + 2 * 10, 50 + 6 + 2 * 11 + 2 * 12));
         assert!(few.iter().all(|recording| many.contains(recording)));
-        let other = Synthetic { seed: 1, ..Synthetic::default() }.clips(&id("valve", "00"), &[], &[]).unwrap();
+        let other = Synthetic { seed: 1, ..Synthetic::default() }
+            .clips(&id("valve", "00"), &[], &[])
+            .unwrap();
         assert!(other.iter().all(|clip| few.iter().all(|c| c.audio != clip.audio)));
     }
 
@@ -280,8 +314,23 @@ mod tests {
                 let set = Synthetic::default().clips(&id(machine, section), &[], &[]).unwrap();
                 for clip in set.iter().map(|r| &r.clip) {
                     let name = names::parse(clip.id.rsplit('/').next().unwrap()).unwrap();
-                    let said = (name.section.as_str(), name.domain, name.split, name.label, name.attributes);
-                    assert_eq!(said, (section, clip.domain, Some(clip.split), clip.label, clip.attributes.clone()));
+                    let said = (
+                        name.section.as_str(),
+                        name.domain,
+                        name.split,
+                        name.label,
+                        name.attributes,
+                    );
+                    assert_eq!(
+                        said,
+                        (
+                            section,
+                            clip.domain,
+                            Some(clip.split),
+                            clip.label,
+                            clip.attributes.clone()
+                        )
+                    );
                 }
             }
         }
@@ -317,7 +366,10 @@ mod tests {
             ]
         );
         assert!(Synthetic::default().problems().is_empty());
-        assert_eq!(Synthetic { machines: vec![], ..Synthetic::default() }.problems()[0].message, "the list is empty");
+        assert_eq!(
+            Synthetic { machines: vec![], ..Synthetic::default() }.problems()[0].message,
+            "the list is empty"
+        );
         let error = source.clips(&id("fna", "00"), &[], &[]).unwrap_err().to_string();
         assert_eq!(error, "the generator has no `fna` `00`");
     }

@@ -1,8 +1,8 @@
 //! Attribute tables (`attributes_00.csv`) of DCASE task 2.
 //!
-//! Only the attributes `d1p,d1v,d2p,d2v,...` are read. The last column of the evaluation sets' tables holds
-//! each clip's full name, with domain and label; it is left alone, because for two machines of 2022 it
-//! contradicts the published truth.
+//! Only the attributes `d1p,d1v,d2p,d2v,...` are read. The last column of the evaluation sets'
+//! tables holds each clip's full name, with domain and label; it is left alone, because for two
+//! machines of 2022 it contradicts the published truth.
 
 use std::collections::BTreeMap;
 
@@ -26,15 +26,17 @@ pub(super) struct Row {
 impl Table {
     /// Reads a table. Errors name the line.
     ///
-    /// Rows may be shorter than the header: valve/attributes_05.csv of 2022 has rows of four fields under a header of
-    /// six, whose last field is the column after the pairs. So a pair counts only if both its fields are there. A row
-    /// that is longer has its values under other columns than their own.
+    /// Rows may be shorter than the header: valve/attributes_05.csv of 2022 has rows of four fields
+    /// under a header of six, whose last field is the column after the pairs. So a pair counts only
+    /// if both its fields are there. A row that is longer has its values under other columns than
+    /// their own.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         let mut rows = reading::rows(bytes)?.into_iter();
         let (line, header) = rows.next().unwrap_or((1, Vec::new()));
         let Some(file) = header.iter().position(|column| column == "file_name") else {
             let odd = header.iter().find(|column| invisible(column).is_some());
-            let odd = odd.map_or(String::new(), |column| format!(" (`{}` is another)", visible(column)));
+            let odd =
+                odd.map_or(String::new(), |column| format!(" (`{}` is another)", visible(column)));
             return Err(format!("line {line}: the header has no column `file_name`{odd}"));
         };
         let whose = format!("the header has {}", header.len());
@@ -64,7 +66,9 @@ impl Table {
             let found = Row { line, attributes };
             match table.get(&key(path)) {
                 Some(Row { attributes, line: first }) if *attributes != found.attributes => {
-                    return Err(format!("line {line}: `{path}` has other attributes than in line {first}"));
+                    return Err(format!(
+                        "line {line}: `{path}` has other attributes than in line {first}"
+                    ));
                 }
                 Some(_) => {}
                 None => {
@@ -82,15 +86,18 @@ impl Table {
     }
 
     /// The first row and how many there are, if there are rows and none is about one of the clips.
-    pub fn of_others<'c>(&self, mut clips: impl Iterator<Item = &'c str>) -> Option<(usize, &str, &Row)> {
+    pub fn of_others<'c>(
+        &self,
+        mut clips: impl Iterator<Item = &'c str>,
+    ) -> Option<(usize, &str, &Row)> {
         let (name, row) = self.rows.iter().min_by_key(|(_, row)| row.line)?;
         (!clips.any(|path| self.row(path).is_some())).then_some((self.rows.len(), name, row))
     }
 }
 
 /// The last folder and the name: what stands before differs between the tables and the folders
-/// (`fan/test/..`, `dev_data/raw/fan/test/..`). A table may leave out the folder, too, and one that was made on Windows
-/// has `\` between them.
+/// (`fan/test/..`, `dev_data/raw/fan/test/..`). A table may leave out the folder, too, and one that
+/// was made on Windows has `\` between them.
 fn key(path: &str) -> String {
     let path = path.replace('\\', "/");
     let cut = path.rmatch_indices('/').nth(1).map_or(0, |(i, _)| i + 1);
@@ -109,7 +116,9 @@ mod tests {
 
     fn attributes(table: &str, path: &str) -> Vec<String> {
         let table = Table::parse(table.as_bytes()).unwrap();
-        table.row(path).map_or(Vec::new(), |row| row.attributes.iter().map(|(k, v)| format!("{k}={v}")).collect())
+        table.row(path).map_or(Vec::new(), |row| {
+            row.attributes.iter().map(|(k, v)| format!("{k}={v}")).collect()
+        })
     }
 
     #[test]
@@ -137,13 +146,22 @@ mod tests {
         let why = |bytes: &[u8]| Table::parse(bytes).unwrap_err();
         assert_eq!(why(b"name,d1p\n"), "line 1: the header has no column `file_name`");
         assert_eq!(why(b""), "line 1: the header has no column `file_name`");
-        assert_eq!(why(b"file_name,d1p,d1v\na.wav,vel,1\n,vel,2\n"), "line 3: `file_name` is empty");
-        assert_eq!(why(b"file_name,d1p,d1v\na.wav,vel,1\nb.wav,vel,\xff\n"), "line 3: it is not UTF-8 text");
+        assert_eq!(
+            why(b"file_name,d1p,d1v\na.wav,vel,1\n,vel,2\n"),
+            "line 3: `file_name` is empty"
+        );
+        assert_eq!(
+            why(b"file_name,d1p,d1v\na.wav,vel,1\nb.wav,vel,\xff\n"),
+            "line 3: it is not UTF-8 text"
+        );
         assert_eq!(
             why(b"file_name,d1p,d1v\na.wav,vel,1\nb.wav,vel,1\na.wav,vel,2\n"),
             "line 4: `a.wav` has other attributes than in line 2"
         );
-        assert_eq!(why(b"file_name;d1p;d1v\na.wav;vel;0,5\n"), "its fields are separated by `;`: save it with commas");
+        assert_eq!(
+            why(b"file_name;d1p;d1v\na.wav;vel;0,5\n"),
+            "its fields are separated by `;`: save it with commas"
+        );
         assert_eq!(
             why("\u{200b}file_name,d1p\n".as_bytes()),
             "line 1: the header has no column `file_name` (`<U+200B>file_name` is another)"
@@ -152,13 +170,18 @@ mod tests {
 
     #[test]
     fn a_row_longer_than_the_header_is_refused() {
-        let why = |row: &str| Table::parse(format!("file_name,d1p,d1v,d2p,d2v\n{row}\n").as_bytes()).err();
+        let why = |row: &str| {
+            Table::parse(format!("file_name,d1p,d1v,d2p,d2v\n{row}\n").as_bytes()).err()
+        };
         assert_eq!(
             why("a.wav,vel,0,5,loc,A").unwrap(),
             "line 2: the row has 6 fields where the header has 5, and what follows the third looks like the decimals of a \
              number with a comma: write 0.5"
         );
-        assert_eq!(why("a.wav,vel,5,loc,A,B").unwrap(), "line 2: the row has 6 fields where the header has 5");
+        assert_eq!(
+            why("a.wav,vel,5,loc,A,B").unwrap(),
+            "line 2: the row has 6 fields where the header has 5"
+        );
         assert_eq!(why("a.wav,vel,0.5,loc,A,,"), None);
     }
 

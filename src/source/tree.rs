@@ -7,7 +7,10 @@ use crate::reading::{self, Entry, Kind, NOWHERE};
 
 /// The entries of a folder by name.
 pub(super) fn entries(folder: &Path) -> Result<Vec<Entry>, SourceError> {
-    let wrong = |e: std::io::Error| SourceError::File { path: folder.display().to_string(), why: e.to_string() };
+    let wrong = |e: std::io::Error| SourceError::File {
+        path: folder.display().to_string(),
+        why: e.to_string(),
+    };
     reading::entries(folder).map_err(wrong)
 }
 
@@ -19,9 +22,14 @@ pub(super) struct Found {
     pub utf8: bool,
 }
 
-/// All that is called like a recording below `folder`. Links to folders are followed as deep as the pattern goes, no
-/// deeper, so that links in a circle end.
-pub(super) fn walk(root: &Path, folder: &str, depth: usize, found: &mut Vec<Found>) -> Result<(), SourceError> {
+/// All that is called like a recording below `folder`. Links to folders are followed as deep as the
+/// pattern goes, no deeper, so that links in a circle end.
+pub(super) fn walk(
+    root: &Path,
+    folder: &str,
+    depth: usize,
+    found: &mut Vec<Found>,
+) -> Result<(), SourceError> {
     for entry in entries(&root.join(folder))? {
         let path = join(folder, &entry.name);
         if !entry.is_folder() {
@@ -44,15 +52,21 @@ pub(super) fn unreadable(kind: Kind) -> Option<String> {
     }
 }
 
-/// The error of a data set, parts of which are links that lead nowhere: what is left is another data set. None if
-/// `paths` is empty.
+/// The error of a data set, parts of which are links that lead nowhere: what is left is another
+/// data set. None if `paths` is empty.
 pub(super) fn lost(root: &Path, paths: &[String]) -> Option<SourceError> {
     let first = paths.first()?;
     let audio = paths.iter().all(|path| names::stem(path).is_some());
     let message = match (paths.len(), audio) {
         (1, _) => format!("`{first}` of `{}` is a link that leads nowhere", root.display()),
-        (n, true) => format!("{n} recordings of `{}` are links that lead nowhere, `{first}` for one", root.display()),
-        (n, false) => format!("{n} files of `{}` are links that lead nowhere, `{first}` for one", root.display()),
+        (n, true) => format!(
+            "{n} recordings of `{}` are links that lead nowhere, `{first}` for one",
+            root.display()
+        ),
+        (n, false) => format!(
+            "{n} files of `{}` are links that lead nowhere, `{first}` for one",
+            root.display()
+        ),
     };
     let hint = "was their content fetched (`git annex get`, `datalad get`, `dvc pull`)? Without them it is another data \
                 set: fetch them, or remove the links";
@@ -102,10 +116,14 @@ mod tests {
     #[test]
     fn lost_files_are_counted_and_one_is_named() {
         let told = |paths: &[&str]| {
-            lost(Path::new("d"), &paths.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>()).map(|e| e.to_string())
+            lost(Path::new("d"), &paths.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>())
+                .map(|e| e.to_string())
         };
         assert_eq!(told(&[]), None);
-        assert_eq!(told(&["fan/a.wav"]).unwrap(), "`fan/a.wav` of `d` is a link that leads nowhere");
+        assert_eq!(
+            told(&["fan/a.wav"]).unwrap(),
+            "`fan/a.wav` of `d` is a link that leads nowhere"
+        );
         assert_eq!(
             told(&["fan/a.wav", "fan/b.wav"]).unwrap(),
             "2 recordings of `d` are links that lead nowhere, `fan/a.wav` for one"

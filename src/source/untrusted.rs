@@ -1,7 +1,8 @@
-//! Names are untrusted text: what a folder, a table or a spec calls a machine becomes a label, a row and a path.
+//! Names are untrusted text: what a folder, a table or a spec calls a machine becomes a label, a
+//! row and a path.
 //!
-//! Every listing and every clip set passes through here before anybody uses it. Names of machines and sections are
-//! single names of folders; nothing holds a character that a terminal obeys.
+//! Every listing and every clip set passes through here before anybody uses it. Names of machines
+//! and sections are single names of folders; nothing holds a character that a terminal obeys.
 
 use std::collections::BTreeMap;
 
@@ -17,16 +18,23 @@ use crate::shown::{control, visible};
 pub fn list(source: &dyn Source) -> Result<Listing, SourceError> {
     let listing = source.list()?;
     for (SectionId { machine, section }, files) in &listing.sections {
-        let wrong = |path: &str, why: String| SourceError::File { path: visible(path).into_owned(), why };
+        let wrong =
+            |path: &str, why: String| SourceError::File { path: visible(path).into_owned(), why };
         for path in files.audio.iter().chain(&files.tables) {
             if let Some(code) = control(path) {
-                return Err(wrong(path, format!("there is a control character ({code}) in its path; rename it")));
+                return Err(wrong(
+                    path,
+                    format!("there is a control character ({code}) in its path; rename it"),
+                ));
             }
         }
         for (what, name) in [("machine", machine), ("section", section)] {
             if let Some(fault) = fault(name) {
                 let path = files.audio.first().map_or(machine.as_str(), String::as_str);
-                return Err(wrong(path, format!("`{}` cannot name a {what}: {fault}", visible(name))));
+                return Err(wrong(
+                    path,
+                    format!("`{}` cannot name a {what}: {fault}", visible(name)),
+                ));
             }
         }
     }
@@ -45,8 +53,9 @@ pub fn clips(
     let recordings = source.clips(section, files, tables)?;
     for recording in &recordings {
         if let Some((attribute, code)) = odd_attribute(&recording.clip.attributes) {
-            let why =
-                format!("there is a control character ({code}) in its attribute `{attribute}`; correct its table");
+            let why = format!(
+                "there is a control character ({code}) in its attribute `{attribute}`; correct its table"
+            );
             return Err(SourceError::File { path: recording.clip.id.clone(), why });
         }
     }
@@ -61,7 +70,8 @@ fn odd_attribute(attributes: &BTreeMap<String, String>) -> Option<(String, Strin
     })
 }
 
-/// Why a text cannot name a machine or a section, if it cannot: it could not be the name of one folder, or of one row.
+/// Why a text cannot name a machine or a section, if it cannot: it could not be the name of one
+/// folder, or of one row.
 pub(super) fn fault(name: &str) -> Option<String> {
     if name.is_empty() {
         return Some("it is empty".into());
@@ -75,15 +85,16 @@ pub(super) fn fault(name: &str) -> Option<String> {
     control(name).map(|code| format!("there is a control character ({code}) in it"))
 }
 
-/// The mistake of a spec that names a machine or a section by what cannot be a name; `field` is where it does.
+/// The mistake of a spec that names a machine or a section by what cannot be a name; `field` is
+/// where it does.
 pub(super) fn problem(field: &str, what: &str, name: &str) -> Option<Problem> {
     let message = format!("`{name}` cannot name a {what}: {}", fault(name)?);
     let example = if what == "machine" { "fan" } else { "00" };
     Some(Problem::new(field, message).hint(format!("write a name such as `{example}`")))
 }
 
-/// Whether two names are one to a reader: a letter with its accent may be one character or two, and macOS and the
-/// archives made there write two.
+/// Whether two names are one to a reader: a letter with its accent may be one character or two, and
+/// macOS and the archives made there write two.
 pub(super) fn same(a: &str, b: &str) -> bool {
     a == b || a.nfc().eq(b.nfc())
 }
@@ -99,7 +110,9 @@ mod tests {
 
     fn told(kind: &str, settings: serde_json::Value) -> String {
         let source = SourceSpec::parse(kind, &settings).unwrap();
-        list(source.member()).map(|found| format!("{:?}", found.sections.keys())).unwrap_or_else(|e| e.to_string())
+        list(source.member())
+            .map(|found| format!("{:?}", found.sections.keys()))
+            .unwrap_or_else(|e| e.to_string())
     }
 
     #[test]
@@ -132,7 +145,10 @@ mod tests {
     fn parts_of_names_that_lead_elsewhere_are_told_with_their_file() {
         let folder = |files: &[&str], pattern: &str| {
             let root = of_empty_files(files);
-            told("folder", json!({ "root": root.path(), "pattern": pattern, "defaults": { "split": "train" } }))
+            told(
+                "folder",
+                json!({ "root": root.path(), "pattern": pattern, "defaults": { "split": "train" } }),
+            )
         };
         assert_eq!(
             folder(&["fan_...wav"], "{machine}_{section}.wav"),
@@ -149,7 +165,10 @@ mod tests {
         let root = of_empty_files(&["a.wav"]);
         let defaults = json!({ "machine": "../../elsewhere", "split": "train" });
         assert_eq!(
-            told("folder", json!({ "root": root.path(), "pattern": "{*}.wav", "defaults": defaults })),
+            told(
+                "folder",
+                json!({ "root": root.path(), "pattern": "{*}.wav", "defaults": defaults })
+            ),
             "a.wav: `../../elsewhere` cannot name a machine: there is a `/` in it, which stands between folders"
         );
     }

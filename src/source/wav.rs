@@ -2,8 +2,9 @@
 //!
 //! Our own reader, because samples are what a run reads most: taking them one by one through an
 //! `io::Read`, as hound does, costs three times the whole log-mel of a clip. Samples are scaled as
-//! soundfile and librosa scale them. Whatever is wrong with a file is one error that says what, never
-//! a panic; memory is bounded by the size of the file. (Writing WAVs is not this module's work.)
+//! soundfile and librosa scale them. Whatever is wrong with a file is one error that says what,
+//! never a panic; memory is bounded by the size of the file. (Writing WAVs is not this module's
+//! work.)
 
 use std::path::Path;
 
@@ -56,13 +57,17 @@ pub enum WavError {
     Empty,
     #[error("not a WAV file: {0}")]
     NotWav(String),
-    #[error("truncated: the `{chunk}` chunk should have {expected} bytes, the file has {found} of them")]
+    #[error(
+        "truncated: the `{chunk}` chunk should have {expected} bytes, the file has {found} of them"
+    )]
     Truncated { chunk: String, expected: u64, found: usize },
     #[error("truncated: the file ends before its `{0}` chunk")]
     NoChunk(&'static str),
     #[error("broken header: {0}")]
     Header(String),
-    #[error("the samples are stored as {0}; only PCM of 8, 16, 24 or 32 bit and float of 32 or 64 bit are read")]
+    #[error(
+        "the samples are stored as {0}; only PCM of 8, 16, 24 or 32 bit and float of 32 or 64 bit are read"
+    )]
     Encoding(String),
     #[error(
         "the length of the `data` chunk was never filled in (a recording that was cut off or piped); write the header \
@@ -71,7 +76,9 @@ pub enum WavError {
     NeverFilledIn,
     #[error("the data chunk holds no samples")]
     NoSamples,
-    #[error("the data chunk has {bytes} bytes, not a multiple of {block} ({channels} channels of {width} bytes)")]
+    #[error(
+        "the data chunk has {bytes} bytes, not a multiple of {block} ({channels} channels of {width} bytes)"
+    )]
     Odd { bytes: usize, block: usize, channels: usize, width: usize },
     #[error("sample {index} is not a finite number")]
     NotFinite { index: usize },
@@ -89,7 +96,8 @@ pub fn read(path: &Path, channel: Channel) -> Result<Wave, SourceError> {
     wave(path, &loaded(path, reading::read_or_pipe(path, RECORDING))?, channel)
 }
 
-/// Samples a second of the file at `path`, if it is one that can be read; its samples are not looked at.
+/// Samples a second of the file at `path`, if it is one that can be read; its samples are not
+/// looked at.
 pub fn rate(path: &Path) -> Option<u32> {
     use std::io::Read;
     let mut head = Vec::new();
@@ -127,16 +135,25 @@ fn wave(path: &Path, bytes: &[u8], channel: Channel) -> Result<Wave, SourceError
     }
 }
 
-/// Finds the header and the data of a WAV file; unknown chunks are skipped, what follows the data is ignored.
+/// Finds the header and the data of a WAV file; unknown chunks are skipped, what follows the data
+/// is ignored.
 pub fn parse(bytes: &[u8]) -> Result<Wav<'_>, WavError> {
     let mut rest = riff(bytes)?;
     let (mut format, mut long) = (None, None);
     while !rest.is_empty() {
         let Some((head, body)) = rest.split_at_checked(8) else { break };
         let (id, length) = (&head[..4], u64::from(u32_at(head, 4)));
-        let cut = |length: u64| WavError::Truncated { chunk: printable(id), expected: length, found: body.len() };
+        let cut = |length: u64| WavError::Truncated {
+            chunk: printable(id),
+            expected: length,
+            found: body.len(),
+        };
         match (id, format) {
-            (b"data", None) => return Err(WavError::Header("the `data` chunk comes before the `fmt ` chunk".into())),
+            (b"data", None) => {
+                return Err(WavError::Header(
+                    "the `data` chunk comes before the `fmt ` chunk".into(),
+                ));
+            }
             (b"data", Some(format)) => {
                 let length = long.filter(|_| length == u64::from(u32::MAX)).unwrap_or(length);
                 return match usize::try_from(length).ok().and_then(|length| body.get(..length)) {
@@ -146,7 +163,9 @@ pub fn parse(bytes: &[u8]) -> Result<Wav<'_>, WavError> {
                     _ => Err(cut(length)),
                 };
             }
-            (b"fmt ", _) => format = Some(parse_format(sized(body, length).ok_or_else(|| cut(length))?)?),
+            (b"fmt ", _) => {
+                format = Some(parse_format(sized(body, length).ok_or_else(|| cut(length))?)?)
+            }
             // The lengths of an RF64 file: of all, of the data, each of 64 bits.
             (b"ds64", _) if bytes[..4] != *b"RIFF" && length >= 16 && body.len() >= 16 => {
                 long = Some(u64::from(u32_at(body, 8)) | u64::from(u32_at(body, 12)) << 32);
@@ -154,7 +173,8 @@ pub fn parse(bytes: &[u8]) -> Result<Wav<'_>, WavError> {
             _ => {}
         }
         let length = sized(body, length).ok_or_else(|| cut(length))?.len();
-        // Chunks begin at even offsets; some writers forget the byte that is missing at the very end.
+        // Chunks begin at even offsets; some writers forget the byte that is missing at the very
+        // end.
         rest = &body[(length + length % 2).min(body.len())..];
     }
     Err(WavError::NoChunk(if format.is_none() { "fmt " } else { "data" }))
@@ -164,15 +184,18 @@ fn sized(body: &[u8], length: u64) -> Option<&[u8]> {
     body.get(..usize::try_from(length).ok()?)
 }
 
-/// Whether a length is one that programs write before they know it, and never come back to: ffmpeg all ones, sox
-/// `7ffff000`, arecord two GiB, some less the bytes of the header. No file that is read is so long.
+/// Whether a length is one that programs write before they know it, and never come back to: ffmpeg
+/// all ones, sox `7ffff000`, arecord two GiB, some less the bytes of the header. No file that is
+/// read is so long.
 fn is_filler(length: u64) -> bool {
-    (0x7fff_f000..=0x8000_0000).contains(&length) || (0xffff_f000..=0xffff_ffff).contains(&length) || length == u64::MAX
+    (0x7fff_f000..=0x8000_0000).contains(&length)
+        || (0xffff_f000..=0xffff_ffff).contains(&length)
+        || length == u64::MAX
 }
 
-/// The data of a chunk of length 0 with something behind it. Of a recorder that was switched off it is samples, if the
-/// length of the whole file was never filled in, either. Where that ends at the chunk, programs do not agree on what
-/// follows.
+/// The data of a chunk of length 0 with something behind it. Of a recorder that was switched off it
+/// is samples, if the length of the whole file was never filled in, either. Where that ends at the
+/// chunk, programs do not agree on what follows.
 fn unclosed<'a>(format: Header, bytes: &[u8], body: &'a [u8]) -> Result<Wav<'a>, WavError> {
     let (length, here) = (u64::from(u32_at(bytes, 4)), (bytes.len() - body.len()) as u64);
     match length {
@@ -183,8 +206,8 @@ fn unclosed<'a>(format: Header, bytes: &[u8], body: &'a [u8]) -> Result<Wav<'a>,
     }
 }
 
-/// The data of a file whose length was never filled in: all that is there, as libsndfile and ffmpeg read it. A file that
-/// ends within a frame may have something else at its end.
+/// The data of a file whose length was never filled in: all that is there, as libsndfile and ffmpeg
+/// read it. A file that ends within a frame may have something else at its end.
 fn data_to_the_end(format: Header, body: &[u8]) -> Result<Wav<'_>, WavError> {
     match data(format, body) {
         Err(WavError::Odd { .. }) => Err(WavError::NeverFilledIn),
@@ -211,21 +234,29 @@ fn riff(bytes: &[u8]) -> Result<&[u8], WavError> {
         }
         _ if begins(b"ID3") => "an MP3 file".into(),
         _ if begins(b"FORM") => "an AIFF file".into(),
-        _ => format!("it begins with `{}` where `RIFF` should be", printable(&bytes[..bytes.len().min(8)])),
+        _ => format!(
+            "it begins with `{}` where `RIFF` should be",
+            printable(&bytes[..bytes.len().min(8)])
+        ),
     };
     Err(WavError::NotWav(other))
 }
 
 /// What follows an ID3 tag, whose length has seven bits a byte.
 fn behind_tag(bytes: &[u8]) -> &[u8] {
-    let length = bytes.get(6..10).map_or(0, |size| size.iter().fold(0, |sum, b| sum << 7 | usize::from(b & 0x7f)));
+    let length = bytes
+        .get(6..10)
+        .map_or(0, |size| size.iter().fold(0, |sum, b| sum << 7 | usize::from(b & 0x7f)));
     bytes.get(10 + length..).unwrap_or_default()
 }
 
 /// Rate, channels and encoding of a `fmt ` chunk; the number of frames is not known yet.
 fn parse_format(chunk: &[u8]) -> Result<Header, WavError> {
     if chunk.len() < 16 {
-        return Err(WavError::Header(format!("the `fmt ` chunk has {} bytes, at least 16 are needed", chunk.len())));
+        return Err(WavError::Header(format!(
+            "the `fmt ` chunk has {} bytes, at least 16 are needed",
+            chunk.len()
+        )));
     }
     let (channels, rate) = (usize::from(u16_at(chunk, 2)), u32_at(chunk, 4));
     let (block, bits) = (usize::from(u16_at(chunk, 12)), u16_at(chunk, 14));
@@ -246,7 +277,9 @@ fn parse_format(chunk: &[u8]) -> Result<Header, WavError> {
     }
     if block != channels * encoding.bytes() {
         let width = encoding.bytes();
-        let why = format!("{channels} channels of {width} bytes do not make the stated blocks of {block} bytes");
+        let why = format!(
+            "{channels} channels of {width} bytes do not make the stated blocks of {block} bytes"
+        );
         return Err(WavError::Header(why));
     }
     Ok(Header { rate, channels, encoding, frames: 0 })
@@ -258,10 +291,13 @@ fn tag(chunk: &[u8]) -> Result<u16, WavError> {
     /// The end of every sub-format GUID that stands for a format tag.
     const GUID: [u8; 14] = [0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71];
     match u16_at(chunk, 0) {
-        EXTENSIBLE if chunk.len() < 40 => {
-            Err(WavError::Header(format!("an extensible `fmt ` chunk has 40 bytes, not {}", chunk.len())))
+        EXTENSIBLE if chunk.len() < 40 => Err(WavError::Header(format!(
+            "an extensible `fmt ` chunk has 40 bytes, not {}",
+            chunk.len()
+        ))),
+        EXTENSIBLE if chunk[26..40] != GUID => {
+            Err(WavError::Encoding("an unknown extensible sub-format".into()))
         }
-        EXTENSIBLE if chunk[26..40] != GUID => Err(WavError::Encoding("an unknown extensible sub-format".into())),
         EXTENSIBLE => Ok(u16_at(chunk, 24)),
         tag => Ok(tag),
     }
@@ -304,10 +340,16 @@ impl Wav<'_> {
             Encoding::Pcm8 => self.mix(channel, |[b]: [u8; 1]| (f32::from(b) - 128.0) / 128.0),
             Encoding::Pcm16 => self.mix(channel, |b| f32::from(i16::from_le_bytes(b)) / 32_768.0),
             // The three bytes become the upper ones of 32 bits, so that the sign comes with them.
-            Encoding::Pcm24 => self.mix(channel, |[a, b, c]| i32::from_le_bytes([0, a, b, c]) as f32 / 2_147_483_648.0),
-            Encoding::Pcm32 => self.mix(channel, |b| i32::from_le_bytes(b) as f32 / 2_147_483_648.0),
+            Encoding::Pcm24 => self.mix(channel, |[a, b, c]| {
+                i32::from_le_bytes([0, a, b, c]) as f32 / 2_147_483_648.0
+            }),
+            Encoding::Pcm32 => {
+                self.mix(channel, |b| i32::from_le_bytes(b) as f32 / 2_147_483_648.0)
+            }
             Encoding::Float32 => self.mix(channel, f32::from_le_bytes).and_then(finite),
-            Encoding::Float64 => self.mix(channel, |b| f64::from_le_bytes(b) as f32).and_then(finite),
+            Encoding::Float64 => {
+                self.mix(channel, |b| f64::from_le_bytes(b) as f32).and_then(finite)
+            }
         }
     }
 
@@ -321,7 +363,9 @@ impl Wav<'_> {
             _ if channels == 1 => samples.iter().map(|&b| sample(b)).collect(),
             Channel::First => samples.iter().step_by(channels).map(|&b| sample(b)).collect(),
             Channel::Mean => {
-                let mean = |block: &[[u8; WIDTH]]| block.iter().map(|&b| sample(b)).sum::<f32>() / channels as f32;
+                let mean = |block: &[[u8; WIDTH]]| {
+                    block.iter().map(|&b| sample(b)).sum::<f32>() / channels as f32
+                };
                 samples.chunks_exact(channels).map(mean).collect()
             }
         })
@@ -345,7 +389,10 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 
 /// Bytes as a text of one line.
 fn printable(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| if b.is_ascii_graphic() || *b == b' ' { char::from(*b) } else { '.' }).collect()
+    bytes
+        .iter()
+        .map(|b| if b.is_ascii_graphic() || *b == b' ' { char::from(*b) } else { '.' })
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,22 +1,25 @@
-//! A data set as it is written: paths and attribute tables in the layout of DCASE 2022, which the `dcase` source
-//! reads back.
+//! A data set as it is written: paths and attribute tables in the layout of DCASE 2022, which the
+//! `dcase` source reads back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::names;
 use crate::artifact::{Clip, Label, Split};
 
-/// The path of each clip of a section below the folder of the data set: its id, where that is a path of this layout
-/// already, or else one made of what is known of it.
+/// The path of each clip of a section below the folder of the data set: its id, where that is a
+/// path of this layout already, or else one made of what is known of it.
 ///
-/// `section` is the two digits of the section. What a clip does not have, its name leaves out: domains, the truth of
-/// test clips, and attributes that could not be read back from it (those stand in the attribute table).
+/// `section` is the two digits of the section. What a clip does not have, its name leaves out:
+/// domains, the truth of test clips, and attributes that could not be read back from it (those
+/// stand in the attribute table).
 pub fn paths(clips: &[Clip], section: &str) -> Vec<String> {
     let kept: Vec<Option<String>> = clips.iter().map(|clip| own(clip, section)).collect();
     let mut taken: BTreeSet<String> = kept.iter().flatten().cloned().collect();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let pairs = clips.iter().zip(kept);
-    pairs.map(|(clip, kept)| kept.unwrap_or_else(|| made(clip, section, &mut counts, &mut taken))).collect()
+    pairs
+        .map(|(clip, kept)| kept.unwrap_or_else(|| made(clip, section, &mut counts, &mut taken)))
+        .collect()
 }
 
 /// The id, if the `dcase` source would read all that is known of the clip from it.
@@ -32,7 +35,12 @@ fn own(clip: &Clip, section: &str) -> Option<String> {
     same.then(|| clip.id.clone())
 }
 
-fn made(clip: &Clip, section: &str, counts: &mut BTreeMap<String, usize>, taken: &mut BTreeSet<String>) -> String {
+fn made(
+    clip: &Clip,
+    section: &str,
+    counts: &mut BTreeMap<String, usize>,
+    taken: &mut BTreeSet<String>,
+) -> String {
     let Clip { machine, split, .. } = clip;
     let label = clip.label.or((clip.split == Split::Train).then_some(Label::Normal));
     let domain = clip.domain.map_or(String::new(), |domain| format!("_{domain}"));
@@ -40,13 +48,15 @@ fn made(clip: &Clip, section: &str, counts: &mut BTreeMap<String, usize>, taken:
         Some(label) => format!("section_{section}{domain}_{split}_{label}"),
         None => format!("section_{section}"),
     };
-    let attributes: String = clip.attributes.iter().map(|(name, value)| format!("_{name}_{value}")).collect();
+    let attributes: String =
+        clip.attributes.iter().map(|(name, value)| format!("_{name}_{value}")).collect();
     let count = counts.entry(group.clone()).or_default();
     loop {
         let bare = format!("{group}_{count:04}");
         let full = format!("{bare}{attributes}.wav");
         let readable = |name: &String| {
-            !name.contains(['/', '\\']) && names::parse(name).is_ok_and(|n| n.attributes == clip.attributes)
+            !name.contains(['/', '\\'])
+                && names::parse(name).is_ok_and(|n| n.attributes == clip.attributes)
         };
         let name = if label.is_some() && readable(&full) { full } else { format!("{bare}.wav") };
         let path = format!("{machine}/{split}/{name}");
@@ -66,7 +76,10 @@ pub fn attributes(clips: &[Clip], paths: &[String]) -> Option<Vec<u8>> {
     writer.write_record(&header).expect("writing to memory");
     for (clip, path) in clips.iter().zip(paths) {
         let pairs = clip.attributes.iter().flat_map(|(name, value)| [name.as_str(), value]);
-        let row = std::iter::once(path.as_str()).chain(pairs).chain(std::iter::repeat("")).take(header.len());
+        let row = std::iter::once(path.as_str())
+            .chain(pairs)
+            .chain(std::iter::repeat(""))
+            .take(header.len());
         writer.write_record(row).expect("writing to memory");
     }
     Some(writer.into_inner().expect("writing to memory"))
@@ -85,7 +98,10 @@ mod tests {
             domain: Some(Domain::Target),
             split: Split::Test,
             label,
-            attributes: attributes.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            attributes: attributes
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect(),
         }
     }
 
@@ -118,20 +134,26 @@ mod tests {
             assert!(name.domain == clip.domain || clip.label.is_none());
         }
         let table = String::from_utf8(attributes(&clips, &paths).unwrap()).unwrap();
-        assert!(
-            table.starts_with("file_name,d1p,d1v\npress/test/section_07_target_test_normal_0000_vel_5.wav,vel,5\n")
-        );
+        assert!(table.starts_with(
+            "file_name,d1p,d1v\npress/test/section_07_target_test_normal_0000_vel_5.wav,vel,5\n"
+        ));
     }
 
     #[test]
     fn attributes_that_a_name_cannot_say_stand_in_the_table_alone() {
         let odd = [("load kg", "1_5"), ("load1", "A"), ("path", "a/b"), ("empty", "")];
-        let clips: Vec<Clip> = odd.iter().map(|pair| clip("x.wav", Some(Label::Normal), &[*pair])).collect();
+        let clips: Vec<Clip> =
+            odd.iter().map(|pair| clip("x.wav", Some(Label::Normal), &[*pair])).collect();
         for one in &clips {
             let paths = paths(std::slice::from_ref(one), "00");
             let name = names::parse(paths[0].rsplit('/').next().unwrap()).unwrap();
-            assert!(name.attributes.is_empty() || name.attributes == one.attributes, "{}", paths[0]);
-            let table = String::from_utf8(attributes(std::slice::from_ref(one), &paths).unwrap()).unwrap();
+            assert!(
+                name.attributes.is_empty() || name.attributes == one.attributes,
+                "{}",
+                paths[0]
+            );
+            let table =
+                String::from_utf8(attributes(std::slice::from_ref(one), &paths).unwrap()).unwrap();
             let (key, value) = one.attributes.iter().next().unwrap();
             assert!(table.ends_with(&format!("{},{key},{value}\n", paths[0])), "{table}");
         }

@@ -1,8 +1,8 @@
 //! From a value to a config, telling all that is wrong with it and not only the first.
 //!
-//! serde stops at the first mistake. So: note it, strike what is wrong, decode again, until the rest fits;
-//! then ask the config itself for settings out of range. serde's words for types are its own; ours say
-//! what to write.
+//! serde stops at the first mistake. So: note it, strike what is wrong, decode again, until the
+//! rest fits; then ask the config itself for settings out of range. serde's words for types are its
+//! own; ours say what to write.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -89,7 +89,12 @@ pub fn kin(name: &str) -> Option<&'static Kin> {
     KIN.iter().find(|family| family.name == name)
 }
 
-fn inside<F: Family>(node: &Node, path: &str, look: Look, diagnostics: &mut Vec<Diagnostic>) -> (Value, bool) {
+fn inside<F: Family>(
+    node: &Node,
+    path: &str,
+    look: Look,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> (Value, bool) {
     match variant_at::<F>(node, path, look, diagnostics) {
         Some(config) => (serde_json::to_value(config).expect("settings are JSON"), true),
         None => (serde_json::json!({ F::NAMES[0]: {} }), false),
@@ -111,7 +116,12 @@ pub fn variant<F: Family>(node: &Node, look: Look, diagnostics: &mut Vec<Diagnos
 }
 
 /// The same of a node at another path of the file than the family's word.
-fn variant_at<F: Family>(node: &Node, at: &str, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Option<F> {
+fn variant_at<F: Family>(
+    node: &Node,
+    at: &str,
+    look: Look,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<F> {
     let (name, inner) = match form_at::<F>(node, at) {
         Ok(found) => found,
         Err(diagnostic) => {
@@ -128,7 +138,8 @@ fn variant_at<F: Family>(node: &Node, at: &str, look: Look, diagnostics: &mut Ve
         settings[field] = value;
         sound &= ok;
     }
-    let config = strike_and_retry(|v| F::parse(name, v), settings, inner, &path, look, diagnostics)?;
+    let config =
+        strike_and_retry(|v| F::parse(name, v), settings, inner, &path, look, diagnostics)?;
     if !sound {
         return None;
     }
@@ -158,36 +169,51 @@ fn form_at<'n, F: Family>(node: &'n Node, word: &str) -> Result<(&'n str, &'n No
     };
     if let Some(name) = node.as_str() {
         return Err(match F::NAMES.contains(&name) {
-            true => wrong(format!("`{word}` must be a map with one key, the {noun}, not the bare name `{name}`"))
-                .hint(write_bare(node, word, name)),
+            true => wrong(format!(
+                "`{word}` must be a map with one key, the {noun}, not the bare name `{name}`"
+            ))
+            .hint(write_bare(node, word, name)),
             false if name.contains(['/', '\\']) && F::NAMES.contains(&"dcase") => {
-                unknown(name, node.place()).hint(format!("write `data: {{ dcase: {{ root: {name} }} }}`"))
+                unknown(name, node.place())
+                    .hint(format!("write `data: {{ dcase: {{ root: {name} }} }}`"))
             }
             false => unknown(name, node.place()),
         });
     }
     let example = F::NAMES[0];
     let Some(entries) = node.as_map() else {
-        return Err(wrong(format!("`{word}` must be a map with one key, the {noun}, not {}", node.shown())).hint(
-            match node.as_list() {
-                Some(_) => format!("to try several, list them under `sweep:`; one is `{key}: {{ {example}: {{}} }}`"),
-                None => format!("write `{key}: {{ {example}: {{}} }}`"),
-            },
-        ));
+        return Err(wrong(format!(
+            "`{word}` must be a map with one key, the {noun}, not {}",
+            node.shown()
+        ))
+        .hint(match node.as_list() {
+            Some(_) => format!(
+                "to try several, list them under `sweep:`; one is `{key}: {{ {example}: {{}} }}`"
+            ),
+            None => format!("write `{key}: {{ {example}: {{}} }}`"),
+        }));
     };
     match entries {
-        [] => Err(wrong(format!("`{word}` names no {noun}")).hint(suggest("", F::NAMES.iter().copied()))),
+        [] => {
+            Err(wrong(format!("`{word}` names no {noun}"))
+                .hint(suggest("", F::NAMES.iter().copied())))
+        }
         [(name, inner)] => {
             if !F::NAMES.contains(&name.as_str()) {
                 return Err(unknown(name, inner.key_place()));
             }
             if inner.as_map().is_none() && !inner.is_null() {
-                let message = format!("`{word}.{name}` must be a map of settings, not {}", inner.shown());
-                return Err(wrong(message).at(inner.place()).hint(format!("write `{name}: {{}}` for its defaults")));
+                let message =
+                    format!("`{word}.{name}` must be a map of settings, not {}", inner.shown());
+                return Err(wrong(message)
+                    .at(inner.place())
+                    .hint(format!("write `{name}: {{}}` for its defaults")));
             }
             Ok((name, inner))
         }
-        [(first, _), (second, other), ..] => Err(several::<F>(word, entries, first, second).at(other.key_place())),
+        [(first, _), (second, other), ..] => {
+            Err(several::<F>(word, entries, first, second).at(other.key_place()))
+        }
     }
 }
 
@@ -201,15 +227,26 @@ fn write_bare(node: &Node, word: &str, name: &str) -> String {
     }
 }
 
-fn several<F: Family>(word: &str, entries: &[(String, Node)], first: &str, second: &str) -> Diagnostic {
+fn several<F: Family>(
+    word: &str,
+    entries: &[(String, Node)],
+    first: &str,
+    second: &str,
+) -> Diagnostic {
     let noun = F::NOUN;
     let named = entries.iter().filter_map(|(_, n)| n.as_str()).find(|s| F::NAMES.contains(s));
-    let diagnostic =
-        Diagnostic::new(
-            "E0205",
-            format!("`{word}` has {} keys, `{first}` and `{second}`; it takes one, the {noun}", entries.len())
-                .replacen(" keys, ", if entries.len() > 2 { " keys, among them " } else { " keys, " }, 1),
-        );
+    let diagnostic = Diagnostic::new(
+        "E0205",
+        format!(
+            "`{word}` has {} keys, `{first}` and `{second}`; it takes one, the {noun}",
+            entries.len()
+        )
+        .replacen(
+            " keys, ",
+            if entries.len() > 2 { " keys, among them " } else { " keys, " },
+            1,
+        ),
+    );
     diagnostic.hint(match named {
         Some(name) => format!("write the settings under the name: `{name}: {{ ... }}`"),
         None if word == "pool" => "to join pools end to end write a list: `pool: [ { mean: {} }, ... ]`".into(),
@@ -224,7 +261,8 @@ fn several<F: Family>(word: &str, entries: &[(String, Node)], first: &str, secon
 
 /// Decodes `value`, noting each mistake and striking it until the rest fits.
 ///
-/// None if there was any mistake; `node` is the same value with its places, `path` its path in the file.
+/// None if there was any mistake; `node` is the same value with its places, `path` its path in the
+/// file.
 pub fn strike_and_retry<T>(
     decode: impl Fn(&Value) -> Result<T, MemberError>,
     mut value: Value,
@@ -234,8 +272,8 @@ pub fn strike_and_retry<T>(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<T> {
     let mut struck: Vec<String> = Vec::new();
-    // Each round strikes one key, and a spec has a bounded number of them; the bound is for configs whose
-    // own decoding reports a field that is not there.
+    // Each round strikes one key, and a spec has a bounded number of them; the bound is for configs
+    // whose own decoding reports a field that is not there.
     for _ in 0..256 {
         let (field, message) = match decode(&value) {
             Ok(config) => return struck.is_empty().then_some(config),
@@ -243,19 +281,25 @@ pub fn strike_and_retry<T>(
             Err(MemberError::Unknown) => return None,
         };
         if let Some(missing) = missing_field(&message) {
-            let name = if field.is_empty() { missing.to_owned() } else { format!("{field}.{missing}") };
+            let name =
+                if field.is_empty() { missing.to_owned() } else { format!("{field}.{missing}") };
             // `rot:` is told as unknown; that `root` is missing would be the same mistake again.
             let meant = struck.iter().any(|s| *s == name || closest(s, [name.as_str()]).is_some());
             if !meant && look == Look::Whole {
                 let message = format!("`{path}.{name}` is missing");
                 let at = node.nearest(&field).key_place();
-                diagnostics.push(Diagnostic::new("E0207", message).at(at).hint(format!("write `{missing}:` under it")));
+                diagnostics.push(
+                    Diagnostic::new("E0207", message)
+                        .at(at)
+                        .hint(format!("write `{missing}:` under it")),
+                );
             }
             return None;
         }
         let field = with_unknown(field, &message);
         diagnostics.push(translate(&message, node, path, &field));
-        // Taking an item out of a list would shift the places of the others, so the whole list goes.
+        // Taking an item out of a list would shift the places of the others, so the whole list
+        // goes.
         let key = field.split('[').next().unwrap_or("").to_owned();
         if !strike(&mut value, &key) {
             return None;
@@ -271,7 +315,10 @@ fn missing_field(message: &str) -> Option<&str> {
 
 /// serde names an unknown field in its words but reports the path of the map or of the field.
 fn with_unknown(field: String, message: &str) -> String {
-    let Some(name) = message.strip_prefix("unknown field `").and_then(|m| m.split('`').next()) else { return field };
+    let Some(name) = message.strip_prefix("unknown field `").and_then(|m| m.split('`').next())
+    else {
+        return field;
+    };
     let last = steps(&field).last().copied();
     match last {
         Some(Step::Key(key)) if key == name => field,

@@ -1,4 +1,5 @@
-//! The reference of the words of a spec as Markdown, made from what the config types say of themselves.
+//! The reference of the words of a spec as Markdown, made from what the config types say of
+//! themselves.
 
 use std::fmt::Write;
 
@@ -30,13 +31,15 @@ pub fn reference() -> String {
     for word in wire::words() {
         let swept = if wire::swept().contains(word) { "yes" } else { "" };
         let meaning = cell(&first_sentence(&about(&words[*word])));
-        writeln!(page, "| [`{word}`](#{word}) | {meaning} | {swept} |").expect("a string takes all");
+        writeln!(page, "| [`{word}`](#{word}) | {meaning} | {swept} |")
+            .expect("a string takes all");
     }
     for word in wire::words() {
         let schema = &words[*word];
         write!(page, "\n## {word}\n\n{}\n", about(schema)).expect("a string takes all");
         if let Some(example) = schema.get("examples").and_then(|all| all.get(0)) {
-            write!(page, "\n```yaml\n{word}: {}\n```\n", quoted(example)).expect("a string takes all");
+            write!(page, "\n```yaml\n{word}: {}\n```\n", quoted(example))
+                .expect("a string takes all");
         }
         match wire::family_of(word) {
             Some(family) => page += &members(word, family),
@@ -44,8 +47,10 @@ pub fn reference() -> String {
         }
     }
     page += "\n# Networks of an embedding\n\nWhat `network` of the detector `embedding` may be.\n";
-    page +=
-        &members("network", wire::family(&["detector", "embedding", "network"]).expect("an embedding has a network"));
+    page += &members(
+        "network",
+        wire::family(&["detector", "embedding", "network"]).expect("an embedding has a network"),
+    );
     page
 }
 
@@ -66,7 +71,8 @@ fn members(word: &str, family: &Kin) -> String {
         let described = (family.described)(name).expect("it is a name of the family");
         let schema = &described.schema;
         write!(text, "\n### {word}: {name}\n\n{}\n\n", about(schema)).expect("a string takes all");
-        write!(text, "```yaml\n{}```\n", example(word, name, schema, described.fields)).expect("a string takes all");
+        write!(text, "```yaml\n{}```\n", example(word, name, schema, described.fields))
+            .expect("a string takes all");
         text += &settings(schema, described.fields);
     }
     text
@@ -76,7 +82,9 @@ fn members(word: &str, family: &Kin) -> String {
 fn settings(schema: &'static Value, order: &[&str]) -> String {
     let mut rows = Vec::new();
     for schema in wire::alternatives(schema).into_iter().map(|s| s.get("items").unwrap_or(s)) {
-        wire::alternatives(schema).into_iter().for_each(|schema| inner("", schema, order, &mut rows));
+        wire::alternatives(schema)
+            .into_iter()
+            .for_each(|schema| inner("", schema, order, &mut rows));
     }
     if rows.is_empty() {
         return String::new();
@@ -89,36 +97,50 @@ fn inner(path: &str, outer: &'static Value, order: &[&str], rows: &mut Vec<Strin
     let Some(properties) = outer.get("properties").and_then(Value::as_object) else { return };
     for (name, schema) in in_order(properties, order) {
         // One of several objects that are told apart by their only key has its meaning itself.
-        let own = if properties.len() == 1 && schema.get("description").is_none() { outer } else { schema };
+        let own = if properties.len() == 1 && schema.get("description").is_none() {
+            outer
+        } else {
+            schema
+        };
         let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
         let alternatives = wire::alternatives(schema);
         let default = schema.get("default").filter(|d| !d.is_null() && !d.is_object());
         let default = default.map_or(String::new(), |default| format!("`{}`", short(default)));
         let meaning = format!("{} {}", about(own), choices(schema, &alternatives));
         let kinds: Vec<String> = kinds(schema, &alternatives);
-        rows.push(format!("| `{path}` | {} | {default} | {} |\n", cell(&kinds.join(", or ")), cell(&meaning)));
+        rows.push(format!(
+            "| `{path}` | {} | {default} | {} |\n",
+            cell(&kinds.join(", or ")),
+            cell(&meaning)
+        ));
         alternatives.into_iter().for_each(|schema| inner(&path, schema, &[], rows));
     }
 }
 
 fn in_order<'a>(properties: &'a Map<String, Value>, order: &[&str]) -> Vec<(&'a str, &'a Value)> {
     let place = |name: &str| order.iter().position(|other| *other == name).unwrap_or(order.len());
-    let mut all: Vec<(&str, &Value)> = properties.iter().map(|(name, schema)| (name.as_str(), schema)).collect();
+    let mut all: Vec<(&str, &Value)> =
+        properties.iter().map(|(name, schema)| (name.as_str(), schema)).collect();
     all.sort_by_key(|(name, _)| place(name));
     all
 }
 
 /// The description of a setting: its own, or else that of what it may be.
 fn about(schema: &Value) -> String {
-    let own =
-        |schema: &Value| Some(schema.get("description")?.as_str()?.split_whitespace().collect::<Vec<_>>().join(" "));
+    let own = |schema: &Value| {
+        Some(schema.get("description")?.as_str()?.split_whitespace().collect::<Vec<_>>().join(" "))
+    };
     own(schema).unwrap_or_default()
 }
 
 /// What a setting may be, in words.
 fn kinds(schema: &Value, alternatives: &[&Value]) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
-    for kind in alternatives.iter().map(|alternative| kind(schema, alternative)).filter(|kind| !kind.is_empty()) {
+    for kind in alternatives
+        .iter()
+        .map(|alternative| kind(schema, alternative))
+        .filter(|kind| !kind.is_empty())
+    {
         if !words.contains(&kind) {
             words.push(kind);
         }
@@ -131,13 +153,17 @@ fn kind(setting: &Value, schema: &Value) -> String {
         return format!("a {} by name", family.noun);
     }
     let name = match &schema["type"] {
-        Value::Array(names) => names.iter().filter_map(Value::as_str).find(|name| *name != "null").unwrap_or_default(),
+        Value::Array(names) => {
+            names.iter().filter_map(Value::as_str).find(|name| *name != "null").unwrap_or_default()
+        }
         name => name.as_str().unwrap_or_default(),
     };
     let path = setting.get("x-path").or(schema.get("x-path")).and_then(Value::as_str);
     match (name, path) {
         ("string", Some(path)) => format!("path of a {path}"),
-        ("string", None) if schema.get("const").or(schema.get("enum")).is_some() => "a choice".into(),
+        ("string", None) if schema.get("const").or(schema.get("enum")).is_some() => {
+            "a choice".into()
+        }
         ("string", None) => "text".into(),
         ("boolean", _) => "true or false".into(),
         ("integer", _) => format!("whole number{}", bounds(schema)),
@@ -146,7 +172,9 @@ fn kind(setting: &Value, schema: &Value) -> String {
             let items = wire::alternatives(&schema["items"]);
             format!("list: {}", kinds(&schema["items"], &items).join(", or "))
         }
-        ("object", _) if schema.get("properties").is_none() && schema["additionalProperties"].is_object() => {
+        ("object", _)
+            if schema.get("properties").is_none() && schema["additionalProperties"].is_object() =>
+        {
             let inside = wire::alternatives(&schema["additionalProperties"]);
             format!("map to {}", kinds(&schema["additionalProperties"], &inside).join(", or "))
         }
@@ -170,14 +198,26 @@ fn choices(setting: &Value, alternatives: &[&Value]) -> String {
     for schema in alternatives {
         // Choices without a meaning of their own share a schema, which may be the setting's.
         let meaning = Some(about(schema)).filter(|own| *own != about(setting)).unwrap_or_default();
-        let names = schema.get("enum").and_then(Value::as_array).into_iter().flatten().chain(schema.get("const"));
-        let meaning = if meaning.is_empty() { meaning } else { format!(": {}", meaning.trim_end_matches('.')) };
-        all.extend(names.filter(|name| !name.is_null()).map(|name| format!("`{}`{meaning}", short(name))));
+        let names = schema
+            .get("enum")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .chain(schema.get("const"));
+        let meaning = if meaning.is_empty() {
+            meaning
+        } else {
+            format!(": {}", meaning.trim_end_matches('.'))
+        };
+        all.extend(
+            names.filter(|name| !name.is_null()).map(|name| format!("`{}`{meaning}", short(name))),
+        );
     }
     if all.is_empty() { String::new() } else { format!("{}.", all.join("; ")) }
 }
 
-/// A variant as one would write it: the settings without a default, and the single values among the others.
+/// A variant as one would write it: the settings without a default, and the single values among the
+/// others.
 fn example(word: &str, name: &str, schema: &Value, order: &[&str]) -> String {
     let properties = schema.get("properties").and_then(Value::as_object);
     let value = |schema: &Value| {
@@ -185,12 +225,16 @@ fn example(word: &str, name: &str, schema: &Value, order: &[&str]) -> String {
         Some(quoted(given.or(schema.get("default").filter(|d| !d.is_object() && !d.is_null()))?))
     };
     let settings = properties.map(|all| in_order(all, order)).unwrap_or_default();
-    let settings: Vec<String> =
-        settings.into_iter().filter_map(|(name, schema)| Some(format!("{name}: {}", value(schema)?))).collect();
+    let settings: Vec<String> = settings
+        .into_iter()
+        .filter_map(|(name, schema)| Some(format!("{name}: {}", value(schema)?)))
+        .collect();
     match settings.join(", ") {
         none if none.is_empty() => format!("{word}: {{ {name}: {{}} }}\n"),
         line if line.len() < 80 => format!("{word}:\n  {name}: {{ {line} }}\n"),
-        _ => settings.iter().fold(format!("{word}:\n  {name}:\n"), |text, setting| format!("{text}    {setting}\n")),
+        _ => settings.iter().fold(format!("{word}:\n  {name}:\n"), |text, setting| {
+            format!("{text}    {setting}\n")
+        }),
     }
 }
 
@@ -198,10 +242,13 @@ fn example(word: &str, name: &str, schema: &Value, order: &[&str]) -> String {
 fn quoted(value: &Value) -> String {
     match value {
         Value::String(text) if text.contains(['{', '[', '*', ':', '#']) => format!("{text:?}"),
-        Value::Array(items) => format!("[{}]", items.iter().map(quoted).collect::<Vec<_>>().join(", ")),
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(quoted).collect::<Vec<_>>().join(", "))
+        }
         Value::Object(map) if map.is_empty() => "{}".into(),
         Value::Object(map) => {
-            let entries: Vec<String> = map.iter().map(|(key, value)| format!("{key}: {}", quoted(value))).collect();
+            let entries: Vec<String> =
+                map.iter().map(|(key, value)| format!("{key}: {}", quoted(value))).collect();
             format!("{{ {} }}", entries.join(", "))
         }
         other => short(other),
@@ -216,11 +263,15 @@ fn first_sentence(text: &str) -> String {
 fn short(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Array(items) => format!("[{}]", items.iter().map(short).collect::<Vec<_>>().join(", ")),
-        Value::Number(n) => match n.as_f64().filter(|x| n.is_f64() && x.fract() == 0.0 && x.abs() < 1e15) {
-            Some(x) => x.to_string(),
-            None => n.to_string(),
-        },
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(short).collect::<Vec<_>>().join(", "))
+        }
+        Value::Number(n) => {
+            match n.as_f64().filter(|x| n.is_f64() && x.fract() == 0.0 && x.abs() < 1e15) {
+                Some(x) => x.to_string(),
+                None => n.to_string(),
+            }
+        }
         other => other.to_string(),
     }
 }

@@ -16,7 +16,8 @@ const ALWAYS: &[&str] = &["data", "features", "detector", "seed"];
 
 /// `expect`, looked at with the points it speaks of; `axes` are the swept paths.
 ///
-/// `edited` says that `--set` changed the file: then an expectation may speak of points that are gone.
+/// `edited` says that `--set` changed the file: then an expectation may speak of points that are
+/// gone.
 pub fn parse(
     node: &Node,
     axes: &[&str],
@@ -25,8 +26,15 @@ pub fn parse(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<Expect> {
     let Some(items) = node.as_list() else {
-        let diagnostic = Diagnostic::new("E0603", format!("`expect` must be a list of maps, not {}", node.shown()));
-        diagnostics.push(diagnostic.at(node.place()).hint("write `- { metric: official, at_least: 0.8 }` under it"));
+        let diagnostic = Diagnostic::new(
+            "E0603",
+            format!("`expect` must be a list of maps, not {}", node.shown()),
+        );
+        diagnostics.push(
+            diagnostic
+                .at(node.place())
+                .hint("write `- { metric: official, at_least: 0.8 }` under it"),
+        );
         return Vec::new();
     };
     let mut all = Vec::new();
@@ -41,9 +49,18 @@ pub fn parse(
             _ => m.auc,
         };
         if points.iter().filter(|p| one.speaks_of(p)).any(|p| !needed(&p.metrics)) {
-            let message = format!("`expect` speaks of `{}`, which `metrics` does not ask for", one.metric);
-            let hint = if one.metric == "official" { "it needs `metrics: [auc, pauc]`" } else { "add it to `metrics`" };
-            diagnostics.push(Diagnostic::new("E0604", message).at(item.get("metric").and_then(Node::place)).hint(hint));
+            let message =
+                format!("`expect` speaks of `{}`, which `metrics` does not ask for", one.metric);
+            let hint = if one.metric == "official" {
+                "it needs `metrics: [auc, pauc]`"
+            } else {
+                "add it to `metrics`"
+            };
+            diagnostics.push(
+                Diagnostic::new("E0604", message)
+                    .at(item.get("metric").and_then(Node::place))
+                    .hint(hint),
+            );
         }
         all.push(one);
     }
@@ -56,7 +73,8 @@ fn expectation(item: &Node, i: usize, diagnostics: &mut Vec<Diagnostic>) -> Opti
         diagnostics.push(wrong_type(item, &format!("expect[{i}]"), "a map"));
         return None;
     };
-    let mut one = Expect { metric: String::new(), filter: BTreeMap::new(), at_least: None, at_most: None };
+    let mut one =
+        Expect { metric: String::new(), filter: BTreeMap::new(), at_least: None, at_most: None };
     for (key, value) in entries {
         let path = format!("expect[{i}].{key}");
         match key.as_str() {
@@ -72,7 +90,9 @@ fn expectation(item: &Node, i: usize, diagnostics: &mut Vec<Diagnostic>) -> Opti
             "at_least" => one.at_least = bound(value, &path, diagnostics),
             "at_most" => one.at_most = bound(value, &path, diagnostics),
             "where" => match value.as_map() {
-                Some(entries) => one.filter = entries.iter().map(|(k, n)| (k.clone(), label::text(n))).collect(),
+                Some(entries) => {
+                    one.filter = entries.iter().map(|(k, n)| (k.clone(), label::text(n))).collect()
+                }
                 None => diagnostics.push(wrong_type(value, &path, "a map")),
             },
             _ => diagnostics.push(
@@ -86,13 +106,17 @@ fn expectation(item: &Node, i: usize, diagnostics: &mut Vec<Diagnostic>) -> Opti
         return None;
     }
     let (message, hint) = match (item.get("metric"), one.at_least, one.at_most) {
-        (None, ..) => ("an expectation names no `metric`".to_owned(), "write `metric: official`".to_owned()),
-        (_, None, None) => {
-            ("an expectation has no bound".to_owned(), "write `at_least: 0.8`, `at_most`, or both".to_owned())
+        (None, ..) => {
+            ("an expectation names no `metric`".to_owned(), "write `metric: official`".to_owned())
         }
-        (_, Some(low), Some(high)) if low > high => {
-            (format!("an expectation of at least {low} and at most {high} never holds"), "exchange the two".to_owned())
-        }
+        (_, None, None) => (
+            "an expectation has no bound".to_owned(),
+            "write `at_least: 0.8`, `at_most`, or both".to_owned(),
+        ),
+        (_, Some(low), Some(high)) if low > high => (
+            format!("an expectation of at least {low} and at most {high} never holds"),
+            "exchange the two".to_owned(),
+        ),
         _ => return Some(one),
     };
     diagnostics.push(Diagnostic::new("E0603", message).at(item.place()).hint(hint));
@@ -108,7 +132,8 @@ fn bound(node: &Node, path: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<f
         return Some(x);
     }
     let diagnostic =
-        Diagnostic::new("E0303", format!("`{path}`: {} is not from 0 to 1", node.value())).at(node.place());
+        Diagnostic::new("E0303", format!("`{path}`: {} is not from 0 to 1", node.value()))
+            .at(node.place());
     diagnostics.push(if x > 1.0 && x <= 100.0 {
         diagnostic.hint(format!("for {x} % write {}", x / 100.0))
     } else {
@@ -129,7 +154,10 @@ fn check_filter(
     for (key, node) in filter.as_map().unwrap_or(&[]) {
         let known = axes.iter().any(|path| names(key, path)) || ALWAYS.contains(&key.as_str());
         if !known && !edited {
-            let words = axes.iter().flat_map(|p| [*p, p.rsplit('.').next().unwrap_or(p)]).chain(ALWAYS.iter().copied());
+            let words = axes
+                .iter()
+                .flat_map(|p| [*p, p.rsplit('.').next().unwrap_or(p)])
+                .chain(ALWAYS.iter().copied());
             let words: Vec<&str> = words.collect();
             let hint = match closest(key, words.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
@@ -143,10 +171,13 @@ fn check_filter(
     if diagnostics.len() > before || edited || points.iter().any(|p| one.speaks_of(p)) {
         return;
     }
-    let diagnostic = Diagnostic::new("E0605", "no point of the sweep is what `where` asks for").at(filter.place());
+    let diagnostic = Diagnostic::new("E0605", "no point of the sweep is what `where` asks for")
+        .at(filter.place());
     let missing = one.filter.iter().find(|(k, v)| !points.iter().any(|p| matches(p, k, v)));
     diagnostics.push(match missing {
-        Some((key, value)) => diagnostic.hint(format!("none has `{}`", shorten(&format!("{key}: {value}")))),
+        Some((key, value)) => {
+            diagnostic.hint(format!("none has `{}`", shorten(&format!("{key}: {value}"))))
+        }
         None => diagnostic,
     });
 }

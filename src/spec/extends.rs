@@ -1,8 +1,9 @@
 //! Base files: `extends: base.yaml`, and what a file changes of its base.
 //!
-//! Maps are merged, lists and scalars replaced. Where a variant stands (`detector:`), another variant
-//! replaces the base's: the settings of two detectors are nothing to be merged. A setting that the file
-//! writes itself also takes the place of the base's sweep over it, or the file's own word would not count.
+//! Maps are merged, lists and scalars replaced. Where a variant stands (`detector:`), another
+//! variant replaces the base's: the settings of two detectors are nothing to be merged. A setting
+//! that the file writes itself also takes the place of the base's sweep over it, or the file's own
+//! word would not count.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -29,7 +30,8 @@ pub fn files(path: &Path) -> Vec<PathBuf> {
     while files.len() < 1000
         && let Some(file) = files.last()
         && let Ok(bytes) = reading::read(file, yaml::LARGEST)
-        && let Ok(root) = yaml::source(&file.display().to_string(), &bytes).and_then(|source| yaml::parse(&source, 0))
+        && let Ok(root) = yaml::source(&file.display().to_string(), &bytes)
+            .and_then(|source| yaml::parse(&source, 0))
         && let Some(base) = root.get("extends").and_then(Node::as_str)
     {
         files.push(file.parent().unwrap_or(Path::new("")).join(base));
@@ -45,10 +47,14 @@ fn identity(path: &Path) -> PathBuf {
 fn cannot_read(path: &Path, e: &std::io::Error) -> Diagnostic {
     let name = path.display();
     let diagnostic = match e.kind() {
-        ErrorKind::IsADirectory => Diagnostic::new("E0501", format!("`{name}` is a folder, not a file")),
+        ErrorKind::IsADirectory => {
+            Diagnostic::new("E0501", format!("`{name}` is a folder, not a file"))
+        }
         ErrorKind::FileTooLarge => Diagnostic::new("E0103", format!("`{name}` is no spec: {e}")),
         // A link that leads nowhere has words of its own.
-        ErrorKind::NotFound if e.get_ref().is_none() => Diagnostic::new("E0501", format!("there is no file `{name}`")),
+        ErrorKind::NotFound if e.get_ref().is_none() => {
+            Diagnostic::new("E0501", format!("there is no file `{name}`"))
+        }
         _ => Diagnostic::new("E0501", format!("cannot read `{name}`: {e}")),
     };
     match unexpanded(path, None).filter(|_| e.kind() == ErrorKind::NotFound) {
@@ -57,38 +63,58 @@ fn cannot_read(path: &Path, e: &std::io::Error) -> Diagnostic {
     }
 }
 
-/// Whether a file is YAML by its name, and by that of the file which it leads to if it is a link. The text of another
-/// file (of passwords, of the environment) has no place in a message.
+/// Whether a file is YAML by its name, and by that of the file which it leads to if it is a link.
+/// The text of another file (of passwords, of the environment) has no place in a message.
 fn is_yaml(path: &Path) -> bool {
-    let named =
-        |path: &Path| path.extension().is_some_and(|e| ["yaml", "yml"].iter().any(|yaml| e.eq_ignore_ascii_case(yaml)));
+    let named = |path: &Path| {
+        path.extension()
+            .is_some_and(|e| ["yaml", "yml"].iter().any(|yaml| e.eq_ignore_ascii_case(yaml)))
+    };
     named(path) && path.canonicalize().map_or(true, |target| named(&target))
 }
 
-fn with_base(mut root: Node, path: &Path, chain: &mut Vec<(PathBuf, String)>) -> Result<Node, Diagnostic> {
-    let Some(written) = root.remove(&["extends".into()]).filter(|n| !n.is_null()) else { return Ok(root) };
+fn with_base(
+    mut root: Node,
+    path: &Path,
+    chain: &mut Vec<(PathBuf, String)>,
+) -> Result<Node, Diagnostic> {
+    let Some(written) = root.remove(&["extends".into()]).filter(|n| !n.is_null()) else {
+        return Ok(root);
+    };
     let Some(base) = written.as_str().filter(|s| !s.is_empty()) else {
         let message = format!("`extends` must be the path of one file, not {}", written.shown());
-        return Err(Diagnostic::new("E0503", message).at(written.place()).hint("write `extends: base.yaml`"));
+        return Err(Diagnostic::new("E0503", message)
+            .at(written.place())
+            .hint("write `extends: base.yaml`"));
     };
     let base = path.parent().unwrap_or(Path::new("")).join(base);
     let name = base.display().to_string();
     let identity = identity(&base);
     if let Some(first) = chain.iter().position(|(known, _)| *known == identity) {
-        let way: Vec<&str> = chain[first..].iter().map(|(_, n)| n.as_str()).chain([chain[first].1.as_str()]).collect();
-        return Err(
-            Diagnostic::new("E0502", format!("files extend each other: {}", way.join(" -> "))).at(written.place())
-        );
+        let way: Vec<&str> = chain[first..]
+            .iter()
+            .map(|(_, n)| n.as_str())
+            .chain([chain[first].1.as_str()])
+            .collect();
+        return Err(Diagnostic::new(
+            "E0502",
+            format!("files extend each other: {}", way.join(" -> ")),
+        )
+        .at(written.place()));
     }
     if !base.is_dir() && !is_yaml(&base) {
-        let message = format!("`{name}` is not read: the name of a file to extend ends in `.yaml` or `.yml`");
+        let message =
+            format!("`{name}` is not read: the name of a file to extend ends in `.yaml` or `.yml`");
         return Err(Diagnostic::new("E0503", message).at(written.place()));
     }
-    let bytes = reading::read(&base, yaml::LARGEST).map_err(|e| {
-        let diagnostic = cannot_read(&base, &e).at(written.place());
-        let hint = diagnostic.hint.clone();
-        diagnostic.hint(hint.unwrap_or_else(|| "the path is relative to the file that says `extends`".to_owned()))
-    })?;
+    let bytes =
+        reading::read(&base, yaml::LARGEST).map_err(|e| {
+            let diagnostic = cannot_read(&base, &e).at(written.place());
+            let hint = diagnostic.hint.clone();
+            diagnostic.hint(hint.unwrap_or_else(|| {
+                "the path is relative to the file that says `extends`".to_owned()
+            }))
+        })?;
     let parsed = yaml::parse(&yaml::source(&name, &bytes)?, 0)?;
     if parsed.as_map().is_none() {
         let message = format!("`{name}` must be a map of settings, not {}", parsed.shown());
@@ -119,7 +145,10 @@ fn merge(base: &mut Node, over: Node, path: &[&str]) {
             for (key, change) in changes {
                 let path: Vec<&str> = path.iter().copied().chain([key.as_str()]).collect();
                 match places.get(&key) {
-                    Some(&i) if wire::family(&path).is_some() && other_variant(&entries[i].1, &change) => {
+                    Some(&i)
+                        if wire::family(&path).is_some()
+                            && other_variant(&entries[i].1, &change) =>
+                    {
                         entries[i].1 = change;
                     }
                     Some(&i) => merge(&mut entries[i].1, change, &path),
@@ -149,9 +178,13 @@ mod tests {
 
     #[test]
     fn maps_merge_and_the_rest_is_replaced() {
-        let base = "features: { log_mel: { frame: 1024, hop: 512 } }\nmetrics: [auc, pauc]\nseed: 1\n";
+        let base =
+            "features: { log_mel: { frame: 1024, hop: 512 } }\nmetrics: [auc, pauc]\nseed: 1\n";
         let value = merged(base, "features: { log_mel: { hop: 256 } }\nmetrics: [auc]\n");
-        assert_eq!(value, json!({"features": {"log_mel": {"frame": 1024, "hop": 256}}, "metrics": ["auc"], "seed": 1}));
+        assert_eq!(
+            value,
+            json!({"features": {"log_mel": {"frame": 1024, "hop": 256}}, "metrics": ["auc"], "seed": 1})
+        );
     }
 
     #[test]
@@ -162,7 +195,10 @@ mod tests {
         );
         // Settings that are maps are no variants.
         assert_eq!(
-            merged("data: { synthetic: { clips: { train: 5 } } }\n", "data: { synthetic: { clips: { test: 6 } } }\n"),
+            merged(
+                "data: { synthetic: { clips: { train: 5 } } }\n",
+                "data: { synthetic: { clips: { test: 6 } } }\n"
+            ),
             json!({"data": {"synthetic": {"clips": {"train": 5, "test": 6}}}})
         );
     }
@@ -176,8 +212,10 @@ mod tests {
 
     #[test]
     fn values_remember_their_file() {
-        let root =
-            over(parse_text("a.yaml", "seed: 1\nname: x\n").unwrap(), parse_text("b.yaml", "seed: 2\n").unwrap());
+        let root = over(
+            parse_text("a.yaml", "seed: 1\nname: x\n").unwrap(),
+            parse_text("b.yaml", "seed: 2\n").unwrap(),
+        );
         assert_eq!(root.get("seed").unwrap().source.name, "b.yaml");
         assert_eq!(root.get("name").unwrap().source.name, "a.yaml");
     }

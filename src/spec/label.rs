@@ -1,6 +1,8 @@
-//! Short names for the values of a swept setting, for tables and file names: `knn`, `knn k=5`, `64`.
+//! Short names for the values of a swept setting, for tables and file names: `knn`, `knn k=5`,
+//! `64`.
 //!
-//! Two values of an axis with one label are the same setting written twice, so labels also find those.
+//! Two values of an axis with one label are the same setting written twice, so labels also find
+//! those.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,15 +21,22 @@ pub fn labels(keys: &[String], values: &[Node]) -> Vec<String> {
         // Pools may be joined.
         ([word], Some(_)) if word == "pool" => values
             .iter()
-            .map(|value| told::<PoolSpec>(value.as_list().unwrap_or(std::slice::from_ref(value)), false).join("+"))
+            .map(|value| {
+                told::<PoolSpec>(value.as_list().unwrap_or(std::slice::from_ref(value)), false)
+                    .join("+")
+            })
             .collect(),
         (_, Some(family)) => (family.labels)(values),
         // Without settings a whole section says nothing, a part of it takes its defaults.
         ([_], None) => values.iter().map(text).collect(),
-        _ => values
-            .iter()
-            .map(|v| if v.as_map().is_some_and(<[_]>::is_empty) { "default".into() } else { text(v) })
-            .collect(),
+        _ => {
+            values
+                .iter()
+                .map(|v| {
+                    if v.as_map().is_some_and(<[_]>::is_empty) { "default".into() } else { text(v) }
+                })
+                .collect()
+        }
     }
 }
 
@@ -50,27 +59,33 @@ pub fn variants<F: Family>(values: &[Node]) -> Vec<String> {
     told::<F>(values, true)
 }
 
-/// What tells the values of one family apart: the name, and the settings in which one of them differs from
-/// the default. `brief` leaves the settings out where no other value has the name.
+/// What tells the values of one family apart: the name, and the settings in which one of them
+/// differs from the default. `brief` leaves the settings out where no other value has the name.
 fn told<F: Family>(values: &[Node], brief: bool) -> Vec<String> {
     let written: Vec<Option<Written>> = values.iter().map(Written::of::<F>).collect();
     let mut telling: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for w in written.iter().flatten() {
         let telling = telling.entry(&w.name).or_default();
-        telling.extend(w.settings.iter().filter(|(k, v)| w.defaults.get(*k) != Some(v)).map(|(k, _)| k.as_str()));
+        telling.extend(
+            w.settings
+                .iter()
+                .filter(|(k, v)| w.defaults.get(*k) != Some(v))
+                .map(|(k, _)| k.as_str()),
+        );
     }
     let label = |w: &Written| {
         if brief && written.iter().flatten().filter(|other| other.name == w.name).count() == 1 {
             return w.name.clone();
         }
-        let shown =
-            telling[w.name.as_str()].iter().filter_map(|key| Some((*key, w.settings.get(*key).or(w.whole.get(*key))?)));
+        let shown = telling[w.name.as_str()]
+            .iter()
+            .filter_map(|key| Some((*key, w.settings.get(*key).or(w.whole.get(*key))?)));
         let shown: Vec<(&str, &String)> = shown.collect();
         let settings = shown.iter().map(|(key, value)| match value.is_empty() {
             false => format!(" {key}={value}"),
-            true if shown
-                .iter()
-                .any(|(other, _)| other.strip_prefix(*key).is_some_and(|rest| rest.starts_with('.'))) =>
+            true if shown.iter().any(|(other, _)| {
+                other.strip_prefix(*key).is_some_and(|rest| rest.starts_with('.'))
+            }) =>
             {
                 String::new()
             }
@@ -78,9 +93,16 @@ fn told<F: Family>(values: &[Node], brief: bool) -> Vec<String> {
         });
         w.name.clone() + &settings.collect::<String>()
     };
-    // What is no variant gets a label that is none: it is told as a mistake, not as another's double.
-    let odd = |value: &Node| if value.is_null() { "none".to_owned() } else { format!("`{}`", text(value)) };
-    values.iter().zip(&written).map(|(value, w)| w.as_ref().map_or_else(|| odd(value), label)).collect()
+    // What is no variant gets a label that is none: it is told as a mistake, not as another's
+    // double.
+    let odd = |value: &Node| {
+        if value.is_null() { "none".to_owned() } else { format!("`{}`", text(value)) }
+    };
+    values
+        .iter()
+        .zip(&written)
+        .map(|(value, w)| w.as_ref().map_or_else(|| odd(value), label))
+        .collect()
 }
 
 struct Written {
@@ -195,7 +217,8 @@ mod tests {
         assert_eq!(of("[ { classifier: { lda: {} } }, { classifier: { svc: } } ]"), names);
         let list = "[ { classifier: { lda: {} } }, { classifier: { svc: { c: 9 } } }, { classifier: { svc: {} } } ]";
         assert_eq!(of(list), ["classifier lda", "classifier svc.c=9", "classifier svc.c=1"]);
-        let list = "[ { classifier: { lda: {} } }, { classifier: { lda: {}, labels: attribute } } ]";
+        let list =
+            "[ { classifier: { lda: {} } }, { classifier: { lda: {}, labels: attribute } } ]";
         assert_eq!(of(list), ["classifier labels=section lda", "classifier labels=attribute lda"]);
     }
 
@@ -203,10 +226,16 @@ mod tests {
     fn scalars_and_lists_are_plain() {
         assert_eq!(of("seed", "[0, 1]"), ["0", "1"]);
         assert_eq!(of("features.log_mel.power", "[1.0, 0.5]"), ["1", "0.5"]);
-        assert_eq!(of("metrics", "[ [auc], [auc, { pauc: { max_fpr: 0.2 } }] ]"), ["auc", "auc+pauc max_fpr=0.2"]);
+        assert_eq!(
+            of("metrics", "[ [auc], [auc, { pauc: { max_fpr: 0.2 } }] ]"),
+            ["auc", "auc+pauc max_fpr=0.2"]
+        );
         let pools = "[ { gwrp: { decay: 0.5 } }, { gwrp: { decay: 0.9 } } ]";
         assert_eq!(of("pool", pools), ["gwrp decay=0.5", "gwrp decay=0.9"]);
-        assert_eq!(of("pool", "[ { mean: {} }, [ { mean: {} }, { mean: {} } ] ]"), ["mean", "mean+mean"]);
+        assert_eq!(
+            of("pool", "[ { mean: {} }, [ { mean: {} }, { mean: {} } ] ]"),
+            ["mean", "mean+mean"]
+        );
     }
 
     #[test]
@@ -214,6 +243,9 @@ mod tests {
         let values = parse_text("t.yaml", "[ { knn: {} }, { knn: { k: 1 } } ]").unwrap();
         let values = values.as_list().unwrap();
         let labels = labels(&["detector".into()], values);
-        assert_eq!(twice("detector", values, &labels).unwrap().message, "`detector` is swept over `knn` twice");
+        assert_eq!(
+            twice("detector", values, &labels).unwrap().message,
+            "`detector` is swept over `knn` twice"
+        );
     }
 }

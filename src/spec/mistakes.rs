@@ -1,7 +1,8 @@
 //! What is wrong with a setting, in our own words.
 //!
-//! serde speaks of `usize` and `struct`; a room speaks of its own setting. Here both become messages with the path and
-//! the place of the setting, and, where it can be guessed, what to write instead.
+//! serde speaks of `usize` and `struct`; a room speaks of its own setting. Here both become
+//! messages with the path and the place of the setting, and, where it can be guessed, what to write
+//! instead.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +16,15 @@ use crate::diagnose::{Diagnostic, Problem, suggest};
 pub fn translate(message: &str, node: &Node, path: &str, field: &str) -> Diagnostic {
     let found = node.nearest(field);
     let full = if field.is_empty() { path.to_owned() } else { format!("{path}.{field}") };
-    let names = |text: &str| -> Vec<String> { text.split('`').skip(1).step_by(2).map(String::from).collect() };
+    let names = |text: &str| -> Vec<String> {
+        text.split('`').skip(1).step_by(2).map(String::from).collect()
+    };
     if let Some(rest) = message.strip_prefix("unknown field `") {
         let (name, known) = rest.split_once('`').unwrap_or((rest, ""));
         let parent = full.rsplit_once('.').map_or(path, |(parent, _)| parent);
         let diagnostic =
-            Diagnostic::new("E0204", format!("`{parent}` has no setting `{}`", shorten(name))).at(found.key_place());
+            Diagnostic::new("E0204", format!("`{parent}` has no setting `{}`", shorten(name)))
+                .at(found.key_place());
         let known = names(known);
         if let Some(hint) = words_hint(node, field, &known) {
             return diagnostic.hint(hint);
@@ -39,18 +43,23 @@ pub fn translate(message: &str, node: &Node, path: &str, field: &str) -> Diagnos
             .hint(hint);
     }
     match message.rsplit_once(", expected ") {
-        Some((start, expected)) if start.starts_with("invalid") => wrong_type(found, &full, expected),
+        Some((start, expected)) if start.starts_with("invalid") => {
+            wrong_type(found, &full, expected)
+        }
         _ => Diagnostic::new("E0301", format!("`{full}`: {message}")).at(found.place()),
     }
 }
 
-/// What to write where words stand that should be a floor below, such as `words: { abnormal: anomaly }`: all of them, so
-/// that each of these mistakes has the same hint and one of them is told.
+/// What to write where words stand that should be a floor below, such as `words: { abnormal:
+/// anomaly }`: all of them, so that each of these mistakes has the same hint and one of them is
+/// told.
 fn words_hint(node: &Node, field: &str, known: &[String]) -> Option<String> {
     let (parent, _) = field.rsplit_once('.')?;
     let name = parent.rsplit('.').next().unwrap_or(parent);
     let mut meant: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (key, value) in node.nearest(parent).as_map()?.iter().filter(|(key, _)| !known.contains(key)) {
+    for (key, value) in
+        node.nearest(parent).as_map()?.iter().filter(|(key, _)| !known.contains(key))
+    {
         let value = value.as_str()?;
         let word = match value {
             "normal" | "anomaly" => "label",
@@ -61,7 +70,8 @@ fn words_hint(node: &Node, field: &str, known: &[String]) -> Option<String> {
         meant.entry(word).or_default().push(format!("{}: {value}", shorten(key)));
     }
     let fits = meant.keys().all(|word| known.iter().any(|known| known == word));
-    let words: Vec<String> = meant.iter().map(|(word, all)| format!("{word}: {{ {} }}", all.join(", "))).collect();
+    let words: Vec<String> =
+        meant.iter().map(|(word, all)| format!("{word}: {{ {} }}", all.join(", "))).collect();
     (fits && !words.is_empty()).then(|| format!("write `{name}: {{ {} }}`", words.join(", ")))
 }
 
@@ -84,10 +94,14 @@ pub fn wrong_type(found: &Node, path: &str, expected: &str) -> Diagnostic {
     let value = found.value();
     let can_sweep = path.split(['.', '[']).next().is_some_and(|word| wire::swept().contains(&word));
     let hint = match (&value, words) {
-        (Value::Null, _) if found.source.name == "--set" => Some("write the value after the `=`".to_owned()),
+        (Value::Null, _) if found.source.name == "--set" => {
+            Some("write the value after the `=`".to_owned())
+        }
         (Value::Null, _) => Some("leave the line out for the default".to_owned()),
         (Value::String(s), w)
-            if w.contains("number") && s.replace('_', "").parse::<f64>().is_ok() && s.contains('_') =>
+            if w.contains("number")
+                && s.replace('_', "").parse::<f64>().is_ok()
+                && s.contains('_') =>
         {
             Some(format!("write `{}`", s.replace('_', "")))
         }
@@ -100,23 +114,34 @@ pub fn wrong_type(found: &Node, path: &str, expected: &str) -> Diagnostic {
             let list = s.split(',').map(str::trim).collect::<Vec<_>>().join(", ");
             Some(match found.source.name.as_str() {
                 "--set" => format!("to try several values, write `--set '{path}=[{list}]'`"),
-                _ => format!("to try several values, list them under `sweep:`, as `{path}: [{list}]`"),
+                _ => format!(
+                    "to try several values, list them under `sweep:`, as `{path}: [{list}]`"
+                ),
             })
         }
         (Value::String(s), w) if w.contains("number") && s.parse::<f64>().is_ok() => {
             Some("write it without quotes".into())
         }
-        (Value::String(s), "true or false") if s == "true" || s == "false" => Some("write it without quotes".into()),
-        (Value::String(s), "true or false") if ["yes", "on", "y"].contains(&s.to_lowercase().as_str()) => {
+        (Value::String(s), "true or false") if s == "true" || s == "false" => {
+            Some("write it without quotes".into())
+        }
+        (Value::String(s), "true or false")
+            if ["yes", "on", "y"].contains(&s.to_lowercase().as_str()) =>
+        {
             Some("write `true`".into())
         }
-        (Value::String(s), "true or false") if ["no", "off", "n"].contains(&s.to_lowercase().as_str()) => {
+        (Value::String(s), "true or false")
+            if ["no", "off", "n"].contains(&s.to_lowercase().as_str()) =>
+        {
             Some("write `false`".into())
         }
-        (Value::Number(n), w) if w.starts_with("a whole") => {
-            n.as_f64().filter(|x| x.fract() == 0.0 && *x >= 0.0 && *x < 1e15).map(|x| format!("write `{x}`"))
+        (Value::Number(n), w) if w.starts_with("a whole") => n
+            .as_f64()
+            .filter(|x| x.fract() == 0.0 && *x >= 0.0 && *x < 1e15)
+            .map(|x| format!("write `{x}`")),
+        (Value::Number(_) | Value::Bool(_), "a text") => {
+            Some(format!("write it in quotes: `\"{value}\"`"))
         }
-        (Value::Number(_) | Value::Bool(_), "a text") => Some(format!("write it in quotes: `\"{value}\"`")),
         (Value::String(_) | Value::Number(_), "a list") => {
             Some(format!("write a list: `[{}]`", found.shown().replace('`', "")))
         }
@@ -143,10 +168,15 @@ pub fn problem(p: Problem, node: &Node, path: &str) -> Diagnostic {
     };
     // A room names its setting in its own words or not at all; here it has its whole path, once.
     let word = p.field.rsplit('.').next().unwrap_or("");
-    let named = p.message.strip_prefix(&format!("`{word}` ")).or(p.message.strip_prefix(&format!("{word} ")));
+    let named = p
+        .message
+        .strip_prefix(&format!("`{word}` "))
+        .or(p.message.strip_prefix(&format!("{word} ")));
     let message = match named.filter(|rest| !word.is_empty() && rest.starts_with("is ")) {
         Some(rest) => format!("`{full}` {rest}"),
-        None if p.message.starts_with("is ") || p.message.starts_with("are ") => format!("`{full}` {}", p.message),
+        None if p.message.starts_with("is ") || p.message.starts_with("are ") => {
+            format!("`{full}` {}", p.message)
+        }
         None => format!("`{full}`: {}", p.message),
     };
     let diagnostic = Diagnostic::new("E0303", message).at(at);
@@ -171,18 +201,26 @@ mod tests {
             told("invalid type: string \"five\", expected usize"),
             "`detector.knn.k` must be a whole number >= 0, not `five`"
         );
-        assert_eq!(told("unknown variant `five`, expected `a` or `b`"), "`detector.knn.k` has no choice `five`");
+        assert_eq!(
+            told("unknown variant `five`, expected `a` or `b`"),
+            "`detector.knn.k` has no choice `five`"
+        );
         assert_eq!(told("five is right out"), "`detector.knn.k`: five is right out");
     }
 
     #[test]
     fn a_room_s_words_get_the_whole_path_once() {
         let node = parse_text("t.yaml", "k: 0\n").unwrap();
-        let told = |field: &str, message: &str| problem(Problem::new(field, message), &node, "detector.knn").message;
+        let told = |field: &str, message: &str| {
+            problem(Problem::new(field, message), &node, "detector.knn").message
+        };
         assert_eq!(told("k", "`k` is 0, outside 1..9"), "`detector.knn.k` is 0, outside 1..9");
         assert_eq!(told("k", "k is 0"), "`detector.knn.k` is 0");
         assert_eq!(told("k", "is never used"), "`detector.knn.k` is never used");
-        assert_eq!(told("k", "0 neighbours give no distance"), "`detector.knn.k`: 0 neighbours give no distance");
+        assert_eq!(
+            told("k", "0 neighbours give no distance"),
+            "`detector.knn.k`: 0 neighbours give no distance"
+        );
         assert_eq!(told("", "nothing is set"), "`detector.knn`: nothing is set");
     }
 }

@@ -1,11 +1,12 @@
-//! What a user writes, and what it means: from YAML to an [`Experiment`] with every default filled in and
-//! every point of the sweep its own.
+//! What a user writes, and what it means: from YAML to an [`Experiment`] with every default filled
+//! in and every point of the sweep its own.
 //!
-//! [`load`] reads a file with the files it extends and the `--set` arguments; everything wrong is told at
-//! once, each message with its place in the text. The way: `yaml` (text to nodes that know their place),
-//! `extends` and `set` (changes), `sweep` and `points` (which combinations), `decode`, `rules` and `expect`
-//! (nodes to configs), all called by `resolve`, the only door. Nothing here looks at audio, the cache, the
-//! environment or the working directory; only `extends` reads files.
+//! [`load`] reads a file with the files it extends and the `--set` arguments; everything wrong is
+//! told at once, each message with its place in the text. The way: `yaml` (text to nodes that know
+//! their place), `extends` and `set` (changes), `sweep` and `points` (which combinations),
+//! `decode`, `rules` and `expect` (nodes to configs), all called by `resolve`, the only door.
+//! Nothing here looks at audio, the cache, the environment or the working directory; only `extends`
+//! reads files.
 //!
 //! | code | says |
 //! |---|---|
@@ -117,7 +118,8 @@ pub struct Axis {
 /// One cell of the sweep: everything that is needed to run it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Point {
-    /// Swept settings by path, each as a short label (`knn`, `knn k=5`, `64`), for tables and names.
+    /// Swept settings by path, each as a short label (`knn`, `knn k=5`, `64`), for tables and
+    /// names.
     #[serde(skip)]
     pub settings: BTreeMap<String, String>,
     pub data: SourceSpec,
@@ -154,7 +156,8 @@ pub fn files(path: &Path) -> Vec<std::path::PathBuf> {
     extends::files(path)
 }
 
-/// The experiment of a file, with the files it extends and `--set` arguments (`path=value`) applied.
+/// The experiment of a file, with the files it extends and `--set` arguments (`path=value`)
+/// applied.
 ///
 /// Errors: everything that is wrong with it, in the order of the text.
 pub fn load(path: &Path, sets: &[String]) -> Result<Experiment, Vec<Diagnostic>> {
@@ -162,18 +165,27 @@ pub fn load(path: &Path, sets: &[String]) -> Result<Experiment, Vec<Diagnostic>>
     finish(root, path, sets)
 }
 
-/// The experiment of a text called `name`, whose folder relative paths in it start from. It cannot extend files.
+/// The experiment of a text called `name`, whose folder relative paths in it start from. It cannot
+/// extend files.
 ///
 /// Errors: as [`load`].
 pub fn load_text(name: &str, text: &str, sets: &[String]) -> Result<Experiment, Vec<Diagnostic>> {
-    let root = yaml::source(name, text.as_bytes()).and_then(|source| yaml::parse(&source, 0)).map_err(|d| vec![d])?;
+    let root = yaml::source(name, text.as_bytes())
+        .and_then(|source| yaml::parse(&source, 0))
+        .map_err(|d| vec![d])?;
     if let Some(base) = root.get("extends").filter(|n| !n.is_null()) {
-        return Err(vec![Diagnostic::new("E0503", "`extends` works only in files").at(base.key_place())]);
+        return Err(vec![
+            Diagnostic::new("E0503", "`extends` works only in files").at(base.key_place()),
+        ]);
     }
     finish(root, Path::new(name), sets)
 }
 
-fn finish(mut root: node::Node, path: &Path, sets: &[String]) -> Result<Experiment, Vec<Diagnostic>> {
+fn finish(
+    mut root: node::Node,
+    path: &Path,
+    sets: &[String],
+) -> Result<Experiment, Vec<Diagnostic>> {
     let mut diagnostics = match root.as_map() {
         Some(_) => set::apply(&mut root, sets),
         None => Vec::new(),
@@ -191,12 +203,17 @@ fn finish(mut root: node::Node, path: &Path, sets: &[String]) -> Result<Experime
 
 /// Sorted by place, each once, and not more than anybody reads.
 fn in_order(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let place = |d: &Diagnostic| d.place.as_ref().map(|p| (p.source.name.clone(), p.bytes.start, p.bytes.end));
+    let place = |d: &Diagnostic| {
+        d.place.as_ref().map(|p| (p.source.name.clone(), p.bytes.start, p.bytes.end))
+    };
     let (mut seen, mut mends) = (BTreeSet::new(), BTreeSet::new());
     let mut kept: Vec<Diagnostic> = Vec::new();
     for diagnostic in diagnostics {
         // Unknown settings that one change mends are one mistake.
-        let mend = diagnostic.hint.clone().filter(|hint| diagnostic.code == "E0204" && hint.starts_with("write `"));
+        let mend = diagnostic
+            .hint
+            .clone()
+            .filter(|hint| diagnostic.code == "E0204" && hint.starts_with("write `"));
         if mend.is_some_and(|hint| !mends.insert(hint)) {
             continue;
         }

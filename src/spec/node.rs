@@ -1,8 +1,9 @@
 //! A value of a spec that knows where it was written.
 //!
-//! Everything after the parser works on [`Node`]s: merging a base file, `--set` and sweeps move values
-//! about, and their places go with them, so a message always points at what the user wrote. Maps keep
-//! the order of the file, because the order of the axes of a sweep is the order of the file.
+//! Everything after the parser works on [`Node`]s: merging a base file, `--set` and sweeps move
+//! values about, and their places go with them, so a message always points at what the user wrote.
+//! Maps keep the order of the file, because the order of the axes of a sweep is the order of the
+//! file.
 
 use std::ops::Range;
 use std::path::Path;
@@ -64,9 +65,9 @@ impl Node {
         match &self.kind {
             Kind::Scalar(v) => v.clone(),
             Kind::List(items) => Value::Array(items.iter().map(Node::value).collect()),
-            Kind::Map(entries) => {
-                Value::Object(entries.iter().map(|(k, n)| (k.clone(), n.value())).collect::<Map<_, _>>())
-            }
+            Kind::Map(entries) => Value::Object(
+                entries.iter().map(|(k, n)| (k.clone(), n.value())).collect::<Map<_, _>>(),
+            ),
         }
     }
 
@@ -126,7 +127,8 @@ impl Node {
         }
     }
 
-    /// Puts `value` at a path, making maps on the way; what is no map on the way is replaced by one.
+    /// Puts `value` at a path, making maps on the way; what is no map on the way is replaced by
+    /// one.
     pub fn put(&mut self, path: &[String], value: Node) {
         let Some((first, rest)) = path.split_first() else {
             *self = value;
@@ -134,7 +136,10 @@ impl Node {
         };
         let empty = value.with(Kind::Map(Vec::new()));
         if !matches!(self.kind, Kind::Map(_)) {
-            *self = Node { key: self.key.clone().filter(|_| self.source == value.source), ..empty.clone() };
+            *self = Node {
+                key: self.key.clone().filter(|_| self.source == value.source),
+                ..empty.clone()
+            };
         }
         let Kind::Map(entries) = &mut self.kind else { unreachable!("made a map above") };
         match entries.iter_mut().find(|(k, _)| k == first) {
@@ -163,7 +168,8 @@ impl Node {
         node
     }
 
-    /// Where to point for a message about the value: the value where it fits a line, or else its key.
+    /// Where to point for a message about the value: the value where it fits a line, or else its
+    /// key.
     pub fn place(&self) -> Option<Place> {
         let text = self.source.text.get(self.span.clone()).unwrap_or("");
         let one_line = !text.is_empty() && !text.contains('\n');
@@ -212,7 +218,8 @@ impl Node {
 
 /// A text short enough for a message, with nothing invisible in it.
 pub fn shorten(text: &str) -> String {
-    let line: String = text.chars().take(40).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line: String =
+        text.chars().take(40).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let line = visible(&line).into_owned();
     if text.chars().count() > 40 { format!("{line}...") } else { line }
 }
@@ -227,7 +234,10 @@ mod tests {
 
     #[test]
     fn steps_split_keys_and_indices() {
-        assert_eq!(steps("a.b[2].c"), [Step::Key("a"), Step::Key("b"), Step::Index(2), Step::Key("c")]);
+        assert_eq!(
+            steps("a.b[2].c"),
+            [Step::Key("a"), Step::Key("b"), Step::Index(2), Step::Key("c")]
+        );
         assert_eq!(steps("[1][0]"), [Step::Index(1), Step::Index(0)]);
         assert!(steps("").is_empty());
     }

@@ -1,5 +1,5 @@
-//! The sections that are plain maps of settings, without variants: `mix`, `generalization` and, in a
-//! list of metrics, `intervals`.
+//! The sections that are plain maps of settings, without variants: `mix`, `generalization` and, in
+//! a list of metrics, `intervals`.
 
 use serde::de::DeserializeOwned;
 
@@ -13,7 +13,11 @@ use crate::stage::metrics::Intervals;
 use crate::stage::{Generalization, Mix};
 
 /// `generalization`.
-pub fn generalization(node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Option<Generalization> {
+pub fn generalization(
+    node: &Node,
+    look: Look,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Generalization> {
     let g: Generalization = settings("generalization", node, look, diagnostics)?;
     sound(g.problems(), "generalization", node, look, diagnostics).then_some(g)
 }
@@ -31,7 +35,9 @@ pub fn mix(node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Option
     diagnostics.extend(told.into_iter().map(|mut d| {
         d.message = d.message.replace("`data", "`mix.noise");
         d.hint = d.hint.map(|hint| {
-            hint.replace("`data:", "`noise:").replace("`data", "`mix.noise").replace("{ data: [", "{ mix.noise: [")
+            hint.replace("`data:", "`noise:")
+                .replace("`data", "`mix.noise")
+                .replace("{ data: [", "{ mix.noise: [")
         });
         d
     }));
@@ -51,7 +57,12 @@ pub fn intervals(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Inter
     sound(i.problems(), word, node, Look::Whole, diagnostics).then_some(i)
 }
 
-fn settings<T: DeserializeOwned>(word: &str, node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Option<T> {
+fn settings<T: DeserializeOwned>(
+    word: &str,
+    node: &Node,
+    look: Look,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<T> {
     if node.as_map().is_none() {
         diagnostics.push(wrong_type(node, word, "a map"));
         return None;
@@ -60,7 +71,13 @@ fn settings<T: DeserializeOwned>(word: &str, node: &Node, look: Look, diagnostic
 }
 
 /// Tells the problems of a point's settings; whether there are none.
-fn sound(problems: Vec<Problem>, word: &str, node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> bool {
+fn sound(
+    problems: Vec<Problem>,
+    word: &str,
+    node: &Node,
+    look: Look,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> bool {
     if look == Look::Part {
         return true;
     }

@@ -1,8 +1,8 @@
 //! From a sweep to its points.
 //!
-//! A section (`detector`, `features`, ...) is decoded once for each combination of the axes that concern
-//! it, not once a point. An axis into a variant, such as `detector.knn.k`, concerns only the points that
-//! have this variant; the others would be equal but for it, so they are one point.
+//! A section (`detector`, `features`, ...) is decoded once for each combination of the axes that
+//! concern it, not once a point. An axis into a variant, such as `detector.knn.k`, concerns only
+//! the points that have this variant; the others would be equal but for it, so they are one point.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -83,9 +83,18 @@ pub struct Decoded<T> {
 
 impl<'a, T> Section<'a, T> {
     /// `default` is the value where the file says nothing; without one the section must be there.
-    pub fn new(word: &'static str, root: &'a Node, default: Option<T>, decode: Decode<T>, axes: &[Swept]) -> Self {
-        let mut own: Vec<usize> = (0..axes.len()).filter(|i| axes[*i].column.keys[0] == word).collect();
-        own.sort_by_key(|i| (axes[*i].column.keys.len(), axes[*i].column.keys.last().is_some_and(|k| k == "draw")));
+    pub fn new(
+        word: &'static str,
+        root: &'a Node,
+        default: Option<T>,
+        decode: Decode<T>,
+        axes: &[Swept],
+    ) -> Self {
+        let mut own: Vec<usize> =
+            (0..axes.len()).filter(|i| axes[*i].column.keys[0] == word).collect();
+        own.sort_by_key(|i| {
+            (axes[*i].column.keys.len(), axes[*i].column.keys.last().is_some_and(|k| k == "draw"))
+        });
         let base = root.get(word).filter(|n| !n.is_null());
         Self { word, base, default, decode, axes: own, memo: BTreeMap::new(), failed: false }
     }
@@ -101,7 +110,9 @@ impl<'a, T> Section<'a, T> {
         let replaced = self.axes.iter().any(|i| axes[*i].column.keys.len() == 1);
         match self.base {
             // Every point replaces it, so it may be half a section, but not a wrong one.
-            Some(base) if replaced => self.failed |= (self.decode)(base, Look::Part, diagnostics).is_none(),
+            Some(base) if replaced => {
+                self.failed |= (self.decode)(base, Look::Part, diagnostics).is_none()
+            }
             None if !replaced && self.default.is_none() => {
                 self.failed = true;
                 if !broken.contains(self.word) {
@@ -109,9 +120,11 @@ impl<'a, T> Section<'a, T> {
                     start.iter_mut().for_each(|place| place.bytes.end = place.bytes.start);
                     let diagnostic = match root.get(self.word) {
                         Some(empty) => {
-                            Diagnostic::new("E0601", format!("`{}` is empty", self.word)).at(empty.key_place())
+                            Diagnostic::new("E0601", format!("`{}` is empty", self.word))
+                                .at(empty.key_place())
                         }
-                        None => Diagnostic::new("E0601", format!("`{}` is missing", self.word)).at(start),
+                        None => Diagnostic::new("E0601", format!("`{}` is missing", self.word))
+                            .at(start),
                     };
                     diagnostics.push(diagnostic.hint(super::resolve::example(self.word)));
                 }
@@ -139,7 +152,10 @@ impl<'a, T> Section<'a, T> {
                     let node = node.get_or_insert_with(|| value.with(Kind::Map(Vec::new())));
                     node.put(inner, value.clone());
                     // Which clips are drawn is a question only where some are left out.
-                    inner != ["draw"] || node.as_map().is_some_and(|entries| entries.iter().any(|(k, _)| k != "draw"))
+                    inner != ["draw"]
+                        || node
+                            .as_map()
+                            .is_some_and(|entries| entries.iter().any(|(k, _)| k != "draw"))
                 }
                 _ => node.as_mut().is_some_and(|n| set::change(n, &axes[i].column.keys, 1, value)),
             });
@@ -147,8 +163,8 @@ impl<'a, T> Section<'a, T> {
         (node, applied)
     }
 
-    /// Whether an axis sets a part of something that is not there at this point, because another axis or the file left it
-    /// out: `smote.neighbours` where `smote` is `~`.
+    /// Whether an axis sets a part of something that is not there at this point, because another
+    /// axis or the file left it out: `smote.neighbours` where `smote` is `~`.
     fn lacks_parent(&self, axes: &[Swept], axis: usize, node: Option<&Node>) -> bool {
         let keys = &axes[axis].column.keys;
         let [_, parents @ .., _] = keys.as_slice() else { return false };
@@ -166,7 +182,12 @@ impl<'a, T> Section<'a, T> {
     }
 
     /// The section at `coordinates`, decoded the first time it is asked for.
-    pub fn at(&mut self, axes: &mut [Swept], coordinates: &[u32], diagnostics: &mut Vec<Diagnostic>) -> &Decoded<T>
+    pub fn at(
+        &mut self,
+        axes: &mut [Swept],
+        coordinates: &[u32],
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> &Decoded<T>
     where
         T: Clone,
     {
@@ -186,7 +207,8 @@ impl<'a, T> Section<'a, T> {
         &self.memo[&key]
     }
 
-    /// Takes the axes that did not apply at `coordinates` out of `applied` (one flag an axis of the sweep).
+    /// Takes the axes that did not apply at `coordinates` out of `applied` (one flag an axis of the
+    /// sweep).
     pub fn mark(&self, decoded: &[bool], applied: &mut [bool]) {
         for (i, yes) in self.axes.iter().zip(decoded) {
             applied[*i] = *yes;
@@ -210,20 +232,28 @@ impl<'a> Exclusion<'a> {
             let entries = match node.as_map() {
                 Some(entries) if !entries.is_empty() => entries,
                 _ => {
-                    let message =
-                        format!("an item of `sweep.exclude` must be a map of swept settings, not {}", node.shown());
+                    let message = format!(
+                        "an item of `sweep.exclude` must be a map of swept settings, not {}",
+                        node.shown()
+                    );
                     diagnostics.push(
-                        Diagnostic::new("E0406", message).at(node.place()).hint("write `{ detector: knn, seed: 2 }`"),
+                        Diagnostic::new("E0406", message)
+                            .at(node.place())
+                            .hint("write `{ detector: knn, seed: 2 }`"),
                     );
                     continue;
                 }
             };
             let mut settings = Vec::new();
             for (key, value) in entries {
-                let meant: Vec<usize> = (0..axes.len()).filter(|i| expect::names(key, &axes[*i].column.path)).collect();
+                let meant: Vec<usize> =
+                    (0..axes.len()).filter(|i| expect::names(key, &axes[*i].column.path)).collect();
                 if meant.is_empty() {
                     let paths: Vec<&str> = axes.iter().map(|a| a.column.path.as_str()).collect();
-                    let message = format!("`exclude` names `{}`, which is not swept", super::node::shorten(key));
+                    let message = format!(
+                        "`exclude` names `{}`, which is not swept",
+                        super::node::shorten(key)
+                    );
                     let hint = match crate::diagnose::closest(
                         key,
                         paths.iter().flat_map(|p| [*p, p.rsplit('.').next().unwrap_or(p)]),
@@ -231,7 +261,8 @@ impl<'a> Exclusion<'a> {
                         Some(near) => format!("did you mean `{near}`?"),
                         None => format!("swept: {}", paths.join(", ")),
                     };
-                    diagnostics.push(Diagnostic::new("E0406", message).at(value.key_place()).hint(hint));
+                    diagnostics
+                        .push(Diagnostic::new("E0406", message).at(value.key_place()).hint(hint));
                 }
                 settings.push((meant, value));
             }
@@ -246,7 +277,8 @@ impl<'a> Exclusion<'a> {
             meant.iter().filter(|i| applied[**i]).any(|i| {
                 let at = coordinates[*i] as usize;
                 let label = &axes[*i].labels[at];
-                expect::means(&label::text(wanted), label) || axes[*i].nodes[at].value() == wanted.value()
+                expect::means(&label::text(wanted), label)
+                    || axes[*i].nodes[at].value() == wanted.value()
             })
         });
         self.hits += usize::from(hit);

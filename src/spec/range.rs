@@ -1,5 +1,5 @@
-//! `range: [first, end]` and `[first, end, step]`: numbers that need not be listed. The end is not in it, so that
-//! `[0, 3]` is three seeds.
+//! `range: [first, end]` and `[first, end, step]`: numbers that need not be listed. The end is not
+//! in it, so that `[0, 3]` is three seeds.
 
 use serde_json::{Number, Value};
 
@@ -25,8 +25,18 @@ impl Range {
         };
         let items = match node.as_list() {
             Some(items) if (2..=3).contains(&items.len()) => items,
-            Some(items) => return Err(bad(node, format!("`{path}` takes 2 or 3 numbers, not {}", items.len()))),
-            None => return Err(bad(node, format!("`{path}` must be a list of 2 or 3 numbers, not {}", node.shown()))),
+            Some(items) => {
+                return Err(bad(
+                    node,
+                    format!("`{path}` takes 2 or 3 numbers, not {}", items.len()),
+                ));
+            }
+            None => {
+                return Err(bad(
+                    node,
+                    format!("`{path}` must be a list of 2 or 3 numbers, not {}", node.shown()),
+                ));
+            }
         };
         let mut numbers = Vec::new();
         for (i, item) in items.iter().enumerate() {
@@ -40,13 +50,19 @@ impl Range {
         let (first, end) = (real(numbers[0]), real(numbers[1]));
         let step = numbers.get(2).map_or(1.0, |n| real(n));
         if step <= 0.0 {
-            return Err(bad(&items[2], format!("the step of `{path}` is {}; it must be above 0", numbers[2])));
+            return Err(bad(
+                &items[2],
+                format!("the step of `{path}` is {}; it must be above 0", numbers[2]),
+            ));
         }
         // In whole numbers where they are: large seeds lie closer together than an f64 can tell.
         if whole.as_deref().map_or(first >= end, |w| w[0] >= w[1]) {
             return Err(bad(
                 node,
-                format!("`{path}` is empty: it goes from {} up to, but not including, {}", numbers[0], numbers[1]),
+                format!(
+                    "`{path}` is empty: it goes from {} up to, but not including, {}",
+                    numbers[0], numbers[1]
+                ),
             ));
         }
         Ok(match whole.as_deref() {
@@ -59,7 +75,11 @@ impl Range {
                 }
             }
             // What a rounding error leaves of a step is no further point.
-            _ => Range::Real { first, step, len: ((end - first) / step - 1e-9).ceil().max(1.0) as u64 },
+            _ => Range::Real {
+                first,
+                step,
+                len: ((end - first) / step - 1e-9).ceil().max(1.0) as u64,
+            },
         })
     }
 

@@ -16,8 +16,8 @@ use crate::stage::metrics::MetricsSpec;
 use crate::stage::{Generalization, Mix, Normalization};
 use crate::threshold::ThresholdSpec;
 
-/// The experiment that `root` describes. `stem` names it if it has no name; `edited` says that `--set`
-/// changed it, so that `exclude` and `expect` may speak of points that are gone.
+/// The experiment that `root` describes. `stem` names it if it has no name; `edited` says that
+/// `--set` changed it, so that `exclude` and `expect` may speak of points that are gone.
 pub fn resolve(root: &Node, stem: &str, edited: bool) -> Result<Experiment, Vec<Diagnostic>> {
     let mut diagnostics = Vec::new();
     if root.as_map().is_none() {
@@ -53,7 +53,8 @@ pub fn resolve(root: &Node, stem: &str, edited: bool) -> Result<Experiment, Vec<
         let mut applied = vec![true; axes.len()];
         let point = sections.at(&mut axes, &at, &mut applied, &mut diagnostics);
         if applied.contains(&false) {
-            let key: Vec<Option<u32>> = at.iter().zip(&applied).map(|(i, yes)| yes.then_some(*i)).collect();
+            let key: Vec<Option<u32>> =
+                at.iter().zip(&applied).map(|(i, yes)| yes.then_some(*i)).collect();
             if !seen.insert(key) {
                 continue;
             }
@@ -75,19 +76,28 @@ pub fn resolve(root: &Node, stem: &str, edited: bool) -> Result<Experiment, Vec<
         }
         if points.is_empty() {
             let at = root.get("sweep").and_then(|s| s.get("exclude")).and_then(Node::key_place);
-            diagnostics.push(Diagnostic::new("E0406", "every point of the sweep is excluded").at(at));
+            diagnostics
+                .push(Diagnostic::new("E0406", "every point of the sweep is excluded").at(at));
         }
     }
     let paths: Vec<&str> = axes.iter().map(|a| a.column.path.as_str()).collect();
     // What an expectation speaks of is only known once the points are.
     let shaped = if diagnostics.is_empty() { points.as_slice() } else { &[] };
     let edited = edited || !diagnostics.is_empty();
-    let expect =
-        given("expect").map(|n| expect::parse(n, &paths, shaped, edited, &mut diagnostics)).unwrap_or_default();
+    let expect = given("expect")
+        .map(|n| expect::parse(n, &paths, shaped, edited, &mut diagnostics))
+        .unwrap_or_default();
     match name {
         Some(name) if diagnostics.is_empty() => {
             let notes = sections.notes.into_iter().collect();
-            Ok(Experiment { name, question, axes: axes.iter().map(Swept::axis).collect(), points, expect, notes })
+            Ok(Experiment {
+                name,
+                question,
+                axes: axes.iter().map(Swept::axis).collect(),
+                points,
+                expect,
+                notes,
+            })
         }
         _ => Err(diagnostics),
     }
@@ -97,9 +107,11 @@ fn not_a_map(root: &Node) -> Diagnostic {
     let hint = "a spec begins with words such as `data:`, `features:` and `detector:`";
     let diagnostic = match root.is_null() {
         true => Diagnostic::new("E0110", format!("`{}` is empty", root.source.name)),
-        false => {
-            Diagnostic::new("E0110", format!("a spec must be a map of settings, not {}", root.shown())).at(root.place())
-        }
+        false => Diagnostic::new(
+            "E0110",
+            format!("a spec must be a map of settings, not {}", root.shown()),
+        )
+        .at(root.place()),
     };
     diagnostic.hint(hint)
 }
@@ -108,7 +120,9 @@ fn not_a_map(root: &Node) -> Diagnostic {
 pub fn example(word: &str) -> &'static str {
     match word {
         "data" => "write where the clips are, such as `data: { dcase: { root: ../data } }`",
-        "features" => "write `features: { log_mel: {} }` for log-mel frames with the usual settings",
+        "features" => {
+            "write `features: { log_mel: {} }` for log-mel frames with the usual settings"
+        }
         _ => "write `detector: { knn: {} }`, or several under `sweep:`",
     }
 }
@@ -144,7 +158,13 @@ impl<'a> Sections<'a> {
                 plain::generalization,
                 axes,
             ),
-            metrics: Section::new("metrics", root, Some(MetricsSpec::default()), |n, _, d| rules::metrics(n, d), axes),
+            metrics: Section::new(
+                "metrics",
+                root,
+                Some(MetricsSpec::default()),
+                |n, _, d| rules::metrics(n, d),
+                axes,
+            ),
             threshold: Section::new("threshold", root, Some(None), threshold, axes),
             seed: Section::new("seed", root, Some(0), |n, _, d| rules::seed(n, d), axes),
             notes: BTreeSet::new(),
@@ -152,7 +172,13 @@ impl<'a> Sections<'a> {
         }
     }
 
-    fn check_base(&mut self, root: &Node, sweep: &Sweep, axes: &[Swept], diagnostics: &mut Vec<Diagnostic>) {
+    fn check_base(
+        &mut self,
+        root: &Node,
+        sweep: &Sweep,
+        axes: &[Swept],
+        diagnostics: &mut Vec<Diagnostic>,
+    ) {
         self.data.check_base(root, &sweep.broken, axes, diagnostics);
         self.mix.check_base(root, &sweep.broken, axes, diagnostics);
         self.features.check_base(root, &sweep.broken, axes, diagnostics);
@@ -164,7 +190,8 @@ impl<'a> Sections<'a> {
         self.seed.check_base(root, &sweep.broken, axes, diagnostics);
     }
 
-    /// The point at the coordinates, unless something of it is wrong; `applied` says which axes concern it.
+    /// The point at the coordinates, unless something of it is wrong; `applied` says which axes
+    /// concern it.
     fn at(
         &mut self,
         axes: &mut [Swept],
@@ -189,8 +216,9 @@ impl<'a> Sections<'a> {
         };
         if let (false, Some(data)) = (applies, &data) {
             let name = data.name();
-            let note =
-                format!("nothing is mixed: recordings of `{name}` come with their noise; `mix.snr_db` adds more");
+            let note = format!(
+                "nothing is mixed: recordings of `{name}` come with their noise; `mix.snr_db` adds more"
+            );
             self.notes.insert(note);
             axes.iter()
                 .zip(applied.iter_mut())
@@ -209,10 +237,18 @@ impl<'a> Sections<'a> {
             && (detector.member().takes() == Takes::Vectors || detector.with_pool())
         {
             let node = self.detector.node(axes, at).0;
-            let what = if detector.with_pool() { "`with_pool`".to_owned() } else { format!("`{}`", detector.name()) };
-            let message = format!("{what} takes one vector a clip, and there is no `pool` to make it");
-            let place = node.as_ref().and_then(|n| n.get(detector.name())).and_then(Node::key_place);
-            self.misfits.push(Diagnostic::new("E0602", message).at(place).hint("write `pool: { mean: {} }`"));
+            let what = if detector.with_pool() {
+                "`with_pool`".to_owned()
+            } else {
+                format!("`{}`", detector.name())
+            };
+            let message =
+                format!("{what} takes one vector a clip, and there is no `pool` to make it");
+            let place =
+                node.as_ref().and_then(|n| n.get(detector.name())).and_then(Node::key_place);
+            self.misfits.push(
+                Diagnostic::new("E0602", message).at(place).hint("write `pool: { mean: {} }`"),
+            );
         }
         if let (Some(generalization), Some(detector)) = (&generalization, &detector)
             && generalization.for_waveforms().is_some()
@@ -220,11 +256,13 @@ impl<'a> Sections<'a> {
             && (detector.with_pool() || embedding.member().hears_spectrum())
         {
             let what = if detector.with_pool() { "`with_pool`" } else { "the spectrum" };
-            let message =
-                format!("interpolated waveforms have frames alone, and the embedding wants {what} of them, too");
+            let message = format!(
+                "interpolated waveforms have frames alone, and the embedding wants {what} of them, too"
+            );
             let node = self.generalization.node(axes, at).0;
             let place = node.as_ref().and_then(|n| n.get("smote")).and_then(Node::key_place);
-            let hint = "write `smote: { on: features }`, or `branches: [spectrogram]` without `with_pool`";
+            let hint =
+                "write `smote: { on: features }`, or `branches: [spectrogram]` without `with_pool`";
             self.misfits.push(Diagnostic::new("E0607", message).at(place).hint(hint));
         }
         if let (Some(generalization), Some(detector)) = (&generalization, &detector)
@@ -232,14 +270,22 @@ impl<'a> Sections<'a> {
             && detector.backend().member().with_local_density(neighbours).is_none()
         {
             let name = detector.backend().name();
-            let message = format!("`local_density` divides distances to training clips, and `{name}` measures none");
+            let message = format!(
+                "`local_density` divides distances to training clips, and `{name}` measures none"
+            );
             let node = self.generalization.node(axes, at).0;
-            let place = node.as_ref().and_then(|n| n.get("local_density")).and_then(Node::key_place);
+            let place =
+                node.as_ref().and_then(|n| n.get("local_density")).and_then(Node::key_place);
             let hint = "use `knn`, or leave these points out with `sweep.exclude`";
             self.misfits.push(Diagnostic::new("E0606", message).at(place).hint(hint));
         }
-        if let (Some(generalization), Some(pool), Some(detector)) = (&generalization, &pool, &detector) {
-            let pools = pool.iter().map(PoolSpec::name).filter(|_| detector.member().takes() == Takes::Vectors);
+        if let (Some(generalization), Some(pool), Some(detector)) =
+            (&generalization, &pool, &detector)
+        {
+            let pools = pool
+                .iter()
+                .map(PoolSpec::name)
+                .filter(|_| detector.member().takes() == Takes::Vectors);
             self.notes.extend(doubts(generalization, pools));
         }
         let settings: BTreeMap<String, String> = axes
@@ -309,7 +355,8 @@ impl<'a> Sections<'a> {
 fn pools(node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Option<Vec<PoolSpec>> {
     match node.as_list() {
         Some(items) => {
-            let decoded: Vec<Option<PoolSpec>> = items.iter().map(|n| decode::variant(n, look, diagnostics)).collect();
+            let decoded: Vec<Option<PoolSpec>> =
+                items.iter().map(|n| decode::variant(n, look, diagnostics)).collect();
             decoded.into_iter().collect()
         }
         None => decode::variant(node, look, diagnostics).map(|pool| vec![pool]),
@@ -317,7 +364,11 @@ fn pools(node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Option<V
 }
 
 /// `threshold`, or none (`~`, as one value of a sweep).
-fn threshold(node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Option<Option<ThresholdSpec>> {
+fn threshold(
+    node: &Node,
+    look: Look,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Option<ThresholdSpec>> {
     if node.is_null() {
         return Some(None);
     }
@@ -327,7 +378,8 @@ fn threshold(node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Opti
 /// What settings of `generalization` do not do, though one might think so.
 fn doubts<'a>(g: &Generalization, mut pools: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut doubts = Vec::new();
-    let one_score = g.references.is_none() && g.feature_normalization != Some(Normalization::Domain);
+    let one_score =
+        g.references.is_none() && g.feature_normalization != Some(Normalization::Domain);
     if g.score_normalization.is_some() && one_score {
         doubts.push(
             "`score_normalization` without `references` keeps the order of a section's clips: thresholds move, areas do not"

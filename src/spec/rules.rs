@@ -41,8 +41,10 @@ const BEFORE_DIGEST: char = '@';
 /// The name of an experiment that has none, by that of its file.
 pub fn stem(stem: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
     if stem.contains(BEFORE_DIGEST) {
-        let message =
-            format!("the name of the file, `{}`, cannot be that of the experiment: it has an `@`", shorten(stem));
+        let message = format!(
+            "the name of the file, `{}`, cannot be that of the experiment: it has an `@`",
+            shorten(stem)
+        );
         let hint = "write `name:` into the file; in `NAME@DIGEST` the `@` comes before the digest of a run";
         diagnostics.push(Diagnostic::new("E0303", message).hint(hint));
         return None;
@@ -55,7 +57,8 @@ pub fn name(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
     let name = text("name", node, diagnostics)?;
     if name.contains(BEFORE_DIGEST) {
         let message = format!("`name` has an `@`: `{}`", shorten(&name));
-        let hint = "use another character; in `NAME@DIGEST` the `@` comes before the digest of a run";
+        let hint =
+            "use another character; in `NAME@DIGEST` the `@` comes before the digest of a run";
         diagnostics.push(Diagnostic::new("E0303", message).at(node.place()).hint(hint));
         return None;
     }
@@ -85,7 +88,9 @@ pub fn metrics(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Metrics
     };
     if items.is_empty() {
         diagnostics.push(
-            Diagnostic::new("E0206", "`metrics` names none").at(node.place()).hint("write `metrics: [auc, pauc]`"),
+            Diagnostic::new("E0206", "`metrics` names none")
+                .at(node.place())
+                .hint("write `metrics: [auc, pauc]`"),
         );
     }
     let mut seen: BTreeMap<&str, &Node> = BTreeMap::new();
@@ -94,17 +99,23 @@ pub fn metrics(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Metrics
             (Some(name), _) => (name, None),
             (_, Some([(name, settings)])) => (name.as_str(), Some(settings)),
             _ => {
-                let message = format!("a metric must be a name or a map with one key, not {}", item.shown());
+                let message =
+                    format!("a metric must be a name or a map with one key, not {}", item.shown());
                 diagnostics.push(
-                    Diagnostic::new("E0301", message).at(item.place()).hint("write `pauc` or `pauc: { max_fpr: 0.1 }`"),
+                    Diagnostic::new("E0301", message)
+                        .at(item.place())
+                        .hint("write `pauc` or `pauc: { max_fpr: 0.1 }`"),
                 );
                 continue;
             }
         };
         if let Some(first) = seen.insert(name, item) {
             let message = format!("`{}` is listed twice", shorten(name));
-            diagnostics
-                .push(Diagnostic::new("E0206", message).at(item.place()).related(first.place(), "first listed here"));
+            diagnostics.push(
+                Diagnostic::new("E0206", message)
+                    .at(item.place())
+                    .related(first.place(), "first listed here"),
+            );
             continue;
         }
         let at = settings.map_or(item.place(), Node::key_place);
@@ -127,20 +138,31 @@ pub fn metrics(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Metrics
     }
     if let Some(alone) = seen.get("intervals").filter(|_| !spec.auc && spec.pauc.is_none()) {
         let message = "`intervals` are those of areas, and `metrics` names none";
-        diagnostics
-            .push(Diagnostic::new("E0206", message).at(alone.place()).hint("write `metrics: [auc, pauc, intervals]`"));
+        diagnostics.push(
+            Diagnostic::new("E0206", message)
+                .at(alone.place())
+                .hint("write `metrics: [auc, pauc, intervals]`"),
+        );
     }
     (diagnostics.len() == before).then_some(spec)
 }
 
 fn metric_hint(name: &str) -> String {
     match expected().contains(&name) {
-        true => "`auc` is given for each domain, and the official score follows from `auc` and `pauc`".into(),
+        true => {
+            "`auc` is given for each domain, and the official score follows from `auc` and `pauc`"
+                .into()
+        }
         false => suggest(name, fields::<MetricName>().iter().copied()),
     }
 }
 
-fn metric_settings(name: &str, settings: &Node, spec: &mut MetricsSpec, diagnostics: &mut Vec<Diagnostic>) {
+fn metric_settings(
+    name: &str,
+    settings: &Node,
+    spec: &mut MetricsSpec,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
     let path = format!("metrics.{name}");
     let Some(entries) = settings.as_map() else {
         diagnostics.push(wrong_type(settings, &path, "a map"));
@@ -152,9 +174,15 @@ fn metric_settings(name: &str, settings: &Node, spec: &mut MetricsSpec, diagnost
             ("pauc", "max_fpr") => match value.value().as_f64() {
                 Some(rate) if rate > 0.0 && rate <= 1.0 => spec.pauc = Some(rate),
                 Some(_) => {
-                    let message =
-                        format!("`{path}`: a false-positive rate of {} is not above 0 and at most 1", value.value());
-                    diagnostics.push(Diagnostic::new("E0303", message).at(value.place()).hint("the field uses 0.1"));
+                    let message = format!(
+                        "`{path}`: a false-positive rate of {} is not above 0 and at most 1",
+                        value.value()
+                    );
+                    diagnostics.push(
+                        Diagnostic::new("E0303", message)
+                            .at(value.place())
+                            .hint("the field uses 0.1"),
+                    );
                 }
                 None => diagnostics.push(wrong_type(value, &path, "f64")),
             },
@@ -162,18 +190,24 @@ fn metric_settings(name: &str, settings: &Node, spec: &mut MetricsSpec, diagnost
                 Some("half") => spec.ties = Ties::Half,
                 Some("zero") => spec.ties = Ties::Zero,
                 Some(other) => diagnostics.push(
-                    Diagnostic::new("E0302", format!("`{path}` has no choice `{}`", shorten(other)))
-                        .at(value.place())
-                        .hint(suggest(other, ["half", "zero"])),
+                    Diagnostic::new(
+                        "E0302",
+                        format!("`{path}` has no choice `{}`", shorten(other)),
+                    )
+                    .at(value.place())
+                    .hint(suggest(other, ["half", "zero"])),
                 ),
                 None => diagnostics.push(wrong_type(value, &path, "a string")),
             },
             _ => {
                 let known = if name == "auc" { fields::<Auc>() } else { fields::<Pauc>() };
                 diagnostics.push(
-                    Diagnostic::new("E0204", format!("`metrics.{name}` has no setting `{}`", shorten(key)))
-                        .at(value.key_place())
-                        .hint(suggest(key, known.iter().copied())),
+                    Diagnostic::new(
+                        "E0204",
+                        format!("`metrics.{name}` has no setting `{}`", shorten(key)),
+                    )
+                    .at(value.key_place())
+                    .hint(suggest(key, known.iter().copied())),
                 );
             }
         }

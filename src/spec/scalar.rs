@@ -29,12 +29,16 @@ pub fn plain(text: &str) -> Result<Value, Unfit> {
         None => (false, text),
     };
     // A second sign makes it a text, as a leading zero does.
-    if unsigned.starts_with(['+', '-']) || (unsigned.len() > 1 && unsigned.starts_with('0') && digits(&unsigned[1..])) {
+    if unsigned.starts_with(['+', '-'])
+        || (unsigned.len() > 1 && unsigned.starts_with('0') && digits(&unsigned[1..]))
+    {
         return Ok(text.into());
     }
     match whole(unsigned) {
         Some(Some(size)) if !negative => return Ok(size.into()),
-        Some(Some(size)) => return 0i64.checked_sub_unsigned(size).map(Value::from).ok_or(Unfit::TooLarge),
+        Some(Some(size)) => {
+            return 0i64.checked_sub_unsigned(size).map(Value::from).ok_or(Unfit::TooLarge);
+        }
         Some(None) => return Err(Unfit::TooLarge),
         None => {}
     }
@@ -42,7 +46,9 @@ pub fn plain(text: &str) -> Result<Value, Unfit> {
         return Err(Unfit::NotFinite);
     }
     let number = unsigned.parse::<f64>().ok().filter(|number| number.is_finite());
-    let Some(number) = number.and_then(|number| Number::from_f64(if negative { -number } else { number })) else {
+    let Some(number) =
+        number.and_then(|number| Number::from_f64(if negative { -number } else { number }))
+    else {
         return Ok(text.into());
     };
     let mantissa = unsigned.split(['e', 'E']).next().unwrap_or_default();
@@ -56,9 +62,12 @@ fn digits(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// The size of a whole number: `12`, `0x1F`, `0o17`, `0b11`. The inner `None`: it has more than 64 bits.
+/// The size of a whole number: `12`, `0x1F`, `0o17`, `0b11`. The inner `None`: it has more than 64
+/// bits.
 fn whole(text: &str) -> Option<Option<u64>> {
-    let radix = [("0x", 16), ("0o", 8), ("0b", 2)].into_iter().find_map(|(p, r)| Some((text.strip_prefix(p)?, r)));
+    let radix = [("0x", 16), ("0o", 8), ("0b", 2)]
+        .into_iter()
+        .find_map(|(p, r)| Some((text.strip_prefix(p)?, r)));
     let (text, radix) = radix.unwrap_or((text, 10));
     let fits = !text.is_empty() && text.chars().all(|c| c.is_digit(radix));
     fits.then(|| u64::from_str_radix(text, radix).ok())
@@ -70,8 +79,8 @@ mod tests {
 
     use super::*;
 
-    /// What `serde_yaml` makes of the same scalar; none for what is more than a scalar, and for whole numbers beyond 64
-    /// bits, which it refuses or rounds.
+    /// What `serde_yaml` makes of the same scalar; none for what is more than a scalar, and for
+    /// whole numbers beyond 64 bits, which it refuses or rounds.
     fn other(text: &str) -> Option<Result<Value, Unfit>> {
         match serde_yaml::from_str::<serde_yaml::Value>(text).ok()? {
             serde_yaml::Value::Null => Some(Ok(Value::Null)),
@@ -80,7 +89,9 @@ mod tests {
             serde_yaml::Value::Number(n) => match (n.as_u64(), n.as_i64(), n.as_f64()) {
                 (Some(i), ..) => Some(Ok(i.into())),
                 (_, Some(i), _) => Some(Ok(i.into())),
-                (.., Some(x)) => Some(Number::from_f64(x).map(Value::Number).ok_or(Unfit::NotFinite)),
+                (.., Some(x)) => {
+                    Some(Number::from_f64(x).map(Value::Number).ok_or(Unfit::NotFinite))
+                }
                 _ => None,
             },
             _ => None,
@@ -103,8 +114,14 @@ mod tests {
     #[test]
     fn the_forms_of_numbers() {
         let number = |text: &str| plain(text).unwrap();
-        assert_eq!((number("0x1F"), number("-0o17"), number("+0b11")), (31.into(), (-15).into(), 3.into()));
-        assert_eq!((number("-0"), number("1e-4"), number("-.5")), (0.into(), 1e-4.into(), (-0.5).into()));
+        assert_eq!(
+            (number("0x1F"), number("-0o17"), number("+0b11")),
+            (31.into(), (-15).into(), 3.into())
+        );
+        assert_eq!(
+            (number("-0"), number("1e-4"), number("-.5")),
+            (0.into(), 1e-4.into(), (-0.5).into())
+        );
         for text in ["00", "-01", "1e999", "no", "+-1", "0x", "1_000", "--1"] {
             assert_eq!(plain(text), Ok(text.into()));
         }

@@ -1,7 +1,8 @@
 //! The JSON Schema of a spec, for editors.
 //!
-//! It is what the types say, made lenient where a file may be incomplete: a sweep, a base file or `--set` may give what
-//! the file itself leaves out, so hardly anything is required. Editors must not mark a spec as wrong that runs.
+//! It is what the types say, made lenient where a file may be incomplete: a sweep, a base file or
+//! `--set` may give what the file itself leaves out, so hardly anything is required. Editors must
+//! not mark a spec as wrong that runs.
 
 use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
@@ -25,7 +26,8 @@ pub fn schema() -> Value {
     schema
 }
 
-/// Takes away what does not hold of a file that a sweep or a base file completes, and what only this program reads.
+/// Takes away what does not hold of a file that a sweep or a base file completes, and what only
+/// this program reads.
 fn lenient(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
@@ -64,20 +66,24 @@ fn lenient(schema: &mut Value) {
 struct Axes {
     /// By their path.
     known: Map<String, Value>,
-    /// By a regular expression: below maps whose keys are the user's, and below families inside of themselves.
+    /// By a regular expression: below maps whose keys are the user's, and below families inside of
+    /// themselves.
     open: Map<String, Value>,
 }
 
 impl Axes {
-    /// Adds the setting `path`, whose schema stands at `pointer`, and the settings inside of it. `around` has the
-    /// families that it stands inside of.
+    /// Adds the setting `path`, whose schema stands at `pointer`, and the settings inside of it.
+    /// `around` has the families that it stands inside of.
     fn add(&mut self, root: &Value, path: &str, pointer: &str, around: &mut Vec<String>) {
         let mut alternatives = Vec::new();
         resolve(root, pointer.to_owned(), &mut alternatives);
         let about = root.pointer(pointer).and_then(|schema| schema.get("description"));
-        let about = about.or_else(|| alternatives.iter().find_map(|(_, schema)| schema.get("description")));
+        let about =
+            about.or_else(|| alternatives.iter().find_map(|(_, schema)| schema.get("description")));
         // One of several objects that are told apart by their only key has its meaning itself.
-        let outer = pointer.rsplit_once("/properties/").and_then(|(outer, _)| root.pointer(outer)?.get("description"));
+        let outer = pointer
+            .rsplit_once("/properties/")
+            .and_then(|(outer, _)| root.pointer(outer)?.get("description"));
         let about = about.or(outer);
         let mut axis = json!({
             "anyOf": [
@@ -90,13 +96,22 @@ impl Axes {
         for (pointer, schema) in alternatives {
             let family = schema.get("x-family").and_then(Value::as_str);
             // A detector inside of a detector has completion, too; what is deeper is only taken.
-            if family.is_some_and(|family| around.iter().filter(|other| *other == family).count() > 1) {
+            if family
+                .is_some_and(|family| around.iter().filter(|other| *other == family).count() > 1)
+            {
                 self.open.insert(format!("^{}\\..+$", path.replace('.', "\\.")), json!({}));
                 continue;
             }
             around.extend(family.map(String::from));
-            for key in schema.get("properties").and_then(Value::as_object).into_iter().flat_map(Map::keys) {
-                self.add(root, &format!("{path}.{key}"), &format!("{pointer}/properties/{key}"), around);
+            for key in
+                schema.get("properties").and_then(Value::as_object).into_iter().flat_map(Map::keys)
+            {
+                self.add(
+                    root,
+                    &format!("{path}.{key}"),
+                    &format!("{pointer}/properties/{key}"),
+                    around,
+                );
             }
             if schema.get("additionalProperties").is_some_and(Value::is_object) {
                 self.open.insert(format!("^{}\\..+$", path.replace('.', "\\.")), json!({}));
@@ -136,9 +151,13 @@ fn resolve(root: &Value, pointer: String, found: &mut Vec<(String, Value)>) {
     if let Some(target) = schema.get("$ref").and_then(Value::as_str) {
         return resolve(root, target.trim_start_matches('#').to_owned(), found);
     }
-    let choices = ["anyOf", "oneOf"].into_iter().find_map(|key| Some((key, schema.get(key)?.as_array()?.len())));
+    let choices = ["anyOf", "oneOf"]
+        .into_iter()
+        .find_map(|key| Some((key, schema.get(key)?.as_array()?.len())));
     match choices {
-        Some((key, count)) => (0..count).for_each(|i| resolve(root, format!("{pointer}/{key}/{i}"), found)),
+        Some((key, count)) => {
+            (0..count).for_each(|i| resolve(root, format!("{pointer}/{key}/{i}"), found))
+        }
         None => found.push((pointer, schema.clone())),
     }
 }

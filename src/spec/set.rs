@@ -1,8 +1,9 @@
 //! `--set path=value`: a change of the file without a copy of it.
 //!
-//! The value is YAML. A list sweeps, unless the setting is a list itself (then a list of lists does); so
-//! does `{ range: ... }`. A `--set` counts wherever the file says something about its path: it takes the
-//! place of a sweep over it, and where a sweep over the whole (`detector`) surrounds it, it changes the values.
+//! The value is YAML. A list sweeps, unless the setting is a list itself (then a list of lists
+//! does); so does `{ range: ... }`. A `--set` counts wherever the file says something about its
+//! path: it takes the place of a sweep over it, and where a sweep over the whole (`detector`)
+//! surrounds it, it changes the values.
 
 use std::sync::Arc;
 
@@ -41,10 +42,13 @@ fn one(root: &mut Node, argument: &str) -> Result<(), Diagnostic> {
     // A reserved word goes into the file, which says so of it.
     if !wire::words().contains(&keys[0].as_str()) && !wire::RESERVED.contains(&keys[0].as_str()) {
         let message = format!("`{path}` is no setting of a spec");
-        return Err(Diagnostic::new("E0402", message).at(place(name.clone())).hint(first_word(path, &keys[0])));
+        return Err(Diagnostic::new("E0402", message)
+            .at(place(name.clone()))
+            .hint(first_word(path, &keys[0])));
     }
     if keys[0] == "extends" {
-        return Err(Diagnostic::new("E0111", "`extends` cannot be set from outside the file").at(place(name)));
+        return Err(Diagnostic::new("E0111", "`extends` cannot be set from outside the file")
+            .at(place(name)));
     }
     let mut value = yaml::parse(&source, path.len() + 1)?;
     value.key = Some(name.clone());
@@ -68,7 +72,9 @@ fn sweeps(keys: &[String], value: &Node) -> bool {
         return false;
     }
     match &value.kind {
-        Kind::List(items) if wire::is_list(keys) => !items.is_empty() && items.iter().all(|i| i.as_list().is_some()),
+        Kind::List(items) if wire::is_list(keys) => {
+            !items.is_empty() && items.iter().all(|i| i.as_list().is_some())
+        }
         Kind::List(_) => true,
         Kind::Map(entries) => matches!(entries.as_slice(), [(key, _)] if key == "range"),
         Kind::Scalar(_) => false,
@@ -108,8 +114,11 @@ fn set(root: &mut Node, keys: &[String], value: Node) -> Result<(), Diagnostic> 
         if changed {
             return Ok(());
         }
-        let message = format!("`{}` changes nothing: no swept value of `{}` has it", keys.join("."), keys[0]);
-        return Err(Diagnostic::new("E0402", message).hint(format!("set `{}` to leave the sweep", keys[0])));
+        let message =
+            format!("`{}` changes nothing: no swept value of `{}` has it", keys.join("."), keys[0]);
+        return Err(
+            Diagnostic::new("E0402", message).hint(format!("set `{}` to leave the sweep", keys[0]))
+        );
     }
     for depth in 2..keys.len() {
         let (outer, variant) = (&keys[..depth], &keys[depth]);
@@ -132,10 +141,12 @@ fn set(root: &mut Node, keys: &[String], value: Node) -> Result<(), Diagnostic> 
     Ok(())
 }
 
-/// Sets the path `keys` where what stands at its first `depth` parts, `section`, has the variant that comes next: a map,
-/// or a list of such.
+/// Sets the path `keys` where what stands at its first `depth` parts, `section`, has the variant
+/// that comes next: a map, or a list of such.
 pub fn change(section: &mut Node, keys: &[String], depth: usize, value: &Node) -> bool {
-    let Some((variant, rest)) = keys.get(depth..).and_then(<[String]>::split_first) else { return false };
+    let Some((variant, rest)) = keys.get(depth..).and_then(<[String]>::split_first) else {
+        return false;
+    };
     match &mut section.kind {
         Kind::Map(_) => match section.get_mut(variant) {
             Some(settings) => {
@@ -162,7 +173,8 @@ pub fn change(section: &mut Node, keys: &[String], depth: usize, value: &Node) -
     }
 }
 
-/// The values of the axes over something that `keys` is a part of, each with the length of its path.
+/// The values of the axes over something that `keys` is a part of, each with the length of its
+/// path.
 fn axes_around<'a>(root: &'a mut Node, keys: &[String]) -> Vec<(usize, &'a mut Vec<Node>)> {
     let mut found = Vec::new();
     let Some(Kind::Map(axes)) = root.get_mut("sweep").map(|n| &mut n.kind) else { return found };
@@ -201,7 +213,9 @@ fn zipped(zip: &mut Node) -> impl Iterator<Item = (&str, &mut Node)> {
 fn drop_axis(root: &mut Node, path: &str) {
     let Some(Kind::Map(axes)) = root.get_mut("sweep").map(|n| &mut n.kind) else { return };
     axes.retain(|(key, _)| key != path);
-    if let Some(Kind::List(items)) = axes.iter_mut().find(|(key, _)| key == "zip").map(|(_, n)| &mut n.kind) {
+    if let Some(Kind::List(items)) =
+        axes.iter_mut().find(|(key, _)| key == "zip").map(|(_, n)| &mut n.kind)
+    {
         for item in items {
             if let Kind::Map(zipped) = &mut item.kind {
                 zipped.retain(|(key, _)| key != path);
@@ -219,7 +233,8 @@ fn drop_axes_of_other_variants(root: &mut Node, keys: &[String], value: &Node) {
     let Some(Kind::Map(axes)) = root.get_mut("sweep").map(|n| &mut n.kind) else { return };
     axes.retain(|(path, _)| {
         let parts: Vec<&str> = path.split('.').collect();
-        let variant = parts.get(keys.len()).filter(|_| parts.iter().zip(keys).all(|(part, key)| part == key));
+        let variant =
+            parts.get(keys.len()).filter(|_| parts.iter().zip(keys).all(|(part, key)| part == key));
         variant.is_none_or(|variant| variants.iter().any(|(name, _)| name == variant))
     });
 }
@@ -243,23 +258,41 @@ mod tests {
         for parts in [65, 500_000] {
             let told = apply(&mut root, &[format!("data{}=1", ".a".repeat(parts - 1))]);
             assert_eq!((told.len(), told[0].code), (1, "E0103"));
-            assert!(told[0].message.contains(&format!("a path of {parts} parts")) && told[0].message.len() < 200);
+            assert!(
+                told[0].message.contains(&format!("a path of {parts} parts"))
+                    && told[0].message.len() < 200
+            );
         }
     }
 
     #[test]
     fn scalars_are_set_and_lists_sweep() {
-        let value = after("detector: { knn: { k: 1 } }\n", &["detector.knn.k=5", "seed=[1, 2]", "metrics=[auc]"]);
-        assert_eq!(value, json!({"detector": {"knn": {"k": 5}}, "sweep": {"seed": [1, 2]}, "metrics": ["auc"]}));
+        let value = after(
+            "detector: { knn: { k: 1 } }\n",
+            &["detector.knn.k=5", "seed=[1, 2]", "metrics=[auc]"],
+        );
+        assert_eq!(
+            value,
+            json!({"detector": {"knn": {"k": 5}}, "sweep": {"seed": [1, 2]}, "metrics": ["auc"]})
+        );
         let value = after("seed: 1\n", &["metrics=[[auc], [auc, pauc]]", "seed={range: [0, 3]}"]);
-        assert_eq!(value["sweep"], json!({"metrics": [["auc"], ["auc", "pauc"]], "seed": {"range": [0, 3]}}));
+        assert_eq!(
+            value["sweep"],
+            json!({"metrics": [["auc"], ["auc", "pauc"]], "seed": {"range": [0, 3]}})
+        );
     }
 
     #[test]
     fn it_takes_the_place_of_a_sweep() {
-        assert_eq!(after("sweep: { seed: [1, 2] }\n", &["seed=7"]), json!({"sweep": {}, "seed": 7}));
+        assert_eq!(
+            after("sweep: { seed: [1, 2] }\n", &["seed=7"]),
+            json!({"sweep": {}, "seed": 7})
+        );
         let zip = "sweep: { zip: [ { seed: [1, 2], features.log_mel.mels: [3, 4] } ] }\n";
-        assert_eq!(after(zip, &["seed=7"])["sweep"], json!({"zip": [{"features.log_mel.mels": [3, 4]}]}));
+        assert_eq!(
+            after(zip, &["seed=7"])["sweep"],
+            json!({"zip": [{"features.log_mel.mels": [3, 4]}]})
+        );
     }
 
     #[test]
@@ -277,7 +310,10 @@ mod tests {
         let text = "detector: { knn: { k: 9 } }\nsweep: { detector.knn.k: [1, 2] }\n";
         let value = after(text, &["detector={mahalanobis: {}}"]);
         assert_eq!(value, json!({"detector": {"mahalanobis": {}}, "sweep": {}}));
-        assert_eq!(after("detector: { a: {} }\n", &["detector.knn.k=2"])["detector"], json!({"knn": {"k": 2}}));
+        assert_eq!(
+            after("detector: { a: {} }\n", &["detector.knn.k=2"])["detector"],
+            json!({"knn": {"k": 2}})
+        );
     }
 
     #[test]
@@ -296,10 +332,16 @@ mod tests {
         assert_eq!((backend["backend"].clone(), axes), (json!({"lof": {}}), 0));
         // Of values of a sweep, only those that have the variant.
         let text = "sweep: { detector: [ { embedding: { network: { a: } } }, { embedding: { network: { b: } } } ] }\n";
-        let value = after(text, &["detector.embedding.network.b.y=2", "detector.embedding.backend.knn.k=3"]);
+        let value = after(
+            text,
+            &["detector.embedding.network.b.y=2", "detector.embedding.backend.knn.k=3"],
+        );
         let knn = json!({"knn": {"k": 3}});
         let of = |network: Value| json!({"embedding": {"network": network, "backend": knn}});
-        assert_eq!(value["sweep"]["detector"], json!([of(json!({"a": null})), of(json!({"b": {"y": 2}}))]));
+        assert_eq!(
+            value["sweep"]["detector"],
+            json!([of(json!({"a": null})), of(json!({"b": {"y": 2}}))])
+        );
     }
 
     #[test]

@@ -9,8 +9,9 @@
 //!   exclude: [ { detector: knn, frame: 2048 } ]        # drops points that match all entries
 //! ```
 //!
-//! Here lengths are counted and paths are looked at; [`points`](super::points) makes the points. Ranges
-//! stay unexpanded until the number of points is known to be small: `range: [0, 1, 1e-9]` is short to write.
+//! Here lengths are counted and paths are looked at; [`points`](super::points) makes the points.
+//! Ranges stay unexpanded until the number of points is known to be small: `range: [0, 1, 1e-9]` is
+//! short to write.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,7 +67,9 @@ impl Column {
     pub fn nodes(&self) -> Vec<Node> {
         let mut nodes: Vec<Node> = match &self.values {
             Values::Listed(items) => items.clone(),
-            Values::Range(range) => range.numbers().map(|n| self.node.with(Kind::Scalar(Value::Number(n)))).collect(),
+            Values::Range(range) => {
+                range.numbers().map(|n| self.node.with(Kind::Scalar(Value::Number(n)))).collect()
+            }
         };
         if self.keys.len() > 1 {
             for node in nodes.iter_mut().filter(|n| n.source == self.node.source) {
@@ -83,8 +86,12 @@ pub fn parse(node: Option<&Node>, diagnostics: &mut Vec<Diagnostic>) -> Sweep {
     let Some(node) = node.filter(|n| !n.is_null()) else { return sweep };
     let Some(entries) = node.as_map() else {
         diagnostics.push(
-            wrong("E0401", node, format!("`sweep` must be a map from paths to values, not {}", node.shown()))
-                .hint("write `seed: [0, 1, 2]` under it"),
+            wrong(
+                "E0401",
+                node,
+                format!("`sweep` must be a map from paths to values, not {}", node.shown()),
+            )
+            .hint("write `seed: [0, 1, 2]` under it"),
         );
         sweep.broken.extend(wire::swept().iter().map(|w| (*w).to_owned()));
         return sweep;
@@ -96,8 +103,12 @@ pub fn parse(node: Option<&Node>, diagnostics: &mut Vec<Diagnostic>) -> Sweep {
                 Some(items) => sweep.exclude = items.to_vec(),
                 None if value.is_null() => {}
                 None => diagnostics.push(
-                    wrong("E0406", value, format!("`sweep.exclude` must be a list of maps, not {}", value.shown()))
-                        .hint("write `exclude: [ { detector: knn, seed: 2 } ]`"),
+                    wrong(
+                        "E0406",
+                        value,
+                        format!("`sweep.exclude` must be a list of maps, not {}", value.shown()),
+                    )
+                    .hint("write `exclude: [ { detector: knn, seed: 2 } ]`"),
                 ),
             },
             _ => {
@@ -119,19 +130,32 @@ fn wrong(code: &'static str, node: &Node, message: String) -> Diagnostic {
 fn zip(node: &Node, sweep: &mut Sweep, diagnostics: &mut Vec<Diagnostic>) {
     let hint = "write `zip: [ { features.log_mel.frame: [1024, 2048], features.log_mel.hop: [512, 1024] } ]`";
     let Some(items) = node.as_list() else {
-        diagnostics
-            .push(wrong("E0404", node, format!("`sweep.zip` must be a list of maps, not {}", node.shown())).hint(hint));
+        diagnostics.push(
+            wrong(
+                "E0404",
+                node,
+                format!("`sweep.zip` must be a list of maps, not {}", node.shown()),
+            )
+            .hint(hint),
+        );
         return;
     };
     for item in items {
         let Some(entries) = item.as_map() else {
             diagnostics.push(
-                wrong("E0404", item, format!("an item of `sweep.zip` must be a map, not {}", item.shown())).hint(hint),
+                wrong(
+                    "E0404",
+                    item,
+                    format!("an item of `sweep.zip` must be a map, not {}", item.shown()),
+                )
+                .hint(hint),
             );
             continue;
         };
-        let columns: Vec<Column> =
-            entries.iter().filter_map(|(key, value)| axis(key, value, &mut sweep.broken, diagnostics)).collect();
+        let columns: Vec<Column> = entries
+            .iter()
+            .filter_map(|(key, value)| axis(key, value, &mut sweep.broken, diagnostics))
+            .collect();
         let Some(first) = columns.first() else { continue };
         match columns.iter().find(|c| c.len() != first.len()) {
             Some(other) => {
@@ -156,7 +180,12 @@ fn zip(node: &Node, sweep: &mut Sweep, diagnostics: &mut Vec<Diagnostic>) {
 }
 
 /// One axis: a path that a sweep can vary, and its values.
-fn axis(path: &str, node: &Node, broken: &mut BTreeSet<String>, diagnostics: &mut Vec<Diagnostic>) -> Option<Column> {
+fn axis(
+    path: &str,
+    node: &Node,
+    broken: &mut BTreeSet<String>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Column> {
     let keys: Vec<String> = path.split('.').map(String::from).collect();
     if let Err(diagnostic) = fits(path, &keys) {
         diagnostics.push(diagnostic.at(node.key_place()));
@@ -166,21 +195,32 @@ fn axis(path: &str, node: &Node, broken: &mut BTreeSet<String>, diagnostics: &mu
         if items.is_empty() {
             Err(wrong("E0408", node, format!("`sweep.{path}` has no values"))
                 .hint("leave the line out, or list at least one"))
-        } else if wire::family_of(path).is_none() && wire::is_list(&keys) && items.iter().all(|i| i.as_list().is_none())
+        } else if wire::family_of(path).is_none()
+            && wire::is_list(&keys)
+            && items.iter().all(|i| i.as_list().is_none())
         {
-            Err(wrong("E0401", node, format!("`{path}` is a list itself, so a sweep over it is a list of lists"))
-                .hint(format!("write `[ {}, ... ]`", shorten(&node.value().to_string()))))
+            Err(wrong(
+                "E0401",
+                node,
+                format!("`{path}` is a list itself, so a sweep over it is a list of lists"),
+            )
+            .hint(format!("write `[ {}, ... ]`", shorten(&node.value().to_string()))))
         } else {
             Ok(Values::Listed(items.to_vec()))
         }
     } else {
         match node.as_map() {
-            Some([(key, bounds)]) if key == "range" => Range::parse(path, bounds).map(Values::Range),
+            Some([(key, bounds)]) if key == "range" => {
+                Range::parse(path, bounds).map(Values::Range)
+            }
             _ => {
                 let diagnostic = wrong(
                     "E0401",
                     node,
-                    format!("`sweep.{path}` must be a list of values or a range, not {}", node.shown()),
+                    format!(
+                        "`sweep.{path}` must be a list of values or a range, not {}",
+                        node.shown()
+                    ),
                 );
                 Err(match &node.kind {
                     Kind::Scalar(v) if !v.is_null() => diagnostic.hint(format!(
@@ -210,24 +250,34 @@ fn axis_hint(path: &str, node: &Node) -> String {
         way = format!("{way}.{key}");
         inner = next;
         if inner.as_list().is_some() && key != "range" {
-            return format!("write the path as one key: `{way}: {}`", shorten(&inner.value().to_string()));
+            return format!(
+                "write the path as one key: `{way}: {}`",
+                shorten(&inner.value().to_string())
+            );
         }
     }
     match (wire::family_of(path).is_some(), node.as_map()) {
-        (true, Some([(name, _), ..])) => format!("write a list: `{path}: [ {{ {name}: {{}} }}, ... ]`"),
+        (true, Some([(name, _), ..])) => {
+            format!("write a list: `{path}: [ {{ {name}: {{}} }}, ... ]`")
+        }
         _ => "write `[a, b]` or `{ range: [first, end] }`".into(),
     }
 }
 
 /// Whether `path` can be swept, as far as its words say.
 fn fits(path: &str, keys: &[String]) -> Result<(), Diagnostic> {
-    let unknown =
-        |hint: String| Err(Diagnostic::new("E0402", format!("`{}` is no setting of a spec", shorten(path))).hint(hint));
-    let [word, rest @ ..] = keys else { return unknown(suggest(path, wire::swept().iter().copied())) };
+    let unknown = |hint: String| {
+        Err(Diagnostic::new("E0402", format!("`{}` is no setting of a spec", shorten(path)))
+            .hint(hint))
+    };
+    let [word, rest @ ..] = keys else {
+        return unknown(suggest(path, wire::swept().iter().copied()));
+    };
     if !wire::swept().contains(&word.as_str()) {
         if wire::words().contains(&word.as_str()) {
             let message = format!("`{word}` cannot be swept");
-            return Err(Diagnostic::new("E0402", message).hint(format!("what can: {}", wire::swept().join(", "))));
+            return Err(Diagnostic::new("E0402", message)
+                .hint(format!("what can: {}", wire::swept().join(", "))));
         }
         return unknown(near(path, word, wire::swept()));
     }
@@ -274,13 +324,21 @@ fn overlaps(sweep: &mut Sweep, diagnostics: &mut Vec<Diagnostic>) {
     let shallow: Vec<&&Column> =
         columns.iter().filter(|c| c.keys.len() < 3 || wire::family(&c.keys).is_some()).collect();
     for deep in &columns {
-        for over in shallow.iter().filter(|c| c.keys.len() < deep.keys.len() && deep.keys.starts_with(&c.keys)) {
+        for over in shallow
+            .iter()
+            .filter(|c| c.keys.len() < deep.keys.len() && deep.keys.starts_with(&c.keys))
+        {
             let Values::Listed(items) = &over.values else { continue };
-            if let Some(set) = items.iter().find_map(|item| item.find(&deep.keys[over.keys.len()..])) {
+            if let Some(set) =
+                items.iter().find_map(|item| item.find(&deep.keys[over.keys.len()..]))
+            {
                 diagnostics.push(
                     Diagnostic::new(
                         "E0409",
-                        format!("`{}` is swept, and a value of `{}` sets it too", deep.path, over.path),
+                        format!(
+                            "`{}` is swept, and a value of `{}` sets it too",
+                            deep.path, over.path
+                        ),
                     )
                     .at(set.place())
                     .related(deep.node.key_place(), "swept here")
@@ -298,11 +356,17 @@ pub fn size(sweep: &Sweep, node: Option<&Node>) -> Result<u64, Diagnostic> {
         return Ok(n);
     }
     let factor = |g: &Group| {
-        format!("{} {}", g.columns.iter().map(|c| c.path.as_str()).collect::<Vec<_>>().join(" with "), g.len)
+        format!(
+            "{} {}",
+            g.columns.iter().map(|c| c.path.as_str()).collect::<Vec<_>>().join(" with "),
+            g.len
+        )
     };
-    let factors: Vec<String> = sweep.groups.iter().filter(|g| g.len > 1).take(12).map(factor).collect();
+    let factors: Vec<String> =
+        sweep.groups.iter().filter(|g| g.len > 1).take(12).map(factor).collect();
     let count = product.map_or(format!("more than {}", u64::MAX), |n| n.to_string());
-    let message = format!("the sweep has {count} points ({}); the limit is {LIMIT}", factors.join(" x "));
+    let message =
+        format!("the sweep has {count} points ({}); the limit is {LIMIT}", factors.join(" x "));
     Err(Diagnostic::new("E0407", message)
         .at(node.and_then(Node::key_place))
         .hint("sweep over fewer values, or pair them under `zip:`"))

@@ -1,8 +1,9 @@
 //! From the events of the parser to [`Node`]s, in one walk.
 //!
-//! It refuses what could take the memory or the time of what follows, and what means something else than it seems:
-//! aliases that expand to more than [`MOST`] values (a file of 23 KB can take 600 MB), duplicate keys (silently the
-//! last one wins), keys that are no words, tags, several documents, deep nesting. No other file names the parser.
+//! It refuses what could take the memory or the time of what follows, and what means something else
+//! than it seems: aliases that expand to more than [`MOST`] values (a file of 23 KB can take 600
+//! MB), duplicate keys (silently the last one wins), keys that are no words, tags, several
+//! documents, deep nesting. No other file names the parser.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -24,7 +25,8 @@ pub(super) const DEEPEST: usize = 64;
 pub fn read(source: &Arc<SourceText>, from: usize) -> Result<Option<Node>, Diagnostic> {
     let text = &source.text[from..];
     let offsets = Offsets::new(text, from);
-    Walk { source, offsets, stack: Vec::new(), anchors: BTreeMap::new(), weight: 0, root: None }.walk(text)
+    Walk { source, offsets, stack: Vec::new(), anchors: BTreeMap::new(), weight: 0, root: None }
+        .walk(text)
 }
 
 /// From the parser's character indices to bytes of the whole text.
@@ -37,12 +39,20 @@ struct Offsets {
 
 impl Offsets {
     fn new(text: &str, from: usize) -> Self {
-        let bytes = if text.is_ascii() { Vec::new() } else { text.char_indices().map(|(i, _)| i).collect() };
+        let bytes = if text.is_ascii() {
+            Vec::new()
+        } else {
+            text.char_indices().map(|(i, _)| i).collect()
+        };
         Self { from, len: text.len(), bytes }
     }
 
     fn byte(&self, char_index: usize) -> usize {
-        let byte = if self.bytes.is_empty() { char_index } else { *self.bytes.get(char_index).unwrap_or(&self.len) };
+        let byte = if self.bytes.is_empty() {
+            char_index
+        } else {
+            *self.bytes.get(char_index).unwrap_or(&self.len)
+        };
         self.from + byte.min(self.len)
     }
 
@@ -93,7 +103,9 @@ impl Walk<'_> {
                     if documents > 1 {
                         return Err(self
                             .refuse("E0108", at, "a second document begins here".into())
-                            .hint("one file holds one experiment; use `extends` to share settings"));
+                            .hint(
+                                "one file holds one experiment; use `extends` to share settings",
+                            ));
                     }
                 }
                 Event::Scalar(text, style, anchor, tag) => {
@@ -123,12 +135,20 @@ impl Walk<'_> {
     fn scan_error(&self, e: &ScanError) -> Diagnostic {
         let at = self.offsets.byte(e.marker().index());
         let line = self.source.text[..at].rfind('\n').map_or(0, |i| i + 1);
-        let tab = self.source.text[line..].chars().take_while(|c| c.is_whitespace() && *c != '\n').any(|c| c == '\t');
+        let tab = self.source.text[line..]
+            .chars()
+            .take_while(|c| c.is_whitespace() && *c != '\n')
+            .any(|c| c == '\t');
         if e.info().contains("recursion limit") {
-            return self.refuse("E0103", at..at + 1, format!("values are nested more than {DEEPEST} deep"));
+            return self.refuse(
+                "E0103",
+                at..at + 1,
+                format!("values are nested more than {DEEPEST} deep"),
+            );
         }
         let quote = self.source.text[at..].starts_with(['"', '\'']);
-        let diagnostic = self.refuse("E0101", at..at + 1, format!("this is not YAML: {}", e.info()));
+        let diagnostic =
+            self.refuse("E0101", at..at + 1, format!("this is not YAML: {}", e.info()));
         let odd = self.source.text[at..].chars().next().and_then(|c| invisible(&c.to_string()));
         match (odd, tab, quote) {
             (Some(what), ..) => diagnostic.hint(format!("there is {what} here: remove it")),
@@ -145,11 +165,17 @@ impl Walk<'_> {
         // The parser leaves the tag out of the span; it stands on the same line, before the value.
         let before = &self.source.text[..at.start];
         let line = before.rfind('\n').map_or(0, |i| i + 1);
-        let start = before[line..].rfind('!').map_or(at.start, |i| before[..line + i].trim_end_matches('!').len());
+        let start = before[line..]
+            .rfind('!')
+            .map_or(at.start, |i| before[..line + i].trim_end_matches('!').len());
         let len = self.source.text[start..].find(char::is_whitespace).unwrap_or(1);
         let tag = &self.source.text[start..start + len];
         Err(self
-            .refuse("E0106", start..start + len, format!("tags such as `{}` mean nothing in a spec", shorten(tag)))
+            .refuse(
+                "E0106",
+                start..start + len,
+                format!("tags such as `{}` mean nothing in a spec", shorten(tag)),
+            )
             .hint("leave it out; a variant is a map with one key, such as `knn: { k: 1 }`"))
     }
 
@@ -179,7 +205,15 @@ impl Walk<'_> {
         let weight_before = self.weight;
         self.grow(1, &at)?;
         let keys = BTreeMap::new();
-        self.stack.push(Frame { start: at.start, anchor, weight_before, height: 1, inside, keys, key: None });
+        self.stack.push(Frame {
+            start: at.start,
+            anchor,
+            weight_before,
+            height: 1,
+            inside,
+            keys,
+            key: None,
+        });
         Ok(())
     }
 
@@ -188,7 +222,8 @@ impl Walk<'_> {
         if let Some(outer) = self.stack.last_mut() {
             outer.height = outer.height.max(frame.height + 1);
         }
-        // The end of a block is where the next thing begins: white space and comments are not of it.
+        // The end of a block is where the next thing begins: white space and comments are not of
+        // it.
         let text = &self.source.text[frame.start..at.end.max(frame.start)];
         let span = frame.start..frame.start + text.trim_end().len();
         let inside = match frame.inside {
@@ -199,9 +234,12 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// `<<: *base`, or a list of such: what the map does not say itself. The first that says it wins.
+    /// `<<: *base`, or a list of such: what the map does not say itself. The first that says it
+    /// wins.
     fn merged(&self, mut entries: Vec<(String, Node)>) -> Result<Vec<(String, Node)>, Diagnostic> {
-        let Some(place) = entries.iter().position(|(key, _)| key == "<<") else { return Ok(entries) };
+        let Some(place) = entries.iter().position(|(key, _)| key == "<<") else {
+            return Ok(entries);
+        };
         let (_, merge) = entries.remove(place);
         let bases = match merge.kind {
             Kind::List(items) => items,
@@ -223,7 +261,11 @@ impl Walk<'_> {
         self.not_as_key(&at)?;
         let Some(Anchor { weight, height, node }) = self.anchors.get(&id) else {
             let name = self.source.text[at.clone()].to_owned();
-            return Err(self.refuse("E0104", at, format!("`{name}` stands inside of what it names")));
+            return Err(self.refuse(
+                "E0104",
+                at,
+                format!("`{name}` stands inside of what it names"),
+            ));
         };
         let (weight, height) = (*weight, *height);
         self.deep(height, &at)?;
@@ -247,7 +289,13 @@ impl Walk<'_> {
         }
     }
 
-    fn scalar(&mut self, text: &str, style: ScalarStyle, anchor: usize, at: Range<usize>) -> Result<(), Diagnostic> {
+    fn scalar(
+        &mut self,
+        text: &str,
+        style: ScalarStyle,
+        anchor: usize,
+        at: Range<usize>,
+    ) -> Result<(), Diagnostic> {
         let weight = 1 + text.len() as u64 / 16;
         self.grow(weight, &at)?;
         let value = match style {
@@ -311,12 +359,19 @@ fn elsewhere(node: &Node, at: &Range<usize>) -> Node {
     let kind = match &node.kind {
         Kind::Scalar(value) => Kind::Scalar(value.clone()),
         Kind::List(items) => Kind::List(items.iter().map(|item| elsewhere(item, at)).collect()),
-        Kind::Map(entries) => Kind::Map(entries.iter().map(|(key, node)| (key.clone(), elsewhere(node, at))).collect()),
+        Kind::Map(entries) => Kind::Map(
+            entries.iter().map(|(key, node)| (key.clone(), elsewhere(node, at))).collect(),
+        ),
     };
     Node { source: node.source.clone(), key: None, span: at.clone(), kind }
 }
 
 /// A diagnostic about some bytes of the text.
-pub fn refuse(source: &Arc<SourceText>, code: &'static str, bytes: Range<usize>, message: String) -> Diagnostic {
+pub fn refuse(
+    source: &Arc<SourceText>,
+    code: &'static str,
+    bytes: Range<usize>,
+    message: String,
+) -> Diagnostic {
     Diagnostic::new(code, message).at(Some(Place { source: source.clone(), bytes }))
 }

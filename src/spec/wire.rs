@@ -1,8 +1,9 @@
-//! What the words of a spec are: families, plain settings, lists, paths of files. All of it follows from what the config
-//! types say of themselves; there is no second list.
+//! What the words of a spec are: families, plain settings, lists, paths of files. All of it follows
+//! from what the config types say of themselves; there is no second list.
 //!
-//! A path such as `detector.knn.k` is followed through the schemas. Where a family stands, the next part of the path is
-//! a member's name, and its config goes on. Only the configs on the way are asked, so a small spec pays for little.
+//! A path such as `detector.knn.k` is followed through the schemas. Where a family stands, the next
+//! part of the path is a member's name, and its config goes on. Only the configs on the way are
+//! asked, so a small spec pays for little.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -33,12 +34,15 @@ pub fn words() -> &'static [&'static str] {
 /// The words that a sweep can vary, wholly or in part.
 pub fn swept() -> &'static [&'static str] {
     static SWEPT: OnceLock<Vec<&str>> = OnceLock::new();
-    SWEPT.get_or_init(|| words().iter().copied().filter(|word| !OF_THE_FILE.contains(word)).collect())
+    SWEPT.get_or_init(|| {
+        words().iter().copied().filter(|word| !OF_THE_FILE.contains(word)).collect()
+    })
 }
 
 /// What a setting may be: the alternatives of its schema, each without further ones.
 pub fn alternatives(schema: &Value) -> Vec<&Value> {
-    let choices = ["anyOf", "oneOf"].iter().filter_map(|key| schema.get(*key)?.as_array()).flatten();
+    let choices =
+        ["anyOf", "oneOf"].iter().filter_map(|key| schema.get(*key)?.as_array()).flatten();
     let inner: Vec<&Value> = choices.flat_map(alternatives).collect();
     if inner.is_empty() { vec![schema] } else { inner }
 }
@@ -64,13 +68,18 @@ fn at<S: AsRef<str>>(path: &[S]) -> Vec<&'static Value> {
     // The words themselves need not be asked where one of them holds a family: most paths begin so.
     let (root, rest) = match path {
         [word, variant, rest @ ..] if family_of(word.as_ref()).is_some() => {
-            let described = family_of(word.as_ref()).and_then(|family| (family.described)(variant.as_ref()));
+            let described =
+                family_of(word.as_ref()).and_then(|family| (family.described)(variant.as_ref()));
             (described.map(|described| &described.schema), rest)
         }
         _ => (Some(&spec().schema), path),
     };
     rest.iter().fold(Vec::from_iter(root), |schemas, key| {
-        schemas.into_iter().filter_map(|schema| inside(schema, key.as_ref())).flat_map(alternatives).collect()
+        schemas
+            .into_iter()
+            .filter_map(|schema| inside(schema, key.as_ref()))
+            .flat_map(alternatives)
+            .collect()
     })
 }
 
@@ -94,11 +103,17 @@ pub fn plain(word: &str) -> Option<&'static [&'static str]> {
         return None;
     }
     let settings = |word: &'static str| {
-        let known = at(&[word]).into_iter().find_map(|schema| schema.get("properties")?.as_object())?;
+        let known =
+            at(&[word]).into_iter().find_map(|schema| schema.get("properties")?.as_object())?;
         Some((word, known.keys().map(String::as_str).collect()))
     };
     let plain = PLAIN.get_or_init(|| {
-        swept().iter().copied().filter(|word| family_of(word).is_none()).filter_map(settings).collect()
+        swept()
+            .iter()
+            .copied()
+            .filter(|word| family_of(word).is_none())
+            .filter_map(settings)
+            .collect()
     });
     plain.iter().find(|(name, _)| *name == word).map(|(_, settings)| settings.as_slice())
 }
@@ -125,7 +140,8 @@ fn nested_in(settings: &'static Described) -> Vec<(&'static str, &'static Kin)> 
     settings.fields.iter().filter_map(family).collect()
 }
 
-/// The part of a path that ends with the setting of a variant that holds a variant, its family, and the name after it.
+/// The part of a path that ends with the setting of a variant that holds a variant, its family, and
+/// the name after it.
 pub fn nested(path: &[String]) -> Option<([&str; 3], &'static Kin, &str)> {
     let [word, variant, setting, inner, ..] = path else { return None };
     family_of(word)?;
@@ -133,18 +149,22 @@ pub fn nested(path: &[String]) -> Option<([&str; 3], &'static Kin, &str)> {
     Some((outer, family(&outer)?, inner.as_str()))
 }
 
-/// Notes unknown and reserved words at the top of a file; gives the words that the unknown ones were
-/// probably meant to be.
+/// Notes unknown and reserved words at the top of a file; gives the words that the unknown ones
+/// were probably meant to be.
 pub fn check_words<'a>(root: &Node, diagnostics: &mut Vec<Diagnostic>) -> Vec<&'a str> {
     let mut meant = Vec::new();
     for (word, node) in root.as_map().unwrap_or(&[]) {
         if RESERVED.contains(&word.as_str()) {
             let message = format!("`{word}` is reserved for a later version");
-            diagnostics.push(Diagnostic::new("E0202", message).at(node.key_place()).hint("leave it out for now"));
+            diagnostics.push(
+                Diagnostic::new("E0202", message).at(node.key_place()).hint("leave it out for now"),
+            );
         } else if !words().contains(&word.as_str()) {
             meant.extend(closest(word, words().iter().copied()));
             let message = format!("unknown word `{}`", super::node::shorten(word));
-            diagnostics.push(Diagnostic::new("E0201", message).at(node.key_place()).hint(suggest_path(word)));
+            diagnostics.push(
+                Diagnostic::new("E0201", message).at(node.key_place()).hint(suggest_path(word)),
+            );
         }
     }
     meant
@@ -160,14 +180,14 @@ fn suggest_path(path: &str) -> String {
     }
 }
 
-/// The settings of a variant as a value, its paths relative to the folder of the file they were written in; and those
-/// settings that hold a variant themselves, with their families.
+/// The settings of a variant as a value, its paths relative to the folder of the file they were
+/// written in; and those settings that hold a variant themselves, with their families.
 pub fn settings<F: Family>(name: &str, node: &Node) -> (Value, Vec<(&'static str, &'static Kin)>) {
     let mut value = if node.is_null() { Value::Object(Default::default()) } else { node.value() };
     // Numbers are neither paths nor variants: what the config says of them is not asked.
     let entries = value.as_object().into_iter().flatten();
-    let Some(described) =
-        F::described(name).filter(|_| !entries.map(|(_, v)| v).all(|v| v.is_number() || v.is_boolean()))
+    let Some(described) = F::described(name)
+        .filter(|_| !entries.map(|(_, v)| v).all(|v| v.is_number() || v.is_boolean()))
     else {
         return (value, Vec::new());
     };
@@ -175,7 +195,8 @@ pub fn settings<F: Family>(name: &str, node: &Node) -> (Value, Vec<(&'static str
     (value, nested_in(described))
 }
 
-/// Makes the paths of files in `value` relative to the files they were written in; `node` is the same with its places.
+/// Makes the paths of files in `value` relative to the files they were written in; `node` is the
+/// same with its places.
 fn relative(value: &mut Value, node: &Node, schema: &'static Value) {
     for schema in alternatives(schema) {
         match value {
@@ -228,18 +249,28 @@ mod tests {
         ] {
             assert!(is_list(&path(list)), "{list}");
         }
-        for other in ["data", "mix", "seed", "detector.knn.k", "detector.autoencoder.weights", "mix.snr_db", "a.b"] {
+        for other in [
+            "data",
+            "mix",
+            "seed",
+            "detector.knn.k",
+            "detector.autoencoder.weights",
+            "mix.snr_db",
+            "a.b",
+        ] {
             assert!(!is_list(&path(other)), "{other}");
         }
     }
 
     #[test]
     fn words_are_families_or_plain_or_neither() {
-        let held: Vec<&str> = words().iter().copied().filter(|word| family_of(word).is_some()).collect();
+        let held: Vec<&str> =
+            words().iter().copied().filter(|word| family_of(word).is_some()).collect();
         assert_eq!(held, ["data", "features", "pool", "detector", "threshold"]);
         let plain: Vec<&str> = words().iter().copied().filter(|word| is_plain(word)).collect();
         assert_eq!(plain, ["mix", "generalization"]);
-        let single: Vec<&&str> = swept().iter().filter(|word| family_of(word).is_none() && !is_plain(word)).collect();
+        let single: Vec<&&str> =
+            swept().iter().filter(|word| family_of(word).is_none() && !is_plain(word)).collect();
         assert_eq!(single, [&"metrics", &"seed"]);
     }
 
@@ -247,12 +278,16 @@ mod tests {
     fn variants_stand_inside_of_variants() {
         assert_eq!(family(&["mix", "noise"]).unwrap().name, "SourceSpec");
         let embedding = nested_in(DetectorSpec::described("embedding").unwrap());
-        let embedding: Vec<(&str, &str)> = embedding.into_iter().map(|(field, family)| (field, family.name)).collect();
+        let embedding: Vec<(&str, &str)> =
+            embedding.into_iter().map(|(field, family)| (field, family.name)).collect();
         assert_eq!(embedding, [("network", "EmbedderSpec"), ("backend", "DetectorSpec")]);
         assert!(nested_in(DetectorSpec::described("ensemble").unwrap()).is_empty());
         let keys = path("detector.embedding.backend.knn.k");
         assert_eq!(nested(&keys).unwrap().2, "knn");
-        assert!(nested(&path("mix.noise.folder.root")).is_none() && nested(&path("detector.knn.k.x")).is_none());
+        assert!(
+            nested(&path("mix.noise.folder.root")).is_none()
+                && nested(&path("detector.knn.k.x")).is_none()
+        );
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The words at the top of a spec, as a type that describes itself.
 //!
 //! Nothing is read into this type: `resolve` takes the file apart itself, because a sweep may
-//! complete a section and because every mistake has its place. What the words hold is the configs' to say.
+//! complete a section and because every mistake has its place. What the words hold is the configs'
+//! to say.
 
 use std::collections::BTreeMap;
 
@@ -20,18 +21,21 @@ use crate::threshold::ThresholdSpec;
 /// Words that are about the whole file and not about a point: a sweep cannot vary them.
 pub const OF_THE_FILE: [&str; 5] = ["name", "question", "extends", "sweep", "expect"];
 
-/// An experiment of humshift: a question, the data and the detectors that answer it, and what is varied.
+/// An experiment of humshift: a question, the data and the detectors that answer it, and what is
+/// varied.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Spec {
-    /// The name of the experiment, in tables and in the names of files. Default: the name of the file.
+    /// The name of the experiment, in tables and in the names of files. Default: the name of the
+    /// file.
     #[schemars(example = "load-shift")]
     pub name: Option<String>,
     /// The question that the experiment answers, in one sentence. It stands above the tables.
     #[schemars(example = "Which detectors survive a change of load?")]
     pub question: Option<String>,
-    /// A spec that this one changes. The path is relative to this file. Maps are merged; lists and single values
-    /// replace those of the base; another variant (`detector: { lof: {} }`) replaces the whole variant of the base.
+    /// A spec that this one changes. The path is relative to this file. Maps are merged; lists and
+    /// single values replace those of the base; another variant (`detector: { lof: {} }`) replaces
+    /// the whole variant of the base.
     #[schemars(extend("x-path" = "file"), example = "base.yaml")]
     pub extends: Option<String>,
     /// Where the recordings come from: one source by name, with its settings.
@@ -41,28 +45,31 @@ pub struct Spec {
     pub mix: Option<Mix>,
     /// The features of a recording: one kind by name, with its settings.
     pub features: Option<FeatureSpec>,
-    /// How the frames of a recording become one vector. A list of pools joins their vectors end to end. Detectors of
-    /// frames need no pool.
+    /// How the frames of a recording become one vector. A list of pools joins their vectors end to
+    /// end. Detectors of frames need no pool.
     pub pool: Option<Pools>,
-    /// What learns the normal sounds and scores the others: one detector by name, with its settings.
+    /// What learns the normal sounds and scores the others: one detector by name, with its
+    /// settings.
     pub detector: Option<DetectorSpec>,
     /// What helps the detector with the target domain, and which training recordings it sees.
     #[schemars(example = json!({ "target_clips": 10, "smote": { "ratio": 0.2 } }))]
     pub generalization: Option<Generalization>,
-    /// What is varied. Each key is the path of a setting, such as `detector.knn.k`. Its value is a list of values or a
-    /// range. The settings are crossed: every combination is one point of the experiment.
+    /// What is varied. Each key is the path of a setting, such as `detector.knn.k`. Its value is a
+    /// list of values or a range. The settings are crossed: every combination is one point of the
+    /// experiment.
     #[schemars(example = json!({ "detector": [{ "knn": { "k": 3 } }, { "mahalanobis": {} }], "seed": { "range": [0, 3] } }))]
     pub sweep: Option<Sweep>,
     /// The numbers to compute. Default: `[auc, pauc]`.
     #[schemars(example = json!(["auc", { "pauc": { "max_fpr": 0.1 } }, "intervals"]))]
     pub metrics: Option<Vec<Asked>>,
-    /// The score from which on a recording is called anomalous: one rule by name, with its settings. Without it there
-    /// are no decisions, and no precision, recall or F1.
+    /// The score from which on a recording is called anomalous: one rule by name, with its
+    /// settings. Without it there are no decisions, and no precision, recall or F1.
     pub threshold: Option<ThresholdSpec>,
     /// The seed of everything that is random in training. Default: 0.
     #[schemars(example = 3)]
     pub seed: Option<u64>,
-    /// Results that the author counts on. `humshift run` ends with the exit code 3 if one of them does not hold.
+    /// Results that the author counts on. `humshift run` ends with the exit code 3 if one of them
+    /// does not hold.
     #[schemars(example = json!([{ "metric": "official", "where": { "detector": "knn" }, "at_least": 0.88 }]))]
     pub expect: Option<Vec<Expectation>>,
 }
@@ -82,8 +89,8 @@ pub enum Pools {
 pub struct Sweep {
     /// Settings that advance together. Each item is a map from paths to lists of the same length.
     pub zip: Option<Vec<BTreeMap<String, serde_json::Value>>>,
-    /// Points to leave out. Each item is a map from swept paths (or their last word) to a value; a point is left out
-    /// if it has all of them.
+    /// Points to leave out. Each item is a map from swept paths (or their last word) to a value; a
+    /// point is left out if it has all of them.
     pub exclude: Option<Vec<BTreeMap<String, serde_json::Value>>>,
 }
 
@@ -100,11 +107,13 @@ pub enum Asked {
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MetricName {
-    /// The area under the ROC curve, for each domain and for each value of the attributes that shift.
+    /// The area under the ROC curve, for each domain and for each value of the attributes that
+    /// shift.
     Auc,
     /// The partial area under the ROC curve, over all test recordings of a section.
     Pauc,
-    /// Confidence intervals of the areas, from test recordings that are drawn anew with replacement.
+    /// Confidence intervals of the areas, from test recordings that are drawn anew with
+    /// replacement.
     Intervals,
 }
 
@@ -112,11 +121,13 @@ pub enum MetricName {
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MetricSettings {
-    /// The area under the ROC curve, for each domain and for each value of the attributes that shift.
+    /// The area under the ROC curve, for each domain and for each value of the attributes that
+    /// shift.
     Auc(Option<Auc>),
     /// The partial area under the ROC curve, over all test recordings of a section.
     Pauc(Option<Pauc>),
-    /// Confidence intervals of the areas, from test recordings that are drawn anew with replacement.
+    /// Confidence intervals of the areas, from test recordings that are drawn anew with
+    /// replacement.
     Intervals(Option<Intervals>),
 }
 
@@ -150,8 +161,8 @@ impl Default for Pauc {
 pub struct Expectation {
     /// The number that is compared with the bounds.
     pub metric: Expected,
-    /// The points that this is about: a map from swept paths (or their last word) to a value or its label. Default: all
-    /// points.
+    /// The points that this is about: a map from swept paths (or their last word) to a value or its
+    /// label. Default: all points.
     pub r#where: Option<BTreeMap<String, serde_json::Value>>,
     /// The least value, from 0 to 1.
     #[schemars(range(min = 0, max = 1))]

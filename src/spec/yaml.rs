@@ -22,9 +22,13 @@ pub fn source(name: &str, bytes: &[u8]) -> Result<Arc<SourceText>, Diagnostic> {
         Ok(text) => text,
         Err(e) => {
             let source = made(String::from_utf8_lossy(bytes).into_owned());
-            let place = Place { source, bytes: e.valid_up_to()..e.valid_up_to() + '\u{fffd}'.len_utf8() };
-            let message = format!("`{name}` is not UTF-8: byte {} begins no character", e.valid_up_to());
-            return Err(Diagnostic::new("E0102", message).at(Some(place)).hint("save the file as UTF-8"));
+            let place =
+                Place { source, bytes: e.valid_up_to()..e.valid_up_to() + '\u{fffd}'.len_utf8() };
+            let message =
+                format!("`{name}` is not UTF-8: byte {} begins no character", e.valid_up_to());
+            return Err(Diagnostic::new("E0102", message)
+                .at(Some(place))
+                .hint("save the file as UTF-8"));
         }
     };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -40,12 +44,19 @@ pub fn parse_text(name: &str, text: &str) -> Result<Node, Diagnostic> {
 /// Parses the text from the byte `from` to its end; an empty one is null.
 pub fn parse(source: &Arc<SourceText>, from: usize) -> Result<Node, Diagnostic> {
     let text = &source.text[from..];
-    if let Some((at, c)) = text.char_indices().find(|(_, c)| c.is_ascii_control() && !"\n\t".contains(*c)) {
-        let message = format!("a control character (U+{:04X}) has no place in a spec", u32::from(c));
+    if let Some((at, c)) =
+        text.char_indices().find(|(_, c)| c.is_ascii_control() && !"\n\t".contains(*c))
+    {
+        let message =
+            format!("a control character (U+{:04X}) has no place in a spec", u32::from(c));
         return Err(refuse(source, "E0101", from + at..from + at + 1, message));
     }
-    let empty =
-        || Node { source: source.clone(), key: None, span: from..source.text.len(), kind: Kind::Scalar(Value::Null) };
+    let empty = || Node {
+        source: source.clone(),
+        key: None,
+        span: from..source.text.len(),
+        kind: Kind::Scalar(Value::Null),
+    };
     Ok(tree::read(source, from)?.unwrap_or_else(empty))
 }
 
@@ -75,7 +86,10 @@ mod tests {
         let root = parse_text("t.yaml", "ü: 1\nkey: [ä, \"b c\"]\nmap:\n  k: v # end\n\n").unwrap();
         let text = |range: &std::ops::Range<usize>| root.source.text[range.clone()].to_owned();
         let list = root.get("key").unwrap();
-        assert_eq!((text(list.key.as_ref().unwrap()), text(&list.span)), ("key".into(), "[ä, \"b c\"]".into()));
+        assert_eq!(
+            (text(list.key.as_ref().unwrap()), text(&list.span)),
+            ("key".into(), "[ä, \"b c\"]".into())
+        );
         assert_eq!(text(&list.as_list().unwrap()[1].span), "\"b c\"");
         assert_eq!(text(&root.get("map").unwrap().get("k").unwrap().span), "v");
     }

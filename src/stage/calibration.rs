@@ -25,14 +25,27 @@ impl Calibration {
     pub(super) fn identity(&self) -> (BTreeMap<String, u32>, Value) {
         let (mut uses, mut config) = self.training.identity();
         config["scores"] = serde_json::json!(self.scores);
-        if let (TrainingScores::Training, Some(generalization)) = (self.scores, &self.training.generalization) {
+        if let (TrainingScores::Training, Some(generalization)) =
+            (self.scores, &self.training.generalization)
+        {
             // The model is an input: what made it is not done again.
             let done = generalization.versions();
             uses.retain(|name, _| done.iter().all(|(technique, _)| technique != name));
-            let again = generalization.choice().versions().into_iter().chain(generalization.scoring_versions());
+            let again = generalization
+                .choice()
+                .versions()
+                .into_iter()
+                .chain(generalization.scoring_versions());
             uses.extend(again.map(|(name, version)| (name.to_owned(), version)));
         }
-        (code("calibration", VERSION, uses.iter().map(|(name, version)| (name.as_str(), *version))), config)
+        (
+            code(
+                "calibration",
+                VERSION,
+                uses.iter().map(|(name, version)| (name.as_str(), *version)),
+            ),
+            config,
+        )
     }
 
     pub(super) fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {
@@ -41,29 +54,42 @@ impl Calibration {
 
     /// What cannot be calibrated says why: areas need no threshold, and must not be lost with it.
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
-        let calibrated = self.training.with_examples(inputs, cx, |generalization, train, weights, cx| {
-            let detector = self.training.detector.member();
-            let recordings = |scores: Vec<f64>| -> BTreeMap<usize, f64> {
-                scores.into_iter().enumerate().filter(|(place, _)| !train.clips[*place].is_made()).collect()
-            };
-            let scores = match self.scores {
-                TrainingScores::Training => {
-                    generalize::score(detector, inputs.get(Item::Model)?, train, cx).map(recordings)
-                }
-                TrainingScores::HeldOut => generalize::held_out(generalization, detector, train, weights, cx),
-            };
-            let named = |scores: BTreeMap<usize, f64>| -> BTreeMap<String, f64> {
-                scores.into_iter().map(|(place, score)| (train.clips[place].id.clone(), score)).collect()
-            };
-            Ok(match scores.map(named) {
-                Ok(scores) => match scores.iter().find(|(_, score)| !score.is_finite()) {
-                    Some((clip, score)) => missing(format!("the score of training clip `{clip}` is {score}")),
-                    None => CalibrationScores { scores, missing: String::new() },
-                },
-                Err(DetectorError::Data(why) | DetectorError::TooFew(why)) => missing(why),
-                Err(other) => return Err(other.into()),
-            })
-        })?;
+        let calibrated =
+            self.training.with_examples(inputs, cx, |generalization, train, weights, cx| {
+                let detector = self.training.detector.member();
+                let recordings = |scores: Vec<f64>| -> BTreeMap<usize, f64> {
+                    scores
+                        .into_iter()
+                        .enumerate()
+                        .filter(|(place, _)| !train.clips[*place].is_made())
+                        .collect()
+                };
+                let scores = match self.scores {
+                    TrainingScores::Training => {
+                        generalize::score(detector, inputs.get(Item::Model)?, train, cx)
+                            .map(recordings)
+                    }
+                    TrainingScores::HeldOut => {
+                        generalize::held_out(generalization, detector, train, weights, cx)
+                    }
+                };
+                let named = |scores: BTreeMap<usize, f64>| -> BTreeMap<String, f64> {
+                    scores
+                        .into_iter()
+                        .map(|(place, score)| (train.clips[place].id.clone(), score))
+                        .collect()
+                };
+                Ok(match scores.map(named) {
+                    Ok(scores) => match scores.iter().find(|(_, score)| !score.is_finite()) {
+                        Some((clip, score)) => {
+                            missing(format!("the score of training clip `{clip}` is {score}"))
+                        }
+                        None => CalibrationScores { scores, missing: String::new() },
+                    },
+                    Err(DetectorError::Data(why) | DetectorError::TooFew(why)) => missing(why),
+                    Err(other) => return Err(other.into()),
+                })
+            })?;
         if !calibrated.missing.is_empty() {
             (cx.log)(&calibrated.missing);
         }

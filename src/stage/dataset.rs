@@ -26,7 +26,8 @@ pub struct Dataset {
 ///
 /// `digests` are those of `files.audio` followed by `files.tables`.
 pub fn listing(files: &FileList, digests: &[Digest]) -> Vec<u8> {
-    let kinds = files.audio.iter().map(|f| ("audio", f)).chain(files.tables.iter().map(|f| ("table", f)));
+    let kinds =
+        files.audio.iter().map(|f| ("audio", f)).chain(files.tables.iter().map(|f| ("table", f)));
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(["kind", "path", "sha256"]).expect("writing to memory");
     for ((kind, path), digest) in kinds.zip(digests) {
@@ -46,9 +47,15 @@ impl Dataset {
 
     pub(super) fn run(&self, inputs: &Inputs) -> Result<Vec<Output>, StageError> {
         let wrong = |e: csv::Error| StageError::Data(format!("the listing cannot be read: {e}"));
-        let bytes = inputs.0.get(&Role::from(Item::Listing).to_string()).map(|blob| blob.to_vec()).unwrap_or_default();
+        let bytes = inputs
+            .0
+            .get(&Role::from(Item::Listing).to_string())
+            .map(|blob| blob.to_vec())
+            .unwrap_or_default();
         let (mut audio, mut tables) = (Vec::new(), Vec::new());
-        for row in csv::Reader::from_reader(&bytes[..]).into_deserialize::<(String, String, Digest)>() {
+        for row in
+            csv::Reader::from_reader(&bytes[..]).into_deserialize::<(String, String, Digest)>()
+        {
             let (kind, path, sha256) = row.map_err(wrong)?;
             match kind.as_str() {
                 "audio" => audio.push(ListedFile { path, sha256 }),
@@ -57,14 +64,19 @@ impl Dataset {
         }
         let recordings = untrusted::clips(self.source.member(), &self.section, &audio, &tables)?;
         if let Some(recording) = recordings.iter().find(|r| r.clip.is_made()) {
-            let why = "there is a tab in its name, which stands between the clips that one was made of".into();
+            let why =
+                "there is a tab in its name, which stands between the clips that one was made of"
+                    .into();
             return Err(StageError::Clip { clip: recording.clip.id.clone(), why });
         }
         let outputs = SPLITS.map(|split| {
             let own = recordings.iter().filter(|recording| recording.clip.split == split);
             let table = own.clone().map(|r| (r.clip.id.clone(), r.audio.clone())).collect();
             let clips = ClipSet::new(own.map(|r| r.clip.clone()).collect());
-            [Output::of((split, Item::Clips), &clips), Output::of((split, Item::Audio), &AudioTable(table))]
+            [
+                Output::of((split, Item::Clips), &clips),
+                Output::of((split, Item::Audio), &AudioTable(table)),
+            ]
         });
         Ok(outputs.into_iter().flatten().collect())
     }

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 
 use super::wave::{Heard, Mixed, hear};
 use super::{Inputs, Item, LONGEST, Output, Role, SPLITS, StageError, Wants, code};
-use crate::artifact::{Audio, AudioTable, FeatureIndex, MatrixWriter, Part, Recipe, SPOOL_FROM, Split};
+use crate::artifact::{
+    Audio, AudioTable, FeatureIndex, MatrixWriter, Part, Recipe, SPOOL_FROM, Split,
+};
 use crate::context::Context;
 use crate::feature::{Extractor, FeatureSpec};
 use crate::source;
@@ -17,11 +19,13 @@ use crate::source;
 /// 2: training and test clips apart.
 const VERSION: u32 = 2;
 
-/// Clips worked on before their frames are appended, and the bytes of their matrices: fewer where clips are long.
+/// Clips worked on before their frames are appended, and the bytes of their matrices: fewer where
+/// clips are long.
 const CHUNK: usize = 64;
 const HELD: usize = 128 << 20;
 
-/// Samples of the longest recording; ten seconds at 16 kHz, the field's usual clip, where nobody knows.
+/// Samples of the longest recording; ten seconds at 16 kHz, the field's usual clip, where nobody
+/// knows.
 pub(super) fn longest(inputs: &BTreeMap<String, u64>) -> u64 {
     inputs.get(LONGEST).copied().filter(|samples| *samples > 0).unwrap_or(160_000)
 }
@@ -68,16 +72,20 @@ impl Features {
 
     pub(super) fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {
         // About 130 bytes a file in the table, more a generated clip.
-        let of = |split: Split| inputs.get(&Role::from((split, Item::Audio)).to_string()).copied().unwrap_or(0);
+        let of = |split: Split| {
+            inputs.get(&Role::from((split, Item::Audio)).to_string()).copied().unwrap_or(0)
+        };
         let table: u64 = SPLITS.map(of).iter().sum();
         let clips = table / 130 + 1;
         let feature = self.feature.member();
         let samples = longest(inputs);
         let matrix = 4 * (samples / feature.hop().max(1) as u64 + 1) * feature.dims() as u64;
-        // Each thread has the bytes of a file, its samples, and what becomes of them; of mixed clips those of the noise.
+        // Each thread has the bytes of a file, its samples, and what becomes of them; of mixed
+        // clips those of the noise.
         let each = samples * if self.mixed.is_some() { 12 } else { 6 } + matrix;
         let all = clips.saturating_mul(matrix);
-        let memory = 4 * table + all.min(HELD as u64 + matrix) + all.min(SPOOL_FROM as u64 + matrix);
+        let memory =
+            4 * table + all.min(HELD as u64 + matrix) + all.min(SPOOL_FROM as u64 + matrix);
         Wants { threads: (clips as usize).div_ceil(CHUNK / 2), memory, each }
     }
 
@@ -88,7 +96,8 @@ impl Features {
             let parts = self.parts(inputs, split)?;
             let parts_of = |clip: &str| parts.get(clip).map_or(&[][..], Vec::as_slice);
             let of = |(clip, audio)| Listed { clip, audio, parts: parts_of(clip) };
-            let clips: Vec<Listed> = table.0.iter().map(|(clip, audio)| of((clip, audio))).collect();
+            let clips: Vec<Listed> =
+                table.0.iter().map(|(clip, audio)| of((clip, audio))).collect();
             outputs.extend(self.rows(split, &clips, &mut shape, cx)?);
         }
         match shape {
@@ -97,8 +106,8 @@ impl Features {
         }
     }
 
-    /// The features of clips, and their index. All clips of a section have one rate and one number of values a frame:
-    /// `shape` has them once a clip was read.
+    /// The features of clips, and their index. All clips of a section have one rate and one number
+    /// of values a frame: `shape` has them once a clip was read.
     fn rows(
         &self,
         split: Split,
@@ -108,14 +117,21 @@ impl Features {
     ) -> Result<[Output; 2], StageError> {
         let mut rows = MatrixWriter::new(cx.spool);
         let of = |rows, index: &FeatureIndex| -> Result<[Output; 2], StageError> {
-            Ok([Output::rows((split, Item::Features), rows)?, Output::of((split, Item::Index), index)])
+            Ok([
+                Output::rows((split, Item::Features), rows)?,
+                Output::of((split, Item::Index), index),
+            ])
         };
         let Some(first) = clips.first() else { return of(rows, &FeatureIndex::default()) };
         let known = match shape {
             Some(known) => known,
             none => {
                 let rate = source::read(first.clip, first.audio, self.root.as_deref())?.rate;
-                none.insert(Shape { rate, dims: None, extractor: self.extractor(first.clip, rate)? })
+                none.insert(Shape {
+                    rate,
+                    dims: None,
+                    extractor: self.extractor(first.clip, rate)?,
+                })
             }
         };
         let Shape { rate, dims, extractor } = known;
@@ -148,11 +164,14 @@ impl Features {
                 clipped += usize::from(lost > 0);
                 samples += lost;
             }
-            step = (HELD / (rows.size() / frames.len()).max(1)).clamp(2 * cx.threads, CHUNK.max(2 * cx.threads));
+            step = (HELD / (rows.size() / frames.len()).max(1))
+                .clamp(2 * cx.threads, CHUNK.max(2 * cx.threads));
         }
         (cx.log)(&format!("{} clips at {rate} Hz, {} frames", clips.len(), rows.rows()));
         if clipped > 0 {
-            let log = format!("{samples} samples of {clipped} clips clipped at 16 bit; `mix.gain_db: -6` makes room");
+            let log = format!(
+                "{samples} samples of {clipped} clips clipped at 16 bit; `mix.gain_db: -6` makes room"
+            );
             (cx.log)(&log);
         }
         let index = FeatureIndex::consecutive(clips.iter().map(|item| item.clip).zip(frames));
@@ -160,7 +179,11 @@ impl Features {
     }
 
     /// What is mixed to each clip, by clip.
-    pub(super) fn parts(&self, inputs: &Inputs, split: Split) -> Result<BTreeMap<String, Vec<Part>>, StageError> {
+    pub(super) fn parts(
+        &self,
+        inputs: &Inputs,
+        split: Split,
+    ) -> Result<BTreeMap<String, Vec<Part>>, StageError> {
         let mut parts: BTreeMap<String, Vec<Part>> = BTreeMap::new();
         if self.mixed.is_some() {
             for part in inputs.get::<Recipe>((split, Item::Recipe))?.0 {
@@ -171,7 +194,11 @@ impl Features {
     }
 
     /// The extractor for clips of this rate; `clip` is the first of them.
-    pub(super) fn extractor(&self, clip: &str, rate: u32) -> Result<Box<dyn Extractor>, StageError> {
+    pub(super) fn extractor(
+        &self,
+        clip: &str,
+        rate: u32,
+    ) -> Result<Box<dyn Extractor>, StageError> {
         self.feature.member().extractor(rate).map_err(|e| failed(clip, e))
     }
 
@@ -191,7 +218,12 @@ impl Features {
     }
 
     /// The features of a clip, and how many of its samples were clipped.
-    fn extract(&self, item: &Listed, rate: u32, extractor: &dyn Extractor) -> Result<(Array2<f32>, usize), StageError> {
+    fn extract(
+        &self,
+        item: &Listed,
+        rate: u32,
+        extractor: &dyn Extractor,
+    ) -> Result<(Array2<f32>, usize), StageError> {
         let Heard { wave, clipped } = self.hear(item)?;
         if wave.rate != rate {
             let why = format!("its rate is {} Hz, but the section began with {rate} Hz", wave.rate);
@@ -212,17 +244,25 @@ mod tests {
 
     #[test]
     fn long_recordings_want_more_memory_and_many_of_them_hardly_more() {
-        let feature = FeatureSpec::parse("log_mel", &json!({"frame": 1024, "hop": 512, "mels": 128})).unwrap();
+        let feature =
+            FeatureSpec::parse("log_mel", &json!({"frame": 1024, "hop": 512, "mels": 128}))
+                .unwrap();
         let stage = Features { feature, root: None, source: ("dcase".into(), 1), mixed: None };
         let wants = |clips: u64, longest: u64| {
-            stage.wants(&[("train/audio".to_owned(), 130 * clips), (LONGEST.to_owned(), longest)].into())
+            stage.wants(
+                &[("train/audio".to_owned(), 130 * clips), (LONGEST.to_owned(), longest)].into(),
+            )
         };
         let (usual, long) = (wants(200, 160_000), wants(200, 9_600_000));
-        // Ten minutes are 19 MB of file, 38 MB of samples and 10 MB of frames, and each thread has them.
+        // Ten minutes are 19 MB of file, 38 MB of samples and 10 MB of frames, and each thread has
+        // them.
         assert!((67_000_000..69_000_000).contains(&long.each), "{long:?}");
         assert!(usual.total(2) < 75_000_000 && long.total(2) < 360_000_000, "{usual:?} {long:?}");
         assert!(wants(10_000, 9_600_000).total(2) < long.total(2) + 6_000_000);
-        assert_eq!((long.within(8, 500_000_000), long.within(8, 0), usual.within(8, u64::MAX)), (4, 1, 8));
+        assert_eq!(
+            (long.within(8, 500_000_000), long.within(8, 0), usual.within(8, u64::MAX)),
+            (4, 1, 8)
+        );
         assert_eq!(wants(200, 0), usual);
     }
 }

@@ -1,7 +1,9 @@
-//! Target clips between the target clips of a section, sample by sample, as features: SMOTE of waveforms.
+//! Target clips between the target clips of a section, sample by sample, as features: SMOTE of
+//! waveforms.
 //!
-//! A stage of its own, beside `features`: the features of the recordings stay what they are, and what is between them
-//! is never written as audio. The clips are named by what they were made of ([`Clip::between`]).
+//! A stage of its own, beside `features`: the features of the recordings stay what they are, and
+//! what is between them is never written as audio. The clips are named by what they were made of
+//! ([`Clip::between`]).
 
 use std::collections::BTreeMap;
 
@@ -33,7 +35,8 @@ impl Interpolation {
     pub(super) fn identity(&self) -> (BTreeMap<String, u32>, Value) {
         let (uses, features) = self.features.identity();
         let Self { smote, choice, seed, .. } = self;
-        let config = json!({ "features": features, "smote": smote, "choice": choice, "seed": seed });
+        let config =
+            json!({ "features": features, "smote": smote, "choice": choice, "seed": seed });
         let uses = uses.iter().map(|(name, version)| (name.as_str(), *version));
         let techniques = [Technique::Smote, Technique::Choice].map(Technique::version);
         (code("interpolation", VERSION, uses.chain(techniques)), config)
@@ -43,37 +46,50 @@ impl Interpolation {
         self.features.wants(inputs)
     }
 
-    /// Inputs as of `features`, of the training clips alone, and `train/clips`. Outputs `train/features` and `train/index` of the new clips alone, none of them if
-    /// there are fewer than two target clips.
+    /// Inputs as of `features`, of the training clips alone, and `train/clips`. Outputs
+    /// `train/features` and `train/index` of the new clips alone, none of them if there are fewer
+    /// than two target clips.
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
         let (set, table): (ClipSet, AudioTable) =
             (inputs.get((Split::Train, Item::Clips))?, inputs.get((Split::Train, Item::Audio))?);
         let chosen = self.choice.choose(set.clips()).map_err(StageError::Data)?;
-        let chosen: Vec<&Clip> = set.clips().iter().filter(|clip| chosen.contains(clip.id.as_str())).collect();
+        let chosen: Vec<&Clip> =
+            set.clips().iter().filter(|clip| chosen.contains(clip.id.as_str())).collect();
         let (target, source): (Vec<&Clip>, Vec<&Clip>) =
             chosen.into_iter().partition(|clip| clip.domain == Some(Domain::Target));
-        let missing = ((self.smote.ratio * source.len() as f64).floor() as usize).saturating_sub(target.len());
+        let missing = ((self.smote.ratio * source.len() as f64).floor() as usize)
+            .saturating_sub(target.len());
         if target.len() < 2 || missing == 0 {
-            (cx.log)(&format!("nothing to do for {} target and {} source clips", target.len(), source.len()));
+            (cx.log)(&format!(
+                "nothing to do for {} target and {} source clips",
+                target.len(),
+                source.len()
+            ));
             let none = Matrix::new(Vec::new(), 0, self.features.feature.member().dims());
             return Ok(outputs(&none, &FeatureIndex::default()));
         }
         let parts = self.features.parts(inputs, Split::Train)?;
         let audio = |clip: &Clip| -> Result<&Audio, StageError> {
-            let lacking = || StageError::Clip { clip: clip.id.clone(), why: "it has no audio".into() };
+            let lacking =
+                || StageError::Clip { clip: clip.id.clone(), why: "it has no audio".into() };
             table.0.get(&clip.id).ok_or_else(lacking)
         };
         let heard = cx.map(&target, |clip| self.features.wave(&clip.id, audio(clip)?, &parts));
         let heard = heard.into_iter().collect::<Result<Vec<_>, _>>()?;
         let (rate, length) = (heard[0].rate, heard[0].samples.len());
-        if let Some(other) = heard.iter().position(|w| w.rate != rate || w.samples.len() != length) {
+        if let Some(other) = heard.iter().position(|w| w.rate != rate || w.samples.len() != length)
+        {
             let why = format!("{} samples at {} Hz", heard[other].samples.len(), heard[other].rate);
             let first = &target[0].id;
-            let why = format!("it has {why}; `smote` of waveforms needs {length} at {rate} Hz, as `{first}`");
+            let why = format!(
+                "it has {why}; `smote` of waveforms needs {length} at {rate} Hz, as `{first}`"
+            );
             return Err(StageError::Clip { clip: target[other].id.clone(), why });
         }
-        let samples: Vec<f32> = heard.iter().flat_map(|wave| wave.samples.iter().copied()).collect();
-        let waves = Array2::from_shape_vec((target.len(), length), samples).expect("waves of one length");
+        let samples: Vec<f32> =
+            heard.iter().flat_map(|wave| wave.samples.iter().copied()).collect();
+        let waves =
+            Array2::from_shape_vec((target.len(), length), samples).expect("waves of one length");
         let names: Vec<&str> = self.seed.1.iter().map(String::as_str).collect();
         let mut rng = Seed(self.seed.0).derive(&["interpolation"]).derive(&names).rng();
         let pairs = pairs(waves.view(), missing, &self.smote, &mut rng, cx)?;
@@ -83,22 +99,32 @@ impl Interpolation {
                 return Err(StageError::Cancelled);
             }
             let features = extractor.extract(&pair.blend(waves.view()));
-            features.map_err(|e| StageError::Clip { clip: target[pair.from].id.clone(), why: e.to_string() })
+            features.map_err(|e| StageError::Clip {
+                clip: target[pair.from].id.clone(),
+                why: e.to_string(),
+            })
         });
         let (mut values, mut index) = (Vec::new(), Vec::new());
         for (i, (pair, features)) in pairs.iter().zip(extracted).enumerate() {
             let features = features?;
-            index.push((Clip::between(&[target[pair.from], target[pair.to]], i).id, features.nrows()));
+            index.push((
+                Clip::between(&[target[pair.from], target[pair.to]], i).id,
+                features.nrows(),
+            ));
             values.extend(features.iter());
         }
         let rows: usize = index.iter().map(|(_, frames)| frames).sum();
         (cx.log)(&format!("{} clips between {} target clips", index.len(), target.len()));
         let dims = values.len() / rows.max(1);
-        let index = FeatureIndex::consecutive(index.iter().map(|(id, frames)| (id.as_str(), *frames)));
+        let index =
+            FeatureIndex::consecutive(index.iter().map(|(id, frames)| (id.as_str(), *frames)));
         Ok(outputs(&Matrix::new(values, rows, dims), &index))
     }
 }
 
 fn outputs(matrix: &Matrix, index: &FeatureIndex) -> Vec<Output> {
-    vec![Output::of((Split::Train, Item::Features), matrix), Output::of((Split::Train, Item::Index), index)]
+    vec![
+        Output::of((Split::Train, Item::Features), matrix),
+        Output::of((Split::Train, Item::Index), index),
+    ]
 }

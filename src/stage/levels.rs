@@ -1,4 +1,5 @@
-//! The recordings of a section become a table of how loud each is: what mixing needs to know of audio.
+//! The recordings of a section become a table of how loud each is: what mixing needs to know of
+//! audio.
 //!
 //! A stage of its own, so that a sweep over noise levels listens to the recordings once.
 

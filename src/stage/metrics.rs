@@ -1,8 +1,9 @@
 //! Scores and labels become a metric table.
 //!
-//! The rows of a section: AUC by domain, pAUC over all its clips, then AUC by value of each domain-shift
-//! attribute. A number that cannot be computed stays in the table with the reason, because a table that
-//! silently lacks a row reads as if the question had not been asked. Only test clips with a label count.
+//! The rows of a section: AUC by domain, pAUC over all its clips, then AUC by value of each
+//! domain-shift attribute. A number that cannot be computed stays in the table with the reason,
+//! because a table that silently lacks a row reads as if the question had not been asked. Only test
+//! clips with a label count.
 
 mod decisions;
 mod intervals;
@@ -11,7 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::{CalibrationScores, Clip, ClipSet, Domain, Label, MetricRow, MetricTable, Scores, Split};
+use crate::artifact::{
+    CalibrationScores, Clip, ClipSet, Domain, Label, MetricRow, MetricTable, Scores, Split,
+};
 use crate::diagnose::Problem;
 use crate::metric::{self, Area};
 use crate::threshold::{ThresholdSpec, TrainingScores};
@@ -19,7 +22,8 @@ use crate::threshold::{ThresholdSpec, TrainingScores};
 pub use crate::metric::Ties;
 pub use intervals::Intervals;
 
-/// Attributes with more values than this (counters, times) split the clips too finely to say anything.
+/// Attributes with more values than this (counters, times) split the clips too finely to say
+/// anything.
 const MOST_VALUES: usize = 64;
 
 /// Settings of the metrics stage.
@@ -32,7 +36,8 @@ pub struct MetricsSpec {
     pub pauc: Option<f64>,
     /// Concerns `auc` only; the partial AUC counts ties one half, as scikit-learn does.
     pub ties: Ties,
-    /// From which score on a clip is called anomalous: precision, recall and F1 per domain. `threshold` of a spec.
+    /// From which score on a clip is called anomalous: precision, recall and F1 per domain.
+    /// `threshold` of a spec.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<ThresholdSpec>,
     /// Intervals of the areas.
@@ -51,8 +56,11 @@ impl MetricsSpec {
     pub fn problems(&self) -> Vec<Problem> {
         let wrong = self.pauc.filter(|p| !(*p > 0.0 && *p <= 1.0));
         let problem = |p: f64| {
-            Problem::new("pauc", format!("a false-positive rate of {p} is not above 0 and at most 1"))
-                .hint("the field uses 0.1")
+            Problem::new(
+                "pauc",
+                format!("a false-positive rate of {p} is not above 0 and at most 1"),
+            )
+            .hint("the field uses 0.1")
         };
         let intervals = self.intervals.iter().flat_map(Intervals::problems);
         wrong.map(problem).into_iter().chain(intervals).collect()
@@ -65,7 +73,8 @@ impl MetricsSpec {
 }
 
 /// Raised whenever the same scores give another table.
-// 2: sections without test clips or labels have the rows of their domains, not one without a domain.
+// 2: sections without test clips or labels have the rows of their domains, not one without a
+// domain.
 pub const fn version() -> u32 {
     2
 }
@@ -81,13 +90,15 @@ pub enum MetricsError {
 
 /// The metric table of the test clips of `clips`, section by section.
 ///
-/// AUC of a domain: its normals against **all** anomalies of the section, both domains (eq. (1) of Dohi et al.
-/// 2022). AUC of an attribute value: likewise the normals that have the value against all anomalies of the
-/// section, so that the rows of a domain's values average, weighted by clips, to the row of the domain; such a
-/// row names a domain if all its normals are of that domain. Attributes with one value or more than 64 give
-/// no rows. A data set without domains has one AUC, with an empty domain.
+/// AUC of a domain: its normals against **all** anomalies of the section, both domains (eq. (1) of
+/// Dohi et al. 2022). AUC of an attribute value: likewise the normals that have the value against
+/// all anomalies of the section, so that the rows of a domain's values average, weighted by clips,
+/// to the row of the domain; such a row names a domain if all its normals are of that domain.
+/// Attributes with one value or more than 64 give no rows. A data set without domains has one AUC,
+/// with an empty domain.
 ///
-/// With a threshold, made from the scores of `training` clips: precision, recall and F1 of each domain's own clips.
+/// With a threshold, made from the scores of `training` clips: precision, recall and F1 of each
+/// domain's own clips.
 ///
 /// Errors: a test clip without a score, or with one that is NaN or infinite.
 pub fn table(
@@ -106,7 +117,8 @@ pub fn table(
         let (section, any_domain) = sections.entry((&clip.machine, &clip.section)).or_default();
         *any_domain |= clip.domain.is_some();
         if clip.split == Split::Test {
-            let score = *scores.0.get(&clip.id).ok_or_else(|| MetricsError::NoScore(clip.id.clone()))?;
+            let score =
+                *scores.0.get(&clip.id).ok_or_else(|| MetricsError::NoScore(clip.id.clone()))?;
             if !score.is_finite() {
                 return Err(MetricsError::NotFinite { clip: clip.id.clone(), score });
             }
@@ -140,7 +152,9 @@ struct Section<'a> {
 impl<'a> Section<'a> {
     /// `any_domain`: whether any clip has a domain, be it one to train on.
     fn new(machine: &'a str, section: &'a str, clips: &[Scored<'a>], any_domain: bool) -> Self {
-        let with = |label| clips.iter().copied().filter(|(clip, _)| clip.label == Some(label)).collect::<Vec<_>>();
+        let with = |label| {
+            clips.iter().copied().filter(|(clip, _)| clip.label == Some(label)).collect::<Vec<_>>()
+        };
         let (normals, anomalies) = (with(Label::Normal), with(Label::Anomaly));
         let missing = match (clips.is_empty(), normals.is_empty(), anomalies.is_empty()) {
             (true, _, _) => "no test clips",
@@ -159,14 +173,22 @@ impl<'a> Section<'a> {
         if spec.auc && self.has_domains {
             for domain in [Domain::Source, Domain::Target] {
                 let normals = self.normals_where(|clip| clip.domain == Some(domain));
-                let named = MetricRow { domain: domain.to_string(), ..self.row("auc", Err(String::new())) };
+                let named =
+                    MetricRow { domain: domain.to_string(), ..self.row("auc", Err(String::new())) };
                 rows.push(self.auc(named, &normals, spec, || format!("no {domain} normals")));
             }
         } else if spec.auc {
-            rows.push(self.auc(self.row("auc", Err(String::new())), &self.normals, spec, || "no normals".into()));
+            rows.push(self.auc(self.row("auc", Err(String::new())), &self.normals, spec, || {
+                "no normals".into()
+            }));
         }
         if let Some(max_fpr) = spec.pauc {
-            rows.push(self.area(self.row("pauc", self.pauc(max_fpr)), &self.normals, Area::Partial(max_fpr), spec));
+            rows.push(self.area(
+                self.row("pauc", self.pauc(max_fpr)),
+                &self.normals,
+                Area::Partial(max_fpr),
+                spec,
+            ));
         }
         if spec.auc && self.missing.is_empty() {
             rows.extend(self.attribute_rows(spec));
@@ -182,16 +204,24 @@ impl<'a> Section<'a> {
             }
         }
         let mut rows = Vec::new();
-        for (attribute, values) in values.iter().filter(|(_, values)| (2..=MOST_VALUES).contains(&values.len())) {
+        for (attribute, values) in
+            values.iter().filter(|(_, values)| (2..=MOST_VALUES).contains(&values.len()))
+        {
             for value in values {
-                let normals = self.normals_where(|clip| clip.attributes.get(*attribute).is_some_and(|v| v == value));
+                let normals = self.normals_where(|clip| {
+                    clip.attributes.get(*attribute).is_some_and(|v| v == value)
+                });
                 let named = MetricRow {
                     domain: common_domain(&normals),
                     attribute: (*attribute).to_owned(),
                     value_of_attribute: (*value).to_owned(),
                     ..self.row("auc", Err(String::new()))
                 };
-                rows.push(self.auc(named, &normals, spec, || format!("no normals with {attribute} {value}")));
+                rows.push(
+                    self.auc(named, &normals, spec, || {
+                        format!("no normals with {attribute} {value}")
+                    }),
+                );
             }
         }
         rows
@@ -202,12 +232,24 @@ impl<'a> Section<'a> {
     }
 
     /// `row` with the AUC of `normals` against all anomalies of the section, or why there is none.
-    fn auc(&self, row: MetricRow, normals: &[Scored], spec: &MetricsSpec, none: impl Fn() -> String) -> MetricRow {
+    fn auc(
+        &self,
+        row: MetricRow,
+        normals: &[Scored],
+        spec: &MetricsSpec,
+        none: impl Fn() -> String,
+    ) -> MetricRow {
         let auc = match self.missing {
-            "" => metric::auc(&values(normals), &values(&self.anomalies), spec.ties).ok_or_else(none),
+            "" => {
+                metric::auc(&values(normals), &values(&self.anomalies), spec.ties).ok_or_else(none)
+            }
             missing => Err(missing.to_owned()),
         };
-        let row = MetricRow { value: auc.as_ref().ok().copied(), missing: auc.err().unwrap_or_default(), ..row };
+        let row = MetricRow {
+            value: auc.as_ref().ok().copied(),
+            missing: auc.err().unwrap_or_default(),
+            ..row
+        };
         self.area(row, normals, Area::Whole(spec.ties), spec)
     }
 
@@ -222,11 +264,27 @@ impl<'a> Section<'a> {
         pauc.ok_or_else(|| format!("{max_fpr} is no false-positive rate above 0 and at most 1"))
     }
 
-    /// `row`, the area of `normals` against all anomalies of the section, with its interval if one is asked for.
-    fn area(&self, row: MetricRow, normals: &[Scored], area: Area, spec: &MetricsSpec) -> MetricRow {
-        let Some(intervals) = spec.intervals.as_ref().filter(|_| row.value.is_some()) else { return row };
-        let names = [&row.machine, &row.section, &row.domain, &row.attribute, &row.value_of_attribute, &row.metric]
-            .map(|n| &**n);
+    /// `row`, the area of `normals` against all anomalies of the section, with its interval if one
+    /// is asked for.
+    fn area(
+        &self,
+        row: MetricRow,
+        normals: &[Scored],
+        area: Area,
+        spec: &MetricsSpec,
+    ) -> MetricRow {
+        let Some(intervals) = spec.intervals.as_ref().filter(|_| row.value.is_some()) else {
+            return row;
+        };
+        let names = [
+            &row.machine,
+            &row.section,
+            &row.domain,
+            &row.attribute,
+            &row.value_of_attribute,
+            &row.metric,
+        ]
+        .map(|n| &**n);
         let ends = intervals.of(normals, &self.anomalies, area, &names);
         MetricRow { low: ends.map(|e| e[0]), high: ends.map(|e| e[1]), ..row }
     }
@@ -263,7 +321,12 @@ fn common_domain(clips: &[Scored]) -> String {
 mod tests {
     use super::*;
 
-    fn clip(id: &str, domain: Option<Domain>, label: Option<Label>, attribute: Option<&str>) -> Clip {
+    fn clip(
+        id: &str,
+        domain: Option<Domain>,
+        label: Option<Label>,
+        attribute: Option<&str>,
+    ) -> Clip {
         Clip {
             id: id.into(),
             machine: "fan".into(),
@@ -278,7 +341,8 @@ mod tests {
     fn rows(clips: Vec<(Clip, f64)>) -> Vec<(String, String, Option<f64>, String)> {
         let scores = Scores(clips.iter().map(|(c, s)| (c.id.clone(), *s)).collect());
         let set = ClipSet::new(clips.into_iter().map(|(c, _)| c).collect());
-        let table = table(&set, &scores, &CalibrationScores::default(), &MetricsSpec::default()).unwrap();
+        let table =
+            table(&set, &scores, &CalibrationScores::default(), &MetricsSpec::default()).unwrap();
         let short = |r: MetricRow| {
             let what = [r.metric, r.attribute, r.value_of_attribute].join(" ");
             (what.trim_end().to_owned(), r.domain, r.value, r.missing)
@@ -300,7 +364,9 @@ mod tests {
             (clip("d", SOURCE, ANOMALY, Some("9")), 2.0),
             (clip("e", TARGET, ANOMALY, Some("4")), 4.0),
         ]);
-        let row = |what: &str, domain: &str, value| (what.to_owned(), domain.to_owned(), Some(value), String::new());
+        let row = |what: &str, domain: &str, value| {
+            (what.to_owned(), domain.to_owned(), Some(value), String::new())
+        };
         assert_eq!(rows[..2], [row("auc", "source", 0.75), row("auc", "target", 0.0)]);
         assert_eq!((rows[2].0.as_str(), rows[2].1.as_str()), ("pauc", ""));
         assert_eq!(rows[3..5], [row("auc vel 4", "source", 1.0), row("auc vel 8", "", 0.25)]);
@@ -314,19 +380,26 @@ mod tests {
         let anomaly = || (clip("b", TARGET, ANOMALY, None), 2.0);
         assert_eq!(reasons(vec![normal(), anomaly()]), ["", "no target normals", ""]);
         assert_eq!(reasons(vec![normal()]), ["no anomalies"; 3]);
-        assert_eq!(reasons(vec![anomaly()]), ["no source normals", "no target normals", "no normals"]);
+        assert_eq!(
+            reasons(vec![anomaly()]),
+            ["no source normals", "no target normals", "no normals"]
+        );
         assert_eq!(reasons(vec![(clip("c", None, None, None), 1.0)]), ["no labels"; 2]);
         let train = Clip { split: Split::Train, ..normal().0 };
         // The training clips tell of which domains there is nothing to test.
         assert_eq!(reasons(vec![(train.clone(), 1.0)]), ["no test clips"; 3]);
-        assert_eq!(reasons(vec![(train, 1.0), (clip("c", None, None, None), 1.0)]), ["no labels"; 3]);
+        assert_eq!(
+            reasons(vec![(train, 1.0), (clip("c", None, None, None), 1.0)]),
+            ["no labels"; 3]
+        );
         let plain = Clip { split: Split::Train, ..clip("a", None, NORMAL, None) };
         assert_eq!(reasons(vec![(plain, 1.0)]), ["no test clips"; 2]);
     }
 
     #[test]
     fn data_without_domains_has_one_area() {
-        let rows = rows(vec![(clip("a", None, NORMAL, None), 1.0), (clip("b", None, ANOMALY, None), 2.0)]);
+        let rows =
+            rows(vec![(clip("a", None, NORMAL, None), 1.0), (clip("b", None, ANOMALY, None), 2.0)]);
         assert_eq!(rows[0], ("auc".into(), String::new(), Some(1.0), String::new()));
         assert_eq!(rows.len(), 2);
     }
@@ -334,8 +407,9 @@ mod tests {
     #[test]
     fn attributes_that_split_nothing_or_everything_give_no_rows() {
         let many = |values: usize| {
-            let normals =
-                (0..70).map(|i| (clip(&format!("n{i}"), SOURCE, NORMAL, Some(&(i % values).to_string())), 1.0));
+            let normals = (0..70).map(|i| {
+                (clip(&format!("n{i}"), SOURCE, NORMAL, Some(&(i % values).to_string())), 1.0)
+            });
             rows(normals.chain([(clip("x", SOURCE, ANOMALY, None), 2.0)]).collect()).len() - 3
         };
         assert_eq!((many(1), many(2), many(64), many(65)), (0, 2, 64, 0));
@@ -346,7 +420,9 @@ mod tests {
         let set = ClipSet::new(vec![clip("fan/x.wav", SOURCE, None, None)]);
         let error = |scores: &[(String, f64)]| {
             let scores = Scores(scores.iter().cloned().collect());
-            table(&set, &scores, &CalibrationScores::default(), &MetricsSpec::default()).unwrap_err().to_string()
+            table(&set, &scores, &CalibrationScores::default(), &MetricsSpec::default())
+                .unwrap_err()
+                .to_string()
         };
         assert_eq!(error(&[]), "test clip `fan/x.wav` has no score");
         assert_eq!(

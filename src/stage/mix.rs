@@ -17,14 +17,15 @@ pub struct Mix {
     /// A table with the noise types and levels of every section.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<Table>,
-    /// Signal-to-noise ratio in dB for every section and noise. It replaces the ratios of the table.
+    /// Signal-to-noise ratio in dB for every section and noise. It replaces the ratios of the
+    /// table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snr_db: Option<Snr>,
     /// Added to every ratio, in dB.
     #[schemars(range(min = -100, max = 100))]
     pub snr_offset_db: f64,
-    /// Types of noise that a clip may get. They replace the types of the table. Without a table, the default is all
-    /// types of `noise`.
+    /// Types of noise that a clip may get. They replace the types of the table. Without a table,
+    /// the default is all types of `noise`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub types: Option<Types>,
     /// Where the noise comes from: a source whose machines are the types of noise.
@@ -43,7 +44,8 @@ pub struct Mix {
 pub enum Table {
     /// As MIMII DG was mixed: Table 1 and section 2 of Dohi et al. 2022.
     MimiiDg,
-    /// The types and levels to which the generated sounds of the twin were calibrated. They are not the paper's.
+    /// The types and levels to which the generated sounds of the twin were calibrated. They are not
+    /// the paper's.
     Twin,
 }
 
@@ -81,7 +83,9 @@ impl Mix {
             }
         }
         let numbers = self.snr_db.iter().flat_map(Snr::numbers).map(|db| ("snr_db", db));
-        for (field, db) in numbers.chain([("snr_offset_db", self.snr_offset_db), ("gain_db", self.gain_db)]) {
+        for (field, db) in
+            numbers.chain([("snr_offset_db", self.snr_offset_db), ("gain_db", self.gain_db)])
+        {
             if !(-100.0..=100.0).contains(&db) {
                 let hint = "write a number of dB from -100 to 100";
                 problems.push(Problem::new(field, format!("{db} is out of range")).hint(hint));
@@ -89,39 +93,51 @@ impl Mix {
         }
         let lists: Vec<(&str, &Vec<String>)> = match &self.types {
             Some(Types::Any(types)) => vec![("types", types)],
-            Some(Types::Domain { source, target }) => vec![("types.source", source), ("types.target", target)],
+            Some(Types::Domain { source, target }) => {
+                vec![("types.source", source), ("types.target", target)]
+            }
             Some(Types::Attribute(_)) | None => Vec::new(),
         };
         for (field, _) in lists.into_iter().filter(|(_, types)| types.is_empty()) {
-            problems.push(Problem::new(field, "names no type of noise").hint("write at least one, such as `[A]`"));
+            problems.push(
+                Problem::new(field, "names no type of noise")
+                    .hint("write at least one, such as `[A]`"),
+            );
         }
         problems
     }
 
-    /// Whether anything is mixed to the recordings of `data`: a table describes how dry recordings become a data set, and
-    /// a published data set is made already. A spec that names a ratio or noise of its own wants more of it.
+    /// Whether anything is mixed to the recordings of `data`: a table describes how dry recordings
+    /// become a data set, and a published data set is made already. A spec that names a ratio or
+    /// noise of its own wants more of it.
     pub fn applies(&self, data: &SourceSpec) -> bool {
-        !data.member().mixed() || self.table.is_none() || self.snr_db.is_some() || self.noise.is_some()
+        !data.member().mixed()
+            || self.table.is_none()
+            || self.snr_db.is_some()
+            || self.noise.is_some()
     }
 
-    /// The source of the noise: the spec's, or generated noise. Generated noise has the length and rate of generated
-    /// machines, unless it has its own.
+    /// The source of the noise: the spec's, or generated noise. Generated noise has the length and
+    /// rate of generated machines, unless it has its own.
     pub fn noise(&self, data: &SourceSpec) -> SourceSpec {
         let mut noise = self.noise.clone().unwrap_or(SourceSpec::Factory(Factory::default()));
-        if let (SourceSpec::Factory(factory), SourceSpec::Synthetic(machines)) = (&mut noise, data) {
+        if let (SourceSpec::Factory(factory), SourceSpec::Synthetic(machines)) = (&mut noise, data)
+        {
             factory.seconds.get_or_insert(machines.seconds);
             factory.rate.get_or_insert(machines.rate);
         }
         noise
     }
 
-    /// What is mixed to the clips of a section, from noise of these types. Errors: the table lacks the section, or a
-    /// type is none of those known.
+    /// What is mixed to the clips of a section, from noise of these types. Errors: the table lacks
+    /// the section, or a type is none of those known.
     pub fn layers(&self, section: &SectionId, known: &[&str]) -> Result<Vec<Layer>, String> {
         let mut layers = match self.table {
             Some(table) => {
                 let SectionId { machine, section: name } = section;
-                let missing = || format!("the table `{}` has no section `{name}` of a `{machine}`", table.name());
+                let missing = || {
+                    format!("the table `{}` has no section `{name}` of a `{machine}`", table.name())
+                };
                 table.noise(section).ok_or_else(missing)?.to_vec()
             }
             None => vec![Layer {
@@ -138,12 +154,17 @@ impl Mix {
             }
             match &mut layer.snr_db {
                 Snr::Db(db) => *db += self.snr_offset_db,
-                Snr::Attribute { levels, .. } => levels.values_mut().for_each(|db| *db += self.snr_offset_db),
+                Snr::Attribute { levels, .. } => {
+                    levels.values_mut().for_each(|db| *db += self.snr_offset_db)
+                }
             }
         }
         for kind in layers.iter().filter_map(|layer| layer.types.named()).flatten() {
             if !known.contains(&kind) {
-                return Err(format!("there is no noise of type `{kind}`; known: {}", known.join(", ")));
+                return Err(format!(
+                    "there is no noise of type `{kind}`; known: {}",
+                    known.join(", ")
+                ));
             }
         }
         if self.types.is_some() {
@@ -164,7 +185,8 @@ mod tests {
     fn each_table_has_its_word_and_its_levels() {
         let section = SectionId { machine: "bearing".into(), section: "00".into() };
         let layers = |table: &str| {
-            let mix: Mix = serde_json::from_value(json!({"table": table, "snr_offset_db": 1})).unwrap();
+            let mix: Mix =
+                serde_json::from_value(json!({"table": table, "snr_offset_db": 1})).unwrap();
             assert_eq!(mix.table.map(Table::name), Some(table));
             json!(mix.layers(&section, &NOISES).unwrap())
         };
@@ -176,8 +198,12 @@ mod tests {
     fn neither_table_has_a_pump() {
         let section = SectionId { machine: "pump".into(), section: "00".into() };
         for table in [Table::MimiiDg, Table::Twin] {
-            let error = Mix { table: Some(table), ..Mix::default() }.layers(&section, &NOISES).unwrap_err();
-            assert_eq!(error, format!("the table `{}` has no section `00` of a `pump`", table.name()));
+            let error =
+                Mix { table: Some(table), ..Mix::default() }.layers(&section, &NOISES).unwrap_err();
+            assert_eq!(
+                error,
+                format!("the table `{}` has no section `00` of a `pump`", table.name())
+            );
         }
     }
 }

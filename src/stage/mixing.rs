@@ -1,4 +1,5 @@
-//! Clips, their levels and the noise there is become a recipe: which noise each clip gets, and how loud.
+//! Clips, their levels and the noise there is become a recipe: which noise each clip gets, and how
+//! loud.
 
 use std::collections::BTreeMap;
 
@@ -29,8 +30,9 @@ impl Mixing {
         let mut outputs = Vec::new();
         for split in SPLITS {
             let clips: ClipSet = inputs.get((split, Item::Clips))?;
-            let recipe = mix::draw(clips.clips(), &self.layers, levels.mean(), &candidates, self.seed)
-                .map_err(|e| StageError::Data(e.to_string()))?;
+            let recipe =
+                mix::draw(clips.clips(), &self.layers, levels.mean(), &candidates, self.seed)
+                    .map_err(|e| StageError::Data(e.to_string()))?;
             outputs.push(Output::of((split, Item::Recipe), &recipe));
         }
         Ok(outputs)

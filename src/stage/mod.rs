@@ -6,9 +6,9 @@
 //! ```
 //!
 //! The set is closed; the variants inside a stage are the families. A [`StageSpec`] can be printed,
-//! hashed and sent to another process. It sees its inputs, a seed and a number of threads, and of the
-//! outside world only the recordings under the root of its source. What goes into a key is decided
-//! here, by [`StageSpec::material`]; what a setting is read by first is where it is hashed.
+//! hashed and sent to another process. It sees its inputs, a seed and a number of threads, and of
+//! the outside world only the recordings under the root of its source. What goes into a key is
+//! decided here, by [`StageSpec::material`]; what a setting is read by first is where it is hashed.
 
 mod calibration;
 mod dataset;
@@ -53,8 +53,8 @@ use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
 use crate::artifact::{
-    Artifact, AudioTable, Blob, CalibrationScores, ClipSet, DecodeError, Encoded, FeatureSet, Kind, Matrix,
-    MatrixWriter,
+    Artifact, AudioTable, Blob, CalibrationScores, ClipSet, DecodeError, Encoded, FeatureSet, Kind,
+    Matrix, MatrixWriter,
 };
 use crate::context::Context;
 use crate::detector::DetectorError;
@@ -106,7 +106,10 @@ impl Inputs {
     pub fn get<A: Artifact>(&self, role: impl Into<Role>) -> Result<A, StageError> {
         let role = role.into().to_string();
         let wrong = |error| StageError::Input { role: role.clone(), error };
-        let blob = self.0.get(&role).ok_or_else(|| wrong(DecodeError { what: "input", why: "it is absent".into() }))?;
+        let blob = self
+            .0
+            .get(&role)
+            .ok_or_else(|| wrong(DecodeError { what: "input", why: "it is absent".into() }))?;
         A::decode(blob.clone()).map_err(wrong)
     }
 
@@ -116,11 +119,19 @@ impl Inputs {
     }
 
     /// The features of the training or the test clips, where a stage has both or one of them.
-    fn features(&self, split: Split, matrix: Item, index: Item) -> Result<Option<FeatureSet>, StageError> {
+    fn features(
+        &self,
+        split: Split,
+        matrix: Item,
+        index: Item,
+    ) -> Result<Option<FeatureSet>, StageError> {
         if !self.has((split, matrix)) {
             return Ok(None);
         }
-        Ok(Some(FeatureSet { matrix: self.get((split, matrix))?, index: self.get((split, index))? }))
+        Ok(Some(FeatureSet {
+            matrix: self.get((split, matrix))?,
+            index: self.get((split, index))?,
+        }))
     }
 
     /// The sections of which there is this item, sorted.
@@ -276,14 +287,15 @@ impl StageSpec {
     /// | paths, times, host, threads, executor | no |
     pub fn material(&self, inputs: &BTreeMap<String, Digest>) -> Value {
         let (code, config) = self.identity();
-        let mut document = json!({ "schema": KEY_SCHEMA, "stage": self.name(), "code": code, "inputs": inputs });
+        let mut document =
+            json!({ "schema": KEY_SCHEMA, "stage": self.name(), "code": code, "inputs": inputs });
         // `json!` would copy it.
         document["config"] = config;
         document
     }
 
-    /// What it asks of the machine, given the sizes of its inputs in bytes, and under [`LONGEST`] the samples of the
-    /// longest recording that it hears.
+    /// What it asks of the machine, given the sizes of its inputs in bytes, and under [`LONGEST`]
+    /// the samples of the longest recording that it hears.
     pub fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {
         let bytes: u64 = inputs.values().sum();
         match self {
@@ -295,7 +307,9 @@ impl StageSpec {
             StageSpec::Calibration(s) => s.wants(inputs),
             StageSpec::Pooling(s) => s.wants(inputs),
             StageSpec::Embedding(_) | StageSpec::Scoring(_) => Wants::of(usize::MAX, 2 * bytes),
-            StageSpec::Dataset(_) | StageSpec::Mixing(_) | StageSpec::Metrics(_) => Wants::of(1, 4 * bytes),
+            StageSpec::Dataset(_) | StageSpec::Mixing(_) | StageSpec::Metrics(_) => {
+                Wants::of(1, 4 * bytes)
+            }
         }
     }
 
@@ -356,7 +370,11 @@ pub fn outputs_of(stage: &str) -> Option<&'static [(&'static str, Kind)]> {
 }
 
 /// Versions by name, of the stage and of what it uses.
-fn code<'a>(stage: &str, version: u32, uses: impl IntoIterator<Item = (&'a str, u32)>) -> BTreeMap<String, u32> {
+fn code<'a>(
+    stage: &str,
+    version: u32,
+    uses: impl IntoIterator<Item = (&'a str, u32)>,
+) -> BTreeMap<String, u32> {
     let uses = uses.into_iter().map(|(name, version)| (name.to_owned(), version));
     std::iter::once((stage.to_owned(), version)).chain(uses).collect()
 }

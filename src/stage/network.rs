@@ -1,8 +1,9 @@
 //! The normal training clips of a machine become a network that makes vectors of clips.
 //!
-//! A stage of its own, so that all detectors that score the vectors of one network train it once. Of
-//! `generalization` it reads which clips there are; everything else is done to the vectors. So a clip that is held out
-//! for a threshold is new to the detector of the vectors alone: the network has seen it.
+//! A stage of its own, so that all detectors that score the vectors of one network train it once.
+//! Of `generalization` it reads which clips there are; everything else is done to the vectors. So a
+//! clip that is held out for a threshold is new to the detector of the vectors alone: the network
+//! has seen it.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +46,8 @@ impl NetworkStage {
         }
         let technique = Technique::TemporalMeanSubtraction.version();
         let techniques = self.choice.iter().flat_map(Generalization::versions);
-        let uses = [(self.network.name(), self.network.member().version())].into_iter().chain(techniques);
+        let uses =
+            [(self.network.name(), self.network.member().version())].into_iter().chain(techniques);
         let uses = uses.chain(self.temporal_mean_subtraction.then_some(technique));
         (code("network", VERSION, uses), config)
     }
@@ -57,14 +59,17 @@ impl NetworkStage {
         let bytes = of("features/");
         let copies = 1 + u64::from(self.temporal_mean_subtraction);
         // Dims are not known before the inputs are read: 128 of f32 is the field's usual frame.
-        let memory = copies * bytes + of("spectra/") + self.network.member().memory((bytes / 512) as usize, 128) as u64;
-        // Side by side with one thread each, two networks are trained faster than with two in turn (at 128 frames a
-        // batch 1.4 times, images 1.1): the coordinator deals threads out so, and more only where fewer wait.
+        let memory = copies * bytes
+            + of("spectra/")
+            + self.network.member().memory((bytes / 512) as usize, 128) as u64;
+        // Side by side with one thread each, two networks are trained faster than with two in turn
+        // (at 128 frames a batch 1.4 times, images 1.1): the coordinator deals threads out so, and
+        // more only where fewer wait.
         Wants::of(usize::MAX, memory)
     }
 
-    /// Inputs `clips/..`, `features/..` and `index/..` of all sections of the machine, `spectra/..` and
-    /// `spectra_index/..` if the network hears them. Output `model`.
+    /// Inputs `clips/..`, `features/..` and `index/..` of all sections of the machine, `spectra/..`
+    /// and `spectra_index/..` if the network hears them. Output `model`.
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
         let sections = read_sections(inputs)?;
         let train = choose(&self.choice.clone().unwrap_or_default(), &sections)?;
@@ -74,13 +79,19 @@ impl NetworkStage {
         let frames = subtracted(&train, self.temporal_mean_subtraction);
         let spectra = read_spectra(&self.network, inputs)?;
         let spectra = of_clips(&spectra, &train)?;
-        let model = self.network.member().fit(&Hearing { clips: with_features(&train, &frames), spectra }, &cx)?;
+        let model = self
+            .network
+            .member()
+            .fit(&Hearing { clips: with_features(&train, &frames), spectra }, &cx)?;
         Ok(vec![Output::of(Item::Model, &model)])
     }
 }
 
 /// The spectra among the inputs, if the network hears them; one set a section.
-pub(super) fn read_spectra(network: &EmbedderSpec, inputs: &Inputs) -> Result<Vec<FeatureSet>, StageError> {
+pub(super) fn read_spectra(
+    network: &EmbedderSpec,
+    inputs: &Inputs,
+) -> Result<Vec<FeatureSet>, StageError> {
     if !network.member().hears_spectrum() {
         return Ok(Vec::new());
     }
@@ -92,13 +103,19 @@ pub(super) fn read_spectra(network: &EmbedderSpec, inputs: &Inputs) -> Result<Ve
 }
 
 /// The spectrum of each clip; none if there are no sets.
-pub(super) fn of_clips<'a>(sets: &'a [FeatureSet], clips: &Examples) -> Result<Vec<ArrayView2<'a, f32>>, StageError> {
+pub(super) fn of_clips<'a>(
+    sets: &'a [FeatureSet],
+    clips: &Examples,
+) -> Result<Vec<ArrayView2<'a, f32>>, StageError> {
     if sets.is_empty() {
         return Ok(Vec::new());
     }
     let find = |clip: &&Clip| {
         let found = sets.iter().find_map(|set| set.clip(&clip.id));
-        found.ok_or_else(|| StageError::Clip { clip: clip.id.clone(), why: "it has no spectrum".into() })
+        found.ok_or_else(|| StageError::Clip {
+            clip: clip.id.clone(),
+            why: "it has no spectrum".into(),
+        })
     };
     clips.clips.iter().map(find).collect()
 }
@@ -114,11 +131,15 @@ pub(super) fn subtracted(clips: &Examples, wanted: bool) -> Option<Vec<Array2<f3
 }
 
 /// The clips with other features, or with their own if there are none.
-pub(super) fn with_features<'a>(clips: &Examples<'a>, features: &'a Option<Vec<Array2<f32>>>) -> Examples<'a> {
+pub(super) fn with_features<'a>(
+    clips: &Examples<'a>,
+    features: &'a Option<Vec<Array2<f32>>>,
+) -> Examples<'a> {
     match features {
-        Some(features) => {
-            Examples { clips: clips.clips.clone(), features: features.iter().map(|x| x.view()).collect() }
-        }
+        Some(features) => Examples {
+            clips: clips.clips.clone(),
+            features: features.iter().map(|x| x.view()).collect(),
+        },
         None => clips.clone(),
     }
 }

@@ -41,10 +41,13 @@ impl Pooling {
         (code("pooling", VERSION, uses), config)
     }
 
-    /// Frames are looked at clip by clip and given back: what is held are the clips that threads are at, and the vectors.
+    /// Frames are looked at clip by clip and given back: what is held are the clips that threads
+    /// are at, and the vectors.
     pub(super) fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {
         let of = |item: Item| -> u64 {
-            let bytes = |split: Split| inputs.get(&Role::from((split, item)).to_string()).copied().unwrap_or(0);
+            let bytes = |split: Split| {
+                inputs.get(&Role::from((split, item)).to_string()).copied().unwrap_or(0)
+            };
             SPLITS.map(bytes).iter().sum()
         };
         let (index, features) = (of(Item::Index), of(Item::Features));
@@ -53,14 +56,17 @@ impl Pooling {
         Wants { threads: usize::MAX, memory: 4 * index + features.min(64 << 20), each: 3 * clip }
     }
 
-    /// Inputs and outputs `features` and `index` of the training and of the test clips; where one of them is no input,
-    /// that output is empty.
+    /// Inputs and outputs `features` and `index` of the training and of the test clips; where one
+    /// of them is no input, that output is empty.
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
         let mut outputs = Vec::new();
         for split in SPLITS {
             let set = inputs.features(split, Item::Features, Item::Index)?;
             let (matrix, index) = set.map_or_else(|| Ok(nothing()), |set| self.pool(&set, cx))?;
-            outputs.extend([Output::of((split, Item::Features), &matrix), Output::of((split, Item::Index), &index)]);
+            outputs.extend([
+                Output::of((split, Item::Features), &matrix),
+                Output::of((split, Item::Index), &index),
+            ]);
         }
         Ok(outputs)
     }
@@ -69,10 +75,13 @@ impl Pooling {
         let clips: Vec<(&String, &Span)> = set.index.0.iter().collect();
         let pooled = cx.map(&clips, |(id, span)| {
             let frames = set.clip(id).filter(|_| span.frames > 0);
-            let frames =
-                frames.ok_or_else(|| StageError::Clip { clip: (*id).clone(), why: "it has no frames".into() })?;
-            let pool =
-                |frames: ArrayView2<f32>| self.pools.iter().flat_map(|p| p.member().pool(frames)).collect::<Vec<_>>();
+            let frames = frames.ok_or_else(|| StageError::Clip {
+                clip: (*id).clone(),
+                why: "it has no frames".into(),
+            })?;
+            let pool = |frames: ArrayView2<f32>| {
+                self.pools.iter().flat_map(|p| p.member().pool(frames)).collect::<Vec<_>>()
+            };
             let vector = match self.temporal_mean_subtraction {
                 false => pool(frames),
                 true => {

@@ -1,7 +1,7 @@
 //! Roles: which of its inputs or outputs a stage means.
 //!
-//! Keys, records and documents hold a role as text, such as `model`, `train/features` or `features/00`. Everything else
-//! holds it as a type, so that a role nobody has cannot be written.
+//! Keys, records and documents hold a role as text, such as `model`, `train/features` or
+//! `features/00`. Everything else holds it as a type, so that a role nobody has cannot be written.
 
 use std::fmt;
 use std::str::FromStr;
@@ -105,7 +105,9 @@ impl fmt::Display for Role {
             Role::One(item) => f.write_str(item.name()),
             Role::Of(split, item) => write!(f, "{}/{}", split.name(), item.name()),
             Role::In(item, section) => write!(f, "{}/{section}", item.name()),
-            Role::Noise(split, id) => write!(f, "noise/{}/{}/{}", split.name(), id.machine, id.section),
+            Role::Noise(split, id) => {
+                write!(f, "noise/{}/{}/{}", split.name(), id.machine, id.section)
+            }
         }
     }
 }
@@ -128,7 +130,8 @@ impl FromStr for Role {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let split = |name: &str| [Split::Train, Split::Test].into_iter().find(|split| split.name() == name);
+        let split =
+            |name: &str| [Split::Train, Split::Test].into_iter().find(|split| split.name() == name);
         let parts: Vec<&str> = text.split('/').collect();
         let role = match parts[..] {
             [item] => Item::named(item).map(Role::One),
@@ -172,7 +175,16 @@ mod tests {
 
     #[test]
     fn every_output_of_a_stage_has_a_role() {
-        for stage in ["dataset", "levels", "mixing", "features", "interpolation", "pooling", "embedding", "network"] {
+        for stage in [
+            "dataset",
+            "levels",
+            "mixing",
+            "features",
+            "interpolation",
+            "pooling",
+            "embedding",
+            "network",
+        ] {
             for (role, _) in super::super::outputs_of(stage).unwrap() {
                 assert!(role.parse::<Role>().is_ok(), "{role} of {stage}");
             }

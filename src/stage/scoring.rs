@@ -18,8 +18,9 @@ const VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scoring {
     pub detector: DetectorSpec,
-    /// Versions of the techniques that score by the model; see [`Generalization::scoring_versions`]. Which they are, the
-    /// model says: two that are equal give equal scores, whatever settings made them.
+    /// Versions of the techniques that score by the model; see
+    /// [`Generalization::scoring_versions`]. Which they are, the model says: two that are equal
+    /// give equal scores, whatever settings made them.
     ///
     /// [`Generalization::scoring_versions`]: crate::generalize::Generalization::scoring_versions
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -44,9 +45,13 @@ impl Scoring {
         for (clips, features) in &sections {
             add(&mut test, clips, features, |clip| clip.split == Split::Test)?;
         }
-        let scores = generalize::score(self.detector.member(), inputs.get(Item::Model)?, &test, cx)?;
+        let scores =
+            generalize::score(self.detector.member(), inputs.get(Item::Model)?, &test, cx)?;
         if let Some((clip, score)) = test.clips.iter().zip(&scores).find(|(_, s)| !s.is_finite()) {
-            return Err(StageError::Clip { clip: clip.id.clone(), why: format!("its score is {score}") });
+            return Err(StageError::Clip {
+                clip: clip.id.clone(),
+                why: format!("its score is {score}"),
+            });
         }
         let table = Scores(test.clips.iter().map(|c| c.id.clone()).zip(scores).collect());
         Ok(vec![Output::of(Item::Scores, &table)])

@@ -19,8 +19,8 @@ const VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainingStage {
     pub detector: DetectorSpec,
-    /// For detectors that draw: the seed of the spec and what is trained on (machine, section), so that
-    /// the draws of a section do not depend on which others there are.
+    /// For detectors that draw: the seed of the spec and what is trained on (machine, section), so
+    /// that the draws of a section do not depend on which others there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<(u64, Vec<String>)>,
     /// Absent where it says nothing, so that saying so changes no key.
@@ -52,8 +52,9 @@ impl TrainingStage {
         let bytes: u64 = features.map(|(_, bytes)| bytes).sum();
         // Dims are not known before the inputs are read: 128 of f32 is the field's usual frame.
         let memory = bytes + self.detector.member().memory((bytes / 512) as usize, 128) as u64;
-        // Side by side with one thread each, two networks are trained faster than with two in turn (at 128 frames a
-        // batch 1.4 times, images 1.1): the coordinator deals threads out so, and more only where fewer wait.
+        // Side by side with one thread each, two networks are trained faster than with two in turn
+        // (at 128 frames a batch 1.4 times, images 1.1): the coordinator deals threads out so, and
+        // more only where fewer wait.
         Wants::of(usize::MAX, memory)
     }
 
@@ -64,7 +65,8 @@ impl TrainingStage {
         Ok(vec![Output::of(Item::Model, &model)])
     }
 
-    /// Calls `f` with the generalisation, the training clips it chooses, the weights, and the seed of this training.
+    /// Calls `f` with the generalisation, the training clips it chooses, the weights, and the seed
+    /// of this training.
     pub(super) fn with_examples<R>(
         &self,
         inputs: &Inputs,
@@ -84,7 +86,8 @@ impl TrainingStage {
             train.features.push(features.view());
         }
         (cx.log)(&format!("{}: {} training clips", self.detector.name(), train.clips.len()));
-        let names: Vec<&str> = self.seed.iter().flat_map(|(_, names)| names.iter().map(String::as_str)).collect();
+        let names: Vec<&str> =
+            self.seed.iter().flat_map(|(_, names)| names.iter().map(String::as_str)).collect();
         let base = Seed(self.seed.as_ref().map_or(0, |(seed, _)| *seed));
         let cx = Context { seed: base.derive(&["training"]).derive(&names), ..*cx };
         f(&generalization, &train, weights.as_ref(), &cx)
@@ -98,7 +101,9 @@ pub(super) fn choose<'a>(
 ) -> Result<Examples<'a>, StageError> {
     let every: Vec<&Clip> = sections.iter().flat_map(|(clips, _)| clips.clips()).collect();
     if let Some(name) = generalization.unknown_attribute(&every) {
-        return Err(StageError::Data(format!("`source_values` names `{name}`, an attribute that no clip has")));
+        return Err(StageError::Data(format!(
+            "`source_values` names `{name}`, an attribute that no clip has"
+        )));
     }
     let mut train = Examples::default();
     for (clips, features) in sections {
@@ -121,17 +126,23 @@ pub(super) fn read_sections(inputs: &Inputs) -> Result<Vec<(ClipSet, FeatureSet)
 }
 
 /// Clips made of others before there were features, with those.
-fn made(inputs: &Inputs, sections: &[(ClipSet, FeatureSet)]) -> Result<Vec<(Clip, Array2<f32>)>, StageError> {
+fn made(
+    inputs: &Inputs,
+    sections: &[(ClipSet, FeatureSet)],
+) -> Result<Vec<(Clip, Array2<f32>)>, StageError> {
     let mut made = Vec::new();
     for section in inputs.sections(Item::Made) {
         let features: Matrix = inputs.get(Item::Made.of(&section))?;
         let index: FeatureIndex = inputs.get(Item::MadeIndex.of(&section))?;
         let set = FeatureSet { matrix: features, index };
         for id in set.index.0.keys() {
-            let nameless =
-                || StageError::Clip { clip: id.clone(), why: "it was made of clips that there are not".into() };
+            let nameless = || StageError::Clip {
+                clip: id.clone(),
+                why: "it was made of clips that there are not".into(),
+            };
             let parent = Clip::first_parent(id);
-            let parent = sections.iter().flat_map(|(clips, _)| clips.clips()).find(|clip| clip.id == parent);
+            let parent =
+                sections.iter().flat_map(|(clips, _)| clips.clips()).find(|clip| clip.id == parent);
             let clip = Clip { id: id.clone(), ..parent.ok_or_else(nameless)?.clone() };
             made.push((clip, set.clip(id).ok_or_else(nameless)?.to_owned()));
         }
@@ -148,7 +159,10 @@ pub(super) fn add<'a>(
 ) -> Result<(), StageError> {
     for clip in clips.clips().iter().filter(|c| wanted(c)) {
         let rows = features.clip(&clip.id);
-        let rows = rows.ok_or_else(|| StageError::Clip { clip: clip.id.clone(), why: "it has no features".into() })?;
+        let rows = rows.ok_or_else(|| StageError::Clip {
+            clip: clip.id.clone(),
+            why: "it has no features".into(),
+        })?;
         examples.clips.push(clip);
         examples.features.push(rows);
     }

@@ -30,8 +30,9 @@ pub struct Heard {
     pub clipped: usize,
 }
 
-/// Reads a clip and mixes the parts of its recipe to it: noise of another rate is resampled, shorter noise is
-/// repeated, and the sum becomes 16 bits, as the files of a data set are. Without `mixed`: the clip as it is.
+/// Reads a clip and mixes the parts of its recipe to it: noise of another rate is resampled,
+/// shorter noise is repeated, and the sum becomes 16 bits, as the files of a data set are. Without
+/// `mixed`: the clip as it is.
 ///
 /// Errors: what cannot be read; noise that is silent where it is to be heard.
 pub fn hear(
@@ -48,7 +49,8 @@ pub fn hear(
         let length = wave.samples.len();
         // Only the part that is heard is resampled: noise may be hours long.
         let needed = (length as f64 * f64::from(noise.rate) / f64::from(wave.rate)).ceil() as usize;
-        let noise = dsp::resample(&mix::cut(&noise.samples, needed, part.place), noise.rate, wave.rate);
+        let noise =
+            dsp::resample(&mix::cut(&noise.samples, needed, part.place), noise.rate, wave.rate);
         let noise = &noise[..length.min(noise.len())];
         mix::scale_to(&mut wave.samples, noise, part.power).ok_or_else(|| StageError::Clip {
             clip: clip.to_owned(),

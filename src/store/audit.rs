@@ -39,11 +39,13 @@ impl Store {
     /// Counts and sizes.
     pub fn usage(&self) -> Result<Usage, StoreError> {
         let mut usage = Usage::default();
-        for entry in self.tier.entries("records")?.into_iter().filter(|entry| entry.meta.is_file()) {
+        for entry in self.tier.entries("records")?.into_iter().filter(|entry| entry.meta.is_file())
+        {
             usage.records += 1;
             usage.record_bytes += entry.meta.len();
         }
-        for entry in self.tier.entries("objects")?.into_iter().filter(|entry| entry.meta.is_file()) {
+        for entry in self.tier.entries("objects")?.into_iter().filter(|entry| entry.meta.is_file())
+        {
             if let Some(kind) = Kind::named(&entry.extension) {
                 let of_kind = usage.objects.entry(kind.extension().to_owned()).or_default();
                 *of_kind = (of_kind.0 + 1, of_kind.1 + entry.meta.len());
@@ -52,8 +54,8 @@ impl Store {
         Ok(usage)
     }
 
-    /// Reads everything and moves what is damaged out of the way. `makes` says whether a record has the outputs that
-    /// its stage makes, which this room cannot know.
+    /// Reads everything and moves what is damaged out of the way. `makes` says whether a record has
+    /// the outputs that its stage makes, which this room cannot know.
     pub fn verify(&self, makes: impl Fn(&Record) -> bool) -> Result<Audit, StoreError> {
         let mut audit = Audit::default();
         // The lengths that records tell: a file of another length need not be read to the end.
@@ -63,7 +65,9 @@ impl Store {
                 Found::Absent => continue,
                 Found::Foreign => audit.foreign_records += 1,
                 Found::Sound(record) if makes(&record) => {
-                    lengths.extend(record.outputs.values().map(|object| (object.digest, object.bytes)));
+                    lengths.extend(
+                        record.outputs.values().map(|object| (object.digest, object.bytes)),
+                    );
                 }
                 Found::Sound(_) | Found::Damaged(_) => {
                     audit.damaged_records.push(key.hex());
@@ -78,14 +82,17 @@ impl Store {
                 continue;
             }
             let is_sound = disk::open(&entry.path).and_then(|(file, meta)| {
-                let has_length = lengths.get(&entry.digest).is_none_or(|bytes| *bytes == meta.len());
+                let has_length =
+                    lengths.get(&entry.digest).is_none_or(|bytes| *bytes == meta.len());
                 Ok(has_length && Digest::of_reader(file)?.0 == entry.digest)
             });
             match is_sound {
                 Ok(true) => drop(present.insert(entry.digest)),
                 // Evicted meanwhile.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                Err(error) if !disk::is_of_the_file(&error) => return Err(Unusable::at(&entry.path)(error).into()),
+                Err(error) if !disk::is_of_the_file(&error) => {
+                    return Err(Unusable::at(&entry.path)(error).into());
+                }
                 Ok(false) | Err(_) => {
                     audit.damaged_objects.push(entry.path.display().to_string());
                     self.move_away(&entry.path, &mut audit);
@@ -113,10 +120,18 @@ mod tests {
 
     fn commit(store: &Store, material: &str, schema: u32) -> Digest {
         let key = Digest::of(format!("{material:?}").as_bytes());
-        let outputs = [("scores".to_owned(), store.put(Kind::Csv, material.as_bytes()).unwrap())].into();
+        let outputs =
+            [("scores".to_owned(), store.put(Kind::Csv, material.as_bytes()).unwrap())].into();
         let (label, version) = (material.to_owned(), String::new());
-        let record =
-            Record { schema, key: Some(key), material: material.into(), outputs, seconds: 0.0, label, version };
+        let record = Record {
+            schema,
+            key: Some(key),
+            material: material.into(),
+            outputs,
+            seconds: 0.0,
+            label,
+            version,
+        };
         store.commit(&key, &record).unwrap();
         key
     }
@@ -132,7 +147,10 @@ mod tests {
         fs::remove_file(store.object_path(&store.put(Kind::Csv, b"a").unwrap())).unwrap();
         let verify = || store.verify(|record| record.label != "odd").unwrap();
         let audit = verify();
-        assert_eq!((audit.objects, audit.records, audit.foreign_records, audit.evicted), (4, 5, 1, 2));
+        assert_eq!(
+            (audit.objects, audit.records, audit.foreign_records, audit.evicted),
+            (4, 5, 1, 2)
+        );
         assert_eq!((audit.damaged_objects.len(), audit.not_moved.len()), (1, 0));
         let damaged = [b, odd].map(|key| key.hex());
         assert_eq!(BTreeSet::from_iter(audit.damaged_records), BTreeSet::from(damaged));
@@ -156,7 +174,11 @@ mod tests {
                 make(&path);
             }
             let audit = store.verify(|_| true).unwrap();
-            assert_eq!((audit.damaged_objects.len(), audit.damaged_records.len()), (1, 1), "{name}");
+            assert_eq!(
+                (audit.damaged_objects.len(), audit.damaged_records.len()),
+                (1, 1),
+                "{name}"
+            );
             assert_eq!(audit.not_moved, [""; 0], "{name}");
         }
     }

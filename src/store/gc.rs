@@ -2,8 +2,8 @@
 //!
 //! Evicting an object and keeping its record is legal: the stage reruns only if somebody needs the
 //! bytes. Metric tables (`.json`, a few kilobytes) are kept, so that a cache of records and tables
-//! still answers an unchanged experiment in full. Only files go that bear a name of the store, and what another
-//! process removed first is gone as well.
+//! still answers an unchanged experiment in full. Only files go that bear a name of the store, and
+//! what another process removed first is gone as well.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -41,11 +41,19 @@ pub struct GcReport {
 }
 
 impl Store {
-    /// Evicts objects by the policy, least recently used first, and clears files that nobody wrote to their end.
+    /// Evicts objects by the policy, least recently used first, and clears files that nobody wrote
+    /// to their end.
     pub fn gc(&self, policy: &GcPolicy) -> Result<GcReport, StoreError> {
         let mut objects: Vec<_> = (self.tier.entries("objects")?.into_iter())
             .filter(|entry| entry.meta.is_file())
-            .filter_map(|entry| Some((age(&entry.meta), entry.meta.len(), Kind::named(&entry.extension)?, entry.path)))
+            .filter_map(|entry| {
+                Some((
+                    age(&entry.meta),
+                    entry.meta.len(),
+                    Kind::named(&entry.extension)?,
+                    entry.path,
+                ))
+            })
             .collect();
         objects.sort_by(|a, b| b.cmp(a));
         let mut left: u64 = objects.iter().map(|o| o.1).sum();
@@ -67,9 +75,13 @@ impl Store {
             }
         }
         if !policy.dry_run {
-            let left_over = |folder, is_own: fn(&Path) -> bool| self.tier.folder().own(folder, is_own);
-            let temporary = left_over("tmp", |name| name.as_os_str().as_encoded_bytes().starts_with(b".tmp"));
-            let bad = left_over("bad", |name| digest_in(name, 65).is_some() || digest_in(name, 64).is_some());
+            let left_over =
+                |folder, is_own: fn(&Path) -> bool| self.tier.folder().own(folder, is_own);
+            let temporary =
+                left_over("tmp", |name| name.as_os_str().as_encoded_bytes().starts_with(b".tmp"));
+            let bad = left_over("bad", |name| {
+                digest_in(name, 65).is_some() || digest_in(name, 64).is_some()
+            });
             for (path, _) in temporary.into_iter().chain(bad).filter(|(_, age)| *age > GRACE) {
                 let _ = fs::remove_file(path);
             }
@@ -102,7 +114,12 @@ mod tests {
     fn aged(store: &Store, object: &ObjectRef, seconds: u64) {
         #[expect(clippy::disallowed_methods, reason = "ages of files")]
         let then = SystemTime::now() - Duration::from_secs(seconds);
-        fs::File::options().append(true).open(store.object_path(object)).unwrap().set_modified(then).unwrap();
+        fs::File::options()
+            .append(true)
+            .open(store.object_path(object))
+            .unwrap()
+            .set_modified(then)
+            .unwrap();
     }
 
     #[test]
@@ -170,8 +187,11 @@ mod tests {
             old(path.parent().unwrap());
         }
         std::os::unix::fs::symlink(&thesis, store.root().join("objects/zz")).unwrap();
-        std::os::unix::fs::symlink(&thesis, store.root().join("objects/00/").join(&digits).with_extension("npy"))
-            .unwrap();
+        std::os::unix::fs::symlink(
+            &thesis,
+            store.root().join("objects/00/").join(&digits).with_extension("npy"),
+        )
+        .unwrap();
         let report = store.gc(&GcPolicy { max_bytes: Some(0), ..GcPolicy::default() }).unwrap();
         assert_eq!(report.evicted, 0);
         assert!(theirs.iter().all(|path| path.exists()), "{theirs:?}");

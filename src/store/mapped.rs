@@ -1,11 +1,12 @@
 //! Objects mapped into memory, and what happens when such a file changes meanwhile.
 //!
-//! Nobody of this program writes an object in place. Others do: `rsync --inplace`, a restored backup, a
-//! failing disk. Two guards stand against them:
+//! Nobody of this program writes an object in place. Others do: `rsync --inplace`, a restored
+//! backup, a failing disk. Two guards stand against them:
 //!
-//! * A page that is gone (the file was cut, the disk gives an error) raises SIGBUS. The handler puts a page of
-//!   zeros in its place, so that the stage ends instead of the process.
-//! * Before the result of a stage is kept, its mapped inputs are looked at again ([`Mapped::is_unchanged`]).
+//! * A page that is gone (the file was cut, the disk gives an error) raises SIGBUS. The handler
+//!   puts a page of zeros in its place, so that the stage ends instead of the process.
+//! * Before the result of a stage is kept, its mapped inputs are looked at again
+//!   ([`Mapped::is_unchanged`]).
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -53,8 +54,9 @@ impl Mapped {
     /// Maps a whole file; `None` if too many are mapped already, or if it is empty.
     pub(super) fn open(file: File) -> io::Result<Option<Self>> {
         let before = stamp(&file.metadata()?);
-        // SAFETY: what others do to the file meanwhile is the business of the two guards above: bytes may change
-        // under the slice, which no code takes for granted beyond their being bytes.
+        // SAFETY: what others do to the file meanwhile is the business of the two guards above:
+        // bytes may change under the slice, which no code takes for granted beyond their being
+        // bytes.
         let map = unsafe { memmap2::Mmap::map(&file) }?;
         let Some(guard) = guard::Guard::over(&map) else { return Ok(None) };
         let digest = hashed(&map);
@@ -71,16 +73,17 @@ impl Mapped {
         self.digest
     }
 
-    /// Whether the bytes are still those that were mapped. The file's times answer this. Where they cannot
-    /// (a use of the object was marked, or the stage that read it `took` so long that hashing costs less than a
-    /// hundredth of it) the bytes are hashed again.
+    /// Whether the bytes are still those that were mapped. The file's times answer this. Where they
+    /// cannot (a use of the object was marked, or the stage that read it `took` so long that
+    /// hashing costs less than a hundredth of it) the bytes are hashed again.
     pub(super) fn is_unchanged(&self, took: Duration) -> bool {
         let now = self.file.metadata().ok().as_ref().and_then(stamp);
         let is_cheap = took.as_secs_f64() > 100.0 * self.map.len() as f64 / HASHED_A_SECOND;
         if now == self.stamp && now.is_some() && !is_cheap {
             return true;
         }
-        now.is_some_and(|now| now.length == self.map.len() as u64) && hashed(&self.map) == self.digest
+        now.is_some_and(|now| now.length == self.map.len() as u64)
+            && hashed(&self.map) == self.digest
     }
 }
 
@@ -88,8 +91,8 @@ fn release(map: &memmap2::Mmap, range: Range<usize>) {
     #[cfg(unix)]
     if range.start < range.end && range.end <= map.len() {
         let advice = memmap2::UncheckedAdvice::DontNeed;
-        // SAFETY: the map is of a file and only read, so the pages come back as the file has them. That it could not
-        // be done costs memory, no more.
+        // SAFETY: the map is of a file and only read, so the pages come back as the file has them.
+        // That it could not be done costs memory, no more.
         let _ = unsafe { map.unchecked_advise_range(advice, range.start, range.end - range.start) };
     }
     #[cfg(not(unix))]
@@ -130,14 +133,16 @@ impl Deref for Mapped {
 
 #[cfg(unix)]
 mod guard {
-    //! The handler of SIGBUS. It may only do what is safe in a signal handler: read atomics, map a page.
+    //! The handler of SIGBUS. It may only do what is safe in a signal handler: read atomics, map a
+    //! page.
 
     use std::ptr::null_mut;
     use std::sync::Once;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     /// Ranges of memory that are mapped files: first address and length, 0 where the place is free.
-    static RANGES: [(AtomicUsize, AtomicUsize); 4096] = [const { (AtomicUsize::new(0), AtomicUsize::new(0)) }; 4096];
+    static RANGES: [(AtomicUsize, AtomicUsize); 4096] =
+        [const { (AtomicUsize::new(0), AtomicUsize::new(0)) }; 4096];
     static INSTALL: Once = Once::new();
     /// The handler before ours, as a pointer that is never freed.
     static BEFORE: AtomicUsize = AtomicUsize::new(0);
@@ -150,7 +155,14 @@ mod guard {
         pub fn over(bytes: &[u8]) -> Option<Self> {
             INSTALL.call_once(install);
             let place = RANGES.iter().position(|(first, _)| {
-                first.compare_exchange(0, bytes.as_ptr() as usize, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+                first
+                    .compare_exchange(
+                        0,
+                        bytes.as_ptr() as usize,
+                        Ordering::SeqCst,
+                        Ordering::SeqCst,
+                    )
+                    .is_ok()
             })?;
             RANGES[place].1.store(bytes.len(), Ordering::SeqCst);
             Some(Self(place))
@@ -165,10 +177,12 @@ mod guard {
     }
 
     fn install() {
-        // SAFETY: both structures are valid and outlive the calls; the handler has the form that SA_SIGINFO asks for.
+        // SAFETY: both structures are valid and outlive the calls; the handler has the form that
+        // SA_SIGINFO asks for.
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
-            let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) = on_bus_error;
+            let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =
+                on_bus_error;
             action.sa_sigaction = handler as usize;
             action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
             let before = Box::into_raw(Box::new(std::mem::zeroed::<libc::sigaction>()));
@@ -177,9 +191,14 @@ mod guard {
         }
     }
 
-    extern "C" fn on_bus_error(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
-        // SAFETY: the kernel gives a valid `info`. The page that is mapped lies in a mapping of this program that is
-        // read-only and lives as long as its guard, and the thread that faulted is stopped at a read of it.
+    extern "C" fn on_bus_error(
+        signal: libc::c_int,
+        info: *mut libc::siginfo_t,
+        _: *mut libc::c_void,
+    ) {
+        // SAFETY: the kernel gives a valid `info`. The page that is mapped lies in a mapping of
+        // this program that is read-only and lives as long as its guard, and the thread that
+        // faulted is stopped at a read of it.
         unsafe {
             let at = (*info).si_addr() as usize;
             let is_in = |(first, length): &(AtomicUsize, AtomicUsize)| {
@@ -230,7 +249,9 @@ mod tests {
     fn a_file_cut_short_while_it_is_read_is_zeros_and_changed() {
         let folder = tempfile::tempdir().unwrap();
         let (path, mapped) = mapped(folder.path(), 7);
-        assert!(mapped.is_unchanged(Duration::ZERO) && mapped.is_unchanged(Duration::from_secs(900)));
+        assert!(
+            mapped.is_unchanged(Duration::ZERO) && mapped.is_unchanged(Duration::from_secs(900))
+        );
         File::options().write(true).open(&path).unwrap().set_len(5000).unwrap();
         assert_eq!((mapped[0], mapped[LENGTH - 1]), (7, 0));
         let sum: usize = mapped.iter().map(|b| usize::from(*b)).sum();

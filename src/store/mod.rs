@@ -8,8 +8,8 @@
 //!   bad/ tmp/              what was damaged, files being written
 //! ```
 //!
-//! What else lies in the folder is the desk's, and always local. The store may be shared: what it holds is as good on
-//! another machine.
+//! What else lies in the folder is the desk's, and always local. The store may be shared: what it
+//! holds is as good on another machine.
 //!
 //! | | |
 //! |---|---|
@@ -18,16 +18,18 @@
 //! | [`put`](Store::put), [`spool`](Store::spool) and [`put_file`](Store::put_file) | keep bytes |
 //! | [`commit`](Store::commit) | the mark that a key is done |
 //!
-//! **Order of effects.** Objects first, then the record that names them; each is written to `tmp/` and
-//! renamed. A crash at any point costs work, never truth. Nothing is synced to disk: what a power cut
-//! tears does not match its digest, is moved to `bad/` and computed again.
+//! **Order of effects.** Objects first, then the record that names them; each is written to `tmp/`
+//! and renamed. A crash at any point costs work, never truth. Nothing is synced to disk: what a
+//! power cut tears does not match its digest, is moved to `bad/` and computed again.
 //!
 //! **Readers never lock.** Objects with one name have one content, so two writers cannot disagree.
 //!
-//! **It believes nothing.** An object is what its digest says, or damage; a record answers for its own key alone;
-//! what is no regular file is damage, too. Damage is moved to `bad/`, told, and made again.
+//! **It believes nothing.** An object is what its digest says, or damage; a record answers for its
+//! own key alone; what is no regular file is damage, too. Damage is moved to `bad/`, told, and made
+//! again.
 //!
-//! **A remote tier** goes into [`Tier`], behind its four functions, and nowhere else; its module says how.
+//! **A remote tier** goes into [`Tier`], behind its four functions, and nowhere else; its module
+//! says how.
 //!
 //! This room knows bytes and digests only. It cannot name a stage or an artifact.
 

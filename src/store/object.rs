@@ -32,14 +32,16 @@ impl Bytes {
         }
     }
 
-    /// Says that these bytes are not needed for now: pages of a map are given back, and read again when needed.
+    /// Says that these bytes are not needed for now: pages of a map are given back, and read again
+    /// when needed.
     pub fn release(&self, range: Range<usize>) {
         if let Bytes::Mapped(map) = self {
             map.release(range);
         }
     }
 
-    /// Whether the bytes are still what they were when they were got; `took` is how long ago that is.
+    /// Whether the bytes are still what they were when they were got; `took` is how long ago that
+    /// is.
     pub fn is_unchanged(&self, took: Duration) -> bool {
         match self {
             Bytes::Read(_) => true,
@@ -81,20 +83,28 @@ impl Store {
 
     /// Whether an object is there and is what its name says. Changes nothing.
     pub fn is_sound(&self, object: &ObjectRef) -> bool {
-        let opened = self.tier.open(Name::Object(object)).ok().filter(|(_, meta)| meta.len() == object.bytes);
-        opened
-            .is_some_and(|(file, _)| Digest::of_reader(file).is_ok_and(|found| found == (object.digest, object.bytes)))
+        let opened = self
+            .tier
+            .open(Name::Object(object))
+            .ok()
+            .filter(|(_, meta)| meta.len() == object.bytes);
+        opened.is_some_and(|(file, _)| {
+            Digest::of_reader(file).is_ok_and(|found| found == (object.digest, object.bytes))
+        })
     }
 
-    /// The bytes of an object, checked against its digest; long ones are mapped. One that is damaged or cannot be
-    /// read is moved to `bad/`.
+    /// The bytes of an object, checked against its digest; long ones are mapped. One that is
+    /// damaged or cannot be read is moved to `bad/`.
     pub fn get(&self, object: &ObjectRef) -> Result<Bytes, StoreError> {
         self.load(object, |opened| map(opened, object.bytes))
     }
 
-    /// The same, in memory of its own: for readers that do not look at their inputs again, as stages do.
+    /// The same, in memory of its own: for readers that do not look at their inputs again, as
+    /// stages do.
     pub fn read(&self, object: &ObjectRef) -> Result<Bytes, StoreError> {
-        self.load(object, |opened| disk::rest(opened, object.bytes).map(|bytes| Bytes::Read(Arc::new(bytes))))
+        self.load(object, |opened| {
+            disk::rest(opened, object.bytes).map(|bytes| Bytes::Read(Arc::new(bytes)))
+        })
     }
 
     fn load(
@@ -110,7 +120,9 @@ impl Store {
                 Ok(bytes)
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => Err(damaged()),
-            Err(e) if !disk::is_of_the_file(&e) => Err(Unusable::at(&self.object_path(object))(e).into()),
+            Err(e) if !disk::is_of_the_file(&e) => {
+                Err(Unusable::at(&self.object_path(object))(e).into())
+            }
             // A sector that cannot be read is damage like a flipped bit: the object is made again.
             // Somebody may have made it meanwhile: then it is sound, and stays.
             Ok(_) | Err(_) => match self.is_sound(object).then(load) {
@@ -139,7 +151,9 @@ impl Store {
 /// Whether a file holds exactly these bytes.
 fn holds((mut file, meta): (File, Metadata), bytes: &[u8]) -> bool {
     let mut buffer = vec![0; bytes.len().min(1 << 17)];
-    let same = |part: &[u8]| file.read_exact(&mut buffer[..part.len()]).is_ok() && buffer[..part.len()] == *part;
+    let same = |part: &[u8]| {
+        file.read_exact(&mut buffer[..part.len()]).is_ok() && buffer[..part.len()] == *part
+    };
     meta.len() == bytes.len() as u64 && bytes.chunks(1 << 17).all(same)
 }
 

@@ -22,7 +22,8 @@ const LONGEST: u64 = 64 << 20;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     pub schema: u32,
-    /// The key that the record answers for. Older records do not name it: it is the digest of their `material`.
+    /// The key that the record answers for. Older records do not name it: it is the digest of their
+    /// `material`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Digest>,
     /// The document whose digest is the key: `explain` compares two of them.
@@ -58,7 +59,9 @@ impl Made {
     /// Whether it names exactly these outputs, each of its file type.
     pub fn has(&self, outputs: &[(&str, Kind)]) -> bool {
         self.outputs.len() == outputs.len()
-            && outputs.iter().all(|(role, kind)| self.outputs.get(*role).is_some_and(|object| object.kind == *kind))
+            && outputs.iter().all(|(role, kind)| {
+                self.outputs.get(*role).is_some_and(|object| object.kind == *kind)
+            })
     }
 }
 
@@ -138,7 +141,8 @@ impl Store {
 
     /// Every record of the cache with its key, in order of the keys.
     pub fn records(&self) -> Result<Vec<(Digest, Found<Record>)>, StoreError> {
-        let keys = self.tier.entries("records")?.into_iter().filter(|entry| entry.extension == "json");
+        let keys =
+            self.tier.entries("records")?.into_iter().filter(|entry| entry.extension == "json");
         Ok(keys.map(|entry| (entry.digest, self.record(&entry.digest))).collect())
     }
 }
@@ -244,7 +248,8 @@ mod tests {
             store.commit(&other, &of_knn).unwrap();
             assert!(store.lookup(&knn).sound().is_some() && store.record(&knn).sound().is_some());
             assert!(
-                matches!(store.lookup(&other), Found::Damaged(_)) && matches!(store.record(&other), Found::Damaged(_))
+                matches!(store.lookup(&other), Found::Damaged(_))
+                    && matches!(store.record(&other), Found::Damaged(_))
             );
         }
         // One that names a key and holds the document of another.

@@ -1,7 +1,8 @@
 //! Documents of runs, by experiment and digest.
 //!
-//! They stand beside objects and records, because whoever reads a shared store, a worker on a cluster too, reads runs.
-//! This room knows names and bytes. What a document says is the business of others.
+//! They stand beside objects and records, because whoever reads a shared store, a worker on a
+//! cluster too, reads runs. This room knows names and bytes. What a document says is the business
+//! of others.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -25,13 +26,19 @@ pub struct RunFile {
 
 impl Store {
     /// Writes the document of a run.
-    pub fn keep_run(&self, experiment: &str, digest: &Digest, text: &str) -> Result<(), StoreError> {
+    pub fn keep_run(
+        &self,
+        experiment: &str,
+        digest: &Digest,
+        text: &str,
+    ) -> Result<(), StoreError> {
         Ok(self.tier.write(Name::Run(&folder(experiment), digest), text.as_bytes())?)
     }
 
     /// The documents of an experiment, the newest first; of all experiments without a name.
     pub fn runs(&self, experiment: Option<&str>) -> Vec<RunFile> {
-        let folders = std::fs::read_dir(self.tier.folder().path("runs")).into_iter().flatten().flatten();
+        let folders =
+            std::fs::read_dir(self.tier.folder().path("runs")).into_iter().flatten().flatten();
         let wanted = experiment.map(folder);
         let mut found: Vec<RunFile> = folders
             .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
@@ -45,7 +52,10 @@ impl Store {
 
     /// Marks a use: the run is the newest of its experiment. To fail here is no harm.
     pub fn renew_run(&self, run: &RunFile) {
-        #[expect(clippy::disallowed_methods, reason = "says which run is shown by its name, never what it shows")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "says which run is shown by its name, never what it shows"
+        )]
         let now = SystemTime::now();
         if let Ok(file) = disk::options().append(true).open(&run.path) {
             let _ = file.set_modified(now);
@@ -57,9 +67,13 @@ impl Store {
         self.tier.open(Name::Run(&run.experiment, &run.digest)).map(|(file, _)| file)
     }
 
-    /// Removes documents, or only counts them; gives how many. Of each experiment the newest stays, and the newest of
-    /// those that are complete.
-    pub fn drop_old_runs(&self, is_complete: impl Fn(&RunFile) -> bool, dry_run: bool) -> Result<usize, Unusable> {
+    /// Removes documents, or only counts them; gives how many. Of each experiment the newest stays,
+    /// and the newest of those that are complete.
+    pub fn drop_old_runs(
+        &self,
+        is_complete: impl Fn(&RunFile) -> bool,
+        dry_run: bool,
+    ) -> Result<usize, Unusable> {
         let (mut newest, mut complete) = (BTreeSet::new(), BTreeSet::new());
         let mut dropped = 0;
         for run in self.runs(None) {
@@ -91,13 +105,18 @@ fn documents(experiment: &str, folder: &Path) -> Vec<RunFile> {
         let path = entry.path();
         let digest: Digest = path.file_name()?.to_str()?.strip_suffix(".json")?.parse().ok()?;
         let meta = std::fs::symlink_metadata(&path).ok().filter(std::fs::Metadata::is_file)?;
-        Some(RunFile { experiment: experiment.to_owned(), digest, path, modified: meta.modified().ok()? })
+        Some(RunFile {
+            experiment: experiment.to_owned(),
+            digest,
+            path,
+            modified: meta.modified().ok()?,
+        })
     };
     entries.filter_map(document).collect()
 }
 
-/// The name of an experiment as a folder: letters, digits, `-`, `_` and dots inside stay, other bytes become `%2F`.
-/// Names that are too long for a folder end with their digest.
+/// The name of an experiment as a folder: letters, digits, `-`, `_` and dots inside stay, other
+/// bytes become `%2F`. Names that are too long for a folder end with their digest.
 fn folder(experiment: &str) -> String {
     let mut name = String::new();
     for (place, byte) in experiment.bytes().enumerate() {
@@ -139,11 +158,20 @@ mod tests {
         let path = store.runs(Some("a")).into_iter().find(|run| run.digest == older).unwrap().path;
         let past = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1);
         File::options().append(true).open(path).unwrap().set_modified(past).unwrap();
-        assert_eq!(store.runs(Some("a")).iter().map(|run| run.digest).collect::<Vec<_>>(), [newer, older]);
-        let drop = |complete: &Digest| store.drop_old_runs(|run| run.digest == *complete, false).unwrap();
-        assert_eq!((store.runs(None).len(), drop(&older)), (3, 0), "the newer one has not come to its end");
+        assert_eq!(
+            store.runs(Some("a")).iter().map(|run| run.digest).collect::<Vec<_>>(),
+            [newer, older]
+        );
+        let drop =
+            |complete: &Digest| store.drop_old_runs(|run| run.digest == *complete, false).unwrap();
+        assert_eq!(
+            (store.runs(None).len(), drop(&older)),
+            (3, 0),
+            "the newer one has not come to its end"
+        );
         assert_eq!(drop(&newer), 1);
-        let left: Vec<_> = store.runs(None).into_iter().map(|run| (run.experiment, run.digest)).collect();
+        let left: Vec<_> =
+            store.runs(None).into_iter().map(|run| (run.experiment, run.digest)).collect();
         assert!(left.contains(&("a".into(), newer)) && left.contains(&("b%2Fc".into(), older)));
     }
 }

@@ -11,12 +11,14 @@ use crate::digest::Digest;
 use crate::kind::Kind;
 
 impl Store {
-    /// A new file among the temporary ones of the cache: it is gone unless [`Store::put_file`] keeps it.
+    /// A new file among the temporary ones of the cache: it is gone unless [`Store::put_file`]
+    /// keeps it.
     pub fn spool(&self) -> io::Result<NamedTempFile> {
         self.tier.folder().temporary()
     }
 
-    /// Keeps the content of a file of [`Store::spool`]. An object that is there already is replaced: that costs nothing.
+    /// Keeps the content of a file of [`Store::spool`]. An object that is there already is
+    /// replaced: that costs nothing.
     pub fn put_file(&self, kind: Kind, file: NamedTempFile) -> Result<ObjectRef, StoreError> {
         let written = File::open(file.path()).and_then(Digest::of_reader);
         let (digest, bytes) = written.map_err(Unusable::at(file.path()))?;

@@ -1,16 +1,18 @@
 //! Where objects, records and runs are: the one place that knows.
 //!
-//! There is one tier, a folder. A second one, remote, belongs into this file: its handle is a field beside the folder, and
-//! the rest of the room does not learn of it.
+//! There is one tier, a folder. A second one, remote, belongs into this file: its handle is a field
+//! beside the folder, and the rest of the room does not learn of it.
 //!
-//! * **Read-through** goes into [`Tier::open`] and [`Tier::length`]. Where the folder has nothing, ask the remote tier,
-//!   write what it gives to [`Folder::temporary`], compare its digest with the name (servers accept wrong bytes), name it
-//!   with [`Tier::keep`], and go on. A tier that does not answer is one that has nothing: never an error.
-//! * **Write-back** goes into [`Tier::keep`], after the folder has the file. The store keeps objects before the record
-//!   that names them, so the remote tier gets them in this order, too. A record is created there if it is absent: the
-//!   first wins, because after a lost node two workers may compute one key. The document of a run replaces an older one.
-//! * [`Tier::set_aside`] and [`Tier::entries`] stay local. What was damaged here may be sound there; what is evicted here
-//!   comes back by read-through.
+//! * **Read-through** goes into [`Tier::open`] and [`Tier::length`]. Where the folder has nothing,
+//!   ask the remote tier, write what it gives to [`Folder::temporary`], compare its digest with the
+//!   name (servers accept wrong bytes), name it with [`Tier::keep`], and go on. A tier that does
+//!   not answer is one that has nothing: never an error.
+//! * **Write-back** goes into [`Tier::keep`], after the folder has the file. The store keeps
+//!   objects before the record that names them, so the remote tier gets them in this order, too. A
+//!   record is created there if it is absent: the first wins, because after a lost node two workers
+//!   may compute one key. The document of a run replaces an older one.
+//! * [`Tier::set_aside`] and [`Tier::entries`] stay local. What was damaged here may be sound
+//!   there; what is evicted here comes back by read-through.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Write};
@@ -53,7 +55,11 @@ impl Tier {
             Name::Object(object) => ("objects", &object.digest, object.kind.extension()),
             Name::Record(key) => ("records", key, "json"),
             Name::Run(experiment, digest) => {
-                return self.folder.path("runs").join(experiment).join(format!("{}.json", digest.hex()));
+                return self
+                    .folder
+                    .path("runs")
+                    .join(experiment)
+                    .join(format!("{}.json", digest.hex()));
             }
         };
         let hex = digest.hex();
@@ -90,8 +96,8 @@ impl Tier {
         self.folder.set_aside(&self.path(name))
     }
 
-    /// What lies under the names of a sharded folder, `ab/` and 62 digits with an extension, in order of the paths. Links
-    /// are not followed; what has other names belongs to somebody else.
+    /// What lies under the names of a sharded folder, `ab/` and 62 digits with an extension, in
+    /// order of the paths. Links are not followed; what has other names belongs to somebody else.
     pub fn entries(&self, folder: &str) -> Result<Vec<Entry>, Unusable> {
         let folder = self.folder.path(folder);
         let mut found = Vec::new();
@@ -108,7 +114,10 @@ impl Tier {
             for entry in std::fs::read_dir(shard.path()).into_iter().flatten().flatten() {
                 let path = entry.path();
                 let named = path.file_stem().zip(path.extension()).and_then(|(stem, extension)| {
-                    Some((format!("{name}{}", stem.to_str()?).parse().ok()?, extension.to_str()?.to_owned()))
+                    Some((
+                        format!("{name}{}", stem.to_str()?).parse().ok()?,
+                        extension.to_str()?.to_owned(),
+                    ))
                 });
                 if let (Some((digest, extension)), Ok(meta)) = (named, entry.metadata()) {
                     found.push(Entry { digest, extension, path, meta });

@@ -1,22 +1,27 @@
 //! A ball bearing on a motor-driven test rig, heard from one of eight microphone positions.
 //!
-//! * **Rates** (Randall 2011, chapter 2; outer ring still, contact angle 0): with Z balls of g pitch diameters
-//!   the cage turns (1 - g)/2 as fast as the shaft, and the balls pass a place of the outer race Z times a
-//!   cage turn. `vel` is in 100 rpm: the shaft has `vel` * 100 / 60 Hz.
-//! * **Rolling noise** of the races' roughness grows with the speed, by about 4 dB a doubling; balls pass the loaded zone and
-//!   vary the stiffness (Sunnersjo 1978), which gives lines at the ball-pass rate, and small asperities are
-//!   struck as balls pass, each a little early or late by slip (Antoni and Randall 2003).
-//! * **Drive**: a motor of ten poles, whose cogging gives the strong lines at ten times the shaft's rate and its
-//!   multiples that the real clips have, and a belt whose joint passes each four turns.
-//! * **Housing**: modes in two directions, x along the load and y across. In a ring, a mode of order k
-//!   moves as cos k(angle - angle of the mode), so each position hears the modes with its own weights.
-//! * **Microphone** `loc`: A..D stand around the rig, E..H between them, at their own distances and heights:
-//!   level as 1/distance, the floor's reflection by the path's difference (a comb), and less of the highs behind the rig.
+//! * **Rates** (Randall 2011, chapter 2; outer ring still, contact angle 0): with Z balls of g
+//!   pitch diameters the cage turns (1 - g)/2 as fast as the shaft, and the balls pass a place of
+//!   the outer race Z times a cage turn. `vel` is in 100 rpm: the shaft has `vel` * 100 / 60 Hz.
+//! * **Rolling noise** of the races' roughness grows with the speed, by about 4 dB a doubling;
+//!   balls pass the loaded zone and vary the stiffness (Sunnersjo 1978), which gives lines at the
+//!   ball-pass rate, and small asperities are struck as balls pass, each a little early or late by
+//!   slip (Antoni and Randall 2003).
+//! * **Drive**: a motor of ten poles, whose cogging gives the strong lines at ten times the shaft's
+//!   rate and its multiples that the real clips have, and a belt whose joint passes each four
+//!   turns.
+//! * **Housing**: modes in two directions, x along the load and y across. In a ring, a mode of
+//!   order k moves as cos k(angle - angle of the mode), so each position hears the modes with its
+//!   own weights.
+//! * **Microphone** `loc`: A..D stand around the rig, E..H between them, at their own distances and
+//!   heights: level as 1/distance, the floor's reflection by the path's difference (a comb), and
+//!   less of the highs behind the rig.
 //!
-//! Faults: *eccentricity x*: the ring sits off centre along the load: load, noise, ball-pass lines and the motor's
-//! air gap are modulated at the shaft's rate, and the modes in x get more. *Eccentricity y*: off centre across
-//! the load: the ring presses for a seventh of each turn, which drives the modes in y and shakes at the shaft's rate and its
-//! multiples. Either loads the ring more, and the stiffer contact (Hertz) lifts the modes of its direction by 2 %.
+//! Faults: *eccentricity x*: the ring sits off centre along the load: load, noise, ball-pass lines
+//! and the motor's air gap are modulated at the shaft's rate, and the modes in x get more.
+//! *Eccentricity y*: off centre across the load: the ring presses for a seventh of each turn, which
+//! drives the modes in y and shakes at the shaft's rate and its multiples. Either loads the ring
+//! more, and the stiffer contact (Hertz) lifts the modes of its direction by 2 %.
 
 use std::f64::consts::TAU;
 
@@ -63,7 +68,14 @@ const POSITIONS: [Position; 8] = [
 ];
 
 /// Modes of one direction as a position hears them.
-fn modes(unit: &mut Rng, rate: f64, places: [f64; 4], angle: f64, quarter: f64, preload: f64) -> Modes<4> {
+fn modes(
+    unit: &mut Rng,
+    rate: f64,
+    places: [f64; 4],
+    angle: f64,
+    quarter: f64,
+    preload: f64,
+) -> Modes<4> {
     let mut order = 0.0;
     let mode = places.map(|hz| -> Mode {
         order += 1.0;
@@ -136,10 +148,12 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
     let balls = 7 + unit.below(3);
     let cage = (1.0 - within(unit, 0.22, 0.28)) / 2.0;
     let mut along = modes(unit, scene.rate, [520.0, 1250.0, 2600.0, 5200.0], at.angle, 0.0, x);
-    let mut across = modes(unit, scene.rate, [780.0, 1800.0, 3600.0, 6300.0], at.angle, TAU / 4.0, y);
+    let mut across =
+        modes(unit, scene.rate, [780.0, 1800.0, 3600.0, 6300.0], at.angle, TAU / 4.0, y);
     let top = vel * 1.1 * 100.0 / 60.0;
     let mut wheel = |teeth: usize, hz: f64, most: usize, fall: f64, uneven: f64| {
-        let harmonics: Vec<f64> = (1..=most).map(|k| about(unit, 0.8) / math::powf(k as f64, fall)).collect();
+        let harmonics: Vec<f64> =
+            (1..=most).map(|k| about(unit, 0.8) / math::powf(k as f64, fall)).collect();
         let gains: Vec<f64> = (0..teeth).map(|_| 1.0 + uneven * white(unit)).collect();
         let shifts: Vec<f64> = (0..teeth).map(|_| 0.3 * uneven * white(unit)).collect();
         Wheel::new(unit, &harmonics[..orders(hz, scene.rate, most)], &gains, &shifts)
@@ -203,7 +217,10 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
         for (out, blow) in push.iter_mut().zip(&blows) {
             colour = colour.map(|c| scale.keep * c + scale.noise * white(rng));
             knock = scale.keep * knock + blow;
-            *out = [knock + level[0] * colour[0], (level[1] + force * press.next(steps[0], rng)) * colour[1]];
+            *out = [
+                knock + level[0] * colour[0],
+                (level[1] + force * press.next(steps[0], rng)) * colour[1],
+            ];
             level = [level[0] + slopes[0], level[1] + slopes[1]];
         }
         tones.fill(0.0);
@@ -231,7 +248,11 @@ mod tests {
     use super::*;
     use crate::seed::Seed;
 
-    fn sound(attributes: &[(&str, &str)], fault: Option<(&str, f64)>, clip: u64) -> Result<Vec<f32>, String> {
+    fn sound(
+        attributes: &[(&str, &str)],
+        fault: Option<(&str, f64)>,
+        clip: u64,
+    ) -> Result<Vec<f32>, String> {
         testing::clip(render, attributes, fault, (16_000.0, 4.0), clip)
     }
 
@@ -243,7 +264,8 @@ mod tests {
     #[test]
     fn the_motor_hums_at_ten_times_the_shaft_and_twice_that_at_twice_the_speed() {
         for (vel, hz) in [("12", 200.0), ("24", 400.0)] {
-            let (found, _) = strongest(&sound(&[("vel", vel)], None, 1).unwrap(), 0.9 * hz, 1.1 * hz);
+            let (found, _) =
+                strongest(&sound(&[("vel", vel)], None, 1).unwrap(), 0.9 * hz, 1.1 * hz);
             // The label is right to 1.5 %, and the speed drifts by 0.3 % more.
             assert!((found / hz - 1.0).abs() < 0.03, "{vel} {found}");
         }
@@ -257,7 +279,11 @@ mod tests {
         };
         let normal = depth(None);
         for fault in FAULTS {
-            assert!(depth(Some((fault, 1.0))) > 1.5 * normal, "{fault} {normal} {}", depth(Some((fault, 1.0))));
+            assert!(
+                depth(Some((fault, 1.0))) > 1.5 * normal,
+                "{fault} {normal} {}",
+                depth(Some((fault, 1.0)))
+            );
         }
     }
 
@@ -300,10 +326,19 @@ mod tests {
     #[test]
     fn odd_rates_and_lengths_survive() {
         let attributes = BTreeMap::from([("vel".to_owned(), "30".to_owned())]);
-        for (rate, samples) in [(4000.0, 400), (11_025.0, 1103), (48_000.0, 9601), (192_000.0, 20_001)] {
+        for (rate, samples) in
+            [(4000.0, 400), (11_025.0, 1103), (48_000.0, 9601), (192_000.0, 20_001)]
+        {
             for fault in FAULTS {
                 let fault = Some((*fault, 2.0));
-                let x = render(&Scene { rate, samples, unit: Seed(9), clip: Seed(8), attributes: &attributes, fault });
+                let x = render(&Scene {
+                    rate,
+                    samples,
+                    unit: Seed(9),
+                    clip: Seed(8),
+                    attributes: &attributes,
+                    fault,
+                });
                 let x = x.unwrap();
                 assert_eq!(x.len(), samples);
                 assert!(x.iter().all(|x| x.abs() < 1.0) && rms(&x) > 0.001, "{rate} {}", rms(&x));
@@ -313,10 +348,16 @@ mod tests {
 
     #[test]
     fn what_the_rig_does_not_know_is_refused_by_name() {
-        assert_eq!(sound(&[("loc", "J")], None, 0).unwrap_err(), "`loc` of `J` is none of A, B, C, D, E, F, G, H");
+        assert_eq!(
+            sound(&[("loc", "J")], None, 0).unwrap_err(),
+            "`loc` of `J` is none of A, B, C, D, E, F, G, H"
+        );
         assert!(sound(&[("vel", "fast")], None, 0).unwrap_err().contains("`fast`"));
         for vel in ["NaN", "0", "-6", "inf"] {
-            assert!(sound(&[("vel", vel)], None, 0).unwrap_err().contains("is not in 0.5..30"), "{vel}");
+            assert!(
+                sound(&[("vel", vel)], None, 0).unwrap_err().contains("is not in 0.5..30"),
+                "{vel}"
+            );
         }
     }
 }

@@ -1,15 +1,16 @@
 //! Noise of three factories. What a place is comes from its letter, what happens from the clip.
 //!
-//! * **A**, a hall with ventilation: low rumble, broadband air, hum, and hammering somewhere far away, in groups
-//!   of strikes that ring and leave a reverberant tail.
-//! * **B**, a compressor that starts and stops beside a conveyor whose rollers clack in its rhythm and which
-//!   sometimes squeals.
-//! * **C**, a press hall: strokes of presses in rows with pauses, air blown off after a stroke, hydraulics, and
-//!   beeps of a vehicle or an alarm.
+//! * **A**, a hall with ventilation: low rumble, broadband air, hum, and hammering somewhere far
+//!   away, in groups of strikes that ring and leave a reverberant tail.
+//! * **B**, a compressor that starts and stops beside a conveyor whose rollers clack in its rhythm
+//!   and which sometimes squeals.
+//! * **C**, a press hall: strokes of presses in rows with pauses, air blown off after a stroke,
+//!   hydraulics, and beeps of a vehicle or an alarm.
 //!
-//! Under each place lies a bed of noise whose spectrum falls by some 20 dB a decade, as distance and absorption
-//! make it in large halls (Kuttruff, "Room Acoustics"), with a balance that differs from clip to clip, and in
-//! half of the clips a neighbouring machine hums. Nothing here is stationary: that is what makes it disturb.
+//! Under each place lies a bed of noise whose spectrum falls by some 20 dB a decade, as distance
+//! and absorption make it in large halls (Kuttruff, "Room Acoustics"), with a balance that differs
+//! from clip to clip, and in half of the clips a neighbouring machine hums. Nothing here is
+//! stationary: that is what makes it disturb.
 
 use super::Scene;
 use super::sound::{BLOCK, Sound};
@@ -42,9 +43,11 @@ fn bed(sound: &mut Sound, rumble: f64, air: f64, hiss: f64) {
     let gains = poles.map(|(first, second)| (1.0 - first * first).sqrt() * (1.0 - second));
     let (mut once, mut twice) = ([0.0; 3], [0.0; 3]);
     let white = sound.white();
-    for (at, (block, white)) in sound.samples.chunks_mut(BLOCK).zip(white.chunks(BLOCK)).enumerate() {
+    for (at, (block, white)) in sound.samples.chunks_mut(BLOCK).zip(white.chunks(BLOCK)).enumerate()
+    {
         let mut level: [f64; 3] = std::array::from_fn(|band| swells[band][at]);
-        let slope: [f64; 3] = std::array::from_fn(|band| (swells[band][at + 1] - swells[band][at]) / BLOCK as f64);
+        let slope: [f64; 3] =
+            std::array::from_fn(|band| (swells[band][at + 1] - swells[band][at]) / BLOCK as f64);
         for (x, white) in block.iter_mut().zip(white) {
             for band in 0..3 {
                 once[band] = poles[band].0 * once[band] + gains[band] * white;
@@ -62,7 +65,8 @@ fn neighbour(sound: &mut Sound) {
     let (runs, fundamental) = (sound.rng.uniform() < 0.5, sound.between(40.0, 220.0));
     let level = if runs { sound.between(0.1, 0.35) } else { 0.0 };
     let course = sound.drift(fundamental, 2.0, 0.002);
-    let lines: Vec<_> = (1..=8).map(|k| (f64::from(k), sound.between(0.2, 1.0) / f64::from(k).sqrt())).collect();
+    let lines: Vec<_> =
+        (1..=8).map(|k| (f64::from(k), sound.between(0.2, 1.0) / f64::from(k).sqrt())).collect();
     let lines = sound.orders(&course, &lines);
     sound.pour(lines, level);
 }
@@ -83,12 +87,14 @@ fn blows(sound: &mut Sound, impulses: &[f64], modes: &[(f64, f64, f64)], seconds
     sound.pour(room, tail);
 }
 
-/// Noise let out of a pressed-air line: opens within some milliseconds, falls while the line empties.
+/// Noise let out of a pressed-air line: opens within some milliseconds, falls while the line
+/// empties.
 fn blow_off(sound: &mut Sound, noise: &[f64], at: f64, seconds: f64, level: f64) {
     let start = (at.max(0.0) * sound.rate) as usize;
     let length = (seconds * sound.rate) as usize;
     let opening = 0.008 * sound.rate;
-    for (i, (x, noise)) in sound.samples.iter_mut().zip(noise).skip(start).take(length).enumerate() {
+    for (i, (x, noise)) in sound.samples.iter_mut().zip(noise).skip(start).take(length).enumerate()
+    {
         let left = 1.0 - i as f64 / length as f64;
         *x += level * noise * left * (i as f64 / opening).min(1.0);
     }
@@ -119,8 +125,8 @@ fn ventilation(sound: &mut Sound) {
     let hum = sound.orders(&mains, &hum);
     sound.pour(hum, 1.0);
     let duct = sound.drift(87.0, 4.0, 0.002);
-    let lines =
-        [(1.0, 0.3), (2.0, 0.15), (3.0, 0.08)].map(|(order, strength)| (order, strength * sound.between(0.6, 1.4)));
+    let lines = [(1.0, 0.3), (2.0, 0.15), (3.0, 0.08)]
+        .map(|(order, strength)| (order, strength * sound.between(0.6, 1.4)));
     let duct = sound.orders(&duct, &lines);
     sound.pour(duct, 1.0);
 
@@ -128,7 +134,8 @@ fn ventilation(sound: &mut Sound) {
     let mut hammer = sound.silence();
     let mut at = sound.between(-3.0, 4.0);
     while at < seconds {
-        let (strikes, rate, level) = (3 + sound.rng.below(6), sound.between(1.3, 3.0), sound.between(0.05, 0.22));
+        let (strikes, rate, level) =
+            (3 + sound.rng.below(6), sound.between(1.3, 3.0), sound.between(0.05, 0.22));
         for _ in 0..strikes {
             let force = level * sound.between(0.7, 1.2);
             if at >= 0.0 {
@@ -166,15 +173,27 @@ fn conveyor(sound: &mut Sound) {
     }
     let pitch = 24.3 * sound.between(0.99, 1.01);
     let turning: Vec<f64> = course.iter().map(|speed| pitch * (0.3 + 0.7 * speed)).collect();
-    let lines: Vec<_> =
-        [(0.5, 0.2), (1.0, 0.5), (2.0, 0.4), (3.0, 0.2), (4.0, 0.25), (6.0, 0.12), (8.0, 0.1), (12.0, 0.06)]
-            .map(|(order, strength)| (order, strength * sound.between(0.7, 1.3)))
-            .to_vec();
+    let lines: Vec<_> = [
+        (0.5, 0.2),
+        (1.0, 0.5),
+        (2.0, 0.4),
+        (3.0, 0.2),
+        (4.0, 0.25),
+        (6.0, 0.12),
+        (8.0, 0.1),
+        (12.0, 0.06),
+    ]
+    .map(|(order, strength)| (order, strength * sound.between(0.7, 1.3)))
+    .to_vec();
     let mut compressor = sound.orders(&turning, &lines);
     let white = sound.white();
     let valves = sound.body(&white, &[(700.0, 400.0, 0.7), (1700.0, 900.0, 0.4)]);
     let strokes = sound.humps(&turning, 0.5);
-    compressor.iter_mut().zip(&valves).zip(&strokes).for_each(|((x, valve), stroke)| *x += 0.4 * valve * stroke);
+    compressor
+        .iter_mut()
+        .zip(&valves)
+        .zip(&strokes)
+        .for_each(|((x, valve), stroke)| *x += 0.4 * valve * stroke);
     for part in [white, valves, strokes] {
         sound.free(part);
     }
@@ -192,10 +211,12 @@ fn conveyor(sound: &mut Sound) {
         sound.strike(&mut clacks, at, force);
         at += sound.between(0.96, 1.04) / rhythm;
     }
-    let modes = [(240.0, 50.0, 0.8), (680.0, 90.0, 0.8), (1350.0, 150.0, 0.5), (2600.0, 250.0, 0.6)];
+    let modes =
+        [(240.0, 50.0, 0.8), (680.0, 90.0, 0.8), (1350.0, 150.0, 0.5), (2600.0, 250.0, 0.6)];
     blows(sound, &clacks, &modes, 0.1, 0.5);
     let squeals = sound.rng.uniform() < 0.3;
-    let (at, long, hz) = (sound.between(0.0, 9.0), sound.between(0.3, 1.5), sound.between(1800.0, 3200.0));
+    let (at, long, hz) =
+        (sound.between(0.0, 9.0), sound.between(0.3, 1.5), sound.between(1800.0, 3200.0));
     if squeals {
         beep(sound, hz, at, long, 0.12);
     }
@@ -205,7 +226,8 @@ fn conveyor(sound: &mut Sound) {
 fn presses(sound: &mut Sound) {
     bed(sound, 0.6, 0.5, 0.18);
     let hydraulics = sound.drift(118.0, 1.0, 0.004);
-    let lines: Vec<_> = (1..=6).map(|k| (f64::from(k), sound.between(0.1, 0.25) / f64::from(k))).collect();
+    let lines: Vec<_> =
+        (1..=6).map(|k| (f64::from(k), sound.between(0.1, 0.25) / f64::from(k))).collect();
     let hydraulics = sound.orders(&hydraulics, &lines);
     sound.pour(hydraulics, 1.0);
 
@@ -215,10 +237,12 @@ fn presses(sound: &mut Sound) {
     let mut press = sound.silence();
     let mut at = sound.between(-2.0, 2.0);
     while at < seconds {
-        let (strokes, period, force) = (2 + sound.rng.below(5), sound.between(0.9, 1.6), sound.between(0.12, 0.32));
+        let (strokes, period, force) =
+            (2 + sound.rng.below(5), sound.between(0.9, 1.6), sound.between(0.12, 0.32));
         for _ in 0..strokes {
             let (force, blows) = (force * sound.between(0.7, 1.2), sound.rng.uniform() < 0.5);
-            let (delay, long, level) = (sound.between(0.15, 0.3), sound.between(0.15, 0.7), sound.between(0.1, 0.35));
+            let (delay, long, level) =
+                (sound.between(0.15, 0.3), sound.between(0.15, 0.7), sound.between(0.1, 0.35));
             if at >= 0.0 {
                 sound.strike(&mut press, at, force);
             }
@@ -229,7 +253,13 @@ fn presses(sound: &mut Sound) {
         }
         at += sound.between(0.5, 4.0);
     }
-    let modes = [(55.0, 14.0, 0.8), (140.0, 25.0, 0.6), (370.0, 35.0, 0.5), (820.0, 50.0, 0.4), (1900.0, 90.0, 0.25)];
+    let modes = [
+        (55.0, 14.0, 0.8),
+        (140.0, 25.0, 0.6),
+        (370.0, 35.0, 0.5),
+        (820.0, 50.0, 0.4),
+        (1900.0, 90.0, 0.25),
+    ];
     blows(sound, &press, &modes, 0.18, 0.6);
 
     let beeps = sound.rng.uniform() < 0.4;
@@ -253,8 +283,14 @@ mod tests {
     const NONE: &BTreeMap<String, String> = &BTreeMap::new();
 
     fn place(kind: &str, clip: u64) -> Vec<f32> {
-        let scene =
-            Scene { rate: 16_000.0, samples: 160_000, unit: Seed(0), clip: Seed(clip), attributes: NONE, fault: None };
+        let scene = Scene {
+            rate: 16_000.0,
+            samples: 160_000,
+            unit: Seed(0),
+            clip: Seed(clip),
+            attributes: NONE,
+            fault: None,
+        };
         render(kind, &scene).unwrap()
     }
 
@@ -274,17 +310,24 @@ mod tests {
     fn the_spectrum_falls_as_halls_make_it() {
         for kind in ["A", "B", "C"] {
             // Means of densities over clips, since what happens differs.
-            let density =
-                |hz: f64| (0..4).map(|clip| band(&place(kind, clip), hz, 0.3 * hz).iter().sum::<f64>()).sum::<f64>();
+            let density = |hz: f64| {
+                (0..4)
+                    .map(|clip| band(&place(kind, clip), hz, 0.3 * hz).iter().sum::<f64>())
+                    .sum::<f64>()
+            };
             let (low, middle, high) = (density(120.0), density(1200.0), density(6000.0));
             let decade = 10.0 * math::log10(low / middle);
-            assert!((10.0..35.0).contains(&decade) && high < middle, "{kind}: {low} {middle} {high}");
+            assert!(
+                (10.0..35.0).contains(&decade) && high < middle,
+                "{kind}: {low} {middle} {high}"
+            );
         }
     }
 
     #[test]
     fn something_happens_in_every_place() {
-        // The loudest tenth of a second in a band against a quiet one, in the most eventful of some clips.
+        // The loudest tenth of a second in a band against a quiet one, in the most eventful of some
+        // clips.
         for (kind, hz) in [("A", 1480.0), ("B", 2600.0), ("C", 5600.0)] {
             let crest = |clip| {
                 let mut tenths = band(&place(kind, clip), hz, 0.1 * hz);
@@ -311,12 +354,24 @@ mod tests {
 
     #[test]
     fn any_rate_and_length_will_do() {
-        for (rate, samples) in [(4000.0, 400), (11_025.0, 12_345), (16_000.0, 500_000), (48_000.0, 4801)] {
+        for (rate, samples) in
+            [(4000.0, 400), (11_025.0, 12_345), (16_000.0, 500_000), (48_000.0, 4801)]
+        {
             for kind in ["A", "B", "C"] {
-                let scene = Scene { rate, samples, unit: Seed(0), clip: Seed(1), attributes: NONE, fault: None };
+                let scene = Scene {
+                    rate,
+                    samples,
+                    unit: Seed(0),
+                    clip: Seed(1),
+                    attributes: NONE,
+                    fault: None,
+                };
                 let sound = render(kind, &scene).unwrap();
                 let peak = sound.iter().fold(0.0, |a: f32, x| a.max(x.abs()));
-                assert!(sound.len() == samples && peak > 0.01 && peak < 0.7, "{kind} {rate} {samples}: {peak}");
+                assert!(
+                    sound.len() == samples && peak > 0.01 && peak < 0.7,
+                    "{kind} {rate} {samples}: {peak}"
+                );
                 assert!(sound.iter().all(|x| x.is_finite()));
             }
         }

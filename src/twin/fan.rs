@@ -1,19 +1,23 @@
 //! An industrial fan that blows without pause, driven by an induction motor.
 //!
-//! * **Blades**: B equal blades that pass a fixed obstacle make lines at f = k B N/60 (Gutin 1936). Real blades
-//!   differ a little, and then every order m of the shaft sounds, with the strength |sum_b s_b e^(-2 pi i m b/B)|/B,
-//!   the Fourier series of the blades' loads s_b round the wheel. Inflow turbulence blurs the first two
-//!   harmonics into haystacks (Blake, "Mechanics of Flow-Induced Sound", chapter on rotors).
-//! * **Turbulence**: broadband noise of the flow, through the casing's resonances. By the fan laws sound power
-//!   goes with the 5th power of speed (Bies and Hansen, "Engineering Noise Control"), so pressure with N^2.5.
-//! * **Motor**: hum at multiples of twice the mains frequency, and slot lines at R N/60 +- 2 f_mains for R rotor
-//!   slots (Alger, "Induction Machines"), which make the clusters of lines at 1 to 2 kHz.
+//! * **Blades**: B equal blades that pass a fixed obstacle make lines at f = k B N/60 (Gutin 1936).
+//!   Real blades differ a little, and then every order m of the shaft sounds, with the strength
+//!   |sum_b s_b e^(-2 pi i m b/B)|/B, the Fourier series of the blades' loads s_b round the wheel.
+//!   Inflow turbulence blurs the first two harmonics into haystacks (Blake, "Mechanics of
+//!   Flow-Induced Sound", chapter on rotors).
+//! * **Turbulence**: broadband noise of the flow, through the casing's resonances. By the fan laws
+//!   sound power goes with the 5th power of speed (Bies and Hansen, "Engineering Noise Control"),
+//!   so pressure with N^2.5.
+//! * **Motor**: hum at multiples of twice the mains frequency, and slot lines at R N/60 +- 2
+//!   f_mains for R rotor slots (Alger, "Induction Machines"), which make the clusters of lines at 1
+//!   to 2 kHz.
 //!
-//! Faults: *wing damage* takes load from one blade, so that the orders between the blades' harmonics rise, and its
-//! broken edge sheds eddies once a turn. *Unbalance* pulls with m r omega^2 at the shaft's order and makes the guard
-//! rattle once a turn. *Clogging* throttles the flow: blades stall, which is low noise that swells and
-//! ebbs (Bies and Hansen, fans off their design point), while flow noise and blade lines fall. *Over voltage* shortens the slip, so
-//! all orders rise in pitch, and saturates the iron: hum gets harmonics, slot lines grow.
+//! Faults: *wing damage* takes load from one blade, so that the orders between the blades'
+//! harmonics rise, and its broken edge sheds eddies once a turn. *Unbalance* pulls with m r omega^2
+//! at the shaft's order and makes the guard rattle once a turn. *Clogging* throttles the flow:
+//! blades stall, which is low noise that swells and ebbs (Bies and Hansen, fans off their design
+//! point), while flow noise and blade lines fall. *Over voltage* shortens the slip, so all orders
+//! rise in pitch, and saturates the iron: hum gets harmonics, slot lines grow.
 //!
 //! MIMII DG shifts the fan's domain by what is mixed to it, so that no attribute is read here.
 
@@ -48,14 +52,24 @@ impl Wheel {
         let count = 5 + rng.below(5);
         let blades = (0..count).map(|_| within(rng, 0.95, 1.05)).collect();
         let rotor_slots = (28 + 2 * rng.below(9)) as f64;
-        let casing = [(180.0, 380.0), (500.0, 900.0), (1000.0, 1900.0), (2100.0, 3200.0)].map(|(low, high)| {
-            let hz = within(rng, low, high);
-            (hz, hz * within(rng, 0.15, 0.35), within(rng, 0.15, 0.3))
-        });
-        Self { shaft, blades, rotor_slots, casing, guard: within(rng, 350.0, 800.0), edge: within(rng, 1800.0, 3600.0) }
+        let casing = [(180.0, 380.0), (500.0, 900.0), (1000.0, 1900.0), (2100.0, 3200.0)].map(
+            |(low, high)| {
+                let hz = within(rng, low, high);
+                (hz, hz * within(rng, 0.15, 0.35), within(rng, 0.15, 0.3))
+            },
+        );
+        Self {
+            shaft,
+            blades,
+            rotor_slots,
+            casing,
+            guard: within(rng, 350.0, 800.0),
+            edge: within(rng, 1800.0, 3600.0),
+        }
     }
 
-    /// Strength of a shaft's order from the blades' loads, with one blade robbed of the share `lost`.
+    /// Strength of a shaft's order from the blades' loads, with one blade robbed of the share
+    /// `lost`.
     fn order(&self, order: usize, lost: f64) -> f64 {
         let count = self.blades.len() as f64;
         let (mut re, mut im) = (0.0, 0.0);
@@ -65,9 +79,11 @@ impl Wheel {
             re += load * cos;
             im += load * sin;
         }
-        // The pulse of one blade is smooth: strongest up to the first harmonic, falling as 1/f^2 beyond.
+        // The pulse of one blade is smooth: strongest up to the first harmonic, falling as 1/f^2
+        // beyond.
         let harmonic = order as f64 / count;
-        (re * re + im * im).sqrt() / count * 3.0 * harmonic / (1.0 + harmonic * harmonic * (1.0 + harmonic))
+        (re * re + im * im).sqrt() / count * 3.0 * harmonic
+            / (1.0 + harmonic * harmonic * (1.0 + harmonic))
     }
 }
 
@@ -100,14 +116,20 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
     Ok(sound.finish(gain))
 }
 
-/// Broadband noise of the flow: low-passed where the eddies of a blade's chord end, coloured by the casing.
+/// Broadband noise of the flow: low-passed where the eddies of a blade's chord end, coloured by the
+/// casing.
 fn turbulence(sound: &mut Sound, wheel: &Wheel, white: &[f64], flow: f64) {
     let (low, high) = (0.8 * sound.between(0.8, 1.2), 0.12 * sound.between(0.8, 1.2));
-    let casing = wheel.casing.map(|(hz, bandwidth, gain)| (hz, bandwidth, gain * sound.between(0.75, 1.3)));
+    let casing =
+        wheel.casing.map(|(hz, bandwidth, gain)| (hz, bandwidth, gain * sound.between(0.75, 1.3)));
     let mut noise = sound.body(white, &casing);
     let (eddies, mut fine) = (sound.dark(150.0), sound.dark(2500.0));
     sound.below(&mut fine, 4500.0);
-    noise.iter_mut().zip(&eddies).zip(&fine).for_each(|((x, eddies), fine)| *x += low * eddies + high * fine);
+    noise
+        .iter_mut()
+        .zip(&eddies)
+        .zip(&fine)
+        .for_each(|((x, eddies), fine)| *x += low * eddies + high * fine);
     sound.free(eddies);
     sound.free(fine);
     let gusts = sound.drift(1.0, 1.5, 0.08);
@@ -119,11 +141,14 @@ fn turbulence(sound: &mut Sound, wheel: &Wheel, white: &[f64], flow: f64) {
 fn blades(sound: &mut Sound, wheel: &Wheel, turns: &[f64], white: &[f64], tones: f64, damage: f64) {
     let highest = 6 * wheel.blades.len();
     let orders: Vec<_> = (1..=highest)
-        .map(|order| (order as f64, 0.6 * wheel.order(order, 0.5 * damage) * sound.between(0.8, 1.2)))
+        .map(|order| {
+            (order as f64, 0.6 * wheel.order(order, 0.5 * damage) * sound.between(0.8, 1.2))
+        })
         .collect();
     let mut lines = sound.orders(turns, &orders);
     let passing = wheel.blades.len() as f64 * turns[0];
-    let stacks = sound.body(white, &[(passing, 0.06 * passing, 0.22), (2.0 * passing, 0.12 * passing, 0.12)]);
+    let stacks = sound
+        .body(white, &[(passing, 0.06 * passing, 0.22), (2.0 * passing, 0.12 * passing, 0.12)]);
     lines.iter_mut().zip(&stacks).for_each(|(x, stack)| *x += stack);
     sound.free(stacks);
     let swell = sound.drift(1.0, 0.5, 0.12);
@@ -135,10 +160,13 @@ fn blades(sound: &mut Sound, wheel: &Wheel, turns: &[f64], white: &[f64], tones:
 fn motor(sound: &mut Sound, wheel: &Wheel, turns: &[f64], voltage: f64) {
     let level = sound.between(0.7, 1.3);
     let mains = vec![MAINS; turns.len()];
-    let hum = [(2.0, 0.30), (4.0, 0.10), (6.0, 0.08), (8.0, 0.03), (12.0, 0.03)].map(|(harmonic, strength)| {
-        let saturation = if harmonic > 2.0 { 1.0 + 0.6 * voltage } else { 1.0 + 0.15 * voltage };
-        (harmonic, level * strength * sound.between(0.8, 1.2) * saturation)
-    });
+    let hum = [(2.0, 0.30), (4.0, 0.10), (6.0, 0.08), (8.0, 0.03), (12.0, 0.03)].map(
+        |(harmonic, strength)| {
+            let saturation =
+                if harmonic > 2.0 { 1.0 + 0.6 * voltage } else { 1.0 + 0.15 * voltage };
+            (harmonic, level * strength * sound.between(0.8, 1.2) * saturation)
+        },
+    );
     let hum = sound.orders(&mains, &hum);
     sound.pour(hum, 1.0);
     let mut orders = Vec::new();
@@ -155,8 +183,16 @@ fn motor(sound: &mut Sound, wheel: &Wheel, turns: &[f64], voltage: f64) {
     sound.pour(lines, level);
 }
 
-/// The wheel's pull on its mount at the shaft's first orders, and what rattles and sheds eddies once a turn.
-fn shaking(sound: &mut Sound, wheel: &Wheel, turns: &[f64], white: &[f64], unbalance: f64, damage: f64) {
+/// The wheel's pull on its mount at the shaft's first orders, and what rattles and sheds eddies
+/// once a turn.
+fn shaking(
+    sound: &mut Sound,
+    wheel: &Wheel,
+    turns: &[f64],
+    white: &[f64],
+    unbalance: f64,
+    damage: f64,
+) {
     // No wheel is without residual unbalance; a broken blade also weighs less.
     let pull = 0.12 * sound.between(0.6, 1.4) + 0.4 * unbalance + 0.05 * damage;
     let shake = sound.orders(turns, &[(1.0, 1.0), (2.0, 0.5), (3.0, 0.25)]);
@@ -176,7 +212,8 @@ fn shaking(sound: &mut Sound, wheel: &Wheel, turns: &[f64], white: &[f64], unbal
     sound.pour(once, 1.0);
 }
 
-/// Low noise of stalled blades, which swells as they fall in and out of stall; some of it is always there.
+/// Low noise of stalled blades, which swells as they fall in and out of stall; some of it is always
+/// there.
 fn stall(sound: &mut Sound, white: &[f64], clogging: f64) {
     let mut noise = sound.body(white, &[(70.0, 60.0, 0.8), (160.0, 150.0, 0.6)]);
     let swell = sound.drift(1.0, 0.2, 0.3);
@@ -198,7 +235,8 @@ fn grit(sound: &mut Sound, wheel: &Wheel) {
         }
         at += sound.between(1.0, 3.0);
     }
-    let ring = sound.body(&hits, &wheel.casing.map(|(hz, bandwidth, _)| (hz, 0.4 * bandwidth, 0.5)));
+    let ring =
+        sound.body(&hits, &wheel.casing.map(|(hz, bandwidth, _)| (hz, 0.4 * bandwidth, 0.5)));
     sound.pour(ring, 1.0);
 }
 
@@ -213,14 +251,22 @@ mod tests {
     const NONE: &BTreeMap<String, String> = &BTreeMap::new();
 
     fn scene(unit: u64, clip: u64, fault: Option<(&'static str, f64)>) -> Scene<'static> {
-        Scene { rate: 16_000.0, samples: 32_000, unit: Seed(unit), clip: Seed(clip), attributes: NONE, fault }
+        Scene {
+            rate: 16_000.0,
+            samples: 32_000,
+            unit: Seed(unit),
+            clip: Seed(clip),
+            attributes: NONE,
+            fault,
+        }
     }
 
     /// The strongest line between two frequencies, in steps of half a hertz.
     fn strongest(samples: &[f32], low: f64, high: f64) -> f64 {
         let steps = (2.0 * (high - low)) as usize;
         let all = (0..=steps).map(|i| low + 0.5 * i as f64);
-        all.max_by(|a, b| line(samples, 16_000.0, *a).total_cmp(&line(samples, 16_000.0, *b))).unwrap_or(low)
+        all.max_by(|a, b| line(samples, 16_000.0, *a).total_cmp(&line(samples, 16_000.0, *b)))
+            .unwrap_or(low)
     }
 
     #[test]
@@ -230,7 +276,10 @@ mod tests {
             let wheel = Wheel::of(&scene);
             let passing = wheel.shaft * wheel.blades.len() as f64;
             let found = strongest(&render(&scene).unwrap(), 0.6 * passing, 1.6 * passing);
-            assert!((found / passing - 1.0).abs() < 0.02, "unit {unit}: {found} Hz, not {passing} Hz");
+            assert!(
+                (found / passing - 1.0).abs() < 0.02,
+                "unit {unit}: {found} Hz, not {passing} Hz"
+            );
         }
     }
 
@@ -294,11 +343,16 @@ mod tests {
 
     #[test]
     fn any_rate_and_length_will_do() {
-        for (rate, samples) in [(4000.0, 400), (11_025.0, 12_345), (16_000.0, 160_000), (48_000.0, 4801)] {
+        for (rate, samples) in
+            [(4000.0, 400), (11_025.0, 12_345), (16_000.0, 160_000), (48_000.0, 4801)]
+        {
             for fault in [None, Some(("wing damage", 3.0)), Some(("clogging", 3.0))] {
                 let sound = render(&Scene { rate, samples, ..scene(7, 7, fault) }).unwrap();
                 let peak = sound.iter().fold(0.0, |a: f32, x| a.max(x.abs()));
-                assert!(sound.len() == samples && peak > 0.02 && peak < 0.7, "{rate} {samples}: {peak}");
+                assert!(
+                    sound.len() == samples && peak > 0.02 && peak < 0.7,
+                    "{rate} {samples}: {peak}"
+                );
             }
         }
     }

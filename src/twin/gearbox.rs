@@ -1,28 +1,32 @@
 //! A small direct-current motor with a two-stage spur gear that lifts a weight by a slider-crank.
 //!
-//! * **Motor** (Fitzgerald, "Electric machinery": armature-controlled motor): speed = k (V - drop), where the drop
-//!   over armature and brushes rises with the torque; the rotor's inertia makes it follow with a lag of
-//!   [`LAG`] s. About 3 crank turns a second per volt, as the real clips at 1.5 V (3.7 Hz) have it. Commutation of three
-//!   coils gives six pulses a motor turn, as strong as the current.
-//! * **Slider-crank** (Norton, "Design of machinery", on the forces of engines; r/l = 1/4): gravity's torque is
-//!   wt g r (sin t + r/2l sin 2t), that of inertia is wt r^2 w^2 (r/4l sin t - 1/2 sin 2t - 3r/4l sin 3t). So speed, load and
-//!   friction of the guide breathe once and twice a turn, more with `wt`, and tones glide with them.
-//! * **Teeth**: each mesh is at f = z n of its pinion, with harmonics; unequal teeth and eccentric wheels modulate
-//!   them, which gives sidebands one turn of either shaft apart (Randall 2011, chapter 2). Amplitudes rise with the
-//!   load, and by 4 dB a doubling of the speed: less than the 20 lg of power in Kato's formula (Masuda et al.
-//!   1986). Where the torque changes its sign, the teeth cross their backlash and knock.
+//! * **Motor** (Fitzgerald, "Electric machinery": armature-controlled motor): speed = k (V - drop),
+//!   where the drop over armature and brushes rises with the torque; the rotor's inertia makes it
+//!   follow with a lag of [`LAG`] s. About 3 crank turns a second per volt, as the real clips at
+//!   1.5 V (3.7 Hz) have it. Commutation of three coils gives six pulses a motor turn, as strong as
+//!   the current.
+//! * **Slider-crank** (Norton, "Design of machinery", on the forces of engines; r/l = 1/4):
+//!   gravity's torque is wt g r (sin t + r/2l sin 2t), that of inertia is wt r^2 w^2 (r/4l sin t -
+//!   1/2 sin 2t - 3r/4l sin 3t). So speed, load and friction of the guide breathe once and twice a
+//!   turn, more with `wt`, and tones glide with them.
+//! * **Teeth**: each mesh is at f = z n of its pinion, with harmonics; unequal teeth and eccentric
+//!   wheels modulate them, which gives sidebands one turn of either shaft apart (Randall 2011,
+//!   chapter 2). Amplitudes rise with the load, and by 4 dB a doubling of the speed: less than the
+//!   20 lg of power in Kato's formula (Masuda et al. 1986). Where the torque changes its sign, the
+//!   teeth cross their backlash and knock.
 //! * **Housing**: six modes that tones, knocks and noise ring alike.
 //!
-//! `volt` is the supply in V, `wt` the weight in g, `id` the number of a box of the same type: the type (numbers of
-//! teeth, modes) comes from the unit's seed, tolerances from the number as well.
+//! `volt` is the supply in V, `wt` the weight in g, `id` the number of a box of the same type: the
+//! type (numbers of teeth, modes) comes from the unit's seed, tolerances from the number as well.
 //!
-//! Faults: *gear damage*: a broken tooth on the middle shaft carries less, comes late and scrapes once a turn
-//! while it and its neighbour are in mesh.
-//! *Wear*: flanks off the involute raise the higher mesh harmonics (the second first, Randall 2011, chapter 5),
-//! the spread of the teeth and the noise of sliding. *Overload*: torque of a braked output, thus slower, more current,
-//! louder teeth and fewer backlash knocks. *Over voltage*: the supply gives more than `volt` says (a
-//! tenth more at size 1). The motor turns faster, and its brushes arc, as the voltage between two segments of the commutator is too
-//! high (Fitzgerald, on the commutation of DC machines), so its pulses grow more than speed and current say.
+//! Faults: *gear damage*: a broken tooth on the middle shaft carries less, comes late and scrapes
+//! once a turn while it and its neighbour are in mesh. *Wear*: flanks off the involute raise the
+//! higher mesh harmonics (the second first, Randall 2011, chapter 5), the spread of the teeth and
+//! the noise of sliding. *Overload*: torque of a braked output, thus slower, more current, louder
+//! teeth and fewer backlash knocks. *Over voltage*: the supply gives more than `volt` says (a tenth
+//! more at size 1). The motor turns faster, and its brushes arc, as the voltage between two
+//! segments of the commutator is too high (Fitzgerald, on the commutation of DC machines), so its
+//! pulses grow more than speed and current say.
 
 use std::f64::consts::TAU;
 
@@ -42,17 +46,18 @@ const IDLE: f64 = 0.25;
 const ARM: f64 = 0.5;
 /// Seconds of the motor's mechanical time constant.
 const LAG: f64 = 0.03;
-/// Radius of the crank over gravity, s^2: inertia relative to weight is this times the angular speed squared.
+/// Radius of the crank over gravity, s^2: inertia relative to weight is this times the angular
+/// speed squared.
 const THROW: f64 = 0.012 / 9.81;
 /// Mesh force (as volts of drop) and crank speed (Hz) at which gains are stated.
 const FORCE: f64 = 0.3;
 const SPEED: f64 = 3.7;
-/// Amplitudes rise as this power of the speed: 4 dB a doubling. Calibrated, from no source: steeper ones hide all faults at
-/// speeds never heard.
+/// Amplitudes rise as this power of the speed: 4 dB a doubling. Calibrated, from no source: steeper
+/// ones hide all faults at speeds never heard.
 const LOUDER: f64 = 0.65;
 
-/// The set voltage times this is the voltage of a fault of over voltage. The rise stays below a quarter, so that no tone leaves
-/// the band, whatever the size.
+/// The set voltage times this is the voltage of a fault of over voltage. The rise stays below a
+/// quarter, so that no tone leaves the band, whatever the size.
 fn supply(over: f64) -> f64 {
     1.0 + 0.25 * over / (1.5 + over)
 }
@@ -79,30 +84,44 @@ impl Gearbox {
     fn new(scene: &Scene, id: f64, top: f64) -> Self {
         let kind = &mut scene.unit.rng();
         let pinions = [9 + kind.below(3), 11 + kind.below(3)];
-        let ratios = [(56 + kind.below(7)) as f64 / pinions[0] as f64, (54 + kind.below(8)) as f64 / pinions[1] as f64];
-        let places = [430.0, 950.0, 1750.0, 2900.0, 4600.0, 6300.0].map(|hz| hz * within(kind, 0.9, 1.1));
+        let ratios = [
+            (56 + kind.below(7)) as f64 / pinions[0] as f64,
+            (54 + kind.below(8)) as f64 / pinions[1] as f64,
+        ];
+        let places =
+            [430.0, 950.0, 1750.0, 2900.0, 4600.0, 6300.0].map(|hz| hz * within(kind, 0.9, 1.1));
         let unit = &mut scene.unit.derive(&["gearbox", &id.to_string()]).rng();
         let mut modes = [(0.0, 0.0, 0.0); 6];
         for (i, (mode, hz)) in modes.iter_mut().zip(places).enumerate() {
             let bandwidth = hz * within(unit, 0.15, 0.30);
-            *mode = (hz * within(unit, 0.96, 1.04), bandwidth, about(unit, 0.3) * math::powi(0.72f64, i as i32));
+            *mode = (
+                hz * within(unit, 0.96, 1.04),
+                bandwidth,
+                about(unit, 0.3) * math::powi(0.72f64, i as i32),
+            );
         }
         let wear = scene.fault("wear");
         let motor_hz = top * ratios[0] * ratios[1];
         let mut wheel = |pinion: usize, hz: f64, most: usize, broken: f64| {
             let harmonics: Vec<f64> = (1..=most)
-                .map(|k| about(unit, 0.4) / math::powf(k as f64, 1.2) * if k > 1 { 1.0 + 0.5 * wear } else { 1.0 })
+                .map(|k| {
+                    about(unit, 0.4) / math::powf(k as f64, 1.2)
+                        * if k > 1 { 1.0 + 0.5 * wear } else { 1.0 }
+                })
                 .take(orders(hz * pinion as f64, scene.rate, most))
                 .collect();
-            let mut shifts: Vec<f64> = (0..pinion).map(|_| 0.02 * (1.0 + wear) * white(unit)).collect();
-            let mut loads: Vec<f64> = (0..pinion).map(|_| 1.0 + 0.08 * (1.0 + wear) * white(unit)).collect();
+            let mut shifts: Vec<f64> =
+                (0..pinion).map(|_| 0.02 * (1.0 + wear) * white(unit)).collect();
+            let mut loads: Vec<f64> =
+                (0..pinion).map(|_| 1.0 + 0.08 * (1.0 + wear) * white(unit)).collect();
             let tooth = unit.below(pinion);
             loads[tooth] *= 1.0 / (1.0 + broken);
             shifts[tooth] += 0.06 * broken;
             (Wheel::new(unit, &harmonics, &loads, &shifts), tooth as f64 / pinion as f64)
         };
         let (first, _) = wheel(pinions[0], motor_hz, 8, 0.0);
-        let (second, damaged) = wheel(pinions[1], motor_hz / ratios[0], 14, scene.fault("gear damage"));
+        let (second, damaged) =
+            wheel(pinions[1], motor_hz / ratios[0], 14, scene.fault("gear damage"));
         let (motor, _) = wheel(6, motor_hz, 10, 0.0);
         Self {
             ratios,
@@ -118,7 +137,8 @@ impl Gearbox {
     }
 }
 
-/// Gravity's and inertia's torque of a unit weight, in parts of the full arm; the first is the slider's speed too.
+/// Gravity's and inertia's torque of a unit weight, in parts of the full arm; the first is the
+/// slider's speed too.
 fn crank(turn: f64) -> (f64, f64) {
     let (sin, cos) = math::sin_cos(TAU * turn);
     let (twice, thrice) = (2.0 * sin * cos, sin * (3.0 - 4.0 * sin * sin));
@@ -155,13 +175,15 @@ impl Take {
     }
 }
 
-/// The samples of a recording. Errors: `volt` outside 0.4..4, `wt` outside 0..500, an `id` that is no number.
+/// The samples of a recording. Errors: `volt` outside 0.4..4, `wt` outside 0..500, an `id` that is
+/// no number.
 pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
     let volt = number(scene, "volt", 1.5, 0.4, 4.0)?;
     let weight = number(scene, "wt", 100.0, 0.0, 500.0)? / 1000.0;
     let id = number(scene, "id", 0.0, 0.0, 1e6)?;
     let scale = Scale::new(scene.rate);
-    let (damage, wear, overload) = (scene.fault("gear damage"), scene.fault("wear"), scene.fault("overload"));
+    let (damage, wear, overload) =
+        (scene.fault("gear damage"), scene.fault("wear"), scene.fault("overload"));
     let over = scene.fault("over voltage");
     let mut gearbox = Gearbox::new(scene, id, PACE * 1.15 * volt);
     let rng = &mut scene.clip.rng();
@@ -171,7 +193,8 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
     let mut grease = Drift::new(rng, 0.10, 0.5, &scale);
     let follow = 1.0 - math::exp(-scale.seconds / LAG);
     let mut turns = [0; 3].map(|_| rng.uniform());
-    let mut broken = Bump::new(rng, (turns[1] - gearbox.damaged).rem_euclid(1.0), gearbox.pitch * 2.0, 0.4);
+    let mut broken =
+        Bump::new(rng, (turns[1] - gearbox.damaged).rem_euclid(1.0), gearbox.pitch * 2.0, 0.4);
     let mut speed = gearbox.pace * (take.volt - take.idle);
     let mut before = [0.0; 4];
     let mut sign = true;
@@ -230,7 +253,9 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
         }
         let missing = scene.samples - out.len();
         let heard = push.iter().zip(&hits).take(missing);
-        out.extend(heard.map(|(x, hit)| (take.gain * (gearbox.modes.ring(x + hit) + 0.15 * x)) as f32));
+        out.extend(
+            heard.map(|(x, hit)| (take.gain * (gearbox.modes.ring(x + hit) + 0.15 * x)) as f32),
+        );
         for (turn, step) in turns.iter_mut().zip(steps) {
             *turn = (*turn + step * push.len() as f64).rem_euclid(1.0);
         }
@@ -247,7 +272,11 @@ mod tests {
     use super::*;
     use crate::seed::Seed;
 
-    fn sound(attributes: &[(&str, &str)], fault: Option<(&str, f64)>, clip: u64) -> Result<Vec<f32>, String> {
+    fn sound(
+        attributes: &[(&str, &str)],
+        fault: Option<(&str, f64)>,
+        clip: u64,
+    ) -> Result<Vec<f32>, String> {
         testing::clip(render, attributes, fault, (16_000.0, 4.0), clip)
     }
 
@@ -255,7 +284,10 @@ mod tests {
     fn ratios() -> ([f64; 2], [f64; 2]) {
         let kind = &mut Seed(4).rng();
         let pinions = [9 + kind.below(3), 11 + kind.below(3)].map(|n| n as f64);
-        ([(56 + kind.below(7)) as f64 / pinions[0], (54 + kind.below(8)) as f64 / pinions[1]], pinions)
+        (
+            [(56 + kind.below(7)) as f64 / pinions[0], (54 + kind.below(8)) as f64 / pinions[1]],
+            pinions,
+        )
     }
 
     #[test]
@@ -277,7 +309,8 @@ mod tests {
     fn a_weight_makes_the_tones_glide() {
         let (ratios, pinions) = ratios();
         let second = 3.75 * ratios[1] * pinions[1];
-        let height = |wt| strongest(&sound(&[("wt", wt)], None, 1).unwrap(), 0.85 * second, 1.1 * second).1;
+        let height =
+            |wt| strongest(&sound(&[("wt", wt)], None, 1).unwrap(), 0.85 * second, 1.1 * second).1;
         assert!(height("0") > 1.5 * height("250"), "{} {}", height("0"), height("250"));
     }
 
@@ -287,7 +320,8 @@ mod tests {
         let middle = 3.75 * ratios[1];
         let depth = |fault| {
             let x = sound(&[("wt", "0")], fault, 2).unwrap();
-            let envelope: Vec<f32> = x.windows(3).map(|w| (w[2] - 2.0 * w[1] + w[0]).abs()).collect();
+            let envelope: Vec<f32> =
+                x.windows(3).map(|w| (w[2] - 2.0 * w[1] + w[0]).abs()).collect();
             strongest(&envelope, 0.9 * middle, 1.1 * middle).1 / rms(&envelope)
         };
         let (normal, broken) = (depth(None), depth(Some(("gear damage", 1.0))));
@@ -305,7 +339,11 @@ mod tests {
         };
         let normal = mesh(None);
         assert!(mesh(Some(("overload", 1.0))).0 < 0.98 * normal.0);
-        assert!(mesh(Some(("wear", 1.0))).1 > 1.2 * normal.1, "{:?} {normal:?}", mesh(Some(("wear", 1.0))));
+        assert!(
+            mesh(Some(("wear", 1.0))).1 > 1.2 * normal.1,
+            "{:?} {normal:?}",
+            mesh(Some(("wear", 1.0)))
+        );
     }
 
     #[test]
@@ -323,7 +361,10 @@ mod tests {
         let (normal, fault) = (heard("0.7", None), heard("0.7", Some(("over voltage", 1.0))));
         // What is lost in brushes and bearings stays what it was.
         let expected = (1.1 * 0.7 - IDLE) / (0.7 - IDLE);
-        assert!((fault.0 / normal.0 / expected - 1.0).abs() < 0.03, "{fault:?} {normal:?} {expected}");
+        assert!(
+            (fault.0 / normal.0 / expected - 1.0).abs() < 0.03,
+            "{fault:?} {normal:?} {expected}"
+        );
         // A box that is set to as many volts is as fast, but its brushes do not arc.
         let set = heard("0.77", None);
         assert!((fault.0 / set.0 - 1.0).abs() < 0.01 && fault.1 > 1.3 * set.1, "{fault:?} {set:?}");
@@ -347,21 +388,40 @@ mod tests {
         for x in &clips {
             assert!((0.015..0.06).contains(&rms(x)), "{}", rms(x));
         }
-        assert_ne!(sound(&[("id", "05")], None, 0).unwrap(), sound(&[("id", "08")], None, 0).unwrap());
+        assert_ne!(
+            sound(&[("id", "05")], None, 0).unwrap(),
+            sound(&[("id", "08")], None, 0).unwrap()
+        );
     }
 
     #[test]
     fn odd_rates_and_lengths_survive() {
         for (volt, wt) in [("0.4", "500"), ("4", "500"), ("4", "0")] {
-            let attributes: BTreeMap<_, _> =
-                [("volt", volt), ("wt", wt)].into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
-            for (rate, samples) in [(4000.0, 400), (11_025.0, 1103), (48_000.0, 9601), (192_000.0, 20_001)] {
+            let attributes: BTreeMap<_, _> = [("volt", volt), ("wt", wt)]
+                .into_iter()
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .collect();
+            for (rate, samples) in
+                [(4000.0, 400), (11_025.0, 1103), (48_000.0, 9601), (192_000.0, 20_001)]
+            {
                 for fault in FAULTS {
                     let fault = Some((*fault, 2.0));
                     let (unit, clip) = (Seed(9), Seed(8));
-                    let x = render(&Scene { rate, samples, unit, clip, attributes: &attributes, fault }).unwrap();
+                    let x = render(&Scene {
+                        rate,
+                        samples,
+                        unit,
+                        clip,
+                        attributes: &attributes,
+                        fault,
+                    })
+                    .unwrap();
                     assert_eq!(x.len(), samples);
-                    assert!(x.iter().all(|x| x.abs() < 2.0) && rms(&x) > 1e-4, "{rate} {volt} {}", rms(&x));
+                    assert!(
+                        x.iter().all(|x| x.abs() < 2.0) && rms(&x) > 1e-4,
+                        "{rate} {volt} {}",
+                        rms(&x)
+                    );
                 }
             }
         }
@@ -369,7 +429,10 @@ mod tests {
 
     #[test]
     fn what_the_box_does_not_know_is_refused_by_name() {
-        assert_eq!(sound(&[("volt", "0.1")], None, 0).unwrap_err(), "`volt` of `0.1` is not in 0.4..4");
+        assert_eq!(
+            sound(&[("volt", "0.1")], None, 0).unwrap_err(),
+            "`volt` of `0.1` is not in 0.4..4"
+        );
         assert!(sound(&[("wt", "-3")], None, 0).unwrap_err().contains("`wt` of `-3`"));
         assert!(sound(&[("wt", "heavy")], None, 0).unwrap_err().contains("`heavy`"));
         assert!(sound(&[("id", "NaN")], None, 0).unwrap_err().contains("`id`"));

@@ -1,13 +1,14 @@
 //! The synthetic twin of MIMII DG: the sounds of machines and factories, as functions of seeds.
 //!
 //! The five machines of Dohi et al. 2022, each in its own file and built from how such a machine
-//! makes sound; pumps and factory noise to mix them with. A machine is driven by the attributes of its clip,
-//! the same that MIMII DG writes into its file names (`vel`, `volt`, `pat`…), and may have a fault: those the
-//! paper lists, and some that go with them. What belongs to the machine (teeth, blades, resonances) comes from the seed of the unit,
-//! what belongs to the recording from the seed of the clip.
+//! makes sound; pumps and factory noise to mix them with. A machine is driven by the attributes of
+//! its clip, the same that MIMII DG writes into its file names (`vel`, `volt`, `pat`…), and may
+//! have a fault: those the paper lists, and some that go with them. What belongs to the machine
+//! (teeth, blades, resonances) comes from the seed of the unit, what belongs to the recording from
+//! the seed of the clip.
 //!
-//! This room is mathematics: it knows no files, no sections and no signal-to-noise ratios. Sounds are dry, in
-//! about -1..1, and clipping, 16 bits and mixing are not its business.
+//! This room is mathematics: it knows no files, no sections and no signal-to-noise ratios. Sounds
+//! are dry, in about -1..1, and clipping, 16 bits and mixing are not its business.
 
 mod bearing;
 mod factory;
@@ -46,7 +47,8 @@ pub struct Scene<'a> {
     pub clip: Seed,
     /// Domain-shift attributes, such as `vel` -> `12`.
     pub attributes: &'a BTreeMap<String, String>,
-    /// One of the machine's [`faults`], and its size: 1 is the size MIMII DG's tables are matched with.
+    /// One of the machine's [`faults`], and its size: 1 is the size MIMII DG's tables are matched
+    /// with.
     pub fault: Option<(&'a str, f64)>,
 }
 
@@ -60,7 +62,9 @@ impl Scene<'_> {
     fn number(&self, attribute: &str, default: f64) -> Result<f64, String> {
         match self.attributes.get(attribute) {
             None => Ok(default),
-            Some(text) => text.parse().map_err(|_| format!("`{attribute}` of `{text}` is no number")),
+            Some(text) => {
+                text.parse().map_err(|_| format!("`{attribute}` of `{text}` is no number"))
+            }
         }
     }
 
@@ -75,8 +79,8 @@ impl Scene<'_> {
     }
 }
 
-/// The faults of a machine: those of Dohi et al. 2022, and some that go with them (a valve that is contaminated
-/// sticks or leaks, a gear wears or is overloaded); none for noises.
+/// The faults of a machine: those of Dohi et al. 2022, and some that go with them (a valve that is
+/// contaminated sticks or leaks, a gear wears or is overloaded); none for noises.
 pub fn faults(kind: &str) -> &'static [&'static str] {
     match kind {
         "bearing" => bearing::FAULTS,
@@ -90,7 +94,8 @@ pub fn faults(kind: &str) -> &'static [&'static str] {
 
 /// The samples of a machine or noise of this kind.
 ///
-/// Errors: an unknown kind, a fault that it does not have, an attribute that the machine cannot read.
+/// Errors: an unknown kind, a fault that it does not have, an attribute that the machine cannot
+/// read.
 pub fn render(kind: &str, scene: &Scene) -> Result<Vec<f32>, String> {
     if let Some((fault, _)) = scene.fault.filter(|(fault, _)| !faults(kind).contains(fault)) {
         return Err(format!("`{kind}` has no fault `{fault}`; known: {}", faults(kind).join(", ")));
@@ -114,13 +119,22 @@ mod tests {
     #[test]
     fn what_a_kind_does_not_have_is_refused() {
         let none = BTreeMap::new();
-        let mut scene =
-            Scene { rate: 8000.0, samples: 800, unit: Seed(1), clip: Seed(2), attributes: &none, fault: None };
+        let mut scene = Scene {
+            rate: 8000.0,
+            samples: 800,
+            unit: Seed(1),
+            clip: Seed(2),
+            attributes: &none,
+            fault: None,
+        };
         assert_eq!(render("lathe", &scene).unwrap_err(), "there is no generator `lathe`");
         scene.fault = Some(("clogging", 1.0));
         assert!(render("fan", &scene).is_ok());
         let error = render("bearing", &scene).unwrap_err();
-        assert_eq!(error, "`bearing` has no fault `clogging`; known: eccentricity x, eccentricity y");
+        assert_eq!(
+            error,
+            "`bearing` has no fault `clogging`; known: eccentricity x, eccentricity y"
+        );
         assert!(render("A", &scene).is_err());
     }
 }

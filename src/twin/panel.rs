@@ -1,8 +1,9 @@
 //! The panels of the box around a machine: closed ones throw the sound back.
 //!
-//! The attribute `panel` names the closed ones, `b` behind and `s` at the sides. The one behind reflects once, those
-//! at the sides throw the sound to and fro: a comb filter each, as in Kuttruff's *Room Acoustics* on reflections
-//! and flutter echoes, duller with each reflection. How far away they are belongs to the unit.
+//! The attribute `panel` names the closed ones, `b` behind and `s` at the sides. The one behind
+//! reflects once, those at the sides throw the sound to and fro: a comb filter each, as in
+//! Kuttruff's *Room Acoustics* on reflections and flutter echoes, duller with each reflection. How
+//! far away they are belongs to the unit.
 
 use super::Scene;
 use super::sound::{Sound, within};
@@ -67,7 +68,14 @@ mod tests {
     fn answer(word: &str) -> Result<Vec<f64>, String> {
         let attributes = BTreeMap::from([("panel".to_owned(), word.to_owned())]);
         let (unit, clip) = (Seed(5), Seed(8));
-        let scene = Scene { rate: 16_000.0, samples: 4000, unit, clip, attributes: &attributes, fault: None };
+        let scene = Scene {
+            rate: 16_000.0,
+            samples: 4000,
+            unit,
+            clip,
+            attributes: &attributes,
+            fault: None,
+        };
         let mut sound = scene.sound();
         sound.samples[0] = 1.0;
         Panel::new(&scene)?.close(&mut sound);
@@ -76,7 +84,9 @@ mod tests {
 
     #[test]
     fn panels_answer_after_the_way_there_and_back() {
-        let first = |word: &str| answer(word).unwrap().iter().skip(1).position(|x| *x != 0.0).map(|at| at + 1);
+        let first = |word: &str| {
+            answer(word).unwrap().iter().skip(1).position(|x| *x != 0.0).map(|at| at + 1)
+        };
         assert_eq!(first("open"), None);
         // 0.4 to 0.7 m at 343 m/s are 19 to 32 samples, for both ways.
         for word in ["b-c", "s-c", "bs-c"] {
@@ -87,8 +97,11 @@ mod tests {
 
     #[test]
     fn only_the_sides_throw_to_and_fro_and_that_dies_away() {
-        let energy = |word: &str, from: usize| answer(word).unwrap()[from..].iter().map(|x| x * x).sum::<f64>();
-        // After 60 samples the sound from behind is past, and that between the sides on its second or third way.
+        let energy = |word: &str, from: usize| {
+            answer(word).unwrap()[from..].iter().map(|x| x * x).sum::<f64>()
+        };
+        // After 60 samples the sound from behind is past, and that between the sides on its second
+        // or third way.
         assert!(energy("s-c", 60) > 1e3 * energy("b-c", 60));
         assert!(energy("bs-c", 1) > energy("s-c", 1).max(energy("b-c", 1)));
         assert!(energy("bs-c", 2000) < 1e-9);
@@ -96,6 +109,9 @@ mod tests {
 
     #[test]
     fn unknown_panels_are_refused() {
-        assert_eq!(answer("shut").unwrap_err(), "`panel` of `shut` is none of open, bs-c, b-c, s-c");
+        assert_eq!(
+            answer("shut").unwrap_err(),
+            "`panel` of `shut` is none of open, bs-c, b-c, s-c"
+        );
     }
 }

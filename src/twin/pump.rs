@@ -1,16 +1,18 @@
 //! Four pumps that disturb a recording, each of another type and so of another sound.
 //!
-//! * **W**, a centrifugal pump: vanes passing the volute's tongue at z N/60 and few harmonics, flow noise that
-//!   falls early, a little cavitation that crackles at some kHz (Brennen, "Hydrodynamics of Pumps").
-//! * **X**, an external gear pump: one pressure pulse for each tooth. Pulses are short, so that the mesh's
-//!   harmonics reach far up, and teeth differ, so that orders of the shaft stand beside them.
-//! * **Y**, a double diaphragm pump: a thump and a check valve's click for each stroke, a few strokes a second,
-//!   and the hiss of the exhaust after it.
-//! * **Z**, a liquid ring vacuum pump on an inverter: vanes in a ring of water, which splashes, a speed that the
-//!   controller keeps hunting, and lines beside the inverter's switching frequency.
+//! * **W**, a centrifugal pump: vanes passing the volute's tongue at z N/60 and few harmonics, flow
+//!   noise that falls early, a little cavitation that crackles at some kHz (Brennen, "Hydrodynamics
+//!   of Pumps").
+//! * **X**, an external gear pump: one pressure pulse for each tooth. Pulses are short, so that the
+//!   mesh's harmonics reach far up, and teeth differ, so that orders of the shaft stand beside
+//!   them.
+//! * **Y**, a double diaphragm pump: a thump and a check valve's click for each stroke, a few
+//!   strokes a second, and the hiss of the exhaust after it.
+//! * **Z**, a liquid ring vacuum pump on an inverter: vanes in a ring of water, which splashes, a
+//!   speed that the controller keeps hunting, and lines beside the inverter's switching frequency.
 //!
-//! What a pump is comes from its letter alone, so that it is the same machine in every section; speed, level
-//! and balance of the parts come from the clip.
+//! What a pump is comes from its letter alone, so that it is the same machine in every section;
+//! speed, level and balance of the parts come from the clip.
 
 use super::Scene;
 use super::sound::{BLOCK, Sound};
@@ -65,7 +67,8 @@ fn centrifugal(sound: &mut Sound) -> f64 {
 fn gear(sound: &mut Sound) -> f64 {
     const TEETH: usize = 13;
     // Heights of the teeth's pulses: the same gear in every clip.
-    const HEIGHTS: [f64; TEETH] = [1.0, 0.9, 1.05, 1.1, 0.95, 0.85, 1.0, 1.1, 1.15, 0.9, 0.95, 1.05, 1.0];
+    const HEIGHTS: [f64; TEETH] =
+        [1.0, 0.9, 1.05, 1.1, 0.95, 0.85, 1.0, 1.1, 1.15, 0.9, 0.95, 1.05, 1.0];
     let mean = 24.1 * sound.between(0.99, 1.01);
     let shaft = sound.drift(mean, 3.0, 0.001);
     let mut pulses = sound.silence();
@@ -80,9 +83,14 @@ fn gear(sound: &mut Sound) -> f64 {
         at += sound.rate / (shaft[whole / BLOCK] * TEETH as f64);
     }
     let unit = (sound.rate / (mean * TEETH as f64)).sqrt();
-    let modes =
-        [(620.0, 250.0, 1.0), (1450.0, 500.0, 0.7), (2900.0, 900.0, 0.6), (4400.0, 1300.0, 0.5), (6000.0, 1600.0, 0.4)]
-            .map(|(hz, bandwidth, gain)| (hz, bandwidth, gain * sound.between(0.8, 1.2)));
+    let modes = [
+        (620.0, 250.0, 1.0),
+        (1450.0, 500.0, 0.7),
+        (2900.0, 900.0, 0.6),
+        (4400.0, 1300.0, 0.5),
+        (6000.0, 1600.0, 0.4),
+    ]
+    .map(|(hz, bandwidth, gain)| (hz, bandwidth, gain * sound.between(0.8, 1.2)));
     let mut mesh = sound.body(&pulses, &modes);
     let load = sound.drift(1.0, 0.5, 0.06);
     Sound::follow(&mut mesh, &load);
@@ -114,7 +122,8 @@ fn diaphragm(sound: &mut Sound) -> f64 {
     }
     let thump = sound.body(&thumps, &[(62.0, 25.0, 1.0), (135.0, 45.0, 0.7), (310.0, 90.0, 0.4)]);
     sound.pour(thump, 1.0);
-    let click = sound.body(&clicks, &[(900.0, 220.0, 1.0), (1900.0, 350.0, 0.8), (3400.0, 600.0, 0.5)]);
+    let click =
+        sound.body(&clicks, &[(900.0, 220.0, 1.0), (1900.0, 350.0, 0.8), (3400.0, 600.0, 0.5)]);
     sound.pour(click, 1.0);
     let white = sound.white();
     let flow = sound.dark(500.0);
@@ -123,7 +132,8 @@ fn diaphragm(sound: &mut Sound) -> f64 {
     // The exhaust empties itself in about 60 ms.
     let keep = 1.0 / (1.0 + 1.0 / (0.06 * sound.rate));
     let (mut open, scale) = (0.0, 1.0 / sound.rate.sqrt());
-    let mut exhaust = sound.body(&white, &[(1100.0, 900.0, 0.6), (2700.0, 1800.0, 0.8), (5000.0, 2600.0, 0.4)]);
+    let mut exhaust =
+        sound.body(&white, &[(1100.0, 900.0, 0.6), (2700.0, 1800.0, 0.8), (5000.0, 2600.0, 0.4)]);
     for (x, opened) in exhaust.iter_mut().zip(&hisses) {
         open = keep * open + scale * opened;
         *x *= open;
@@ -150,12 +160,15 @@ fn liquid_ring(sound: &mut Sound) -> f64 {
     .map(|(order, strength)| (order, strength * sound.between(0.75, 1.25)));
     let vanes = sound.orders(&shaft, &lines);
     sound.pour(vanes, 1.0);
-    for (hz, strength) in [(3900.0, 0.05), (4000.0 - 188.0, 0.08), (4000.0 + 188.0, 0.08), (7812.0, 0.03)] {
+    for (hz, strength) in
+        [(3900.0, 0.05), (4000.0 - 188.0, 0.08), (4000.0 + 188.0, 0.08), (7812.0, 0.03)]
+    {
         sound.tone(hz, strength);
     }
     let white = sound.white();
     let balance = [1.0, 0.8, 0.4].map(|gain| gain * sound.between(0.8, 1.2));
-    let modes = [(750.0, 500.0, balance[0]), (1500.0, 900.0, balance[1]), (3100.0, 1600.0, balance[2])];
+    let modes =
+        [(750.0, 500.0, balance[0]), (1500.0, 900.0, balance[1]), (3100.0, 1600.0, balance[2])];
     let mut splash = sound.body(&white, &modes);
     let water = sound.drift(1.0, 0.06, 0.2);
     Sound::follow(&mut splash, &water);
@@ -178,15 +191,22 @@ mod tests {
     const NONE: &BTreeMap<String, String> = &BTreeMap::new();
 
     fn pump(kind: &str, clip: u64) -> Vec<f32> {
-        let scene =
-            Scene { rate: 16_000.0, samples: 48_000, unit: Seed(0), clip: Seed(clip), attributes: NONE, fault: None };
+        let scene = Scene {
+            rate: 16_000.0,
+            samples: 48_000,
+            unit: Seed(0),
+            clip: Seed(clip),
+            attributes: NONE,
+            fault: None,
+        };
         render(kind, &scene).unwrap()
     }
 
     /// The strongest line within 3 % of a frequency, over the median of lines there.
     fn stands_out(samples: &[f32], hz: f64) -> f64 {
-        let mut lines: Vec<f64> =
-            (-30..=30).map(|i| line(samples, 16_000.0, hz * (1.0 + 0.001 * f64::from(i)))).collect();
+        let mut lines: Vec<f64> = (-30..=30)
+            .map(|i| line(samples, 16_000.0, hz * (1.0 + 0.001 * f64::from(i))))
+            .collect();
         lines.sort_by(f64::total_cmp);
         lines[60] / lines[30]
     }
@@ -206,7 +226,8 @@ mod tests {
     fn the_diaphragm_pump_beats_four_times_a_second() {
         let power: Vec<f32> = pump("Y", 5).iter().map(|x| x * x).collect();
         let beat = |hz| line(&power, 16_000.0, hz);
-        let strongest = (10..100).map(|i| 0.1 * f64::from(i)).max_by(|a, b| beat(*a).total_cmp(&beat(*b)));
+        let strongest =
+            (10..100).map(|i| 0.1 * f64::from(i)).max_by(|a, b| beat(*a).total_cmp(&beat(*b)));
         let hz = strongest.unwrap();
         assert!((hz - 4.2).abs() < 0.3, "{hz}");
     }
@@ -217,8 +238,9 @@ mod tests {
             assert_ne!(pump(kind, 1), pump(kind, 2));
             for clip in 0..4 {
                 let sound = pump(kind, clip);
-                let level =
-                    (sound.iter().map(|x| math::square(f64::from(*x))).sum::<f64>() / sound.len() as f64).sqrt();
+                let level = (sound.iter().map(|x| math::square(f64::from(*x))).sum::<f64>()
+                    / sound.len() as f64)
+                    .sqrt();
                 assert!((0.02..0.065).contains(&level), "{kind}: {level}");
             }
         }
@@ -226,12 +248,24 @@ mod tests {
 
     #[test]
     fn any_rate_and_length_will_do() {
-        for (rate, samples) in [(4000.0, 400), (11_025.0, 12_345), (16_000.0, 160_000), (48_000.0, 4801)] {
+        for (rate, samples) in
+            [(4000.0, 400), (11_025.0, 12_345), (16_000.0, 160_000), (48_000.0, 4801)]
+        {
             for kind in ["W", "X", "Y", "Z"] {
-                let scene = Scene { rate, samples, unit: Seed(0), clip: Seed(1), attributes: NONE, fault: None };
+                let scene = Scene {
+                    rate,
+                    samples,
+                    unit: Seed(0),
+                    clip: Seed(1),
+                    attributes: NONE,
+                    fault: None,
+                };
                 let sound = render(kind, &scene).unwrap();
                 let peak = sound.iter().fold(0.0, |a: f32, x| a.max(x.abs()));
-                assert!(sound.len() == samples && peak > 0.02 && peak < 0.7, "{kind} {rate} {samples}: {peak}");
+                assert!(
+                    sound.len() == samples && peak > 0.02 && peak < 0.7,
+                    "{kind} {rate} {samples}: {peak}"
+                );
                 assert!(sound.iter().all(|x| x.is_finite()));
             }
         }

@@ -1,12 +1,13 @@
-//! What rotating machines are made of: vibration that repeats with an angle, slow drift of speed, and a
-//! housing that rings.
+//! What rotating machines are made of: vibration that repeats with an angle, slow drift of speed,
+//! and a housing that rings.
 //!
-//! Teeth, balls and magnet poles pass at fixed angles, so their vibration is kept as one turn of samples
-//! ([`Wheel`]) and read at whatever speed the shaft has: unequal teeth then give the sidebands one turn apart
-//! that real gears show (Randall 2011, "Vibration-based condition monitoring", chapter 2), and all lines
-//! of a shaft stay locked to each other while the speed wanders. Speeds and gains change [`TICKS`] times a
-//! second, samples in between are straight lines. Noise and blows are scaled to the rate
-//! ([`Scale`]), so that the same machine sounds alike at each rate.
+//! Teeth, balls and magnet poles pass at fixed angles, so their vibration is kept as one turn of
+//! samples ([`Wheel`]) and read at whatever speed the shaft has: unequal teeth then give the
+//! sidebands one turn apart that real gears show (Randall 2011, "Vibration-based condition
+//! monitoring", chapter 2), and all lines of a shaft stay locked to each other while the speed
+//! wanders. Speeds and gains change [`TICKS`] times a second, samples in between are straight
+//! lines. Noise and blows are scaled to the rate ([`Scale`]), so that the same machine sounds alike
+//! at each rate.
 
 use std::f64::consts::{PI, TAU};
 
@@ -42,12 +43,13 @@ pub struct Scale {
     pub tick: usize,
     /// Seconds a tick.
     pub seconds: f64,
-    /// What a low-pass of one pole at [`CORNER`] keeps of its last output: the colour of friction, and how
-    /// a blow dies away.
+    /// What a low-pass of one pole at [`CORNER`] keeps of its last output: the colour of friction,
+    /// and how a blow dies away.
     pub keep: f64,
     /// Gain of white noise for a density that does not depend on the rate.
     pub white: f64,
-    /// Gain of white noise into that low-pass for a density that does not depend on the rate; variance 1 at 16 kHz.
+    /// Gain of white noise into that low-pass for a density that does not depend on the rate;
+    /// variance 1 at 16 kHz.
     pub noise: f64,
     /// Height of a blow into that low-pass for an impulse that does not depend on the rate.
     pub strike: f64,
@@ -90,7 +92,8 @@ impl Drift {
     }
 }
 
-/// A gate that opens once a turn, each time by another height: what one place of a wheel does as it passes.
+/// A gate that opens once a turn, each time by another height: what one place of a wheel does as it
+/// passes.
 pub struct Bump {
     place: f64,
     width: f64,
@@ -99,7 +102,8 @@ pub struct Bump {
 }
 
 impl Bump {
-    /// Open for the share `width` of a turn, `place` (0..1) turns after it opened, with heights [`about`] 1.
+    /// Open for the share `width` of a turn, `place` (0..1) turns after it opened, with heights
+    /// [`about`] 1.
     pub fn new(rng: &mut Rng, place: f64, width: f64, spread: f64) -> Self {
         Self { place, width, spread, height: about(rng, spread) }
     }
@@ -123,9 +127,9 @@ pub struct Wheel {
 }
 
 impl Wheel {
-    /// `harmonics[k]` is the amplitude of order k + 1 of the teeth; their phases are drawn. Each tooth has a
-    /// gain and a shift in pitches: its error of form and of place. The caller leaves out orders that
-    /// would lie above the band at the highest speed ([`orders`]).
+    /// `harmonics[k]` is the amplitude of order k + 1 of the teeth; their phases are drawn. Each
+    /// tooth has a gain and a shift in pitches: its error of form and of place. The caller leaves
+    /// out orders that would lie above the band at the highest speed ([`orders`]).
     pub fn new(rng: &mut Rng, harmonics: &[f64], gains: &[f64], shifts: &[f64]) -> Self {
         let mut shape = vec![0.0; 2 * PITCH + 1];
         for (k, amplitude) in harmonics.iter().enumerate() {
@@ -150,8 +154,8 @@ impl Wheel {
         Self { turn }
     }
 
-    /// Adds the vibration to `out` from the angle `at` (turns, 0..1), `step` (below 1) turns a sample, with a gain
-    /// that goes straight from `from` to `to`.
+    /// Adds the vibration to `out` from the angle `at` (turns, 0..1), `step` (below 1) turns a
+    /// sample, with a gain that goes straight from `from` to `to`.
     pub fn add(&self, out: &mut [f64], at: f64, step: f64, from: f64, to: f64) {
         let slope = (to - from) / out.len() as f64;
         let (mut at, mut gain) = (at, from);
@@ -174,7 +178,8 @@ fn read(table: &[f64], at: f64) -> f64 {
     table[i] + (table[i + 1] - table[i]) * (place - i as f64)
 }
 
-/// How many of at most `most` harmonics of `hz` lie below 0.45 of the rate, with room for sidebands.
+/// How many of at most `most` harmonics of `hz` lie below 0.45 of the rate, with room for
+/// sidebands.
 pub fn orders(hz: f64, rate: f64, most: usize) -> usize {
     ((0.42 * rate / hz) as usize).min(most)
 }
@@ -182,7 +187,8 @@ pub fn orders(hz: f64, rate: f64, most: usize) -> usize {
 /// A mode of a housing: Hz, bandwidth in Hz, gain at the peak.
 pub type Mode = (f64, f64, f64);
 
-/// Parallel resonances, each of two poles and with zeros at 0 and at half the rate, of a stated peak gain.
+/// Parallel resonances, each of two poles and with zeros at 0 and at half the rate, of a stated
+/// peak gain.
 pub struct Modes<const N: usize> {
     gain: [f64; N],
     a: [f64; N],
@@ -196,7 +202,14 @@ impl<const N: usize> Modes<N> {
     /// Modes that lie above 0.42 of the rate are silent.
     pub fn new(rate: f64, modes: [Mode; N]) -> Self {
         let radius = modes.map(|(_, bandwidth, _)| math::exp(-PI * bandwidth / rate));
-        let mut out = Self { gain: [0.0; N], a: [0.0; N], b: [0.0; N], y1: [0.0; N], y2: [0.0; N], x: [0.0; 2] };
+        let mut out = Self {
+            gain: [0.0; N],
+            a: [0.0; N],
+            b: [0.0; N],
+            y1: [0.0; N],
+            y2: [0.0; N],
+            x: [0.0; 2],
+        };
         for (i, (&(hz, _, gain), r)) in modes.iter().zip(radius).enumerate() {
             if hz < 0.42 * rate {
                 out.gain[i] = gain * (1.0 - r * r) / 2.0;
@@ -249,8 +262,14 @@ mod tests {
             wheel.add(&mut out, 0.0, 10.0 / 8000.0, 1.0, 1.0);
             out.iter().map(|x| *x as f32).collect::<Vec<f32>>()
         };
-        let (even, odd) = (turns(&[1.0; 12]), turns(&[1.0, 1.0, 1.0, 0.4, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]));
-        assert!((line(&even, 8000.0, 120.0) - 1.0).abs() < 0.01 && (line(&even, 8000.0, 240.0) - 0.5).abs() < 0.01);
+        let (even, odd) = (
+            turns(&[1.0; 12]),
+            turns(&[1.0, 1.0, 1.0, 0.4, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]),
+        );
+        assert!(
+            (line(&even, 8000.0, 120.0) - 1.0).abs() < 0.01
+                && (line(&even, 8000.0, 240.0) - 0.5).abs() < 0.01
+        );
         assert!(line(&even, 8000.0, 130.0) < 1e-3, "{}", line(&even, 8000.0, 130.0));
         assert!(line(&odd, 8000.0, 130.0) > 0.02, "{}", line(&odd, 8000.0, 130.0));
     }
@@ -262,7 +281,10 @@ mod tests {
         let heights: Vec<f64> = (0..1000).map(|_| bump.next(0.01, rng)).collect();
         let open = heights.iter().filter(|&&h| h > 1e-9).count();
         assert!((180..=200).contains(&open), "{open}");
-        assert!(heights.iter().all(|h| *h < 1.001) && heights[60] > 0.9 && heights[30] == 0.0, "{heights:?}");
+        assert!(
+            heights.iter().all(|h| *h < 1.001) && heights[60] > 0.9 && heights[30] == 0.0,
+            "{heights:?}"
+        );
     }
 
     #[test]

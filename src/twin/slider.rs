@@ -1,21 +1,27 @@
-//! A linear slide: a motor and a toothed belt draw a carriage to and fro along a rail with recirculating balls.
+//! A linear slide: a motor and a toothed belt draw a carriage to and fro along a rail with
+//! recirculating balls.
 //!
-//! - The way of the carriage is [`Motion`]'s: `vel` in mm/s, `ac` in g, on a rail of 0.57 m. Without `ac` the drive
-//!   speeds up at 0.3 g; without `vel` it plans the speed of 93 % of what the rail has room for, as in MIMII DG.
-//! - Tones follow the speed: the steps of the motor, 200 a turn of a pulley of about 20 mm (hence some 10 kHz at
-//!   1 m/s) and another order of its windings at about three quarters of that; the teeth of the belt, one in 5 mm,
-//!   and two harmonics (mesh frequency = speed / pitch, any textbook on belt drives); what the power stage's
-//!   carrier mirrors (carrier - steps). They grow with the speed and with the two resonances of the housing.
-//! - Rolling noise has a pressure in proportion to the speed (20 lg v, makers' figures for ball guides), through
-//!   resonances of rail and carriage, and the texture of the rail makes each place a little louder or softer.
-//! - Jumps of the acceleration thump: the force jumps with them, and the frame rings at some hundred hertz.
+//! - The way of the carriage is [`Motion`]'s: `vel` in mm/s, `ac` in g, on a rail of 0.57 m.
+//!   Without `ac` the drive speeds up at 0.3 g; without `vel` it plans the speed of 93 % of what
+//!   the rail has room for, as in MIMII DG.
+//! - Tones follow the speed: the steps of the motor, 200 a turn of a pulley of about 20 mm (hence
+//!   some 10 kHz at 1 m/s) and another order of its windings at about three quarters of that; the
+//!   teeth of the belt, one in 5 mm, and two harmonics (mesh frequency = speed / pitch, any
+//!   textbook on belt drives); what the power stage's carrier mirrors (carrier - steps). They grow
+//!   with the speed and with the two resonances of the housing.
+//! - Rolling noise has a pressure in proportion to the speed (20 lg v, makers' figures for ball
+//!   guides), through resonances of rail and carriage, and the texture of the rail makes each place
+//!   a little louder or softer.
+//! - Jumps of the acceleration thump: the force jumps with them, and the frame rings at some
+//!   hundred hertz.
 //!
-//! Faults. `rail crack`: balls cross a crack at one place of the rail; they travel at half the carriage's speed
-//! (rolling without slip), so that a carriage with balls 6 mm apart gives a strike each 12 mm while it passes.
-//! `lost grease`: the film breaks at low speed (Stribeck's curve), balls and seals stick and slip with slips about
-//! a millimetre apart; at speed, rolling is harsher. `loose belt`: each jump of the acceleration takes up
-//! the slack at a speed of sqrt(2 acceleration slack), so the belt slaps and flutters a few times, and the flutter
-//! shakes the speed of what it draws.
+//! Faults. `rail crack`: balls cross a crack at one place of the rail; they travel at half the
+//! carriage's speed (rolling without slip), so that a carriage with balls 6 mm apart gives a strike
+//! each 12 mm while it passes. `lost grease`: the film breaks at low speed (Stribeck's curve),
+//! balls and seals stick and slip with slips about a millimetre apart; at speed, rolling is
+//! harsher. `loose belt`: each jump of the acceleration takes up the slack at a speed of sqrt(2
+//! acceleration slack), so the belt slaps and flutters a few times, and the flutter shakes the
+//! speed of what it draws.
 
 use std::f64::consts::TAU;
 
@@ -58,12 +64,21 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
         let size = 0.5 * jump / GRAVITY * sound.between(0.7, 1.3);
         strike(&mut thumps, at, size, 0.0015 * sound.rate);
     }
-    let frame = modes(unit, &[(90.0, 25.0, 0.6), (210.0, 40.0, 0.6), (520.0, 90.0, 0.4), (1300.0, 200.0, 0.3)]);
+    let frame = modes(
+        unit,
+        &[(90.0, 25.0, 0.6), (210.0, 40.0, 0.6), (520.0, 90.0, 0.4), (1300.0, 200.0, 0.3)],
+    );
     let thumps = sound.ring(&thumps, &frame);
     sound.add(&thumps, 1.0);
 
-    let rail = modes(unit, &[(1700.0, 120.0, 0.5), (2900.0, 160.0, 0.9), (4300.0, 240.0, 0.9), (6100.0, 320.0, 0.6)]);
-    let belt = modes(unit, &[(260.0, 60.0, 0.7), (640.0, 110.0, 0.8), (1150.0, 200.0, 0.6), (2400.0, 500.0, 0.5)]);
+    let rail = modes(
+        unit,
+        &[(1700.0, 120.0, 0.5), (2900.0, 160.0, 0.9), (4300.0, 240.0, 0.9), (6100.0, 320.0, 0.6)],
+    );
+    let belt = modes(
+        unit,
+        &[(260.0, 60.0, 0.7), (640.0, 110.0, 0.8), (1150.0, 200.0, 0.6), (2400.0, 500.0, 0.5)],
+    );
     if scene.fault("rail crack") > 0.0 {
         let strikes = crack(&motion, &mut luck, sound.rate);
         let strikes = sound.ring(&strikes, &rail);
@@ -119,14 +134,16 @@ fn roll(sound: &mut Sound, motion: &Motion, unit: &mut Rng, harsh: f64) {
         if i % BLOCK == 0 {
             // How the balls lie changes from stroke to stroke: a first-order process of about 5 Hz.
             let keep = 1.0 - (TAU * 5.0 * BLOCK as f64 / sound.rate).min(1.0);
-            sway = 1.0 + keep * (sway - 1.0) + (1.0 - keep * keep).sqrt() * sound.between(-0.35, 0.35);
+            sway =
+                1.0 + keep * (sway - 1.0) + (1.0 - keep * keep).sqrt() * sound.between(-0.35, 0.35);
         }
         let at = motion.place[i] * 31.999;
         let (left, share) = (at as usize, at.fract());
         let rail = texture[left] + share * (texture[left + 1] - texture[left]);
         *x *= motion.speed[i] / NOMINAL * motion.level[i] * rail * sway;
     }
-    let parts = [(320.0, 450.0, 0.030, 1.0), (1500.0, 1800.0, 0.016, 1.0), (4200.0, 3000.0, 0.008, harsh)];
+    let parts =
+        [(320.0, 450.0, 0.030, 1.0), (1500.0, 1800.0, 0.016, 1.0), (4200.0, 3000.0, 0.008, harsh)];
     for (hz, bandwidth, gain, harsh) in parts {
         let part = sound.resonate(&noise, hz * within(unit, 0.85, 1.15), bandwidth);
         let gain = gain * sound.between(0.85, 1.15);
@@ -149,7 +166,8 @@ fn tones(sound: &mut Sound, motion: &Motion, unit: &mut Rng, flutter: &Flutter) 
         (400.0, 0.0, 0.006),
         (600.0, 0.0, 0.004),
     ];
-    let housing = [(within(unit, 3400.0, 4200.0), 700.0, 1.6), (within(unit, 6200.0, 7000.0), 900.0, 3.0)];
+    let housing =
+        [(within(unit, 3400.0, 4200.0), 700.0, 1.6), (within(unit, 6200.0, 7000.0), 900.0, 3.0)];
     let answer = |hz: f64| {
         let peak = |&(centre, width, height): &(f64, f64, f64)| {
             height / (1.0 + (hz - centre) * (hz - centre) / (width * width))
@@ -170,7 +188,11 @@ fn tones(sound: &mut Sound, motion: &Motion, unit: &mut Rng, flutter: &Flutter) 
         for (lane, (order, carrier, _)) in orders.iter().enumerate() {
             let hz = carrier + order * speed;
             let heard = (0.0..0.45 * sound.rate).contains(&hz);
-            let target = if heard { amplitudes[lane] * speed / NOMINAL * motion.level[at] * answer(hz) } else { 0.0 };
+            let target = if heard {
+                amplitudes[lane] * speed / NOMINAL * motion.level[at] * answer(hz)
+            } else {
+                0.0
+            };
             slope[lane] = (target - loud[lane]) / BLOCK as f64;
             (step_sin[lane], step_cos[lane]) = math::sin_cos(TAU * hz / sound.rate);
         }
@@ -209,9 +231,15 @@ impl Flutter {
                     height *= within(luck, 0.5, 0.8);
                 }
                 let first = (at.max(0.0) / BLOCK as f64) as usize;
-                for (block, shake) in shake.iter_mut().enumerate().skip(first).take((0.5 * rate) as usize / BLOCK) {
+                for (block, shake) in
+                    shake.iter_mut().enumerate().skip(first).take((0.5 * rate) as usize / BLOCK)
+                {
                     let after = ((block * BLOCK) as f64 - at).max(0.0) / rate;
-                    *shake += 0.03 * size * slack * math::exp(-after / 0.15) * math::sin(TAU * hz * after);
+                    *shake += 0.03
+                        * size
+                        * slack
+                        * math::exp(-after / 0.15)
+                        * math::sin(TAU * hz * after);
                 }
             }
         }
@@ -263,7 +291,12 @@ mod tests {
     use super::*;
     use crate::seed::Seed;
 
-    fn clip(text: &[(&str, &str)], fault: Option<(&str, f64)>, rate: f64, seconds: f64) -> Result<Vec<f32>, String> {
+    fn clip(
+        text: &[(&str, &str)],
+        fault: Option<(&str, f64)>,
+        rate: f64,
+        seconds: f64,
+    ) -> Result<Vec<f32>, String> {
         testing::clip(render, text, fault, (rate, seconds), 8)
     }
 
@@ -278,13 +311,17 @@ mod tests {
         2.0 * (re * re + im * im).sqrt() / samples.len() as f64
     }
 
-    /// The strongest line at 8.5 to 10.5 cycles a millimetre, in Hz, and how far it stands above the others there.
+    /// The strongest line at 8.5 to 10.5 cycles a millimetre, in Hz, and how far it stands above
+    /// the others there.
     fn steps(vel: f64) -> (f64, f64) {
         let samples = clip(&[("vel", &vel.to_string())], None, 16_000.0, 2.0).unwrap();
         // Short pieces, as the speed is not quite steady.
-        let strength = |hz: f64| samples.chunks(800).step_by(2).map(|piece| line(piece, hz)).sum::<f64>();
-        let mut lines: Vec<(f64, f64)> =
-            (0..100).map(|i| vel * (8.5 + 0.02 * f64::from(i))).map(|hz| (strength(hz), hz)).collect();
+        let strength =
+            |hz: f64| samples.chunks(800).step_by(2).map(|piece| line(piece, hz)).sum::<f64>();
+        let mut lines: Vec<(f64, f64)> = (0..100)
+            .map(|i| vel * (8.5 + 0.02 * f64::from(i)))
+            .map(|hz| (strength(hz), hz))
+            .collect();
         lines.sort_by(|a, b| b.0.total_cmp(&a.0));
         (lines[0].1, lines[0].0 / lines[50].0)
     }
@@ -300,7 +337,8 @@ mod tests {
 
     #[test]
     fn faster_is_louder_and_levels_are_as_agreed() {
-        let level = |name: &str, value: &str| rms(&clip(&[(name, value)], None, 16_000.0, 10.0).unwrap());
+        let level =
+            |name: &str, value: &str| rms(&clip(&[(name, value)], None, 16_000.0, 10.0).unwrap());
         assert!(level("vel", "1200") > 1.4 * level("vel", "400"));
         assert!(level("ac", "0.14") > 1.4 * level("ac", "0.02"));
         assert!((0.02..0.06).contains(&level("vel", "700")), "{}", level("vel", "700"));
@@ -308,9 +346,18 @@ mod tests {
 
     #[test]
     fn a_stroke_takes_as_long_as_speed_and_acceleration_say() {
-        let attributes = |text: &[(&str, &str)]| text.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect();
+        let attributes = |text: &[(&str, &str)]| {
+            text.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect()
+        };
         let duration = |attributes: &BTreeMap<String, String>| {
-            let scene = Scene { rate: 8000.0, samples: 0, unit: Seed(0), clip: Seed(0), attributes, fault: None };
+            let scene = Scene {
+                rate: 8000.0,
+                samples: 0,
+                unit: Seed(0),
+                clip: Seed(0),
+                attributes,
+                fault: None,
+            };
             let plan = plan(&scene).unwrap();
             (plan.peak, plan.corners()[3])
         };
@@ -325,27 +372,32 @@ mod tests {
     #[test]
     fn a_crack_strikes_at_each_passage_and_all_faults_keep_the_level() {
         let normal = clip(&[("vel", "500")], None, 16_000.0, 10.0).unwrap();
-        let faulty = |fault, size| clip(&[("vel", "500")], Some((fault, size)), 16_000.0, 10.0).unwrap();
+        let faulty =
+            |fault, size| clip(&[("vel", "500")], Some((fault, size)), 16_000.0, 10.0).unwrap();
         for fault in FAULTS {
             assert_eq!(faulty(fault, 0.0), normal, "{fault} of size 0");
             let (with, without) = (rms(&faulty(fault, 1.0)), rms(&normal));
             assert!((0.97..1.1).contains(&(with / without)), "{fault}: {with} against {without}");
         }
         let cracked = faulty("rail crack", 1.0);
-        // Tenths of a second in which something was added, counted where they begin: ten seconds hold 7 or 8 strokes.
+        // Tenths of a second in which something was added, counted where they begin: ten seconds
+        // hold 7 or 8 strokes.
         let struck: Vec<bool> = cracked
             .chunks(1600)
             .zip(normal.chunks(1600))
             .map(|(x, y)| rms(&x.iter().zip(y).map(|(x, y)| x - y).collect::<Vec<_>>()) > 0.002)
             .collect();
-        let passages = struck.windows(2).filter(|pair| !pair[0] && pair[1]).count() + usize::from(struck[0]);
+        let passages =
+            struck.windows(2).filter(|pair| !pair[0] && pair[1]).count() + usize::from(struck[0]);
         assert!((6..=9).contains(&passages), "{passages}: {struck:?}");
     }
 
     #[test]
     fn any_rate_and_length_works() {
         for (rate, seconds) in [(4000.0, 0.1), (11_025.0, 1.3), (48_000.0, 0.5)] {
-            for (fault, text) in FAULTS.iter().zip([[("vel", "1300")], [("vel", "1")], [("ac", "0.01")]]) {
+            for (fault, text) in
+                FAULTS.iter().zip([[("vel", "1300")], [("vel", "1")], [("ac", "0.01")]])
+            {
                 let samples = clip(&text, Some((fault, 1.5)), rate, seconds).unwrap();
                 assert_eq!(samples.len(), (rate * seconds) as usize);
                 assert!(samples.iter().all(|x| x.is_finite() && x.abs() < 0.7));
@@ -355,7 +407,8 @@ mod tests {
 
     #[test]
     fn what_is_no_speed_is_refused() {
-        let refused = |name: &str, value: &str| clip(&[(name, value)], None, 8000.0, 0.5).unwrap_err();
+        let refused =
+            |name: &str, value: &str| clip(&[(name, value)], None, 8000.0, 0.5).unwrap_err();
         assert_eq!(refused("vel", "fast"), "`vel` of `fast` is no number");
         assert_eq!(refused("ac", "-0.1"), "`ac` of `-0.1` is not above 0");
         assert_eq!(refused("vel", "NaN"), "`vel` of `NaN` is not above 0");

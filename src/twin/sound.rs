@@ -1,14 +1,15 @@
 //! What sounds are made of: tones, noise, impulses, resonances and gates.
 //!
-//! Only `+ - * /`, `sqrt` and one `sin_cos` per oscillator where possible, so that a clip has the same samples
-//! wherever it is rendered.
+//! Only `+ - * /`, `sqrt` and one `sin_cos` per oscillator where possible, so that a clip has the
+//! same samples wherever it is rendered.
 
 use std::f64::consts::TAU;
 
 use crate::math;
 use crate::seed::Rng;
 
-/// Samples between two values of a course: short beside any change of speed or level that a machine makes.
+/// Samples between two values of a course: short beside any change of speed or level that a machine
+/// makes.
 pub const BLOCK: usize = 256;
 
 /// Uniform in low..high.
@@ -21,7 +22,8 @@ pub struct Sound {
     pub rate: f64,
     pub samples: Vec<f64>,
     pub rng: Rng,
-    /// Buffers of parts that are already mixed in: fresh memory costs as much as the sound that fills it.
+    /// Buffers of parts that are already mixed in: fresh memory costs as much as the sound that
+    /// fills it.
     spare: Vec<Vec<f64>>,
 }
 
@@ -72,8 +74,8 @@ impl Sound {
             .collect()
     }
 
-    /// A two-pole resonance at `hz` (kept below 0.4 of the rate) of the given bandwidth in Hz. White noise
-    /// keeps its variance.
+    /// A two-pole resonance at `hz` (kept below 0.4 of the rate) of the given bandwidth in Hz.
+    /// White noise keeps its variance.
     pub fn resonate(&self, input: &[f64], hz: f64, bandwidth: f64) -> Vec<f64> {
         let angle = TAU * hz.min(0.4 * self.rate) / self.rate;
         let radius = (1.0 - TAU / 2.0 * bandwidth / self.rate).max(0.1);
@@ -117,13 +119,15 @@ impl Sound {
         let mut noise = self.silence();
         for x in &mut noise {
             let bits = self.rng.next_u64();
-            let sum = (bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) + (bits >> 48);
+            let sum =
+                (bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) + (bits >> 48);
             *x = (sum as f64 - 131_070.0) / deviation;
         }
         noise
     }
 
-    /// Noise of variance 1, falling by 20 dB a decade above `hz`: as [`Sound::white`], through one pole.
+    /// Noise of variance 1, falling by 20 dB a decade above `hz`: as [`Sound::white`], through one
+    /// pole.
     pub fn dark(&mut self, hz: f64) -> Vec<f64> {
         let mut noise = self.white();
         let keep = 1.0 / (1.0 + TAU * hz / self.rate);
@@ -146,9 +150,9 @@ impl Sound {
         }
     }
 
-    /// The sum of resonances of one input, each of `(hz, bandwidth, gain)`; alone and with gain 1, each has the
-    /// gain of [`Sound::resonate`]: white noise keeps its variance, an impulse of height h gets the energy h^2.
-    /// Those above 0.4 of the rate are left out.
+    /// The sum of resonances of one input, each of `(hz, bandwidth, gain)`; alone and with gain 1,
+    /// each has the gain of [`Sound::resonate`]: white noise keeps its variance, an impulse of
+    /// height h gets the energy h^2. Those above 0.4 of the rate are left out.
     pub fn body(&mut self, input: &[f64], modes: &[(f64, f64, f64)]) -> Vec<f64> {
         // Recurrences wait for themselves; four at once keep the processor busy.
         const LANES: usize = 4;
@@ -162,13 +166,14 @@ impl Sound {
                 let radius = (1.0 - TAU / 2.0 * bandwidth / self.rate).max(0.1);
                 a[lane] = 2.0 * radius * math::cos(TAU * hz / self.rate);
                 b[lane] = radius * radius;
-                let variance =
-                    (1.0 + b[lane]) / ((1.0 - b[lane]) * ((1.0 + b[lane]) * (1.0 + b[lane]) - a[lane] * a[lane]));
+                let variance = (1.0 + b[lane])
+                    / ((1.0 - b[lane]) * ((1.0 + b[lane]) * (1.0 + b[lane]) - a[lane] * a[lane]));
                 gain[lane] = level / variance.sqrt();
             }
             let (mut y1, mut y2) = ([0.0; LANES], [0.0; LANES]);
             for (out, x) in out.iter_mut().zip(input) {
-                let y: [f64; LANES] = std::array::from_fn(|i| gain[i] * (x + TINY) + a[i] * y1[i] - b[i] * y2[i]);
+                let y: [f64; LANES] =
+                    std::array::from_fn(|i| gain[i] * (x + TINY) + a[i] * y1[i] - b[i] * y2[i]);
                 (y2, y1) = (y1, y);
                 *out += (y[0] + y[1]) + (y[2] + y[3]);
             }
@@ -176,12 +181,14 @@ impl Sound {
         out
     }
 
-    /// A slow random course about `mean`, one value every [`BLOCK`] samples: AR(1) with this time constant in
-    /// seconds and this standard deviation as a share of the mean, kept within three of them.
+    /// A slow random course about `mean`, one value every [`BLOCK`] samples: AR(1) with this time
+    /// constant in seconds and this standard deviation as a share of the mean, kept within three of
+    /// them.
     pub fn drift(&mut self, mean: f64, seconds: f64, spread: f64) -> Vec<f64> {
         let keep = 1.0 / (1.0 + BLOCK as f64 / (self.rate * seconds));
         let gain = (1.0 - keep * keep).sqrt();
-        let mut draw = || 2.0 * (self.rng.uniform() + self.rng.uniform() + self.rng.uniform() - 1.5);
+        let mut draw =
+            || 2.0 * (self.rng.uniform() + self.rng.uniform() + self.rng.uniform() - 1.5);
         let mut y = draw();
         (0..self.samples.len() / BLOCK + 2)
             .map(|_| {
@@ -200,8 +207,9 @@ impl Sound {
         }
     }
 
-    /// Sines of random phase that share one course of frequency in Hz, as the orders of a shaft do: each of
-    /// `(order, amplitude)`. Those that would pass 0.45 of the rate, or are 60 dB below 1, are left out.
+    /// Sines of random phase that share one course of frequency in Hz, as the orders of a shaft do:
+    /// each of `(order, amplitude)`. Those that would pass 0.45 of the rate, or are 60 dB below 1,
+    /// are left out.
     pub fn orders(&mut self, course: &[f64], lines: &[(f64, f64)]) -> Vec<f64> {
         const LANES: usize = 8;
         let mut out = self.silence();
@@ -227,7 +235,8 @@ impl Sound {
                     *phase = (*phase + step * BLOCK as f64).fract();
                 }
                 for x in block {
-                    let pairs: [f64; LANES / 2] = std::array::from_fn(|i| y1[i] + y1[i + LANES / 2]);
+                    let pairs: [f64; LANES / 2] =
+                        std::array::from_fn(|i| y1[i] + y1[i + LANES / 2]);
                     *x += (pairs[0] + pairs[2]) + (pairs[1] + pairs[3]);
                     let y: [f64; LANES] = std::array::from_fn(|i| turn[i] * y1[i] - y2[i]);
                     (y2, y1) = (y1, y);
@@ -237,7 +246,8 @@ impl Sound {
         out
     }
 
-    /// Once in each period of a course in Hz, a soft hump of height 1 that lasts the share `open` of the period.
+    /// Once in each period of a course in Hz, a soft hump of height 1 that lasts the share `open`
+    /// of the period.
     pub fn humps(&mut self, course: &[f64], open: f64) -> Vec<f64> {
         let mut place = self.rng.uniform();
         let mut out = self.silence();
@@ -257,8 +267,8 @@ impl Sound {
         out
     }
 
-    /// Adds an impulse at a time in seconds (if the clip has that time) that gets the energy `level^2` seconds
-    /// from [`Sound::body`] at any rate.
+    /// Adds an impulse at a time in seconds (if the clip has that time) that gets the energy
+    /// `level^2` seconds from [`Sound::body`] at any rate.
     pub fn strike(&self, impulses: &mut [f64], seconds: f64, level: f64) {
         if let Some(x) = impulses.get_mut((seconds * self.rate) as usize) {
             *x += level * self.rate.sqrt();
@@ -270,7 +280,8 @@ impl Sound {
 #[derive(Clone, Copy, Debug)]
 pub struct Mode {
     pub hz: f64,
-    /// Width of the resonance at -3 dB in Hz; the sound decays by 1/e in 1 / (pi bandwidth) seconds.
+    /// Width of the resonance at -3 dB in Hz; the sound decays by 1/e in 1 / (pi bandwidth)
+    /// seconds.
     pub bandwidth: f64,
     pub gain: f64,
 }
@@ -278,14 +289,16 @@ pub struct Mode {
 impl Sound {
     /// The sum of what modes answer to strikes. Modes above 0.45 of the rate stay silent.
     ///
-    /// Eight at a time, so that the compiler can vectorise; a mode is the usual two-pole recurrence, scaled by
-    /// sin(angle) so that a unit impulse rings at amplitude 1 at every rate.
+    /// Eight at a time, so that the compiler can vectorise; a mode is the usual two-pole
+    /// recurrence, scaled by sin(angle) so that a unit impulse rings at amplitude 1 at every rate.
     pub fn ring(&self, strikes: &[f64], modes: &[Mode]) -> Vec<f64> {
         const LANES: usize = 8;
         let mut out = vec![0.0; strikes.len()];
         for modes in modes.chunks(LANES) {
             let (mut a, mut b, mut gain) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
-            for (lane, mode) in modes.iter().enumerate().filter(|(_, mode)| mode.hz < 0.45 * self.rate) {
+            for (lane, mode) in
+                modes.iter().enumerate().filter(|(_, mode)| mode.hz < 0.45 * self.rate)
+            {
                 let angle = TAU * mode.hz / self.rate;
                 let radius = math::exp(-TAU / 2.0 * mode.bandwidth / self.rate);
                 (a[lane], b[lane]) = (2.0 * radius * math::cos(angle), radius * radius);
@@ -307,7 +320,8 @@ impl Sound {
     }
 }
 
-/// Adds a strike of this size at a time in samples: a half sine that lasts as long as the bodies touch.
+/// Adds a strike of this size at a time in samples: a half sine that lasts as long as the bodies
+/// touch.
 ///
 /// A short contact excites all frequencies alike, a long (soft) one hardly those above 1 / contact.
 pub fn strike(out: &mut [f64], at: f64, size: f64, contact: f64) {

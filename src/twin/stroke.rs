@@ -1,9 +1,10 @@
 //! How a carriage goes to and fro: strokes of trapezoid speed, as every servo drive plans them.
 //!
-//! The drive speeds up at the set acceleration, travels at the set speed, and slows down likewise; on a rail too
-//! short for that, the trapezoid becomes a triangle of peak sqrt(acceleration * length) (textbooks on motion
-//! control, e.g. Biagiotti and Melchiorri 2008, section 3.2). What the carriage does lags behind the plan with
-//! the bandwidth of the position loop, which rounds the corners off.
+//! The drive speeds up at the set acceleration, travels at the set speed, and slows down likewise;
+//! on a rail too short for that, the trapezoid becomes a triangle of peak sqrt(acceleration *
+//! length) (textbooks on motion control, e.g. Biagiotti and Melchiorri 2008, section 3.2). What the
+//! carriage does lags behind the plan with the bandwidth of the position loop, which rounds the
+//! corners off.
 
 use std::f64::consts::TAU;
 
@@ -70,8 +71,9 @@ pub struct Motion {
 impl Motion {
     /// Strokes until the recording ends, begun at a random time of the first one.
     ///
-    /// `back` is how loud the way back is against the way there. Speeds vary by a percent between recordings
-    /// and half a percent between strokes, the rest at the ends by some tens of milliseconds.
+    /// `back` is how loud the way back is against the way there. Speeds vary by a percent between
+    /// recordings and half a percent between strokes, the rest at the ends by some tens of
+    /// milliseconds.
     pub fn new(sound: &mut Sound, plan: Stroke, back: f64) -> Self {
         let samples = sound.samples.len();
         let mut motion = Self {

@@ -21,7 +21,14 @@ pub fn clip(
     seed: u64,
 ) -> Result<Vec<f32>, String> {
     let samples = (seconds * rate) as usize;
-    render(&Scene { rate, samples, unit: Seed(4), clip: Seed(seed), attributes: &attributes(pairs), fault })
+    render(&Scene {
+        rate,
+        samples,
+        unit: Seed(4),
+        clip: Seed(seed),
+        attributes: &attributes(pairs),
+        fault,
+    })
 }
 
 /// Root mean square.
@@ -42,7 +49,8 @@ pub fn line(sound: &[f32], rate: f64, hz: f64) -> f64 {
     2.0 * (re * re + im * im).sqrt() / n
 }
 
-/// The frequency in `low`..`high` with the strongest line of a sound at 16 kHz, and that line's amplitude.
+/// The frequency in `low`..`high` with the strongest line of a sound at 16 kHz, and that line's
+/// amplitude.
 pub fn strongest(sound: &[f32], low: f64, high: f64) -> (f64, f64) {
     // A Hann window over the sound has a main lobe of four bins: one bin a step misses no line.
     let bin = 16_000.0 / sound.len() as f64;

@@ -1,20 +1,23 @@
-//! Solenoid valves that let air through by a schedule: clicks, puffs and hisses, and little between them.
+//! Solenoid valves that let air through by a schedule: clicks, puffs and hisses, and little between
+//! them.
 //!
-//! - Opening, the magnet draws the plunger against its stop; closing, a spring sets it on the softer seat. Each is a
-//!   strike (Hertz: the harder the bodies, the shorter the contact, the more high frequencies) that rings in the
-//!   modes of the valve's body, and a puff of air: turbulence in the gap, noise of a wide spectrum that
-//!   dies away within some hundredths of a second as the line empties.
+//! - Opening, the magnet draws the plunger against its stop; closing, a spring sets it on the
+//!   softer seat. Each is a strike (Hertz: the harder the bodies, the shorter the contact, the more
+//!   high frequencies) that rings in the modes of the valve's body, and a puff of air: turbulence
+//!   in the gap, noise of a wide spectrum that dies away within some hundredths of a second as the
+//!   line empties.
 //! - While open, air flows with a faint noise of its own.
-//! - `pat`, or `v1pat` and `v2pat` for two valves (`no` for one that rests), chooses the schedule; a recording begins
-//!   anywhere in it.
+//! - `pat`, or `v1pat` and `v2pat` for two valves (`no` for one that rests), chooses the schedule;
+//!   a recording begins anywhere in it.
 //! - `panel` tells which panels of the box around the valves are closed: see [`Panel`].
 //!
-//! The faults are three ways in which dirt shows (MIMII DG speaks of contamination of several kinds).
-//! `contamination`: particles on the seat soften some strikes, ring when they are hit, make the plunger bounce, and
-//! rattle in the flow. `sticking`: a gummed plunger scrapes and moves late, breaks loose with a harder strike,
-//! tilts against its sleeve, or does not move at all. `leak`: the seat does not seal at once, and air whistles
-//! through the gap after closing. All of them last some milliseconds or hundredths of a second and spare most
-//! actuations, so that means over time hardly know them.
+//! The faults are three ways in which dirt shows (MIMII DG speaks of contamination of several
+//! kinds). `contamination`: particles on the seat soften some strikes, ring when they are hit, make
+//! the plunger bounce, and rattle in the flow. `sticking`: a gummed plunger scrapes and moves late,
+//! breaks loose with a harder strike, tilts against its sleeve, or does not move at all. `leak`:
+//! the seat does not seal at once, and air whistles through the gap after closing. All of them last
+//! some milliseconds or hundredths of a second and spare most actuations, so that means over time
+//! hardly know them.
 
 use super::Scene;
 use super::panel::Panel;
@@ -53,9 +56,16 @@ fn schedule(attribute: &str, pattern: &str) -> Result<Schedule, String> {
         // Even.
         "00" => &[(0.55, 0.55)],
         // Quick, with a rest after eight.
-        "01" => {
-            &[(0.2, 0.25), (0.2, 0.25), (0.2, 0.25), (0.2, 0.25), (0.2, 0.25), (0.2, 0.25), (0.2, 0.25), (0.2, 1.6)]
-        }
+        "01" => &[
+            (0.2, 0.25),
+            (0.2, 0.25),
+            (0.2, 0.25),
+            (0.2, 0.25),
+            (0.2, 0.25),
+            (0.2, 0.25),
+            (0.2, 0.25),
+            (0.2, 1.6),
+        ],
         // Long open, short closed.
         "02" => &[(0.9, 0.35)],
         // Short open, ever sooner again.
@@ -64,7 +74,9 @@ fn schedule(attribute: &str, pattern: &str) -> Result<Schedule, String> {
         "04" => &[(0.15, 0.25), (0.15, 0.95)],
         // Long and short.
         "05" => &[(0.8, 0.4), (0.25, 0.4)],
-        other => return Err(format!("`{attribute}` of `{other}` is none of 00, 01, 02, 03, 04, 05")),
+        other => {
+            return Err(format!("`{attribute}` of `{other}` is none of 00, 01, 02, 03, 04, 05"));
+        }
     })
 }
 
@@ -85,7 +97,13 @@ fn valves(scene: &Scene) -> Result<Vec<(Seed, Schedule)>, String> {
 }
 
 /// Adds one valve's sound. `fault` is the sizes of contamination, sticking and leak.
-fn valve(sound: &mut Sound, unit: Seed, schedule: Schedule, fault: (f64, f64, f64), luck: &mut Rng) {
+fn valve(
+    sound: &mut Sound,
+    unit: Seed,
+    schedule: Schedule,
+    fault: (f64, f64, f64),
+    luck: &mut Rng,
+) {
     let (contamination, sticking, leak) = fault;
     let unit = &mut unit.rng();
     let (rate, samples) = (sound.rate, sound.samples.len());
@@ -123,14 +141,29 @@ fn valve(sound: &mut Sound, unit: Seed, schedule: Schedule, fault: (f64, f64, f6
                     contact += 0.0002 * contamination;
                     let bounce = within(luck, 0.012, 0.035) * rate;
                     strike(&mut strikes, at + bounce, 0.4 * size * contamination, 0.00008 * rate);
-                    strike(&mut ticks, at, 0.8 * contamination * within(luck, 0.6, 1.4), 0.00004 * rate);
+                    strike(
+                        &mut ticks,
+                        at,
+                        0.8 * contamination * within(luck, 0.6, 1.4),
+                        0.00004 * rate,
+                    );
                     for _ in 0..if opens { 3 } else { 0 } {
                         let after = within(luck, 0.04, 0.2) * rate;
-                        strike(&mut ticks, at + after, 0.06 * contamination * luck.uniform(), 0.00004 * rate);
+                        strike(
+                            &mut ticks,
+                            at + after,
+                            0.06 * contamination * luck.uniform(),
+                            0.00004 * rate,
+                        );
                     }
                 }
                 if !opens && luck.uniform() < 0.4 && leak > 0.0 {
-                    gas.leak(at, within(luck, 0.008, 0.03) * rate, 0.27 * leak * within(luck, 0.6, 1.4), luck);
+                    gas.leak(
+                        at,
+                        within(luck, 0.008, 0.03) * rate,
+                        0.27 * leak * within(luck, 0.6, 1.4),
+                        luck,
+                    );
                 }
                 strike(&mut strikes, at, size, contact * rate);
                 strike(&mut gas.puff, at, puff, 0.004 * rate);
@@ -145,8 +178,10 @@ fn valve(sound: &mut Sound, unit: Seed, schedule: Schedule, fault: (f64, f64, f6
         }
     }
 
-    let ringing =
-        sound.ring(&strikes, &modes(unit, &[900.0, 1500.0, 2200.0, 3100.0, 3900.0, 5100.0, 6000.0, 7000.0], 1.25));
+    let ringing = sound.ring(
+        &strikes,
+        &modes(unit, &[900.0, 1500.0, 2200.0, 3100.0, 3900.0, 5100.0, 6000.0, 7000.0], 1.25),
+    );
     sound.add(&ringing, 1.0);
     if contamination + sticking > 0.0 {
         let ticking = sound.ring(&ticks, &modes(luck, &[1900.0, 2700.0, 4500.0, 6500.0], 1.0));
@@ -194,12 +229,15 @@ impl Gas {
 
     /// A gap whistles until the seat has settled.
     fn leak(&mut self, at: f64, decay: f64, size: f64, luck: &mut Rng) {
-        fill(&mut self.leak, at, 4.0 * decay, |after| size * math::exp(-after / decay) * within(luck, 0.3, 1.7));
+        fill(&mut self.leak, at, 4.0 * decay, |after| {
+            size * math::exp(-after / decay) * within(luck, 0.3, 1.7)
+        });
     }
 
     /// Adds what the air makes of this white noise.
     fn blow(self, noise: &[f64], sound: &mut Sound, unit: &mut Rng, luck: &mut Rng) {
-        let times = |envelope: &[f64]| noise.iter().zip(envelope).map(|(x, y)| x * y).collect::<Vec<_>>();
+        let times =
+            |envelope: &[f64]| noise.iter().zip(envelope).map(|(x, y)| x * y).collect::<Vec<_>>();
         let fall = math::exp(-1.0 / (within(unit, 0.012, 0.024) * sound.rate));
         let turn = 1.0 - math::exp(-1.0 / (0.006 * sound.rate));
         let (mut puff, mut open, mut flow) = (0.0, 0.0, 0.0);
@@ -210,12 +248,18 @@ impl Gas {
             flow += turn * (open - flow);
             (*puffs, *flows) = (puff * noise, flow * noise);
         }
-        let parts = [(&puffs, 2500.0, 2500.0, 0.25), (&puffs, 5500.0, 3500.0, 0.4), (&flows, 3200.0, 2800.0, 0.012)];
+        let parts = [
+            (&puffs, 2500.0, 2500.0, 0.25),
+            (&puffs, 5500.0, 3500.0, 0.4),
+            (&flows, 3200.0, 2800.0, 0.012),
+        ];
         for (noise, hz, bandwidth, gain) in parts {
             let part = sound.resonate(noise, hz * within(unit, 0.85, 1.15), bandwidth);
             sound.add(&part, gain * within(unit, 0.85, 1.15));
         }
-        for (envelope, hz, bandwidth) in [(&self.scrape, 2600.0, 1200.0), (&self.leak, 5600.0, 900.0)] {
+        for (envelope, hz, bandwidth) in
+            [(&self.scrape, 2600.0, 1200.0), (&self.leak, 5600.0, 900.0)]
+        {
             if envelope.iter().any(|x| *x != 0.0) {
                 let part = sound.resonate(&times(envelope), hz * within(luck, 0.8, 1.2), bandwidth);
                 sound.add(&part, 1.0);
@@ -246,7 +290,12 @@ mod tests {
     use super::super::testing;
     use super::*;
 
-    fn clip(text: &[(&str, &str)], fault: Option<(&str, f64)>, rate: f64, seconds: f64) -> Result<Vec<f32>, String> {
+    fn clip(
+        text: &[(&str, &str)],
+        fault: Option<(&str, f64)>,
+        rate: f64,
+        seconds: f64,
+    ) -> Result<Vec<f32>, String> {
         testing::clip(render, text, fault, (rate, seconds), 8)
     }
 
@@ -286,14 +335,21 @@ mod tests {
             clip(&[("v1pat", "04"), ("v2pat", "no")], None, 8000.0, 1.0),
             clip(&[("v1pat", "04")], None, 8000.0, 1.0)
         );
-        assert_ne!(clip(&[("v2pat", "05")], None, 8000.0, 2.0), clip(&[("v1pat", "05")], None, 8000.0, 2.0));
+        assert_ne!(
+            clip(&[("v2pat", "05")], None, 8000.0, 2.0),
+            clip(&[("v1pat", "05")], None, 8000.0, 2.0)
+        );
     }
 
     #[test]
     fn faults_are_sparse_and_leave_the_rest_alone() {
         let normal = clip(&[], None, 16_000.0, 10.0).unwrap();
         for fault in FAULTS {
-            assert_eq!(clip(&[], Some((fault, 0.0)), 16_000.0, 10.0).unwrap(), normal, "{fault} of size 0");
+            assert_eq!(
+                clip(&[], Some((fault, 0.0)), 16_000.0, 10.0).unwrap(),
+                normal,
+                "{fault} of size 0"
+            );
             let faulty = clip(&[], Some((fault, 1.0)), 16_000.0, 10.0).unwrap();
             let difference: Vec<f32> = faulty.iter().zip(&normal).map(|(x, y)| x - y).collect();
             let energies = loudest(&difference);
@@ -317,7 +373,8 @@ mod tests {
 
     #[test]
     fn unknown_words_are_refused() {
-        let refused = |name: &str, value: &str| clip(&[(name, value)], None, 8000.0, 0.5).unwrap_err();
+        let refused =
+            |name: &str, value: &str| clip(&[(name, value)], None, 8000.0, 0.5).unwrap_err();
         assert_eq!(refused("pat", "06"), "`pat` of `06` is none of 00, 01, 02, 03, 04, 05");
         assert_eq!(refused("v2pat", "x"), "`v2pat` of `x` is none of 00, 01, 02, 03, 04, 05");
         assert!(refused("panel", "shut").starts_with("`panel` of `shut`"));

@@ -9,7 +9,8 @@ use crate::nn::{Graph, Network, Part};
 pub fn write(network: &Network) -> Tensors {
     let mut model = Tensors::default();
     for (part, values) in network.parts() {
-        let array = ArrayD::from_shape_vec(part.shape.clone(), values.to_vec()).expect("parts have their shape");
+        let array = ArrayD::from_shape_vec(part.shape.clone(), values.to_vec())
+            .expect("parts have their shape");
         model.put_f32(&part.name, array);
     }
     model
@@ -20,7 +21,9 @@ pub fn write(network: &Network) -> Tensors {
 /// Errors: an array of the graph is missing, or has another type or shape.
 pub fn read(graph: Graph, model: &Tensors) -> Result<Network, TensorError> {
     Network::read(graph, |part: &Part| match model.0.get(&part.name) {
-        Some(Tensor::F32(array)) if array.shape() == part.shape => Ok(array.iter().copied().collect()),
+        Some(Tensor::F32(array)) if array.shape() == part.shape => {
+            Ok(array.iter().copied().collect())
+        }
         Some(found) => {
             let found = match found {
                 Tensor::F32(array) => format!("f32 {:?}", array.shape()),

@@ -1,10 +1,11 @@
 //! The autoencoder's model as named arrays, ours and Keras's.
 //!
-//! Layer `i` of the network is `dense.i.kernel` (inputs, outputs), the last one with `dense.i.bias` (outputs); after each
-//! but the last comes `norm.i.gamma`, `.beta`, `.mean`, `.variance` (outputs), with an epsilon of 1e-3. Biases of other
-//! layers are read, too. What begins with `history/` or `residual.` is no part of the network.
-//! Keras calls them `dense/kernel:0`, `dense_1/kernel:0` .. and `batch_normalization/moving_mean:0` ..,
-//! numbered on from whatever else its process has made.
+//! Layer `i` of the network is `dense.i.kernel` (inputs, outputs), the last one with `dense.i.bias`
+//! (outputs); after each but the last comes `norm.i.gamma`, `.beta`, `.mean`, `.variance`
+//! (outputs), with an epsilon of 1e-3. Biases of other layers are read, too. What begins with
+//! `history/` or `residual.` is no part of the network. Keras calls them `dense/kernel:0`,
+//! `dense_1/kernel:0` .. and `batch_normalization/moving_mean:0` .., numbered on from whatever else
+//! its process has made.
 
 use std::collections::BTreeMap;
 
@@ -32,15 +33,16 @@ pub fn graph(sizes: &[usize]) -> Graph {
 
 /// The network of a model with our names, PyTorch's or Keras's.
 ///
-/// Errors: a tensor that is missing, has another shape than its neighbours ask for, or has no place in a
-/// dense autoencoder.
+/// Errors: a tensor that is missing, has another shape than its neighbours ask for, or has no place
+/// in a dense autoencoder.
 pub fn read(model: &Tensors) -> Result<Network, Error> {
     let model = &match modules::from_pytorch(model) {
         Some(model) => model,
         None => renamed(model)?,
     };
     let kernel = |i: usize| model.f32_2(&format!("dense.{i}.kernel"));
-    let layers = (0..).take_while(|i| model.0.contains_key(&format!("dense.{i}.kernel"))).count().max(1);
+    let layers =
+        (0..).take_while(|i| model.0.contains_key(&format!("dense.{i}.kernel"))).count().max(1);
     let mut sizes = vec![kernel(0)?.nrows()];
     for i in 0..layers {
         let (inputs, outputs) = kernel(i)?.dim();
@@ -60,7 +62,9 @@ pub fn read(model: &Tensors) -> Result<Network, Error> {
             if bias.len() != sizes[i + 1] {
                 return Err(shape(&name, &[sizes[i + 1]], &[bias.len()]));
             }
-            let mean = network.statistic_mut(&format!("norm.{i}.mean")).expect("hidden layers are normalised");
+            let mean = network
+                .statistic_mut(&format!("norm.{i}.mean"))
+                .expect("hidden layers are normalised");
             mean.iter_mut().zip(bias).for_each(|(mean, bias)| *mean -= bias);
             known += 1;
         }
@@ -71,8 +75,11 @@ pub fn read(model: &Tensors) -> Result<Network, Error> {
     let own = arrays::write(&network);
     let is_bias = |name: &str| (0..layers - 1).any(|i| name == format!("dense.{i}.bias"));
     let has_place = |name: &str| own.0.contains_key(name) || is_bias(name);
-    let stray = model.0.keys().find(|name| !has_place(name)).expect("there are more names than were read");
-    Err(Error::Data(format!("tensor `{stray}` has no place in an autoencoder of {layers} dense layers")))
+    let stray =
+        model.0.keys().find(|name| !has_place(name)).expect("there are more names than were read");
+    Err(Error::Data(format!(
+        "tensor `{stray}` has no place in an autoencoder of {layers} dense layers"
+    )))
 }
 
 fn shape(name: &str, expected: &[usize], found: &[usize]) -> Error {
@@ -80,7 +87,8 @@ fn shape(name: &str, expected: &[usize], found: &[usize]) -> Error {
     TensorError::Shape { name: name.to_owned(), expected, found }.into()
 }
 
-/// The model under our names. Ours stay; Keras's are numbered from 0 in the order of their own numbers.
+/// The model under our names. Ours stay; Keras's are numbered from 0 in the order of their own
+/// numbers.
 fn renamed(model: &Tensors) -> Result<Tensors, Error> {
     let mut numbers: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (room, number, _) in model.0.keys().filter_map(|name| keras(name)) {
@@ -100,7 +108,9 @@ fn renamed(model: &Tensors) -> Result<Tensors, Error> {
             }
         };
         if tensors.insert(ours.clone(), tensor.clone()).is_some() {
-            return Err(Error::Data(format!("two tensors of the model are `{ours}`: one is `{name}`")));
+            return Err(Error::Data(format!(
+                "two tensors of the model are `{ours}`: one is `{name}`"
+            )));
         }
     }
     Ok(Tensors(tensors))
@@ -146,7 +156,8 @@ mod tests {
     #[test]
     fn keras_names_are_understood_wherever_their_numbers_start() {
         let keras = |offset: usize| {
-            let number = |i: usize| if i + offset == 0 { String::new() } else { format!("_{}", i + offset) };
+            let number =
+                |i: usize| if i + offset == 0 { String::new() } else { format!("_{}", i + offset) };
             let rename = |(name, tensor): (String, _)| {
                 let parts: Vec<&str> = name.split('.').collect();
                 let n = number(parts[1].parse().unwrap());

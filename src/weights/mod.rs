@@ -1,5 +1,5 @@
-//! Weights of networks, read from the files of other programs and written for them: PyTorch's state_dicts, Keras's names,
-//! ONNX.
+//! Weights of networks, read from the files of other programs and written for them: PyTorch's
+//! state_dicts, Keras's names, ONNX.
 //!
 //! ```text
 //! .pt ----torch----> arrays under PyTorch's names --modules--> arrays under our names --arrays--> Network --onnx--> .onnx

@@ -1,10 +1,10 @@
 //! The autoencoder's model under the names of PyTorch's modules, as ours.
 //!
-//! A state_dict has `PATH.weight` and so on, and a PATH says how the author nested the modules, not what comes after
-//! what. Layers are taken in the natural order of their paths: numbers as numbers, `encoder` before `decoder`, as in
-//! the DCASE 2023 baseline (nttcslab/dcase2023_task2_baseline_ae: `encoder.0.weight` to `decoder.12.bias`).
-//! A state_dict does not tell the epsilon of its normalisations: the baseline's is 1e-3, as ours; PyTorch's default is
-//! 1e-5.
+//! A state_dict has `PATH.weight` and so on, and a PATH says how the author nested the modules, not
+//! what comes after what. Layers are taken in the natural order of their paths: numbers as numbers,
+//! `encoder` before `decoder`, as in the DCASE 2023 baseline (nttcslab/dcase2023_task2_baseline_ae:
+//! `encoder.0.weight` to `decoder.12.bias`). A state_dict does not tell the epsilon of its
+//! normalisations: the baseline's is 1e-3, as ours; PyTorch's default is 1e-5.
 
 use ndarray::{ArrayD, Ix1, Ix2};
 
@@ -17,20 +17,26 @@ type Linear = (ndarray::Array2<f32>, Option<ndarray::Array1<f32>>);
 const NORM: [(&str, &str); 4] =
     [("weight", "gamma"), ("bias", "beta"), ("running_mean", "mean"), ("running_var", "variance")];
 
-/// The arrays of a state_dict of Linear and BatchNorm1d layers as `dense.i.kernel` (inputs, outputs), `dense.i.bias`
-/// and `norm.i.gamma`, `.beta`, `.mean`, `.variance`. Tensors of other modules than these, such as the covariances of
-/// the DCASE 2023 baseline, are left out.
+/// The arrays of a state_dict of Linear and BatchNorm1d layers as `dense.i.kernel` (inputs,
+/// outputs), `dense.i.bias` and `norm.i.gamma`, `.beta`, `.mean`, `.variance`. Tensors of other
+/// modules than these, such as the covariances of the DCASE 2023 baseline, are left out.
 ///
-/// None where the bag is not of this kind: every Linear but the last has its BatchNorm1d, each fits its neighbours, and
-/// no other module has a `weight`.
+/// None where the bag is not of this kind: every Linear but the last has its BatchNorm1d, each fits
+/// its neighbours, and no other module has a `weight`.
 pub fn from_pytorch(model: &Tensors) -> Option<Tensors> {
-    let mut paths: Vec<&str> = model.0.keys().filter_map(|name| name.strip_suffix(".weight")).collect();
+    let mut paths: Vec<&str> =
+        model.0.keys().filter_map(|name| name.strip_suffix(".weight")).collect();
     paths.sort_by_key(|path| (place(path), *path));
     let (norms, linear): (Vec<&str>, Vec<&str>) =
         paths.into_iter().partition(|path| model.0.contains_key(&format!("{path}.running_mean")));
-    let linear: Vec<Linear> = linear.iter().map(|path| read_linear(model, path)).collect::<Option<_>>()?;
+    let linear: Vec<Linear> =
+        linear.iter().map(|path| read_linear(model, path)).collect::<Option<_>>()?;
     let outputs: Vec<usize> = linear.iter().map(|(kernel, _)| kernel.ncols()).collect();
-    let fits = linear.iter().skip(1).zip(&outputs).all(|((kernel, _), &outputs)| kernel.nrows() == outputs);
+    let fits = linear
+        .iter()
+        .skip(1)
+        .zip(&outputs)
+        .all(|((kernel, _), &outputs)| kernel.nrows() == outputs);
     if linear.len() != norms.len() + 1 || !fits {
         return None;
     }
@@ -45,7 +51,8 @@ pub fn from_pytorch(model: &Tensors) -> Option<Tensors> {
     }
     for (i, path) in norms.iter().enumerate() {
         for (theirs, word) in NORM {
-            let values = single(model, &format!("{path}.{theirs}"))?.into_dimensionality::<Ix1>().ok()?;
+            let values =
+                single(model, &format!("{path}.{theirs}"))?.into_dimensionality::<Ix1>().ok()?;
             if values.len() != outputs[i] {
                 return None;
             }
@@ -89,7 +96,8 @@ fn place(path: &str) -> Vec<Piece<'_>> {
     for mut rest in path.split('.') {
         while let Some(first) = rest.chars().next() {
             let digits = first.is_ascii_digit();
-            let end = rest.find(|letter: char| letter.is_ascii_digit() != digits).unwrap_or(rest.len());
+            let end =
+                rest.find(|letter: char| letter.is_ascii_digit() != digits).unwrap_or(rest.len());
             let (run, after) = rest.split_at(end);
             rest = after;
             pieces.push(match run.parse() {
@@ -108,8 +116,8 @@ mod tests {
     use super::*;
     use ndarray::{Array1, Array2, ArrayView1, array};
 
-    /// The state_dict of an autoencoder 3-4-2-4-3 under these paths, in the order of the layers: Linear, BatchNorm1d
-    /// and so on. Every number tells its layer.
+    /// The state_dict of an autoencoder 3-4-2-4-3 under these paths, in the order of the layers:
+    /// Linear, BatchNorm1d and so on. Every number tells its layer.
     fn state(paths: [&str; 7]) -> Tensors {
         let sizes = [3, 4, 2, 4, 3];
         let mut model = Tensors::default();
@@ -117,7 +125,8 @@ mod tests {
             let (i, outputs) = (k / 2, sizes[k / 2 + 1]);
             let value = |row: usize, column: usize| (100 * k + 10 * row + column) as f32;
             if k % 2 == 0 {
-                let weight = Array2::from_shape_fn((outputs, sizes[i]), |(row, column)| value(row, column));
+                let weight =
+                    Array2::from_shape_fn((outputs, sizes[i]), |(row, column)| value(row, column));
                 model.put_f32(&format!("{path}.weight"), weight);
                 model.put_f32(&format!("{path}.bias"), Array1::from_elem(outputs, k as f32));
                 continue;
@@ -163,7 +172,15 @@ mod tests {
                 "module.m",
                 "module.dec",
             ],
-            ["encoder.2.linear", "encoder.2.norm", "encoder.11.linear", "encoder.11.norm", "d.0", "d.1", "out"],
+            [
+                "encoder.2.linear",
+                "encoder.2.norm",
+                "encoder.11.linear",
+                "encoder.11.norm",
+                "d.0",
+                "d.1",
+                "out",
+            ],
         ] {
             assert!(from_pytorch(&state(paths)) == Some(expected.clone()), "{paths:?}");
         }
@@ -198,7 +215,10 @@ mod tests {
         assert_eq!(broken(&|model| drop(model.0.remove("encoder.4.running_mean"))), None);
         assert_eq!(broken(&|model| drop(model.0.remove("encoder.4.running_var"))), None);
         assert_eq!(broken(&|model| drop(model.0.remove("decoder.3.weight"))), None);
-        assert_eq!(broken(&|model| model.put_f32("conv.weight", ndarray::Array4::zeros((1, 1, 1, 1)))), None);
+        assert_eq!(
+            broken(&|model| model.put_f32("conv.weight", ndarray::Array4::zeros((1, 1, 1, 1)))),
+            None
+        );
         assert_eq!(broken(&|model| model.put_f32("decoder.3.weight", Array2::zeros((3, 5)))), None);
         assert_eq!(broken(&|model| model.put_f32("decoder.3.bias", Array1::zeros(4))), None);
         assert_eq!(broken(&|model| model.put_f32("encoder.1.bias", Array1::zeros(3))), None);

@@ -7,10 +7,13 @@ use std::path::{Path, PathBuf};
 use crate::project::tree;
 
 /// What everybody may import, and what imports nothing but itself.
-const FOUNDATION: &[&str] =
-    &["math", "canon", "digest", "kind", "seed", "context", "diagnose", "family", "reading", "shown", "document"];
+const FOUNDATION: &[&str] = &[
+    "math", "canon", "digest", "kind", "seed", "context", "diagnose", "family", "reading", "shown",
+    "document",
+];
 
-/// What a room may import besides the foundation. A path such as `artifact::MetricRow` allows that name alone.
+/// What a room may import besides the foundation. A path such as `artifact::MetricRow` allows that
+/// name alone.
 const ROOMS: &[(&str, &[&str])] = &[
     ("dsp", &[]),
     ("nn", &[]),
@@ -48,8 +51,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("spec", &["stage", "source", "feature", "pool", "detector", "threshold"]),
     // Score files and ground truth speak of clips by names that `source` can read.
     ("evaluate", &["source::names", "artifact", "metric"]),
-    // A point holds its detector and a catalog its sections: the plan asks the one and names the others. A network may
-    // hear a feature besides that of the spec.
+    // A point holds its detector and a catalog its sections: the plan asks the one and names the
+    // others. A network may hear a feature besides that of the spec.
     ("plan", &["spec", "stage", "source::SourceSpec", "feature::FeatureSpec"]),
     ("disk", &[]),
     // Neither knows the other: what the store holds may be shared, and the desk never is.
@@ -86,8 +89,11 @@ fn may(room: &str, path: &str) -> bool {
     if FOUNDATION.contains(&wanted) {
         return wanted == "math" || !MATHEMATICS.contains(&room);
     }
-    let allowed = ROOMS.iter().find(|(name, _)| *name == room).map_or(&[][..], |(_, allowed)| allowed);
-    allowed.iter().any(|entry| wanted == *entry || (entry.contains("::") && path.starts_with(entry)))
+    let allowed =
+        ROOMS.iter().find(|(name, _)| *name == room).map_or(&[][..], |(_, allowed)| allowed);
+    allowed
+        .iter()
+        .any(|entry| wanted == *entry || (entry.contains("::") && path.starts_with(entry)))
 }
 
 /// The path that follows `crate::` at each of its places in a line, `family!` aside.
@@ -107,7 +113,11 @@ fn code(path: &Path) -> (Vec<(usize, String)>, Vec<PathBuf>) {
             Some(rest) if rest.ends_with('{') => break,
             Some(rest) => {
                 let folder = path.with_extension("");
-                let folder = if folder.ends_with("mod") { folder.parent().expect("it is in src") } else { &folder };
+                let folder = if folder.ends_with("mod") {
+                    folder.parent().expect("it is in src")
+                } else {
+                    &folder
+                };
                 tests.push(folder.join(rest.trim_end_matches(';')).with_extension("rs"));
             }
             None => lines.push((number + 1, line.to_owned())),
@@ -166,10 +176,21 @@ fn every_room_is_in_the_table_and_every_line_of_it_in_the_rooms() {
 
 #[test]
 fn the_table_refuses() {
-    assert!(!may("stage", "exec::run") && !may("report", "artifact::Blob") && !may("dsp", "digest::Digest"));
+    assert!(
+        !may("stage", "exec::run")
+            && !may("report", "artifact::Blob")
+            && !may("dsp", "digest::Digest")
+    );
     assert!(may("nn", "math::elementary") && !may("math", "artifact"));
-    assert!(!may("canon", "artifact") && may("seed", "digest::Digest") && may("report", "artifact::MetricRow"));
-    assert_eq!(imports("let a = crate::exec::run(crate::plan::x); // crate::cli"), ["exec::run", "plan::x"]);
+    assert!(
+        !may("canon", "artifact")
+            && may("seed", "digest::Digest")
+            && may("report", "artifact::MetricRow")
+    );
+    assert_eq!(
+        imports("let a = crate::exec::run(crate::plan::x); // crate::cli"),
+        ["exec::run", "plan::x"]
+    );
     assert_eq!(imports("$crate::family::settings"), [""; 0]);
     assert_eq!(imports("use crate::{a, b};"), [""]);
 }
@@ -178,7 +199,9 @@ fn the_table_refuses() {
 fn no_file_is_longer_than_it_can_be_read() {
     let long: Vec<String> = tree(&src())
         .into_iter()
-        .map(|(name, path)| (fs::read_to_string(path).expect("sources are text").lines().count(), name))
+        .map(|(name, path)| {
+            (fs::read_to_string(path).expect("sources are text").lines().count(), name)
+        })
         .filter(|(lines, _)| *lines > LINES)
         .map(|(lines, name)| format!("src/{name} has {lines} lines, more than {LINES}"))
         .collect();

@@ -1,5 +1,5 @@
-//! The autoencoder end to end against a model that others trained and scores that others published: the
-//! anomaly detection task of the MLPerf Tiny benchmark (ToyCar of DCASE 2020, Keras).
+//! The autoencoder end to end against a model that others trained and scores that others published:
+//! the anomaly detection task of the MLPerf Tiny benchmark (ToyCar of DCASE 2020, Keras).
 
 use std::path::Path;
 
@@ -20,9 +20,13 @@ fn keras_model(folder: &Path) -> Tensors {
     let mut model = Tensors::default();
     for tensor in manifest["tensors"].as_array().unwrap() {
         let bytes = std::fs::read(folder.join(tensor["file"].as_str().unwrap())).unwrap();
-        let values: Array1<f32> = bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        let values: Array1<f32> =
+            bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
         let shape: Vec<usize> = serde_json::from_value(tensor["shape"].clone()).unwrap();
-        model.put_f32(tensor["name"].as_str().unwrap(), values.into_shape_with_order(shape).unwrap());
+        model.put_f32(
+            tensor["name"].as_str().unwrap(),
+            values.into_shape_with_order(shape).unwrap(),
+        );
     }
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), model.encode()).unwrap();
@@ -31,12 +35,16 @@ fn keras_model(folder: &Path) -> Tensors {
 
 #[test]
 fn a_published_keras_model_gives_its_published_scores() {
-    let Some(data) = oracle::data("a_published_keras_model_gives_its_published_scores") else { return };
+    let Some(data) = oracle::data("a_published_keras_model_gives_its_published_scores") else {
+        return;
+    };
     let folder = data.join("oracles/autoencoder_toycar");
     let mut table = csv::Reader::from_path(folder.join("expected_scores.csv")).unwrap();
-    let (ids, expected): (Vec<String>, Vec<f64>) = table.deserialize::<(String, f64)>().map(Result::unwrap).unzip();
+    let (ids, expected): (Vec<String>, Vec<f64>) =
+        table.deserialize::<(String, f64)>().map(Result::unwrap).unzip();
 
-    let log_mel = FeatureSpec::parse("log_mel", &json!({ "floor": "add", "pad": "reflect" })).unwrap();
+    let log_mel =
+        FeatureSpec::parse("log_mel", &json!({ "floor": "add", "pad": "reflect" })).unwrap();
     let extractor = log_mel.member().extractor(16_000).unwrap();
     let extract = |id: &String| {
         let wave = wav::read(&data.join(id), Channel::Mean).unwrap();
@@ -55,12 +63,16 @@ fn a_published_keras_model_gives_its_published_scores() {
             attributes: Default::default(),
         })
         .collect();
-    let examples = Examples { clips: clips.iter().collect(), features: features.iter().map(|x| x.view()).collect() };
+    let examples = Examples {
+        clips: clips.iter().collect(),
+        features: features.iter().map(|x| x.view()).collect(),
+    };
 
     let settings = json!({ "frames": { "from": 50, "to": 250 }, "weights": "toycar.safetensors" });
     let spec = DetectorSpec::parse("autoencoder", &settings).unwrap();
     let (detector, cx) = (spec.member(), Context::plain(0));
-    let model = detector.fit(&examples, Some(&keras_model(&folder.join("weights_f32le"))), &cx).unwrap();
+    let model =
+        detector.fit(&examples, Some(&keras_model(&folder.join("weights_f32le"))), &cx).unwrap();
     assert!(model.0.contains_key("norm.8.variance"), "the model is kept under our own names");
     let scores = detector.score(&model, &examples, &cx).unwrap();
     assert_eq!(scores.len(), 20);

@@ -18,13 +18,18 @@ fn a_score_that_fell_is_told_and_ends_with_3() {
 
     // Somebody else's numbers were better by two points in every section of k=1.
     let mut kept: serde_json::Value =
-        serde_json::from_slice(&fs::read(project.path("kept.json")).expect("a file")).expect("JSON");
+        serde_json::from_slice(&fs::read(project.path("kept.json")).expect("a file"))
+            .expect("JSON");
     let better = |x: &mut serde_json::Value| *x = (x.as_f64().expect("a number") + 0.02).into();
     better(&mut kept["settings"][0]["score"]);
     kept["settings"][0]["sections"].as_object_mut().expect("a map").values_mut().for_each(better);
     project.write("kept.json", kept.to_string());
-    let fell = project.run("run -q spec.yaml --baseline kept.json --max-drop 0.01 --frozen").exits(3);
-    assert!(fell.stdout.contains("## Changes against the baseline") && fell.stdout.contains("−2.00 [−2.00, −2.00]"));
+    let fell =
+        project.run("run -q spec.yaml --baseline kept.json --max-drop 0.01 --frozen").exits(3);
+    assert!(
+        fell.stdout.contains("## Changes against the baseline")
+            && fell.stdout.contains("−2.00 [−2.00, −2.00]")
+    );
     assert!(fell.stderr.contains("baseline: 1 fell by 2.00 points"), "{}", fell.stderr);
     project.run("run -q spec.yaml --baseline kept.json --max-drop 0.03").done();
 

@@ -38,7 +38,9 @@ fn optional(path: &str) -> Value {
         "detector.one_class_svm" => json!({"gamma": 0.5}),
         "detector.embedding.network.cnn" => json!({"frames": 64}),
         "detector.dbscan" => json!({"eps": 3.0}),
-        path if path.ends_with("random_forest") || path.ends_with("extra_trees") => json!({"max_depth": 3}),
+        path if path.ends_with("random_forest") || path.ends_with("extra_trees") => {
+            json!({"max_depth": 3})
+        }
         path if path.ends_with("svc") => json!({"gamma": 0.5}),
         path if path.ends_with("training") => json!({"patience": 3, "clip_norm": 1.0}),
         _ => json!({}),
@@ -100,11 +102,18 @@ fn sections() -> Vec<(String, Value)> {
     }
     for name in DetectorSpec::NAMES {
         let several = match *name {
-            "ensemble" => vec![json!({"detectors": [{"knn": {}}, {"gmm": {}}], "weights": [0.5, 0.5]})],
+            "ensemble" => {
+                vec![json!({"detectors": [{"knn": {}}, {"gmm": {}}], "weights": [0.5, 0.5]})]
+            }
             "embedding" => {
-                let loss = |loss: &str| json!({"network": {"cnn": {"loss": {loss: {}}, "mixup": 0.2}}});
+                let loss =
+                    |loss: &str| json!({"network": {"cnn": {"loss": {loss: {}}, "mixup": 0.2}}});
                 let of = |name: &&str| json!({"network": {**name: {}}});
-                EmbedderSpec::NAMES.iter().map(of).chain(["arcface", "sub_cluster_adacos"].map(loss)).collect()
+                EmbedderSpec::NAMES
+                    .iter()
+                    .map(of)
+                    .chain(["arcface", "sub_cluster_adacos"].map(loss))
+                    .collect()
             }
             "classifier" => [
                 "random_forest",
@@ -120,7 +129,10 @@ fn sections() -> Vec<(String, Value)> {
             _ => vec![json!({})],
         };
         for settings in several {
-            all.push(of("detector", &DetectorSpec::parse(name, &settings).expect("it has defaults")));
+            all.push(of(
+                "detector",
+                &DetectorSpec::parse(name, &settings).expect("it has defaults"),
+            ));
         }
     }
     all
@@ -130,8 +142,12 @@ fn sections() -> Vec<(String, Value)> {
 fn numbers(value: &Value, way: &str, found: &mut Vec<String>) {
     match value {
         Value::Number(_) => found.push(way.to_owned()),
-        Value::Array(items) => items.iter().enumerate().for_each(|(i, v)| numbers(v, &format!("{way}/{i}"), found)),
-        Value::Object(map) => map.iter().for_each(|(name, v)| numbers(v, &format!("{way}/{name}"), found)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(i, v)| numbers(v, &format!("{way}/{i}"), found))
+        }
+        Value::Object(map) => {
+            map.iter().for_each(|(name, v)| numbers(v, &format!("{way}/{name}"), found))
+        }
         _ => {}
     }
 }
@@ -141,11 +157,12 @@ fn no_number_is_without_a_bound() {
     const PLACE: &str = "@here@";
     let (mut settings, mut loose) = (0, Vec::new());
     for (word, section) in sections() {
-        let mut spec: Map<String, Value> = json!({"data": {"synthetic": {"machines": ["fan"]}}, "pool": {"mean": {}},
+        let mut spec: Map<String, Value> =
+            json!({"data": {"synthetic": {"machines": ["fan"]}}, "pool": {"mean": {}},
             "features": {"log_mel": {}}, "detector": {"knn": {}}})
-        .as_object()
-        .expect("a map")
-        .clone();
+            .as_object()
+            .expect("a map")
+            .clone();
         spec.insert(word.clone(), section.clone());
         let sound = Value::Object(spec.clone()).to_string();
         let told = load_text("spec.yaml", &sound, &[]).err().map(|all| all[0].to_string());
@@ -155,12 +172,14 @@ fn no_number_is_without_a_bound() {
         for way in ways {
             settings += 1;
             let mut changed = Value::Object(spec.clone());
-            *changed.pointer_mut(&format!("/{word}{way}")).expect("the way leads there") = json!(PLACE);
+            *changed.pointer_mut(&format!("/{word}{way}")).expect("the way leads there") =
+                json!(PLACE);
             for extreme in EXTREMES {
                 let text = changed.to_string().replace(&format!("\"{PLACE}\""), extreme);
                 let accepted = load_text("spec.yaml", &text, &[]).is_ok();
                 let value: f64 = extreme.parse().unwrap_or(f64::NAN);
-                let named = NAMES.contains(&way.rsplit('/').next().unwrap_or_default()) || word == "seed";
+                let named =
+                    NAMES.contains(&way.rsplit('/').next().unwrap_or_default()) || word == "seed";
                 // A threshold is compared with scores, which have no bound themselves.
                 let is_score = way == "/fixed/value" && value.is_finite();
                 let bounded = value.abs() <= LARGEST && extreme != "1e-400";

@@ -24,7 +24,8 @@ pub fn records(cache: &Path) -> Vec<Record> {
         let text = fs::read_to_string(&path).expect("a record");
         let json: Value = serde_json::from_str(text.lines().next().expect("a line")).expect("JSON");
         let outputs = json["outputs"].as_object().expect("a map").iter();
-        let outputs = outputs.map(|(role, object)| (role.clone(), object_path(cache, object))).collect();
+        let outputs =
+            outputs.map(|(role, object)| (role.clone(), object_path(cache, object))).collect();
         let label = json["label"].as_str().expect("a text").to_owned();
         Record { path, key: name.replace('/', "").replace(".json", ""), json, label, outputs }
     };
@@ -45,8 +46,12 @@ fn object_path(cache: &Path, object: &Value) -> PathBuf {
 impl Record {
     /// Whether the stage read the object at `path`.
     pub fn reads(&self, path: &Path) -> bool {
-        let shard =
-            path.parent().and_then(Path::file_name).expect("objects are sharded").to_string_lossy().into_owned();
+        let shard = path
+            .parent()
+            .and_then(Path::file_name)
+            .expect("objects are sharded")
+            .to_string_lossy()
+            .into_owned();
         let digest = shard + &path.file_stem().expect("a name").to_string_lossy();
         let inputs = self.json["material"]["inputs"].as_object().expect("a map");
         inputs.values().any(|input| input.as_str() == Some(&digest))
@@ -81,7 +86,9 @@ pub const DAMAGES: &[Damage] = &[
             bytes[middle] ^= 0x10;
         })
     }),
-    ("last byte flipped", |path| change(path, |bytes| *bytes.last_mut().expect("not empty") ^= 0x80)),
+    ("last byte flipped", |path| {
+        change(path, |bytes| *bytes.last_mut().expect("not empty") ^= 0x80)
+    }),
     ("longer by a byte", |path| change(path, |bytes| bytes.push(b'\n'))),
     ("full of zeros", |path| change(path, |bytes| bytes.fill(0))),
     ("gone", |path| fs::remove_file(path).expect("it was there")),

@@ -31,7 +31,11 @@ fn stdout_of_a_run_is_exactly_its_report() {
     let project = Project::with(SPEC);
     let run = project.run("run spec.yaml").done();
     assert_eq!(run.stdout, project.run("report spec.yaml").done().stdout);
-    assert!(run.stderr.lines().last().expect("progress").starts_with("9 stages ran, 0 cached in "), "{}", run.stderr);
+    assert!(
+        run.stderr.lines().last().expect("progress").starts_with("9 stages ran, 0 cached in "),
+        "{}",
+        run.stderr
+    );
     let quiet = project.run("run spec.yaml --quiet").done();
     assert_eq!((quiet.stdout, quiet.stderr.as_str()), (run.stdout, ""));
     let json = project.run("run spec.yaml --json").done();
@@ -44,12 +48,16 @@ fn the_tidy_report_has_the_columns_that_were_promised() {
     let project = Project::with(SPEC);
     project.run("run spec.yaml").done();
     let csv = project.report();
-    let header = "point,machine,section,domain,attribute,value_of_attribute,metric,value,detector.knn.k";
+    let header =
+        "point,machine,section,domain,attribute,value_of_attribute,metric,value,detector.knn.k";
     assert_eq!(csv.lines().next(), Some(header));
     assert!(csv.lines().all(|line| line.matches(',').count() == 8), "{csv}");
     let row = csv.lines().find(|line| line.starts_with("1,fan,00,target,,,auc,")).expect("a row");
     assert!(row.ends_with(",3"), "{row}");
-    assert!(csv.lines().any(|line| line.starts_with("1,,,,,,official,") && line.ends_with(",3")), "{csv}");
+    assert!(
+        csv.lines().any(|line| line.starts_with("1,,,,,,official,") && line.ends_with(",3")),
+        "{csv}"
+    );
     project.run("report spec.yaml --format csv -o out.csv").done();
     assert_eq!(fs::read_to_string(project.path("out.csv")).expect("it was written"), csv);
 }
@@ -65,7 +73,10 @@ fn the_plan_before_and_after() {
     insta::assert_snapshot!("plan_dot", project.run("plan spec.yaml --dot").done().stdout);
     let plan = project.run("plan spec.yaml --json").done().json();
     let stage = &plan["stages"][2];
-    assert_eq!((&stage["label"], &stage["standing"]), (&"pooling/fan/00".into(), &"will run".into()));
+    assert_eq!(
+        (&stage["label"], &stage["standing"]),
+        (&"pooling/fan/00".into(), &"will run".into())
+    );
     assert_eq!(stage["needs"][0], "features/fan/00");
 }
 
@@ -136,12 +147,22 @@ fn exit_codes() {
     ] {
         let run = project.run(arguments);
         assert_eq!(run.code, code, "{arguments}\n{}\n{}", run.stdout, run.stderr);
-        assert!(code != 2 || (!run.stderr.is_empty() && !run.stderr.contains("panicked")), "{arguments}");
-        assert!(code != 2 || run.stdout.is_empty() || arguments.starts_with("check spec"), "{arguments}");
+        assert!(
+            code != 2 || (!run.stderr.is_empty() && !run.stderr.contains("panicked")),
+            "{arguments}"
+        );
+        assert!(
+            code != 2 || run.stdout.is_empty() || arguments.starts_with("check spec"),
+            "{arguments}"
+        );
     }
     let strict = project.run("run strict.yaml --quiet");
     assert!(strict.stderr.contains("expectation failed: auc of all is 0."), "{}", strict.stderr);
-    assert_eq!(strict.stdout, project.run("report spec.yaml").stdout, "the tables are printed all the same");
+    assert_eq!(
+        strict.stdout,
+        project.run("report spec.yaml").stdout,
+        "the tables are printed all the same"
+    );
 }
 
 #[test]
@@ -197,7 +218,9 @@ fn a_feature_matrix_in_a_file_of_numpy() {
         ndarray::Array2::<f32>::read_npy(file).expect("a matrix of f32")
     };
     // Centred frames: one at every hop, and one at the end.
-    let said = project.run("features clip.wav -o a.npy --set mels=20 --set frame=512 --set hop=250").done();
+    let said = project
+        .run("features clip.wav -o a.npy --set mels=20 --set frame=512 --set hop=250")
+        .done();
     assert_eq!(said.stdout, "a.npy: 9 frames x 20 bins at 8000 Hz\n");
     assert_eq!(matrix("a.npy").dim(), (9, 20));
     project.run("features clip.wav -o b.npy --spec spec.yaml --set center=false").done();
@@ -217,9 +240,13 @@ fn the_cache_is_listed_counted_and_verified() {
     assert!(listed.lines().next().expect("a line").ends_with("  dataset/fan/00"), "{listed}");
     let stat = project.run("cache stat").done().stdout;
     assert!(stat.starts_with("9 records, "), "{stat}");
-    assert_eq!(project.run("cache verify").done().stdout.matches("9 records read, 0 damaged").count(), 1);
+    assert_eq!(
+        project.run("cache verify").done().stdout.matches("9 records read, 0 damaged").count(),
+        1
+    );
     let objects = tree(&project.cache().join("objects"));
-    let (_, victim) = objects.iter().find(|(name, _)| name.ends_with(".safetensors")).expect("a model");
+    let (_, victim) =
+        objects.iter().find(|(name, _)| name.ends_with(".safetensors")).expect("a model");
     fs::write(victim, "nonsense").expect("a file");
     let verify = project.run("cache verify").exits(1);
     assert!(
@@ -239,7 +266,11 @@ fn only_runs_what_matches_and_what_it_needs() {
     let project = Project::with(SPEC);
     let run = project.run("run spec.yaml --only scoring/*/k=3").done();
     let stages = ["dataset", "features", "pooling", "training", "scoring"];
-    let names = run.ran_in_order().iter().map(|l| l.split('/').next().expect("a stage").to_owned()).collect::<Vec<_>>();
+    let names = run
+        .ran_in_order()
+        .iter()
+        .map(|l| l.split('/').next().expect("a stage").to_owned())
+        .collect::<Vec<_>>();
     assert_eq!((names.as_slice(), run.stdout.as_str()), (&stages.map(String::from)[..], ""));
     let plan = project.plan();
     let waiting = plan.values().filter(|standing| *standing != "cached").count();
@@ -250,7 +281,11 @@ fn only_runs_what_matches_and_what_it_needs() {
 fn the_level_of_the_processor_changes_no_result_and_a_mistyped_one_is_told() {
     let project = Project::with(SPEC);
     let at = |level: &str, arguments: &str| {
-        let output = project.command(arguments).env("HUMSHIFT_LEVEL", level).output().expect("the program starts");
+        let output = project
+            .command(arguments)
+            .env("HUMSHIFT_LEVEL", level)
+            .output()
+            .expect("the program starts");
         Output::new(output)
     };
     insta::assert_snapshot!(at("avx", "run spec.yaml").exits(2).stderr);

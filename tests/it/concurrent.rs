@@ -39,7 +39,8 @@ fn two_runs_share_the_work() {
         let both: Vec<_> = a.intersection(&b).collect();
         assert!(both.is_empty(), "done twice: {both:?}");
         assert_eq!(a.union(&b).cloned().collect::<BTreeSet<_>>(), all, "and nothing left out");
-        let left: Vec<_> = std::fs::read_dir(project.cache().join("locks")).expect("a folder").flatten().collect();
+        let left: Vec<_> =
+            std::fs::read_dir(project.cache().join("locks")).expect("a folder").flatten().collect();
         assert!(left.is_empty(), "{left:?}");
         std::fs::remove_dir_all(project.cache()).expect("nobody uses it");
     }
@@ -59,8 +60,8 @@ fn runs_of_different_specs_share_what_they_have_in_common() {
     assert_eq!(project.run("run other.yaml --frozen").done().stdout, outputs[1].stdout);
 }
 
-/// Two points of one run can ask for the same key once their inputs turn out equal: whoever comes second
-/// takes what the first made, and what needs it must still run.
+/// Two points of one run can ask for the same key once their inputs turn out equal: whoever comes
+/// second takes what the first made, and what needs it must still run.
 #[test]
 fn stages_that_turn_out_equal_run_once_and_open_what_needs_them() {
     let project = Project::with(&SPEC.replace(
@@ -72,7 +73,8 @@ fn stages_that_turn_out_equal_run_once_and_open_what_needs_them() {
     project.write_all(&recordings);
     project.run("run spec.yaml --jobs 1").done();
     // Another chunk after the samples: another file, the same features.
-    let (path, bytes) = recordings.iter().find(|(path, _)| path.ends_with(".wav")).expect("there are recordings");
+    let (path, bytes) =
+        recordings.iter().find(|(path, _)| path.ends_with(".wav")).expect("there are recordings");
     let mut longer = bytes.clone();
     longer.extend(b"LIST\x04\0\0\0INFO");
     project.write(path, longer);

@@ -11,7 +11,10 @@ type Files = BTreeMap<String, Vec<u8>>;
 
 /// The recordings of one machine, without tables; section 01 stays sound in most tests.
 fn fan() -> Files {
-    sounds::data_set().into_iter().filter(|(path, _)| path.contains("/fan/") && path.ends_with(".wav")).collect()
+    sounds::data_set()
+        .into_iter()
+        .filter(|(path, _)| path.contains("/fan/") && path.ends_with(".wav"))
+        .collect()
 }
 
 /// The first test clip of section 00.
@@ -27,7 +30,8 @@ fn with(path: &str, bytes: Vec<u8>) -> Files {
 
 /// Section 00 without the clips whose path contains all of `words`.
 fn without(words: &[&str]) -> Files {
-    let gone = |path: &str| path.contains("section_00") && words.iter().all(|word| path.contains(word));
+    let gone =
+        |path: &str| path.contains("section_00") && words.iter().all(|word| path.contains(word));
     fan().into_iter().filter(|(path, _)| !gone(path)).collect()
 }
 
@@ -35,22 +39,34 @@ fn run(files: &Files, spec: &str) -> (Project, Output) {
     let project = Project::with(spec);
     project.write_all(files);
     let output = project.run("run spec.yaml --jobs 1 --executor serial");
-    assert!(!output.stderr.contains("panicked") && !output.stderr.contains("a bug in humshift"), "{}", output.stderr);
+    assert!(
+        !output.stderr.contains("panicked") && !output.stderr.contains("a bug in humshift"),
+        "{}",
+        output.stderr
+    );
     (project, output)
 }
 
-/// Exit code; of the report the lines of sections and the reasons of dashes; of what was said all but the stages that
-/// went well. Times and folders are left out.
+/// Exit code; of the report the lines of sections and the reasons of dashes; of what was said all
+/// but the stages that went well. Times and folders are left out.
 fn told(project: &Project, output: &Output) -> String {
     let mut text = format!("exit code {}\n", output.code);
     let ill = |line: &str| line.contains("FAILED") || line.contains("skipped");
-    let told = output.stdout.lines().filter(|line| line.starts_with("| fan") || line.starts_with("* "));
-    for line in told.chain(output.stderr.lines().filter(|line| !line.starts_with('[') || ill(line))) {
-        let line = if line.contains(" stages ran, ") { line.rsplit_once(" in ").expect("a time").0 } else { line };
+    let told =
+        output.stdout.lines().filter(|line| line.starts_with("| fan") || line.starts_with("* "));
+    for line in told.chain(output.stderr.lines().filter(|line| !line.starts_with('[') || ill(line)))
+    {
+        let line = if line.contains(" stages ran, ") {
+            line.rsplit_once(" in ").expect("a time").0
+        } else {
+            line
+        };
         writeln!(text, "{line}").expect("a string takes all");
     }
     let real = fs::canonicalize(project.dir()).expect("it is there");
-    let text = text.replace(&real.display().to_string(), "DIR").replace(&project.dir().display().to_string(), "DIR");
+    let text = text
+        .replace(&real.display().to_string(), "DIR")
+        .replace(&project.dir().display().to_string(), "DIR");
     text.replace(&project.cache().display().to_string(), "CACHE")
 }
 
@@ -69,8 +85,18 @@ fn broken_files_fail_their_section_and_are_named() {
     snapshot("header_alone", &with(&victim(), good[..20].to_vec()), SPEC, 1);
     snapshot("zero_length", &with(&victim(), Vec::new()), SPEC, 1);
     snapshot("zero_samples", &with(&victim(), sounds::wav(&[], RATE, Form::Int16)), SPEC, 1);
-    snapshot("text_renamed", &with(&victim(), b"file_name,label\na.wav,normal\n".to_vec()), SPEC, 1);
-    snapshot("not_a_number", &with(&victim(), sounds::wav(&[0.1, f64::NAN], RATE, Form::Float32)), SPEC, 1);
+    snapshot(
+        "text_renamed",
+        &with(&victim(), b"file_name,label\na.wav,normal\n".to_vec()),
+        SPEC,
+        1,
+    );
+    snapshot(
+        "not_a_number",
+        &with(&victim(), sounds::wav(&[0.1, f64::NAN], RATE, Form::Float32)),
+        SPEC,
+        1,
+    );
     let slow = sounds::wav(&sounds::hum(&victim()), RATE / 2, Form::Int16);
     snapshot("mixed_rates", &with(&victim(), slow), SPEC, 1);
 }
@@ -81,7 +107,12 @@ fn spectra_of_unequal_clips() {
     assert_ne!(spec, SPEC);
     let mut longer = sounds::hum("valve");
     longer.extend(sounds::hum("fan"));
-    snapshot("spectra_of_unequal_clips", &with(&victim(), sounds::wav(&longer, RATE, Form::Int16)), &spec, 1);
+    snapshot(
+        "spectra_of_unequal_clips",
+        &with(&victim(), sounds::wav(&longer, RATE, Form::Int16)),
+        &spec,
+        1,
+    );
 }
 
 #[test]
@@ -112,7 +143,12 @@ fn samples_of_24_bit_and_float_are_read() {
         };
         let (a, b) = (numbers(&reference.stdout), numbers(&found.stdout));
         assert!(!a.is_empty() && a.len() == b.len(), "{form:?}");
-        assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 6.0), "{form:?}\n{}\n{}", reference.stdout, found.stdout);
+        assert!(
+            a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 6.0),
+            "{form:?}\n{}\n{}",
+            reference.stdout,
+            found.stdout
+        );
     }
 }
 
@@ -126,7 +162,10 @@ fn folders_without_a_data_set() {
     assert_eq!((output.code, project.run("check spec.yaml").code), (2, 2));
     let readme = Files::from([("data/README.md".to_owned(), b"recordings to come".to_vec())]);
     snapshot("no_recordings", &readme, SPEC, 2);
-    let deeper = fan().into_iter().map(|(path, bytes)| (path.replace("data/", "data/raw/more/"), bytes)).collect();
+    let deeper = fan()
+        .into_iter()
+        .map(|(path, bytes)| (path.replace("data/", "data/raw/more/"), bytes))
+        .collect();
     snapshot("two_levels_deeper", &deeper, SPEC, 2);
 }
 
@@ -138,7 +177,11 @@ fn recordings_of_no_section_are_told_and_left_out() {
     let clean = run(&fan(), SPEC).1.done();
     assert_eq!((output.code, output.stdout), (0, clean.stdout));
     let check = project.run("check spec.yaml").done();
-    assert!(check.stderr.starts_with("warning: 1 recording belongs to no section"), "{}", check.stderr);
+    assert!(
+        check.stderr.starts_with("warning: 1 recording belongs to no section"),
+        "{}",
+        check.stderr
+    );
 }
 
 #[test]
@@ -153,13 +196,14 @@ fn sections_that_lack_something_have_dashes_with_reasons() {
 
 #[test]
 fn unlabelled_clips_are_scored_and_not_judged() {
-    let unlabelled = |path: String| match path.split_once("_00_").filter(|_| path.contains("/test/")) {
-        Some((head, _)) => {
-            let number = humshift::digest::Digest::of(path.as_bytes()).as_u64() % 1_000_000;
-            format!("{head}_00_{number:06}.wav")
-        }
-        None => path,
-    };
+    let unlabelled =
+        |path: String| match path.split_once("_00_").filter(|_| path.contains("/test/")) {
+            Some((head, _)) => {
+                let number = humshift::digest::Digest::of(path.as_bytes()).as_u64() % 1_000_000;
+                format!("{head}_00_{number:06}.wav")
+            }
+            None => path,
+        };
     let files = fan().into_iter().map(|(path, bytes)| (unlabelled(path), bytes)).collect();
     snapshot("no_labels", &files, SPEC, 0);
 }
@@ -167,7 +211,9 @@ fn unlabelled_clips_are_scored_and_not_judged() {
 #[test]
 fn data_of_2020_have_ids_and_no_domains() {
     let mut files = Files::new();
-    for (split, label, count) in [("train", "normal", 6), ("test", "normal", 4), ("test", "anomaly", 4)] {
+    for (split, label, count) in
+        [("train", "normal", 6), ("test", "normal", 4), ("test", "anomaly", 4)]
+    {
         for id in ["00", "02"] {
             for number in 0..count {
                 let path = format!("fan/{split}/{label}_id_{id}_{number:08}.wav");
@@ -183,7 +229,11 @@ fn more_neighbours_than_clips() {
     snapshot("large_k", &without(&["target_train"]), &SPEC.replace("k: 1", "k: 7"), 1);
     let kmeans = SPEC.replace("knn: { k: 1 }", "kmeans: { clusters: 9 }");
     let (_, output) = run(&fan(), &kmeans);
-    assert!(output.stderr.contains("`clusters` is 9, but there are only 8 training clips"), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("`clusters` is 9, but there are only 8 training clips"),
+        "{}",
+        output.stderr
+    );
     assert_eq!(output.code, 1);
 }
 

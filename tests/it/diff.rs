@@ -16,7 +16,8 @@ sweep: { detector.knn.k: [1, 2] }
 threshold: { quantile: { percentile: 0.5 } }
 ";
 
-/// Two runs that differ in one constant and in one value of the sweep, and their names, the older first.
+/// Two runs that differ in one constant and in one value of the sweep, and their names, the older
+/// first.
 fn project() -> (Project, [String; 2]) {
     let project = Project::with(SPEC);
     project.write_all(&sounds::data_set());
@@ -26,8 +27,11 @@ fn project() -> (Project, [String; 2]) {
         files.into_keys().map(|name| name.trim_end_matches(".json").to_owned()).collect()
     };
     let first = digests();
-    project.run("run spec.yaml --quiet --set features.log_mel.mels=8 --set detector.knn.k=[2,3]").done();
-    let second = digests().into_iter().find(|digest| !first.contains(digest)).expect("a second run");
+    project
+        .run("run spec.yaml --quiet --set features.log_mel.mels=8 --set detector.knn.k=[2,3]")
+        .done();
+    let second =
+        digests().into_iter().find(|digest| !first.contains(digest)).expect("a second run");
     let names = [first[0].clone(), second].map(|digest| format!("laws@{}", &digest[..8]));
     (project, names)
 }
@@ -46,26 +50,36 @@ fn settings_results_and_points_of_two_runs() {
     let diff = project.run(&format!("diff {a} {b}")).done();
     insta::assert_snapshot!("diff", nameless(&diff.stdout, &names));
     assert_eq!((diff.stderr.as_str(), files()), ("", before));
-    // The numbers are those of the reports, and the interval is that of SciPy's `ttest_rel`, section by section.
+    // The numbers are those of the reports, and the interval is that of SciPy's `ttest_rel`,
+    // section by section.
     let json = project.run(&format!("diff {a} {b} --by auc_source --json")).done().json();
     let of = |run: &str| -> BTreeMap<String, f64> {
         let csv = project.run(&format!("report {run} --format csv --where k=2")).done().stdout;
         let rows = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
         let rows = rows.filter(|row| row[3..7] == ["source", "", "", "auc"]);
-        rows.map(|row| (format!("{} {}", row[1], row[2]), row[7].parse().expect("a number"))).collect()
+        rows.map(|row| (format!("{} {}", row[1], row[2]), row[7].parse().expect("a number")))
+            .collect()
     };
     let (left, right) = (of(a), of(b));
-    let differences: Vec<f64> = left.iter().map(|(section, value)| right[section] - value).collect();
+    let differences: Vec<f64> =
+        left.iter().map(|(section, value)| right[section] - value).collect();
     let n = differences.len() as f64;
     let mean = differences.iter().sum::<f64>() / n;
-    let deviation = (differences.iter().map(|d| (d - mean) * (d - mean)).sum::<f64>() / (n - 1.0)).sqrt();
+    let deviation =
+        (differences.iter().map(|d| (d - mean) * (d - mean)).sum::<f64>() / (n - 1.0)).sqrt();
     let row = &json["results"][0];
     let number = |key: &str| row[key].as_f64().expect("a number");
-    assert_eq!((row["sections"].as_u64(), json["results"].as_array().map(Vec::len)), (Some(4), Some(1)));
+    assert_eq!(
+        (row["sections"].as_u64(), json["results"].as_array().map(Vec::len)),
+        (Some(4), Some(1))
+    );
     assert!((number("difference") - mean).abs() < 1e-12);
     // t(0.975, 3) of SciPy.
     let half = 3.1824463052837078 * deviation / n.sqrt();
-    assert!((number("low") - (mean - half)).abs() < 1e-12 && (number("high") - (mean + half)).abs() < 1e-12);
+    assert!(
+        (number("low") - (mean - half)).abs() < 1e-12
+            && (number("high") - (mean + half)).abs() < 1e-12
+    );
     assert_eq!((&json["only_in_a"][0], &json["only_in_b"][0]), (&"k=1".into(), &"k=3".into()));
 }
 
@@ -79,7 +93,9 @@ fn clips_that_changed_sides_are_those_whose_decisions_differ() {
         let files = files.filter(|(name, _)| name.starts_with("decision_result_"));
         let lines = files.flat_map(|(name, path)| {
             let text = fs::read_to_string(path).expect("a file");
-            let of = |line: &str| line.split_once(',').map(|(clip, zero)| (format!("{name} {clip}"), zero.to_owned()));
+            let of = |line: &str| {
+                line.split_once(',').map(|(clip, zero)| (format!("{name} {clip}"), zero.to_owned()))
+            };
             text.lines().filter_map(of).collect::<Vec<_>>()
         });
         lines.collect()
@@ -107,7 +123,10 @@ fn specs_and_runs_without_anything_to_compare() {
     let [a, _] = &names;
     // A spec stands for its run.
     let same = project.run(&format!("diff spec.yaml {a}")).done().stdout;
-    assert!(same.contains("The settings are the same.") && same.contains("0 became better, 0 worse"), "{same}");
+    assert!(
+        same.contains("The settings are the same.") && same.contains("0 became better, 0 worse"),
+        "{same}"
+    );
     let other = project.run("diff spec.yaml laws --by pauc --format csv").done().stdout;
     assert!(other.contains("\nfeatures.log_mel.mels,16,8\n"), "{other}");
     project.write("plain.yaml", SPEC.replace("threshold", "# threshold").replace("laws", "plain"));
@@ -119,8 +138,9 @@ fn specs_and_runs_without_anything_to_compare() {
     );
     let told = ["gone.yaml laws", "laws laws@00", "new.yaml laws"];
     project.write("new.yaml", SPEC.replace("laws", "new"));
-    let told = told
-        .map(|arguments| format!("diff {arguments}\n{}", project.run(&format!("diff {arguments}")).exits(2).stderr));
+    let told = told.map(|arguments| {
+        format!("diff {arguments}\n{}", project.run(&format!("diff {arguments}")).exits(2).stderr)
+    });
     let told = told.join("\n");
     assert!(told.contains("nothing of `new` has been run with this cache"), "{told}");
     assert!(told.contains("no run, or more than one, is `laws@00`"), "{told}");

@@ -1,6 +1,8 @@
-//! The schema in a real editor's language server: no false alarm, a mark on what is wrong, completion and explanations.
+//! The schema in a real editor's language server: no false alarm, a mark on what is wrong,
+//! completion and explanations.
 //!
-//! `tests/editor/setup.sh` installs the server. Without it, or without node, the test says so and passes.
+//! `tests/editor/setup.sh` installs the server. Without it, or without node, the test says so and
+//! passes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
@@ -68,7 +70,9 @@ fn message(from: &mut impl BufRead) -> Option<Value> {
             return None;
         }
         match line.trim().split_once(':') {
-            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.trim().parse().ok()?,
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                length = value.trim().parse().ok()?
+            }
             Some(_) => {}
             None => break,
         }
@@ -103,7 +107,10 @@ impl Server {
         let mut server = Self { child, stdin, heard, settings, told, requests, documents };
         let capabilities = json!({ "workspace": { "configuration": true } });
         // Without node the script of the server ends at once.
-        server.ask("initialize", json!({ "processId": null, "rootUri": null, "capabilities": capabilities }))?;
+        server.ask(
+            "initialize",
+            json!({ "processId": null, "rootUri": null, "capabilities": capabilities }),
+        )?;
         server.send(&json!({ "method": "initialized", "params": {} }));
         let settings = json!({ "yaml": server.settings });
         server.send(&json!({ "method": "workspace/didChangeConfiguration", "params": { "settings": settings } }));
@@ -124,12 +131,20 @@ impl Server {
         match (message["method"].as_str(), message.get("id")) {
             (Some("textDocument/publishDiagnostics"), _) => {
                 let all = message["params"]["diagnostics"].as_array().cloned().unwrap_or_default();
-                let texts = all.iter().map(|d| d["message"].as_str().unwrap_or_default().to_owned()).collect();
-                self.told.insert(message["params"]["uri"].as_str().unwrap_or_default().to_owned(), texts);
+                let texts = all
+                    .iter()
+                    .map(|d| d["message"].as_str().unwrap_or_default().to_owned())
+                    .collect();
+                self.told.insert(
+                    message["params"]["uri"].as_str().unwrap_or_default().to_owned(),
+                    texts,
+                );
             }
             (Some("workspace/configuration"), Some(id)) => {
                 let items = message["params"]["items"].as_array().cloned().unwrap_or_default();
-                let yaml = |item: &Value| if item["section"] == "yaml" { self.settings.clone() } else { Value::Null };
+                let yaml = |item: &Value| {
+                    if item["section"] == "yaml" { self.settings.clone() } else { Value::Null }
+                };
                 let result: Vec<Value> = items.iter().map(yaml).collect();
                 self.send(&json!({ "id": id, "result": result }));
             }
@@ -157,7 +172,9 @@ impl Server {
         self.documents += 1;
         let uri = format!("file:///specs/{}.yaml", self.documents);
         let document = json!({ "uri": uri, "languageId": "yaml", "version": 1, "text": text });
-        self.send(&json!({ "method": "textDocument/didOpen", "params": { "textDocument": document } }));
+        self.send(
+            &json!({ "method": "textDocument/didOpen", "params": { "textDocument": document } }),
+        );
         loop {
             match self.told.remove(&uri) {
                 Some(texts) => return (uri, texts),
@@ -173,7 +190,8 @@ impl Server {
         let line = before.matches('\n').count();
         let column = before.rsplit('\n').next().expect("a line").len();
         let position = json!({ "line": line, "character": column });
-        self.ask(method, json!({ "textDocument": { "uri": uri }, "position": position })).expect("the server answers")
+        self.ask(method, json!({ "textDocument": { "uri": uri }, "position": position }))
+            .expect("the server answers")
     }
 
     /// What can be written at `|`.
@@ -185,7 +203,10 @@ impl Server {
 
     /// The explanation of what stands at `|`.
     fn explanation(&mut self, text: &str) -> String {
-        self.at("textDocument/hover", text)["contents"]["value"].as_str().unwrap_or_default().to_owned()
+        self.at("textDocument/hover", text)["contents"]["value"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 }
 
@@ -201,7 +222,8 @@ fn an_editor_checks_completes_and_explains_specs() {
         return;
     };
 
-    let mut specs: Vec<PathBuf> = std::fs::read_dir("experiments").unwrap().map(|e| e.unwrap().path()).collect();
+    let mut specs: Vec<PathBuf> =
+        std::fs::read_dir("experiments").unwrap().map(|e| e.unwrap().path()).collect();
     specs.retain(|path| path.extension().is_some_and(|ending| ending == "yaml"));
     assert!(specs.len() > 10);
     for path in specs {

@@ -32,7 +32,8 @@ fn ten_backends_train_one_network() {
     let project = project();
     let ran = project.run("run spec.yaml").done().ran();
     assert_eq!(of(&ran, "network"), ["network/fan", "network/valve"]);
-    let vectors = ["embedding/fan/00", "embedding/fan/01", "embedding/valve/00", "embedding/valve/01"];
+    let vectors =
+        ["embedding/fan/00", "embedding/fan/01", "embedding/valve/00", "embedding/valve/01"];
     assert_eq!(of(&ran, "embedding"), vectors);
     let trained = of(&ran, "training");
     assert_eq!(trained.len(), 12);
@@ -71,7 +72,10 @@ fn every_executor_gives_the_same_scores_and_thresholds() {
     let reports = ["serial", "threads --jobs 3", "process"].map(|executor| {
         std::fs::remove_dir_all(project.cache()).ok();
         project.run(&format!("{arguments} --executor {executor}")).done();
-        project.run("report spec.yaml --format csv --set threshold.gamma.scores=held_out").done().stdout
+        project
+            .run("report spec.yaml --format csv --set threshold.gamma.scores=held_out")
+            .done()
+            .stdout
     });
     assert!(reports[0].contains("auc") && reports[0] == reports[1] && reports[0] == reports[2]);
 }

@@ -1,4 +1,5 @@
-//! `evaluate` on real submissions and their published tables, and on real ground truth of every year.
+//! `evaluate` on real submissions and their published tables, and on real ground truth of every
+//! year.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,36 +34,53 @@ fn official_scores_to_the_last_digit() {
         );
         let run = evaluate(&project, &oracles.join("official_score").join(team), &arguments).done();
         assert_eq!(score(&run), expected, "{team}");
-        assert!(run.stderr.contains("for 608 of 1200 clips of ToyCar and ToyTrain"), "{}", run.stderr);
-        // 7 machines of 3 sections of 10 numbers and 2 means of 5, 2 means of all, the score itself.
+        assert!(
+            run.stderr.contains("for 608 of 1200 clips of ToyCar and ToyTrain"),
+            "{}",
+            run.stderr
+        );
+        // 7 machines of 3 sections of 10 numbers and 2 means of 5, 2 means of all, the score
+        // itself.
         let comparison = &run.json()["comparison"];
         assert_eq!(comparison["compared"], 7 * (30 + 10) + 10 + 1);
-        assert!(comparison["rounding"].as_f64().unwrap() < 1e-15 && comparison["differences"] == Value::Array(vec![]));
+        assert!(
+            comparison["rounding"].as_f64().unwrap() < 1e-15
+                && comparison["differences"] == Value::Array(vec![])
+        );
         assert!(comparison["identical"].as_u64().unwrap() > 7 * 30, "{comparison}");
     }
 }
 
 #[test]
 fn published_tables_agree_and_the_stale_one_does_not() {
-    let Some(data) = oracle::data("published_tables_agree_and_the_stale_one_does_not") else { return };
+    let Some(data) = oracle::data("published_tables_agree_and_the_stale_one_does_not") else {
+        return;
+    };
     let (project, mut agree) = (Project::new(), 0);
     for folder in fs::read_dir(data.join("oracles/metrics")).unwrap().flatten().map(|e| e.path()) {
         let tables = fs::read_dir(&folder).into_iter().flatten().flatten().map(|e| e.path());
         for table in tables.filter(|p| p.to_string_lossy().ends_with("result.csv")) {
             let name = table.display().to_string();
             let protocol = if name.contains("mlperf") { "dcase2020" } else { "dcase2022" };
-            let run = evaluate(&project, &folder, &format!("--protocol {protocol} --compare {name}"));
+            let run =
+                evaluate(&project, &folder, &format!("--protocol {protocol} --compare {name}"));
             if name.contains("MISMATCH") {
                 assert!(run.exits(1).stderr.contains("74 of 111 numbers differ"), "{name}");
                 continue;
             }
             let json = run.done().json();
             let systems = json["systems"].as_array().cloned().unwrap_or(vec![json]);
-            let comparison = systems.iter().find_map(|s| s.get("comparison")).expect("a comparison");
+            let comparison =
+                systems.iter().find_map(|s| s.get("comparison")).expect("a comparison");
             // All but the totals, which have four digits, are the same to the last bit.
-            let (compared, same) =
-                (comparison["compared"].as_u64().unwrap(), comparison["identical"].as_u64().unwrap());
-            assert!(compared >= 10 && (compared == same || compared == same + 6), "{name}: {comparison}");
+            let (compared, same) = (
+                comparison["compared"].as_u64().unwrap(),
+                comparison["identical"].as_u64().unwrap(),
+            );
+            assert!(
+                compared >= 10 && (compared == same || compared == same + 6),
+                "{name}: {comparison}"
+            );
             assert_eq!(comparison["differences"], Value::Array(vec![]), "{name}");
             agree += 1;
         }
@@ -70,40 +88,65 @@ fn published_tables_agree_and_the_stale_one_does_not() {
     assert_eq!(agree, 7 + 3);
 }
 
-/// Score files that know the truth: anomalies above normal clips. Rows are in no order, so that pairing by position fails.
-fn perfect(project: &Project, folder: &str, truth: &BTreeMap<String, Vec<(String, bool)>>) -> PathBuf {
+/// Score files that know the truth: anomalies above normal clips. Rows are in no order, so that
+/// pairing by position fails.
+fn perfect(
+    project: &Project,
+    folder: &str,
+    truth: &BTreeMap<String, Vec<(String, bool)>>,
+) -> PathBuf {
     for (file, clips) in truth {
         let mut clips = clips.clone();
         clips.sort_by_key(|(name, _)| name.bytes().rev().collect::<Vec<u8>>());
         let line = |(n, (clip, anomalous)): (usize, &(String, bool))| {
             format!("{clip},{}\n", f64::from(u8::from(*anomalous)) * 1000.0 + n as f64)
         };
-        project.write(&format!("{folder}/{file}"), clips.iter().enumerate().map(line).collect::<String>());
+        project.write(
+            &format!("{folder}/{file}"),
+            clips.iter().enumerate().map(line).collect::<String>(),
+        );
     }
     project.path(folder)
 }
 
 fn lines(path: &Path) -> Vec<Vec<String>> {
     let text = fs::read_to_string(path).unwrap();
-    text.lines().map(|line| line.split(',').map(|field| field.trim().to_owned()).collect()).collect()
+    text.lines()
+        .map(|line| line.split(',').map(|field| field.trim().to_owned()).collect())
+        .collect()
 }
 
 #[test]
 fn the_truth_of_every_year_is_read() {
     let Some(data) = oracle::data("the_truth_of_every_year_is_read") else { return };
     let (truth, project) = (data.join("oracles/ground_truth"), Project::new());
-    for (year, sections, metrics) in [("2021", 21, 4), ("2022", 21, 3), ("2023", 7, 3), ("2024", 9, 3)] {
+    for (year, sections, metrics) in
+        [("2021", 21, 4), ("2022", 21, 3), ("2023", 7, 3), ("2024", 9, 3)]
+    {
         let mut all = BTreeMap::new();
-        for file in fs::read_dir(truth.join(format!("dcase{year}/ground_truth_data"))).unwrap().flatten() {
-            let name = file.file_name().into_string().unwrap().replace("ground_truth_", "anomaly_score_");
-            all.insert(name, lines(&file.path()).into_iter().map(|row| (row[0].clone(), row[1] == "1")).collect());
+        for file in
+            fs::read_dir(truth.join(format!("dcase{year}/ground_truth_data"))).unwrap().flatten()
+        {
+            let name =
+                file.file_name().into_string().unwrap().replace("ground_truth_", "anomaly_score_");
+            all.insert(
+                name,
+                lines(&file.path())
+                    .into_iter()
+                    .map(|row| (row[0].clone(), row[1] == "1"))
+                    .collect(),
+            );
         }
         let folder = perfect(&project, year, &all);
         let arguments = format!("--protocol dcase{year} --truth {}", truth.display());
         let run = evaluate(&project, &folder, &arguments).done();
         assert_eq!(score(&run), 1.0, "{year}");
         let json = run.json();
-        let found = json["machines"].as_array().unwrap().iter().flat_map(|m| m["sections"].as_array().unwrap());
+        let found = json["machines"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|m| m["sections"].as_array().unwrap());
         let found: Vec<&Value> = found.collect();
         assert_eq!(found.len(), sections, "{year}");
         let numbers = found.iter().all(|s| s["metrics"].as_object().unwrap().len() >= metrics);
@@ -119,19 +162,30 @@ fn the_truth_of_every_year_is_read() {
 
 #[test]
 fn scores_under_full_names_are_those_of_their_clips() {
-    let Some(data) = oracle::data("scores_under_full_names_are_those_of_their_clips") else { return };
+    let Some(data) = oracle::data("scores_under_full_names_are_those_of_their_clips") else {
+        return;
+    };
     let (truth, project) = (data.join("oracles/ground_truth/dcase2023"), Project::new());
     let mut all = BTreeMap::new();
     for file in fs::read_dir(truth.join("ground_truth_data")).unwrap().flatten() {
         let full = lines(&truth.join("ground_truth_attributes").join(file.file_name()));
-        let full: BTreeMap<String, String> = full.into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
-        let name = file.file_name().into_string().unwrap().replace("ground_truth_", "anomaly_score_DCASE2023T2");
+        let full: BTreeMap<String, String> =
+            full.into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
+        let name = file
+            .file_name()
+            .into_string()
+            .unwrap()
+            .replace("ground_truth_", "anomaly_score_DCASE2023T2");
         let name = name.replace("_test.csv", "_test_seed13711_id(0_)_Eval.csv");
-        let clips = lines(&file.path()).into_iter().map(|row| (format!("{}.wav", full[&row[0]]), row[1] == "1"));
+        let clips = lines(&file.path())
+            .into_iter()
+            .map(|row| (format!("{}.wav", full[&row[0]]), row[1] == "1"));
         all.insert(name, clips.collect());
     }
     let folder = perfect(&project, "teams/one", &all);
-    let run = evaluate(&project, &folder, &format!("--protocol dcase2023 --truth {}", truth.display())).done();
+    let run =
+        evaluate(&project, &folder, &format!("--protocol dcase2023 --truth {}", truth.display()))
+            .done();
     assert_eq!(score(&run), 1.0);
 }
 
@@ -152,8 +206,15 @@ fn the_list_of_2020_is_read() {
     }
     assert_eq!(all.len(), 6 * 3);
     let folder = perfect(&project, "2020", &all);
-    for truth in [lists.join("eval_data_list_2020.csv"), lists.clone(), data.join("oracles/ground_truth")] {
-        let run = evaluate(&project, &folder, &format!("--protocol dcase2020 --truth {}", truth.display())).done();
+    for truth in
+        [lists.join("eval_data_list_2020.csv"), lists.clone(), data.join("oracles/ground_truth")]
+    {
+        let run = evaluate(
+            &project,
+            &folder,
+            &format!("--protocol dcase2020 --truth {}", truth.display()),
+        )
+        .done();
         assert_eq!(score(&run), 1.0);
     }
 }

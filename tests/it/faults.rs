@@ -31,8 +31,8 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// Kills `count` runs, each with a cache of its own, at moments spread over the time a run takes; each is followed
-/// by a complete run. Returns how many stages the killed ones had done.
+/// Kills `count` runs, each with a cache of its own, at moments spread over the time a run takes;
+/// each is followed by a complete run. Returns how many stages the killed ones had done.
 fn kill(count: u32, executor: &str) -> (Vec<usize>, Vec<usize>) {
     let project = project(LONG);
     let reference = project.report_of_an_empty_cache();
@@ -82,10 +82,17 @@ fn damaged_objects_are_made_again() {
     let mut stages = BTreeSet::new();
     for record in records.iter().filter(|record| record.label.ends_with("/fan/00")) {
         for (role, object) in &record.outputs {
-            stages.insert((record.label.split('/').next().expect("a stage").to_owned(), role.clone()));
-            // Each object in two ways: the store reads all in the same way, and tests of its own hold how.
-            for (damage, spoil) in [stages.len(), stages.len() + 3].map(|way| &DAMAGES[way % DAMAGES.len()]) {
-                // Once as it is, and once so that everybody who reads the object has to read it again.
+            stages.insert((
+                record.label.split('/').next().expect("a stage").to_owned(),
+                role.clone(),
+            ));
+            // Each object in two ways: the store reads all in the same way, and tests of its own
+            // hold how.
+            for (damage, spoil) in
+                [stages.len(), stages.len() + 3].map(|way| &DAMAGES[way % DAMAGES.len()])
+            {
+                // Once as it is, and once so that everybody who reads the object has to read it
+                // again.
                 for reread in [false, true] {
                     cache::copy(&sound, &project.cache());
                     spoil(object);
@@ -109,7 +116,8 @@ fn damaged_records_are_misses() {
     let project = project(SPEC);
     let all = project.run("run spec.yaml").done().ran();
     let reference = project.report();
-    let not_json: cache::Damage = ("not JSON", |path| fs::write(path, "not JSON\n\"either\"\n").expect("a file"));
+    let not_json: cache::Damage =
+        ("not JSON", |path| fs::write(path, "not JSON\n\"either\"\n").expect("a file"));
     for (damage, spoil) in DAMAGES.iter().chain([&not_json]) {
         let records = cache::records(&project.cache());
         records.iter().filter(|r| r.label.ends_with("/valve/01")).for_each(|r| spoil(&r.path));
@@ -134,9 +142,13 @@ fn what_dead_processes_left_is_in_nobodys_way() {
     for record in cache::records(&project.cache()) {
         fs::write(project.cache().join(format!("locks/{}.lock", record.key)), "").expect("a file");
         fs::write(project.cache().join(format!("jobs/{}.json", record.key)), "{").expect("a file");
-        fs::write(project.cache().join(format!("tmp/.tmp{}", &record.key[..6])), [0; 99]).expect("a file");
+        fs::write(project.cache().join(format!("tmp/.tmp{}", &record.key[..6])), [0; 99])
+            .expect("a file");
     }
-    for file in tree(&project.cache()).into_values().filter(|f| f.parent().is_some_and(|p| p.ends_with("memo"))) {
+    for file in tree(&project.cache())
+        .into_values()
+        .filter(|f| f.parent().is_some_and(|p| p.ends_with("memo")))
+    {
         fs::write(file, "data\tsurprise\n\0").expect("a file");
     }
     for file in tree(&project.cache().join("last")).into_values() {
@@ -176,21 +188,26 @@ fn evicted_objects_are_made_again_where_they_are_needed() {
             }
         }
     };
-    // One table is gone: its stage needs clips and scores, these a model and features, and so on up.
+    // One table is gone: its stage needs clips and scores, these a model and features, and so on
+    // up.
     evict(".json");
     let records = cache::records(&project.cache());
     let lost = records.iter().find(|r| r.label == "metrics/fan/00/detector=knn").expect("it ran");
     fs::remove_file(&lost.outputs["metrics"]).expect("it was there");
     let chain = ["dataset", "features", "pooling", "training", "scoring", "metrics"];
-    let knn = |stage: &str| if ["dataset", "features", "pooling"].contains(&stage) { "" } else { "/detector=knn" };
-    let expected: BTreeSet<String> = chain.iter().map(|stage| format!("{stage}/fan/00{}", knn(stage))).collect();
+    let knn = |stage: &str| {
+        if ["dataset", "features", "pooling"].contains(&stage) { "" } else { "/detector=knn" }
+    };
+    let expected: BTreeSet<String> =
+        chain.iter().map(|stage| format!("{stage}/fan/00{}", knn(stage))).collect();
     assert_eq!(project.ran(), expected);
     assert_eq!(project.report(), reference);
     // Everything is gone but the records.
     evict("");
     assert_eq!(without_equal_tables(project.ran()), without_equal_tables(all.clone()));
     assert_eq!(project.report(), reference);
-    // What is asked for is new, and what it is made of is gone: detectors are as they were, their models are not.
+    // What is asked for is new, and what it is made of is gone: detectors are as they were, their
+    // models are not.
     evict(".json");
     project.edit("spec.yaml", "name:", "metrics: [auc]\nname:");
     assert_eq!(project.ran(), all);
@@ -231,9 +248,16 @@ fn a_stage_that_fails_stops_nothing_else() {
         let run = project.run(&format!("run spec.yaml --executor {executor}")).exits(1);
         assert_eq!(run.ran().len(), 24 - 5, "{}", run.stderr);
         let last: Vec<&str> = run.stderr.lines().rev().take(2).collect();
-        assert!(last[1].starts_with("error: features/fan/00 failed: ") && last[1].contains("truncated"), "{last:?}");
+        assert!(
+            last[1].starts_with("error: features/fan/00 failed: ") && last[1].contains("truncated"),
+            "{last:?}"
+        );
         assert!(last[0].starts_with("  logs are in "), "{last:?}");
-        assert!(run.stdout.contains("valve") && run.stdout.contains("features/fan/00 failed"), "{}", run.stdout);
+        assert!(
+            run.stdout.contains("valve") && run.stdout.contains("features/fan/00 failed"),
+            "{}",
+            run.stdout
+        );
         // Failures are not remembered.
         assert_eq!(project.run("run spec.yaml").exits(1).ran().len(), 0);
         project.write(&broken, &good);
@@ -245,12 +269,17 @@ fn a_stage_that_fails_stops_nothing_else() {
 #[test]
 fn fail_fast_starts_nothing_after_a_failure() {
     let project = project(SPEC);
-    project.write(&format!("data/{}", sounds::path("fan", "train", "00", "source", "normal", 0)), "");
+    project
+        .write(&format!("data/{}", sounds::path("fan", "train", "00", "source", "normal", 0)), "");
     let run = project.run("run spec.yaml --fail-fast --jobs 1 --executor serial").exits(1);
     let ran = run.ran();
     assert!(ran.iter().all(|label| label.starts_with("dataset")), "{ran:?}");
     assert!(run.stderr.contains("error: features/fan/00 failed"), "{}", run.stderr);
-    assert_eq!(project.run("run spec.yaml").exits(1).ran().len() + ran.len(), 24 - 5, "the next run does the rest");
+    assert_eq!(
+        project.run("run spec.yaml").exits(1).ran().len() + ran.len(),
+        24 - 5,
+        "the next run does the rest"
+    );
 }
 
 #[cfg(unix)]
@@ -263,23 +292,37 @@ fn an_interrupted_run_keeps_what_is_done() {
         let mut child = project.command(&arguments).spawn().expect("the program starts");
         // Short stages are over and a key is held: a training is at work.
         let trained = || {
-            let busy = fs::read_dir(project.cache().join("locks")).is_ok_and(|mut locks| locks.next().is_some());
-            busy && cache::records(&project.cache()).iter().filter(|r| r.label.starts_with("pooling")).count() == 4
+            let busy = fs::read_dir(project.cache().join("locks"))
+                .is_ok_and(|mut locks| locks.next().is_some());
+            busy && cache::records(&project.cache())
+                .iter()
+                .filter(|r| r.label.starts_with("pooling"))
+                .count()
+                == 4
         };
         while !trained() {
-            assert!(child.try_wait().expect("ours").is_none(), "the run was over before it was interrupted");
+            assert!(
+                child.try_wait().expect("ours").is_none(),
+                "the run was over before it was interrupted"
+            );
             std::thread::sleep(Duration::from_millis(2));
         }
         let begun = now();
         let pid = child.id().to_string();
-        let sent = std::process::Command::new("kill").args(["-INT", &pid]).status().expect("kill is there");
+        let sent = std::process::Command::new("kill")
+            .args(["-INT", &pid])
+            .status()
+            .expect("kill is there");
         assert!(sent.success());
         let run = Output::new(child.wait_with_output().expect("it ends")).exits(130);
         assert!(begun.elapsed() < Duration::from_secs(20), "it took {:?} to stop", begun.elapsed());
         assert_eq!(run.stdout, "", "no report of half a run");
         let done = cache::records(&project.cache()).len();
         let rest = project.run(&arguments).done().ran();
-        assert!(done > 0 && !rest.is_empty() && !rest.iter().any(|l| l.starts_with("dataset")), "{done} {rest:?}");
+        assert!(
+            done > 0 && !rest.is_empty() && !rest.iter().any(|l| l.starts_with("dataset")),
+            "{done} {rest:?}"
+        );
         assert_eq!(project.report(), reference);
     }
 }
@@ -292,16 +335,26 @@ features: { log_mel: { frame: 256, hop: 128, mels: 16 } }
 detector: { autoencoder: { window: 2, layers: [32, 4, 32], epochs: 20000 } }
 ";
 
-/// Kills a run at a training once that has kept something, spoils that, and runs it to its end; gives the first epoch
-/// that each training of the second run tells of.
+/// Kills a run at a training once that has kept something, spoils that, and runs it to its end;
+/// gives the first epoch that each training of the second run tells of.
 fn first_epochs(spoil: impl Fn(&std::path::Path)) -> Vec<usize> {
     let project = project(TRAINING);
     let reference = project.report_of_an_empty_cache();
     let mut child = project.command("run spec.yaml").spawn().expect("the program starts");
     let partial = project.cache().join("partial");
-    let kept = || fs::read_dir(&partial).into_iter().flatten().flatten().map(|entry| entry.path()).collect::<Vec<_>>();
+    let kept = || {
+        fs::read_dir(&partial)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .collect::<Vec<_>>()
+    };
     while kept().is_empty() {
-        assert!(child.try_wait().expect("ours").is_none(), "the run was over before it kept anything");
+        assert!(
+            child.try_wait().expect("ours").is_none(),
+            "the run was over before it kept anything"
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
     child.kill().expect("it can be killed");
@@ -312,7 +365,8 @@ fn first_epochs(spoil: impl Fn(&std::path::Path)) -> Vec<usize> {
     assert!(kept().is_empty(), "what is done keeps no checkpoint");
     let epoch = |line: &str| line.strip_prefix("epoch ")?.split(' ').next()?.parse().ok();
     let logs = tree(&project.cache().join("logs")).into_values();
-    logs.filter_map(|log| fs::read_to_string(log).expect("logs are text").lines().find_map(epoch)).collect()
+    logs.filter_map(|log| fs::read_to_string(log).expect("logs are text").lines().find_map(epoch))
+        .collect()
 }
 
 #[test]

@@ -13,7 +13,8 @@ fn project() -> Project {
     project
 }
 
-/// Width, height and colours (numbers of the palette) of an image of the project, from the top left.
+/// Width, height and colours (numbers of the palette) of an image of the project, from the top
+/// left.
 fn image(project: &Project, path: &str) -> (usize, usize, Vec<u8>) {
     let file = fs::File::open(project.path(path)).expect("it was written");
     let mut reader = png::Decoder::new(std::io::BufReader::new(file)).read_info().expect("a PNG");
@@ -50,13 +51,19 @@ fn a_figure_of_the_first_section_of_each_machine() {
         project.run(&format!("features data/{clip} --spec spec.yaml -o clip.npy")).done();
         let file = fs::File::open(project.path("clip.npy")).expect("it was written");
         let matrix = ndarray::Array2::<f32>::read_npy(file).expect("a matrix of f32");
-        let (width, height, pixels) = image(&project, &format!("out/figures/valve_00_{domain}.png"));
+        let (width, height, pixels) =
+            image(&project, &format!("out/figures/valve_00_{domain}.png"));
         assert_eq!((width, height), matrix.dim());
-        let mut values: Vec<(f32, u8)> =
-            matrix.indexed_iter().map(|((t, bin), db)| (*db, pixels[(height - 1 - bin) * width + t])).collect();
+        let mut values: Vec<(f32, u8)> = matrix
+            .indexed_iter()
+            .map(|((t, bin), db)| (*db, pixels[(height - 1 - bin) * width + t]))
+            .collect();
         values.sort_by(|a, b| a.0.total_cmp(&b.0));
         assert!(values.is_sorted_by_key(|(_, colour)| *colour), "{domain}");
-        assert!(values.first().expect("values").1 < 60 && values.last().expect("values").1 > 150, "{domain}");
+        assert!(
+            values.first().expect("values").1 < 60 && values.last().expect("values").1 > 150,
+            "{domain}"
+        );
     }
     let again = fs::read(project.path("out/figures/spectrograms.svg")).expect("it is there");
     project.run("report spec.yaml --figures again").done();
@@ -65,7 +72,10 @@ fn a_figure_of_the_first_section_of_each_machine() {
 
 #[test]
 fn data_without_domains_and_a_linear_spectrum() {
-    let spec = SPEC.replace("log_mel: { frame: 256, hop: 128, mels: 16 }", "spectrum: { frame: 256, hop: 128 }");
+    let spec = SPEC.replace(
+        "log_mel: { frame: 256, hop: 128, mels: 16 }",
+        "spectrum: { frame: 256, hop: 128 }",
+    );
     let project = Project::with(&spec);
     for (name, count) in [("train/normal", 4), ("test/normal", 2), ("test/anomaly", 2)] {
         for number in 0..count {
@@ -78,14 +88,21 @@ fn data_without_domains_and_a_linear_spectrum() {
     let (width, height, _) = image(&project, "figures/fan_id_00.png");
     assert_eq!((width, height), (LENGTH / 128 + 1, 129));
     let svg = fs::read_to_string(project.path("figures/spectrograms.svg")).expect("it is text");
-    assert!(svg.contains(">fan id_00</text>") && svg.matches("<image ").count() == 2, "one clip and the scale");
+    assert!(
+        svg.contains(">fan id_00</text>") && svg.matches("<image ").count() == 2,
+        "one clip and the scale"
+    );
 }
 
 #[test]
 fn figures_that_cannot_be_made_say_why() {
     let project = project();
     let never = project.run("report spec.yaml --figures figures").exits(2);
-    assert!(never.stderr.contains("E0704") && never.stderr.contains("humshift run spec.yaml"), "{}", never.stderr);
+    assert!(
+        never.stderr.contains("E0704") && never.stderr.contains("humshift run spec.yaml"),
+        "{}",
+        never.stderr
+    );
 
     project.run("run spec.yaml").done();
     let matrices = tree(&project.cache().join("objects")).into_values();
@@ -100,13 +117,22 @@ fn figures_that_cannot_be_made_say_why() {
 
     project.write("file", "text");
     let file = project.run("report spec.yaml --figures file").exits(2);
-    assert!(file.stderr.contains("E0705") && file.stderr.contains("`file` cannot be written"), "{}", file.stderr);
+    assert!(
+        file.stderr.contains("E0705") && file.stderr.contains("`file` cannot be written"),
+        "{}",
+        file.stderr
+    );
 
-    let linear =
-        SPEC.replace("log_mel: { frame: 256, hop: 128, mels: 16 }", "spectrum: { frame: 256, hop: 128, db: false }");
+    let linear = SPEC.replace(
+        "log_mel: { frame: 256, hop: 128, mels: 16 }",
+        "spectrum: { frame: 256, hop: 128, db: false }",
+    );
     project.spec(&linear);
     project.run("run spec.yaml").done();
-    insta::assert_snapshot!("figures_not_in_db", project.run("report spec.yaml --figures figures").exits(2).stderr);
+    insta::assert_snapshot!(
+        "figures_not_in_db",
+        project.run("report spec.yaml --figures figures").exits(2).stderr
+    );
 }
 
 #[test]
@@ -122,13 +148,23 @@ fn a_map_of_the_clips_of_each_machine() {
     assert_eq!(names, ["maps.csv", "pooling_fan.tsne.svg", "pooling_valve.tsne.svg"]);
     let read = |path: &str| fs::read_to_string(project.path(path)).expect("it is text");
     let svg = read("maps/pooling_fan.tsne.svg");
-    // Two sections, each with 8 clips to train on and 12 to test with; a third of the others are neighbours.
-    for words in ["pooling/fan", "t-SNE of 40 clips, perplexity 13", "section 00", "section 01", "anomaly, target"] {
+    // Two sections, each with 8 clips to train on and 12 to test with; a third of the others are
+    // neighbours.
+    for words in [
+        "pooling/fan",
+        "t-SNE of 40 clips, perplexity 13",
+        "section 00",
+        "section 01",
+        "anomaly, target",
+    ] {
         assert_eq!(svg.matches(&format!(">{words}</text>")).count(), 1, "{words}");
     }
     let table = read("maps/maps.csv");
     assert_eq!(table.lines().count(), 1 + 2 * 40);
-    assert_eq!(table.lines().filter(|line| line.contains(",01,target,test,anomaly,")).count(), 2 * 3);
+    assert_eq!(
+        table.lines().filter(|line| line.contains(",01,target,test,anomaly,")).count(),
+        2 * 3
+    );
     project.run("report spec.yaml --maps again").done();
     for name in names {
         assert_eq!(read(&format!("again/{name}")), read(&format!("maps/{name}")), "{name}");
@@ -145,6 +181,10 @@ fn a_map_of_the_clips_of_each_machine() {
     let frames = "--set detector={\"autoencoder\":{\"epochs\":1,\"window\":2,\"layers\":[4]}}";
     project.run(&format!("run spec.yaml {frames}")).done();
     let none = project.run(&format!("report spec.yaml --maps none {frames}")).exits(2);
-    assert!(none.stderr.contains("no detector of the spec sees one vector a clip"), "{}", none.stderr);
+    assert!(
+        none.stderr.contains("no detector of the spec sees one vector a clip"),
+        "{}",
+        none.stderr
+    );
     assert!(!project.path("none").exists());
 }

@@ -1,4 +1,5 @@
-//! Files that are not what their names promise: nothing wrong comes in from them, and nothing waits for them.
+//! Files that are not what their names promise: nothing wrong comes in from them, and nothing waits
+//! for them.
 
 use std::fs;
 use std::io::Write;
@@ -15,7 +16,8 @@ fn project() -> Project {
 
 /// Runs the program with a text at its standard input.
 fn piped(project: &Project, arguments: &str, input: &[u8]) -> Output {
-    let mut child = project.command(arguments).stdin(Stdio::piped()).spawn().expect("the program starts");
+    let mut child =
+        project.command(arguments).stdin(Stdio::piped()).spawn().expect("the program starts");
     // It need not read all of it.
     let _ = child.stdin.take().expect("a pipe").write_all(input);
     Output::new(child.wait_with_output().expect("the program ends"))
@@ -32,8 +34,12 @@ fn refused(project: &Project) -> String {
 
 /// Scores of the clips of two sections with the truth in their names, written by `number`.
 fn scores(number: impl Fn(f64) -> String) -> String {
-    let clips =
-        [("source", "normal", 0.1), ("source", "anomaly", 0.7), ("target", "normal", 0.3), ("target", "anomaly", 0.25)];
+    let clips = [
+        ("source", "normal", 0.1),
+        ("source", "anomaly", 0.7),
+        ("target", "normal", 0.3),
+        ("target", "anomaly", 0.25),
+    ];
     let line = |(i, (domain, label, score)): (usize, (&str, &str, f64))| {
         format!("section_00_{domain}_test_{label}_{i:04}.wav,{}\n", number(9.0 + score))
     };
@@ -48,10 +54,13 @@ fn a_decimal_comma_makes_no_other_score() {
     let project = Project::new();
     project.write(SCORES, scores(|x| x.to_string()));
     let right = project.run(&format!("{EVALUATE} --json")).done().json();
-    // Both anomalies score above the normal clip of the source, one of them above that of the target; without the
-    // decimals all are equal.
+    // Both anomalies score above the normal clip of the source, one of them above that of the
+    // target; without the decimals all are equal.
     let metrics = &right["machines"][0]["sections"][0]["metrics"];
-    assert_eq!([&metrics["auc_source"], &metrics["auc_target"]].map(serde_json::Value::as_f64), [Some(1.0), Some(0.5)]);
+    assert_eq!(
+        [&metrics["auc_source"], &metrics["auc_target"]].map(serde_json::Value::as_f64),
+        [Some(1.0), Some(0.5)]
+    );
     project.write(SCORES, scores(|x| x.to_string().replace('.', ",")));
     let wrong = project.run(EVALUATE).exits(2);
     assert_eq!(wrong.stdout, "");
@@ -63,26 +72,34 @@ fn a_decimal_comma_makes_no_other_score() {
 #[test]
 fn rows_that_are_too_long_are_told_of_every_kind_of_table() {
     let decimals = "looks like the decimals of a number with a comma: write";
-    let list = "fan\nsection_00_source_test_normal_0000.wav,section_00_source_test_normal_0000.wav,0,0\n";
-    let table = "fan\nsection,AUC(Source),AUC(Target),pAUC\n00,1,0,0,5,0.5\n\nofficial score,,0,64\n";
+    let list =
+        "fan\nsection_00_source_test_normal_0000.wav,section_00_source_test_normal_0000.wav,0,0\n";
+    let table =
+        "fan\nsection,AUC(Source),AUC(Target),pAUC\n00,1,0,0,5,0.5\n\nofficial score,,0,64\n";
     for (file, text, arguments, told) in [
         (
             "list.csv",
             list,
             "--truth list.csv",
-            format!("the row has 4 fields where a clip has at most 3, and what follows the third {decimals} 0.0"),
+            format!(
+                "the row has 4 fields where a clip has at most 3, and what follows the third {decimals} 0.0"
+            ),
         ),
         (
             "result.csv",
             table,
             "--compare result.csv",
-            format!("line 3: the row has 6 fields where the header has 4, and what follows the second {decimals} 1.0"),
+            format!(
+                "line 3: the row has 6 fields where the header has 4, and what follows the second {decimals} 1.0"
+            ),
         ),
         (
             "result.csv",
             table,
             "--compare result.csv",
-            format!("line 5: the row has 3 fields where a score has 2, and what follows the second {decimals} 0.64"),
+            format!(
+                "line 5: the row has 3 fields where a score has 2, and what follows the second {decimals} 0.64"
+            ),
         ),
     ] {
         let project = Project::new();
@@ -142,7 +159,8 @@ fn half_a_data_set_is_no_data_set() {
     for (split, label, number) in lost {
         let path = format!("data/{}", sounds::path("fan", split, "00", "source", label, number));
         project.remove(&path);
-        std::os::unix::fs::symlink("../../.git/annex/objects/x", project.path(&path)).expect("a link");
+        std::os::unix::fs::symlink("../../.git/annex/objects/x", project.path(&path))
+            .expect("a link");
     }
     insta::assert_snapshot!("links_to_nowhere", refused(&project));
 }
@@ -180,7 +198,11 @@ fn nothing_waits_for_a_pipe() {
     project.write(SCORES, scores(|x| x.to_string()));
     let told = |path: &str, arguments: &str| {
         let run = project.run(arguments).exits(2);
-        assert!(run.stderr.contains(&format!("`{path}`")) && run.stderr.contains("it is a "), "{}", run.stderr);
+        assert!(
+            run.stderr.contains(&format!("`{path}`")) && run.stderr.contains("it is a "),
+            "{}",
+            run.stderr
+        );
     };
     pipe("result.csv");
     told("result.csv", &format!("{EVALUATE} --compare result.csv"));
@@ -202,7 +224,10 @@ fn nothing_waits_for_a_pipe() {
 fn an_endless_file_ends() {
     let project = project();
     let run = project.run("check /dev/zero").exits(2);
-    assert_eq!(run.stderr, "error[E0103]: `/dev/zero` is no spec: it has more than 1048576 bytes\n\n");
+    assert_eq!(
+        run.stderr,
+        "error[E0103]: `/dev/zero` is no spec: it has more than 1048576 bytes\n\n"
+    );
     project.write("extends.yaml", "extends: /dev/zero\n");
     project.run("check extends.yaml").exits(2);
     // What a shell's `<(command)` gives is read.
@@ -231,15 +256,23 @@ fn the_text_of_what_is_no_spec_is_not_shown() {
         std::os::unix::fs::symlink("secrets.env", project.path("link.yaml")).expect("a link");
         project.edit("spec.yaml", "secrets.env", "link.yaml");
         let check = project.run("check spec.yaml").exits(2);
-        assert!(check.stderr.contains("`link.yaml`") && !check.stderr.contains("hunter2"), "{}", check.stderr);
+        assert!(
+            check.stderr.contains("`link.yaml`") && !check.stderr.contains("hunter2"),
+            "{}",
+            check.stderr
+        );
     }
 }
 
 #[cfg(unix)]
 #[test]
 fn paths_that_nobody_replaced_are_hinted() {
-    for (name, root) in [("home", "~/asd_data"), ("variable", "${ASD_DATA}/dev"), ("drive", "C:\\data\\dcase")] {
-        let project = Project::with(&SPEC.replace("root: data", &format!("root: \"{}\"", root.replace('\\', "\\\\"))));
+    for (name, root) in
+        [("home", "~/asd_data"), ("variable", "${ASD_DATA}/dev"), ("drive", "C:\\data\\dcase")]
+    {
+        let project = Project::with(
+            &SPEC.replace("root: data", &format!("root: \"{}\"", root.replace('\\', "\\\\"))),
+        );
         insta::assert_snapshot!(format!("path_{name}"), refused(&project));
         // The same from the command line.
         let project = Project::with(SPEC);
@@ -252,13 +285,17 @@ fn paths_that_nobody_replaced_are_hinted() {
     let told = refused(&Project::with(&SPEC.replace("data: { dcase: { root: data } }", folder)));
     assert!(told.contains("--set data.folder.root=\"$HOME/x\""), "{told}");
     let project = project();
-    let weights = SPEC.replace("knn: { k: 1 }", "autoencoder: { weights: $MODELS/a.pt, epochs: 1 }");
+    let weights =
+        SPEC.replace("knn: { k: 1 }", "autoencoder: { weights: $MODELS/a.pt, epochs: 1 }");
     project.write("spec.yaml", weights);
     let told = project.run("check spec.yaml").exits(2).stderr;
     assert!(told.contains("--set detector.autoencoder.weights=\"$MODELS/a.pt\""), "{told}");
     project.write("spec.yaml", "extends: ~/base.yaml\n");
     let told = project.run("check spec.yaml").exits(2).stderr;
-    assert!(told.contains("`~` is not replaced by a home folder here: write the whole path\n"), "{told}");
+    assert!(
+        told.contains("`~` is not replaced by a home folder here: write the whole path\n"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -297,7 +334,11 @@ fn a_submission_is_evaluated_once_whatever_links_lead_to_it() {
         std::os::unix::fs::symlink(target, project.path(link)).expect("a link");
     }
     assert_eq!(project.run("evaluate teams --protocol dcase2022").done().stdout, expected);
-    std::os::unix::fs::symlink("gone", project.path("teams/b/anomaly_score_fan_section_01_test.csv")).expect("a link");
+    std::os::unix::fs::symlink(
+        "gone",
+        project.path("teams/b/anomaly_score_fan_section_01_test.csv"),
+    )
+    .expect("a link");
     let run = project.run("evaluate teams --protocol dcase2022").exits(2);
     let told = "`teams/b/anomaly_score_fan_section_01_test.csv` cannot be read: it is a link that leads nowhere";
     assert!(run.stderr.contains(told), "{}", run.stderr);

@@ -1,7 +1,7 @@
 //! The contract of the cache: what a change reruns, one row a law.
 //!
-//! Every row also holds that the plan foresaw it, that the report is the one of an empty cache, and that a
-//! further run has nothing to do.
+//! Every row also holds that the plan foresaw it, that the report is the one of an empty cache, and
+//! that a further run has nothing to do.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -57,7 +57,12 @@ struct Law {
     runs: &'static [&'static str],
 }
 
-fn law(name: &'static str, spec: &'static str, change: fn(&mut Project), runs: &'static [&'static str]) -> Law {
+fn law(
+    name: &'static str,
+    spec: &'static str,
+    change: fn(&mut Project),
+    runs: &'static [&'static str],
+) -> Law {
     Law { name, spec, change, runs }
 }
 
@@ -67,8 +72,18 @@ const FAN_00: &[&str] = &["*/fan/00*"];
 fn words() -> Vec<Law> {
     vec![
         law("running_again_reruns_nothing", SWEEP, |_| {}, &[]),
-        law("a_comment_reruns_nothing", SPEC, |p| p.edit("spec.yaml", "name:", "# why\nname:"), &[]),
-        law("renaming_the_experiment_reruns_nothing", SPEC, |p| p.edit("spec.yaml", "laws", "rules"), &[]),
+        law(
+            "a_comment_reruns_nothing",
+            SPEC,
+            |p| p.edit("spec.yaml", "name:", "# why\nname:"),
+            &[],
+        ),
+        law(
+            "renaming_the_experiment_reruns_nothing",
+            SPEC,
+            |p| p.edit("spec.yaml", "laws", "rules"),
+            &[],
+        ),
         law(
             "renaming_the_file_reruns_nothing",
             SPEC,
@@ -81,7 +96,12 @@ fn words() -> Vec<Law> {
             },
             &[],
         ),
-        law("a_question_reruns_nothing", SPEC, |p| p.edit("spec.yaml", "laws\n", "laws\nquestion: Why?\n"), &[]),
+        law(
+            "a_question_reruns_nothing",
+            SPEC,
+            |p| p.edit("spec.yaml", "laws\n", "laws\nquestion: Why?\n"),
+            &[],
+        ),
         law(
             "an_expectation_reruns_nothing",
             SPEC,
@@ -96,7 +116,12 @@ fn words() -> Vec<Law> {
             |p| {
                 let text = fs::read_to_string(p.path("spec.yaml")).unwrap();
                 let lines: Vec<&str> = text.lines().rev().collect();
-                p.spec(&lines.join("\n").replace("frame: 256, hop: 128, mels: 16", "mels: 16, frame: 256, hop: 128"));
+                p.spec(
+                    &lines.join("\n").replace(
+                        "frame: 256, hop: 128, mels: 16",
+                        "mels: 16, frame: 256, hop: 128",
+                    ),
+                );
             },
             &[],
         ),
@@ -115,7 +140,12 @@ fn words() -> Vec<Law> {
             },
             &[],
         ),
-        law("a_list_of_one_pool_is_the_pool", SPEC, |p| p.edit("spec.yaml", "{ mean: {} }", "[ { mean: {} } ]"), &[]),
+        law(
+            "a_list_of_one_pool_is_the_pool",
+            SPEC,
+            |p| p.edit("spec.yaml", "{ mean: {} }", "[ { mean: {} } ]"),
+            &[],
+        ),
         law(
             "choosing_a_machine_reruns_nothing",
             SPEC,
@@ -195,9 +225,18 @@ fn settings() -> Vec<Law> {
             "a_new_seed_reruns_detectors_that_draw",
             SWEEP,
             |p| p.edit("spec.yaml", "laws\n", "laws\nseed: 5\n"),
-            &["training/*=isolation_forest*", "scoring/*=isolation_forest*", "metrics/*=isolation_forest*"],
+            &[
+                "training/*=isolation_forest*",
+                "scoring/*=isolation_forest*",
+                "metrics/*=isolation_forest*",
+            ],
         ),
-        law("a_new_seed_leaves_knn_alone", SPEC, |p| p.edit("spec.yaml", "laws\n", "laws\nseed: 5\n"), &[]),
+        law(
+            "a_new_seed_leaves_knn_alone",
+            SPEC,
+            |p| p.edit("spec.yaml", "laws\n", "laws\nseed: 5\n"),
+            &[],
+        ),
         law(
             "another_rate_of_false_alarms_reruns_metrics",
             SWEEP,
@@ -297,7 +336,10 @@ fn recordings() -> Vec<Law> {
                 for seconds in [1_000_000_000, 1_700_000_000] {
                     let file = fs::File::options().append(true).open(p.path(&first())).unwrap();
                     file.set_modified(UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
-                    assert_eq!(p.plan().values().filter(|standing| *standing != "cached").count(), 0);
+                    assert_eq!(
+                        p.plan().values().filter(|standing| *standing != "cached").count(),
+                        0
+                    );
                 }
             },
             &[],
@@ -312,7 +354,12 @@ fn recordings() -> Vec<Law> {
             },
             &[],
         ),
-        law("editing_one_clip_reruns_its_section", SPEC, |p| p.write(&first(), sounds::clip("other")), FAN_00),
+        law(
+            "editing_one_clip_reruns_its_section",
+            SPEC,
+            |p| p.write(&first(), sounds::clip("other")),
+            FAN_00,
+        ),
         law(
             "a_training_clip_more_reruns_its_section",
             SPEC,
@@ -331,7 +378,12 @@ fn recordings() -> Vec<Law> {
             },
             TEST_CLIPS,
         ),
-        law("editing_a_test_clip_trains_nothing", SPEC, |p| p.write(&test(), sounds::clip("other")), TEST_CLIPS),
+        law(
+            "editing_a_test_clip_trains_nothing",
+            SPEC,
+            |p| p.write(&test(), sounds::clip("other")),
+            TEST_CLIPS,
+        ),
         law(
             "another_label_of_a_test_clip_trains_nothing",
             SPEC,
@@ -349,7 +401,9 @@ fn recordings() -> Vec<Law> {
             "a_section_more_runs_alone",
             SPEC,
             |p| {
-                for path in sounds::data_set().keys().filter(|path| path.contains("fan") && path.contains("section_00"))
+                for path in sounds::data_set()
+                    .keys()
+                    .filter(|path| path.contains("fan") && path.contains("section_00"))
                 {
                     let path = path.replace("section_00", "section_02");
                     p.write(&path, sounds::clip(&path));
@@ -357,7 +411,12 @@ fn recordings() -> Vec<Law> {
             },
             &["*/fan/02"],
         ),
-        law("a_section_to_test_with_alone_trains_nothing", SHARED, |p| section_02(p, "test"), &["*/fan/02"]),
+        law(
+            "a_section_to_test_with_alone_trains_nothing",
+            SHARED,
+            |p| section_02(p, "test"),
+            &["*/fan/02"],
+        ),
         law(
             "a_section_to_train_on_concerns_the_machine",
             SHARED,
@@ -380,7 +439,11 @@ fn recordings() -> Vec<Law> {
             SPEC,
             |p| {
                 let row = sounds::path("fan", "test", "00", "target", "normal", 1);
-                p.edit("data/fan/attributes_00.csv", &format!("{row},mic,far"), &format!("{row},mic,under"));
+                p.edit(
+                    "data/fan/attributes_00.csv",
+                    &format!("{row},mic,far"),
+                    &format!("{row},mic,under"),
+                );
             },
             &["dataset/fan/00", "scoring/fan/00", "metrics/fan/00"],
         ),
@@ -401,11 +464,12 @@ fn recordings() -> Vec<Law> {
             "the_same_samples_in_more_bits_cut_off_below_features",
             SPEC,
             |p| {
-                let samples: Vec<f64> = hound::WavReader::new(&fs::read(p.path(&first())).unwrap()[..])
-                    .unwrap()
-                    .samples::<i16>()
-                    .map(|x| f64::from(x.unwrap()) / 32_768.0)
-                    .collect();
+                let samples: Vec<f64> =
+                    hound::WavReader::new(&fs::read(p.path(&first())).unwrap()[..])
+                        .unwrap()
+                        .samples::<i16>()
+                        .map(|x| f64::from(x.unwrap()) / 32_768.0)
+                        .collect();
                 p.write(&first(), sounds::wav(&samples, sounds::RATE, Form::Float32));
             },
             &["dataset/fan/00", "features/fan/00"],
@@ -424,10 +488,16 @@ fn hold(laws: Vec<Law>) {
 
         change(&mut project);
         let plan = project.plan();
-        let expected: BTreeSet<String> =
-            plan.keys().filter(|label| runs.iter().any(|run| matches(run, label))).cloned().collect();
+        let expected: BTreeSet<String> = plan
+            .keys()
+            .filter(|label| runs.iter().any(|run| matches(run, label)))
+            .cloned()
+            .collect();
         for run in runs {
-            assert!(expected.iter().any(|label| matches(run, label)), "{name}: nothing is called `{run}`: {plan:#?}");
+            assert!(
+                expected.iter().any(|label| matches(run, label)),
+                "{name}: nothing is called `{run}`: {plan:#?}"
+            );
         }
         let ran = project.ran();
         assert_eq!(ran, expected, "{name}");
@@ -478,12 +548,20 @@ fn how_a_run_goes_about_its_work_is_in_no_key() {
     let project = Project::with(SPEC);
     project.write_all(&sounds::data_set());
     let first = project.run("run spec.yaml --jobs 1 --memory 1G --executor serial").done();
-    for options in
-        ["--jobs 7", "--memory 1", "--memory 300G", "--executor threads", "--executor process", "--fail-fast"]
-    {
+    for options in [
+        "--jobs 7",
+        "--memory 1",
+        "--memory 300G",
+        "--executor threads",
+        "--executor process",
+        "--fail-fast",
+    ] {
         let again = project.run(&format!("run spec.yaml {options}")).done();
         assert_eq!((again.ran_in_order().len(), &again.stdout), (0, &first.stdout), "{options}");
     }
     assert_eq!(project.run("run spec.yaml --set detector.knn.k=1").done().ran().len(), 0);
-    assert_eq!(project.run("run spec.yaml --set detector.knn.k=1 --frozen").done().stdout, first.stdout);
+    assert_eq!(
+        project.run("run spec.yaml --set detector.knn.k=1 --frozen").done().stdout,
+        first.stdout
+    );
 }

@@ -25,7 +25,12 @@ fn with(more: &str) -> Project {
 
 /// The labels of the stages that a run of the project would run.
 fn to_run(project: &Project) -> Vec<String> {
-    project.plan().into_iter().filter(|(_, standing)| standing != "cached").map(|(label, _)| label).collect()
+    project
+        .plan()
+        .into_iter()
+        .filter(|(_, standing)| standing != "cached")
+        .map(|(label, _)| label)
+        .collect()
 }
 
 #[test]
@@ -43,7 +48,8 @@ generalization: { mixup: { ratio: 0.5 }, memmixup: { neighbours: 2 }, scope: mac
     let points = results["points"].as_array().expect("a list");
     assert_eq!(points.len(), 144);
     assert!(points.iter().all(|p| p["official"].is_number()), "every point has a score");
-    let different: std::collections::BTreeSet<String> = points.iter().map(|p| p["official"].to_string()).collect();
+    let different: std::collections::BTreeSet<String> =
+        points.iter().map(|p| p["official"].to_string()).collect();
     assert!(different.len() > 20, "{} different scores", different.len());
 }
 
@@ -55,7 +61,10 @@ fn a_technique_reruns_training_alone_and_waveforms_add_their_own_stages() {
     let change = |line: &str| project.write("spec.yaml", format!("{spec}{line}\n"));
     change("generalization: { smote: { ratio: 0.5 } }");
     let stages = to_run(&project);
-    assert!(stages.iter().all(|s| ["training", "scoring", "metrics"].iter().any(|w| s.starts_with(w))), "{stages:?}");
+    assert!(
+        stages.iter().all(|s| ["training", "scoring", "metrics"].iter().any(|w| s.starts_with(w))),
+        "{stages:?}"
+    );
     change("generalization: { smote: { ratio: 0.5, on: waveforms } }");
     let stages = to_run(&project);
     assert!(stages.iter().any(|s| s.starts_with("interpolation/")), "{stages:?}");
@@ -76,7 +85,10 @@ fn a_threshold_trains_nothing_again_and_another_share_only_counts() {
     let change = |line: &str| project.write("spec.yaml", format!("{spec}{line}\n"));
     change("threshold: { gamma: { percentile: 0.9 } }");
     let stages = to_run(&project);
-    assert!(stages.iter().all(|s| s.starts_with("calibration/") || s.starts_with("metrics/")), "{stages:?}");
+    assert!(
+        stages.iter().all(|s| s.starts_with("calibration/") || s.starts_with("metrics/")),
+        "{stages:?}"
+    );
     project.run("run spec.yaml").done();
     change("threshold: { quantile: { percentile: 0.8 } }");
     assert!(to_run(&project).iter().all(|s| s.starts_with("metrics/")), "{:?}", to_run(&project));
@@ -97,7 +109,10 @@ fn a_submission_evaluates_to_the_table_it_came_from() {
     }
     // Decisions of another spec do not stay beside new scores.
     let decisions = || {
-        let names = fs::read_dir(project.path("out")).expect("a folder").flatten().map(|file| file.file_name());
+        let names = fs::read_dir(project.path("out"))
+            .expect("a folder")
+            .flatten()
+            .map(|file| file.file_name());
         names.filter(|name| name.to_string_lossy().starts_with("decision_result_")).count()
     };
     assert!(decisions() > 0);
@@ -122,11 +137,15 @@ fn a_technique_with_nothing_to_do_is_a_note_under_the_tables_each_time() {
     let spec = fs::read_to_string(project.path("spec.yaml")).unwrap();
     let smote = "generalization: { smote: { ratio: 0.5 } }\nsweep: { generalization.target_clips: [ ~, 3 ] }\n";
     project.write("spec.yaml", format!("{spec}{smote}"));
-    let note = "`smote` makes no clips: it takes 2 target clips, and there is 1 clip (fan 00, fan 01)";
-    let limit =
-        "`target_clips: 3` leaves out nothing: there is 1 target clip to train on (fan 00, fan 01; 1 of 2 points)";
+    let note =
+        "`smote` makes no clips: it takes 2 target clips, and there is 1 clip (fan 00, fan 01)";
+    let limit = "`target_clips: 3` leaves out nothing: there is 1 target clip to train on (fan 00, fan 01; 1 of 2 points)";
     let checked = project.run("check spec.yaml");
-    assert!(checked.stderr.contains(&format!("warning: {note}\nwarning: {limit}\n")), "{}", checked.stderr);
+    assert!(
+        checked.stderr.contains(&format!("warning: {note}\nwarning: {limit}\n")),
+        "{}",
+        checked.stderr
+    );
     let first = project.run("run spec.yaml").done();
     let text = format!("\nSettings without effect:\n\n* {note}\n* {limit}\n");
     assert!(first.stdout.ends_with(&text), "{}", first.stdout);
@@ -137,7 +156,9 @@ fn a_technique_with_nothing_to_do_is_a_note_under_the_tables_each_time() {
     let json = project.run("report spec.yaml --json").done().json();
     assert_eq!(json["notes"][0]["sections"], serde_json::json!(["fan 00", "fan 01"]));
     assert_eq!(json["notes"][1]["points"], serde_json::json!([1]));
-    let other = project.run("run spec.yaml --set generalization.smote=~ --set generalization.target_clips=1").done();
+    let other = project
+        .run("run spec.yaml --set generalization.smote=~ --set generalization.target_clips=1")
+        .done();
     assert!(!other.stdout.contains("without effect"), "{}", other.stdout);
 }
 
@@ -149,6 +170,9 @@ fn bands_without_a_frequency_are_told() {
     let warning = told.stderr.lines().next().unwrap_or_default();
     let expected = "of the 400 bands of `mels` are empty: at 8000 Hz `frame: 256` has 129 frequencies, and none of them is \
                     in these bands; write fewer `mels` or a longer `frame`";
-    assert!(warning.starts_with("warning: `features.log_mel`: ") && warning.ends_with(expected), "{warning}");
+    assert!(
+        warning.starts_with("warning: `features.log_mel`: ") && warning.ends_with(expected),
+        "{warning}"
+    );
     assert!(run.stderr.contains(expected), "{}", run.stderr);
 }

@@ -1,8 +1,9 @@
-//! Versions are held by golden rows: whatever makes bytes runs on a tiny fixture, and bytes that move without a raised
-//! version fail. Rows are compared exactly, on every machine.
+//! Versions are held by golden rows: whatever makes bytes runs on a tiny fixture, and bytes that
+//! move without a raised version fail. Rows are compared exactly, on every machine.
 //!
-//! `HUMSHIFT_ACCEPT_GOLDEN=1` writes rows for new members and for raised versions into `tests/data/golden.json`. It does
-//! not accept moved bytes of the same versions; to start afresh (a changed fixture), delete their rows.
+//! `HUMSHIFT_ACCEPT_GOLDEN=1` writes rows for new members and for raised versions into
+//! `tests/data/golden.json`. It does not accept moved bytes of the same versions; to start afresh
+//! (a changed fixture), delete their rows.
 
 mod families;
 mod fixtures;
@@ -88,7 +89,10 @@ fn moved_values_need_a_raised_version() {
     more.versions.insert("smote".into(), 1);
     assert!(check(more.clone(), false).0.contains("raised") && check(more, true).0.is_empty());
     let mut none = Rows::new();
-    assert!(compare([("new".to_owned(), Ok(row(1, 1.0)))].into(), &mut none, false)[0].contains("no golden row"));
+    assert!(
+        compare([("new".to_owned(), Ok(row(1, 1.0)))].into(), &mut none, false)[0]
+            .contains("no golden row")
+    );
     assert!(none.is_empty());
     assert!(Row::of("knn", 1, &[f64::NAN]).is_err());
 }
@@ -114,7 +118,8 @@ fn every_member_has_a_row() {
     ] {
         assert_eq!(first_words(family), set(members), "{family}");
     }
-    let stages = first_words("stage").into_iter().chain(first_words("technique")).collect::<BTreeSet<_>>();
+    let stages =
+        first_words("stage").into_iter().chain(first_words("technique")).collect::<BTreeSet<_>>();
     assert_eq!(stages, set(&names::<StageSpec>()));
     let rows = golden().remove("stage").unwrap_or_default();
     for name in SourceSpec::NAMES {
@@ -126,22 +131,33 @@ fn every_member_has_a_row() {
 #[test]
 fn every_technique_has_rows() {
     let techniques = techniques::techniques();
-    let of = |settings: &Value| -> Generalization { serde_json::from_value(settings.clone()).expect("settings") };
+    let of = |settings: &Value| -> Generalization {
+        serde_json::from_value(settings.clone()).expect("settings")
+    };
     let fields = names::<Generalization>();
     assert!(fields.len() > 10, "{fields:?}");
     for field in fields {
         let tried = techniques.iter().any(|settings| settings.get(field).is_some());
         // The plan reads `scope`; no stage does.
         let plan = of(&json!({"scope": "machine"}));
-        let plan = field == "scope" && [Takes::Frames, Takes::Vectors].iter().all(|t| plan.for_training(*t).is_plain());
-        assert!(tried || plan, "`generalization.{field}` is in no row: add it to golden/techniques.rs");
+        let plan = field == "scope"
+            && [Takes::Frames, Takes::Vectors].iter().all(|t| plan.for_training(*t).is_plain());
+        assert!(
+            tried || plan,
+            "`generalization.{field}` is in no row: add it to golden/techniques.rs"
+        );
     }
     let rows = golden().remove("technique").unwrap_or_default();
     for (name, version) in Technique::ALL.map(Technique::version) {
         let held = rows.iter().filter(|(_, row)| row.versions.get(name) == Some(&version));
         let stages: BTreeSet<&str> = held.filter_map(|(row, _)| row.split(' ').next()).collect();
-        assert!(stages.contains("training") && stages.contains("calibration"), "{name}: {stages:?}");
-        let scores = |settings: &Value| of(settings).scoring_versions().iter().any(|(technique, _)| *technique == name);
+        assert!(
+            stages.contains("training") && stages.contains("calibration"),
+            "{name}: {stages:?}"
+        );
+        let scores = |settings: &Value| {
+            of(settings).scoring_versions().iter().any(|(technique, _)| *technique == name)
+        };
         assert_eq!(stages.contains("scoring"), techniques.iter().any(scores), "{name}: {stages:?}");
     }
     for (field, variants) in [
@@ -151,11 +167,17 @@ fn every_technique_has_rows() {
     ] {
         for variant in variants {
             let tried = techniques.iter().any(|settings| settings[field] == variant);
-            assert!(tried, "`generalization.{field}: {variant}` is in no row: add it to golden/techniques.rs");
+            assert!(
+                tried,
+                "`generalization.{field}: {variant}` is in no row: add it to golden/techniques.rs"
+            );
         }
     }
     for scores in names::<TrainingScores>() {
-        assert!(rows.keys().any(|row| row.starts_with(&format!("calibration {scores} "))), "{scores}");
+        assert!(
+            rows.keys().any(|row| row.starts_with(&format!("calibration {scores} "))),
+            "{scores}"
+        );
     }
 }
 
@@ -163,10 +185,16 @@ fn every_technique_has_rows() {
 fn every_metric_has_rows() {
     let tried = stages::metric_settings();
     for field in names::<MetricsSpec>() {
-        assert!(tried.iter().any(|settings| settings.get(field).is_some()), "`{field}` is in no row");
+        assert!(
+            tried.iter().any(|settings| settings.get(field).is_some()),
+            "`{field}` is in no row"
+        );
     }
     for ties in names::<Ties>() {
-        assert!(tried.iter().any(|settings| settings["ties"] == ties), "`ties: {ties}` is in no row");
+        assert!(
+            tried.iter().any(|settings| settings["ties"] == ties),
+            "`ties: {ties}` is in no row"
+        );
     }
     let rows = golden().remove("stage").unwrap_or_default();
     for settings in tried {

@@ -11,7 +11,8 @@ use self::browser::Browser;
 use crate::project::{Project, tree};
 use crate::sounds::{self, SPEC};
 
-/// Fourteen settings, a threshold, noise, a network; names that would be markup, and a text that would turn round.
+/// Fourteen settings, a threshold, noise, a network; names that would be markup, and a text that
+/// would turn round.
 const HOSTILE: &str = r#"
 name: hostile
 question: "</title></style><script>alert(0)</script> <img src=x onerror=alert(2)> \u202e why?\u001b[31m\n--> ]]> <svg/onload=alert(3)>"
@@ -36,7 +37,9 @@ fn hostile() -> Project {
     let project = Project::with(HOSTILE);
     for (path, bytes) in sounds::data_set() {
         let text = String::from_utf8(bytes.clone()).map(|text| {
-            let text = text.replace("near", "</td><script>alert(4)</script>").replace("far", "'onload=alert(5)");
+            let text = text
+                .replace("near", "</td><script>alert(4)</script>")
+                .replace("far", "'onload=alert(5)");
             text.replace("d1p", "<b>").replace("fan/", "fan<b onclick=alert(6)>'\"&/")
         });
         let path = path.replace("/fan/", "/fan<b onclick=alert(6)>'\"&/");
@@ -52,7 +55,17 @@ fn page(project: &Project, arguments: &str) -> String {
 
 /// What a page loads from elsewhere: nothing.
 fn is_alone(page: &str) {
-    for word in ["http:", "https:", "//cdn", "@import", "url(", "<iframe", "<object", "<embed", "javascript:"] {
+    for word in [
+        "http:",
+        "https:",
+        "//cdn",
+        "@import",
+        "url(",
+        "<iframe",
+        "<object",
+        "<embed",
+        "javascript:",
+    ] {
         assert!(!page.contains(word), "{word}");
     }
     let sources = page.match_indices(" src=").count() + page.match_indices(" href=\"").count();
@@ -68,7 +81,12 @@ fn is_balanced(page: &str) {
         let (tag, tail) = rest[start + 1..].split_once('>').expect("a tag ends");
         rest = tail;
         assert!(tag.matches('"').count().is_multiple_of(2) && !tag.contains('<'), "{tag}");
-        let name = tag.trim_start_matches('/').split([' ', '/']).next().expect("a tag has a name").to_owned();
+        let name = tag
+            .trim_start_matches('/')
+            .split([' ', '/'])
+            .next()
+            .expect("a tag has a name")
+            .to_owned();
         if tag.starts_with('/') {
             assert_eq!(open.pop().as_ref(), Some(&name), "{}", &rest[..rest.len().min(200)]);
         } else if !tag.ends_with('/') && !ELEMENTS_WITHOUT_END.contains(&name.as_str()) {
@@ -91,12 +109,16 @@ fn a_page_is_whole_and_hostile_names_are_text() {
     is_balanced(&text);
     for odd in ["<script>alert", "<img", "<svg/", "<b onclick", "\u{202e}", "\u{1b}", "</td><"] {
         let count = text.matches(odd).count();
-        let own =
-            if odd == "</td><" { text.matches("</td><td").count() + text.matches("</td></tr>").count() } else { 0 };
+        let own = if odd == "</td><" {
+            text.matches("</td><td").count() + text.matches("</td></tr>").count()
+        } else {
+            0
+        };
         assert_eq!(count, own, "{odd}");
     }
     assert_eq!((text.matches("<script>").count(), text.matches("</style>").count()), (1, 1));
-    let parts = ["answer", "tables", "effects", "parallel", "best", "worst", "ranks", "stages", "about"];
+    let parts =
+        ["answer", "tables", "effects", "parallel", "best", "worst", "ranks", "stages", "about"];
     for part in parts {
         assert!(text.contains(&format!("<section id=\"{part}\">")), "{part}");
         assert!(text.contains(&format!("<a href=\"#{part}\">")), "{part}");
@@ -112,7 +134,10 @@ fn a_page_is_whole_and_hostile_names_are_text() {
     ];
     words.iter().for_each(|words| assert!(text.contains(words), "{words}"));
     // Everything is shown without a script.
-    assert!(!text.contains(" hidden") && !text.contains("display:none"), "nothing waits for a script");
+    assert!(
+        !text.contains(" hidden") && !text.contains("display:none"),
+        "nothing waits for a script"
+    );
     assert_eq!(page(&project, LABEL), text, "the same bytes");
     project.run(&format!("report {LABEL} --format html -o page.html")).done();
     assert_eq!(fs::read_to_string(project.path("page.html")).unwrap(), text);
@@ -141,21 +166,33 @@ fn a_page_needs_neither_spec_nor_data_and_says_what_is_gone() {
     };
     objects("npy");
     let without = page(&project, "laws");
-    assert!(without.contains("No spectrogram without") && !without.contains("<image "), "features are gone");
+    assert!(
+        without.contains("No spectrogram without") && !without.contains("<image "),
+        "features are gone"
+    );
     assert!(without.contains("ROC curves of fan 00"));
     objects("csv");
     let without = page(&project, "laws");
     is_balanced(&without);
-    assert!(without.contains("No scores without") && !without.contains("ROC curves of"), "scores are gone");
+    assert!(
+        without.contains("No scores without") && !without.contains("ROC curves of"),
+        "scores are gone"
+    );
     assert!(without.contains("All settings, the best first"));
 }
 
 #[test]
 fn parts_of_a_report_are_pages_too() {
-    let project = Project::with(&format!("{SPEC}sweep: {{ features.log_mel.mels: [8, 16], seed: [0, 1] }}\n"));
+    let project = Project::with(&format!(
+        "{SPEC}sweep: {{ features.log_mel.mels: [8, 16], seed: [0, 1] }}\n"
+    ));
     project.write_all(&sounds::data_set());
     project.run("run spec.yaml").done();
-    for arguments in ["spec.yaml --compare", "spec.yaml --table means", "spec.yaml --rows machine --where mels=8"] {
+    for arguments in [
+        "spec.yaml --compare",
+        "spec.yaml --table means",
+        "spec.yaml --rows machine --where mels=8",
+    ] {
         let text = page(&project, arguments);
         is_balanced(&text);
         is_alone(&text);
@@ -164,7 +201,9 @@ fn parts_of_a_report_are_pages_too() {
     let narrow = page(&project, "spec.yaml --where machine=fan --where mels=16");
     is_balanced(&narrow);
     assert!(narrow.contains("ROC curves of fan 00") && !narrow.contains("ROC curves of valve"));
-    assert!(project.run("report spec.yaml --value auc --format html").exits(2).stderr.contains("E0710"));
+    assert!(
+        project.run("report spec.yaml --value auc --format html").exits(2).stderr.contains("E0710")
+    );
 }
 
 /// 400 points without data of their own: a sweep over what changes features, detectors and seeds.
@@ -206,7 +245,12 @@ fn in_a_browser_nothing_is_asked_for_and_tables_sort_and_filter() {
     let sorted = |browser: &mut Browser| -> Vec<f64> {
         browser.evaluate(&click);
         let values = browser.evaluate(&values);
-        values.as_array().expect("numbers").iter().map(|value| value.as_f64().expect("a number")).collect()
+        values
+            .as_array()
+            .expect("numbers")
+            .iter()
+            .map(|value| value.as_f64().expect("a number"))
+            .collect()
     };
     let down = sorted(&mut browser);
     assert!(down.len() == 21 && down.is_sorted_by(|a, b| a >= b), "{down:?}");
@@ -221,7 +265,9 @@ fn in_a_browser_nothing_is_asked_for_and_tables_sort_and_filter() {
             json!(words)
         )
     };
-    for (words, rows) in [("knn", 9), ("KNN k=2", 3), ("-knn", 12), ("alert(1) -knn", 3), ("nothing", 0), ("", 21)] {
+    for (words, rows) in
+        [("knn", 9), ("KNN k=2", 3), ("-knn", 12), ("alert(1) -knn", 3), ("nothing", 0), ("", 21)]
+    {
         assert_eq!(browser.evaluate(&filter(words)), rows, "{words}");
     }
     // A shape tells what it is.

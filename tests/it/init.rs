@@ -28,20 +28,30 @@ fn a_folder_without_a_split_gets_one() {
         for number in 0..12 {
             let word = if number % 3 == 0 { "NG" } else { "OK" };
             let name = format!("{machine}_{number}_{word}");
-            project.write(&format!("halls/{machine}/s{}_{word}_{number:02}.wav", number / 4), sounds::clip(&name));
+            project.write(
+                &format!("halls/{machine}/s{}_{word}_{number:02}.wav", number / 4),
+                sounds::clip(&name),
+            );
         }
     }
     let told = project.run("init halls -o halls.yaml").done().stdout;
     let pattern = "pattern    {machine}/{attr.word0}_{label}_{*}.wav (a guess)";
-    for line in ["recordings 24 of 24", "labels     anomaly (8), normal (16)", "domains    nothing tells it", pattern] {
+    for line in [
+        "recordings 24 of 24",
+        "labels     anomaly (8), normal (16)",
+        "domains    nothing tells it",
+        pattern,
+    ] {
         assert!(told.contains(line), "{line}: {told}");
     }
     // 8 normal recordings a machine, of which 0.3 are held out.
     assert!(told.contains("splits     test (12), train (12)"), "{told}");
     let report = project.run("run -q halls.yaml").done().stdout;
     assert!(report.contains("| knn         | press   |"), "{report}");
-    // Another share trains anew; the data set is told from its names alone, with the same names on either side each time.
-    let again = project.run("run -q halls.yaml --set data.folder.split.seed=0 --frozen").done().stdout;
+    // Another share trains anew; the data set is told from its names alone, with the same names on
+    // either side each time.
+    let again =
+        project.run("run -q halls.yaml --set data.folder.split.seed=0 --frozen").done().stdout;
     assert_eq!(again, report);
     project.run("run -q halls.yaml --set data.folder.split.seed=1 --frozen").exits(1);
     let wrong = project.run("check halls.yaml --set data.folder.split.by=session").exits(2).stderr;

@@ -38,9 +38,11 @@ fn plain() -> Vec<Value> {
     ]
 }
 
-/// What a cache holds of such stages stays good as long as the code that makes it has the same version.
+/// What a cache holds of such stages stays good as long as the code that makes it has the same
+/// version.
 ///
-/// Versions are left out, so that a version that is raised moves nothing here; which code has one is shown.
+/// Versions are left out, so that a version that is raised moves nothing here; which code has one
+/// is shown.
 #[test]
 fn plain_keys_stay() {
     let lines = plain().into_iter().map(|stage| {
@@ -63,11 +65,13 @@ fn planned(detector: &str, generalization: &str, scores: &str) -> Plan {
         "name: keys\ndata: {{ synthetic: {{ machines: [fan] }} }}\nfeatures: {{ log_mel: {{}} }}\npool: {{ mean: {{}} }}\n\
          detector: {detector}\ngeneralization: {generalization}\nthreshold: {{ gamma: {{ scores: {scores} }} }}\n"
     );
-    let experiment = load_text("keys.yaml", &text, &[]).unwrap_or_else(|wrong| panic!("{text}{wrong:?}"));
+    let experiment =
+        load_text("keys.yaml", &text, &[]).unwrap_or_else(|wrong| panic!("{text}{wrong:?}"));
     let mut catalog = Catalog::default();
     for source in experiment.points.iter().flat_map(Catalog::sources) {
         let sections = source.member().list().expect("it reads no files").sections;
-        let listings = sections.into_keys().map(|section| (section, ObjectRef::of(Kind::Csv, b""))).collect();
+        let listings =
+            sections.into_keys().map(|section| (section, ObjectRef::of(Kind::Csv, b""))).collect();
         catalog.listings.insert(Catalog::source_key(&source), listings);
     }
     plan::build(&experiment, &catalog).expect("a plan")
@@ -75,7 +79,8 @@ fn planned(detector: &str, generalization: &str, scores: &str) -> Plan {
 
 /// The stages whose key is another one if the version of `technique` is raised.
 fn reruns(plan: &Plan, technique: &str) -> BTreeSet<String> {
-    let key = |material: &Value| Digest::of(canon::of_value(material).expect("a document").as_bytes());
+    let key =
+        |material: &Value| Digest::of(canon::of_value(material).expect("a document").as_bytes());
     let other = |stage: &StageSpec| {
         let before = stage.material(&BTreeMap::new());
         let mut after = before.clone();
@@ -101,7 +106,12 @@ fn a_raised_version_of_a_technique_reruns_the_stages_that_use_it() {
         (NETWORK, "{ target_clips: 2 }", "choice", "network training calibration"),
         (KNN, "{ temporal_mean_subtraction: true }", "temporal_mean_subtraction", "pooling"),
         (FRAMES, "{ temporal_mean_subtraction: true }", "temporal_mean_subtraction", all),
-        (NETWORK, "{ temporal_mean_subtraction: true }", "temporal_mean_subtraction", "network embedding"),
+        (
+            NETWORK,
+            "{ temporal_mean_subtraction: true }",
+            "temporal_mean_subtraction",
+            "network embedding",
+        ),
         (KNN, "{ feature_normalization: domain }", "feature_normalization", all),
         (KNN, "{ smote: {} }", "smote", fit),
         (KNN, "{ smote: {} }", "generalization", all),
@@ -119,7 +129,11 @@ fn a_raised_version_of_a_technique_reruns_the_stages_that_use_it() {
     ] {
         let expected: BTreeSet<String> = stages.split_whitespace().map(str::to_owned).collect();
         let plan = planned(detector, generalization, "held_out");
-        assert_eq!(reruns(&plan, technique), expected, "{technique} with {generalization} of {detector}");
+        assert_eq!(
+            reruns(&plan, technique),
+            expected,
+            "{technique} with {generalization} of {detector}"
+        );
     }
     // A model that is made already is scored: nothing is drawn again.
     for (generalization, technique, stages) in [
@@ -129,6 +143,10 @@ fn a_raised_version_of_a_technique_reruns_the_stages_that_use_it() {
         ("{ score_normalization: domain }", "score_normalization", all),
     ] {
         let expected: BTreeSet<String> = stages.split_whitespace().map(str::to_owned).collect();
-        assert_eq!(reruns(&planned(KNN, generalization, "training"), technique), expected, "{generalization}");
+        assert_eq!(
+            reruns(&planned(KNN, generalization, "training"), technique),
+            expected,
+            "{generalization}"
+        );
     }
 }

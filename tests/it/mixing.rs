@@ -1,4 +1,5 @@
-//! Mixing from spec to files: recipes instead of audio, the same clips for everybody, data sets that read back equal.
+//! Mixing from spec to files: recipes instead of audio, the same clips for everybody, data sets
+//! that read back equal.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -50,11 +51,15 @@ fn own() -> Project {
             }
         }
     }
-    for (kind, rate, length) in [("press", 8000, 5000), ("saw", 16_000, 9000), ("rain", 8000, 300)] {
+    for (kind, rate, length) in [("press", 8000, 5000), ("saw", 16_000, 9000), ("rain", 8000, 300)]
+    {
         for i in 0..2 {
             let tone = |n: usize| 0.3 * ((n * n % 97) as f64 / 48.0 - 1.0) + 0.01 * i as f64;
             let samples: Vec<f64> = (0..length).map(tone).collect();
-            project.write(&format!("noise/{kind}/{i}.wav"), sounds::wav(&samples, rate, Form::Float32));
+            project.write(
+                &format!("noise/{kind}/{i}.wav"),
+                sounds::wav(&samples, rate, Form::Float32),
+            );
         }
     }
     project
@@ -68,7 +73,11 @@ fn features(project: &Project) -> BTreeMap<String, String> {
     let digest = |stage: &serde_json::Value| {
         format!("{} {}", stage["outputs"]["train/features"], stage["outputs"]["test/features"])
     };
-    stages.iter().filter(|s| of(s["label"].as_str().unwrap())).map(|s| (s["label"].to_string(), digest(s))).collect()
+    stages
+        .iter()
+        .filter(|s| of(s["label"].as_str().unwrap()))
+        .map(|s| (s["label"].to_string(), digest(s)))
+        .collect()
 }
 
 fn rows(csv: &str) -> Vec<&str> {
@@ -85,9 +94,14 @@ fn what_dataset_write_writes_the_dcase_source_reads_back_equal() {
     let files = tree(&project.path("out"));
     for file in files.keys().filter(|f| f.ends_with(".wav")) {
         let name = names::parse(file.rsplit('/').next().unwrap()).unwrap();
-        assert!(name.domain.is_some() && name.label.is_some() && !name.attributes.is_empty(), "{file}");
+        assert!(
+            name.domain.is_some() && name.label.is_some() && !name.attributes.is_empty(),
+            "{file}"
+        );
     }
-    for table in ["out/fan/attributes_00.csv", "out/valve/attributes_02.csv", "out/fan/mixing_01.csv"] {
+    for table in
+        ["out/fan/attributes_00.csv", "out/valve/attributes_02.csv", "out/fan/mixing_01.csv"]
+    {
         let text = fs::read_to_string(project.path(table)).unwrap();
         assert!(text.lines().count() >= 27, "{table}");
     }
@@ -99,9 +113,14 @@ fn what_dataset_write_writes_the_dcase_source_reads_back_equal() {
     read.replace_range(synthetic, "  dcase: { root: out }\n");
     project.spec(&read);
     let run = project.run("run spec.yaml").done();
-    assert!(run.stderr.contains("nothing is mixed: recordings of `dcase` come with their noise"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("nothing is mixed: recordings of `dcase` come with their noise"),
+        "{}",
+        run.stderr
+    );
     assert_eq!(rows(&project.report()), rows(&mixed));
-    // Bytes that were evicted are made again; their records alone are a hit only for those who read no bytes.
+    // Bytes that were evicted are made again; their records alone are a hit only for those who read
+    // no bytes.
     project.spec(TWIN);
     for object in tree(&project.cache()).into_keys().filter(|f| f.starts_with("objects/")) {
         fs::remove_file(project.cache().join(object)).unwrap();
@@ -119,7 +138,9 @@ fn what_dataset_write_writes_the_dcase_source_reads_back_equal() {
 
 #[test]
 fn a_sweep_over_ratios_keeps_recipes_and_features_and_no_audio() {
-    let project = Project::with(&TWIN.replace("mix: { table", "sweep: { mix.snr_db: [-6, 0, 6] }\nmix: { table"));
+    let project = Project::with(
+        &TWIN.replace("mix: { table", "sweep: { mix.snr_db: [-6, 0, 6] }\nmix: { table"),
+    );
     project.run("run spec.yaml").done();
     let plan = project.plan();
     let count = |prefix: &str| plan.keys().filter(|label| label.starts_with(prefix)).count();
@@ -127,7 +148,9 @@ fn a_sweep_over_ratios_keeps_recipes_and_features_and_no_audio() {
     assert_eq!((count("dataset/"), count("levels/")), (6 + 7, 6));
     assert_eq!((count("mixing/"), count("features/")), (18, 18));
     let bytes = |extension: &str| -> u64 {
-        let objects = tree(&project.cache()).into_keys().filter(|f| f.contains("objects/") && f.ends_with(extension));
+        let objects = tree(&project.cache())
+            .into_keys()
+            .filter(|f| f.contains("objects/") && f.ends_with(extension));
         objects.map(|f| fs::metadata(project.cache().join(f)).unwrap().len()).sum()
     };
     let before = bytes("");
@@ -168,16 +191,19 @@ fn own_recordings_with_own_noise_of_any_length_and_rate() {
         assert_eq!(target, line.contains(",rain,"), "{line}");
     }
     // The ratio that comes out: power of what was added against the mean power of all dry clips.
-    let power = |x: &[f32]| x.iter().map(|x| math::square(f64::from(*x))).sum::<f64>() / x.len() as f64;
+    let power =
+        |x: &[f32]| x.iter().map(|x| math::square(f64::from(*x))).sum::<f64>() / x.len() as f64;
     let read = |path: &Path| wav::read(path, Default::default()).unwrap().samples;
     let dry: Vec<Vec<f32>> = tree(&project.path("dry")).values().map(|path| read(path)).collect();
     let signal = dry.iter().map(|x| power(x)).sum::<f64>() / dry.len() as f64;
-    let out: Vec<String> = tree(&project.path("out")).into_keys().filter(|f| f.ends_with(".wav")).collect();
+    let out: Vec<String> =
+        tree(&project.path("out")).into_keys().filter(|f| f.ends_with(".wav")).collect();
     assert_eq!(out.len(), 18);
     for file in &out {
         let mixed = read(&project.path("out").join(file));
         // Which dry clip it was: the one that leaves the least.
-        let rest = |x: &Vec<f32>| power(&mixed.iter().zip(x).map(|(m, d)| m - d).collect::<Vec<_>>());
+        let rest =
+            |x: &Vec<f32>| power(&mixed.iter().zip(x).map(|(m, d)| m - d).collect::<Vec<_>>());
         let noise = dry.iter().map(rest).fold(f64::INFINITY, f64::min);
         let snr = 10.0 * math::log10(signal / noise);
         // Files are of 16 bits, whose steps are noise of their own.
@@ -195,7 +221,11 @@ fn noise_that_cannot_be_mixed_is_told() {
     assert!(run.stderr.contains("the noise `rain/"), "{}", run.stderr);
     fs::remove_dir_all(project.path("noise/rain")).unwrap();
     let run = project.run("check spec.yaml").exits(2);
-    assert!(run.stderr.contains("there is no noise of type `rain`; known: press, saw"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("there is no noise of type `rain`; known: press, saw"),
+        "{}",
+        run.stderr
+    );
     fs::remove_dir_all(project.path("noise")).unwrap();
     let check = project.run("check spec.yaml").exits(2);
     assert!(check.stderr.contains("--set mix.noise.folder.root=DIR"), "{}", check.stderr);
@@ -205,7 +235,11 @@ fn noise_that_cannot_be_mixed_is_told() {
     project.write("noise/A/0.wav", sounds::wav(&[0.1; 400], 8000, Form::Int16));
     project.write("noise/stray.wav", b"");
     let check = project.run("check spec.yaml").exits(2);
-    assert!(check.stderr.contains("the table `mimii_dg` has no section `00` of a `pump`"), "{}", check.stderr);
+    assert!(
+        check.stderr.contains("the table `mimii_dg` has no section `00` of a `pump`"),
+        "{}",
+        check.stderr
+    );
 }
 
 #[test]
@@ -213,7 +247,11 @@ fn what_does_not_fit_16_bits_is_counted() {
     let project = own();
     project.edit("spec.yaml", "snr_db: -6", "snr_db: -40");
     let written = project.run("dataset write spec.yaml -o out").done();
-    assert!(written.stderr.contains("clips do not fit 16 bits and are clipped; `--set mix.gain_db=-6` makes room"));
+    assert!(
+        written.stderr.contains(
+            "clips do not fit 16 bits and are clipped; `--set mix.gain_db=-6` makes room"
+        )
+    );
     let quiet = project.run("dataset write spec.yaml -o quiet --set mix.gain_db=-40").done();
     assert!(!quiet.stderr.contains("clipped"), "{}", quiet.stderr);
     let log = |project: &Project| -> String {
@@ -226,12 +264,18 @@ fn what_does_not_fit_16_bits_is_counted() {
 
 #[test]
 fn points_of_different_noise_cannot_be_written_as_one_data_set() {
-    let project = Project::with(&TWIN.replace("mix: { table", "sweep: { mix.snr_db: [-6, 0] }\nmix: { table"));
+    let project = Project::with(
+        &TWIN.replace("mix: { table", "sweep: { mix.snr_db: [-6, 0] }\nmix: { table"),
+    );
     let told = project.run("dataset write spec.yaml -o out").exits(2).stderr;
     assert!(told.contains("E0709") && told.contains("`--set mix.snr_db=-6`"), "{told}");
     project.run("dataset write spec.yaml -o out --set mix.snr_db=0").done();
     // A sweep over what is not heard is no obstacle.
-    project.run("dataset write spec.yaml -o more --set mix.snr_db=0 --set features.log_mel.mels=[8,16]").done();
+    project
+        .run(
+            "dataset write spec.yaml -o more --set mix.snr_db=0 --set features.log_mel.mels=[8,16]",
+        )
+        .done();
 }
 
 #[test]
@@ -244,11 +288,16 @@ fn recordings_that_are_no_noise_are_told_and_a_type_of_two_folders_is_one() {
         "{machine}/{section}/{*}.wav\", defaults: { split: train }",
     );
     for (folder, seed) in [("press/a", 1.0), ("press/b", 2.0), ("press/c", 3.0), ("saw/a", 4.0)] {
-        let samples: Vec<f64> = (0..2500).map(|n| 0.2 * (f64::from(n * n % 89) / 44.0 - 1.0) / seed).collect();
+        let samples: Vec<f64> =
+            (0..2500).map(|n| 0.2 * (f64::from(n * n % 89) / 44.0 - 1.0) / seed).collect();
         project.write(&format!("noise/{folder}/0.wav"), sounds::wav(&samples, 8000, Form::Int16));
     }
     let check = project.run("check spec.yaml").done();
-    assert!(check.stderr.contains("6 recordings belong to no section, `press/0.wav` for one"), "{}", check.stderr);
+    assert!(
+        check.stderr.contains("6 recordings belong to no section, `press/0.wav` for one"),
+        "{}",
+        check.stderr
+    );
     project.run("dataset write spec.yaml -o out").done();
     let recipe = fs::read_to_string(project.path("out/pump/mixing_00.csv")).unwrap();
     let saws = recipe.lines().filter(|line| line.contains(",saw,")).count();
@@ -272,7 +321,8 @@ fn difficulty_changes_what_is_trained_on_and_nothing_before() {
         let sets = "--set generalization.target_clips=2 --set generalization.source_values=1";
         project.run(&format!("run spec.yaml --only training/fan/01 {sets}")).done();
         let logs = tree(&project.cache()).into_keys().filter(|f| f.starts_with("logs/"));
-        let texts: Vec<String> = logs.map(|f| fs::read_to_string(project.cache().join(f)).unwrap()).collect();
+        let texts: Vec<String> =
+            logs.map(|f| fs::read_to_string(project.cache().join(f)).unwrap()).collect();
         texts.iter().any(|t| t.contains("training/fan/01") && t.contains("5 training clips"))
     };
     // Three of the six source clips, which have two values in turn, and two of the target.

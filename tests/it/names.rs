@@ -1,4 +1,5 @@
-//! Names are untrusted text: what a folder, a file or a record is called leads nowhere, moves no cursor, breaks no table.
+//! Names are untrusted text: what a folder, a file or a record is called leads nowhere, moves no
+//! cursor, breaks no table.
 
 use std::fs;
 
@@ -21,7 +22,8 @@ fn machine(name: &str) -> Project {
 fn seen(project: &Project, output: &Output) -> String {
     let real = fs::canonicalize(project.dir()).expect("it is there");
     let text = format!("exit code {}\n{}{}", output.code, output.stdout, output.stderr);
-    text.replace(&real.display().to_string(), "DIR").replace(&project.dir().display().to_string(), "DIR")
+    text.replace(&real.display().to_string(), "DIR")
+        .replace(&project.dir().display().to_string(), "DIR")
 }
 
 /// Whether a terminal would obey a part of a text.
@@ -84,7 +86,9 @@ fn a_stray_file_is_told_in_one_line() {
 
 #[test]
 fn a_name_that_leads_elsewhere_is_a_mistake_of_the_spec() {
-    for (name, what) in [("../../elsewhere", "parent"), ("/tmp/elsewhere", "absolute"), ("", "empty")] {
+    for (name, what) in
+        [("../../elsewhere", "parent"), ("/tmp/elsewhere", "absolute"), ("", "empty")]
+    {
         let data = format!(
             "data: {{ folder: {{ root: data, pattern: \"fan/train/{{*}}.wav\", defaults: {{ machine: \"{name}\", split: \
              train }} }} }}"
@@ -126,7 +130,9 @@ fn one_letter_in_two_spellings_is_one_letter() {
 #[test]
 fn a_letter_that_nobody_sees_is_shown() {
     let project = machine("fan");
-    for (name, what) in [("fan\u{200b}", "zero_width"), ("fan\u{a0}", "no_break"), ("\u{feff}fan", "mark")] {
+    for (name, what) in
+        [("fan\u{200b}", "zero_width"), ("fan\u{a0}", "no_break"), ("\u{feff}fan", "mark")]
+    {
         project.spec(&SPEC.replace("root: data", &format!("root: data, machines: [\"{name}\"]")));
         let output = project.run("check spec.yaml").exits(2);
         insta::assert_snapshot!(format!("invisible_{what}"), seen(&project, &output));
@@ -142,9 +148,13 @@ fn a_label_of_a_record_is_shown_and_not_obeyed() {
     let mut json = record.json.clone();
     json["label"] = "metrics\u{1b}[2J\nall is well".into();
     let line = json.to_string();
-    fs::write(&record.path, format!("{line}\n\"{}\"\n", Digest::of(line.as_bytes()).hex())).expect("a file");
+    fs::write(&record.path, format!("{line}\n\"{}\"\n", Digest::of(line.as_bytes()).hex()))
+        .expect("a file");
     let list = project.run("cache ls").done().stdout;
-    assert!(list.contains("  metrics<U+001B>[2J<U+000A>all is well\n") && is_plain(&list), "{list}");
+    assert!(
+        list.contains("  metrics<U+001B>[2J<U+000A>all is well\n") && is_plain(&list),
+        "{list}"
+    );
     assert_eq!(list.lines().count(), records.len());
 }
 
@@ -155,7 +165,8 @@ fn score_files_with_odd_names_are_evaluated_and_shown() {
     project.run("run spec.yaml").done();
     project.run("report spec.yaml --submission scores").done();
     for section in ["00", "01"] {
-        let name = |machine: &str| format!("scores/anomaly_score_{machine}_section_{section}_test.csv");
+        let name =
+            |machine: &str| format!("scores/anomaly_score_{machine}_section_{section}_test.csv");
         project.rename(&name("fan"), &name("fan\u{1b}[2J\n# all is well"));
     }
     let output = project.run("evaluate scores --protocol dcase2022").done();

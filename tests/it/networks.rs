@@ -35,7 +35,8 @@ fn every_training_in_epochs_has_its_curves() {
     let project = project();
     let report = project.run("report spec.yaml --figures out").done();
     assert!(report.stderr.contains("training curves"), "{}", report.stderr);
-    let files: Vec<String> = tree(&project.path("out")).into_keys().filter(|name| !name.ends_with(".png")).collect();
+    let files: Vec<String> =
+        tree(&project.path("out")).into_keys().filter(|name| !name.ends_with(".png")).collect();
     let curve = |machine, detector| format!("training_{machine}_detector={detector}.svg");
     let mut expected = vec!["spectrograms.svg".to_owned(), "training_curves.csv".to_owned()];
     for detector in ["autoencoder", "mobilenet_v2"] {
@@ -44,7 +45,9 @@ fn every_training_in_epochs_has_its_curves() {
     expected.sort();
     assert_eq!(files, expected);
     let table = fs::read_to_string(project.path("out/training_curves.csv")).expect("a table");
-    let rows = |words: [&str; 2]| table.lines().filter(|line| words.iter().all(|word| line.contains(word))).count();
+    let rows = |words: [&str; 2]| {
+        table.lines().filter(|line| words.iter().all(|word| line.contains(word))).count()
+    };
     assert_eq!(rows(["autoencoder", "validation_loss"]), 2 * 3, "{table}");
     assert_eq!(rows(["mobilenet_v2", "validation_loss"]), 0, "{table}");
     assert_eq!(rows(["mobilenet_v2", "learning_rate"]), 2 * 2, "{table}");
@@ -64,7 +67,8 @@ fn an_exported_model_scores_as_the_one_it_was() {
         };
         let settings = "{ window: 2, layers: [8, 4, 8], epochs: 3, training: { validation: 0.25, schedule: cosine } }";
         project.write("trained.yaml", spec(settings));
-        project.write("read.yaml", spec(&format!("{{ window: 2, weights: {machine}.safetensors }}")));
+        project
+            .write("read.yaml", spec(&format!("{{ window: 2, weights: {machine}.safetensors }}")));
         let table = |name: &str| project.run(&format!("run {name}.yaml")).done().stdout;
         assert_eq!(table("trained"), table("read"));
         project.run(&format!("report trained.yaml --submission {machine}-trained")).done();
@@ -80,11 +84,18 @@ fn an_exported_model_scores_as_the_one_it_was() {
 #[test]
 fn networks_are_written_as_onnx_and_nothing_else_is() {
     let project = project();
-    for (detector, words) in [("autoencoder", ["Gemm", "dense.3.kernel"]), ("mobilenet_v2", ["Conv", "Conv1.kernel"])] {
-        project.run(&format!("export spec.yaml training/fan/detector={detector} -o {detector}.onnx")).done();
+    for (detector, words) in
+        [("autoencoder", ["Gemm", "dense.3.kernel"]), ("mobilenet_v2", ["Conv", "Conv1.kernel"])]
+    {
+        project
+            .run(&format!("export spec.yaml training/fan/detector={detector} -o {detector}.onnx"))
+            .done();
         let bytes = fs::read(project.path(&format!("{detector}.onnx"))).expect("it was written");
         for word in words {
-            assert!(bytes.windows(word.len()).any(|at| at == word.as_bytes()), "{detector}: {word}");
+            assert!(
+                bytes.windows(word.len()).any(|at| at == word.as_bytes()),
+                "{detector}: {word}"
+            );
         }
     }
     let wrong = [
@@ -94,11 +105,15 @@ fn networks_are_written_as_onnx_and_nothing_else_is() {
         "training/fan/detector=autoencoder -o missing/model.onnx",
         "scoring/fan/00/detector=autoencoder -o model.onnx",
     ];
-    let told: Vec<String> =
-        wrong.iter().map(|arguments| project.run(&format!("export spec.yaml {arguments}")).exits(2).stderr).collect();
+    let told: Vec<String> = wrong
+        .iter()
+        .map(|arguments| project.run(&format!("export spec.yaml {arguments}")).exits(2).stderr)
+        .collect();
     insta::assert_snapshot!(told.join("\n"));
     project.run("export spec.yaml training/fan/00/detector=knn -o model.safetensors").done();
-    let empty = project.run("export spec.yaml training/fan/detector=autoencoder -o x.onnx --cache empty").exits(2);
+    let empty = project
+        .run("export spec.yaml training/fan/detector=autoencoder -o x.onnx --cache empty")
+        .exits(2);
     insta::assert_snapshot!(empty.stderr);
 }
 
@@ -121,27 +136,43 @@ fn a_state_dict_of_pytorch_scores_as_its_formula() {
     project.run("report spec.yaml --submission out").done();
 
     let values = |name: &str| -> Vec<f64> {
-        serde_json::from_value(document["plain"]["tensors"][name]["values"].clone()).expect("numbers")
+        serde_json::from_value(document["plain"]["tensors"][name]["values"].clone())
+            .expect("numbers")
     };
-    let [w1, b1, gamma, beta, mean, variance, w2, b2] =
-        ["0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var", "3.weight", "3.bias"]
-            .map(values);
+    let [w1, b1, gamma, beta, mean, variance, w2, b2] = [
+        "0.weight",
+        "0.bias",
+        "1.weight",
+        "1.bias",
+        "1.running_mean",
+        "1.running_var",
+        "3.weight",
+        "3.bias",
+    ]
+    .map(values);
     let dense = |w: &[f64], b: &[f64], x: &[f64]| -> Vec<f64> {
         let row = |(row, b): (&[f64], &f64)| row.iter().zip(x).map(|(w, x)| w * x).sum::<f64>() + b;
         w.chunks(x.len()).zip(b).map(row).collect()
     };
     let error = |x: &[f64]| {
         let hidden: Vec<f64> = (dense(&w1, &b1, x).iter().enumerate())
-            .map(|(i, h)| ((h - mean[i]) / (variance[i] + 1e-3).sqrt() * gamma[i] + beta[i]).max(0.0))
+            .map(|(i, h)| {
+                ((h - mean[i]) / (variance[i] + 1e-3).sqrt() * gamma[i] + beta[i]).max(0.0)
+            })
             .collect();
         dense(&w2, &b2, &hidden).iter().zip(x).map(|(y, x)| math::square(y - x)).sum::<f64>() / 3.0
     };
     let tables = tree(&project.path("out"));
-    let (_, scores) = tables.iter().find(|(name, _)| name.contains("anomaly_score_fan_section_00")).expect("scores");
+    let (_, scores) = tables
+        .iter()
+        .find(|(name, _)| name.contains("anomaly_score_fan_section_00"))
+        .expect("scores");
     for line in fs::read_to_string(scores).expect("a table").lines() {
         let (clip, score) = line.split_once(',').expect("two columns");
         project.run(&format!("features data/fan/test/{clip} -o x.npy --spec spec.yaml")).done();
-        let frames = Array2::<f32>::read_npy(fs::File::open(project.path("x.npy")).expect("a file")).expect("a matrix");
+        let frames =
+            Array2::<f32>::read_npy(fs::File::open(project.path("x.npy")).expect("a file"))
+                .expect("a matrix");
         let errors = frames.rows().into_iter().map(|row| error(&row.mapv(f64::from).to_vec()));
         let expected = errors.sum::<f64>() / frames.nrows() as f64;
         let score: f64 = score.parse().expect("a number");

@@ -1,5 +1,5 @@
-//! Nearest neighbours and local outlier factors of real recordings, from the file to the score, against numpy and
-//! scikit-learn: fan id_00 of MIMII, pooled by three decays.
+//! Nearest neighbours and local outlier factors of real recordings, from the file to the score,
+//! against numpy and scikit-learn: fan id_00 of MIMII, pooled by three decays.
 
 use std::path::Path;
 
@@ -36,13 +36,18 @@ fn examples(x: &Array2<f32>) -> Examples<'_> {
 
 #[test]
 fn neighbours_of_real_clips_are_those_of_numpy_and_scikit_learn() {
-    let Some(data) = oracle::data("neighbours_of_real_clips_are_those_of_numpy_and_scikit_learn") else { return };
-    let mut table = csv::Reader::from_path(data.join("oracles/classical/fan_id_00_scores.csv")).unwrap();
+    let Some(data) = oracle::data("neighbours_of_real_clips_are_those_of_numpy_and_scikit_learn")
+    else {
+        return;
+    };
+    let mut table =
+        csv::Reader::from_path(data.join("oracles/classical/fan_id_00_scores.csv")).unwrap();
     let header = table.headers().unwrap().clone();
     let rows: Vec<csv::StringRecord> = table.records().map(Result::unwrap).collect();
     let test: Vec<_> = rows.iter().map(|row| data.join(&row[0])).collect();
     let folder = data.join("clips/mimii/fan/id_00/normal");
-    let mut normal: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut normal: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     normal.sort();
     let train: Vec<&Path> = normal[..10].iter().map(|p| p.as_path()).collect();
     let test: Vec<&Path> = test.iter().map(|p| p.as_path()).collect();
@@ -64,11 +69,14 @@ fn neighbours_of_real_clips_are_those_of_numpy_and_scikit_learn() {
             let column = format!("r{decay:?}|{column}");
             let at = header.iter().position(|name| name == column).expect("the column is there");
             let spec = DetectorSpec::parse(name, settings).unwrap();
-            let dense = column.contains("_ldn_k4").then(|| spec.member().with_local_density(4).unwrap());
+            let dense =
+                column.contains("_ldn_k4").then(|| spec.member().with_local_density(4).unwrap());
             let detector = dense.as_deref().unwrap_or(spec.member());
             let model = detector.fit(&x, None, &Context::plain(0)).unwrap();
             let ours = detector.score(&model, &y, &Context::plain(0)).unwrap();
-            let off = |(ours, row): (&f64, &csv::StringRecord)| (ours / row[at].parse::<f64>().unwrap() - 1.0).abs();
+            let off = |(ours, row): (&f64, &csv::StringRecord)| {
+                (ours / row[at].parse::<f64>().unwrap() - 1.0).abs()
+            };
             let worst = ours.iter().zip(&rows).map(off).fold(0.0, f64::max);
             assert!(worst < 2e-6, "{column}: off by {worst:e}");
         }

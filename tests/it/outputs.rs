@@ -22,8 +22,10 @@ fn what_is_read_is_not_written() {
     project.run("run spec.yaml").done();
     let clip = format!("data/{}", sounds::path("fan", "test", "00", "source", "normal", 1));
     fs::hard_link(project.path("spec.yaml"), project.path("hard.md")).expect("one file system");
-    let before =
-        tree(&project.dir()).into_iter().map(|(name, path)| (name, fs::read(path).unwrap())).collect::<Vec<_>>();
+    let before = tree(&project.dir())
+        .into_iter()
+        .map(|(name, path)| (name, fs::read(path).unwrap()))
+        .collect::<Vec<_>>();
     for command in [
         "report spec.yaml -o spec.yaml".to_owned(),
         "report spec.yaml -o hard.md".to_owned(),
@@ -45,13 +47,17 @@ fn what_is_read_is_not_written() {
             run.stderr
         );
         let _ = fs::remove_file(linked);
-        let after = tree(&project.dir()).into_iter().map(|(name, path)| (name, fs::read(path).unwrap()));
+        let after =
+            tree(&project.dir()).into_iter().map(|(name, path)| (name, fs::read(path).unwrap()));
         assert!(after.eq(before.iter().cloned()), "{command} wrote something");
     }
     project.run("report spec.yaml -o table.md").done();
     project.run("report spec.yaml -o table.md").done();
     project.run("report spec.yaml --submission scores").done();
-    let sheet = tree(&project.path("scores")).into_keys().find(|name| name.starts_with("anomaly")).expect("a sheet");
+    let sheet = tree(&project.path("scores"))
+        .into_keys()
+        .find(|name| name.starts_with("anomaly"))
+        .expect("a sheet");
     let run = project.run(&format!("evaluate scores --protocol dcase2022 -o scores/{sheet}"));
     assert!(run.code == 2 && run.stderr.contains("E0716"), "{}", run.stderr);
 }
@@ -144,7 +150,8 @@ fn a_data_set_appears_when_it_is_whole() {
         count > 3
     };
     for signal in ["-INT", "-TERM", "-KILL"] {
-        let mut child = project.command("dataset write spec.yaml -o out").spawn().expect("the program starts");
+        let mut child =
+            project.command("dataset write spec.yaml -o out").spawn().expect("the program starts");
         let begun = now();
         while !written() {
             assert!(
@@ -155,18 +162,30 @@ fn a_data_set_appears_when_it_is_whole() {
         }
         let other = project.run("dataset write spec.yaml -o out").exits(2);
         assert!(other.stderr.contains("is being written by another process"), "{}", other.stderr);
-        let sent = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status();
+        let sent =
+            std::process::Command::new("kill").args([signal, &child.id().to_string()]).status();
         assert!(sent.expect("kill is there").success());
         let run = Output::new(child.wait_with_output().expect("it ends"));
         assert!(!project.path("out").exists(), "{signal}");
         if signal == "-KILL" {
             assert!(project.path("out.part").exists());
         } else {
-            assert_eq!((run.code, project.path("out.part").exists()), (130, false), "{signal} {}", run.stderr);
-            assert!(run.stderr.contains("interrupted; nothing is left of the data set"), "{}", run.stderr);
+            assert_eq!(
+                (run.code, project.path("out.part").exists()),
+                (130, false),
+                "{signal} {}",
+                run.stderr
+            );
+            assert!(
+                run.stderr.contains("interrupted; nothing is left of the data set"),
+                "{}",
+                run.stderr
+            );
         }
     }
-    let run = project.run("dataset write spec.yaml -o out --set data.synthetic.clips.source_train=3").done();
+    let run = project
+        .run("dataset write spec.yaml -o out --set data.synthetic.clips.source_train=3")
+        .done();
     assert!(run.stdout.ends_with("clips in out\n"), "{}", run.stdout);
     assert!(project.path("out/fan/train").is_dir() && !project.path("out.part").exists());
 }

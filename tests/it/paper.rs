@@ -1,4 +1,5 @@
-//! The tables of MIMII DG's paper (Dohi et al. 2022), read a second time: what it prints against what the program has.
+//! The tables of MIMII DG's paper (Dohi et al. 2022), read a second time: what it prints against
+//! what the program has.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -9,12 +10,28 @@ use humshift::mix::{Layer, Snr, Types};
 use crate::oracle;
 use crate::project::tree;
 
-/// Table 1 as it is printed: machine type, section ID, SNR in dB, type of domain shift, [domain shift parameter],
-/// parameter values of the source domain, of the target domain.
+/// Table 1 as it is printed: machine type, section ID, SNR in dB, type of domain shift, [domain
+/// shift parameter], parameter values of the source domain, of the target domain.
 const TABLE_1: [[&str; 7]; 15] = [
-    ["Fan", "00", "-6.0", "Mixing of different machine sound", "machine sound index", "W, X", "Y, Z"],
+    [
+        "Fan",
+        "00",
+        "-6.0",
+        "Mixing of different machine sound",
+        "machine sound index",
+        "W, X",
+        "Y, Z",
+    ],
     ["Fan", "01", "-12.0", "Mixing of different factory noise", "factory noise index", "A, B", "C"],
-    ["Fan", "02", "N/A", "Different levels of noise", "noise level (SNR [dB])", "L1 (3), L2 (-9)", "L3 (-3), L4 (-15)"],
+    [
+        "Fan",
+        "02",
+        "N/A",
+        "Different levels of noise",
+        "noise level (SNR [dB])",
+        "L1 (3), L2 (-9)",
+        "L3 (-3), L4 (-15)",
+    ],
     [
         "Gearbox",
         "00",
@@ -34,9 +51,33 @@ const TABLE_1: [[&str; 7]; 15] = [
         "30, 80, 130, 180, 230, 250",
     ],
     ["Gearbox", "02", "-12.0", "Different gearbox ID", "machine ID", "05, 08, 13", "00, 02, 11"],
-    ["Bearing", "00", "12.0", "Different rotation speed", "krpm", "6, 10, 14, 18, 22", "2, 4, 8, 12, 16, 20, 24, 26"],
-    ["Bearing", "01", "12.0", "Different microphone location", "location of the mic.", "A, B, C, D", "E, F, G, H"],
-    ["Bearing", "02", "12.0", "Mixing of different factory noise", "factory noise index", "A, B", "C"],
+    [
+        "Bearing",
+        "00",
+        "12.0",
+        "Different rotation speed",
+        "krpm",
+        "6, 10, 14, 18, 22",
+        "2, 4, 8, 12, 16, 20, 24, 26",
+    ],
+    [
+        "Bearing",
+        "01",
+        "12.0",
+        "Different microphone location",
+        "location of the mic.",
+        "A, B, C, D",
+        "E, F, G, H",
+    ],
+    [
+        "Bearing",
+        "02",
+        "12.0",
+        "Mixing of different factory noise",
+        "factory noise index",
+        "A, B",
+        "C",
+    ],
     [
         "Slide rail",
         "00",
@@ -55,8 +96,24 @@ const TABLE_1: [[&str; 7]; 15] = [
         "0.03, 0.05, 0.07, 0.09, 0.11",
         "0.01, 0.02, 0.04, 0.06, 0.08, 0.10, 0.12, 0.14",
     ],
-    ["Slide rail", "02", "-12.0", "Mixing of different factory noise", "factory noise index", "A, B", "C"],
-    ["Valve", "00", "0.0", "Different open/close operation patterns", "pattern index", "00, 01", "02, 03"],
+    [
+        "Slide rail",
+        "02",
+        "-12.0",
+        "Mixing of different factory noise",
+        "factory noise index",
+        "A, B",
+        "C",
+    ],
+    [
+        "Valve",
+        "00",
+        "0.0",
+        "Different open/close operation patterns",
+        "pattern index",
+        "00, 01",
+        "02, 03",
+    ],
     [
         "Valve",
         "01",
@@ -77,8 +134,8 @@ const TABLE_1: [[&str; 7]; 15] = [
     ],
 ];
 
-/// Where the file names of the data set, and so the program, have other values than the paper prints: machine and section,
-/// column of [`TABLE_1`], the values of the files in the paper's form.
+/// Where the file names of the data set, and so the program, have other values than the paper
+/// prints: machine and section, column of [`TABLE_1`], the values of the files in the paper's form.
 const FILES: [(&str, &str, usize, &str); 3] = [
     ("Gearbox", "00", 6, "0.6, 0.8, 1.3, 1.8, 2.3, 2.8, 3.3, 3.5"),
     ("Valve", "02", 5, "(v1 04), (v1 05), (v2 05)"),
@@ -86,7 +143,8 @@ const FILES: [(&str, &str, usize, &str); 3] = [
 ];
 
 /// Notes that the paper prints beside values, and that are no part of them.
-const NOTES: [&str; 4] = [" (no panels)", " (back-side closed)", " (back closed)", " (side closed)"];
+const NOTES: [&str; 4] =
+    [" (no panels)", " (back-side closed)", " (back closed)", " (side closed)"];
 
 /// The machine of the program that the paper calls by this name.
 fn machine(printed: &str) -> &'static Machine {
@@ -99,22 +157,32 @@ pub fn sections() -> impl Iterator<Item = (String, String)> {
     TABLE_1.iter().map(|row| (machine(row[0]).machine.clone(), row[1].to_owned()))
 }
 
-/// The signal-to-noise ratio in dB that Table 1 prints for a clip with these attributes: the section's, or else that in
-/// brackets behind the value of `n-lv`.
+/// The signal-to-noise ratio in dB that Table 1 prints for a clip with these attributes: the
+/// section's, or else that in brackets behind the value of `n-lv`.
 pub fn level(name: &str, section: &str, attributes: &BTreeMap<String, String>) -> f64 {
-    let row = TABLE_1.iter().find(|row| machine(row[0]).machine == name && row[1] == section).expect("it has all");
+    let row = TABLE_1
+        .iter()
+        .find(|row| machine(row[0]).machine == name && row[1] == section)
+        .expect("it has all");
     row[2].parse().unwrap_or_else(|_| {
         let mut values = row[5].split(", ").chain(row[6].split(", "));
-        let value = values.find_map(|value| value.strip_prefix(&format!("{} (", attributes["n-lv"])));
+        let value =
+            values.find_map(|value| value.strip_prefix(&format!("{} (", attributes["n-lv"])));
         value.and_then(|level| level.strip_suffix(')')?.parse().ok()).expect("a level in brackets")
     })
 }
 
-/// Values of the shifted attribute, each once and in order; of two valves, the combinations in the paper's form.
+/// Values of the shifted attribute, each once and in order; of two valves, the combinations in the
+/// paper's form.
 fn values(domain: &[Values], row: &Section) -> String {
     let mut all: Vec<String> = Vec::new();
     for one in Section::combinations(domain) {
-        let pair = || one.iter().map(|(name, value)| format!("{} {value}", &name[..2])).collect::<Vec<_>>().join(", ");
+        let pair = || {
+            one.iter()
+                .map(|(name, value)| format!("{} {value}", &name[..2]))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
         let own = one.iter().find(|(name, _)| *name == row.attribute);
         let text = own.map_or_else(|| format!("({})", pair()), |(_, value)| with_level(value, row));
         if !all.contains(&text) {
@@ -143,7 +211,12 @@ fn ours(printed: &str, section: &str) -> [String; 7] {
         Snr::Attribute { .. } => "N/A".to_owned(),
     };
     let shift = format!("{}{}", row.shift[..1].to_uppercase(), &row.shift[1..]);
-    let bracket = [&row.parameter, &row.unit].into_iter().flatten().cloned().collect::<Vec<_>>().join(" and ");
+    let bracket = [&row.parameter, &row.unit]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(" and ");
     let (source, target) = (values(&row.source, row), values(&row.target, row));
     [printed.to_owned(), section.to_owned(), snr, shift, bracket, source, target]
 }
@@ -155,7 +228,8 @@ fn table_1_is_what_the_paper_prints() {
     for printed in TABLE_1 {
         let ours = ours(printed[0], printed[1]);
         for (column, (ours, printed_cell)) in ours.iter().zip(printed).enumerate() {
-            let cell = NOTES.iter().fold(printed_cell.to_owned(), |text, note| text.replace(note, ""));
+            let cell =
+                NOTES.iter().fold(printed_cell.to_owned(), |text, note| text.replace(note, ""));
             let at = |(machine, section, c, _): &&(&str, &str, usize, &str)| {
                 [*machine, *section] == printed[..2] && *c == column
             };
@@ -175,7 +249,9 @@ fn types(row: &Section, domain: &[Values]) -> String {
             Types::Any(types) => all.extend(types.iter().cloned()),
             Types::Attribute(name) => {
                 let combinations = Section::combinations(domain).into_iter().flatten();
-                all.extend(combinations.filter(|(attribute, _)| attribute == name).map(|(_, value)| value));
+                all.extend(
+                    combinations.filter(|(attribute, _)| attribute == name).map(|(_, value)| value),
+                );
             }
             Types::Domain { .. } => panic!("no section is written so"),
         }
@@ -183,7 +259,8 @@ fn types(row: &Section, domain: &[Values]) -> String {
     all.into_iter().collect()
 }
 
-/// Section 2: A and B in both domains; in three sections C alone in the target; in fan 00 pumps as well.
+/// Section 2: A and B in both domains; in three sections C alone in the target; in fan 00 pumps as
+/// well.
 #[test]
 fn noise_is_of_the_types_that_the_paper_names() {
     for [printed, section, ..] in TABLE_1 {
@@ -207,21 +284,29 @@ fn the_gearbox_breaks_as_the_paper_says() {
     assert_eq!(machine("Gearbox").anomalies, ["gear damage", "over voltage"]);
 }
 
-/// The cells of each row of the table in the paper's text that comes after `caption`, without markup, the machine's
-/// name before each of its sections. `None` where the paper is not beside the checkout.
+/// The cells of each row of the table in the paper's text that comes after `caption`, without
+/// markup, the machine's name before each of its sections. `None` where the paper is not beside the
+/// checkout.
 fn rows_of_the_paper(test: &str, caption: &str) -> Option<Vec<Vec<String>>> {
     let path = oracle::data(test)?.join("../paper/mimii_dg.md");
     let Ok(text) = std::fs::read_to_string(&path) else {
         eprintln!("skipped: {test}: no ../shared/paper/mimii_dg.md");
         return None;
     };
-    let table =
-        text.split_once(caption).and_then(|(_, rest)| rest.split_once("</table>")).expect("the table is there").0;
+    let table = text
+        .split_once(caption)
+        .and_then(|(_, rest)| rest.split_once("</table>"))
+        .expect("the table is there")
+        .0;
     let mut name = String::new();
     let mut rows = Vec::new();
     for row in table.split("<tr>").skip(1) {
         let cells = row.split("<td").skip(1).map(|cell| {
-            let text = cell.split_once('>').and_then(|(_, rest)| rest.split_once("</td>")).expect("a cell").0;
+            let text = cell
+                .split_once('>')
+                .and_then(|(_, rest)| rest.split_once("</td>"))
+                .expect("a cell")
+                .0;
             text.replace(r"<math>\text{m/s}^2</math>", "m/s^2")
         });
         let mut cells: Vec<String> = cells.collect();
@@ -236,7 +321,10 @@ fn rows_of_the_paper(test: &str, caption: &str) -> Option<Vec<Vec<String>>> {
 
 #[test]
 fn the_second_writing_of_table_1_is_the_paper_s() {
-    let Some(rows) = rows_of_the_paper("the_second_writing_of_table_1_is_the_paper_s", "Table 1:") else { return };
+    let Some(rows) = rows_of_the_paper("the_second_writing_of_table_1_is_the_paper_s", "Table 1:")
+    else {
+        return;
+    };
     assert_eq!(rows.len(), TABLE_1.len());
     for (row, ours) in rows.iter().zip(TABLE_1) {
         // The paper's third cell is "-6.0 Mixing of different machine sound [machine sound index]".
@@ -249,26 +337,36 @@ fn the_second_writing_of_table_1_is_the_paper_s() {
 
 #[test]
 fn table_3_is_what_the_paper_prints() {
-    let Some(rows) = rows_of_the_paper("table_3_is_what_the_paper_prints", "Table 3:") else { return };
+    let Some(rows) = rows_of_the_paper("table_3_is_what_the_paper_prints", "Table 3:") else {
+        return;
+    };
     assert_eq!(rows.len(), TABLE_1.len() + 1);
     for row in rows {
         let table = mimii_dg::table3();
-        let ours =
-            if row[1] == "Average" { &table.average } else { &table.sections[&machine(&row[0]).machine][&row[1]] };
+        let ours = if row[1] == "Average" {
+            &table.average
+        } else {
+            &table.sections[&machine(&row[0]).machine][&row[1]]
+        };
         let (auto, mobile) = (ours.autoencoder, ours.mobilenet_v2);
-        let cells = [auto.source, auto.target, mobile.source, mobile.target].map(|auc| format!("{auc:.2}"));
+        let cells =
+            [auto.source, auto.target, mobile.source, mobile.target].map(|auc| format!("{auc:.2}"));
         assert_eq!(row[2..], cells, "{row:?}");
     }
 }
 
-/// Generated sounds were calibrated to the levels of the twin; at the paper's they would be another data set.
+/// Generated sounds were calibrated to the levels of the twin; at the paper's they would be another
+/// data set.
 #[test]
 fn experiments_on_generated_sounds_take_the_levels_they_were_calibrated_to() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments");
     let mut twins = 0;
-    for (name, path) in tree(&folder).into_iter().filter(|(name, _)| name.ends_with(".yaml") && !name.contains('/')) {
+    for (name, path) in
+        tree(&folder).into_iter().filter(|(name, _)| name.ends_with(".yaml") && !name.contains('/'))
+    {
         let text = std::fs::read_to_string(path).expect("specs are text");
-        let code: String = text.lines().map(|line| line.split('#').next().unwrap_or_default()).collect();
+        let code: String =
+            text.lines().map(|line| line.split('#').next().unwrap_or_default()).collect();
         assert!(!code.contains("synthetic") || !code.contains("table: mimii_dg"), "{name}");
         twins += usize::from(code.contains("synthetic") && code.contains("table: twin"));
     }

@@ -26,7 +26,8 @@ pub struct Output {
 
 impl Project {
     pub fn new() -> Self {
-        let outer = tempfile::Builder::new().prefix("humshift-").tempdir().expect("a temporary folder");
+        let outer =
+            tempfile::Builder::new().prefix("humshift-").tempdir().expect("a temporary folder");
         fs::create_dir(outer.path().join("checkout")).expect("the folder is empty");
         Self { outer, checkout: "checkout".into() }
     }
@@ -57,7 +58,8 @@ impl Project {
     /// Writes a file of the checkout, and its folders.
     pub fn write(&self, path: &str, bytes: impl AsRef<[u8]>) {
         let path = self.path(path);
-        fs::create_dir_all(path.parent().expect("a path in the checkout")).expect("folders can be made");
+        fs::create_dir_all(path.parent().expect("a path in the checkout"))
+            .expect("folders can be made");
         fs::write(path, bytes).expect("the checkout can be written");
     }
 
@@ -86,13 +88,18 @@ impl Project {
         self.checkout = "elsewhere".into();
     }
 
-    /// The program with arguments given as one text. Commands that have a cache use that of the project.
+    /// The program with arguments given as one text. Commands that have a cache use that of the
+    /// project.
     pub fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_humshift"));
         command.args(arguments.split_whitespace()).current_dir(self.dir());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let word = arguments.split_whitespace().next().unwrap_or_default();
-        if ["run", "plan", "report", "explain", "dataset", "export", "cache", "show", "diff", "score"].contains(&word)
+        if [
+            "run", "plan", "report", "explain", "dataset", "export", "cache", "show", "diff",
+            "score",
+        ]
+        .contains(&word)
             && !arguments.contains("--cache")
         {
             command.arg("--cache").arg(self.cache());
@@ -170,13 +177,16 @@ impl Output {
         serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}:\n{}", self.stdout))
     }
 
-    /// The labels of the stages that ran, from the lines of progress: `[ 3/40] training/fan/00 12 ms`, or
-    /// `again training/fan/00 12 ms` where only bytes were gone.
+    /// The labels of the stages that ran, from the lines of progress: `[ 3/40] training/fan/00 12
+    /// ms`, or `again training/fan/00 12 ms` where only bytes were gone.
     pub fn ran_in_order(&self) -> Vec<String> {
         let counted = |line: &'_ str| Some(line.strip_prefix('[')?.find("] ")? + 3);
         let start = |line: &'_ str| counted(line).or(line.starts_with("again ").then_some(6));
         let words = self.stderr.lines().filter_map(|line| line[start(line)?..].split_once(' '));
-        words.filter(|(_, rest)| !rest.starts_with(['F', 's'])).map(|(label, _)| label.to_owned()).collect()
+        words
+            .filter(|(_, rest)| !rest.starts_with(['F', 's']))
+            .map(|(label, _)| label.to_owned())
+            .collect()
     }
 
     /// The same without order. A stage that ran twice fails the test.
@@ -223,8 +233,8 @@ pub fn tree(folder: &Path) -> BTreeMap<String, PathBuf> {
 pub fn matches(pattern: &str, label: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == label,
-        Some((head, rest)) => label
-            .strip_prefix(head)
-            .is_some_and(|tail| (0..=tail.len()).any(|n| tail.is_char_boundary(n) && matches(rest, &tail[n..]))),
+        Some((head, rest)) => label.strip_prefix(head).is_some_and(|tail| {
+            (0..=tail.len()).any(|n| tail.is_char_boundary(n) && matches(rest, &tail[n..]))
+        }),
     }
 }

@@ -1,5 +1,5 @@
-//! A run is a document: it is read without its spec and its data, and a question that was asked before is answered from
-//! it.
+//! A run is a document: it is read without its spec and its data, and a question that was asked
+//! before is answered from it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -40,7 +40,8 @@ fn documents(project: &Project) -> Vec<(String, PathBuf)> {
 /// Whether `run` answered without planning: no stage is looked at, so a lost record goes unseen.
 fn answers_at_once(project: &Project) -> bool {
     let records = cache::records(&project.cache());
-    let path = &records.iter().find(|record| record.label.starts_with("dataset/")).expect("one ran").path;
+    let path =
+        &records.iter().find(|record| record.label.starts_with("dataset/")).expect("one ran").path;
     let bytes = fs::read(path).unwrap();
     fs::remove_file(path).unwrap();
     let run = project.run("run spec.yaml --frozen");
@@ -53,18 +54,21 @@ fn a_report_needs_neither_spec_nor_data() {
     let project = project(WIDE);
     project.run("run spec.yaml").done();
     let of = |subject: &str| {
-        let formats =
-            ["md", "csv", "json"].map(|form| project.run(&format!("report {subject} --format {form}")).done());
+        let formats = ["md", "csv", "json"]
+            .map(|form| project.run(&format!("report {subject} --format {form}")).done());
         let others = ["--compare", "--attributes", "--all", "--where k=1"];
         let others = others.map(|option| project.run(&format!("report {subject} {option}")).done());
         project.run(&format!("report {subject} --figures figures --submission scores")).done();
         let files = ["figures", "scores"].map(|folder| {
-            let files = tree(&project.path(folder)).into_iter().map(|(name, path)| (name, fs::read(path).unwrap()));
+            let files = tree(&project.path(folder))
+                .into_iter()
+                .map(|(name, path)| (name, fs::read(path).unwrap()));
             let files: Vec<_> = files.filter(|(name, _)| name.ends_with(".csv")).collect();
             fs::remove_dir_all(project.path(folder)).unwrap();
             files
         });
-        let texts: Vec<String> = formats.into_iter().chain(others).map(|output| output.stdout).collect();
+        let texts: Vec<String> =
+            formats.into_iter().chain(others).map(|output| output.stdout).collect();
         (texts, files)
     };
     let explained = project.run("explain spec.yaml metrics/fan/00/k=1").done().stdout;
@@ -85,12 +89,26 @@ fn a_report_needs_neither_spec_nor_data() {
     #[cfg(unix)]
     std::os::unix::fs::symlink(path, project.path("link.txt")).unwrap();
     let links: &[&str] = if cfg!(unix) { &["link.txt"] } else { &[] };
-    let named = ["wide".to_owned(), format!("wide@{}", &digest[..8]), path.display().to_string(), "answer".to_owned()];
+    let named = [
+        "wide".to_owned(),
+        format!("wide@{}", &digest[..8]),
+        path.display().to_string(),
+        "answer".to_owned(),
+    ];
     for subject in named.into_iter().chain(links.iter().map(|name| (*name).to_owned())) {
         assert_eq!(of(&subject), reference, "{subject}");
         assert_eq!(export(&subject), exported);
-        assert_eq!(project.run(&format!("explain {subject} metrics/fan/00/k=1")).done().stdout, explained);
-        assert!(project.run(&format!("plan {subject}")).done().stdout.contains("cached    training/fan/00/k=2"));
+        assert_eq!(
+            project.run(&format!("explain {subject} metrics/fan/00/k=1")).done().stdout,
+            explained
+        );
+        assert!(
+            project
+                .run(&format!("plan {subject}"))
+                .done()
+                .stdout
+                .contains("cached    training/fan/00/k=2")
+        );
     }
     let wrong = project.run("report wide@0123456789").exits(2);
     assert!(wrong.stderr.contains("the newest are wide@"), "{}", wrong.stderr);
@@ -113,11 +131,19 @@ fn a_question_is_answered_at_once_while_nothing_changed() {
     // Each changes something, and is undone: then the answer is good again.
     type Change<'a> = (&'static str, &'a dyn Fn(), &'a dyn Fn());
     let changes: [Change; 5] = [
-        ("the spec", &|| project.write("spec.yaml", format!("# why\n{spec}")), &|| project.write("spec.yaml", &spec)),
-        ("its base", &|| project.write("base.yaml", "seed: 4\n"), &|| project.write("base.yaml", "seed: 3\n")),
-        ("a recording", &|| project.write(&clip, sounds::clip("other")), &|| project.write(&clip, &bytes)),
+        ("the spec", &|| project.write("spec.yaml", format!("# why\n{spec}")), &|| {
+            project.write("spec.yaml", &spec)
+        }),
+        ("its base", &|| project.write("base.yaml", "seed: 4\n"), &|| {
+            project.write("base.yaml", "seed: 3\n")
+        }),
+        ("a recording", &|| project.write(&clip, sounds::clip("other")), &|| {
+            project.write(&clip, &bytes)
+        }),
         ("a recording less", &|| project.remove(&clip), &|| project.write(&clip, &bytes)),
-        ("a stray", &|| project.write("data/fan/test/odd.wav", b"RIFF"), &|| project.remove("data/fan/test/odd.wav")),
+        ("a stray", &|| project.write("data/fan/test/odd.wav", b"RIFF"), &|| {
+            project.remove("data/fan/test/odd.wav")
+        }),
     ];
     for (what, change, undo) in changes {
         change();
@@ -133,8 +159,12 @@ fn an_answer_whose_bytes_are_gone_is_none() {
     let project = project(SPEC);
     project.run("run spec.yaml").done();
     let reference = project.report();
-    let table =
-        || cache::records(&project.cache()).into_iter().find(|r| r.label.starts_with("metrics/fan/00")).unwrap();
+    let table = || {
+        cache::records(&project.cache())
+            .into_iter()
+            .find(|r| r.label.starts_with("metrics/fan/00"))
+            .unwrap()
+    };
     let path = table().outputs["metrics"].clone();
     for (what, spoil) in cache::DAMAGES {
         spoil(&path);
@@ -158,10 +188,16 @@ fn a_damaged_document_is_told_and_never_trusted() {
     project.run("run spec.yaml").done();
     let [(_, document)] = &documents(&project)[..] else { panic!("one run") };
     let text = fs::read_to_string(document).unwrap();
-    for (old, new, why) in [("\"schema\":1", "\"schema\":9", "of another version"), ("fan", "fam", "it is damaged")] {
+    for (old, new, why) in
+        [("\"schema\":1", "\"schema\":9", "of another version"), ("fan", "fam", "it is damaged")]
+    {
         project.write("answer", text.replacen(old, new, 1));
         let told = project.run("report answer").exits(2);
-        assert!(told.stderr.contains("the run in `answer`") && told.stderr.contains(why), "{}", told.stderr);
+        assert!(
+            told.stderr.contains("the run in `answer`") && told.stderr.contains(why),
+            "{}",
+            told.stderr
+        );
     }
     for (old, new) in [("\"schema\":1", "\"schema\":9"), ("fan", "fam"), ("{", "["), ("\n", "")] {
         fs::write(document, text.replacen(old, new, 1)).unwrap();
@@ -175,7 +211,8 @@ fn sealed(text: &str, change: impl Fn(&mut Value)) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let mut body: Value = serde_json::from_str(lines[2]).unwrap();
     body["nodes"].as_array_mut().unwrap().iter_mut().for_each(|node| change(&mut node["node"]));
-    let line = |text: &str| json!({ "digest": Digest::of(text.as_bytes()).hex(), "bytes": text.len() });
+    let line =
+        |text: &str| json!({ "digest": Digest::of(text.as_bytes()).hex(), "bytes": text.len() });
     let body = body.to_string();
     let title = json!({ "schema": 1, "head": line(lines[1]), "body": line(&body) });
     format!("{title}\n{}\n{body}\n", lines[1])
@@ -187,7 +224,9 @@ fn a_document_that_somebody_changed_and_sealed_again_is_told_and_no_bug() {
     project.run("run spec.yaml").done();
     let [(_, document)] = &documents(&project)[..] else { panic!("one run") };
     let text = fs::read_to_string(document).unwrap();
-    let drop_scores = |node: &mut Value| node["needs"].as_array_mut().unwrap().retain(|need| need["role"] != "scores");
+    let drop_scores = |node: &mut Value| {
+        node["needs"].as_array_mut().unwrap().retain(|need| need["role"] != "scores")
+    };
     fs::write(document, sealed(&text, drop_scores)).unwrap();
     for option in ["--submission scores", "--figures figures"] {
         let told = project.run(&format!("report {} {option}", document.display())).exits(2);
@@ -204,7 +243,8 @@ fn the_key_of_a_model_leads_to_no_test_clip() {
     insta::assert_snapshot!("proof_of_a_model", proof.replace(&key, "KEY"));
     let proof = project.run("explain spec.yaml scoring/fan/00/k=1 --proof --json").done().json();
     assert_eq!(proof["test_clips"], 12, "scores are of test clips: {proof}");
-    let told = project.run("explain spec.yaml training/fan/00/k=1 --proof --cache nowhere").exits(2);
+    let told =
+        project.run("explain spec.yaml training/fan/00/k=1 --proof --cache nowhere").exits(2);
     assert!(told.stderr.contains("has not been run with this cache"), "{}", told.stderr);
 }
 
@@ -223,7 +263,10 @@ fn a_test_recording_among_the_training_clips_is_found_by_its_bytes() {
     project.run("run spec.yaml").done();
     let (text, proof) = refuted(&project);
     assert!(text.contains("a test recording was seen"), "{text}");
-    assert!(text.contains(&format!("`{test}` has the bytes of the training clip `{copy}`")), "{text}");
+    assert!(
+        text.contains(&format!("`{test}` has the bytes of the training clip `{copy}`")),
+        "{text}"
+    );
     assert_eq!(proof["seen"], json!([{ "test_clip": test, "clip": copy, "as": "training" }]));
     project.run("explain spec.yaml training/fan/01 --proof").done();
 }
@@ -231,10 +274,16 @@ fn a_test_recording_among_the_training_clips_is_found_by_its_bytes() {
 #[test]
 fn a_test_recording_that_is_noise_in_training_clips_is_found() {
     let noise = "{ dcase: { root: data, machines: [valve] } }";
-    let project = project(&SPEC.replace("features:", &format!("mix: {{ snr_db: 0, noise: {noise} }}\nfeatures:")));
+    let project = project(
+        &SPEC.replace("features:", &format!("mix: {{ snr_db: 0, noise: {noise} }}\nfeatures:")),
+    );
     project.run("run spec.yaml").done();
     let (text, proof) = refuted(&project);
-    assert!(text.contains("test recordings were seen") && text.contains("is noise in the training clip"), "{text}");
+    assert!(
+        text.contains("test recordings were seen")
+            && text.contains("is noise in the training clip"),
+        "{text}"
+    );
     let seen = proof["seen"].as_array().unwrap();
     let is_mixed = |seen: &Value| {
         let begins = |name: &str, with: &str| seen[name].as_str().unwrap().starts_with(with);
@@ -260,10 +309,13 @@ fn a_proof_believes_the_keys_and_not_the_document() {
             }
         }
     };
-    for (label, role) in [("training/fan/00/k=1", "features/00"), ("mixing/fan/00", "noise/test/A/00")] {
+    for (label, role) in
+        [("training/fan/00/k=1", "features/00"), ("mixing/fan/00", "noise/test/A/00")]
+    {
         project.write("answer", sealed(&text, without(label, role)));
         let told = project.run("explain answer training/fan/00/k=1 --proof").exits(2);
-        let why = format!("the key of `{label}` names an input `{role}`, of which the plan says nothing");
+        let why =
+            format!("the key of `{label}` names an input `{role}`, of which the plan says nothing");
         assert!(told.stderr.contains(&why), "{}", told.stderr);
     }
     let listed = |node: &mut Value| {
@@ -281,7 +333,10 @@ fn the_name_of_an_experiment_is_not_taken_for_that_of_a_run() {
     let project = project(SPEC);
     project.write("load@2022.yaml", SPEC.replace("name: laws\n", ""));
     let told = project.run("run load@2022.yaml").exits(2).stderr;
-    assert!(told.contains("error[E0303]") && told.contains("load@2022") && told.contains("`name:`"), "{told}");
+    assert!(
+        told.contains("error[E0303]") && told.contains("load@2022") && told.contains("`name:`"),
+        "{told}"
+    );
     project.write("load@2022.yaml", SPEC);
     project.run("run load@2022.yaml").done();
     project.run("report laws").done();
@@ -295,13 +350,20 @@ fn the_newest_run_that_came_to_its_end_stays() {
     }
     let reference = project.run("report laws --format csv").done().stdout;
     project.run("run spec.yaml --set features.log_mel.mels=4 --only dataset/*").done();
-    let complete = |(_, path): &(String, PathBuf)| fs::read_to_string(path).unwrap().contains("\"complete\":true");
-    let count = || (documents(&project).len(), documents(&project).iter().filter(|run| complete(run)).count());
+    let complete = |(_, path): &(String, PathBuf)| {
+        fs::read_to_string(path).unwrap().contains("\"complete\":true")
+    };
+    let count = || {
+        (documents(&project).len(), documents(&project).iter().filter(|run| complete(run)).count())
+    };
     assert_eq!(count(), (3, 2));
     assert!(project.run("cache gc --runs").done().stdout.contains("removed 1 documents"));
     assert_eq!(count(), (2, 1));
     let kept = documents(&project).into_iter().find(complete).unwrap().1;
-    assert_eq!(project.run(&format!("report {} --format csv", kept.display())).done().stdout, reference);
+    assert_eq!(
+        project.run(&format!("report {} --format csv", kept.display())).done().stdout,
+        reference
+    );
 }
 
 #[test]
@@ -310,8 +372,16 @@ fn earlier_runs_stay_until_they_are_removed() {
     project.run("run spec.yaml").done();
     project.run("run spec.yaml --set features.log_mel.mels=8").done();
     assert_eq!(documents(&project).len(), 2);
-    assert!(project.run("cache gc --runs --dry-run").done().stdout.contains("would remove 1 documents"));
-    assert!(project.run("cache gc --runs").done().stdout.contains("removed 1 documents of earlier runs"));
+    assert!(
+        project.run("cache gc --runs --dry-run").done().stdout.contains("would remove 1 documents")
+    );
+    assert!(
+        project
+            .run("cache gc --runs")
+            .done()
+            .stdout
+            .contains("removed 1 documents of earlier runs")
+    );
     assert_eq!(documents(&project).len(), 1);
     project.run("run spec.yaml --frozen").done();
 }
@@ -323,7 +393,8 @@ fn a_spec_that_comes_through_a_pipe_is_read_each_time() {
     use std::process::Stdio;
     let project = project(SPEC);
     let run = |spec: &str| {
-        let mut child = project.command("run /dev/stdin").stdin(Stdio::piped()).spawn().expect("it starts");
+        let mut child =
+            project.command("run /dev/stdin").stdin(Stdio::piped()).spawn().expect("it starts");
         child.stdin.take().unwrap().write_all(spec.as_bytes()).unwrap();
         let output = child.wait_with_output().expect("it ends");
         assert!(output.status.success(), "{output:?}");
@@ -341,8 +412,10 @@ fn the_last_question_is_the_newest_run_and_part_of_a_run_takes_nothing_away() {
     for mels in [16, 8, 16] {
         project.run(&format!("run spec.yaml --set features.log_mel.mels={mels}")).done();
         let named = project.run("report laws --format csv").done().stdout;
-        let asked =
-            project.run(&format!("report spec.yaml --format csv --set features.log_mel.mels={mels}")).done().stdout;
+        let asked = project
+            .run(&format!("report spec.yaml --format csv --set features.log_mel.mels={mels}"))
+            .done()
+            .stdout;
         assert_eq!(named, asked, "{mels}");
     }
     let named = project.run("report laws").done().stdout;

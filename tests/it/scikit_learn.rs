@@ -1,4 +1,5 @@
-//! Detectors and pools against numpy and scikit-learn, on the numbers of `tests/data/classical.json`.
+//! Detectors and pools against numpy and scikit-learn, on the numbers of
+//! `tests/data/classical.json`.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! Local outlier factors, kernel densities, core points and isolation forests against scikit-learn, on the numbers of
-//! `tests/data/density.json`.
+//! Local outlier factors, kernel densities, core points and isolation forests against scikit-learn,
+//! on the numbers of `tests/data/density.json`.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,13 @@ fn matrix(rows: &[Vec<f32>]) -> Array2<f32> {
     Array2::from_shape_vec((rows.len(), rows[0].len()), rows.concat()).unwrap()
 }
 
-fn scores(name: &str, settings: &Value, train: &Array2<f32>, test: &Array2<f32>, seed: u64) -> Vec<f64> {
+fn scores(
+    name: &str,
+    settings: &Value,
+    train: &Array2<f32>,
+    test: &Array2<f32>,
+    seed: u64,
+) -> Vec<f64> {
     fn examples(x: &Array2<f32>) -> Examples<'_> {
         Examples { clips: Vec::new(), features: x.axis_chunks_iter(Axis(0), 1).collect() }
     }
@@ -51,10 +57,13 @@ fn scores(name: &str, settings: &Value, train: &Array2<f32>, test: &Array2<f32>,
 fn settings(line: &str) -> (&str, Value) {
     let words: Vec<&str> = line.split(' ').collect();
     match words[..] {
-        ["lof", k, metric] => ("lof", json!({ "k": k[2..].parse::<u64>().unwrap(), "metric": metric })),
-        ["kde", bandwidth] => {
-            ("kde", json!({ "bandwidth": bandwidth.parse().map_or(json!(bandwidth), |h: f64| json!(h)) }))
+        ["lof", k, metric] => {
+            ("lof", json!({ "k": k[2..].parse::<u64>().unwrap(), "metric": metric }))
         }
+        ["kde", bandwidth] => (
+            "kde",
+            json!({ "bandwidth": bandwidth.parse().map_or(json!(bandwidth), |h: f64| json!(h)) }),
+        ),
         ["dbscan", points, radius, metric] => {
             let (word, value) = radius.split_once('=').expect("a word and a number");
             let (points, value) = (points.parse::<u64>().unwrap(), value.parse::<f64>().unwrap());
@@ -72,7 +81,10 @@ fn check(train: &[Vec<f32>], test: &[Vec<f32>], scores_of: &BTreeMap<String, Vec
         assert_eq!(ours.len(), theirs.len());
         for (i, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
             let off = (ours - theirs).abs();
-            assert!(off <= 1e-9 * theirs.abs(), "{line}, number {i}: {ours} against {theirs}, off by {off:e}");
+            assert!(
+                off <= 1e-9 * theirs.abs(),
+                "{line}, number {i}: {ours} against {theirs}, off by {off:e}"
+            );
         }
     }
 }
@@ -98,19 +110,33 @@ fn isolation_forests_are_drawn_from_the_distribution_of_scikit_learns() {
     let mut squares = 0.0;
     for (i, (theirs, std)) in forest.mean.iter().zip(&forest.std).enumerate() {
         let mean = all.iter().map(|scores| scores[i]).sum::<f64>() / n;
-        let variance = all.iter().map(|scores| math::square(scores[i] - mean)).sum::<f64>() / (n - 1.0);
+        let variance =
+            all.iter().map(|scores| math::square(scores[i] - mean)).sum::<f64>() / (n - 1.0);
         let deviation = (mean - theirs) / (std * (1.0 / n + 1.0 / forest.seeds as f64).sqrt());
-        assert!(deviation.abs() < 4.0, "vector {i}: {mean} against {theirs}, {deviation} standard errors");
+        assert!(
+            deviation.abs() < 4.0,
+            "vector {i}: {mean} against {theirs}, {deviation} standard errors"
+        );
         let ratio = math::ln(variance.sqrt() / std).abs();
-        assert!(ratio < 0.35, "vector {i}: a deviation of {} between seeds, against {std}", variance.sqrt());
+        assert!(
+            ratio < 0.35,
+            "vector {i}: a deviation of {} between seeds, against {std}",
+            variance.sqrt()
+        );
         squares += math::square(deviation);
     }
     // Around 1 if the distributions are the same; vectors of one seed depend on each other.
     let square = squares / forest.mean.len() as f64;
     assert!(square < 2.0, "{square}");
 
-    let worse = all.iter().filter(|scores| rank_correlation(scores, &forest.mean) < forest.rank_correlation).count();
-    assert!(worse <= 5, "{worse} of {seeds} seeds order the vectors worse than 99 of 100 seeds of scikit-learn");
+    let worse = all
+        .iter()
+        .filter(|scores| rank_correlation(scores, &forest.mean) < forest.rank_correlation)
+        .count();
+    assert!(
+        worse <= 5,
+        "{worse} of {seeds} seeds order the vectors worse than 99 of 100 seeds of scikit-learn"
+    );
 }
 
 /// Spearman's, of values without ties.

@@ -1,5 +1,5 @@
-//! Support vector machines, Mahalanobis distances per domain, classifiers and non-negative factors against
-//! scikit-learn, on the numbers of `tests/data/margin.json`.
+//! Support vector machines, Mahalanobis distances per domain, classifiers and non-negative factors
+//! against scikit-learn, on the numbers of `tests/data/margin.json`.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +52,9 @@ struct Data {
 
 impl Data {
     fn of(reference: &Reference) -> Self {
-        let matrix = |rows: &[Vec<f32>]| Array2::from_shape_vec((rows.len(), rows[0].len()), rows.concat()).unwrap();
+        let matrix = |rows: &[Vec<f32>]| {
+            Array2::from_shape_vec((rows.len(), rows[0].len()), rows.concat()).unwrap()
+        };
         Self {
             clips: [reference.labels.clips(), reference.test_labels.clips()],
             vectors: [matrix(&reference.train), matrix(&reference.test)],
@@ -76,16 +78,21 @@ fn reference() -> Reference {
     serde_json::from_str(include_str!("../data/margin.json")).unwrap()
 }
 
-/// The settings that a line such as `classifier svc rbf section` names, and how far off its scores may be, as a part
-/// of the greatest.
+/// The settings that a line such as `classifier svc rbf section` names, and how far off its scores
+/// may be, as a part of the greatest.
 fn settings(line: &str) -> (Value, f64) {
     match line.split(' ').collect::<Vec<_>>()[..] {
         ["one_class_svm", kernel, nu, gamma, standardize] => {
             let gamma = gamma.parse::<f64>().map_or(json!(gamma), |gamma| json!(gamma));
             let (nu, standardize) = (nu.parse::<f64>().unwrap(), standardize == "true");
-            (json!({ "kernel": kernel, "nu": nu, "gamma": gamma, "standardize": standardize }), 1e-4)
+            (
+                json!({ "kernel": kernel, "nu": nu, "gamma": gamma, "standardize": standardize }),
+                1e-4,
+            )
         }
-        ["mahalanobis", covariance] => (json!({ "covariance": covariance, "selective": true }), 1e-9),
+        ["mahalanobis", covariance] => {
+            (json!({ "covariance": covariance, "selective": true }), 1e-9)
+        }
         ["classifier", "lda", covariance, labels] => {
             (json!({ "lda": { "covariance": covariance }, "labels": labels }), 1e-9)
         }
@@ -123,7 +130,9 @@ fn scores_are_those_of_scikit_learn() {
 fn forests_vote_as_scikit_learn_s() {
     let reference = reference();
     let data = Data::of(&reference);
-    for (name, theirs) in [("random_forest", &reference.forest), ("extra_trees", &reference.extra_trees)] {
+    for (name, theirs) in
+        [("random_forest", &reference.forest), ("extra_trees", &reference.extra_trees)]
+    {
         let ours = data.scores("classifier", &json!({ name: { "trees": 2000, "min_leaf": 3 } }), 1);
         for (i, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
             // Two forests of other draws; one tree's vote has a deviation of at most 0.5.

@@ -51,7 +51,10 @@ fn signed_rank_tests_are_those_of_scipy() {
     let mut kinds = [0; 2];
     for Differences { differences, statistic, p } in &cases {
         let found = wilcoxon(differences).unwrap();
-        assert!(close(found.statistic, *statistic) && close(found.p, *p), "{found:?} for {statistic} {p}");
+        assert!(
+            close(found.statistic, *statistic) && close(found.p, *p),
+            "{found:?} for {statistic} {p}"
+        );
         kinds[usize::from(found.exact)] += 1;
     }
     assert!(kinds.iter().all(|n| *n > 5), "{kinds:?}");
@@ -61,13 +64,20 @@ fn signed_rank_tests_are_those_of_scipy() {
 fn friedmans_test_is_that_of_scipy() {
     for Systems { sections, ranks, statistic, p } in &reference().friedman {
         let found = friedman(sections).unwrap();
-        assert!(close(found.statistic, *statistic) && close(found.p, *p), "{found:?} for {statistic} {p}");
-        assert!(mean_ranks(sections).unwrap().iter().zip(ranks).all(|(a, b)| close(*a, *b)), "{ranks:?}");
+        assert!(
+            close(found.statistic, *statistic) && close(found.p, *p),
+            "{found:?} for {statistic} {p}"
+        );
+        assert!(
+            mean_ranks(sections).unwrap().iter().zip(ranks).all(|(a, b)| close(*a, *b)),
+            "{ranks:?}"
+        );
     }
 }
 
-/// Both are random: the 2.5 % quantile of 8,000 resamples lies within 0.03 deviations of the area (one deviation of the
-/// quantile), ours of 40,000 within 0.013. Areas with ties move in steps. Five deviations: 0.16.
+/// Both are random: the 2.5 % quantile of 8,000 resamples lies within 0.03 deviations of the area
+/// (one deviation of the quantile), ours of 40,000 within 0.013. Areas with ties move in steps.
+/// Five deviations: 0.16.
 #[test]
 fn intervals_are_those_of_numpy_and_scipy() {
     for (number, case) in reference().bootstrap.iter().enumerate() {
@@ -76,9 +86,13 @@ fn intervals_are_those_of_numpy_and_scipy() {
             let mut rng = Seed(7).derive(&[&number.to_string()]).rng();
             let level: f64 = level.parse().unwrap();
             let draw = |n| rng.below(n);
-            let found = bootstrap_interval(&case.normal, &case.anomaly, area, 40_000, level, draw).unwrap();
+            let found =
+                bootstrap_interval(&case.normal, &case.anomaly, area, 40_000, level, draw).unwrap();
             let error = (found.low - low).abs().max((found.high - high).abs()) / case.deviation;
-            assert!(error < 0.16, "{area:?} {level}: {found:?} for {low} {high}: {error} deviations");
+            assert!(
+                error < 0.16,
+                "{area:?} {level}: {found:?} for {low} {high}: {error} deviations"
+            );
         }
     }
 }

@@ -11,11 +11,19 @@ use crate::sounds::{self, Form, SPEC};
 const DETECTORS: [(&str, &str, &str); 8] = [
     ("knn", "knn: { k: 1 }", ""),
     ("normalized", "knn: { k: 1 }", "feature_normalization: domain, score_normalization: domain"),
-    ("references", "kmeans: { clusters: 2 }", "references: domain, smote: { ratio: 0.5, neighbours: 1 }"),
+    (
+        "references",
+        "kmeans: { clusters: 2 }",
+        "references: domain, smote: { ratio: 0.5, neighbours: 1 }",
+    ),
     ("sections", "knn: { k: 1 }", "score_normalization: section, scope: machine"),
     ("ensemble", "ensemble: { detectors: [ { knn: { k: 1 } }, { pca: { components: 2 } } ] }", ""),
     ("classifier", "classifier: { nearest_neighbours: { k: 1 } }", ""),
-    ("autoencoder", "autoencoder: { window: 2, layers: [8, 2, 8], epochs: 2 }", "temporal_mean_subtraction: true"),
+    (
+        "autoencoder",
+        "autoencoder: { window: 2, layers: [8, 2, 8], epochs: 2 }",
+        "temporal_mean_subtraction: true",
+    ),
     ("embedding", EMBEDDING, ""),
 ];
 
@@ -33,7 +41,8 @@ fn scores(project: &Project, label: &str) -> BTreeMap<String, String> {
     let records = cache::records(&project.cache());
     let record = records.iter().find(|record| record.label == label).expect("it ran");
     let text = fs::read_to_string(&record.outputs["scores"]).expect("a table");
-    let line = |line: &str| line.rsplit_once(',').map(|(clip, score)| (clip.to_owned(), score.to_owned()));
+    let line =
+        |line: &str| line.rsplit_once(',').map(|(clip, score)| (clip.to_owned(), score.to_owned()));
     text.lines().skip(1).filter_map(line).collect()
 }
 
@@ -52,19 +61,24 @@ fn scored(csv: &str) -> BTreeMap<String, String> {
 fn every_detector_gives_a_recording_the_score_of_the_run_to_the_last_digit() {
     let project = project(SPEC);
     for (name, detector, generalization) in DETECTORS {
-        let spec = SPEC.replace("name: laws", &format!("name: {name}")).replace("knn: { k: 1 }", detector);
+        let spec =
+            SPEC.replace("name: laws", &format!("name: {name}")).replace("knn: { k: 1 }", detector);
         project.spec(&format!("{spec}generalization: {{ {generalization} }}\n"));
         project.run("run spec.yaml --quiet").done();
         for section in ["fan/00", "valve/01"] {
-            let [_, number] = section.split('/').collect::<Vec<_>>()[..] else { panic!("a section") };
+            let [_, number] = section.split('/').collect::<Vec<_>>()[..] else {
+                panic!("a section")
+            };
             let expected = scores(&project, &format!("scoring/{section}"));
             assert_eq!(expected.len(), 12, "{name}");
-            let pattern = format!("data/{}/test/section_{number}_*.wav", &section[..section.len() - 3]);
+            let pattern =
+                format!("data/{}/test/section_{number}_*.wav", &section[..section.len() - 3]);
             let together = project.run(&format!("score {name} {section} {pattern}")).done();
             assert_eq!(scored(&together.stdout), expected, "{name} {section}");
             // Which others are scored with it changes nothing.
             let clip = expected.keys().nth(5).expect("twelve clips");
-            let alone = project.run(&format!("score spec.yaml scoring/{section} data/{clip}")).done();
+            let alone =
+                project.run(&format!("score spec.yaml scoring/{section} data/{clip}")).done();
             assert_eq!(scored(&alone.stdout)[clip], expected[clip], "{name} {section}");
         }
         fs::remove_dir_all(project.cache()).expect("a cache");
@@ -73,12 +87,12 @@ fn every_detector_gives_a_recording_the_score_of_the_run_to_the_last_digit() {
 
 #[test]
 fn recordings_of_a_folder_of_ones_own() {
-    let source =
-        "folder: { root: data, pattern: \"{machine}/{split}/section_{section}_{domain}_{*}_{label}_{*}.wav\" }";
+    let source = "folder: { root: data, pattern: \"{machine}/{split}/section_{section}_{domain}_{*}_{label}_{*}.wav\" }";
     let project = project(&SPEC.replace("dcase: { root: data }", source));
     project.run("run spec.yaml --quiet").done();
     let expected = scores(&project, "scoring/fan/00");
-    let found = project.run("score laws fan/00 data/fan/test/section_00_*.wav --format csv").done().stdout;
+    let found =
+        project.run("score laws fan/00 data/fan/test/section_00_*.wav --format csv").done().stdout;
     assert_eq!(scored(&found), expected);
 }
 
@@ -89,7 +103,8 @@ fn decisions_are_those_of_the_run_and_a_point_is_chosen_by_its_settings() {
     project.run("run spec.yaml --quiet").done();
     project.run("report spec.yaml --submission scores").done();
     let decisions =
-        fs::read_to_string(project.path("scores/2/decision_result_fan_section_00_test.csv")).expect("a file");
+        fs::read_to_string(project.path("scores/2/decision_result_fan_section_00_test.csv"))
+            .expect("a file");
     let files = || tree(&project.cache()).into_keys().collect::<Vec<_>>();
     let before = files();
     let found = project.run("score laws fan/00 data/fan/test/section_00_*.wav --where k=2").done();
@@ -100,10 +115,17 @@ fn decisions_are_those_of_the_run_and_a_point_is_chosen_by_its_settings() {
         format!("{name},{}\n", u8::from(cells[3] == "anomaly"))
     });
     assert_eq!(ours.collect::<String>(), decisions);
-    let by_label = project.run("score laws metrics/fan/00/k=2 data/fan/test/section_00_*.wav").done();
+    let by_label =
+        project.run("score laws metrics/fan/00/k=2 data/fan/test/section_00_*.wav").done();
     assert_eq!(by_label.stdout, found.stdout);
-    let json = project.run("score laws training/fan/00/k=2 data/fan/test/section_00_*.wav --json").done().json();
-    assert_eq!((json["clips"].as_array().map(Vec::len), &json["model"]), (Some(12), &"training/fan/00/k=2".into()));
+    let json = project
+        .run("score laws training/fan/00/k=2 data/fan/test/section_00_*.wav --json")
+        .done()
+        .json();
+    assert_eq!(
+        (json["clips"].as_array().map(Vec::len), &json["model"]),
+        (Some(12), &"training/fan/00/k=2".into())
+    );
     let table = project
         .run("score laws fan/00 data/fan/test/section_00_source_test_normal_0000_vel_10.wav --where k=2 --format md");
     insta::assert_snapshot!("score_table", table.done().stdout);
@@ -116,7 +138,10 @@ fn decisions_are_those_of_the_run_and_a_point_is_chosen_by_its_settings() {
         "laws scoring/fan/00/k=9",
     ];
     let told = told.map(|arguments| {
-        format!("score {arguments}\n{}", project.run(&format!("score {arguments} {clip}")).exits(2).stderr)
+        format!(
+            "score {arguments}\n{}",
+            project.run(&format!("score {arguments} {clip}")).exits(2).stderr
+        )
     });
     insta::assert_snapshot!("score_mistakes", told.join("\n"));
 }
@@ -137,18 +162,28 @@ fn what_cannot_be_scored_is_named_and_the_others_are_scored() {
     assert_eq!(run.stdout.lines().count(), 3, "{}", run.stdout);
     insta::assert_snapshot!("score_failed", run.stderr);
     // Names on stdin.
-    let mut child =
-        project.command("score laws fan/00 -").stdin(std::process::Stdio::piped()).spawn().expect("it starts");
-    std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), b"new/g/h.WAV\nnew/a.wav\n").expect("it reads");
+    let mut child = project
+        .command("score laws fan/00 -")
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    std::io::Write::write_all(
+        &mut child.stdin.take().expect("a pipe"),
+        b"new/g/h.WAV\nnew/a.wav\n",
+    )
+    .expect("it reads");
     let found = String::from_utf8(child.wait_with_output().expect("it ends").stdout).expect("text");
-    let names: Vec<&str> = found.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
+    let names: Vec<&str> =
+        found.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
     assert_eq!(names, ["new/g/h.WAV", "new/a.wav"]);
 }
 
 #[test]
 fn a_run_without_its_data_or_with_noise_is_told_and_a_lost_model_says_what_makes_it() {
-    let spec = SPEC
-        .replace("features", "mix: { snr_db: 0, noise: { factory: { clips: 3, seconds: 1, rate: 8000 } } }\nfeatures");
+    let spec = SPEC.replace(
+        "features",
+        "mix: { snr_db: 0, noise: { factory: { clips: 3, seconds: 1, rate: 8000 } } }\nfeatures",
+    );
     let project = project(&spec);
     project.run("run spec.yaml --quiet").done();
     project.rename("data", "elsewhere");

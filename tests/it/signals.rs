@@ -19,7 +19,8 @@ detector: { autoencoder: { window: 2, layers: [64, 8, 64], epochs: 20000 } }
 ";
 
 fn send(signal: &str, pid: u32) {
-    let sent = Command::new("kill").args([signal, &pid.to_string()]).status().expect("kill is there");
+    let sent =
+        Command::new("kill").args([signal, &pid.to_string()]).status().expect("kill is there");
     assert!(sent.success(), "{signal} {pid}");
 }
 
@@ -41,7 +42,8 @@ fn workers(cache: &Path) -> Vec<u32> {
         let line = fs::read(entry.path().join("cmdline")).ok()?;
         let state = fs::read_to_string(entry.path().join("stat")).ok()?;
         let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
-        let is_worker = words.contains(&&b"run-job"[..]) && words.contains(&cache.as_os_str().as_encoded_bytes());
+        let is_worker = words.contains(&&b"run-job"[..])
+            && words.contains(&cache.as_os_str().as_encoded_bytes());
         (is_worker && !state.contains(") Z")).then_some(pid)
     };
     fs::read_dir("/proc").expect("a system of processes").flatten().filter_map(of).collect()
@@ -59,7 +61,11 @@ fn termination_and_hangup_do_what_ctrl_c_does() {
             let child = training(&project, &format!("run spec.yaml --executor {executor}"));
             send(signal, child.id());
             let run = Output::new(child.wait_with_output().expect("it ends")).exits(130);
-            assert!(run.stderr.contains("interrupted; what is done is kept"), "{signal} {executor}: {}", run.stderr);
+            assert!(
+                run.stderr.contains("interrupted; what is done is kept"),
+                "{signal} {executor}: {}",
+                run.stderr
+            );
             assert_eq!(locks(&project), 0, "{signal} {executor}");
             #[cfg(target_os = "linux")]
             assert!(within(5, || workers(&project.cache()).is_empty()), "{signal} {executor}");
@@ -80,7 +86,9 @@ fn a_run_that_ignores_hangups_goes_on() {
     };
     let mut child = command.spawn().expect("the program starts");
     let partial = project.cache().join("partial");
-    assert!(within(120, || fs::read_dir(&partial).is_ok_and(|mut entries| entries.next().is_some())));
+    assert!(
+        within(120, || fs::read_dir(&partial).is_ok_and(|mut entries| entries.next().is_some()))
+    );
     send("-HUP", child.id());
     std::thread::sleep(Duration::from_millis(300));
     assert!(child.try_wait().expect("ours").is_none(), "it ended");
@@ -94,7 +102,8 @@ fn no_worker_outlives_its_run_and_its_key_is_held_while_it_lives() {
     let project = Project::with(LONG);
     let child = training(&project, "run spec.yaml --executor process");
     let [worker] = workers(&project.cache())[..] else { panic!("one worker") };
-    // The worker holds the lock as well: it is still held while the run is dead and the worker stopped.
+    // The worker holds the lock as well: it is still held while the run is dead and the worker
+    // stopped.
     send("-STOP", worker);
     send("-KILL", child.id());
     child.wait_with_output().expect("it ends");
@@ -166,8 +175,14 @@ fn a_lost_result_is_no_answer() {
     let codes: BTreeSet<i32> = std::thread::scope(|scope| {
         scope.spawn(|| {
             while !stop.load(std::sync::atomic::Ordering::Relaxed) {
-                for table in tree(&objects).into_values().filter(|path| path.extension().is_some_and(|e| e == "json")) {
-                    let _ = fs::File::options().write(true).open(table).and_then(|file| file.set_len(3));
+                for table in tree(&objects)
+                    .into_values()
+                    .filter(|path| path.extension().is_some_and(|e| e == "json"))
+                {
+                    let _ = fs::File::options()
+                        .write(true)
+                        .open(table)
+                        .and_then(|file| file.set_len(3));
                 }
                 std::thread::sleep(Duration::from_millis(1));
             }
@@ -176,7 +191,11 @@ fn a_lost_result_is_no_answer() {
             let run = project.run("run spec.yaml");
             match run.code {
                 0 => assert_eq!(run.stdout, right),
-                4 => assert!(run.stderr.contains("error: the cache lost a result: metrics/"), "{}", run.stderr),
+                4 => assert!(
+                    run.stderr.contains("error: the cache lost a result: metrics/"),
+                    "{}",
+                    run.stderr
+                ),
                 code => panic!("exit {code}\n{}", run.stderr),
             }
             run.code

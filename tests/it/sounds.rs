@@ -50,8 +50,9 @@ pub fn wav(samples: &[f64], rate: u32, form: Form) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// A hum of three harmonics in noise. The pitch depends on machine, section and domain, and each clip has
-/// its own level; anomalies whistle softly, so that detectors find some of them and not all.
+/// A hum of three harmonics in noise. The pitch depends on machine, section and domain, and each
+/// clip has its own level; anomalies whistle softly, so that detectors find some of them and not
+/// all.
 pub fn hum(name: &str) -> Vec<f64> {
     let part = |word: &str| if name.contains(word) { 1.0 } else { 0.0 };
     let mut rng: Rng = Seed(7).derive(&[name]).rng();
@@ -74,8 +75,9 @@ pub fn clip(name: &str) -> Vec<u8> {
     wav(&hum(name), RATE, Form::Int16)
 }
 
-/// Two machines with two sections each, below `data/`: in each section 6 source and 2 target clips to train on, and of
-/// each domain 3 normal and 3 anomalous ones to test with. Names say the velocity, tables the microphone.
+/// Two machines with two sections each, below `data/`: in each section 6 source and 2 target clips
+/// to train on, and of each domain 3 normal and 3 anomalous ones to test with. Names say the
+/// velocity, tables the microphone.
 pub fn data_set() -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     for machine in ["fan", "valve"] {
@@ -102,7 +104,16 @@ pub fn data_set() -> BTreeMap<String, Vec<u8>> {
 }
 
 /// The path of a recording relative to the root of the data set.
-pub fn path(machine: &str, split: &str, section: &str, domain: &str, label: &str, number: usize) -> String {
+pub fn path(
+    machine: &str,
+    split: &str,
+    section: &str,
+    domain: &str,
+    label: &str,
+    number: usize,
+) -> String {
     let velocity = if domain == "source" { 10 + 2 * (number % 2) } else { 17 };
-    format!("{machine}/{split}/section_{section}_{domain}_{split}_{label}_{number:04}_vel_{velocity}.wav")
+    format!(
+        "{machine}/{split}/section_{section}_{domain}_{split}_{label}_{number:04}_vel_{velocity}.wav"
+    )
 }

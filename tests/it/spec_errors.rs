@@ -1,5 +1,5 @@
-//! What the reader of a wrong spec is told: a snapshot for every file of `tests/bad_specs`, and for wrong
-//! `--set` arguments; and that nothing hostile takes long or panics.
+//! What the reader of a wrong spec is told: a snapshot for every file of `tests/bad_specs`, and for
+//! wrong `--set` arguments; and that nothing hostile takes long or panics.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,8 @@ fn sets(arguments: &[&str]) -> Vec<String> {
 fn every_wrong_spec_is_told_so() {
     let mut accepted = Vec::new();
     let files = std::fs::read_dir("tests/bad_specs").unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|e| e == "yaml")).collect();
+    let mut files: Vec<PathBuf> =
+        files.filter(|path| path.extension().is_some_and(|e| e == "yaml")).collect();
     files.sort();
     assert!(files.len() >= 60, "{} wrong specs", files.len());
     for path in files {
@@ -90,7 +91,8 @@ fn quadratic(width: usize) -> String {
 fn laughs() -> String {
     let mut text = "a0: &a0 [ha, ha]\n".to_owned();
     for i in 1..30 {
-        writeln!(text, "a{i}: &a{i} [{}]", vec![format!("*a{}", i - 1); 10].join(", ")).expect("a string takes all");
+        writeln!(text, "a{i}: &a{i} [{}]", vec![format!("*a{}", i - 1); 10].join(", "))
+            .expect("a string takes all");
     }
     text
 }
@@ -107,7 +109,8 @@ fn ladder() -> String {
 #[test]
 #[expect(clippy::disallowed_methods, reason = "the time it takes is what is tested")]
 fn hostile_texts_are_refused_at_once() {
-    let long_text = format!("a: &a \"{}\"\nb: [{}]\n", "x".repeat(10_000), vec!["*a"; 5_000].join(", "));
+    let long_text =
+        format!("a: &a \"{}\"\nb: [{}]\n", "x".repeat(10_000), vec!["*a"; 5_000].join(", "));
     let cases: &[(&str, String, &str)] = &[
         ("quadratic 23 KB", quadratic(3_300), "E0103"),
         ("quadratic 170 KB", quadratic(24_000), "E0103"),
@@ -118,7 +121,11 @@ fn hostile_texts_are_refused_at_once() {
         ("100 000 dashes", "- ".repeat(100_000), "E0103"),
         ("200 000 values", format!("a: [{}]", "1,".repeat(200_000)), "E0103"),
         ("2 MB", "#".repeat(2 << 20), "E0103"),
-        ("50 000 unknown words", (0..50_000).fold(String::new(), |t, i| t + &format!("w{i}: 1\n")), "E0103"),
+        (
+            "50 000 unknown words",
+            (0..50_000).fold(String::new(), |t, i| t + &format!("w{i}: 1\n")),
+            "E0103",
+        ),
     ];
     for (name, text, code) in cases {
         let start = Instant::now();

@@ -39,7 +39,10 @@ fn every_word_is_accepted() {
         metrics: [ { auc: { ties: zero } }, { pauc: { max_fpr: 0.2 } } ]\nseed: 9\nexpect:\n  \
         - { metric: official, where: { detector: knn, seed: 0 }, at_least: 0.5, at_most: 0.9 }\n  - { metric: auc_source, at_least: 0 }\n";
     let experiment = resolved(text, &[]);
-    assert_eq!((experiment.name.as_str(), experiment.question.as_deref()), ("shift", Some("Größe?")));
+    assert_eq!(
+        (experiment.name.as_str(), experiment.question.as_deref()),
+        ("shift", Some("Größe?"))
+    );
     let paths: Vec<&str> = experiment.axes.iter().map(|a| a.path.as_str()).collect();
     assert_eq!(paths, ["detector", "features.log_mel.frame", "features.log_mel.hop", "seed"]);
     assert_eq!(experiment.axes[0].labels, ["knn k=1", "knn k=5"]);
@@ -47,7 +50,10 @@ fn every_word_is_accepted() {
     assert_eq!(experiment.points.len(), 8);
     assert_eq!(labels(&experiment)[0], ["knn k=1", "512", "256", "0"]);
     let point = &experiment.points[0];
-    assert_eq!((point.seed, point.pool.len(), point.metrics.ties, point.metrics.pauc), (0, 2, Ties::Zero, Some(0.2)));
+    assert_eq!(
+        (point.seed, point.pool.len(), point.metrics.ties, point.metrics.pauc),
+        (0, 2, Ties::Zero, Some(0.2))
+    );
     assert_eq!(experiment.expect.len(), 2);
     let spoken = experiment.points.iter().filter(|p| experiment.expect[0].speaks_of(p)).count();
     assert_eq!(spoken, experiment.points.iter().filter(|p| p.seed == 0).count());
@@ -73,10 +79,14 @@ fn mix_and_generalization_are_maps_that_sweep_by_path() {
     assert_eq!((told, &noise["folder"]["root"]), (written, &"specs/noise".into()));
     let chosen = serde_json::json!({ "target_clips": 3, "source_values": { "vel": ["6", "10"] }, "draw": 0 });
     assert_eq!(serde_json::to_value(&point.generalization).unwrap(), chosen);
-    // What the file does not say, a sweep or `--set` may say alone; and data that are mixed stay as they are.
+    // What the file does not say, a sweep or `--set` may say alone; and data that are mixed stay as
+    // they are.
     assert_eq!(with("sweep: { generalization.target_clips: [0, 3] }\n").points.len(), 2);
     let set = resolved(SOUND, &["mix.table=mimii_dg", "generalization.target_clips=2"]);
-    assert_eq!((set.points[0].mix.is_some(), set.points[0].generalization.target_clips), (true, Some(2)));
+    assert_eq!(
+        (set.points[0].mix.is_some(), set.points[0].generalization.target_clips),
+        (true, Some(2))
+    );
     // Noise is a variant: another one takes its place.
     let noise = |sets: &[&str]| {
         let text = format!("{SOUND}mix: {{ snr_db: 0, noise: {{ factory: {{ clips: 5 }} }} }}\n");
@@ -84,16 +94,23 @@ fn mix_and_generalization_are_maps_that_sweep_by_path() {
         serde_json::to_value(point.mix.expect("it mixes").noise).unwrap()
     };
     assert_eq!(noise(&["mix.noise.factory.seed=3"])["factory"]["clips"], 5);
-    let folder = noise(&["mix.noise.folder.root=there", "mix.noise.folder.pattern='{machine}_{split}_{*}.wav'"]);
+    let folder = noise(&[
+        "mix.noise.folder.root=there",
+        "mix.noise.folder.pattern='{machine}_{split}_{*}.wav'",
+    ]);
     assert!(folder.get("factory").is_none() && folder["folder"]["root"] == "there", "{folder}");
-    let with_and_without = "sweep: { mix: [ ~, { table: mimii_dg } ], generalization.draw: [0, 1] }\n";
+    let with_and_without =
+        "sweep: { mix: [ ~, { table: mimii_dg } ], generalization.draw: [0, 1] }\n";
     let both = with(&format!("generalization: {{ target_clips: 1 }}\n{with_and_without}"));
     assert_eq!(both.points.iter().filter(|p| p.mix.is_none()).count(), 2);
     for table in ["mimii_dg", "twin"] {
         let mix = format!("mix: {{ table: {table} }}\n");
         let real =
             "data: { dcase: { root: there } }\nfeatures: { log_mel: {} }\ndetector: { autoencoder: {} }\n".to_owned();
-        let (plain, louder) = (resolved(&(real.clone() + &mix), &[]), resolved(&(real + &mix), &["mix.snr_db=[0, 6]"]));
+        let (plain, louder) = (
+            resolved(&(real.clone() + &mix), &[]),
+            resolved(&(real + &mix), &["mix.snr_db=[0, 6]"]),
+        );
         assert!(plain.points[0].mix.is_none() && plain.notes.len() == 1, "{:?}", plain.notes);
         assert!(louder.points.iter().all(|p| p.mix.is_some()) && louder.notes.is_empty());
     }
@@ -118,7 +135,11 @@ fn the_first_axis_varies_slowest() {
 #[test]
 fn a_range_leaves_out_its_end() {
     let seeds = |range: &str| -> Vec<u64> {
-        with(&format!("sweep: {{ seed: {{ range: {range} }} }}\n")).points.iter().map(|p| p.seed).collect()
+        with(&format!("sweep: {{ seed: {{ range: {range} }} }}\n"))
+            .points
+            .iter()
+            .map(|p| p.seed)
+            .collect()
     };
     assert_eq!(seeds("[0, 3]"), [0, 1, 2]);
     assert_eq!(seeds("[1, 8, 3]"), [1, 4, 7]);
@@ -133,7 +154,10 @@ fn aliases_and_merges_are_followed() {
         detector: { knn: &k { k: 4 } }\nsweep:\n  detector: [ { knn: *k } ]\n";
     let experiment = resolved(text, &[]);
     let features = serde_json::to_value(&experiment.points[0].features).unwrap();
-    assert_eq!((&features["log_mel"]["mels"], &features["log_mel"]["hop"]), (&32.into(), &128.into()));
+    assert_eq!(
+        (&features["log_mel"]["mels"], &features["log_mel"]["hop"]),
+        (&32.into(), &128.into())
+    );
     assert_eq!(labels(&experiment), [["knn"]]);
 }
 
@@ -158,30 +182,42 @@ fn an_axis_into_a_variant_concerns_its_points_alone() {
     assert_eq!(points, expected);
     let pools = "data: { synthetic: {} }\nfeatures: { log_mel: {} }\ndetector: { knn: {} }\nsweep:\n  \
         pool: [ { mean: {} }, [ { mean: {} }, { gwrp: {} } ] ]\n  pool.gwrp.decay: [0.5, 0.9]\n";
-    assert_eq!(labels(&resolved(pools, &[])), [vec!["mean"], vec!["mean+gwrp", "0.5"], vec!["mean+gwrp", "0.9"]]);
+    assert_eq!(
+        labels(&resolved(pools, &[])),
+        [vec!["mean"], vec!["mean+gwrp", "0.5"], vec!["mean+gwrp", "0.9"]]
+    );
 }
 
 #[test]
 fn a_detector_of_frames_needs_no_pool() {
-    let text = "data: { synthetic: {} }\nfeatures: { log_mel: {} }\ndetector: { autoencoder: {} }\n";
+    let text =
+        "data: { synthetic: {} }\nfeatures: { log_mel: {} }\ndetector: { autoencoder: {} }\n";
     assert!(resolved(text, &[]).points[0].pool.is_empty());
 }
 
 #[test]
 fn paths_start_from_the_file_that_names_them() {
     let rest = "features: { log_mel: {} }\npool: { mean: {} }\n";
-    let root = |p: &humshift::spec::Point| p.data.member().root().expect("files").display().to_string();
+    let root =
+        |p: &humshift::spec::Point| p.data.member().root().expect("files").display().to_string();
     let roots = |more: &str, sets: &[&str]| -> Vec<String> {
         resolved(&format!("{rest}{more}"), sets).points.iter().map(root).collect()
     };
     let data = "detector: { knn: {} }\ndata: { dcase: { root: ../clips } }\n";
     assert_eq!(roots(data, &[]), ["specs/../clips"]);
     assert_eq!(roots(data, &["data.dcase.root=here"]), ["here"]);
-    assert_eq!(roots(&format!("{data}sweep: {{ data.dcase.root: [a, /b] }}\n"), &[]), ["specs/a", "/b"]);
+    assert_eq!(
+        roots(&format!("{data}sweep: {{ data.dcase.root: [a, /b] }}\n"), &[]),
+        ["specs/a", "/b"]
+    );
     let folders = "detector: { knn: {} }\nsweep: { data: [ { dcase: { root: a } }, { dcase: { root: b } } ] }\n";
     assert_eq!(roots(folders, &[]), ["specs/a", "specs/b"]);
-    assert_eq!(labels(&resolved(&format!("{rest}{folders}"), &[])), [["dcase root=a"], ["dcase root=b"]]);
-    let weights = "data: { synthetic: {} }\ndetector: { autoencoder: { weights: ae.safetensors } }\n";
+    assert_eq!(
+        labels(&resolved(&format!("{rest}{folders}"), &[])),
+        [["dcase root=a"], ["dcase root=b"]]
+    );
+    let weights =
+        "data: { synthetic: {} }\ndetector: { autoencoder: { weights: ae.safetensors } }\n";
     let detector = &resolved(&format!("{rest}{weights}"), &[]).points[0].detector;
     assert_eq!(detector.member().weights().map(|(_, path)| path), Some("specs/ae.safetensors"));
 }
@@ -195,9 +231,15 @@ fn sections_keep_their_zeros() {
 
 #[test]
 fn set_changes_and_sweeps() {
-    assert_eq!(labels(&resolved(SOUND, &["detector.knn.k=[1, 5]", "seed={range: [0, 2]}"])).len(), 4);
+    assert_eq!(
+        labels(&resolved(SOUND, &["detector.knn.k=[1, 5]", "seed={range: [0, 2]}"])).len(),
+        4
+    );
     let experiment = resolved(&format!("{SOUND}sweep: {{ seed: [1, 2, 3] }}\n"), &["seed=7"]);
-    assert_eq!((experiment.points.len(), experiment.points[0].seed, experiment.axes.len()), (1, 7, 0));
+    assert_eq!(
+        (experiment.points.len(), experiment.points[0].seed, experiment.axes.len()),
+        (1, 7, 0)
+    );
     let experiment = resolved(SOUND, &["metrics=[pauc]", "name=other"]);
     assert_eq!((experiment.name.as_str(), experiment.points[0].metrics.auc), ("other", false));
     // Later ones win.
@@ -220,12 +262,26 @@ fn base_files_are_merged_across_folders() {
     let at = |name: &str| folder.path().join(name);
     std::fs::create_dir(at("specs")).unwrap();
     std::fs::write(at("root.yaml"), format!("{SOUND}sweep: {{ seed: [1, 2] }}\n")).unwrap();
-    std::fs::write(at("specs/base.yaml"), "extends: ../root.yaml\nfeatures: { log_mel: { mels: 32 } }\n").unwrap();
-    std::fs::write(at("specs/top.yaml"), "extends: base.yaml\nfeatures: { log_mel: { hop: 99 } }\nseed: 4\n").unwrap();
+    std::fs::write(
+        at("specs/base.yaml"),
+        "extends: ../root.yaml\nfeatures: { log_mel: { mels: 32 } }\n",
+    )
+    .unwrap();
+    std::fs::write(
+        at("specs/top.yaml"),
+        "extends: base.yaml\nfeatures: { log_mel: { hop: 99 } }\nseed: 4\n",
+    )
+    .unwrap();
     let experiment = load(&at("specs/top.yaml"), &[]).unwrap();
-    assert_eq!((experiment.name.as_str(), experiment.points.len(), experiment.points[0].seed), ("top", 1, 4));
+    assert_eq!(
+        (experiment.name.as_str(), experiment.points.len(), experiment.points[0].seed),
+        ("top", 1, 4)
+    );
     let features = serde_json::to_value(&experiment.points[0].features).unwrap();
-    assert_eq!((&features["log_mel"]["mels"], &features["log_mel"]["hop"]), (&32.into(), &99.into()));
+    assert_eq!(
+        (&features["log_mel"]["mels"], &features["log_mel"]["hop"]),
+        (&32.into(), &99.into())
+    );
     assert_eq!(load(Path::new(&at("specs/base.yaml")), &[]).unwrap().points.len(), 2);
 }
 
@@ -241,9 +297,12 @@ fn large_sweeps_are_resolved_in_milliseconds() {
         took.min().expect("five times")
     };
     let small = time(SOUND, 1);
-    let large = time(&format!("{SOUND}sweep: {{ detector.knn.k: {{ range: [1, 3334] }} }}\n"), 3_333);
+    let large =
+        time(&format!("{SOUND}sweep: {{ detector.knn.k: {{ range: [1, 3334] }} }}\n"), 3_333);
     let crossed = time(
-        &format!("{SOUND}sweep: {{ seed: {{ range: [0, 100] }}, detector.knn.k: {{ range: [1, 101] }} }}\n"),
+        &format!(
+            "{SOUND}sweep: {{ seed: {{ range: [0, 100] }}, detector.knn.k: {{ range: [1, 101] }} }}\n"
+        ),
         10_000,
     );
     eprintln!("one point {small:?}, 3333 points {large:?}, 100 x 100 points {crossed:?}");

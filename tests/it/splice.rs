@@ -67,7 +67,11 @@ fn read(project: &Project) -> String {
 fn tables_are_made_by_the_program_and_compared() {
     let project = page(PAGE);
     let first = project.run("report --splice page.md").exits(1);
-    assert!(first.stderr.contains("page.md:3: left as it is: not run yet: humshift run spec.yaml"), "{}", first.stderr);
+    assert!(
+        first.stderr.contains("page.md:3: left as it is: not run yet: humshift run spec.yaml"),
+        "{}",
+        first.stderr
+    );
     assert_eq!(read(&project), PAGE);
     project.run("report --splice page.md --check").exits(1);
 
@@ -75,16 +79,25 @@ fn tables_are_made_by_the_program_and_compared() {
     let made = read(&project);
     insta::assert_snapshot!("page", made);
     let again = project.run("report --splice page.md --run").done();
-    assert!(again.stderr.contains("page.md: made 6 of 6, 0 changed") && again.ran().is_empty(), "{}", again.stderr);
+    assert!(
+        again.stderr.contains("page.md: made 6 of 6, 0 changed") && again.ran().is_empty(),
+        "{}",
+        again.stderr
+    );
     project.run("report --splice page.md --check").done();
     // The words of a marker are those of the command.
-    let alone = project.run("report spec.yaml --best-of detector --show official,pauc").done().stdout;
+    let alone =
+        project.run("report spec.yaml --best-of detector --show official,pauc").done().stdout;
     assert!(made.contains(&alone), "{alone}");
 
     let wrong = made.replacen(" / ", " / 1", 1);
     project.write("page.md", &wrong);
     let red = project.run("report --splice page.md --check").exits(1);
-    assert!(red.stdout.starts_with("page.md:3: not what the program makes\n-| fan     |"), "{}", red.stdout);
+    assert!(
+        red.stdout.starts_with("page.md:3: not what the program makes\n-| fan     |"),
+        "{}",
+        red.stdout
+    );
     assert_eq!(red.stdout.lines().count(), 3, "{}", red.stdout);
     assert_eq!(read(&project), wrong);
     project.run("report --splice page.md").done();
@@ -106,7 +119,8 @@ fn what_is_costly_or_not_here_is_passed_over() {
     project.run("report --splice page.md --run --costly").done();
     assert_eq!(read(&project).matches("| knn ").count(), 2);
     // Data that were to be at a place and are not: a mistake, and nothing is written.
-    let absent = project.run("report --splice page.md --set data.dcase.root=nowhere").exits(2).stderr;
+    let absent =
+        project.run("report --splice page.md --set data.dcase.root=nowhere").exits(2).stderr;
     assert!(absent.contains("E0701") && absent.contains("nowhere"), "{absent}");
 }
 
@@ -144,9 +158,12 @@ fn mistakes_are_told_with_their_place_and_nothing_is_written() {
     ];
     let usage = usage.map(|arguments| project.run(arguments).exits(2).stderr);
     insta::assert_snapshot!("usage", usage.join("\n"));
-    for arguments in
-        ["spec.yaml --splice page.md", "--splice page.md --table means", "spec.yaml --run", "spec.yaml --costly"]
-    {
+    for arguments in [
+        "spec.yaml --splice page.md",
+        "--splice page.md --table means",
+        "spec.yaml --run",
+        "spec.yaml --costly",
+    ] {
         project.run(&format!("report {arguments}")).exits(2);
     }
 }
@@ -154,8 +171,13 @@ fn mistakes_are_told_with_their_place_and_nothing_is_written() {
 /// What a marker asks for, from the folder of its file: the spec and its settings.
 fn asked(folder: &Path, words: &[String]) -> Vec<String> {
     let path = folder.join(&words[0]);
-    let sets = words.windows(2).filter(|pair| pair[0] == "--set").map(|pair| pair[1].clone()).collect::<Vec<_>>();
-    let experiment = spec::load(&path, &sets).unwrap_or_else(|all| panic!("{}: {}", path.display(), all[0]));
+    let sets = words
+        .windows(2)
+        .filter(|pair| pair[0] == "--set")
+        .map(|pair| pair[1].clone())
+        .collect::<Vec<_>>();
+    let experiment =
+        spec::load(&path, &sets).unwrap_or_else(|all| panic!("{}: {}", path.display(), all[0]));
     experiment.axes.into_iter().map(|axis| axis.path).collect()
 }
 
@@ -171,10 +193,15 @@ fn the_markers_of_this_repository_are_good() {
             let words: Vec<String> = marker.words.iter().map(|(word, _)| word.clone()).collect();
             let swept = asked(path.parent().expect("a folder"), &words);
             // Settings that rows and columns name are swept.
-            for pair in words.windows(2).filter(|pair| ["--rows", "--columns", "--best-of"].contains(&pair[0].as_str()))
+            for pair in words
+                .windows(2)
+                .filter(|pair| ["--rows", "--columns", "--best-of"].contains(&pair[0].as_str()))
             {
-                for axis in pair[1].split(',').filter(|axis| !["machine", "section"].contains(axis)) {
-                    let known = swept.iter().any(|path| path == axis || path.rsplit('.').next() == Some(axis));
+                for axis in pair[1].split(',').filter(|axis| !["machine", "section"].contains(axis))
+                {
+                    let known = swept
+                        .iter()
+                        .any(|path| path == axis || path.rsplit('.').next() == Some(axis));
                     assert!(known, "{name}: `{axis}` in {words:?} is none of {swept:?}");
                 }
             }
@@ -191,9 +218,11 @@ fn the_readme_shows_the_quickstart() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |name: &str| fs::read_to_string(root.join(name)).expect("a text");
     let readme = read("README.md");
-    let shown = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a spec");
+    let shown =
+        readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a spec");
     let file = read("experiments/quickstart.yaml");
-    let expected = file.split_once('\n').expect("a comment").1.split("expect:").next().expect("a spec");
+    let expected =
+        file.split_once('\n').expect("a comment").1.split("expect:").next().expect("a spec");
     assert_eq!(shown, expected);
 }
 
@@ -202,7 +231,8 @@ fn the_readme_shows_the_quickstart() {
 fn the_table_of_experiments_counts_their_points() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments");
     let text = fs::read_to_string(folder.join("README.md")).expect("a text");
-    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split('|').map(str::trim).collect()).collect();
+    let rows: Vec<Vec<&str>> =
+        text.lines().map(|line| line.split('|').map(str::trim).collect()).collect();
     let mut seen = 0;
     for row in rows.iter().filter(|row| row.len() == 5 && row[1].ends_with(".yaml`")) {
         let path = folder.join(row[1].trim_matches('`'));

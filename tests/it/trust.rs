@@ -1,5 +1,5 @@
-//! Nothing wrong comes out of the cache: what is put there by others, or changed behind the program's back, gives the
-//! report of an empty cache or an error, never another number.
+//! Nothing wrong comes out of the cache: what is put there by others, or changed behind the
+//! program's back, gives the report of an empty cache or an error, never another number.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,9 +21,10 @@ fn project(spec: &str) -> Project {
 
 /// Two detectors whose tables differ.
 fn two_detectors() -> (Project, String) {
-    let project = project(
-        &SPEC.replace("detector: { knn: { k: 1 } }", "sweep: { detector: [ { knn: {} }, { mahalanobis: {} } ] }"),
-    );
+    let project = project(&SPEC.replace(
+        "detector: { knn: { k: 1 } }",
+        "sweep: { detector: [ { knn: {} }, { mahalanobis: {} } ] }",
+    ));
     project.run("run spec.yaml").done();
     let report = project.report();
     (project, report)
@@ -36,7 +37,8 @@ fn record<'a>(records: &'a [Record], label: &str) -> &'a Record {
 /// Writes a record with the right digest in its second line.
 fn forge(path: &Path, json: &Value) {
     let line = json.to_string();
-    fs::write(path, format!("{line}\n\"{}\"\n", Digest::of(line.as_bytes()).hex())).expect("a file");
+    fs::write(path, format!("{line}\n\"{}\"\n", Digest::of(line.as_bytes()).hex()))
+        .expect("a file");
 }
 
 const KNN: &str = "metrics/fan/00/detector=knn";
@@ -65,7 +67,11 @@ fn a_record_in_the_place_of_another_is_told_and_made_again() {
         project.forget();
         let run = project.run("run spec.yaml").done();
         assert_eq!(run.ran(), [MAHALANOBIS.to_owned()].into());
-        assert!(run.stderr.contains(&format!("the record of {MAHALANOBIS} is damaged")), "{}", run.stderr);
+        assert!(
+            run.stderr.contains(&format!("the record of {MAHALANOBIS} is damaged")),
+            "{}",
+            run.stderr
+        );
         assert_eq!(project.report(), report);
     }
     // A record without its key is good for the key of its document.
@@ -96,12 +102,19 @@ fn a_record_with_other_outputs_than_its_stage_makes_is_none() {
         (KNN, of(KNN, &|outputs| outputs["metrics"]["kind"] = json!("x/../../../../victim.txt"))),
         (
             "features/fan/00",
-            of("features/fan/00", &|outputs| *outputs = json!({ "train/features": outputs["train/features"] })),
+            of("features/fan/00", &|outputs| {
+                *outputs = json!({ "train/features": outputs["train/features"] })
+            }),
         ),
-        ("training/fan/00/detector=knn", of("training/fan/00/detector=knn", &|o| o["model"]["kind"] = json!("npy"))),
+        (
+            "training/fan/00/detector=knn",
+            of("training/fan/00/detector=knn", &|o| o["model"]["kind"] = json!("npy")),
+        ),
         (
             "dataset/fan/00",
-            of("dataset/fan/00", &|outputs| *outputs = json!({ "train/clips": outputs["train/audio"] })),
+            of("dataset/fan/00", &|outputs| {
+                *outputs = json!({ "train/clips": outputs["train/audio"] })
+            }),
         ),
     ];
     fs::write(&outside, "precious").unwrap();
@@ -167,7 +180,8 @@ type Strange = (&'static str, fn(&Path));
 #[cfg(unix)]
 const STRANGE: &[Strange] = &[
     ("FIFO", |path| {
-        let made = std::process::Command::new("mkfifo").arg(path).status().expect("mkfifo is there");
+        let made =
+            std::process::Command::new("mkfifo").arg(path).status().expect("mkfifo is there");
         assert!(made.success());
     }),
     ("folder", |path| fs::create_dir_all(path.join("inside")).unwrap()),
@@ -200,7 +214,9 @@ fn what_is_no_file_is_never_waited_for() {
             fs::remove_file(&record(&records, "scoring/fan/00/detector=knn").path).unwrap();
             let _ = fs::remove_file(&knn.path);
             let what = format!("{name} at {}", place.display());
-            for command in ["plan spec.yaml", "run spec.yaml --executor process", "cache stat", "cache ls"] {
+            for command in
+                ["plan spec.yaml", "run spec.yaml --executor process", "cache stat", "cache ls"]
+            {
                 assert_eq!(project.run(command).code, 0, "{what}: {command}");
             }
             assert_eq!(project.report(), report, "{what}");
@@ -245,11 +261,17 @@ fn a_job_is_done_under_its_own_key_alone() {
         "inputs": {},
     });
     let place = project.cache().join(format!("jobs/{}.json", scoring.key));
-    for broken in [job.to_string(), "{".into(), "null".into(), job.to_string().replace(&scoring.key, &"0".repeat(64))] {
+    for broken in [
+        job.to_string(),
+        "{".into(),
+        "null".into(),
+        job.to_string().replace(&scoring.key, &"0".repeat(64)),
+    ] {
         fs::write(&place, broken).unwrap();
         fs::remove_file(&scoring.path).unwrap_or_default();
-        let run =
-            project.run(&format!("internal run-job {} --cache {}", scoring.key, project.cache().display())).exits(1);
+        let run = project
+            .run(&format!("internal run-job {} --cache {}", scoring.key, project.cache().display()))
+            .exits(1);
         assert!(run.stdout.contains("cannot be done"), "{}", run.stdout);
         assert!(!scoring.path.exists());
     }
@@ -264,10 +286,12 @@ fn a_job_that_wants_a_million_threads_gets_those_there_are() {
     let text = fs::read_to_string(document).unwrap();
     let body: Value = serde_json::from_str(text.lines().nth(2).expect("three lines")).unwrap();
     let nodes = body["nodes"].as_array().expect("a list");
-    let node = nodes.iter().find(|node| node["node"]["label"] == "scoring/fan/00").expect("it is there");
+    let node =
+        nodes.iter().find(|node| node["node"]["label"] == "scoring/fan/00").expect("it is there");
     let mut inputs = json!({});
     for need in node["node"]["needs"].as_array().expect("a list") {
-        let from = nodes[need["node"].as_u64().unwrap() as usize]["node"]["label"].as_str().unwrap();
+        let from =
+            nodes[need["node"].as_u64().unwrap() as usize]["node"]["label"].as_str().unwrap();
         let made = &record(&records, from).json["outputs"];
         inputs[need["role"].as_str().unwrap()] = made[need["output"].as_str().unwrap()].clone();
     }
@@ -291,8 +315,11 @@ detector: { autoencoder: { window: 5, layers: [64, 8, 64], epochs: 3 } }
 
 /// Whether a training holds its key.
 fn is_training(project: &Project) -> bool {
-    let has = |label: &str| cache::records(&project.cache()).iter().any(|record| record.label.starts_with(label));
-    let busy = fs::read_dir(project.cache().join("locks")).is_ok_and(|mut locks| locks.next().is_some());
+    let has = |label: &str| {
+        cache::records(&project.cache()).iter().any(|record| record.label.starts_with(label))
+    };
+    let busy =
+        fs::read_dir(project.cache().join("locks")).is_ok_and(|mut locks| locks.next().is_some());
     project.cache().join("records").exists() && busy && has("features")
 }
 
@@ -304,24 +331,37 @@ fn an_input_that_changes_while_it_is_read_is_made_again() {
     let report = project.report_of_an_empty_cache();
     type Damage = (&'static str, fn(&fs::File, u64));
     let damages: [Damage; 2] = [
-        ("overwritten", |file, length| file.write_all_at(&vec![0x41; (length - 128) as usize], 128).unwrap()),
+        ("overwritten", |file, length| {
+            file.write_all_at(&vec![0x41; (length - 128) as usize], 128).unwrap()
+        }),
         ("cut", |file, length| file.set_len(length / 2).unwrap()),
     ];
     for executor in ["threads", "process"] {
         for (name, damage) in damages {
             let _ = fs::remove_dir_all(project.cache());
-            let mut child =
-                project.command(&format!("run spec.yaml --executor {executor}")).spawn().expect("it starts");
+            let mut child = project
+                .command(&format!("run spec.yaml --executor {executor}"))
+                .spawn()
+                .expect("it starts");
             assert!(within(120, || is_training(&project)), "no training began");
             std::thread::sleep(Duration::from_millis(150));
             let matrix = tree(&project.cache().join("objects")).into_values().find(|path| {
-                path.extension().is_some_and(|e| e == "npy") && fs::metadata(path).unwrap().len() > 5 << 20
+                path.extension().is_some_and(|e| e == "npy")
+                    && fs::metadata(path).unwrap().len() > 5 << 20
             });
-            let file = fs::File::options().write(true).open(matrix.expect("a large matrix")).unwrap();
+            let file =
+                fs::File::options().write(true).open(matrix.expect("a large matrix")).unwrap();
             damage(&file, file.metadata().unwrap().len());
-            assert!(child.try_wait().unwrap().is_none(), "the training was over before its input was {name}");
+            assert!(
+                child.try_wait().unwrap().is_none(),
+                "the training was over before its input was {name}"
+            );
             let run = Output::new(child.wait_with_output().expect("it ends")).done();
-            assert!(run.stderr.contains("missing or damaged"), "{name}, {executor}: {}", run.stderr);
+            assert!(
+                run.stderr.contains("missing or damaged"),
+                "{name}, {executor}: {}",
+                run.stderr
+            );
             assert_eq!(project.report(), report, "{name}, {executor}");
             project.run("cache verify").done();
         }
@@ -334,6 +374,9 @@ fn a_key_document_in_a_record_is_canonical() {
     project.run("run spec.yaml").done();
     for record in cache::records(&project.cache()) {
         let own = Digest::of(canon::of_value(&record.json["material"]).unwrap().as_bytes()).hex();
-        assert_eq!((own.as_str(), record.json["key"].as_str()), (record.key.as_str(), Some(record.key.as_str())));
+        assert_eq!(
+            (own.as_str(), record.json["key"].as_str()),
+            (record.key.as_str(), Some(record.key.as_str()))
+        );
     }
 }

@@ -16,9 +16,15 @@ fn a_file_is_no_cache() {
     let project = project();
     project.write("file", "text");
     let file = project.path("file");
-    for command in ["run spec.yaml", "plan spec.yaml", "report spec.yaml", "cache stat", "cache verify"] {
+    for command in
+        ["run spec.yaml", "plan spec.yaml", "report spec.yaml", "cache stat", "cache verify"]
+    {
         let run = project.run(&format!("{command} --cache {}", file.display())).exits(4);
-        assert!(run.stderr.starts_with("error: the cache at `") && run.stderr.contains("file"), "{}", run.stderr);
+        assert!(
+            run.stderr.starts_with("error: the cache at `") && run.stderr.contains("file"),
+            "{}",
+            run.stderr
+        );
         assert_eq!(run.stdout, "");
     }
     assert_eq!(fs::read_to_string(file).expect("untouched"), "text");
@@ -28,7 +34,9 @@ fn a_file_is_no_cache() {
 #[cfg(unix)]
 fn permit(project: &Project, folders: u32, files: u32) {
     use std::os::unix::fs::PermissionsExt;
-    let set = |path: &std::path::Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("ours");
+    let set = |path: &std::path::Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("ours")
+    };
     let cache = project.cache();
     if folders & 0o200 != 0 {
         set(&cache, folders);
@@ -63,7 +71,9 @@ fn run_unprivileged(project: &Project, arguments: &str) -> Option<Output> {
     match command.output() {
         Ok(output) => Some(Output::new(output)),
         Err(error) => {
-            eprintln!("skipped: read-only cache: the program cannot be run by another user: {error}");
+            eprintln!(
+                "skipped: read-only cache: the program cannot be run by another user: {error}"
+            );
             None
         }
     }
@@ -83,7 +93,11 @@ fn a_read_only_cache_serves_what_it_has() {
     assert_eq!(again.done().stdout, first.stdout);
     assert_eq!(report.done().stdout, first.stdout);
     let more = more.exits(4);
-    assert!(more.stderr.contains("error: the cache at `") && more.stdout.is_empty(), "{}", more.stderr);
+    assert!(
+        more.stderr.contains("error: the cache at `") && more.stdout.is_empty(),
+        "{}",
+        more.stderr
+    );
     assert_eq!(project.ran().len(), 0, "no harm was done");
 }
 
@@ -94,10 +108,12 @@ fn commands_that_read_need_no_right_to_write() {
     let project = project();
     project.run("run spec.yaml").done();
     permit(&project, 0o555, 0o444);
-    let checkout = |mode| fs::set_permissions(project.dir(), fs::Permissions::from_mode(mode)).expect("ours");
+    let checkout =
+        |mode| fs::set_permissions(project.dir(), fs::Permissions::from_mode(mode)).expect("ours");
     checkout(0o555);
     let before = tree(&project.cache());
-    let read = |command: &str, cache: &str| run_unprivileged(&project, &format!("{command}{cache}"));
+    let read =
+        |command: &str, cache: &str| run_unprivileged(&project, &format!("{command}{cache}"));
     let mut codes = Vec::new();
     for (command, absent) in [
         ("run spec.yaml --frozen", 1),
@@ -120,7 +136,13 @@ fn commands_that_read_need_no_right_to_write() {
     assert!(!project.path("typo").exists());
     for (command, absent, outputs) in codes {
         let (Some(with), Some(without)) = outputs else { return };
-        assert_eq!((with.code, without.code), (0, absent), "{command}\n{}\n{}", with.stderr, without.stderr);
+        assert_eq!(
+            (with.code, without.code),
+            (0, absent),
+            "{command}\n{}\n{}",
+            with.stderr,
+            without.stderr
+        );
     }
 }
 
@@ -152,12 +174,18 @@ fn a_full_disk_is_told_and_costs_nothing_that_was_done() {
     // The second size holds some stages, the first not even the folders of a cache.
     for size in [8, 300] {
         if !SmallDisk::mount(&project.cache(), &format!("size={size}k")) {
-            eprintln!("skipped: a_full_disk_is_told_and_costs_nothing_that_was_done: mounting is not permitted here");
+            eprintln!(
+                "skipped: a_full_disk_is_told_and_costs_nothing_that_was_done: mounting is not permitted here"
+            );
             return;
         }
         let disk = SmallDisk(project.cache());
         let run = project.run("run spec.yaml").exits(4);
-        assert!(run.stderr.contains("error: the cache at `") && run.stderr.contains("space"), "{}", run.stderr);
+        assert!(
+            run.stderr.contains("error: the cache at `") && run.stderr.contains("space"),
+            "{}",
+            run.stderr
+        );
         assert_eq!(run.stdout, "");
         assert!(SmallDisk::mount(&project.cache(), "remount,size=64m"), "a larger disk");
         let done = project.plan().values().filter(|standing| *standing == "cached").count();

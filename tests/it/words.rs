@@ -1,5 +1,5 @@
-//! What the config types say of themselves holds: the reference is that of the types, bounds are those that are checked,
-//! and the schema takes every spec there is.
+//! What the config types say of themselves holds: the reference is that of the types, bounds are
+//! those that are checked, and the schema takes every spec there is.
 
 use humshift::detector::{DetectorSpec, EmbedderSpec};
 use humshift::diagnose::Problem;
@@ -16,7 +16,10 @@ fn the_reference_is_made_from_the_types() {
     let page = std::fs::read_to_string("docs/spec.md").expect("the reference is there");
     let made = humshift::spec::reference();
     let first = page.lines().zip(made.lines()).find(|(old, new)| old != new);
-    assert!(page == made, "write it anew: `humshift docs -o docs/spec.md`; the first line that differs: {first:?}");
+    assert!(
+        page == made,
+        "write it anew: `humshift docs -o docs/spec.md`; the first line that differs: {first:?}"
+    );
 }
 
 #[test]
@@ -28,7 +31,9 @@ fn every_word_of_the_schema_has_a_meaning() {
             // A family's members and a metric's settings have their meaning where they are defined.
             let target = held["anyOf"][0]["$ref"].as_str().or(held["$ref"].as_str());
             let target = target.and_then(|target| schema.pointer(target.trim_start_matches('#')));
-            if held.get("description").is_none() && target.is_none_or(|t| t.get("description").is_none()) {
+            if held.get("description").is_none()
+                && target.is_none_or(|t| t.get("description").is_none())
+            {
                 silent.push(format!("{name}.{setting}"));
             }
         }
@@ -38,7 +43,8 @@ fn every_word_of_the_schema_has_a_meaning() {
 
 /// A number that a config has, by its path, and its schema.
 fn numbers(path: &str, schema: &Value, found: &mut Vec<(String, Value)>) {
-    for schema in ["anyOf", "oneOf"].iter().filter_map(|key| schema.get(*key)?.as_array()).flatten() {
+    for schema in ["anyOf", "oneOf"].iter().filter_map(|key| schema.get(*key)?.as_array()).flatten()
+    {
         numbers(path, schema, found);
     }
     let names = match &schema["type"] {
@@ -82,11 +88,18 @@ fn misfits(
                 wrong.push(format!("{name}.{path}: {what}"));
             }
         };
-        let step = if schema["type"] == "number" || schema["type"][0] == "number" { json!(1e-3) } else { json!(1) };
+        let step = if schema["type"] == "number" || schema["type"][0] == "number" {
+            json!(1e-3)
+        } else {
+            json!(1)
+        };
         let whole = step == 1;
         let moved = |bound: &Value, by: f64| match whole {
             true => json!(bound.as_i64().unwrap_or_default() + by.signum() as i64),
-            false => json!(bound.as_f64().unwrap_or_default() + by * bound.as_f64().unwrap_or_default().abs().max(1.0)),
+            false => json!(
+                bound.as_f64().unwrap_or_default()
+                    + by * bound.as_f64().unwrap_or_default().abs().max(1.0)
+            ),
         };
         if let Some(least) = schema.get("minimum") {
             hold(!refused(least.clone()), format!("{least} is refused"));
@@ -105,7 +118,10 @@ fn misfits(
             }
             None if schema.get("exclusiveMaximum").is_none() => {
                 let huge = if whole { json!(u64::MAX) } else { json!(1e300) };
-                hold(!refused(huge.clone()), format!("{huge} is refused, and the schema has no maximum"));
+                hold(
+                    !refused(huge.clone()),
+                    format!("{huge} is refused, and the schema has no maximum"),
+                );
             }
             None => {}
         }
@@ -127,9 +143,12 @@ fn bounds_of_the_schema_are_those_that_are_checked() {
     }
     family!(SourceSpec FeatureSpec PoolSpec DetectorSpec EmbedderSpec ThresholdSpec);
     let plain = Described::of::<Generalization>();
-    let problems = |settings: &Value| humshift::family::settings::<Generalization>(settings).map(|g| g.problems());
+    let problems = |settings: &Value| {
+        humshift::family::settings::<Generalization>(settings).map(|g| g.problems())
+    };
     wrong.extend(misfits("generalization", &plain, &problems));
-    let problems = |settings: &Value| humshift::family::settings::<Mix>(settings).map(|m| m.problems());
+    let problems =
+        |settings: &Value| humshift::family::settings::<Mix>(settings).map(|m| m.problems());
     wrong.extend(misfits("mix", &Described::of::<Mix>(), &problems));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -137,7 +156,8 @@ fn bounds_of_the_schema_are_those_that_are_checked() {
 #[test]
 fn a_variant_is_a_map_with_one_known_key_and_known_settings() {
     let schema = humshift::spec::schema();
-    let families = ["SourceSpec", "FeatureSpec", "PoolSpec", "DetectorSpec", "EmbedderSpec", "ThresholdSpec"];
+    let families =
+        ["SourceSpec", "FeatureSpec", "PoolSpec", "DetectorSpec", "EmbedderSpec", "ThresholdSpec"];
     for family in families.map(|name| &schema["$defs"][name]) {
         assert_eq!(family["additionalProperties"], false);
         assert_eq!(family["allOf"][0]["maxProperties"], 1);
@@ -148,7 +168,13 @@ fn a_variant_is_a_map_with_one_known_key_and_known_settings() {
         }
     }
     let axes = &schema["$defs"]["Sweep"];
-    for path in ["detector", "detector.knn.k", "mix.noise.folder.root", "detector.embedding.backend.knn.k", "seed"] {
+    for path in [
+        "detector",
+        "detector.knn.k",
+        "mix.noise.folder.root",
+        "detector.embedding.backend.knn.k",
+        "seed",
+    ] {
         assert!(axes["properties"].get(path).is_some(), "{path}");
     }
     assert!(axes["patternProperties"].get("^generalization\\.source_values\\..+$").is_some());

@@ -18,7 +18,13 @@ use crate::stage::Item;
 use crate::store::Store;
 
 /// Everything that is known of a point, given by its place among the results.
-pub fn closely(subject: &Subject, store: &Store, results: &Results, place: usize, run: &Run) -> Chosen {
+pub fn closely(
+    subject: &Subject,
+    store: &Store,
+    results: &Results,
+    place: usize,
+    run: &Run,
+) -> Chosen {
     let point = &results.points[place];
     let number = point.number;
     let none = BTreeMap::new();
@@ -44,8 +50,11 @@ pub fn closely(subject: &Subject, store: &Store, results: &Results, place: usize
         Ok((trainings, gone)) => {
             chosen.trainings = trainings;
             if gone > 0 {
-                let what = if gone == 1 { "1 model is".to_owned() } else { format!("{gone} models are") };
-                chosen.untold.push(format!("{what} gone from the cache, and the curves of training with them."));
+                let what =
+                    if gone == 1 { "1 model is".to_owned() } else { format!("{gone} models are") };
+                chosen.untold.push(format!(
+                    "{what} gone from the cache, and the curves of training with them."
+                ));
             }
         }
         Err(error) => chosen.untold.push(why(&error)),
@@ -59,16 +68,27 @@ fn is_shown(point: &PointResults, id: &SectionId) -> bool {
 }
 
 /// The scores of the labelled test clips of a section.
-fn judge(cache: &Cached, point: &PointResults, id: &SectionId, node: NodeId) -> Result<Judged, CliError> {
+fn judge(
+    cache: &Cached,
+    point: &PointResults,
+    id: &SectionId,
+    node: NodeId,
+) -> Result<Judged, CliError> {
     let Scores(scores) = cache.artifact(cache.need(node, Item::Scores)?, Item::Scores)?;
     let dataset = cache.need(node, (Split::Test, Item::Clips))?;
     let clips: ClipSet = cache.artifact(dataset, (Split::Test, Item::Clips))?;
     let scored = clips.clips().iter().filter_map(|clip| {
         let score = scores.get(&clip.id).copied().filter(|score| score.is_finite())?;
         let domain = clip.domain.map(|domain| domain.name().to_owned()).unwrap_or_default();
-        Some(ScoredClip { name: clip.id.clone(), domain, anomalous: clip.label? == Label::Anomaly, score })
+        Some(ScoredClip {
+            name: clip.id.clone(),
+            domain,
+            anomalous: clip.label? == Label::Anomaly,
+            score,
+        })
     });
-    let of = |row: &&crate::artifact::MetricRow| row.machine == id.machine && row.section == id.section;
+    let of =
+        |row: &&crate::artifact::MetricRow| row.machine == id.machine && row.section == id.section;
     let mut rows = point.rows.iter().filter(of);
     Ok(Judged {
         machine: id.machine.clone(),
@@ -87,7 +107,8 @@ fn listen(subject: &Subject, store: &Store, judged: &[(&SectionId, NodeId)], cho
         let (id, node) = judged[pick.section];
         let load = || match cache.features(&id.section, node) {
             Ok((_, features)) if !figures::in_decibels(&features.feature) => {
-                Err("The features of this setting are no spectrograms in dB, so none are shown.".to_owned())
+                Err("The features of this setting are no spectrograms in dB, so none are shown."
+                    .to_owned())
             }
             Ok(_) => Section::load(&cache, id, node).map_err(|error| why(&error)),
             Err(error) => Err(why(&error)),
@@ -96,7 +117,8 @@ fn listen(subject: &Subject, store: &Store, judged: &[(&SectionId, NodeId)], cho
             Ok(section) => {
                 let name = &chosen.sections[pick.section].clips[pick.clip].name;
                 if let Some(panel) = section.panel(name) {
-                    let (matrix, frequency) = (panel.matrix.to_owned(), section.frequency(panel.matrix.ncols()));
+                    let (matrix, frequency) =
+                        (panel.matrix.to_owned(), section.frequency(panel.matrix.ncols()));
                     chosen.heard.push(Heard { pick, matrix, time: panel.time, frequency });
                 }
             }

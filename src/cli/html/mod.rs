@@ -1,7 +1,7 @@
 //! `humshift report --format html`: what the page of a run shows, gathered from the cache.
 //!
-//! Runs nothing. What was evicted from the cache, or cannot be read any more, leaves its part of the page out, and the page
-//! says so.
+//! Runs nothing. What was evicted from the cache, or cannot be read any more, leaves its part of
+//! the page out, and the page says so.
 
 mod closely;
 mod yaml;
@@ -52,7 +52,9 @@ pub fn text(subject: &Subject, store: &Store, results: &Results) -> String {
 fn swept(run: &Run, results: &Results) -> Vec<Swept> {
     let axes = run.head.axes.iter().enumerate().map(|(place, axis)| {
         let shown = |label: &String| {
-            let has = |number: usize| run.head.points.get(number).and_then(|point| point.values[place].as_ref());
+            let has = |number: usize| {
+                run.head.points.get(number).and_then(|point| point.values[place].as_ref())
+            };
             let point = results.points.iter().find(|point| has(point.number) == Some(label));
             point.and_then(|point| point.settings.get(&axis.path)).unwrap_or(label).clone()
         };
@@ -80,7 +82,9 @@ fn needed(subject: &Subject, point: usize) -> BTreeSet<NodeId> {
 
 /// The models among the stages that a point needs.
 fn models(subject: &Subject, point: usize) -> Vec<NodeId> {
-    let is_model = |id: &NodeId| matches!(subject.plan.node(*id).stage, StageSpec::Network(_) | StageSpec::Training(_));
+    let is_model = |id: &NodeId| {
+        matches!(subject.plan.node(*id).stage, StageSpec::Network(_) | StageSpec::Training(_))
+    };
     needed(subject, point).into_iter().filter(is_model).collect()
 }
 
@@ -109,7 +113,8 @@ fn kinds(subject: &Subject) -> Vec<Kind> {
     // From places among all kinds to places among those that there are.
     let there: Vec<usize> = found.keys().copied().collect();
     let number = |kind: &usize| there.iter().position(|other| other == kind);
-    let numbered = |kind: Kind| Kind { needs: kind.needs.iter().filter_map(number).collect(), ..kind };
+    let numbered =
+        |kind: Kind| Kind { needs: kind.needs.iter().filter_map(number).collect(), ..kind };
     found.into_values().map(numbered).collect()
 }
 
@@ -128,7 +133,8 @@ fn about(subject: &Subject, store: &Store, results: &Results, number: usize, run
         }
     }
     let swept = run.head.axes.iter().filter(|axis| REPETITIONS.contains(&axis.path.as_str()));
-    let swept: Vec<String> = swept.map(|axis| format!("{}: {}", axis.path, axis.labels.join(", "))).collect();
+    let swept: Vec<String> =
+        swept.map(|axis| format!("{}: {}", axis.path, axis.labels.join(", "))).collect();
     let one = run.body.settings.get(number).and_then(|settings| settings.get("seed"));
     About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -150,7 +156,9 @@ fn about(subject: &Subject, store: &Store, results: &Results, number: usize, run
 /// An error as a sentence of a page.
 fn why(error: &CliError) -> String {
     let message = match error {
-        CliError::Diagnostics(all) => all.first().map(|diagnostic| diagnostic.message.clone()).unwrap_or_default(),
+        CliError::Diagnostics(all) => {
+            all.first().map(|diagnostic| diagnostic.message.clone()).unwrap_or_default()
+        }
         CliError::Store(error) => error.to_string(),
     };
     let mut letters = message.chars();

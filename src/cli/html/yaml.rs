@@ -52,7 +52,8 @@ fn in_a_line(value: &Value) -> Option<String> {
     }
 }
 
-/// Words that are nothing but words stand as they are; other texts in the quotes of JSON, which YAML reads.
+/// Words that are nothing but words stand as they are; other texts in the quotes of JSON, which
+/// YAML reads.
 fn scalar(value: &Value) -> String {
     const WORDS_OF_YAML: [&str; 9] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
     match value {

@@ -1,4 +1,5 @@
-//! Test recordings that were seen all the same: under another name among the training clips, or as noise in them.
+//! Test recordings that were seen all the same: under another name among the training clips, or as
+//! noise in them.
 //!
 //! A recording is known by the digest of its bytes, whatever its name and its folder are.
 
@@ -34,14 +35,18 @@ pub struct Seen {
 impl Seen {
     pub fn line(&self) -> String {
         match self.r#as {
-            As::Training => format!("`{}` has the bytes of the training clip `{}`", self.test_clip, self.clip),
-            As::Noise => format!("`{}` is noise in the training clip `{}`", self.test_clip, self.clip),
+            As::Training => {
+                format!("`{}` has the bytes of the training clip `{}`", self.test_clip, self.clip)
+            }
+            As::Noise => {
+                format!("`{}` is noise in the training clip `{}`", self.test_clip, self.clip)
+            }
         }
     }
 }
 
-/// The test clips of the plan that a key leads to by way of their bytes, and the data sets that did not run, which could
-/// not be compared.
+/// The test clips of the plan that a key leads to by way of their bytes, and the data sets that did
+/// not run, which could not be compared.
 pub fn seen(way: &Way, cache: &Cached) -> Result<(BTreeSet<Seen>, BTreeSet<String>), CliError> {
     let (mut tests, mut unknown) = (BTreeMap::<String, BTreeSet<String>>::new(), BTreeSet::new());
     for id in data_sets(cache) {
@@ -57,7 +62,11 @@ pub fn seen(way: &Way, cache: &Cached) -> Result<(BTreeSet<Seen>, BTreeSet<Strin
     let mut found = BTreeSet::new();
     let mut compare = |clip: &str, audio: &Audio, r#as: As| {
         let same = tests.get(&recording(audio)).into_iter().flatten();
-        found.extend(same.map(|test| Seen { test_clip: test.clone(), clip: clip.to_owned(), r#as }));
+        found.extend(same.map(|test| Seen {
+            test_clip: test.clone(),
+            clip: clip.to_owned(),
+            r#as,
+        }));
     };
     for (id, _) in way.data.iter().filter(|(_, split)| *split == Split::Train) {
         let table: AudioTable = cache.artifact(*id, (Split::Train, Item::Audio))?;
@@ -73,8 +82,14 @@ pub fn seen(way: &Way, cache: &Cached) -> Result<(BTreeSet<Seen>, BTreeSet<Strin
 /// The data sets of the plan whose clips are clips of machines, not noise alone.
 fn data_sets(cache: &Cached) -> BTreeSet<NodeId> {
     let plan = &cache.subject.plan;
-    let needs = plan.nodes().flat_map(|id| plan.needs(id)).filter(|need| !matches!(need.role, Role::Noise(..)));
-    needs.map(|need| need.node).filter(|id| matches!(plan.node(*id).stage, StageSpec::Dataset(_))).collect()
+    let needs = plan
+        .nodes()
+        .flat_map(|id| plan.needs(id))
+        .filter(|need| !matches!(need.role, Role::Noise(..)));
+    needs
+        .map(|need| need.node)
+        .filter(|id| matches!(plan.node(*id).stage, StageSpec::Dataset(_)))
+        .collect()
 }
 
 /// What is the same for two clips of one recording, whichever of its channels they take.

@@ -39,7 +39,14 @@ impl<'a> Way<'a> {
     fn follow(&mut self, id: NodeId, matters: impl Fn(&Role) -> bool) -> Result<(), CliError> {
         self.check(id)?;
         self.weights |= self.subject.plan.node(id).given.contains_key(&Role::from(Item::Weights));
-        let needs: Vec<Need> = self.subject.plan.needs(id).iter().filter(|need| matters(&need.role)).cloned().collect();
+        let needs: Vec<Need> = self
+            .subject
+            .plan
+            .needs(id)
+            .iter()
+            .filter(|need| matters(&need.role))
+            .cloned()
+            .collect();
         for need in needs {
             let outputs = self.outputs(need.node).ok_or_else(|| self.absent(need.node))?;
             if !outputs.contains_key(&need.output.to_string()) {
@@ -82,23 +89,32 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// Compares what the key of a stage names with what the plan says: the document of a run can be changed, a record
-    /// cannot, because the key is its digest.
+    /// Compares what the key of a stage names with what the plan says: the document of a run can be
+    /// changed, a record cannot, because the key is its digest.
     fn check(&self, id: NodeId) -> Result<(), CliError> {
         let node = self.subject.plan.node(id);
         let record = self.record(id)?;
         let stage = record.material.get("stage").and_then(|stage| stage.as_str());
         if stage != Some(node.stage.name()) {
             let found = stage.unwrap_or_default();
-            return Err(self.broken(id, &format!("is that of the stage `{found}`, not of `{}`", node.stage.name())));
+            return Err(self.broken(
+                id,
+                &format!("is that of the stage `{found}`, not of `{}`", node.stage.name()),
+            ));
         }
         let named = record.material.get("inputs").cloned().unwrap_or_default();
-        let named: BTreeMap<String, String> = serde_json::from_value(named).map_err(|_| self.absent(id))?;
+        let named: BTreeMap<String, String> =
+            serde_json::from_value(named).map_err(|_| self.absent(id))?;
         let mut known = BTreeSet::new();
         let given = node.given.iter().map(|(role, object)| (role, Some(object.digest)));
         let made = node.needs.iter().map(|need| {
             let outputs = self.outputs(need.node);
-            (&need.role, outputs.and_then(|outputs| outputs.get(&need.output.to_string())).map(|object| object.digest))
+            (
+                &need.role,
+                outputs
+                    .and_then(|outputs| outputs.get(&need.output.to_string()))
+                    .map(|object| object.digest),
+            )
         });
         for (role, digest) in given.chain(made) {
             let role = role.to_string();
@@ -112,12 +128,15 @@ impl<'a> Way<'a> {
         }
         match named.keys().find(|role| !known.contains(*role)) {
             None => Ok(()),
-            Some(role) => Err(self.broken(id, &format!("names an input `{role}`, of which the plan says nothing"))),
+            Some(role) => Err(self
+                .broken(id, &format!("names an input `{role}`, of which the plan says nothing"))),
         }
     }
 
     fn record(&self, id: NodeId) -> Result<Record, CliError> {
-        let Standing::Cached { key, .. } = &self.subject.standings[id.index()] else { return Err(self.absent(id)) };
+        let Standing::Cached { key, .. } = &self.subject.standings[id.index()] else {
+            return Err(self.absent(id));
+        };
         self.store.record(key).sound().ok_or_else(|| self.absent(id))
     }
 

@@ -47,7 +47,10 @@ impl Named {
                 Ok(line) if line.trim().is_empty() => {}
                 Ok(line) => self.argument(Path::new(line.trim_end_matches('\r'))),
                 Err(error) => {
-                    self.failed.push(Failed::new("-", format!("the names on stdin cannot be read: {error}")));
+                    self.failed.push(Failed::new(
+                        "-",
+                        format!("the names on stdin cannot be read: {error}"),
+                    ));
                     return;
                 }
             }
@@ -77,7 +80,9 @@ impl Named {
         match path.to_str() {
             None => self.failed.push(Failed::new(path.to_string_lossy(), "its name is not UTF-8")),
             // Stands between the names of the clips that one was made of.
-            Some(name) if name.contains('\t') => self.failed.push(Failed::new(name, "there is a tab in its name")),
+            Some(name) if name.contains('\t') => {
+                self.failed.push(Failed::new(name, "there is a tab in its name"))
+            }
             Some(name) => {
                 if self.seen.insert(name.to_owned()) {
                     self.paths.push(name.to_owned());
@@ -89,7 +94,9 @@ impl Named {
     /// All WAV files below a folder.
     fn folder(&mut self, folder: &Path) {
         match entries(folder) {
-            Err(error) => self.failed.push(Failed::new(folder.to_string_lossy(), error.to_string())),
+            Err(error) => {
+                self.failed.push(Failed::new(folder.to_string_lossy(), error.to_string()))
+            }
             Ok(entries) => {
                 for entry in entries {
                     match entry.kind {
@@ -107,7 +114,8 @@ fn is_wav(entry: &Entry) -> bool {
     entry.path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("wav"))
 }
 
-/// The files that match a pattern, in order. `*` and `?` stand for text within a name, `**` for any folders.
+/// The files that match a pattern, in order. `*` and `?` stand for text within a name, `**` for any
+/// folders.
 fn matching(pattern: &str) -> Vec<PathBuf> {
     let mut found = vec![PathBuf::new()];
     let parts: Vec<Component> = Path::new(pattern).components().collect();
@@ -118,7 +126,8 @@ fn matching(pattern: &str) -> Vec<PathBuf> {
             "**" => found.iter().flat_map(|at| below(at)).collect(),
             word if word.contains(['*', '?']) => {
                 let inside = |at: &PathBuf| -> Vec<PathBuf> {
-                    let matches = |entry: &Entry| glob(word, &entry.name) && entry.is_folder() != is_last;
+                    let matches =
+                        |entry: &Entry| glob(word, &entry.name) && entry.is_folder() != is_last;
                     let entries = entries(here(at)).unwrap_or_default().into_iter().filter(matches);
                     entries.map(|entry| at.join(&entry.name)).collect()
                 };
@@ -162,13 +171,17 @@ mod tests {
         }
         let lines = format!("{}\n\n{}\r\n", at("c/1.wav").display(), at("a/1.wav").display());
         let of = |arguments: &[&str]| {
-            let arguments: Vec<PathBuf> =
-                arguments.iter().map(|name| if *name == "-" { "-".into() } else { at(name) }).collect();
+            let arguments: Vec<PathBuf> = arguments
+                .iter()
+                .map(|name| if *name == "-" { "-".into() } else { at(name) })
+                .collect();
             let lines = lines.clone();
             Named::of(&arguments, || Box::new(std::io::Cursor::new(lines)))
         };
         let names = |named: &Named| -> Vec<String> {
-            let short = |path: &String| Path::new(path).strip_prefix(folder.path()).unwrap().display().to_string();
+            let short = |path: &String| {
+                Path::new(path).strip_prefix(folder.path()).unwrap().display().to_string()
+            };
             named.paths.iter().map(short).collect()
         };
         assert_eq!(names(&of(&["a/b/3.wav", "a"])), ["a/b/3.wav", "a/1.wav", "a/2.WAV"]);
@@ -176,7 +189,10 @@ mod tests {
         assert_eq!(names(&of(&["**/*.wav"])), ["a/1.wav", "a/b/3.wav", "c/1.wav"]);
         assert_eq!(names(&of(&["-", "a/?.wav"])), ["c/1.wav", "a/1.wav"]);
         let missing = of(&["*/none.wav", "gone.wav"]);
-        assert_eq!((missing.paths.len(), missing.failed[0].why.as_str()), (1, "no file matches it"));
+        assert_eq!(
+            (missing.paths.len(), missing.failed[0].why.as_str()),
+            (1, "no file matches it")
+        );
         fs::create_dir(at("empty")).unwrap();
         assert_eq!(of(&["empty"]).failed[0].why, "there is no WAV file in this folder");
     }

@@ -29,7 +29,11 @@ pub struct Chosen {
 /// The model that a label and swept settings name.
 ///
 /// Errors: there is none; there are several.
-pub fn choose(cached: &Cached, label: &str, filters: &[(String, String)]) -> Result<Chosen, CliError> {
+pub fn choose(
+    cached: &Cached,
+    label: &str,
+    filters: &[(String, String)],
+) -> Result<Chosen, CliError> {
     let (plan, head) = (&cached.subject.plan, &cached.subject.head);
     let points = points(head, filters)?;
     let (mut meant, mut sections, mut labels) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
@@ -40,7 +44,13 @@ pub fn choose(cached: &Cached, label: &str, filters: &[(String, String)]) -> Res
             let about = format!("{}/{}", section.machine, section.section);
             let own = [scoring, training, *result].map(|node| plan.node(node).label.as_str());
             if label == about || own.contains(&label) {
-                meant.push(Chosen { section: section.clone(), scoring, training, result: *result, point });
+                meant.push(Chosen {
+                    section: section.clone(),
+                    scoring,
+                    training,
+                    result: *result,
+                    point,
+                });
             }
             labels.extend(own);
             sections.insert(about);
@@ -66,36 +76,55 @@ pub fn choose(cached: &Cached, label: &str, filters: &[(String, String)]) -> Res
 }
 
 /// What tells several models apart: settings, sections, or the labels of stages.
-fn several(cached: &Cached, label: &str, meant: &[Chosen], node: fn(&Chosen) -> NodeId, what: &str) -> CliError {
+fn several(
+    cached: &Cached,
+    label: &str,
+    meant: &[Chosen],
+    node: fn(&Chosen) -> NodeId,
+    what: &str,
+) -> CliError {
     let (plan, head) = (&cached.subject.plan, &cached.subject.head);
-    let nodes: BTreeMap<NodeId, &Chosen> = meant.iter().rev().map(|chosen| (node(chosen), chosen)).collect();
+    let nodes: BTreeMap<NodeId, &Chosen> =
+        meant.iter().rev().map(|chosen| (node(chosen), chosen)).collect();
     let message = format!("`{label}` names {} {what}", nodes.len());
-    let settings: Vec<_> = nodes.values().map(|chosen| head.settings(&head.points[chosen.point])).collect();
-    let differs = |path: &&String| settings.iter().any(|other| other.get(*path) != settings[0].get(*path));
+    let settings: Vec<_> =
+        nodes.values().map(|chosen| head.settings(&head.points[chosen.point])).collect();
+    let differs =
+        |path: &&String| settings.iter().any(|other| other.get(*path) != settings[0].get(*path));
     let axes = head.axes.iter().map(|axis| &axis.path).filter(differs);
     let axes = axes.filter_map(|path| Some(format!("--where {path}='{}'", settings[0].get(path)?)));
     let axes: Vec<String> = axes.collect();
-    let labels =
-        nodes.keys().take(NAMED).map(|id| format!("`{}`", plan.node(*id).label)).collect::<Vec<_>>().join(", ");
+    let labels = nodes
+        .keys()
+        .take(NAMED)
+        .map(|id| format!("`{}`", plan.node(*id).label))
+        .collect::<Vec<_>>()
+        .join(", ");
     let hint = match axes.is_empty() {
         true => format!("write the label of a stage, such as {labels}"),
-        false => format!("choose one, as in `{}`; or write the label of a stage, such as {labels}", axes.join(" ")),
+        false => format!(
+            "choose one, as in `{}`; or write the label of a stage, such as {labels}",
+            axes.join(" ")
+        ),
     };
     mistake("E0703", message, hint)
 }
 
-/// The numbers of the points that have these values of swept settings. A value is a label, or its first word.
+/// The numbers of the points that have these values of swept settings. A value is a label, or its
+/// first word.
 fn points(head: &Head, filters: &[(String, String)]) -> Result<Vec<usize>, CliError> {
     let mut wanted: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
     for (name, value) in filters {
         let last = |path: &str| path.rsplit('.').next() == Some(name.as_str());
         let place = head.axes.iter().position(|axis| axis.path == *name);
-        let Some(place) = place.or_else(|| head.axes.iter().position(|axis| last(&axis.path))) else {
+        let Some(place) = place.or_else(|| head.axes.iter().position(|axis| last(&axis.path)))
+        else {
             let known = head.axes.iter().map(|axis| axis.path.clone()).collect();
             return Err(no_table(NoTable::Unknown { name: name.clone(), known }));
         };
         let axis = &head.axes[place];
-        let exact: Vec<&str> = axis.labels.iter().map(String::as_str).filter(|label| label == value).collect();
+        let exact: Vec<&str> =
+            axis.labels.iter().map(String::as_str).filter(|label| label == value).collect();
         let first_word = |label: &&str| label.split(' ').next() == Some(value);
         let meant: Vec<&str> = match exact.is_empty() {
             true => axis.labels.iter().map(String::as_str).filter(first_word).collect(),
@@ -108,8 +137,11 @@ fn points(head: &Head, filters: &[(String, String)]) -> Result<Vec<usize>, CliEr
         wanted.entry(place).or_default().extend(meant);
     }
     let has = |values: &[Option<String>]| {
-        wanted.iter().all(|(place, meant)| values[*place].as_deref().is_some_and(|label| meant.contains(label)))
+        wanted.iter().all(|(place, meant)| {
+            values[*place].as_deref().is_some_and(|label| meant.contains(label))
+        })
     };
-    let points: Vec<usize> = (0..head.points.len()).filter(|number| has(&head.points[*number].values)).collect();
+    let points: Vec<usize> =
+        (0..head.points.len()).filter(|number| has(&head.points[*number].values)).collect();
     if points.is_empty() { Err(no_table(NoTable::Nothing)) } else { Ok(points) }
 }

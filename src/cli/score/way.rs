@@ -1,8 +1,9 @@
-//! The way of new recordings to their scores: the stages of the run from features on, with what training left behind.
+//! The way of new recordings to their scores: the stages of the run from features on, with what
+//! training left behind.
 //!
-//! The stages are those of the plan, run by the functions that a run calls, on the recordings in the place of the test
-//! clips. A score depends on the recording, on the model and on the section, and on nothing else: which others are scored
-//! with it changes nothing.
+//! The stages are those of the plan, run by the functions that a run calls, on the recordings in
+//! the place of the test clips. A score depends on the recording, on the model and on the section,
+//! and on nothing else: which others are scored with it changes nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +11,9 @@ use std::sync::atomic::AtomicBool;
 
 use super::clips::Failed;
 use super::model::Chosen;
-use crate::artifact::{Artifact, Audio, AudioTable, Blob, Channel, Clip, ClipSet, FeatureSet, Scores};
+use crate::artifact::{
+    Artifact, Audio, AudioTable, Blob, Channel, Clip, ClipSet, FeatureSet, Scores,
+};
 use crate::cli::CliError;
 use crate::cli::cached::Cached;
 use crate::cli::signal;
@@ -67,12 +70,17 @@ impl<'a> Way<'a> {
                 }
                 StageSpec::Dataset(dataset) => source = Some(&dataset.source),
                 stage => {
-                    features = if let StageSpec::Features(own) = stage { Some((id, own)) } else { features };
+                    features = if let StageSpec::Features(own) = stage {
+                        Some((id, own))
+                    } else {
+                        features
+                    };
                     stack.extend(wanted(plan, id).map(|need| need.node));
                 }
             }
         }
-        let lacking = || CliError::usage("E0708", "no scores: the run names no recordings and no features");
+        let lacking =
+            || CliError::usage("E0708", "no scores: the run names no recordings and no features");
         let (source, (node, features)) = source.zip(features).ok_or_else(lacking)?;
         let channel = match source {
             SourceSpec::Dcase(source) => source.channel,
@@ -86,17 +94,25 @@ impl<'a> Way<'a> {
 
     /// Looks at a recording: it can be read, and has the rate that the model knows.
     pub fn look(&self, path: &str) -> Result<Recording, Failed> {
-        let (wave, sha256) =
-            wav::read_hashed(std::path::Path::new(path), self.channel).map_err(|error| match error {
+        let (wave, sha256) = wav::read_hashed(std::path::Path::new(path), self.channel).map_err(
+            |error| match error {
                 source::SourceError::File { why, .. } => Failed::new(path, why),
                 other => Failed::new(path, other.to_string()),
-            })?;
+            },
+        )?;
         match self.rate {
             Some(rate) if rate != wave.rate => Err(Failed::new(
                 path,
-                format!("its rate is {} Hz, and the model knows recordings of {rate} Hz", wave.rate),
+                format!(
+                    "its rate is {} Hz, and the model knows recordings of {rate} Hz",
+                    wave.rate
+                ),
             )),
-            _ => Ok(Recording { path: path.to_owned(), sha256, bytes: 2 * wave.samples.len() as u64 }),
+            _ => Ok(Recording {
+                path: path.to_owned(),
+                sha256,
+                bytes: 2 * wave.samples.len() as u64,
+            }),
         }
     }
 
@@ -117,15 +133,25 @@ impl<'a> Way<'a> {
         (scores, failed)
     }
 
-    /// Where a stage fails for one recording it does so for all: halves are tried until it stands alone.
-    fn some(&self, recordings: &[Recording], scores: &mut BTreeMap<String, f64>, failed: &mut Vec<Failed>) {
+    /// Where a stage fails for one recording it does so for all: halves are tried until it stands
+    /// alone.
+    fn some(
+        &self,
+        recordings: &[Recording],
+        scores: &mut BTreeMap<String, f64>,
+        failed: &mut Vec<Failed>,
+    ) {
         match (self.run(recordings, self.chosen.scoring), recordings) {
-            (Ok(outputs), _) => match outputs.get("scores").map(|blob| Scores::decode(blob.clone())) {
-                Some(Ok(found)) => scores.extend(found.0),
-                _ => unreachable!("scoring gives scores"),
-            },
+            (Ok(outputs), _) => {
+                match outputs.get("scores").map(|blob| Scores::decode(blob.clone())) {
+                    Some(Ok(found)) => scores.extend(found.0),
+                    _ => unreachable!("scoring gives scores"),
+                }
+            }
             (Err(StageError::Cancelled), _) => {
-                failed.extend(recordings.iter().map(|recording| Failed::new(&recording.path, "interrupted")));
+                failed.extend(
+                    recordings.iter().map(|recording| Failed::new(&recording.path, "interrupted")),
+                );
             }
             (Err(StageError::Clip { why, .. }), [one]) => failed.push(Failed::new(&one.path, why)),
             (Err(error), [one]) => failed.push(Failed::new(&one.path, error.to_string())),
@@ -138,10 +164,17 @@ impl<'a> Way<'a> {
     }
 
     /// The frames of recordings as the stage of the run has them, before they are pooled.
-    pub fn frames(&self, recordings: &[Recording], features: NodeId) -> Result<FeatureSet, StageError> {
+    pub fn frames(
+        &self,
+        recordings: &[Recording],
+        features: NodeId,
+    ) -> Result<FeatureSet, StageError> {
         let outputs = Inputs(self.run(recordings, features)?);
         let of = |item: Item| Role::from((Split::Test, item));
-        Ok(FeatureSet { matrix: outputs.get(of(Item::Features))?, index: outputs.get(of(Item::Index))? })
+        Ok(FeatureSet {
+            matrix: outputs.get(of(Item::Features))?,
+            index: outputs.get(of(Item::Index))?,
+        })
     }
 
     /// What training left, to be looked at.
@@ -150,7 +183,11 @@ impl<'a> Way<'a> {
     }
 
     pub fn context(&self) -> Context<'_> {
-        Context { threads: rayon::current_num_threads(), cancel: &self.cancel, ..Context::plain(Seed(0).0) }
+        Context {
+            threads: rayon::current_num_threads(),
+            cancel: &self.cancel,
+            ..Context::plain(Seed(0).0)
+        }
     }
 
     fn run(&self, recordings: &[Recording], wanted: NodeId) -> Result<Outputs, StageError> {
@@ -184,7 +221,8 @@ impl<'a> Way<'a> {
                 .into_iter()
                 .collect(),
             StageSpec::Features(own) => {
-                let stage = Features { root: Some(std::path::PathBuf::new()), mixed: None, ..own.clone() };
+                let stage =
+                    Features { root: Some(std::path::PathBuf::new()), mixed: None, ..own.clone() };
                 let none = Blob::new(AudioTable::default().encode());
                 inputs.insert(Role::from((Split::Train, Item::Audio)).to_string(), none);
                 self.stage(&StageSpec::Features(stage), inputs)?
@@ -197,7 +235,10 @@ impl<'a> Way<'a> {
 
     fn stage(&self, stage: &StageSpec, inputs: Outputs) -> Result<Outputs, StageError> {
         let outputs = stage.run(&Inputs(inputs), &self.context())?;
-        Ok(outputs.into_iter().map(|output| (output.role.to_string(), Blob::new(output.bytes))).collect())
+        Ok(outputs
+            .into_iter()
+            .map(|output| (output.role.to_string(), Blob::new(output.bytes)))
+            .collect())
     }
 
     /// The recordings in the place of the test clips. Their domain and label are what nobody knows.
@@ -217,14 +258,18 @@ impl<'a> Way<'a> {
         let clips = ClipSet::new(recordings.iter().map(clip).collect());
         let table = AudioTable(recordings.iter().map(audio).collect());
         let of = |item: Item| Role::from((Split::Test, item)).to_string();
-        [(of(Item::Clips), Blob::new(clips.encode())), (of(Item::Audio), Blob::new(table.encode()))].into()
+        [(of(Item::Clips), Blob::new(clips.encode())), (of(Item::Audio), Blob::new(table.encode()))]
+            .into()
     }
 }
 
 /// What a stage needs to know of test clips: neither training clips nor noise.
 fn wanted(plan: &Plan, id: NodeId) -> impl Iterator<Item = &crate::plan::Need> {
     let other = |role: &Role| matches!(role, Role::Of(Split::Train, _) | Role::Of(_, Item::Recipe));
-    let is_leaf = matches!(plan.node(id).stage, StageSpec::Dataset(_) | StageSpec::Training(_) | StageSpec::Network(_));
+    let is_leaf = matches!(
+        plan.node(id).stage,
+        StageSpec::Dataset(_) | StageSpec::Training(_) | StageSpec::Network(_)
+    );
     plan.needs(id).iter().filter(move |need| !is_leaf && !other(&need.role))
 }
 
@@ -234,7 +279,9 @@ fn unchanged(cached: &Cached, id: NodeId) -> Result<(), CliError> {
     let Standing::Cached { key, .. } = &cached.subject.standings[id.index()] else { return Ok(()) };
     let Some(record) = cached.store.record(key).sound() else { return Ok(()) };
     let inputs = record.material.get("inputs").cloned().unwrap_or_default();
-    let Ok(inputs) = serde_json::from_value::<BTreeMap<String, Digest>>(inputs) else { return Ok(()) };
+    let Ok(inputs) = serde_json::from_value::<BTreeMap<String, Digest>>(inputs) else {
+        return Ok(());
+    };
     if key_of(&node.stage.material(&inputs)) == *key {
         return Ok(());
     }
@@ -242,9 +289,14 @@ fn unchanged(cached: &Cached, id: NodeId) -> Result<(), CliError> {
     Err(mistake("E0708", message, cached.subject.command.clone()))
 }
 
-/// Samples a second of the recordings that the model knows: as their source says, or as the first of them has it that
-/// can still be read.
-fn rate(cached: &Cached, source: &SourceSpec, features: NodeId, settings: &Features) -> Option<u32> {
+/// Samples a second of the recordings that the model knows: as their source says, or as the first
+/// of them has it that can still be read.
+fn rate(
+    cached: &Cached,
+    source: &SourceSpec,
+    features: NodeId,
+    settings: &Features,
+) -> Option<u32> {
     if let SourceSpec::Synthetic(source) = source {
         return Some(source.rate);
     }

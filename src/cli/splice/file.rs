@@ -36,9 +36,11 @@ pub struct File {
 impl File {
     /// Reads a file. The specs that its markers name are found from its folder.
     pub fn read(path: &Path) -> Result<Self, Vec<Diagnostic>> {
-        let cannot =
-            |why: String| vec![Diagnostic::new("E0705", format!("`{}` cannot be read: {why}", path.display()))];
-        let bytes = reading::read(path, reading::TEXT).map_err(|error| cannot(error.to_string()))?;
+        let cannot = |why: String| {
+            vec![Diagnostic::new("E0705", format!("`{}` cannot be read: {why}", path.display()))]
+        };
+        let bytes =
+            reading::read(path, reading::TEXT).map_err(|error| cannot(error.to_string()))?;
         let text = String::from_utf8(bytes).map_err(|_| cannot("it is not UTF-8".into()))?;
         let template = Template::parse(&path.display().to_string(), text)?;
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -51,9 +53,15 @@ impl File {
         }
         if template.markers().is_empty() {
             let hint = "`<!-- humshift: SPEC --table means -->` and `<!-- /humshift -->`, each on a line of its own";
-            mistakes.push(Diagnostic::new("E0713", format!("`{}` has no markers", path.display())).hint(hint));
+            mistakes.push(
+                Diagnostic::new("E0713", format!("`{}` has no markers", path.display())).hint(hint),
+            );
         }
-        if mistakes.is_empty() { Ok(Self { path: path.to_owned(), template, requests }) } else { Err(mistakes) }
+        if mistakes.is_empty() {
+            Ok(Self { path: path.to_owned(), template, requests })
+        } else {
+            Err(mistakes)
+        }
     }
 
     /// The markers whose text would change.
@@ -68,7 +76,8 @@ impl File {
     /// The first lines in which a content differs from the file's.
     pub fn difference(&self, number: usize, made: &str, most: usize) -> String {
         let old = self.template.content(number).unwrap_or_default();
-        let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), made.trim_matches('\n').lines().collect());
+        let (old, new): (Vec<&str>, Vec<&str>) =
+            (old.lines().collect(), made.trim_matches('\n').lines().collect());
         let mut lines = Vec::new();
         for row in 0..old.len().max(new.len()) {
             let (before, after) = (old.get(row), new.get(row));
@@ -82,10 +91,15 @@ impl File {
         if more > 0 {
             lines.push(format!("and {more} more lines\n"));
         }
-        if lines.is_empty() { "blank lines, or another place of the same number\n".into() } else { lines.concat() }
+        if lines.is_empty() {
+            "blank lines, or another place of the same number\n".into()
+        } else {
+            lines.concat()
+        }
     }
 
-    /// Writes the file with these contents, whole or not at all. A file that would stay as it is is not touched.
+    /// Writes the file with these contents, whole or not at all. A file that would stay as it is is
+    /// not touched.
     pub fn write(&self, contents: &BTreeMap<usize, String>) -> Result<(), CliError> {
         let text = self.template.with(contents);
         if text == self.template.text() {
@@ -98,14 +112,17 @@ impl File {
             fs::set_permissions(&part, fs::metadata(&path)?.permissions())?;
             fs::rename(&part, &path)
         });
-        written.map_err(|e| CliError::usage("E0705", format!("`{}` cannot be written: {e}", self.path.display())))
+        written.map_err(|e| {
+            CliError::usage("E0705", format!("`{}` cannot be written: {e}", self.path.display()))
+        })
     }
 }
 
 /// What a marker asks for.
 fn request(marker: &Marker, folder: &Path) -> Result<Request, Diagnostic> {
     let words = marker.words.iter().map(|(word, _)| word);
-    let parsed = Request::command().try_get_matches_from(words).and_then(|m| Request::from_arg_matches(&m));
+    let parsed =
+        Request::command().try_get_matches_from(words).and_then(|m| Request::from_arg_matches(&m));
     let mut request = parsed.map_err(|error| wrong_words(&error, marker))?;
     let written = request.spec.spec.display().to_string();
     request.spec.spec = folder.join(&request.spec.spec);
@@ -117,8 +134,13 @@ fn request(marker: &Marker, folder: &Path) -> Result<Request, Diagnostic> {
     }
     if marker.is_value != request.view.is_value() {
         let (message, hint) = match marker.is_value {
-            true => ("this marker names a number, but its words make none", "add `--value official`"),
-            false => ("a number is no block", "`<!-- humshift-value NAME: SPEC --value official -->` names a number"),
+            true => {
+                ("this marker names a number, but its words make none", "add `--value official`")
+            }
+            false => (
+                "a number is no block",
+                "`<!-- humshift-value NAME: SPEC --value official -->` names a number",
+            ),
         };
         return Err(Diagnostic::new("E0713", message).at(Some(marker.place.clone())).hint(hint));
     }
@@ -130,10 +152,16 @@ fn wrong_words(error: &clap::Error, marker: &Marker) -> Diagnostic {
     let text = error.render().to_string();
     let plain = |line: &str| line.trim().replace('\'', "`");
     let mut lines = text.lines().take_while(|line| !line.starts_with("Usage"));
-    let first = plain(lines.next().unwrap_or_default().trim_start_matches("error: ")).trim_end_matches(':').to_owned();
-    let rest: Vec<String> = lines.map(|line| plain(line.trim_start().trim_start_matches("tip: "))).collect();
-    let rest: Vec<&str> =
-        rest.iter().map(String::as_str).filter(|line| !line.is_empty() && !line.contains("as a value")).collect();
+    let first = plain(lines.next().unwrap_or_default().trim_start_matches("error: "))
+        .trim_end_matches(':')
+        .to_owned();
+    let rest: Vec<String> =
+        lines.map(|line| plain(line.trim_start().trim_start_matches("tip: "))).collect();
+    let rest: Vec<&str> = rest
+        .iter()
+        .map(String::as_str)
+        .filter(|line| !line.is_empty() && !line.contains("as a value"))
+        .collect();
     let told = |kind| match error.get(kind) {
         Some(ContextValue::String(word)) => place(marker, word),
         _ => None,

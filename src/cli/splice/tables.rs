@@ -41,12 +41,14 @@ pub struct Tables<'a> {
     found: BTreeMap<(PathBuf, Vec<String>), Found>,
 }
 
-/// `--set` beside `--splice` says where data lie, and nothing else: what a table shows is what its marker says.
+/// `--set` beside `--splice` says where data lie, and nothing else: what a table shows is what its
+/// marker says.
 pub fn wrong_sets(sets: &[String]) -> Vec<Diagnostic> {
     let wrong = sets.iter().filter(|set| source(set).is_none());
     let told = |set: &String| {
         let message = format!("`--set {set}` would make other tables than the markers say");
-        Diagnostic::new("E0710", message).hint("beside `--splice` it says where data lie: --set data.dcase.root=DIR")
+        Diagnostic::new("E0710", message)
+            .hint("beside `--splice` it says where data lie: --set data.dcase.root=DIR")
     };
     wrong.map(told).collect()
 }
@@ -64,9 +66,12 @@ impl<'a> Tables<'a> {
     /// The text of a marker.
     pub fn make(&mut self, request: &Request) -> Result<Filled, CliError> {
         let experiment = spec::load(&request.spec.spec, &request.spec.sets)?;
-        let used = |set: &&String| experiment.points.iter().any(|point| source(set) == Some(point.data.name()));
+        let used = |set: &&String| {
+            experiment.points.iter().any(|point| source(set) == Some(point.data.name()))
+        };
         let given: Vec<String> = self.sets.iter().filter(used).cloned().collect();
-        let with_files = experiment.points.iter().find(|point| point.data.member().root().is_some());
+        let with_files =
+            experiment.points.iter().find(|point| point.data.member().root().is_some());
         let absent = with_files.map(|point| point.data.name()).filter(|_| given.is_empty());
         let sets = request.spec.sets.iter().chain(&given).cloned().collect();
         let args = SpecArgs { spec: request.spec.spec.clone(), sets };
@@ -90,7 +95,9 @@ impl<'a> Tables<'a> {
             Found::NoData(why) => return Ok(Filled::Skipped(why)),
             Found::Results(results, _) => request.view.narrowed(*results)?,
         };
-        if let Some(why) = results.points.iter().flat_map(|point| &point.absent).map(|(.., why)| why).next() {
+        if let Some(why) =
+            results.points.iter().flat_map(|point| &point.absent).map(|(.., why)| why).next()
+        {
             let command = command(&args);
             return Ok(match (may_run, request.costly && !self.costly) {
                 (true, _) => Filled::NotRun(format!("{why}: {command}")),
@@ -106,12 +113,21 @@ impl<'a> Tables<'a> {
         Ok(Filled::Text(text))
     }
 
-    /// The results of a spec, after it ran if it may. Recordings of the source named may be elsewhere.
-    fn find(&self, args: &SpecArgs, may_run: bool, may_be_absent: Option<&str>) -> Result<Found, CliError> {
+    /// The results of a spec, after it ran if it may. Recordings of the source named may be
+    /// elsewhere.
+    fn find(
+        &self,
+        args: &SpecArgs,
+        may_run: bool,
+        may_be_absent: Option<&str>,
+    ) -> Result<Found, CliError> {
         let session = match Session::open(args, Some(&self.cache.desk)) {
             Ok(session) => session,
-            Err(CliError::Diagnostics(all)) if all.iter().all(|d| d.code == "E0701") && may_be_absent.is_some() => {
-                let why = all.first().map_or(String::new(), |diagnostic| diagnostic.message.clone());
+            Err(CliError::Diagnostics(all))
+                if all.iter().all(|d| d.code == "E0701") && may_be_absent.is_some() =>
+            {
+                let why =
+                    all.first().map_or(String::new(), |diagnostic| diagnostic.message.clone());
                 let (spec, source) = (args.spec.display(), may_be_absent.unwrap_or_default());
                 let hint = format!("--set data.{source}.root=DIR says where the data are");
                 return Ok(Found::NoData(format!("{spec}: {why}; {hint}")));
@@ -131,7 +147,10 @@ impl<'a> Tables<'a> {
             return Ok(Found::Interrupted);
         }
         run::repeat_failures(session, &outcome, &self.cache.desk);
-        Ok(Found::Results(Box::new(report::from_outcome(head, plan, &outcome, &self.cache.store).0), true))
+        Ok(Found::Results(
+            Box::new(report::from_outcome(head, plan, &outcome, &self.cache.store).0),
+            true,
+        ))
     }
 }
 
@@ -142,6 +161,8 @@ fn incomplete(results: &Results) -> bool {
 /// The command that runs a spec, as a shell reads it.
 fn command(args: &SpecArgs) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,".contains(c);
-    let set = |set: &String| if set.chars().all(plain) { format!(" --set {set}") } else { format!(" --set '{set}'") };
+    let set = |set: &String| {
+        if set.chars().all(plain) { format!(" --set {set}") } else { format!(" --set '{set}'") }
+    };
     format!("humshift run {}{}", args.spec.display(), args.sets.iter().map(set).collect::<String>())
 }

@@ -31,7 +31,8 @@ pub(super) struct Written {
 pub(super) enum Preset {
     /// Dohi et al. 2022: learning rate 1e-4, batches of 128, 100 epochs.
     Paper,
-    /// The baseline's repository of DCASE 2022: 1e-3, 512, 100, the last tenth of the rows held out.
+    /// The baseline's repository of DCASE 2022: 1e-3, 512, 100, the last tenth of the rows held
+    /// out.
     Repository,
 }
 

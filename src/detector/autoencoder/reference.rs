@@ -1,4 +1,5 @@
-//! Six steps of training beside those of Keras, by the figures that `tests/data/make_autoencoder.py` wrote in f64.
+//! Six steps of training beside those of Keras, by the figures that
+//! `tests/data/make_autoencoder.py` wrote in f64.
 
 use ndarray::ArrayD;
 use serde_json::Value;
@@ -21,8 +22,14 @@ fn first(sizes: &[usize]) -> Tensors {
     let mut k = 0;
     for (layer, pair) in sizes.windows(2).enumerate() {
         let end = if layer == 0 { String::new() } else { format!("_{layer}") };
-        let names =
-            ["dense/kernel", "dense/bias", "norm/gamma", "norm/beta", "norm/moving_mean", "norm/moving_variance"];
+        let names = [
+            "dense/kernel",
+            "dense/bias",
+            "norm/gamma",
+            "norm/beta",
+            "norm/moving_mean",
+            "norm/moving_variance",
+        ];
         for name in &names[..if layer + 2 < sizes.len() { 6 } else { 2 }] {
             let (layer, word) = name.split_once('/').unwrap();
             let layer = layer.replace("norm", "batch_normalization");
@@ -32,8 +39,12 @@ fn first(sizes: &[usize]) -> Tensors {
                 "gamma" | "moving_variance" => 0.5 + u,
                 _ => 0.4 * (u - 0.5),
             };
-            let values = unit(k, shape.iter().product()).into_iter().map(|u| value(u) as f32).collect();
-            model.put_f32(&format!("{layer}{end}/{word}:0"), ArrayD::from_shape_vec(shape, values).unwrap());
+            let values =
+                unit(k, shape.iter().product()).into_iter().map(|u| value(u) as f32).collect();
+            model.put_f32(
+                &format!("{layer}{end}/{word}:0"),
+                ArrayD::from_shape_vec(shape, values).unwrap(),
+            );
             k += 1;
         }
     }
@@ -47,15 +58,21 @@ fn train(case: &str, clip_norm: Option<f64>) {
     let clips: Vec<Vec<f32>> = (0..7).map(|clip| log_mel(clip, FRAMES, BANDS)).collect();
     let windows: Vec<Vec<f32>> = clips
         .iter()
-        .map(|clip| (0..=FRAMES - WINDOW).flat_map(|t| clip[t * BANDS..(t + WINDOW) * BANDS].to_vec()).collect())
+        .map(|clip| {
+            (0..=FRAMES - WINDOW)
+                .flat_map(|t| clip[t * BANDS..(t + WINDOW) * BANDS].to_vec())
+                .collect()
+        })
         .collect();
     let errors = |network: &Network, expected: &Value, tolerance: f64| {
         let mut cpu = Cpu::default();
         let found = cpu.infer(network, &[&windows[6]]);
         for (row, expected) in numbers(expected).into_iter().enumerate() {
             let values = row * 24..(row + 1) * 24;
-            let squares =
-                found[values.clone()].iter().zip(&windows[6][values]).map(|(y, x)| math::square(f64::from(y - x)));
+            let squares = found[values.clone()]
+                .iter()
+                .zip(&windows[6][values])
+                .map(|(y, x)| math::square(f64::from(y - x)));
             let error = squares.sum::<f64>() / 24.0;
             assert!((error / expected - 1.0).abs() < tolerance, "{case} {row}: {error} {expected}");
         }

@@ -1,10 +1,11 @@
-//! The score of DCASE's baseline of 2023: how far a clip's mean residual lies from zero, under the covariance of the
-//! residuals of each domain; the lesser counts.
+//! The score of DCASE's baseline of 2023: how far a clip's mean residual lies from zero, under the
+//! covariance of the residuals of each domain; the lesser counts.
 //!
-//! As that baseline's code computes it, which is not what its paper says: the covariance is that of the residuals of
-//! single frames around their mean, divided by one less than the number of windows (not of frames); the distance averages a
-//! matrix over all pairs of a clip's frames, which is the distance of their mean. One thing differs: the mean is that of
-//! all residuals, not of each training batch.
+//! As that baseline's code computes it, which is not what its paper says: the covariance is that of
+//! the residuals of single frames around their mean, divided by one less than the number of windows
+//! (not of frames); the distance averages a matrix over all pairs of a clip's frames, which is the
+//! distance of their mean. One thing differs: the mean is that of all residuals, not of each
+//! training batch.
 
 use ndarray::{Array2, ArrayView2};
 
@@ -19,8 +20,8 @@ pub struct Covariances(Vec<Array2<f64>>);
 /// The names of the domains' tensors. Clips without a domain are of the source.
 const NAMES: [&str; 2] = ["residual.source.factor", "residual.target.factor"];
 
-/// Adds the factors to `model`; `residuals` gives those of a clip, (windows, `width`) in C order, of which every `dims`
-/// values are a frame.
+/// Adds the factors to `model`; `residuals` gives those of a clip, (windows, `width`) in C order,
+/// of which every `dims` values are a frame.
 pub fn fit(
     clips: &[&Clip],
     [dims, width]: [usize; 2],
@@ -49,8 +50,9 @@ pub fn fit(
             continue;
         }
         let (samples, divisor) = (frames as f64, (windows as f64 - 1.0).max(1.0));
-        let covariance =
-            Array2::from_shape_fn((dims, dims), |(i, j)| (products[[i, j]] - sum[i] * sum[j] / samples) / divisor);
+        let covariance = Array2::from_shape_fn((dims, dims), |(i, j)| {
+            (products[[i, j]] - sum[i] * sum[j] / samples) / divisor
+        });
         let domain = if target == 1 { "target" } else { "source" };
         let factor = cholesky::factor(covariance).map_err(|at| {
             let message = format!(
@@ -67,21 +69,28 @@ impl Covariances {
     /// The factors of a model.
     pub fn read(model: &Tensors) -> Result<Self, DetectorError> {
         // A domain without training clips has none; without any the first is what is missing.
-        let there: Vec<&str> = NAMES.into_iter().filter(|name| model.0.contains_key(*name)).collect();
+        let there: Vec<&str> =
+            NAMES.into_iter().filter(|name| model.0.contains_key(*name)).collect();
         let names = if there.is_empty() { &NAMES[..1] } else { &there[..] };
-        names.iter().map(|name| Ok(model.f64_2(name)?.to_owned())).collect::<Result<_, _>>().map(Self)
+        names
+            .iter()
+            .map(|name| Ok(model.f64_2(name)?.to_owned()))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// The lesser of the squared distances of the mean of `residuals`, (frames, dims) in C order.
     pub fn distance(&self, residuals: &[f32]) -> f64 {
         let dims = self.0[0].nrows();
-        let frames = ArrayView2::from_shape((residuals.len() / dims, dims), residuals).expect("whole frames");
+        let frames = ArrayView2::from_shape((residuals.len() / dims, dims), residuals)
+            .expect("whole frames");
         let mean: Vec<f64> = frames
             .columns()
             .into_iter()
             .map(|column| column.iter().map(|&x| f64::from(x)).sum::<f64>() / frames.nrows() as f64)
             .collect();
-        let distances = self.0.iter().map(|factor| cholesky::squared_norm(factor.view(), &mut mean.clone()));
+        let distances =
+            self.0.iter().map(|factor| cholesky::squared_norm(factor.view(), &mut mean.clone()));
         distances.fold(f64::INFINITY, f64::min)
     }
 }

@@ -1,4 +1,5 @@
-//! What the autoencoder promises. A published model with its published scores is among the integration tests.
+//! What the autoencoder promises. A published model with its published scores is among the
+//! integration tests.
 
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
@@ -25,11 +26,14 @@ fn clips(ids: &[&str]) -> Vec<Clip> {
 }
 
 fn examples<'a>(clips: &'a [Clip], features: &'a [Array2<f32>]) -> Examples<'a> {
-    Examples { clips: clips.iter().collect(), features: features.iter().map(|x| x.view()).collect() }
+    Examples {
+        clips: clips.iter().collect(),
+        features: features.iter().map(|x| x.view()).collect(),
+    }
 }
 
-/// Clips of 20 frames of 16 dB-like values, a mixture of two patterns and noise; in `broken` ones the
-/// upper half of the bands follows the mixture upside down.
+/// Clips of 20 frames of 16 dB-like values, a mixture of two patterns and noise; in `broken` ones
+/// the upper half of the bands follows the mixture upside down.
 fn machine(rng: &mut Rng, count: usize, broken: bool) -> Vec<Array2<f32>> {
     (0..count)
         .map(|_| {
@@ -38,7 +42,8 @@ fn machine(rng: &mut Rng, count: usize, broken: bool) -> Vec<Array2<f32>> {
             let (level, tilt) = (radius * math::cos(angle), radius * math::sin(angle));
             Array2::from_shape_fn((20, 16), |(_, band)| {
                 let sign = if broken && band >= 8 { -1.0 } else { 1.0 };
-                let shape = math::sin(band as f64 / 3.0) * level + math::cos(band as f64 / 5.0) * tilt;
+                let shape =
+                    math::sin(band as f64 / 3.0) * level + math::cos(band as f64 / 5.0) * tilt;
                 (-40.0 + 3.0 * sign * shape + 0.3 * rng.normal()) as f32
             })
         })
@@ -46,7 +51,12 @@ fn machine(rng: &mut Rng, count: usize, broken: bool) -> Vec<Array2<f32>> {
 }
 
 fn small() -> Autoencoder {
-    Autoencoder { layers: vec![32, 32, 4, 32, 32], epochs: 12, learning_rate: 3e-3, ..Autoencoder::default() }
+    Autoencoder {
+        layers: vec![32, 32, 4, 32, 32],
+        epochs: 12,
+        learning_rate: 3e-3,
+        ..Autoencoder::default()
+    }
 }
 
 #[test]
@@ -57,13 +67,15 @@ fn anomalies_score_higher_and_the_loss_falls() {
     let ids: Vec<String> = (0..200).map(|i| format!("{i:03}.wav")).collect();
     let clips = clips(&ids.iter().map(String::as_str).collect::<Vec<_>>());
     let lines = Mutex::new(Vec::new());
-    let (never, log) = (AtomicBool::new(false), |line: &str| lines.lock().unwrap().push(line.to_owned()));
+    let (never, log) =
+        (AtomicBool::new(false), |line: &str| lines.lock().unwrap().push(line.to_owned()));
     let cx = Context { seed: Seed(1), cancel: &never, log: &log, ..Context::plain(0) };
     let model = small().fit(&examples(&clips, &train), None, &cx).unwrap();
 
     let test = [normal, broken].concat();
     let scores = small().score(&model, &examples(&clips, &test), &cx).unwrap();
-    let pairs = scores[..20].iter().flat_map(|n| scores[20..].iter().map(move |a| f64::from(a > n)));
+    let pairs =
+        scores[..20].iter().flat_map(|n| scores[20..].iter().map(move |a| f64::from(a > n)));
     let auc = pairs.sum::<f64>() / 400.0;
     assert!(auc > 0.9, "{auc}");
 
@@ -98,14 +110,16 @@ fn two_trainings_side_by_side_do_not_touch_each_other() {
     let clips = clips(&["a", "b", "c", "d", "e", "f"]);
     let fit = || small().fit(&examples(&clips, &train), None, &Context::plain(1)).unwrap();
     let alone = fit();
-    let both = std::thread::scope(|scope| [scope.spawn(fit), scope.spawn(fit)].map(|t| t.join().unwrap()));
+    let both =
+        std::thread::scope(|scope| [scope.spawn(fit), scope.spawn(fit)].map(|t| t.join().unwrap()));
     assert!(both.iter().all(|model| *model == alone));
 }
 
 #[test]
 fn the_range_of_frames_is_all_that_is_looked_at() {
     let train = machine(&mut Seed(3).rng(), 4, false);
-    let cut: Vec<Array2<f32>> = train.iter().map(|x| x.slice(ndarray::s![8..18, ..]).to_owned()).collect();
+    let cut: Vec<Array2<f32>> =
+        train.iter().map(|x| x.slice(ndarray::s![8..18, ..]).to_owned()).collect();
     let clips = clips(&["a", "b", "c", "d"]);
     let detector = |frames| Autoencoder { epochs: 2, frames, ..small() };
     let (ranged, whole) = (detector(Some(FrameRange { from: 8, to: 18 })), detector(None));
@@ -121,12 +135,21 @@ fn clips_and_models_that_do_not_fit_are_named() {
     let cx = Context::plain(1);
     let fit = |detector: &Autoencoder, features: &[Array2<f32>]| {
         let clips = clips(&["a.wav", "b.wav"]);
-        detector.fit(&examples(&clips[..features.len()], features), None, &cx).unwrap_err().to_string()
+        detector
+            .fit(&examples(&clips[..features.len()], features), None, &cx)
+            .unwrap_err()
+            .to_string()
     };
     let zeros = |frames, dims| Array2::<f32>::zeros((frames, dims));
     assert_eq!(fit(&small(), &[]), "there are no normal training clips");
-    assert_eq!(fit(&small(), &[zeros(9, 4), zeros(4, 4)]), "clip `b.wav` has 4 frames, a window needs 5");
-    assert_eq!(fit(&small(), &[zeros(9, 4), zeros(9, 3)]), "clip `b.wav` has 3 dims a frame, the clips before it 4");
+    assert_eq!(
+        fit(&small(), &[zeros(9, 4), zeros(4, 4)]),
+        "clip `b.wav` has 4 frames, a window needs 5"
+    );
+    assert_eq!(
+        fit(&small(), &[zeros(9, 4), zeros(9, 3)]),
+        "clip `b.wav` has 3 dims a frame, the clips before it 4"
+    );
     let ranged = Autoencoder { frames: Some(FrameRange { from: 50, to: 250 }), ..small() };
     assert_eq!(fit(&ranged, &[zeros(100, 4)]), "clip `a.wav` has 100 frames, not 50..250");
     let broken = fit(&small(), &[Array2::from_elem((9, 4), f32::NAN)]);
@@ -139,8 +162,14 @@ fn clips_and_models_that_do_not_fit_are_named() {
     let model = arrays::write(&Network::new(autoencoder::graph(&[20, 3, 20]), &mut || 0.5));
     let features = [zeros(9, 6)];
     let error = small().fit(&examples(&clips, &features), Some(&model), &cx).unwrap_err();
-    assert_eq!(error.to_string(), "the model takes 20 values and gives 20, but 5 frames of 6 are 30 and 30");
-    assert_eq!(small().score(&model, &examples(&clips, &features), &cx).unwrap_err().to_string(), error.to_string());
+    assert_eq!(
+        error.to_string(),
+        "the model takes 20 values and gives 20, but 5 frames of 6 are 30 and 30"
+    );
+    assert_eq!(
+        small().score(&model, &examples(&clips, &features), &cx).unwrap_err().to_string(),
+        error.to_string()
+    );
     let features = [Array2::from_elem((9, 4), f32::INFINITY)];
     let error = small().score(&model, &examples(&clips, &features), &cx).unwrap_err();
     assert!(error.to_string().starts_with("the score of clip `a.wav` is "), "{error}");
@@ -148,8 +177,14 @@ fn clips_and_models_that_do_not_fit_are_named() {
     let stop = AtomicBool::new(true);
     let cx = Context { cancel: &stop, ..Context::plain(1) };
     let features = [zeros(9, 4)];
-    assert!(matches!(small().fit(&examples(&clips, &features), None, &cx), Err(DetectorError::Cancelled)));
-    assert!(matches!(small().score(&model, &examples(&clips, &features), &cx), Err(DetectorError::Cancelled)));
+    assert!(matches!(
+        small().fit(&examples(&clips, &features), None, &cx),
+        Err(DetectorError::Cancelled)
+    ));
+    assert!(matches!(
+        small().score(&model, &examples(&clips, &features), &cx),
+        Err(DetectorError::Cancelled)
+    ));
 }
 
 #[test]
@@ -164,9 +199,12 @@ fn all_settings_out_of_range_are_reported() {
         frames: Some(FrameRange { from: 9, to: 9 }),
         ..Autoencoder::default()
     };
-    let fields = |detector: &Autoencoder| detector.problems().into_iter().map(|p| p.field).collect::<Vec<_>>();
+    let fields = |detector: &Autoencoder| {
+        detector.problems().into_iter().map(|p| p.field).collect::<Vec<_>>()
+    };
     assert_eq!(fields(&wrong), ["epochs", "batch", "learning_rate", "window", "layers[1]"]);
-    let frames = |from, to| Autoencoder { frames: Some(FrameRange { from, to }), ..Autoencoder::default() };
+    let frames =
+        |from, to| Autoencoder { frames: Some(FrameRange { from, to }), ..Autoencoder::default() };
     assert_eq!(fields(&frames(9, 13)), ["frames"]);
     assert_eq!(fields(&frames(9, 2)), ["frames"]);
     assert_eq!(fields(&frames(9, 14)), [] as [&str; 0]);
@@ -181,7 +219,10 @@ fn written(text: &str) -> Autoencoder {
 #[test]
 fn presets_are_what_was_published_and_give_way_to_what_is_said() {
     let paper = written(r#"{ "preset": "paper" }"#);
-    assert_eq!((paper.learning_rate, paper.batch, paper.epochs, paper.start_at_mean), (1e-4, 128, 100, false));
+    assert_eq!(
+        (paper.learning_rate, paper.batch, paper.epochs, paper.start_at_mean),
+        (1e-4, 128, 100, false)
+    );
     let repository = written(r#"{ "preset": "repository", "epochs": 3 }"#);
     assert_eq!((repository.learning_rate, repository.batch, repository.epochs), (1e-3, 512, 3));
     assert_eq!(repository.training.validation, 0.1);
@@ -246,7 +287,11 @@ fn the_lesser_of_two_distances_of_the_mean_residual_is_the_score() {
     let mut least = vec![f64::INFINITY; 60];
     for range in [0..20usize, 20..60] {
         let rows: Vec<Array2<f64>> = range.clone().map(residual).collect();
-        let all = ndarray::concatenate(ndarray::Axis(0), &rows.iter().map(|r| r.view()).collect::<Vec<_>>()).unwrap();
+        let all = ndarray::concatenate(
+            ndarray::Axis(0),
+            &rows.iter().map(|r| r.view()).collect::<Vec<_>>(),
+        )
+        .unwrap();
         let centred = &all - &all.mean_axis(ndarray::Axis(0)).unwrap();
         let covariance = centred.t().dot(&centred) / (range.len() as f64 * 16.0 - 1.0);
         let factor = crate::learn::cholesky::factor(covariance).unwrap();
@@ -260,7 +305,10 @@ fn the_lesser_of_two_distances_of_the_mean_residual_is_the_score() {
     }
     // Of one domain alone there is one covariance, whichever it is.
     let target = fit(&clips[..20], Score::SelectiveMahalanobis);
-    assert!(target.2.iter().all(|score| *score > 0.0) && !target.1.0.contains_key("residual.source.factor"));
+    assert!(
+        target.2.iter().all(|score| *score > 0.0)
+            && !target.1.0.contains_key("residual.source.factor")
+    );
     // The network is that of the other score.
     let (_, plain, _) = fit(&clips, Score::Mse);
     assert_eq!(model.0["dense.0.kernel"], plain.0["dense.0.kernel"]);

@@ -1,8 +1,10 @@
-//! Extremely randomised trees (Geurts, Ernst and Wehenkel 2006): a forest whose thresholds are random, too.
+//! Extremely randomised trees (Geurts, Ernst and Wehenkel 2006): a forest whose thresholds are
+//! random, too.
 //!
-//! smartcore has them for regression alone, so these are our own trees with another way to cut. What is drawn is what
-//! scikit-learn's `ExtraTreesClassifier` draws: for each split the square root of the number of dimensions, for each
-//! dimension one threshold between its least and its greatest value, and no clips.
+//! smartcore has them for regression alone, so these are our own trees with another way to cut.
+//! What is drawn is what scikit-learn's `ExtraTreesClassifier` draws: for each split the square
+//! root of the number of dimensions, for each dimension one threshold between its least and its
+//! greatest value, and no clips.
 
 use ndarray::Array2;
 use schemars::JsonSchema;
@@ -16,8 +18,8 @@ use crate::context::Context;
 use crate::diagnose::Problem;
 use crate::learn::tree::Kind;
 
-/// Extremely randomised trees (Geurts et al. 2006): a forest in which thresholds are random and every tree sees all
-/// training clips. Trees vote as in a random forest.
+/// Extremely randomised trees (Geurts et al. 2006): a forest in which thresholds are random and
+/// every tree sees all training clips. Trees vote as in a random forest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExtraTrees {
@@ -63,7 +65,12 @@ impl Classify for ExtraTrees {
         self.settings().memory(rows, dims)
     }
 
-    fn fit(&self, x: Array2<f64>, classes: &[usize], cx: &Context) -> Result<Tensors, DetectorError> {
+    fn fit(
+        &self,
+        x: Array2<f64>,
+        classes: &[usize],
+        cx: &Context,
+    ) -> Result<Tensors, DetectorError> {
         self.settings().fit(x, classes, cx)
     }
 
@@ -71,7 +78,12 @@ impl Classify for ExtraTrees {
         forest::dims(model)
     }
 
-    fn log_probabilities(&self, model: &Tensors, x: Array2<f64>, cx: &Context) -> Result<Array2<f64>, DetectorError> {
+    fn log_probabilities(
+        &self,
+        model: &Tensors,
+        x: Array2<f64>,
+        cx: &Context,
+    ) -> Result<Array2<f64>, DetectorError> {
         forest::log_probabilities(model, &x, cx)
     }
 }

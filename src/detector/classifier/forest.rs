@@ -1,4 +1,5 @@
-//! What random forests and extremely randomised trees share: their settings, their models, and how their trees vote.
+//! What random forests and extremely randomised trees share: their settings, their models, and how
+//! their trees vote.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, array};
 
@@ -23,9 +24,14 @@ pub(super) struct Settings {
 impl Settings {
     /// Settings out of range, all of them.
     pub(super) fn problems(&self) -> Vec<Problem> {
-        let depth = self.max_depth.and_then(|depth| Problem::outside("max_depth", depth, 1, 10_000));
+        let depth =
+            self.max_depth.and_then(|depth| Problem::outside("max_depth", depth, 1, 10_000));
         let trees = Problem::outside("trees", self.trees, 1, 100_000);
-        trees.into_iter().chain(Problem::outside("min_leaf", self.min_leaf, 1, 1_000_000)).chain(depth).collect()
+        trees
+            .into_iter()
+            .chain(Problem::outside("min_leaf", self.min_leaf, 1, 1_000_000))
+            .chain(depth)
+            .collect()
     }
 
     /// Memory on top of the vectors as f64, in bytes.
@@ -35,7 +41,12 @@ impl Settings {
     }
 
     /// Grows the trees, each from a seed of its own.
-    pub(super) fn fit(&self, x: Array2<f64>, classes: &[usize], cx: &Context) -> Result<Tensors, DetectorError> {
+    pub(super) fn fit(
+        &self,
+        x: Array2<f64>,
+        classes: &[usize],
+        cx: &Context,
+    ) -> Result<Tensors, DetectorError> {
         let columns = x.t().mapv(|x| x as f32).as_standard_layout().into_owned();
         let grower = Grower {
             columns: columns.view(),
@@ -65,9 +76,13 @@ pub(super) fn dims(model: &Tensors) -> Result<usize, DetectorError> {
     Ok(model.f64_1("dims")?[0] as usize)
 }
 
-/// Logarithms of the probabilities, (clips, classes): a tree votes with the shares of the classes in the leaf of a clip,
-/// and each class gets one vote more.
-pub(super) fn log_probabilities(model: &Tensors, x: &Array2<f64>, cx: &Context) -> Result<Array2<f64>, DetectorError> {
+/// Logarithms of the probabilities, (clips, classes): a tree votes with the shares of the classes
+/// in the leaf of a clip, and each class gets one vote more.
+pub(super) fn log_probabilities(
+    model: &Tensors,
+    x: &Array2<f64>,
+    cx: &Context,
+) -> Result<Array2<f64>, DetectorError> {
     let forest = Forest {
         roots: model.f64_1("roots")?,
         dimension: model.f32_1("dimension")?,
@@ -81,8 +96,8 @@ pub(super) fn log_probabilities(model: &Tensors, x: &Array2<f64>, cx: &Context) 
     Ok(Array2::from_shape_vec((rows.len(), classes), found.concat()).expect("a value a class"))
 }
 
-/// The trees of a model as arrays, one after the other. Numbers of nodes are kept in f64, which counts beyond the 2^24
-/// of f32.
+/// The trees of a model as arrays, one after the other. Numbers of nodes are kept in f64, which
+/// counts beyond the 2^24 of f32.
 struct Forest<'a> {
     /// The first node of every tree.
     roots: ArrayView1<'a, f64>,
@@ -114,7 +129,8 @@ impl Forest<'_> {
 }
 
 fn join(trees: Vec<Tree>, classes: usize) -> Tensors {
-    let (mut roots, mut dimension, mut threshold, mut child, mut leaves) = (vec![], vec![], vec![], vec![], vec![]);
+    let (mut roots, mut dimension, mut threshold, mut child, mut leaves) =
+        (vec![], vec![], vec![], vec![], vec![]);
     for tree in trees {
         let (nodes_before, leaves_before) = (dimension.len(), leaves.len() / classes);
         roots.push(nodes_before as f64);

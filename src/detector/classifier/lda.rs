@@ -1,4 +1,5 @@
-//! Linear discriminant analysis: normal distributions with one covariance and a mean for every class.
+//! Linear discriminant analysis: normal distributions with one covariance and a mean for every
+//! class.
 
 use ndarray::{Array1, Array2, Axis};
 use schemars::JsonSchema;
@@ -19,8 +20,8 @@ use crate::math;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lda {
-    /// How the covariance of the vectors about the means of their classes is estimated. All dimensions are brought
-    /// to variance 1 first.
+    /// How the covariance of the vectors about the means of their classes is estimated. All
+    /// dimensions are brought to variance 1 first.
     pub covariance: Covariance,
 }
 
@@ -37,7 +38,12 @@ impl Classify for Lda {
         3 * 8 * dims * dims
     }
 
-    fn fit(&self, x: Array2<f64>, classes: &[usize], _: &Context) -> Result<Tensors, DetectorError> {
+    fn fit(
+        &self,
+        x: Array2<f64>,
+        classes: &[usize],
+        _: &Context,
+    ) -> Result<Tensors, DetectorError> {
         let scaling = Scaling::standard(x.view());
         let mut x = scaling.apply(x);
         let mut means = Array2::<f64>::zeros((count(classes), x.ncols()));
@@ -50,13 +56,13 @@ impl Classify for Lda {
         for (mut row, &class) in x.rows_mut().into_iter().zip(classes) {
             row -= &means.row(class);
         }
-        let factor = cholesky::factor(self.covariance.of(&x)).map_err(|at| self.singular(at, classes.len()))?;
+        let factor = cholesky::factor(self.covariance.of(&x))
+            .map_err(|at| self.singular(at, classes.len()))?;
         // log p = m·S⁻¹x - m·S⁻¹m / 2 + log prior, up to what all classes share.
         let mut weights = means.clone();
-        weights
-            .rows_mut()
-            .into_iter()
-            .for_each(|mut row| cholesky::solve(factor.view(), row.as_slice_mut().expect("C order")));
+        weights.rows_mut().into_iter().for_each(|mut row| {
+            cholesky::solve(factor.view(), row.as_slice_mut().expect("C order"))
+        });
         let squares = (&weights * &means).sum_axis(Axis(1));
         let offsets = clips.mapv(|n| math::ln(n / classes.len() as f64)) - squares / 2.0;
         let mut model = Tensors::default();
@@ -70,7 +76,12 @@ impl Classify for Lda {
         Ok(Scaling::get(model)?.dims())
     }
 
-    fn log_probabilities(&self, model: &Tensors, x: Array2<f64>, _: &Context) -> Result<Array2<f64>, DetectorError> {
+    fn log_probabilities(
+        &self,
+        model: &Tensors,
+        x: Array2<f64>,
+        _: &Context,
+    ) -> Result<Array2<f64>, DetectorError> {
         let x = Scaling::get(model)?.apply(x);
         Ok(log_softmax(multiply(x.view(), model.f64_2("weights")?.t()) + model.f64_1("offsets")?))
     }

@@ -1,7 +1,7 @@
 //! Multinomial logistic regression, fitted by L-BFGS.
 //!
-//! linfa-logistic finds the same optimum, but by products and exponentials whose last bits differ between processors, so
-//! that a test asks it for a second opinion and nothing more.
+//! linfa-logistic finds the same optimum, but by products and exponentials whose last bits differ
+//! between processors, so that a test asks it for a second opinion and nothing more.
 
 use std::collections::VecDeque;
 
@@ -31,8 +31,9 @@ const MEMORY: usize = 10;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogisticRegression {
-    /// How much the loss of the training clips counts beside half the squared weights, as scikit-learn's `C`. For
-    /// two classes scikit-learn has one set of weights instead of two: its `C` is then twice this.
+    /// How much the loss of the training clips counts beside half the squared weights, as
+    /// scikit-learn's `C`. For two classes scikit-learn has one set of weights instead of two: its
+    /// `C` is then twice this.
     #[schemars(range(max = 1e9), extend("exclusiveMinimum" = 0))]
     pub c: f64,
 }
@@ -56,12 +57,22 @@ impl Classify for LogisticRegression {
         8 * rows * dims
     }
 
-    fn fit(&self, x: Array2<f64>, classes: &[usize], cx: &Context) -> Result<Tensors, DetectorError> {
+    fn fit(
+        &self,
+        x: Array2<f64>,
+        classes: &[usize],
+        cx: &Context,
+    ) -> Result<Tensors, DetectorError> {
         if cx.cancelled() {
             return Err(DetectorError::Cancelled);
         }
         let scaling = Scaling::standard(x.view());
-        let problem = Regression { x: scaling.apply(x), classes, count: count(classes), penalty: 1.0 / self.c };
+        let problem = Regression {
+            x: scaling.apply(x),
+            classes,
+            count: count(classes),
+            penalty: 1.0 / self.c,
+        };
         let optimum = problem.minimize(cx)?;
         let dims = problem.x.ncols();
         let mut model = Tensors::default();
@@ -75,7 +86,12 @@ impl Classify for LogisticRegression {
         Ok(Scaling::get(model)?.dims())
     }
 
-    fn log_probabilities(&self, model: &Tensors, x: Array2<f64>, _: &Context) -> Result<Array2<f64>, DetectorError> {
+    fn log_probabilities(
+        &self,
+        model: &Tensors,
+        x: Array2<f64>,
+        _: &Context,
+    ) -> Result<Array2<f64>, DetectorError> {
         let x = Scaling::get(model)?.apply(x);
         Ok(log_softmax(multiply(x.view(), model.f64_2("weights")?.t()) + model.f64_1("offsets")?))
     }
@@ -109,13 +125,14 @@ impl Regression<'_> {
         (loss, gradient)
     }
 
-    /// The parameters at the optimum, by L-BFGS (Nocedal and Wright 2006, algorithm 7.5) with steps halved until they
-    /// descend enough (their equation 3.4).
+    /// The parameters at the optimum, by L-BFGS (Nocedal and Wright 2006, algorithm 7.5) with steps
+    /// halved until they descend enough (their equation 3.4).
     fn minimize(&self, cx: &Context) -> Result<Array2<f64>, DetectorError> {
         let shape = (self.count, self.x.ncols() + 1);
         let flat = |matrix: Array2<f64>| Array1::from_iter(matrix);
         let at = |parameters: &Array1<f64>| {
-            let (loss, gradient) = self.at(parameters.view().into_shape_with_order(shape).expect("its size"));
+            let (loss, gradient) =
+                self.at(parameters.view().into_shape_with_order(shape).expect("its size"));
             (loss, flat(gradient))
         };
         let mut here = Array1::<f64>::zeros(shape.0 * shape.1);
@@ -185,7 +202,9 @@ mod tests {
     fn clouds() -> (Array2<f64>, Vec<usize>) {
         let mut rng = Seed(7).rng();
         let classes: Vec<usize> = (0..120).map(|i| i % 3).collect();
-        let x = Array2::from_shape_fn((120, 5), |(i, j)| rng.normal() + if classes[i] == j { 1.5 } else { 0.0 });
+        let x = Array2::from_shape_fn((120, 5), |(i, j)| {
+            rng.normal() + if classes[i] == j { 1.5 } else { 0.0 }
+        });
         (x, classes)
     }
 
@@ -197,7 +216,10 @@ mod tests {
         let (loss, gradient) = regression.at(found.view());
         assert!(gradient.iter().all(|slope| slope.abs() < 1e-7), "{gradient}");
         let data = DatasetBase::new(x, Array1::from(classes.clone()));
-        let settings = MultiLogisticRegression::default().alpha(0.5).max_iterations(1000).gradient_tolerance(1e-9);
+        let settings = MultiLogisticRegression::default()
+            .alpha(0.5)
+            .max_iterations(1000)
+            .gradient_tolerance(1e-9);
         let other = settings.fit(&data).unwrap();
         for (ours, theirs) in found.slice(s![.., ..5]).iter().zip(other.params().t()) {
             assert!((ours - theirs).abs() < 1e-4, "{ours} {theirs}");

@@ -1,9 +1,10 @@
 //! Gaussian naive Bayes: in each class every dimension has a normal distribution of its own.
 //!
-//! smartcore estimates the means and variances, in plain loops over the clips, so that they have the same bits on every
-//! processor. It takes variances as a mean of squares less the square of the mean. That cancels where a mean is large,
-//! so dimensions are brought to mean 0 and variance 1 before. The logarithms of its own `predict` are those of the
-//! system, and it knows no smoothing, so scores are made here.
+//! smartcore estimates the means and variances, in plain loops over the clips, so that they have
+//! the same bits on every processor. It takes variances as a mean of squares less the square of the
+//! mean. That cancels where a mean is large, so dimensions are brought to mean 0 and variance 1
+//! before. The logarithms of its own `predict` are those of the system, and it knows no smoothing,
+//! so scores are made here.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use schemars::JsonSchema;
@@ -19,13 +20,14 @@ use crate::diagnose::{Problem, number};
 use crate::learn::scaling::Scaling;
 use crate::math;
 
-/// Gaussian naive Bayes: in each class the dimensions are normal and independent of each other. Classes are as
-/// probable as they have training clips. All dimensions are brought to mean 0 and variance 1 first.
+/// Gaussian naive Bayes: in each class the dimensions are normal and independent of each other.
+/// Classes are as probable as they have training clips. All dimensions are brought to mean 0 and
+/// variance 1 first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NaiveBayes {
-    /// This share of the largest variance of a dimension is added to all variances, as scikit-learn's
-    /// `var_smoothing`.
+    /// This share of the largest variance of a dimension is added to all variances, as
+    /// scikit-learn's `var_smoothing`.
     #[schemars(range(min = 1e-15, max = 1))]
     pub var_smoothing: f64,
 }
@@ -48,7 +50,8 @@ impl Classify for NaiveBayes {
         if (LEAST..=1.0).contains(&self.var_smoothing) {
             return Vec::new();
         }
-        let message = format!("`var_smoothing` is {}, outside 1e-15..1", number(self.var_smoothing));
+        let message =
+            format!("`var_smoothing` is {}, outside 1e-15..1", number(self.var_smoothing));
         vec![Problem::new("var_smoothing", message).hint("1e-9 is usual")]
     }
 
@@ -57,26 +60,40 @@ impl Classify for NaiveBayes {
         3 * 8 * rows * dims
     }
 
-    fn fit(&self, x: Array2<f64>, classes: &[usize], _: &Context) -> Result<Tensors, DetectorError> {
+    fn fit(
+        &self,
+        x: Array2<f64>,
+        classes: &[usize],
+        _: &Context,
+    ) -> Result<Tensors, DetectorError> {
         let scaling = Scaling::standard(x.view());
         let x = scaling.apply(x);
         let largest = x.var_axis(Axis(0), 0.0).fold(0.0, |a: f64, b| a.max(*b));
         if largest == 0.0 {
-            return Err(DetectorError::TooFew(format!("all {} training clips are the same vector", x.nrows())));
+            return Err(DetectorError::TooFew(format!(
+                "all {} training clips are the same vector",
+                x.nrows()
+            )));
         }
         let failed = |error: &dyn std::fmt::Display| DetectorError::Data(error.to_string());
         let labels: Vec<u32> = classes.iter().map(|&class| class as u32).collect();
         let (clips, dims) = x.dim();
-        let x = DenseMatrix::new(clips, dims, x.into_iter().collect(), false).map_err(|e| failed(&e))?;
-        // Classes are numbered from 0 and each has a clip, so that smartcore's order of them is ours.
+        let x = DenseMatrix::new(clips, dims, x.into_iter().collect(), false)
+            .map_err(|e| failed(&e))?;
+        // Classes are numbered from 0 and each has a clip, so that smartcore's order of them is
+        // ours.
         let fitted = GaussianNB::fit(&x, &labels, Default::default()).map_err(|e| failed(&e))?;
         let table = |rows: &[Vec<f64>]| {
-            Array2::from_shape_vec((rows.len(), dims), rows.concat()).expect("a value a class and dimension")
+            Array2::from_shape_vec((rows.len(), dims), rows.concat())
+                .expect("a value a class and dimension")
         };
         let smoothing = self.var_smoothing * largest;
         let mut model = Tensors::default();
         model.put_f64("means", table(fitted.theta()));
-        model.put_f64("variances", table(fitted.var()).mapv(|variance| variance.max(0.0) + smoothing));
+        model.put_f64(
+            "variances",
+            table(fitted.var()).mapv(|variance| variance.max(0.0) + smoothing),
+        );
         model.put_f64("priors", Array1::from(fitted.class_priors().clone()));
         scaling.put(&mut model);
         Ok(model)
@@ -86,9 +103,15 @@ impl Classify for NaiveBayes {
         Ok(Scaling::get(model)?.dims())
     }
 
-    fn log_probabilities(&self, model: &Tensors, x: Array2<f64>, cx: &Context) -> Result<Array2<f64>, DetectorError> {
+    fn log_probabilities(
+        &self,
+        model: &Tensors,
+        x: Array2<f64>,
+        cx: &Context,
+    ) -> Result<Array2<f64>, DetectorError> {
         let x = Scaling::get(model)?.apply(x);
-        let (means, variances, priors) = (model.f64_2("means")?, model.f64_2("variances")?, model.f64_1("priors")?);
+        let (means, variances, priors) =
+            (model.f64_2("means")?, model.f64_2("variances")?, model.f64_1("priors")?);
         let sums_of_logs = variances.mapv(math::ln).sum_axis(Axis(1));
         // log prior - Σ ln σ² / 2 - Σ (x - µ)² / 2σ², up to what all classes share.
         let offsets = priors.mapv(math::ln) - sums_of_logs / 2.0;
@@ -98,9 +121,12 @@ impl Classify for NaiveBayes {
                 let terms = row.iter().zip(means.row(class)).zip(variances.row(class));
                 terms.map(|((x, mean), variance)| math::square(x - mean) / variance).sum::<f64>()
             };
-            (0..means.nrows()).map(|class| offsets[class] - distance(class) / 2.0).collect::<Vec<f64>>()
+            (0..means.nrows())
+                .map(|class| offsets[class] - distance(class) / 2.0)
+                .collect::<Vec<f64>>()
         });
-        let values = Array2::from_shape_vec((rows.len(), means.nrows()), values.concat()).expect("a value a class");
+        let values = Array2::from_shape_vec((rows.len(), means.nrows()), values.concat())
+            .expect("a value a class");
         Ok(log_softmax(values))
     }
 }
@@ -112,11 +138,14 @@ mod tests {
 
     #[test]
     fn probabilities_are_those_of_the_formula() {
-        // Means 1 and 11 with variance 1, priors 1/3 and 2/3; the second dimension is the same for all.
+        // Means 1 and 11 with variance 1, priors 1/3 and 2/3; the second dimension is the same for
+        // all.
         let x = array![[0.0, 5.0], [2.0, 5.0], [10.0, 5.0], [12.0, 5.0], [10.0, 5.0], [12.0, 5.0]];
         let bayes = NaiveBayes { var_smoothing: 1e-15 };
         let model = bayes.fit(x, &[0, 0, 1, 1, 1, 1], &Context::plain(0)).unwrap();
-        let found = bayes.log_probabilities(&model, array![[6.0, 5.0], [5.0, 5.0]], &Context::plain(0)).unwrap();
+        let found = bayes
+            .log_probabilities(&model, array![[6.0, 5.0], [5.0, 5.0]], &Context::plain(0))
+            .unwrap();
         // Densities are equal at 6; at 5 they are exp(-8) and exp(-18).
         let at_5 = 1.0 / (1.0 + 2.0 * math::exp(-10.0));
         let expected = [[1.0 / 3.0, 2.0 / 3.0], [at_5, 1.0 - at_5]];
@@ -127,7 +156,9 @@ mod tests {
 
     #[test]
     fn vectors_that_are_all_the_same_are_refused() {
-        let told = NaiveBayes::default().fit(Array2::ones((4, 2)), &[0, 0, 1, 1], &Context::plain(0)).unwrap_err();
+        let told = NaiveBayes::default()
+            .fit(Array2::ones((4, 2)), &[0, 0, 1, 1], &Context::plain(0))
+            .unwrap_err();
         assert_eq!(told.to_string(), "all 4 training clips are the same vector");
     }
 }

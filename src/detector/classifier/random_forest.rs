@@ -1,4 +1,5 @@
-//! A random forest (Breiman 2001): trees on bootstrap samples that look at a few random dimensions at every split.
+//! A random forest (Breiman 2001): trees on bootstrap samples that look at a few random dimensions
+//! at every split.
 
 use ndarray::Array2;
 use schemars::JsonSchema;
@@ -12,8 +13,8 @@ use crate::context::Context;
 use crate::diagnose::Problem;
 use crate::learn::tree::Kind;
 
-/// Random forest. A tree votes with the shares of the classes in the leaf of a clip, and each class gets one vote
-/// more: p = (votes + 1) / (trees + classes).
+/// Random forest. A tree votes with the shares of the classes in the leaf of a clip, and each class
+/// gets one vote more: p = (votes + 1) / (trees + classes).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RandomForest {
@@ -59,7 +60,12 @@ impl Classify for RandomForest {
         self.settings().memory(rows, dims)
     }
 
-    fn fit(&self, x: Array2<f64>, classes: &[usize], cx: &Context) -> Result<Tensors, DetectorError> {
+    fn fit(
+        &self,
+        x: Array2<f64>,
+        classes: &[usize],
+        cx: &Context,
+    ) -> Result<Tensors, DetectorError> {
         self.settings().fit(x, classes, cx)
     }
 
@@ -67,7 +73,12 @@ impl Classify for RandomForest {
         forest::dims(model)
     }
 
-    fn log_probabilities(&self, model: &Tensors, x: Array2<f64>, cx: &Context) -> Result<Array2<f64>, DetectorError> {
+    fn log_probabilities(
+        &self,
+        model: &Tensors,
+        x: Array2<f64>,
+        cx: &Context,
+    ) -> Result<Array2<f64>, DetectorError> {
         forest::log_probabilities(model, &x, cx)
     }
 }

@@ -1,8 +1,9 @@
 //! Support vector classification, one class against the rest.
 //!
-//! A machine for every class gives a decision value, 1 and -1 at its margins; the values of all classes become
-//! probabilities by a softmax. LIBSVM fits a sigmoid to values of held-out clips instead (Platt 1999), which draws and
-//! costs five more fits, and keeps the order of the values, which is what ranks clips.
+//! A machine for every class gives a decision value, 1 and -1 at its margins; the values of all
+//! classes become probabilities by a softmax. LIBSVM fits a sigmoid to values of held-out clips
+//! instead (Platt 1999), which draws and costs five more fits, and keeps the order of the values,
+//! which is what ranks clips.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, array};
 use schemars::JsonSchema;
@@ -54,7 +55,12 @@ impl Classify for Svc {
         8 * rows * dims + smo::memory(rows)
     }
 
-    fn fit(&self, x: Array2<f64>, classes: &[usize], cx: &Context) -> Result<Tensors, DetectorError> {
+    fn fit(
+        &self,
+        x: Array2<f64>,
+        classes: &[usize],
+        cx: &Context,
+    ) -> Result<Tensors, DetectorError> {
         let scaling = Scaling::standard(x.view());
         let x = scaling.apply(x);
         let kernel = self.kernel.kernel(self.gamma, x.view());
@@ -63,7 +69,8 @@ impl Classify for Svc {
         let mut weights = Array2::zeros((x.nrows(), count(classes)));
         let mut offsets = Array1::zeros(weights.ncols());
         for class in 0..weights.ncols() {
-            let y: Vec<f64> = classes.iter().map(|&c| if c == class { 1.0 } else { -1.0 }).collect();
+            let y: Vec<f64> =
+                classes.iter().map(|&c| if c == class { 1.0 } else { -1.0 }).collect();
             let programme = smo::Programme { y: &y, p: -1.0, c: self.c, tolerance: 1e-5 };
             let solution = smo::solve(&mut rows, &programme, vec![0.0; y.len()], cx)?;
             let signed: Array1<f64> = solution.a.iter().zip(&y).map(|(a, y)| a * y).collect();
@@ -90,7 +97,12 @@ impl Classify for Svc {
         Ok(Scaling::get(model)?.dims())
     }
 
-    fn log_probabilities(&self, model: &Tensors, x: Array2<f64>, cx: &Context) -> Result<Array2<f64>, DetectorError> {
+    fn log_probabilities(
+        &self,
+        model: &Tensors,
+        x: Array2<f64>,
+        cx: &Context,
+    ) -> Result<Array2<f64>, DetectorError> {
         let x = Scaling::get(model)?.apply(x);
         let (weights, offsets) = (model.f64_2("weights")?, model.f64_1("offsets")?);
         if self.kernel == KernelName::Linear {
@@ -127,25 +139,37 @@ mod tests {
         let mut rng = Seed(12).rng();
         let classes: Vec<usize> = (0..90).map(|i| i % 2).collect();
         let mut x = Array2::from_shape_simple_fn((90, 4), || -40.0 + 6.0 * rng.normal());
-        x.rows_mut().into_iter().zip(&classes).for_each(|(mut row, class)| row[0] += 9.0 * *class as f64);
+        x.rows_mut()
+            .into_iter()
+            .zip(&classes)
+            .for_each(|(mut row, class)| row[0] += 9.0 * *class as f64);
         let scaled = Scaling::standard(x.view()).apply(x.clone());
         let dense = DenseMatrix::new(90, 4, scaled.into_iter().collect(), false).unwrap();
         let labels: Vec<i32> = classes.iter().map(|class| 2 * *class as i32 - 1).collect();
-        for (name, kernel) in
-            [(KernelName::Linear, Kernels::linear()), (KernelName::Rbf, Kernels::rbf().with_gamma(0.3))]
-        {
+        for (name, kernel) in [
+            (KernelName::Linear, Kernels::linear()),
+            (KernelName::Rbf, Kernels::rbf().with_gamma(0.3)),
+        ] {
             let gamma = if name == KernelName::Rbf { Gamma::Value(0.3) } else { Gamma::Scale };
             let svc = Svc { c: 2.0, kernel: name, gamma };
             let model = svc.fit(x.clone(), &classes, &Context::plain(0)).unwrap();
             let ours = svc.log_probabilities(&model, x.clone(), &Context::plain(0)).unwrap();
             // Many epochs: its solver is an approximate one.
-            let settings = SVCParameters::default().with_c(2.0).with_tol(1e-7).with_epoch(50).with_seed(Some(1));
+            let settings = SVCParameters::default()
+                .with_c(2.0)
+                .with_tol(1e-7)
+                .with_epoch(50)
+                .with_seed(Some(1));
             let settings = settings.with_kernel(kernel);
             let theirs = SVC::fit(&dense, &labels, &settings).unwrap();
             for (i, decision) in theirs.decision_function(&dense).unwrap().into_iter().enumerate() {
-                // The other class has minus its value, so that the logarithms differ by twice of it.
+                // The other class has minus its value, so that the logarithms differ by twice of
+                // it.
                 let own = (ours[[i, 1]] - ours[[i, 0]]) / 2.0;
-                assert!((own - decision).abs() < 1e-3, "{name:?}, clip {i}: {own} against {decision}");
+                assert!(
+                    (own - decision).abs() < 1e-3,
+                    "{name:?}, clip {i}: {own} against {decision}"
+                );
             }
         }
     }

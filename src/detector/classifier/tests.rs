@@ -20,7 +20,8 @@ fn clips(count: usize, sections: usize, loads: usize) -> Vec<Clip> {
 /// A vector a clip, about a mean of its section and load.
 fn vectors_of(clips: &[Clip], seed: u64) -> Array2<f32> {
     let mut rng = Seed(seed).rng();
-    let mut x = Array2::from_shape_simple_fn((clips.len(), 4), || -30.0 + 2.0 * rng.normal() as f32);
+    let mut x =
+        Array2::from_shape_simple_fn((clips.len(), 4), || -30.0 + 2.0 * rng.normal() as f32);
     for (clip, mut row) in clips.iter().zip(x.rows_mut()) {
         row[0] += 12.0 * clip.section.parse::<f32>().unwrap();
         row[1] += 12.0 * clip.attributes["load"].parse::<f32>().unwrap();
@@ -53,7 +54,8 @@ const MODELS: [&str; 10] = [
 fn clips_that_are_not_what_they_say_score_high() {
     let train = clips(120, 3, 2);
     let x = vectors_of(&train, 1);
-    // The vectors of test clips are as they say for the first half, those of the next section for the others.
+    // The vectors of test clips are as they say for the first half, those of the next section for
+    // the others.
     let mut test = clips(60, 3, 2);
     let y = vectors_of(&test, 2);
     for clip in &mut test[30..] {
@@ -64,17 +66,26 @@ fn clips_that_are_not_what_they_say_score_high() {
             let json = json.replacen('{', &format!("{{\"labels\": \"{labels}\", "), 1);
             let classifier = read(&json).unwrap();
             let model = classifier.fit(&examples(&train, &x), None, &Context::plain(1)).unwrap();
-            let scores = classifier.score(&model, &examples(&test, &y), &Context::plain(1)).unwrap();
-            // Far from all training clips the rbf machines know nothing, and votes are often equal, so not every single
-            // one need be in order.
+            let scores =
+                classifier.score(&model, &examples(&test, &y), &Context::plain(1)).unwrap();
+            // Far from all training clips the rbf machines know nothing, and votes are often equal,
+            // so not every single one need be in order.
             let (right, wrong) = scores.split_at(30);
-            let ordered = right.iter().map(|r| wrong.iter().filter(|w| *w > r).count()).sum::<usize>();
-            assert!(scores.iter().all(|s| s.is_finite() && *s >= 0.0 && s.is_sign_positive()), "{json}");
+            let ordered =
+                right.iter().map(|r| wrong.iter().filter(|w| *w > r).count()).sum::<usize>();
             assert!(
-                ordered >= if json.contains("svc") || json.contains("neighbours") { 850 } else { 900 },
+                scores.iter().all(|s| s.is_finite() && *s >= 0.0 && s.is_sign_positive()),
+                "{json}"
+            );
+            assert!(
+                ordered
+                    >= if json.contains("svc") || json.contains("neighbours") { 850 } else { 900 },
                 "{json}: {ordered} of 900"
             );
-            assert_eq!(classifier.score(&model, &Examples::default(), &Context::plain(1)).unwrap(), [0.0; 0]);
+            assert_eq!(
+                classifier.score(&model, &Examples::default(), &Context::plain(1)).unwrap(),
+                [0.0; 0]
+            );
         }
     }
 }
@@ -83,7 +94,9 @@ fn clips_that_are_not_what_they_say_score_high() {
 fn one_section_is_told_apart_by_attributes() {
     let train = clips(40, 1, 2);
     let x = vectors_of(&train, 3);
-    let fit = |json: &str, x| read(json).unwrap().fit(&x, None, &Context::plain(0)).map_err(|e| e.to_string());
+    let fit = |json: &str, x| {
+        read(json).unwrap().fit(&x, None, &Context::plain(0)).map_err(|e| e.to_string())
+    };
     let error = fit(r#"{"lda": {}}"#, examples(&train, &x)).unwrap_err();
     assert_eq!(
         error,
@@ -101,7 +114,8 @@ fn one_section_is_told_apart_by_attributes() {
     let same = clips(40, 1, 1);
     let error = fit(r#"{"lda": {}, "labels": "attribute"}"#, examples(&same, &x)).unwrap_err();
     assert!(
-        error.contains("section `00` and have the same attributes: ") && error.contains("write another"),
+        error.contains("section `00` and have the same attributes: ")
+            && error.contains("write another"),
         "{error}"
     );
 }
@@ -112,7 +126,8 @@ fn a_section_without_training_clips_is_named() {
     let (x, y) = (vectors_of(&train, 4), vectors_of(&test, 5));
     let classifier = Classifier::default();
     let model = classifier.fit(&examples(&train, &x), None, &Context::plain(0)).unwrap();
-    let error = classifier.score(&model, &examples(&test, &y), &Context::plain(0)).unwrap_err().to_string();
+    let error =
+        classifier.score(&model, &examples(&test, &y), &Context::plain(0)).unwrap_err().to_string();
     assert_eq!(
         error,
         "clip `fan/2.wav` is of section `02`, which has no training clips: the classifier knows only `00`, `01`"
@@ -142,10 +157,19 @@ fn threads_change_nothing_and_seeds_change_forests() {
 #[test]
 fn a_model_is_a_name_with_settings() {
     assert_eq!(read("{}").unwrap().model.name(), "logistic_regression");
-    assert_eq!(read(r#"{"svc": null}"#).unwrap(), read(r#"{"svc": {}, "labels": "section"}"#).unwrap());
-    assert_eq!(read(r#"{"svc": {}, "lda": {}}"#).unwrap_err(), "it takes one model, not `svc` and `lda`");
+    assert_eq!(
+        read(r#"{"svc": null}"#).unwrap(),
+        read(r#"{"svc": {}, "labels": "section"}"#).unwrap()
+    );
+    assert_eq!(
+        read(r#"{"svc": {}, "lda": {}}"#).unwrap_err(),
+        "it takes one model, not `svc` and `lda`"
+    );
     let error = read(r#"{"forest": {}}"#).unwrap_err();
-    assert!(error.starts_with("unknown field `forest`, expected one of `random_forest`, `svc`, `lda`"), "{error}");
+    assert!(
+        error.starts_with("unknown field `forest`, expected one of `random_forest`, `svc`, `lda`"),
+        "{error}"
+    );
     for json in MODELS {
         let classifier = read(json).unwrap();
         assert_eq!(read(&serde_json::to_string(&classifier).unwrap()).unwrap(), classifier);
@@ -156,7 +180,9 @@ fn a_model_is_a_name_with_settings() {
 
 #[test]
 fn problems_name_the_setting_of_the_model() {
-    let fields = |json| -> Vec<String> { read(json).unwrap().problems().into_iter().map(|p| p.field).collect() };
+    let fields = |json| -> Vec<String> {
+        read(json).unwrap().problems().into_iter().map(|p| p.field).collect()
+    };
     assert_eq!(
         fields(r#"{"random_forest": {"trees": 0, "min_leaf": 0, "max_depth": 0}}"#).join(" "),
         "random_forest.trees random_forest.min_leaf random_forest.max_depth"
@@ -177,9 +203,13 @@ fn constant_dimensions_are_no_matter() {
         let classifier = read(json).unwrap();
         let fitted = classifier.fit(&examples(&train, &x), None, &Context::plain(0));
         match json.contains("empirical") || json.contains("diagonal") {
-            true => assert!(fitted.unwrap_err().to_string().contains("write `covariance: ledoit_wolf`")),
+            true => {
+                assert!(fitted.unwrap_err().to_string().contains("write `covariance: ledoit_wolf`"))
+            }
             false => {
-                let scores = classifier.score(&fitted.unwrap(), &examples(&train, &x), &Context::plain(0)).unwrap();
+                let scores = classifier
+                    .score(&fitted.unwrap(), &examples(&train, &x), &Context::plain(0))
+                    .unwrap();
                 assert!(scores.iter().all(|s| s.is_finite()), "{json}");
             }
         }

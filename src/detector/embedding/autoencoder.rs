@@ -1,8 +1,8 @@
 //! The bottleneck of the dense autoencoder as the vector of a clip.
 //!
-//! The network is that of the detector `autoencoder`, trained in the same way; the vector of a clip is the mean over
-//! its windows of the bottleneck's values after their normalisation and before their rectifier, so that a unit that is
-//! never positive still says something.
+//! The network is that of the detector `autoencoder`, trained in the same way; the vector of a clip
+//! is the mean over its windows of the bottleneck's values after their normalisation and before
+//! their rectifier, so that a unit that is never positive still says something.
 
 use ndarray::Array2;
 use schemars::JsonSchema;
@@ -41,7 +41,8 @@ pub struct Bottleneck {
 
 impl Default for Bottleneck {
     fn default() -> Self {
-        let Autoencoder { window, layers, epochs, batch, learning_rate, training, .. } = Autoencoder::default();
+        let Autoencoder { window, layers, epochs, batch, learning_rate, training, .. } =
+            Autoencoder::default();
         Self { window, layers, epochs, batch, learning_rate, training }
     }
 }
@@ -49,7 +50,15 @@ impl Default for Bottleneck {
 impl Bottleneck {
     fn detector(&self) -> Autoencoder {
         let Self { window, layers, epochs, batch, learning_rate, training } = self.clone();
-        Autoencoder { window, layers, epochs, batch, learning_rate, training, ..Autoencoder::default() }
+        Autoencoder {
+            window,
+            layers,
+            epochs,
+            batch,
+            learning_rate,
+            training,
+            ..Autoencoder::default()
+        }
     }
 }
 
@@ -71,12 +80,19 @@ impl Embedder for Bottleneck {
         self.detector().fit(&train.clips, None, cx)
     }
 
-    fn embed(&self, model: &Tensors, heard: &Hearing, cx: &Context) -> Result<Array2<f32>, DetectorError> {
+    fn embed(
+        &self,
+        model: &Tensors,
+        heard: &Hearing,
+        cx: &Context,
+    ) -> Result<Array2<f32>, DetectorError> {
         let (detector, clips) = (self.detector(), &heard.clips);
         let dims = clips.features.first().map_or(0, |x| x.ncols());
         let network = detector.read(model, dims)?;
-        let middle =
-            network.graph.find(&format!("norm.{}", self.layers.len() / 2)).expect("hidden layers are normalised");
+        let middle = network
+            .graph
+            .find(&format!("norm.{}", self.layers.len() / 2))
+            .expect("hidden layers are normalised");
         let network = network.until(middle).linear_end();
         let width = network.graph.output().len();
         let values = detector.values(clips, dims)?;
@@ -93,6 +109,7 @@ impl Embedder for Bottleneck {
             Ok(sums.into_iter().map(|sum| (sum / windows) as f32).collect::<Vec<f32>>())
         });
         let vectors = vectors.into_iter().collect::<Result<Vec<_>, _>>()?;
-        Ok(Array2::from_shape_vec((vectors.len(), width), vectors.concat()).expect("one vector a clip"))
+        Ok(Array2::from_shape_vec((vectors.len(), width), vectors.concat())
+            .expect("one vector a clip"))
     }
 }

@@ -1,9 +1,11 @@
-//! Small convolutional networks that tell sections or attributes apart, for the vectors they make on the way.
+//! Small convolutional networks that tell sections or attributes apart, for the vectors they make
+//! on the way.
 //!
-//! What such a network must know to tell the normal sounds of a machine apart is what changes when the machine breaks
-//! (auxiliary classification: Giri et al. 2020, Wilkinghoff 2021 and 2023). One branch sees the spectrogram, another
-//! the spectrum of the whole clip ([`architecture`]); with both it is the multi-resolution network of Wilkinghoff 2023. The
-//! loss may be one of angles to trained centres ([`Loss`]), which keeps a class together instead of only apart from others.
+//! What such a network must know to tell the normal sounds of a machine apart is what changes when
+//! the machine breaks (auxiliary classification: Giri et al. 2020, Wilkinghoff 2021 and 2023). One
+//! branch sees the spectrogram, another the spectrum of the whole clip ([`architecture`]); with
+//! both it is the multi-resolution network of Wilkinghoff 2023. The loss may be one of angles to
+//! trained centres ([`Loss`]), which keeps a class together instead of only apart from others.
 
 mod architecture;
 mod rows;
@@ -27,16 +29,16 @@ use crate::weights::arrays;
 /// Clips embedded at a time.
 const BLOCK: usize = 32;
 
-/// A small convolutional network that learns to tell apart the sections and attributes of a machine (Wilkinghoff
-/// 2021, 2023).
+/// A small convolutional network that learns to tell apart the sections and attributes of a machine
+/// (Wilkinghoff 2021, 2023).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cnn {
     /// The inputs of the network. The vectors of two branches are put one after the other.
     #[schemars(length(min = 1, max = 2))]
     pub branches: Vec<Branch>,
-    /// Frames of a spectrogram. Default: the frames of the shortest training clip. A longer clip gives several
-    /// spectrograms, and the mean of their vectors counts.
+    /// Frames of a spectrogram. Default: the frames of the shortest training clip. A longer clip
+    /// gives several spectrograms, and the mean of their vectors counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 8, max = 65_536))]
     pub frames: Option<usize>,
@@ -50,11 +52,12 @@ pub struct Cnn {
     pub labels: Labels,
     /// The loss function, with its settings.
     pub loss: LossSettings,
-    /// Examples and labels are mixed with shares from Beta(mixup, mixup) (Zhang et al. 2018). 0 mixes none.
+    /// Examples and labels are mixed with shares from Beta(mixup, mixup) (Zhang et al. 2018). 0
+    /// mixes none.
     #[schemars(range(min = 0, max = 100))]
     pub mixup: f64,
-    /// Whether an epoch has as many images of the target domain as of the source. Rare ones are drawn with
-    /// replacement.
+    /// Whether an epoch has as many images of the target domain as of the source. Rare ones are
+    /// drawn with replacement.
     pub balance: bool,
     /// Passes over all training images.
     #[schemars(range(min = 1, max = 100_000))]
@@ -104,12 +107,19 @@ impl Embedder for Cnn {
         };
         let mut different = self.branches.clone();
         different.dedup();
-        if self.branches.is_empty() || different.len() != self.branches.len() || self.branches.len() > 2 {
-            let message =
-                format!("`branches` names {}, each of `spectrogram` and `spectrum` once at most", self.branches.len());
+        if self.branches.is_empty()
+            || different.len() != self.branches.len()
+            || self.branches.len() > 2
+        {
+            let message = format!(
+                "`branches` names {}, each of `spectrogram` and `spectrum` once at most",
+                self.branches.len()
+            );
             wrong("branches", message, "write `branches: [spectrogram, spectrum]`, or one of them");
         }
-        if self.channels.is_empty() || self.channels.len() > 8 || self.channels.iter().any(|c| !(1..=4096).contains(c))
+        if self.channels.is_empty()
+            || self.channels.len() > 8
+            || self.channels.iter().any(|c| !(1..=4096).contains(c))
         {
             wrong(
                 "channels",
@@ -121,7 +131,8 @@ impl Embedder for Cnn {
             wrong("dims", format!("`dims` is {}, outside 2..8192", self.dims), "128 is usual");
         }
         if self.frames.is_some_and(|frames| !(8..=65_536).contains(&frames)) {
-            let message = format!("`frames` is {}, outside 8..65536", self.frames.unwrap_or_default());
+            let message =
+                format!("`frames` is {}, outside 8..65536", self.frames.unwrap_or_default());
             wrong("frames", message, "leave it out to see whole clips");
         }
         if !(self.mixup >= 0.0 && self.mixup <= 100.0) {
@@ -131,9 +142,14 @@ impl Embedder for Cnn {
                 "write the alpha of a Beta, such as 0.2",
             );
         }
-        if let (LossSettings::SubClusterAdacos { adaptive: true, .. }, true) = (self.loss, self.mixup == 0.0) {
-            // The right class is part of the sum that sets the scale: once it fits, each batch doubles it.
-            let message = "the adaptive scale of `sub_cluster_adacos` grows without end if nothing is mixed".to_owned();
+        if let (LossSettings::SubClusterAdacos { adaptive: true, .. }, true) =
+            (self.loss, self.mixup == 0.0)
+        {
+            // The right class is part of the sum that sets the scale: once it fits, each batch
+            // doubles it.
+            let message =
+                "the adaptive scale of `sub_cluster_adacos` grows without end if nothing is mixed"
+                    .to_owned();
             wrong("mixup", message, "write `mixup: 0.2`, or `adaptive: false` in the loss");
         }
         problems.extend(self.loss.problems());
@@ -141,7 +157,8 @@ impl Embedder for Cnn {
     }
 
     fn memory(&self, rows: usize, dims: usize) -> usize {
-        // Not known here: how long clips are, and their spectra. Whole clips of ten seconds are the field's.
+        // Not known here: how long clips are, and their spectra. Whole clips of ten seconds are the
+        // field's.
         let (frames, bins) = (self.frames.unwrap_or(313).min(rows.max(8)), 80_000);
         let graph = architecture::network(self, [frames, dims], bins);
         4 * (2 * self.batch * graph.activations() + 10 * graph.weight_count())
@@ -152,8 +169,11 @@ impl Embedder for Cnn {
         let inputs = Inputs::new(self, heard)?;
         let (classes, labels) = self.labels.of(train)?;
         if classes.len() < 2 {
-            let message =
-                format!("all {} clips are of one class, `{}`: it takes two to tell apart", labels.len(), classes[0]);
+            let message = format!(
+                "all {} clips are of one class, `{}`: it takes two to tell apart",
+                labels.len(),
+                classes[0]
+            );
             return Err(DetectorError::TooFew(message));
         }
         (cx.log)(&format!("{} classes, images of {} frames", classes.len(), inputs.shape[0]));
@@ -169,8 +189,10 @@ impl Embedder for Cnn {
             None => Loss::Softmax,
         };
         let targets = train.clips.iter().map(|clip| clip.domain == Some(Domain::Target)).collect();
-        let rows = Mixed { inputs: &inputs, labels, targets, classes: classes.len(), settings: self };
-        let trainer = Trainer::new(network, loss, self.training.device.engine()?, self.training.clip_norm);
+        let rows =
+            Mixed { inputs: &inputs, labels, targets, classes: classes.len(), settings: self };
+        let trainer =
+            Trainer::new(network, loss, self.training.device.engine()?, self.training.clip_norm);
         let (network, history) = self.course().run(trainer, &rows, cx)?;
         let mut model = arrays::write(&network);
         inputs.scaling.write(&mut model);
@@ -178,7 +200,12 @@ impl Embedder for Cnn {
         Ok(model)
     }
 
-    fn embed(&self, model: &Tensors, heard: &Hearing, cx: &Context) -> Result<Array2<f32>, DetectorError> {
+    fn embed(
+        &self,
+        model: &Tensors,
+        heard: &Hearing,
+        cx: &Context,
+    ) -> Result<Array2<f32>, DetectorError> {
         let inputs = Inputs::with(self, heard, rows::Scaling::read(self, model)?)?;
         let graph = architecture::network(self, inputs.shape, inputs.bins);
         let network = arrays::read(graph, model)?;

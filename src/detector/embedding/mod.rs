@@ -1,12 +1,13 @@
-//! Detectors in two parts: a network makes a vector of each clip, a detector of vectors scores those.
+//! Detectors in two parts: a network makes a vector of each clip, a detector of vectors scores
+//! those.
 //!
-//! What the network learns is learnt once for a machine, over all its sections; the detector behind it, the backend,
-//! keeps its own scope (a section, mostly). In a plan the two are stages of their own, so that ten backends train one
-//! network and a change of backend trains none. [`Embedding`] as a [`Detector`] does both in one: for ensembles, and
-//! for users of the library.
+//! What the network learns is learnt once for a machine, over all its sections; the detector behind
+//! it, the backend, keeps its own scope (a section, mostly). In a plan the two are stages of their
+//! own, so that ten backends train one network and a change of backend trains none. [`Embedding`]
+//! as a [`Detector`] does both in one: for ensembles, and for users of the library.
 //!
-//! To add a network: a file with a config struct (`Default`, `deny_unknown_fields`) and `impl Embedder`, a `mod` line
-//! and a line in the list below; then accept its golden value.
+//! To add a network: a file with a config struct (`Default`, `deny_unknown_fields`) and `impl
+//! Embedder`, a `mod` line and a line in the list below; then accept its golden value.
 
 mod autoencoder;
 mod cnn;
@@ -58,7 +59,12 @@ pub trait Embedder: Send + Sync {
     fn fit(&self, train: &Hearing, cx: &Context) -> Result<Tensors, DetectorError>;
 
     /// One vector a clip, (clips, dims). A clip's vector depends on that clip and the model alone.
-    fn embed(&self, model: &Tensors, clips: &Hearing, cx: &Context) -> Result<Array2<f32>, DetectorError>;
+    fn embed(
+        &self,
+        model: &Tensors,
+        clips: &Hearing,
+        cx: &Context,
+    ) -> Result<Array2<f32>, DetectorError>;
 }
 
 family! {
@@ -91,14 +97,21 @@ fn nearest_neighbour() -> Box<DetectorSpec> {
 
 impl EmbedderSpec {
     /// The vectors of clips by a model, (clips, dims); all are finite.
-    pub fn vectors(&self, model: &Tensors, heard: &Hearing, cx: &Context) -> Result<Array2<f32>, DetectorError> {
+    pub fn vectors(
+        &self,
+        model: &Tensors,
+        heard: &Hearing,
+        cx: &Context,
+    ) -> Result<Array2<f32>, DetectorError> {
         let clips = &heard.clips;
         let vectors = self.member().embed(model, heard, cx)?;
         assert_eq!(vectors.nrows(), clips.features.len(), "one vector a clip");
         let odd = vectors.outer_iter().position(|vector| vector.iter().any(|x| !x.is_finite()));
         if let Some(place) = odd {
             let name = clips.clips.get(place).map_or(place.to_string(), |clip| clip.id.clone());
-            return Err(DetectorError::Data(format!("the embedding of clip `{name}` is not finite")));
+            return Err(DetectorError::Data(format!(
+                "the embedding of clip `{name}` is not finite"
+            )));
         }
         Ok(vectors)
     }
@@ -137,7 +150,11 @@ impl Embedding {
 impl Detector for Embedding {
     fn version(&self) -> u32 {
         // One number that changes when either's does.
-        self.network.member().version().wrapping_mul(31).wrapping_add(self.backend.member().version())
+        self.network
+            .member()
+            .version()
+            .wrapping_mul(31)
+            .wrapping_add(self.backend.member().version())
     }
 
     fn takes(&self) -> Takes {
@@ -154,19 +171,32 @@ impl Detector for Embedding {
 
     fn problems(&self) -> Vec<Problem> {
         let (network, backend) = (self.network.name(), self.backend.name());
-        let at = |part: &str, name: &str, p: Problem| Problem { field: format!("{part}.{name}.{}", p.field), ..p };
-        let mut problems: Vec<Problem> =
-            self.network.member().problems().into_iter().map(|p| at("network", network, p)).collect();
-        problems.extend(self.backend.member().problems().into_iter().map(|p| at("backend", backend, p)));
+        let at = |part: &str, name: &str, p: Problem| Problem {
+            field: format!("{part}.{name}.{}", p.field),
+            ..p
+        };
+        let mut problems: Vec<Problem> = self
+            .network
+            .member()
+            .problems()
+            .into_iter()
+            .map(|p| at("network", network, p))
+            .collect();
+        problems.extend(
+            self.backend.member().problems().into_iter().map(|p| at("backend", backend, p)),
+        );
         let refused = match &*self.backend {
-            DetectorSpec::Embedding(_) => Some("has a network of its own, and its backend may not have another".into()),
+            DetectorSpec::Embedding(_) => {
+                Some("has a network of its own, and its backend may not have another".into())
+            }
             other if other.member().takes() == Takes::Frames => {
                 Some(format!("`{backend}` takes frames, and a network gives one vector a clip"))
             }
             _ => None,
         };
         problems.extend(refused.map(|message| {
-            Problem::new("backend", message).hint("write a detector of vectors, such as `backend: { knn: {} }`")
+            Problem::new("backend", message)
+                .hint("write a detector of vectors, such as `backend: { knn: {} }`")
         }));
         problems
     }
@@ -176,7 +206,12 @@ impl Detector for Embedding {
         self.network.member().memory(rows, dims)
     }
 
-    fn fit(&self, train: &Examples, _: Option<&Tensors>, cx: &Context) -> Result<Tensors, DetectorError> {
+    fn fit(
+        &self,
+        train: &Examples,
+        _: Option<&Tensors>,
+        cx: &Context,
+    ) -> Result<Tensors, DetectorError> {
         let heard = self.heard(train)?;
         let network = self.network.member().fit(&heard, &Self::own(cx, &["network"]))?;
         let vectors = self.network.vectors(&network, &heard, cx)?;
@@ -185,13 +220,22 @@ impl Detector for Embedding {
         for (prefix, places) in self.groups(train) {
             let own = Self::own(cx, &[&prefix]);
             let fitted = self.backend.member().fit(&embedded.take(&places), None, &own)?;
-            model.0.extend(fitted.0.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)));
+            model.0.extend(
+                fitted.0.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)),
+            );
         }
-        model.0.extend(network.0.into_iter().map(|(name, tensor)| (format!("network/{name}"), tensor)));
+        model.0.extend(
+            network.0.into_iter().map(|(name, tensor)| (format!("network/{name}"), tensor)),
+        );
         Ok(model)
     }
 
-    fn score(&self, model: &Tensors, test: &Examples, cx: &Context) -> Result<Vec<f64>, DetectorError> {
+    fn score(
+        &self,
+        model: &Tensors,
+        test: &Examples,
+        cx: &Context,
+    ) -> Result<Vec<f64>, DetectorError> {
         if test.features.is_empty() {
             return Ok(Vec::new());
         }
@@ -201,7 +245,10 @@ impl Detector for Embedding {
         for (prefix, places) in self.groups(test) {
             let own = part(model, &prefix);
             if let (true, Some(clip)) = (own.0.is_empty(), test.clips.get(places[0])) {
-                let message = format!("clip `{}` is of section {}, which has no training clips", clip.id, clip.section);
+                let message = format!(
+                    "clip `{}` is of section {}, which has no training clips",
+                    clip.id, clip.section
+                );
                 return Err(DetectorError::Data(message));
             }
             let found = self.backend.member().score(&own, &embedded.take(&places), cx)?;
@@ -215,12 +262,16 @@ impl Detector for Embedding {
 fn as_examples<'v, 'a: 'v>(clips: &Examples<'a>, vectors: &'v Array2<f32>) -> Examples<'v> {
     // Views of arrays do not shrink their lifetime by themselves, references do.
     let same = |clip: &&'a Clip| -> &'v Clip { clip };
-    Examples { clips: clips.clips.iter().map(same).collect(), features: vectors.axis_chunks_iter(Axis(0), 1).collect() }
+    Examples {
+        clips: clips.clips.iter().map(same).collect(),
+        features: vectors.axis_chunks_iter(Axis(0), 1).collect(),
+    }
 }
 
 /// The tensors under a prefix, without it.
 fn part(model: &Tensors, prefix: &str) -> Tensors {
-    let own = model.0.iter().filter_map(|(name, tensor)| Some((name.strip_prefix(prefix)?, tensor)));
+    let own =
+        model.0.iter().filter_map(|(name, tensor)| Some((name.strip_prefix(prefix)?, tensor)));
     Tensors(own.map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect())
 }
 

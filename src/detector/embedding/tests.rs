@@ -41,7 +41,8 @@ fn spec(settings: Value) -> DetectorSpec {
 }
 
 fn small(backend: Value) -> DetectorSpec {
-    let network = json!({"autoencoder": {"window": 2, "layers": [6, 3, 6], "epochs": 4, "batch": 16}});
+    let network =
+        json!({"autoencoder": {"window": 2, "layers": [6, 3, 6], "epochs": 4, "batch": 16}});
     spec(json!({"network": network, "backend": backend}))
 }
 
@@ -58,11 +59,16 @@ fn a_section_has_a_backend_of_its_own_and_the_machine_one_network() {
     let of = |backend: Value| small(backend).member().fit(&examples(&train), None, &cx).unwrap();
     let (knn, lof) = (of(json!({"knn": {}})), of(json!({"lof": {"k": 3}})));
     assert_eq!(part(&knn, "network/"), part(&lof, "network/"));
-    for (model, groups) in [(&knn, ["backend.00/", "backend.01/"]), (&lof, ["backend.00/", "backend.01/"])] {
+    for (model, groups) in
+        [(&knn, ["backend.00/", "backend.01/"]), (&lof, ["backend.00/", "backend.01/"])]
+    {
         assert!(groups.iter().all(|prefix| !part(model, prefix).0.is_empty()));
     }
     let classifier = of(json!({"classifier": {"lda": {}}}));
-    assert!(!part(&classifier, "backend/").0.is_empty() && part(&classifier, "backend.00/").0.is_empty());
+    assert!(
+        !part(&classifier, "backend/").0.is_empty()
+            && part(&classifier, "backend.00/").0.is_empty()
+    );
 }
 
 #[test]
@@ -76,14 +82,20 @@ fn scores_are_those_of_the_backend_on_the_vectors() {
     let vectors = |clips: &[(Clip, Array2<f32>)]| {
         embedding
             .network
-            .vectors(&network, &heard(examples(clips)), &Context { threads: 2, ..Context::plain(9) })
+            .vectors(
+                &network,
+                &heard(examples(clips)),
+                &Context { threads: 2, ..Context::plain(9) },
+            )
             .unwrap()
     };
     let (train_vectors, test_vectors) = (vectors(&train), vectors(&test));
     assert_eq!(train_vectors.dim(), (24, 3));
     let nearest = |i: usize| -> f64 {
         let distance = |j: usize| {
-            let d: f64 = (0..3).map(|k| math::square(f64::from(test_vectors[[i, k]] - train_vectors[[j, k]]))).sum();
+            let d: f64 = (0..3)
+                .map(|k| math::square(f64::from(test_vectors[[i, k]] - train_vectors[[j, k]])))
+                .sum();
             d.sqrt()
         };
         let mut all: Vec<f64> = (0..24).filter(|j| j % 2 == i % 2).map(distance).collect();
@@ -101,9 +113,15 @@ fn scores_are_those_of_the_backend_on_the_vectors() {
 fn the_mean_over_windows_is_that_of_the_network_by_hand() {
     let one = |rows: &[f32], dim| Array2::from_shape_vec(dim, rows.to_vec()).unwrap();
     let mut model = Tensors::default();
-    // 2 values of 1 frame -> 2 -> bottleneck of 1: the rectifier stands between the layers, not after the last.
+    // 2 values of 1 frame -> 2 -> bottleneck of 1: the rectifier stands between the layers, not
+    // after the last.
     let identity = one(&[1.0, 0.0, 0.0, 1.0], (2, 2));
-    let kernels = [one(&[1.0, 0.0, 0.0, -1.0], (2, 2)), one(&[1.0, -2.0], (2, 1)), one(&[1.0, 1.0], (1, 2)), identity];
+    let kernels = [
+        one(&[1.0, 0.0, 0.0, -1.0], (2, 2)),
+        one(&[1.0, -2.0], (2, 1)),
+        one(&[1.0, 1.0], (1, 2)),
+        identity,
+    ];
     for (i, kernel) in kernels.into_iter().enumerate() {
         let units = kernel.ncols();
         model.put_f32(&format!("dense.{i}.kernel"), kernel);
@@ -111,15 +129,19 @@ fn the_mean_over_windows_is_that_of_the_network_by_hand() {
         if i == 3 {
             break;
         }
-        for (name, value) in [("gamma", 2.0f32), ("beta", 0.5), ("mean", 1.0), ("variance", 4.0 - 1e-3)] {
+        for (name, value) in
+            [("gamma", 2.0f32), ("beta", 0.5), ("mean", 1.0), ("variance", 4.0 - 1e-3)]
+        {
             model.put_f32(&format!("norm.{i}.{name}"), ndarray::Array1::from_elem(units, value));
         }
     }
-    let spec = EmbedderSpec::parse("autoencoder", &json!({"window": 1, "layers": [2, 1, 2]})).unwrap();
+    let spec =
+        EmbedderSpec::parse("autoencoder", &json!({"window": 1, "layers": [2, 1, 2]})).unwrap();
     let frames = one(&[3.0, 1.0, 1.0, -4.0], (2, 2));
     let clips = Examples { clips: Vec::new(), features: vec![frames.view()] };
     let vector = spec.vectors(&model, &heard(clips), &Context::plain(0)).unwrap();
-    // Each layer is y - 1 + 0.5. (3, 1) -> (3, -1) -> (2.5, 0) -> 2.5 - 0.5; (1, -4) -> (1, 4) -> (0.5, 3.5) -> -7.
+    // Each layer is y - 1 + 0.5. (3, 1) -> (3, -1) -> (2.5, 0) -> 2.5 - 0.5; (1, -4) -> (1, 4) ->
+    // (0.5, 3.5) -> -7.
     assert!((vector[[0, 0]] - (2.0 - 7.0) / 2.0).abs() < 1e-4, "{vector}");
 }
 

@@ -1,4 +1,5 @@
-//! MobileNetV2 (Sandler et al. 2018), layer by layer as Keras's applications have it, by their names.
+//! MobileNetV2 (Sandler et al. 2018), layer by layer as Keras's applications have it, by their
+//! names.
 
 use crate::nn::{Activation, Builder, Graph, NormSettings, Padding, Shape};
 
@@ -6,10 +7,18 @@ use crate::nn::{Activation, Builder, Graph, NormSettings, Padding, Shape};
 pub const NORM: NormSettings = NormSettings { epsilon: 1e-3, follow: 0.001 };
 
 /// Channels, blocks and the first block's stride of each stage (table 2 of the paper).
-const STAGES: [(f64, usize, usize); 7] =
-    [(16.0, 1, 1), (24.0, 2, 2), (32.0, 3, 2), (64.0, 4, 2), (96.0, 3, 1), (160.0, 3, 2), (320.0, 1, 1)];
+const STAGES: [(f64, usize, usize); 7] = [
+    (16.0, 1, 1),
+    (24.0, 2, 2),
+    (32.0, 3, 2),
+    (64.0, 4, 2),
+    (96.0, 3, 1),
+    (160.0, 3, 2),
+    (320.0, 1, 1),
+];
 
-/// The network for images of `input`, with `width` times the channels of the paper, and one logit a class.
+/// The network for images of `input`, with `width` times the channels of the paper, and one logit a
+/// class.
 pub fn mobilenet_v2(input: Shape, width: f64, classes: usize) -> Graph {
     let mut b = Builder::new(NORM);
     let x = b.input(input);
@@ -33,13 +42,28 @@ pub fn mobilenet_v2(input: Shape, width: f64, classes: usize) -> Graph {
     b.finish()
 }
 
-/// Expand six times, filter each channel by itself, project; with a way round where nothing changes its shape.
-fn inverted_residual(b: &mut Builder, input: usize, number: usize, outputs: usize, stride: usize) -> usize {
+/// Expand six times, filter each channel by itself, project; with a way round where nothing changes
+/// its shape.
+fn inverted_residual(
+    b: &mut Builder,
+    input: usize,
+    number: usize,
+    outputs: usize,
+    stride: usize,
+) -> usize {
     let prefix = if number == 0 { "expanded_conv".to_owned() } else { format!("block_{number}") };
     let channels = b.shape(input).channels;
     let mut x = input;
     if number > 0 {
-        x = b.conv(&format!("{prefix}_expand"), x, 6 * channels, [1, 1], [1, 1], Padding::None, false);
+        x = b.conv(
+            &format!("{prefix}_expand"),
+            x,
+            6 * channels,
+            [1, 1],
+            [1, 1],
+            Padding::None,
+            false,
+        );
         x = b.norm(&format!("{prefix}_expand_BN"), x, Activation::Relu6);
     }
     x = b.depthwise(&format!("{prefix}_depthwise"), x, [3, 3], [stride, stride], Padding::Same);

@@ -16,9 +16,11 @@ fn reference() -> Value {
     serde_json::from_str(include_str!("../../../tests/data/mobilenet_v2.json")).unwrap()
 }
 
-/// The network of the reference, its weights by the formula; in `training` with fewer units near a kink.
+/// The network of the reference, its weights by the formula; in `training` with fewer units near a
+/// kink.
 fn network(reference: &Value, training: bool) -> Network {
-    let order: Vec<&str> = reference["weights"].as_array().unwrap().iter().map(|w| w[0].as_str().unwrap()).collect();
+    let order: Vec<&str> =
+        reference["weights"].as_array().unwrap().iter().map(|w| w[0].as_str().unwrap()).collect();
     let graph = mobilenet_v2(Shape { height: 64, width: 128, channels: 3 }, 0.5, 3);
     let find = |part: &crate::nn::Part| -> Result<Vec<f32>, String> {
         let (layer, word) = part.name.rsplit_once('.').unwrap();
@@ -67,7 +69,9 @@ fn every_layer_is_that_of_keras() {
             (_, name) => name.to_owned(),
         };
         // Keras's last layer is the softmax of ours.
-        let Some(expected) = layers.iter().find(|layer| layer["name"] == name.as_str()) else { continue };
+        let Some(expected) = layers.iter().find(|layer| layer["name"] == name.as_str()) else {
+            continue;
+        };
         if name == "predictions" {
             continue;
         }
@@ -96,19 +100,28 @@ fn a_training_step_has_the_loss_and_gradients_of_keras() {
     let mut network = network(&reference, true);
     let input: Vec<f32> = (0..8).flat_map(image).collect();
     let labels = numbers(&training["labels"]);
-    let target: Vec<f32> =
-        labels.iter().flat_map(|&l| (0..3).map(move |c| f32::from(u8::from(c == l as u8)))).collect();
+    let target: Vec<f32> = labels
+        .iter()
+        .flat_map(|&l| (0..3).map(move |c| f32::from(u8::from(c == l as u8))))
+        .collect();
     let mut cpu = Cpu::default();
     let output = cpu.train(&mut network, &[&input]).to_vec();
     let (mut slopes, mut gradient) = (vec![0.0; 24], vec![0.0; network.weights.len()]);
     let loss = Loss::Softmax.evaluate(8, &output, &target, &mut slopes);
-    assert!((loss / training["loss"].as_f64().unwrap() - 1.0).abs() < 1e-4, "{loss} {}", training["loss"]);
+    assert!(
+        (loss / training["loss"].as_f64().unwrap() - 1.0).abs() < 1e-4,
+        "{loss} {}",
+        training["loss"]
+    );
     cpu.backward(&network, &slopes, &mut gradient);
     let gradients = training["gradients"].as_array().unwrap();
     assert_eq!(gradients.len(), network.graph.weights.len());
     for part in &network.graph.weights {
         let name = part.name.replace('.', "/");
-        let expected = gradients.iter().find(|g| g["name"] == name.as_str()).unwrap_or_else(|| panic!("{name}"));
+        let expected = gradients
+            .iter()
+            .find(|g| g["name"] == name.as_str())
+            .unwrap_or_else(|| panic!("{name}"));
         compare(&gradient[part.range.clone()], expected, 1e-3);
     }
     let moving = training["moving"].as_array().unwrap();
@@ -162,20 +175,30 @@ fn small() -> MobileNetV2 {
 #[test]
 fn what_sounds_like_another_section_is_anomalous_and_an_unknown_section_is_named() {
     let features = [clips(8, 2.0, 1), clips(8, 5.0, 2)].concat();
-    let of: Vec<Clip> = (0..16).map(|i| clip(&format!("{i}.wav"), if i < 8 { "00" } else { "01" })).collect();
-    let train = Examples { clips: of.iter().collect(), features: features.iter().map(|x| x.view()).collect() };
+    let of: Vec<Clip> =
+        (0..16).map(|i| clip(&format!("{i}.wav"), if i < 8 { "00" } else { "01" })).collect();
+    let train = Examples {
+        clips: of.iter().collect(),
+        features: features.iter().map(|x| x.view()).collect(),
+    };
     let cx = Context::plain(1);
     let model = small().fit(&train, None, &cx).unwrap();
     let (normal, broken) = (clips(8, 2.0, 3), clips(8, 5.0, 4));
     let mean = |features: &[Array2<f32>], section: &str| {
         let of: Vec<Clip> = (0..8).map(|i| clip(&format!("{i}.wav"), section)).collect();
-        let test = Examples { clips: of.iter().collect(), features: features.iter().map(|x| x.view()).collect() };
+        let test = Examples {
+            clips: of.iter().collect(),
+            features: features.iter().map(|x| x.view()).collect(),
+        };
         small().score(&model, &test, &cx).map(|scores| scores.iter().sum::<f64>() / 8.0)
     };
     let (found, other) = (mean(&normal, "00").unwrap(), mean(&broken, "00").unwrap());
     assert!(other > found + 1.0, "{found} {other}");
     let error = mean(&normal, "07").unwrap_err().to_string();
-    assert_eq!(error, "clip `0.wav` is of section `07`, which was not trained on (only `00`, `01`)");
+    assert_eq!(
+        error,
+        "clip `0.wav` is of section `07`, which was not trained on (only `00`, `01`)"
+    );
     let silent = vec![Array2::from_elem((8, 8), f32::NAN); 8];
     let error = mean(&silent, "00").unwrap_err().to_string();
     assert_eq!(error, "what the network gives for clip `0.wav` is not finite");
@@ -200,6 +223,11 @@ fn what_is_said_of_training_leaves_the_rest_to_the_preset() {
     let repository = written(r#"{ "preset": "repository", "training": { "clip_norm": 1.0 } }"#);
     assert_eq!((repository.hop, repository.batch, repository.learning_rate), (8, 32, 1e-5));
     assert_eq!((repository.training.validation, repository.training.clip_norm), (0.1, Some(1.0)));
-    assert_eq!(written(r#"{ "preset": "repository", "training": { "validation": 0 } }"#).training.validation, 0.0);
+    assert_eq!(
+        written(r#"{ "preset": "repository", "training": { "validation": 0 } }"#)
+            .training
+            .validation,
+        0.0
+    );
     assert_eq!((written("{}").hop, written("{}").test_hop, written("{}").batch), (16, 1, 128));
 }

@@ -13,22 +13,23 @@ use crate::nn::{Cpu, Engine};
 pub struct Training {
     /// How the learning rate changes during training.
     pub schedule: Schedule,
-    /// Training ends after this number of epochs without a smaller loss (of the validation rows, if there are any),
-    /// with the weights of the best epoch.
+    /// Training ends after this number of epochs without a smaller loss (of the validation rows, if
+    /// there are any), with the weights of the best epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
     pub patience: Option<usize>,
-    /// The largest norm of a step's gradient. Longer gradients are shortened to it (Pascanu et al. 2013).
+    /// The largest norm of a step's gradient. Longer gradients are shortened to it (Pascanu et al.
+    /// 2013).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 1e6), extend("exclusiveMinimum" = 0))]
     pub clip_norm: Option<f64>,
-    /// Where the network is trained. Scores are always computed on the processor. A GPU gives weights with other
-    /// last digits, so another device trains anew.
+    /// Where the network is trained. Scores are always computed on the processor. A GPU gives
+    /// weights with other last digits, so another device trains anew.
     #[serde(skip_serializing_if = "Device::is_cpu")]
     #[schemars(extend("default" = "cpu"))]
     pub device: Device,
-    /// The share of rows that are held out from training: the last ones in the order of the clips (Keras's
-    /// `validation_split`).
+    /// The share of rows that are held out from training: the last ones in the order of the clips
+    /// (Keras's `validation_split`).
     #[schemars(range(min = 0, max = 0.9))]
     pub validation: f64,
 }
@@ -75,9 +76,13 @@ impl Device {
         let engine: Option<Box<dyn Engine>> = match self {
             Device::Cpu => Some(Box::<Cpu>::default()),
             #[cfg(feature = "cuda")]
-            Device::Cuda => crate::nn::Burn::cuda().map(|engine| Box::new(engine) as Box<dyn Engine>),
+            Device::Cuda => {
+                crate::nn::Burn::cuda().map(|engine| Box::new(engine) as Box<dyn Engine>)
+            }
             #[cfg(feature = "wgpu")]
-            Device::Wgpu => crate::nn::Burn::wgpu().map(|engine| Box::new(engine) as Box<dyn Engine>),
+            Device::Wgpu => {
+                crate::nn::Burn::wgpu().map(|engine| Box::new(engine) as Box<dyn Engine>)
+            }
             #[cfg(not(feature = "cuda"))]
             Device::Cuda => None,
             #[cfg(not(feature = "wgpu"))]
@@ -115,15 +120,22 @@ impl Training {
             wrong("patience", "`patience` is 0 epochs".into(), "write 1 or more");
         }
         if self.clip_norm.is_some_and(|norm| !(norm > 0.0 && norm.is_finite())) {
-            let message = format!("`clip_norm` is {}, not above 0", self.clip_norm.unwrap_or_default());
+            let message =
+                format!("`clip_norm` is {}, not above 0", self.clip_norm.unwrap_or_default());
             wrong("clip_norm", message, "1 is usual");
         }
         if !(0.0..=0.9).contains(&self.validation) {
             let message = format!("`validation` is {}, outside 0..0.9", self.validation);
-            wrong("validation", message, "write the share of rows that are not trained on, such as 0.1");
+            wrong(
+                "validation",
+                message,
+                "write the share of rows that are not trained on, such as 0.1",
+            );
         }
         let patience = self.patience.map(|epochs| epochs.max(1));
-        problems.extend(patience.and_then(|n| Problem::outside(&format!("{field}.patience"), n, 1, 100_000)));
+        problems.extend(
+            patience.and_then(|n| Problem::outside(&format!("{field}.patience"), n, 1, 100_000)),
+        );
         let norm = self.clip_norm.filter(|x| x.is_finite());
         problems.extend(norm.and_then(|x| Problem::beyond(&format!("{field}.clip_norm"), x, 1e6)));
         problems

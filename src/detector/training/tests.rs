@@ -75,13 +75,22 @@ impl Checkpoint for Shelf<'_> {
 #[test]
 fn a_training_that_was_stopped_ends_with_the_bytes_of_one_that_was_not() {
     let rows = Sines::new(400);
-    let training = Training { patience: Some(30), schedule: Schedule::Cosine, validation: 0.1, ..Training::default() };
+    let training = Training {
+        patience: Some(30),
+        schedule: Schedule::Cosine,
+        validation: 0.1,
+        ..Training::default()
+    };
     let whole = course(15, &training).run(trainer(), &rows, &Context::plain(1)).unwrap();
     for stopped_at in [1, 4, 11] {
         let stop = std::sync::atomic::AtomicBool::new(false);
-        let shelf = Shelf { kept: Mutex::new(None), saves: Mutex::new(0), stop: Some((stopped_at, &stop)) };
+        let shelf =
+            Shelf { kept: Mutex::new(None), saves: Mutex::new(0), stop: Some((stopped_at, &stop)) };
         let cx = Context { cancel: &stop, checkpoint: Some(&shelf), ..Context::plain(1) };
-        assert!(matches!(course(15, &training).run(trainer(), &rows, &cx), Err(DetectorError::Cancelled)));
+        assert!(matches!(
+            course(15, &training).run(trainer(), &rows, &cx),
+            Err(DetectorError::Cancelled)
+        ));
         let lines = Mutex::new(Vec::new());
         let log = |line: &str| lines.lock().unwrap().push(line.to_owned());
         let shelf = Shelf { stop: None, ..shelf };
@@ -99,7 +108,8 @@ fn a_checkpoint_that_is_none_is_passed_over() {
     let rows = Sines::new(40);
     let training = Training::default();
     let whole = course(3, &training).run(trainer(), &rows, &Context::plain(1)).unwrap();
-    let shelf = Shelf { kept: Mutex::new(Some(b"no model".to_vec())), saves: Mutex::new(0), stop: None };
+    let shelf =
+        Shelf { kept: Mutex::new(Some(b"no model".to_vec())), saves: Mutex::new(0), stop: None };
     let cx = Context { checkpoint: Some(&shelf), ..Context::plain(1) };
     assert!(course(3, &training).run(trainer(), &rows, &cx).unwrap() == whole);
 }
@@ -114,7 +124,10 @@ fn held_out_rows_are_the_last_and_judge() {
     let mut moved = Sines::new(100);
     moved.0[80..].iter_mut().flatten().for_each(|x| *x += 1.0);
     let (same, other) = course(4, &training).run(trainer(), &moved, &Context::plain(1)).unwrap();
-    assert!(same == network && history(&other, "validation_loss")[3] > 2.0 * history(&model, "validation_loss")[3]);
+    assert!(
+        same == network
+            && history(&other, "validation_loss")[3] > 2.0 * history(&model, "validation_loss")[3]
+    );
     moved.0[70][0] += 1.0;
     assert!(course(4, &training).run(trainer(), &moved, &Context::plain(1)).unwrap().0 != network);
 }
@@ -167,7 +180,10 @@ fn an_epoch_may_have_more_rows_than_there_are() {
     let cx = Context { progress: &progress, ..Context::plain(1) };
     course(3, &training).run(trainer(), &Twice(Sines::new(16)), &cx).unwrap();
     let told = told.into_inner().unwrap();
-    assert_eq!(told.iter().map(|t| (t.0, t.1)).collect::<Vec<_>>(), (1..=12).map(|i| (i, 12)).collect::<Vec<_>>());
+    assert_eq!(
+        told.iter().map(|t| (t.0, t.1)).collect::<Vec<_>>(),
+        (1..=12).map(|i| (i, 12)).collect::<Vec<_>>()
+    );
     assert!(told[5].2.starts_with("epoch 2 of 3, loss "), "{told:?}");
 }
 
@@ -184,7 +200,9 @@ fn a_training_stopped_after_its_best_epoch_keeps_the_best() {
     let cx = Context { cancel: &stop, checkpoint: Some(&shelf), ..Context::plain(1) };
     assert!(matches!(wild.run(trainer(), &rows, &cx), Err(DetectorError::Cancelled)));
     let shelf = Shelf { stop: None, ..shelf };
-    let again = wild.run(trainer(), &rows, &Context { checkpoint: Some(&shelf), ..Context::plain(1) }).unwrap();
+    let again = wild
+        .run(trainer(), &rows, &Context { checkpoint: Some(&shelf), ..Context::plain(1) })
+        .unwrap();
     assert!(again == whole);
 }
 

@@ -1,7 +1,7 @@
 //! The loop of a run: it asks the schedule what is next, does that, and says what came of it.
 //!
-//! It owns the store, the desk, the executor and the listener, and decides nothing. What happens when is the business of
-//! [`Schedule`].
+//! It owns the store, the desk, the executor and the listener, and decides nothing. What happens
+//! when is the business of [`Schedule`].
 
 mod pace;
 
@@ -58,7 +58,18 @@ pub fn run(
     let begun = Instant::now();
     listener.hear(Event::Begun { stages: chosen.len() });
     let schedule = Schedule::new(plan, chosen, options);
-    let mut run = Run { plan, schedule, store, desk, executor, listener, last, cancel, paces: BTreeMap::new(), begun };
+    let mut run = Run {
+        plan,
+        schedule,
+        store,
+        desk,
+        executor,
+        listener,
+        last,
+        cancel,
+        paces: BTreeMap::new(),
+        begun,
+    };
     run.work()?;
     let interrupted = cancel.load(Ordering::Relaxed) && !run.schedule.gave_up();
     let (nodes, revived) = run.schedule.end();
@@ -103,7 +114,9 @@ impl Run<'_> {
             match action {
                 Action::Lookup { node, bytes } => {
                     let key = self.keyed(node).key;
-                    let record = self.record(node, &key).filter(|record| !bytes || self.complete(node, record));
+                    let record = self
+                        .record(node, &key)
+                        .filter(|record| !bytes || self.complete(node, record));
                     self.schedule.recorded(node, key, record);
                 }
                 Action::Check(node) => self.schedule.checked(node, self.inputs(node)),
@@ -119,7 +132,9 @@ impl Run<'_> {
     /// Starts what the executor admits.
     fn start(&mut self) -> Result<(), Unusable> {
         self.heed();
-        while let Some((id, grant)) = self.schedule.offer(|wants, waiting| self.executor.admit(wants, waiting)) {
+        while let Some((id, grant)) =
+            self.schedule.offer(|wants, waiting| self.executor.admit(wants, waiting))
+        {
             let keyed = self.keyed(id);
             let key = keyed.key;
             if self.schedule.claim(id, &key) {
@@ -146,7 +161,14 @@ impl Run<'_> {
         let why = why(&keyed, self.last.get(&node.label), self.store);
         self.listener.hear(Event::Started { node: id, label: &node.label, why: &why });
         let Keyed { key, material, inputs } = keyed;
-        Job { key, label: node.label.clone(), stage: node.stage.clone(), inputs, material, threads: grant.threads }
+        Job {
+            key,
+            label: node.label.clone(),
+            stage: node.stage.clone(),
+            inputs,
+            material,
+            threads: grant.threads,
+        }
     }
 
     fn finished(&mut self, Finished { job, result }: Finished) -> Result<(), Unusable> {
@@ -174,7 +196,8 @@ impl Run<'_> {
     }
 
     fn keyed(&self, id: NodeId) -> Keyed {
-        keyed(self.plan, id, |need| self.schedule.outputs(need)).expect("all that it needs is known")
+        keyed(self.plan, id, |need| self.schedule.outputs(need))
+            .expect("all that it needs is known")
     }
 
     /// The record of a node, if there is one. That there is a damaged one is told.
@@ -182,7 +205,8 @@ impl Run<'_> {
         let node = self.plan.node(id);
         match found(self.store, &node.stage, key) {
             Found::Damaged(why) => {
-                let message = format!("the record of {} is damaged ({why}); it is made again", node.label);
+                let message =
+                    format!("the record of {} is damaged ({why}); it is made again", node.label);
                 self.listener.hear(Event::Warning { message });
                 None
             }
@@ -195,8 +219,8 @@ impl Run<'_> {
         record.filter(|record| self.complete(id, record))
     }
 
-    /// Whether the outputs of a record are there. Those of a result are read, because no stage reads them
-    /// later: damage to them would be found when it is too late to make them again.
+    /// Whether the outputs of a record are there. Those of a result are read, because no stage
+    /// reads them later: damage to them would be found when it is too late to make them again.
     fn complete(&self, id: NodeId, record: &Made) -> bool {
         let is_there = |object: &ObjectRef| match self.plan.is_result(id) {
             true => self.store.read(object).is_ok(),
@@ -211,10 +235,15 @@ impl Run<'_> {
             return Inputs::Lost(role.to_string());
         }
         let object = |need: &Need| {
-            self.schedule.outputs(need.node).expect("all that it needs is known")[&need.output.to_string()]
+            self.schedule.outputs(need.node).expect("all that it needs is known")
+                [&need.output.to_string()]
         };
-        let gone: BTreeSet<NodeId> =
-            node.needs.iter().filter(|need| !self.store.has(&object(need))).map(|need| need.node).collect();
+        let gone: BTreeSet<NodeId> = node
+            .needs
+            .iter()
+            .filter(|need| !self.store.has(&object(need)))
+            .map(|need| need.node)
+            .collect();
         if !gone.is_empty() {
             return Inputs::Gone(gone);
         }
@@ -244,9 +273,12 @@ impl Run<'_> {
         let label = self.plan.node(node).label.as_str();
         match word {
             Word::Cached => self.listener.hear(Event::Cached { label }),
-            Word::Finished { seconds, again } => self.listener.hear(Event::Finished { node, label, seconds, again }),
+            Word::Finished { seconds, again } => {
+                self.listener.hear(Event::Finished { node, label, seconds, again })
+            }
             Word::Failed(message) => {
-                let log = Some(self.desk.log_path(&self.keyed(node).key)).filter(|path| path.exists());
+                let log =
+                    Some(self.desk.log_path(&self.keyed(node).key)).filter(|path| path.exists());
                 self.listener.hear(Event::Failed { node, label, message: &message, log });
             }
             Word::Skipped { because } => {

@@ -3,13 +3,15 @@
 /// The pace of one stage.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pace {
-    /// The time it was first heard of, in seconds, and what was done then: a training may go on from a checkpoint.
+    /// The time it was first heard of, in seconds, and what was done then: a training may go on
+    /// from a checkpoint.
     first: Option<(f64, u64)>,
     last: u64,
 }
 
 impl Pace {
-    /// Hears that `done` of `total` are done at the time `now`; the seconds that are left, once that can be told.
+    /// Hears that `done` of `total` are done at the time `now`; the seconds that are left, once
+    /// that can be told.
     pub(super) fn hear(&mut self, now: f64, done: u64, total: u64) -> Option<f64> {
         // A stage that fits several models counts again for each.
         if done < self.last {

@@ -1,5 +1,5 @@
-//! The family of executors: where jobs run, and how many at once. None of them is part of any key, and one parity test
-//! holds all of them to the same bytes.
+//! The family of executors: where jobs run, and how many at once. None of them is part of any key,
+//! and one parity test holds all of them to the same bytes.
 //!
 //! To add one: a file, a `mod` line and a line in [`ExecutorKind`].
 
@@ -35,8 +35,8 @@ pub enum News {
 
 /// What became of the wish to compute a key.
 pub enum Lease {
-    /// The key is ours until the lock is dropped. There is no lock where workers may compute a key twice, because the
-    /// first record wins.
+    /// The key is ours until the lock is dropped. There is no lock where workers may compute a key
+    /// twice, because the first record wins.
     Ours(Option<KeyLock>),
     /// Another process computes it: its number, if the system tells.
     Held(Option<u32>),
@@ -54,8 +54,8 @@ impl Lease {
 
 /// A place where jobs run.
 pub trait Executor {
-    /// What a job gets that starts now; `None` if it has to wait. `waiting` is the number of jobs that want to start,
-    /// this one included. Nothing is taken before [`Executor::start`].
+    /// What a job gets that starts now; `None` if it has to wait. `waiting` is the number of jobs
+    /// that want to start, this one included. Nothing is taken before [`Executor::start`].
     ///
     /// An executor at which no job is at work admits any job; else a run would never end.
     fn admit(&mut self, wants: &Wants, waiting: usize) -> Option<Grant>;
@@ -69,11 +69,12 @@ pub trait Executor {
     /// No more jobs are started before the next news: whoever gathers jobs sends them off now.
     fn round(&mut self) {}
 
-    /// The next news; `None` if there was none in time. Whether there is news of progress is the executor's choice.
+    /// The next news; `None` if there was none in time. Whether there is news of progress is the
+    /// executor's choice.
     fn wait(&mut self, timeout: Duration) -> Option<News>;
 
-    /// The run stops. Jobs at work end as soon as they can, and are still heard of. Jobs of this process see the wish
-    /// to stop themselves.
+    /// The run stops. Jobs at work end as soon as they can, and are still heard of. Jobs of this
+    /// process see the wish to stop themselves.
     fn stop(&mut self) {}
 }
 
@@ -90,8 +91,11 @@ pub enum ExecutorKind {
 }
 
 impl ExecutorKind {
-    pub const ALL: &'static [(&'static str, ExecutorKind)] =
-        &[("serial", ExecutorKind::Serial), ("threads", ExecutorKind::Threads), ("process", ExecutorKind::Process)];
+    pub const ALL: &'static [(&'static str, ExecutorKind)] = &[
+        ("serial", ExecutorKind::Serial),
+        ("threads", ExecutorKind::Threads),
+        ("process", ExecutorKind::Process),
+    ];
 
     /// The executor of a name.
     pub fn named(name: &str) -> Option<Self> {
@@ -99,12 +103,20 @@ impl ExecutorKind {
     }
 
     /// Makes it ready for a run. `cancel` is looked at by jobs.
-    pub fn open(self, store: &Store, desk: &Desk, options: &Options, cancel: &Arc<AtomicBool>) -> Box<dyn Executor> {
+    pub fn open(
+        self,
+        store: &Store,
+        desk: &Desk,
+        options: &Options,
+        cancel: &Arc<AtomicBool>,
+    ) -> Box<dyn Executor> {
         let (store, desk, cancel) = (store.clone(), desk.clone(), cancel.clone());
         let room = |slots| Room::new(options.jobs, options.memory, slots);
         match self {
             ExecutorKind::Serial => Box::new(serial::Serial::new(store, desk, room(1), cancel)),
-            ExecutorKind::Threads => Box::new(threads::Threads::new(store, desk, room(usize::MAX), cancel)),
+            ExecutorKind::Threads => {
+                Box::new(threads::Threads::new(store, desk, room(usize::MAX), cancel))
+            }
             ExecutorKind::Process => Box::new(process::new(store, desk, room(usize::MAX), cancel)),
         }
     }

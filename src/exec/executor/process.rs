@@ -1,8 +1,8 @@
 //! Each job in a process of its own: `humshift internal run-job KEY --cache DIR`.
 //!
-//! The job is left in the cache as a file; the worker commits the record itself. The record, not the
-//! exit code, says that the job is done. On its stdout the worker says how far it is, a line of JSON each time, and, if
-//! it fails, why.
+//! The job is left in the cache as a file; the worker commits the record itself. The record, not
+//! the exit code, says that the job is done. On its stdout the worker says how far it is, a line of
+//! JSON each time, and, if it fails, why.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -68,11 +68,12 @@ fn spawn(
         return Err(Failure::Cancelled);
     }
     // The worker says why, unless it was killed.
-    Err(serde_json::from_str(&text).unwrap_or_else(|_| failed(format!("ended with {status} and left no record"))))
+    Err(serde_json::from_str(&text)
+        .unwrap_or_else(|_| failed(format!("ended with {status} and left no record"))))
 }
 
-/// Lets the worker inherit the lock of its key, which is then held as long as one of both lives, and end with the thread
-/// that waits for it, however that ends.
+/// Lets the worker inherit the lock of its key, which is then held as long as one of both lives,
+/// and end with the thread that waits for it, however that ends.
 #[cfg(unix)]
 fn bind(command: &mut Command, lock: Option<&KeyLock>) {
     use std::os::fd::AsRawFd;
@@ -81,8 +82,8 @@ fn bind(command: &mut Command, lock: Option<&KeyLock>) {
     #[cfg(target_os = "linux")]
     let parent = std::process::id();
     let before = move || {
-        // SAFETY: only system calls, as is right between `fork` and `exec`. The descriptor is open: the lock outlives
-        // the start of the process.
+        // SAFETY: only system calls, as is right between `fork` and `exec`. The descriptor is open:
+        // the lock outlives the start of the process.
         unsafe {
             if let Some(lock) = lock
                 && libc::fcntl(lock, libc::F_SETFD, 0) == -1
@@ -90,7 +91,9 @@ fn bind(command: &mut Command, lock: Option<&KeyLock>) {
                 return Err(std::io::Error::last_os_error());
             }
             #[cfg(target_os = "linux")]
-            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == -1 || libc::getppid() as u32 != parent {
+            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == -1
+                || libc::getppid() as u32 != parent
+            {
                 return Err(std::io::Error::other("the run has ended"));
             }
         }
@@ -116,7 +119,10 @@ fn listen(stdout: impl Read, tell: &(dyn Fn(Progress) + Sync)) -> String {
 }
 
 /// The exit status; `None` if the run was given up and the process killed.
-fn wait(child: &mut Child, cancel: &AtomicBool) -> std::io::Result<Option<std::process::ExitStatus>> {
+fn wait(
+    child: &mut Child,
+    cancel: &AtomicBool,
+) -> std::io::Result<Option<std::process::ExitStatus>> {
     let mut pause = Duration::from_millis(1);
     loop {
         if let Some(status) = child.try_wait()? {

@@ -38,8 +38,8 @@ impl Room {
         Self { jobs: jobs.max(1), memory, slots, taken: BTreeMap::new() }
     }
 
-    /// What a job would get that starts now; `None` if there is no room for it. `waiting` jobs share the threads that
-    /// are free.
+    /// What a job would get that starts now; `None` if there is no room for it. `waiting` jobs
+    /// share the threads that are free.
     pub fn admit(&self, wants: &Wants, waiting: usize) -> Option<Grant> {
         let (threads, memory) = self.used();
         let (free, left) = (self.jobs.saturating_sub(threads), self.memory.saturating_sub(memory));
@@ -80,16 +80,28 @@ mod tests {
     fn threads_are_shared_and_memory_is_not_exceeded_but_by_one_alone() {
         let wants = |threads, memory| Wants { threads, memory, each: 10 };
         let mut room = Room::new(4, 100, usize::MAX);
-        let threads = |room: &Room, wants: &Wants, waiting| room.admit(wants, waiting).map(|grant| grant.threads);
-        assert_eq!([1, 2, 3, 9].map(|waiting| threads(&room, &wants(8, 0), waiting)), [4, 2, 2, 1].map(Some));
-        assert_eq!(threads(&room, &wants(8, 80), 1), Some(2), "as many as the memory is enough for");
+        let threads = |room: &Room, wants: &Wants, waiting| {
+            room.admit(wants, waiting).map(|grant| grant.threads)
+        };
+        assert_eq!(
+            [1, 2, 3, 9].map(|waiting| threads(&room, &wants(8, 0), waiting)),
+            [4, 2, 2, 1].map(Some)
+        );
+        assert_eq!(
+            threads(&room, &wants(8, 80), 1),
+            Some(2),
+            "as many as the memory is enough for"
+        );
         let alone = room.admit(&wants(8, 500), 1).unwrap();
         assert!(alone.exceeds() && alone.threads == 1);
         room.take(Digest::of(b"giant"), alone);
         assert_eq!(room.admit(&Wants { threads: 1, memory: 0, each: 0 }, 1), None);
         room.give_back(&Digest::of(b"giant"));
         room.take(Digest::of(b"a"), room.admit(&wants(1, 50), 1).unwrap());
-        assert_eq!([40, 30, 20].map(|memory| threads(&room, &wants(8, memory), 1)), [None, Some(1), Some(2)]);
+        assert_eq!(
+            [40, 30, 20].map(|memory| threads(&room, &wants(8, memory), 1)),
+            [None, Some(1), Some(2)]
+        );
         room.give_back(&Digest::of(b"a"));
         assert_eq!(threads(&room, &wants(8, 40), 1), Some(4));
         let mut one = Room::new(4, 100, 1);

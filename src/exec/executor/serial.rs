@@ -1,4 +1,5 @@
-//! One job after the other. As it works in the coordinator's own thread, nobody hears how far it is.
+//! One job after the other. As it works in the coordinator's own thread, nobody hears how far it
+//! is.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

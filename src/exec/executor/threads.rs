@@ -13,7 +13,14 @@ use crate::exec::{Failure, Job, perform};
 use crate::stage::Wants;
 use crate::store::{Made, Store, Unusable};
 
-type Work = fn(&Store, &Desk, &Job, Option<&KeyLock>, &AtomicBool, &(dyn Fn(Progress) + Sync)) -> Result<Made, Failure>;
+type Work = fn(
+    &Store,
+    &Desk,
+    &Job,
+    Option<&KeyLock>,
+    &AtomicBool,
+    &(dyn Fn(Progress) + Sync),
+) -> Result<Made, Failure>;
 
 /// Runs each job on a thread.
 pub struct Threads {
@@ -59,10 +66,13 @@ impl Executor for Threads {
             let tell = |progress| {
                 let _ = sender.send(News::Progress(job.key, progress));
             };
-            let run = std::panic::AssertUnwindSafe(|| work(&store, &desk, &job, lock.as_ref(), &cancel, &tell));
+            let run = std::panic::AssertUnwindSafe(|| {
+                work(&store, &desk, &job, lock.as_ref(), &cancel, &tell)
+            });
             let caught = std::panic::catch_unwind(run);
-            let result =
-                caught.unwrap_or_else(|_| Err(Failure::Stage("a bug in humshift: the worker panicked".into())));
+            let result = caught.unwrap_or_else(|_| {
+                Err(Failure::Stage("a bug in humshift: the worker panicked".into()))
+            });
             // The key is free before anybody hears that the job has ended.
             drop(lock);
             // Nobody listens any more when the run was given up.

@@ -1,4 +1,5 @@
-//! What cannot run any more: because it failed, because of one that failed, or because the run is frozen.
+//! What cannot run any more: because it failed, because of one that failed, or because the run is
+//! frozen.
 
 use std::collections::BTreeSet;
 
@@ -22,12 +23,16 @@ impl Schedule<'_> {
         }
     }
 
-    /// An input of a stage was damaged when it was read. It has been moved aside, and is made again.
+    /// An input of a stage was damaged when it was read. It has been moved aside, and is made
+    /// again.
     pub(super) fn damaged(&mut self, id: NodeId, digest: &Digest) {
         let life = &mut self.lives[id.index()];
         life.tries += 1;
         if life.tries >= TRIES {
-            return self.failed(id, format!("its input {digest} was damaged {TRIES} times: is the disk sound?"));
+            return self.failed(
+                id,
+                format!("its input {digest} was damaged {TRIES} times: is the disk sound?"),
+            );
         }
         let label = &self.plan.node(id).label;
         self.warn(id, format!("an input of {label} was missing or damaged; it is made again"));
@@ -61,7 +66,8 @@ impl Schedule<'_> {
         }
     }
 
-    /// The nodes that cannot go on if a node cannot be made: what waits for its record, and what waits for its bytes.
+    /// The nodes that cannot go on if a node cannot be made: what waits for its record, and what
+    /// waits for its bytes.
     fn hanging_on(&self, id: NodeId) -> BTreeSet<NodeId> {
         let (mut all, mut stack) = (BTreeSet::new(), vec![id]);
         while let Some(lost) = stack.pop() {

@@ -1,7 +1,8 @@
 //! What happens next in a run: the life of every node, as one state machine.
 //!
-//! Nothing here has a clock, a disk or a thread. Facts go in: a record is there, inputs are gone, a job ended.
-//! Questions and words for the listener come out. So tests can drive it through ten thousand runs in a few seconds.
+//! Nothing here has a clock, a disk or a thread. Facts go in: a record is there, inputs are gone, a
+//! job ended. Questions and words for the listener come out. So tests can drive it through ten
+//! thousand runs in a few seconds.
 //!
 //! ```text
 //!              record there
@@ -54,8 +55,8 @@ pub(super) struct Schedule<'a> {
     options: Options,
     lives: Vec<Life>,
     urgency: Vec<u64>,
-    /// The rest is found faster than by looking at all nodes; `set` keeps it. First: nodes that are `Ready` or `Check`
-    /// and for which nothing was asked yet.
+    /// The rest is found faster than by looking at all nodes; `set` keeps it. First: nodes that are
+    /// `Ready` or `Check` and for which nothing was asked yet.
     unasked: BTreeSet<NodeId>,
     /// Nodes that are `Queued`: those with the most work below them first.
     queue: BTreeSet<(Reverse<u64>, NodeId)>,
@@ -97,8 +98,8 @@ impl<'a> Schedule<'a> {
         schedule
     }
 
-    /// What is to be done next, if there is something. What is ready comes in the order of the plan, which is that of
-    /// the file.
+    /// What is to be done next, if there is something. What is ready comes in the order of the
+    /// plan, which is that of the file.
     pub(super) fn next(&mut self) -> Option<Action> {
         if let Some(action) = self.actions.pop_front() {
             return Some(action);
@@ -107,8 +108,9 @@ impl<'a> Schedule<'a> {
         if let State::Check = self.state(node) {
             return Some(Action::Check(node));
         }
-        // The bytes of a result are wanted by the report, those of a node that nothing chosen needs by who chose it,
-        // those of a node looked at again by whoever asked; those in between only by stages that run.
+        // The bytes of a result are wanted by the report, those of a node that nothing chosen needs
+        // by who chose it, those of a node looked at again by whoever asked; those in between only
+        // by stages that run.
         let is_end = !self.plan.dependents(node).iter().any(|next| self.chosen.contains(next));
         Some(Action::Lookup { node, bytes: is_end || self.is_known(node) })
     }
@@ -120,7 +122,10 @@ impl<'a> Schedule<'a> {
 
     /// Whether the run has ended.
     pub(super) fn is_over(&self) -> bool {
-        !self.has_next() && self.queue.is_empty() && self.running.is_empty() && self.elsewhere.is_empty()
+        !self.has_next()
+            && self.queue.is_empty()
+            && self.running.is_empty()
+            && self.elsewhere.is_empty()
     }
 
     /// Whether the run stopped itself because a stage failed.
@@ -152,7 +157,8 @@ impl<'a> Schedule<'a> {
         let gone = match inputs {
             Inputs::There(wants) => return drop(self.set(id, State::Queued { wants })),
             Inputs::Lost(role) => {
-                return self.failed(id, format!("its input {role} is gone from the cache; run again"));
+                return self
+                    .failed(id, format!("its input {role} is gone from the cache; run again"));
             }
             Inputs::Gone(gone) => gone,
         };
@@ -172,7 +178,9 @@ impl<'a> Schedule<'a> {
     /// Fact: the job of a key ended so.
     pub(super) fn ended(&mut self, key: &Digest, result: Result<Made, Failure>) {
         let id = *self.running.get(key).expect("only running jobs end");
-        let State::Running { twins, .. } = self.set(id, State::Left) else { unreachable!("it is among the running") };
+        let State::Running { twins, .. } = self.set(id, State::Left) else {
+            unreachable!("it is among the running")
+        };
         match result {
             Ok(record) => {
                 self.tell(id, Word::Finished { seconds: record.seconds, again: self.is_known(id) });
@@ -267,13 +275,19 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// The bytes of a node were made again: it keeps the outcome that it had, and should have the outputs that it had.
+    /// The bytes of a node were made again: it keeps the outcome that it had, and should have the
+    /// outputs that it had.
     fn made_again(&mut self, id: NodeId, mut before: NodeOutcome, outcome: NodeOutcome) {
-        let (Some(old), Some(new)) = (before.record_mut(), outcome.record()) else { unreachable!("both are known") };
+        let (Some(old), Some(new)) = (before.record_mut(), outcome.record()) else {
+            unreachable!("both are known")
+        };
         if old.outputs != new.outputs {
             old.outputs.clone_from(&new.outputs);
             let label = &self.plan.node(id).label;
-            self.warn(id, format!("{label} gave other bytes than last time: this stage is not deterministic"));
+            self.warn(
+                id,
+                format!("{label} gave other bytes than last time: this stage is not deterministic"),
+            );
         }
         self.lives[id.index()].known = Some(before);
     }

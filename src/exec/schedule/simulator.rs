@@ -1,4 +1,5 @@
-//! Drives a schedule through a world as the loop of a run does it, and looks at each step whether the laws hold.
+//! Drives a schedule through a world as the loop of a run does it, and looks at each step whether
+//! the laws hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,7 +66,17 @@ pub fn simulate(number: u64, seen: &mut Seen) {
     let options = Options { jobs: world.jobs, memory: world.memory, fail_fast, frozen };
     let schedule = Schedule::new(&plan, &chosen, options);
     let (told, damaged, seen_whole, stopped) = Default::default();
-    let mut trial = Trial { world, schedule, chosen: &chosen, options, stopped, told, damaged, seen_whole, seen };
+    let mut trial = Trial {
+        world,
+        schedule,
+        chosen: &chosen,
+        options,
+        stopped,
+        told,
+        damaged,
+        seen_whole,
+        seen,
+    };
     trial.run(cancel_at, number.is_multiple_of(8));
     trial.judge();
 }
@@ -74,7 +85,10 @@ pub fn simulate(number: u64, seen: &mut Seen) {
 fn ancestors(plan: &Plan) -> Vec<BTreeSet<NodeId>> {
     let mut above: Vec<BTreeSet<NodeId>> = Vec::new();
     for id in plan.nodes() {
-        let own = plan.needs(id).iter().flat_map(|need| above[need.node.index()].iter().copied().chain([need.node]));
+        let own = plan
+            .needs(id)
+            .iter()
+            .flat_map(|need| above[need.node.index()].iter().copied().chain([need.node]));
         above.push(own.collect());
     }
     above
@@ -95,8 +109,14 @@ impl Trial<'_> {
             if self.schedule.is_over() {
                 return;
             }
-            assert!(self.schedule.queue.is_empty() || !self.world.work.is_empty(), "something waits for nothing");
-            assert!(!self.world.work.is_empty() || !self.schedule.elsewhere.is_empty(), "nobody has news");
+            assert!(
+                self.schedule.queue.is_empty() || !self.world.work.is_empty(),
+                "something waits for nothing"
+            );
+            assert!(
+                !self.world.work.is_empty() || !self.schedule.elsewhere.is_empty(),
+                "nobody has news"
+            );
             if step >= cancel_at {
                 self.schedule.cancel();
             }
@@ -117,7 +137,9 @@ impl Trial<'_> {
                 }
                 Action::Check(node) => {
                     assert!(!self.options.frozen && self.chosen.contains(&node));
-                    let inputs = self.world.inputs(node, |need| digest(self.schedule.outputs(need).unwrap()));
+                    let inputs = self
+                        .world
+                        .inputs(node, |need| digest(self.schedule.outputs(need).unwrap()));
                     if let Inputs::There(_) = inputs {
                         self.seen_whole.insert(node, self.world.losses);
                     }
@@ -144,22 +166,30 @@ impl Trial<'_> {
         self.seen.see(what);
         let times = self.told.entry((node, what)).or_default();
         *times += 1;
-        if *word == Word::Cached && !self.world.plan.dependents(node).iter().any(|next| self.chosen.contains(next)) {
+        if *word == Word::Cached
+            && !self.world.plan.dependents(node).iter().any(|next| self.chosen.contains(next))
+        {
             let object = digest(self.schedule.outputs(node).unwrap());
             assert!(self.world.objects.contains(&object), "a result without its bytes is none");
         }
-        assert!(*times == 1 || ["finished again", "shared", "damaged", "moody"].contains(&what), "{what} again");
+        assert!(
+            *times == 1 || ["finished again", "shared", "damaged", "moody"].contains(&what),
+            "{what} again"
+        );
     }
 
     fn start(&mut self) {
-        while let Some((id, grant)) = self.schedule.offer(|wants, waiting| self.world.room.admit(wants, waiting)) {
+        while let Some((id, grant)) =
+            self.schedule.offer(|wants, waiting| self.world.room.admit(wants, waiting))
+        {
             assert!(!self.stopped && !self.options.frozen && self.chosen.contains(&id));
             let key = self.key(id);
             if !self.schedule.claim(id, &key) {
                 self.seen.see("twin");
                 continue;
             }
-            if self.world.visited.insert(key) && self.world.rng.uniform() < self.world.luck.foreign {
+            if self.world.visited.insert(key) && self.world.rng.uniform() < self.world.luck.foreign
+            {
                 let output = self.world.will_make(id, &key);
                 self.world.foreign.insert(key, output);
             }
@@ -176,7 +206,12 @@ impl Trial<'_> {
 
     fn begin(&mut self, id: NodeId, key: Digest, grant: Grant) {
         assert!(self.world.work.iter().all(|work| work.key != key), "a key twice at work");
-        let inputs = self.world.plan.needs(id).iter().map(|need| digest(self.schedule.outputs(need.node).unwrap()));
+        let inputs = self
+            .world
+            .plan
+            .needs(id)
+            .iter()
+            .map(|need| digest(self.schedule.outputs(need.node).unwrap()));
         let missed = inputs.into_iter().find(|object| !self.world.objects.contains(object));
         let seen = self.seen_whole.get(&id).expect("its inputs were looked at");
         assert!(missed.is_none() || self.world.losses > *seen, "it starts without its inputs");
@@ -188,7 +223,8 @@ impl Trial<'_> {
         assert!(memory <= self.world.memory || self.world.work.len() == 1, "{memory} bytes");
     }
 
-    /// Lets something happen: a job ends, another process makes something or gives up, somebody cleans the cache.
+    /// Lets something happen: a job ends, another process makes something or gives up, somebody
+    /// cleans the cache.
     fn happen(&mut self) {
         let world = &mut self.world;
         if world.evictions > 0 && world.rng.uniform() < world.luck.eviction {
@@ -209,7 +245,8 @@ impl Trial<'_> {
         let at = world.rng.below(world.work.len());
         let Work { key, node, missed } = world.work.swap_remove(at);
         world.room.give_back(&key);
-        let damaged = world.plan.needs(node).first().filter(|_| world.rng.uniform() < world.luck.damage);
+        let damaged =
+            world.plan.needs(node).first().filter(|_| world.rng.uniform() < world.luck.damage);
         let result = if self.stopped && world.rng.below(2) == 0 {
             Err(Failure::Cancelled)
         } else if let Some(object) = missed {
@@ -240,12 +277,16 @@ impl Trial<'_> {
     }
 
     fn key(&self, id: NodeId) -> Digest {
-        self.world.key(id, |need| digest(self.schedule.outputs(need).expect("what is looked at has its inputs")))
+        self.world.key(id, |need| {
+            digest(self.schedule.outputs(need).expect("what is looked at has its inputs"))
+        })
     }
 
     /// Whether what the schedule finds fast is what it would find by looking at all nodes.
     fn indices_are_right(&self) {
-        let of = |is: fn(&State) -> bool| self.world.plan.nodes().filter(move |id| is(self.schedule.state(*id)));
+        let of = |is: fn(&State) -> bool| {
+            self.world.plan.nodes().filter(move |id| is(self.schedule.state(*id)))
+        };
         let sorted = |mut ids: Vec<NodeId>| {
             ids.sort_unstable();
             ids
@@ -254,8 +295,20 @@ impl Trial<'_> {
         assert!(of(|state| matches!(state, State::Queued { .. })).eq(queue));
         let running = sorted(self.schedule.running.values().copied().collect());
         assert!(of(|state| matches!(state, State::Running { .. })).eq(running));
-        assert!(of(|state| matches!(state, State::Elsewhere { .. })).eq(self.schedule.elsewhere.keys().copied()));
-        assert!(of(|state| matches!(state, State::Ready | State::Check)).eq(self.schedule.unasked.iter().copied()));
+        assert!(
+            of(|state| matches!(state, State::Elsewhere { .. })).eq(self
+                .schedule
+                .elsewhere
+                .keys()
+                .copied())
+        );
+        assert!(
+            of(|state| matches!(state, State::Ready | State::Check)).eq(self
+                .schedule
+                .unasked
+                .iter()
+                .copied())
+        );
     }
 
     /// The laws of a run that has ended.
@@ -271,22 +324,35 @@ impl Trial<'_> {
         let (outcomes, _) = schedule.end();
         for (id, outcome) in world.plan.nodes().zip(&outcomes) {
             let number = id.index();
-            let above = |is: fn(&NodeOutcome) -> bool| above[number].iter().any(|id| is(&outcomes[id.index()]));
+            let above = |is: fn(&NodeOutcome) -> bool| {
+                above[number].iter().any(|id| is(&outcomes[id.index()]))
+            };
             let failed = |outcome: &NodeOutcome| matches!(outcome, NodeOutcome::Failed { .. });
             let worn = damaged.get(&id).is_some_and(|times| *times >= TRIES);
-            assert!(!worn || matches!(outcome, NodeOutcome::Failed { .. }), "{number} is tried for ever");
+            assert!(
+                !worn || matches!(outcome, NodeOutcome::Failed { .. }),
+                "{number} is tried for ever"
+            );
             let reason = worn || world.codes[number].fails || world.codes[number].orphan;
             match outcome {
-                _ if !chosen.contains(&id) => assert!(outcome.record().is_none(), "it was not chosen"),
+                _ if !chosen.contains(&id) => {
+                    assert!(outcome.record().is_none(), "it was not chosen")
+                }
                 NodeOutcome::NotRun => assert!(stopped, "{number} was left out"),
                 NodeOutcome::Stale => assert!(options.frozen),
                 NodeOutcome::Ran { .. } => assert!(!options.frozen),
                 NodeOutcome::Failed { message } => assert!(reason && !options.frozen, "{message}"),
-                NodeOutcome::Skipped { .. } => assert!(above(failed), "{number} was skipped without a reason"),
+                NodeOutcome::Skipped { .. } => {
+                    assert!(above(failed), "{number} was skipped without a reason")
+                }
                 NodeOutcome::Cached { .. } => {}
             }
             if let Some(record) = outcome.record().filter(|_| !world.luck.moody) {
-                assert_eq!(digest(&record.outputs), world.right[number], "another result than in an empty cache");
+                assert_eq!(
+                    digest(&record.outputs),
+                    world.right[number],
+                    "another result than in an empty cache"
+                );
             }
         }
     }

@@ -1,4 +1,5 @@
-//! From the queue to work: who starts next, and who has to wait because somebody computes the same key.
+//! From the queue to work: who starts next, and who has to wait because somebody computes the same
+//! key.
 
 use super::Schedule;
 use super::state::{State, Word};
@@ -7,29 +8,33 @@ use crate::exec::executor::Grant;
 use crate::plan::NodeId;
 use crate::stage::Wants;
 
-/// Queued nodes that are looked at after the first that the executor does not admit. What comes behind may be smaller;
-/// to look at the whole queue each time would cost more than it gives.
+/// Queued nodes that are looked at after the first that the executor does not admit. What comes
+/// behind may be smaller; to look at the whole queue each time would cost more than it gives.
 const LOOKED_AT: usize = 64;
 
 impl Schedule<'_> {
-    /// The most urgent node that the executor admits, and what it gives to it. `admit` is asked with what a node wants
-    /// and with the number of nodes that want to start. After this comes `claim`.
+    /// The most urgent node that the executor admits, and what it gives to it. `admit` is asked
+    /// with what a node wants and with the number of nodes that want to start. After this comes
+    /// `claim`.
     pub(in crate::exec) fn offer(
         &mut self,
         mut admit: impl FnMut(&Wants, usize) -> Option<Grant>,
     ) -> Option<(NodeId, Grant)> {
         let waiting = self.queue.len();
-        let (id, grant) = self.queue.iter().take(LOOKED_AT).enumerate().find_map(|(passed, (_, id))| {
-            let State::Queued { wants } = &self.lives[id.index()].state else { unreachable!("it is in the queue") };
-            Some((*id, admit(wants, waiting - passed)?))
-        })?;
+        let (id, grant) =
+            self.queue.iter().take(LOOKED_AT).enumerate().find_map(|(passed, (_, id))| {
+                let State::Queued { wants } = &self.lives[id.index()].state else {
+                    unreachable!("it is in the queue")
+                };
+                Some((*id, admit(wants, waiting - passed)?))
+            })?;
         self.tell_of_memory(id, &grant);
         Some((id, grant))
     }
 
-    /// Whether a node may start that was offered and has this key. If another node of this run computes the key, then
-    /// this one waits for it: what comes of one is what comes of the other. After this comes `recorded`, `held` or
-    /// `started`.
+    /// Whether a node may start that was offered and has this key. If another node of this run
+    /// computes the key, then this one waits for it: what comes of one is what comes of the other.
+    /// After this comes `recorded`, `held` or `started`.
     pub(in crate::exec) fn claim(&mut self, id: NodeId, key: &Digest) -> bool {
         let Some(first) = self.running.get(key) else { return true };
         if let State::Running { twins, .. } = &mut self.lives[first.index()].state {
@@ -65,7 +70,8 @@ impl Schedule<'_> {
         self.running.get(key).copied()
     }
 
-    /// Says of the first stage that wants more memory than all may want together, that it gets it all the same.
+    /// Says of the first stage that wants more memory than all may want together, that it gets it
+    /// all the same.
     fn tell_of_memory(&mut self, id: NodeId, grant: &Grant) {
         if !grant.exceeds() || self.told_of_memory {
             return;

@@ -44,7 +44,8 @@ pub(in crate::exec) enum State {
 #[derive(Clone, Debug)]
 pub(super) struct Life {
     pub state: State,
-    /// What is known of its outputs: that it was cached or that it ran. Bytes that are made again change nothing here.
+    /// What is known of its outputs: that it was cached or that it ran. Bytes that are made again
+    /// change nothing here.
     pub known: Option<NodeOutcome>,
     /// How often an input was damaged while it ran.
     pub tries: usize,
@@ -70,8 +71,8 @@ impl Life {
 /// What the schedule wants to be done.
 #[derive(Clone, Debug)]
 pub(in crate::exec) enum Action {
-    /// Look for the record of a node. If `bytes` are wanted, then a record without them is none. The answer is
-    /// `Schedule::recorded`.
+    /// Look for the record of a node. If `bytes` are wanted, then a record without them is none.
+    /// The answer is `Schedule::recorded`.
     Lookup { node: NodeId, bytes: bool },
     /// Look whether the inputs of a node are there. The answer is `Schedule::checked`.
     Check(NodeId),

@@ -1,4 +1,5 @@
-//! A world to simulate runs in: a random plan, a cache that loses things, stages that fail, other processes.
+//! A world to simulate runs in: a random plan, a cache that loses things, stages that fail, other
+//! processes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -16,20 +17,40 @@ use crate::store::{Made, RECORD_SCHEMA, Record};
 /// The most nodes of a plan.
 pub const MOST: usize = 200;
 
-static STAGE: LazyLock<StageSpec> =
-    LazyLock::new(|| serde_json::from_value(serde_json::json!({ "pooling": { "pools": [] } })).unwrap());
-static IDS: LazyLock<Vec<NodeId>> =
-    LazyLock::new(|| Plan::of((0..MOST).map(|_| node(0, &[])).collect(), Vec::new()).unwrap().nodes().collect());
+static STAGE: LazyLock<StageSpec> = LazyLock::new(|| {
+    serde_json::from_value(serde_json::json!({ "pooling": { "pools": [] } })).unwrap()
+});
+static IDS: LazyLock<Vec<NodeId>> = LazyLock::new(|| {
+    Plan::of((0..MOST).map(|_| node(0, &[])).collect(), Vec::new()).unwrap().nodes().collect()
+});
 static RECORD: LazyLock<Made> = LazyLock::new(|| {
     let (label, version, material) = (String::new(), String::new(), serde_json::Value::Null);
     let (key, outputs) = (None, BTreeMap::new());
-    Made::from(Record { schema: RECORD_SCHEMA, key, material, outputs, seconds: 1.0, label, version })
+    Made::from(Record {
+        schema: RECORD_SCHEMA,
+        key,
+        material,
+        outputs,
+        seconds: 1.0,
+        label,
+        version,
+    })
 });
 
 fn node(number: usize, needs: &[usize]) -> Node {
-    let need = |of: &usize| Need { role: Item::Features.into(), node: IDS[*of], output: Item::Features.into() };
+    let need = |of: &usize| Need {
+        role: Item::Features.into(),
+        node: IDS[*of],
+        output: Item::Features.into(),
+    };
     let needs = needs.iter().map(need).collect();
-    Node { label: number.to_string(), stage: STAGE.clone(), needs, given: BTreeMap::new(), longest: 0 }
+    Node {
+        label: number.to_string(),
+        stage: STAGE.clone(),
+        needs,
+        given: BTreeMap::new(),
+        longest: 0,
+    }
 }
 
 /// A plan of up to [`MOST`] nodes, most of them with far fewer.
@@ -107,7 +128,12 @@ pub struct World<'a> {
 impl<'a> World<'a> {
     pub fn new(plan: &'a Plan, mut rng: Rng) -> Self {
         let mut sometimes = |most: f64| if rng.below(2) == 0 { 0.0 } else { most * rng.uniform() };
-        let luck = Luck { damage: sometimes(0.4), foreign: sometimes(0.5), eviction: sometimes(0.5), moody: false };
+        let luck = Luck {
+            damage: sometimes(0.4),
+            foreign: sometimes(0.5),
+            eviction: sometimes(0.5),
+            moody: false,
+        };
         let luck = Luck { moody: rng.below(10) == 0, ..luck };
         let failing = if rng.below(2) == 0 { 0.0 } else { 0.1 * rng.uniform() };
         let twins = 1 + rng.below(2 * plan.len());
@@ -119,7 +145,8 @@ impl<'a> World<'a> {
                 // All of a class are alike.
                 let mut own = crate::seed::Seed(class).rng();
                 let threads = [1, 2, 4, usize::MAX][own.below(4)];
-                let wants = Wants { threads, memory: own.below(60) as u64, each: own.below(10) as u64 };
+                let wants =
+                    Wants { threads, memory: own.below(60) as u64, each: own.below(10) as u64 };
                 let (constant, moody) = (own.below(4) == 0, luck.moody && own.below(4) == 0);
                 let (fails, orphan) = (own.uniform() < failing, own.uniform() < 0.2 * failing);
                 Code { class, constant, moody, fails, orphan, wants }
@@ -190,7 +217,10 @@ impl<'a> World<'a> {
 
     /// The record of a key whose object is there.
     pub fn whole(&self, key: &Digest) -> Option<Made> {
-        self.records.get(key).filter(|record| self.objects.contains(&digest(&record.outputs))).cloned()
+        self.records
+            .get(key)
+            .filter(|record| self.objects.contains(&digest(&record.outputs)))
+            .cloned()
     }
 
     /// How the inputs of a node are.
@@ -199,8 +229,13 @@ impl<'a> World<'a> {
             return Inputs::Lost("listing".into());
         }
         let gone = |need: &&Need| !self.objects.contains(&output(need.node));
-        let gone: BTreeSet<NodeId> = self.plan.needs(id).iter().filter(gone).map(|need| need.node).collect();
-        if gone.is_empty() { Inputs::There(self.codes[id.index()].wants) } else { Inputs::Gone(gone) }
+        let gone: BTreeSet<NodeId> =
+            self.plan.needs(id).iter().filter(gone).map(|need| need.node).collect();
+        if gone.is_empty() {
+            Inputs::There(self.codes[id.index()].wants)
+        } else {
+            Inputs::Gone(gone)
+        }
     }
 
     /// Does what a stage does; gives its record.

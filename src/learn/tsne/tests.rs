@@ -11,7 +11,8 @@ struct Reference {
 }
 
 fn reference() -> (Reference, Array2<f32>) {
-    let reference: Reference = serde_json::from_str(include_str!("../../../tests/data/tsne.json")).unwrap();
+    let reference: Reference =
+        serde_json::from_str(include_str!("../../../tests/data/tsne.json")).unwrap();
     let rows = &reference.vectors;
     let x = Array2::from_shape_vec((rows.len(), rows[0].len()), rows.concat()).unwrap();
     (reference, x)
@@ -27,23 +28,29 @@ fn order(x: &Array2<f64>, row: usize) -> Vec<usize> {
     order
 }
 
-/// 1 less what intruders among the `k` nearest on the map cost, each by how far down it is in truth (Venna and Kaski
-/// 2001), as scikit-learn's `trustworthiness`.
+/// 1 less what intruders among the `k` nearest on the map cost, each by how far down it is in truth
+/// (Venna and Kaski 2001), as scikit-learn's `trustworthiness`.
 fn trustworthiness(x: &Array2<f64>, map: &Array2<f64>, k: usize) -> f64 {
     let n = x.nrows();
     let mut cost = 0;
     for row in 0..n {
         let mut ranks = vec![0; n];
         order(x, row).iter().enumerate().for_each(|(rank, other)| ranks[*other] = rank);
-        cost += order(map, row)[1..=k].iter().map(|other| ranks[*other].saturating_sub(k)).sum::<usize>();
+        cost += order(map, row)[1..=k]
+            .iter()
+            .map(|other| ranks[*other].saturating_sub(k))
+            .sum::<usize>();
     }
     1.0 - cost as f64 * 2.0 / (n as f64 * k as f64 * (2.0 * n as f64 - 3.0 * k as f64 - 1.0))
 }
 
 /// What the map minimises: Σ p ln p/q.
 fn divergence(affinities: &Array2<f64>, map: &Array2<f64>) -> f64 {
-    let near = |i: usize, j: usize| 1.0 / (1.0 + (&map.row(i) - &map.row(j)).mapv(math::square).sum());
-    let pairs = || (0..map.nrows()).flat_map(|i| (0..map.nrows()).map(move |j| (i, j))).filter(|(i, j)| i != j);
+    let near =
+        |i: usize, j: usize| 1.0 / (1.0 + (&map.row(i) - &map.row(j)).mapv(math::square).sum());
+    let pairs = || {
+        (0..map.nrows()).flat_map(|i| (0..map.nrows()).map(move |j| (i, j))).filter(|(i, j)| i != j)
+    };
     let sum: f64 = pairs().map(|(i, j)| near(i, j)).sum();
     let term = |(i, j): (usize, usize)| {
         let p = affinities[[i, j]];
@@ -60,18 +67,27 @@ fn maps_are_as_good_as_those_of_scikit_learn() {
     let affinities = affinities(x.view(), perplexity(x.nrows()), &Context::plain(0)).unwrap();
     let divergence = divergence(&affinities, &map);
     assert!(trust >= reference.trustworthiness, "{trust} against {}", reference.trustworthiness);
-    assert!(divergence <= 1.02 * reference.divergence, "{divergence} against {}", reference.divergence);
+    assert!(
+        divergence <= 1.02 * reference.divergence,
+        "{divergence} against {}",
+        reference.divergence
+    );
 }
 
 #[test]
 fn neighbourhoods_have_their_perplexity() {
     let (_, x) = reference();
-    let squares = measure(x.view(), x.view(), Metric::Euclidean, &Context::plain(0), |d| d).unwrap();
+    let squares =
+        measure(x.view(), x.view(), Metric::Euclidean, &Context::plain(0), |d| d).unwrap();
     for (row, distances) in squares.iter().enumerate() {
         let squares: Vec<f64> = distances.iter().map(|d| d * d).collect();
         let shares = neighbourhood(row, &squares, 17.0);
         let entropy: f64 = shares.iter().filter(|p| **p > 0.0).map(|p| -p * math::ln(*p)).sum();
-        assert!((math::exp(entropy) / 17.0 - 1.0).abs() < 2e-5 && shares[row] == 0.0, "{row}: {}", math::exp(entropy));
+        assert!(
+            (math::exp(entropy) / 17.0 - 1.0).abs() < 2e-5 && shares[row] == 0.0,
+            "{row}: {}",
+            math::exp(entropy)
+        );
     }
     let joint = affinities(x.view(), 17.0, &Context::plain(0)).unwrap();
     assert!((joint.sum() - 1.0).abs() < 1e-12 && joint == joint.t());
@@ -93,7 +109,11 @@ fn the_gradient_is_that_of_the_divergence() {
                 divergence(&p, &map)
             };
             let slope = (moved(1e-5) - moved(-1e-5)) / 2e-5;
-            assert!((found[row][axis] - slope).abs() < 1e-8, "{row} {axis}: {} against {slope}", found[row][axis]);
+            assert!(
+                (found[row][axis] - slope).abs() < 1e-8,
+                "{row} {axis}: {} against {slope}",
+                found[row][axis]
+            );
         }
     }
 }

@@ -65,8 +65,14 @@ unsafe fn transpose_f32(from: *const f32, from_step: usize, to: *mut f32, to_ste
             fours[4 * i + 3] = _mm256_shuffle_ps::<0xee>(b, d);
         }
         for i in 0..4 {
-            _mm256_storeu_ps(to.add(i * to_step), _mm256_permute2f128_ps::<0x20>(fours[i], fours[4 + i]));
-            _mm256_storeu_ps(to.add((4 + i) * to_step), _mm256_permute2f128_ps::<0x31>(fours[i], fours[4 + i]));
+            _mm256_storeu_ps(
+                to.add(i * to_step),
+                _mm256_permute2f128_ps::<0x20>(fours[i], fours[4 + i]),
+            );
+            _mm256_storeu_ps(
+                to.add((4 + i) * to_step),
+                _mm256_permute2f128_ps::<0x31>(fours[i], fours[4 + i]),
+            );
         }
     }
 }
@@ -93,8 +99,8 @@ macro_rules! register {
         |$from:ident, $count:ident| $load_some:expr,
         |$to:ident, $some:ident, $what:ident| $store_some:expr $(,)?
     ) => {
-        // SAFETY of all instructions: only a level that the processor has runs them. Of loads and stores: the caller's
-        // promise.
+        // SAFETY of all instructions: only a level that the processor has runs them. Of loads and
+        // stores: the caller's promise.
         impl Vector for $register {
             type Element = $element;
             type Level = $level;
@@ -102,7 +108,12 @@ macro_rules! register {
             const SQUARE: usize = $square;
 
             #[inline(always)]
-            unsafe fn transpose(from: *const $element, from_step: usize, to: *mut $element, to_step: usize) {
+            unsafe fn transpose(
+                from: *const $element,
+                from_step: usize,
+                to: *mut $element,
+                to_step: usize,
+            ) {
                 unsafe { $transpose(from, from_step, to, to_step) }
             }
 

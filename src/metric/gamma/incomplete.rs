@@ -1,12 +1,14 @@
 //! The regularised incomplete gamma function P(a, x) and its inverse, to the precision of a double.
 //!
-//! Power series left of a + 1, continued fraction right of it (both of Legendre; Numerical Recipes 6.2): about
-//! sqrt(a) terms, which is nothing beside a fit. The common factor x^a e^-x / Γ(a) is what loses digits when it is
-//! made of logarithms, so it is not: Stirling's series with x - a taken first for large shapes, Γ itself for small.
+//! Power series left of a + 1, continued fraction right of it (both of Legendre; Numerical Recipes
+//! 6.2): about sqrt(a) terms, which is nothing beside a fit. The common factor x^a e^-x / Γ(a) is
+//! what loses digits when it is made of logarithms, so it is not: Stirling's series with x - a
+//! taken first for large shapes, Γ itself for small.
 //!
-//! statrs 0.18 in its place keeps all 8,400 decisions of two submissions, and not the digits: the smaller of P and Q is
-//! off by up to 2e-11 at shapes to 10⁴ and 5e-7 at 10⁸ (here 4e-13 and 9e-14, against 40 digits), and a published
-//! threshold by 8e-8, which is SciPy's to the last bit here. It takes 1.2 times as long, and the system's exponentials.
+//! statrs 0.18 in its place keeps all 8,400 decisions of two submissions, and not the digits: the
+//! smaller of P and Q is off by up to 2e-11 at shapes to 10⁴ and 5e-7 at 10⁸ (here 4e-13 and 9e-14,
+//! against 40 digits), and a published threshold by 8e-8, which is SciPy's to the last bit here. It
+//! takes 1.2 times as long, and the system's exponentials.
 
 use std::f64::consts::{PI, TAU};
 
@@ -32,7 +34,8 @@ pub(super) fn probabilities(a: f64, x: f64) -> (f64, f64) {
     }
 }
 
-/// The x with P(a, x) = p and Q(a, x) = q, where p + q = 1: both, because the smaller one has the digits.
+/// The x with P(a, x) = p and Q(a, x) = q, where p + q = 1: both, because the smaller one has the
+/// digits.
 pub(super) fn inverse(a: f64, p: f64, q: f64) -> f64 {
     if p <= 0.0 {
         return 0.0;
@@ -52,9 +55,10 @@ pub(super) fn inverse(a: f64, p: f64, q: f64) -> f64 {
     let (mut left, mut right) = (0.0_f64, f64::INFINITY);
     for _ in 0..200 {
         let (below, above) = probabilities(a, x);
-        // Newton's step in ln x, on ln P or on ln Q, which are nearly straight where P or Q is small.
-        let step =
-            if p <= q { -math::ln(below / p) * below } else { math::ln(above / q) * above } / common_factor(a, x);
+        // Newton's step in ln x, on ln P or on ln Q, which are nearly straight where P or Q is
+        // small.
+        let step = if p <= q { -math::ln(below / p) * below } else { math::ln(above / q) * above }
+            / common_factor(a, x);
         if if p <= q { below < p } else { above > q } {
             left = left.max(x)
         } else {
@@ -79,7 +83,11 @@ pub(super) fn inverse(a: f64, p: f64, q: f64) -> f64 {
 
 /// ln Γ(a) for a > 0.
 pub(super) fn ln_gamma(a: f64) -> f64 {
-    if a < SHIFT { math::ln(gamma(a)) } else { (a - 0.5) * math::ln(a) - a + 0.5 * math::ln(TAU) + stirling(a) }
+    if a < SHIFT {
+        math::ln(gamma(a))
+    } else {
+        (a - 0.5) * math::ln(a) - a + 0.5 * math::ln(TAU) + stirling(a)
+    }
 }
 
 /// Where Stirling's series reaches a double with the seven terms below.
@@ -87,8 +95,15 @@ const SHIFT: f64 = 10.0;
 
 /// ln Γ(a) less its leading part (a - 1/2) ln a - a + ln sqrt(2 π); for a of at least [`SHIFT`].
 fn stirling(a: f64) -> f64 {
-    const TERMS: [f64; 7] =
-        [1.0 / 12.0, -1.0 / 360.0, 1.0 / 1260.0, -1.0 / 1680.0, 1.0 / 1188.0, -691.0 / 360_360.0, 1.0 / 156.0];
+    const TERMS: [f64; 7] = [
+        1.0 / 12.0,
+        -1.0 / 360.0,
+        1.0 / 1260.0,
+        -1.0 / 1680.0,
+        1.0 / 1188.0,
+        -691.0 / 360_360.0,
+        1.0 / 156.0,
+    ];
     let r = 1.0 / (a * a);
     TERMS.iter().rev().fold(0.0, |sum, term| sum * r + term) / a
 }
@@ -155,25 +170,30 @@ fn continued_fraction(a: f64, x: f64) -> f64 {
     }
 }
 
-/// Where a third root of a gamma variable is nearly normal (Wilson and Hilferty 1931): a first guess.
+/// Where a third root of a gamma variable is nearly normal (Wilson and Hilferty 1931): a first
+/// guess.
 fn wilson_hilferty(a: f64, p: f64, q: f64) -> Option<f64> {
     // Abramowitz and Stegun 26.2.23, three digits of the normal quantile.
     let t = (-2.0 * math::ln(p.min(q))).sqrt();
-    let z = t - (2.515517 + t * (0.802853 + t * 0.010328)) / (1.0 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
+    let z = t
+        - (2.515517 + t * (0.802853 + t * 0.010328))
+            / (1.0 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
     let z = if p < q { -z } else { z };
     let root = 1.0 - 1.0 / (9.0 * a) + z / (3.0 * a.sqrt());
     (root > 0.2).then(|| a * math::powi(root, 3))
 }
 
-/// The quantile of a large shape by the normal quantile z: Cornish and Fisher's expansion with the cumulants of the
-/// gamma distribution. The first term left out is of the order of a^(-5/2) of the whole.
+/// The quantile of a large shape by the normal quantile z: Cornish and Fisher's expansion with the
+/// cumulants of the gamma distribution. The first term left out is of the order of a^(-5/2) of the
+/// whole.
 fn cornish_fisher(a: f64, p: f64, q: f64) -> f64 {
     // A normal variable's square over two is gamma of shape 1/2.
     let (inner, outer) = (1.0 - 2.0 * p.min(q), 2.0 * p.min(q));
     let z = (2.0 * inverse(0.5, inner, outer)).sqrt();
     let z = if p < q { -z } else { z };
     let (z2, s) = (z * z, 1.0 / a.sqrt());
-    let terms = [z, (z2 - 1.0) / 3.0, (z2 - 7.0) * z / 36.0, -(3.0 * z2 * z2 + 7.0 * z2 - 16.0) / 810.0];
+    let terms =
+        [z, (z2 - 1.0) / 3.0, (z2 - 7.0) * z / 36.0, -(3.0 * z2 * z2 + 7.0 * z2 - 16.0) / 810.0];
     a + a * s * terms.iter().rev().fold(0.0, |sum, term| sum * s + term)
 }
 
@@ -265,7 +285,8 @@ mod tests {
             prop_assert!((below + above - 1.0).abs() < 1e-15);
         }
 
-        /// P(a + 1, x) = P(a, x) - x^a e^-x / Γ(a + 1), across the border between series and fraction.
+        /// P(a + 1, x) = P(a, x) - x^a e^-x / Γ(a + 1), across the border between series and
+        /// fraction.
         #[test]
         fn neighbouring_shapes_agree(a in 0.05..300.0_f64, ratio in 0.1..3.0_f64) {
             let x = a * ratio;

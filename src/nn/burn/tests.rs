@@ -3,7 +3,8 @@
 use super::*;
 use crate::nn::{Builder, Cpu, NormSettings, Padding, draws};
 
-/// All devices that are here, and how far they may be off. NVIDIA's tensor cores round factors to 11 bits.
+/// All devices that are here, and how far they may be off. NVIDIA's tensor cores round factors to
+/// 11 bits.
 fn engines() -> Vec<(Burn, f32)> {
     let found = [
         #[cfg(feature = "burn-flex")]
@@ -21,11 +22,15 @@ fn assert_close(what: &str, got: &[f32], want: &[f32], tolerance: f32) {
     let largest = want.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
     assert!(largest > 1e-3, "{what}: nothing to compare");
     for (i, (got, want)) in got.iter().zip(want).enumerate() {
-        assert!((got - want).abs() <= tolerance * largest, "{what}[{i}]: {got} is not {want} (up to {largest})");
+        assert!(
+            (got - want).abs() <= tolerance * largest,
+            "{what}[{i}]: {got} is not {want} (up to {largest})"
+        );
     }
 }
 
-/// Two batches forward and backward, then inference, on the processor's engine and on all of `burn`'s devices.
+/// Two batches forward and backward, then inference, on the processor's engine and on all of
+/// `burn`'s devices.
 fn assert_agreement(build: impl Fn(&mut Builder)) {
     let mut builder = Builder::new(NormSettings { epsilon: 1e-3, follow: 0.1 });
     build(&mut builder);
@@ -34,7 +39,9 @@ fn assert_agreement(build: impl Fn(&mut Builder)) {
     // No two channels are to be alike.
     let numbers = network.weights.iter_mut().chain(&mut network.statistics);
     numbers.for_each(|number| *number += (0.4 * uniform() - 0.1) as f32);
-    let mut batch = |values: usize| -> Vec<f32> { (0..7 * values).map(|_| (10.0 * uniform() - 5.0) as f32).collect() };
+    let mut batch = |values: usize| -> Vec<f32> {
+        (0..7 * values).map(|_| (10.0 * uniform() - 5.0) as f32).collect()
+    };
     for (mut engine, tolerance) in engines() {
         let (mut cpu, mut ours, mut theirs) = (Cpu::default(), network.clone(), network.clone());
         let graph = network.graph.clone();
@@ -53,7 +60,12 @@ fn assert_agreement(build: impl Fn(&mut Builder)) {
             }
             for part in &graph.statistics {
                 let range = part.range.clone();
-                assert_close(&part.name, &theirs.statistics[range.clone()], &ours.statistics[range], tolerance);
+                assert_close(
+                    &part.name,
+                    &theirs.statistics[range.clone()],
+                    &ours.statistics[range],
+                    tolerance,
+                );
             }
             for (network, gradient) in [&mut ours, &mut theirs].into_iter().zip(&gradients) {
                 network.weights.iter_mut().zip(gradient).for_each(|(w, g)| *w -= 1e-3 * g);
@@ -107,7 +119,8 @@ fn two_paths_of_pools_and_flat_windows_are_the_same_on_the_processor() {
         let y = builder.conv("line", y, 8, [1, 7], [1, 3], Padding::Same, false);
         let y = builder.norm("line_norm", y, Activation::Relu);
         let y = builder.max_pool("line_pool", y, [1, 3], [1, 2], Padding::None);
-        let (largest, mean) = (builder.global_max("line_max", y), builder.global_mean("line_mean", y));
+        let (largest, mean) =
+            (builder.global_max("line_max", y), builder.global_mean("line_mean", y));
         let x = builder.concat("both", &[flat, largest, mean]);
         builder.dense("output", x, 4, false);
     });

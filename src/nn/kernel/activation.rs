@@ -24,7 +24,8 @@ impl Activation {
     }
 }
 
-/// `a` held between the bounds; what is not a number stays so, for a training that diverges should show it.
+/// `a` held between the bounds; what is not a number stays so, for a training that diverges should
+/// show it.
 #[inline(always)]
 pub fn clamp(a: f32, low: f32, high: f32) -> f32 {
     let a = if a < low { low } else { a };
@@ -48,7 +49,10 @@ pub fn activate(z: &[f32], activation: Activation, y: &mut [f32]) {
 pub fn activate_backward(dy_to_dz: &mut [f32], z: &[f32], activation: Activation) {
     assert_eq!(z.len(), dy_to_dz.len());
     let (low, high) = activation.bounds();
-    dy_to_dz.par_chunks_mut(CHUNK).zip(z.par_chunks(CHUNK)).for_each(|(d, z)| mask_all(d, z, low, high));
+    dy_to_dz
+        .par_chunks_mut(CHUNK)
+        .zip(z.par_chunks(CHUNK))
+        .for_each(|(d, z)| mask_all(d, z, low, high));
 }
 
 vectorized! {

@@ -1,8 +1,10 @@
-//! Convolution over all channels, as matrix products: `w` is `(kernel rows * kernel columns * channels in) x
-//! channels out`. A kernel of one pixel, and with it a dense layer, is one matrix product as it stands. Any other
-//! is spread out first (im2col), some rows of the output at a time, so that what is spread out stays in the cache.
+//! Convolution over all channels, as matrix products: `w` is `(kernel rows * kernel columns *
+//! channels in) x channels out`. A kernel of one pixel, and with it a dense layer, is one matrix
+//! product as it stands. Any other is spread out first (im2col), some rows of the output at a time,
+//! so that what is spread out stays in the cache.
 //!
-//! Each product is on one thread; the work is spread over threads in chunks whose size depends on shapes alone.
+//! Each product is on one thread; the work is spread over threads in chunks whose size depends on
+//! shapes alone.
 
 use super::spread::Spread;
 use super::{Window, examples};
@@ -13,8 +15,8 @@ use std::cell::RefCell;
 /// Numbers that a chunk of a product reads and writes, about: 1 MiB.
 const CHUNK: usize = 1 << 18;
 
-/// y\[n, i, j, o\] = sum over a, b, c of x\[n, i stride - pad + a, j stride - pad + b, c\] w\[a, b, c, o\], with
-/// `channels` = \[in, out\].
+/// y\[n, i, j, o\] = sum over a, b, c of x\[n, i stride - pad + a, j stride - pad + b, c\] w\[a, b,
+/// c, o\], with `channels` = \[in, out\].
 pub fn convolve(x: &[f32], w: &[f32], window: Window, channels: [usize; 2], y: &mut [f32]) {
     check(x, w, window, channels, y);
     let [ci, co] = channels;
@@ -36,11 +38,19 @@ pub fn convolve(x: &[f32], w: &[f32], window: Window, channels: [usize; 2], y: &
 }
 
 /// The gradient of [`convolve`] by `x`; added to what `dx` holds if `accumulate`.
-pub fn convolve_input(dy: &[f32], w: &[f32], window: Window, channels: [usize; 2], dx: &mut [f32], accumulate: bool) {
+pub fn convolve_input(
+    dy: &[f32],
+    w: &[f32],
+    window: Window,
+    channels: [usize; 2],
+    dx: &mut [f32],
+    accumulate: bool,
+) {
     check(dx, w, window, channels, dy);
     let [ci, co] = channels;
     if window.is_pointwise() {
-        let (rows, w) = (chunk_rows(dy.len() / co, ci + co), Packed::new(Matrix::transposed(w, co)));
+        let (rows, w) =
+            (chunk_rows(dy.len() / co, ci + co), Packed::new(Matrix::transposed(w, co)));
         dx.par_chunks_mut(rows * ci).zip(dy.par_chunks(rows * co)).for_each(|(dx, dy)| {
             w.multiply(Matrix::plain(dy, co), dx, accumulate);
         });
@@ -62,7 +72,13 @@ pub fn convolve_input(dy: &[f32], w: &[f32], window: Window, channels: [usize; 2
 }
 
 /// The gradient of [`convolve`] by `w`.
-pub fn convolve_kernel(x: &[f32], dy: &[f32], window: Window, channels: [usize; 2], dw: &mut [f32]) {
+pub fn convolve_kernel(
+    x: &[f32],
+    dy: &[f32],
+    window: Window,
+    channels: [usize; 2],
+    dw: &mut [f32],
+) {
     check(x, dw, window, channels, dy);
     let [ci, co] = channels;
     if window.is_pointwise() {
@@ -71,7 +87,12 @@ pub fn convolve_kernel(x: &[f32], dy: &[f32], window: Window, channels: [usize; 
             // Few rows: a chunk of the inputs each, over all rows.
             let (rows, dy) = (dy.len() / co, Packed::new(Matrix::plain(dy, co)));
             dw.par_chunks_mut(64 * co).enumerate().for_each(|(block, dw)| {
-                let x = Matrix { data: &x[block * 64..], rows: dw.len() / co, columns: rows, steps: [1, ci] };
+                let x = Matrix {
+                    data: &x[block * 64..],
+                    rows: dw.len() / co,
+                    columns: rows,
+                    steps: [1, ci],
+                };
                 dy.multiply(x, dw, false);
             });
             return;
@@ -115,9 +136,9 @@ fn check(x: &[f32], w: &[f32], window: Window, [ci, co]: [usize; 2], y: &[f32]) 
     assert_eq!(y.len(), count * window.pixels_out() * co);
 }
 
-/// Rows of a chunk of a product that has so many, each of `each` numbers in and out: four chunks at least, if each is to
-/// have 64 rows. Cutting finer costs one thread more (4 % of 64 rows by 640 by 128, 20 % where the weights are
-/// transposed) than it gives many.
+/// Rows of a chunk of a product that has so many, each of `each` numbers in and out: four chunks at
+/// least, if each is to have 64 rows. Cutting finer costs one thread more (4 % of 64 rows by 640 by
+/// 128, 20 % where the weights are transposed) than it gives many.
 fn chunk_rows(rows: usize, each: usize) -> usize {
     (rows / 4).next_multiple_of(64).clamp(64, cached_rows(each))
 }
@@ -135,8 +156,8 @@ fn fold(parts: &[Vec<f32>], into: &mut [f32]) {
     }
 }
 
-/// Calls `run` with `length` numbers of the thread's own, holding anything: fresh memory would be paged in anew
-/// for every block.
+/// Calls `run` with `length` numbers of the thread's own, holding anything: fresh memory would be
+/// paged in anew for every block.
 fn with_scratch<T>(length: usize, run: impl FnOnce(&mut [f32]) -> T) -> T {
     thread_local!(static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) });
     let mut scratch = SCRATCH.take();
@@ -154,7 +175,8 @@ mod tests {
     use super::*;
 
     fn cases() -> Vec<(usize, Window, [usize; 2])> {
-        let window = |input, output, kernel, stride, pad| Window { input, output, kernel, stride, pad };
+        let window =
+            |input, output, kernel, stride, pad| Window { input, output, kernel, stride, pad };
         vec![
             (3, window([16, 30], [8, 15], [3, 3], [2, 2], [1, 1]), [1, 16]),
             (3, window([16, 30], [8, 15], [3, 3], [2, 2], [0, 0]), [3, 7]),
@@ -173,7 +195,8 @@ mod tests {
         let count = x.len() / (input[0] * input[1] * ci);
         let mut y = vec![0.0; count * output[0] * output[1] * co];
         for (at, y) in y.chunks_mut(co).enumerate() {
-            let (n, i, j) = (at / output[1] / output[0], at / output[1] % output[0], at % output[1]);
+            let (n, i, j) =
+                (at / output[1] / output[0], at / output[1] % output[0], at % output[1]);
             for tap in 0..kernel[0] * kernel[1] {
                 let (r, s) = (i * stride[0] + tap / kernel[1], j * stride[1] + tap % kernel[1]);
                 let (r, s) = (r.wrapping_sub(pad[0]), s.wrapping_sub(pad[1]));
@@ -229,7 +252,11 @@ mod tests {
             for seed in [0.3, 0.6, 0.7] {
                 let (x2, w2) = (draws(x.len(), seed), draws(w.len(), seed + 0.1));
                 let whole = |x: &[f32], w: &[f32]| -> f64 {
-                    slow(x, w, window, channels).iter().zip(&dy).map(|(y, dy)| y * f64::from(*dy)).sum()
+                    slow(x, w, window, channels)
+                        .iter()
+                        .zip(&dy)
+                        .map(|(y, dy)| y * f64::from(*dy))
+                        .sum()
                 };
                 assert!((dot(&again, &x2) - whole(&x2, &w)).abs() < 2e-2);
                 assert!((dot(&dw, &w2) - whole(&x, &w2)).abs() < 2e-2);

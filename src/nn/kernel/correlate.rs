@@ -42,8 +42,9 @@ impl Correlate<'_> {
         }
     }
 
-    /// All taps of some channels: nine at a time, as many as a kernel of 3 x 3 has, then three, then one. Loops
-    /// and not closures, which are compiled by themselves and then without the registers' width.
+    /// All taps of some channels: nine at a time, as many as a kernel of 3 x 3 has, then three,
+    /// then one. Loops and not closures, which are compiled by themselves and then without the
+    /// registers' width.
     #[inline(always)]
     fn block<V: Vector<Element = f32>, const STEP: usize>(
         &mut self,
@@ -99,7 +100,13 @@ impl Correlate<'_> {
 
     /// The share of `N` destinations.
     #[inline(always)]
-    fn add<V: Vector<Element = f32>, const STEP: usize, const N: usize, const R: usize, const T: usize>(
+    fn add<
+        V: Vector<Element = f32>,
+        const STEP: usize,
+        const N: usize,
+        const R: usize,
+        const T: usize,
+    >(
         &self,
 
         taps: &[[(usize, usize); T]; R],

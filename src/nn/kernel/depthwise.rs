@@ -1,11 +1,13 @@
-//! Depthwise convolution: every channel has a kernel of its own, `w` is `kernel rows x kernel columns x channels`.
+//! Depthwise convolution: every channel has a kernel of its own, `w` is `kernel rows x kernel
+//! columns x channels`.
 //!
-//! There is no matrix product in it, so the loops are ours. The forward pass and the gradient by the input are
-//! the same thing seen from either side: a destination pixel is a weighted sum of source pixels, and neighbouring
-//! destinations (every stride-th one, on the way back) have the same weights and evenly spaced sources. Eight
-//! such neighbours are held in vector registers at a time, so that a weight is loaded once for eight products and
-//! the additions of one sum never wait for each other. The gradient by the weights runs along the same lines and
-//! holds the weights' sums in registers instead.
+//! There is no matrix product in it, so the loops are ours. The forward pass and the gradient by
+//! the input are the same thing seen from either side: a destination pixel is a weighted sum of
+//! source pixels, and neighbouring destinations (every stride-th one, on the way back) have the
+//! same weights and evenly spaced sources. Eight such neighbours are held in vector registers at a
+//! time, so that a weight is loaded once for eight products and the additions of one sum never wait
+//! for each other. The gradient by the weights runs along the same lines and holds the weights'
+//! sums in registers instead.
 
 use super::correlate::Correlate;
 use super::gather::Gather;
@@ -14,7 +16,8 @@ use super::{Window, examples};
 use crate::math::Level;
 use rayon::prelude::*;
 
-/// y\[n, i, j, c\] = sum over a, b of x\[n, i stride - pad + a, j stride - pad + b, c\] w\[a, b, c\].
+/// y\[n, i, j, c\] = sum over a, b of x\[n, i stride - pad + a, j stride - pad + b, c\] w\[a, b,
+/// c\].
 pub fn depthwise(x: &[f32], w: &[f32], window: Window, channels: usize, y: &mut [f32]) {
     check(x, w, window, channels, y);
     let sight = Sight::new(window, channels, false);
@@ -22,13 +25,21 @@ pub fn depthwise(x: &[f32], w: &[f32], window: Window, channels: usize, y: &mut 
 }
 
 /// The gradient of [`depthwise`] by `x`; added to what `dx` holds if `accumulate`.
-pub fn depthwise_input(dy: &[f32], w: &[f32], window: Window, channels: usize, dx: &mut [f32], accumulate: bool) {
+pub fn depthwise_input(
+    dy: &[f32],
+    w: &[f32],
+    window: Window,
+    channels: usize,
+    dx: &mut [f32],
+    accumulate: bool,
+) {
     check(dx, w, window, channels, dy);
     let sight = Sight::new(window, channels, true);
     gather(&sight, dy, w, dx, accumulate);
 }
 
-/// The gradient of [`depthwise`] by `w`. An example's sums are in `f32`, examples are added up in `f64`.
+/// The gradient of [`depthwise`] by `w`. An example's sums are in `f32`, examples are added up in
+/// `f64`.
 pub fn depthwise_kernel(x: &[f32], dy: &[f32], window: Window, channels: usize, dw: &mut [f32]) {
     check(x, dw, window, channels, dy);
     let sight = Sight::new(window, channels, false);
@@ -61,9 +72,11 @@ fn gather(sight: &Sight, from: &[f32], w: &[f32], to: &mut [f32], accumulate: bo
     let source = (from.len() / (to.len() / example).max(1)).max(1);
     let rows = BAND.div_ceil(sight.row);
     to.par_chunks_mut(example).zip(from.par_chunks(source)).for_each(|(to, from)| {
-        to.par_chunks_mut(rows * sight.row).zip(sight.lines.par_chunks(rows)).for_each(|(to, lines)| {
-            Level::current().run(Gather { sight, lines, from, w, to, accumulate });
-        });
+        to.par_chunks_mut(rows * sight.row).zip(sight.lines.par_chunks(rows)).for_each(
+            |(to, lines)| {
+                Level::current().run(Gather { sight, lines, from, w, to, accumulate });
+            },
+        );
     });
 }
 
@@ -73,7 +86,8 @@ mod tests {
     use super::*;
 
     fn windows() -> Vec<(Window, usize)> {
-        let window = |input, output, kernel, stride, pad| Window { input, output, kernel, stride, pad };
+        let window =
+            |input, output, kernel, stride, pad| Window { input, output, kernel, stride, pad };
         vec![
             (window([9, 21], [9, 21], [3, 3], [1, 1], [1, 1]), 16),
             (window([8, 22], [4, 11], [3, 3], [2, 2], [1, 1]), 48),
@@ -95,7 +109,10 @@ mod tests {
             for (i, j, c) in itertools(output, channels) {
                 let mut sum = 0.0;
                 for (a, b, _) in itertools(kernel, 1) {
-                    let (r, s) = ((i * stride[0] + a).wrapping_sub(pad[0]), (j * stride[1] + b).wrapping_sub(pad[1]));
+                    let (r, s) = (
+                        (i * stride[0] + a).wrapping_sub(pad[0]),
+                        (j * stride[1] + b).wrapping_sub(pad[1]),
+                    );
                     if r < input[0] && s < input[1] {
                         let at = x[(r * input[1] + s) * channels + c];
                         sum += f64::from(at) * f64::from(w[(a * kernel[1] + b) * channels + c]);
@@ -108,7 +125,9 @@ mod tests {
     }
 
     fn itertools(size: [usize; 2], channels: usize) -> impl Iterator<Item = (usize, usize, usize)> {
-        (0..size[0]).flat_map(move |i| (0..size[1]).flat_map(move |j| (0..channels).map(move |c| (i, j, c))))
+        (0..size[0]).flat_map(move |i| {
+            (0..size[1]).flat_map(move |j| (0..channels).map(move |c| (i, j, c)))
+        })
     }
 
     #[test]
@@ -141,7 +160,8 @@ mod tests {
                 depthwise_kernel(&x, &dy, window, channels, &mut dw);
                 dw
             });
-            // The map is linear in x and in w: probing with unit vectors reads the adjoint off one at a time.
+            // The map is linear in x and in w: probing with unit vectors reads the adjoint off one
+            // at a time.
             let probe = |x: &[f32], w: &[f32]| -> f64 {
                 slow(x, w, window, channels).iter().zip(&dy).map(|(y, dy)| y * f64::from(*dy)).sum()
             };

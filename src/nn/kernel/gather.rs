@@ -1,4 +1,5 @@
-//! The loop of the depthwise convolution and of its gradient by the input, and how it loads and stores.
+//! The loop of the depthwise convolution and of its gradient by the input, and how it loads and
+//! stores.
 
 use super::sight::{Line, Sight};
 use crate::math::{Kernel, Lanes, Vector};
@@ -25,8 +26,8 @@ impl Kernel for Gather<'_> {
     }
 }
 
-// `STEP` is the line's source step, or 0 for any: where it is known, the compiler sees which sources neighbouring
-// destinations share and loads them once.
+// `STEP` is the line's source step, or 0 for any: where it is known, the compiler sees which
+// sources neighbouring destinations share and loads them once.
 impl Gather<'_> {
     #[inline(always)]
     fn lines<V: Vector<Element = f32>, const STEP: usize>(mut self) {
@@ -51,7 +52,12 @@ impl Gather<'_> {
 
     /// `N` destinations from the line's `at`-th on, all channels.
     #[inline(always)]
-    fn tile<V: Vector<Element = f32>, const STEP: usize, const N: usize>(&mut self, line: &Line, to: usize, at: usize) {
+    fn tile<V: Vector<Element = f32>, const STEP: usize, const N: usize>(
+        &mut self,
+        line: &Line,
+        to: usize,
+        at: usize,
+    ) {
         let channels = self.sight.channels;
         let whole = channels / V::LANES * V::LANES;
         for channel in (0..whole).step_by(V::LANES) {
@@ -135,8 +141,8 @@ pub fn load<V: Vector<Element = f32>>(from: &[f32], at: usize, lanes: usize) -> 
     unsafe { load_within(from, at, lanes) }
 }
 
-/// [`load`] without looking whether `from` goes so far: with a test for every load, the loops spend as long on the
-/// tests as on the products.
+/// [`load`] without looking whether `from` goes so far: with a test for every load, the loops spend
+/// as long on the tests as on the products.
 ///
 /// # Safety
 /// `from` must hold `at + lanes` numbers.
@@ -154,5 +160,11 @@ pub unsafe fn load_within<V: Vector<Element = f32>>(from: &[f32], at: usize, lan
 pub fn store<V: Vector<Element = f32>>(to: &mut [f32], at: usize, lanes: usize, what: V) {
     let to = &mut to[at..at + lanes];
     // SAFETY: `to` holds `lanes` numbers.
-    unsafe { if lanes == V::LANES { what.store(to.as_mut_ptr()) } else { what.store_some(to.as_mut_ptr(), lanes) } }
+    unsafe {
+        if lanes == V::LANES {
+            what.store(to.as_mut_ptr())
+        } else {
+            what.store_some(to.as_mut_ptr(), lanes)
+        }
+    }
 }

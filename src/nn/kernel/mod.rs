@@ -1,15 +1,16 @@
 //! The loops that training and inference of a network spend their time in, on plain slices.
 //!
-//! Images are `f32` in the order example, row, column, channel (NHWC): neighbouring channels are neighbours in
-//! memory, so every loop here runs over channels and fills the vector registers whatever the size of the image.
-//! A dense layer is a convolution over an image of one pixel. The number of examples follows from the lengths.
+//! Images are `f32` in the order example, row, column, channel (NHWC): neighbouring channels are
+//! neighbours in memory, so every loop here runs over channels and fills the vector registers
+//! whatever the size of the image. A dense layer is a convolution over an image of one pixel. The
+//! number of examples follows from the lengths.
 //!
-//! Work is spread over the ambient rayon pool in chunks whose size depends on shapes alone, and partial sums are
-//! folded in the order of the chunks: the bits of a result depend neither on the number of threads nor on the
-//! processor.
+//! Work is spread over the ambient rayon pool in chunks whose size depends on shapes alone, and
+//! partial sums are folded in the order of the chunks: the bits of a result depend neither on the
+//! number of threads nor on the processor.
 //!
-//! This room knows no layers, parameters or graphs; who holds which buffer is the caller's affair. Slices whose
-//! lengths contradict each other are mistakes of the caller and panic.
+//! This room knows no layers, parameters or graphs; who holds which buffer is the caller's affair.
+//! Slices whose lengths contradict each other are mistakes of the caller and panic.
 
 mod activation;
 mod conv;
@@ -37,7 +38,8 @@ pub struct Window {
     pub output: [usize; 2],
     pub kernel: [usize; 2],
     pub stride: [usize; 2],
-    /// Rows above and columns to the left; how many there are below and to the right follows from the output.
+    /// Rows above and columns to the left; how many there are below and to the right follows from
+    /// the output.
     pub pad: [usize; 2],
 }
 
@@ -64,7 +66,10 @@ impl Window {
 
     /// Whether every output pixel sees just the input pixel at its own place.
     fn is_pointwise(&self) -> bool {
-        self.kernel == [1; 2] && self.stride == [1; 2] && self.pad == [0; 2] && self.input == self.output
+        self.kernel == [1; 2]
+            && self.stride == [1; 2]
+            && self.pad == [0; 2]
+            && self.input == self.output
     }
 
     /// Pairs (place in the kernel, place in the input) that output `at` sees along `axis`.
@@ -121,7 +126,8 @@ mod testing {
         }
     }
 
-    /// What `run` gives, after checking that one thread and three, at every level of the processor, give the same bits.
+    /// What `run` gives, after checking that one thread and three, at every level of the processor,
+    /// give the same bits.
     pub fn same_bits(run: impl Fn() -> Vec<f32> + Send + Sync) -> Vec<f32> {
         let with = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

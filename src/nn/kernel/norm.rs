@@ -1,9 +1,11 @@
-//! Batch normalisation (Ioffe and Szegedy 2015, equations 1 to 4 and the gradients after them) fused with the
-//! activation behind it, over `rows x channels`: a row is a pixel of an example, or an example of a dense layer.
+//! Batch normalisation (Ioffe and Szegedy 2015, equations 1 to 4 and the gradients after them)
+//! fused with the activation behind it, over `rows x channels`: a row is a pixel of an example, or
+//! an example of a dense layer.
 //!
-//! All of it is bound by memory, so what counts is how often a tensor is read and written: statistics read it
-//! once, the forward pass reads it once and writes once, the backward pass reads both tensors twice and writes
-//! once. The mask of the activation is worked out again from `z` rather than kept.
+//! All of it is bound by memory, so what counts is how often a tensor is read and written:
+//! statistics read it once, the forward pass reads it once and writes once, the backward pass reads
+//! both tensors twice and writes once. The mask of the activation is worked out again from `z`
+//! rather than kept.
 
 use super::activation::{Activation, clamp, masked};
 use super::rows::{Cut, sum_rows};
@@ -13,13 +15,14 @@ use rayon::prelude::*;
 
 /// Mean and biased variance of each channel.
 ///
-/// A chunk's mean is taken first and its squares about that mean after, both in `f32` while the chunk is in the
-/// cache; chunks are merged in `f64` (Chan, Golub and LeVeque 1983). One reading of memory, and no cancelling
-/// however far the mean is from zero.
+/// A chunk's mean is taken first and its squares about that mean after, both in `f32` while the
+/// chunk is in the cache; chunks are merged in `f64` (Chan, Golub and LeVeque 1983). One reading of
+/// memory, and no cancelling however far the mean is from zero.
 pub fn moments(z: &[f32], channels: usize, mean: &mut [f32], variance: &mut [f32]) {
     let cut = Cut::new(z.len(), channels);
     assert!(mean.len() == channels && variance.len() == channels);
-    let parts: Vec<Moments> = z.par_chunks(cut.chunk()).map(|chunk| Moments::of(chunk, cut)).collect();
+    let parts: Vec<Moments> =
+        z.par_chunks(cut.chunk()).map(|chunk| Moments::of(chunk, cut)).collect();
     let mut whole = Moments::new(channels);
     parts.iter().for_each(|part| whole.merge(part));
     for c in 0..channels {
@@ -77,11 +80,11 @@ pub fn normalize(z: &[f32], scale: &[f32], shift: &[f32], activation: Activation
         .for_each(|(y, z)| scale_rows(z, &scale, &shift, low, high, y));
 }
 
-/// The gradient through activation and normalisation by the batch's own statistics. `dy_to_dz` holds the
-/// gradient by y and is given that by z; `dgamma` and `dbeta` are overwritten.
+/// The gradient through activation and normalisation by the batch's own statistics. `dy_to_dz`
+/// holds the gradient by y and is given that by z; `dgamma` and `dbeta` are overwritten.
 ///
-/// With d the gradient by the normalised value before the activation and h = (z - mean) * inverse_deviation:
-/// dz = gamma * inverse_deviation * (d - mean(d) - h * mean(d h)).
+/// With d the gradient by the normalised value before the activation and h = (z - mean) *
+/// inverse_deviation: dz = gamma * inverse_deviation * (d - mean(d) - h * mean(d h)).
 #[expect(clippy::too_many_arguments, reason = "the sizes of a kernel are its arguments")]
 pub fn backward(
     dy_to_dz: &mut [f32],
@@ -98,7 +101,8 @@ pub fn backward(
     let channels = mean.len();
     assert!(dgamma.len() == channels && dbeta.len() == channels && beta.len() == channels);
     let cut = Cut::new(z.len(), channels);
-    let per_channel = |of: &dyn Fn(usize) -> f32| cut.widen(&(0..channels).map(of).collect::<Vec<f32>>());
+    let per_channel =
+        |of: &dyn Fn(usize) -> f32| cut.widen(&(0..channels).map(of).collect::<Vec<f32>>());
     let scale = per_channel(&|c| gamma[c] * inverse_deviation[c]);
     let shift = per_channel(&|c| beta[c] - mean[c] * (gamma[c] * inverse_deviation[c]));
     let centre = cut.widen(mean);
@@ -131,15 +135,16 @@ pub fn backward(
     let rows = (z.len() / channels) as f64;
     let factor = |c: usize| f64::from(gamma[c]) * f64::from(inverse_deviation[c]) / rows;
     let level = per_channel(&|c| (factor(c) * sums[0][c]) as f32);
-    let slope = per_channel(&|c| (factor(c) * math::square(f64::from(inverse_deviation[c])) * sums[1][c]) as f32);
-    dy_to_dz
-        .par_chunks_mut(cut.chunk())
-        .zip(z.par_chunks(cut.chunk()))
-        .for_each(|(d, z)| centre_gradients(d, z, &scale, &shift, &centre, &level, &slope, low, high));
+    let slope = per_channel(&|c| {
+        (factor(c) * math::square(f64::from(inverse_deviation[c])) * sums[1][c]) as f32
+    });
+    dy_to_dz.par_chunks_mut(cut.chunk()).zip(z.par_chunks(cut.chunk())).for_each(|(d, z)| {
+        centre_gradients(d, z, &scale, &shift, &centre, &level, &slope, low, high)
+    });
 }
 
-// The loops themselves. A last wide row may be cut short: zip stops there. Every slice is cut to the row's
-// length first, or the compiler keeps a test for the end of each of them.
+// The loops themselves. A last wide row may be cut short: zip stops there. Every slice is cut to
+// the row's length first, or the compiler keeps a test for the end of each of them.
 vectorized! {
     fn sum_squares(z: &[f32], about: &[f32], sums: &mut [f32]) {
         for z in z.chunks(sums.len()) {
@@ -218,7 +223,8 @@ mod tests {
             for c in 0..channels {
                 let column = column(&z, channels, c);
                 let mean = column.iter().sum::<f64>() / rows as f64;
-                let variance = column.iter().map(|z| math::square(z - mean)).sum::<f64>() / rows as f64;
+                let variance =
+                    column.iter().map(|z| math::square(z - mean)).sum::<f64>() / rows as f64;
                 assert_close(&[got[c]], &[mean], 1e-6);
                 assert!((f64::from(got[channels + c]) / variance - 1.0).abs() < 1e-4);
             }
@@ -278,7 +284,8 @@ mod tests {
             let (mut mean, mut variance) = (vec![0.0; channels], vec![0.0; channels]);
             moments(&z, channels, &mut mean, &mut variance);
             let inverse: Vec<f32> = variance.iter().map(|v| 1.0 / (v + 1e-3).sqrt()).collect();
-            let (mut dz, mut dgamma, mut dbeta) = (r.clone(), vec![0.0; channels], vec![0.0; channels]);
+            let (mut dz, mut dgamma, mut dbeta) =
+                (r.clone(), vec![0.0; channels], vec![0.0; channels]);
             backward(&mut dz, &z, &mean, &inverse, &gamma, &beta, kind, &mut dgamma, &mut dbeta);
 
             let (z, gamma, beta) = (wide(z), wide(gamma), wide(beta));
@@ -289,8 +296,9 @@ mod tests {
                 of[at] += by;
                 of
             };
-            let want: Vec<f64> =
-                (0..z.len()).map(|i| slope(&|by| loss(&moved(&z, i, by), &gamma, &beta, kind, &r))).collect();
+            let want: Vec<f64> = (0..z.len())
+                .map(|i| slope(&|by| loss(&moved(&z, i, by), &gamma, &beta, kind, &r)))
+                .collect();
             assert_close(&dz, &want, 1e-4);
             for c in 0..channels {
                 let by_gamma = slope(&|by| loss(&z, &moved(&gamma, c, by), &beta, kind, &r));
@@ -318,9 +326,15 @@ mod tests {
             let dbeta = &rest[rest.len() - channels..];
             let d = draws(z.len(), 0.25);
             for c in 0..channels {
-                let passed = |i: usize| if z[i * channels + c] > 0.0 { f64::from(d[i * channels + c]) } else { 0.0 };
+                let passed = |i: usize| {
+                    if z[i * channels + c] > 0.0 { f64::from(d[i * channels + c]) } else { 0.0 }
+                };
                 assert_close(&[dbeta[c]], &[(0..rows).map(passed).sum()], 1e-4);
-                assert_close(&[dbias[c]], &[column(&all[..z.len()], channels, c).iter().sum()], 1e-3);
+                assert_close(
+                    &[dbias[c]],
+                    &[column(&all[..z.len()], channels, c).iter().sum()],
+                    1e-3,
+                );
             }
         }
     }

@@ -4,42 +4,55 @@ use super::{Window, examples};
 use crate::math::vectorized;
 use rayon::prelude::*;
 
-/// y\[n, i, j, c\] is the largest of what the window sees there (what lies outside the image does not count), and
-/// `which` says where in `x` it stands, the first of several. A NaN under the window is the
-/// result.
+/// y\[n, i, j, c\] is the largest of what the window sees there (what lies outside the image does
+/// not count), and `which` says where in `x` it stands, the first of several. A NaN under the
+/// window is the result.
 pub fn max_pool(x: &[f32], window: Window, channels: usize, y: &mut [f32], which: &mut [u32]) {
     let count = examples(x.len(), window.pixels_in() * channels);
     assert_eq!(y.len(), count * window.pixels_out() * channels);
     assert_eq!(which.len(), y.len());
-    assert!(u32::try_from(x.len()).is_ok(), "{} numbers are too many for places of 32 bits", x.len());
+    assert!(
+        u32::try_from(x.len()).is_ok(),
+        "{} numbers are too many for places of 32 bits",
+        x.len()
+    );
     let columns: Vec<_> = (0..window.output[1]).map(|at| window.seen_by(1, at)).collect();
     let rows: Vec<_> = (0..window.output[0]).map(|at| window.seen_by(0, at)).collect();
-    assert!(rows.iter().chain(&columns).all(|seen| !seen.is_empty()), "a window lies outside the image");
+    assert!(
+        rows.iter().chain(&columns).all(|seen| !seen.is_empty()),
+        "a window lies outside the image"
+    );
     let row_length = window.output[1] * channels;
-    y.par_chunks_mut(row_length).zip(which.par_chunks_mut(row_length)).enumerate().for_each(|(at, (y, which))| {
-        let (example, row) = (at / window.output[0], at % window.output[0]);
-        let pixels = y.chunks_mut(channels).zip(which.chunks_mut(channels));
-        for ((y, which), columns) in pixels.zip(&columns) {
-            let mut fresh = true;
-            for (_, r) in &rows[row] {
-                for (_, s) in columns {
-                    let place = ((example * window.input[0] + r) * window.input[1] + s) * channels;
-                    let x = &x[place..place + channels];
-                    if fresh {
-                        y.copy_from_slice(x);
-                        which.iter_mut().zip(place as u32..).for_each(|(which, place)| *which = place);
-                        fresh = false;
-                    } else {
-                        keep_larger(x, place as u32, y, which);
+    y.par_chunks_mut(row_length).zip(which.par_chunks_mut(row_length)).enumerate().for_each(
+        |(at, (y, which))| {
+            let (example, row) = (at / window.output[0], at % window.output[0]);
+            let pixels = y.chunks_mut(channels).zip(which.chunks_mut(channels));
+            for ((y, which), columns) in pixels.zip(&columns) {
+                let mut fresh = true;
+                for (_, r) in &rows[row] {
+                    for (_, s) in columns {
+                        let place =
+                            ((example * window.input[0] + r) * window.input[1] + s) * channels;
+                        let x = &x[place..place + channels];
+                        if fresh {
+                            y.copy_from_slice(x);
+                            which
+                                .iter_mut()
+                                .zip(place as u32..)
+                                .for_each(|(which, place)| *which = place);
+                            fresh = false;
+                        } else {
+                            keep_larger(x, place as u32, y, which);
+                        }
                     }
                 }
             }
-        }
-    });
+        },
+    );
 }
 
-/// The gradient of [`max_pool`] by `x`: every gradient goes to the place that gave the largest. On one thread,
-/// for windows overlap; it is a small part of any network.
+/// The gradient of [`max_pool`] by `x`: every gradient goes to the place that gave the largest. On
+/// one thread, for windows overlap; it is a small part of any network.
 pub fn max_pool_backward(dy: &[f32], which: &[u32], dx: &mut [f32]) {
     assert_eq!(dy.len(), which.len());
     dx.fill(0.0);
@@ -71,14 +84,23 @@ pub fn global_mean_backward(dy: &[f32], channels: usize, dx: &mut [f32]) {
 /// y\[n, c\] = the largest of x\[n, pixel, c\], and where in `x` it stands, the first of several.
 pub fn global_max(x: &[f32], channels: usize, y: &mut [f32], which: &mut [u32]) {
     let pixels = image(x.len(), channels, y.len()) / channels;
-    let window = Window { input: [pixels, 1], output: [1; 2], kernel: [pixels, 1], stride: [1; 2], pad: [0; 2] };
+    let window = Window {
+        input: [pixels, 1],
+        output: [1; 2],
+        kernel: [pixels, 1],
+        stride: [1; 2],
+        pad: [0; 2],
+    };
     max_pool(x, window, channels, y, which);
 }
 
 /// Numbers of one image, when `pooled` numbers are left of all of them.
 fn image(length: usize, channels: usize, pooled: usize) -> usize {
     let count = examples(pooled, channels);
-    assert!(count > 0 && length.is_multiple_of(count * channels), "{length} numbers in {count} images");
+    assert!(
+        count > 0 && length.is_multiple_of(count * channels),
+        "{length} numbers in {count} images"
+    );
     length / count
 }
 
@@ -107,7 +129,8 @@ mod tests {
 
     #[test]
     fn the_largest_of_a_window_and_its_gradient() {
-        let window = Window { input: [7, 9], output: [4, 5], kernel: [3; 2], stride: [2; 2], pad: [1; 2] };
+        let window =
+            Window { input: [7, 9], output: [4, 5], kernel: [3; 2], stride: [2; 2], pad: [1; 2] };
         let x = draws(3 * window.pixels_in() * 5, 0.1);
         let size = 3 * window.pixels_out() * 5;
         let y = same_bits(|| {
@@ -153,7 +176,10 @@ mod tests {
             y
         });
         let want: Vec<f64> = (0..12)
-            .map(|at| (0..6).map(|pixel| f64::from(x[(at / 3 * 6 + pixel) * 3 + at % 3])).sum::<f64>() / 6.0)
+            .map(|at| {
+                (0..6).map(|pixel| f64::from(x[(at / 3 * 6 + pixel) * 3 + at % 3])).sum::<f64>()
+                    / 6.0
+            })
             .collect();
         assert_close(&y, &want, 1e-6);
         let (dy, mut dx) = (draws(12, 0.4), vec![f32::NAN; x.len()]);

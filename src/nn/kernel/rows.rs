@@ -3,12 +3,13 @@
 use crate::math::vectorized;
 use rayon::prelude::*;
 
-/// Numbers a chunk of work holds, about, and as many are summed in `f32` before the sums are added up in `f64`: 64 KiB
-/// of each tensor, which a core's second cache holds, so that reading them twice costs memory nothing.
+/// Numbers a chunk of work holds, about, and as many are summed in `f32` before the sums are added
+/// up in `f64`: 64 KiB of each tensor, which a core's second cache holds, so that reading them
+/// twice costs memory nothing.
 pub const CHUNK: usize = 1 << 14;
 
-/// How `rows x channels` is cut up. Several rows are taken as one wide one, so that few channels fill the
-/// vector registers as well as many do.
+/// How `rows x channels` is cut up. Several rows are taken as one wide one, so that few channels
+/// fill the vector registers as well as many do.
 #[derive(Clone, Copy)]
 pub struct Cut {
     pub channels: usize,
@@ -18,7 +19,10 @@ pub struct Cut {
 
 impl Cut {
     pub fn new(length: usize, channels: usize) -> Cut {
-        assert!(channels > 0 && length.is_multiple_of(channels), "{length} numbers in {channels} channels");
+        assert!(
+            channels > 0 && length.is_multiple_of(channels),
+            "{length} numbers in {channels} channels"
+        );
         let fill = if channels < 64 { 64 } else { 16 };
         Cut { channels, wide: channels * (fill / gcd(channels, fill)) }
     }
@@ -103,7 +107,8 @@ mod tests {
             bias_gradient(&dz, &mut dbias);
             dbias
         });
-        let want: Vec<f64> = (0..7).map(|c| dz.iter().skip(c).step_by(7).map(|d| f64::from(*d)).sum()).collect();
+        let want: Vec<f64> =
+            (0..7).map(|c| dz.iter().skip(c).step_by(7).map(|d| f64::from(*d)).sum()).collect();
         assert_close(&dbias, &want, 1e-4);
     }
 }

@@ -5,7 +5,8 @@ use super::Window;
 /// Numbers spread out at a time, about: 256 KiB.
 const SPREAD: usize = 1 << 16;
 
-/// The input as a matrix with a row for every output pixel: all that the pixel sees, zeros outside the image.
+/// The input as a matrix with a row for every output pixel: all that the pixel sees, zeros outside
+/// the image.
 pub struct Spread {
     window: Window,
     channels: usize,
@@ -47,9 +48,15 @@ impl Spread {
         });
     }
 
-    /// Calls `act` with every stretch of the matrix and where in the input it comes from, if from there.
+    /// Calls `act` with every stretch of the matrix and where in the input it comes from, if from
+    /// there.
     #[inline(always)]
-    fn visit(&self, first: usize, length: usize, mut act: impl FnMut(std::ops::Range<usize>, Option<usize>)) {
+    fn visit(
+        &self,
+        first: usize,
+        length: usize,
+        mut act: impl FnMut(std::ops::Range<usize>, Option<usize>),
+    ) {
         let Window { input, output, kernel, stride, pad } = self.window;
         let c = self.channels;
         let span = kernel[1] * c;
@@ -62,10 +69,12 @@ impl Spread {
                 let low = pad[1].saturating_sub(left).min(kernel[1]);
                 let high = (input[1] + pad[1]).saturating_sub(left).clamp(low, kernel[1]);
                 for a in 0..kernel[0] {
-                    let seen = (row * stride[0] + a).checked_sub(pad[0]).filter(|seen| *seen < input[0]);
+                    let seen =
+                        (row * stride[0] + a).checked_sub(pad[0]).filter(|seen| *seen < input[0]);
                     match seen.filter(|_| low < high) {
                         Some(seen) => {
-                            let pixel = (example * input[0] + seen) * input[1] + left + low - pad[1];
+                            let pixel =
+                                (example * input[0] + seen) * input[1] + left + low - pad[1];
                             if low > 0 {
                                 act(at..at + low * c, None);
                             }

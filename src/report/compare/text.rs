@@ -38,24 +38,37 @@ impl Comparison {
     }
 
     fn ranks_table(&self) -> Table {
-        let mut ranks = Table::new(titles(&self.axes).chain(["mean rank".to_owned(), "mean".to_owned()]));
+        let mut ranks =
+            Table::new(titles(&self.axes).chain(["mean rank".to_owned(), "mean".to_owned()]));
         for system in &self.systems {
             let rank = Cell::number(Some(system.rank), format!("{:.2}", system.rank));
-            ranks.push(system.settings.iter().map(Cell::from).chain([rank, share(system.mean)]).collect());
+            ranks.push(
+                system.settings.iter().map(Cell::from).chain([rank, share(system.mean)]).collect(),
+            );
         }
         ranks
     }
 
     /// So many of the most significant pairs, and what shows the others.
     fn pairs(&self, most: usize, more: &str) -> Document {
-        let header = ["better ranked", "worse ranked", "difference", "rank difference", "n", "W", "p", "p (Holm)"];
+        let header = [
+            "better ranked",
+            "worse ranked",
+            "difference",
+            "rank difference",
+            "n",
+            "W",
+            "p",
+            "p (Holm)",
+        ];
         let mut pairs = Table::new(header);
         let shown = self.pairs.len().min(most);
         self.pairs[..shown].iter().for_each(|pair| pairs.push(self.row(pair)));
         let document = Document::default().table(pairs);
         match self.pairs.len() - shown {
             0 => document,
-            rest => document.text(format!("{rest} pairs with a larger p are left out; `{more}` shows them.")),
+            rest => document
+                .text(format!("{rest} pairs with a larger p are left out; `{more}` shows them.")),
         }
     }
 
@@ -147,7 +160,10 @@ impl Comparison {
     pub fn json(&self) -> Value {
         let settings = |cells: &[String]| -> Value {
             let pairs = self.axes.iter().zip(cells).filter(|(_, cell)| !cell.is_empty());
-            pairs.map(|(axis, cell)| (axis.clone(), json!(cell))).collect::<serde_json::Map<_, _>>().into()
+            pairs
+                .map(|(axis, cell)| (axis.clone(), json!(cell)))
+                .collect::<serde_json::Map<_, _>>()
+                .into()
         };
         let systems: Vec<Value> = (self.systems.iter())
             .map(|s| {

@@ -1,8 +1,9 @@
 //! Which points of two runs have the same settings.
 //!
-//! Settings are compared as they are resolved, so that a setting that one run sweeps and the other states once matches. What
-//! then has no partner is compared by its labels: a detector that is swept under one name is the same detector, though
-//! one of its other settings differs between the runs.
+//! Settings are compared as they are resolved, so that a setting that one run sweeps and the other
+//! states once matches. What then has no partner is compared by its labels: a detector that is
+//! swept under one name is the same detector, though one of its other settings differs between the
+//! runs.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +33,9 @@ pub fn pairs(a: Side, b: Side) -> Pairs {
     let axes = axes(a, b);
     let all = |side: Side| (0..side.results.points.len()).collect::<Vec<_>>();
     let (mut pairs, mut only) = (Vec::new(), [all(a), all(b)]);
-    join(&mut pairs, &mut only, [a, b], |side, point| axes.iter().map(|axis| resolved(side, point, axis)).collect());
+    join(&mut pairs, &mut only, [a, b], |side, point| {
+        axes.iter().map(|axis| resolved(side, point, axis)).collect()
+    });
     if only.iter().all(|left| !left.is_empty()) {
         join(&mut pairs, &mut only, [a, b], |side, point| {
             axes.iter().map(|axis| labelled(side, point, axis)).collect()
@@ -90,7 +93,8 @@ pub fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// What tables call the setting of a pair: as the run has it that sweeps it, the first before the second.
+/// What tables call the setting of a pair: as the run has it that sweeps it, the first before the
+/// second.
 pub fn label(a: Side, b: Side, [first, second]: [usize; 2], axis: &str) -> String {
     let of = |side: Side, point: usize| side.results.points[point].settings.get(axis).cloned();
     of(a, first).or_else(|| of(b, second)).unwrap_or_default()
@@ -109,7 +113,9 @@ pub fn own_label(side: Side, point: usize) -> String {
 
 fn joined(axes: &[String], label: impl Fn(&str) -> String) -> String {
     let labels = axes.iter().zip(short(axes)).map(|(axis, name)| (name, label(axis)));
-    let texts: Vec<String> =
-        labels.filter(|(_, label)| !label.is_empty()).map(|(name, label)| format!("{name}={label}")).collect();
+    let texts: Vec<String> = labels
+        .filter(|(_, label)| !label.is_empty())
+        .map(|(name, label)| format!("{name}={label}"))
+        .collect();
     if texts.is_empty() { "the only point".to_owned() } else { texts.join(", ") }
 }

@@ -17,24 +17,34 @@ pub fn differing(a: Side, b: Side) -> Vec<Setting> {
     for axis in &axes {
         let values = [swept(a, axis), swept(b, axis)];
         if values[0] != values[1] {
-            found.push(Setting { path: axis.clone(), values: values.map(|values| values.join(", ")) });
+            found.push(Setting {
+                path: axis.clone(),
+                values: values.map(|values| values.join(", ")),
+            });
         }
     }
     let below = |path: &str| {
-        axes.iter()
-            .any(|axis| path.strip_prefix(axis.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+        axes.iter().any(|axis| {
+            path.strip_prefix(axis.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
     };
     let [left, right] = [a, b].map(|side| {
         let mut leaves = Leaves::new();
-        side.settings.iter().for_each(|settings| flatten(settings, &mut String::new(), &mut leaves));
+        side.settings
+            .iter()
+            .for_each(|settings| flatten(settings, &mut String::new(), &mut leaves));
         leaves
     });
-    let paths: BTreeSet<&String> = left.keys().chain(right.keys()).filter(|path| !below(path)).collect();
+    let paths: BTreeSet<&String> =
+        left.keys().chain(right.keys()).filter(|path| !below(path)).collect();
     for path in paths {
         let values = [&left, &right].map(|leaves| leaves.get(path));
         if values[0] != values[1] {
             let joined = |values: Option<&BTreeSet<String>>| {
-                values.map_or(String::new(), |values| values.iter().cloned().collect::<Vec<_>>().join(", "))
+                values.map_or(String::new(), |values| {
+                    values.iter().cloned().collect::<Vec<_>>().join(", ")
+                })
             };
             found.push(Setting { path: path.clone(), values: values.map(joined) });
         }
@@ -47,7 +57,8 @@ fn swept(side: Side, axis: &str) -> Vec<String> {
     if let Some((_, labels)) = side.axes.iter().find(|(path, _)| path == axis) {
         return labels.clone();
     }
-    let values: BTreeSet<String> = side.settings.iter().filter_map(|settings| at(settings, axis)).map(text).collect();
+    let values: BTreeSet<String> =
+        side.settings.iter().filter_map(|settings| at(settings, axis)).map(text).collect();
     values.into_iter().collect()
 }
 

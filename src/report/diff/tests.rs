@@ -28,14 +28,25 @@ fn compared(a: (Numbers, u32), b: (Numbers, u32)) -> Diff {
         let [k, seed] = labels;
         vec![("detector.knn.k".to_owned(), k), ("seed".to_owned(), seed)]
     });
-    let side = |i: usize| Side { name: ["A", "B"][i], results: &made[i], settings: &settings[i], axes: &axes[i] };
+    let side = |i: usize| Side {
+        name: ["A", "B"][i],
+        results: &made[i],
+        settings: &settings[i],
+        axes: &axes[i],
+    };
     diff(side(0), side(1), By::Official)
 }
 
 #[test]
 fn points_with_the_same_settings_are_compared_section_by_section() {
     let found = compared(
-        (&[("1", "0", &[Some(0.5), Some(0.6), Some(0.7)]), ("3", "0", &[Some(0.5), Some(0.5), Some(0.5)])], 64),
+        (
+            &[
+                ("1", "0", &[Some(0.5), Some(0.6), Some(0.7)]),
+                ("3", "0", &[Some(0.5), Some(0.5), Some(0.5)]),
+            ],
+            64,
+        ),
         (
             &[
                 ("3", "0", &[Some(0.5), Some(0.5), Some(0.5)]),
@@ -78,7 +89,11 @@ fn seeds_are_averaged_and_one_section_has_no_interval() {
     let difference = found.rows[0].difference.unwrap();
     assert!((difference.mean - 0.1).abs() < 1e-12 && difference.interval.is_none());
     let text = found.document(false).markdown();
-    assert!(text.contains("one section gives no interval") && text.contains("The settings are the same."), "{text}");
+    assert!(
+        text.contains("one section gives no interval")
+            && text.contains("The settings are the same."),
+        "{text}"
+    );
 }
 
 #[test]
@@ -92,7 +107,10 @@ fn what_one_run_sweeps_and_the_other_states_is_the_same_setting() {
     let b = Side { name: "B", results: &single, settings: &[of(3)], axes: &[] };
     let found = diff(a, b, By::Official);
     assert_eq!(found.pairs.iter().map(|pair| pair.points).collect::<Vec<_>>(), [[1, 0]]);
-    assert_eq!(found.settings, [Setting { path: "detector.knn.k".into(), values: ["1, 3".into(), "3".into()] }]);
+    assert_eq!(
+        found.settings,
+        [Setting { path: "detector.knn.k".into(), values: ["1, 3".into(), "3".into()] }]
+    );
 }
 
 #[test]

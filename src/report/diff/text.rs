@@ -14,7 +14,9 @@ impl Diff {
     /// Tables of settings, results and clips.
     pub fn document(&self, all: bool) -> Document {
         let [a, b] = &self.names;
-        let document = Document::default().heading(1, format!("{a} and {b}")).heading(2, "Settings that differ");
+        let document = Document::default()
+            .heading(1, format!("{a} and {b}"))
+            .heading(2, "Settings that differ");
         let document = match self.settings.is_empty() {
             true => document.text("The settings are the same."),
             false => document.table(self.settings_table()),
@@ -24,16 +26,18 @@ impl Diff {
             true => document.text("The runs have no point with the same settings."),
             false => self.results(document, all),
         };
-        let document = self.only.iter().zip(&self.names).fold(document, |document, (only, name)| {
-            let sentence = match only.len() {
-                1 => format!("1 point is only in {name}:"),
-                n => format!("{n} points are only in {name}:"),
-            };
-            document.announced(&sentence, cut(only, all))
-        });
+        let document =
+            self.only.iter().zip(&self.names).fold(document, |document, (only, name)| {
+                let sentence = match only.len() {
+                    1 => format!("1 point is only in {name}:"),
+                    n => format!("{n} points are only in {name}:"),
+                };
+                document.announced(&sentence, cut(only, all))
+            });
         let document = document.announced("Notes:", self.notes.clone());
         match &self.clips {
-            Some(clips) => self.clips(document.heading(2, "Clips that changed sides of their threshold"), clips),
+            Some(clips) => self
+                .clips(document.heading(2, "Clips that changed sides of their threshold"), clips),
             None => document,
         }
     }
@@ -47,7 +51,9 @@ impl Diff {
                 rows.sort_by(|x, y| size(y).total_cmp(&size(x)));
                 rows.truncate(ROWS);
                 let (of, by) = (self.rows.len(), self.by.title());
-                document.text(format!("The {ROWS} of {of} settings whose {by} differs most; `--all` shows the others."))
+                document.text(format!(
+                    "The {ROWS} of {of} settings whose {by} differs most; `--all` shows the others."
+                ))
             }
         };
         document.table(self.results_table(rows.into_iter())).text(self.summary())
@@ -57,8 +63,13 @@ impl Diff {
         let [a, b] = &self.names;
         let mut table = Table::new(["setting", a.as_str(), b.as_str()]);
         for setting in &self.settings {
-            let value = |text: &String| if text.is_empty() { Cell::from(DASH) } else { text.into() };
-            table.push(vec![(&setting.path).into(), value(&setting.values[0]), value(&setting.values[1])]);
+            let value =
+                |text: &String| if text.is_empty() { Cell::from(DASH) } else { text.into() };
+            table.push(vec![
+                (&setting.path).into(),
+                value(&setting.values[0]),
+                value(&setting.values[1]),
+            ]);
         }
         table
     }
@@ -67,8 +78,10 @@ impl Diff {
         let titles = short(&self.axes).into_iter().chain(self.names.clone());
         let mut table = Table::new(titles.chain(["difference", "low", "high"].map(str::to_owned)));
         for row in rows {
-            let (mean, interval) = (row.difference.map(|d| d.mean), row.difference.and_then(|d| d.interval));
-            let numbers = row.values.map(|value| Cell::number(value, value.map_or(DASH.into(), percent)));
+            let (mean, interval) =
+                (row.difference.map(|d| d.mean), row.difference.and_then(|d| d.interval));
+            let numbers =
+                row.values.map(|value| Cell::number(value, value.map_or(DASH.into(), percent)));
             let is_sure = interval.is_some_and(|i| i.low > 0.0 || i.high < 0.0);
             let ends = [mean, interval.map(|i| i.low), interval.map(|i| i.high)];
             let ends = ends.map(|value| Cell::number(value, value.map_or(DASH.into(), signed)));
@@ -82,7 +95,8 @@ impl Diff {
     /// What the numbers are, and how many of them are more than chance.
     fn summary(&self) -> String {
         let sections = self.sections.len();
-        let many = if sections == 1 { "1 section".to_owned() } else { format!("{sections} sections") };
+        let many =
+            if sections == 1 { "1 section".to_owned() } else { format!("{sections} sections") };
         let mut text = format!(
             "{}, in %. The difference is {} less {}, section by section, as a mean over {many}",
             self.by.title(),
@@ -91,20 +105,35 @@ impl Diff {
         );
         match sections {
             0 | 1 => text.push_str("; one section gives no interval."),
-            _ => text.push_str(", with the ends of its 95 % interval (Student's t; a section is one observation)."),
+            _ => text.push_str(
+                ", with the ends of its 95 % interval (Student's t; a section is one observation).",
+            ),
         }
-        if let Some(pairs) = self.rows.iter().map(|row| row.pairs).max().filter(|pairs| *pairs > 1) {
-            text.push_str(&format!(" Numbers are means over {pairs} points that differ in their seed or draw alone."));
+        if let Some(pairs) = self.rows.iter().map(|row| row.pairs).max().filter(|pairs| *pairs > 1)
+        {
+            text.push_str(&format!(
+                " Numbers are means over {pairs} points that differ in their seed or draw alone."
+            ));
         }
         let known = || self.rows.iter().filter_map(|row| row.difference);
         let sure = |up: bool| {
-            let sure = known().filter_map(|d| d.interval).filter(|i| if up { i.low > 0.0 } else { i.high < 0.0 });
+            let sure = known()
+                .filter_map(|d| d.interval)
+                .filter(|i| if up { i.low > 0.0 } else { i.high < 0.0 });
             sure.count()
         };
-        let (better, worse) = (known().filter(|d| d.mean > 0.0).count(), known().filter(|d| d.mean < 0.0).count());
-        text.push_str(&format!(" Of {} settings {better} became better, {worse} worse", known().count()));
+        let (better, worse) =
+            (known().filter(|d| d.mean > 0.0).count(), known().filter(|d| d.mean < 0.0).count());
+        text.push_str(&format!(
+            " Of {} settings {better} became better, {worse} worse",
+            known().count()
+        ));
         if sections > 1 {
-            text.push_str(&format!("; the interval leaves out zero in {} and {} of them", sure(true), sure(false)));
+            text.push_str(&format!(
+                "; the interval leaves out zero in {} and {} of them",
+                sure(true),
+                sure(false)
+            ));
         }
         text + "."
     }
@@ -115,8 +144,9 @@ impl Diff {
             false => document.table(self.clips_table(&clips.changed)),
         };
         let (changed, of) = (clips.changed.len(), clips.compared);
-        let document =
-            document.text(format!("{changed} of {of} decisions changed. A score above its threshold is an anomaly."));
+        let document = document.text(format!(
+            "{changed} of {of} decisions changed. A score above its threshold is an anomaly."
+        ));
         document.announced("Not compared:", clips.notes.iter().cloned().collect())
     }
 
@@ -125,24 +155,35 @@ impl Diff {
         let several = self.pairs.len() > 1;
         let point = several.then(|| "point".to_owned());
         let names = ["machine", "section", "clip", "label", "decision"].map(str::to_owned);
-        let numbers = ["score", "threshold"].map(|what| [format!("{what} {a}"), format!("{what} {b}")]).concat();
+        let numbers = ["score", "threshold"]
+            .map(|what| [format!("{what} {a}"), format!("{what} {b}")])
+            .concat();
         let mut table = Table::new(point.into_iter().chain(names).chain(numbers));
         for clip in changed {
             let point = several.then(|| Cell::from(&self.pairs[clip.pair].label));
-            let decision =
-                if clip.scores[1] > clip.thresholds[1] { "normal → anomaly" } else { "anomaly → normal" };
+            let decision = if clip.scores[1] > clip.thresholds[1] {
+                "normal → anomaly"
+            } else {
+                "anomaly → normal"
+            };
             let names = [&clip.machine, &clip.section, &clip.clip, &clip.label].map(Cell::from);
             let numbers = [clip.scores, clip.thresholds].concat().into_iter();
             let numbers = numbers.map(|x| Cell::number(Some(x), significant(x)));
-            table.push(point.into_iter().chain(names).chain([decision.into()]).chain(numbers).collect());
+            table.push(
+                point.into_iter().chain(names).chain([decision.into()]).chain(numbers).collect(),
+            );
         }
         table
     }
 
     pub fn json(&self) -> Value {
         let rows = self.rows.iter().map(|row| {
-            let settings: serde_json::Map<String, Value> =
-                self.axes.iter().zip(&row.settings).map(|(path, label)| (path.clone(), json!(label))).collect();
+            let settings: serde_json::Map<String, Value> = self
+                .axes
+                .iter()
+                .zip(&row.settings)
+                .map(|(path, label)| (path.clone(), json!(label)))
+                .collect();
             let interval = row.difference.and_then(|d| d.interval);
             json!({
                 "settings": settings, "pairs": row.pairs, "a": row.values[0], "b": row.values[1],
@@ -150,7 +191,10 @@ impl Diff {
                 "high": interval.map(|i| i.high), "sections": row.difference.map_or(0, |d| d.count),
             })
         });
-        let settings = self.settings.iter().map(|s| json!({ "path": s.path, "a": s.values[0], "b": s.values[1] }));
+        let settings = self
+            .settings
+            .iter()
+            .map(|s| json!({ "path": s.path, "a": s.values[0], "b": s.values[1] }));
         let clips = self.clips.as_ref().map(|clips| {
             let changed = clips.changed.iter().map(|clip| {
                 json!({

@@ -1,4 +1,5 @@
-//! Where the numbers are from: settings, versions, seeds, digests, and which clips the models have seen.
+//! Where the numbers are from: settings, versions, seeds, digests, and which clips the models have
+//! seen.
 
 use super::judged::Chosen;
 use super::left_out;
@@ -48,12 +49,14 @@ pub(super) fn section(about: &About, chosen: Option<&Chosen>) -> Section {
     fact("seeds", &about.seeds);
     fact("run (SHA-256 of what is to be done)", &about.run);
     fact("results (SHA-256 of `report --format csv`)", &about.results);
-    let mut document = Document::default().table(facts).announced("Notes of the run:", about.notes.clone());
+    let mut document =
+        Document::default().table(facts).announced("Notes of the run:", about.notes.clone());
     document = document.heading(3, "Which clips the models have seen");
     let mut body = document.html();
     body.push_str(&proof(about));
     if let Some(chosen) = chosen.filter(|chosen| !chosen.settings.is_empty()) {
-        let heading = Document::default().heading(3, "All settings of the best point, defaults filled in");
+        let heading =
+            Document::default().heading(3, "All settings of the best point, defaults filled in");
         body.push_str(&heading.html());
         let lines: Vec<String> = shown_lines(&chosen.settings).lines().map(html).collect();
         body.push_str(&format!("<pre tabindex=\"0\"><code>{}</code></pre>\n", lines.join("\n")));
@@ -86,8 +89,10 @@ fn proof(about: &About) -> String {
         table.push(vec![(&seen.label).into(), (&seen.training).into(), test, (&seen.key).into()]);
     }
     let document = Document::default().text(text).table(table);
-    let held = about.held.iter().take(HELD).cloned().chain(
-        about.held.get(HELD).map(|_| format!("And {} more, which `explain --proof` names.", about.held.len() - HELD)),
-    );
-    document.announced("Test recordings among the training clips:", held.collect()).html() + &left_out(&about.unproved)
+    let held =
+        about.held.iter().take(HELD).cloned().chain(about.held.get(HELD).map(|_| {
+            format!("And {} more, which `explain --proof` names.", about.held.len() - HELD)
+        }));
+    document.announced("Test recordings among the training clips:", held.collect()).html()
+        + &left_out(&about.unproved)
 }

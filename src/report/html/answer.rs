@@ -29,7 +29,9 @@ pub(super) fn section(results: &Results, standings: &Standings, matter: &Matter)
              less.",
             standings.counted()
         );
-        let honest = leave_one_section_out(results, standings.by).ok().and_then(|choice| choice.value(standings.by));
+        let honest = leave_one_section_out(results, standings.by)
+            .ok()
+            .and_then(|choice| choice.value(standings.by));
         if let Some(honest) = honest {
             text.push_str(&format!(
                 " Where the settings of each section are chosen on the other sections alone, the {} is {honest} %.",
@@ -53,7 +55,9 @@ fn sentence(standings: &Standings, matter: &Matter) -> String {
     let word = standings.word();
     let mut scored = standings.systems.iter().filter_map(|system| Some((system, system.score?)));
     let Some((best, score)) = scored.next() else {
-        return format!("No setting has the {word} of all its sections. What is missing stands below the table.");
+        return format!(
+            "No setting has the {word} of all its sections. What is missing stands below the table."
+        );
     };
     let (name, number) = (html(&best.label), html(&show(Some(score))));
     let others = standings.systems.len() - 1;
@@ -64,7 +68,10 @@ fn sentence(standings: &Standings, matter: &Matter) -> String {
     let next = scored.nth(equal);
     let ahead = match next {
         Some((next, _)) => {
-            let lead = matter.scored.get(1 + equal).and_then(|next| ahead(&matter.scored[0], next, standings.by));
+            let lead = matter
+                .scored
+                .get(1 + equal)
+                .and_then(|next| ahead(&matter.scored[0], next, standings.by));
             let next = html(&next.label);
             let sure = lead.map_or_else(String::new, |lead| format!(": {}", html(&sure(&lead))));
             format!(" The next of {others} others is <b>{next}</b>{sure}.")
@@ -86,7 +93,9 @@ fn sure(lead: &PairedMean) -> String {
     match lead.interval {
         None => format!("{points} points behind in the one section"),
         Some(Interval { low, high }) if low <= 0.0 && high >= 0.0 => {
-            format!("{points} points behind over the sections ({level} % interval; 0 is inside, so it may be chance)")
+            format!(
+                "{points} points behind over the sections ({level} % interval; 0 is inside, so it may be chance)"
+            )
         }
         Some(_) => format!("{points} points behind over the sections ({level} % interval)"),
     }
@@ -107,7 +116,11 @@ fn cards(results: &Results, standings: &Standings, best: &System) -> String {
         let title = if by == By::Official { "official score" } else { by.title() };
         let number = show(best.number(by));
         let (number, deviation) = number.split_once(" ± ").unwrap_or((&number, ""));
-        let deviation = if deviation.is_empty() { String::new() } else { format!(" <small>± {deviation}</small>") };
+        let deviation = if deviation.is_empty() {
+            String::new()
+        } else {
+            format!(" <small>± {deviation}</small>")
+        };
         let _ = writeln!(text, "<div><dt>{title}</dt><dd>{number}{deviation}</dd></div>");
     }
     text + "</dl>\n"
@@ -119,10 +132,17 @@ fn meaning(results: &Results, standings: &Standings) -> String {
     if standings.by == By::Official {
         text.push_str(" The official score is the harmonic mean of AUC source, AUC target and pAUC over all sections.");
     } else {
-        text.push_str(" The data set has no two domains, so the settings are ranked by their mean AUC.");
+        text.push_str(
+            " The data set has no two domains, so the settings are ranked by their mean AUC.",
+        );
     }
-    if let Some(count) = standings.systems.iter().map(|system| system.group.points.len()).max().filter(|n| *n > 1) {
-        text.push_str(&format!(" ± is the standard deviation over {count} {}.", results.repetitions()));
+    if let Some(count) =
+        standings.systems.iter().map(|system| system.group.points.len()).max().filter(|n| *n > 1)
+    {
+        text.push_str(&format!(
+            " ± is the standard deviation over {count} {}.",
+            results.repetitions()
+        ));
     }
     text
 }

@@ -14,7 +14,8 @@ const ROW: f64 = 20.0;
 pub(super) fn plots(point: &PointResults) -> Vec<String> {
     let mut found: Vec<Vec<&MetricRow>> = Vec::new();
     for row in point.rows.iter().filter(|row| !row.attribute.is_empty() && row.value.is_some()) {
-        let name = |row: &MetricRow| [row.machine.clone(), row.section.clone(), row.attribute.clone()];
+        let name =
+            |row: &MetricRow| [row.machine.clone(), row.section.clone(), row.attribute.clone()];
         match found.iter_mut().find(|rows| name(rows[0]) == name(row)) {
             Some(rows) => rows.push(row),
             None => found.push(vec![row]),
@@ -27,7 +28,8 @@ fn plot(mut rows: Vec<&MetricRow>) -> String {
     rows.sort_by(|a, b| order(&a.value_of_attribute).total_cmp(&order(&b.value_of_attribute)));
     let first = rows[0];
     let title = format!("{} {}, by {}", first.machine, first.section, first.attribute);
-    let frame = Frame { left: 100.0, top: 26.0, width: WIDTH - 116.0, height: ROW * rows.len() as f64 };
+    let frame =
+        Frame { left: 100.0, top: 26.0, width: WIDTH - 116.0, height: ROW * rows.len() as f64 };
     let mut svg = Svg::page(WIDTH, frame.bottom() + 40.0, &format!("AUC of {title}"));
     svg.name((8.0, 14.0), "start", "head", 28, &title);
     let scale = shares(rows.iter().flat_map(|row| [row.low, row.value, row.high]).flatten());
@@ -43,7 +45,11 @@ fn plot(mut rows: Vec<&MetricRow>) -> String {
             svg.rule("whisker", (frame.x(&scale, low), y), (frame.x(&scale, high), y));
             told.push_str(&format!(", interval {} to {}", percent(low), percent(high)));
         }
-        let class = if row.domain.is_empty() { "point c2" } else { &format!("point {}", colour(&row.domain)) };
+        let class = if row.domain.is_empty() {
+            "point c2"
+        } else {
+            &format!("point {}", colour(&row.domain))
+        };
         svg.dot(class, (frame.x(&scale, value), y), 4.0, &told);
     }
     legend(&mut svg, frame.right(), &rows);
@@ -52,12 +58,18 @@ fn plot(mut rows: Vec<&MetricRow>) -> String {
 
 /// Of which domain the normals of a dot are, at the right of the title, where there are domains.
 fn legend(svg: &mut Svg, right: f64, rows: &[&MetricRow]) {
-    let domains = [("", "both", "point c2"), ("target", "target", "point c1"), ("source", "source", "point c0")];
+    let domains = [
+        ("", "both", "point c2"),
+        ("target", "target", "point c1"),
+        ("source", "source", "point c0"),
+    ];
     let mut x = right;
     if rows.iter().all(|row| row.domain.is_empty()) {
         return;
     }
-    for (_, word, class) in domains.iter().filter(|(domain, ..)| rows.iter().any(|row| row.domain == *domain)) {
+    for (_, word, class) in
+        domains.iter().filter(|(domain, ..)| rows.iter().any(|row| row.domain == *domain))
+    {
         svg.text(x, 14.0, "end", "class=\"label\"", word);
         svg.dot(class, (x - 48.0, 10.0), 3.5, "");
         x -= 62.0;
@@ -66,6 +78,7 @@ fn legend(svg: &mut Svg, right: f64, rows: &[&MetricRow]) {
 
 /// Numbers in their order, other values as they come.
 fn order(value: &str) -> f64 {
-    let number: String = value.chars().take_while(|c| c.is_ascii_digit() || ".-".contains(*c)).collect();
+    let number: String =
+        value.chars().take_while(|c| c.is_ascii_digit() || ".-".contains(*c)).collect();
     number.parse().unwrap_or(0.0)
 }

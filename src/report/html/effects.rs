@@ -1,8 +1,8 @@
 //! What each swept setting does to the score: a plot a setting.
 //!
-//! A setting with values of its own kind has a row a value: a dot for each combination with the other settings, a bar over
-//! the middle half of them, a line at their mean. A setting that is a number has it along the axis: the means as lines,
-//! the middle half as a band.
+//! A setting with values of its own kind has a row a value: a dot for each combination with the
+//! other settings, a bar over the middle half of them, a line at their mean. A setting that is a
+//! number has it along the axis: the means as lines, the middle half as a band.
 
 use super::super::aggregate::{By, Stat};
 use super::super::answer::{effect_table, together};
@@ -26,13 +26,14 @@ const NAME: usize = 23;
 /// Settings with more values than this cannot be told apart by colour.
 const LINES: usize = 4;
 
-/// What one value of a setting gives: the scores of all combinations with the other settings, sorted.
+/// What one value of a setting gives: the scores of all combinations with the other settings,
+/// sorted.
 struct Effect {
     label: String,
     number: Option<f64>,
     scores: Vec<f64>,
-    /// Of a single combination: its mean less and more the deviation over seeds, or the mean of the intervals of its
-    /// sections.
+    /// Of a single combination: its mean less and more the deviation over seeds, or the mean of the
+    /// intervals of its sections.
     ends: Option<(f64, f64)>,
 }
 
@@ -78,8 +79,13 @@ impl<'a> Matter<'a> {
     }
 }
 
-/// The settings that are swept, with what they do and their shares of the variance, the strongest first.
-fn shown<'a>(swept: &'a [Swept], standings: &Standings, matter: &Matter) -> Vec<(&'a Swept, Vec<Effect>, Option<f64>)> {
+/// The settings that are swept, with what they do and their shares of the variance, the strongest
+/// first.
+fn shown<'a>(
+    swept: &'a [Swept],
+    standings: &Standings,
+    matter: &Matter,
+) -> Vec<(&'a Swept, Vec<Effect>, Option<f64>)> {
     let systems: Vec<&System> = standings.systems.iter().collect();
     let one = |effect: &analysis::Effect| {
         let axis = swept.iter().find(|axis| axis.path == effect.axis)?;
@@ -103,7 +109,11 @@ pub(super) fn section(swept: &[Swept], standings: &Standings, matter: &Matter) -
     for (axis, effects, share) in &shown {
         let caption = match share {
             Some(share) => {
-                format!("{}: its values alone account for {:.0} % of the variance.", axis.path, 100.0 * share)
+                format!(
+                    "{}: its values alone account for {:.0} % of the variance.",
+                    axis.path,
+                    100.0 * share
+                )
             }
             None => format!("{}: all its values give the same.", axis.path),
         };
@@ -143,11 +153,15 @@ fn text(standings: &Standings) -> String {
 fn effects(axis: &Swept, by: By, systems: &[&System]) -> Vec<Effect> {
     let of = |(label, number): (&String, Option<f64>)| {
         let chosen = systems.iter().filter(|system| system.value(&axis.path) == label);
-        let chosen: Vec<(&System, Stat)> = chosen.filter_map(|system| Some((*system, system.number(by)?))).collect();
+        let chosen: Vec<(&System, Stat)> =
+            chosen.filter_map(|system| Some((*system, system.number(by)?))).collect();
         let mut scores: Vec<f64> = chosen.iter().map(|(_, stat)| stat.mean).collect();
         scores.sort_by(f64::total_cmp);
         let ends = match chosen.as_slice() {
-            [(system, stat)] => stat.deviation.map(|d| (stat.mean - d, stat.mean + d)).or_else(|| system.interval(by)),
+            [(system, stat)] => stat
+                .deviation
+                .map(|d| (stat.mean - d, stat.mean + d))
+                .or_else(|| system.interval(by)),
             _ => None,
         };
         (!scores.is_empty()).then(|| Effect { label: label.clone(), number, scores, ends })
@@ -172,7 +186,8 @@ fn last_word(path: &str) -> &str {
 
 /// A row a value.
 fn rows(axis: &Swept, effects: &[Effect], what: &str) -> String {
-    let frame = Frame { left: 168.0, top: 10.0, width: WIDTH - 184.0, height: ROW * effects.len() as f64 };
+    let frame =
+        Frame { left: 168.0, top: 10.0, width: WIDTH - 184.0, height: ROW * effects.len() as f64 };
     let about = format!("{what} by {}", axis.path);
     let mut svg = Svg::page(WIDTH, frame.bottom() + 40.0, &about);
     let scale = shares(effects.iter().flat_map(|effect| effect.scores.iter().copied()));
@@ -208,7 +223,8 @@ fn lines_of_numbers(axis: &Swept, standings: &Standings) -> String {
         By::Official => &[By::AucSource, By::AucTarget, By::Official],
         _ => &[By::Auc],
     };
-    let over = kinds.iter().map(|by| Over { name: by.title().into(), effects: effects(axis, *by, &all) });
+    let over =
+        kinds.iter().map(|by| Over { name: by.title().into(), effects: effects(axis, *by, &all) });
     let what = if standings.by == By::Official { "AUC, official score" } else { "AUC" };
     over_numbers(axis, &over.collect::<Vec<_>>(), what)
 }
@@ -222,8 +238,12 @@ fn lines_by_another(
     let others = shown.iter().filter(|(other, ..)| other.path != axis.path);
     let (other, values, _) = others.clone().find(|(_, values, _)| values.len() <= LINES)?;
     let line = |value: &Effect| {
-        let chosen = standings.systems.iter().filter(|system| system.value(&other.path) == value.label);
-        Over { name: value.label.clone(), effects: effects(axis, standings.by, &chosen.collect::<Vec<_>>()) }
+        let chosen =
+            standings.systems.iter().filter(|system| system.value(&other.path) == value.label);
+        Over {
+            name: value.label.clone(),
+            effects: effects(axis, standings.by, &chosen.collect::<Vec<_>>()),
+        }
     };
     let lines: Vec<Over> = values.iter().map(line).collect();
     Some((other.path.clone(), over_numbers(axis, &lines, standings.word())))
@@ -242,14 +262,21 @@ fn over_numbers(axis: &Swept, lines: &[Over], what: &str) -> String {
     frame.below(&mut svg, &x, &unit(&axis.path), label);
     frame.beside(&mut svg, &y, &format!("{what} (%)"), percent_mark);
     for (number, line) in lines.iter().enumerate() {
-        let place = |effect: &Effect, value: f64| Some((frame.x(&x, effect.number?), frame.y(&y, value)));
+        let place =
+            |effect: &Effect, value: f64| Some((frame.x(&x, effect.number?), frame.y(&y, value)));
         let upper = line.effects.iter().filter_map(|effect| place(effect, effect.middle().1));
         let lower = line.effects.iter().rev().filter_map(|effect| place(effect, effect.middle().0));
         svg.area(&format!("band c{number}"), &upper.chain(lower).collect::<Vec<_>>(), "");
-        let means: Vec<(f64, f64)> = line.effects.iter().filter_map(|effect| place(effect, effect.mean())).collect();
+        let means: Vec<(f64, f64)> =
+            line.effects.iter().filter_map(|effect| place(effect, effect.mean())).collect();
         svg.path(&format!("line c{number}"), &means, "");
         for (effect, at) in line.effects.iter().zip(&means) {
-            svg.dot(&format!("point c{number}"), *at, 3.0, &format!("{}, {}", line.name, effect.told(what)));
+            svg.dot(
+                &format!("point c{number}"),
+                *at,
+                3.0,
+                &format!("{}, {}", line.name, effect.told(what)),
+            );
         }
         let at = 10.0 + 18.0 * number as f64;
         svg.path(&format!("line c{number}"), &[(frame.left, at), (frame.left + 18.0, at)], "");

@@ -1,4 +1,5 @@
-//! The AUC of every machine, section and domain as a map: a table whose cells are coloured by their number.
+//! The AUC of every machine, section and domain as a map: a table whose cells are coloured by their
+//! number.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -11,18 +12,27 @@ use crate::shown::html;
 const STEPS: [f64; 6] = [0.5, 0.6, 0.7, 0.8, 0.9, 0.95];
 
 pub(super) fn heat(point: &PointResults) -> String {
-    let areas: Vec<_> =
-        point.rows.iter().filter(|row| row.attribute.is_empty() && ["auc", "pauc"].contains(&&*row.metric)).collect();
+    let areas: Vec<_> = point
+        .rows
+        .iter()
+        .filter(|row| row.attribute.is_empty() && ["auc", "pauc"].contains(&&*row.metric))
+        .collect();
     let machines: BTreeSet<&str> = areas.iter().map(|row| row.machine.as_str()).collect();
     let sections: BTreeSet<&str> = areas.iter().map(|row| row.section.as_str()).collect();
-    let mut kinds: Vec<(&str, &str)> = areas.iter().map(|row| (row.metric.as_str(), row.domain.as_str())).collect();
+    let mut kinds: Vec<(&str, &str)> =
+        areas.iter().map(|row| (row.metric.as_str(), row.domain.as_str())).collect();
     kinds.sort_unstable();
     kinds.dedup();
     let mut text =
         "<div class=\"table\" tabindex=\"0\">\n<table class=\"heat\">\n<thead>\n<tr class=\"groups\"><th></th>"
             .to_owned();
     for section in &sections {
-        let _ = write!(text, "<th colspan=\"{}\" scope=\"colgroup\">{}</th>", kinds.len(), html(section));
+        let _ = write!(
+            text,
+            "<th colspan=\"{}\" scope=\"colgroup\">{}</th>",
+            kinds.len(),
+            html(section)
+        );
     }
     text.push_str("</tr>\n<tr><th scope=\"col\">machine</th>");
     for (metric, domain) in sections.iter().flat_map(|_| &kinds) {
@@ -39,7 +49,8 @@ pub(super) fn heat(point: &PointResults) -> String {
         for section in &sections {
             for (metric, domain) in &kinds {
                 let row = areas.iter().find(|row| {
-                    (&*row.machine, &*row.section, &*row.metric, &*row.domain) == (machine, section, metric, domain)
+                    (&*row.machine, &*row.section, &*row.metric, &*row.domain)
+                        == (machine, section, metric, domain)
                 });
                 let _ = match row.map(|row| row.value) {
                     None => write!(text, "<td></td>"),

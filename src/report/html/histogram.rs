@@ -1,4 +1,5 @@
-//! The scores of a section: a panel a domain, normal clips above its middle line, anomalous ones below it.
+//! The scores of a section: a panel a domain, normal clips above its middle line, anomalous ones
+//! below it.
 
 use super::super::scale::{Scale, number};
 use super::super::svg::Svg;
@@ -22,16 +23,26 @@ pub(super) fn histogram(section: &Judged) -> String {
     };
     let panels: Vec<(&str, [usize; BINS], [usize; BINS])> =
         domains.iter().map(|domain| (*domain, count(domain, false), count(domain, true))).collect();
-    let most = panels.iter().flat_map(|(_, a, b)| a.iter().chain(b)).copied().max().unwrap_or(1).max(1) as f64;
+    let most =
+        panels.iter().flat_map(|(_, a, b)| a.iter().chain(b)).copied().max().unwrap_or(1).max(1)
+            as f64;
     let title = section.title();
     let top = 44.0;
     let bottom = top + (HEIGHT + 14.0) * panels.len() as f64 - 14.0;
-    let mut svg =
-        Svg::page(WIDTH + 60.0, bottom + 40.0, &format!("Scores of the clips of {title}, by domain and label"));
+    let mut svg = Svg::page(
+        WIDTH + 60.0,
+        bottom + 40.0,
+        &format!("Scores of the clips of {title}, by domain and label"),
+    );
     svg.name((46.0, 14.0), "start", "head", 34, &title);
     legend(&mut svg, section.threshold);
     for (panel, (domain, normals, anomalies)) in panels.iter().enumerate() {
-        let frame = Frame { left: 46.0, top: top + (HEIGHT + 14.0) * panel as f64, width: WIDTH, height: HEIGHT };
+        let frame = Frame {
+            left: 46.0,
+            top: top + (HEIGHT + 14.0) * panel as f64,
+            width: WIDTH,
+            height: HEIGHT,
+        };
         let middle = frame.top + HEIGHT / 2.0;
         match panel + 1 == panels.len() {
             true => frame.below(&mut svg, &scale, axis(&scale), number),
@@ -43,10 +54,20 @@ pub(super) fn histogram(section: &Judged) -> String {
             let left = frame.left + width * bin as f64;
             let size = |n: usize| (width - 1.0, height(n));
             if *normal > 0 {
-                svg.bar("normal", (left, middle - height(*normal)), size(*normal), &clips(*normal, domain, "normal"));
+                svg.bar(
+                    "normal",
+                    (left, middle - height(*normal)),
+                    size(*normal),
+                    &clips(*normal, domain, "normal"),
+                );
             }
             if *anomaly > 0 {
-                svg.bar("anomaly", (left, middle), size(*anomaly), &clips(*anomaly, domain, "anomalous"));
+                svg.bar(
+                    "anomaly",
+                    (left, middle),
+                    size(*anomaly),
+                    &clips(*anomaly, domain, "anomalous"),
+                );
             }
         }
         svg.rule("axis", (frame.left, middle), (frame.right(), middle));

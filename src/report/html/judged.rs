@@ -63,8 +63,9 @@ impl Judged {
 
     /// The scores of its normal or anomalous clips of a domain, or of all.
     pub fn scores(&self, anomalous: bool, domain: Option<&str>) -> Vec<f64> {
-        let wanted =
-            |clip: &&ScoredClip| clip.anomalous == anomalous && domain.is_none_or(|domain| clip.domain == domain);
+        let wanted = |clip: &&ScoredClip| {
+            clip.anomalous == anomalous && domain.is_none_or(|domain| clip.domain == domain)
+        };
         self.clips.iter().filter(wanted).map(|clip| clip.score).collect()
     }
 }
@@ -91,7 +92,8 @@ pub(super) fn section(results: &Results, standings: &Standings, chosen: &Chosen)
         let threshold = sections.iter().any(|section| section.threshold.is_some());
         let mut document = Document::default();
         if !threshold {
-            document = document.text("The spec has no `threshold`, so no clip was called normal or anomalous.");
+            document = document
+                .text("The spec has no `threshold`, so no clip was called normal or anomalous.");
         }
         body.push_str(&document.html());
         body.push_str(&left_out(&chosen.unscored));

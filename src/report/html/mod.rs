@@ -1,8 +1,8 @@
 //! A run as one page of HTML that needs nothing else: no network, no other file, no script.
 //!
-//! The answer comes first, then its tables and figures, then what it was made of. Pure, like all of `report`: values in,
-//! text out, the same text for the same values. Names are escaped where they are written, by [`crate::shown::html`], and
-//! the page forbids itself every script but its own.
+//! The answer comes first, then its tables and figures, then what it was made of. Pure, like all of
+//! `report`: values in, text out, the same text for the same values. Names are escaped where they
+//! are written, by [`crate::shown::html`], and the page forbids itself every script but its own.
 
 mod about;
 mod answer;
@@ -58,7 +58,8 @@ pub struct Page<'a> {
 /// The place among the points of the one that is looked at closely: the first of the best settings.
 pub fn best(results: &Results) -> Option<usize> {
     let standings = Standings::of(results);
-    let point = *standings.systems.first().filter(|system| system.score.is_some())?.group.points.first()?;
+    let point =
+        *standings.systems.first().filter(|system| system.score.is_some())?.group.points.first()?;
     results.points.iter().position(|other| std::ptr::eq(other, point))
 }
 
@@ -66,8 +67,10 @@ pub fn best(results: &Results) -> Option<usize> {
 pub fn page(page: &Page) -> String {
     let standings = Standings::of(page.results);
     let matter = Matter::of(page.results, &standings);
-    let mut sections =
-        vec![answer::section(page.results, &standings, &matter), tables::section(page.results, &standings)];
+    let mut sections = vec![
+        answer::section(page.results, &standings, &matter),
+        tables::section(page.results, &standings),
+    ];
     sections.extend(effects::section(page.swept, &standings, &matter));
     sections.extend(parallel::section(page.swept, &standings));
     sections.extend(page.chosen.map(|chosen| judged::section(page.results, &standings, chosen)));
@@ -91,8 +94,11 @@ fn trainings(chosen: &Chosen) -> Option<Section> {
     }
     let mut body = String::from("<div class=\"plots\">\n");
     for training in chosen.trainings.iter().take(CURVES) {
-        let _ =
-            writeln!(body, "<figure>{}</figure>", super::curves::training_curve_on(super::svg::Paper::Page, training));
+        let _ = writeln!(
+            body,
+            "<figure>{}</figure>",
+            super::curves::training_curve_on(super::svg::Paper::Page, training)
+        );
     }
     body.push_str("</div>\n");
     body.push_str(&more(chosen.trainings.len(), CURVES, "trainings"));

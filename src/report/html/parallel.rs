@@ -23,26 +23,36 @@ const COLOURS: usize = 7;
 const MOST: usize = 2000;
 
 pub(super) fn section(swept: &[Swept], standings: &Standings) -> Option<Section> {
-    let axes: Vec<&Swept> = swept.iter().filter(|axis| !is_repetition(&axis.path) && axis.labels.len() > 1).collect();
-    let scored: Vec<&System> = standings.systems.iter().filter(|system| system.score.is_some()).take(MOST).collect();
+    let axes: Vec<&Swept> =
+        swept.iter().filter(|axis| !is_repetition(&axis.path) && axis.labels.len() > 1).collect();
+    let scored: Vec<&System> =
+        standings.systems.iter().filter(|system| system.score.is_some()).take(MOST).collect();
     if axes.is_empty() || scored.len() < 3 {
         return None;
     }
     let longest = axes.iter().map(|axis| axis.labels.len()).max().unwrap_or(0).max(LOWEST);
-    let frame =
-        Frame { left: 190.0, top: 44.0, width: APART * axes.len() as f64, height: VALUE * (longest as f64 - 1.0) };
+    let frame = Frame {
+        left: 190.0,
+        top: 44.0,
+        width: APART * axes.len() as f64,
+        height: VALUE * (longest as f64 - 1.0),
+    };
     let word = standings.word();
-    let about = format!("Parallel coordinates of {} settings, coloured by their {word}", scored.len());
+    let about =
+        format!("Parallel coordinates of {} settings, coloured by their {word}", scored.len());
     let mut svg = Svg::page(frame.right() + 70.0, frame.bottom() + 20.0, &about);
     let score = |system: &System| system.score.map_or(0.0, |score| score.mean);
     let scale = shares(scored.iter().map(|system| score(system)));
     let x = |number: usize| frame.left + APART * number as f64;
-    // A value has the middle of an equal part of its axis; values that do not apply stand below all.
+    // A value has the middle of an equal part of its axis; values that do not apply stand below
+    // all.
     let place = |axis: &Swept, value: &str| {
-        let number = axis.labels.iter().position(|label| label == value).unwrap_or(axis.labels.len());
+        let number =
+            axis.labels.iter().position(|label| label == value).unwrap_or(axis.labels.len());
         frame.top + frame.height * (number as f64 + 0.5) / axis.labels.len() as f64
     };
-    let (worst, best) = (scored.last().map_or(0.0, |s| score(s)), scored.first().map_or(1.0, |s| score(s)));
+    let (worst, best) =
+        (scored.last().map_or(0.0, |s| score(s)), scored.first().map_or(1.0, |s| score(s)));
     // The best come last, so that they lie above all others.
     for (rank, system) in scored.iter().enumerate().rev() {
         // Colours go by rank: of scores that lie close together all would have one colour.
@@ -51,7 +61,8 @@ pub(super) fn section(swept: &[Swept], standings: &Standings) -> Option<Section>
         let mut points: Vec<(f64, f64)> = Vec::new();
         for (number, axis) in axes.iter().enumerate() {
             let room = BUNDLE * (frame.height / axis.labels.len() as f64).min(VALUE);
-            let y = (place(axis, system.value(&axis.path)) + room * (part - 0.5)).min(frame.bottom());
+            let y =
+                (place(axis, system.value(&axis.path)) + room * (part - 0.5)).min(frame.bottom());
             // A short level piece on each axis lets the eye follow a line through it.
             points.extend([(x(number) - 6.0, y), (x(number) + 6.0, y)]);
         }
@@ -64,7 +75,13 @@ pub(super) fn section(swept: &[Swept], standings: &Standings) -> Option<Section>
         svg.name((x(number), frame.top - 20.0), "middle", "head", 26, &axis.path);
         for label in &axis.labels {
             let words = if label.is_empty() { "–" } else { label };
-            svg.name((x(number) - 10.0, place(axis, label) + 4.0), "end", "label halo", NAME, words);
+            svg.name(
+                (x(number) - 10.0, place(axis, label) + 4.0),
+                "end",
+                "label halo",
+                NAME,
+                words,
+            );
         }
     }
     svg.rule("axis", (frame.right(), frame.top), (frame.right(), frame.bottom()));

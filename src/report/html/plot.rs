@@ -85,7 +85,8 @@ pub(super) fn percent_mark(value: f64) -> String {
 /// The scale of shares, with a little room at either end.
 pub(super) fn shares(values: impl Iterator<Item = f64>) -> Scale {
     let scale = Scale::of(values);
-    // Shares are never shown on a logarithmic axis: a difference of one per cent is as long everywhere.
+    // Shares are never shown on a logarithmic axis: a difference of one per cent is as long
+    // everywhere.
     let (low, high) = if scale.logarithmic { (0.0, scale.high) } else { (scale.low, scale.high) };
     // Equal ones get room that suits shares.
     let (low, high) = if high - low < 1e-9 { (low - 0.01, high + 0.01) } else { (low, high) };

@@ -19,7 +19,12 @@ pub(super) struct Section {
 }
 
 impl Section {
-    pub fn new(id: &'static str, word: &'static str, title: impl Into<String>, body: impl Into<String>) -> Self {
+    pub fn new(
+        id: &'static str,
+        word: &'static str,
+        title: impl Into<String>,
+        body: impl Into<String>,
+    ) -> Self {
         Self { id, word, title: title.into(), body: body.into() }
     }
 }
@@ -30,7 +35,8 @@ pub fn sheet(title: &str, document: &Document) -> String {
 }
 
 pub(super) fn render(title: &str, head: &Document, sections: &[Section]) -> String {
-    let link = |section: &Section| format!("<li><a href=\"#{}\">{}</a></li>\n", section.id, section.word);
+    let link =
+        |section: &Section| format!("<li><a href=\"#{}\">{}</a></li>\n", section.id, section.word);
     let contents: String = sections.iter().map(link).collect();
     let contents = match sections.len() {
         0 | 1 => String::new(),
@@ -41,7 +47,8 @@ pub(super) fn render(title: &str, head: &Document, sections: &[Section]) -> Stri
         format!("<section id=\"{id}\">\n<h2>{title}</h2>\n{body}</section>\n")
     };
     let sections: String = sections.iter().map(body).collect();
-    // Nothing runs and nothing is loaded but what stands here: the hashes name the one style and the one script.
+    // Nothing runs and nothing is loaded but what stands here: the hashes name the one style and
+    // the one script.
     let policy = format!(
         "default-src 'none'; img-src data:; style-src '{}'; script-src '{}'; base-uri 'none'; form-action 'none'",
         source(STYLE),

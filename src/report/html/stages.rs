@@ -1,4 +1,5 @@
-//! The work: kinds of stages, how many there are of each, how long they took, and what follows from what.
+//! The work: kinds of stages, how many there are of each, how long they took, and what follows from
+//! what.
 
 use std::collections::BTreeSet;
 
@@ -44,18 +45,40 @@ pub(super) fn section(kinds: &[Kind]) -> Option<Section> {
             uses - stages
         ));
     }
-    let mut table = Table::new(["kind", "stages", "in the cache", "without sharing", "seconds", "seconds a stage"]);
+    let mut table = Table::new([
+        "kind",
+        "stages",
+        "in the cache",
+        "without sharing",
+        "seconds",
+        "seconds a stage",
+    ]);
     for kind in kinds {
         let count = |n: usize| Cell::number(Some(n as f64), n.to_string());
         let each = (kind.cached > 0).then(|| kind.seconds / kind.cached as f64);
         let each = Cell::number(each, each.map_or("–".to_owned(), |each| format!("{each:.3}")));
         let seconds = Cell::number(Some(kind.seconds), format!("{:.2}", kind.seconds));
         let name = Cell::from(&kind.name);
-        table.push(vec![name, count(kind.stages), count(kind.cached), count(kind.uses), seconds, each]);
+        table.push(vec![
+            name,
+            count(kind.stages),
+            count(kind.cached),
+            count(kind.uses),
+            seconds,
+            each,
+        ]);
     }
     let body = Document::default().text(text).html();
-    let body = format!("{body}<div class=\"wide\" tabindex=\"0\"><figure>{}</figure></div>\n", graph(kinds));
-    Some(Section::new("stages", "Work", "The work", body + &Document::default().table(table).html()))
+    let body = format!(
+        "{body}<div class=\"wide\" tabindex=\"0\"><figure>{}</figure></div>\n",
+        graph(kinds)
+    );
+    Some(Section::new(
+        "stages",
+        "Work",
+        "The work",
+        body + &Document::default().table(table).html(),
+    ))
 }
 
 /// A duration for people.
@@ -72,8 +95,13 @@ fn graph(kinds: &[Kind]) -> String {
     let mut columns = vec![0usize; kinds.len()];
     for (number, kind) in kinds.iter().enumerate() {
         // Kinds come after those that they need.
-        columns[number] =
-            kind.needs.iter().filter(|need| **need < number).map(|need| columns[*need] + 1).max().unwrap_or(0);
+        columns[number] = kind
+            .needs
+            .iter()
+            .filter(|need| **need < number)
+            .map(|need| columns[*need] + 1)
+            .max()
+            .unwrap_or(0);
     }
     let deepest = columns.iter().copied().max().unwrap_or(0);
     let mut filled = vec![0usize; deepest + 1];
@@ -92,7 +120,10 @@ fn graph(kinds: &[Kind]) -> String {
         4.0 + (HEIGHT + DOWN) * (places[number].1 + spare / 2.0)
     };
     // A line over several columns runs below all boxes.
-    let far = kinds.iter().enumerate().any(|(n, kind)| kind.needs.iter().any(|need| columns[n] > columns[*need] + 1));
+    let far = kinds
+        .iter()
+        .enumerate()
+        .any(|(n, kind)| kind.needs.iter().any(|need| columns[n] > columns[*need] + 1));
     let height = 4.0 + (HEIGHT + DOWN) * rows + if far { 26.0 } else { 0.0 };
     let width = 8.0 + (WIDTH + ACROSS) * (deepest + 1) as f64 - ACROSS;
     let mut svg = Svg::page(width, height, "Kinds of stages and what follows from what");
@@ -105,8 +136,16 @@ fn graph(kinds: &[Kind]) -> String {
                 1 => svg.path("edge", &[(from, y1), (to, y2)], &told),
                 _ => {
                     let below = height - 6.0 - 5.0 * (columns[*need] % 4) as f64;
-                    let points = [(from - 16.0, top(*need) + HEIGHT), (from - 16.0, below), (to + 16.0, below)];
-                    svg.path("edge far", &[&points[..], &[(to + 16.0, top(number) + HEIGHT)]].concat(), &told);
+                    let points = [
+                        (from - 16.0, top(*need) + HEIGHT),
+                        (from - 16.0, below),
+                        (to + 16.0, below),
+                    ];
+                    svg.path(
+                        "edge far",
+                        &[&points[..], &[(to + 16.0, top(number) + HEIGHT)]].concat(),
+                        &told,
+                    );
                 }
             }
         }
@@ -116,9 +155,22 @@ fn graph(kinds: &[Kind]) -> String {
         let told = format!("{}: {} stages, {} in the cache", kind.name, kind.stages, kind.cached);
         svg.bar("box", (x, y), (WIDTH, HEIGHT), &told);
         svg.name((x + 10.0, y + 20.0), "start", "head", 18, &kind.name);
-        let stages = if kind.stages == 1 { "1 stage".to_owned() } else { format!("{} stages", kind.stages) };
-        svg.text(x + 10.0, y + 35.0, "start", "class=\"mark\"", &format!("{stages}, {}", time(kind.seconds)));
-        svg.text(x + 10.0, y + 49.0, "start", "class=\"mark\"", &format!("{} in the cache", kind.cached));
+        let stages =
+            if kind.stages == 1 { "1 stage".to_owned() } else { format!("{} stages", kind.stages) };
+        svg.text(
+            x + 10.0,
+            y + 35.0,
+            "start",
+            "class=\"mark\"",
+            &format!("{stages}, {}", time(kind.seconds)),
+        );
+        svg.text(
+            x + 10.0,
+            y + 49.0,
+            "start",
+            "class=\"mark\"",
+            &format!("{} in the cache", kind.cached),
+        );
     }
     svg.finish()
 }

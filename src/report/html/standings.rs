@@ -36,29 +36,37 @@ impl<'a> Standings<'a> {
         let axes = results.settings();
         let groups = results.groups();
         let differs = |path: &&String| {
-            let values: BTreeSet<_> = groups.iter().map(|group| group.settings.get(path.as_str())).collect();
+            let values: BTreeSet<_> =
+                groups.iter().map(|group| group.settings.get(path.as_str())).collect();
             values.len() > 1
         };
         let told: Vec<String> = axes.iter().filter(differs).cloned().collect();
         let system = |group: Group<'a>| {
-            let words = told.iter().filter_map(|path| Some(named(path, group.settings.get(path.as_str())?)));
+            let words = told
+                .iter()
+                .filter_map(|path| Some(named(path, group.settings.get(path.as_str())?)));
             let words: Vec<String> = words.filter(|word| !word.is_empty()).collect();
             let label = if words.is_empty() { results.name.clone() } else { words.join(", ") };
-            let points = group.points.iter().map(|point: &&'a PointResults| point.sections()).collect();
+            let points =
+                group.points.iter().map(|point: &&'a PointResults| point.sections()).collect();
             let system = System { group, label, score: None, points };
             System { score: system.number(by), ..system }
         };
         let mut systems: Vec<System> = groups.into_iter().map(system).collect();
         let score = |system: &System| system.score.map_or(f64::NEG_INFINITY, |score| score.mean);
         systems.sort_by(|a, b| score(b).total_cmp(&score(a)));
-        let sections = systems.iter().flat_map(|system| system.points.iter().flat_map(BTreeMap::keys).copied());
+        let sections = systems
+            .iter()
+            .flat_map(|system| system.points.iter().flat_map(BTreeMap::keys).copied());
         let sections: BTreeSet<(&str, &str)> = sections.collect();
         Self { by, axes, sections: sections.into_iter().collect(), systems }
     }
 
     /// The settings that have the number, as the effects of settings are computed from them.
     pub fn scored(&self) -> Vec<Scored<'a>> {
-        let scored = |system: &System<'a>| Some(Scored { group: system.group.clone(), score: system.score? });
+        let scored = |system: &System<'a>| {
+            Some(Scored { group: system.group.clone(), score: system.score? })
+        };
         self.systems.iter().filter_map(scored).collect()
     }
 
@@ -79,7 +87,8 @@ impl System<'_> {
         Stat::of(&self.points.iter().map(|sections| by.of(sections.values())).collect::<Vec<_>>())
     }
 
-    /// The mean over the sections of the ends of the intervals of an area, where each section has one.
+    /// The mean over the sections of the ends of the intervals of an area, where each section has
+    /// one.
     pub fn interval(&self, by: By) -> Option<(f64, f64)> {
         let column = match by {
             By::AucSource => 0,
@@ -89,16 +98,19 @@ impl System<'_> {
             By::Official => return None,
         };
         let lines = self.group.sections();
-        let ends: Vec<(f64, f64)> =
-            lines.iter().map(|line| line.intervals[column].map(|ends| (ends.low, ends.high))).collect::<Option<_>>()?;
+        let ends: Vec<(f64, f64)> = lines
+            .iter()
+            .map(|line| line.intervals[column].map(|ends| (ends.low, ends.high)))
+            .collect::<Option<_>>()?;
         let (low, high): (Vec<f64>, Vec<f64>) = ends.into_iter().unzip();
         Some((arithmetic_mean(&low)?, arithmetic_mean(&high)?))
     }
 
     /// A number of one section, by its column.
     pub fn of_section(&self, section: (&str, &str), column: usize) -> Option<Stat> {
-        let of =
-            |sections: &BTreeMap<(&str, &str), Values>| sections.get(&section).and_then(|row| row[column]).flatten();
+        let of = |sections: &BTreeMap<(&str, &str), Values>| {
+            sections.get(&section).and_then(|row| row[column]).flatten()
+        };
         Stat::of(&self.points.iter().map(of).collect::<Vec<_>>())
     }
 

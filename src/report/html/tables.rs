@@ -1,4 +1,5 @@
-//! Two tables: every setting in a line, and the best ones in the form of the paper, section by section.
+//! Two tables: every setting in a line, and the best ones in the form of the paper, section by
+//! section.
 
 use super::super::Results;
 use super::super::aggregate::{By, COLUMNS, Line};
@@ -16,7 +17,8 @@ const SECTIONS: usize = 24;
 pub(super) fn section(results: &Results, standings: &Standings) -> Section {
     let mut document = Document::default();
     if standings.systems.len() > 1 {
-        document = document.heading(3, "All settings, the best first").table(all(results, standings));
+        document =
+            document.heading(3, "All settings, the best first").table(all(results, standings));
     }
     let best = &standings.systems[..standings.systems.len().min(SIDE_BY_SIDE)];
     let title = match (best.len(), standings.systems.len()) {
@@ -42,19 +44,25 @@ fn all(results: &Results, standings: &Standings) -> Table {
     let means = means.into_iter().filter(|(_, column)| known[*column]).map(|(by, _)| by);
     let means: Vec<By> = official.into_iter().chain(means).collect();
     let areas: Vec<usize> = (0..3).filter(|column| known[*column]).collect();
-    let sections = if standings.sections.len() <= SECTIONS { standings.sections.as_slice() } else { &[] };
+    let sections =
+        if standings.sections.len() <= SECTIONS { standings.sections.as_slice() } else { &[] };
 
     let words = standings.axes.iter().map(|path| path.rsplit('.').next().unwrap_or(path));
-    let mut titles: Vec<&str> = std::iter::once("#").chain(words).chain(means.iter().map(|by| by.title())).collect();
-    let mut groups = vec![(String::new(), 1 + standings.axes.len()), ("all sections".to_owned(), means.len())];
+    let mut titles: Vec<&str> =
+        std::iter::once("#").chain(words).chain(means.iter().map(|by| by.title())).collect();
+    let mut groups =
+        vec![(String::new(), 1 + standings.axes.len()), ("all sections".to_owned(), means.len())];
     for (machine, section) in sections {
-        titles.extend(areas.iter().map(|column| if *column == 2 { "AUC" } else { COLUMNS[*column].0 }));
+        titles.extend(
+            areas.iter().map(|column| if *column == 2 { "AUC" } else { COLUMNS[*column].0 }),
+        );
         groups.push((format!("{machine} {section}"), areas.len()));
     }
     let mut table = Table::new(titles);
     table.groups = groups;
     for (place, system) in standings.systems.iter().enumerate() {
-        let mut row: Vec<Cell> = vec![Cell::number(Some((place + 1) as f64), (place + 1).to_string())];
+        let mut row: Vec<Cell> =
+            vec![Cell::number(Some((place + 1) as f64), (place + 1).to_string())];
         row.extend(standings.axes.iter().map(|path| Cell::from(system.value(path))));
         row.extend(means.iter().map(|by| stat(system.number(*by))));
         for section in sections {
@@ -69,8 +77,9 @@ fn all(results: &Results, standings: &Standings) -> Table {
 
 /// Marks the highest numbers of the cells that `cells` names of each row, over all rows.
 fn mark_best(table: &mut Table, cells: impl Fn(usize) -> Vec<usize>) {
-    let places: Vec<(usize, usize)> =
-        (0..table.rows.len()).flat_map(|row| cells(row).into_iter().map(move |column| (row, column))).collect();
+    let places: Vec<(usize, usize)> = (0..table.rows.len())
+        .flat_map(|row| cells(row).into_iter().map(move |column| (row, column)))
+        .collect();
     mark(table, &places);
 }
 
@@ -89,7 +98,8 @@ fn mark(table: &mut Table, places: &[(usize, usize)]) {
 /// A row a section, after the sections of a machine their mean; a group of columns a setting.
 fn paper(results: &Results, best: &[System]) -> Table {
     let columns = columns(results);
-    let columns: Vec<usize> = if best.len() > 2 { columns.into_iter().filter(|c| *c < 4).collect() } else { columns };
+    let columns: Vec<usize> =
+        if best.len() > 2 { columns.into_iter().filter(|c| *c < 4).collect() } else { columns };
     let titles = best.iter().flat_map(|_| &columns).map(|column| COLUMNS[*column].2);
     let mut table = Table::new(["machine", "section"].into_iter().chain(titles));
     table.groups = vec![(String::new(), 2)];
@@ -100,16 +110,22 @@ fn paper(results: &Results, best: &[System]) -> Table {
         let mut row: Vec<Cell> = vec![(&line.machine).into(), (&line.section).into()];
         for lines in &lines {
             // Another setting may lack a section that failed.
-            let same = |other: &&Line| (&other.machine, &other.section) == (&line.machine, &line.section);
+            let same =
+                |other: &&Line| (&other.machine, &other.section) == (&line.machine, &line.section);
             let other = lines.get(number).filter(same).or_else(|| lines.iter().find(same));
-            row.extend(columns.iter().map(|column| other.map_or_else(Cell::default, |line| cell(line, *column))));
+            row.extend(
+                columns
+                    .iter()
+                    .map(|column| other.map_or_else(Cell::default, |line| cell(line, *column))),
+            );
         }
         table.push(row);
     }
     // In each row the best of each kind of number.
     for row in 0..table.rows.len() {
         for column in 0..columns.len() {
-            let same: Vec<(usize, usize)> = (0..best.len()).map(|s| (row, 2 + s * columns.len() + column)).collect();
+            let same: Vec<(usize, usize)> =
+                (0..best.len()).map(|s| (row, 2 + s * columns.len() + column)).collect();
             mark(&mut table, &same);
         }
     }
@@ -120,7 +136,10 @@ fn cell(line: &Line, column: usize) -> Cell {
     match line.intervals[column] {
         Some(ends) => {
             let mean = line.values[column].map(|stat| stat.mean);
-            Cell::number(mean, format!("{} {}", show(line.values[column]), brackets(ends.low, ends.high)))
+            Cell::number(
+                mean,
+                format!("{} {}", show(line.values[column]), brackets(ends.low, ends.high)),
+            )
         }
         None => stat(line.values[column]),
     }

@@ -1,4 +1,5 @@
-//! The clips that were judged worst, with their spectrograms: anomalies below the normals, normals above the anomalies.
+//! The clips that were judged worst, with their spectrograms: anomalies below the normals, normals
+//! above the anomalies.
 
 use std::fmt::Write;
 
@@ -42,16 +43,21 @@ pub struct Heard {
     pub frequency: Axis,
 }
 
-/// The worst missed anomalies, then the worst false alarms, over all sections, by their rank among the clips of the other
-/// kind: scores of different sections cannot be compared.
+/// The worst missed anomalies, then the worst false alarms, over all sections, by their rank among
+/// the clips of the other kind: scores of different sections cannot be compared.
 pub fn worst(sections: &[Judged]) -> Vec<Pick> {
     let of = |anomalous: bool| {
         let mut picks: Vec<Pick> = Vec::new();
         for (number, section) in sections.iter().enumerate() {
             let others = section.scores(!anomalous, None);
-            for (clip, found) in section.clips.iter().enumerate().filter(|(_, clip)| clip.anomalous == anomalous) {
-                let is_wrong = |other: &&f64| if anomalous { **other > found.score } else { **other < found.score };
-                let wrong = others.iter().filter(is_wrong).count() as f64 / others.len().max(1) as f64;
+            for (clip, found) in
+                section.clips.iter().enumerate().filter(|(_, clip)| clip.anomalous == anomalous)
+            {
+                let is_wrong = |other: &&f64| {
+                    if anomalous { **other > found.score } else { **other < found.score }
+                };
+                let wrong =
+                    others.iter().filter(is_wrong).count() as f64 / others.len().max(1) as f64;
                 picks.push(Pick { section: number, clip, wrong });
             }
         }
@@ -75,7 +81,8 @@ pub(super) fn section(chosen: &Chosen) -> Option<Section> {
     }
     let scale = Scale::of(chosen.heard.iter().map(|heard| heard.matrix.view()));
     for (anomalous, title) in [(true, "Missed anomalies"), (false, "False alarms")] {
-        let own: Vec<&Pick> = picks.iter().filter(|pick| clip(chosen, pick).anomalous == anomalous).collect();
+        let own: Vec<&Pick> =
+            picks.iter().filter(|pick| clip(chosen, pick).anomalous == anomalous).collect();
         if own.is_empty() {
             continue;
         }
@@ -84,7 +91,11 @@ pub(super) fn section(chosen: &Chosen) -> Option<Section> {
         for pick in own {
             let heard = chosen.heard.iter().find(|heard| heard.pick == *pick);
             let picture = heard.map(|heard| spectrogram(chosen, heard, scale)).unwrap_or_default();
-            let _ = writeln!(body, "<figure class=\"clip\">{picture}{}</figure>", caption(chosen, pick));
+            let _ = writeln!(
+                body,
+                "<figure class=\"clip\">{picture}{}</figure>",
+                caption(chosen, pick)
+            );
         }
         body.push_str("</div>\n");
     }
@@ -132,7 +143,8 @@ fn caption(chosen: &Chosen, pick: &Pick) -> String {
 fn spectrogram(chosen: &Chosen, heard: &Heard, scale: Scale) -> String {
     let (left, top) = (46.0, 6.0);
     let name = &clip(chosen, &heard.pick).name;
-    let mut svg = Svg::page(left + WIDTH + 12.0, top + HEIGHT + 36.0, &format!("Spectrogram of {name}"));
+    let mut svg =
+        Svg::page(left + WIDTH + 12.0, top + HEIGHT + 36.0, &format!("Spectrogram of {name}"));
     svg.image(left, top, WIDTH, HEIGHT, &png(narrow(&heard.matrix).view(), scale));
     for (at, label) in &heard.frequency.marks {
         let y = top + HEIGHT * (1.0 - at / heard.frequency.cells as f64);

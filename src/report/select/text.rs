@@ -29,9 +29,14 @@ impl Selection {
         self.explained(parts.iter().map(table).fold(Document::default(), Document::table))
     }
 
-    /// The official score, or another number that was chosen by, under the settings chosen on the other sections.
+    /// The official score, or another number that was chosen by, under the settings chosen on the
+    /// other sections.
     pub fn value(&self, by: By) -> Option<String> {
-        let stat = if by == self.by { self.honest.by } else { self.honest.official.filter(|_| by == By::Official) };
+        let stat = if by == self.by {
+            self.honest.by
+        } else {
+            self.honest.official.filter(|_| by == By::Official)
+        };
         stat.map(|stat| show(Some(stat)))
     }
 
@@ -40,11 +45,15 @@ impl Selection {
     }
 
     fn sections_table(&self) -> Table {
-        let shown: Vec<usize> =
-            (0..AREAS).filter(|c| self.sections.iter().any(|section| section.values[*c].is_some())).collect();
-        let header = ["machine".to_owned(), "held-out section".to_owned()].into_iter().chain(titles(&self.axes));
+        let shown: Vec<usize> = (0..AREAS)
+            .filter(|c| self.sections.iter().any(|section| section.values[*c].is_some()))
+            .collect();
+        let header = ["machine".to_owned(), "held-out section".to_owned()]
+            .into_iter()
+            .chain(titles(&self.axes));
         let areas = shown.iter().map(|c| COLUMNS[*c].2.to_owned());
-        let mut table = Table::new(header.chain(areas).chain([format!("{} on the others", self.by.title())]));
+        let mut table =
+            Table::new(header.chain(areas).chain([format!("{} on the others", self.by.title())]));
         for section in &self.sections {
             let mut cells: Vec<Cell> = vec![(&section.machine).into(), (&section.section).into()];
             cells.extend(section.chosen.settings.iter().map(Cell::from));

@@ -22,10 +22,15 @@ fn contents(contents: &[(usize, &str)]) -> BTreeMap<usize, String> {
 #[test]
 fn blocks_and_numbers_are_found() {
     let template = parse(TEXT);
-    let words = |marker: usize| template.markers()[marker].words.iter().map(|w| w.0.as_str()).collect::<Vec<_>>();
+    let words = |marker: usize| {
+        template.markers()[marker].words.iter().map(|w| w.0.as_str()).collect::<Vec<_>>()
+    };
     assert_eq!(words(0), ["a.yaml", "--set", "x={a: 1, b: 2}"]);
     assert_eq!((words(1), template.line(1)), (vec!["b.yaml", "--value", "official"], 7));
-    assert_eq!((template.content(0).as_deref(), template.content(1).as_deref()), (Some("old"), Some("1")));
+    assert_eq!(
+        (template.content(0).as_deref(), template.content(1).as_deref()),
+        (Some("old"), Some("1"))
+    );
     let place = &template.markers()[0].words[2].1;
     assert_eq!(&template.text()[place.bytes.clone()], "'x={a: 1, b: 2}'");
 }
@@ -33,7 +38,8 @@ fn blocks_and_numbers_are_found() {
 #[test]
 fn what_is_between_the_markers_is_replaced_and_nothing_else() {
     let made = parse(TEXT).with(&contents(&[(0, "| new |\n| --- |\n"), (1, "2.5\n")]));
-    let expected = TEXT.replace("-->\nold\n", "-->\n\n| new |\n| --- |\n\n").replace("-->1<!--", "-->2.5<!--");
+    let expected =
+        TEXT.replace("-->\nold\n", "-->\n\n| new |\n| --- |\n\n").replace("-->1<!--", "-->2.5<!--");
     assert_eq!(made, expected);
     assert_eq!(parse(TEXT).with(&contents(&[])), TEXT);
 }

@@ -26,7 +26,10 @@ fn id(machine: &str, section: &str) -> SectionId {
 }
 
 fn listed(paths: &[&str]) -> Vec<ListedFile> {
-    paths.iter().map(|path| ListedFile { path: path.to_string(), sha256: Digest::of(path.as_bytes()) }).collect()
+    paths
+        .iter()
+        .map(|path| ListedFile { path: path.to_string(), sha256: Digest::of(path.as_bytes()) })
+        .collect()
 }
 
 fn layout(result: Result<Listing, SourceError>) -> (String, String) {
@@ -41,14 +44,18 @@ const B: &str = "fan/test/section_00_target_test_anomaly_0000_m-n_Y.wav";
 
 #[test]
 fn machines_and_sections_are_chosen_and_unknown_ones_told() {
-    let (root, mut source) = tree(&[A, B, "fan/train/section_01_0000.wav", "valve/test/section_01_0000.wav"]);
+    let (root, mut source) =
+        tree(&[A, B, "fan/train/section_01_0000.wav", "valve/test/section_01_0000.wav"]);
     source.machines = vec!["fan".into()];
     source.sections = vec!["01".into()];
     assert_eq!(source.list().unwrap().sections.into_keys().collect::<Vec<_>>(), [id("fan", "01")]);
     source.machines = vec!["vlave".into(), "fan".into()];
     source.sections = vec!["07".into()];
     let (message, hint) = layout(source.list());
-    assert_eq!(message, format!("`{}` has no machine `vlave` and no section `07`", root.path().display()));
+    assert_eq!(
+        message,
+        format!("`{}` has no machine `vlave` and no section `07`", root.path().display())
+    );
     assert_eq!(hint, "did you mean `valve`?; did you mean `00`?");
     source.machines = vec!["compressor".into()];
     assert_eq!(layout(source.list()).1, "known: fan, valve");
@@ -56,10 +63,20 @@ fn machines_and_sections_are_chosen_and_unknown_ones_told() {
 
 #[test]
 fn sections_may_be_numbers_and_twice_is_too_often() {
-    let source = source(json!({ "root": "", "sections": [0, "id_02", 12, "12"], "machines": ["fan", "fan"] }));
+    let source = source(
+        json!({ "root": "", "sections": [0, "id_02", 12, "12"], "machines": ["fan", "fan"] }),
+    );
     assert_eq!(source.sections, ["00", "id_02", "12", "12"]);
-    let told: Vec<_> = source.problems().into_iter().map(|p| format!("{}: {}", p.field, p.message)).collect();
-    assert_eq!(told, ["root: the path is empty", "machines: `fan` is listed twice", "sections: `12` is listed twice"]);
+    let told: Vec<_> =
+        source.problems().into_iter().map(|p| format!("{}: {}", p.field, p.message)).collect();
+    assert_eq!(
+        told,
+        [
+            "root: the path is empty",
+            "machines: `fan` is listed twice",
+            "sections: `12` is listed twice"
+        ]
+    );
 }
 
 #[test]
@@ -77,16 +94,24 @@ fn names_say_what_clips_are_and_tables_add_to_it() {
         (train.clip.domain, train.clip.split, train.clip.label),
         (Some(Domain::Source), Split::Train, Some(Label::Normal))
     );
-    assert_eq!(train.clip.attributes, [("m-n", "W"), ("speed", "0.10")].map(|(k, v)| (k.into(), v.into())).into());
+    assert_eq!(
+        train.clip.attributes,
+        [("m-n", "W"), ("speed", "0.10")].map(|(k, v)| (k.into(), v.into())).into()
+    );
     assert_eq!(test.clip.attributes, [("m-n".to_string(), "Y".to_string())].into());
-    assert_eq!(train.audio, Audio::Wav { channel: Channel::Mean, sha256: Digest::of(A.as_bytes()) });
+    assert_eq!(
+        train.audio,
+        Audio::Wav { channel: Channel::Mean, sha256: Digest::of(A.as_bytes()) }
+    );
 }
 
 #[test]
 fn a_table_that_contradicts_a_name_is_refused() {
     let (_root, mut source) = tree(&[]);
-    let table = b"file_name,d1p,d1v\nsection_00_source_train_normal_0000_m-n_W.wav,m-n,X\n".to_vec();
-    let error = source.clips(&id("fan", "00"), &listed(&[A]), std::slice::from_ref(&table)).unwrap_err();
+    let table =
+        b"file_name,d1p,d1v\nsection_00_source_train_normal_0000_m-n_W.wav,m-n,X\n".to_vec();
+    let error =
+        source.clips(&id("fan", "00"), &listed(&[A]), std::slice::from_ref(&table)).unwrap_err();
     assert_eq!(
         error.to_string(),
         format!(
@@ -97,7 +122,11 @@ fn a_table_that_contradicts_a_name_is_refused() {
     source.attributes = Attributes::Names;
     let set = source.clips(&id("fan", "00"), &listed(&[A]), &[table]).unwrap();
     assert_eq!(set[0].clip.attributes["m-n"], "W");
-    let error = Dcase { attributes: Attributes::Both, ..source }.clips(&id("fan", "00"), &[], &[b"x\n".to_vec()]);
+    let error = Dcase { attributes: Attributes::Both, ..source }.clips(
+        &id("fan", "00"),
+        &[],
+        &[b"x\n".to_vec()],
+    );
     let expected = "fan/attributes_00.csv: line 1: the header has no column `file_name`";
     assert_eq!(error.unwrap_err().to_string(), expected);
     assert!(same("0.1", "0.10") && !same("A", "B") && !same("1", "A"));
@@ -113,23 +142,32 @@ fn mimii_tests_with_the_abnormal_clips_and_as_many_normal_ones() {
     let found = source.list().unwrap();
     assert_eq!(found.sections[&id("fan", "id_00")].audio.len(), 7);
     let set = source.clips(&id("fan", "id_00"), &listed(&paths), &[]).unwrap();
-    let split = |split| set.iter().filter(move |c| c.clip.split == split).map(|c| c.clip.id.clone());
+    let split =
+        |split| set.iter().filter(move |c| c.clip.split == split).map(|c| c.clip.id.clone());
     assert_eq!(split(Split::Train).collect::<Vec<_>>(), (2..5).map(normal).collect::<Vec<_>>());
-    assert_eq!(split(Split::Test).collect::<Vec<_>>(), [normal(0), normal(1), abnormal(0), abnormal(1)]);
+    assert_eq!(
+        split(Split::Test).collect::<Vec<_>>(),
+        [normal(0), normal(1), abnormal(0), abnormal(1)]
+    );
     assert!(set.iter().all(|c| c.clip.domain.is_none() && c.clip.label.is_some()));
 }
 
 #[test]
 fn mimii_without_normal_clips_to_train_on_is_told() {
-    let (_root, source) = tree(&["fan/id_00/normal/00000000.wav", "fan/id_00/abnormal/00000000.wav"]);
+    let (_root, source) =
+        tree(&["fan/id_00/normal/00000000.wav", "fan/id_00/abnormal/00000000.wav"]);
     let (message, hint) = layout(source.list());
-    assert_eq!(message, "no clips are left to train on in `fan` `id_00`: it has 1 normal, 1 abnormal");
+    assert_eq!(
+        message,
+        "no clips are left to train on in `fan` `id_00`: it has 1 normal, 1 abnormal"
+    );
     assert!(hint.contains("all abnormal clips and as many normal ones are for testing"), "{hint}");
 }
 
 #[test]
 fn root_and_choice_are_not_in_the_key() {
-    let here = source(json!({ "root": "a", "machines": ["fan"], "sections": ["00"], "channel": "first" }));
+    let here =
+        source(json!({ "root": "a", "machines": ["fan"], "sections": ["00"], "channel": "first" }));
     let there = source(json!({ "root": "b", "channel": "first" }));
     assert_eq!(here.keyed(), there.keyed());
     assert_eq!(here.keyed(), json!({ "dcase": { "channel": "first", "attributes": "both" } }));
@@ -139,7 +177,10 @@ fn root_and_choice_are_not_in_the_key() {
 fn a_table_of_other_clips_is_refused() {
     let (_root, mut source) = tree(&[]);
     let table = b"file_name,d1p,d1v\nfan/test/x.wav,m-n,W\nfan/test/y.wav,m-n,W\n".to_vec();
-    let why = source.clips(&id("fan", "00"), &listed(&[A, B]), std::slice::from_ref(&table)).unwrap_err().to_string();
+    let why = source
+        .clips(&id("fan", "00"), &listed(&[A, B]), std::slice::from_ref(&table))
+        .unwrap_err()
+        .to_string();
     assert_eq!(
         why,
         "fan/attributes_00.csv: none of its 2 rows is of a clip of this section, such as `test/x.wav` in line 2 \
@@ -158,7 +199,12 @@ fn a_data_set_that_was_unpacked_twice_is_refused() {
     let (root, mut source) = tree(&files);
     let (message, hint) = layout(source.list());
     let here = root.path().display();
-    assert_eq!(message, format!("`{here}` has 2 clips twice, one of them as `dev_data/{B}` and as `dev_data/raw/{B}`"));
+    assert_eq!(
+        message,
+        format!(
+            "`{here}` has 2 clips twice, one of them as `dev_data/{B}` and as `dev_data/raw/{B}`"
+        )
+    );
     let hinted = "was an archive unpacked twice? Remove one copy, or give";
     assert_eq!(hint, format!("{hinted} `{here}/dev_data/raw` as `root`"));
     // Machines that are not chosen matter to nobody.
@@ -173,14 +219,21 @@ fn a_data_set_that_was_unpacked_twice_is_refused() {
 #[test]
 fn links_that_lead_nowhere_are_another_data_set() {
     use crate::source::tree::spoil;
-    let whole = [A, B, "fan/test/section_01_source_test_normal_0000.wav", "valve/test/section_01_0000.wav"];
+    let whole =
+        [A, B, "fan/test/section_01_source_test_normal_0000.wav", "valve/test/section_01_0000.wav"];
     let (root, mut source) = tree(&whole);
     spoil(root.path(), A, false);
     spoil(root.path(), whole[2], false);
     let (message, hint) = layout(source.list());
     let here = root.path().display();
-    assert_eq!(message, format!("2 recordings of `{here}` are links that lead nowhere, `{}` for one", whole[2]));
-    assert!(hint.starts_with("was their content fetched (`git annex get`, `datalad get`, `dvc pull`)?"), "{hint}");
+    assert_eq!(
+        message,
+        format!("2 recordings of `{here}` are links that lead nowhere, `{}` for one", whole[2])
+    );
+    assert!(
+        hint.starts_with("was their content fetched (`git annex get`, `datalad get`, `dvc pull`)?"),
+        "{hint}"
+    );
     source.machines = vec!["valve".into()];
     assert_eq!(source.list().unwrap().sections.len(), 1);
     // Whole folders, and tables.
@@ -191,7 +244,10 @@ fn links_that_lead_nowhere_are_another_data_set() {
     }
     assert!(layout(source.list()).0.starts_with("`eval_data` of"), "{source:?}");
     std::fs::remove_file(root.path().join("eval_data")).unwrap();
-    assert_eq!(source.list().unwrap().strays, [("fan/train_".into(), "it is a link that leads nowhere".into())]);
+    assert_eq!(
+        source.list().unwrap().strays,
+        [("fan/train_".into(), "it is a link that leads nowhere".into())]
+    );
     spoil(root.path(), "fan/attributes_00.csv", false);
     assert!(layout(source.list()).0.starts_with("`fan/attributes_00.csv` of"));
     source.sections = vec!["01".into()];

@@ -23,29 +23,44 @@ fn tree(files: &[&str], pattern: &str) -> (tempfile::TempDir, Folder) {
 }
 
 fn told(source: &Folder) -> Vec<String> {
-    source.problems().into_iter().map(|p| format!("{}: {} [{}]", p.field, p.message, p.hint.unwrap())).collect()
+    source
+        .problems()
+        .into_iter()
+        .map(|p| format!("{}: {} [{}]", p.field, p.message, p.hint.unwrap()))
+        .collect()
 }
 
 const PATTERN: &str = "{machine}/{split}/{label}_{domain}_{section}_{*}_{attr.speed}.wav";
 
 #[test]
 fn own_words_become_clips_and_the_rest_is_told() {
-    let good =
-        ["pump/train/ok_day_00_x_y_1.5.wav", "pump/test/broken_night_00_x_2.wav", "saw/test/normal_day_01__3.wav"];
+    let good = [
+        "pump/train/ok_day_00_x_y_1.5.wav",
+        "pump/test/broken_night_00_x_2.wav",
+        "saw/test/normal_day_01__3.wav",
+    ];
     let odd = ["pump/test/notes.wav", "pump/old/deep/ok_day_00_x_1.wav"];
     let (_root, source) = tree(&[&good[..], &odd[..], &["pump/test/notes.txt"]].concat(), PATTERN);
     assert_eq!(told(&source), Vec::<String>::new());
     let found = source.list().unwrap();
-    let sections: Vec<_> = found.sections.iter().map(|(id, f)| (&*id.machine, &*id.section, f.audio.len())).collect();
+    let sections: Vec<_> =
+        found.sections.iter().map(|(id, f)| (&*id.machine, &*id.section, f.audio.len())).collect();
     assert_eq!(sections, [("pump", "00", 2), ("saw", "01", 1)]);
-    let strays: Vec<_> = found.strays.iter().map(|(path, why)| (path.as_str(), why.as_str())).collect();
-    let expected = [(odd[1], "folders above it: 3, in the pattern: 2"), (odd[0], "its path does not fit the pattern")];
+    let strays: Vec<_> =
+        found.strays.iter().map(|(path, why)| (path.as_str(), why.as_str())).collect();
+    let expected = [
+        (odd[1], "folders above it: 3, in the pattern: 2"),
+        (odd[0], "its path does not fit the pattern"),
+    ];
     assert_eq!(strays, expected);
     let id = SectionId { machine: "pump".into(), section: "00".into() };
     let file = |path: &str| ListedFile { path: path.into(), sha256: Digest::of(b"") };
     let set = source.clips(&id, &[file(good[0]), file(good[1])], &[]).unwrap();
-    let facts: Vec<_> =
-        set.iter().map(|r| &r.clip).map(|c| (c.domain, c.split, c.label, c.attributes["speed"].as_str())).collect();
+    let facts: Vec<_> = set
+        .iter()
+        .map(|r| &r.clip)
+        .map(|c| (c.domain, c.split, c.label, c.attributes["speed"].as_str()))
+        .collect();
     let expected = [
         (Some(Domain::Source), Split::Train, Some(Label::Normal), "1.5"),
         (Some(Domain::Target), Split::Test, Some(Label::Anomaly), "2"),
@@ -76,7 +91,10 @@ fn defaults_hold_where_the_pattern_is_silent() {
     assert_eq!(told(&source), Vec::<String>::new());
     let facts = source.facts(&source.pattern().unwrap(), "anomaly/1.wav").unwrap().unwrap();
     assert_eq!((&*facts.id.machine, &*facts.id.section), ("pump", "00"));
-    assert_eq!((facts.domain, facts.split, facts.label), (Some(Domain::Target), Split::Test, Some(Label::Anomaly)));
+    assert_eq!(
+        (facts.domain, facts.split, facts.label),
+        (Some(Domain::Target), Split::Test, Some(Label::Anomaly))
+    );
     source.defaults = Defaults { label: Some(Label::Normal), ..Defaults::default() };
     source.words.split.insert("learn".into(), Split::Train);
     assert_eq!(
@@ -160,5 +178,8 @@ fn links_that_lead_nowhere_and_pipes_are_told() {
     assert_eq!(found.strays, expected.map(|(path, why)| (path.to_owned(), why.to_owned())));
     spoil(root.path(), good, false);
     let here = root.path().display();
-    assert_eq!(source.list().unwrap_err().to_string(), format!("`{good}` of `{here}` is a link that leads nowhere"));
+    assert_eq!(
+        source.list().unwrap_err().to_string(),
+        format!("`{good}` of `{here}` is a link that leads nowhere")
+    );
 }

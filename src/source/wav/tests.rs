@@ -63,12 +63,25 @@ fn other_chunks_and_the_extensible_header_are_understood() {
     extensible.extend([0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71]);
     let (list, fact) = (chunk(b"LIST", b"odd"), chunk(b"fact", &[1, 0, 0, 0]));
     let data = chunk(b"data", &[0, 0x40]);
-    let bytes = file(&[list.clone(), chunk(b"fmt ", &extensible), fact, list, data.clone(), b"trailing".to_vec()]);
+    let bytes = file(&[
+        list.clone(),
+        chunk(b"fmt ", &extensible),
+        fact,
+        list,
+        data.clone(),
+        b"trailing".to_vec(),
+    ]);
     assert_eq!(mono(&bytes, Channel::Mean), [0.5]);
     extensible[24] = 6;
-    assert!(why(&file(&[chunk(b"fmt ", &extensible), data.clone()])).contains("A-law (format tag 0x0006)"));
+    assert!(
+        why(&file(&[chunk(b"fmt ", &extensible), data.clone()]))
+            .contains("A-law (format tag 0x0006)")
+    );
     extensible[30] = 9;
-    assert!(why(&file(&[chunk(b"fmt ", &extensible), data.clone()])).contains("unknown extensible sub-format"));
+    assert!(
+        why(&file(&[chunk(b"fmt ", &extensible), data.clone()]))
+            .contains("unknown extensible sub-format")
+    );
     let short = why(&file(&[chunk(b"fmt ", &extensible[..18]), data]));
     assert_eq!(short, "broken header: an extensible `fmt ` chunk has 40 bytes, not 18");
 }
@@ -81,36 +94,60 @@ fn whatever_is_wrong_with_a_file_is_said() {
     let streamed_in_a_frame = { [&good[..40], &[0xff; 4], &good[44..51]].concat() };
     let never = "the length of the `data` chunk was never filled in (a recording that was cut off or piped); write the \
                  header anew, such as by `sox --ignore-length in.wav out.wav`";
-    let closed = file(&[chunk(b"fmt ", &format(1, 2, 8000, 16)), chunk(b"data", &[]), chunk(b"LIST", b"INFO")]);
+    let closed = file(&[
+        chunk(b"fmt ", &format(1, 2, 8000, 16)),
+        chunk(b"data", &[]),
+        chunk(b"LIST", b"INFO"),
+    ]);
     let tagged = [b"ID3\x03\0\0\0\0\x01\x02".as_slice(), &[0; 130], &good].concat();
     let cut_in_two = { [&good[..40], &[0, 0, 0, 0x40], &good[44..]].concat() };
     let only = |id, body: &[u8]| file(&[chunk(id, body)]);
-    let fmt = |channels, rate| file(&[chunk(b"fmt ", &format(1, channels, rate, 16)), chunk(b"data", &[0; 8])]);
+    let fmt = |channels, rate| {
+        file(&[chunk(b"fmt ", &format(1, channels, rate, 16)), chunk(b"data", &[0; 8])])
+    };
     let mut blocks = good.clone();
     blocks[32] = 3;
     let table: [(Vec<u8>, &str); 24] = [
         (vec![], "the file is empty"),
-        (b"file,score\n1,2\n".to_vec(), "not a WAV file: it begins with `file,sco` where `RIFF` should be"),
+        (
+            b"file,score\n1,2\n".to_vec(),
+            "not a WAV file: it begins with `file,sco` where `RIFF` should be",
+        ),
         (b"fLaC....".to_vec(), "not a WAV file: a FLAC file"),
         (b"RIFF\0\0\0\0AVI ".to_vec(), "not a WAV file: a RIFF file of type `AVI `"),
         (good[..9].to_vec(), "truncated: the file ends before its `fmt ` chunk"),
-        (good[..30].to_vec(), "truncated: the `fmt ` chunk should have 16 bytes, the file has 10 of them"),
+        (
+            good[..30].to_vec(),
+            "truncated: the `fmt ` chunk should have 16 bytes, the file has 10 of them",
+        ),
         (good[..38].to_vec(), "truncated: the file ends before its `data` chunk"),
-        (good[..47].to_vec(), "truncated: the `data` chunk should have 8 bytes, the file has 3 of them"),
-        (cut_in_two, "truncated: the `data` chunk should have 1073741824 bytes, the file has 8 of them"),
+        (
+            good[..47].to_vec(),
+            "truncated: the `data` chunk should have 8 bytes, the file has 3 of them",
+        ),
+        (
+            cut_in_two,
+            "truncated: the `data` chunk should have 1073741824 bytes, the file has 8 of them",
+        ),
         (streamed_in_a_frame, never),
         (stopped, never),
         (closed, "the data chunk holds no samples"),
         (tagged, "not a WAV file: an ID3 tag stands before `RIFF`; write the file without its tag"),
         (b"ID3\x03\0\0\0\0\0\x02  \xff\xfb".to_vec(), "not a WAV file: an MP3 file"),
         (b"ID3".to_vec(), "not a WAV file: an MP3 file"),
-        (only(b"fmt ", &[0; 15]), "broken header: the `fmt ` chunk has 15 bytes, at least 16 are needed"),
+        (
+            only(b"fmt ", &[0; 15]),
+            "broken header: the `fmt ` chunk has 15 bytes, at least 16 are needed",
+        ),
         (only(b"data", &[0; 8]), "broken header: the `data` chunk comes before the `fmt ` chunk"),
         (fmt(0, 8000), "broken header: it has 0 channels"),
         (fmt(1, 0), "broken header: its sample rate is 0 Hz"),
         (blocks, "broken header: 2 channels of 2 bytes do not make the stated blocks of 3 bytes"),
         (plain(1, 2, 16, &[]), "the data chunk holds no samples"),
-        (plain(1, 2, 16, &[0; 7]), "the data chunk has 7 bytes, not a multiple of 4 (2 channels of 2 bytes)"),
+        (
+            plain(1, 2, 16, &[0; 7]),
+            "the data chunk has 7 bytes, not a multiple of 4 (2 channels of 2 bytes)",
+        ),
         (plain(3, 1, 32, &f32::NAN.to_le_bytes()), "sample 0 is not a finite number"),
         (plain(3, 1, 64, &1e300f64.to_le_bytes()), "sample 0 is not a finite number"),
     ];
@@ -124,7 +161,10 @@ fn whatever_is_wrong_with_a_file_is_said() {
         (1, 12, "PCM of 12 bit"),
         (3, 16, "float of 16 bit"),
     ] {
-        assert!(why(&plain(tag, 1, bits, &[0; 8])).starts_with(&format!("the samples are stored as {name};")));
+        assert!(
+            why(&plain(tag, 1, bits, &[0; 8]))
+                .starts_with(&format!("the samples are stored as {name};"))
+        );
     }
 }
 
@@ -133,7 +173,8 @@ fn a_length_that_was_never_filled_in_is_that_of_the_file() {
     let good = plain(1, 1, 16, &[0, 0x40, 0, 0x80, 0, 0x20]);
     let expected = mono(&good, Channel::Mean);
     assert_eq!(expected, [0.5, -1.0, 0.25]);
-    // The lengths of the file and of its data, as ffmpeg, sox, arecord, espeak and a recorder without power leave them.
+    // The lengths of the file and of its data, as ffmpeg, sox, arecord, espeak and a recorder
+    // without power leave them.
     for (whole, data) in [
         (0xffff_ffff_u32, 0xffff_ffff_u32),
         (0x7fff_f024, 0x7fff_f000),
@@ -143,7 +184,14 @@ fn a_length_that_was_never_filled_in_is_that_of_the_file() {
         (0, 0),
         (0xffff_ffff, 0),
     ] {
-        let bytes = [b"RIFF".as_slice(), &whole.to_le_bytes(), &good[8..40], &data.to_le_bytes(), &good[44..]].concat();
+        let bytes = [
+            b"RIFF".as_slice(),
+            &whole.to_le_bytes(),
+            &good[8..40],
+            &data.to_le_bytes(),
+            &good[44..],
+        ]
+        .concat();
         assert_eq!(mono(&bytes, Channel::Mean), expected, "{whole:x} {data:x}");
     }
 }
@@ -154,12 +202,17 @@ fn a_small_file_of_the_long_form_is_read() {
     let (fmt, samples) = (chunk(b"fmt ", &format(1, 1, 8000, 16)), [0, 0x40, 0, 0x80, 9, 9]);
     for magic in [b"RF64", b"BW64"] {
         let long = |data: u64| {
-            let body =
-                [chunk(b"ds64", &lengths(data)), fmt.clone(), b"data\xff\xff\xff\xff".to_vec(), samples.to_vec()];
+            let body = [
+                chunk(b"ds64", &lengths(data)),
+                fmt.clone(),
+                b"data\xff\xff\xff\xff".to_vec(),
+                samples.to_vec(),
+            ];
             [magic.as_slice(), &[0xff; 4], b"WAVE", &body.concat()].concat()
         };
         assert_eq!(mono(&long(4), Channel::Mean), [0.5, -1.0], "what follows the data is none");
-        let cut = "truncated: the `data` chunk should have 5000000000 bytes, the file has 6 of them";
+        let cut =
+            "truncated: the `data` chunk should have 5000000000 bytes, the file has 6 of them";
         assert_eq!(why(&long(5_000_000_000)), cut);
     }
 }

@@ -10,24 +10,30 @@ impl Section<'_> {
     pub(super) fn decisions(&self, limit: &Result<Limit, String>) -> Vec<MetricRow> {
         let value = limit.as_ref().map(|limit| limit.value).map_err(Clone::clone);
         let mut first = self.row("threshold", value.clone());
-        first.note = limit.as_ref().ok().and_then(|limit| limit.warning.clone()).unwrap_or_default();
+        first.note =
+            limit.as_ref().ok().and_then(|limit| limit.warning.clone()).unwrap_or_default();
         let domains: &[Option<Domain>] =
             if self.has_domains { &[Some(Domain::Source), Some(Domain::Target)] } else { &[None] };
         let mut rows = vec![first];
         for domain in domains {
             let own = |(clip, _): &&Scored| domain.is_none() || clip.domain == *domain;
-            let normals: Vec<f64> = self.normals.iter().filter(own).map(|(_, score)| *score).collect();
-            let anomalies: Vec<f64> = self.anomalies.iter().filter(own).map(|(_, score)| *score).collect();
+            let normals: Vec<f64> =
+                self.normals.iter().filter(own).map(|(_, score)| *score).collect();
+            let anomalies: Vec<f64> =
+                self.anomalies.iter().filter(own).map(|(_, score)| *score).collect();
             let name = domain.map(|d| format!("{d} ")).unwrap_or_default();
-            let counts = value.clone().and_then(|limit| match (self.missing, normals.len(), anomalies.len()) {
-                ("", 0, _) => Err(format!("no {name}normals")),
-                ("", _, 0) => Err(format!("no {name}anomalies")),
-                ("", ..) => {
-                    let above = |scores: &[f64]| scores.iter().filter(|s| **s > limit).count() as u64;
-                    let (found, false_alarms) = (above(&anomalies), above(&normals));
-                    Ok((found, false_alarms, anomalies.len() as u64 - found))
+            let counts = value.clone().and_then(|limit| {
+                match (self.missing, normals.len(), anomalies.len()) {
+                    ("", 0, _) => Err(format!("no {name}normals")),
+                    ("", _, 0) => Err(format!("no {name}anomalies")),
+                    ("", ..) => {
+                        let above =
+                            |scores: &[f64]| scores.iter().filter(|s| **s > limit).count() as u64;
+                        let (found, false_alarms) = (above(&anomalies), above(&normals));
+                        Ok((found, false_alarms, anomalies.len() as u64 - found))
+                    }
+                    (missing, ..) => Err(missing.to_owned()),
                 }
-                (missing, ..) => Err(missing.to_owned()),
             });
             let numbers = [
                 ("precision", counts.clone().map(|(tp, fp, _)| metric::precision(tp, fp))),
@@ -35,7 +41,10 @@ impl Section<'_> {
                 ("f1", counts.map(|(tp, fp, fneg)| metric::f1(tp, fp, fneg))),
             ];
             let domain = domain.map(|d| d.to_string()).unwrap_or_default();
-            rows.extend(numbers.map(|(m, value)| MetricRow { domain: domain.clone(), ..self.row(m, value) }));
+            rows.extend(
+                numbers
+                    .map(|(m, value)| MetricRow { domain: domain.clone(), ..self.row(m, value) }),
+            );
         }
         rows
     }
@@ -67,14 +76,21 @@ mod tests {
         };
         let fixed = rows(serde_json::json!({"fixed": {"value": 2.5}}), &[]);
         let values: Vec<Option<f64>> = fixed.iter().map(|r| r.value).collect();
-        // Source: one found, one false alarm, none missed; target: one found, one false alarm, one missed.
+        // Source: one found, one false alarm, none missed; target: one found, one false alarm, one
+        // missed.
         let third = 2.0 / 3.0;
         assert_eq!(values, [2.5, 0.5, 1.0, third, 0.5, 0.5, 0.5].map(Some));
         assert_eq!(fixed[4].domain, "target");
         let none = rows(serde_json::json!({"gamma": {"scores": "training"}}), &[0.0, 0.0]);
-        assert!(none.iter().all(|r| r.value.is_none() && r.missing.contains("held_out")), "{none:?}");
+        assert!(
+            none.iter().all(|r| r.value.is_none() && r.missing.contains("held_out")),
+            "{none:?}"
+        );
         let noted = rows(serde_json::json!({"quantile": {}}), &[1.0, 1.0]);
-        assert_eq!((noted[0].value, noted[0].note.as_str()), (Some(1.0), "all training scores are 1"));
+        assert_eq!(
+            (noted[0].value, noted[0].note.as_str()),
+            (Some(1.0), "all training scores are 1")
+        );
     }
 
     fn clip(id: &str, domain: Domain, label: Label) -> Clip {

@@ -45,19 +45,34 @@ impl Intervals {
                 true => format!("write {}", level / 100.0),
                 false => "0.95 is usual".to_owned(),
             };
-            problems.push(Problem::new("level", format!("a level of {level} is not between 0 and 1")).hint(hint));
+            problems.push(
+                Problem::new("level", format!("a level of {level} is not between 0 and 1"))
+                    .hint(hint),
+            );
         }
         problems
     }
 
-    /// The interval of an area. `names` say which; the draws depend on them alone, so that all detectors see the same
-    /// resamples of the clips.
-    pub(super) fn of(&self, normals: &[Scored], anomalies: &[Scored], area: Area, names: &[&str]) -> Option<[f64; 2]> {
+    /// The interval of an area. `names` say which; the draws depend on them alone, so that all
+    /// detectors see the same resamples of the clips.
+    pub(super) fn of(
+        &self,
+        normals: &[Scored],
+        anomalies: &[Scored],
+        area: Area,
+        names: &[&str],
+    ) -> Option<[f64; 2]> {
         let mut rng = Seed(0).derive(&["intervals"]).derive(names).rng();
         let resamples = usize::try_from(self.resamples).ok()?;
         let draw = |n| rng.below(n);
-        let found =
-            metric::bootstrap_interval(&values(normals), &values(anomalies), area, resamples, self.level, draw)?;
+        let found = metric::bootstrap_interval(
+            &values(normals),
+            &values(anomalies),
+            area,
+            resamples,
+            self.level,
+            draw,
+        )?;
         Some([found.low, found.high])
     }
 }
@@ -66,7 +81,9 @@ impl Intervals {
 mod tests {
     use super::super::{MetricsSpec, table};
     use super::*;
-    use crate::artifact::{CalibrationScores, Clip, ClipSet, Domain, Label, MetricRow, Scores, Split};
+    use crate::artifact::{
+        CalibrationScores, Clip, ClipSet, Domain, Label, MetricRow, Scores, Split,
+    };
 
     fn rows(intervals: Option<Intervals>) -> Vec<MetricRow> {
         let clip = |i: u32| Clip {
@@ -104,9 +121,17 @@ mod tests {
     fn settings_out_of_range_are_problems() {
         let problems = |resamples, level| Intervals { resamples, level }.problems().len();
         assert_eq!(
-            (problems(100, 0.5), problems(99, 0.5), problems(100_001, 1.0), problems(1000, f64::NAN)),
+            (
+                problems(100, 0.5),
+                problems(99, 0.5),
+                problems(100_001, 1.0),
+                problems(1000, f64::NAN)
+            ),
             (0, 1, 2, 1)
         );
-        assert_eq!(Intervals { resamples: 1000, level: 95.0 }.problems()[0].hint.as_deref(), Some("write 0.95"));
+        assert_eq!(
+            Intervals { resamples: 1000, level: 95.0 }.problems()[0].hint.as_deref(),
+            Some("write 0.95")
+        );
     }
 }

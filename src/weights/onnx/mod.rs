@@ -1,8 +1,8 @@
 //! Networks as ONNX, so that others can run them: inference, with opset 17, in f32.
 //!
-//! Inputs and outputs are as the engines have them: (N, values), or (N, height, width, channels) for images; N is open.
-//! Within, images are (N, channels, height, width), as ONNX has them, and kernels are turned to match.
-//! The bytes depend on the network and the name alone.
+//! Inputs and outputs are as the engines have them: (N, values), or (N, height, width, channels)
+//! for images; N is open. Within, images are (N, channels, height, width), as ONNX has them, and
+//! kernels are turned to match. The bytes depend on the network and the name alone.
 
 mod protobuf;
 #[cfg(test)]
@@ -13,8 +13,8 @@ use crate::nn::{Activation, Graph, Network, Node, Op, Shape, Window};
 use protobuf::Message;
 use write::{Writer, float, integer, integers, model, sliding, value_info};
 
-/// The bytes of an ONNX file of the network, with `name` as the graph's. Values are called as the nodes that give them:
-/// inputs `input_0` and so on, the output as the last node.
+/// The bytes of an ONNX file of the network, with `name` as the graph's. Values are called as the
+/// nodes that give them: inputs `input_0` and so on, the output as the last node.
 pub fn onnx(network: &Network, name: &str) -> Vec<u8> {
     let Graph { nodes, .. } = &*network.graph;
     let mut export = Export { network, writer: Writer::default(), values: Vec::new() };
@@ -56,7 +56,10 @@ impl Export<'_> {
         match node.op {
             Op::Input(_) => match node.shape {
                 Shape { height: 1, width: 1, .. } => (name.to_owned(), false),
-                _ => (self.writer.turn("Transpose", name, "nchw", &[integers("perm", &[0, 3, 1, 2])]), true),
+                _ => (
+                    self.writer.turn("Transpose", name, "nchw", &[integers("perm", &[0, 3, 1, 2])]),
+                    true,
+                ),
             },
             Op::Conv { window, bias } => self.convolution(node, window, bias),
             Op::Depthwise { window } => {
@@ -71,8 +74,11 @@ impl Export<'_> {
             Op::Norm { activation, epsilon, .. } => {
                 let (source, image) = self.value(from(0));
                 let each = [node.shape.channels];
-                let mut inputs =
-                    vec![source, self.weight(node, 0, &each, |at| at), self.weight(node, 1, &each, |at| at)];
+                let mut inputs = vec![
+                    source,
+                    self.weight(node, 0, &each, |at| at),
+                    self.weight(node, 1, &each, |at| at),
+                ];
                 for part in &self.network.graph.statistics[node.statistics.clone()] {
                     let values = self.network.statistics[part.range.clone()].iter().copied();
                     inputs.push(self.writer.floats(&part.name, &part.shape, values));
@@ -102,7 +108,8 @@ impl Export<'_> {
             Op::Flatten => (self.vector(from(0)), false),
             Op::Add => {
                 let image = node.from.iter().any(|&from| self.values[from].image);
-                let same = |from: &usize| if image { self.image(*from) } else { self.vector(*from) };
+                let same =
+                    |from: &usize| if image { self.image(*from) } else { self.vector(*from) };
                 let terms: Vec<String> = node.from.iter().map(same).collect();
                 (self.writer.node("Add", &terms, name, &[]), image)
             }
@@ -123,7 +130,9 @@ impl Export<'_> {
         let mut operands = if image {
             let shape = [outputs, inputs, rows, columns];
             // From (tap, input, output) to (output, input, tap).
-            let place = |at: usize| (at % taps * inputs + at / taps % inputs) * outputs + at / (taps * inputs);
+            let place = |at: usize| {
+                (at % taps * inputs + at / taps % inputs) * outputs + at / (taps * inputs)
+            };
             vec![self.image(node.from[0]), self.weight(node, 0, &shape, place)]
         } else {
             vec![source, self.weight(node, 0, &[inputs, outputs], |at| at)]
@@ -153,7 +162,13 @@ impl Export<'_> {
     }
 
     /// A weight of a node in another shape: its value at `at` is ours at `place(at)`.
-    fn weight(&mut self, node: &Node, part: usize, shape: &[usize], place: impl Fn(usize) -> usize) -> String {
+    fn weight(
+        &mut self,
+        node: &Node,
+        part: usize,
+        shape: &[usize],
+        place: impl Fn(usize) -> usize,
+    ) -> String {
         let part = &self.network.graph.weights[node.weights.start + part];
         let values = &self.network.weights[part.range.clone()];
         self.writer.floats(&part.name, shape, (0..values.len()).map(|at| values[place(at)]))

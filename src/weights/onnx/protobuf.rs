@@ -1,4 +1,5 @@
-//! Protocol buffers, as far as ONNX needs them: messages are written field by field (protobuf.dev, "Encoding").
+//! Protocol buffers, as far as ONNX needs them: messages are written field by field (protobuf.dev,
+//! "Encoding").
 //!
 //! Which fields there are is for who writes the messages; the numbers are those of onnx.proto.
 
@@ -74,7 +75,8 @@ mod tests {
 
     #[test]
     fn messages_are_those_of_the_specification() {
-        // The examples of protobuf.dev: 150 in field 1, "testing" in field 2, the first message in field 3.
+        // The examples of protobuf.dev: 150 in field 1, "testing" in field 2, the first message in
+        // field 3.
         let first = Message::default().integer(1, 150);
         assert_eq!(first.0, [0x08, 0x96, 0x01]);
         assert_eq!(Message::default().text(2, "testing").0, *b"\x12\x07testing");

@@ -1,5 +1,5 @@
-//! What an ONNX file holds, by a reader of protocol buffers of its own. That onnxruntime computes from it what the
-//! engine does is checked by hand: benches/peers/check_onnx.py.
+//! What an ONNX file holds, by a reader of protocol buffers of its own. That onnxruntime computes
+//! from it what the engine does is checked by hand: benches/peers/check_onnx.py.
 
 use std::collections::BTreeMap;
 
@@ -71,8 +71,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// `Kind(inputs) -> output attribute value` of each node; shape and values of each initializer; inputs and output with
-/// their shapes, where 0 is any.
+/// `Kind(inputs) -> output attribute value` of each node; shape and values of each initializer;
+/// inputs and output with their shapes, where 0 is any.
 struct Read {
     nodes: Vec<String>,
     initializers: BTreeMap<String, (Vec<u64>, Vec<f32>)>,
@@ -92,13 +92,22 @@ fn exported(network: &Network) -> Read {
         assert_eq!(node.text(2), node.text(3));
         let attributes: String = (node.messages(5).iter())
             .map(|attribute| match attribute.integers(20)[0] {
-                1 => format!(" {} {}", attribute.text(1)[0], f32::from_bits(attribute.integers(2)[0] as u32)),
+                1 => format!(
+                    " {} {}",
+                    attribute.text(1)[0],
+                    f32::from_bits(attribute.integers(2)[0] as u32)
+                ),
                 2 => format!(" {} {}", attribute.text(1)[0], attribute.integers(3)[0]),
                 7 => format!(" {} {:?}", attribute.text(1)[0], attribute.integers(8)),
                 kind => panic!("an attribute of type {kind}"),
             })
             .collect();
-        format!("{}({}) -> {}{attributes}", node.text(4)[0], node.text(1).join(", "), node.text(2)[0])
+        format!(
+            "{}({}) -> {}{attributes}",
+            node.text(4)[0],
+            node.text(1).join(", "),
+            node.text(2)[0]
+        )
     });
     let initializers = graph.messages(5).into_iter().map(|tensor| {
         let bytes = tensor.bytes(9)[0];
@@ -120,7 +129,11 @@ fn exported(network: &Network) -> Read {
 fn numbered(builder: Builder) -> Network {
     let mut network = Network::new(builder.finish(), &mut draws(0.3));
     network.weights.iter_mut().enumerate().for_each(|(i, weight)| *weight = i as f32);
-    network.statistics.iter_mut().enumerate().for_each(|(i, statistic)| *statistic = 0.5 + i as f32);
+    network
+        .statistics
+        .iter_mut()
+        .enumerate()
+        .for_each(|(i, statistic)| *statistic = 0.5 + i as f32);
     network
 }
 
@@ -186,7 +199,10 @@ fn images_are_turned_and_so_are_kernels() {
         assert_eq!(*value, (((row * 3 + column) * 2 + input) * 3 + output) as f32);
     }
     // 54 weights and 3 biases of `a`, 6 of `b`; ours are (column, channel).
-    assert_eq!(read.initializers["c.kernel"], (vec![3, 1, 1, 2], vec![63.0, 66.0, 64.0, 67.0, 65.0, 68.0]));
+    assert_eq!(
+        read.initializers["c.kernel"],
+        (vec![3, 1, 1, 2], vec![63.0, 66.0, 64.0, 67.0, 65.0, 68.0])
+    );
     assert_eq!(read.initializers["constant/six"], (vec![], vec![6.0]));
 }
 
@@ -218,6 +234,9 @@ fn vectors_and_images_meet_as_they_must() {
             "Concat(mean, largest, input_0/nchw/nhwc/vector, sum/vector, input_1) -> all axis 1",
         ]
     );
-    assert_eq!(read.ends, [end("input_0", &[0, 2, 2, 2]), end("input_1", &[0, 2]), end("all", &[0, 16])]);
+    assert_eq!(
+        read.ends,
+        [end("input_0", &[0, 2, 2, 2]), end("input_1", &[0, 2]), end("all", &[0, 16])]
+    );
     assert_eq!(read.initializers["constant/axes"], (vec![2], vec![2.0, 3.0]));
 }

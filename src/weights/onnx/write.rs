@@ -1,4 +1,5 @@
-//! The messages of onnx.proto that a network needs; the numbers of fields and types are of that file.
+//! The messages of onnx.proto that a network needs; the numbers of fields and types are of that
+//! file.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +24,13 @@ pub struct Writer {
 
 impl Writer {
     /// A node that gives `output`, whose name it takes and which is returned.
-    pub fn node(&mut self, kind: &str, inputs: &[String], output: &str, attributes: &[Message]) -> String {
+    pub fn node(
+        &mut self,
+        kind: &str,
+        inputs: &[String],
+        output: &str,
+        attributes: &[Message],
+    ) -> String {
         let node = inputs.iter().fold(Message::default(), |node, input| node.text(1, input));
         self.nodes.push(node.text(2, output).text(3, output).text(4, kind).messages(5, attributes));
         output.to_owned()
@@ -53,7 +60,12 @@ impl Writer {
     }
 
     /// An initializer of f32.
-    pub fn floats(&mut self, name: &str, shape: &[usize], values: impl Iterator<Item = f32>) -> String {
+    pub fn floats(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        values: impl Iterator<Item = f32>,
+    ) -> String {
         let bytes: Vec<u8> = values.flat_map(f32::to_le_bytes).collect();
         self.initializers.push(tensor(name, shape, FLOAT, &bytes));
         name.to_owned()
@@ -70,7 +82,10 @@ impl Writer {
 
 /// The file of a graph.
 pub fn model(name: &str, writer: Writer, inputs: &[Message], output: &Message) -> Vec<u8> {
-    let graph = Message::default().messages(1, &writer.nodes).text(2, name).messages(5, &writer.initializers);
+    let graph = Message::default()
+        .messages(1, &writer.nodes)
+        .text(2, name)
+        .messages(5, &writer.initializers);
     let graph = graph.messages(11, inputs).message(12, output);
     let opset = Message::default().text(1, "").integer(2, OPSET);
     let model = Message::default().integer(1, IR_VERSION).text(2, "humshift");
@@ -100,8 +115,9 @@ fn tensor(name: &str, shape: &[usize], kind: i64, bytes: &[u8]) -> Message {
 pub fn sliding(window: Window) -> Vec<Message> {
     let Window { input, output, kernel, stride, pad } = window;
     // With no padding some last rows may be left over; with it, none.
-    let after =
-        |axis: usize| ((output[axis] - 1) * stride[axis] + kernel[axis]).saturating_sub(input[axis] + pad[axis]);
+    let after = |axis: usize| {
+        ((output[axis] - 1) * stride[axis] + kernel[axis]).saturating_sub(input[axis] + pad[axis])
+    };
     let signed = |sizes: &[usize]| sizes.iter().map(|&size| size as i64).collect::<Vec<i64>>();
     vec![
         integers("kernel_shape", &signed(&kernel)),

@@ -1,8 +1,10 @@
-//! PyTorch's state_dicts: what `torch.save(model.state_dict(), ...)` writes since PyTorch 1.6, as named arrays.
+//! PyTorch's state_dicts: what `torch.save(model.state_dict(), ...)` writes since PyTorch 1.6, as
+//! named arrays.
 //!
-//! Such a file is a zip of a pickle, which says what the tensors are called and how they lie, and of an entry for each
-//! storage with its numbers. It is read and not run: see [`value`]. Whoever made the file may mean harm: its names
-//! may take 16 MiB, some sixty times that while they are read, its numbers four times the file.
+//! Such a file is a zip of a pickle, which says what the tensors are called and how they lie, and
+//! of an entry for each storage with its numbers. It is read and not run: see [`value`]. Whoever
+//! made the file may mean harm: its names may take 16 MiB, some sixty times that while they are
+//! read, its numbers four times the file.
 
 mod pickle;
 mod value;
@@ -16,19 +18,23 @@ use crate::artifact::{DecodeError, Tensor, Tensors};
 use value::{Element, Id, Value, Values, View};
 
 /// What to do about a file that is something else.
-const ADVICE: &str = "save `model.state_dict()` with `torch.save` of PyTorch 1.6 or later, or as safetensors";
+const ADVICE: &str =
+    "save `model.state_dict()` with `torch.save` of PyTorch 1.6 or later, or as safetensors";
 
 /// What the names of tensors may take; those of the largest models take a hundredth.
 const NAMES: usize = 16 << 20;
 
-/// Tensors may share a storage, but not fill memory with it: all of them together are at most so many times the file.
+/// Tensors may share a storage, but not fill memory with it: all of them together are at most so
+/// many times the file.
 const SHARING: usize = 4;
 
-/// The f32 and f64 tensors of a state_dict, or of a checkpoint that has one as `state_dict` or `model_state_dict`.
-/// Tensors of integers, such as `num_batches_tracked`, are left out. Each is in C order, whatever its strides were.
+/// The f32 and f64 tensors of a state_dict, or of a checkpoint that has one as `state_dict` or
+/// `model_state_dict`. Tensors of integers, such as `num_batches_tracked`, are left out. Each is in
+/// C order, whatever its strides were.
 ///
-/// Errors: bytes that are no such file, with what to do about it; a name that a state_dict does not need (a model saved
-/// whole is code), big-endian numbers, a tensor that reaches beyond its storage or repeats its values.
+/// Errors: bytes that are no such file, with what to do about it; a name that a state_dict does not
+/// need (a model saved whole is code), big-endian numbers, a tensor that reaches beyond its storage
+/// or repeats its values.
 pub fn read_torch(bytes: &[u8]) -> Result<Tensors, DecodeError> {
     read(bytes).map_err(|why| DecodeError::new("PyTorch state_dict", why))
 }
@@ -39,16 +45,24 @@ fn read(bytes: &[u8]) -> Result<Tensors, String> {
     }
     let entries = zip::entries(bytes).map_err(|why| format!("{why}; {ADVICE}"))?;
     let Some((pickle, folder)) = entries.iter().find_map(|(name, pickle)| {
-        let folder = name.strip_suffix("data.pkl").filter(|folder| folder.is_empty() || folder.ends_with('/'));
+        let folder = name
+            .strip_suffix("data.pkl")
+            .filter(|folder| folder.is_empty() || folder.ends_with('/'));
         Some((*pickle, folder?))
     }) else {
         return Err(format!("the zip file has no entry `data.pkl`; {ADVICE}"));
     };
     if entries.get(format!("{folder}byteorder").as_str()).is_some_and(|order| *order != b"little") {
-        return Err("its numbers are not little-endian: save it on another machine, or as safetensors".to_owned());
+        return Err(
+            "its numbers are not little-endian: save it on another machine, or as safetensors"
+                .to_owned(),
+        );
     }
     if pickle.len() > NAMES {
-        return Err(format!("its `data.pkl` has {} bytes, more than names of tensors take; {ADVICE}", pickle.len()));
+        return Err(format!(
+            "its `data.pkl` has {} bytes, more than names of tensors take; {ADVICE}",
+            pickle.len()
+        ));
     }
     let (values, root) = pickle::load(pickle).map_err(|why| format!("{why}; {ADVICE}"))?;
     let mut room = bytes.len().saturating_mul(SHARING);
@@ -62,7 +76,9 @@ fn read(bytes: &[u8]) -> Result<Tensors, String> {
         };
         let entry = format!("{folder}data/{}", view.storage.key);
         let wrong = |why: String| format!("tensor `{name}`: {why}");
-        let storage = entries.get(entry.as_str()).ok_or_else(|| wrong(format!("its storage `{entry}` is missing")))?;
+        let storage = entries
+            .get(entry.as_str())
+            .ok_or_else(|| wrong(format!("its storage `{entry}` is missing")))?;
         let tensor = match view.storage.element {
             Element::F32 => elements(storage, view, f32::from_le_bytes, &mut room).map(Tensor::F32),
             Element::F64 => elements(storage, view, f64::from_le_bytes, &mut room).map(Tensor::F64),
@@ -82,7 +98,8 @@ fn state_dict<'a>(values: &'a Values, root: Id) -> Result<&'a [(Id, Id)], String
         Value::Dictionary(entries) => Some(&entries[..]),
         _ => None,
     };
-    let all = dictionary(root).ok_or_else(|| format!("it is no dictionary of tensors; {ADVICE}"))?;
+    let all =
+        dictionary(root).ok_or_else(|| format!("it is no dictionary of tensors; {ADVICE}"))?;
     let inner = |name: &str| {
         let (_, value) = all.iter().find(|(key, _)| values.0[*key] == Value::Text(name))?;
         dictionary(*value)
@@ -99,18 +116,22 @@ fn elements<const N: usize, T>(
 ) -> Result<ArrayD<T>, String> {
     let storage = storage.as_chunks::<N>().0;
     let View { offset, shape, strides, .. } = view;
-    let found = || format!("shape {shape:?}, strides {strides:?} at {offset} of {} elements", storage.len());
+    let found = || {
+        format!("shape {shape:?}, strides {strides:?} at {offset} of {} elements", storage.len())
+    };
     // An empty array may not be wider than arrays can be, either.
-    let width = shape.iter().filter(|size| **size > 0).try_fold(1, |width: usize, &size| width.checked_mul(size));
+    let width = shape
+        .iter()
+        .filter(|size| **size > 0)
+        .try_fold(1, |width: usize, &size| width.checked_mul(size));
     let width = width.filter(|&width| isize::try_from(width).is_ok());
     let count = width.map(|width| if shape.contains(&0) { 0 } else { width });
     let Some(count) = count.filter(|&count| count <= storage.len()) else {
         return Err(format!("it has more elements than its storage ({})", found()));
     };
-    let end = shape
-        .iter()
-        .zip(strides)
-        .try_fold(*offset, |end, (&size, &stride)| end.checked_add(size.saturating_sub(1).checked_mul(stride)?));
+    let end = shape.iter().zip(strides).try_fold(*offset, |end, (&size, &stride)| {
+        end.checked_add(size.saturating_sub(1).checked_mul(stride)?)
+    });
     if count > 0 && end.is_none_or(|end| end >= storage.len()) {
         return Err(format!("it reaches beyond its storage ({})", found()));
     }
@@ -152,7 +173,8 @@ mod tests {
     fn replaced(file: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
         assert_eq!(from.len(), to.len());
         let mut file = file.to_vec();
-        let places: Vec<usize> = (0..file.len()).filter(|&at| file[at..].starts_with(from)).collect();
+        let places: Vec<usize> =
+            (0..file.len()).filter(|&at| file[at..].starts_with(from)).collect();
         assert!(!places.is_empty());
         places.iter().for_each(|&at| file[at..at + to.len()].copy_from_slice(to));
         file
@@ -180,14 +202,18 @@ mod tests {
         // How files began before 1.6.
         assert_eq!(
             refusal(b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."),
-            format!("not a valid PyTorch state_dict: it is not the zip file that PyTorch writes since 1.6{advice}")
+            format!(
+                "not a valid PyTorch state_dict: it is not the zip file that PyTorch writes since 1.6{advice}"
+            )
         );
         let why = "not a valid PyTorch state_dict: it needs `torch.models._rebuild_tensor_v2`, where a state_dict has \
                    only tensors of f32, f64 and integers";
         let why = format!("{why}{advice}");
         assert_eq!(refusal(&replaced(&file, b"torch._utils", b"torch.models")), why);
         assert!(refusal(&replaced(&file, b"little", b"eltil!")).contains("not little-endian"));
-        assert!(refusal(&replaced(&file, b"data.pkl", b"data.pkx")).contains("no entry `data.pkl`"));
+        assert!(
+            refusal(&replaced(&file, b"data.pkl", b"data.pkx")).contains("no entry `data.pkl`")
+        );
         assert_eq!(
             refusal(&replaced(&file, b"archive/data/1", b"archive/data/x")),
             "not a valid PyTorch state_dict: tensor `0.bias`: its storage `archive/data/1` is missing"
@@ -226,7 +252,9 @@ mod tests {
     fn broken_files_are_errors_or_small_models() {
         let mut state = 1u64;
         let mut draw = |below: usize| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             ((state >> 33) as usize) % below
         };
         for which in ["plain", "nested"] {

@@ -1,7 +1,8 @@
 //! Pickles as far as PyTorch's state_dicts need them.
 //!
-//! A pickle is a program for a machine with a stack and a memo (Python's pickletools.py describes its operations).
-//! This is the part of that machine that puts values together; which there are is [`super::value`]'s affair.
+//! A pickle is a program for a machine with a stack and a memo (Python's pickletools.py describes
+//! its operations). This is the part of that machine that puts values together; which there are is
+//! [`super::value`]'s affair.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +10,13 @@ use super::value::{Global, Id, Value, Values};
 
 /// All values of a pickle, and which of them is the result.
 pub fn load(bytes: &[u8]) -> Result<(Values<'_>, Id), String> {
-    let mut machine =
-        Machine { rest: bytes, values: Values::default(), stack: vec![], marks: vec![], memo: BTreeMap::new() };
+    let mut machine = Machine {
+        rest: bytes,
+        values: Values::default(),
+        stack: vec![],
+        marks: vec![],
+        memo: BTreeMap::new(),
+    };
     loop {
         if let Some(result) = machine.step()? {
             return Ok((machine.values, result));
@@ -89,7 +95,8 @@ impl<'a> Machine<'a> {
             }
             b'u' => {
                 let items = self.since_mark()?;
-                self.dictionary()?.extend(items.as_chunks().0.iter().map(|&[key, value]| (key, value)));
+                self.dictionary()?
+                    .extend(items.as_chunks().0.iter().map(|&[key, value]| (key, value)));
             }
             b'c' => {
                 let (module, name) = (self.line()?, self.line()?);
@@ -97,7 +104,9 @@ impl<'a> Machine<'a> {
             }
             0x93 => {
                 let (name, module) = (self.pop()?, self.pop()?);
-                let (Value::Text(module), Value::Text(name)) = (&self.values.0[module], &self.values.0[name]) else {
+                let (Value::Text(module), Value::Text(name)) =
+                    (&self.values.0[module], &self.values.0[name])
+                else {
                     return Err("a name in the pickle is no text".to_owned());
                 };
                 let global = Global::of(module, name)?;
@@ -127,10 +136,17 @@ impl<'a> Machine<'a> {
             }
             b'h' | b'j' => {
                 let place = self.number(if operation == b'h' { 1 } else { 4 })?;
-                let known = self.memo.get(&place).ok_or_else(|| format!("the pickle's memo has no {place}"))?;
+                let known = self
+                    .memo
+                    .get(&place)
+                    .ok_or_else(|| format!("the pickle's memo has no {place}"))?;
                 self.stack.push(*known);
             }
-            other => return Err(format!("the pickle has an operation {other:#04x}, which no state_dict needs")),
+            other => {
+                return Err(format!(
+                    "the pickle has an operation {other:#04x}, which no state_dict needs"
+                ));
+            }
         }
         Ok(None)
     }
@@ -194,7 +210,8 @@ impl<'a> Machine<'a> {
 
     /// Text up to the end of a line.
     fn line(&mut self) -> Result<&'a str, String> {
-        let length = self.rest.iter().position(|&byte| byte == b'\n').ok_or("the pickle is cut off")?;
+        let length =
+            self.rest.iter().position(|&byte| byte == b'\n').ok_or("the pickle is cut off")?;
         let line = self.take(length)?;
         self.take(1)?;
         text(line)
@@ -220,10 +237,12 @@ mod tests {
 
     /// The tensor of the storage `7` with this shape and these strides, as PyTorch pickles one.
     fn tensor(shape: &[u8], strides: &[u8]) -> Vec<u8> {
-        let storage = b"ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\n\
+        let storage =
+            b"ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\n\
             X\x01\0\0\x007X\x03\0\0\0cpuK\x06tQK\x01";
         let tuple = |sizes: &[u8]| [b"(", sizes, b"t"].concat();
-        [storage, &tuple(shape)[..], &tuple(strides), b"\x89ccollections\nOrderedDict\n)RtR"].concat()
+        [storage, &tuple(shape)[..], &tuple(strides), b"\x89ccollections\nOrderedDict\n)RtR"]
+            .concat()
     }
 
     fn refusal(pickle: &[u8]) -> String {
@@ -232,7 +251,8 @@ mod tests {
 
     #[test]
     fn a_tensor_is_a_view_of_its_storage() {
-        let pickle = [b"\x80\x02", &tensor(b"K\x02M\x03\0", b"K\x01\x8a\x01\x02")[..], b"."].concat();
+        let pickle =
+            [b"\x80\x02", &tensor(b"K\x02M\x03\0", b"K\x01\x8a\x01\x02")[..], b"."].concat();
         let (values, root) = load(&pickle).unwrap();
         let storage = Storage { element: Element::F32, key: "7" };
         let view = View { storage, offset: 1, shape: vec![2, 3], strides: vec![1, 2] };
@@ -248,7 +268,11 @@ mod tests {
         let [(a, list), (b, same)] = entries[..] else { panic!() };
         assert_eq!((&values.0[a], &values.0[b]), (&Value::Text("a"), &Value::Text("b")));
         let Value::Sequence(items) = &values.0[list] else { panic!() };
-        assert!(list == same && values.0[items[0]] == Value::Integer(1) && values.0[items[1]] == Value::Other);
+        assert!(
+            list == same
+                && values.0[items[0]] == Value::Integer(1)
+                && values.0[items[1]] == Value::Other
+        );
     }
 
     #[test]
@@ -267,11 +291,23 @@ mod tests {
     #[test]
     fn code_is_refused_by_its_name() {
         let why = ", where a state_dict has only tensors of f32, f64 and integers";
-        assert_eq!(refusal(b"\x80\x02cposix\nsystem\nX\x02\0\0\0ls\x85R."), format!("it needs `posix.system`{why}"));
-        assert_eq!(refusal(b"\x8c\x08__main__\x8c\x03Net\x93)R."), format!("it needs `__main__.Net`{why}"));
-        assert_eq!(refusal(b"ctorch\nHalfStorage\n."), format!("it needs `torch.HalfStorage`{why}"));
+        assert_eq!(
+            refusal(b"\x80\x02cposix\nsystem\nX\x02\0\0\0ls\x85R."),
+            format!("it needs `posix.system`{why}")
+        );
+        assert_eq!(
+            refusal(b"\x8c\x08__main__\x8c\x03Net\x93)R."),
+            format!("it needs `__main__.Net`{why}")
+        );
+        assert_eq!(
+            refusal(b"ctorch\nHalfStorage\n."),
+            format!("it needs `torch.HalfStorage`{why}")
+        );
         assert_eq!(refusal(b"c__main__\nNet\n)\x81."), format!("it needs `__main__.Net`{why}"));
-        assert_eq!(refusal(b"K\x01)\x81."), "the pickle has an operation 0x81, which no state_dict needs");
+        assert_eq!(
+            refusal(b"K\x01)\x81."),
+            "the pickle has an operation 0x81, which no state_dict needs"
+        );
     }
 
     #[test]
@@ -283,14 +319,29 @@ mod tests {
         }
         let tensor = |shape: &[u8], strides: &[u8]| refusal(&tensor(shape, strides));
         assert_eq!(tensor(b"K\x02", b""), "the pickle makes a tensor as PyTorch does not");
-        assert_eq!(tensor(b"J\xff\xff\xff\xff", b"K\x01"), "the pickle makes a tensor as PyTorch does not");
-        assert_eq!(tensor(&b"K\x01".repeat(9), &b"K\x01".repeat(9)), "the pickle makes a tensor as PyTorch does not");
+        assert_eq!(
+            tensor(b"J\xff\xff\xff\xff", b"K\x01"),
+            "the pickle makes a tensor as PyTorch does not"
+        );
+        assert_eq!(
+            tensor(&b"K\x01".repeat(9), &b"K\x01".repeat(9)),
+            "the pickle makes a tensor as PyTorch does not"
+        );
         assert_eq!(refusal(b"(."), "the pickle takes more from its stack than it put there");
-        assert_eq!(refusal(b"K\x01(\x85."), "the pickle takes more from its stack than it put there");
+        assert_eq!(
+            refusal(b"K\x01(\x85."),
+            "the pickle takes more from its stack than it put there"
+        );
         assert_eq!(refusal(b"t."), "the pickle has no mark where it needs one");
         assert_eq!(refusal(b"h\x05."), "the pickle's memo has no 5");
-        assert_eq!(refusal(b"K\x01(u."), "the pickle sets an item or attributes of what is no dictionary");
-        assert_eq!(refusal(b"NNR."), "the pickle has something else where a tuple of at most 8 is needed");
+        assert_eq!(
+            refusal(b"K\x01(u."),
+            "the pickle sets an item or attributes of what is no dictionary"
+        );
+        assert_eq!(
+            refusal(b"NNR."),
+            "the pickle has something else where a tuple of at most 8 is needed"
+        );
         assert_eq!(refusal(b"N)R."), "the pickle makes something as PyTorch does not");
         assert_eq!(refusal(b"N)Q."), "a storage in the pickle is not named by five things");
     }

@@ -1,8 +1,9 @@
 //! The values that a pickle of a state_dict makes, and the few functions that make them.
 //!
-//! Python would call any function that a pickle names; here none is called: those that state_dicts need are understood,
-//! and every other name is an error. Values lie in one list and refer to each other by their place in it, so that
-//! a file can neither multiply them by copies nor nest them too deep for a destructor.
+//! Python would call any function that a pickle names; here none is called: those that state_dicts
+//! need are understood, and every other name is an error. Values lie in one list and refer to each
+//! other by their place in it, so that a file can neither multiply them by copies nor nest them too
+//! deep for a destructor.
 
 /// The place of a value among all of a pickle.
 pub type Id = usize;
@@ -42,11 +43,12 @@ impl Global {
             ("torch", "DoubleStorage") => Ok(Global::Storage(Element::F64)),
             (
                 "torch",
-                "LongStorage" | "IntStorage" | "ShortStorage" | "CharStorage" | "ByteStorage" | "BoolStorage",
+                "LongStorage" | "IntStorage" | "ShortStorage" | "CharStorage" | "ByteStorage"
+                | "BoolStorage",
             ) => Ok(Global::Storage(Element::Integer)),
-            _ => {
-                Err(format!("it needs `{module}.{name}`, where a state_dict has only tensors of f32, f64 and integers"))
-            }
+            _ => Err(format!(
+                "it needs `{module}.{name}`, where a state_dict has only tensors of f32, f64 and integers"
+            )),
         }
     }
 }
@@ -90,9 +92,11 @@ impl<'a> Values<'a> {
             return Err("a storage in the pickle is not named by five things".to_owned());
         };
         match (kind, global, key) {
-            (Value::Text("storage"), &Value::Global(Global::Storage(element)), &Value::Text(key)) => {
-                Ok(Value::Storage(Storage { element, key }))
-            }
+            (
+                Value::Text("storage"),
+                &Value::Global(Global::Storage(element)),
+                &Value::Text(key),
+            ) => Ok(Value::Storage(Storage { element, key })),
             _ => Err("a storage in the pickle is not named as PyTorch does".to_owned()),
         }
     }
@@ -104,14 +108,21 @@ impl<'a> Values<'a> {
         match self.0[function] {
             Value::Global(Global::OrderedDict) if items.is_empty() => Ok(Value::Dictionary(vec![])),
             Value::Global(Global::Tensor) => {
-                let [Value::Storage(storage), Value::Integer(offset), shape, strides, ..] = items[..] else {
+                let [Value::Storage(storage), Value::Integer(offset), shape, strides, ..] =
+                    items[..]
+                else {
                     return Err(wrong("a tensor"));
                 };
                 let offset = usize::try_from(*offset).map_err(|_| wrong("a tensor"))?;
                 let sizes = || Some((self.sizes(shape)?, self.sizes(strides)?));
                 match sizes() {
                     Some((shape, strides)) if shape.len() == strides.len() => {
-                        Ok(Value::Tensor(Box::new(View { storage: *storage, offset, shape, strides })))
+                        Ok(Value::Tensor(Box::new(View {
+                            storage: *storage,
+                            offset,
+                            shape,
+                            strides,
+                        })))
                     }
                     _ => Err(wrong("a tensor")),
                 }
@@ -127,8 +138,12 @@ impl<'a> Values<'a> {
     /// The values of a tuple of few.
     fn items(&self, sequence: Id) -> Result<Vec<&Value<'a>>, String> {
         match &self.0[sequence] {
-            Value::Sequence(items) if items.len() <= DIMENSIONS => Ok(items.iter().map(|&i| &self.0[i]).collect()),
-            _ => Err(format!("the pickle has something else where a tuple of at most {DIMENSIONS} is needed")),
+            Value::Sequence(items) if items.len() <= DIMENSIONS => {
+                Ok(items.iter().map(|&i| &self.0[i]).collect())
+            }
+            _ => Err(format!(
+                "the pickle has something else where a tuple of at most {DIMENSIONS} is needed"
+            )),
         }
     }
 

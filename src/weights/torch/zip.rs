@@ -1,7 +1,8 @@
-//! The entries of a zip file whose contents are stored as they are, which is how PyTorch writes them.
+//! The entries of a zip file whose contents are stored as they are, which is how PyTorch writes
+//! them.
 //!
-//! Only what that takes (APPNOTE.TXT of PKWARE, 4.3): the directory at the end and the headers it points to. Check
-//! sums are not compared: PyTorch can be told to leave them out.
+//! Only what that takes (APPNOTE.TXT of PKWARE, 4.3): the directory at the end and the headers it
+//! points to. Check sums are not compared: PyTorch can be told to leave them out.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,9 @@ const LOCAL_LENGTH: usize = 30;
 pub fn entries(bytes: &[u8]) -> Result<BTreeMap<&str, &[u8]>, String> {
     // The end may be followed by a comment of up to 65,535 bytes.
     let last = bytes.len().checked_sub(END_LENGTH).ok_or("the zip file has no end")?;
-    let end = (last.saturating_sub(usize::from(u16::MAX))..=last).rev().find(|&at| bytes[at..].starts_with(END));
+    let end = (last.saturating_sub(usize::from(u16::MAX))..=last)
+        .rev()
+        .find(|&at| bytes[at..].starts_with(END));
     let end = &bytes[end.ok_or("the zip file's directory is missing: is the file cut off?")?..];
     let (count, mut at) = (u16_at(end, 10), u32_at(end, 16));
     if at == u32::MAX as usize || count == usize::from(u16::MAX) {
@@ -31,21 +34,29 @@ pub fn entries(bytes: &[u8]) -> Result<BTreeMap<&str, &[u8]>, String> {
         }
         let name_at = at + DIRECTORY_LENGTH;
         let name = bytes.get(name_at..name_at + u16_at(header, 28)).ok_or_else(cut)?;
-        let name = str::from_utf8(name).map_err(|_| format!("the name of entry {number} is not UTF-8"))?;
+        let name =
+            str::from_utf8(name).map_err(|_| format!("the name of entry {number} is not UTF-8"))?;
         at = name_at + name.len() + u16_at(header, 30) + u16_at(header, 32);
         let (flags, method) = (u16_at(header, 8), u16_at(header, 10));
         if flags & 1 != 0 || method != 0 {
-            return Err(format!("entry `{name}` is compressed or encrypted, which PyTorch's files are not"));
+            return Err(format!(
+                "entry `{name}` is compressed or encrypted, which PyTorch's files are not"
+            ));
         }
         let content = content(bytes, u32_at(header, 42), u32_at(header, 24));
-        entries.insert(name, content.ok_or_else(|| format!("the content of entry `{name}` is missing"))?);
+        entries.insert(
+            name,
+            content.ok_or_else(|| format!("the content of entry `{name}` is missing"))?,
+        );
     }
     Ok(entries)
 }
 
 /// The `length` bytes behind the header at `at`, whose name and padding are its own.
 fn content(bytes: &[u8], at: usize, length: usize) -> Option<&[u8]> {
-    let header = bytes.get(at..at.saturating_add(LOCAL_LENGTH)).filter(|header| header.starts_with(LOCAL))?;
+    let header = bytes
+        .get(at..at.saturating_add(LOCAL_LENGTH))
+        .filter(|header| header.starts_with(LOCAL))?;
     let start = at + LOCAL_LENGTH + u16_at(header, 26) + u16_at(header, 28);
     bytes.get(start..start.saturating_add(length))
 }
@@ -64,7 +75,8 @@ mod tests {
 
     /// A zip file of one entry, as its fields lie.
     fn zip(name: &str, content: &[u8], method: u16) -> Vec<u8> {
-        let (length, name_length) = ((content.len() as u32).to_le_bytes(), (name.len() as u16).to_le_bytes());
+        let (length, name_length) =
+            ((content.len() as u32).to_le_bytes(), (name.len() as u16).to_le_bytes());
         // Flags, method, time, date, sum; sizes twice; length of the name.
         let mut common = vec![0; 2];
         common.extend(method.to_le_bytes());
@@ -72,9 +84,13 @@ mod tests {
         common.extend([length, length].concat());
         common.extend(name_length);
         let padding = [3, 0];
-        let local = [LOCAL, &[20, 0], &common, &padding, name.as_bytes(), &[b'Z'; 3], content].concat();
-        let directory = [DIRECTORY, &[20, 0, 20, 0], &common, &[0; 12 + 4], name.as_bytes()].concat();
-        let end = [&[0; 4][..], &[1, 0, 1, 0], &[0; 4], &(local.len() as u32).to_le_bytes(), &[0; 2]].concat();
+        let local =
+            [LOCAL, &[20, 0], &common, &padding, name.as_bytes(), &[b'Z'; 3], content].concat();
+        let directory =
+            [DIRECTORY, &[20, 0, 20, 0], &common, &[0; 12 + 4], name.as_bytes()].concat();
+        let end =
+            [&[0; 4][..], &[1, 0, 1, 0], &[0; 4], &(local.len() as u32).to_le_bytes(), &[0; 2]]
+                .concat();
         [local, directory, END.to_vec(), end].concat()
     }
 

@@ -20,9 +20,12 @@ use super::settings::settings;
 
 /// What one family gives: a row for every name and its settings.
 fn run(family: &str, names: &[&str], one: impl Fn(&str, &Value) -> Result<Row, String>) -> Now {
-    let cases = names.iter().flat_map(|&name| settings(family, name).into_iter().map(move |s| (name, s)));
+    let cases =
+        names.iter().flat_map(|&name| settings(family, name).into_iter().map(move |s| (name, s)));
     cases
-        .map(|(name, s)| (if s == json!({}) { name.to_owned() } else { format!("{name} {s}") }, one(name, &s)))
+        .map(|(name, s)| {
+            (if s == json!({}) { name.to_owned() } else { format!("{name} {s}") }, one(name, &s))
+        })
         .collect()
 }
 
@@ -45,15 +48,20 @@ pub fn pools() -> Now {
     run("pool", PoolSpec::NAMES, |name, settings| {
         let spec = PoolSpec::parse(name, settings).map_err(|e| format!("{e:?}"))?;
         let vector = spec.member().pool(matrix(1, 6, 10).view());
-        Row::of(name, spec.member().version(), &vector.into_iter().map(f64::from).collect::<Vec<_>>())
+        Row::of(
+            name,
+            spec.member().version(),
+            &vector.into_iter().map(f64::from).collect::<Vec<_>>(),
+        )
     })
 }
 
-/// The model of every detector, and its scores: with many settings on few small vectors, and with the first of them on so
-/// many wide ones that products of matrices take all their ways.
+/// The model of every detector, and its scores: with many settings on few small vectors, and with
+/// the first of them on so many wide ones that products of matrices take all their ways.
 pub fn detectors() -> Now {
     let few = [Set::new(Split::Train, 32, 6, 10), Set::new(Split::Test, 6, 6, 10)];
-    let mut rows = run("detector", DetectorSpec::NAMES, |name, settings| detector(name, settings, &few));
+    let mut rows =
+        run("detector", DetectorSpec::NAMES, |name, settings| detector(name, settings, &few));
     let many = [Set::new(Split::Train, 150, 1, 83), Set::new(Split::Test, 37, 1, 83)];
     for name in DetectorSpec::NAMES {
         let settings = settings("detector", name).swap_remove(0);
@@ -84,7 +92,11 @@ pub fn embedders() -> Now {
     run("embedder", EmbedderSpec::NAMES, |name, settings| {
         let spec = EmbedderSpec::parse(name, settings).map_err(|e| format!("{e:?}"))?;
         let network = spec.member();
-        let spectra = if network.hears_spectrum() { spectra.iter().map(|x| x.view()).collect() } else { Vec::new() };
+        let spectra = if network.hears_spectrum() {
+            spectra.iter().map(|x| x.view()).collect()
+        } else {
+            Vec::new()
+        };
         let heard = Hearing { clips: set.examples(Takes::Frames), spectra };
         let (model, vectors) = threads(|cx| {
             let model = network.fit(&heard, cx).map_err(|e| e.to_string())?;
@@ -107,16 +119,19 @@ pub fn thresholds() -> Now {
 /// One healthy and one broken sound of every section of every machine of the twin, and every noise.
 pub fn sounds() -> Now {
     let mut rows = Now::new();
-    let mut add = |name: String, kind: &str, source: &str, attributes: BTreeMap<String, String>, fault| {
-        let (unit, clip) = (Seed(5), Seed(6));
-        let scene = Scene { rate: 16_000.0, samples: 8000, unit, clip, attributes: &attributes, fault };
-        let version = SourceSpec::parse(source, &json!({})).expect("it has defaults").member().version();
-        let row = twin::render(kind, &scene).and_then(|samples| {
-            let samples: Vec<f64> = samples.into_iter().map(f64::from).collect();
-            Row::of(source, version, &samples)
-        });
-        rows.insert(name, row);
-    };
+    let mut add =
+        |name: String, kind: &str, source: &str, attributes: BTreeMap<String, String>, fault| {
+            let (unit, clip) = (Seed(5), Seed(6));
+            let scene =
+                Scene { rate: 16_000.0, samples: 8000, unit, clip, attributes: &attributes, fault };
+            let version =
+                SourceSpec::parse(source, &json!({})).expect("it has defaults").member().version();
+            let row = twin::render(kind, &scene).and_then(|samples| {
+                let samples: Vec<f64> = samples.into_iter().map(f64::from).collect();
+                Row::of(source, version, &samples)
+            });
+            rows.insert(name, row);
+        };
     for (name, machine) in mimii_dg::machines() {
         for (section, table) in &machine.sections {
             for (domain, values) in [("source", &table.source), ("target", &table.target)] {

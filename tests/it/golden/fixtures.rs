@@ -1,7 +1,9 @@
-//! What golden rows are made of. Only integers, sums and products: a sine or a logarithm of the C library may differ
-//! from machine to machine, and so would every row.
+//! What golden rows are made of. Only integers, sums and products: a sine or a logarithm of the C
+//! library may differ from machine to machine, and so would every row.
 
-use humshift::artifact::{Artifact, Blob, Clip, ClipSet, Domain, FeatureIndex, Label, Matrix, Split};
+use humshift::artifact::{
+    Artifact, Blob, Clip, ClipSet, Domain, FeatureIndex, Label, Matrix, Split,
+};
 use humshift::context::Context;
 use humshift::detector::{Examples, Takes};
 use humshift::seed::{Rng, Seed};
@@ -21,7 +23,8 @@ pub fn wave(seed: u64, length: usize, periods: [usize; 2]) -> Vec<f32> {
         if at < 2.0 { at - 1.0 } else { 3.0 - at }
     };
     let [low, high] = periods;
-    let mut sample = |i: usize| 0.2 * triangle(i, low) + 0.1 * triangle(i, high) + 0.02 * bell(&mut rng);
+    let mut sample =
+        |i: usize| 0.2 * triangle(i, low) + 0.1 * triangle(i, high) + 0.02 * bell(&mut rng);
     (0..length).map(|i| sample(i) as f32).collect()
 }
 
@@ -40,7 +43,11 @@ pub fn clip(i: u64, split: Split) -> Clip {
         section: format!("0{}", i % 2),
         domain: Some(if i % 8 < 6 { Domain::Source } else { Domain::Target }),
         split,
-        label: Some(if split == Split::Test && i.is_multiple_of(3) { Label::Anomaly } else { Label::Normal }),
+        label: Some(if split == Split::Test && i.is_multiple_of(3) {
+            Label::Anomaly
+        } else {
+            Label::Normal
+        }),
         attributes: [("load".to_owned(), (i / 2 % 3).to_string())].into(),
     }
 }
@@ -58,7 +65,8 @@ impl Set {
     /// As a detector sees them: all frames, or the first one as a vector.
     pub fn examples(&self, takes: Takes) -> Examples<'_> {
         let rows = |x: &Array2<f32>| if takes == Takes::Frames { x.nrows() } else { 1 };
-        let features = self.0.iter().map(|(_, x)| x.slice_axis(Axis(0), (0..rows(x)).into())).collect();
+        let features =
+            self.0.iter().map(|(_, x)| x.slice_axis(Axis(0), (0..rows(x)).into())).collect();
         Examples { clips: self.0.iter().map(|(clip, _)| clip).collect(), features }
     }
 
@@ -67,7 +75,8 @@ impl Set {
         let all = self.examples(takes);
         let mut inputs = Vec::new();
         for section in ["00", "01"] {
-            let mut own: Vec<usize> = (0..all.clips.len()).filter(|&i| all.clips[i].section == section).collect();
+            let mut own: Vec<usize> =
+                (0..all.clips.len()).filter(|&i| all.clips[i].section == section).collect();
             own.sort_by_key(|&i| &all.clips[i].id);
             let clips: Vec<Clip> = own.iter().map(|&i| all.clips[i].clone()).collect();
             let features: Vec<_> = own.iter().map(|&i| all.features[i]).collect();
@@ -90,8 +99,11 @@ pub fn inputs(all: impl IntoIterator<Item = (String, Vec<u8>)>) -> Inputs {
     Inputs(all.into_iter().map(|(role, bytes)| (role, Blob::new(bytes))).collect())
 }
 
-/// What `make` gives on one thread and on two. Errors: its own; two threads give something else than one.
-pub fn threads<T: PartialEq + Send>(make: impl Fn(&Context) -> Result<T, String> + Sync) -> Result<T, String> {
+/// What `make` gives on one thread and on two. Errors: its own; two threads give something else
+/// than one.
+pub fn threads<T: PartialEq + Send>(
+    make: impl Fn(&Context) -> Result<T, String> + Sync,
+) -> Result<T, String> {
     let on = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
         let cx = Context { threads, ..Context::plain(7) };

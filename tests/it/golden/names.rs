@@ -1,4 +1,5 @@
-//! The names in a type's serde form: fields of a struct, variants of an enum. So a test can ask for a row of each.
+//! The names in a type's serde form: fields of a struct, variants of an enum. So a test can ask for
+//! a row of each.
 
 use serde::de::value::Error;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};

@@ -28,12 +28,18 @@ pub struct Row {
 }
 
 impl Row {
-    /// The row of `parts`, one after the other, each with its length. Errors: a value of `shows` that is not finite.
-    pub fn new(versions: BTreeMap<String, u32>, parts: &[Vec<u8>], shows: &[f64]) -> Result<Self, String> {
+    /// The row of `parts`, one after the other, each with its length. Errors: a value of `shows`
+    /// that is not finite.
+    pub fn new(
+        versions: BTreeMap<String, u32>,
+        parts: &[Vec<u8>],
+        shows: &[f64],
+    ) -> Result<Self, String> {
         if let Some(value) = shows.iter().find(|x| !x.is_finite()) {
             return Err(format!("one of its values is {value}"));
         }
-        let whole: Vec<u8> = parts.iter().flat_map(|part| [&part.len().to_le_bytes()[..], part].concat()).collect();
+        let whole: Vec<u8> =
+            parts.iter().flat_map(|part| [&part.len().to_le_bytes()[..], part].concat()).collect();
         let shows = shows.iter().step_by(shows.len().div_ceil(SHOWN).max(1)).copied().collect();
         Ok(Self { versions, digest: Digest::of(&whole), shows })
     }
@@ -46,8 +52,15 @@ impl Row {
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let versions: Vec<String> = self.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
-        write!(f, "digest {}, version {}, values {:?}", self.digest, versions.join(", "), self.shows)
+        let versions: Vec<String> =
+            self.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
+        write!(
+            f,
+            "digest {}, version {}, values {:?}",
+            self.digest,
+            versions.join(", "),
+            self.shows
+        )
     }
 }
 
@@ -60,7 +73,9 @@ pub fn bytes(values: &[f64]) -> Vec<u8> {
 pub fn numbers(kind: Kind, bytes: &[u8]) -> Vec<f64> {
     let blob = Blob::new(bytes.to_vec());
     match kind {
-        Kind::Npy => Matrix::decode(blob).expect("a matrix").view().iter().map(|&x| f64::from(x)).collect(),
+        Kind::Npy => {
+            Matrix::decode(blob).expect("a matrix").view().iter().map(|&x| f64::from(x)).collect()
+        }
         Kind::Safetensors => {
             let tensors = Tensors::decode(blob).expect("tensors").0.into_values();
             tensors
@@ -89,8 +104,10 @@ enum Versions {
 
 fn versions(old: &Row, new: &Row) -> Versions {
     let before = |name: &String| old.versions.get(name).copied();
-    let lowered = new.versions.iter().any(|(name, version)| before(name).is_some_and(|old| *version < old));
-    let raised = new.versions.iter().any(|(name, version)| before(name).is_none_or(|old| *version > old));
+    let lowered =
+        new.versions.iter().any(|(name, version)| before(name).is_some_and(|old| *version < old));
+    let raised =
+        new.versions.iter().any(|(name, version)| before(name).is_none_or(|old| *version > old));
     match (old.versions == new.versions, raised && !lowered) {
         (true, _) => Versions::Same,
         (false, true) => Versions::Raised,
@@ -104,7 +121,9 @@ pub fn compare(now: Now, golden: &mut Rows, accept: bool) -> Vec<String> {
     golden.retain(|name, _| {
         let known = now.contains_key(name);
         if !known && !accept {
-            wrong.push(format!("{name}: a golden row of nobody: run with HUMSHIFT_ACCEPT_GOLDEN=1 to drop it"));
+            wrong.push(format!(
+                "{name}: a golden row of nobody: run with HUMSHIFT_ACCEPT_GOLDEN=1 to drop it"
+            ));
         }
         known
     });
@@ -119,7 +138,9 @@ pub fn compare(now: Now, golden: &mut Rows, accept: bool) -> Vec<String> {
         let Some(old) = golden.get(&name) else {
             match accept {
                 true => drop(golden.insert(name, row)),
-                false => wrong.push(format!("{name}: no golden row: run with HUMSHIFT_ACCEPT_GOLDEN=1 to accept")),
+                false => wrong.push(format!(
+                    "{name}: no golden row: run with HUMSHIFT_ACCEPT_GOLDEN=1 to accept"
+                )),
             }
             continue;
         };

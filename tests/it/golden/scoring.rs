@@ -1,7 +1,8 @@
 //! Rows of the stages that score by a model that is an input.
 //!
-//! The models are put together here, of what detectors fit themselves, and of numbers: a row of `scoring` that had a model
-//! of `training` would move with every technique of training, whose versions are in no key of `scoring`.
+//! The models are put together here, of what detectors fit themselves, and of numbers: a row of
+//! `scoring` that had a model of `training` would move with every technique of training, whose
+//! versions are in no key of `scoring`.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +17,8 @@ use super::fixtures::{Set, inputs};
 use super::rows::Now;
 use super::techniques::{calibrated, row, training};
 
-/// What a model says beside the detector's own arrays: marks, and the [model, features, scores] of its cells.
+/// What a model says beside the detector's own arrays: marks, and the [model, features, scores] of
+/// its cells.
 struct Form {
     technique: Value,
     marks: &'static [&'static str],
@@ -32,17 +34,33 @@ fn forms() -> Vec<Form> {
         form(json!({"temporal_mean_subtraction": true}), &["temporal_mean"], ONE),
         form(json!({"feature_normalization": "clip"}), &["clip"], ONE),
         form(json!({"feature_normalization": "global"}), &[], &[("", [0.0, 0.0, -1.0])]),
-        form(json!({"feature_normalization": "section"}), &[], &[("/00", [0.0, 0.0, -1.0]), ("/01", [0.0, 1.0, -1.0])]),
-        form(json!({"references": "domain"}), &[], &[("", [0.0, -1.0, -1.0]), ("", [1.0, -1.0, -1.0])]),
+        form(
+            json!({"feature_normalization": "section"}),
+            &[],
+            &[("/00", [0.0, 0.0, -1.0]), ("/01", [0.0, 1.0, -1.0])],
+        ),
+        form(
+            json!({"references": "domain"}),
+            &[],
+            &[("", [0.0, -1.0, -1.0]), ("", [1.0, -1.0, -1.0])],
+        ),
         form(json!({"local_density": 2}), &[], ONE),
-        form(json!({"score_normalization": "domain"}), &[], &[("", [0.0, -1.0, 0.0]), ("", [0.0, -1.0, 1.0])]),
+        form(
+            json!({"score_normalization": "domain"}),
+            &[],
+            &[("", [0.0, -1.0, 0.0]), ("", [0.0, -1.0, 1.0])],
+        ),
     ]
 }
 
 pub fn rows() -> Now {
     let mut rows = Now::new();
     for form in forms() {
-        let name = if form.technique == json!({}) { String::new() } else { format!(" {}", form.technique) };
+        let name = if form.technique == json!({}) {
+            String::new()
+        } else {
+            format!(" {}", form.technique)
+        };
         for detector in detectors(&form.technique) {
             let (training, mut given) = training(detector, &form.technique);
             let detector = training.detector.clone();
@@ -52,7 +70,8 @@ pub fn rows() -> Now {
             let name = format!("{}{name}", detector.name());
             let test = Set::new(Split::Test, 12, 6, 10).inputs(takes);
             let test = inputs(test.into_iter().chain([("model".to_owned(), model)]));
-            let techniques = training.generalization.iter().flat_map(Generalization::scoring_versions);
+            let techniques =
+                training.generalization.iter().flat_map(Generalization::scoring_versions);
             let techniques = techniques.map(|(name, version)| (name.to_owned(), version)).collect();
             rows.insert(
                 format!("calibration training {name}"),
@@ -69,7 +88,9 @@ fn detectors(technique: &Value) -> Vec<Value> {
     match technique {
         // Of vectors there is no mean over time.
         t if t.get("temporal_mean_subtraction").is_some() => {
-            vec![json!({"autoencoder": {"window": 2, "layers": [8, 3, 8], "epochs": 2, "batch": 16}})]
+            vec![
+                json!({"autoencoder": {"window": 2, "layers": [8, 3, 8], "epochs": 2, "batch": 16}}),
+            ]
         }
         t if t.get("local_density").is_some() => vec![json!({"knn": {"k": 2}})],
         _ => vec![json!({"knn": {}}), json!({"isolation_forest": {"trees": 10, "samples": 16}})],
@@ -96,19 +117,26 @@ fn model(detector: &DetectorSpec, Form { technique, marks, cells }: &Form) -> Te
     for mark in *marks {
         model.put_f64(mark, Array1::from(vec![1.0]));
     }
-    let row = |number: f64, scale: f64| Array1::from_iter((0..10).map(|i| number + scale * f64::from(i)));
+    let row =
+        |number: f64, scale: f64| Array1::from_iter((0..10).map(|i| number + scale * f64::from(i)));
     for (i, (section, numbers)) in cells.iter().enumerate() {
         model.put_f64(&format!("cell/{i}{section}"), Array1::from(numbers.to_vec()));
         let [own, features, scores] = *numbers;
-        model
-            .0
-            .extend(fitted(own as usize).0.into_iter().map(|(name, tensor)| (format!("model/{own}/{name}"), tensor)));
+        model.0.extend(
+            fitted(own as usize)
+                .0
+                .into_iter()
+                .map(|(name, tensor)| (format!("model/{own}/{name}"), tensor)),
+        );
         if features >= 0.0 {
             model.put_f64(&format!("features/{features}/mean"), row(-0.3 - features, 0.1));
             model.put_f64(&format!("features/{features}/deviation"), row(0.7 + features, 0.2));
         }
         if scores >= 0.0 {
-            model.put_f64(&format!("scores/{scores}"), Array1::from(vec![0.4 + scores, 0.3 + 0.1 * scores]));
+            model.put_f64(
+                &format!("scores/{scores}"),
+                Array1::from(vec![0.4 + scores, 0.3 + 0.1 * scores]),
+            );
         }
     }
     model
@@ -118,15 +146,26 @@ fn model(detector: &DetectorSpec, Form { technique, marks, cells }: &Form) -> Te
 #[test]
 fn models_have_the_form_that_training_writes() {
     let names = |model: &Tensors| -> BTreeSet<String> {
-        let number = |part: &str| if part.parse::<u8>().is_ok() { "N".to_owned() } else { part.to_owned() };
-        model.0.keys().map(|name| name.split('/').map(number).collect::<Vec<_>>().join("/")).collect()
+        let number =
+            |part: &str| if part.parse::<u8>().is_ok() { "N".to_owned() } else { part.to_owned() };
+        model
+            .0
+            .keys()
+            .map(|name| name.split('/').map(number).collect::<Vec<_>>().join("/"))
+            .collect()
     };
     for form in forms() {
         for detector in detectors(&form.technique) {
             let (training, given) = training(detector, &form.technique);
-            let outputs = row(&StageSpec::Training(training.clone()), &given).expect("it can be trained").1;
+            let outputs =
+                row(&StageSpec::Training(training.clone()), &given).expect("it can be trained").1;
             let trained = Tensors::decode(Blob::new(outputs[0].bytes.clone())).expect("a model");
-            assert_eq!(names(&model(&training.detector, &form)), names(&trained), "{}", form.technique);
+            assert_eq!(
+                names(&model(&training.detector, &form)),
+                names(&trained),
+                "{}",
+                form.technique
+            );
         }
     }
 }

@@ -39,7 +39,8 @@ fn embedder(name: &str) -> Vec<Value> {
 }
 
 fn detector(name: &str) -> Vec<Value> {
-    let network = json!({"autoencoder": {"window": 2, "layers": [8, 3, 8], "epochs": 3, "batch": 16}});
+    let network =
+        json!({"autoencoder": {"window": 2, "layers": [8, 3, 8], "epochs": 3, "batch": 16}});
     let with = |backend: Value| json!({"network": network, "backend": backend});
     let cnn = |loss: Value| {
         let small = json!({"branches": ["spectrogram"], "channels": [4, 8], "dims": 4, "epochs": 2, "batch": 8});

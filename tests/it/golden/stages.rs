@@ -1,12 +1,13 @@
-//! Rows of the stages that neither fit nor score. Each has inputs of its own, so that a row moves with one stage alone.
+//! Rows of the stages that neither fit nor score. Each has inputs of its own, so that a row moves
+//! with one stage alone.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use humshift::artifact::{
-    Artifact, Audio, AudioTable, CalibrationScores, Channel, Clip, ClipSet, FeatureIndex, Label, Levels, Matrix, Part,
-    Recipe, Scores, Split,
+    Artifact, Audio, AudioTable, CalibrationScores, Channel, Clip, ClipSet, FeatureIndex, Label,
+    Levels, Matrix, Part, Recipe, Scores, Split,
 };
 use humshift::context::Context;
 use humshift::detector::{EmbedderSpec, Hearing, Takes};
@@ -23,7 +24,8 @@ use super::settings::settings;
 use super::techniques::row;
 use crate::sounds::{self, Form};
 
-/// Recordings of one section in the layout of DCASE and by a pattern, and noise of another rate, in two types.
+/// Recordings of one section in the layout of DCASE and by a pattern, and noise of another rate, in
+/// two types.
 fn write(root: &Path) {
     let put = |path: String, bytes: Vec<u8>| {
         let path = root.join(path);
@@ -37,14 +39,21 @@ fn write(root: &Path) {
         sounds::wav(&samples, rate, forms[seed as usize % 3])
     };
     let mut table = "file_name,d1p,d1v\n".to_owned();
-    let groups = [("train", "source", "normal", 5), ("train", "target", "normal", 3), ("test", "target", "anomaly", 2)];
-    for (seed, (split, domain, label, number)) in
-        (0..).zip(groups.into_iter().flat_map(|(s, d, l, count)| (0..count).map(move |i| (s, d, l, i))))
+    let groups = [
+        ("train", "source", "normal", 5),
+        ("train", "target", "normal", 3),
+        ("test", "target", "anomaly", 2),
+    ];
+    for (seed, (split, domain, label, number)) in (0..)
+        .zip(groups.into_iter().flat_map(|(s, d, l, count)| (0..count).map(move |i| (s, d, l, i))))
     {
         let name = sounds::path("fan", split, "00", domain, label, number);
         table.push_str(&format!("{name},mic,{}\n", ["near", "far"][number % 2]));
         put(format!("dcase/{name}"), wav(seed, 2000, 8000));
-        put(format!("folder/fan/00_{domain}_{split}_{label}_{}_{number}.wav", number % 2), wav(seed, 400, 8000));
+        put(
+            format!("folder/fan/00_{domain}_{split}_{label}_{}_{number}.wav", number % 2),
+            wav(seed, 400, 8000),
+        );
     }
     put("dcase/fan/attributes_00.csv".into(), table.into_bytes());
     for (seed, kind) in [(20, "A"), (21, "A"), (22, "B")] {
@@ -68,7 +77,10 @@ fn dataset(source: &SourceSpec, machine: &str) -> Result<(Row, Vec<Output>), Str
 fn source(name: &str, root: &Path) -> SourceSpec {
     let mut own = settings("source", name).swap_remove(0);
     match name {
-        "synthetic" => own = json!({"clips": {"source_train": 2, "target_train": 1, "normal": 1, "anomaly": 1}}),
+        "synthetic" => {
+            own =
+                json!({"clips": {"source_train": 2, "target_train": 1, "normal": 1, "anomaly": 1}})
+        }
         "factory" => own = json!({"clips": 2}),
         _ => own["root"] = json!(root.join(name)),
     }
@@ -76,7 +88,12 @@ fn source(name: &str, root: &Path) -> SourceSpec {
 }
 
 fn output(outputs: &[Output], role: &str) -> Vec<u8> {
-    outputs.iter().find(|output| output.role.to_string() == role).expect("it was made").bytes.clone()
+    outputs
+        .iter()
+        .find(|output| output.role.to_string() == role)
+        .expect("it was made")
+        .bytes
+        .clone()
 }
 
 pub fn rows() -> Now {
@@ -86,7 +103,10 @@ pub fn rows() -> Now {
     let mut rows = Now::new();
     for name in SourceSpec::NAMES {
         let machine = if *name == "factory" { "A" } else { "fan" };
-        rows.insert(format!("dataset {name}"), dataset(&source(name, root), machine).map(|(row, _)| row));
+        rows.insert(
+            format!("dataset {name}"),
+            dataset(&source(name, root), machine).map(|(row, _)| row),
+        );
     }
     let (_, made) = dataset(&source("dcase", root), "fan").expect("recordings");
     let mut add = |name: &str, stage: Value, given: &Inputs| -> Vec<Output> {
@@ -103,14 +123,16 @@ pub fn rows() -> Now {
         }
     };
     let roles = ["train/audio", "train/clips", "test/audio", "test/clips"];
-    let audio = || roles.iter().map(|role| ((*role).to_owned(), output(&made, role))).collect::<Vec<_>>();
+    let audio =
+        || roles.iter().map(|role| ((*role).to_owned(), output(&made, role))).collect::<Vec<_>>();
     let data = json!({"root": root.join("dcase"), "source": ["dcase", 1]});
     add("levels", json!({"levels": data}), &inputs(audio()));
 
     let clips: Vec<Clip> = (0..8).map(|i| clip(i, Split::Train)).collect();
     let levels = Levels(clips.iter().map(|clip| (clip.id.clone(), 0.02)).collect()).encode();
     let noise = ["A", "B"].map(|kind| {
-        let clips = (0..9).map(|i| (format!("{kind}/{i}"), Audio::Synthetic(format!("{{{kind}}}"))));
+        let clips =
+            (0..9).map(|i| (format!("{kind}/{i}"), Audio::Synthetic(format!("{{{kind}}}"))));
         (format!("noise/train/{kind}/00"), AudioTable(clips.collect()).encode())
     });
     let test = (8..12).map(|i| clip(i, Split::Test)).collect();
@@ -120,8 +142,7 @@ pub fn rows() -> Now {
         ("levels".to_owned(), levels),
     ];
     let given = inputs(given.into_iter().chain(noise));
-    let layers =
-        json!([{"types": ["A", "B"], "snr_db": -3}, {"types": {"source": ["A"], "target": ["B"]}, "snr_db": 6}]);
+    let layers = json!([{"types": ["A", "B"], "snr_db": -3}, {"types": {"source": ["A"], "target": ["B"]}, "snr_db": 6}]);
     add("mixing", json!({"mixing": {"layers": layers, "seed": 3}}), &given);
 
     let feature = json!({"log_mel": {"frame": 256, "hop": 128, "mels": 16}});
@@ -134,8 +155,7 @@ pub fn rows() -> Now {
     let given = inputs(audio().into_iter().chain(recipes));
     add("features mixed", json!({"features": mixed}), &given);
     let smote = json!({"ratio": 1.0, "neighbours": 2, "on": "waveforms"});
-    let interpolation =
-        json!({"features": plain, "smote": smote, "choice": {"target_clips": 2}, "seed": [5, ["fan", "00"]]});
+    let interpolation = json!({"features": plain, "smote": smote, "choice": {"target_clips": 2}, "seed": [5, ["fan", "00"]]});
     add("interpolation", json!({"interpolation": interpolation}), &inputs(audio()));
 
     vectors(&mut add);
@@ -151,7 +171,11 @@ fn recipe(root: &Path) -> Recipe {
         let audio = Audio::Wav { channel: Channel::Mean, sha256 };
         Part { clip, kind: noise[..1].to_owned(), noise: noise.to_owned(), audio, place, power }
     };
-    Recipe(vec![part(0, "A/20.wav", 0.3, 0.02), part(0, "B/22.wav", 0.0, 0.005), part(3, "A/21.wav", 0.9, 1.5)])
+    Recipe(vec![
+        part(0, "A/20.wav", 0.3, 0.02),
+        part(0, "B/22.wav", 0.0, 0.005),
+        part(3, "A/21.wav", 0.9, 1.5),
+    ])
 }
 
 /// pooling, and network -> embedding
@@ -165,7 +189,8 @@ fn vectors(add: &mut impl FnMut(&str, Value, &Inputs) -> Vec<Output>) {
     let pooling = json!({"pools": [{"max": {}}], "temporal_mean_subtraction": true});
     add("pooling temporal_mean_subtraction", json!({"pooling": pooling}), &inputs(frames()));
 
-    let network = json!({"autoencoder": {"window": 2, "layers": [8, 3, 8], "epochs": 2, "batch": 16}});
+    let network =
+        json!({"autoencoder": {"window": 2, "layers": [8, 3, 8], "epochs": 2, "batch": 16}});
     let all = inputs(set.inputs(Takes::Frames));
     add("network", json!({"network": {"network": network, "seed": [5, ["fan"]]}}), &all);
     let choice = json!({"network": network, "seed": [5, ["fan"]], "choice": {"source_clips": 4, "draw": 1},
@@ -175,10 +200,14 @@ fn vectors(add: &mut impl FnMut(&str, Value, &Inputs) -> Vec<Output>) {
     let spec: EmbedderSpec = serde_json::from_value(network.clone()).expect("a network");
     let heard = Hearing { clips: set.examples(Takes::Frames), spectra: Vec::new() };
     let model = spec.member().fit(&heard, &Context::plain(1)).expect("it can be trained").encode();
-    let first = set.0.iter().filter(|(clip, _)| clip.section == "00").map(|(clip, _)| clip.id.as_str());
+    let first =
+        set.0.iter().filter(|(clip, _)| clip.section == "00").map(|(clip, _)| clip.id.as_str());
     let index = FeatureIndex::consecutive(first.map(|id| (id, 1)));
     let pooled = Matrix::new((0..3 * index.0.len()).map(|i| i as f32).collect(), index.0.len(), 3);
-    let beside = [("train/pooled".to_owned(), pooled.encode()), ("train/pooled_index".to_owned(), index.encode())];
+    let beside = [
+        ("train/pooled".to_owned(), pooled.encode()),
+        ("train/pooled_index".to_owned(), index.encode()),
+    ];
     let given = inputs(frames().into_iter().chain([("model".to_owned(), model)]).chain(beside));
     add("embedding", json!({"embedding": {"network": network}}), &given);
     let more = json!({"network": network, "temporal_mean_subtraction": true, "with_pool": true});
@@ -207,7 +236,8 @@ fn metrics(rows: &mut Now) {
     let clips: Vec<Clip> = (0..48).map(|i| clip(i, Split::Test)).collect();
     let shift = |clip: &Clip| if clip.label == Some(Label::Anomaly) { 0.25 } else { 0.0 };
     let score = |clip: &Clip, draw: f64| (8.0 * draw).floor() / 8.0 + shift(clip);
-    let scores = Scores(clips.iter().map(|clip| (clip.id.clone(), score(clip, rng.uniform()))).collect());
+    let scores =
+        Scores(clips.iter().map(|clip| (clip.id.clone(), score(clip, rng.uniform()))).collect());
     let training = (0..40).map(|i| (format!("{i:02}"), 0.5 + 0.1 * bell(&mut rng))).collect();
     let training = CalibrationScores { scores: training, missing: String::new() };
     let given = inputs([
@@ -217,7 +247,8 @@ fn metrics(rows: &mut Now) {
         ("training".to_owned(), training.encode()),
     ]);
     for settings in metric_settings() {
-        let stage: StageSpec = serde_json::from_value(json!({"metrics": settings})).expect("a stage");
+        let stage: StageSpec =
+            serde_json::from_value(json!({"metrics": settings})).expect("a stage");
         rows.insert(format!("metrics {settings}"), row(&stage, &given).map(|(row, _)| row));
     }
 }

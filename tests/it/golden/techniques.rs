@@ -1,13 +1,16 @@
 //! Rows of the stages that fit and score, with every technique of `generalization`.
 //!
-//! Each technique stands with two detectors that share no code: where something that a technique uses as well as one of
-//! them changes, the row of the other stays red until the technique has a new version, too.
+//! Each technique stands with two detectors that share no code: where something that a technique
+//! uses as well as one of them changes, the row of the other stays red until the technique has a
+//! new version, too.
 
 use humshift::artifact::{Artifact, Blob, CalibrationScores, Split};
 use humshift::context::Context;
 use humshift::detector::DetectorSpec;
 use humshift::digest::Digest;
-use humshift::stage::{Calibration, Generalization, Inputs, Output, StageSpec, TrainingScores, TrainingStage};
+use humshift::stage::{
+    Calibration, Generalization, Inputs, Output, StageSpec, TrainingScores, TrainingStage,
+};
 use serde_json::{Value, json};
 
 use super::fixtures::{Set, inputs};
@@ -44,7 +47,8 @@ pub fn techniques() -> Vec<Value> {
 
 fn detectors(technique: &Value) -> Vec<Value> {
     let forest = json!({"isolation_forest": {"trees": 10, "samples": 16}});
-    let network = json!({"autoencoder": {"window": 2, "layers": [8, 3, 8], "epochs": 2, "batch": 16}});
+    let network =
+        json!({"autoencoder": {"window": 2, "layers": [8, 3, 8], "epochs": 2, "batch": 16}});
     match technique.as_object().and_then(|map| map.keys().next()).map(String::as_str) {
         // Of vectors there is no mean over time.
         Some("temporal_mean_subtraction") => vec![network],
@@ -59,9 +63,12 @@ pub fn row(stage: &StageSpec, given: &Inputs) -> Result<(Row, Vec<Output>), Stri
     let material = stage.material(&[("input".to_owned(), Digest::of(b"input"))].into());
     let versions = serde_json::from_value(material["code"].clone()).expect("versions by name");
     let outputs = stage.run(given, &Context::plain(1)).map_err(|e| e.to_string())?;
-    let parts: Vec<Vec<u8>> =
-        outputs.iter().flat_map(|output| [output.role.to_string().into_bytes(), output.bytes.clone()]).collect();
-    let shows: Vec<f64> = outputs.iter().flat_map(|output| numbers(output.kind, &output.bytes)).collect();
+    let parts: Vec<Vec<u8>> = outputs
+        .iter()
+        .flat_map(|output| [output.role.to_string().into_bytes(), output.bytes.clone()])
+        .collect();
+    let shows: Vec<f64> =
+        outputs.iter().flat_map(|output| numbers(output.kind, &output.bytes)).collect();
     Ok((Row::new(versions, &parts, &shows)?, outputs))
 }
 
@@ -75,7 +82,10 @@ pub fn rows() -> Now {
             let name = format!("{}{name}", training.detector.name());
             let fitted = row(&StageSpec::Training(training.clone()), &given);
             rows.insert(format!("training {name}"), fitted.map(|(row, _)| row));
-            rows.insert(format!("calibration held_out {name}"), calibrated(training, TrainingScores::HeldOut, &given));
+            rows.insert(
+                format!("calibration held_out {name}"),
+                calibrated(training, TrainingScores::HeldOut, &given),
+            );
         }
     }
     rows
@@ -84,7 +94,8 @@ pub fn rows() -> Now {
 /// The training stage of a detector with a technique, and its clips.
 pub fn training(detector: Value, technique: &Value) -> (TrainingStage, Inputs) {
     let detector: DetectorSpec = serde_json::from_value(detector).expect("a detector");
-    let generalization: Generalization = serde_json::from_value(technique.clone()).expect("settings");
+    let generalization: Generalization =
+        serde_json::from_value(technique.clone()).expect("settings");
     let takes = detector.member().takes();
     let own = generalization.for_training(takes);
     let seeded = detector.member().seeded() || own.draws();
@@ -93,8 +104,13 @@ pub fn training(detector: Value, technique: &Value) -> (TrainingStage, Inputs) {
     (TrainingStage { detector, seed, generalization: Some(own).filter(|g| !g.is_plain()) }, given)
 }
 
-/// The row of a calibration. What cannot be calibrated says why in the place of scores, and would hold nothing.
-pub fn calibrated(training: TrainingStage, scores: TrainingScores, given: &Inputs) -> Result<Row, String> {
+/// The row of a calibration. What cannot be calibrated says why in the place of scores, and would
+/// hold nothing.
+pub fn calibrated(
+    training: TrainingStage,
+    scores: TrainingScores,
+    given: &Inputs,
+) -> Result<Row, String> {
     let (row, outputs) = row(&StageSpec::Calibration(Calibration { training, scores }), given)?;
     let scores = CalibrationScores::decode(Blob::new(outputs[0].bytes.clone())).expect("scores");
     if scores.missing.is_empty() { Ok(row) } else { Err(scores.missing) }

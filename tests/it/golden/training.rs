@@ -1,5 +1,5 @@
-//! Rows of networks that are trained for some steps, as large as the paper's where that costs little: one digest for one
-//! thread and for two.
+//! Rows of networks that are trained for some steps, as large as the paper's where that costs
+//! little: one digest for one thread and for two.
 
 use humshift::artifact::{Artifact, Split, Tensors};
 use humshift::context::Context;
@@ -28,7 +28,11 @@ pub fn rows() -> Now {
     let images = |more: Value| json!({"frames": 16, "hop": 4, "width": 0.25, "epochs": 4, "batch": 8, "learning_rate": 1e-3, "training": more});
     for (detector, settings, set) in [
         ("autoencoder", json!({"preset": "paper", "epochs": 6}), &paper),
-        ("autoencoder", json!({"epochs": 4, "training": {"validation": 0.1, "schedule": "cosine"}}), &paper),
+        (
+            "autoencoder",
+            json!({"epochs": 4, "training": {"validation": 0.1, "schedule": "cosine"}}),
+            &paper,
+        ),
         ("mobilenet_v2", images(json!({})), &small),
         ("mobilenet_v2", images(json!({"validation": 0.25})), &small),
     ] {
@@ -40,14 +44,21 @@ pub fn rows() -> Now {
     }
     let set = Set::new(Split::Train, 24, 32, 32);
     let spectra: Vec<Array2<f32>> = (0..24).map(|i| matrix(300 + i, 1, 800)).collect();
-    for loss in [json!({"softmax": {}}), json!({"arcface": {}}), json!({"sub_cluster_adacos": {"clusters": 4}})] {
+    for loss in [
+        json!({"softmax": {}}),
+        json!({"arcface": {}}),
+        json!({"sub_cluster_adacos": {"clusters": 4}}),
+    ] {
         let settings = json!({
             "branches": ["spectrogram", "spectrum"], "channels": [8, 16], "dims": 16, "epochs": 10, "batch": 8, "loss": loss,
         });
         let spec = EmbedderSpec::parse("cnn", &settings).expect("settings");
         let spectra = spectra.iter().map(|x| x.view()).collect();
         let heard = Hearing { clips: set.examples(Takes::Frames), spectra };
-        rows.insert(format!("cnn {settings}"), row("cnn", spec.member().version(), |cx| spec.member().fit(&heard, cx)));
+        rows.insert(
+            format!("cnn {settings}"),
+            row("cnn", spec.member().version(), |cx| spec.member().fit(&heard, cx)),
+        );
     }
     rows
 }

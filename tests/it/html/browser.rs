@@ -38,13 +38,23 @@ impl Browser {
     /// Starts the browser; none if there is none.
     pub fn start() -> Option<Self> {
         let path = std::env::var_os("PATH")?;
-        let programs = std::env::split_paths(&path).flat_map(|folder| NAMES.map(|name| folder.join(name)));
+        let programs =
+            std::env::split_paths(&path).flat_map(|folder| NAMES.map(|name| folder.join(name)));
         let program = programs.into_iter().find(|program| program.is_file())?;
         let folder = tempfile::tempdir().expect("a temporary folder");
         // It reads commands from file 3 and writes answers to file 4.
         let mut command = Command::new("sh");
-        command.arg("-c").arg("exec \"$0\" \"$@\" 3<&0 4>&1 0</dev/null 1>/dev/null 2>/dev/null").arg(program);
-        command.args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage"]);
+        command
+            .arg("-c")
+            .arg("exec \"$0\" \"$@\" 3<&0 4>&1 0</dev/null 1>/dev/null 2>/dev/null")
+            .arg(program);
+        command.args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-dev-shm-usage",
+        ]);
         command.args(["--remote-debugging-pipe", "--window-size=1280,1000"]);
         command.arg(format!("--user-data-dir={}", folder.path().display()));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -64,8 +74,16 @@ impl Browser {
             }
         });
         let (asked, complaints) = (Vec::new(), Vec::new());
-        let mut browser =
-            Self { child, stdin, heard, session: Value::Null, requests: 0, asked, complaints, _folder: folder };
+        let mut browser = Self {
+            child,
+            stdin,
+            heard,
+            session: Value::Null,
+            requests: 0,
+            asked,
+            complaints,
+            _folder: folder,
+        };
         let target = browser.ask("Target.createTarget", json!({ "url": "about:blank" }));
         let attached = json!({ "targetId": target["targetId"], "flatten": true });
         browser.session = browser.ask("Target.attachToTarget", attached)["sessionId"].clone();
@@ -83,7 +101,8 @@ impl Browser {
 
     /// The value of an expression.
     pub fn evaluate(&mut self, expression: &str) -> Value {
-        let answer = self.ask("Runtime.evaluate", json!({ "expression": expression, "returnByValue": true }));
+        let answer = self
+            .ask("Runtime.evaluate", json!({ "expression": expression, "returnByValue": true }));
         assert!(answer.get("exceptionDetails").is_none(), "{expression}: {answer}");
         answer["result"]["value"].clone()
     }
@@ -112,7 +131,8 @@ impl Browser {
 
     /// The next message, whose complaints are noted.
     fn next(&mut self) -> Value {
-        let message = self.heard.recv_timeout(Duration::from_secs(60)).expect("the browser answers");
+        let message =
+            self.heard.recv_timeout(Duration::from_secs(60)).expect("the browser answers");
         match message["method"].as_str().unwrap_or_default() {
             "Network.requestWillBeSent" if message["params"]["type"] != "Document" => {
                 let url = message["params"]["request"]["url"].as_str().unwrap_or_default();

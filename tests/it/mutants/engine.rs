@@ -63,23 +63,28 @@ impl Case {
     /// Keeps bytes under a name, for people who look at a breach.
     pub fn keep(&mut self, name: &str, bytes: impl AsRef<[u8]>) {
         if let Some(folder) = &self.folder {
-            let _ = fs::create_dir_all(folder).and_then(|()| fs::write(folder.join(name), bytes.as_ref()));
+            let _ = fs::create_dir_all(folder)
+                .and_then(|()| fs::write(folder.join(name), bytes.as_ref()));
         }
         self.kept.push((name.to_owned(), bytes.as_ref().to_vec()));
     }
 }
 
-/// Runs the mutants of a group: `short` of them, or of a long run one for every `share` executions asked for.
+/// Runs the mutants of a group: `short` of them, or of a long run one for every `share` executions
+/// asked for.
 pub fn hold(group: &'static str, short: u64, share: u64, one: impl Fn(&mut Case) -> Verdict) {
     let asked = std::env::var_os(ENVIRONMENT).map(|text| text.to_string_lossy().into_owned());
-    let seeds = match asked.as_deref().map(|text| (text, text.split_once(':'), text.parse::<u64>())) {
+    let seeds = match asked.as_deref().map(|text| (text, text.split_once(':'), text.parse::<u64>()))
+    {
         None => 0..short,
         Some((_, _, Ok(executions))) => 0..(executions / share).max(1),
         Some((_, Some((only, seed)), _)) if seed.parse::<u64>().is_ok() => {
             let seed: u64 = seed.parse().expect("it was parsed before");
             if only == group { seed..seed + 1 } else { 0..0 }
         }
-        Some((text, ..)) => panic!("{ENVIRONMENT} is `{text}`: write a number of executions or GROUP:SEED"),
+        Some((text, ..)) => {
+            panic!("{ENVIRONMENT} is `{text}`: write a number of executions or GROUP:SEED")
+        }
     };
     let (mut refused, mut accepted, mut breaches) = (0, 0, BTreeMap::<Kind, usize>::new());
     let mut told = Vec::new();
@@ -104,9 +109,16 @@ pub fn hold(group: &'static str, short: u64, share: u64, one: impl Fn(&mut Case)
             Err(breach) => {
                 *breaches.entry(breach.kind).or_default() += 1;
                 let number: usize = breaches.values().sum();
-                let folder = if number <= KEPT { keep(group, &case, &breach) } else { "not kept".to_owned() };
+                let folder = if number <= KEPT {
+                    keep(group, &case, &breach)
+                } else {
+                    "not kept".to_owned()
+                };
                 if number <= TOLD {
-                    told.push(format!("{group}:{seed} {:?}: {} ({folder})", breach.kind, breach.told));
+                    told.push(format!(
+                        "{group}:{seed} {:?}: {} ({folder})",
+                        breach.kind, breach.told
+                    ));
                 }
             }
         }
@@ -120,11 +132,19 @@ pub fn hold(group: &'static str, short: u64, share: u64, one: impl Fn(&mut Case)
         count(Kind::Hang),
         count(Kind::Wrong),
     );
-    assert!(breaches.is_empty(), "{} break the law:\n{}", breaches.values().sum::<usize>(), told.join("\n"));
+    assert!(
+        breaches.is_empty(),
+        "{} break the law:\n{}",
+        breaches.values().sum::<usize>(),
+        told.join("\n")
+    );
 }
 
 fn text_of(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or(panic.downcast_ref::<&str>().copied());
     text.unwrap_or("panicked").to_owned()
 }
 
@@ -181,7 +201,8 @@ impl Watch {
             loop {
                 std::thread::sleep(Duration::from_secs(1));
                 let Some(state) = seen.upgrade() else { return };
-                let spent = state.milliseconds().saturating_sub(state.begun.load(Ordering::Relaxed));
+                let spent =
+                    state.milliseconds().saturating_sub(state.begun.load(Ordering::Relaxed));
                 if u128::from(spent) > LOST.as_millis() {
                     eprintln!("{group}:{} hangs", state.seed.load(Ordering::Relaxed));
                     std::process::exit(101);

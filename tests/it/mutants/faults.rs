@@ -1,4 +1,5 @@
-//! What can happen to the files of a cache: after any of it a rerun reports what an empty cache would give.
+//! What can happen to the files of a cache: after any of it a rerun reports what an empty cache
+//! would give.
 
 use std::fs;
 use std::io::Read;
@@ -42,7 +43,9 @@ fn put(what: &str, path: &Path, other: &Path, rng: &mut Rng) {
     fs::remove_file(path).expect("ours");
     match what {
         "a folder" => fs::create_dir(path),
-        "a folder with a file" => fs::create_dir(path).and_then(|()| fs::write(path.join("file"), "text")),
+        "a folder with a file" => {
+            fs::create_dir(path).and_then(|()| fs::write(path.join("file"), "text"))
+        }
         "a link to nowhere" => symlink("nowhere/at/all", path),
         "a link to itself" => symlink(path.file_name().expect("a name"), path),
         "a link to /dev/zero" => symlink("/dev/zero", path),
@@ -68,8 +71,11 @@ fn put(_what: &str, path: &Path, other: &Path, rng: &mut Rng) {
 
 /// The files of the cache to which a fault happens: one, or all of a folder.
 fn chosen(rng: &mut Rng, cache: &Path) -> Vec<PathBuf> {
-    let sound = |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() < 1 << 20);
-    let folder = *pick(rng, &["", "objects", "records", "records", "objects", "last", "memo", "runs"]);
+    let sound = |path: &PathBuf| {
+        fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() < 1 << 20)
+    };
+    let folder =
+        *pick(rng, &["", "objects", "records", "records", "objects", "last", "memo", "runs"]);
     let mut files: Vec<PathBuf> = tree(&cache.join(folder)).into_values().filter(sound).collect();
     if files.is_empty() || rng.below(4) == 0 {
         return files;
@@ -101,13 +107,20 @@ fn one(case: &mut Case, small: &Small) -> Verdict {
     case.keep("faults.txt", &story);
     let told = |verdict: Verdict| {
         verdict.map_err(|mut breach| {
-            breach.told = format!("{} after {}", breach.told, story.chars().take(300).collect::<String>());
+            breach.told =
+                format!("{} after {}", breach.told, story.chars().take(300).collect::<String>());
             breach
         })
     };
     for _ in 0..case.rng.below(3) {
-        let before =
-            ["plan spec.yaml", "cache verify", "cache gc --max-size 1M", "cache stat", "cache ls", "report spec.yaml"];
+        let before = [
+            "plan spec.yaml",
+            "cache verify",
+            "cache gc --max-size 1M",
+            "cache stat",
+            "cache ls",
+            "report spec.yaml",
+        ];
         let command = *pick(&mut case.rng, &before);
         told(small.command(command))?;
     }

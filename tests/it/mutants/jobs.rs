@@ -17,10 +17,16 @@ fn jobs(small: &Small) -> BTreeMap<String, Value> {
     for _ in 0..20 {
         small.restore(false);
         fs::remove_dir_all(small.cache().join("records")).expect("a folder");
-        let mut child = small.project.command("run spec.yaml --executor process").spawn().expect("the program starts");
+        let mut child = small
+            .project
+            .command("run spec.yaml --executor process")
+            .spawn()
+            .expect("the program starts");
         while child.try_wait().expect("ours").is_none() {
             for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-                let job = fs::read(entry.path()).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+                let job = fs::read(entry.path())
+                    .ok()
+                    .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
                 if let Some(job) = job {
                     found.insert(job["key"].as_str().expect("a key").to_owned(), job);
                 }
@@ -55,10 +61,14 @@ fn one(case: &mut Case, small: &Small, jobs: &BTreeMap<String, Value>) -> Verdic
     case.keep("job-before.json", jobs[key].to_string());
     // The records of the job and of the one whose parts it took are not there yet.
     for key in [key, other] {
-        let _ = fs::remove_file(small.cache().join("records").join(&key[..2]).join(format!("{}.json", &key[2..])));
+        let _ = fs::remove_file(
+            small.cache().join("records").join(&key[..2]).join(format!("{}.json", &key[2..])),
+        );
     }
-    fs::write(small.cache().join("jobs").join(format!("{key}.json")), text).expect("the cache can be written");
-    let fate = small.command(&format!("internal run-job {key} --cache {}", small.cache().display()))?;
+    fs::write(small.cache().join("jobs").join(format!("{key}.json")), text)
+        .expect("the cache can be written");
+    let fate =
+        small.command(&format!("internal run-job {key} --cache {}", small.cache().display()))?;
     if fate == Fate::Accepted {
         small.run("run spec.yaml")?;
     }

@@ -1,7 +1,9 @@
-//! Hostile executions: mutants of good recordings, specs, sheets, models and caches, made from fixed seeds.
+//! Hostile executions: mutants of good recordings, specs, sheets, models and caches, made from
+//! fixed seeds.
 //!
-//! The law for each of them: no panic, no signal, no hang, bounded memory, and no wrong report with exit code 0. What a
-//! right report is, each group finds out for itself by other means than the program's own.
+//! The law for each of them: no panic, no signal, no hang, bounded memory, and no wrong report with
+//! exit code 0. What a right report is, each group finds out for itself by other means than the
+//! program's own.
 //!
 //! ```sh
 //! cargo test --release --test it mutants                                                      # a few hundred of each

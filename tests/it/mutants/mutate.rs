@@ -53,8 +53,9 @@ pub const NUMBERS: [&str; 24] = [
 
 /// Texts that parsers and terminals trip over.
 const TEXTS: [&str; 28] = [
-    "\0", "\u{feff}", "\u{200b}", "\u{202e}", "\u{301}", "\u{2028}", "\r", "\t", "\x1b[31m", "\"", "'", "{", "}", "[",
-    "]", "&a", "*a", "<<", "!!int", "|", ">", "---", "%", "@", "`", ": ", "- ", ",",
+    "\0", "\u{feff}", "\u{200b}", "\u{202e}", "\u{301}", "\u{2028}", "\r", "\t", "\x1b[31m", "\"",
+    "'", "{", "}", "[", "]", "&a", "*a", "<<", "!!int", "|", ">", "---", "%", "@", "`", ": ", "- ",
+    ",",
 ];
 
 /// One of several things.
@@ -100,7 +101,8 @@ pub fn bytes(rng: &mut Rng, base: &[u8], other: &[u8]) -> Vec<u8> {
             6 => {
                 let width = *pick(rng, &[1, 2, 4, 8]);
                 // Headers are in front and decide most.
-                let at = if rng.below(2) == 0 { rng.below(length) } else { rng.below(length.min(64)) };
+                let at =
+                    if rng.below(2) == 0 { rng.below(length) } else { rng.below(length.min(64)) };
                 let value = integer(rng).to_le_bytes();
                 mutant[at..].iter_mut().zip(&value[..width]).for_each(|(old, new)| *old = *new);
             }
@@ -152,11 +154,13 @@ pub fn text(rng: &mut Rng, base: &str, other: &str) -> String {
             }
             2 => all.swap(rng.below(length), rng.below(length)),
             3 | 4 => {
-                let numbers: Vec<usize> = (0..length).filter(|i| all[*i].parse::<f64>().is_ok()).collect();
+                let numbers: Vec<usize> =
+                    (0..length).filter(|i| all[*i].parse::<f64>().is_ok()).collect();
                 if !numbers.is_empty() {
                     // One of the text's own numbers is in its range more often than an extreme.
                     let own = all[*pick(rng, &numbers)].clone();
-                    let number = if rng.below(2) == 0 { own } else { (*pick(rng, &NUMBERS)).to_owned() };
+                    let number =
+                        if rng.below(2) == 0 { own } else { (*pick(rng, &NUMBERS)).to_owned() };
                     all[*pick(rng, &numbers)] = number;
                 }
             }
@@ -198,7 +202,11 @@ pub fn value(rng: &mut Rng, document: &mut Value) {
     match (rng.below(6), &mut *target) {
         (0, _) => *target = donor,
         (1, _) => {
-            *target = pick(rng, &[json!(null), json!([]), json!({}), json!(""), json!(true), json!("../../x")]).clone()
+            *target = pick(
+                rng,
+                &[json!(null), json!([]), json!({}), json!(""), json!(true), json!("../../x")],
+            )
+            .clone()
         }
         (2 | 3, Value::Object(map)) => entries(rng, map),
         (2 | 3, Value::Array(list)) if !list.is_empty() => {
@@ -238,7 +246,9 @@ fn places(document: &Value) -> Vec<String> {
     let mut next = 0;
     while let Some(at) = found.get(next).cloned() {
         let below: Vec<String> = match document.pointer(&at) {
-            Some(Value::Object(map)) => map.keys().map(|key| key.replace('~', "~0").replace('/', "~1")).collect(),
+            Some(Value::Object(map)) => {
+                map.keys().map(|key| key.replace('~', "~0").replace('/', "~1")).collect()
+            }
             Some(Value::Array(list)) => (0..list.len()).map(|i| i.to_string()).collect(),
             _ => Vec::new(),
         };

@@ -47,11 +47,14 @@ impl<'a> Program<'a> {
         // Files take any amount of text while nobody reads.
         let said = folder();
         let (out, err) = (said.path().join("out"), said.path().join("err"));
-        command.stdout(File::create(&out).expect("a file")).stderr(File::create(&err).expect("a file"));
+        command
+            .stdout(File::create(&out).expect("a file"))
+            .stderr(File::create(&err).expect("a file"));
         limit(&mut command);
         let mut child = command.spawn().expect("the program starts");
         let status = wait(&mut child, Duration::from_secs(self.seconds));
-        let text = |path| String::from_utf8_lossy(&fs::read(path).expect("it was made")).into_owned();
+        let text =
+            |path| String::from_utf8_lossy(&fs::read(path).expect("it was made")).into_owned();
         Ran { status, stdout: text(&out), stderr: text(&err) }
     }
 }
@@ -101,7 +104,9 @@ impl Ran {
     /// The first words that say what went wrong.
     fn reason(&self) -> String {
         let lines = self.stderr.lines().chain(self.stdout.lines());
-        let telling = |line: &&str| ["panicked", "bug", "failed", "error"].iter().any(|word| line.contains(word));
+        let telling = |line: &&str| {
+            ["panicked", "bug", "failed", "error"].iter().any(|word| line.contains(word))
+        };
         let lines: Vec<&str> = lines.filter(telling).take(3).collect();
         lines.join(" / ").chars().take(400).collect()
     }
@@ -109,9 +114,13 @@ impl Ran {
 
 /// The law for a process, but for what it reports.
 pub fn judged(ran: &Ran) -> Verdict {
-    let breach = |kind, what: String| Err(Breach { kind, told: format!("{what}: {}", ran.reason()) });
+    let breach =
+        |kind, what: String| Err(Breach { kind, told: format!("{what}: {}", ran.reason()) });
     let Some(status) = ran.status else { return breach(Kind::Hang, "it did not end".into()) };
-    if ran.stderr.contains("panicked at") || ran.stdout.contains("a bug in humshift") || ran.code() == 101 {
+    if ran.stderr.contains("panicked at")
+        || ran.stdout.contains("a bug in humshift")
+        || ran.code() == 101
+    {
         return breach(Kind::Panic, "it panicked".into());
     }
     match ran.code() {

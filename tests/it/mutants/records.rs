@@ -1,7 +1,8 @@
 //! Records and objects that were forged with right check sums.
 //!
-//! One kind of forgery nobody can tell: a record of the right key, with the roles and kinds that the stage makes, which
-//! names another object that is sound in itself. It is held to the rest of the law; its report may say anything.
+//! One kind of forgery nobody can tell: a record of the right key, with the roles and kinds that
+//! the stage makes, which names another object that is sound in itself. It is held to the rest of
+//! the law; its report may say anything.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +19,8 @@ use crate::cache::{self, Record};
 /// Writes a record with its check sum.
 fn write(path: &Path, record: &Value) {
     let line = record.to_string();
-    fs::write(path, format!("{line}\n\"{}\"\n", Digest::of(line.as_bytes()).hex())).expect("the cache can be written");
+    fs::write(path, format!("{line}\n\"{}\"\n", Digest::of(line.as_bytes()).hex()))
+        .expect("the cache can be written");
 }
 
 /// Roles with the kinds of their objects.
@@ -27,10 +29,13 @@ fn roles(record: &Value) -> BTreeMap<String, Value> {
     outputs.map(|(role, object)| (role.clone(), object["kind"].clone())).collect()
 }
 
-/// Whether a forged record is whole in itself, so that nobody can tell it from the one that the stage made.
+/// Whether a forged record is whole in itself, so that nobody can tell it from the one that the
+/// stage made.
 fn credible(forged: &Value, sound: &Value) -> bool {
     let objects = |record: &Value| record["outputs"].clone();
-    forged["material"] == sound["material"] && roles(forged) == roles(sound) && objects(forged) != objects(sound)
+    forged["material"] == sound["material"]
+        && roles(forged) == roles(sound)
+        && objects(forged) != objects(sound)
 }
 
 /// A record that names an object of changed bytes, and that object.
@@ -41,7 +46,9 @@ fn with_forged_object(case: &mut Case, record: &Record, cache: &Path) -> Value {
     let sound = fs::read(&record.outputs[*role]).expect("a sound cache has its objects");
     let text = String::from_utf8(sound.clone());
     let bytes = match text {
-        Ok(text) if case.rng.below(2) == 0 => mutate::text(&mut case.rng, &text, "{}[],;\"").into_bytes(),
+        Ok(text) if case.rng.below(2) == 0 => {
+            mutate::text(&mut case.rng, &text, "{}[],;\"").into_bytes()
+        }
         _ => mutate::bytes(&mut case.rng, &sound, &sound),
     };
     case.keep("object", &bytes);
@@ -51,7 +58,8 @@ fn with_forged_object(case: &mut Case, record: &Record, cache: &Path) -> Value {
     *output = json!({ "digest": hex, "kind": kind, "bytes": bytes.len() });
     let folder = cache.join("objects").join(&hex[..2]);
     fs::create_dir_all(&folder).expect("the cache can be written");
-    fs::write(folder.join(format!("{}.{kind}", &hex[2..])), bytes).expect("the cache can be written");
+    fs::write(folder.join(format!("{}.{kind}", &hex[2..])), bytes)
+        .expect("the cache can be written");
     forged
 }
 
@@ -74,8 +82,17 @@ fn forge(number: usize, case: &mut Case, records: &[Record], cache: &Path) -> bo
         }
         4 => mutate::value(&mut case.rng, &mut forged["outputs"]),
         5 => {
-            let kinds =
-                ["json", "npy", "csv", "safetensors", "", "x/../../../../victim.txt", "../x", "json\0", "/etc/passwd"];
+            let kinds = [
+                "json",
+                "npy",
+                "csv",
+                "safetensors",
+                "",
+                "x/../../../../victim.txt",
+                "../x",
+                "json\0",
+                "/etc/passwd",
+            ];
             let (role, object) = record.outputs.iter().next().expect("every stage makes something");
             // The way out of the cache leads through a folder.
             fs::create_dir_all(object.with_extension("x")).expect("the cache can be written");
@@ -100,7 +117,8 @@ fn one(case: &mut Case, small: &Small) -> Verdict {
     let victim = cache.parent().expect("a folder").join("victim.txt");
     fs::write(&victim, "no object").expect("a file");
     small.command("plan spec.yaml")?;
-    let fate = if credible { small.command("run spec.yaml")? } else { small.run("run spec.yaml")? };
+    let fate =
+        if credible { small.command("run spec.yaml")? } else { small.run("run spec.yaml")? };
     // A report of what did not run has dashes.
     let right = !credible && fate == Fate::Accepted;
     if right {

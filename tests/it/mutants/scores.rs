@@ -37,7 +37,10 @@ fn name(number: usize) -> String {
 }
 
 fn lines(value: impl Fn(usize) -> String) -> Vec<u8> {
-    (0..CLIPS.len()).map(|number| format!("{},{}\n", name(number), value(number))).collect::<String>().into_bytes()
+    (0..CLIPS.len())
+        .map(|number| format!("{},{}\n", name(number), value(number)))
+        .collect::<String>()
+        .into_bytes()
 }
 
 fn base(year: Protocol) -> Files {
@@ -51,8 +54,14 @@ fn base(year: Protocol) -> Files {
     [
         (format!("scores/anomaly_score_{sheet}"), lines(|n| CLIPS[n].2.to_string())),
         (format!("scores/decision_result_{sheet}"), lines(|n| flag(CLIPS[n].2 > 0.33))),
-        (format!("{truth}/ground_truth_data/ground_truth_{sheet}"), lines(|n| flag(CLIPS[n].1 == "anomaly"))),
-        (format!("{truth}/ground_truth_domain/ground_truth_{sheet}"), lines(|n| flag(CLIPS[n].0 == "target"))),
+        (
+            format!("{truth}/ground_truth_data/ground_truth_{sheet}"),
+            lines(|n| flag(CLIPS[n].1 == "anomaly")),
+        ),
+        (
+            format!("{truth}/ground_truth_domain/ground_truth_{sheet}"),
+            lines(|n| flag(CLIPS[n].0 == "target")),
+        ),
         ("result.csv".to_owned(), format!("fan\n{header}\n00,0.7,0.6,0.5\n").into_bytes()),
     ]
     .into()
@@ -98,8 +107,10 @@ fn numbers(bytes: &[u8]) -> Result<BTreeMap<String, f64>, String> {
         let fields: Vec<&str> = record.iter().map(str::trim).collect();
         let filled = fields.iter().rposition(|field| !field.is_empty()).map_or(0, |last| last + 1);
         let file = fields[0].rsplit(['/', '\\']).next().unwrap_or_default();
-        let stem =
-            file.rsplit_once('.').filter(|(_, end)| end.eq_ignore_ascii_case("wav")).map_or(file, |(stem, _)| stem);
+        let stem = file
+            .rsplit_once('.')
+            .filter(|(_, end)| end.eq_ignore_ascii_case("wav"))
+            .map_or(file, |(stem, _)| stem);
         let Some(Ok(number)) = fields.get(1).map(|field| field.parse::<f64>()) else { continue };
         if filled > 2 {
             return Err(format!("`{}` has more than a clip and a number", fields.join(",")));
@@ -122,13 +133,18 @@ fn area(normal: &[f64], anomalous: &[f64]) -> f64 {
             0.0
         }
     };
-    let all: f64 = normal.iter().map(|n| anomalous.iter().map(|a| points(*n, *a)).sum::<f64>()).sum();
+    let all: f64 =
+        normal.iter().map(|n| anomalous.iter().map(|a| points(*n, *a)).sum::<f64>()).sum();
     all / (normal.len() * anomalous.len()) as f64
 }
 
 /// Scores of the clips for which `which` holds, by their truth: (target, anomalous).
 fn those(scores: &[(bool, bool, f64)], which: impl Fn(bool, bool) -> bool) -> Vec<f64> {
-    scores.iter().filter(|(target, anomalous, _)| which(*target, *anomalous)).map(|(.., score)| *score).collect()
+    scores
+        .iter()
+        .filter(|(target, anomalous, _)| which(*target, *anomalous))
+        .map(|(.., score)| *score)
+        .collect()
 }
 
 fn one(case: &mut Case, folder: &Path) -> Verdict {
@@ -139,10 +155,16 @@ fn one(case: &mut Case, folder: &Path) -> Verdict {
     }
     write(&files, folder);
     let truth = folder.join("truth");
-    let options =
-        Options { protocol: year, truth: with_truth.then_some(truth.as_path()), max_fpr: 0.1, partial: false };
+    let options = Options {
+        protocol: year,
+        truth: with_truth.then_some(truth.as_path()),
+        max_fpr: 0.1,
+        partial: false,
+    };
     case.keep("options.txt", format!("{options:?}\n"));
-    let Ok(mut evaluations) = evaluate(&folder.join("scores"), &options) else { return Ok(Fate::Refused) };
+    let Ok(mut evaluations) = evaluate(&folder.join("scores"), &options) else {
+        return Ok(Fate::Refused);
+    };
     if with_table {
         // Whether it agrees is not known here.
         let _ = compare(&mut evaluations, &folder.join("result.csv"));
@@ -152,7 +174,8 @@ fn one(case: &mut Case, folder: &Path) -> Verdict {
         numbers(file.1).map_err(|why| wrong(format!("{kind} was accepted: {why}")))
     };
     let truth = |kind: &str| if with_truth { sheet(kind) } else { Ok(BTreeMap::new()) };
-    let (scores, data, domains) = (sheet("anomaly_score")?, truth("ground_truth_data")?, truth("ground_truth_domain")?);
+    let (scores, data, domains) =
+        (sheet("anomaly_score")?, truth("ground_truth_data")?, truth("ground_truth_domain")?);
     let mut known = Vec::new();
     for (clip, score) in &scores {
         let named = |word: &str| clip.split('_').any(|token| token == word);
@@ -161,7 +184,9 @@ fn one(case: &mut Case, folder: &Path) -> Verdict {
             true => (flag(&domains).unwrap_or(named("target")), flag(&data)),
             false => (named("target"), Some(named("anomaly"))),
         };
-        let Some(anomalous) = anomalous else { return Err(wrong(format!("`{clip}` has no truth and was accepted"))) };
+        let Some(anomalous) = anomalous else {
+            return Err(wrong(format!("`{clip}` has no truth and was accepted")));
+        };
         known.push((target, anomalous, *score));
     }
     let [evaluation] = &evaluations[..] else { return Err(wrong("there is one submission")) };
@@ -171,7 +196,9 @@ fn one(case: &mut Case, folder: &Path) -> Verdict {
         return Err(wrong(format!("{found:?} clips, the sheet has {}", known.len())));
     }
     let all = those(&known, |_, anomalous| anomalous);
-    for (metric, side) in [(Metric::Auc, None), (Metric::AucSource, Some(false)), (Metric::AucTarget, Some(true))] {
+    for (metric, side) in
+        [(Metric::Auc, None), (Metric::AucSource, Some(false)), (Metric::AucTarget, Some(true))]
+    {
         let Some(found) = section.values.get(&metric) else { continue };
         let of = |target: bool| side.is_none_or(|side| side == target);
         let own = those(&known, |target, anomalous| anomalous && of(target));
@@ -199,8 +226,10 @@ fn score_sheets_of_the_program() {
             case.keep(&path.replace('/', "+"), bytes);
         }
         write(&files, &project.dir());
-        let more =
-            *pick(&mut case.rng, &["", "--truth truth", "--compare result.csv", "--partial --json", "--max-fpr 0.5"]);
+        let more = *pick(
+            &mut case.rng,
+            &["", "--truth truth", "--compare result.csv", "--partial --json", "--max-fpr 0.5"],
+        );
         let command = format!("evaluate scores --protocol {} {more}", year.name());
         case.keep("command.txt", &command);
         judged(&Program::new(&project).run(&command))

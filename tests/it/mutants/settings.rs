@@ -137,7 +137,10 @@ fn spec(number: usize) -> String {
 /// A spec of a line, and of what it wants besides.
 fn with(line: &str) -> String {
     let word = line.split(':').next().expect("a word");
-    let usual = USUAL.iter().filter(|(other, _)| *other != word).map(|(word, value)| format!("{word}: {value}\n"));
+    let usual = USUAL
+        .iter()
+        .filter(|(other, _)| *other != word)
+        .map(|(word, value)| format!("{word}: {value}\n"));
     format!("{}{line}\n", usual.collect::<String>())
 }
 
@@ -156,15 +159,19 @@ fn one(case: &mut Case, project: &Project) -> Verdict {
         return Ok(Fate::Refused);
     }
     let cache = folder();
-    let ran = Program::new(project).run(&format!("run spec.yaml --cache {}", cache.path().display()));
+    let ran =
+        Program::new(project).run(&format!("run spec.yaml --cache {}", cache.path().display()));
     told(judged(&ran))
 }
 
 #[test]
 fn every_line_of_the_list_is_a_setting() {
     let usual = ["1", "2", "0.5", "20", "64", "16000", "0", "0.9"];
-    let accepts = |line: &str, value: &str| load_text("spec.yaml", &with(&line.replace('@', value)), &[]).is_ok();
-    let none: Vec<&&str> = SETTINGS.iter().filter(|line| !usual.iter().any(|value| accepts(line, value))).collect();
+    let accepts = |line: &str, value: &str| {
+        load_text("spec.yaml", &with(&line.replace('@', value)), &[]).is_ok()
+    };
+    let none: Vec<&&str> =
+        SETTINGS.iter().filter(|line| !usual.iter().any(|value| accepts(line, value))).collect();
     assert!(none.is_empty(), "no number suits {none:#?}");
 }
 

@@ -28,7 +28,9 @@ pub struct Small {
 impl Small {
     pub fn new() -> Self {
         let project = Project::with(SPEC);
-        let section = sounds::data_set().into_iter().filter(|(path, _)| path.contains("fan") && path.contains("_00"));
+        let section = sounds::data_set()
+            .into_iter()
+            .filter(|(path, _)| path.contains("fan") && path.contains("_00"));
         project.write_all(&section.collect());
         let tables = project.run("run spec.yaml").done().stdout;
         let numbers = project.report();
@@ -46,8 +48,8 @@ impl Small {
         self.project.cache()
     }
 
-    /// Puts the sound cache back; with answers to questions that were asked before, or without, so that a run looks at
-    /// every record.
+    /// Puts the sound cache back; with answers to questions that were asked before, or without, so
+    /// that a run looks at every record.
     pub fn restore(&self, answers: bool) {
         let cache = self.cache();
         // What stands in the cache's own place is no folder now and then.
@@ -80,7 +82,9 @@ impl Small {
         match said.lines().zip(right.lines()).find(differs) {
             _ if said == right => Ok(()),
             Some((said, right)) => Err(format!("`{said}` should be `{right}`")),
-            None => Err(format!("{} lines, should be {}", said.lines().count(), right.lines().count())),
+            None => {
+                Err(format!("{} lines, should be {}", said.lines().count(), right.lines().count()))
+            }
         }
     }
 

@@ -33,7 +33,16 @@ fn extensible(tag: u16, channels: u16, rate: u32, bits: u16) -> Vec<u8> {
 
 /// Good recordings of every encoding.
 fn bases() -> Vec<Vec<Chunk>> {
-    let forms = [(1, 1, 8), (1, 1, 16), (1, 2, 16), (1, 1, 24), (1, 5, 24), (1, 1, 32), (3, 1, 32), (3, 2, 64)];
+    let forms = [
+        (1, 1, 8),
+        (1, 1, 16),
+        (1, 2, 16),
+        (1, 1, 24),
+        (1, 5, 24),
+        (1, 1, 32),
+        (3, 1, 32),
+        (3, 2, 64),
+    ];
     let mut bases = Vec::new();
     for (number, (tag, channels, bits)) in forms.into_iter().enumerate() {
         let samples = 700 * usize::from(channels);
@@ -43,7 +52,9 @@ fn bases() -> Vec<Vec<Chunk>> {
                 (3, 32) => (sample(i) as f32).to_le_bytes().to_vec(),
                 (3, _) => sample(i).to_le_bytes().to_vec(),
                 (_, 8) => vec![(sample(i) * 100.0 + 128.0) as u8],
-                (_, bits) => ((sample(i) * 2_147_483_647.0) as i32).to_le_bytes()[4 - usize::from(bits) / 8..].to_vec(),
+                (_, bits) => ((sample(i) * 2_147_483_647.0) as i32).to_le_bytes()
+                    [4 - usize::from(bits) / 8..]
+                    .to_vec(),
             })
             .collect();
         let header = if number % 2 == 0 { format } else { extensible };
@@ -84,7 +95,10 @@ fn mutant(rng: &mut Rng) -> Vec<u8> {
             1 => chunks.insert(at, pick(rng, &other).clone()),
             2 => chunks.swap(at, 0),
             3 if chunks.len() > 1 => drop(chunks.remove(at)),
-            4 => chunks.insert(at, (*pick(rng, &[*b"fact", *b"junk", *b"\0\0\0\0", *b"data"]), vec![1; rng.below(9)])),
+            4 => chunks.insert(
+                at,
+                (*pick(rng, &[*b"fact", *b"junk", *b"\0\0\0\0", *b"data"]), vec![1; rng.below(9)]),
+            ),
             5 => {
                 let length = rng.below(chunks[at].1.len() + 1);
                 chunks[at].1.truncate(length);
@@ -106,10 +120,17 @@ fn mutant(rng: &mut Rng) -> Vec<u8> {
     if rng.below(2) == 0 { mutate::bytes(rng, &bytes, &file(&other)) } else { bytes }
 }
 
-/// What a simple reader finds: the sample rate, and of every frame the first channel, the mean, and the mean of sizes.
+/// What a simple reader finds: the sample rate, and of every frame the first channel, the mean, and
+/// the mean of sizes.
 fn read(bytes: &[u8]) -> Option<(u32, Vec<[f64; 3]>)> {
     let number = |at: usize, width: usize| {
-        Some(bytes.get(at..at + width)?.iter().rev().fold(0usize, |sum, byte| sum << 8 | usize::from(*byte)))
+        Some(
+            bytes
+                .get(at..at + width)?
+                .iter()
+                .rev()
+                .fold(0usize, |sum, byte| sum << 8 | usize::from(*byte)),
+        )
     };
     let (mut at, mut form, mut long) = (12, None, None);
     let (header, content, length) = loop {
@@ -118,7 +139,8 @@ fn read(bytes: &[u8]) -> Option<(u32, Vec<[f64; 3]>)> {
             b"fmt " => {
                 let tag = number(body, 2)?;
                 let tag = if tag == 0xfffe { number(body + 24, 2)? } else { tag };
-                form = Some((tag, number(body + 2, 2)?, number(body + 4, 4)?, number(body + 14, 2)?));
+                form =
+                    Some((tag, number(body + 2, 2)?, number(body + 4, 4)?, number(body + 14, 2)?));
             }
             b"ds64" => long = number(body + 8, 8),
             b"data" => break (form?, bytes.get(body..)?, length),
@@ -133,9 +155,11 @@ fn read(bytes: &[u8]) -> Option<(u32, Vec<[f64; 3]>)> {
     if channels == 0 || bits < 8 {
         return None;
     }
-    let samples: Vec<f64> = content.chunks_exact(bits / 8).map(|sample| decoded(tag, sample)).collect::<Option<_>>()?;
+    let samples: Vec<f64> =
+        content.chunks_exact(bits / 8).map(|sample| decoded(tag, sample)).collect::<Option<_>>()?;
     let frame = |frame: &[f64]| {
-        let mean = |size: fn(f64) -> f64| frame.iter().map(|x| size(*x)).sum::<f64>() / channels as f64;
+        let mean =
+            |size: fn(f64) -> f64| frame.iter().map(|x| size(*x)).sum::<f64>() / channels as f64;
         [frame[0], mean(|x| x), mean(f64::abs)]
     };
     Some((rate as u32, samples.chunks_exact(channels).map(frame).collect()))
@@ -177,21 +201,33 @@ fn one(case: &mut Case, features: &[FeatureSpec]) -> Verdict {
     let (Ok(first), Ok(mean)) = (parsed.mono(Channel::First), parsed.mono(Channel::Mean)) else {
         return Ok(Fate::Refused);
     };
-    let Some((rate, expected)) = read(&bytes) else { return Err(wrong("it was accepted and is no recording")) };
+    let Some((rate, expected)) = read(&bytes) else {
+        return Err(wrong("it was accepted and is no recording"));
+    };
     if (parsed.header.rate, first.len(), mean.len()) != (rate, expected.len(), expected.len()) {
         let found = (parsed.header.rate, first.len());
-        return Err(wrong(format!("(rate, samples) {found:?}, should be {:?}", (rate, expected.len()))));
+        return Err(wrong(format!(
+            "(rate, samples) {found:?}, should be {:?}",
+            (rate, expected.len())
+        )));
     }
     for (i, [own, all, size]) in expected.iter().enumerate() {
-        let off = |found: f32, right: f64, size: f64| (f64::from(found) - right).abs() > 1e-6 * size.max(1e-30);
+        let off = |found: f32, right: f64, size: f64| {
+            (f64::from(found) - right).abs() > 1e-6 * size.max(1e-30)
+        };
         if off(first[i], *own, own.abs()) || off(mean[i], *all, *size) {
-            return Err(wrong(format!("sample {i} is {} and {}, should be {own} and {all}", first[i], mean[i])));
+            return Err(wrong(format!(
+                "sample {i} is {} and {}, should be {own} and {all}",
+                first[i], mean[i]
+            )));
         }
     }
     let feature = &features[case.rng.below(features.len())];
     let matrix = feature.member().extractor(rate).and_then(|extractor| extractor.extract(&mean));
     match matrix {
-        Ok(matrix) if matrix.iter().any(|x| !x.is_finite()) => Err(wrong("the features are not finite")),
+        Ok(matrix) if matrix.iter().any(|x| !x.is_finite()) => {
+            Err(wrong("the features are not finite"))
+        }
         Ok(_) => Ok(Fate::Accepted),
         Err(_) => Ok(Fate::Refused),
     }
@@ -211,10 +247,12 @@ fn wav_files_of_the_program() {
         case.keep("mutant.wav", &bytes);
         project.write("clip.wav", &bytes);
         let channel = *pick(&mut case.rng, &["mean", "first"]);
-        let setting =
-            *pick(&mut case.rng, &["mels=128", "frame=4096", "hop=1", "power=1", "center=false", "pad=reflect"]);
-        let run =
-            Program::new(&project).run(&format!("features clip.wav -o out.npy --channel {channel} --set {setting}"));
+        let setting = *pick(
+            &mut case.rng,
+            &["mels=128", "frame=4096", "hop=1", "power=1", "center=false", "pad=reflect"],
+        );
+        let run = Program::new(&project)
+            .run(&format!("features clip.wav -o out.npy --channel {channel} --set {setting}"));
         judged(&run)
     });
 }

@@ -19,7 +19,9 @@ use crate::sounds;
 /// A dense autoencoder of two layers for four values.
 fn model() -> Tensors {
     let mut model = Tensors::default();
-    let matrix = |rows, columns| Array2::from_shape_fn((rows, columns), |(i, j)| 0.1 * (i as f32 - j as f32));
+    let matrix = |rows, columns| {
+        Array2::from_shape_fn((rows, columns), |(i, j)| 0.1 * (i as f32 - j as f32))
+    };
     model.put_f32("dense.0.kernel", matrix(4, 3));
     model.put_f32("dense.1.kernel", matrix(3, 4));
     model.put_f32("dense.1.bias", Array1::from_elem(4, 0.5f32));
@@ -68,8 +70,12 @@ fn slices(file: &[u8]) -> Option<BTreeMap<String, Slice<'_>>> {
 
 fn bytes_of(tensor: &Tensor) -> (Vec<usize>, Vec<u8>) {
     match tensor {
-        Tensor::F32(array) => (array.shape().to_vec(), array.iter().flat_map(|x| x.to_le_bytes()).collect()),
-        Tensor::F64(array) => (array.shape().to_vec(), array.iter().flat_map(|x| x.to_le_bytes()).collect()),
+        Tensor::F32(array) => {
+            (array.shape().to_vec(), array.iter().flat_map(|x| x.to_le_bytes()).collect())
+        }
+        Tensor::F64(array) => {
+            (array.shape().to_vec(), array.iter().flat_map(|x| x.to_le_bytes()).collect())
+        }
     }
 }
 
@@ -91,11 +97,15 @@ fn one_safetensors(case: &mut Case, base: &[u8]) -> Verdict {
     let file = safetensors(&mut case.rng, base);
     case.keep("model.safetensors", &file);
     let Ok(model) = Tensors::decode(Blob::new(file.clone())) else { return Ok(Fate::Refused) };
-    let Some(right) = slices(&file) else { return Err(wrong("it was accepted and is no safetensors file")) };
+    let Some(right) = slices(&file) else {
+        return Err(wrong("it was accepted and is no safetensors file"));
+    };
     for (name, tensor) in &model.0 {
         let (shape, bytes) = bytes_of(tensor);
         if right.get(name).is_none_or(|(right, slice)| (right, *slice) != (&shape, &bytes[..])) {
-            return Err(wrong(format!("tensor `{name}` of shape {shape:?} is not that of the file")));
+            return Err(wrong(format!(
+                "tensor `{name}` of shape {shape:?} is not that of the file"
+            )));
         }
     }
     if model.0.len() != right.len() {
@@ -158,7 +168,9 @@ fn torch(rng: &mut Rng, files: &[(Vec<u8>, usize)]) -> Vec<u8> {
 #[test]
 fn pytorch_files() {
     let files = state_dicts();
-    files.iter().for_each(|(file, count)| assert_eq!(read_torch(file).expect("PyTorch wrote it").0.len(), *count));
+    files.iter().for_each(|(file, count)| {
+        assert_eq!(read_torch(file).expect("PyTorch wrote it").0.len(), *count)
+    });
     hold("torch", 3000, 4, |case| {
         let file = torch(&mut case.rng, &files);
         case.keep("model.pt", &file);
@@ -171,9 +183,13 @@ fn pytorch_files() {
         for (name, tensor) in &model.0 {
             let (_, bytes) = bytes_of(tensor);
             let width = if matches!(tensor, Tensor::F32(_)) { 4 } else { 8 };
-            if let Some(element) = bytes.chunks(width).find(|element| !file.windows(width).any(|part| part == *element))
+            if let Some(element) = bytes
+                .chunks(width)
+                .find(|element| !file.windows(width).any(|part| part == *element))
             {
-                return Err(wrong(format!("tensor `{name}` has an element {element:?} that the file does not have")));
+                return Err(wrong(format!(
+                    "tensor `{name}` has an element {element:?} that the file does not have"
+                )));
             }
         }
         used(&model);

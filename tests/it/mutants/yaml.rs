@@ -54,8 +54,10 @@ const PATHS: [&str; 16] = [
 /// The project's own experiments, and the spec above.
 fn bases() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments");
-    let specs = tree(&folder).into_values().filter(|path| path.extension().is_some_and(|e| e == "yaml"));
-    let mut texts: Vec<String> = specs.map(|path| fs::read_to_string(path).expect("experiments are text")).collect();
+    let specs =
+        tree(&folder).into_values().filter(|path| path.extension().is_some_and(|e| e == "yaml"));
+    let mut texts: Vec<String> =
+        specs.map(|path| fs::read_to_string(path).expect("experiments are text")).collect();
     texts.push(WIDE.to_owned());
     texts.iter_mut().for_each(|text| *text = text.replace("extends:", "question:"));
     texts
@@ -88,7 +90,8 @@ fn sets(rng: &mut Rng, bases: &[String]) -> Vec<String> {
     (0..count).map(|_| set(rng)).collect()
 }
 
-/// The same document as JSON, by a parser that is not the program's, if it has the same meaning in both.
+/// The same document as JSON, by a parser that is not the program's, if it has the same meaning in
+/// both.
 fn as_json(text: &str) -> Option<String> {
     // The libraries do not agree on tags, on merges and on what is no JSON.
     if text.contains(['!', '&', '*']) || text.contains("<<") {
@@ -98,12 +101,22 @@ fn as_json(text: &str) -> Option<String> {
     value.is_object().then(|| value.to_string())
 }
 
-/// All of the points but how they are labelled, which may follow the text, in an order of their own: maps of JSON are
-/// sorted here, and the order of a sweep is that of its points.
+/// All of the points but how they are labelled, which may follow the text, in an order of their
+/// own: maps of JSON are sorted here, and the order of a sweep is that of its points.
 fn meaning(experiment: &Experiment) -> Vec<String> {
     let of = |point: &Point| {
-        let Point { settings: _, data, mix, features, pool, detector, generalization, metrics, threshold, seed } =
-            point;
+        let Point {
+            settings: _,
+            data,
+            mix,
+            features,
+            pool,
+            detector,
+            generalization,
+            metrics,
+            threshold,
+            seed,
+        } = point;
         format!(
             "{data:?} {mix:?} {features:?} {pool:?} {detector:?} {generalization:?} {metrics:?} {threshold:?} {seed}"
         )
@@ -120,7 +133,8 @@ fn difference(one: &[String], other: &[String]) -> String {
         return format!("{} points, as JSON {}", one.len() - 1, other.len() - 1);
     };
     let same = one.chars().zip(other.chars()).take_while(|(one, other)| one == other).count();
-    let part = |text: &str| text.chars().skip(same.saturating_sub(60)).take(100).collect::<String>();
+    let part =
+        |text: &str| text.chars().skip(same.saturating_sub(60)).take(100).collect::<String>();
     format!("`{}`, as JSON `{}`", part(one), part(other))
 }
 
@@ -133,8 +147,13 @@ fn one(case: &mut Case, bases: &[String]) -> Verdict {
         Ok(experiment) => experiment,
         Err(diagnostics) => {
             // What is told is told of a place, which must be in the text.
-            let told: usize = diagnostics.iter().map(|diagnostic| diagnostic.render(false).len()).sum();
-            return if told == 0 { Err(wrong("it was refused without a word")) } else { Ok(Fate::Refused) };
+            let told: usize =
+                diagnostics.iter().map(|diagnostic| diagnostic.render(false).len()).sum();
+            return if told == 0 {
+                Err(wrong("it was refused without a word"))
+            } else {
+                Ok(Fate::Refused)
+            };
         }
     };
     if let Some(json) = as_json(&text) {
@@ -143,7 +162,8 @@ fn one(case: &mut Case, bases: &[String]) -> Verdict {
             Ok(other) if meaning(&other) == meaning(&experiment) => {}
             Ok(other) => return Err(wrong(difference(&meaning(&experiment), &meaning(&other)))),
             Err(diagnostics) => {
-                let why: Vec<String> = diagnostics.iter().map(|diagnostic| diagnostic.message.clone()).collect();
+                let why: Vec<String> =
+                    diagnostics.iter().map(|diagnostic| diagnostic.message.clone()).collect();
                 return Err(wrong(format!("it is refused as JSON: {}", why.join("; "))));
             }
         }
@@ -173,8 +193,12 @@ fn specs_of_the_program() {
         }
         case.keep("mutant.yaml", &bytes);
         project.write("mutant.yaml", &bytes);
-        let command = *pick(&mut case.rng, &["check mutant.yaml", "check mutant.yaml --json", "plan mutant.yaml"]);
-        let sets: Vec<String> = sets(&mut case.rng, &bases).into_iter().filter(|set| can_be_argument(set)).collect();
+        let command = *pick(
+            &mut case.rng,
+            &["check mutant.yaml", "check mutant.yaml --json", "plan mutant.yaml"],
+        );
+        let sets: Vec<String> =
+            sets(&mut case.rng, &bases).into_iter().filter(|set| can_be_argument(set)).collect();
         let more: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
         case.keep("command.txt", format!("{command} {more:?}\n"));
         judged(&Program::new(&project).run_with(command, &more))

@@ -1,4 +1,5 @@
-//! The networks: a small residual network over a spectrogram, convolutions over a spectrum, or both.
+//! The networks: a small residual network over a spectrogram, convolutions over a spectrum, or
+//! both.
 
 use super::{Branch, Cnn};
 use crate::nn::{Activation, Builder, Graph, NormSettings, Padding, Shape};
@@ -9,8 +10,8 @@ const NORM: NormSettings = NormSettings { epsilon: 1e-5, follow: 0.1 };
 /// Kernel, stride and channels of the convolutions over a spectrum (after Wilkinghoff 2023).
 const SPECTRUM: [(usize, usize, usize); 3] = [(256, 64, 32), (16, 4, 64), (8, 4, 64)];
 
-/// The network of a clip's vector. Inputs in the order of the branches: spectrograms of `[frames, bands]`, spectra of
-/// `bins`.
+/// The network of a clip's vector. Inputs in the order of the branches: spectrograms of `[frames,
+/// bands]`, spectra of `bins`.
 pub fn network(settings: &Cnn, [frames, bands]: [usize; 2], bins: usize) -> Graph {
     let mut b = Builder::new(NORM);
     let mut ends = Vec::new();
@@ -42,9 +43,11 @@ pub fn with_logits(graph: Graph, classes: usize) -> Graph {
     b.finish()
 }
 
-/// A convolution of 7 x 7 and a pool, residual stages of which each but the first halves the image, their mean.
+/// A convolution of 7 x 7 and a pool, residual stages of which each but the first halves the image,
+/// their mean.
 fn spectrogram(b: &mut Builder, x: usize, settings: &Cnn) -> usize {
-    let x = b.conv("spectrogram.conv", x, settings.channels[0], [7, 7], [2, 2], Padding::Same, false);
+    let x =
+        b.conv("spectrogram.conv", x, settings.channels[0], [7, 7], [2, 2], Padding::Same, false);
     let x = b.norm("spectrogram.norm", x, Activation::Relu);
     let mut x = b.max_pool("spectrogram.pool", x, [3, 3], [2, 2], Padding::Same);
     for (i, &channels) in settings.channels.iter().enumerate() {
@@ -65,18 +68,35 @@ fn residual(b: &mut Builder, name: &str, input: usize, channels: usize, stride: 
     let way_round = if stride == 1 && b.shape(input).channels == channels {
         input
     } else {
-        let y = b.conv(&at("conv_round"), input, channels, [1, 1], [stride, stride], Padding::Same, false);
+        let y = b.conv(
+            &at("conv_round"),
+            input,
+            channels,
+            [1, 1],
+            [stride, stride],
+            Padding::Same,
+            false,
+        );
         b.norm(&at("norm_round"), y, Activation::Identity)
     };
     let sum = b.add(&at("add"), x, way_round);
     b.activate(&at("relu"), sum, Activation::Relu)
 }
 
-/// Convolutions with long strides, and two dense layers. Kernels of a spectrum too short for them shrink to it.
+/// Convolutions with long strides, and two dense layers. Kernels of a spectrum too short for them
+/// shrink to it.
 fn spectrum(b: &mut Builder, mut x: usize, dims: usize) -> usize {
     for (i, (kernel, stride, channels)) in SPECTRUM.into_iter().enumerate() {
         let kernel = kernel.min(b.shape(x).width);
-        x = b.conv(&format!("spectrum.conv_{i}"), x, channels, [1, kernel], [1, stride], Padding::None, false);
+        x = b.conv(
+            &format!("spectrum.conv_{i}"),
+            x,
+            channels,
+            [1, kernel],
+            [1, stride],
+            Padding::None,
+            false,
+        );
         x = b.norm(&format!("spectrum.norm_{i}"), x, Activation::Relu);
     }
     let x = b.flatten("spectrum.flatten", x);

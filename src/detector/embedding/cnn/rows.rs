@@ -1,4 +1,5 @@
-//! Clips as a network hears them: scaled by band or bin, as images and spectra; in training mixed with each other.
+//! Clips as a network hears them: scaled by band or bin, as images and spectra; in training mixed
+//! with each other.
 
 use ndarray::{Array1, Array2, ArrayView2};
 
@@ -34,10 +35,12 @@ pub struct Inputs<'a> {
 }
 
 impl<'a> Inputs<'a> {
-    /// Of training clips, which set the scaling and, where the settings do not, the frames of an image.
+    /// Of training clips, which set the scaling and, where the settings do not, the frames of an
+    /// image.
     pub fn new(settings: &Cnn, heard: &Hearing<'a>) -> Result<Self, DetectorError> {
         let clips = &heard.clips;
-        let shortest = clips.features.iter().map(|x| x.nrows()).min().ok_or(DetectorError::NoClips)?;
+        let shortest =
+            clips.features.iter().map(|x| x.nrows()).min().ok_or(DetectorError::NoClips)?;
         let frames = settings.frames.unwrap_or(shortest);
         let mut inputs = Self::with(settings, heard, Scaling { frames, bands: None, bins: None })?;
         let [_, bands] = inputs.shape;
@@ -46,13 +49,18 @@ impl<'a> Inputs<'a> {
             inputs.scaling.bands = Some(scaling(rows, bands));
         }
         if settings.branches.contains(&Branch::Spectrum) {
-            inputs.scaling.bins = Some(scaling(inputs.spectra.iter().map(|x| x.to_vec()), inputs.bins));
+            inputs.scaling.bins =
+                Some(scaling(inputs.spectra.iter().map(|x| x.to_vec()), inputs.bins));
         }
         Ok(inputs)
     }
 
     /// Of any clips, by a scaling that there is.
-    pub fn with(settings: &Cnn, heard: &Hearing<'a>, scaling: Scaling) -> Result<Self, DetectorError> {
+    pub fn with(
+        settings: &Cnn,
+        heard: &Hearing<'a>,
+        scaling: Scaling,
+    ) -> Result<Self, DetectorError> {
         let clips = &heard.clips;
         let bands = clips.features.first().map_or(0, |x| x.ncols());
         let shape = [scaling.frames, bands];
@@ -66,7 +74,12 @@ impl<'a> Inputs<'a> {
             let slice = |x: &ArrayView2<'a, f32>| x.to_slice().expect("spectra are in C order");
             spectra = heard.spectra.iter().map(slice).collect();
         }
-        let bins = scaling.bins.as_ref().map(|bins| bins[0].len()).or(spectra.first().map(|x| x.len())).unwrap_or(0);
+        let bins = scaling
+            .bins
+            .as_ref()
+            .map(|bins| bins[0].len())
+            .or(spectra.first().map(|x| x.len()))
+            .unwrap_or(0);
         for (spectrum, clip) in spectra.iter().zip(&clips.clips) {
             if spectrum.len() != bins {
                 let message = format!(
@@ -97,7 +110,9 @@ impl<'a> Inputs<'a> {
                 };
                 let [mean, inverse] = scaling.as_ref().expect("branches have their scaling");
                 let rows = values.chunks_exact(mean.len());
-                input.extend(rows.flat_map(|row| row.iter().zip(mean).zip(inverse).map(|((x, m), i)| (x - m) * i)));
+                input.extend(rows.flat_map(|row| {
+                    row.iter().zip(mean).zip(inverse).map(|((x, m), i)| (x - m) * i)
+                }));
             }
         }
     }
@@ -109,9 +124,14 @@ impl<'a> Inputs<'a> {
         for (image, vector) in vectors.chunks_exact(width).enumerate() {
             let clip = self.images.clip(image as u32);
             counts[clip] += 1.0;
-            sums[clip * width..][..width].iter_mut().zip(vector).for_each(|(sum, &x)| *sum += f64::from(x));
+            sums[clip * width..][..width]
+                .iter_mut()
+                .zip(vector)
+                .for_each(|(sum, &x)| *sum += f64::from(x));
         }
-        Array2::from_shape_fn((self.clips, width), |(clip, i)| (sums[clip * width + i] / counts[clip]) as f32)
+        Array2::from_shape_fn((self.clips, width), |(clip, i)| {
+            (sums[clip * width + i] / counts[clip]) as f32
+        })
     }
 }
 
@@ -122,7 +142,10 @@ impl Scaling {
         for (name, scaling) in [("bands", &self.bands), ("bins", &self.bins)] {
             if let Some([mean, inverse]) = scaling {
                 model.put_f32(&format!("input.{name}.mean"), Array1::from(mean.clone()));
-                model.put_f32(&format!("input.{name}.inverse_deviation"), Array1::from(inverse.clone()));
+                model.put_f32(
+                    &format!("input.{name}.inverse_deviation"),
+                    Array1::from(inverse.clone()),
+                );
             }
         }
     }
@@ -137,7 +160,11 @@ impl Scaling {
             Ok(Some([mean, model.f32_1(&format!("input.{name}.inverse_deviation"))?.to_vec()]))
         };
         let frames = model.f64_1("input.frames")?.first().copied().unwrap_or(0.0) as usize;
-        Ok(Self { frames, bands: of(Branch::Spectrogram, "bands")?, bins: of(Branch::Spectrum, "bins")? })
+        Ok(Self {
+            frames,
+            bands: of(Branch::Spectrogram, "bands")?,
+            bins: of(Branch::Spectrum, "bins")?,
+        })
     }
 }
 
@@ -175,7 +202,8 @@ impl Rows for Mixed<'_, '_> {
     fn order(&self, count: u32, rng: &mut Rng) -> Vec<u32> {
         let mut order: Vec<u32> = (0..count).collect();
         let target = |image: &u32| self.targets[self.inputs.images.clip(*image)];
-        let (mut few, mut many): (Vec<u32>, Vec<u32>) = order.iter().partition(|image| target(image));
+        let (mut few, mut many): (Vec<u32>, Vec<u32>) =
+            order.iter().partition(|image| target(image));
         if few.len() > many.len() {
             std::mem::swap(&mut few, &mut many);
         }
@@ -193,12 +221,14 @@ impl Rows for Mixed<'_, '_> {
         batch.target.clear();
         batch.target.resize(which.len() * self.classes, 0.0);
         for (i, &image) in which.iter().enumerate() {
-            batch.target[i * self.classes + self.labels[self.inputs.images.clip(image)] as usize] = 1.0;
+            batch.target[i * self.classes + self.labels[self.inputs.images.clip(image)] as usize] =
+                1.0;
         }
         if let (Some(rng), true) = (rng, self.settings.mixup > 0.0) {
             let mut partners: Vec<usize> = (0..which.len()).collect();
             rng.shuffle(&mut partners);
-            let shares: Vec<f32> = which.iter().map(|_| rng.beta(self.settings.mixup) as f32).collect();
+            let shares: Vec<f32> =
+                which.iter().map(|_| rng.beta(self.settings.mixup) as f32).collect();
             for values in batch.inputs.iter_mut().chain([&mut batch.target]) {
                 mix(values, &partners, &shares);
             }

@@ -99,14 +99,20 @@ impl Default for LossSettings {
 impl LossSettings {
     /// Settings out of range.
     pub fn problems(&self) -> Vec<Problem> {
-        let wrong = |field: &str, message: String, hint: &str| vec![Problem::new(field, message).hint(hint.to_owned())];
+        let wrong = |field: &str, message: String, hint: &str| {
+            vec![Problem::new(field, message).hint(hint.to_owned())]
+        };
         match *self {
-            Self::Arcface { scale, .. } if !(scale > 0.0 && scale <= 1e4) => {
-                wrong("loss.arcface.scale", format!("`scale` is {scale}, outside 0..10000"), "30 is usual")
-            }
-            Self::Arcface { margin, .. } if !(0.0..=1.5).contains(&margin) => {
-                wrong("loss.arcface.margin", format!("`margin` is {margin} radians, outside 0..1.5"), "0.2 is usual")
-            }
+            Self::Arcface { scale, .. } if !(scale > 0.0 && scale <= 1e4) => wrong(
+                "loss.arcface.scale",
+                format!("`scale` is {scale}, outside 0..10000"),
+                "30 is usual",
+            ),
+            Self::Arcface { margin, .. } if !(0.0..=1.5).contains(&margin) => wrong(
+                "loss.arcface.margin",
+                format!("`margin` is {margin} radians, outside 0..1.5"),
+                "0.2 is usual",
+            ),
             Self::SubClusterAdacos { clusters, .. } if !(1..=1024).contains(&clusters) => {
                 let message = format!("`clusters` is {clusters}, outside 1..1024");
                 wrong("loss.sub_cluster_adacos.clusters", message, "16 is usual")
@@ -115,8 +121,14 @@ impl LossSettings {
         }
     }
 
-    /// The loss of angles to the centres of `classes` in `dims` dimensions; none for a softmax. `uniform` draws from [0, 1).
-    pub fn angular(&self, classes: usize, dims: usize, uniform: &mut dyn FnMut() -> f64) -> Option<Angular> {
+    /// The loss of angles to the centres of `classes` in `dims` dimensions; none for a softmax.
+    /// `uniform` draws from [0, 1).
+    pub fn angular(
+        &self,
+        classes: usize,
+        dims: usize,
+        uniform: &mut dyn FnMut() -> f64,
+    ) -> Option<Angular> {
         let (clusters, scaling, margin, scale, trainable) = match *self {
             Self::Softmax {} => return None,
             Self::Arcface { scale, margin } => (1, Scaling::Fixed, margin, Some(scale), true),
@@ -144,8 +156,10 @@ impl Labels {
             return Err(DetectorError::NoClips);
         }
         let names: Vec<String> = train.clips.iter().map(|clip| self.name(clip)).collect();
-        let classes: Vec<String> = names.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect();
-        let place = |name: &String| classes.binary_search(name).expect("every class is listed") as u32;
+        let classes: Vec<String> =
+            names.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect();
+        let place =
+            |name: &String| classes.binary_search(name).expect("every class is listed") as u32;
         let labels = names.iter().map(place).collect();
         Ok((classes, labels))
     }

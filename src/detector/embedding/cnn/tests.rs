@@ -31,11 +31,13 @@ impl Sounds {
             });
             let band = 3.0 + 4.0 * speed as f64 + off;
             sounds.frames.push(Array2::from_shape_fn((16, 16), |(_, b)| {
-                (-40.0 + 20.0 * math::exp(-math::square((b as f64 - band) / 2.0)) + rng.normal()) as f32
+                (-40.0 + 20.0 * math::exp(-math::square((b as f64 - band) / 2.0)) + rng.normal())
+                    as f32
             }));
             let line = 200.0 + 400.0 * speed as f64 + 40.0 * off;
             sounds.spectra.push(Array2::from_shape_fn((1, 1600), |(_, b)| {
-                (4.0 * math::exp(-math::square((b as f64 - line) / 8.0)) + 0.3 * rng.normal()) as f32
+                (4.0 * math::exp(-math::square((b as f64 - line) / 8.0)) + 0.3 * rng.normal())
+                    as f32
             }));
         }
         sounds
@@ -56,14 +58,24 @@ fn small(branches: &[Branch]) -> Cnn {
     let (channels, dims) = (vec![8, 8], 8);
     let loss = LossSettings::SubClusterAdacos { clusters: 2, adaptive: true, trainable: true };
     let labels = Labels::Attribute;
-    Cnn { branches: branches.to_vec(), channels, dims, epochs: 8, batch: 16, loss, labels, ..Cnn::default() }
+    Cnn {
+        branches: branches.to_vec(),
+        channels,
+        dims,
+        epochs: 8,
+        batch: 16,
+        loss,
+        labels,
+        ..Cnn::default()
+    }
 }
 
 /// The distance to the nearest training clip, relative to the mean length of a vector.
 fn distances(train: &Array2<f32>, test: &Array2<f32>) -> f64 {
     let one = |x: ndarray::ArrayView1<f32>| {
-        let to =
-            |y: ndarray::ArrayView1<f32>| x.iter().zip(y).map(|(a, b)| math::square(f64::from(a - b))).sum::<f64>();
+        let to = |y: ndarray::ArrayView1<f32>| {
+            x.iter().zip(y).map(|(a, b)| math::square(f64::from(a - b))).sum::<f64>()
+        };
         train.outer_iter().map(to).fold(f64::INFINITY, f64::min).sqrt()
     };
     test.outer_iter().map(one).sum::<f64>() / test.nrows() as f64
@@ -71,7 +83,8 @@ fn distances(train: &Array2<f32>, test: &Array2<f32>) -> f64 {
 
 #[test]
 fn what_changed_lies_farther_for_every_branch_and_loss() {
-    let (train, normal, broken) = (Sounds::new(60, 0.0, 1), Sounds::new(12, 0.0, 2), Sounds::new(12, 2.0, 3));
+    let (train, normal, broken) =
+        (Sounds::new(60, 0.0, 1), Sounds::new(12, 0.0, 2), Sounds::new(12, 2.0, 3));
     let cx = Context::plain(1);
     let both = [Branch::Spectrogram, Branch::Spectrum];
     let arcface = LossSettings::Arcface { scale: 16.0, margin: 0.1 };
@@ -90,7 +103,8 @@ fn what_changed_lies_farther_for_every_branch_and_loss() {
         let vectors = |sounds: &Sounds| network.embed(&model, &sounds.heard(spectra), &cx).unwrap();
         let known = vectors(&train);
         assert_eq!(known.dim(), (60, 8 * network.branches.len()));
-        let (near, far) = (distances(&known, &vectors(&normal)), distances(&known, &vectors(&broken)));
+        let (near, far) =
+            (distances(&known, &vectors(&normal)), distances(&known, &vectors(&broken)));
         assert!(far > 1.3 * near, "{network:?}: {near} {far}");
     }
 }
@@ -122,13 +136,20 @@ fn a_vector_is_that_of_the_clip_alone_and_the_mean_over_its_images() {
     let all = network.embed(&model, &train.heard(false), &cx).unwrap();
     let heard = |frames: &Array2<f32>| {
         let clips = Examples { clips: vec![&train.clips[4]], features: vec![frames.view()] };
-        network.embed(&model, &Hearing { clips, spectra: Vec::new() }, &cx).unwrap().row(0).to_owned()
+        network
+            .embed(&model, &Hearing { clips, spectra: Vec::new() }, &cx)
+            .unwrap()
+            .row(0)
+            .to_owned()
     };
     assert_eq!(heard(&train.frames[4]), all.row(4));
     // One and a half clips are two images, half a clip apart.
-    let long = ndarray::concatenate(ndarray::Axis(0), &[train.frames[4].view(), train.frames[5].view()]).unwrap();
+    let long =
+        ndarray::concatenate(ndarray::Axis(0), &[train.frames[4].view(), train.frames[5].view()])
+            .unwrap();
     let long = long.slice(ndarray::s![..24, ..]).to_owned();
-    let (first, second) = (long.slice(ndarray::s![..16, ..]).to_owned(), long.slice(ndarray::s![8.., ..]).to_owned());
+    let (first, second) =
+        (long.slice(ndarray::s![..16, ..]).to_owned(), long.slice(ndarray::s![8.., ..]).to_owned());
     let mean = (&heard(&first) + &heard(&second)) / 2.0;
     assert!(heard(&long).iter().zip(&mean).all(|(a, b)| (a - b).abs() < 1e-5));
 }
@@ -139,8 +160,15 @@ fn balanced_epochs_have_as_many_of_each_domain() {
     let network = Cnn { balance: true, ..small(&[Branch::Spectrogram]) };
     let heard = train.heard(false);
     let inputs = Inputs::new(&network, &heard).unwrap();
-    let targets: Vec<bool> = train.clips.iter().map(|clip| clip.domain == Some(Domain::Target)).collect();
-    let rows = Mixed { inputs: &inputs, labels: vec![0; 42], targets: targets.clone(), classes: 1, settings: &network };
+    let targets: Vec<bool> =
+        train.clips.iter().map(|clip| clip.domain == Some(Domain::Target)).collect();
+    let rows = Mixed {
+        inputs: &inputs,
+        labels: vec![0; 42],
+        targets: targets.clone(),
+        classes: 1,
+        settings: &network,
+    };
     let order = crate::detector::training::Rows::order(&rows, 42, &mut Seed(1).rng());
     let of_target = order.iter().filter(|&&image| targets[image as usize]).count();
     assert_eq!((order.len(), of_target), (72, 36));
@@ -151,11 +179,16 @@ fn clips_that_do_not_fit_are_named() {
     let cx = Context::plain(1);
     let mut sounds = Sounds::new(12, 0.0, 1);
     let network = small(&[Branch::Spectrogram, Branch::Spectrum]);
-    let refusal = |sounds: &Sounds, spectra| network.fit(&sounds.heard(spectra), &cx).unwrap_err().to_string();
+    let refusal = |sounds: &Sounds, spectra| {
+        network.fit(&sounds.heard(spectra), &cx).unwrap_err().to_string()
+    };
     assert_eq!(refusal(&sounds, false), "the spectra of the clips are missing");
     sounds.spectra[3] = Array2::zeros((1, 1500));
     let other = refusal(&sounds, true);
-    assert!(other.starts_with("the spectrum of clip `1/3.wav` has 1500 bins, those before it 1600"), "{other}");
+    assert!(
+        other.starts_with("the spectrum of clip `1/3.wav` has 1500 bins, those before it 1600"),
+        "{other}"
+    );
     sounds.clips.iter_mut().for_each(|clip| drop(clip.attributes.insert("vel".into(), "1".into())));
     let network = small(&[Branch::Spectrogram]);
     let one = network.fit(&sounds.heard(false), &cx).unwrap_err().to_string();
@@ -176,6 +209,7 @@ fn settings_out_of_range_are_told() {
         epochs: 0,
         ..Cnn::default()
     };
-    let expected = ["epochs", "branches", "channels", "dims", "frames", "mixup", "loss.arcface.scale"];
+    let expected =
+        ["epochs", "branches", "channels", "dims", "frames", "mixup", "loss.arcface.scale"];
     assert_eq!(fields(wrong), expected);
 }
