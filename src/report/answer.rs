@@ -120,7 +120,7 @@ fn shared(results: &Results, shown: &[Scored]) -> String {
 }
 
 /// A row an axis, with as many of its other values as there is room for.
-fn effect_table(effects: &[Effect]) -> Table {
+pub(super) fn effect_table(effects: &[Effect]) -> Table {
     let named = |count: usize| effect_rows(effects, count);
     (1..=OTHERS).rev().map(named).find(|table| table.width() <= WIDTH).unwrap_or_else(|| named(0))
 }
@@ -162,7 +162,7 @@ fn others(values: &[(String, f64, usize)], named: usize) -> String {
 }
 
 /// Settings that must be chosen together, and what one is best at how many values of the other.
-fn together(scored: &[Scored], effects: &[Effect]) -> Vec<String> {
+pub(super) fn together(scored: &[Scored], effects: &[Effect]) -> Vec<String> {
     let told = interactions(scored, effects).into_iter().take(PAIRS);
     told.map(|found| {
         let [a, b] = &found.axes;
@@ -209,10 +209,15 @@ fn best_of(scored: &[Scored], a: &str, b: &str, names: &[String]) -> String {
 }
 
 fn lead_cell(lead: &PairedMean) -> Cell {
+    Cell::number(Some(lead.mean), lead_text(lead))
+}
+
+/// A lead in points of per cent, with its interval.
+pub(super) fn lead_text(lead: &PairedMean) -> String {
     let points = |x: f64| format!("{:.1}", 100.0 * x).replace('-', "\u{2212}");
     let interval =
         lead.interval.map(|Interval { low, high }| format!(" [{}, {}]", points(low), points(high)));
-    Cell::number(Some(lead.mean), points(lead.mean) + &interval.unwrap_or_default())
+    points(lead.mean) + &interval.unwrap_or_default()
 }
 
 /// A number in a sentence.

@@ -14,8 +14,8 @@ use crate::sounds::{self, SPEC};
 /// Fourteen settings, a threshold, noise, a network; names that would be markup, and a text that
 /// would turn round.
 const HOSTILE: &str = r#"
-name: "</title></style><script>alert(1)</script>\"'&amp;"
-question: "<img src=x onerror=alert(2)> \u202e why?\u001b[31m\n--> ]]> <svg/onload=alert(3)>"
+name: hostile
+question: "</title></style><script>alert(0)</script> <img src=x onerror=alert(2)> \u202e why?\u001b[31m\n--> ]]> <svg/onload=alert(3)>"
 data: { dcase: { root: data } }
 features: { log_mel: { frame: 256, hop: 128, mels: 16 } }
 pool: { mean: {} }
@@ -24,8 +24,11 @@ threshold: { gamma: { percentile: 0.9 } }
 sweep:
   detector: [ { knn: { k: 1 } }, { knn: { k: 2 } }, { knn: { k: 3 } }, { mahalanobis: {} }, { pca: {} }, { kmeans: { clusters: 2 } }, { autoencoder: { epochs: 2 } } ]
   features.log_mel.mels: [8, 12, 16]
-metrics: [auc, pauc, { intervals: { resamples: 20, level: 0.9 } }]
+metrics: [auc, pauc, { intervals: { resamples: 100, level: 0.9 } }]
 "#;
+
+/// A label of the user's own, which is markup.
+const LABEL: &str = "spec.yaml --label pca=</td></style><script>alert(1)</script>";
 
 const ELEMENTS_WITHOUT_END: [&str; 7] = ["!DOCTYPE", "meta", "link", "br", "input", "img", "hr"];
 
@@ -36,7 +39,7 @@ fn hostile() -> Project {
         let text = String::from_utf8(bytes.clone()).map(|text| {
             let text = text
                 .replace("near", "</td><script>alert(4)</script>")
-                .replace("far", "\"onload=\"alert(5)");
+                .replace("far", "'onload=alert(5)");
             text.replace("d1p", "<b>").replace("fan/", "fan<b onclick=alert(6)>'\"&/")
         });
         let path = path.replace("/fan/", "/fan<b onclick=alert(6)>'\"&/");
@@ -101,7 +104,7 @@ fn is_balanced(page: &str) {
 #[test]
 fn a_page_is_whole_and_hostile_names_are_text() {
     let project = hostile();
-    let text = page(&project, "spec.yaml");
+    let text = page(&project, LABEL);
     is_alone(&text);
     is_balanced(&text);
     for odd in ["<script>alert", "<img", "<svg/", "<b onclick", "\u{202e}", "\u{1b}", "</td><"] {
@@ -135,8 +138,8 @@ fn a_page_is_whole_and_hostile_names_are_text() {
         !text.contains(" hidden") && !text.contains("display:none"),
         "nothing waits for a script"
     );
-    assert_eq!(page(&project, "spec.yaml"), text, "the same bytes");
-    project.run("report spec.yaml --format html -o page.html").done();
+    assert_eq!(page(&project, LABEL), text, "the same bytes");
+    project.run(&format!("report {LABEL} --format html -o page.html")).done();
     assert_eq!(fs::read_to_string(project.path("page.html")).unwrap(), text);
 }
 
@@ -229,7 +232,7 @@ fn in_a_browser_nothing_is_asked_for_and_tables_sort_and_filter() {
         return;
     };
     let project = hostile();
-    project.run("report spec.yaml --format html -o page.html").done();
+    project.run(&format!("report {LABEL} --format html -o page.html")).done();
     browser.open(&project.path("page.html"));
 
     let column = "[...document.querySelector('#tables table').tHead.rows[1].cells].findIndex(c => c.textContent == 'AUC target')";
@@ -263,7 +266,7 @@ fn in_a_browser_nothing_is_asked_for_and_tables_sort_and_filter() {
         )
     };
     for (words, rows) in
-        [("knn", 9), ("KNN k=2", 3), ("-knn", 12), ("pca -knn", 3), ("nothing", 0), ("", 21)]
+        [("knn", 9), ("KNN k=2", 3), ("-knn", 12), ("alert(1) -knn", 3), ("nothing", 0), ("", 21)]
     {
         assert_eq!(browser.evaluate(&filter(words)), rows, "{words}");
     }

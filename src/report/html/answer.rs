@@ -3,23 +3,22 @@
 use std::fmt::Write;
 
 use super::super::aggregate::By;
-use super::super::number::{percent, show};
-use super::super::{Results, leave_one_section_out};
+use super::super::answer::lead_text;
+use super::super::effects::{LEVEL, ahead};
+use super::super::number::show;
+use super::super::{Results, axis, leave_one_section_out};
+use super::effects::Matter;
 use super::sheet::Section;
 use super::standings::{Standings, System};
 use crate::document::Document;
+use crate::metric::{Interval, PairedMean};
 use crate::shown::html;
 
 /// A difference that rounding may have made does not decide.
 const EQUAL: f64 = 1e-12;
 
-/// `strongest` is the setting that matters most, with its part of the variance.
-pub(super) fn section(
-    results: &Results,
-    standings: &Standings,
-    strongest: Option<(String, f64)>,
-) -> Section {
-    let mut body = format!("<p class=\"answer\">{}</p>\n", sentence(standings));
+pub(super) fn section(results: &Results, standings: &Standings, matter: &Matter) -> Section {
+    let mut body = format!("<p class=\"answer\">{}</p>\n", sentence(standings, matter));
     if let Some(best) = standings.systems.first().filter(|best| best.score.is_some()) {
         body.push_str(&cards(results, standings, best));
     }
@@ -41,7 +40,7 @@ pub(super) fn section(
         }
         document = document.text(text);
     }
-    if let Some((path, share)) = strongest {
+    if let Some((path, share)) = matter.strongest() {
         document = document.text(format!(
             "What matters most is `{path}`: its values alone account for {:.0} % of the variance between settings.",
             100.0 * share
@@ -52,7 +51,7 @@ pub(super) fn section(
 }
 
 /// One sentence, as HTML.
-fn sentence(standings: &Standings) -> String {
+fn sentence(standings: &Standings, matter: &Matter) -> String {
     let word = standings.word();
     let mut scored = standings.systems.iter().filter_map(|system| Some((system, system.score?)));
     let Some((best, score)) = scored.next() else {
@@ -68,10 +67,14 @@ fn sentence(standings: &Standings) -> String {
     let equal = scored.clone().take_while(|(_, other)| score.mean - other.mean <= EQUAL).count();
     let next = scored.nth(equal);
     let ahead = match next {
-        Some((next, other)) => {
-            let points = percent(score.mean - other.mean);
+        Some((next, _)) => {
+            let lead = matter
+                .scored
+                .get(1 + equal)
+                .and_then(|next| ahead(&matter.scored[0], next, standings.by));
             let next = html(&next.label);
-            format!(" It is {points} points ahead of the next of {others} others, <b>{next}</b>.")
+            let sure = lead.map_or_else(String::new, |lead| format!(": {}", html(&sure(&lead))));
+            format!(" The next of {others} others is <b>{next}</b>{sure}.")
         }
         None => String::new(),
     };
@@ -81,6 +84,21 @@ fn sentence(standings: &Standings) -> String {
         n => format!(" {n} other settings have the same score."),
     };
     format!("<b>{name}</b> is best, with an {word} of <b>{number} %</b>.{shared}{ahead}")
+}
+
+/// How far the best is ahead, and whether that may be chance.
+fn sure(lead: &PairedMean) -> String {
+    let level = axis::label(100.0 * LEVEL);
+    let points = lead_text(lead);
+    match lead.interval {
+        None => format!("{points} points behind in the one section"),
+        Some(Interval { low, high }) if low <= 0.0 && high >= 0.0 => {
+            format!(
+                "{points} points behind over the sections ({level} % interval; 0 is inside, so it may be chance)"
+            )
+        }
+        Some(_) => format!("{points} points behind over the sections ({level} % interval)"),
+    }
 }
 
 /// The numbers of the best setting, large.

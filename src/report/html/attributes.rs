@@ -71,8 +71,8 @@ fn legend(svg: &mut Svg, right: f64, rows: &[&MetricRow]) {
         domains.iter().filter(|(domain, ..)| rows.iter().any(|row| row.domain == *domain))
     {
         svg.text(x, 14.0, "end", "class=\"label\"", word);
-        svg.dot(class, (x - 44.0, 10.0), 3.5, "");
-        x -= 58.0;
+        svg.dot(class, (x - 48.0, 10.0), 3.5, "");
+        x -= 62.0;
     }
 }
 

@@ -5,7 +5,9 @@
 //! number has it along the axis: the means as lines, the middle half as a band.
 
 use super::super::aggregate::{By, Stat};
+use super::super::answer::{effect_table, together};
 use super::super::axis::label;
+use super::super::effects::{self as analysis, LEVEL, Scored};
 use super::super::number::percent;
 use super::super::svg::Svg;
 use super::Swept;
@@ -13,14 +15,14 @@ use super::plot::{Frame, figure, percent_mark, quantile, shares};
 use super::sheet::Section;
 use super::standings::{Standings, System};
 use crate::document::Document;
-use crate::report::is_repetition;
+use crate::report::Results;
 use crate::report::scale::Scale;
 
 const WIDTH: f64 = 430.0;
 /// Height of the row of a value.
 const ROW: f64 = 24.0;
 /// Characters of the name of a value, and of the name of a line.
-const NAME: usize = 26;
+const NAME: usize = 23;
 /// Settings with more values than this cannot be told apart by colour.
 const LINES: usize = 4;
 
@@ -57,44 +59,64 @@ impl Effect {
     }
 }
 
-/// The setting that matters most, with its part of the variance between settings; none where there
-/// is one setting.
-pub(super) fn strongest(swept: &[Swept], standings: &Standings) -> Option<(String, f64)> {
-    let shown = shown(swept, standings);
-    (shown.len() > 1).then(|| (shown[0].0.path.clone(), shown[0].2))
+/// Which settings matter, as the answer of a sweep has it.
+pub(super) struct Matter<'a> {
+    /// The best first.
+    pub scored: Vec<Scored<'a>>,
+    effects: Vec<analysis::Effect>,
 }
 
-/// The settings that are swept, with what they do and their parts of the variance, the strongest
+impl<'a> Matter<'a> {
+    pub fn of(results: &'a Results, standings: &Standings<'a>) -> Self {
+        let scored = standings.scored();
+        Self { effects: analysis::effects(results, &scored, standings.by), scored }
+    }
+
+    /// The setting that matters most, with its share of the variance; none where only one is swept.
+    pub fn strongest(&self) -> Option<(&str, f64)> {
+        let first = self.effects.first().filter(|_| self.effects.len() > 1)?;
+        Some((&first.axis, first.share?))
+    }
+}
+
+/// The settings that are swept, with what they do and their shares of the variance, the strongest
 /// first.
-fn shown<'a>(swept: &'a [Swept], standings: &Standings) -> Vec<(&'a Swept, Vec<Effect>, f64)> {
-    let mut shown: Vec<(&Swept, Vec<Effect>, f64)> = (swept.iter())
-        .filter(|axis| !is_repetition(&axis.path))
-        .map(|axis| {
-            let effects =
-                effects(axis, standings.by, &standings.systems.iter().collect::<Vec<_>>());
-            let share = share(&effects);
-            (axis, effects, share)
-        })
-        .filter(|(_, effects, _)| effects.len() > 1)
-        .collect();
-    // Equal ones stay in the order of the file.
-    shown.sort_by(|a, b| b.2.total_cmp(&a.2));
-    shown
+fn shown<'a>(
+    swept: &'a [Swept],
+    standings: &Standings,
+    matter: &Matter,
+) -> Vec<(&'a Swept, Vec<Effect>, Option<f64>)> {
+    let systems: Vec<&System> = standings.systems.iter().collect();
+    let one = |effect: &analysis::Effect| {
+        let axis = swept.iter().find(|axis| axis.path == effect.axis)?;
+        Some((axis, effects(axis, standings.by, &systems), effect.share))
+    };
+    matter.effects.iter().filter_map(one).filter(|(_, effects, _)| effects.len() > 1).collect()
 }
 
-pub(super) fn section(swept: &[Swept], standings: &Standings) -> Option<Section> {
-    let shown = shown(swept, standings);
+pub(super) fn section(swept: &[Swept], standings: &Standings, matter: &Matter) -> Option<Section> {
+    let shown = shown(swept, standings, matter);
     if shown.is_empty() {
         return None;
     }
-    let mut body = Document::default().text(text(standings)).html();
+    let mut body = Document::default()
+        .table(effect_table(&matter.effects))
+        .list(together(&matter.scored, &matter.effects))
+        .text(sure())
+        .text(text(standings))
+        .html();
     body.push_str("<div class=\"plots\">\n");
     for (axis, effects, share) in &shown {
-        let caption = format!(
-            "{}: its values alone account for {:.0} % of the variance.",
-            axis.path,
-            100.0 * share
-        );
+        let caption = match share {
+            Some(share) => {
+                format!(
+                    "{}: its values alone account for {:.0} % of the variance.",
+                    axis.path,
+                    100.0 * share
+                )
+            }
+            None => format!("{}: all its values give the same.", axis.path),
+        };
         if is_ordered(effects) {
             body.push_str(&figure(&lines_of_numbers(axis, standings), &caption));
             if let Some((other, svg)) = lines_by_another(axis, &shown, standings) {
@@ -106,6 +128,16 @@ pub(super) fn section(swept: &[Swept], standings: &Standings) -> Option<Section>
     }
     body.push_str("</div>\n");
     Some(Section::new("effects", "Effects", "What each setting does", body))
+}
+
+/// What the numbers of the table are.
+fn sure() -> String {
+    format!(
+        "Share: of the variance between the settings. Mean: over all settings with that value. Ahead: over the sections, \
+         where all other settings are equal, with the {} % interval (Student's t); where 0 is inside, the order may be \
+         chance. All in %.",
+        label(100.0 * LEVEL)
+    )
 }
 
 fn text(standings: &Standings) -> String {
@@ -146,17 +178,6 @@ fn effects(axis: &Swept, by: By, systems: &[&System]) -> Vec<Effect> {
 /// Whether values are numbers, and enough of them for a line.
 fn is_ordered(effects: &[Effect]) -> bool {
     effects.len() > 2 && effects.iter().all(|effect| effect.number.is_some())
-}
-
-/// The part of the variance between settings that lies between the values of one of them.
-fn share(effects: &[Effect]) -> f64 {
-    let all: Vec<f64> = effects.iter().flat_map(|effect| effect.scores.iter().copied()).collect();
-    let mean = all.iter().sum::<f64>() / (all.len() as f64).max(1.0);
-    let squares = |x: f64| (x - mean) * (x - mean);
-    let total: f64 = all.iter().map(|x| squares(*x)).sum();
-    let between: f64 =
-        effects.iter().map(|effect| effect.scores.len() as f64 * squares(effect.mean())).sum();
-    if total > 0.0 { (between / total).min(1.0) } else { 0.0 }
 }
 
 fn last_word(path: &str) -> &str {
@@ -211,7 +232,7 @@ fn lines_of_numbers(axis: &Swept, standings: &Standings) -> String {
 /// The score over the values of a setting, a line a value of the other setting that matters most.
 fn lines_by_another(
     axis: &Swept,
-    shown: &[(&Swept, Vec<Effect>, f64)],
+    shown: &[(&Swept, Vec<Effect>, Option<f64>)],
     standings: &Standings,
 ) -> Option<(String, String)> {
     let others = shown.iter().filter(|(other, ..)| other.path != axis.path);

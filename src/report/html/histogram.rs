@@ -98,7 +98,7 @@ fn legend(svg: &mut Svg, threshold: Option<f64>) {
     svg.bar("anomaly", (136.0, 23.0), (10.0, 10.0), "");
     svg.text(150.0, 32.0, "start", "class=\"label\"", "anomalous (down)");
     if let Some(limit) = threshold {
-        svg.rule("limit", (254.0, 22.0), (254.0, 34.0));
-        svg.text(260.0, 32.0, "start", "class=\"label\"", &format!("threshold {}", short(limit)));
+        svg.rule("limit", (264.0, 22.0), (264.0, 34.0));
+        svg.text(269.0, 32.0, "start", "class=\"label\"", &format!("threshold {}", short(limit)));
     }
 }

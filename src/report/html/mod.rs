@@ -29,6 +29,7 @@ pub use worst::{Heard, Pick, worst};
 
 use std::fmt::Write;
 
+use self::effects::Matter;
 use self::sheet::Section;
 use self::standings::Standings;
 use super::Results;
@@ -65,12 +66,12 @@ pub fn best(results: &Results) -> Option<usize> {
 /// The page.
 pub fn page(page: &Page) -> String {
     let standings = Standings::of(page.results);
-    let strongest = effects::strongest(page.swept, &standings);
+    let matter = Matter::of(page.results, &standings);
     let mut sections = vec![
-        answer::section(page.results, &standings, strongest),
+        answer::section(page.results, &standings, &matter),
         tables::section(page.results, &standings),
     ];
-    sections.extend(effects::section(page.swept, &standings));
+    sections.extend(effects::section(page.swept, &standings, &matter));
     sections.extend(parallel::section(page.swept, &standings));
     sections.extend(page.chosen.map(|chosen| judged::section(page.results, &standings, chosen)));
     sections.extend(page.chosen.and_then(worst::section));

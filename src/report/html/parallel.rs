@@ -16,7 +16,7 @@ const LOWEST: usize = 8;
 /// The lines of one value lie side by side within so much of its room.
 const BUNDLE: f64 = 0.6;
 /// Characters of the name of a value.
-const NAME: usize = 26;
+const NAME: usize = 23;
 /// How many colours there are from low to high scores.
 const COLOURS: usize = 7;
 /// More lines than this nobody can tell apart, and they make a page slow.

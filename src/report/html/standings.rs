@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::aggregate::{By, Group, Stat, Values};
+use super::super::effects::Scored;
 use super::super::systems::named;
 use super::super::{PointResults, Results};
 use crate::metric::arithmetic_mean;
@@ -59,6 +60,14 @@ impl<'a> Standings<'a> {
             .flat_map(|system| system.points.iter().flat_map(BTreeMap::keys).copied());
         let sections: BTreeSet<(&str, &str)> = sections.collect();
         Self { by, axes, sections: sections.into_iter().collect(), systems }
+    }
+
+    /// The settings that have the number, as the effects of settings are computed from them.
+    pub fn scored(&self) -> Vec<Scored<'a>> {
+        let scored = |system: &System<'a>| {
+            Some(Scored { group: system.group.clone(), score: system.score? })
+        };
+        self.systems.iter().filter_map(scored).collect()
     }
 
     /// How many settings have the number.
