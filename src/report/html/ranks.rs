@@ -9,9 +9,9 @@ use super::super::{Comparison, Results, compare};
 use super::sheet::Section;
 use crate::document::Document;
 
-const WIDTH: f64 = 880.0;
+const WIDTH: f64 = 960.0;
 /// Room for the names at either side, and characters of a name.
-const SIDE: f64 = 270.0;
+const SIDE: f64 = 310.0;
 const NAME: usize = 42;
 /// Height of a name, and of a bar.
 const LINE: f64 = 20.0;

@@ -49,7 +49,7 @@
     const count = document.createElement("output");
     label.className = "filter";
     input.type = "search";
-    input.placeholder = "words that a row must have; -word: must not";
+    input.placeholder = "words to find, -words to leave out";
     input.setAttribute("aria-label", "Filter the rows of the table");
     count.textContent = `${rows.length} rows`;
     label.append("Filter", input, count);
