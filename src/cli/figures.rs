@@ -11,7 +11,7 @@ use ndarray::ArrayView2;
 
 use super::cached::Cached;
 use super::subject::Subject;
-use super::{CliError, curves, output, outputs};
+use super::{CliError, axes, curves, output, outputs};
 use crate::artifact::{AudioTable, Clip, ClipSet, Domain, FeatureSet, Label, Split};
 use crate::diagnose::Diagnostic;
 use crate::feature::FeatureSpec;
@@ -21,9 +21,6 @@ use crate::source::{self, SectionId};
 use crate::stage::{Features, Item};
 use crate::store::Store;
 
-/// Marks of a mel axis in Hz.
-const MEL_MARKS: [f64; 8] = [0.0, 500.0, 1e3, 2e3, 4e3, 8e3, 16e3, 32e3];
-
 /// Writes `spectrograms.svg` and an image a clip, of the first section of each machine, into a
 /// folder; with training curves there it may do without.
 pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliError> {
@@ -32,7 +29,7 @@ pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliE
     let drawn = |results: &&BTreeMap<SectionId, NodeId>| {
         let first = results.first_key_value();
         let features = first.and_then(|(id, result)| cache.features(&id.section, *result).ok());
-        features.is_some_and(|(_, features)| in_decibels(&features.feature))
+        features.is_some_and(|(_, features)| axes::in_decibels(&features.feature))
     };
     let Some(results) = subject.plan.results.iter().find(drawn) else {
         if curves > 0 {
@@ -67,15 +64,6 @@ pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliE
         folder.join("spectrograms.svg").display()
     ));
     Ok(())
-}
-
-pub fn in_decibels(feature: &FeatureSpec) -> bool {
-    match feature {
-        FeatureSpec::LogMel(_) => true,
-        FeatureSpec::Spectrum(spectrum) => spectrum.db,
-        // Whatever else there is has no frequencies.
-        _ => false,
-    }
 }
 
 /// A section with what its figures are made of.
@@ -124,7 +112,11 @@ impl Section {
     pub fn panel(&self, clip: &str) -> Option<Panel<'_>> {
         let mut frames = self.frames.iter().filter_map(|frames| frames.clip(clip));
         let matrix = frames.find(|frames| !frames.is_empty())?;
-        Some(Panel { title: clip.to_owned(), matrix, time: self.time(matrix.nrows()) })
+        Some(Panel {
+            title: clip.to_owned(),
+            matrix,
+            time: axes::time(&self.settings, self.rate, matrix.nrows()),
+        })
     }
 
     /// The first normal test clip of a domain, or else its first training clip.
@@ -137,49 +129,26 @@ impl Section {
         clips.iter().find_map(frames).filter(|frames| !frames.is_empty())
     }
 
+    fn bins(&self) -> usize {
+        self.frames.iter().map(|frames| frames.matrix.dims()).max().unwrap_or(0)
+    }
+
     fn row(&self, domains: &BTreeSet<Option<Domain>>) -> Row<'_> {
         let panel = |domain: &Option<Domain>| {
             let matrix = self.clip(*domain)?;
             let domain = domain.map_or(String::new(), |domain| format!(" {domain}"));
             let title = format!("{} {}{domain}", self.id.machine, self.id.section);
-            Some(Panel { title, matrix, time: self.time(matrix.nrows()) })
+            Some(Panel {
+                title,
+                matrix,
+                time: axes::time(&self.settings, self.rate, matrix.nrows()),
+            })
         };
-        Row {
-            frequency: self.frequency(
-                self.frames.iter().map(|frames| frames.matrix.dims()).max().unwrap_or(0),
-            ),
-            panels: domains.iter().map(panel).collect(),
-        }
-    }
-
-    fn time(&self, frames: usize) -> Axis {
-        let (frame, hop, center) = match &self.settings {
-            FeatureSpec::LogMel(s) => (s.frame, s.hop, s.center),
-            FeatureSpec::Spectrum(s) => (s.frame, s.hop, s.center),
-            other => (other.member().hop(), other.member().hop(), false),
-        };
-        let Some(rate) = self.rate.map(f64::from) else { return Axis::counted("Frame", frames) };
-        let first = if center { 0.0 } else { frame as f64 / 2.0 / rate };
-        Axis::linear("Time (s)", frames, first, hop as f64 / rate)
+        Row { frequency: self.frequency(self.bins()), panels: domains.iter().map(panel).collect() }
     }
 
     /// The axis of its bins.
     pub fn frequency(&self, bins: usize) -> Axis {
-        const TITLE: &str = "Frequency (kHz)";
-        match (&self.settings, self.rate.map(f64::from)) {
-            (FeatureSpec::LogMel(s), Some(rate)) => {
-                let (low, high) = (s.scale.mel(s.fmin), s.scale.mel(s.fmax.unwrap_or(rate / 2.0)));
-                let step = (high - low) / (bins + 1) as f64;
-                // The middle of band 0 lies a step above the lowest edge of the bank.
-                Axis::new(TITLE, bins, &MEL_MARKS.map(|hz| hz / 1e3), |khz| {
-                    (s.scale.mel(1e3 * khz) - low) / step - 1.0
-                })
-            }
-            (FeatureSpec::Spectrum(s), Some(rate)) => {
-                Axis::linear(TITLE, bins, 0.0, rate / 1e3 / s.frame as f64)
-            }
-            (FeatureSpec::LogMel(_), None) => Axis::counted("Mel band", bins),
-            _ => Axis::counted("Bin of the FFT", bins),
-        }
+        axes::frequency(&self.settings, self.rate, bins)
     }
 }

@@ -3,6 +3,7 @@
 //! stdout is the product (tables, JSON), stderr the conversation.
 
 mod answer;
+mod axes;
 mod baseline;
 mod cache;
 mod cache_dir;

@@ -1,6 +1,7 @@
 //! `humshift score`: scores and decisions for new recordings, from a finished run.
 
 mod clips;
+mod figure;
 mod model;
 mod way;
 
@@ -45,6 +46,10 @@ pub struct ScoreArgs {
     /// Which point of a sweep: the value of a swept setting
     #[arg(long = "where", value_name = "AXIS=VALUE", value_parser = first_equals)]
     filters: Vec<(String, String)>,
+    /// Draw what drove the highest scores: the autoencoder's error, of others how far each band is
+    /// from normal (SVG)
+    #[arg(long, value_name = "FILE.svg")]
+    figure: Option<PathBuf>,
     /// The form of the answer; a table on a terminal and CSV elsewhere, unless said
     #[arg(long, value_enum)]
     format: Option<Form>,
@@ -112,6 +117,13 @@ pub fn run(args: &ScoreArgs) -> Result<Exit, CliError> {
     }
     for Failed { clip, why } in &all_failed {
         output::tell(&format!("error: `{clip}` has no score: {why}"));
+    }
+    if let Some(path) = &args.figure {
+        let scored = recordings
+            .iter()
+            .filter_map(|recording| Some((recording, *scores.get(&recording.path)?)));
+        let cached = Cached { without: "no figure", ..cached };
+        figure::write(&cached, &chosen, &way, &scored.collect::<Vec<_>>(), path)?;
     }
     if all_failed.is_empty() {
         return Ok(Exit::Done);

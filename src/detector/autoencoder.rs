@@ -16,13 +16,14 @@
 //! the learning rate, so that a start at 0 spends many steps on getting there; on those clips the
 //! loss after 40 epochs is 5 to 12 % lower (the AUC differs by less than between seeds).
 
+mod parts;
 mod presets;
 mod residuals;
 mod views;
 
 use std::borrow::Cow;
 
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -190,6 +191,14 @@ impl Detector for Autoencoder {
 
     fn export(&self, model: &Tensors) -> Option<Result<Network, DetectorError>> {
         Some(autoencoder::read(model).map_err(DetectorError::from))
+    }
+
+    fn parts(
+        &self,
+        model: &Tensors,
+        frames: ArrayView2<f32>,
+    ) -> Option<Result<Array2<f32>, DetectorError>> {
+        (self.score == Score::Mse).then(|| self.errors(model, frames))
     }
 
     fn memory(&self, rows: usize, dims: usize) -> usize {

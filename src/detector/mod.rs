@@ -6,7 +6,7 @@
 //! To add one: a file with a config struct (`Default`, `deny_unknown_fields`) and `impl Detector`,
 //! a `mod` line and a line in the list below; then accept its golden value.
 
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 
 use crate::artifact::{Clip, TensorError, Tensors};
 use crate::context::Context;
@@ -150,6 +150,16 @@ pub trait Detector: Send + Sync {
 
     /// The network of a model for other programs; none if it is no network.
     fn export(&self, _model: &Tensors) -> Option<Result<Network, DetectorError>> {
+        None
+    }
+
+    /// How much each value of a clip's frames adds to its score: (frames, dims). None where a score
+    /// is not made of such parts.
+    fn parts(
+        &self,
+        _model: &Tensors,
+        _frames: ArrayView2<f32>,
+    ) -> Option<Result<Array2<f32>, DetectorError>> {
         None
     }
 

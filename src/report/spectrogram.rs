@@ -29,19 +29,19 @@ pub struct Row<'a> {
 }
 
 // Lengths in pixels of the SVG.
-const WIDTH: f64 = 300.0;
-const HEIGHT: f64 = 120.0;
+pub(super) const WIDTH: f64 = 300.0;
+pub(super) const HEIGHT: f64 = 120.0;
 /// Left of the first column: title and labels of the frequencies.
-const LEFT: f64 = 56.0;
+pub(super) const LEFT: f64 = 56.0;
 /// Between two columns.
-const GAP: f64 = 22.0;
+pub(super) const GAP: f64 = 22.0;
 /// Above an image: its title.
-const ABOVE: f64 = 24.0;
+pub(super) const ABOVE: f64 = 24.0;
 /// Below an image with labels of the time, and the title of that axis below the last row.
-const LABELS: f64 = 17.0;
-const TITLE: f64 = 20.0;
+pub(super) const LABELS: f64 = 17.0;
+pub(super) const TITLE: f64 = 20.0;
 /// Between the last column and the scale, the scale's own width, and its labels.
-const BAR: (f64, f64, f64) = (20.0, 12.0, 58.0);
+pub(super) const BAR: (f64, f64, f64) = (20.0, 12.0, 58.0);
 /// Length of a mark on an axis.
 const MARK: f64 = 4.0;
 
@@ -83,16 +83,12 @@ pub fn spectrograms(rows: &[Row], scale: Scale) -> String {
             }
         }
     }
-    bar(
-        &mut svg,
-        scale,
-        width - BAR.1 - BAR.2,
-        pitch * rows.len() as f64 - if alike { 0.0 } else { LABELS },
-    );
+    let bottom = pitch * rows.len() as f64 - if alike { 0.0 } else { LABELS };
+    bar(&mut svg, scale, width - BAR.1 - BAR.2, bottom, "Level (dB)");
     svg.finish()
 }
 
-fn frequencies(svg: &mut Svg, axis: &Axis, top: f64) {
+pub(super) fn frequencies(svg: &mut Svg, axis: &Axis, top: f64) {
     for (at, label) in &axis.marks {
         let y = top + HEIGHT * (1.0 - at / axis.cells as f64);
         svg.line((LEFT - MARK, y), (LEFT, y));
@@ -108,7 +104,7 @@ fn frequencies(svg: &mut Svg, axis: &Axis, top: f64) {
     );
 }
 
-fn times(svg: &mut Svg, axis: &Axis, left: f64, bottom: f64, labelled: bool) {
+pub(super) fn times(svg: &mut Svg, axis: &Axis, left: f64, bottom: f64, labelled: bool) {
     for (at, label) in &axis.marks {
         let x = left + WIDTH * at / axis.cells as f64;
         svg.line((x, bottom), (x, bottom + MARK));
@@ -119,7 +115,7 @@ fn times(svg: &mut Svg, axis: &Axis, left: f64, bottom: f64, labelled: bool) {
 }
 
 /// The scale of colours, as high as all rows.
-fn bar(svg: &mut Svg, scale: Scale, left: f64, bottom: f64) {
+pub(super) fn bar(svg: &mut Svg, scale: Scale, left: f64, bottom: f64, title: &str) {
     let (top, height) = (ABOVE, (bottom - ABOVE).max(HEIGHT));
     let ramp = Array2::from_shape_fn((1, 256), |(_, i)| {
         (scale.low + (scale.high - scale.low) * i as f64 / 255.0) as f32
@@ -132,7 +128,7 @@ fn bar(svg: &mut Svg, scale: Scale, left: f64, bottom: f64) {
         svg.text(right + MARK + 3.0, y + 4.0, "start", "", &label(value));
     }
     let (x, middle) = (right + BAR.2 - 10.0, top + height / 2.0);
-    svg.text(x, middle, "middle", &format!("transform=\"rotate(-90 {x} {middle})\""), "Level (dB)");
+    svg.text(x, middle, "middle", &format!("transform=\"rotate(-90 {x} {middle})\""), title);
 }
 
 #[cfg(test)]

@@ -198,3 +198,33 @@ fn a_run_without_its_data_or_with_noise_is_told_and_a_lost_model_says_what_makes
     insta::assert_snapshot!("score_lost_model", told.stderr);
     assert_eq!(told.stdout, "");
 }
+
+#[test]
+fn a_figure_shows_what_drove_the_score() {
+    for (detector, unit) in [
+        ("autoencoder: { window: 2, layers: [8, 2, 8], epochs: 1 }", "Squared error"),
+        (
+            "autoencoder: { window: 3, predict: centre, layers: [8, 2, 8], epochs: 1 }",
+            "Squared error",
+        ),
+        ("knn: { k: 1 }", "Deviations from normal"),
+    ] {
+        let project = project(&SPEC.replace("knn: { k: 1 }", detector));
+        project.run("run spec.yaml --quiet").done();
+        let run =
+            project.run("score laws fan/00 data/fan/test/section_00_*.wav --figure out.svg").done();
+        assert!(
+            run.stderr.contains("figure: 6 recordings, those with the highest scores, in out.svg"),
+            "{}",
+            run.stderr
+        );
+        let svg = fs::read_to_string(project.path("out.svg")).expect("a figure");
+        assert!(
+            svg.contains(unit) && svg.matches("<image ").count() == 14 && !svg.contains("NaN"),
+            "{detector}"
+        );
+        let clip = "data/fan/test/section_00_source_test_normal_0000_vel_10.wav";
+        let over = project.run(&format!("score laws fan/00 {clip} --figure {clip}")).exits(2);
+        assert!(over.stderr.contains("E0716"), "{}", over.stderr);
+    }
+}

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::CliError;
+use super::super::axes;
 use super::super::cached::Cached;
 use super::super::curves;
-use super::super::figures::{self, Section};
+use super::super::figures::Section;
 use super::super::subject::Subject;
 use super::{models, why, yaml};
 use crate::artifact::{ClipSet, Label, Scores, Split};
@@ -106,7 +107,7 @@ fn listen(subject: &Subject, store: &Store, judged: &[(&SectionId, NodeId)], cho
     for pick in worst(&chosen.sections) {
         let (id, node) = judged[pick.section];
         let load = || match cache.features(&id.section, node) {
-            Ok((_, features)) if !figures::in_decibels(&features.feature) => {
+            Ok((_, features)) if !axes::in_decibels(&features.feature) => {
                 Err("The features of this setting are no spectrograms in dB, so none are shown."
                     .to_owned())
             }
