@@ -19,6 +19,7 @@
 mod parts;
 mod presets;
 mod residuals;
+mod settings;
 mod views;
 
 use std::borrow::Cow;
@@ -27,6 +28,7 @@ use ndarray::{Array2, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::settings::{FrameRange, Predict, Score};
 use self::views::Views;
 use super::training::{Batch, Course, Rows, Training};
 use super::{Detector, DetectorError, Examples, Scope, Takes, networks};
@@ -81,40 +83,6 @@ pub struct Autoencoder {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-path" = "file"))]
     pub weights: Option<String>,
-}
-
-/// What the network is to give.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Predict {
-    /// The whole window.
-    #[default]
-    All,
-    /// The frame in its middle, from the others.
-    Centre,
-}
-
-/// What the score of a clip is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Score {
-    /// The mean squared error.
-    #[default]
-    Mse,
-    /// The lesser of the distances of its mean residual under the covariance of each domain.
-    SelectiveMahalanobis,
-}
-
-/// Frames `from` to `to`, counted from 0. The frame `to` is not used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FrameRange {
-    /// The first frame.
-    #[schemars(range(min = 0, max = 1u32 << 31))]
-    pub from: usize,
-    /// The first frame after the last one.
-    #[schemars(range(min = 0, max = 1u32 << 31))]
-    pub to: usize,
 }
 
 impl Detector for Autoencoder {

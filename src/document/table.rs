@@ -57,14 +57,21 @@ impl Table {
     /// Whether every cell of a column is a number, a dash for one, or empty. Such columns stand to
     /// the right.
     pub fn is_numeric(&self, column: usize) -> bool {
-        let number =
-            |text: &str| text.starts_with(|c: char| c.is_ascii_digit() || "–−+<".contains(c));
-        !self.rows.is_empty()
-            && self.rows.iter().all(|row| row[column].text.is_empty() || number(&row[column].text))
+        !self.rows.is_empty() && self.rows.iter().all(|row| row[column].is_number())
     }
 }
 
 impl Cell {
+    /// Whether it is empty, or shows numbers and nothing else: `12`, `65.00 ± 7.07`, `80.00 / –`.
+    fn is_number(&self) -> bool {
+        let begins =
+            |text: &str| text.starts_with(|c: char| c.is_ascii_digit() || "–−+<".contains(c));
+        let number =
+            |word: &str| "±/–".contains(word) || word.replace('−', "-").parse::<f64>().is_ok();
+        self.text.is_empty()
+            || begins(&self.text) && (self.value.is_some() || self.text.split(' ').all(number))
+    }
+
     pub fn number(value: Option<f64>, text: impl Into<String>) -> Self {
         Self { text: text.into(), value, is_best: false }
     }

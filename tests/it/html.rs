@@ -22,7 +22,7 @@ pool: { mean: {} }
 detector: { knn: { k: 1 } }
 threshold: { gamma: { percentile: 0.9 } }
 sweep:
-  detector: [ { knn: { k: 1 } }, { knn: { k: 2 } }, { knn: { k: 3 } }, { mahalanobis: {} }, { pca: {} }, { kmeans: { clusters: 2 } }, { autoencoder: { epochs: 2 } } ]
+  detector: [ { knn: { k: 1 } }, { knn: { k: 2 } }, { knn: { k: 3 } }, { mahalanobis: {} }, { pca: { components: 2 } }, { kmeans: { clusters: 2 } }, { autoencoder: { epochs: 2 } } ]
   features.log_mel.mels: [8, 12, 16]
 metrics: [auc, pauc, { intervals: { resamples: 100, level: 0.9 } }]
 "#;

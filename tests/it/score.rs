@@ -87,7 +87,7 @@ fn every_detector_gives_a_recording_the_score_of_the_run_to_the_last_digit() {
 
 #[test]
 fn recordings_of_a_folder_of_ones_own() {
-    let source = "folder: { root: data, pattern: \"{machine}/{split}/section_{section}_{domain}_{*}_{label}_{*}.wav\" }";
+    let source = "folder: { root: data, pattern: \"{machine}/{split}/section_{section}_{domain}_{attr.again}_{label}_{*}.wav\" }";
     let project = project(&SPEC.replace("dcase: { root: data }", source));
     project.run("run spec.yaml --quiet").done();
     let expected = scores(&project, "scoring/fan/00");

@@ -77,7 +77,7 @@ fn misfits(
     problems: &dyn Fn(&Value) -> Result<Vec<Problem>, MemberError>,
 ) -> Vec<String> {
     // What is bounded by another setting, and parts that are never alone.
-    const BESIDE: [&str; 4] = ["hop", "mixup", "frames.from", "frames.to"];
+    const BESIDE: [&str; 5] = ["hop", "mixup", "frames.from", "frames.to", "split.seed"];
     let mut found = Vec::new();
     numbers("", &described.schema, &mut found);
     let mut wrong = Vec::new();

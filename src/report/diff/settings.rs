@@ -16,7 +16,10 @@ pub fn differing(a: Side, b: Side) -> Vec<Setting> {
     let mut found: Vec<Setting> = Vec::new();
     for axis in &axes {
         let values = [swept(a, axis), swept(b, axis)];
-        if values[0] != values[1] {
+        // The order in which values are swept is no difference.
+        let [first, second] =
+            values.each_ref().map(|values| values.iter().collect::<BTreeSet<&String>>());
+        if first != second {
             found.push(Setting {
                 path: axis.clone(),
                 values: values.map(|values| values.join(", ")),

@@ -70,8 +70,8 @@ fn points_with_the_same_settings_are_compared_section_by_section() {
     let text = found.document(false).markdown();
     for line in [
         "| features.mels  | 64   | 128     |",
-        "| 1   | 58.72 | 68.88 | **+10.00** | +10.00 | +10.00 |",
-        "| 3   | 50.00 | 50.00 |       0.00 |   0.00 |   0.00 |",
+        "|   1 | 58.88 | 69.04 | **+10.00** | +10.00 | +10.00 |",
+        "|   3 | 50.00 | 50.00 |       0.00 |   0.00 |   0.00 |",
         "1 point is only in B:\n\n* k=5, seed=0\n",
         "Of 2 settings 1 became better, 0 worse; the interval leaves out zero in 1 and 0 of them.",
     ] {
