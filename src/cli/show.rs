@@ -76,7 +76,7 @@ pub fn run(args: &ShowArgs) -> Result<Exit, CliError> {
         }
     }
     let found = narrowed(found, &args.filters)?;
-    let mut table = if args.points { points_table(&found) } else { runs_table(&found) };
+    let mut table = if args.points { points_table(&found) } else { runs(found) };
     if let Some(column) = &args.sort {
         sort(&mut table, column).map_err(no_table)?;
     }
@@ -87,6 +87,14 @@ pub fn run(args: &ShowArgs) -> Result<Exit, CliError> {
     table.rows.truncate(args.top.unwrap_or(usize::MAX));
     output::text(&text(table, of, args));
     Ok(Exit::Done)
+}
+
+/// A row a run, each made on a thread of its own: a run may have hundreds of points.
+fn runs(found: Vec<Listed>) -> Table {
+    let tables: Vec<Table> = found.into_par_iter().map(|run| runs_table(&[run])).collect();
+    let mut table = runs_table(&[]);
+    table.rows.extend(tables.into_iter().flat_map(|table| table.rows));
+    table
 }
 
 fn text(table: Table, of: usize, args: &ShowArgs) -> String {

@@ -180,6 +180,12 @@ impl PointResults {
         By::Official.of(self.sections().values())
     }
 
+    /// All numbers in the order of [`By::NAMES`].
+    pub fn numbers(&self) -> [Option<f64>; By::NAMES.len()] {
+        let sections = self.sections();
+        By::ALL.map(|by| by.of(sections.values()))
+    }
+
     /// A number by the name `expect:` calls it.
     pub fn number(&self, name: &str) -> Option<f64> {
         By::parse(name)?.of(self.sections().values())

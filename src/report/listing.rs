@@ -94,8 +94,7 @@ pub fn points(listed: &[Listed]) -> Table {
             axes.push(axis);
         }
     }
-    let values: Vec<Vec<Option<f64>>> =
-        all().map(|(_, point)| By::NAMES.map(|name| point.number(name)).to_vec()).collect();
+    let values: Vec<_> = all().map(|(_, point)| point.numbers()).collect();
     let known: Vec<usize> =
         (0..By::NAMES.len()).filter(|c| values.iter().any(|row| row[*c].is_some())).collect();
     let several = listed.len() > 1;

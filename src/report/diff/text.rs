@@ -15,7 +15,7 @@ impl Diff {
     pub fn document(&self, all: bool) -> Document {
         let [a, b] = &self.names;
         let document = Document::default()
-            .heading(1, format!("{a} and {b}"))
+            .heading(1, format!("A: {a}, B: {b}"))
             .heading(2, "Settings that differ");
         let document = match self.settings.is_empty() {
             true => document.text("The settings are the same."),
@@ -26,14 +26,13 @@ impl Diff {
             true => document.text("The runs have no point with the same settings."),
             false => self.results(document, all),
         };
-        let document =
-            self.only.iter().zip(&self.names).fold(document, |document, (only, name)| {
-                let sentence = match only.len() {
-                    1 => format!("1 point is only in {name}:"),
-                    n => format!("{n} points are only in {name}:"),
-                };
-                document.announced(&sentence, cut(only, all))
-            });
+        let document = self.only.iter().zip(["A", "B"]).fold(document, |document, (only, name)| {
+            let sentence = match only.len() {
+                1 => format!("1 point is only in {name}:"),
+                n => format!("{n} points are only in {name}:"),
+            };
+            document.announced(&sentence, cut(only, all))
+        });
         let document = document.announced("Notes:", self.notes.clone());
         match &self.clips {
             Some(clips) => self
@@ -60,8 +59,7 @@ impl Diff {
     }
 
     fn settings_table(&self) -> Table {
-        let [a, b] = &self.names;
-        let mut table = Table::new(["setting", a.as_str(), b.as_str()]);
+        let mut table = Table::new(["setting", "A", "B"]);
         for setting in &self.settings {
             let value =
                 |text: &String| if text.is_empty() { Cell::from(DASH) } else { text.into() };
@@ -75,8 +73,10 @@ impl Diff {
     }
 
     fn results_table<'a>(&self, rows: impl Iterator<Item = &'a Row>) -> Table {
-        let titles = short(&self.axes).into_iter().chain(self.names.clone());
-        let mut table = Table::new(titles.chain(["difference", "low", "high"].map(str::to_owned)));
+        let titles = short(&self.axes)
+            .into_iter()
+            .chain(["A", "B", "difference", "low", "high"].map(str::to_owned));
+        let mut table = Table::new(titles);
         for row in rows {
             let (mean, interval) =
                 (row.difference.map(|d| d.mean), row.difference.and_then(|d| d.interval));
@@ -98,10 +98,8 @@ impl Diff {
         let many =
             if sections == 1 { "1 section".to_owned() } else { format!("{sections} sections") };
         let mut text = format!(
-            "{}, in %. The difference is {} less {}, section by section, as a mean over {many}",
-            self.by.title(),
-            self.names[1],
-            self.names[0]
+            "{}, in %. The difference is B less A, section by section, as a mean over {many}",
+            self.by.title()
         );
         match sections {
             0 | 1 => text.push_str("; one section gives no interval."),
@@ -151,13 +149,11 @@ impl Diff {
     }
 
     fn clips_table(&self, changed: &[Changed]) -> Table {
-        let [a, b] = &self.names;
         let several = self.pairs.len() > 1;
         let point = several.then(|| "point".to_owned());
         let names = ["machine", "section", "clip", "label", "decision"].map(str::to_owned);
-        let numbers = ["score", "threshold"]
-            .map(|what| [format!("{what} {a}"), format!("{what} {b}")])
-            .concat();
+        let numbers =
+            ["score", "threshold"].map(|what| [format!("{what} A"), format!("{what} B")]).concat();
         let mut table = Table::new(point.into_iter().chain(names).chain(numbers));
         for clip in changed {
             let point = several.then(|| Cell::from(&self.pairs[clip.pair].label));
