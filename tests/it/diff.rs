@@ -137,7 +137,7 @@ fn specs_and_runs_without_anything_to_compare() {
         nameless(&clips, &names).replace(&plain(&project), "C=============")
     );
     let told = ["gone.yaml laws", "laws laws@00", "new.yaml laws"];
-    project.write("new.yaml", SPEC.replace("laws", "new"));
+    project.write("new.yaml", SPEC.replace("laws", "new").replace("mels: 16", "mels: 24"));
     let told = told.map(|arguments| {
         format!("diff {arguments}\n{}", project.run(&format!("diff {arguments}")).exits(2).stderr)
     });

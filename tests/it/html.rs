@@ -68,7 +68,7 @@ fn is_alone(page: &str) {
     ] {
         assert!(!page.contains(word), "{word}");
     }
-    let sources = page.match_indices(" src=").count() + page.match_indices(" href=\"").count();
+    let sources = page.match_indices(" src=\"").count() + page.match_indices(" href=\"").count();
     let own = page.match_indices(" href=\"#").count() + page.match_indices(" href=\"data:").count();
     assert_eq!(sources, own, "links lead into the page");
 }
