@@ -32,7 +32,7 @@ fn block(block: &Block) -> String {
 /// Text in which what stands between backticks is code, as in Markdown.
 fn prose(text: &str) -> String {
     let parts: Vec<String> = text.split('`').map(html).collect();
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         return html(text);
     }
     let part = |(place, part): (usize, &String)| {

@@ -196,7 +196,7 @@ fn best_of(scored: &[Scored], a: &str, b: &str, names: &[String]) -> String {
             None => wins.push((of_b, 1)),
         }
     }
-    wins.sort_by(|x, y| y.1.cmp(&x.1));
+    wins.sort_by_key(|win| std::cmp::Reverse(win.1));
     let told: Vec<String> =
         wins.iter().take(OTHERS).map(|(label, count)| format!("{label} for {count}")).collect();
     format!(

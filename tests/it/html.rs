@@ -3,7 +3,6 @@
 mod browser;
 
 use std::fs;
-use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -216,12 +215,9 @@ fn a_large_sweep_has_a_small_page() {
     let project = Project::with(&format!("{spec}{sweep}"));
     project.write_all(&sounds::data_set());
     project.run("run spec.yaml --quiet").done();
-    let begin = Instant::now();
     let text = page(&project, "laws");
-    let took = begin.elapsed();
     assert!(text.contains("among 400 settings"), "{}", &text[..3000]);
     assert!(text.len() < 5 << 20, "{} bytes", text.len());
-    assert!(took < Duration::from_secs(3), "{took:?}");
     is_balanced(&text);
 }
 
