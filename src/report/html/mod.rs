@@ -2,7 +2,7 @@
 //!
 //! The answer comes first, then its tables and figures, then what it was made of. Pure, like all of
 //! `report`: values in, text out, the same text for the same values. Names are escaped where they
-//! are written, by [`crate::shown::html`], and the page forbids itself every script but its own.
+//! are written, by `crate::shown::html`, and the page forbids itself every script but its own.
 
 mod about;
 mod answer;
