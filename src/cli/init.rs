@@ -70,7 +70,7 @@ pub fn run(args: &InitArgs) -> Result<Exit, CliError> {
     Err(last.expect("two were tried"))
 }
 
-/// The session of a spec in which `check` finds no mistake.
+/// What a spec gives in which `check` finds no mistake.
 fn opened(path: &Path) -> Result<Session, CliError> {
     let session = Session::open(&SpecArgs { spec: path.to_owned(), sets: Vec::new() }, None)?;
     check::looked_at(session).map(|(session, _)| session)
