@@ -1,7 +1,7 @@
 //! Work orders for other processes, and logs of stages.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::Desk;
@@ -10,6 +10,13 @@ use crate::disk::{self, Unusable};
 
 /// A work order holds settings and the names of inputs.
 const LONGEST: u64 = 64 << 20;
+
+/// How much of the end of a log is shown.
+const END_LINES: usize = 8;
+const END_BYTES: u64 = 8 << 10;
+
+/// Begins the last line of the log of a stage that failed.
+pub const FAILED: &str = "failed: ";
 
 impl Desk {
     /// Where the log of a key is written.
@@ -31,6 +38,31 @@ impl Desk {
             self.folder.set_aside(&path);
         }
         disk::options().create_new(true).write(true).open(&path)
+    }
+
+    /// The last lines of the log of a key, without the label before them and the failure after
+    /// them. Empty where there is no log.
+    pub fn log_end(&self, key: &Digest) -> Vec<String> {
+        let read = || -> io::Result<Vec<u8>> {
+            let path = self.log_path(key);
+            if !std::fs::symlink_metadata(&path)?.is_file() {
+                return Err(io::ErrorKind::InvalidInput.into());
+            }
+            let mut file = File::open(path)?;
+            let before = file.metadata()?.len().saturating_sub(END_BYTES);
+            file.seek(SeekFrom::Start(before))?;
+            let mut bytes = Vec::new();
+            file.take(END_BYTES).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        let Ok(bytes) = read() else { return Vec::new() };
+        let text = String::from_utf8_lossy(&bytes);
+        // The first line is the label, or a part of a line.
+        let mut lines: Vec<String> = text.lines().skip(1).map(str::to_owned).collect();
+        if let Some(failure) = lines.iter().rposition(|line| line.starts_with(FAILED)) {
+            lines.truncate(failure);
+        }
+        lines.split_off(lines.len().saturating_sub(END_LINES))
     }
 
     /// Where the work order of a key is handed to another process.
@@ -58,4 +90,27 @@ impl Desk {
 /// The key of a work order, by the name of its file.
 pub(super) fn key(name: &Path) -> Option<Digest> {
     name.to_str()?.get(..64)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn the_end_of_a_log_is_short_and_without_label_and_failure() {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = Desk::open(folder.path()).unwrap();
+        let key = Digest::of(b"key");
+        assert!(desk.log_end(&key).is_empty());
+        let write = |text: &str| desk.new_log(&key).unwrap().write_all(text.as_bytes()).unwrap();
+        write("training/a\nfailed: it is too short\nby two clips\n");
+        assert!(desk.log_end(&key).is_empty());
+        write("training/a\nepoch 1\nepoch 2\nfailed: the loss is not finite\n");
+        assert_eq!(desk.log_end(&key), ["epoch 1", "epoch 2"]);
+        let many: String = (0..9999).map(|number| format!("epoch {number}\n")).collect();
+        write(&many);
+        assert_eq!(desk.log_end(&key).len(), END_LINES);
+        assert_eq!(desk.log_end(&key).last().unwrap(), "epoch 9998");
+    }
 }

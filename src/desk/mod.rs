@@ -26,6 +26,7 @@ mod lock;
 mod memo;
 
 pub use checkpoint::Checkpoints;
+pub use job::FAILED;
 pub use last::{LastKeys, Pointer};
 pub use lock::{Attempt, KeyLock};
 pub use memo::DigestMemo;

@@ -1,25 +1,31 @@
 //! What happens in a run, for whoever wants to show it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::Tally;
-use crate::plan::NodeId;
+use crate::plan::{NodeId, Plan};
 
 /// Something that happened.
 pub enum Event<'a> {
-    /// The run begins; so many stages are wanted.
+    /// The run begins; these stages of the plan are wanted.
     Begun {
-        stages: usize,
+        plan: &'a Plan,
+        chosen: &'a BTreeSet<NodeId>,
     },
-    /// The node's outputs were known without running it.
+    /// The node's outputs were known without running it. Once it took so many seconds.
     Cached {
+        node: NodeId,
         label: &'a str,
+        seconds: f64,
     },
-    /// The node begins to run; `why` says what changed.
+    /// The node begins to run; `why` says what changed. `recorded` gives the seconds that a node
+    /// took in the last run, if that is known; it reads a file.
     Started {
         node: NodeId,
         label: &'a str,
         why: &'a str,
+        recorded: &'a dyn Fn(NodeId) -> Option<f64>,
     },
     /// How far a running node is, a few times a second at most.
     Progress {
@@ -40,12 +46,13 @@ pub enum Event<'a> {
         seconds: f64,
         again: bool,
     },
-    /// `log` is where its log was written, if it wrote one.
+    /// `log` is where its log was written, if it wrote one; `said` are its last lines.
     Failed {
         node: NodeId,
         label: &'a str,
         message: &'a str,
         log: Option<PathBuf>,
+        said: &'a [String],
     },
     Skipped {
         node: NodeId,

@@ -1,5 +1,6 @@
 //! What became of a run.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::digest::Digest;
@@ -53,6 +54,8 @@ impl NodeOutcome {
 pub struct RunOutcome {
     /// By number of the node.
     pub nodes: Vec<NodeOutcome>,
+    /// The last lines of the logs of stages that failed.
+    pub said: BTreeMap<NodeId, Vec<String>>,
     pub interrupted: bool,
     pub wall: Duration,
     /// Nodes run again only because somebody needed bytes that were evicted or damaged.

@@ -19,7 +19,7 @@ use super::teller::Teller;
 use crate::artifact::Blob;
 use crate::canon;
 use crate::context::{Checkpoint, Context, Progress};
-use crate::desk::Desk;
+use crate::desk::{Desk, FAILED};
 use crate::digest::Digest;
 use crate::seed::Seed;
 use crate::stage::{Inputs, StageError, StageSpec};
@@ -110,7 +110,7 @@ pub fn perform(
         Ok(Err(StageError::Cancelled)) => return Err(Failure::Cancelled),
         Ok(Err(StageError::Spool(error))) => return Err(Failure::Store(error.to_string())),
         Ok(Err(error)) => {
-            log.line(&format!("failed: {error}"));
+            log.line(&format!("{FAILED}{error}"));
             return Err(Failure::Stage(error.to_string()));
         }
         Err(panic) => {

@@ -1,10 +1,11 @@
-//! Bars, for terminals: one for the run, a line for each stage at work.
+//! Bars, for terminals: a line for each kind of stage, and one for the run.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::board::Board;
 use super::{duration, progress, tally, waiting};
 use crate::exec::{Event, Listener};
 use crate::plan::NodeId;
@@ -13,76 +14,106 @@ use crate::shown::{shown, shown_lines};
 /// Draws on stderr.
 pub struct Bars {
     all: MultiProgress,
+    /// One a kind, in order of the plan.
+    kinds: Vec<ProgressBar>,
     total: ProgressBar,
-    working: BTreeMap<NodeId, ProgressBar>,
+    board: Board,
+    /// What running stages said last: the line below shows the longest at work.
+    words: BTreeMap<NodeId, String>,
+    working: ProgressBar,
+    since: Instant,
+    /// When it was drawn last.
+    drawn: Instant,
 }
 
 impl Default for Bars {
     fn default() -> Self {
-        let style =
-            ProgressStyle::with_template("{bar:32.cyan} {pos}/{len} stages {elapsed_precise}");
+        let style = |template| ProgressStyle::with_template(template).expect("a valid template");
         let all = MultiProgress::new();
-        let total = all.add(ProgressBar::new(0).with_style(style.expect("a valid template")));
-        Self { all, total, working: BTreeMap::new() }
+        let total = all.add(ProgressBar::new(0));
+        total.set_style(style("{bar:32.cyan} {msg} {elapsed_precise:.dim}"));
+        let working = all.add(ProgressBar::new(0).with_style(style("  {wide_msg:.dim}")));
+        #[expect(clippy::disallowed_methods, reason = "decides only what is shown")]
+        let since = Instant::now();
+        let (kinds, board, words) = (Vec::new(), Board::default(), BTreeMap::new());
+        Self { all, kinds, total, board, words, working, since, drawn: since }
     }
 }
 
 impl Bars {
-    fn end(&mut self, node: NodeId, line: Option<String>) {
-        if let Some(bar) = self.working.remove(&node) {
-            bar.finish_and_clear();
-        }
-        self.say(line);
-        self.total.inc(1);
+    fn now(&self) -> f64 {
+        self.since.elapsed().as_secs_f64()
     }
 
-    fn say(&self, line: Option<String>) {
-        if let Some(line) = line {
-            let _ = self.all.println(shown_lines(&line));
+    fn say(&self, line: &str) {
+        let _ = self.all.println(shown_lines(line));
+    }
+
+    /// Draws what the board knows.
+    fn draw(&mut self) {
+        let now = self.now();
+        for (number, line) in self.board.lines(now).into_iter().enumerate() {
+            if number == self.kinds.len() {
+                let style = ProgressStyle::with_template("  {wide_msg}").expect("a valid template");
+                let bar = ProgressBar::new(0).with_style(style);
+                self.kinds.push(self.all.insert_before(&self.total, bar));
+            }
+            self.kinds[number].set_message(line);
         }
+        self.total.set_length(self.board.total() as u64);
+        self.total.set_position(self.board.done() as u64);
+        self.total.set_message(self.board.summary(now));
+        let words = self.words.values().next().map(String::as_str).unwrap_or_default();
+        self.working.set_message(shown(words).into_owned());
     }
 }
 
 impl Listener for Bars {
     fn hear(&mut self, event: Event) {
+        self.board.hear(&event, self.now());
         match event {
-            Event::Begun { stages, .. } => self.total.set_length(stages as u64),
-            Event::Cached { .. } => self.total.inc(1),
-            Event::Started { node, label, why } => {
-                let style = ProgressStyle::with_template("  {spinner} {msg} {elapsed}")
-                    .expect("a valid template");
-                let bar = self.all.add(ProgressBar::new_spinner().with_style(style));
-                bar.set_message(shown(&format!("{label} ({why})")).into_owned());
-                bar.enable_steady_tick(Duration::from_millis(120));
-                self.working.insert(node, bar);
+            Event::Begun { .. } | Event::Cached { .. } | Event::Skipped { .. } => {}
+            Event::Started { node, label, why, .. } => {
+                self.words.insert(node, format!("{label} ({why})"));
             }
             Event::Progress { node, label, done, total, text, left_seconds } => {
-                if let Some(bar) = self.working.get(&node) {
-                    let words = format!("{label} {}", progress(done, total, text, left_seconds));
-                    bar.set_message(shown(&words).into_owned());
-                }
+                let words = format!("{label} {}", progress(done, total, text, left_seconds));
+                self.words.insert(node, words);
             }
-            Event::Finished { node, label, seconds, again } => {
-                let slow = seconds >= 1.0;
-                self.end(node, slow.then(|| format!("  {label} {}", duration(seconds))));
-                if again {
-                    // It was counted when its record was found.
-                    self.total.set_position(self.total.position().saturating_sub(1));
+            Event::Finished { node, label, seconds, .. } => {
+                self.words.remove(&node);
+                if seconds >= SLOW {
+                    self.say(&format!("  {label} {}", duration(seconds)));
                 }
             }
             Event::Failed { node, label, message, .. } => {
-                self.end(node, Some(format!("  {label} FAILED: {message}")))
+                self.words.remove(&node);
+                self.say(&format!("  {label} FAILED: {message}"));
             }
-            Event::Skipped { node, .. } => self.end(node, None),
-            Event::Shared { label, by } => self.say(Some(format!("  {}", waiting(label, by)))),
-            Event::Warning { message } => self.say(Some(format!("warning: {message}"))),
+            Event::Shared { label, by } => self.say(&format!("  {}", waiting(label, by))),
+            Event::Warning { message } => self.say(&format!("warning: {message}")),
             Event::Ended { tally: counts } => {
-                std::mem::take(&mut self.working)
-                    .into_values()
-                    .for_each(|bar| bar.finish_and_clear());
-                self.total.finish_and_clear();
-                self.say(Some(tally(counts)));
+                self.kinds
+                    .iter()
+                    .chain([&self.total, &self.working])
+                    .for_each(ProgressBar::finish_and_clear);
+                self.say(&tally(counts));
             }
         }
     }
+
+    fn tick(&mut self) {
+        if self.drawn.elapsed() >= OFTEN {
+            #[expect(clippy::disallowed_methods, reason = "decides only what is shown")]
+            let now = Instant::now();
+            self.drawn = now;
+            self.draw();
+        }
+    }
 }
+
+/// The lines are drawn anew so often.
+const OFTEN: Duration = Duration::from_millis(100);
+
+/// Stages that take so many seconds are told of when they end.
+const SLOW: f64 = 10.0;

@@ -21,8 +21,10 @@ impl Listener for Json {
 /// known.
 fn line(event: &Event) -> Value {
     match event {
-        Event::Begun { stages } => json!({ "event": "begun", "stages": stages }),
-        Event::Cached { label } => json!({ "event": "cached", "stage": label }),
+        Event::Begun { chosen, .. } => json!({ "event": "begun", "stages": chosen.len() }),
+        Event::Cached { label, seconds, .. } => {
+            json!({ "event": "cached", "stage": label, "saved_seconds": seconds })
+        }
         Event::Started { label, why, .. } => {
             json!({ "event": "started", "stage": label, "why": why })
         }
@@ -32,9 +34,9 @@ fn line(event: &Event) -> Value {
         Event::Finished { label, seconds, again, .. } => {
             json!({ "event": "finished", "stage": label, "seconds": seconds, "again": again })
         }
-        Event::Failed { label, message, log, .. } => {
-            json!({ "event": "failed", "stage": label, "message": message, "log": log })
-        }
+        Event::Failed { label, message, log, said, .. } => json!({
+            "event": "failed", "stage": label, "message": message, "log": log, "said": said,
+        }),
         Event::Skipped { label, because, .. } => {
             json!({ "event": "skipped", "stage": label, "because": because })
         }

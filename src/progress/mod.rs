@@ -1,6 +1,7 @@
 //! Showing a run while it happens: listeners that write to stderr.
 
 mod bars;
+mod board;
 mod json;
 mod plain;
 
@@ -57,10 +58,7 @@ pub fn duration(seconds: f64) -> String {
 fn progress(done: u64, total: u64, text: &str, left_seconds: Option<f64>) -> String {
     let mut words = if text.is_empty() { format!("{done} of {total}") } else { text.to_owned() };
     if let Some(left) = left_seconds {
-        // It is a guess: nobody wants to see parts of a second.
-        let left = left.round().max(1.0);
-        let left = if left < 60.0 { format!("{left:.0} s") } else { duration(left) };
-        words.push_str(&format!(", {left} left"));
+        words.push_str(&format!(", {} left", board::about(left)));
     }
     words
 }

@@ -1,9 +1,11 @@
-//! One line an event, for pipes and logs. Cached stages are counted, not listed; a stage is told
-//! when it ends, and while it runs only if that takes long.
+//! Lines, for pipes and logs. Cached stages are counted, not listed. In a small run each stage has
+//! a line when it ends; in a large one only stages that took long or failed have, and now and then
+//! a line says how far the run is.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::board::Board;
 use super::{duration, progress, say, tally, waiting};
 use crate::exec::{Event, Listener};
 use crate::plan::NodeId;
@@ -11,15 +13,22 @@ use crate::plan::NodeId;
 /// After this long a stage is said to be running.
 const LONG: Duration = Duration::from_secs(5);
 
-/// How far a stage is is said this often.
+/// How far a stage and a run are is said this often.
 const SPARSE: Duration = Duration::from_secs(30);
 
+/// In a run of more stages than this, quick stages have no lines.
+const MANY: usize = 200;
+
+/// A quick stage takes fewer seconds.
+const QUICK: f64 = 1.0;
+
 /// Writes lines to stderr.
-#[derive(Default)]
 pub struct Plain {
-    total: usize,
-    done: usize,
+    board: Board,
     working: BTreeMap<NodeId, Work>,
+    since: Instant,
+    /// When it was last said how far the run is.
+    said: Instant,
 }
 
 struct Work {
@@ -31,35 +40,46 @@ struct Work {
     said: Instant,
 }
 
+#[expect(clippy::disallowed_methods, reason = "decides only when a line is shown")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+impl Default for Plain {
+    fn default() -> Self {
+        Self { board: Board::default(), working: BTreeMap::new(), since: now(), said: now() }
+    }
+}
+
 impl Plain {
-    fn step(&mut self) -> String {
-        self.done += 1;
-        let width = self.total.to_string().len();
-        format!("[{:>width$}/{}]", self.done, self.total)
+    fn step(&self) -> String {
+        let width = self.board.total().to_string().len();
+        format!("[{:>width$}/{}]", self.board.done(), self.board.total())
     }
 }
 
 impl Listener for Plain {
     fn hear(&mut self, event: Event) {
+        self.board.hear(&event, self.since.elapsed().as_secs_f64());
         match event {
-            Event::Begun { stages, .. } => self.total = stages,
-            Event::Cached { .. } => self.done += 1,
-            Event::Started { node, label, why } => {
-                #[expect(clippy::disallowed_methods, reason = "decides only when a line is shown")]
-                let since = Instant::now();
-                let (label, why) = (label.to_owned(), why.to_owned());
+            Event::Begun { .. } | Event::Cached { .. } => {}
+            Event::Started { node, label, why, .. } => {
+                let (label, why, since) = (label.to_owned(), why.to_owned(), now());
                 self.working.insert(node, Work { label, why, since, told: false, said: since });
             }
             Event::Progress { node, label, done, total, text, left_seconds } => {
                 if let Some(work) =
                     self.working.get_mut(&node).filter(|work| work.said.elapsed() > SPARSE)
                 {
-                    work.said += work.said.elapsed();
+                    work.said = now();
                     say(format!("running {label}: {}", progress(done, total, text, left_seconds)));
                 }
             }
             Event::Finished { node, label, seconds, again } => {
                 let why = self.working.remove(&node).map(|w| w.why).unwrap_or_default();
+                if self.board.total() > MANY && seconds < QUICK {
+                    return;
+                }
                 // What is made again was counted when its record was found.
                 let step = if again { "again".to_owned() } else { self.step() };
                 say(format!("{step} {label} {} ({why})", duration(seconds)));
@@ -73,7 +93,13 @@ impl Listener for Plain {
             }
             Event::Shared { label, by } => say(waiting(label, by)),
             Event::Warning { message } => say(format!("warning: {message}")),
-            Event::Ended { tally: counts } => say(tally(counts)),
+            Event::Ended { tally: counts } => {
+                if counts.ran > 0 && self.board.total() > MANY {
+                    let lines = self.board.lines(self.since.elapsed().as_secs_f64());
+                    lines.into_iter().for_each(|line| say(format!("  {}", line.trim_end())));
+                }
+                say(tally(counts));
+            }
         }
     }
 
@@ -81,6 +107,10 @@ impl Listener for Plain {
         for work in self.working.values_mut().filter(|w| !w.told && w.since.elapsed() > LONG) {
             work.told = true;
             say(format!("running {} ({})", work.label, work.why));
+        }
+        if self.said.elapsed() > SPARSE && !self.working.is_empty() {
+            self.said = now();
+            say(self.board.summary(self.since.elapsed().as_secs_f64()));
         }
     }
 }

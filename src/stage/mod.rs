@@ -249,6 +249,18 @@ impl StageSpec {
         }
     }
 
+    /// The detector, the network or the feature that decides how long it takes, if one does.
+    pub fn member(&self) -> Option<&'static str> {
+        match self {
+            StageSpec::Features(stage) => Some(stage.feature.name()),
+            StageSpec::Network(stage) => Some(stage.network.name()),
+            StageSpec::Embedding(stage) => Some(stage.network.name()),
+            StageSpec::Training(stage) => Some(stage.detector.name()),
+            StageSpec::Scoring(stage) => Some(stage.detector.name()),
+            _ => None,
+        }
+    }
+
     /// The roles of its outputs with their file types: what a record of it must hold.
     pub fn outputs(&self) -> &'static [(&'static str, Kind)] {
         outputs_of(self.name()).expect("a stage knows its name")

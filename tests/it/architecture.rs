@@ -61,7 +61,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("run", &["plan", "spec", "stage"]),
     ("exec", &["run", "plan", "stage", "store", "desk", "artifact"]),
     // Events speak of nodes.
-    ("progress", &["exec", "plan::NodeId"]),
+    ("progress", &["exec", "plan"]),
     ("report", &["metric", "artifact::MetricRow"]),
 ];
 

@@ -38,6 +38,8 @@ struct Run<'a> {
     cancel: &'a AtomicBool,
     /// How fast the jobs at work come on.
     paces: BTreeMap<Digest, Pace>,
+    /// The last lines of the logs of stages that failed.
+    said: BTreeMap<NodeId, Vec<String>>,
     begun: Instant,
 }
 
@@ -56,7 +58,7 @@ pub fn run(
 ) -> Result<RunOutcome, Unusable> {
     #[expect(clippy::disallowed_methods, reason = "the wall time is shown, never used")]
     let begun = Instant::now();
-    listener.hear(Event::Begun { stages: chosen.len() });
+    listener.hear(Event::Begun { plan, chosen });
     let schedule = Schedule::new(plan, chosen, options);
     let mut run = Run {
         plan,
@@ -68,12 +70,14 @@ pub fn run(
         last,
         cancel,
         paces: BTreeMap::new(),
+        said: BTreeMap::new(),
         begun,
     };
     run.work()?;
     let interrupted = cancel.load(Ordering::Relaxed) && !run.schedule.gave_up();
+    let said = run.said;
     let (nodes, revived) = run.schedule.end();
-    let outcome = RunOutcome { nodes, interrupted, wall: begun.elapsed(), revived };
+    let outcome = RunOutcome { nodes, said, interrupted, wall: begun.elapsed(), revived };
     listener.hear(Event::Ended { tally: &outcome.tally() });
     Ok(outcome)
 }
@@ -159,7 +163,12 @@ impl Run<'_> {
     fn job(&mut self, id: NodeId, keyed: Keyed, grant: &Grant) -> Job {
         let node = self.plan.node(id);
         let why = why(&keyed, self.last.get(&node.label), self.store);
-        self.listener.hear(Event::Started { node: id, label: &node.label, why: &why });
+        let recorded = |id: NodeId| {
+            let last = self.last.get(&self.plan.node(id).label)?;
+            Some(self.store.record(&last.key).sound()?.seconds)
+        };
+        let label = &node.label;
+        self.listener.hear(Event::Started { node: id, label, why: &why, recorded: &recorded });
         let Keyed { key, material, inputs } = keyed;
         Job {
             key,
@@ -272,14 +281,16 @@ impl Run<'_> {
     fn tell(&mut self, node: NodeId, word: Word) {
         let label = self.plan.node(node).label.as_str();
         match word {
-            Word::Cached => self.listener.hear(Event::Cached { label }),
+            Word::Cached { seconds } => self.listener.hear(Event::Cached { node, label, seconds }),
             Word::Finished { seconds, again } => {
                 self.listener.hear(Event::Finished { node, label, seconds, again })
             }
             Word::Failed(message) => {
-                let log =
-                    Some(self.desk.log_path(&self.keyed(node).key)).filter(|path| path.exists());
-                self.listener.hear(Event::Failed { node, label, message: &message, log });
+                let key = self.keyed(node).key;
+                let log = Some(self.desk.log_path(&key)).filter(|path| path.exists());
+                let said = log.as_ref().map(|_| self.desk.log_end(&key)).unwrap_or_default();
+                let said = self.said.entry(node).insert_entry(said).into_mut();
+                self.listener.hear(Event::Failed { node, label, message: &message, log, said });
             }
             Word::Skipped { because } => {
                 let because = self.plan.node(because).label.as_str();

@@ -254,8 +254,8 @@ impl<'a> Schedule<'a> {
         self.set(id, State::Made);
         match self.lives[id.index()].known.take() {
             None => {
-                if let NodeOutcome::Cached { .. } = outcome {
-                    self.tell(id, Word::Cached);
+                if let NodeOutcome::Cached { record, .. } = &outcome {
+                    self.tell(id, Word::Cached { seconds: record.seconds });
                 }
                 self.lives[id.index()].known = Some(outcome);
                 for next in self.plan.dependents(id) {

@@ -153,7 +153,7 @@ impl Trial<'_> {
 
     fn hear(&mut self, node: NodeId, word: &Word) {
         let what = match word {
-            Word::Cached => "cached",
+            Word::Cached { .. } => "cached",
             Word::Finished { again: false, .. } => "finished",
             Word::Finished { again: true, .. } => "finished again",
             Word::Failed(_) => "failed",
@@ -166,7 +166,7 @@ impl Trial<'_> {
         self.seen.see(what);
         let times = self.told.entry((node, what)).or_default();
         *times += 1;
-        if *word == Word::Cached
+        if matches!(word, Word::Cached { .. })
             && !self.world.plan.dependents(node).iter().any(|next| self.chosen.contains(next))
         {
             let object = digest(self.schedule.outputs(node).unwrap());

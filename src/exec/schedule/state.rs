@@ -85,7 +85,10 @@ pub(in crate::exec) enum Action {
 /// What is told of a node.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::exec) enum Word {
-    Cached,
+    /// Its record, which tells how many seconds it took, was there.
+    Cached {
+        seconds: f64,
+    },
     /// `again`: its record was known, only its bytes were gone.
     Finished {
         seconds: f64,
