@@ -111,6 +111,14 @@ impl Diagnostic {
         self
     }
 
+    /// The file, the line and the column that it is about, counted from 1. `None` without a place.
+    pub fn position(&self) -> Option<(&str, usize, usize)> {
+        let place = self.place.as_ref()?;
+        let before = &place.source.text[..clamp(place).start];
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        Some((&place.source.name, before.matches('\n').count() + 1, line.chars().count() + 1))
+    }
+
     /// The message as rustc would print it, with the line it is about; with colours if `styled`.
     pub fn render(&self, styled: bool) -> String {
         // Names in it may come from anywhere, and a name that nobody can see is often the mistake.

@@ -52,6 +52,9 @@
 //! `store` and `desk` read and write the cache by way of `disk`, `exec` has threads, processes and
 //! the clock, `cli` and `progress` the terminal. Everything else is a function of its arguments.
 //!
+//! [`run`] is the whole program in a call: a spec becomes results. Mathematics of the field stands
+//! in rooms of its own, such as [`metric`], [`dsp`], [`feature`] and [`evaluate`].
+//!
 //! Rooms that nobody outside needs are private, so that the compiler sees what nobody uses.
 
 mod cli;
@@ -94,4 +97,4 @@ pub mod threshold;
 pub mod twin;
 pub mod weights;
 
-pub use cli::main;
+pub use cli::{Answer, RunError, main, run, run_with};

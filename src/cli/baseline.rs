@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{CliError, Exit, output, outputs};
+use super::verdict::{Case, Suite, Verdict};
+use super::{CliError, output, outputs};
 use crate::diagnose::Diagnostic;
+use crate::document::Document;
 use crate::reading;
-use crate::report::{Baseline, By, Results, changes};
-use crate::shown::shown;
+use crate::report::{Baseline, By, Change, Results, changes};
 
 /// The largest file that is read.
 const LARGEST: u64 = 1 << 28;
@@ -32,9 +33,12 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 impl BaselineArgs {
-    /// Compares the results, or writes them. Errors (E0717): the file is no baseline.
-    pub fn hold(&self, results: &Results) -> Result<Exit, CliError> {
-        let Some(path) = &self.baseline else { return Ok(Exit::Done) };
+    /// Compares the results, or writes them. Gives a case for each setting, and the table of what
+    /// changed.
+    ///
+    /// Errors (E0717): the file is no baseline.
+    pub fn hold(&self, results: &Results) -> Result<(Vec<Case>, Option<Document>), CliError> {
+        let Some(path) = &self.baseline else { return Ok(Default::default()) };
         if self.update_baseline {
             let baseline = Baseline::of(results, By::usual(results));
             let text = serde_json::to_string_pretty(&baseline).expect("numbers are JSON") + "\n";
@@ -44,26 +48,31 @@ impl BaselineArgs {
                 baseline.settings.len(),
                 path.display()
             ));
-            return Ok(Exit::Done);
+            return Ok(Default::default());
         }
         let baseline = read(path)?;
         let by = By::parse(&baseline.number).unwrap_or_else(|| By::usual(results));
         let found = baseline.changes(results, by);
+        let same = baseline.settings.len().saturating_sub(found.len());
         if found.is_empty() {
-            output::tell(&format!("baseline: all {} settings as before", baseline.settings.len()));
-            return Ok(Exit::Done);
+            output::tell(&format!("baseline: all {same} settings as before"));
         }
-        output::text(&format!("\n{}", changes(&found, by).markdown()));
-        let fallen: Vec<_> =
-            found.iter().filter(|change| change.drop() > self.max_drop + ROUNDING).collect();
-        for change in &fallen {
-            let how = match change.drop() {
+        let case = |change: &Change| {
+            let message = match change.drop() {
+                x if x <= self.max_drop + ROUNDING => {
+                    return Case::new(Suite::Baseline, change.label(), Verdict::Passed);
+                }
                 x if x.is_finite() => format!("fell by {:.2} points", 100.0 * x),
                 _ => "has no score any more".to_owned(),
             };
-            output::tell(&shown(&format!("baseline: {} {how}", change.label())));
-        }
-        Ok(if fallen.is_empty() { Exit::Done } else { Exit::ExpectFailed })
+            Case::failed(Suite::Baseline, change.label(), message)
+        };
+        let mut cases: Vec<Case> = found.iter().map(case).collect();
+        cases.extend((same > 0).then(|| {
+            let name = format!("{same} settings as before");
+            Case::new(Suite::Baseline, name, Verdict::Passed)
+        }));
+        Ok((cases, (!found.is_empty()).then(|| changes(&found, by))))
     }
 }
 

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Cache, CacheDir, CliError, Exit, output};
+use super::{Cache, CacheDir, CliError, Exit, examples, output};
 use crate::desk::{Checkpoints, Desk};
 use crate::exec::is_whole;
 use crate::progress::duration;
@@ -21,12 +21,16 @@ pub struct CacheArgs {
 #[derive(Subcommand)]
 enum Command {
     /// List the stages that are done
+    #[command(after_help = examples::CACHE_LS)]
     Ls(Common),
     /// How much there is of what
+    #[command(after_help = examples::CACHE_STAT)]
     Stat(Common),
     /// Read everything, and move what is damaged to `bad/`
+    #[command(after_help = examples::CACHE_VERIFY)]
     Verify(Common),
     /// Evict objects, least recently used first; records and metric tables stay
+    #[command(after_help = examples::CACHE_GC)]
     Gc(GcArgs),
 }
 

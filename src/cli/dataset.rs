@@ -9,8 +9,9 @@ use rayon::prelude::*;
 use serde_json::json;
 
 use super::outputs::{Folder, unwritten};
-use super::run::{self, Work};
+use super::run::repeat_failures;
 use super::session::Session;
+use super::work::{self, Work};
 use super::{CacheDir, CliError, Exit, SpecArgs, output, signal};
 use crate::artifact::{Artifact, Audio, AudioTable, Blob, Clip, ClipSet, Part, Recipe};
 use crate::exec::RunOutcome;
@@ -29,6 +30,7 @@ pub struct DatasetArgs {
 #[derive(Subcommand)]
 enum DatasetCommand {
     /// Write the mixed or synthetic data set of a spec as WAV files in the layout of DCASE 2022
+    #[command(after_help = super::examples::DATASET_WRITE)]
     Write(WriteArgs),
 }
 
@@ -72,12 +74,12 @@ fn write(args: &WriteArgs) -> Result<Exit, CliError> {
     let cancel = signal::cancel();
     let needed: BTreeSet<NodeId> =
         nodes.values().flat_map(|(_, needs)| needs.values().copied()).collect();
-    let outcome = run::only(&session, &cache, needed, &args.work)?;
+    let outcome = work::only(&session, &cache, needed, &args.work)?;
     if outcome.interrupted {
         return Ok(Exit::Interrupted);
     }
     if outcome.failed() > 0 {
-        run::repeat_failures(&session, &outcome, &cache.desk);
+        repeat_failures(&session, &outcome, &cache.desk);
         return Ok(Exit::StageFailed);
     }
     let (mut clips, mut clipped) = (0, 0);

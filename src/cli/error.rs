@@ -1,7 +1,9 @@
 //! What a command can fail with, and how it is told.
 
+use std::fmt;
 use std::io::IsTerminal;
 
+use super::verdict::github;
 use super::{Exit, output};
 use crate::diagnose::Diagnostic;
 use crate::plan::PlanError;
@@ -35,11 +37,26 @@ impl CliError {
                 for diagnostic in all {
                     output::tell_styled(&format!("{}\n", diagnostic.render(styled)));
                 }
+                if github::is_here() {
+                    github::annotate_mistakes(all);
+                }
                 if all.len() > 1 {
                     output::tell(&format!("{} mistakes", all.len()));
                 }
             }
             CliError::Store(error) => output::tell(&format!("error: {error}")),
+        }
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CliError::Diagnostics(all) => {
+                let all: Vec<String> = all.iter().map(|mistake| mistake.render(false)).collect();
+                f.write_str(&all.join("\n\n"))
+            }
+            CliError::Store(error) => write!(f, "error: {error}"),
         }
     }
 }

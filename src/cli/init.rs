@@ -20,9 +20,6 @@ const OPENED: usize = 20;
 const NAMED: usize = 6;
 
 #[derive(Args)]
-#[command(
-    after_help = "Example:\n  humshift init recordings/ -o first.yaml\n  humshift run first.yaml"
-)]
 pub struct InitArgs {
     /// The folder of recordings
     dir: PathBuf,

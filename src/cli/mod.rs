@@ -15,6 +15,7 @@ mod dataset;
 mod diff;
 mod error;
 mod evaluate;
+mod examples;
 mod explain;
 mod export;
 mod features;
@@ -23,6 +24,7 @@ mod given;
 mod html;
 mod init;
 mod internal;
+mod library;
 mod maps;
 mod output;
 mod outputs;
@@ -33,14 +35,17 @@ mod report;
 mod run;
 mod score;
 mod session;
+mod shells;
 mod show;
 mod signal;
 mod splice;
 mod subject;
 mod submission;
+mod verdict;
 mod view;
 mod when;
 mod words;
+mod work;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -50,6 +55,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::math::{self, Level};
 use cache_dir::{Cache, CacheDir};
 use error::CliError;
+
+pub use library::{Answer, RunError, run, run_with};
 
 /// Declarative experiments for anomalous sound detection under domain shift.
 #[derive(Parser)]
@@ -62,16 +69,22 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Look for mistakes in specs and their data sets; runs nothing
+    #[command(after_help = examples::CHECK)]
     Check(check::CheckArgs),
     /// Write a first spec for a folder of recordings
+    #[command(after_help = examples::INIT)]
     Init(init::InitArgs),
     /// Show the stages of a spec: cached, will run, or unknown until their input ran
+    #[command(after_help = examples::PLAN)]
     Plan(plan::PlanArgs),
     /// Run a spec and print its tables
+    #[command(after_help = examples::RUN)]
     Run(run::RunArgs),
     /// Say why a stage ran, or would run
+    #[command(after_help = examples::EXPLAIN)]
     Explain(explain::ExplainArgs),
     /// Print the tables of what is cached; runs nothing
+    #[command(after_help = examples::REPORT)]
     Report(Box<report::ReportArgs>),
     /// Show the runs that are recorded in the cache, or their points
     #[command(after_help = show::EXAMPLES)]
@@ -81,22 +94,33 @@ enum Command {
     #[command(after_help = diff::EXAMPLES)]
     Diff(diff::DiffArgs),
     /// Official metrics of score files in the form of the DCASE challenge
+    #[command(after_help = examples::EVALUATE)]
     Evaluate(evaluate::EvaluateArgs),
     /// Score new recordings with a model of a finished run
     #[command(after_help = score::EXAMPLES)]
     Score(score::ScoreArgs),
     /// Write the network of a trained model (.onnx or .safetensors)
+    #[command(after_help = examples::EXPORT)]
     Export(export::ExportArgs),
     /// Write the feature matrix of one recording (.npy, frames x bins, f32)
+    #[command(after_help = examples::FEATURES)]
     Features(features::FeaturesArgs),
     /// Write data sets
     Dataset(dataset::DatasetArgs),
     /// Look after the cache
     Cache(cache::CacheArgs),
     /// Write the JSON Schema of a spec, for completion and checks in editors
+    #[command(after_help = examples::SCHEMA)]
     Schema(words::WordsArgs),
     /// Write the reference of all words of a spec (Markdown)
+    #[command(after_help = examples::DOCS)]
     Docs(words::WordsArgs),
+    /// Write the completions of a shell
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions(shells::CompletionsArgs),
+    /// Write manual pages
+    #[command(after_help = examples::MAN)]
+    Man(shells::ManArgs),
     /// For other processes of humshift
     #[command(hide = true)]
     Internal(internal::InternalArgs),
@@ -155,6 +179,8 @@ pub fn main() -> ExitCode {
         Command::Cache(args) => cache::run(&args),
         Command::Schema(args) => words::schema(&args),
         Command::Docs(args) => words::docs(&args),
+        Command::Completions(args) => shells::completions(&args),
+        Command::Man(args) => shells::man(&args),
         Command::Internal(args) => internal::run(&args),
     };
     let exit = result.unwrap_or_else(|error| {

@@ -17,7 +17,7 @@ use crate::exec::{NodeOutcome, RunOutcome, Standing};
 use crate::kind::ObjectRef;
 use crate::plan::{NodeId, Plan};
 use crate::report::{IntervalMethod, PointResults, Results};
-use crate::run::{Expectation, Head, ResultRef};
+use crate::run::{Head, ResultRef};
 use crate::source::SectionId;
 use crate::store::{Made, Store};
 
@@ -207,36 +207,4 @@ fn results(
 fn rows(object: &ObjectRef, store: &Store) -> Result<Vec<MetricRow>, String> {
     let bytes = store.read(object).map_err(|e| e.to_string())?;
     Ok(MetricTable::decode(Blob::new(bytes)).map_err(|e| e.to_string())?.rows)
-}
-
-/// Says which expectations of the spec do not hold.
-pub fn expectations_hold(head: &Head, results: &Results) -> bool {
-    let mut hold = true;
-    for Expectation { expect, points } in &head.expect {
-        let filter: Vec<String> = expect.filter.iter().map(|(k, v)| format!("{k}={v}")).collect();
-        let name = format!(
-            "{} of {}",
-            expect.metric,
-            if filter.is_empty() { "all".into() } else { filter.join(" ") }
-        );
-        if points.is_empty() {
-            output::tell(&format!("expectation failed: {name}: there is no such point"));
-            hold = false;
-        }
-        for number in points {
-            let value = results.points.get(*number).and_then(|point| point.number(&expect.metric));
-            let low = expect.at_least.is_some_and(|limit| value.is_none_or(|v| v < limit));
-            let high = expect.at_most.is_some_and(|limit| value.is_none_or(|v| v > limit));
-            if low || high {
-                let value = value.map_or("cannot be computed".to_owned(), |v| format!("is {v:.4}"));
-                let limit = if low { expect.at_least } else { expect.at_most }.unwrap_or_default();
-                let word = if low { "at least" } else { "at most" };
-                output::tell(&format!(
-                    "expectation failed: {name} {value} at point {number}, expected {word} {limit}"
-                ));
-                hold = false;
-            }
-        }
-    }
-    hold
 }

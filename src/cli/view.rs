@@ -286,17 +286,21 @@ fn pretty(document: &serde_json::Value) -> String {
 }
 
 /// What a run prints at its end: of many settings the answer, of few their tables.
+pub fn document_of_run(results: &Results) -> Document {
+    match is_long(results) {
+        true => answer(results, By::usual(results), BEST),
+        false => overview(results, false),
+    }
+}
+
+/// The same as text.
 pub fn of_run(results: &Results, json: bool) -> String {
-    let shape = Shape::Md.on_stdout();
     match json {
         true => render(results, Shape::Json, false, false),
-        false if is_long(results) => form(
-            &results.name,
-            &answer(results, By::usual(results), BEST),
-            &serde_json::Value::Null,
-            shape,
-        ),
-        false => render(results, shape, false, false),
+        false => {
+            let shape = Shape::Md.on_stdout();
+            form(&results.name, &document_of_run(results), &serde_json::Value::Null, shape)
+        }
     }
 }
 

@@ -93,6 +93,8 @@ impl Project {
     pub fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_humshift"));
         command.args(arguments.split_whitespace()).current_dir(self.dir());
+        // The tests may themselves run there.
+        command.env_remove("GITHUB_ACTIONS").env_remove("GITHUB_STEP_SUMMARY");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let word = arguments.split_whitespace().next().unwrap_or_default();
         if [

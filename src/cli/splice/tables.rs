@@ -7,7 +7,7 @@ use super::file::Request;
 use crate::cli::session::Session;
 use crate::cli::subject::Subject;
 use crate::cli::view::{Shape, mistake};
-use crate::cli::{Cache, CliError, SpecArgs, report, run};
+use crate::cli::{Cache, CliError, SpecArgs, report, run, work};
 use crate::diagnose::Diagnostic;
 use crate::exec::Standing;
 use crate::report::Results;
@@ -142,7 +142,7 @@ impl<'a> Tables<'a> {
         }
         let Subject { head, plan, .. } = &subject;
         let session = subject.session().expect("it is that of a spec");
-        let outcome = run::all(session, self.cache)?;
+        let outcome = work::all(session, self.cache)?;
         if outcome.interrupted {
             return Ok(Found::Interrupted);
         }
