@@ -26,6 +26,10 @@ use crate::store::Store;
 /// The most clips of a map: time and memory grow with their square.
 const MOST: usize = 1000;
 
+/// The same for a map of the page of a run, and the most maps of a page.
+const CLIPS_OF_A_PAGE: usize = 250;
+const MACHINES_OF_A_PAGE: usize = 6;
+
 /// Writes `LABEL.tsne.svg` for each machine and what makes its vectors, and `maps.csv` with the
 /// places, into a folder.
 ///
@@ -44,7 +48,9 @@ pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliE
                 continue;
             }
             match clips(&cache, &sections) {
-                Ok(Some(clips)) => maps.push(map(label(&cache, first, sections[0].0), &clips)?),
+                Ok(Some(clips)) => {
+                    maps.push(map(label(&cache, first, sections[0].0), &clips, MOST)?)
+                }
                 Ok(None) => {}
                 Err(error) => absent.push(error),
             }
@@ -70,6 +76,30 @@ pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliE
     };
     output::tell(&format!("maps: {}, places in {}{missing}", maps.len(), table.display()));
     Ok(())
+}
+
+/// The maps of one point, machine by machine, and why there are none of some. The clips of a map
+/// are few, because a page should be made in a second.
+pub fn of_point(
+    cache: &Cached,
+    results: &BTreeMap<SectionId, NodeId>,
+) -> (Vec<ClipMap>, BTreeSet<String>) {
+    let mut machines: BTreeMap<&str, Vec<(&SectionId, NodeId)>> = BTreeMap::new();
+    for (id, result) in results {
+        machines.entry(&id.machine).or_default().push((id, *result));
+    }
+    let (mut maps, mut absent) = (Vec::new(), BTreeSet::new());
+    for sections in machines.into_values().take(MACHINES_OF_A_PAGE) {
+        let made = cache.scored(&sections[0].0.section, sections[0].1).and_then(|first| {
+            let label = label(cache, first, sections[0].0);
+            clips(cache, &sections)?.map(|clips| map(label, &clips, CLIPS_OF_A_PAGE)).transpose()
+        });
+        match made {
+            Ok(map) => maps.extend(map),
+            Err(error) => drop(absent.insert(error.to_string())),
+        }
+    }
+    (maps, absent)
 }
 
 /// The label of a machine's vectors: that of those of its first section without the section.
@@ -112,9 +142,9 @@ fn clips(
 }
 
 /// Places the clips, or as many of them as a map may have.
-fn map(label: String, clips: &[Placed]) -> Result<ClipMap, CliError> {
+fn map(label: String, clips: &[Placed], most: usize) -> Result<ClipMap, CliError> {
     let failed = |why: String| CliError::usage("E0708", format!("no map of `{label}`: {why}"));
-    let chosen: Vec<&Placed> = choose(clips, MOST).into_iter().map(|place| &clips[place]).collect();
+    let chosen: Vec<&Placed> = choose(clips, most).into_iter().map(|place| &clips[place]).collect();
     let dims = chosen.first().map_or(0, |first| first.vector.len());
     for Placed { clip, vector } in &chosen {
         if vector.len() != dims || vector.iter().any(|x| !x.is_finite()) {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::svg::{Mark, Svg};
+use super::svg::{Mark, Paper, Svg};
 
 /// A clip on a map.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +54,11 @@ const PALE: f64 = 0.4;
 
 /// The figure. With several sections a colour is a section, otherwise a domain.
 pub fn clip_map(map: &ClipMap) -> String {
+    clip_map_on(Paper::White, map)
+}
+
+/// The same for a page.
+pub(super) fn clip_map_on(paper: Paper, map: &ClipMap) -> String {
     let sections: BTreeSet<&str> = map.points.iter().map(|point| point.section.as_str()).collect();
     let group = |point: &MapPoint| {
         if sections.len() > 1 { point.section.clone() } else { point.domain.clone() }
@@ -62,12 +67,14 @@ pub fn clip_map(map: &ClipMap) -> String {
         map.points.iter().map(group).collect::<BTreeSet<_>>().into_iter().collect();
     let colour = |point: &MapPoint| {
         let number = groups.iter().position(|name| *name == group(point)).unwrap_or(0);
-        COLOURS[number % COLOURS.len()]
+        colour_of(paper, number)
     };
     let kinds: BTreeSet<(Mark, String)> =
         map.points.iter().map(|point| (shape(point), words(point))).collect();
     let lines = (groups.len() + kinds.len() + 2) as f64;
-    let mut svg = Svg::new(LEFT + SIDE + RIGHT, (ABOVE + SIDE + BELOW).max(ABOVE + lines * LINE));
+    let height = (ABOVE + SIDE + BELOW).max(ABOVE + lines * LINE);
+    let about = format!("Map of the clips of {}", map.label);
+    let mut svg = Svg::on(paper, LEFT + SIDE + RIGHT, height, &about);
     svg.text(LEFT, 16.0, "start", "font-weight=\"bold\"", &map.label);
     svg.text(LEFT, 32.0, "start", "", &map.note);
     svg.frame(LEFT, ABOVE, SIDE, SIDE, "none");
@@ -87,6 +94,7 @@ pub fn clip_map(map: &ClipMap) -> String {
     let about = "Clips with similar vectors are near each other. Directions and far distances mean nothing.";
     svg.text(LEFT, ABOVE + SIDE + 17.0, "start", "", about);
 
+    let grey = if paper == Paper::Page { "currentColor" } else { GREY };
     let (left, mut y) = (LEFT + SIDE + 18.0, ABOVE + 8.0);
     let mut line = |svg: &mut Svg, mark: Mark, colour: &str, opacity: f64, words: &str| {
         svg.mark((left, y), mark, colour, opacity);
@@ -95,15 +103,23 @@ pub fn clip_map(map: &ClipMap) -> String {
     };
     for (number, name) in groups.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
         let words = if sections.len() > 1 { format!("section {name}") } else { name.clone() };
-        line(&mut svg, Mark::Square, COLOURS[number % COLOURS.len()], 1.0, &words);
+        line(&mut svg, Mark::Square, colour_of(paper, number), 1.0, &words);
     }
     for (mark, words) in &kinds {
-        line(&mut svg, *mark, GREY, 1.0, words);
+        line(&mut svg, *mark, grey, 1.0, words);
     }
     if map.points.iter().any(|point| point.training) {
-        line(&mut svg, Mark::Dot, GREY, PALE, "pale: training clip");
+        line(&mut svg, Mark::Dot, grey, PALE, "pale: training clip");
     }
     svg.finish()
+}
+
+/// The colour of a group. A page may be dark, where black is not seen.
+fn colour_of(paper: Paper, number: usize) -> &'static str {
+    match (COLOURS[number % COLOURS.len()], paper) {
+        ("#000000", Paper::Page) => "currentColor",
+        (colour, _) => colour,
+    }
 }
 
 /// The shape of a point: a cross is an anomaly, what is open is not known; what stands upright is

@@ -7,6 +7,7 @@ use super::super::axes;
 use super::super::cached::Cached;
 use super::super::curves;
 use super::super::figures::Section;
+use super::super::maps;
 use super::super::subject::Subject;
 use super::{models, why, yaml};
 use crate::artifact::{ClipSet, Label, Scores, Split};
@@ -47,6 +48,11 @@ pub fn closely(
     }
     chosen.unscored = unscored.into_iter().collect();
     listen(subject, store, &judged, &mut chosen);
+    let shown = nodes.iter().filter(|(id, _)| is_shown(point, id));
+    let shown = shown.map(|(id, node)| (id.clone(), *node)).collect();
+    let (placed, unplaced) = maps::of_point(&cache, &shown);
+    chosen.maps = placed;
+    chosen.unplaced = unplaced.into_iter().collect();
     match curves::of(subject, store, models(subject, number).into_iter()) {
         Ok((trainings, gone)) => {
             chosen.trainings = trainings;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{Results, TrainingCurve};
+use super::super::{ClipMap, Results, TrainingCurve};
 use super::sheet::Section;
 use super::standings::Standings;
 use super::worst::Heard;
@@ -21,12 +21,15 @@ pub struct Chosen {
     pub sections: Vec<Judged>,
     pub heard: Vec<Heard>,
     pub trainings: Vec<TrainingCurve>,
+    /// Where the clips of its machines lie.
+    pub maps: Vec<ClipMap>,
     /// All its settings, as YAML.
     pub settings: String,
     /// Why scores, recordings and trainings are not there, each in a sentence.
     pub unscored: Vec<String>,
     pub unheard: Vec<String>,
     pub untold: Vec<String>,
+    pub unplaced: Vec<String>,
 }
 
 /// The scores of a section.

@@ -75,6 +75,7 @@ pub fn page(page: &Page) -> String {
     sections.extend(parallel::section(page.swept, &standings));
     sections.extend(page.chosen.map(|chosen| judged::section(page.results, &standings, chosen)));
     sections.extend(page.chosen.and_then(worst::section));
+    sections.extend(page.chosen.and_then(maps));
     sections.extend(page.chosen.and_then(trainings));
     sections.extend(ranks::section(page.results, standings.by));
     sections.extend(stages::section(page.stages));
@@ -104,6 +105,25 @@ fn trainings(chosen: &Chosen) -> Option<Section> {
     body.push_str(&more(chosen.trainings.len(), CURVES, "trainings"));
     body.push_str(&left_out(&chosen.untold));
     Some(Section::new("trainings", "Trainings", title, body))
+}
+
+fn maps(chosen: &Chosen) -> Option<Section> {
+    let title = "Maps of the clips";
+    if chosen.maps.is_empty() {
+        return (!chosen.unplaced.is_empty())
+            .then(|| Section::new("maps", "Maps", title, left_out(&chosen.unplaced)));
+    }
+    let mut body = Document::default()
+        .text("Where the best setting sees the clips: similar vectors lie near each other.")
+        .html();
+    body.push_str("<div class=\"plots\">\n");
+    for map in &chosen.maps {
+        let figure = super::map::clip_map_on(super::svg::Paper::Page, map);
+        let _ = writeln!(body, "<figure>{figure}</figure>");
+    }
+    body.push_str("</div>\n");
+    body.push_str(&left_out(&chosen.unplaced));
+    Some(Section::new("maps", "Maps", title, body))
 }
 
 /// What says how many of many things are not shown.
