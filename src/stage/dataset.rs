@@ -66,8 +66,7 @@ impl Dataset {
         let recordings = untrusted::clips(self.source.member(), &self.section, &audio, &tables)?;
         if let Some(recording) = recordings.iter().find(|r| r.clip.is_made()) {
             let why =
-                "there is a tab in its name; tabs separate the parents of a synthetic clip"
-                    .into();
+                "there is a tab in its name; tabs separate the parents of a synthetic clip".into();
             return Err(StageError::Clip { clip: recording.clip.id.clone(), why });
         }
         let outputs = SPLITS.map(|split| {

@@ -137,10 +137,8 @@ fn made(
         let index: FeatureIndex = inputs.get(Item::MadeIndex.of(&section))?;
         let set = FeatureSet { matrix: features, index };
         for id in set.index.0.keys() {
-            let nameless = || StageError::Clip {
-                clip: id.clone(),
-                why: "its parent clip is missing".into(),
-            };
+            let nameless =
+                || StageError::Clip { clip: id.clone(), why: "its parent clip is missing".into() };
             let parent = Clip::first_parent(id);
             let parent =
                 sections.iter().flat_map(|(clips, _)| clips.clips()).find(|clip| clip.id == parent);
