@@ -6,7 +6,8 @@ use super::{PointResults, Results, is_repetition};
 use crate::math;
 use crate::metric::{Interval, arithmetic_mean, harmonic_mean};
 
-/// A number over the seeds of a group: mean and, with two or more, sample standard deviation.
+/// A number over the seeds of a group: the mean and, with two or more seeds, the sample standard
+/// deviation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stat {
     pub mean: f64,
@@ -14,7 +15,8 @@ pub struct Stat {
 }
 
 impl Stat {
-    /// `None` unless every seed has a value: a mean over some of them would compare unlike things.
+    /// `None` unless every seed has a value, because a mean over some seeds cannot be compared with
+    /// others.
     pub fn of(values: &[Option<f64>]) -> Option<Self> {
         let values: Vec<f64> = values.iter().copied().collect::<Option<_>>()?;
         let (n, mean) = (values.len(), mean_of_seeds(&values)?);
@@ -23,8 +25,8 @@ impl Stat {
     }
 }
 
-/// A detector that draws nothing gives one number for all seeds: the mean of equal numbers must not
-/// differ from them in the last bit.
+/// A detector without randomness gives the same number for all seeds. The mean of equal numbers
+/// must not differ from them in the last bit.
 fn mean_of_seeds(values: &[f64]) -> Option<f64> {
     match values.iter().all(|x| Some(x) == values.first()) {
         true => values.first().copied(),
@@ -32,10 +34,10 @@ fn mean_of_seeds(values: &[f64]) -> Option<f64> {
     }
 }
 
-/// How many columns there are.
+/// The number of columns.
 pub const COUNT: usize = 13;
 
-/// The columns of the field's table: domain, metric and title. Those without any row are not shown.
+/// The columns of the field's table: domain, metric and title. Empty columns are not shown.
 pub const COLUMNS: [(&str, &str, &str); COUNT] = [
     ("source", "auc", "AUC source"),
     ("target", "auc", "AUC target"),
@@ -59,11 +61,11 @@ pub struct Line {
     pub section: String,
     /// In the order of `COLUMNS`.
     pub values: [Option<Stat>; COUNT],
-    /// Of a section, if every seed has one: the mean of the seeds' ends.
+    /// The intervals of a section, if every seed has one: means of their ends over the seeds.
     pub intervals: [Option<Interval>; COUNT],
 }
 
-/// Points that differ in their seed or draw alone.
+/// Points that differ only in seed or draw.
 #[derive(Clone, Debug)]
 pub struct Group<'a> {
     pub settings: BTreeMap<&'a str, &'a str>,
@@ -71,7 +73,7 @@ pub struct Group<'a> {
 }
 
 impl Results {
-    /// The points by settings other than seed and draw, in order of first appearance.
+    /// The points grouped by settings other than seed and draw, in order of first appearance.
     pub fn groups(&self) -> Vec<Group<'_>> {
         let mut groups: Vec<Group> = Vec::new();
         let mut places: BTreeMap<BTreeMap<&str, &str>, usize> = BTreeMap::new();
@@ -89,7 +91,7 @@ impl Results {
         groups
     }
 
-    /// Which of `COLUMNS` any point has a row of.
+    /// Which of `COLUMNS` have a row at any point.
     pub fn columns(&self) -> [bool; COUNT] {
         COLUMNS.map(|(domain, metric, _)| {
             let mut rows = self.points.iter().flat_map(|p| &p.rows);
@@ -98,15 +100,15 @@ impl Results {
     }
 }
 
-/// Values of `COLUMNS`; the outer `None`: there is no such row.
+/// Values of `COLUMNS`; an outer `None` means that there is no such row.
 pub type Values = [Option<Option<f64>>; COUNT];
 
-/// One number of several sections.
+/// A number over several sections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
     /// Harmonic mean over AUC source, AUC target and pAUC of all sections.
     Official,
-    /// Mean of every AUC, whatever its domain.
+    /// Mean of all AUCs, in any domain.
     Auc,
     AucSource,
     AucTarget,
@@ -126,12 +128,12 @@ impl By {
         Self::NAMES[self as usize]
     }
 
-    /// As a column is titled.
+    /// The title of its column.
     pub fn title(self) -> &'static str {
         ["official", "AUC", "AUC source", "AUC target", "pAUC"][self as usize]
     }
 
-    /// The number of the sections; `None` if any of what it is made of cannot be computed.
+    /// The number over the sections; `None` if one of its parts cannot be computed.
     pub fn of<'a>(self, sections: impl Iterator<Item = &'a Values>) -> Option<f64> {
         let columns: &[usize] = match self {
             By::Official => {
@@ -152,7 +154,7 @@ impl By {
 type Sections<'a> = BTreeMap<(&'a str, &'a str), Values>;
 
 impl PointResults {
-    /// Sections in order, each with the values of `COLUMNS`.
+    /// The sections in order, each with the values of `COLUMNS`.
     pub fn sections(&self) -> Sections<'_> {
         let mut sections = Sections::new();
         for row in self.rows.iter().filter(|r| r.attribute.is_empty()) {
@@ -163,8 +165,7 @@ impl PointResults {
                 sections.entry((&row.machine, &row.section)).or_default()[column] = Some(row.value);
             }
         }
-        // A section without a table lacks what the others have, so that no mean is one over some
-        // sections.
+        // A section without a table gets missing values, so that no mean silently leaves it out.
         let known: [bool; COUNT] =
             std::array::from_fn(|c| sections.values().any(|row| row[c].is_some()));
         let lacking = |c: usize| (known[c] || (c == 0 && !known.contains(&true))).then_some(None);
@@ -174,7 +175,7 @@ impl PointResults {
         sections
     }
 
-    /// Harmonic mean over all sections' AUC source, AUC target and pAUC: the challenge's official
+    /// Harmonic mean over AUC source, AUC target and pAUC of all sections: the challenge's official
     /// score since 2022. `None` if any of them cannot be computed.
     pub fn official(&self) -> Option<f64> {
         By::Official.of(self.sections().values())
@@ -186,7 +187,7 @@ impl PointResults {
         By::ALL.map(|by| by.of(sections.values()))
     }
 
-    /// A number by the name `expect:` calls it.
+    /// A number by its name in `expect:`.
     pub fn number(&self, name: &str) -> Option<f64> {
         By::parse(name)?.of(self.sections().values())
     }
@@ -195,12 +196,12 @@ impl PointResults {
 type Mean = fn(&[f64]) -> Option<f64>;
 
 impl Group<'_> {
-    /// How many lines [`Group::sections`] has.
+    /// The number of lines of [`Group::sections`].
     pub fn section_count(&self) -> usize {
         self.points.first().map_or(0, |p| p.sections().len())
     }
 
-    /// A line a section.
+    /// One line per section.
     pub fn sections(&self) -> Vec<Line> {
         let seeds: Vec<_> = self.points.iter().map(|p| p.sections()).collect();
         let Some(first) = seeds.first() else { return Vec::new() };

@@ -1,5 +1,4 @@
-//! The answer of a sweep on one screen: the best settings, how far they are ahead, and which
-//! setting matters.
+//! The answer of a sweep on one screen: the best settings, their lead, and which setting matters.
 
 use std::collections::BTreeSet;
 
@@ -12,27 +11,28 @@ use super::{Results, axis};
 use crate::document::{Cell, Document, Table};
 use crate::metric::{Interval, PairedMean};
 
-/// From this many settings on a report begins with the answer, and the tables of all are left out.
+/// From this many settings on, a report begins with the answer and leaves out the tables of all
+/// settings.
 pub const MANY: usize = 30;
 
-/// How many of the best settings are shown unless more are asked for.
+/// The default number of best settings to show.
 pub const BEST: usize = 10;
 
-/// How wide a table is, in characters.
+/// The width of a table, in characters.
 const WIDTH: usize = 100;
 
-/// How many values of a setting are named beside the best.
+/// The number of other values of a setting that are named beside the best.
 const OTHERS: usize = 3;
 
-/// How many pairs of settings are told of.
+/// The most pairs of settings that are reported.
 const PAIRS: usize = 3;
 
-/// Whether results are so many that their answer comes first.
+/// Whether there are so many results that their answer comes first.
 pub fn is_long(results: &Results) -> bool {
     results.groups().len() > MANY
 }
 
-/// The `best` settings by the number `by`, and what each swept setting does to it.
+/// The `best` settings by the number `by`, and the effect of each swept setting on it.
 pub fn answer(results: &Results, by: By, best: usize) -> Document {
     let document = Document::titled(&results.name, results.question.as_deref());
     let (scored, left_out) = scored(results, by);
@@ -55,12 +55,12 @@ pub fn answer(results: &Results, by: By, best: usize) -> Document {
     idle(document.text(meaning(results, &scored, left_out, by)), results)
 }
 
-/// A row a setting, without the axes in which the settings shown do not differ.
+/// One row per setting, without the axes in which the shown settings agree.
 fn best_table(results: &Results, scored: &[Scored], by: By, best: usize) -> Table {
     let shown = &scored[..best];
     let axes: Vec<String> =
         results.settings().into_iter().filter(|axis| labels(shown, axis).len() > 1).collect();
-    // The parts of the score, as far as there is room for them.
+    // The parts of the score, if there is room for them.
     let all = [By::AucSource, By::AucTarget, By::Pauc];
     let mut parts: Vec<By> =
         all.into_iter().filter(|part| *part != by && number(&scored[0], *part).is_some()).collect();
@@ -86,7 +86,7 @@ fn best_table(results: &Results, scored: &[Scored], by: By, best: usize) -> Tabl
     }
 }
 
-/// The values of an axis among settings; an empty one where it does not concern them.
+/// The values of an axis among settings; empty where the axis does not apply.
 fn labels<'a>(shown: &[Scored<'a>], axis: &str) -> BTreeSet<&'a str> {
     shown.iter().map(|one| one.group.settings.get(axis).copied().unwrap_or_default()).collect()
 }
@@ -97,7 +97,7 @@ fn number(one: &Scored, by: By) -> Option<Stat> {
     )
 }
 
-/// What the settings shown have in common.
+/// The settings that all shown points share.
 fn shared(results: &Results, shown: &[Scored]) -> String {
     let same = |axis: String| match labels(shown, &axis).into_iter().collect::<Vec<_>>().as_slice()
     {
@@ -119,7 +119,7 @@ fn shared(results: &Results, shown: &[Scored]) -> String {
     }
 }
 
-/// A row an axis, with as many of its other values as there is room for.
+/// One row per axis, with as many of its other values as fit.
 pub(super) fn effect_table(effects: &[Effect]) -> Table {
     let named = |count: usize| effect_rows(effects, count);
     (1..=OTHERS).rev().map(named).find(|table| table.width() <= WIDTH).unwrap_or_else(|| named(0))
@@ -147,7 +147,7 @@ fn effect_rows(effects: &[Effect], named: usize) -> Table {
     table
 }
 
-/// So many of the next values, the worst among them, with their means.
+/// The next `named` values with their means, always including the worst.
 fn others(values: &[(String, f64, usize)], named: usize) -> String {
     let one = |(label, mean, _): &(String, f64, usize)| format!("{label} {:.1}", 100.0 * mean);
     match values {
@@ -161,7 +161,8 @@ fn others(values: &[(String, f64, usize)], named: usize) -> String {
     }
 }
 
-/// Settings that must be chosen together, and what one is best at how many values of the other.
+/// Settings that must be chosen together: which value of one is best, and for how many values of
+/// the other.
 pub(super) fn together(scored: &[Scored], effects: &[Effect]) -> Vec<String> {
     let told = interactions(scored, effects).into_iter().take(PAIRS);
     told.map(|found| {
@@ -178,11 +179,11 @@ pub(super) fn together(scored: &[Scored], effects: &[Effect]) -> Vec<String> {
     .collect()
 }
 
-/// For how many values of the axis `a` each value of `b` is best.
+/// For each value of `b`, the number of values of the axis `a` for which it is best.
 fn best_of(scored: &[Scored], a: &str, b: &str, names: &[String]) -> String {
     let mut seen = BTreeSet::new();
     let mut wins: Vec<(&str, usize)> = Vec::new();
-    // The best come first, so the first of each value of `a` has the best value of `b`.
+    // The best come first, so the first point with a value of `a` has its best value of `b`.
     for one in scored {
         let (Some(of_a), Some(of_b)) = (one.group.settings.get(a), one.group.settings.get(b))
         else {
@@ -212,7 +213,7 @@ fn lead_cell(lead: &PairedMean) -> Cell {
     Cell::number(Some(lead.mean), lead_text(lead))
 }
 
-/// A lead in points of per cent, with its interval.
+/// A lead in percentage points, with its interval.
 pub(super) fn lead_text(lead: &PairedMean) -> String {
     let points = |x: f64| format!("{:.1}", 100.0 * x).replace('-', "\u{2212}");
     let interval =
@@ -220,12 +221,12 @@ pub(super) fn lead_text(lead: &PairedMean) -> String {
     points(lead.mean) + &interval.unwrap_or_default()
 }
 
-/// A number in a sentence.
+/// The name of a number in a sentence.
 fn name(by: By) -> &'static str {
     if by == By::Official { "official score" } else { by.title() }
 }
 
-/// What the numbers are.
+/// Explains the numbers.
 fn meaning(results: &Results, scored: &[Scored], left_out: usize, by: By) -> String {
     let mut text = "All numbers in %.".to_owned();
     if let Some(count) = scored.iter().map(|one| one.group.points.len()).max().filter(|n| *n > 1) {

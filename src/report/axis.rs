@@ -1,8 +1,8 @@
-//! Axes of figures: where the marks are and what they say.
+//! Axes of figures: the places and labels of their marks.
 
 use crate::math;
 
-/// The axis of a side of an image that is `cells` cells long.
+/// The axis of an image side of `cells` cells.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {
     pub title: String,
@@ -26,11 +26,11 @@ impl Axis {
         Self::new(title, cells, &values, |value| value)
     }
 
-    /// An axis with marks at those `values` that lie on it; `place` tells the cell in whose middle
-    /// a value is.
+    /// An axis with marks at those `values` that lie on it. `place` gives the cell whose centre is
+    /// at a value.
     pub fn new(title: &str, cells: usize, values: &[f64], place: impl Fn(f64) -> f64) -> Self {
         let edge = cells as f64;
-        // The limits of a filter bank or of a padded clip lie up to half a cell outside of the
+        // The limits of a filter bank or of a padded clip may lie up to half a cell outside the
         // edges.
         let on_it = |at: f64| (-0.501..=edge + 0.501).contains(&at).then(|| at.clamp(0.0, edge));
         let marks =
@@ -39,7 +39,7 @@ impl Axis {
     }
 }
 
-/// Four to six or so multiples of 1, 2 or 5 times a power of ten in `low..=high`.
+/// About four to six multiples of 1, 2 or 5 times a power of ten in `low..=high`.
 pub fn round_numbers(low: f64, high: f64) -> Vec<f64> {
     let rough = (high - low) / 5.0;
     if !(rough.is_finite() && rough > 0.0) {
@@ -52,7 +52,7 @@ pub fn round_numbers(low: f64, high: f64) -> Vec<f64> {
     (first..=last).map(|i| i as f64 * step).collect()
 }
 
-/// A number without what rounding left behind: `0.3`, not `0.30000000000000004`.
+/// A number without rounding errors: `0.3`, not `0.30000000000000004`.
 pub fn label(value: f64) -> String {
     let text = format!("{value:.6}");
     let text = text.trim_end_matches('0').trim_end_matches('.');

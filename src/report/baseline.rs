@@ -1,5 +1,5 @@
-//! Results that were good once, kept in a small file of the repository, and how far new results
-//! fall behind them.
+//! Baselines: earlier results in a small file of the repository, and how far new results fall below
+//! them.
 
 use std::collections::BTreeMap;
 
@@ -12,18 +12,18 @@ use super::number::{DASH, share};
 use crate::document::{Cell, Document, Table};
 use crate::metric::{Interval, PairedMean, paired_mean};
 
-/// The numbers of every setting.
+/// The numbers of all settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Baseline {
     /// The experiment.
     pub name: String,
-    /// Which number: `official`, `auc` and so on.
+    /// The number's name: `official`, `auc` and so on.
     pub number: String,
     pub settings: Vec<Kept>,
 }
 
-/// The numbers of one setting, each a mean over seeds and draws; a share, not per cent.
+/// The numbers of one setting, each a mean over seeds and draws, as a share and not in per cent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Kept {
@@ -34,24 +34,24 @@ pub struct Kept {
     pub sections: BTreeMap<String, f64>,
 }
 
-/// A setting whose numbers are not those of the baseline.
+/// A setting whose numbers differ from the baseline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
     settings: BTreeMap<String, String>,
     old: Option<f64>,
     new: Option<f64>,
-    /// New less old, over the sections that both have.
+    /// New minus old, over the sections that both have.
     difference: Option<PairedMean>,
 }
 
 impl Baseline {
-    /// The numbers of results.
+    /// The baseline made from results.
     pub fn of(results: &Results, by: By) -> Self {
         let settings = results.groups().iter().map(|group| kept(group, by)).collect();
         Self { name: results.name.clone(), number: by.name().to_owned(), settings }
     }
 
-    /// What is otherwise in `results`: numbers that differ, and settings without a partner.
+    /// The differences in `results`: changed numbers, and settings that only one side has.
     pub fn changes(&self, results: &Results, by: By) -> Vec<Change> {
         let new = Self::of(results, by).settings;
         let partner = |kept: &Kept, all: &[Kept]| {
@@ -80,8 +80,7 @@ impl Baseline {
 }
 
 impl Change {
-    /// How far the score fell; infinitely where it can no longer be computed, or where the setting
-    /// is gone.
+    /// The drop of the score; infinite if it can no longer be computed or the setting is gone.
     pub fn drop(&self) -> f64 {
         match (self.old, self.new) {
             (Some(old), Some(new)) => old - new,

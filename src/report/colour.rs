@@ -1,9 +1,9 @@
-//! The colours of spectrograms: dark violet for what is quiet, over red, to light yellow for what
-//! is loud.
+//! The colours of spectrograms: from dark violet for quiet parts, over red, to light yellow for
+//! loud parts.
 //!
-//! A path through OKLab (Ottosson 2020, "A perceptual color space for image processing") along
-//! which lightness rises in equal steps: equal differences in dB then look equally large, the order
-//! survives a print in grey, and no hue stands out as an edge that is not in the sound.
+//! The colours follow a path through OKLab (Ottosson 2020, "A perceptual color space for image
+//! processing") with equal steps of lightness. So equal differences in dB look equally large, the
+//! order survives a print in grey, and no hue shows an edge that is not in the sound.
 
 use crate::math;
 
@@ -11,7 +11,8 @@ use crate::math;
 const LIGHTNESS: (f64, f64) = (0.16, 0.97);
 /// Hue angle at both ends in degrees, beyond 360 for the short way round over red.
 const HUE: (f64, f64) = (285.0, 465.0);
-/// Chroma at both ends, and what is added half way, where sRGB has room for stronger colours.
+/// Chroma at both ends, and the amount added in the middle, where sRGB has room for stronger
+/// colours.
 const CHROMA: (f64, f64) = (0.088, 0.098);
 
 /// Red, green and blue of 256 levels, from quiet to loud.
@@ -63,7 +64,7 @@ mod tests {
         let palette = palette();
         let light: Vec<f64> = palette.iter().map(|rgb| luminance(*rgb)).collect();
         assert!(light[0] < 0.01 && light[255] > 0.85, "{} {}", light[0], light[255]);
-        // Eight bits a channel leave room for equal neighbours, not for a step back.
+        // With 8 bits per channel, neighbours may be equal, but never decrease.
         assert!(light.windows(4).all(|w| w[0] < w[3]), "{light:?}");
         let distinct: std::collections::BTreeSet<[u8; 3]> = palette.into_iter().collect();
         assert_eq!(distinct.len(), 256);

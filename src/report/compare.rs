@@ -1,9 +1,9 @@
-//! Which of the systems of a sweep is better by more than chance: mean ranks over the sections, and
+//! Which systems of a sweep are better by more than chance: mean ranks over the sections, and
 //! paired tests.
 //!
-//! A section is one observation: its clips share a machine and its tests share their training
-//! clips, so that counting clips, seeds or domains as observations of their own would make
-//! everything significant.
+//! A section is one observation. Its clips share a machine, and its tests share their training
+//! clips. Counting clips, seeds or domains as separate observations would make everything
+//! significant.
 
 mod text;
 
@@ -14,14 +14,14 @@ use crate::metric::{
     Friedman, Wilcoxon, arithmetic_mean, critical_difference, friedman, holm, mean_ranks, wilcoxon,
 };
 
-/// More systems than this are too many for their pairs to be tested: the critical difference is
-/// known up to here.
+/// Pairs of more systems than this are not tested, because critical differences are known only up
+/// to here.
 const MOST: usize = 20;
 
 /// The level of the tests.
 const ALPHA: f64 = 0.05;
 
-/// Systems by mean rank, and every pair of them.
+/// Systems by mean rank, and all pairs of them.
 #[derive(Clone, Debug)]
 pub struct Comparison {
     name: String,
@@ -31,7 +31,7 @@ pub struct Comparison {
     sections: Vec<(String, String)>,
     /// The best first.
     systems: Vec<Ranked>,
-    /// How many systems there were before the best were chosen.
+    /// The number of systems before the best were chosen.
     of: usize,
     friedman: Option<Friedman>,
     critical_difference: Option<f64>,
@@ -45,24 +45,24 @@ struct Ranked {
     settings: Vec<String>,
     label: String,
     points: usize,
-    /// One a section, the mean over the points.
+    /// One value per section, the mean over the points.
     values: Vec<f64>,
     mean: f64,
     rank: f64,
 }
 
-/// Two systems by their place among the ranked; the better one has the better rank.
+/// Two systems by their places in the ranking.
 #[derive(Clone, Debug)]
 struct Pair {
     better: usize,
     worse: usize,
-    /// Mean over the sections.
+    /// The mean over the sections.
     difference: f64,
     test: Wilcoxon,
     corrected: f64,
 }
 
-/// Compares the systems that differ in `axis`, or in anything but seed and draw, by their number
+/// Compares the systems that differ in `axis`, or in anything except seed and draw, by their number
 /// `by` in each section.
 ///
 /// # Errors
@@ -127,13 +127,13 @@ impl Comparison {
         self.systems.iter().map(|system| (name(system), system.rank)).collect()
     }
 
-    /// From which difference on mean ranks differ significantly, if that is known.
+    /// The smallest significant difference of mean ranks, if known.
     pub(super) fn critical_difference(&self) -> Option<f64> {
         self.critical_difference
     }
 }
 
-/// What rounding made unequal is equal: a tie must not be ranked.
+/// Rounds away small errors, so that equal numbers stay tied.
 fn rounded(x: f64) -> f64 {
     (x * 1e12).round() / 1e12
 }
@@ -160,8 +160,7 @@ fn by_section(systems: &[Ranked]) -> Vec<Vec<f64>> {
     (0..sections).map(|section| systems.iter().map(|s| s.values[section]).collect()).collect()
 }
 
-/// Ranks the systems among themselves and sorts them: by mean rank, then by mean, then as they
-/// were.
+/// Ranks the systems and sorts them by mean rank, then by mean, then in their old order.
 fn rank(systems: &mut [Ranked]) {
     let ranks = mean_ranks(&by_section(systems)).expect("numbers of all systems in all sections");
     systems.iter_mut().zip(ranks).for_each(|(system, rank)| system.rank = rank);
@@ -190,7 +189,7 @@ mod tests {
         let pair = &found.pairs[0];
         assert_eq!((pair.better, pair.worse), (0, 2));
         assert!((pair.difference - 0.1).abs() < 1e-12);
-        // All eight of one sign: 2 / 2^8, three pairs.
+        // All eight differences have the same sign: 2 / 2^8, and three pairs.
         assert_eq!((pair.test.p, pair.corrected), (0.0078125, 0.0234375));
         assert!((found.friedman.unwrap().statistic - 16.0).abs() < 1e-12);
     }
@@ -212,7 +211,7 @@ mod tests {
             (a.label.as_str(), a.points, a.values.as_slice()),
             ("a", 2, [0.6, 0.9].as_slice())
         );
-        // 0.6 and 0.6 are equal, although their sums were rounded in different ways.
+        // 0.6 and 0.6 are equal, although their sums were rounded differently.
         assert_eq!((a.rank, found.systems[1].rank), (1.25, 1.75));
         assert_eq!((found.pairs[0].test.count, found.friedman), (1, None));
         assert!(found.document(false).markdown().contains("2 sections are too few"));

@@ -1,4 +1,4 @@
-//! Training curves: what a network's loss did from epoch to epoch, as a figure and as a table.
+//! Training curves: the loss of a network over the epochs, as a figure and as a table.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,12 @@ use super::axis::{label, round_numbers};
 use super::scale::{Scale, number};
 use super::svg::{Paper, Svg};
 
-/// What one training tells of each of its epochs.
+/// The values of one training for each epoch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrainingCurve {
-    /// The label of its stage, and of which of the models of the stage it is, if there are several.
+    /// The label of its stage, and the number of its model if the stage has several.
     pub label: String,
-    /// `loss`, `validation_loss`, `learning_rate` and so on: one value an epoch.
+    /// `loss`, `validation_loss`, `learning_rate` and so on: one value per epoch.
     pub metrics: BTreeMap<String, Vec<f64>>,
 }
 
@@ -21,7 +21,7 @@ const WIDTH: f64 = 420.0;
 const RIGHT: f64 = 120.0;
 const ABOVE: f64 = 28.0;
 const HEIGHT: f64 = 190.0;
-/// The panel of the learning rate, which is of another size than losses, and what is above it.
+/// The panel of the learning rate, whose scale differs from the losses, and the space above it.
 const LOWER: f64 = 60.0;
 const GAP: f64 = 14.0;
 const BELOW: f64 = 40.0;
@@ -29,12 +29,12 @@ const MARK: f64 = 4.0;
 const RATE: &str = "learning_rate";
 
 /// The figure of one training: losses over epochs, and below them the learning rate. An axis is
-/// logarithmic where its values span more than a factor of ten.
+/// logarithmic if its values span more than a factor of ten.
 pub fn training_curve(training: &TrainingCurve) -> String {
     training_curve_on(Paper::White, training)
 }
 
-/// The same for a page.
+/// The figure on a page.
 pub(super) fn training_curve_on(paper: Paper, training: &TrainingCurve) -> String {
     let (rates, losses): (BTreeMap<&String, &Vec<f64>>, BTreeMap<_, _>) =
         training.metrics.iter().partition(|(name, _)| *name == RATE);
@@ -46,7 +46,7 @@ pub(super) fn training_curve_on(paper: Paper, training: &TrainingCurve) -> Strin
     svg.text(LEFT, ABOVE - 10.0, "start", "font-weight=\"bold\"", &training.label);
     let epochs = training.metrics.values().map(Vec::len).max().unwrap_or(0);
     let x = |epoch: f64| match epochs {
-        // One epoch stands in the middle.
+        // A single epoch is drawn in the middle.
         0 | 1 => LEFT + WIDTH / 2.0,
         n => LEFT + WIDTH * (epoch - 1.0) / (n as f64 - 1.0),
     };
@@ -133,7 +133,7 @@ mod tests {
         ] {
             assert_eq!(texts.iter().filter(|text| *text == words).count(), 1, "{words}: {texts:?}");
         }
-        // Losses over more than a decade have powers of ten, epochs are whole.
+        // Losses over more than a decade get powers of ten as marks; epochs are whole numbers.
         for mark in ["10", "100", "1", "6", "0.001"] {
             assert!(texts.contains(&mark.to_owned()), "{mark}: {texts:?}");
         }

@@ -1,8 +1,8 @@
-//! Two runs against each other: which settings differ, and what that does to the results.
+//! The difference of two runs: changed settings, and their effect on the results.
 //!
 //! Points of the two runs are compared if they have the same settings. A section is one
-//! observation, as in `--compare`: of each pair of points the difference is taken section by
-//! section, and its interval is that of their mean.
+//! observation, as in `--compare`: each pair of points gives one difference per section, and the
+//! interval is that of their mean.
 
 mod matching;
 mod settings;
@@ -16,30 +16,30 @@ use super::aggregate::{By, Values};
 use super::{PointResults, Results, is_repetition};
 use crate::metric::{PairedMean, arithmetic_mean, paired_mean};
 
-/// The share of intervals that hold the true difference.
+/// The confidence level of the intervals.
 const LEVEL: f64 = 0.95;
 
 /// One of the two runs.
 #[derive(Clone, Copy, Debug)]
 pub struct Side<'a> {
-    /// What tables call it.
+    /// Its name in tables.
     pub name: &'a str,
     pub results: &'a Results,
-    /// All settings of each point, defaults filled in.
+    /// All settings of each point, with defaults.
     pub settings: &'a [Value],
     /// The path of each axis, and the labels of its values.
     pub axes: &'a [(String, Vec<String>)],
 }
 
-/// What differs between two runs.
+/// The differences of two runs.
 #[derive(Clone, Debug)]
 pub struct Diff {
     names: [String; 2],
     by: By,
     settings: Vec<Setting>,
-    /// Paths of the settings that tell the compared points apart, without seed and draw.
+    /// Paths of the settings that distinguish the compared points, without seed and draw.
     axes: Vec<String>,
-    /// Machine and section of what both have.
+    /// Machine and section of the sections that both have.
     sections: Vec<(String, String)>,
     rows: Vec<Row>,
     pairs: Vec<Pair>,
@@ -49,7 +49,7 @@ pub struct Diff {
     clips: Option<Clips>,
 }
 
-/// A setting that differs, as text; empty where a run has no such setting.
+/// A setting that differs, as text; empty where a run lacks the setting.
 #[derive(Clone, Debug, PartialEq)]
 struct Setting {
     path: String,
@@ -64,28 +64,28 @@ pub struct Pair {
     label: String,
 }
 
-/// Pairs that differ in seed and draw alone.
+/// Pairs that differ only in seed or draw.
 #[derive(Clone, Debug)]
 struct Row {
     settings: Vec<String>,
     pairs: usize,
     /// The numbers over all sections that both runs have.
     values: [Option<f64>; 2],
-    /// Of the second less the first, section by section.
+    /// The second minus the first, section by section.
     difference: Option<PairedMean>,
 }
 
-/// The clips that were decided otherwise.
+/// The clips with different decisions.
 #[derive(Clone, Debug, Default)]
 pub struct Clips {
     pub changed: Vec<Changed>,
-    /// How many were looked at.
+    /// The number of clips compared.
     pub compared: usize,
-    /// Why others were not.
+    /// Reasons why other clips were not compared.
     pub notes: BTreeSet<String>,
 }
 
-/// A test clip on the other side of the threshold.
+/// A test clip with a different decision.
 #[derive(Clone, Debug)]
 pub struct Changed {
     /// The number of its pair of points.
@@ -93,7 +93,7 @@ pub struct Changed {
     pub machine: String,
     pub section: String,
     pub clip: String,
-    /// `normal`, `anomaly`, or nothing where nobody knows.
+    /// `normal`, `anomaly`, or empty if unknown.
     pub label: String,
     pub scores: [f64; 2],
     pub thresholds: [f64; 2],
@@ -176,7 +176,7 @@ impl Diff {
         &self.pairs
     }
 
-    /// The same with the clips that were decided otherwise.
+    /// The difference with the clips whose decisions changed.
     #[must_use]
     pub fn with_clips(self, clips: Clips) -> Self {
         Self { clips: Some(clips), ..self }
@@ -204,10 +204,10 @@ fn row(
     }
 }
 
-/// A number of some points, mean over them.
+/// A number of several points, as their mean.
 struct Numbers {
     all: Option<f64>,
-    /// One a section, where it can be computed.
+    /// One value per section, if it can be computed.
     sections: Vec<Option<f64>>,
 }
 

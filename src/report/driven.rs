@@ -1,4 +1,5 @@
-//! What drove a score: the spectrogram of each clip, and beside it how much each of its parts adds.
+//! The parts of a score: the spectrogram of each clip, and beside it the contribution of each
+//! value.
 
 use ndarray::ArrayView2;
 
@@ -9,24 +10,25 @@ use super::spectrogram::{
 };
 use super::svg::Svg;
 
-/// A clip, and what its score is made of.
+/// A clip and the parts of its score.
 #[derive(Clone, Debug)]
 pub struct Driven<'a> {
-    /// What stands above it: its name and score.
+    /// Its title: name and score.
     pub title: String,
     pub time: Axis,
     pub frequency: Axis,
     /// Values in dB, (frames, bins).
     pub level: ArrayView2<'a, f32>,
-    /// What each of them adds, 0 or more, (frames, bins).
+    /// The contribution of each value to the score, 0 or more, (frames, bins).
     pub part: ArrayView2<'a, f32>,
 }
 
-/// The share of parts below the end of their scale: a few loud ones would take the contrast of all
-/// others.
+/// The share of contributions below the upper end of the scale. A few large ones would take the
+/// contrast from all others.
 const SHARE: f64 = 0.999;
 
-/// A row a clip: to the left its levels, to the right its parts. `unit` says what those are.
+/// One row per clip: its levels on the left, its contributions on the right. `unit` is the unit of
+/// the contributions.
 pub fn driven(rows: &[Driven], unit: &str) -> String {
     let levels = Scale::of(rows.iter().map(|row| row.level));
     let parts = from_zero(rows.iter().map(|row| row.part));

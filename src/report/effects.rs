@@ -1,11 +1,11 @@
-//! Which swept setting matters: marginal means, shares of the variance, and how sure the best value
-//! is.
+//! Which swept setting matters: marginal means, shares of the variance, and the certainty of the
+//! best value.
 //!
-//! The settings of a sweep are taken as a design of experiments (Montgomery, Design and Analysis of
-//! Experiments, chapter 5): the share of an axis is the sum of squares between its values over the
-//! sum of squares of all, and the share of two axes together is what their cells explain beyond
-//! both. In a sweep that is not complete, because points are excluded or an axis belongs to one
-//! detector, shares are of the settings that have the axis and may overlap.
+//! A sweep is treated as a design of experiments (Montgomery, Design and Analysis of Experiments,
+//! chapter 5). The share of an axis is the sum of squares between its values over the total sum of
+//! squares. The share of two axes together is the part that their cells explain beyond both. A
+//! sweep may be incomplete, because points are excluded or an axis belongs to one detector. Its
+//! shares then cover the settings that have the axis, and they may overlap.
 
 use std::collections::BTreeMap;
 
@@ -15,20 +15,20 @@ use super::{Group, Results};
 use crate::math::square;
 use crate::metric::{PairedMean, paired_mean};
 
-/// Two axes whose cells explain at least this share of the variance beyond both are told of.
+/// Two axes are reported if their cells explain at least this share of the variance beyond both.
 const INTERACTION: f64 = 0.05;
 
 /// The confidence of intervals.
 pub const LEVEL: f64 = 0.95;
 
-/// Points that differ in nothing but seed and draw, and their score.
+/// Points that differ only in seed or draw, and their score.
 #[derive(Clone, Debug)]
 pub struct Scored<'a> {
     pub group: Group<'a>,
     pub score: Stat,
 }
 
-/// What a swept setting does.
+/// The effect of a swept setting.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Effect {
     /// Path of the setting.
@@ -38,8 +38,7 @@ pub struct Effect {
     pub share: Option<f64>,
     /// Label, mean score and number of settings of each value, the best first.
     pub values: Vec<(String, f64, usize)>,
-    /// How far the best value is ahead of the next: over the sections, where all other settings are
-    /// equal.
+    /// The lead of the best value over the next, over the sections, with all other settings equal.
     pub lead: Option<PairedMean>,
 }
 
@@ -51,7 +50,7 @@ pub struct Interaction {
     pub share: f64,
 }
 
-/// The settings that have the number `by`, the best first, and how many have not.
+/// The settings that have the number `by`, best first, and how many lack it.
 pub fn scored(results: &Results, by: By) -> (Vec<Scored<'_>>, usize) {
     let groups = results.groups();
     let all = groups.len();
@@ -89,7 +88,7 @@ pub fn effects(results: &Results, scored: &[Scored], by: By) -> Vec<Effect> {
     effects
 }
 
-/// The pairs of axes whose cells explain much beyond both, the largest share first.
+/// The pairs of axes whose cells explain much beyond both, largest share first.
 pub fn interactions(scored: &[Scored], effects: &[Effect]) -> Vec<Interaction> {
     let axes: Vec<&str> = effects.iter().map(|effect| effect.axis.as_str()).collect();
     let pairs =
@@ -110,7 +109,7 @@ pub fn interactions(scored: &[Scored], effects: &[Effect]) -> Vec<Interaction> {
     found
 }
 
-/// How far the first setting is ahead of another: over the sections, each section's number a mean
+/// The lead of the first setting over another, over the sections; each section's number is a mean
 /// over the seeds.
 pub fn ahead(first: &Scored, other: &Scored, by: By) -> Option<PairedMean> {
     let sections = |scored: &Scored| -> Option<BTreeMap<(String, String), f64>> {
@@ -151,7 +150,7 @@ fn lead(results: &Results, axis: &str, by: By, best: &str, next: &str) -> Option
     paired_mean(&best.iter().zip(&next).map(|(a, b)| a - b).collect::<Vec<_>>(), LEVEL)
 }
 
-/// Number and sum of the scores of a value.
+/// Count and sum of the scores of a value.
 #[derive(Clone, Copy, Default)]
 struct Sum {
     count: usize,
@@ -178,7 +177,7 @@ fn mean(scored: &[&Scored]) -> f64 {
     scored.iter().map(|s| s.score.mean).sum::<f64>() / scored.len() as f64
 }
 
-/// The sum of squares of all scores round their mean.
+/// The sum of squares of all scores around their mean.
 fn total(scored: &[&Scored]) -> f64 {
     let mean = mean(scored);
     scored.iter().map(|s| square(s.score.mean - mean)).sum()
@@ -195,8 +194,8 @@ mod tests {
     use super::super::systems::testing::results;
     use super::*;
 
-    /// Two detectors with two poolings in two sections; AUC source, AUC target and pAUC of a
-    /// section are equal, so that the AUC source of a point is the mean of the two numbers.
+    /// Two detectors with two poolings in two sections. AUC source, AUC target and pAUC of a
+    /// section are equal, so the AUC source of a point is the mean of the two numbers.
     fn made() -> Results {
         let numbers = [
             ("a", "max", [0.9, 0.7]),
@@ -229,8 +228,8 @@ mod tests {
         let made = made();
         let (scored, _) = scored(&made, By::AucSource);
         let found = effects(&made, &scored, By::AucSource);
-        // Means of points: 0.8 0.6 / 0.5 0.7, of all 0.65. Sums of squares: detector 4 * 0.05^2,
-        // pool 0, all 0.05, so that the rest, 0.04 of 0.05, is of both together.
+        // Means of points: 0.8 0.6 / 0.5 0.7, overall 0.65. Sums of squares: detector 4 * 0.05^2,
+        // pool 0, total 0.05. The rest, 0.04 of 0.05, belongs to both together.
         let [detector, pool] = found.as_slice() else { panic!("{found:?}") };
         assert_eq!((detector.axis.as_str(), pool.axis.as_str()), ("detector", "pool"));
         assert!((detector.share.unwrap() - 0.2).abs() < 1e-12 && pool.share.unwrap().abs() < 1e-12);
@@ -244,7 +243,8 @@ mod tests {
     fn a_lead_is_over_the_sections_with_all_else_equal() {
         let made = made();
         let (scored, _) = scored(&made, By::AucSource);
-        // Of a section, over both poolings: a 0.75, 0.65; b 0.55, 0.65. Differences 0.2 and 0.
+        // Per section, over both poolings: a 0.75, 0.65; b 0.55, 0.65. The differences are 0.2 and
+        // 0.
         let lead = effects(&made, &scored, By::AucSource)[0].lead.unwrap();
         assert!((lead.mean - 0.1).abs() < 1e-12 && lead.count == 2);
         let ahead = ahead(&scored[0], &scored[1], By::AucSource).unwrap();

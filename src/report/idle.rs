@@ -1,14 +1,14 @@
-//! What changed nothing, under the tables that it did not change.
+//! Settings without effect, listed under the tables.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Results;
 use crate::document::Document;
 
-/// How many sections are named before the rest are counted.
+/// At most this many sections are named; the others are counted.
 const NAMED: usize = 4;
 
-/// A setting that changed nothing, and where.
+/// A setting without effect, and where.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Idle {
     pub text: String,
@@ -33,7 +33,7 @@ pub fn idle_settings(results: &Results) -> Vec<Idle> {
 }
 
 impl Idle {
-    /// The text with where it holds, of so many points.
+    /// The text with its sections and points; `points` is the number of all points.
     pub fn line(&self, points: usize) -> String {
         let named: Vec<&str> = self.sections.iter().take(NAMED).map(String::as_str).collect();
         let mut place = named.join(", ");
@@ -47,7 +47,7 @@ impl Idle {
     }
 }
 
-/// A list of them at the end of a report; nothing if there are none.
+/// Adds a list of the settings without effect to a report; nothing if there are none.
 pub(super) fn idle(document: Document, results: &Results) -> Document {
     let lines = idle_settings(results).iter().map(|idle| idle.line(results.points.len())).collect();
     document.announced("Settings without effect:", lines)

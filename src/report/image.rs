@@ -1,18 +1,17 @@
-//! Matrices in dB as PNG images: a pixel a value, time to the right, frequency upwards.
+//! Matrices in dB as PNG images: one pixel per value, time to the right, frequency upwards.
 
 use ndarray::ArrayView2;
 
 use super::colour::palette;
 
-/// What is further below the loudest value than this is shown as silence: digital silence lies 150
-/// dB down.
+/// Values this far below the loudest are shown as silence; digital silence lies at -150 dB.
 const DEPTH: f64 = 80.0;
-/// The least a scale spans, so that a constant matrix does not show its rounding errors.
+/// The least span of a scale, so that a constant matrix does not show its rounding errors.
 const SPAN: f64 = 10.0;
 /// Ends of a scale are multiples of this.
 const STEP: f64 = 5.0;
 
-/// Which values in dB have the first and the last colour. Values beyond have the same.
+/// The values in dB of the first and the last colour. Values beyond them get the same colours.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scale {
     pub low: f64,
@@ -20,9 +19,9 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// The scale for matrices that shall be compared with each other: from their lowest hundredth
-    /// to all but their highest thousandth, of which single loud values would take the contrast of
-    /// all others.
+    /// One scale for matrices that are compared with each other, from their lowest hundredth to
+    /// their highest thousandth. Single loud values above it would take the contrast from all
+    /// others.
     pub fn of<'a>(matrices: impl IntoIterator<Item = ArrayView2<'a, f32>>) -> Self {
         let mut values: Vec<f32> = matrices
             .into_iter()
@@ -41,7 +40,7 @@ impl Scale {
         Self { low: low.min(high - SPAN), high }
     }
 
-    /// The colour of a value, 0..=255. What is no number has the lowest.
+    /// The colour of a value, 0..=255. NaN gets the lowest.
     pub fn level(self, db: f32) -> u8 {
         // A cast of NaN gives 0.
         (255.0 * (f64::from(db) - self.low) / (self.high - self.low)).round().clamp(0.0, 255.0)
@@ -52,8 +51,7 @@ impl Scale {
 /// A matrix (frames, bins) as a PNG `frames` wide and `bins` high, lowest bin at the bottom, with a
 /// palette.
 ///
-/// Panics if the matrix is empty, or longer or wider than a PNG can be: features of a clip are
-/// neither.
+/// Panics if the matrix is empty or exceeds the size of a PNG. Features of a clip do neither.
 pub fn png(matrix: ArrayView2<f32>, scale: Scale) -> Vec<u8> {
     let (frames, bins) = matrix.dim();
     let pixels: Vec<u8> = (0..bins)
@@ -131,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_scale_holds_what_is_heard() {
-        // Two in a hundred values are digital silence, one in a hundred thousand a click.
+        // Two in a hundred values are digital silence, and one in a hundred thousand is a click.
         let values = |i: usize| match i {
             7 => 40.0,
             i if i % 50 == 0 => -156.0,

@@ -1,4 +1,4 @@
-//! Runs of a cache in a table, a row a run; and the points of runs in another.
+//! Tables of the runs of a cache, one row per run, and of the points of runs.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -7,19 +7,19 @@ use super::number::{DASH, percent};
 use super::{By, Group, NoTable, Results, Stat, is_repetition};
 use crate::document::{Cell, Table};
 
-/// A run, and its results as far as there are some.
+/// A run, with its results so far.
 #[derive(Clone, Debug, Default)]
 pub struct Listed {
     /// The first digits of its digest.
     pub digest: String,
-    /// When it was recorded, as text that sorts.
+    /// The time of the record, as text that sorts.
     pub recorded: String,
     pub stages: usize,
     pub complete: bool,
     pub results: Results,
 }
 
-/// A row a run: what it is, and its best number with the settings that have it.
+/// One row per run: its description, and its best number with the settings that have it.
 pub fn runs(listed: &[Listed]) -> Table {
     let titles = [
         "experiment",
@@ -58,8 +58,8 @@ pub fn runs(listed: &[Listed]) -> Table {
     table
 }
 
-/// The settings with the highest number, mean over seeds and draws, and their labels as `k=3,
-/// mels=64`.
+/// The settings with the highest number, as a mean over seeds and draws, and their labels, such as
+/// `k=3, mels=64`.
 fn best(results: &Results, by: By) -> Option<(Stat, String)> {
     let number = |group: &Group| {
         Stat::of(&group.points.iter().map(|p| p.number(by.name())).collect::<Vec<_>>())
@@ -82,7 +82,7 @@ fn best(results: &Results, by: By) -> Option<(Stat, String)> {
     Some((stat, labels.collect::<Vec<_>>().join(", ")))
 }
 
-/// A row a point: the settings that differ among all of them, and the numbers that any of them has.
+/// One row per point: the settings that differ among the points, and all numbers that occur.
 pub fn points(listed: &[Listed]) -> Table {
     let all =
         || listed.iter().flat_map(|run| run.results.points.iter().map(move |point| (run, point)));
@@ -116,7 +116,7 @@ pub fn points(listed: &[Listed]) -> Table {
     table
 }
 
-/// The last words of paths; where two end alike the whole paths.
+/// The last words of paths; the whole paths if two end in the same word.
 pub(super) fn short<T: AsRef<str>>(paths: &[T]) -> Vec<String> {
     let last = |path: &T| path.as_ref().rsplit('.').next().unwrap_or_default().to_owned();
     let alike = |path: &T| paths.iter().filter(|other| last(other) == last(path)).count() > 1;
@@ -126,11 +126,11 @@ pub(super) fn short<T: AsRef<str>>(paths: &[T]) -> Vec<String> {
         .collect()
 }
 
-/// Sorts the rows of a table by a column: numbers from the largest, texts from A to Z, each as the
-/// values they are. What has no number comes last.
+/// Sorts the rows of a table by a column: numbers from the largest, texts from A to Z. Cells
+/// without a number come last.
 ///
 /// # Errors
-/// A column that there is not.
+/// There is no such column.
 pub fn sort(table: &mut Table, title: &str) -> Result<(), NoTable> {
     let same = |column: &String| {
         column.to_lowercase().replace(' ', "_") == title.to_lowercase().replace(' ', "_")
@@ -152,7 +152,7 @@ pub fn sort(table: &mut Table, title: &str) -> Result<(), NoTable> {
     Ok(())
 }
 
-/// Texts by their words, in which runs of digits are numbers: `k=9` before `k=10`.
+/// Compares texts by their words and counts runs of digits as numbers: `k=9` before `k=10`.
 fn natural(a: &str, b: &str) -> Ordering {
     if let (Ok(a), Ok(b)) = (a.parse::<f64>(), b.parse::<f64>()) {
         return a.total_cmp(&b);

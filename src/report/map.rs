@@ -1,8 +1,8 @@
-//! Maps of clips: similar ones near each other, coloured by section or domain.
+//! Maps of clips: similar clips are near each other, coloured by section or domain.
 //!
-//! Colours are those of Okabe and Ito (2008), which people with any colour vision tell apart,
-//! without their yellow, which is hardly seen on white. What matters most, domain and anomaly, is
-//! told by shapes, too.
+//! The colours are those of Okabe and Ito (2008), which people with any colour vision can tell
+//! apart. Their yellow is left out, because it is hardly visible on white. Domain and anomaly, the
+//! most important properties, are also shown by shapes.
 
 use std::collections::BTreeSet;
 
@@ -11,14 +11,14 @@ use super::svg::{Mark, Paper, Svg};
 /// A clip on a map.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MapPoint {
-    /// To the right and upwards, in no unit.
+    /// Coordinates to the right and upwards, without a unit.
     pub place: (f64, f64),
     pub machine: String,
     pub section: String,
-    /// `source` or `target`; empty where there are no domains.
+    /// `source` or `target`; empty without domains.
     pub domain: String,
     pub training: bool,
-    /// None where nobody says.
+    /// `None` if unknown.
     pub anomalous: Option<bool>,
     /// The name of the clip.
     pub clip: String,
@@ -27,9 +27,9 @@ pub struct MapPoint {
 /// Clips of a machine.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClipMap {
-    /// The label of what made the vectors.
+    /// The label of the stage that made the vectors.
     pub label: String,
-    /// How many of how many clips, and how they got their places.
+    /// How many of the clips are shown, and how they were placed.
     pub note: String,
     pub points: Vec<MapPoint>,
 }
@@ -39,25 +39,25 @@ const SIDE: f64 = 420.0;
 const LEFT: f64 = 12.0;
 const ABOVE: f64 = 42.0;
 const BELOW: f64 = 26.0;
-/// Of the legend, and between two of its lines.
+/// The width of the legend, and the height of its lines.
 const RIGHT: f64 = 150.0;
 const LINE: f64 = 16.0;
-/// Between the frame and the outermost points.
+/// The distance from the frame to the outermost points.
 const MARGIN: f64 = 10.0;
 
 const COLOURS: [&str; 7] =
     ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
-/// Of the shapes in the legend.
+/// The colour of the shapes in the legend.
 const GREY: &str = "#555555";
-/// Training clips are many: those of the tests shine through.
+/// The opacity of training clips: they are many, and test clips must stay visible.
 const PALE: f64 = 0.4;
 
-/// The figure. With several sections a colour is a section, otherwise a domain.
+/// The figure. Colours show sections if there are several, otherwise domains.
 pub fn clip_map(map: &ClipMap) -> String {
     clip_map_on(Paper::White, map)
 }
 
-/// The same for a page.
+/// The figure on a page.
 pub(super) fn clip_map_on(paper: Paper, map: &ClipMap) -> String {
     let sections: BTreeSet<&str> = map.points.iter().map(|point| point.section.as_str()).collect();
     let group = |point: &MapPoint| {
@@ -79,7 +79,7 @@ pub(super) fn clip_map_on(paper: Paper, map: &ClipMap) -> String {
     svg.text(LEFT, 32.0, "start", "", &map.note);
     svg.frame(LEFT, ABOVE, SIDE, SIDE, "none");
     let place = places(&map.points);
-    // What is rare and what is asked for lies on top.
+    // Rare and important points are drawn last, on top.
     for anomalous in [false, true] {
         for point in map.points.iter().filter(|point| (point.anomalous == Some(true)) == anomalous)
         {
@@ -114,7 +114,7 @@ pub(super) fn clip_map_on(paper: Paper, map: &ClipMap) -> String {
     svg.finish()
 }
 
-/// The colour of a group. A page may be dark, where black is not seen.
+/// The colour of a group. Pages may be dark, where black is invisible.
 fn colour_of(paper: Paper, number: usize) -> &'static str {
     match (COLOURS[number % COLOURS.len()], paper) {
         ("#000000", Paper::Page) => "currentColor",
@@ -122,7 +122,7 @@ fn colour_of(paper: Paper, number: usize) -> &'static str {
     }
 }
 
-/// The shape of a point: a cross is an anomaly, what is open is not known; what stands upright is
+/// The shape of a point. A cross is an anomaly, an open shape is unknown, and an upright shape is
 /// of the target domain.
 fn shape(point: &MapPoint) -> Mark {
     match (point.anomalous, point.domain == "target") {
@@ -135,7 +135,7 @@ fn shape(point: &MapPoint) -> Mark {
     }
 }
 
-/// What the shape of a point says.
+/// The meaning of a point's shape.
 fn words(point: &MapPoint) -> String {
     let what = match point.anomalous {
         Some(false) => "normal",
@@ -145,7 +145,7 @@ fn words(point: &MapPoint) -> String {
     if point.domain.is_empty() { what.to_owned() } else { format!("{what}, {}", point.domain) }
 }
 
-/// From places on the map to places in the frame: both axes to one scale, the map in the middle.
+/// Converts coordinates of the map to the frame, with one scale for both axes and the map centred.
 fn places(points: &[MapPoint]) -> impl Fn((f64, f64)) -> (f64, f64) {
     let extent = |of: fn(&MapPoint) -> f64| {
         let values = points.iter().map(of).filter(|value| value.is_finite());

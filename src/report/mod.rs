@@ -1,5 +1,5 @@
-//! From metric tables to the tables of the field, from feature matrices to figures. Pure: values
-//! in, documents and images out.
+//! From metric tables to the tables of the field, and from feature matrices to figures. All
+//! functions are pure: values in, documents and images out.
 
 mod aggregate;
 mod answer;
@@ -58,14 +58,14 @@ use crate::artifact::MetricRow;
 pub struct Results {
     pub name: String,
     pub question: Option<String>,
-    /// Paths of the swept settings, in the order of the file.
+    /// Paths of the swept settings, in file order.
     pub axes: Vec<String>,
     pub points: Vec<PointResults>,
-    /// How the intervals were made, if all points have the same.
+    /// How the intervals were computed, if all points use the same method.
     pub intervals: Option<IntervalMethod>,
 }
 
-/// How the intervals of areas were made.
+/// How the intervals of areas were computed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct IntervalMethod {
     pub level: f64,
@@ -75,20 +75,20 @@ pub struct IntervalMethod {
 /// The results of one point of the sweep.
 #[derive(Clone, Debug, Default)]
 pub struct PointResults {
-    /// Its place among the points of the run, of which these may be some.
+    /// Its number among all points of the run; the results may have only some of them.
     pub number: usize,
     /// Swept settings by path, as labels.
     pub settings: BTreeMap<String, String>,
-    /// Rows of all sections, in order of machine and section.
+    /// Rows of all sections, ordered by machine and section.
     pub rows: Vec<MetricRow>,
-    /// Sections without a metric table, and why: `failed`, `not run`.
+    /// Sections without a metric table, with the reason: `failed`, `not run`.
     pub absent: Vec<(String, String, String)>,
-    /// Settings that change nothing in a section: machine, section, and what.
+    /// Settings without effect in a section: machine, section, and setting.
     pub idle: Vec<(String, String, String)>,
 }
 
-/// The paths whose values are repetitions, not settings: results are averaged over them. The seed
-/// of training, and which clips are drawn for it.
+/// The paths whose values are repetitions, not settings: the seed of training, and the draw of
+/// training clips. Results are averaged over them.
 pub const REPETITIONS: [&str; 2] = ["seed", "generalization.draw"];
 
 /// Whether results are averaged over the values of an axis.
@@ -97,7 +97,7 @@ pub fn is_repetition(path: &str) -> bool {
 }
 
 impl Results {
-    /// What there are several of where results are averaged.
+    /// The name of the repetitions that results are averaged over.
     pub fn repetitions(&self) -> &'static str {
         if self.axes.iter().any(|axis| axis == REPETITIONS[1]) { "seeds or draws" } else { "seeds" }
     }

@@ -1,4 +1,4 @@
-//! Some of the results, under the names that readers know.
+//! Selecting parts of the results, and renaming them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,10 +6,10 @@ use super::systems::Incomparable;
 use super::{By, Results};
 use crate::diagnose::suggest;
 
-/// The words for the parts of a data set, which stand beside the swept settings.
+/// The names of the parts of a data set, which can be used like swept settings.
 pub const PARTS: [&str; 2] = ["machine", "section"];
 
-/// Why a table cannot be made.
+/// Reasons why a table cannot be made.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum NoTable {
     #[error(transparent)]
@@ -33,7 +33,7 @@ pub enum NoTable {
 }
 
 impl NoTable {
-    /// What to do about it.
+    /// A hint for the user.
     pub fn hint(&self) -> String {
         let suggest =
             |name: &str, known: &[String]| suggest(name, known.iter().map(String::as_str));
@@ -55,12 +55,12 @@ impl NoTable {
 }
 
 impl Results {
-    /// The results of which `--where` speaks: for each axis named (a swept setting or repetition by
-    /// its path or last word, `machine` or `section`) those with one of the values named. A value
-    /// is a label, or its first word.
+    /// The results that match `--where`. Each filter names an axis (a swept setting or repetition
+    /// by its path or last word, `machine` or `section`) and some of its values. A value is a label
+    /// or its first word.
     ///
     /// # Errors
-    /// An axis or a value that there is not, and values that no point has together.
+    /// An unknown axis or value, or values that no point has together.
     pub fn narrowed(mut self, filters: &[(String, String)]) -> Result<Self, NoTable> {
         let mut wanted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (name, value) in filters {
@@ -95,10 +95,10 @@ impl Results {
         }
     }
 
-    /// The results with labels of settings replaced, each wherever it stands.
+    /// The results with some labels of settings replaced everywhere.
     ///
     /// # Errors
-    /// A label that no setting has.
+    /// No setting has the label.
     pub fn relabelled(mut self, labels: &[(String, String)]) -> Result<Self, NoTable> {
         let known: BTreeSet<String> =
             self.points.iter().flat_map(|point| point.settings.values().cloned()).collect();
@@ -125,7 +125,7 @@ impl Results {
         }
     }
 
-    /// `machine`, `section`, or the path of what is swept.
+    /// `machine`, `section`, or the path of a swept setting.
     fn path(&self, name: &str) -> Result<String, NoTable> {
         let whole = self.axes.iter().map(String::as_str).chain(PARTS).find(|path| *path == name);
         if let Some(path) = whole {

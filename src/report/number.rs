@@ -1,9 +1,9 @@
-//! How numbers stand in tables.
+//! Numbers in tables.
 
 use super::Stat;
 use crate::document::Cell;
 
-/// What stands for a number that cannot be computed.
+/// Stands for a number that cannot be computed.
 pub const DASH: &str = "–";
 
 /// A share in per cent, two decimals.
@@ -16,7 +16,7 @@ pub fn share(x: f64) -> Cell {
     Cell::number(Some(x), percent(x))
 }
 
-/// Mean and, if seeds differ, deviation, in per cent.
+/// The mean in per cent, with the deviation if there are several seeds.
 pub fn show(stat: Option<Stat>) -> String {
     match stat {
         None => DASH.into(),
@@ -27,7 +27,7 @@ pub fn show(stat: Option<Stat>) -> String {
     }
 }
 
-/// The same as a cell.
+/// The same text as a cell.
 pub fn stat(stat: Option<Stat>) -> Cell {
     Cell::number(stat.map(|stat| stat.mean), show(stat))
 }

@@ -1,4 +1,4 @@
-//! The overview of results: sections, means, and what cannot be computed and why.
+//! The overview of results: sections, means, and reasons for missing numbers.
 
 use std::collections::BTreeSet;
 
@@ -9,11 +9,11 @@ use super::{Group, IntervalMethod, Line, PointResults, Results, Stat, is_repetit
 use crate::artifact::MetricRow;
 use crate::document::{Cell, Document, Table};
 
-/// With more section lines than this the summary alone is shown, unless all are asked for.
+/// With more section lines than this, only the summary is shown, unless all are requested.
 const LINES: usize = 60;
 
-/// The summary, best official score in bold, and the sections of every group if they are few or
-/// `all`.
+/// The summary, with the best official score in bold, and the sections of every group if they are
+/// few or `all` is set.
 pub fn overview(results: &Results, all: bool) -> Document {
     let document = Document::titled(&results.name, results.question.as_deref());
     let (groups, columns, axes) = (results.groups(), results.columns(), shown_axes(results));
@@ -28,14 +28,14 @@ pub fn overview(results: &Results, all: bool) -> Document {
     explained(document, results, &groups)
 }
 
-/// One of the tables of a report, to be shown alone.
+/// One of the tables of a report, shown alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     Sections,
     Means,
 }
 
-/// These tables without headings, and what their numbers are.
+/// These tables without headings, and an explanation of their numbers.
 pub fn tables(results: &Results, parts: &[Part]) -> Document {
     let (groups, columns, axes) = (results.groups(), results.columns(), shown_axes(results));
     let table = |part: &Part| match part {
@@ -71,7 +71,7 @@ fn sections(groups: &[Group], axes: &[(&str, &str)], columns: &[bool; COUNT]) ->
     table
 }
 
-/// A row a setting: arithmetic means over the sections, and the official score.
+/// One row per setting: arithmetic means over the sections, and the official score.
 fn summary(groups: &[Group], axes: &[(&str, &str)], columns: &[bool; COUNT]) -> Table {
     let with_official = has_official(columns);
     let mut table =
@@ -99,7 +99,7 @@ pub fn has_official(columns: &[bool; COUNT]) -> bool {
     columns[0] && columns[1] && columns[3]
 }
 
-/// AUC per value of each domain-shift attribute.
+/// AUC for each value of each domain-shift attribute.
 pub fn attributes(results: &Results) -> Document {
     let axes = shown_axes(results);
     let header = ["machine", "section", "domain", "attribute", "value", "AUC"];
@@ -135,12 +135,12 @@ pub fn attributes(results: &Results) -> Document {
     }
 }
 
-/// The ends of an interval, without the digits that other resamples would change.
+/// The ends of an interval, without digits that other resamples would change.
 pub(super) fn brackets(low: f64, high: f64) -> String {
     format!("[{:.1}, {:.1}]", 100.0 * low, 100.0 * high)
 }
 
-/// What the brackets are.
+/// Explains the brackets.
 fn intervals(made: Option<IntervalMethod>) -> String {
     let mean = "over the test clips, resampled within normals and anomalies; of several seeds the mean of the ends";
     match made {
@@ -152,7 +152,7 @@ fn intervals(made: Option<IntervalMethod>) -> String {
     }
 }
 
-/// The row of the same name at another point.
+/// The same row at another point.
 fn same<'a>(point: &'a PointResults, row: &MetricRow) -> Option<&'a MetricRow> {
     fn name(r: &MetricRow) -> [&str; 6] {
         [&r.machine, &r.section, &r.domain, &r.attribute, &r.value_of_attribute, &r.metric]
@@ -161,12 +161,12 @@ fn same<'a>(point: &'a PointResults, row: &MetricRow) -> Option<&'a MetricRow> {
     point.rows.iter().find(|r| name(r) == name(row))
 }
 
-/// Reasons for what the tables show as a dash, what the numbers are, and settings without effect.
+/// Reasons for dashes in the tables, an explanation of the numbers, and settings without effect.
 pub(super) fn explained(document: Document, results: &Results, groups: &[Group]) -> Document {
     idle(notes(document, results, groups), results)
 }
 
-/// Reasons for what the tables show as a dash, and what the numbers are.
+/// Reasons for dashes in the tables, and an explanation of the numbers.
 fn notes(document: Document, results: &Results, groups: &[Group]) -> Document {
     let (mut reasons, mut doubts) = (BTreeSet::new(), BTreeSet::new());
     for point in &results.points {

@@ -1,4 +1,4 @@
-//! Tables whose rows and columns are values of settings, and the best of several settings.
+//! Tables with values of settings as rows and columns, and the best of several settings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,26 +9,25 @@ use super::systems::titles;
 use super::{Results, Stat};
 use crate::document::{Cell, Document, Table};
 
-/// What the heads of rows or of columns are made of: `machine`, `section`, or paths of swept
-/// settings.
+/// The axes of the heads of rows or columns: `machine`, `section`, or paths of swept settings.
 type Axes = Vec<String>;
 
-/// The head of a row or column: a value of each axis. `None`: all sections, of which the cells are
+/// The head of a row or column: one value per axis. `None` stands for all sections; their cells are
 /// means.
 type Head = Vec<Option<String>>;
 
-/// A group and, of each of its points, the values by machine and section.
+/// A group and, for each of its points, the values by machine and section.
 struct Counted<'a> {
     group: Group<'a>,
     points: Vec<BTreeMap<(&'a str, &'a str), Values>>,
 }
 
-/// A row for each combination of values of `rows`, a column for each of `columns`, in each cell the
-/// numbers `shown` for the sections and settings that the heads name. Without `columns` each number
-/// has a column. Machines or sections alone are followed by their mean.
+/// One row for each combination of values of `rows`, and one column for each of `columns`. Each
+/// cell has the numbers `shown` for its sections and settings. Without `columns`, each number has
+/// its own column. Machines or sections without other axes are followed by their mean.
 ///
 /// # Errors
-/// An axis that is not swept or named twice, and cells into which several settings fall.
+/// An axis is not swept or is named twice, or several settings fall into one cell.
 pub fn pivot(
     results: &Results,
     rows: &[String],
@@ -80,7 +79,7 @@ pub fn pivot(
     Ok(Document::default().table(table).text(text))
 }
 
-/// Several numbers in one cell, which has a value only if there is one.
+/// Several numbers in one cell. The cell keeps a value only if there is a single number.
 fn joined(stats: &[Option<Stat>]) -> Cell {
     match stats {
         [one] => stat(*one),
@@ -88,11 +87,11 @@ fn joined(stats: &[Option<Stat>]) -> Cell {
     }
 }
 
-/// For each value of an axis the settings that are best by the number `by`, mean over the seeds,
-/// and the numbers `shown`.
+/// For each value of an axis, the settings that are best by the number `by` (mean over the seeds),
+/// and their numbers `shown`.
 ///
 /// # Errors
-/// An axis that is not swept, and results without that number.
+/// The axis is not swept, or the results lack the number.
 pub fn best_of(results: &Results, axis: &str, by: By, shown: &[By]) -> Result<Document, NoTable> {
     let axis = results.axis(axis)?;
     let others: Axes = results.settings().into_iter().filter(|other| *other != axis).collect();
@@ -102,7 +101,7 @@ pub fn best_of(results: &Results, axis: &str, by: By, shown: &[By]) -> Result<Do
         let value = found.group.settings.get(axis.as_str()).copied().unwrap_or_default();
         let Some(score) = number(found, by, &[]) else { continue };
         match best.iter_mut().find(|(known, ..)| *known == value) {
-            // A difference that rounding may have made does not decide.
+            // Differences as small as rounding errors do not count.
             Some(known) if score.mean > known.2 + 1e-12 => *known = (value, place, score.mean),
             Some(_) => {}
             None => best.push((value, place, score.mean)),
@@ -131,10 +130,10 @@ pub fn best_of(results: &Results, axis: &str, by: By, shown: &[By]) -> Result<Do
     )))
 }
 
-/// One number of results that have one setting.
+/// One number of results with a single setting.
 ///
 /// # Errors
-/// Several settings.
+/// There are several settings.
 pub fn value(results: &Results, by: By) -> Result<String, NoTable> {
     let stats = cell(&counted(results), &[], &[by])?.ok_or(NoTable::Nothing)?;
     match stats.first() {
@@ -158,8 +157,8 @@ fn counted(results: &Results) -> Vec<Counted<'_>> {
         .collect()
 }
 
-/// All heads of some axes, the first axis slowest, values in order of first appearance. Without
-/// axes one empty head.
+/// All heads of the given axes. The first axis varies slowest, and values come in order of first
+/// appearance. Without axes there is one empty head.
 fn heads(counted: &[Counted], axes: &Axes) -> Vec<Head> {
     let mut order: Vec<Vec<String>> = vec![Vec::new(); axes.len()];
     let mut found: BTreeSet<Vec<usize>> = BTreeSet::new();
@@ -186,7 +185,7 @@ fn heads(counted: &[Counted], axes: &Axes) -> Vec<Head> {
     with_means(found, axes)
 }
 
-/// After the sections of a machine their mean, and after all of several the mean of all.
+/// Adds the mean after the sections of a machine, and the mean of all after several machines.
 fn with_means(found: Vec<Head>, axes: &Axes) -> Vec<Head> {
     if axes.is_empty() || axes.iter().any(|axis| !PARTS.contains(&axis.as_str())) || found.len() < 2
     {
@@ -215,7 +214,7 @@ fn value_of<'a>(group: &'a Group, (machine, section): &'a (&str, &str), axis: &s
     }
 }
 
-/// As a column is titled.
+/// The title of a column.
 fn title(axes: &Axes, head: &Head) -> String {
     let of = |(axis, value): (&String, &Option<String>)| match (axis.as_str(), value) {
         (_, None) => "mean".to_owned(),
@@ -232,8 +231,8 @@ fn names<'a>(axes: &'a Axes, head: &'a Head) -> impl Iterator<Item = (&'a str, &
     axes.iter().zip(head).filter_map(|(axis, value)| Some((axis.as_str(), value.as_deref()?)))
 }
 
-/// The numbers of the one group of settings that has the values named; `None` if there is no such
-/// group or section.
+/// The numbers of the only group with the given values; `None` if there is no such group or
+/// section.
 fn cell(
     counted: &[Counted],
     named: &[(&str, &str)],
@@ -270,7 +269,7 @@ fn is_in(parts: &[(&str, &str)], (machine, section): &(&str, &str)) -> bool {
         .all(|(axis, value)| if *axis == "machine" { machine == value } else { section == value })
 }
 
-/// A number of the sections named, over the seeds.
+/// A number over the named sections, over the seeds.
 fn number(found: &Counted, by: By, parts: &[(&str, &str)]) -> Option<Stat> {
     let of = |sections: &BTreeMap<(&str, &str), Values>| {
         by.of(sections
@@ -281,12 +280,12 @@ fn number(found: &Counted, by: By, parts: &[(&str, &str)]) -> Option<Stat> {
     Stat::of(&found.points.iter().map(of).collect::<Vec<_>>())
 }
 
-/// A number in a sentence.
+/// The name of a number in a sentence.
 fn name(by: By) -> &'static str {
     if by == By::Official { "official score" } else { by.title() }
 }
 
-/// What the numbers are.
+/// Explains the numbers.
 fn note(results: &Results, counted: &[Counted], shown: &[By]) -> String {
     let mut text = "All numbers in %.".to_owned();
     if let Some(count) = counted.iter().map(|found| found.points.len()).max().filter(|n| *n > 1) {

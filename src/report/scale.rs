@@ -1,12 +1,12 @@
-//! Scales of axes: from values to places, linear or logarithmic.
+//! Scales of axes: they convert values to places, linearly or logarithmically.
 
 use super::axis::{label, round_numbers};
 use crate::math;
 
-/// What an axis is longer than its values at either end, as a part of it.
+/// The margin of an axis beyond its values at each end, as a fraction of its length.
 const MARGIN: f64 = 0.04;
 
-/// From values to places on an axis.
+/// Converts values to places on an axis.
 #[derive(Clone, Copy, Debug)]
 pub struct Scale {
     pub low: f64,
@@ -15,8 +15,8 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// The scale on which all values have a place, a little longer than they need. It is
-    /// logarithmic where they span more than a factor of ten.
+    /// The scale for all values, with a small margin. It is logarithmic if they span more than a
+    /// factor of ten.
     pub fn of(values: impl Iterator<Item = f64>) -> Self {
         let (low, high) = values
             .filter(|value| value.is_finite())
@@ -71,13 +71,13 @@ impl Scale {
     }
 }
 
-/// A number as short as it can be: `0.05`, `1e−7`.
+/// A number as short as possible: `0.05`, `1e−7`.
 pub fn number(value: f64) -> String {
     let size = value.abs();
     if size == 0.0 || (1e-3..1e6).contains(&size) {
         return label(value);
     }
-    // Two digits suffice for round numbers, and show nothing of what rounding left behind.
+    // Two digits are enough for round numbers and hide rounding errors.
     let text = format!("{value:.1e}");
     text.replace(".0e", "e").replace('-', "\u{2212}")
 }

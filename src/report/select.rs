@@ -1,9 +1,9 @@
-//! Choosing settings honestly: leave one section out.
+//! An unbiased choice of settings: leave one section out.
 //!
-//! A sweep of hundreds of settings has a best one, and its score is too good: it was chosen by the
-//! very numbers it is reported for. Here the settings of each section are those that are best on
-//! the *other* sections, and what is reported is what they give on the section that had no say. The
-//! best in hindsight stands beside it, under that name.
+//! The best of hundreds of settings has a score that is too good, because it was chosen by the
+//! numbers that are then reported. Here the settings of each section are chosen by the *other*
+//! sections, and the result on the held-out section is reported. The best in hindsight is shown
+//! beside it under that name.
 
 mod text;
 
@@ -11,44 +11,44 @@ use super::aggregate::{By, Values};
 use super::systems::{Incomparable, System, Systems};
 use super::{Results, Stat};
 
-/// The choice for each section, and what came of it.
+/// The choice for each section, and its results.
 #[derive(Clone, Debug)]
 pub struct Selection {
     name: String,
     question: Option<String>,
     by: By,
     axes: Vec<String>,
-    /// Among how many settings.
+    /// The number of settings to choose from.
     of: usize,
     seeds: usize,
-    /// What they are, in words.
+    /// The name of the repetitions, in words.
     repetitions: &'static str,
     sections: Vec<HeldOut>,
     honest: Totals,
     hindsight: Chosen,
-    /// The hindsight's numbers over all sections.
+    /// The totals of the best in hindsight over all sections.
     hindsight_totals: Totals,
     notes: Vec<String>,
 }
 
-/// One section, which had no say in the choice of its settings.
+/// A held-out section, which was not used to choose its settings.
 #[derive(Clone, Debug)]
 struct HeldOut {
     machine: String,
     section: String,
     chosen: Chosen,
-    /// AUC source, AUC target, AUC and pAUC, as the first four columns of the field's table.
+    /// AUC source, AUC target, AUC and pAUC: the first four columns of the field's table.
     values: [Option<Stat>; AREAS],
 }
 
-/// Settings, and the score they were chosen by.
+/// Chosen settings, and the score that decided.
 #[derive(Clone, Debug)]
 struct Chosen {
     settings: Vec<String>,
     score: Option<Stat>,
 }
 
-/// The number that was chosen by and the official score, over all sections.
+/// The deciding number and the official score, over all sections.
 #[derive(Clone, Copy, Debug)]
 struct Totals {
     by: Option<Stat>,
@@ -57,13 +57,13 @@ struct Totals {
 
 const AREAS: usize = 4;
 
-/// A difference that rounding may have made does not decide.
+/// Differences as small as rounding errors do not decide.
 const EQUAL: f64 = 1e-12;
 
 /// Chooses among all groups of settings by their number `by`, mean over the seeds.
 ///
 /// # Errors
-/// Those of [`Results::systems`], and a single section.
+/// Those of [`Results::systems`]; there is only one section.
 pub fn leave_one_section_out(results: &Results, by: By) -> Result<Selection, Incomparable> {
     let Systems { axes, sections, mut systems, mut notes } = results.systems(None, by)?;
     if sections.len() < 2 {
@@ -128,12 +128,12 @@ pub fn leave_one_section_out(results: &Results, by: By) -> Result<Selection, Inc
     })
 }
 
-/// The seeds, and draws, of a system's points.
+/// The seeds and draws of a system's points.
 fn seeds_of<'a>(system: &System<'a>) -> Vec<Vec<&'a str>> {
     system.points.iter().map(|(seed, _)| seed.clone()).collect()
 }
 
-/// Those that most systems have; of several the first.
+/// The seeds that most systems have; the first ones in a tie.
 fn commonest_seeds<'a>(systems: &[System<'a>]) -> Vec<Vec<&'a str>> {
     let mut lists: Vec<(Vec<Vec<&str>>, usize)> = Vec::new();
     for list in systems.iter().map(seeds_of) {
@@ -146,7 +146,7 @@ fn commonest_seeds<'a>(systems: &[System<'a>]) -> Vec<Vec<&'a str>> {
     lists.into_iter().find(|(_, count)| Some(*count) == most).map_or(Vec::new(), |(list, _)| list)
 }
 
-/// The first of the systems whose mean score is highest on all sections but `held_out`.
+/// The first system with the highest mean score on all sections except `held_out`.
 fn best<'s, 'a>(systems: &'s [System<'a>], by: By, held_out: Option<usize>) -> &'s System<'a> {
     let mut best = (&systems[0], f64::NEG_INFINITY);
     for system in systems {
@@ -158,7 +158,7 @@ fn best<'s, 'a>(systems: &'s [System<'a>], by: By, held_out: Option<usize>) -> &
     best.0
 }
 
-/// The number of all sections but `held_out`, over the seeds.
+/// The number over all sections except `held_out`, over the seeds.
 fn score(system: &System, by: By, held_out: Option<usize>) -> Option<Stat> {
     let others = |rows: &'_ [Values]| {
         let kept = rows.iter().enumerate().filter(|(s, _)| Some(*s) != held_out);
@@ -188,7 +188,7 @@ mod tests {
         values.len() as f64 / values.iter().map(|x| 1.0 / x).sum::<f64>()
     }
 
-    /// What is lucky on the other sections is chosen, and fails on the one held out.
+    /// A setting that is lucky on the other sections is chosen and fails on the held-out one.
     #[test]
     fn the_best_in_hindsight_is_better_than_an_honest_choice() {
         let found = by_name(&[
@@ -196,8 +196,8 @@ mod tests {
             ("lucky 1", "0", &[Some(0.60), Some(0.95), Some(0.90)]),
             ("plain", "0", &[Some(0.70), Some(0.70), Some(0.70)]),
         ]);
-        // On sections 1 and 2 `lucky 1` is best by far, and fails on 0; on 0 and 2 `lucky 0`, and
-        // fails on 1.
+        // On sections 1 and 2, `lucky 1` is best by far, and it fails on 0. On 0 and 2, `lucky 0`
+        // is best, and it fails on 1.
         assert_eq!(chosen(&found), ["lucky 1", "lucky 0", "lucky 0"]);
         let (honest, hindsight) =
             (found.honest.official.unwrap().mean, found.hindsight_totals.official.unwrap().mean);

@@ -1,9 +1,9 @@
-//! Spectrograms side by side, as figure 1 of the MIMII DG paper has them (Dohi et al. 2022): a row
-//! a machine, a column a domain, one scale of colours for all.
+//! Spectrograms side by side, as in figure 1 of the MIMII DG paper (Dohi et al. 2022): one row per
+//! machine, one column per domain, one colour scale for all.
 //!
-//! One self-contained SVG of the version 1.1 that browsers, LaTeX tool chains and office programs
-//! read: images are embedded PNGs of one pixel a value, words are text. Nothing is drawn that is
-//! not in the matrices.
+//! The output is one self-contained SVG of version 1.1, which browsers, LaTeX tool chains and
+//! office programs read. Images are embedded PNGs with one pixel per value, and words are text. It
+//! draws nothing beyond the matrices.
 
 use ndarray::{Array2, ArrayView2};
 
@@ -14,14 +14,14 @@ use super::svg::Svg;
 /// The spectrogram of one clip.
 #[derive(Clone, Debug)]
 pub struct Panel<'a> {
-    /// What stands above it, such as `fan 00 source`.
+    /// Its title, such as `fan 00 source`.
     pub title: String,
     /// Values in dB, (frames, bins).
     pub matrix: ArrayView2<'a, f32>,
     pub time: Axis,
 }
 
-/// The clips of one machine, a column a domain; `None` where there is no clip.
+/// The clips of one machine, one column per domain; `None` without a clip.
 #[derive(Clone, Debug)]
 pub struct Row<'a> {
     pub frequency: Axis,
@@ -31,22 +31,22 @@ pub struct Row<'a> {
 // Lengths in pixels of the SVG.
 pub(super) const WIDTH: f64 = 300.0;
 pub(super) const HEIGHT: f64 = 120.0;
-/// Left of the first column: title and labels of the frequencies.
+/// Left of the first column: the title and labels of the frequency axis.
 pub(super) const LEFT: f64 = 56.0;
 /// Between two columns.
 pub(super) const GAP: f64 = 22.0;
 /// Above an image: its title.
 pub(super) const ABOVE: f64 = 24.0;
-/// Below an image with labels of the time, and the title of that axis below the last row.
+/// Below an image: labels of the time axis, and below the last row its title.
 pub(super) const LABELS: f64 = 17.0;
 pub(super) const TITLE: f64 = 20.0;
-/// Between the last column and the scale, the scale's own width, and its labels.
+/// The gap before the colour scale, the width of the scale, and the width of its labels.
 pub(super) const BAR: (f64, f64, f64) = (20.0, 12.0, 58.0);
 /// Length of a mark on an axis.
 const MARK: f64 = 4.0;
 
-/// The figure. The last row has the title of the time; labels of the time stand below every image,
-/// or below the lowest of a column if all clips are of one length.
+/// The figure. The last row has the title of the time axis. Labels of the time stand below every
+/// image, or only below the lowest image of a column if all clips have the same length.
 pub fn spectrograms(rows: &[Row], scale: Scale) -> String {
     let columns = rows.iter().map(|row| row.panels.len()).max().unwrap_or(0).max(1) as f64;
     let panels: Vec<&Panel> = rows.iter().flat_map(|row| row.panels.iter().flatten()).collect();
@@ -114,7 +114,7 @@ pub(super) fn times(svg: &mut Svg, axis: &Axis, left: f64, bottom: f64, labelled
     }
 }
 
-/// The scale of colours, as high as all rows.
+/// The colour scale, as high as all rows together.
 pub(super) fn bar(svg: &mut Svg, scale: Scale, left: f64, bottom: f64, title: &str) {
     let (top, height) = (ABOVE, (bottom - ABOVE).max(HEIGHT));
     let ramp = Array2::from_shape_fn((1, 256), |(_, i)| {

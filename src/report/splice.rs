@@ -1,4 +1,4 @@
-//! Tables in Markdown files, between markers that say how they are made.
+//! Tables in Markdown files, between markers that define them.
 //!
 //! ```text
 //! <!-- humshift: quickstart.yaml --table means -->       opens a block; the words are those of `humshift report`
@@ -7,8 +7,8 @@
 //! It reaches <!-- humshift-value best -->91.96<!-- /humshift -->.   puts it into a sentence
 //! ```
 //!
-//! A number is named on a line of its own because older rules of Markdown, those of GitHub among
-//! them, know no `--` in comments inside of a sentence. Markers in fenced code are text.
+//! A number is named on a line of its own, because older Markdown dialects, including GitHub's, do
+//! not allow `--` in a comment inside a sentence. Markers in fenced code are text.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -22,14 +22,14 @@ const VALUE: &str = "<!-- humshift-value ";
 const CLOSE: &str = "<!-- /humshift -->";
 const END: &str = "-->";
 
-/// What stands between two markers is made by these words.
+/// The words that define the content between two markers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Marker {
-    /// The words, quotes removed, each with its place.
+    /// The words without quotes, each with its place.
     pub words: Vec<(String, Place)>,
-    /// All of the words.
+    /// The place of all words.
     pub place: Place,
-    /// Whether it makes a number in sentences, instead of a block.
+    /// Whether it defines a number in sentences and not a block.
     pub is_value: bool,
 }
 
@@ -38,7 +38,7 @@ pub struct Marker {
 pub struct Template {
     source: Arc<SourceText>,
     markers: Vec<Marker>,
-    /// The bytes between two markers, and which marker says what they are.
+    /// The bytes between two markers, and the number of the marker that defines them.
     slots: Vec<(Range<usize>, usize)>,
 }
 
@@ -46,8 +46,8 @@ impl Template {
     /// Finds the markers of the file `name`.
     ///
     /// # Errors
-    /// Markers of no known form, unclosed, nested or without an opening one; numbers without or
-    /// with two meanings.
+    /// Markers of unknown form, unclosed, nested or never opened; numbers with no definition or
+    /// two.
     pub fn parse(name: &str, text: String) -> Result<Self, Vec<Diagnostic>> {
         let source = Arc::new(SourceText { name: name.to_owned(), text });
         let mut reader = Reader { source: source.clone(), ..Reader::default() };
@@ -98,16 +98,15 @@ impl Template {
         &self.markers
     }
 
-    /// What stands between the markers now, lines ending in `\n`, without the blank lines round a
-    /// block. `None`: a number that no sentence uses.
+    /// The current content of a marker, with line ends as `\n` and without the blank lines around a
+    /// block. `None` for a number that no sentence uses.
     pub fn content(&self, marker: usize) -> Option<String> {
         let (range, _) = self.slots.iter().find(|(_, of)| *of == marker)?;
         let text = self.source.text[range.clone()].replace("\r\n", "\n");
         Some(text.trim_matches('\n').to_owned())
     }
 
-    /// The text with the contents of these markers, by number, put in. All other bytes stay as they
-    /// are.
+    /// The text with new contents for these markers, by number. All other bytes stay unchanged.
     pub fn with(&self, contents: &BTreeMap<usize, String>) -> String {
         let text = &self.source.text;
         let (mut made, mut at) = (String::new(), 0);
@@ -138,12 +137,12 @@ struct Reader {
     source: Arc<SourceText>,
     markers: Vec<Marker>,
     slots: Vec<(Range<usize>, usize)>,
-    /// The open block, and where its content begins.
+    /// The marker of the open block, and the start of its content.
     open: Option<(usize, usize)>,
     /// Numbers by name.
     names: BTreeMap<String, usize>,
     uses: Vec<(Range<usize>, String, Place)>,
-    /// What the fence round code is made of.
+    /// The fence of the open code block.
     fence: Option<String>,
     mistakes: Vec<Diagnostic>,
 }
@@ -190,7 +189,7 @@ impl Reader {
         }
     }
 
-    /// Whether a line is code, or a fence round it.
+    /// Whether a line is code or the fence of code.
     fn is_code(&mut self, line: &str) -> bool {
         let marks = |mark: char| line.chars().take_while(|c| *c == mark).collect::<String>();
         let fence = ['`', '~'].map(marks).into_iter().find(|fence| fence.len() >= 3);
@@ -293,8 +292,8 @@ fn mistake(message: impl Into<String>, place: Place, hint: impl Into<String>) ->
     Diagnostic::new("E0713", message).at(Some(place)).hint(hint)
 }
 
-/// Words as a shell splits them: at white space outside of single or double quotes. The error:
-/// where a quote opens.
+/// Splits words as a shell does: at white space outside quotes. The error is the position of an
+/// unclosed quote.
 fn split(text: &str) -> Result<Vec<(String, Range<usize>)>, usize> {
     let mut words = Vec::new();
     let mut word: Option<(String, usize)> = None;

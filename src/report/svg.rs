@@ -1,23 +1,23 @@
-//! Writing SVG of the version 1.1 that browsers, LaTeX tool chains and office programs read.
+//! Writing SVG of version 1.1, which browsers, LaTeX tool chains and office programs read.
 //!
-//! A figure stands in a file of its own, on white, or in a page, whose colours it takes.
+//! A figure is either a separate file on white, or part of a page with the colours of the page.
 
 use std::fmt::Write;
 
 use super::image::base64;
 use crate::shown::html;
 
-/// What a figure is drawn on.
+/// The background of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Paper {
-    /// White, in a file of its own.
+    /// White, in a separate file.
     White,
-    /// A page of HTML, which says by the names of classes and by variables what colours there are.
+    /// A page of HTML, which sets the colours by class names and variables.
     Page,
 }
 
 impl Paper {
-    /// Colours of lines that are told apart.
+    /// Colours of lines that can be told apart.
     pub fn colours(self) -> [&'static str; 4] {
         match self {
             Paper::White => ["#1f4e9c", "#d1495b", "#2a7f62", "#8a5a00"],
@@ -64,7 +64,7 @@ impl Svg {
         Self { text, paper: Paper::White }
     }
 
-    /// A figure of a page, and what it shows in words for those who do not see it.
+    /// A figure of a page. `about` describes it for readers who cannot see it.
     pub fn page(width: f64, height: f64, about: &str) -> Self {
         let about = html(about);
         let text = format!(
@@ -74,7 +74,7 @@ impl Svg {
         Self { text, paper: Paper::Page }
     }
 
-    /// A figure on either.
+    /// A figure on either kind of paper.
     pub fn on(paper: Paper, width: f64, height: f64, about: &str) -> Self {
         match paper {
             Paper::White => Self::new(width, height),
@@ -94,7 +94,7 @@ impl Svg {
         );
     }
 
-    /// Words that are cut after so many characters; whole ones are told where the pointer rests.
+    /// A text that is cut after a number of characters; a tooltip shows all of it.
     pub fn name(
         &mut self,
         (x, y): (f64, f64),
@@ -117,7 +117,7 @@ impl Svg {
         );
     }
 
-    /// Words along the left side of a plot.
+    /// Text along the left side of a plot.
     pub fn upright(&mut self, x: f64, middle: f64, words: &str) {
         self.text(
             x,
@@ -136,14 +136,13 @@ impl Svg {
         );
     }
 
-    /// A straight line of a class.
+    /// A straight line with a class.
     pub fn rule(&mut self, class: &str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {
         let _ =
             writeln!(self.text, "<path class=\"{class}\" d=\"M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}\"/>");
     }
 
-    /// A line of a class through points, told by `about` where the pointer rests; a point on its
-    /// own is a dot.
+    /// A line through points with a class and the tooltip `about`. A single point becomes a dot.
     pub fn path(&mut self, class: &str, points: &[(f64, f64)], about: &str) {
         match points {
             [] => {}
@@ -160,7 +159,7 @@ impl Svg {
         }
     }
 
-    /// A closed area of a class.
+    /// A closed area with a class.
     pub fn area(&mut self, class: &str, points: &[(f64, f64)], about: &str) {
         let (path, about) = (joined(points), title(about));
         let _ = writeln!(self.text, "<path class=\"{class}\" d=\"M{path}Z\">{about}</path>");
@@ -188,7 +187,7 @@ impl Svg {
         );
     }
 
-    /// A line through points, broken where there is none; a point on its own is a dot.
+    /// A line through points, interrupted at missing points. A single point becomes a dot.
     pub fn curve(&mut self, points: &[Option<(f64, f64)>], colour: &str) {
         for run in points.split(Option::is_none).filter(|run| !run.is_empty()) {
             let points: Vec<(f64, f64)> = run.iter().flatten().copied().collect();
@@ -208,7 +207,7 @@ impl Svg {
         }
     }
 
-    /// A point of a shape; an opacity below 1 lets others shine through.
+    /// A point with a shape. With an opacity below 1, other points stay visible behind it.
     pub fn mark(&mut self, (x, y): (f64, f64), mark: Mark, colour: &str, opacity: f64) {
         let triangle = format!("d=\"M{:.1} {:.1}l3 5.4h-6z\"", x, y - 3.4);
         let (shape, filled) = match mark {
@@ -239,10 +238,10 @@ impl Svg {
         );
     }
 
-    /// An image stretched to a rectangle with sharp pixels, and a frame around it.
+    /// An image stretched to a rectangle with sharp pixels and a frame.
     pub fn image(&mut self, x: f64, y: f64, width: f64, height: f64, png: &[u8]) {
-        // SVG 2 calls the link `href`; programs that know SVG 1.1 alone show nothing then, and all
-        // know this one. A page allows no styles but those of its sheet.
+        // SVG 2 calls the link `href`. Programs that know only SVG 1.1 would show nothing for it,
+        // and all programs know this one. A page allows no styles except those of its style sheet.
         let (style, href) = match self.paper {
             Paper::White => ("style=\"image-rendering:pixelated\"", "xlink:href"),
             Paper::Page => ("class=\"px\"", "href"),
@@ -266,12 +265,12 @@ fn joined(points: &[(f64, f64)]) -> String {
     points.iter().map(|(x, y)| format!("{x:.1} {y:.1}")).collect::<Vec<_>>().join("L")
 }
 
-/// What a shape tells where the pointer rests.
+/// The tooltip of a shape.
 fn title(words: &str) -> String {
     if words.is_empty() { String::new() } else { format!("<title>{}</title>", html(words)) }
 }
 
-/// Words as text of XML. Characters that XML has no form for become spaces.
+/// Text escaped for XML. Characters that XML cannot hold become spaces.
 fn escape(words: &str) -> String {
     let mut text = String::with_capacity(words.len());
     for c in words.chars() {
@@ -286,8 +285,7 @@ fn escape(words: &str) -> String {
     text
 }
 
-/// The texts of an XML document in which every element is closed by its own name. Panics if it is
-/// none.
+/// The texts of an XML document whose elements are all closed correctly. Panics on any other.
 #[cfg(test)]
 pub fn texts(svg: &str) -> Vec<String> {
     let (mut open, mut texts) = (Vec::new(), Vec::new());

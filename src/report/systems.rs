@@ -1,4 +1,4 @@
-//! What can be compared fairly: systems that all have numbers for the same sections.
+//! Fair comparisons: systems that all have numbers for the same sections.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,27 +11,27 @@ use super::{PointResults, REPETITIONS, Results, is_repetition};
 pub struct System<'a> {
     /// In the order of [`Systems::axes`]; empty where an axis does not apply.
     pub settings: Vec<String>,
-    /// For each point its seed and draw, where swept, and the values of each section, in the order
-    /// of [`Systems::sections`].
+    /// For each point its seed and draw, if swept, and the values of each section, in the order of
+    /// [`Systems::sections`].
     pub points: Vec<(Vec<&'a str>, Vec<Values>)>,
 }
 
 /// All systems, over the sections for which each has a number.
 #[derive(Clone, Debug)]
 pub struct Systems<'a> {
-    /// Paths of the settings that tell the systems apart.
+    /// Paths of the settings that distinguish the systems.
     pub axes: Vec<String>,
     /// Machine and section, in order.
     pub sections: Vec<(&'a str, &'a str)>,
     pub systems: Vec<System<'a>>,
-    /// What was left out, and why.
+    /// What was left out, with reasons.
     pub notes: Vec<String>,
 }
 
-/// Of more incomplete systems than this only the number is told.
+/// With more incomplete systems than this, only their number is reported.
 const SHOWN: usize = 5;
 
-/// Why results cannot be compared.
+/// Reasons why results cannot be compared.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Incomparable {
     #[error("`{name}` is not swept")]
@@ -53,7 +53,7 @@ pub enum Incomparable {
 }
 
 impl Incomparable {
-    /// What to do about it.
+    /// A hint for the user.
     pub fn hint(&self) -> String {
         match self {
             Self::UnknownAxis { swept, .. } | Self::Repetition { swept, .. }
@@ -82,22 +82,23 @@ impl Incomparable {
 }
 
 impl By {
-    /// The official score where the data set has two domains, else the AUC.
+    /// The official score if the data set has two domains, else the AUC.
     pub fn usual(results: &Results) -> Self {
         if has_official(&results.columns()) { Self::Official } else { Self::Auc }
     }
 }
 
 impl Results {
-    /// The systems that differ in `axis` (a path or its last word), or in anything but seed and
+    /// The systems that differ in `axis` (a path or its last word), or in anything except seed and
     /// draw.
     ///
-    /// With an `axis` the others are averaged over: over those combinations of their values that
-    /// every system has, as means over different ones would compare those, too.
+    /// With an `axis`, results are averaged over the other axes. Only combinations of their values
+    /// that every system has are used; otherwise the means would compare different combinations,
+    /// too.
     ///
     /// # Errors
-    /// An axis that is not swept or that cannot be told, no section with the number `by`, fewer
-    /// than two systems that have it everywhere, no combination that all have.
+    /// The axis is not swept or ambiguous; no section has the number `by`; fewer than two systems
+    /// have it everywhere; the systems share no combination.
     pub fn systems(&self, axis: Option<&str>, by: By) -> Result<Systems<'_>, Incomparable> {
         let axes = match axis {
             None => self.settings(),
@@ -196,7 +197,7 @@ impl Results {
     /// The path of a swept setting by its name: the path, or its last word.
     ///
     /// # Errors
-    /// A name that is not swept, that several settings have, or over which results are averaged.
+    /// The name is not swept, matches several settings, or is a repetition.
     pub fn axis(&self, name: &str) -> Result<String, Incomparable> {
         let meant: Vec<String> = match self.axes.iter().find(|path| *path == name) {
             Some(path) => vec![path.clone()],
@@ -217,8 +218,8 @@ impl Results {
     }
 }
 
-/// Keeps the points whose settings other than `axis` each of the systems has a point with. Settings
-/// that some of the systems know nothing of, such as those of one detector, are a system's own.
+/// Keeps the points whose settings other than `axis` occur in every system. Settings that some
+/// systems lack, such as those of one detector, do not count.
 fn keep_shared(
     systems: &mut [System],
     settings_of: &[Vec<&BTreeMap<String, String>>],
@@ -262,7 +263,7 @@ impl System<'_> {
     }
 }
 
-/// A value in a text that does not say what it is of: `snr_db=12`, but `knn k=3` as it stands.
+/// A value with its name if it needs one: `snr_db=12`, but `knn k=3` stays as it is.
 pub fn named(path: &str, value: &str) -> String {
     let says_nothing = !value.starts_with(char::is_alphabetic)
         || ["none", "true", "false", "null"].contains(&value);
@@ -273,7 +274,7 @@ pub fn named(path: &str, value: &str) -> String {
     }
 }
 
-/// Last words of paths, as columns are titled.
+/// Last words of paths, as titles of columns.
 pub fn titles(axes: &[String]) -> impl Iterator<Item = String> {
     axes.iter().map(|path| path.rsplit('.').next().unwrap_or(path).to_owned())
 }
@@ -283,8 +284,8 @@ pub mod testing {
     use super::*;
     use crate::artifact::MetricRow;
 
-    /// Results of systems named by one axis, each with one value a section that AUC source, AUC
-    /// target and pAUC have.
+    /// Results of systems named by one axis. Each has one value per section, used for AUC source,
+    /// AUC target and pAUC.
     pub fn results(axis: &str, systems: &[(&str, &str, &[Option<f64>])]) -> Results {
         let point = |(name, seed, sections): &(&str, &str, &[Option<f64>])| {
             let rows = sections.iter().enumerate().flat_map(|(section, value)| {

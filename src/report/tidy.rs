@@ -1,13 +1,13 @@
-//! Results for programs: one row a number.
+//! Results for programs: one row per number.
 
 use serde_json::{Value, json};
 
 use super::{Results, idle_settings};
 
-/// `point,machine,section,domain,attribute,value_of_attribute,metric,value` and a column a swept
-/// setting. Numbers in their shortest round-trip form; a cell is empty where a column does not
-/// apply or a number cannot be computed. The ends of an interval are rows of their own, `auc_low`
-/// and `auc_high`. The official score of a point has neither machine nor section.
+/// The columns are `point,machine,section,domain,attribute,value_of_attribute,metric,value` and one
+/// for each swept setting. Numbers have their shortest round-trip form. A cell is empty if its
+/// column does not apply or its number cannot be computed. The ends of an interval are separate
+/// rows, `auc_low` and `auc_high`. The official score of a point has neither machine nor section.
 pub fn csv(results: &Results) -> String {
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     let fixed = [
@@ -65,7 +65,7 @@ pub fn csv(results: &Results) -> String {
     String::from_utf8(writer.into_inner().expect("writing to memory")).expect("cells are text")
 }
 
-/// The same as one JSON document, with the reasons of what is missing.
+/// The results as one JSON document, with reasons for missing numbers.
 pub fn json(results: &Results) -> Value {
     let points: Vec<Value> = (results.points.iter())
         .map(|point| {

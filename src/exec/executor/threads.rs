@@ -40,7 +40,7 @@ impl Threads {
         })
     }
 
-    /// Threads that use `work` in place of [`perform`].
+    /// Threads that use `work` in place of `perform`.
     pub fn with(store: Store, desk: Desk, room: Room, cancel: Arc<AtomicBool>, work: Work) -> Self {
         let (sender, news) = channel();
         Self { store, desk, room, cancel, work, sender, news }

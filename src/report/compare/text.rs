@@ -1,4 +1,4 @@
-//! A comparison as a document for people and as JSON.
+//! A comparison as a document for users and as JSON.
 
 use serde_json::{Value, json};
 
@@ -10,11 +10,11 @@ use crate::report::axis::label;
 use crate::report::number::{percent, share};
 use crate::report::systems::titles;
 
-/// More pairs than this are shown only where all are asked for.
+/// More pairs than this are shown only on request.
 const PAIRS: usize = 60;
 
 impl Comparison {
-    /// Mean ranks, then the pairs: the most significant ones, or `all`.
+    /// Mean ranks, then the most significant pairs, or `all` pairs.
     pub fn document(&self, all: bool) -> Document {
         let (systems, sections) = (self.systems.len(), self.sections.len());
         Document::titled(&self.name, self.question.as_deref())
@@ -27,7 +27,7 @@ impl Comparison {
             .text(self.meaning())
     }
 
-    /// The same below a heading of a page, with not more than so many pairs.
+    /// The comparison below a heading of a page, with at most `pairs` pairs.
     pub(in crate::report) fn details(&self, pairs: usize) -> Document {
         let ranks = Document::default().table(self.ranks_table()).text(self.overall());
         ranks
@@ -49,7 +49,7 @@ impl Comparison {
         ranks
     }
 
-    /// So many of the most significant pairs, and what shows the others.
+    /// The `most` significant pairs, and how to see the others.
     fn pairs(&self, most: usize, more: &str) -> Document {
         let header = [
             "better ranked",
@@ -72,7 +72,7 @@ impl Comparison {
         }
     }
 
-    /// What is said of all systems together.
+    /// The result for all systems together.
     fn overall(&self) -> String {
         let friedman = match (self.friedman, self.systems.len()) {
             (Some(test), _) => format!("Friedman's test that all are equal: {}.", p_is(test.p)),
@@ -107,7 +107,7 @@ impl Comparison {
         ]
     }
 
-    /// What limits the comparison.
+    /// The limits of the comparison.
     fn remarks(&self) -> Vec<String> {
         let (n, m) = (self.sections.len(), self.pairs.len());
         let mut remarks = Vec::new();
@@ -133,7 +133,7 @@ impl Comparison {
         remarks
     }
 
-    /// What the numbers are.
+    /// Explains the numbers.
     fn meaning(&self) -> String {
         let value = match self.by {
             By::Official => "harmonic mean of its AUC source, AUC target and pAUC",
@@ -156,7 +156,7 @@ impl Comparison {
         )
     }
 
-    /// The same for programs.
+    /// The comparison for programs.
     pub fn json(&self) -> Value {
         let settings = |cells: &[String]| -> Value {
             let pairs = self.axes.iter().zip(cells).filter(|(_, cell)| !cell.is_empty());

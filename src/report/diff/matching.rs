@@ -1,9 +1,8 @@
-//! Which points of two runs have the same settings.
+//! Matching the points of two runs by their settings.
 //!
-//! Settings are compared as they are resolved, so that a setting that one run sweeps and the other
-//! states once matches. What then has no partner is compared by its labels: a detector that is
-//! swept under one name is the same detector, though one of its other settings differs between the
-//! runs.
+//! Resolved settings are compared first, so a setting that one run sweeps matches the same setting
+//! that the other run fixes. Points without a partner are then compared by their labels: a detector
+//! with the same label counts as the same detector, even if one of its unswept settings differs.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +11,13 @@ use serde_json::Value;
 use super::super::listing::short;
 use super::Side;
 
-/// Numbers of points: pairs, in the order of the first run, and those without a partner.
+/// Numbers of points: the pairs, in the order of the first run, and the points without a partner.
 pub struct Pairs {
     pub pairs: Vec<[usize; 2]>,
     pub only: [Vec<usize>; 2],
 }
 
-/// The paths that either run sweeps, those of the first run first.
+/// The paths that either run sweeps; those of the first run come first.
 pub fn axes(a: Side, b: Side) -> Vec<String> {
     let mut axes: Vec<String> = Vec::new();
     for (path, _) in a.axes.iter().chain(b.axes) {
@@ -45,7 +44,7 @@ pub fn pairs(a: Side, b: Side) -> Pairs {
     Pairs { pairs, only }
 }
 
-/// Moves those of the rest that have one key to the pairs.
+/// Makes pairs of unmatched points with the same key.
 fn join(
     pairs: &mut Vec<[usize; 2]>,
     rest: &mut [Vec<usize>; 2],
@@ -75,7 +74,7 @@ pub fn at<'v>(settings: &'v Value, path: &str) -> Option<&'v Value> {
 fn resolved(side: Side, point: usize, axis: &str) -> String {
     match side.settings.get(point).and_then(|settings| at(settings, axis)) {
         Some(value) => value.to_string(),
-        // Words that mean several settings have none of their own name.
+        // Words that stand for several settings have no setting of their own name.
         None => labelled(side, point, axis),
     }
 }
@@ -88,13 +87,13 @@ fn labelled(side: Side, point: usize, axis: &str) -> String {
     }
 }
 
-/// A value as people write it.
+/// A value as it is written in a spec.
 pub fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// What tables call the setting of a pair: as the run has it that sweeps it, the first before the
-/// second.
+/// The label of a pair's setting in tables. It comes from the run that sweeps the setting,
+/// preferably the first.
 pub fn label(a: Side, b: Side, [first, second]: [usize; 2], axis: &str) -> String {
     let of = |side: Side, point: usize| side.results.points[point].settings.get(axis).cloned();
     of(a, first).or_else(|| of(b, second)).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Which settings differ between two runs.
+//! The settings that differ between two runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,13 +10,13 @@ use super::{Setting, Side};
 /// Values of settings by path.
 type Leaves = BTreeMap<String, BTreeSet<String>>;
 
-/// The swept settings that differ, then all others, each with its values in both runs.
+/// The swept settings that differ, then the others, each with its values in both runs.
 pub fn differing(a: Side, b: Side) -> Vec<Setting> {
     let axes = axes(a, b);
     let mut found: Vec<Setting> = Vec::new();
     for axis in &axes {
         let values = [swept(a, axis), swept(b, axis)];
-        // The order in which values are swept is no difference.
+        // A different order of the swept values is no difference.
         let [first, second] =
             values.each_ref().map(|values| values.iter().collect::<BTreeSet<&String>>());
         if first != second {
@@ -55,7 +55,7 @@ pub fn differing(a: Side, b: Side) -> Vec<Setting> {
     found
 }
 
-/// The labels of a swept setting in order; of one that is not swept its value.
+/// The labels of a swept setting in order; the value of a setting that is not swept.
 fn swept(side: Side, axis: &str) -> Vec<String> {
     if let Some((_, labels)) = side.axes.iter().find(|(path, _)| path == axis) {
         return labels.clone();

@@ -5,7 +5,7 @@ use super::*;
 
 type Numbers<'a> = &'a [(&'a str, &'a str, &'a [Option<f64>])];
 
-/// Compares runs that sweep `k`, in whose settings `mels` is a constant.
+/// Compares runs that sweep `k` and have a constant `mels`.
 fn compared(a: (Numbers, u32), b: (Numbers, u32)) -> Diff {
     let made = [a.0, b.0].map(|numbers| results("detector.knn.k", numbers));
     let settings = [(a, &made[0]), (b, &made[1])].map(|((_, mels), results)| {

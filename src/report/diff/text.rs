@@ -1,4 +1,4 @@
-//! The differences of two runs for people and for programs.
+//! The differences of two runs for users and for programs.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,8 @@ use super::super::number::{DASH, percent};
 use super::{Changed, Clips, Diff, Row};
 use crate::document::{Cell, Document, Table};
 
-/// Of more rows than this those with the largest differences are shown, unless all are asked for.
+/// With more rows than this, only those with the largest differences are shown, unless all are
+/// requested.
 const ROWS: usize = 30;
 
 impl Diff {
@@ -92,7 +93,7 @@ impl Diff {
         table
     }
 
-    /// What the numbers are, and how many of them are more than chance.
+    /// Explains the numbers, and how many of them are significant.
     fn summary(&self) -> String {
         let sections = self.sections.len();
         let many =
@@ -208,7 +209,7 @@ impl Diff {
     }
 }
 
-/// The first of many, and how many more there are.
+/// The first of many labels, and how many more there are.
 fn cut(labels: &[String], all: bool) -> Vec<String> {
     let most = if all { labels.len() } else { ROWS };
     let mut shown: Vec<String> = labels.iter().take(most).cloned().collect();
@@ -218,7 +219,7 @@ fn cut(labels: &[String], all: bool) -> Vec<String> {
     shown
 }
 
-/// A difference in per cent with its sign.
+/// A difference in per cent, with sign.
 pub(super) fn signed(x: f64) -> String {
     let text = percent(x.abs());
     match text.trim_matches(['0', '.']) {
@@ -228,7 +229,7 @@ pub(super) fn signed(x: f64) -> String {
     }
 }
 
-/// A score in four digits or so.
+/// A score with about four digits.
 fn significant(x: f64) -> String {
     match x.abs() {
         0.0 => "0".into(),

@@ -1,4 +1,4 @@
-//! A choice of settings as a document for people and as JSON.
+//! A choice of settings as a document for users and as JSON.
 
 use serde_json::{Map, Value, json};
 
@@ -20,7 +20,7 @@ impl Selection {
         self.explained(document)
     }
 
-    /// These tables without headings, and how the settings were chosen.
+    /// These tables without headings, and an explanation of the choice.
     pub fn tables(&self, parts: &[Part]) -> Document {
         let table = |part: &Part| match part {
             Part::Sections => self.sections_table(),
@@ -29,8 +29,8 @@ impl Selection {
         self.explained(parts.iter().map(table).fold(Document::default(), Document::table))
     }
 
-    /// The official score, or another number that was chosen by, under the settings chosen on the
-    /// other sections.
+    /// The official score, or another deciding number, with the settings chosen on the other
+    /// sections.
     pub fn value(&self, by: By) -> Option<String> {
         let stat = if by == self.by {
             self.honest.by
@@ -100,7 +100,7 @@ impl Selection {
         document.text(choice).list(self.notes.clone()).text(text)
     }
 
-    /// The same for programs.
+    /// The choice for programs.
     pub fn json(&self) -> Value {
         let settings = |cells: &[String]| -> Map<String, Value> {
             let pairs = self.axes.iter().zip(cells).filter(|(_, cell)| !cell.is_empty());

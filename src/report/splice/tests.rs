@@ -71,7 +71,7 @@ proptest! {
         new in prop::collection::vec("[a-z0-9 |é]{1,9}", 1..4),
         crlf in any::<bool>(),
     ) {
-        // Three backticks at the start of a line would make code of the rest.
+        // Three backticks at the start of a line would turn the rest into code.
         let around: Vec<String> = around.iter().map(|line| line.replace("``", "`")).collect();
         let open = "<!-- humshift: a.yaml -->";
         let lines = [&around[..2], &[open.to_owned()], &old[..], &[CLOSE.to_owned()], &around[2..]].concat();

@@ -70,7 +70,7 @@ fn values_of_an_axis_are_compared_over_the_same_other_settings() {
         }
         made
     };
-    // `b` lacks the hard one of the settings, and has a seed more.
+    // `b` lacks the hard setting and has one more seed.
     let mut made = of(&[
         ("a", "8", "0", 0.6),
         ("a", "16", "0", 0.2),
@@ -89,7 +89,7 @@ fn values_of_an_axis_are_compared_over_the_same_other_settings() {
         found.notes,
         ["points left out, not every system has one with the same other settings: 2"]
     );
-    // What only one of them has is its own.
+    // A setting that only one of them has does not count.
     for point in &mut made.points[..2] {
         let mels = point.settings.remove("mels").unwrap();
         point.settings.insert("detector.a.k".into(), mels);
