@@ -1,10 +1,9 @@
-//! A question that was answered before: a spec whose text, data and program are those of a complete
-//! run.
+//! Answered questions: a spec whose text, data and program are unchanged since a complete run.
 //!
-//! `run` remembers of a complete run what it was made from. When all of that is the same, its
-//! tables are read from the run's document: nothing is parsed, planned or looked up but the
-//! results, whose bytes are checked. Whatever differs or is gone leads to the long way, which
-//! decides by keys as always; so a wrong memory costs time and nothing else.
+//! After a complete run, `run` remembers its inputs. If all of them are unchanged, the tables are
+//! read from the document of the run. Nothing is parsed or planned; only the results are read, and
+//! their bytes are checked. If anything differs or is missing, the run goes the long way and
+//! decides by keys as always. So a wrong memory only costs time.
 
 use std::path::{Path, PathBuf};
 
@@ -21,21 +20,20 @@ use crate::source::SourceSpec;
 use crate::spec;
 use crate::store::RunFile;
 
-/// What a run was made from.
+/// The inputs of a run.
 #[derive(Serialize, Deserialize)]
 pub struct Answer {
     experiment: String,
     run: Digest,
-    /// The digest of the run's head as it was: programs with other code may write the same
-    /// document.
+    /// The digest of the run's head, because programs with other code may write the same document.
     head: Digest,
     /// The spec and the files it extends, and weights.
     files: Vec<(PathBuf, Digest)>,
-    /// Each source, and the digest of all that was seen of it.
+    /// Each source, and the digest of everything seen of it.
     sources: Vec<(SourceSpec, Digest)>,
 }
 
-/// The name of a question: the arguments, the working directory, the program.
+/// The identity of a question: arguments, working directory and program.
 fn question(args: &SpecArgs) -> Option<Digest> {
     let program = std::env::current_exe().ok()?;
     let stamp = reading::stamp(&program)?;
@@ -74,13 +72,13 @@ pub fn known(args: &SpecArgs, Cache { store, desk }: &Cache) -> Option<(RunFile,
     Some((run.clone(), head, results))
 }
 
-/// A question as it is now: its name, and the files of the spec.
+/// A question as it is now: its identity, and the files of the spec.
 #[derive(PartialEq)]
 pub struct Asked(Digest, Vec<(PathBuf, Digest)>);
 
 impl Asked {
-    /// The spec, and the files it extends. What comes through a pipe cannot be looked at again, and
-    /// is none.
+    /// The question of a spec and the files it extends; `None` for a pipe, which cannot be read
+    /// again.
     pub fn of(args: &SpecArgs) -> Option<Self> {
         let files = spec::files(&args.spec).into_iter();
         let files = files
@@ -89,8 +87,8 @@ impl Asked {
         Some(Self(question(args)?, files))
     }
 
-    /// Remembers what a complete run was made from; it began with these files. To fail here costs
-    /// only time.
+    /// Remembers the inputs of a complete run that began with these files. A failure only costs
+    /// time.
     pub fn remember(self, session: &Session, run: Digest, head: &Head, desk: &Desk) {
         let experiment = session.experiment.name.clone();
         let files = self.1.into_iter().chain(session.given.files().iter().cloned()).collect();

@@ -1,4 +1,4 @@
-//! Axes of spectrograms, as the settings of their features say.
+//! Axes of spectrograms, from the settings of their features.
 
 use crate::feature::FeatureSpec;
 use crate::report::Axis;
@@ -11,12 +11,12 @@ pub fn in_decibels(feature: &FeatureSpec) -> bool {
     match feature {
         FeatureSpec::LogMel(_) => true,
         FeatureSpec::Spectrum(spectrum) => spectrum.db,
-        // Whatever else there is has no frequencies.
+        // All other features have no frequencies.
         _ => false,
     }
 }
 
-/// The axis of the frames; they are counted where the rate is not known.
+/// The axis of the frames in seconds; in frames if the rate is unknown.
 pub fn time(feature: &FeatureSpec, rate: Option<u32>, frames: usize) -> Axis {
     let (frame, hop, center) = match feature {
         FeatureSpec::LogMel(s) => (s.frame, s.hop, s.center),
@@ -28,14 +28,14 @@ pub fn time(feature: &FeatureSpec, rate: Option<u32>, frames: usize) -> Axis {
     Axis::linear("Time (s)", frames, first, hop as f64 / rate)
 }
 
-/// The axis of the bands; they are counted where the rate is not known.
+/// The axis of the bands; in numbers of bands if the rate is unknown.
 pub fn frequency(feature: &FeatureSpec, rate: Option<u32>, bins: usize) -> Axis {
     const TITLE: &str = "Frequency (kHz)";
     match (feature, rate.map(f64::from)) {
         (FeatureSpec::LogMel(s), Some(rate)) => {
             let (low, high) = (s.scale.mel(s.fmin), s.scale.mel(s.fmax.unwrap_or(rate / 2.0)));
             let step = (high - low) / (bins + 1) as f64;
-            // The middle of band 0 lies a step above the lowest edge of the bank.
+            // The centre of band 0 lies one step above the lowest edge of the filter bank.
             Axis::new(TITLE, bins, &MEL_MARKS.map(|hz| hz / 1e3), |khz| {
                 (s.scale.mel(1e3 * khz) - low) / step - 1.0
             })

@@ -1,4 +1,4 @@
-//! `run --baseline`: whether the results fell behind those that a repository keeps, for CI.
+//! `run --baseline`: whether the results fell below those kept in a repository, for CI.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use crate::document::Document;
 use crate::reading;
 use crate::report::{Baseline, By, Change, Results, changes};
 
-/// The largest file that is read.
+/// The largest file that is read, in bytes.
 const LARGEST: u64 = 1 << 28;
 
 #[derive(Args)]
@@ -33,10 +33,10 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 impl BaselineArgs {
-    /// Compares the results, or writes them. Gives a case for each setting, and the table of what
-    /// changed.
+    /// Compares the results with the baseline, or writes them. Returns a case for each setting, and
+    /// the table of changes.
     ///
-    /// Errors (E0717): the file is no baseline.
+    /// Errors (E0717): the file is not a baseline.
     pub fn hold(&self, results: &Results) -> Result<(Vec<Case>, Option<Document>), CliError> {
         let Some(path) = &self.baseline else { return Ok(Default::default()) };
         if self.update_baseline {
@@ -76,7 +76,7 @@ impl BaselineArgs {
     }
 }
 
-/// What the way through decimal digits may change.
+/// The largest change from writing numbers in decimal digits.
 const ROUNDING: f64 = 1e-12;
 
 fn read(path: &Path) -> Result<Baseline, CliError> {

@@ -23,10 +23,10 @@ enum Command {
     /// List the stages that are done
     #[command(after_help = examples::CACHE_LS)]
     Ls(Common),
-    /// How much there is of what
+    /// Show counts and sizes
     #[command(after_help = examples::CACHE_STAT)]
     Stat(Common),
-    /// Read everything, and move what is damaged to `bad/`
+    /// Check everything, and move damaged files to `bad/`
     #[command(after_help = examples::CACHE_VERIFY)]
     Verify(Common),
     /// Evict objects, least recently used first; records and metric tables stay
@@ -50,23 +50,23 @@ struct GcArgs {
     /// Leave at most this much, such as 2G
     #[arg(long, value_name = "SIZE", value_parser = output::parse_size)]
     max_size: Option<u64>,
-    /// Evict what was not used for longer than this, such as 30d or 12h
+    /// Evict objects not used for longer than this, such as 30d or 12h
     #[arg(long, value_name = "AGE", value_parser = output::parse_age)]
     older_than: Option<std::time::Duration>,
-    /// What stays whatever its age: `records` are kilobytes, and answer an unchanged experiment in
-    /// full
+    /// What to keep whatever its age: `records` are kilobytes, and answer an unchanged experiment
+    /// in full
     #[arg(long, value_enum, value_name = "WHAT", conflicts_with_all = ["max_size", "older_than"])]
     keep: Option<Keep>,
-    /// Remove the documents of runs; of each experiment the newest stays, and the newest that came
-    /// to its end
+    /// Remove old documents of runs; each experiment keeps its newest one and its newest complete
+    /// one
     #[arg(long)]
     runs: bool,
-    /// Only tell what would go
+    /// Only show what would be removed
     #[arg(long)]
     dry_run: bool,
 }
 
-/// What a small cache has.
+/// The parts that a small cache keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Keep {
     /// Records and metric tables
@@ -108,7 +108,7 @@ fn ls(store: &Store, as_json: bool) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// How much there is of what, in both parts of the cache.
+/// Counts and sizes of both parts of the cache.
 #[derive(Serialize)]
 struct Stat {
     #[serde(flatten)]
@@ -222,12 +222,12 @@ fn gc(Cache { store, desk }: &Cache, args: &GcArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// Clears the desk of what is no longer needed; gives how many checkpoints that are.
+/// Clears remains from the desk. Returns the number of removed checkpoints.
 fn clear(desk: &Desk, store: &Store, args: &GcArgs) -> usize {
     desk.clear(args.older_than, |key| store.lookup(key).sound().is_some(), args.dry_run)
 }
 
-/// Whether every stage of a run has a result, as its document says.
+/// Whether every stage of a run has a result, by its document.
 fn is_complete(run: &RunFile, store: &Store) -> bool {
     store.open_run(run).is_ok_and(|file| Run::read_head(file).is_ok_and(|head| head.complete))
 }

@@ -1,4 +1,4 @@
-//! The cache that a command names, opened as far as the command may use it.
+//! The cache that a command names, opened with the rights that the command needs.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use crate::desk::Desk;
 use crate::disk::Unusable;
 use crate::store::{Store, StoreError};
 
-/// Where the cache is.
+/// The place of the cache.
 #[derive(Args)]
 pub struct CacheDir {
     /// Folder of the cache
@@ -17,25 +17,25 @@ pub struct CacheDir {
     pub cache: PathBuf,
 }
 
-/// The two parts of a cache: what stages gave, and what runs on this machine need while they work.
+/// The two parts of a cache: the store for outputs of stages, and the desk for working files of
+/// this machine.
 pub struct Cache {
     pub store: Store,
     pub desk: Desk,
 }
 
 impl CacheDir {
-    /// For commands that run stages: a cache that is not there is made.
+    /// For commands that run stages: creates a missing cache.
     pub fn open(&self) -> Result<Cache, CliError> {
         Ok(Cache { store: Store::open(&self.cache)?, desk: Desk::open(&self.cache)? })
     }
 
-    /// For commands that mend a cache or make it smaller: one that is not there is an error.
+    /// For commands that repair or clean up a cache. Errors: there is no cache.
     pub fn existing(&self) -> Result<Cache, CliError> {
         Ok(Cache { store: Store::existing(&self.cache)?, desk: Desk::existing(&self.cache)? })
     }
 
-    /// For commands that read: one that is not there is empty, and that is told. Nothing is
-    /// written.
+    /// For commands that read. A missing cache counts as empty, with a warning. Nothing is written.
     pub fn look(&self) -> Result<Cache, CliError> {
         let cache = Cache { store: Store::look(&self.cache)?, desk: Desk::look(&self.cache)? };
         if !cache.store.is_there() {

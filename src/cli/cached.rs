@@ -1,4 +1,4 @@
-//! What the stages of a plan left in the cache, for commands that show it.
+//! Outputs in the cache of the stages of a plan, for commands that show them.
 
 use super::CliError;
 use super::subject::Subject;
@@ -9,18 +9,18 @@ use crate::plan::{Node, NodeId};
 use crate::stage::{Features, Item, Role, Split, StageSpec};
 use crate::store::{Store, StoreError};
 
-/// What stages left behind.
+/// The outputs of stages in the cache.
 pub struct Cached<'a> {
     pub subject: &'a Subject,
     pub store: &'a Store,
-    /// What there will not be where something is not there: `no figure`.
+    /// The consequence of a missing output, for messages: `no figure`.
     pub without: &'static str,
 }
 
 impl Cached<'_> {
-    /// The node that fills a role of another.
+    /// The node that provides an input of another node.
     ///
-    /// Errors: it has no such role, as can be in the document of a run that somebody changed.
+    /// Errors: there is no such input; this happens if somebody changed the document of the run.
     pub fn need(&self, id: NodeId, role: impl Into<Role>) -> Result<NodeId, CliError> {
         let role = role.into();
         let need = self.subject.plan.needs(id).iter().find(|need| need.role == role);
@@ -33,7 +33,7 @@ impl Cached<'_> {
         self.subject.plan.node(id)
     }
 
-    /// The features of a section whose metrics `result` has, before they were pooled or embedded.
+    /// The features of a section whose metrics are `result`, before pooling or embedding.
     pub fn features(&self, section: &str, result: NodeId) -> Result<(NodeId, &Features), CliError> {
         let mut node = self.scored(section, result)?;
         loop {
@@ -44,7 +44,7 @@ impl Cached<'_> {
         }
     }
 
-    /// What made the vectors or frames of a section that `result` is about: what its detector sees.
+    /// The node with the vectors or frames that the detector behind `result` sees for a section.
     pub fn scored(&self, section: &str, result: NodeId) -> Result<NodeId, CliError> {
         self.need(self.need(result, Item::Scores)?, Item::Features.of(section))
     }
@@ -74,7 +74,7 @@ impl Cached<'_> {
             .get(&role.into().to_string())
             .ok_or_else(|| absent("its record has no such output", run.clone()))?;
         let bytes = self.store.read(object).map_err(|error| match error {
-            // Records outlive their objects, and what nobody asks for is not made again.
+            // Records outlive their objects, and bytes are made again only if a run needs them.
             StoreError::Damaged { .. } => {
                 absent("its bytes are gone or damaged", format!("{run} --only '{label}'"))
             }

@@ -1,7 +1,7 @@
-//! `humshift report --figures`: the training curves of what is cached.
+//! `humshift report --figures`: the training curves of cached models.
 //!
-//! A model that was trained in epochs holds what they came to, as vectors `history/loss` and so on.
-//! A model of several (`model/0/history/loss`) has a figure for each.
+//! A model that was trained in epochs holds their values, as vectors `history/loss` and so on. A
+//! model with several parts (`model/0/history/loss`) gets a figure for each part.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,8 +15,8 @@ use crate::report::{TrainingCurve, training_csv, training_curve};
 use crate::stage::StageSpec;
 use crate::store::{Store, StoreError};
 
-/// Writes a figure a training and `training_curves.csv` into a folder, which is made if there is
-/// anything to write; gives how many trainings there are.
+/// Writes a figure per training and `training_curves.csv` into a folder, which is created if there
+/// is anything to write. Returns the number of trainings.
 pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<usize, CliError> {
     let (trainings, gone) = of(subject, store, subject.plan.nodes())?;
     if trainings.is_empty() {
@@ -40,7 +40,7 @@ pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<usize, C
     Ok(trainings.len())
 }
 
-/// The trainings among these stages, and how many of their models the cache does not give back.
+/// The trainings among these stages, and the number of their models that are gone from the cache.
 pub fn of(
     subject: &Subject,
     store: &Store,
@@ -62,7 +62,7 @@ pub fn of(
                 })?;
                 trainings.extend(histories(&node.label, &model));
             }
-            // Nobody makes a model again for its figure, and that of the others is worth having.
+            // A model is not made again for its figure. The figures of the others are still drawn.
             Err(StoreError::Damaged { .. }) => gone += 1,
             Err(other) => return Err(CliError::Store(other)),
         }
@@ -70,7 +70,7 @@ pub fn of(
     Ok((trainings, gone))
 }
 
-/// What a model, or the models in it, tell of their epochs.
+/// The curves of a model or of its parts.
 fn histories(label: &str, model: &Tensors) -> Vec<TrainingCurve> {
     let mut found: BTreeMap<&str, BTreeMap<String, Vec<f64>>> = BTreeMap::new();
     for (name, tensor) in &model.0 {

@@ -55,9 +55,9 @@ pub fn run(args: &DatasetArgs) -> Result<Exit, CliError> {
     write(args)
 }
 
-/// One section to be written.
+/// A section to write.
 struct Section<'a> {
-    /// The machine, and two digits.
+    /// The machine, and the section as two digits.
     id: SectionId,
     features: &'a Features,
     clips: Vec<Clip>,
@@ -123,8 +123,8 @@ const AUDIO: Role = Role::Of(Split::Train, Item::Audio);
 
 type Nodes = BTreeMap<SectionId, (NodeId, BTreeMap<Role, NodeId>)>;
 
-/// Of each section, a node that hears its clips and what that needs, by role. Errors: the points do
-/// not agree.
+/// For each section, a node that reads its clips, and the inputs of that node by role. Errors: the
+/// points differ.
 fn sections(session: &Session) -> Result<Nodes, CliError> {
     let plan = &session.plan;
     let mut nodes = Nodes::new();
@@ -150,8 +150,8 @@ fn sections(session: &Session) -> Result<Nodes, CliError> {
     Ok(nodes)
 }
 
-/// Sections by machine and two digits: their own where they are two digits, or else in order from
-/// `00` on.
+/// Sections named by machine and two digits. Names with two digits are kept; others are numbered
+/// from `00` on.
 fn number(nodes: Nodes) -> Nodes {
     let plain =
         |id: &SectionId| id.section.len() == 2 && id.section.bytes().all(|b| b.is_ascii_digit());
@@ -222,7 +222,7 @@ fn read<'a>(
 }
 
 impl Section<'_> {
-    /// What was mixed to which file.
+    /// The noise mixed to each file.
     fn recipe(&self, paths: &[String]) -> Recipe {
         let of = |(clip, path): (&Clip, &String)| {
             let parts = self.parts.get(&clip.id).cloned().unwrap_or_default();
@@ -231,8 +231,8 @@ impl Section<'_> {
         Recipe(self.clips.iter().zip(paths).flat_map(of).collect())
     }
 
-    /// Writes the clips and tables of the section; gives the number of clips that did not fit 16
-    /// bits, or none if the user wishes to stop.
+    /// Writes the clips and tables of the section. Returns the number of clips that did not fit 16
+    /// bits, or `None` if the user cancelled.
     fn write(&self, folder: &Folder, cancel: &AtomicBool) -> Result<Option<usize>, CliError> {
         let SectionId { machine, section } = &self.id;
         let paths = written::paths(&self.clips, section);
@@ -247,7 +247,7 @@ impl Section<'_> {
             let Heard { wave, clipped: lost } =
                 hear(&clip.id, audio, root_of_clips, parts, self.features.mixed.as_ref())
                     .map_err(|e| CliError::usage("E0706", e.to_string()))?;
-            // Mixed clips are 16 bits already; others may be of any depth.
+            // Mixed clips already have 16 bits; others may have any depth.
             let steps = mix::quantise(&wave.samples, 1.0);
             clipped.fetch_add(usize::from(lost + steps.clipped > 0), Ordering::Relaxed);
             write_wav(&folder.place(path)?, wave.rate, &steps.samples)
@@ -286,7 +286,7 @@ fn write_wav(path: &Path, rate: u32, samples: &[i16]) -> Result<(), CliError> {
     write().map_err(|e| unwritten(path, &e))
 }
 
-/// Errors: the folder holds something, which would be mixed up with the data set.
+/// Errors: the folder is not empty, and its files would be mixed up with the data set.
 fn empty(folder: &Path) -> Result<(), CliError> {
     match std::fs::read_dir(folder).map(|mut entries| entries.next().is_none()) {
         Ok(false) => Err(CliError::usage(

@@ -1,4 +1,4 @@
-//! What a command can fail with, and how it is told.
+//! Errors of commands, and how they are shown.
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -9,15 +9,15 @@ use crate::diagnose::Diagnostic;
 use crate::plan::PlanError;
 use crate::store::StoreError;
 
-/// Why a command did not do its work.
+/// Reasons why a command failed.
 pub enum CliError {
-    /// Mistakes of the user, all that were found.
+    /// All mistakes of the user that were found.
     Diagnostics(Vec<Diagnostic>),
     Store(StoreError),
 }
 
 impl CliError {
-    /// One mistake without a place.
+    /// A single mistake without a place.
     pub fn usage(code: &'static str, message: impl Into<String>) -> Self {
         CliError::Diagnostics(vec![Diagnostic::new(code, message)])
     }
@@ -29,7 +29,7 @@ impl CliError {
         }
     }
 
-    /// Writes it to stderr.
+    /// Writes the error to stderr.
     pub fn tell(&self) {
         match self {
             CliError::Diagnostics(all) => {

@@ -14,7 +14,7 @@ pub struct EvaluateArgs {
     /// Folder with anomaly_score_*.csv and, for precision, recall and F1, decision_result_*.csv; or
     /// one with such folders
     dir: PathBuf,
-    /// The year whose rules hold
+    /// The year whose rules apply
     #[arg(long, value_parser = protocols())]
     protocol: Protocol,
     /// Folder with ground_truth_data (and ground_truth_domain), or an eval_data_list.csv; else the
@@ -24,10 +24,10 @@ pub struct EvaluateArgs {
     /// A result.csv that these scores should give; exit code 1 if a number differs
     #[arg(long, value_name = "FILE")]
     compare: Option<PathBuf>,
-    /// Evaluate the sections that have scores, although the truth knows more
+    /// Evaluate only the sections that have scores, even if the truth has more
     #[arg(long)]
     partial: bool,
-    /// The false-positive rate up to which pAUC looks
+    /// The largest false-positive rate of pAUC
     #[arg(long, value_name = "RATE", default_value_t = 0.1)]
     max_fpr: f64,
     /// The form of the result
@@ -90,7 +90,7 @@ pub fn run(args: &EvaluateArgs) -> Result<Exit, CliError> {
     Ok(if agree { Exit::Done } else { Exit::StageFailed })
 }
 
-/// The files that an evaluation may have read: the tables in the folder of scores, the truth, the
+/// The files that an evaluation may read: the tables in the folder of scores, the truth, and the
 /// table to compare with.
 fn inputs(args: &EvaluateArgs) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = args.truth.iter().chain(&args.compare).cloned().collect();

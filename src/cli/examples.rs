@@ -1,4 +1,4 @@
-//! The examples at the end of `--help`. A test has the program parse each of them.
+//! The examples at the end of `--help`. A test parses each of them with the program.
 
 pub const CHECK: &str = "\
 Examples:

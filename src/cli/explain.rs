@@ -30,7 +30,7 @@ pub struct ExplainArgs {
     json: bool,
 }
 
-/// What can be said of one stage.
+/// The account of one stage.
 struct Account {
     label: String,
     verdict: String,
@@ -70,7 +70,7 @@ pub fn run(args: &ExplainArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// The stage, and then those it needs whose change it follows from, up to the cause.
+/// The stage, then the stages whose changes caused its change, back to the first cause.
 fn account(subject: &Subject, id: NodeId, last: &LastKeys, store: &Store) -> Vec<Account> {
     let Subject { plan, standings, .. } = subject;
     let label = plan.node(id).label.clone();

@@ -18,7 +18,7 @@ pub struct ExportArgs {
     spec: SubjectArgs,
     /// Label of a training stage, as `plan` shows it
     label: String,
-    /// The file: `.onnx` for the network as others run it, `.safetensors` for all arrays of the
+    /// The file: `.onnx` for the network in a portable form, `.safetensors` for all arrays of the
     /// model
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,

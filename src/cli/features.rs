@@ -34,7 +34,7 @@ pub struct FeaturesArgs {
     json: bool,
 }
 
-/// Stands in for a spec: only its features are used.
+/// Replaces a missing spec; only its features are used.
 const SPEC: &str = "data: { synthetic: {} }\nfeatures: { log_mel: {} }\npool: { mean: {} }\ndetector: { knn: {} }\n";
 
 pub fn run(args: &FeaturesArgs) -> Result<Exit, CliError> {

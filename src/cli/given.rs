@@ -1,4 +1,4 @@
-//! Inputs that no stage makes: listings of data sets, weights of networks.
+//! Inputs from outside the plan: listings of data sets, weights of networks.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,30 +14,30 @@ use crate::spec::Point;
 use crate::store::Store;
 use crate::weights::read_torch;
 
-/// Their bytes, which go to the store when a run begins.
+/// Their bytes, which go into the store when a run begins.
 #[derive(Default)]
 pub struct Given {
     objects: BTreeMap<ObjectRef, Vec<u8>>,
-    /// Files that some of them were made from, as they were read.
+    /// The files that some of them were made from, with their digests when they were read.
     files: Vec<(PathBuf, Digest)>,
 }
 
 impl Given {
-    /// Adds bytes, and names them.
+    /// Adds bytes and returns their reference.
     pub fn add(&mut self, kind: Kind, bytes: Vec<u8>) -> ObjectRef {
         let object = ObjectRef::of(kind, &bytes);
         self.objects.insert(object, bytes);
         object
     }
 
-    /// Adds the weights that a point names.
+    /// Adds the weights of a point.
     pub fn weights(
         &mut self,
         point: &Point,
         catalog: &mut Catalog,
         mistakes: &mut Vec<Diagnostic>,
     ) {
-        // A detector of vectors stands behind a network: either may read a file.
+        // A detector of vectors may have a network before it. Either may read a weights file.
         for detector in [point.detector.member(), point.detector.backend().member()] {
             if let Some((_, path)) = detector.weights()
                 && !catalog.weights.contains_key(path)
@@ -63,12 +63,12 @@ impl Given {
         })
     }
 
-    /// The files that weights were read from, as they were then.
+    /// The files of weights, with their digests when they were read.
     pub fn files(&self) -> &[(PathBuf, Digest)] {
         &self.files
     }
 
-    /// Puts all of them into the store, where stages read them.
+    /// Puts all of them into the store, from which stages read them.
     pub fn keep(&self, store: &Store) -> Result<(), CliError> {
         for (object, bytes) in &self.objects {
             store.put(object.kind, bytes)?;
@@ -77,7 +77,7 @@ impl Given {
     }
 }
 
-/// Weights as safetensors: PyTorch's files, zip archives or older ones, are read and written anew.
+/// Weights as safetensors. PyTorch files, as zip archives or in the older format, are converted.
 fn safetensors(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
     if bytes.starts_with(b"PK") || bytes.starts_with(b"\x80") {
         let model = read_torch(&bytes).map_err(|error| error.to_string())?;
@@ -93,7 +93,7 @@ fn safetensors(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Refuses numbers that no training gives; with them every clip would have the score NaN.
+/// Refuses NaN and infinite weights, because they would give every clip the score NaN.
 fn sound(model: &Tensors) -> Result<(), String> {
     for (name, tensor) in &model.0 {
         let values: Vec<f64> = match tensor {

@@ -1,4 +1,4 @@
-//! `humshift internal`: what other processes of the program call.
+//! `humshift internal`: commands that other processes of the program call.
 
 use std::io::Write;
 use std::sync::atomic::AtomicBool;
@@ -28,9 +28,9 @@ enum Command {
 
 pub fn run(args: &InternalArgs) -> Result<Exit, CliError> {
     let Command::RunJob { key, cache } = &args.command;
-    // A worker that is to stop is killed: what it has not committed does not exist.
+    // To stop a worker, it is killed; uncommitted work leaves no trace.
     let tell = |progress: Progress| {
-        // Nobody reads it when the run was killed; the job goes on.
+        // If the run was killed, nobody reads this, and the job goes on.
         let line = serde_json::to_string(&progress).expect("numbers and words") + "\n";
         let mut stdout = std::io::stdout().lock();
         let _ = stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush());

@@ -9,8 +9,8 @@ use super::{CacheDir, SpecArgs, report, view};
 use crate::report::{By, Results, csv, json, value};
 use crate::run::Run;
 
-/// Why there are no results. It reads as the program would tell it: every mistake of the spec with
-/// its place, or the stages that failed.
+/// The reason why there are no results, in the words of the program: all mistakes of the spec with
+/// their places, or the failed stages.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct RunError(String);
@@ -21,7 +21,7 @@ pub struct Answer {
     results: Results,
 }
 
-/// Runs a spec as `humshift run --quiet` does: what `cache` has is not computed again.
+/// Runs a spec as `humshift run --quiet` does. Cached results are not computed again.
 ///
 /// Errors: a mistake in the spec or its data set, a stage that failed, a cache that cannot be used.
 ///
@@ -43,7 +43,7 @@ pub fn run(spec: &Path, cache: &Path) -> Result<Answer, RunError> {
     run_with(spec, &[], cache)
 }
 
-/// The same with settings changed: `run_with(spec, &["seed=[0,1,2]"], cache)`.
+/// Runs a spec with changed settings: `run_with(spec, &["seed=[0,1,2]"], cache)`.
 ///
 /// Errors: as [`run`].
 pub fn run_with(spec: &Path, sets: &[&str], cache: &Path) -> Result<Answer, RunError> {
@@ -64,7 +64,7 @@ pub fn run_with(spec: &Path, sets: &[&str], cache: &Path) -> Result<Answer, RunE
 }
 
 impl Answer {
-    /// The numbers of every point of the sweep and every section.
+    /// The numbers of all points of the sweep and all sections.
     pub fn results(&self) -> &Results {
         &self.results
     }
@@ -74,18 +74,18 @@ impl Answer {
         view::document_of_run(&self.results).markdown()
     }
 
-    /// A row a number, as `humshift report --format csv`. Shares between 0 and 1.
+    /// One row per number, as in `humshift report --format csv`. Shares lie between 0 and 1.
     pub fn csv(&self) -> String {
         csv(&self.results)
     }
 
-    /// The same as `humshift report --json`.
+    /// The same JSON as `humshift report --json`.
     pub fn json(&self) -> serde_json::Value {
         json(&self.results)
     }
 
-    /// One number as it is printed, such as `official` or `auc_target`, of results of a single
-    /// setting. `None`: there is no such number, or there are several settings.
+    /// One number as printed, such as `official` or `auc_target`, of results with a single setting.
+    /// `None`: there is no such number, or there are several settings.
     pub fn value(&self, number: &str) -> Option<String> {
         value(&self.results, By::parse(number)?).ok()
     }

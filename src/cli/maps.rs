@@ -1,9 +1,7 @@
-//! `humshift report --maps`: maps of the clips of each machine, from the vectors that its detectors
-//! see.
+//! `humshift report --maps`: maps of the clips of each machine, from the vectors of its detectors.
 //!
-//! Runs no stage: the vectors are those that pooling or a network left in the cache. Points of a
-//! sweep that see the same vectors share a map. Detectors of frames see no vectors, so they have
-//! none.
+//! It runs no stage. The vectors come from the cache, where pooling or a network left them. Points
+//! with the same vectors share a map. Detectors of frames have no vectors and no map.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -26,14 +24,14 @@ use crate::store::Store;
 /// The most clips of a map: time and memory grow with their square.
 const MOST: usize = 1000;
 
-/// The same for a map of the page of a run, and the most maps of a page.
+/// The most clips of a map on the page of a run, and the most maps of a page.
 const CLIPS_OF_A_PAGE: usize = 250;
 const MACHINES_OF_A_PAGE: usize = 6;
 
-/// Writes `LABEL.tsne.svg` for each machine and what makes its vectors, and `maps.csv` with the
-/// places, into a folder.
+/// Writes `LABEL.tsne.svg` for each machine and each stage that makes vectors, and `maps.csv` with
+/// the coordinates, into a folder.
 ///
-/// Errors (E0708): no detector sees vectors, or none of the vectors are in the cache.
+/// Errors (E0708): no detector uses vectors, or none of the vectors are in the cache.
 pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliError> {
     let cache = Cached { subject, store, without: "no map" };
     let (mut maps, mut seen, mut absent) = (Vec::new(), BTreeSet::new(), Vec::new());
@@ -78,8 +76,8 @@ pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliE
     Ok(())
 }
 
-/// The maps of one point, machine by machine, and why there are none of some. The clips of a map
-/// are few, because a page should be made in a second.
+/// The maps of one point, machine by machine, and the reasons for missing ones. A map has few
+/// clips, because a page should be made in a second.
 pub fn of_point(
     cache: &Cached,
     results: &BTreeMap<SectionId, NodeId>,
@@ -102,7 +100,7 @@ pub fn of_point(
     (maps, absent)
 }
 
-/// The label of a machine's vectors: that of those of its first section without the section.
+/// The label of a machine's vectors: the label of its first section's vectors, without the section.
 fn label(cache: &Cached, node: NodeId, SectionId { machine, section }: &SectionId) -> String {
     let label = &cache.subject.plan.node(node).label;
     label.replacen(&format!("/{machine}/{section}"), &format!("/{machine}"), 1)
@@ -114,7 +112,7 @@ struct Placed {
     vector: Vec<f32>,
 }
 
-/// The clips of a machine; none if they have frames instead of vectors.
+/// The clips of a machine; `None` if they have frames instead of vectors.
 fn clips(
     cache: &Cached,
     sections: &[(&SectionId, NodeId)],
@@ -132,7 +130,7 @@ fn clips(
             }
             let own: ClipSet = cache.artifact(dataset, (split, Item::Clips))?;
             for clip in own.clips() {
-                // A clip without a vector was left out by a stage.
+                // A stage left out this clip.
                 let Some(vector) = vectors.clip(&clip.id) else { continue };
                 found.push(Placed { clip: clip.clone(), vector: vector.iter().copied().collect() });
             }
@@ -141,7 +139,7 @@ fn clips(
     Ok(Some(found))
 }
 
-/// Places the clips, or as many of them as a map may have.
+/// Places the clips, or as many of them as a map can have.
 fn map(label: String, clips: &[Placed], most: usize) -> Result<ClipMap, CliError> {
     let failed = |why: String| CliError::usage("E0708", format!("no map of `{label}`: {why}"));
     let chosen: Vec<&Placed> = choose(clips, most).into_iter().map(|place| &clips[place]).collect();
@@ -178,9 +176,9 @@ fn map(label: String, clips: &[Placed], most: usize) -> Result<ClipMap, CliError
     Ok(ClipMap { label, note, points: chosen.iter().enumerate().map(point).collect() })
 }
 
-/// The places of at most `most` of the clips, in order. Of every kind of clip there are equally
-/// many, or all, so that ten target clips among a thousand are there; of the larger kinds they are
-/// evenly spaced.
+/// The indices of at most `most` clips, in order. Each kind of clip gets an equal number, or all
+/// its clips if it has fewer. So ten target clips among a thousand are shown. Clips of larger kinds
+/// are evenly spaced.
 fn choose(clips: &[Placed], most: usize) -> Vec<usize> {
     type Kind<'a> = (&'a str, Option<Domain>, Split, Option<Label>);
     let mut kinds: BTreeMap<Kind, Vec<usize>> = BTreeMap::new();

@@ -1,6 +1,6 @@
-//! The command line: one command a file, each a thin wrapper around the rooms.
+//! The command line: one command per file, each a thin wrapper around the rooms.
 //!
-//! stdout is the product (tables, JSON), stderr the conversation.
+//! Results (tables, JSON) go to stdout, messages to stderr.
 
 mod answer;
 mod axes;
@@ -126,7 +126,7 @@ enum Command {
     Internal(internal::InternalArgs),
 }
 
-/// A spec and changes to it.
+/// A spec with changes to it.
 #[derive(Args)]
 struct SpecArgs {
     /// The YAML file of the experiment
@@ -136,13 +136,13 @@ struct SpecArgs {
     sets: Vec<String>,
 }
 
-/// What the process ends with.
+/// The exit codes of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Exit {
-    /// All is done.
+    /// Success.
     Done = 0,
-    /// A stage failed, or under `--frozen` would have had to run; `cache verify` found damage;
-    /// `evaluate --compare` found another table; `score` could not score a recording.
+    /// A stage failed, or a stage would have to run under `--frozen`; `cache verify` found damage;
+    /// `evaluate --compare` found a different table; `score` could not score a recording.
     StageFailed = 1,
     /// A spec or the usage is wrong.
     BadSpec = 2,
@@ -154,8 +154,8 @@ enum Exit {
     Interrupted = 130,
 }
 
-/// Parses the arguments, runs the command, says what went wrong. clap ends wrong usage with 2
-/// itself.
+/// Parses the arguments, runs the command and reports errors. For wrong usage, clap itself exits
+/// with 2.
 pub fn main() -> ExitCode {
     let command = Cli::parse().command;
     if let Some(error) = unknown_level() {
@@ -190,8 +190,7 @@ pub fn main() -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
-/// A mistake in the variable that holds the program to narrower vectors, which would otherwise go
-/// unseen.
+/// A wrong value of the variable for narrower vectors, which would otherwise go unnoticed.
 fn unknown_level() -> Option<CliError> {
     let asked = std::env::var_os(math::ENVIRONMENT)?;
     let known = Level::ALL.map(Level::name);

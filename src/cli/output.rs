@@ -1,4 +1,4 @@
-//! Writing the product to stdout and the conversation to stderr.
+//! Writing results to stdout and messages to stderr.
 
 use std::io::{ErrorKind, Write};
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::math;
 use crate::shown::shown_lines;
 
-/// Writes text as it is. A reader that went away (`| head`) is no error; a product that is lost is.
+/// Writes text unchanged. A closed pipe (`| head`) is no error, but any other failure is.
 pub fn text(text: &str) {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -21,12 +21,12 @@ pub fn text(text: &str) {
     }
 }
 
-/// Writes lines to stderr, whatever names are in them. Without anybody to read it the work goes on.
+/// Writes lines to stderr and escapes untrusted names. If nobody reads stderr, the work goes on.
 pub fn tell(lines: &str) {
     tell_styled(&shown_lines(lines));
 }
 
-/// The same for a text of our own with colours.
+/// Writes our own coloured text to stderr.
 pub fn tell_styled(lines: &str) {
     let _ = std::io::stderr().write_all(format!("{lines}\n").as_bytes());
 }
@@ -84,12 +84,12 @@ pub fn parse_age(text: &str) -> Result<std::time::Duration, String> {
     Ok(std::time::Duration::from_secs(number.saturating_mul(seconds)))
 }
 
-/// Whether `label` matches a pattern in which `*` stands for any text and `?` for any one
-/// character.
+/// Whether `label` matches a pattern: `*` stands for any text and `?` for any one character.
 pub fn glob(pattern: &str, label: &str) -> bool {
     let (p, l): (Vec<char>, Vec<char>) = (pattern.chars().collect(), label.chars().collect());
     let (mut i, mut j) = (0, 0);
-    // Where the last star was, and how far it reaches: on a mismatch it takes one character more.
+    // The position of the last star, and the end of its match. After a mismatch it takes one
+    // character more.
     let mut star: Option<(usize, usize)> = None;
     while j < l.len() {
         match p.get(i) {

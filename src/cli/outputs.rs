@@ -1,5 +1,5 @@
-//! Where commands write: never over what they read, never outside of the folder they were given,
-//! and a folder of several files only when it is whole.
+//! Safe writing of results: never over an input, never outside the given folder, and a folder of
+//! several files only when it is complete.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Component, Path, PathBuf};
@@ -7,10 +7,10 @@ use std::path::{Component, Path, PathBuf};
 use super::CliError;
 use crate::diagnose::Diagnostic;
 
-/// The file that marks a folder as one that is being written; its lock is held meanwhile.
+/// Marks a folder that is being written; its lock is held meanwhile.
 const MARK: &str = ".humshift-part";
 
-/// Writes a file. `inputs` are asked for only if a file lies there already.
+/// Writes a file. `inputs` are asked for only if the file exists.
 ///
 /// Errors: it is one of the inputs (E0716), or it cannot be written (E0705).
 pub fn save(
@@ -24,22 +24,21 @@ pub fn save(
     fs::write(path, bytes).map_err(|error| unwritten(path, &error))
 }
 
-/// Makes a folder, unless it is there.
+/// Makes a folder unless it exists.
 ///
 /// Errors (E0705): it cannot be made.
 pub fn make(folder: &Path) -> Result<(), CliError> {
     fs::create_dir_all(folder).map_err(|error| unwritten(folder, &error))
 }
 
-/// Writes a file into a folder of the user's choice, where no command reads anything.
+/// Writes a file into a folder of the user, where no command reads anything.
 ///
 /// Errors (E0705): it cannot be written.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     fs::write(path, bytes).map_err(|error| unwritten(path, &error))
 }
 
-/// Errors (E0716): the file that is there is one of those that the command reads, be it by another
-/// way to it.
+/// Errors (E0716): the existing file is an input of the command, perhaps under another path.
 fn not_among(path: &Path, inputs: &[PathBuf]) -> Result<(), CliError> {
     let own = identity(path);
     match inputs.iter().find(|input| own.is_some() && identity(input) == own) {
@@ -55,7 +54,7 @@ fn not_among(path: &Path, inputs: &[PathBuf]) -> Result<(), CliError> {
     }
 }
 
-/// What tells one file from all others, whatever its name.
+/// Identifies a file by other means than its name.
 #[cfg(unix)]
 fn identity(path: &Path) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
@@ -71,8 +70,8 @@ pub fn unwritten(path: &Path, error: &dyn std::fmt::Display) -> CliError {
     CliError::usage("E0705", format!("`{}` cannot be written: {error}", path.display()))
 }
 
-/// A folder that is written as `NAME.part` beside its place, and has its name once it is whole.
-/// What is dropped before is removed.
+/// A folder that is written as `NAME.part` beside its place and renamed when it is complete. If it
+/// is dropped before, it is removed.
 pub struct Folder {
     whole: PathBuf,
     part: PathBuf,
@@ -80,10 +79,10 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Begins a folder. What a killed process left of it is removed.
+    /// Begins a folder. Remains of a killed process are removed.
     ///
-    /// Errors (E0705): it cannot be made, another process is writing it, or what is in the way is
-    /// none of ours.
+    /// Errors (E0705): it cannot be made, another process is writing it, or an unknown folder is in
+    /// its place.
     pub fn begin(place: &Path) -> Result<Self, CliError> {
         // A link to an empty folder stays a link.
         let whole = fs::canonicalize(place).unwrap_or(place.to_owned());
@@ -105,14 +104,14 @@ impl Folder {
         }
         fs::create_dir_all(&part).map_err(|error| unwritten(&part, &error))?;
         let mark = File::create(part.join(MARK)).map_err(|error| unwritten(&part, &error))?;
-        // Without locks on this file system two that write at once are the user's own doing.
+        // If this file system has no locks, the user must not write twice at once.
         let _ = mark.try_lock();
         Ok(Self { whole, part, mark: Some(mark) })
     }
 
-    /// The place of a file, given by names with `/` between them; its folders are made.
+    /// The path of a file; `names` have `/` between them. Its folders are made.
     ///
-    /// Errors: a name is none of a file (E0717), or a folder cannot be made (E0705).
+    /// Errors: a name cannot name a file (E0717), or a folder cannot be made (E0705).
     pub fn place(&self, names: &str) -> Result<PathBuf, CliError> {
         let relative = Path::new(names);
         let is_plain = relative.components().all(|part| matches!(part, Component::Normal(_)))
@@ -130,8 +129,8 @@ impl Folder {
         Ok(path)
     }
 
-    /// Gives the folder its name. Files of a folder that is there already are replaced one by one;
-    /// `stale` ones, by the same form of names, are removed.
+    /// Gives the folder its name. If it exists already, its files are replaced one by one, and
+    /// `stale` files, named in the same way, are removed.
     pub fn finish(mut self, stale: &[String]) -> Result<(), CliError> {
         self.mark = None;
         let failed = |error: std::io::Error| unwritten(&self.whole, &error);
@@ -148,7 +147,7 @@ impl Folder {
     }
 }
 
-/// Moves the files of a folder into another.
+/// Moves the files of one folder into another.
 fn merge(from: &Path, to: &Path) -> std::io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
@@ -245,7 +244,7 @@ mod tests {
         fs::write(part.join(MARK), "").unwrap();
         assert_eq!(code(write("a/b").finish(&[])), "");
         assert_eq!(fs::read_dir(&whole).unwrap().count(), 1);
-        // Into a folder that holds something.
+        // The folder is not empty.
         fs::write(whole.join("old"), "").unwrap();
         fs::write(whole.join("mine"), "").unwrap();
         assert_eq!(code(write("a/c").finish(&["old".into()])), "");

@@ -1,10 +1,10 @@
-//! `humshift explain --proof`: the clips that the key of a stage stands for.
+//! `humshift explain --proof`: the clips that the key of a stage depends on.
 //!
-//! A key is the digest of a document that names the inputs of its stage by their digests, and each
-//! of those was made by a stage with a key of its own. So the clips that a model may have seen are
-//! those of the data sets that its key leads to. Training and test clips are apart all the way:
-//! where no way leads to test clips, none was seen by its name. A test recording may lie among the
-//! training clips under another name, or be noise in them: so recordings are compared, too.
+//! A key is the digest of a document that names the inputs of its stage by their digests. Each
+//! input was made by a stage with its own key. So a model can only have seen clips of the data sets
+//! that its key leads to. Training and test clips are separate on all paths: if no path leads to
+//! test clips, none was seen under its own name. But a test recording may lie among the training
+//! clips under another name, or be noise in them. So recordings are compared, too.
 
 mod seen;
 mod way;
@@ -26,14 +26,14 @@ use crate::shown::shown;
 use crate::stage::{Item, Split, StageSpec};
 use crate::store::Store;
 
-/// What is said of the mean level where noise is mixed in.
+/// The remark about the mean level if noise is mixed in.
 const LEVELS: &str = "the noise was scaled by the mean level of all clips of a section, training and test, as the paper \
                       of MIMII DG has it; that level is the one thing that test clips gave";
 
-/// What is said of weights that somebody brings.
+/// The remark about weights of the user.
 const WEIGHTS: &str =
     "it begins with weights from outside, and nothing is known of the clips they have seen";
-/// So many recordings are named, where lines are written.
+/// The most recordings that are named in text output.
 const NAMED: usize = 20;
 
 /// Clips of one kind.
@@ -52,25 +52,25 @@ struct Counted {
     clips: usize,
 }
 
-/// What the key of a stage leads to.
+/// The clips that the key of a stage leads to.
 #[derive(Serialize)]
 pub struct Proof {
     pub label: String,
     pub key: String,
     clips: Vec<Counted>,
     pub test_clips: usize,
-    /// Test recordings that training clips hold.
+    /// Test recordings that are part of training clips.
     seen: BTreeSet<Seen>,
-    /// Data sets that have not been run: their test clips could not be compared.
+    /// Data sets that have not been run, so their test clips could not be compared.
     not_compared: BTreeSet<String>,
-    /// Whether the mean level of all clips went into the mixing.
+    /// Whether the mixing used the mean level of all clips.
     levels: bool,
-    /// Whether it began with weights from outside.
+    /// Whether training started from weights of the user.
     weights: bool,
 }
 
-/// Says what the key of a stage stands for. Ends with 1 where a model has seen a test clip, or its
-/// recording.
+/// Prints the clips that the key of a stage depends on. Exits with 1 if a model has seen a test
+/// clip or its recording.
 pub fn tell(subject: &Subject, id: NodeId, store: &Store, json: bool) -> Result<Exit, CliError> {
     let proof = prove(subject, id, store)?;
     let is_model =
@@ -140,17 +140,17 @@ impl Proof {
         words.collect::<Vec<_>>().join(", ")
     }
 
-    /// How many test recordings its training clips hold.
+    /// The number of test recordings in its training clips.
     pub fn recordings(&self) -> usize {
         self.seen.iter().map(|seen| &seen.test_clip).collect::<BTreeSet<_>>().len()
     }
 
-    /// Which training clip holds which test recording, in sentences.
+    /// Sentences that name each training clip with the test recording in it.
     pub fn held(&self) -> Vec<String> {
         self.seen.iter().map(|seen| format!("{}.", seen.line())).collect()
     }
 
-    /// What else is to be said of what it has seen.
+    /// Remarks on other data that the model has seen.
     pub fn remarks(&self) -> Vec<String> {
         let levels = (self.levels && self.test_clips == 0).then(|| LEVELS.to_owned());
         let remarks = levels
@@ -174,8 +174,8 @@ fn sentence(words: &str) -> String {
 
 /// Follows the inputs of a stage back to the clips.
 ///
-/// Errors (E0708): it was not run with this cache, or a record is gone or names other inputs than
-/// were made.
+/// Errors (E0708): the stage was not run with this cache, or a record is gone or names other inputs
+/// than the stages before made.
 pub fn prove(subject: &Subject, id: NodeId, store: &Store) -> Result<Proof, CliError> {
     let cache = Cached { subject, store, without: "no proof" };
     let label = subject.plan.node(id).label.clone();

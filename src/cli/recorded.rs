@@ -1,5 +1,4 @@
-//! What is recorded of a run or of a spec: results, settings, and where the outputs of its stages
-//! are.
+//! The records of a run or a spec: results, settings, and the outputs of its stages.
 
 use std::path::Path;
 
@@ -20,19 +19,20 @@ use crate::store::Store;
 
 /// A run with its results.
 pub struct Recorded {
-    /// `NAME@DIGEST` of a run; the name of a spec.
+    /// `NAME@DIGEST` for a run; the name for a spec.
     pub name: String,
     pub head: Head,
     pub results: Results,
-    /// All settings of each point, defaults filled in.
+    /// All settings of each point, with defaults.
     pub settings: Vec<Value>,
     nodes: Vec<Frozen>,
 }
 
 impl Recorded {
-    /// Reads what an argument names. A spec that was answered before is read as its run.
+    /// Reads the run or spec that an argument names. A spec with a remembered answer is read as its
+    /// run.
     ///
-    /// Errors: it names nothing; nothing of it has been run.
+    /// Errors: the argument names neither; no part of it has been run.
     pub fn open(argument: &Path, cache: &Cache) -> Result<Self, CliError> {
         let store = &cache.store;
         let recorded = match document(argument, store)? {
@@ -98,7 +98,7 @@ impl Recorded {
             .map(|result| result.1)
     }
 
-    /// The stage that fills a role of another, and which of its outputs does.
+    /// The stage that provides an input of another stage, and the role of that output.
     pub fn need(&self, node: NodeId, role: impl Into<Role>) -> Option<(NodeId, &Role)> {
         let role = role.into();
         let needs = &self.nodes.get(node.index())?.node.needs;

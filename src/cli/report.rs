@@ -1,4 +1,4 @@
-//! `humshift report`, and what `run` prints at its end.
+//! `humshift report`, and the tables at the end of `run`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -104,7 +104,7 @@ pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// The results of what is cached.
+/// The results in the cache.
 pub fn from_cache(subject: &Subject, store: &Store) -> Results {
     let table = |id: NodeId| match &subject.standings[id.index()] {
         Standing::Cached { record, .. } => table_of(record),
@@ -116,7 +116,7 @@ pub fn from_cache(subject: &Subject, store: &Store) -> Results {
     results(&subject.head, store, table).0
 }
 
-/// The results of a run, and which of them the cache does not give back.
+/// The results of a run, and those that the cache has lost.
 pub fn from_outcome(
     head: &Head,
     plan: &Plan,
@@ -136,14 +136,14 @@ pub fn from_outcome(
     )
 }
 
-/// The results of a document, if the cache has every table of it.
+/// The results of a document, if the cache has all of its tables.
 pub fn from_document(head: &Head, store: &Store) -> Option<Results> {
     let (results, lost) = of_document(head, store);
     (lost.is_empty() && results.points.iter().all(|point| point.absent.is_empty()))
         .then_some(results)
 }
 
-/// The results of a document as far as the cache has its tables.
+/// The results of a document, as far as the cache has its tables.
 pub fn as_far_as_known(head: &Head, store: &Store) -> Results {
     of_document(head, store).0
 }
@@ -162,7 +162,7 @@ fn table_of(record: &Made) -> Result<ObjectRef, String> {
     record.outputs.get("metrics").copied().ok_or_else(|| "its record has no metrics".to_owned())
 }
 
-/// The rows of every table, and the nodes whose tables the store does not give.
+/// The rows of all tables, and the nodes whose tables the store has lost.
 fn results(
     head: &Head,
     store: &Store,

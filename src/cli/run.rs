@@ -51,7 +51,7 @@ pub struct RunArgs {
 }
 
 pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
-    // Under `--frozen` nothing is made, not even a cache.
+    // `--frozen` makes nothing, not even a cache.
     let cache = if args.frozen { args.cache.look()? } else { args.cache.open()? };
     let Cache { store, desk } = &cache;
     #[expect(clippy::disallowed_methods, reason = "the wall time is shown, never used")]
@@ -69,7 +69,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
     let asked = Asked::of(&args.spec);
     let digests = if args.rehash { Digests::Fresh(desk) } else { Digests::Remembered(desk) };
     let session = Session::open_with(&args.spec, digests)?;
-    // What was edited while it was read is another question.
+    // A spec that was edited meanwhile is a different question.
     let asked = asked.filter(|asked| Asked::of(&args.spec).as_ref() == Some(asked));
     let chosen = choose(&session.plan, args.only.as_deref());
     if chosen.is_empty() {
@@ -109,7 +109,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
         return Ok(Exit::StageFailed);
     }
     if !lost.is_empty() {
-        // The work is done and the cache does not give it back: that is no answer.
+        // The work is done, but the cache has lost its result, so there is no answer.
         lost.iter().for_each(|why| output::tell(&format!("error: the cache lost a result: {why}")));
         return Ok(Exit::CacheUnusable);
     }
@@ -123,13 +123,13 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
 }
 
 impl RunArgs {
-    /// Prints tables, and says what was expected of them.
+    /// Prints the tables, and checks the expectations.
     fn answer(&self, head: &Head, results: &Results) -> Result<Exit, CliError> {
         output::text(&view::of_run(results, self.json));
         self.judge(head, results, Vec::new())
     }
 
-    /// Whether results are what the spec expects, and what the baseline has.
+    /// Compares the results with the expectations of the spec and with the baseline.
     fn judge(
         &self,
         head: &Head,
@@ -157,9 +157,9 @@ impl RunArgs {
     }
 }
 
-/// Writes the document of a run. Without it there is no report of the run alone, and that is all.
+/// Writes the document of a run. If that fails, only reports of the run alone are lost.
 fn keep(run: &Run, digest: &Digest, store: &Store) {
-    // A complete document stays until there is another complete one.
+    // A complete document stays until there is a newer complete one.
     let runs = store.runs(Some(&run.head.name));
     let known = runs
         .iter()
@@ -175,7 +175,7 @@ fn keep(run: &Run, digest: &Digest, store: &Store) {
     }
 }
 
-/// Fills in what the nodes gave.
+/// Fills in the keys and results of the nodes.
 fn complete(run: &mut Run, outcome: &RunOutcome) {
     let mut tables = BTreeMap::new();
     for (number, node) in outcome.nodes.iter().enumerate() {
@@ -187,7 +187,7 @@ fn complete(run: &mut Run, outcome: &RunOutcome) {
     run.finish(&tables);
 }
 
-/// Failures again, last, where they are read.
+/// Repeats the failures at the end, where they are seen.
 pub fn repeat_failures(session: &Session, outcome: &RunOutcome, desk: &Desk) {
     verdict::tell(&verdict::stages(session, outcome));
     tell_logs(outcome, desk);

@@ -68,7 +68,7 @@ enum Form {
     Md,
 }
 
-/// From which score on a recording is an anomaly, or why that is not known.
+/// The score above which a recording is an anomaly, or the reason why it is unknown.
 type Limit = Result<f64, String>;
 
 pub fn run(args: &ScoreArgs) -> Result<Exit, CliError> {
@@ -136,7 +136,7 @@ pub fn run(args: &ScoreArgs) -> Result<Exit, CliError> {
     Ok(Exit::StageFailed)
 }
 
-/// Says what scores, and what a reader of the scores should know.
+/// Names the model, and warns about limits of the scores.
 fn tell(way: &Way, model: &str, limit: &Limit) {
     match limit {
         Ok(limit) => output::tell(&format!("model: {model}, threshold {limit}")),
@@ -169,7 +169,7 @@ fn decision(score: f64, limit: &Limit) -> Option<&'static str> {
 
 const COLUMNS: [&str; 4] = ["clip", "score", "threshold", "decision"];
 
-/// Numbers in their shortest form that is read back as the same number, as in the scores of a run.
+/// CSV with numbers in their shortest round-trip form, as in the scores of a run.
 fn csv(rows: &[(&str, f64)], limit: &Limit) -> String {
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     let threshold = limit.as_ref().map_or_else(|_| String::new(), f64::to_string);

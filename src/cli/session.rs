@@ -1,4 +1,4 @@
-//! What most commands begin with: the spec, its data set, the plan.
+//! The common start of most commands: the spec, its data set, the plan.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -18,14 +18,14 @@ use crate::source::{self, Listing, SectionId, SourceError, SourceSpec, wav};
 use crate::spec::{self, Experiment, Point};
 use crate::stage;
 
-/// Where the digests of recordings come from.
+/// The source of the digests of recordings.
 #[derive(Clone, Copy)]
 pub enum Digests<'a> {
-    /// From nowhere: names alone are looked at.
+    /// No digests: only names are read.
     Absent,
-    /// From the last time, where a recording has not changed.
+    /// Digests of the last time for unchanged recordings.
     Remembered(&'a Desk),
-    /// From the recordings themselves.
+    /// New digests of all recordings.
     Fresh(&'a Desk),
 }
 
@@ -42,21 +42,21 @@ impl<'a> Digests<'a> {
 pub struct Session {
     pub experiment: Experiment,
     pub plan: Plan,
-    /// Of each distinct source, what it holds.
+    /// For each distinct source, its content.
     pub listings: Vec<Listing>,
-    /// Those sources, in the same order.
+    /// The sources, in the same order.
     pub sources: Vec<SourceSpec>,
-    /// Of each distinct source of noise, what it holds that is no noise.
+    /// For each distinct noise source, its files that are not noise.
     noises: Vec<Listing>,
-    /// Of each distinct source that reads files, where they are.
+    /// For each distinct source with files, its root folder.
     roots: Vec<(PathBuf, Listing)>,
-    /// What no stage makes.
+    /// Inputs from outside the plan.
     pub given: Given,
-    /// Each distinct source, and the digest of all that was seen of it.
+    /// Each distinct source, and the digest of everything seen of it.
     pub looked: Vec<(SourceSpec, Digest)>,
 }
 
-/// What is seen of a source.
+/// Everything seen of a source.
 pub struct Looked {
     listing: Listing,
     /// The listing of each section with the digests of its files.
@@ -64,7 +64,7 @@ pub struct Looked {
 }
 
 impl Looked {
-    /// The digest of all that is seen.
+    /// The digest of everything seen.
     pub fn digest(&self) -> Digest {
         let sections = self.sections.iter().map(|(id, listing)| (id, Digest::of(listing)));
         let seen = (sections.collect::<Vec<_>>(), &self.listing.strays);
@@ -72,9 +72,9 @@ impl Looked {
     }
 }
 
-/// Looks at a source: its names, and the digests of its files.
+/// Reads the names in a source, and the digests of its files.
 ///
-/// Errors: it cannot be read; a name in it cannot be one.
+/// Errors: it cannot be read, or a name in it is invalid.
 pub fn look(source: &SourceSpec, digests: Digests) -> Result<Looked, SourceError> {
     let listing = source::untrusted::list(source.member())?;
     let sections = digest_sections(source, &listing, digests)?;
@@ -82,13 +82,13 @@ pub fn look(source: &SourceSpec, digests: Digests) -> Result<Looked, SourceError
 }
 
 impl Session {
-    /// Reads the spec, looks at its data set, and plans. With a desk, recordings are hashed (or
-    /// known to be unchanged) and keys are real; without, names alone are looked at.
+    /// Reads the spec, looks at its data set and plans. With a desk, recordings are hashed (or
+    /// known to be unchanged), and keys are real. Without a desk, only names are read.
     pub fn open(args: &SpecArgs, desk: Option<&Desk>) -> Result<Self, CliError> {
         Self::open_with(args, desk.map_or(Digests::Absent, Digests::Remembered))
     }
 
-    /// The same, with digests from where the caller wants them.
+    /// The same, with digests from a given source.
     pub fn open_with(args: &SpecArgs, digests: Digests) -> Result<Self, CliError> {
         let experiment = spec::load(&args.spec, &args.sets)?;
         let mut catalog = Catalog::default();
@@ -123,8 +123,8 @@ impl Session {
                             listings.push(listing);
                             sources.push(source);
                         } else {
-                            // What is mixed to the data is no part of them, but lost files are lost
-                            // files.
+                            // Noise is not part of the data set, but its stray files are still
+                            // reported.
                             noises.push(Listing { strays: listing.strays, ..Listing::default() });
                         }
                     }
@@ -143,8 +143,8 @@ impl Session {
         Ok(Self { experiment, plan, listings, sources, noises, roots, given, looked })
     }
 
-    /// The files that were read or are known of: the spec and those it extends, weights,
-    /// recordings, tables.
+    /// All files that were read or are known: the spec and its base files, weights, recordings,
+    /// tables.
     pub fn files(&self, spec: &Path) -> Vec<PathBuf> {
         let mut files = spec::files(spec);
         for point in &self.experiment.points {
@@ -161,7 +161,7 @@ impl Session {
         files
     }
 
-    /// The head of its run, of which nothing is known to be done.
+    /// The head of its run, before any stage is done.
     pub fn head(&self) -> Head {
         let points = &self.experiment.points;
         let idle = match points.iter().all(|point| point.generalization.is_plain()) {
@@ -171,14 +171,14 @@ impl Session {
         Head::of(&self.experiment, &self.plan, self.notes(), idle)
     }
 
-    /// What to tell of the spec and its data set before anything runs, though it is no mistake.
+    /// Notes on the spec and its data set before the run; they are no errors.
     pub fn notes(&self) -> Vec<String> {
         let strays = [&self.listings, &self.noises].map(|listings| stray_note(listings));
         let strays = strays.into_iter().flatten();
         strays.chain(self.experiment.notes.iter().cloned()).chain(self.doubts()).collect()
     }
 
-    /// What features do not get out of recordings of this rate.
+    /// Limits of the features for recordings of this rate.
     fn doubts(&self) -> BTreeSet<String> {
         let rate = |(source, listing): (&SourceSpec, &Listing)| {
             Some((Catalog::source_key(source), rate(source, listing)?))
@@ -194,8 +194,8 @@ impl Session {
     }
 }
 
-/// About how many samples the longest recording of each section has: half the bytes of its file.
-/// Where nothing is going to run nobody asks.
+/// The approximate length in samples of the longest recording of each section: half the bytes of
+/// its file. It is not computed if nothing will run.
 fn longest(source: &SourceSpec, listing: &Listing, digests: Digests) -> BTreeMap<SectionId, u64> {
     let Some(root) = source.member().root().filter(|_| digests.desk().is_some()) else {
         let SourceSpec::Synthetic(synthetic) = source else { return BTreeMap::new() };
@@ -207,7 +207,7 @@ fn longest(source: &SourceSpec, listing: &Listing, digests: Digests) -> BTreeMap
     listing.sections.iter().map(|(id, files)| (id.clone(), most(&files.audio))).collect()
 }
 
-/// Samples a second of a data set, as its first recording has them.
+/// The sample rate in Hz of a data set, from its first recording.
 fn rate(source: &SourceSpec, listing: &Listing) -> Option<u32> {
     match (source, source.member().root()) {
         (SourceSpec::Synthetic(synthetic), _) => Some(synthetic.rate),
@@ -241,7 +241,7 @@ fn digest_sections(
     digests: Digests,
 ) -> Result<BTreeMap<SectionId, Vec<u8>>, SourceError> {
     let root = source.member().root();
-    // The memo is named by the absolute path, so that two working directories do not share one.
+    // The absolute path names the memo, so that two working directories do not share one.
     let absolute = root.and_then(|root| std::fs::canonicalize(root).ok());
     let desk = digests.desk();
     let mut memo = desk.zip(absolute.as_ref()).map(|(desk, root)| DigestMemo::open(desk, root));
@@ -260,13 +260,13 @@ fn digest_sections(
         sections.insert(section.clone(), stage::listing(files, &digests));
     }
     if let (Some(memo), Some(desk)) = (memo, desk) {
-        // Only costs time if it is not written, as by a command that only looks.
+        // A failed write only costs time. It is expected from commands that only read.
         let _ = memo.save(desk);
     }
     Ok(sections)
 }
 
-/// Files under the root that belong to no section, with the commonest reason.
+/// A note on files under the root that belong to no section, with the most frequent reason.
 fn stray_note(listings: &[Listing]) -> Option<String> {
     let strays: Vec<&(String, String)> = listings.iter().flat_map(|l| &l.strays).collect();
     let (path, reason) = strays.first()?;
@@ -277,13 +277,14 @@ fn stray_note(listings: &[Listing]) -> Option<String> {
     })
 }
 
-/// Nodes whose label matches, and all they need. `None`: all nodes. An empty set: nothing matched.
+/// Nodes with matching labels, and all their needs. Without a pattern, all nodes. An empty set
+/// means that nothing matched.
 pub fn choose(plan: &Plan, only: Option<&str>) -> BTreeSet<NodeId> {
     let Some(pattern) = only else { return plan.nodes().collect() };
     closure(plan, plan.nodes().filter(|id| super::output::glob(pattern, &plan.node(*id).label)))
 }
 
-/// The nodes and all they need.
+/// The nodes and all their needs.
 pub fn closure(plan: &Plan, nodes: impl IntoIterator<Item = NodeId>) -> BTreeSet<NodeId> {
     let mut chosen = BTreeSet::new();
     let mut stack: Vec<NodeId> = nodes.into_iter().collect();

@@ -1,4 +1,4 @@
-//! `humshift completions` and `humshift man`: made from the arguments that the program takes.
+//! `humshift completions` and `humshift man`, generated from the arguments of the program.
 
 use std::path::PathBuf;
 
@@ -48,7 +48,7 @@ pub fn man(args: &ManArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// The page of a command and those of its commands, by name.
+/// The pages of a command and its subcommands, by name.
 fn pages(command: clap::Command) -> Vec<(String, String)> {
     let inner: Vec<clap::Command> = command
         .get_subcommands()
@@ -70,7 +70,7 @@ fn page(command: &clap::Command) -> String {
 mod tests {
     use super::*;
 
-    /// Every command that a person sees, by its full name.
+    /// All visible commands, by their full names.
     fn commands(command: &clap::Command, path: &str, all: &mut Vec<(String, clap::Command)>) {
         for inner in
             command.get_subcommands().filter(|c| !c.is_hide_set() && c.get_name() != "help")

@@ -1,20 +1,20 @@
-//! The wish of a user, a scheduler or a closed terminal that the program stops.
+//! Stop signals from the user, a scheduler or a closed terminal.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::Exit;
 
-/// A flag that the first Ctrl-C raises, and SIGTERM and SIGHUP as well: work at hand stops, what is
-/// done is kept. The second ends the process.
+/// A flag that the first Ctrl-C, SIGTERM or SIGHUP raises: running work stops, and finished work is
+/// kept. The second signal ends the process.
 pub fn cancel() -> Arc<AtomicBool> {
-    // One for the process, which may run several specs and can set one handler.
+    // One flag per process, because it may run several specs but can set only one handler.
     static CANCEL: OnceLock<Arc<AtomicBool>> = OnceLock::new();
     let set = || {
         let cancel = Arc::new(AtomicBool::new(false));
         let flag = cancel.clone();
         let ignores_hangup = ignores_hangup();
-        // Without the handler Ctrl-C kills, which the cache survives as well.
+        // Without the handler, Ctrl-C kills the process; the cache survives that, too.
         let _ = ctrlc::set_handler(move || {
             if flag.swap(true, Ordering::Relaxed) {
                 std::process::exit(Exit::Interrupted as i32);
@@ -28,10 +28,10 @@ pub fn cancel() -> Arc<AtomicBool> {
     CANCEL.get_or_init(set).clone()
 }
 
-/// Whether the program was started by `nohup` or the like, so that it shall outlive its terminal.
+/// Whether `nohup` or a similar program started this one, so that it must outlive its terminal.
 #[cfg(unix)]
 fn ignores_hangup() -> bool {
-    // SAFETY: asks only; the structure is plain numbers that the call fills.
+    // SAFETY: this only asks; the structure consists of plain numbers that the call fills.
     unsafe {
         let mut now: libc::sigaction = std::mem::zeroed();
         libc::sigaction(libc::SIGHUP, std::ptr::null(), &mut now) == 0

@@ -1,4 +1,4 @@
-//! `humshift report --splice`: the tables of Markdown files, made by the program.
+//! `humshift report --splice`: keeps the tables of Markdown files up to date.
 
 mod file;
 mod tables;
@@ -30,11 +30,11 @@ pub struct SpliceArgs {
     costly: bool,
 }
 
-/// Of a table that differs this many lines are shown.
+/// The number of lines shown of a table that differs.
 const LINES: usize = 6;
 
 impl SpliceArgs {
-    /// Whether what is not cached is run.
+    /// Whether stages may run.
     pub fn runs(&self) -> bool {
         self.run
     }
@@ -86,7 +86,7 @@ pub fn run(args: &SpliceArgs, sets: &[String], cache: &Cache) -> Result<Exit, Cl
         }
         made.push(contents);
     }
-    // Two markers of one spec find the same mistakes in it.
+    // Two markers of one spec find the same mistakes; they are shown once.
     let mut told = Vec::new();
     mistakes.retain(|diagnostic| {
         let new = !told.contains(diagnostic);

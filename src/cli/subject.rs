@@ -1,7 +1,7 @@
-//! What commands show: a spec, or a run that was frozen into the cache.
+//! The subject of a command: a spec, or a run recorded in the cache.
 //!
-//! A spec is read, its data set looked at, and everything planned. A run is read alone: neither its
-//! spec nor its data need be there any more.
+//! For a spec, its file and data set are read, and everything is planned. For a run, only its
+//! document is read. The spec and the data need not exist any more.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::reading;
 use crate::run::{Body, Frozen, Head, Run, RunError};
 use crate::store::{RunFile, Store};
 
-/// Of a hint this many runs are named.
+/// The most runs named in a hint.
 const NAMED: usize = 5;
 
 /// A spec with changes to it, or a run.
@@ -31,23 +31,24 @@ pub struct SubjectArgs {
     pub sets: Vec<String>,
 }
 
-/// What a command shows.
+/// The spec or run that a command shows.
 pub struct Subject {
     pub head: Head,
     pub plan: Plan,
     pub standings: Vec<Standing>,
-    /// The command that makes it, for hints.
+    /// The command that runs it, for hints.
     pub command: String,
     session: Option<Session>,
-    /// All settings of each point, of a run.
+    /// All settings of each point, for a run.
     settings: Vec<serde_json::Value>,
     spec: PathBuf,
 }
 
 impl Subject {
-    /// Reads what an argument names.
+    /// Opens the spec or run that an argument names.
     ///
-    /// Errors: it names nothing; the spec or its data set is wrong; the document is none.
+    /// Errors: the argument names neither; the spec or its data set is wrong; the document cannot
+    /// be read.
     pub fn open(
         spec: &Path,
         sets: &[String],
@@ -66,7 +67,7 @@ impl Subject {
         }
     }
 
-    /// A spec that was opened.
+    /// The subject of an opened spec.
     pub fn of(session: Session, spec: &Path, store: &Store) -> Self {
         let plan = session.plan.clone();
         Self {
@@ -80,7 +81,7 @@ impl Subject {
         }
     }
 
-    /// What was opened, if it is a spec.
+    /// The session, if the subject is a spec.
     pub fn session(&self) -> Option<&Session> {
         self.session.as_ref()
     }
@@ -106,7 +107,7 @@ impl Subject {
         })
     }
 
-    /// The run that it is, or would be: what is to be done, without what is known to be done.
+    /// The run that it is, or would be: the planned work without results.
     pub fn run(&self) -> Run {
         match &self.session {
             Some(session) => Run::of(self.head.clone(), &session.experiment, &self.plan),
@@ -124,28 +125,29 @@ impl Subject {
         }
     }
 
-    /// Whether it is a run, not a spec.
+    /// Whether it is a run and not a spec.
     pub fn is_run(&self) -> bool {
         self.session.is_none()
     }
 
-    /// The files that it was read from: nothing may be written in their place.
+    /// The files that it was read from. Results must not replace them.
     pub fn files(&self) -> Vec<PathBuf> {
         self.session.as_ref().map_or_else(Vec::new, |session| session.files(&self.spec))
     }
 }
 
-/// The document of a run, and where it lies.
+/// The document of a run, and its path.
 pub struct Document {
     pub path: PathBuf,
     pub file: File,
 }
 
 impl Document {
-    /// The document that a file is, if it begins as one.
+    /// The document in a file, if the file begins like one.
     pub fn begins(path: &Path) -> Option<Self> {
         let open = || reading::open(path);
-        // One that is damaged further on is a run, too: that is told when it is read.
+        // A document with damage further on counts as a run, too. The damage is reported when it is
+        // read.
         let is_run =
             !matches!(Run::read_head(open().ok()?), Err(RunError::Another | RunError::Io(_)));
         open().ok().filter(|_| is_run).map(|file| Self { path: path.to_owned(), file })
@@ -160,7 +162,7 @@ impl Document {
     }
 }
 
-/// The document that an argument names, if it names a run: any file that begins as one, or NAME or
+/// The document of the run that an argument names: a file that begins like a document, or NAME or
 /// NAME@DIGEST.
 pub fn document(argument: &Path, store: &Store) -> Result<Option<Document>, CliError> {
     if argument.is_file() {
@@ -178,8 +180,8 @@ pub fn document(argument: &Path, store: &Store) -> Result<Option<Document>, CliE
     }
 }
 
-/// The parts of `NAME@DIGEST`; without a digest all of it is the name. Names of experiments have no
-/// `@`.
+/// The parts of `NAME@DIGEST`. Without a digest, the whole text is the name. Names of experiments
+/// contain no `@`.
 pub fn name_and_digest(text: &str) -> (&str, &str) {
     match text.rsplit_once('@') {
         Some((name, digest)) if !digest.is_empty() => (name, digest),
@@ -187,7 +189,7 @@ pub fn name_and_digest(text: &str) -> (&str, &str) {
     }
 }
 
-/// No run has this digest, or more than one.
+/// The error if no run has this digest, or several have it.
 fn several(name: &str, digest: &str, runs: &[RunFile]) -> CliError {
     let named: Vec<String> =
         runs.iter().take(NAMED).map(|run| format!("{name}@{}", &run.digest.hex()[..12])).collect();

@@ -1,9 +1,9 @@
-//! `humshift report --submission`: scores and decisions as the challenge wants them.
+//! `humshift report --submission`: scores and decisions in the form of the challenge.
 //!
-//! A folder a point of the sweep, named by its settings; the folder itself if there is one point.
-//! In it, as the baselines write them and `humshift evaluate` reads them,
-//! `anomaly_score_<machine>_section_<section>_test.csv` with rows of file name and score, and,
-//! where the spec has a `threshold`, `decision_result_...` with 0 or 1.
+//! Each point of the sweep gets a folder named by its settings; a single point uses the folder
+//! itself. It holds `anomaly_score_<machine>_section_<section>_test.csv` with rows of file name and
+//! score and, if the spec has a `threshold`, `decision_result_...` with 0 or 1. The baselines write
+//! these files, and `humshift evaluate` reads them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,7 +25,7 @@ pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliE
         points => folders(points.iter().map(|point| name(subject.head.settings(point).values())))?,
     };
     let submission = Folder::begin(folder)?;
-    // Of an earlier spec with a threshold: they would be taken for these scores'.
+    // Decisions of an earlier spec with a threshold would be taken for decisions of these scores.
     let mut stale = Vec::new();
     for (point, results) in folders.iter().zip(&subject.plan.results) {
         for (section, node) in results {
@@ -39,7 +39,7 @@ pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliE
                 return Err(CliError::usage("E0708", message));
             }
             let metrics: MetricTable = cache.artifact(*node, Item::Metrics)?;
-            // Machine ids before 2021 come with their prefix.
+            // Machine ids before 2021 already have a prefix.
             let prefix = if section.section.starts_with("id_") { "" } else { "section_" };
             let about = format!("{}_{prefix}{}_test.csv", section.machine, section.section);
             let decisions = format!("{point}decision_result_{about}");
@@ -63,13 +63,13 @@ pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliE
     Ok(())
 }
 
-/// The file name of a clip, which is what a submission calls it.
+/// The file name of a clip, which names it in a submission.
 fn base(clip: &str) -> &str {
     clip.rsplit('/').next().unwrap_or(clip)
 }
 
-/// Two clips with one file name: recordings of MIMII are told apart by their folders, `normal` and
-/// `abnormal`.
+/// Two clips with the same file name. Recordings of MIMII differ only in their folders, `normal`
+/// and `abnormal`.
 fn namesakes(scores: &Scores) -> Option<(&str, &str)> {
     let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
     scores
@@ -78,8 +78,8 @@ fn namesakes(scores: &Scores) -> Option<(&str, &str)> {
         .find_map(|clip| seen.insert(base(clip), clip).map(|first| (first, clip.as_str())))
 }
 
-/// A folder a point with a `/`, by the points' names. Those that differ in case alone are one
-/// folder on some machines.
+/// One folder per point, with a `/`, named by the points. Names that differ only in case would be
+/// one folder on some systems.
 fn folders(names: impl Iterator<Item = String>) -> Result<Vec<String>, CliError> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let folder = |(point, name): (usize, String)| match seen.insert(name.to_lowercase(), point) {
@@ -103,7 +103,7 @@ fn save(path: &Path, scores: &Scores, value: impl Fn(f64) -> String) -> Result<(
     std::fs::write(path, bytes).map_err(|error| unwritten(path, &error))
 }
 
-/// Settings as the name of a folder: `knn k=3` and `0` become `knn_k_3-0`.
+/// Settings as a folder name: `knn k=3` and `0` become `knn_k_3-0`.
 fn name<'a>(settings: impl Iterator<Item = &'a String>) -> String {
     let safe =
         |text: &String| text.replace(|c: char| !c.is_alphanumeric() && !"-.+".contains(c), "_");

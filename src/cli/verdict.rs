@@ -1,7 +1,7 @@
-//! What a run is judged by, as cases: its stages, the expectations of its spec, and a baseline.
+//! The verdict on a run, as cases: its stages, the expectations of its spec, and a baseline.
 //!
-//! The cases are told on stderr, written as JUnit XML, and annotated where GitHub runs the job. All
-//! three say the same, because all are made from these cases.
+//! The cases are reported on stderr, written as JUnit XML, and shown as annotations if GitHub runs
+//! the job. All three agree, because all are made from these cases.
 
 pub mod github;
 mod junit;
@@ -20,24 +20,24 @@ use crate::run::{Expectation, Head};
 
 #[derive(Args)]
 pub struct VerdictArgs {
-    /// Write what ran, what was expected and what the baseline has as JUnit XML
+    /// Write the results of stages, expectations and baseline as JUnit XML
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
 }
 
-/// Something that holds or does not.
+/// A check that passed or failed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Case {
     pub suite: Suite,
     pub name: String,
-    /// How long it took; nothing for what takes no time.
+    /// Its run time in seconds; `None` for checks without one.
     pub seconds: Option<f64>,
     pub verdict: Verdict,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Suite {
-    /// Stages that ran, failed, or could not run. Cached stages are no cases.
+    /// Stages that ran, failed, or could not run. Cached stages are not cases.
     Stages,
     Expectations,
     Baseline,
@@ -71,13 +71,13 @@ impl Case {
         Self { suite, name: name.into(), seconds: None, verdict }
     }
 
-    /// The case that a sentence is about, failed.
+    /// A failed case.
     pub fn failed(suite: Suite, name: impl Into<String>, message: impl Into<String>) -> Self {
         let verdict = Verdict::Failed { message: message.into(), lines: Vec::new() };
         Self::new(suite, name, verdict)
     }
 
-    /// The failure in a line.
+    /// The failure in one line.
     pub fn failure(&self) -> Option<String> {
         let Verdict::Failed { message, .. } = &self.verdict else { return None };
         Some(match self.suite {
@@ -89,8 +89,8 @@ impl Case {
 }
 
 impl VerdictArgs {
-    /// Tells the failures on stderr, writes JUnit XML, and tells GitHub. `tables` are the answer of
-    /// the run, `changes` those against the baseline.
+    /// Reports the failures on stderr, writes JUnit XML, and reports to GitHub. `tables` are the
+    /// results of the run, `changes` those against the baseline.
     ///
     /// Errors: the file cannot be written.
     pub fn conclude(
@@ -113,7 +113,7 @@ impl VerdictArgs {
     }
 }
 
-/// Tells the failures on stderr.
+/// Reports the failures on stderr.
 pub fn tell(cases: &[Case]) {
     for case in cases {
         case.failure().iter().for_each(|line| output::tell(line));
@@ -123,8 +123,8 @@ pub fn tell(cases: &[Case]) {
     }
 }
 
-/// The stages that ran, failed or could not run; and in one case the stages that a frozen run would
-/// have to run.
+/// The stages that ran, failed or could not run, and one case for all stages that a frozen run
+/// would have to run.
 pub fn stages(session: &Session, outcome: &RunOutcome) -> Vec<Case> {
     let plan = &session.plan;
     let label = |id: NodeId| plan.node(id).label.as_str();
@@ -155,10 +155,10 @@ pub fn stages(session: &Session, outcome: &RunOutcome) -> Vec<Case> {
     plan.nodes().filter_map(case).chain(frozen).collect()
 }
 
-/// How many stages are listed that a frozen run would have to run.
+/// The most stages listed that a frozen run would have to run.
 const LISTED: usize = 8;
 
-/// What the spec expects, a case for each point that it speaks of.
+/// The expectations of the spec: one case for each point they apply to.
 pub fn expectations(head: &Head, results: &Results) -> Vec<Case> {
     let mut cases = Vec::new();
     for Expectation { expect, points } in &head.expect {
@@ -187,7 +187,7 @@ pub fn expectations(head: &Head, results: &Results) -> Vec<Case> {
     cases
 }
 
-/// The exit code that cases ask for.
+/// The exit code for these cases.
 pub fn exit(cases: &[Case]) -> Exit {
     let failed = |suite| {
         cases.iter().any(|case| case.suite == suite && !matches!(case.verdict, Verdict::Passed))

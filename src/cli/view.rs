@@ -1,4 +1,4 @@
-//! Which tables of an experiment are shown, and in which form.
+//! Which tables of an experiment to show, and in which form.
 
 use clap::{Args, ValueEnum};
 use console::Term;
@@ -12,7 +12,7 @@ use crate::report::{
     leave_one_section_out, overview, pivot, tables, value,
 };
 
-/// What to show of the results.
+/// The choice of tables.
 #[derive(Args)]
 pub struct View {
     /// The tables of all settings and sections, however many
@@ -64,7 +64,7 @@ pub struct View {
     labels: Vec<(String, String)>,
 }
 
-/// Forms of a report.
+/// The formats of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Shape {
     Md,
@@ -74,13 +74,13 @@ pub enum Shape {
     Html,
     /// Tables for a paper, with the rules of booktabs
     Latex,
-    /// What a terminal of so many characters shows in the place of Markdown
+    /// A terminal of this width, shown in place of Markdown
     #[value(skip)]
     Terminal(usize),
 }
 
 impl Shape {
-    /// Markdown as the reader of stdout has it best.
+    /// Replaces Markdown by the terminal form if stdout is a terminal.
     pub fn on_stdout(self) -> Self {
         let terminal = Term::stdout();
         match (self, terminal.size_checked()) {
@@ -90,19 +90,19 @@ impl Shape {
     }
 }
 
-/// Tables that may stand alone.
+/// Tables that can be shown alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Tables {
-    /// A row a section; with `--select` a row a held-out section
+    /// One row per section; with `--select` one row per held-out section
     Sections,
     /// The means over all sections
     Means,
 }
 
-/// Ways to choose settings.
+/// Methods of choosing settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Protocol {
-    /// For each section the settings that are best on all others
+    /// For each section, the settings that are best on all others
     LeaveOneSectionOut,
 }
 
@@ -111,7 +111,7 @@ pub fn first_equals(text: &str) -> Result<(String, String), String> {
     Ok((pair.0.to_owned(), pair.1.to_owned()))
 }
 
-/// Labels such as `knn k=1` hold an equals sign, names have none.
+/// Labels such as `knn k=1` contain an equals sign; names do not.
 fn last_equals(text: &str) -> Result<(String, String), String> {
     let pair = text.rsplit_once('=').ok_or("write it as VALUE=NAME")?;
     Ok((pair.0.to_owned(), pair.1.to_owned()))
@@ -123,7 +123,7 @@ impl View {
         self.value.is_some()
     }
 
-    /// Whether it is the whole report, not single tables or the answer to a question.
+    /// Whether it shows the whole report, not single tables or the answer to a question.
     pub fn is_whole(&self) -> bool {
         let alone = !self.table.is_empty()
             || !self.rows.is_empty()
@@ -136,7 +136,7 @@ impl View {
         !alone && !answer && self.value.is_none()
     }
 
-    /// The results that are shown, under the names they are shown by.
+    /// The results to show, with the labels to show.
     pub fn narrowed(&self, results: Results) -> Result<Results, CliError> {
         results
             .narrowed(&self.filters)
@@ -144,7 +144,7 @@ impl View {
             .map_err(no_table)
     }
 
-    /// The report of results that were narrowed.
+    /// The report of narrowed results.
     pub fn text(&self, results: &Results, shape: Shape) -> Result<String, CliError> {
         let by = self.by.as_deref().and_then(By::parse).unwrap_or_else(|| By::usual(results));
         let answers = matches!(shape, Shape::Md | Shape::Html | Shape::Latex | Shape::Terminal(_))
@@ -193,7 +193,7 @@ impl View {
         }
     }
 
-    /// One number, if it was asked for.
+    /// One number, if requested.
     fn number(&self, results: &Results, by: By) -> Option<Result<String, CliError>> {
         let number = self.value.as_deref().and_then(By::parse)?;
         let made = match self.select {
@@ -206,7 +206,7 @@ impl View {
         Some(made.map(|text| text + "\n").map_err(no_table))
     }
 
-    /// Single tables, if they were asked for.
+    /// Single tables, if requested.
     fn alone(&self, results: &Results, by: By) -> Option<Result<Document, CliError>> {
         let shown: Vec<By> = self.show.iter().filter_map(|name| By::parse(name)).collect();
         let shown = if shown.is_empty() { vec![by] } else { shown };
@@ -230,7 +230,7 @@ impl View {
         Some(made.map_err(no_table))
     }
 
-    /// The answer to `--compare` or `--select` for people and for programs, if one was asked for.
+    /// The answer to `--compare` or `--select` for users and for programs, if requested.
     fn answer(
         &self,
         results: &Results,
@@ -285,7 +285,7 @@ fn pretty(document: &serde_json::Value) -> String {
     format!("{}\n", serde_json::to_string_pretty(document).expect("results are JSON"))
 }
 
-/// What a run prints at its end: of many settings the answer, of few their tables.
+/// The tables at the end of a run; for many settings, the answer instead.
 pub fn document_of_run(results: &Results) -> Document {
     match is_long(results) {
         true => answer(results, By::usual(results), BEST),
@@ -293,7 +293,7 @@ pub fn document_of_run(results: &Results) -> Document {
     }
 }
 
-/// The same as text.
+/// The same document as text.
 pub fn of_run(results: &Results, json: bool) -> String {
     match json {
         true => render(results, Shape::Json, false, false),
@@ -304,7 +304,7 @@ pub fn of_run(results: &Results, json: bool) -> String {
     }
 }
 
-/// The results in one of the forms.
+/// The results in one of the formats.
 fn render(results: &Results, shape: Shape, all: bool, by_attribute: bool) -> String {
     match shape {
         Shape::Csv => csv(results),

@@ -1,4 +1,4 @@
-//! Times as people read them.
+//! Times for readers.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,8 +10,8 @@ pub fn utc(time: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", minutes / 60, minutes % 60)
 }
 
-/// The date so many days after 1970-01-01. Years are counted from March, so that a leap day is the
-/// last one of its year.
+/// The date this many days after 1970-01-01. Years are counted from March, so that a leap day is
+/// the last day of its year.
 fn date(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);

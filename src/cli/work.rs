@@ -1,4 +1,4 @@
-//! How stages are run: threads, memory, executor, and how progress is told.
+//! Running stages: threads, memory, executor, and the form of progress.
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
@@ -17,7 +17,7 @@ use crate::plan::NodeId;
 use crate::progress::{Bars, Json, Plain, Quiet};
 use crate::run::Head;
 
-/// How work is done.
+/// Settings for running stages.
 #[derive(Args)]
 pub struct Work {
     /// Threads that may be busy at once, no more than there are cores [default: all cores]
@@ -33,7 +33,7 @@ pub struct Work {
     /// Do not show progress
     #[arg(long, short)]
     quiet: bool,
-    /// How progress is told on stderr
+    /// The form of progress on stderr
     #[arg(long, value_enum, value_name = "FORM", default_value = "text")]
     log_format: LogFormat,
 }
@@ -43,14 +43,14 @@ pub struct Work {
 enum LogFormat {
     /// Bars on a terminal, lines elsewhere
     Text,
-    /// One JSON object a line, for programs
+    /// One JSON object per line, for programs
     Json,
 }
 
 impl Work {
-    /// Threads that may be busy at once.
+    /// The most threads in use at once.
     pub fn jobs(&self) -> usize {
-        // More would share the same cores, and the memory of more stages.
+        // More threads would only compete for the cores and need more memory.
         self.jobs.map_or_else(cores, |jobs| cores().min(jobs as usize))
     }
 
@@ -63,7 +63,7 @@ impl Work {
         }
     }
 
-    /// Says of a run that is answered from its document what is said of one in which all is cached.
+    /// Reports a run that is answered from its document like one in which all stages are cached.
     pub fn tell_known(&self, head: &Head, began: Instant) {
         let mut listener = self.listener();
         for message in head.notes.iter().cloned().chain(slow()) {
@@ -109,7 +109,7 @@ impl Work {
     }
 }
 
-/// What to expect of a processor without vectors of the right kind.
+/// A warning about a processor without the expected vector instructions.
 fn slow() -> Option<String> {
     let message = "this processor has no AVX2 with FMA (or HUMSHIFT_LEVEL asks for none): results are the same, but \
                    matrix products and with them networks take about a hundred times as long";
@@ -117,7 +117,7 @@ fn slow() -> Option<String> {
         .then(|| message.to_owned())
 }
 
-/// Runs these nodes and all they need.
+/// Runs these nodes and all their needs.
 pub fn only(
     session: &Session,
     cache: &Cache,
@@ -132,7 +132,7 @@ pub fn all(session: &Session, cache: &Cache) -> Result<RunOutcome, CliError> {
     all_of(session, cache, false, &signal::cancel())
 }
 
-/// The same without progress, for a caller who keeps the signals of the process.
+/// Runs all nodes without progress, for callers that handle the signals of the process themselves.
 pub fn quietly(session: &Session, cache: &Cache) -> Result<RunOutcome, CliError> {
     all_of(session, cache, true, &Arc::default())
 }
@@ -150,7 +150,7 @@ fn all_of(
     Ok(outcome)
 }
 
-/// Where stages run unless said.
+/// The default place of stages.
 const DEFAULT_EXECUTOR: &str = "threads";
 
 fn executor(name: &str) -> Result<ExecutorKind, String> {
@@ -162,7 +162,7 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Three quarters of the memory that is free now; 4 GB where the system does not say.
+/// Three quarters of the free memory; 4 GB if the system does not tell.
 fn free_memory() -> u64 {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"));
@@ -170,7 +170,7 @@ fn free_memory() -> u64 {
     kilobytes.map_or(4_000_000_000, |kb| kb * 1024 / 4 * 3)
 }
 
-/// Keeps the keys for `explain`, which is all that is lost if they cannot be written.
+/// Keeps the keys for `explain`. A failure to write them loses only that.
 pub fn remember(desk: &Desk, session: &Session, outcome: &RunOutcome) {
     let keys = session.plan.nodes().filter_map(|id| match &outcome.nodes[id.index()] {
         NodeOutcome::Cached { key, .. } | NodeOutcome::Ran { key, .. } => {

@@ -1,4 +1,4 @@
-//! What the page of a run shows of its best point: scores, spectrograms, training curves, settings.
+//! The part of a run's page about its best point: scores, spectrograms, training curves, settings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ use crate::source::SectionId;
 use crate::stage::Item;
 use crate::store::Store;
 
-/// Everything that is known of a point, given by its place among the results.
+/// The details of a point, given by its index among the results.
 pub fn closely(
     subject: &Subject,
     store: &Store,
@@ -69,7 +69,7 @@ pub fn closely(
     chosen
 }
 
-/// Whether the results that are shown have rows of a section.
+/// Whether the shown results have rows of a section.
 fn is_shown(point: &PointResults, id: &SectionId) -> bool {
     point.rows.iter().any(|row| row.machine == id.machine && row.section == id.section)
 }
@@ -105,7 +105,7 @@ fn judge(
     })
 }
 
-/// The spectrograms of the clips that were judged worst.
+/// The spectrograms of the clips with the worst decisions.
 fn listen(subject: &Subject, store: &Store, judged: &[(&SectionId, NodeId)], chosen: &mut Chosen) {
     let cache = Cached { subject, store, without: "no spectrogram" };
     let mut sections: BTreeMap<usize, Result<Section, String>> = BTreeMap::new();

@@ -1,7 +1,7 @@
-//! `humshift report --format html`: what the page of a run shows, gathered from the cache.
+//! `humshift report --format html`: gathers the content of a run's page from the cache.
 //!
-//! Runs nothing. What was evicted from the cache, or cannot be read any more, leaves its part of
-//! the page out, and the page says so.
+//! It runs nothing. Data that was evicted from the cache or cannot be read is left out of the page,
+//! and the page says so.
 
 mod closely;
 mod yaml;
@@ -19,7 +19,7 @@ use crate::run::Run;
 use crate::stage::StageSpec;
 use crate::store::Store;
 
-/// Kinds of stages in the order in which they follow from each other.
+/// Kinds of stages in the order of the pipeline.
 const KINDS: [&str; 13] = [
     "dataset",
     "levels",
@@ -36,7 +36,7 @@ const KINDS: [&str; 13] = [
     "",
 ];
 
-/// The page of results, which may be some of those of the subject.
+/// The page of results, which may be a part of the subject's results.
 pub fn text(subject: &Subject, store: &Store, results: &Results) -> String {
     let run = subject.run();
     let swept = swept(&run, results);
@@ -48,7 +48,7 @@ pub fn text(subject: &Subject, store: &Store, results: &Results) -> String {
     page(&Page { results, swept: &swept, chosen: chosen.as_ref(), stages: &stages, about: &about })
 }
 
-/// The swept settings, with the labels that the results have, which the user may have changed.
+/// The swept settings, with the labels of the results, which the user may have changed.
 fn swept(run: &Run, results: &Results) -> Vec<Swept> {
     let axes = run.head.axes.iter().enumerate().map(|(place, axis)| {
         let shown = |label: &String| {
@@ -110,7 +110,7 @@ fn kinds(subject: &Subject) -> Vec<Kind> {
             kind.uses += 1;
         }
     }
-    // From places among all kinds to places among those that there are.
+    // Converts indices among all kinds to indices among the existing kinds.
     let there: Vec<usize> = found.keys().copied().collect();
     let number = |kind: &usize| there.iter().position(|other| other == kind);
     let numbered =
@@ -153,7 +153,7 @@ fn about(subject: &Subject, store: &Store, results: &Results, number: usize, run
     }
 }
 
-/// An error as a sentence of a page.
+/// An error as a sentence for a page.
 fn why(error: &CliError) -> String {
     let message = match error {
         CliError::Diagnostics(all) => {

@@ -1,4 +1,4 @@
-//! Settings as YAML that reads well: maps and lists in blocks, short lists in a line.
+//! Settings as readable YAML: maps and lists in blocks, short lists in one line.
 
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ fn write(value: &Value, depth: usize, text: &mut String) {
     }
 }
 
-/// What follows a key or the mark of an item.
+/// The text after a key or the mark of an item.
 fn below(value: &Value, depth: usize, text: &mut String) {
     match in_a_line(value) {
         Some(line) => text.push_str(&format!(" {line}\n")),
@@ -39,7 +39,7 @@ fn below(value: &Value, depth: usize, text: &mut String) {
     }
 }
 
-/// Scalars, what is empty, and lists of scalars.
+/// A value in one line: scalars, empty values and lists of scalars.
 fn in_a_line(value: &Value) -> Option<String> {
     match value {
         Value::Object(map) => map.is_empty().then(|| "{}".to_owned()),
@@ -52,8 +52,7 @@ fn in_a_line(value: &Value) -> Option<String> {
     }
 }
 
-/// Words that are nothing but words stand as they are; other texts in the quotes of JSON, which
-/// YAML reads.
+/// Plain words stand without quotes. Other texts stand in quotes as in JSON, which YAML reads.
 fn scalar(value: &Value) -> String {
     const WORDS_OF_YAML: [&str; 9] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
     match value {

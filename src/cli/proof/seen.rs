@@ -1,7 +1,7 @@
-//! Test recordings that were seen all the same: under another name among the training clips, or as
-//! noise in them.
+//! Test recordings that were seen in spite of the split: under another name among the training
+//! clips, or as noise in them.
 //!
-//! A recording is known by the digest of its bytes, whatever its name and its folder are.
+//! A recording is identified by the digest of its bytes, whatever its name and folder.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ use crate::exec::Standing;
 use crate::plan::NodeId;
 use crate::stage::{Item, Role, Split, StageSpec};
 
-/// How a recording got among the training clips.
+/// The way a recording got among the training clips.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum As {
@@ -23,7 +23,7 @@ pub enum As {
     Noise,
 }
 
-/// A test clip whose recording a training clip holds.
+/// A test clip whose recording is in a training clip.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Seen {
     pub test_clip: String,
@@ -45,8 +45,8 @@ impl Seen {
     }
 }
 
-/// The test clips of the plan that a key leads to by way of their bytes, and the data sets that did
-/// not run, which could not be compared.
+/// The test clips of the plan whose bytes a key leads to, and the data sets that could not be
+/// compared because they did not run.
 pub fn seen(way: &Way, cache: &Cached) -> Result<(BTreeSet<Seen>, BTreeSet<String>), CliError> {
     let (mut tests, mut unknown) = (BTreeMap::<String, BTreeSet<String>>::new(), BTreeSet::new());
     for id in data_sets(cache) {
@@ -79,7 +79,7 @@ pub fn seen(way: &Way, cache: &Cached) -> Result<(BTreeSet<Seen>, BTreeSet<Strin
     Ok((found, unknown))
 }
 
-/// The data sets of the plan whose clips are clips of machines, not noise alone.
+/// The data sets of the plan with clips of machines, not only noise.
 fn data_sets(cache: &Cached) -> BTreeSet<NodeId> {
     let plan = &cache.subject.plan;
     let needs = plan
@@ -92,7 +92,7 @@ fn data_sets(cache: &Cached) -> BTreeSet<NodeId> {
         .collect()
 }
 
-/// What is the same for two clips of one recording, whichever of its channels they take.
+/// An identity that two clips of one recording share, whichever channel they use.
 fn recording(audio: &Audio) -> String {
     match audio {
         Audio::Wav { sha256, .. } => sha256.hex(),

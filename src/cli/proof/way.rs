@@ -1,4 +1,4 @@
-//! The way back from a key to the data sets it stands for.
+//! The way back from a key to the data sets that it depends on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,13 +11,13 @@ use crate::plan::{Need, NodeId};
 use crate::stage::{Item, Role, Split, StageSpec};
 use crate::store::{Record, Store};
 
-/// What a key leads to.
+/// The data that a key leads to.
 pub struct Way<'a> {
     subject: &'a Subject,
     store: &'a Store,
-    /// Data sets, and which of their clips.
+    /// Data sets, with the split of the clips.
     pub data: BTreeSet<(NodeId, Split)>,
-    /// Recipes of what was mixed, and to which clips.
+    /// Mixing recipes, with the split of the clips.
     pub mixed: BTreeSet<(NodeId, Split)>,
     pub levels: bool,
     pub weights: bool,
@@ -27,7 +27,7 @@ pub struct Way<'a> {
 impl<'a> Way<'a> {
     /// Follows the inputs of a stage to the data sets.
     ///
-    /// Errors: a record on the way is gone; a key names other inputs than the plan says.
+    /// Errors: a record on the way is gone, or a key names other inputs than the plan.
     pub fn from(subject: &'a Subject, id: NodeId, store: &'a Store) -> Result<Self, CliError> {
         let (data, mixed, seen) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         let mut way = Self { subject, store, data, mixed, levels: false, weights: false, seen };
@@ -35,7 +35,7 @@ impl<'a> Way<'a> {
         Ok(way)
     }
 
-    /// Follows the inputs of a stage that matter.
+    /// Follows the inputs of a stage whose role matters.
     fn follow(&mut self, id: NodeId, matters: impl Fn(&Role) -> bool) -> Result<(), CliError> {
         self.check(id)?;
         self.weights |= self.subject.plan.node(id).given.contains_key(&Role::from(Item::Weights));
@@ -75,7 +75,7 @@ impl<'a> Way<'a> {
                     self.mixed.insert((id, *split));
                 }
                 let other = |role: &Role| matches!(role, Role::Of(found, _) if found != split);
-                // Of the recordings of noise the recipe tells which were mixed in.
+                // The recipe tells which noise recordings were mixed in.
                 self.follow(id, |role| !other(role) && !matches!(role, Role::Noise(..)))
             }
             _ => self.follow(id, |_| true),
@@ -89,8 +89,8 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// Compares what the key of a stage names with what the plan says: the document of a run can be
-    /// changed, a record cannot, because the key is its digest.
+    /// Compares the inputs in a stage's record with the plan. Somebody may change the document of a
+    /// run, but not a record, because the key is its digest.
     fn check(&self, id: NodeId) -> Result<(), CliError> {
         let node = self.subject.plan.node(id);
         let record = self.record(id)?;

@@ -1,4 +1,4 @@
-//! The recordings that a person names: files, folders, globs, and names on stdin.
+//! The recordings that a user names: files, folders, globs, and names on stdin.
 
 use std::collections::BTreeSet;
 use std::io::BufRead;
@@ -20,7 +20,7 @@ impl Failed {
     }
 }
 
-/// The paths of all recordings, each once, in the order in which they are named.
+/// The paths of all recordings, without duplicates, in the order of the arguments.
 #[derive(Debug, Default)]
 pub struct Named {
     pub paths: Vec<String>,
@@ -29,7 +29,7 @@ pub struct Named {
 }
 
 impl Named {
-    /// What arguments name. `-` stands for the lines of `stdin`.
+    /// The recordings of the arguments. `-` stands for the lines of `stdin`.
     pub fn of(arguments: &[PathBuf], stdin: impl FnOnce() -> Box<dyn BufRead>) -> Self {
         let (mut named, mut stdin) = (Self::default(), Some(stdin));
         for argument in arguments {
@@ -79,7 +79,7 @@ impl Named {
     fn file(&mut self, path: &Path) {
         match path.to_str() {
             None => self.failed.push(Failed::new(path.to_string_lossy(), "its name is not UTF-8")),
-            // Stands between the names of the clips that one was made of.
+            // A tab separates the parents in the name of a synthetic clip.
             Some(name) if name.contains('\t') => {
                 self.failed.push(Failed::new(name, "there is a tab in its name"))
             }
@@ -115,7 +115,7 @@ fn is_wav(entry: &Entry) -> bool {
 }
 
 /// The files that match a pattern, in order. `*` and `?` stand for text within a name, `**` for any
-/// folders.
+/// number of folders.
 fn matching(pattern: &str) -> Vec<PathBuf> {
     let mut found = vec![PathBuf::new()];
     let parts: Vec<Component> = Path::new(pattern).components().collect();
@@ -151,7 +151,7 @@ fn below(at: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// A folder as it can be listed.
+/// A folder in the form that can be listed.
 fn here(at: &Path) -> &Path {
     if at.as_os_str().is_empty() { Path::new(".") } else { at }
 }

@@ -13,13 +13,13 @@ use crate::math;
 use crate::report::{Driven, driven};
 use crate::stage::{Item, StageSpec};
 
-/// As many recordings are drawn, those with the highest scores.
+/// The most recordings that are drawn; they have the highest scores.
 const MOST: usize = 6;
 
 /// Draws the recordings with the highest scores.
 ///
-/// Errors: the features have no bands; what normal frames are like is not in the cache; the file
-/// cannot be written.
+/// Errors: the features have no bands; the normal frames are not in the cache; the file cannot be
+/// written.
 pub fn write(
     cached: &Cached,
     chosen: &Chosen,
@@ -72,7 +72,7 @@ pub fn write(
     Ok(())
 }
 
-/// The detector's own error at each value, if it has one and nothing else is done to the features.
+/// The detector's own error at each value, if it has one and the features are not changed further.
 fn errors(
     cached: &Cached,
     chosen: &Chosen,
@@ -90,7 +90,7 @@ fn errors(
     Some(errors.map_err(|error| error.to_string()))
 }
 
-/// What frames of normal training clips are like, band by band.
+/// Statistics of the frames of normal training clips, band by band.
 struct Normal {
     mean: Array1<f64>,
     deviation: Array1<f64>,
@@ -113,7 +113,8 @@ impl Normal {
         Self { mean, deviation: deviation.mapv(|d| (d / rows).sqrt()) }
     }
 
-    /// How many deviations each value lies from its mean. A band that never changes says nothing.
+    /// The distance of each value from its mean, in standard deviations. A constant band counts as
+    /// 0.
     fn deviations(&self, frames: ArrayView2<f32>) -> Array2<f32> {
         Array2::from_shape_fn(frames.dim(), |(frame, band)| match self.deviation[band] {
             d if d > 1e-12 => {

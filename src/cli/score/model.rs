@@ -1,4 +1,4 @@
-//! Which model of a run is meant: by the label of a stage, or by a section and swept settings.
+//! Choosing a model of a run: by the label of a stage, or by a section and swept settings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::run::Head;
 use crate::source::SectionId;
 use crate::stage::Item;
 
-/// As many labels are named in a hint.
+/// The most labels named in a hint.
 const NAMED: usize = 3;
 
 /// The stages of one model and one section.
@@ -21,14 +21,14 @@ pub struct Chosen {
     pub section: SectionId,
     pub scoring: NodeId,
     pub training: NodeId,
-    /// Its metrics, which have the threshold.
+    /// The metrics node, which has the threshold.
     pub result: NodeId,
     point: usize,
 }
 
-/// The model that a label and swept settings name.
+/// The model for a label and swept settings.
 ///
-/// Errors: there is none; there are several.
+/// Errors: there is no such model, or several.
 pub fn choose(
     cached: &Cached,
     label: &str,
@@ -75,7 +75,7 @@ pub fn choose(
     Ok(first.clone())
 }
 
-/// What tells several models apart: settings, sections, or the labels of stages.
+/// The properties that distinguish several models: settings, sections, or the labels of stages.
 fn several(
     cached: &Cached,
     label: &str,
@@ -110,8 +110,8 @@ fn several(
     mistake("E0703", message, hint)
 }
 
-/// The numbers of the points that have these values of swept settings. A value is a label, or its
-/// first word.
+/// The numbers of the points with these values of swept settings. A value is a label or its first
+/// word.
 fn points(head: &Head, filters: &[(String, String)]) -> Result<Vec<usize>, CliError> {
     let mut wanted: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
     for (name, value) in filters {

@@ -1,9 +1,8 @@
-//! The way of new recordings to their scores: the stages of the run from features on, with what
-//! training left behind.
+//! Scoring new recordings: the stages of the run from features on, with its trained models.
 //!
-//! The stages are those of the plan, run by the functions that a run calls, on the recordings in
-//! the place of the test clips. A score depends on the recording, on the model and on the section,
-//! and on nothing else: which others are scored with it changes nothing.
+//! The stages are those of the plan. The functions of a run execute them on the new recordings
+//! instead of the test clips. A score depends only on the recording, the model and the section.
+//! Scoring other recordings at the same time changes nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,7 +25,7 @@ use crate::seed::Seed;
 use crate::source::{self, SourceSpec, wav};
 use crate::stage::{Features, Inputs, Item, Role, Split, StageError, StageSpec};
 
-/// A recording that can be read.
+/// A readable recording.
 #[derive(Clone, Debug)]
 pub struct Recording {
     pub path: String,
@@ -34,22 +33,22 @@ pub struct Recording {
     bytes: u64,
 }
 
-/// As many bytes of files are worked on at once.
+/// The bytes of files that are processed at once.
 const CHUNK: u64 = 128 << 20;
 
 /// Outputs of stages by role.
 type Outputs = BTreeMap<String, Blob>;
 
-/// Everything that new recordings are scored with.
+/// Everything needed to score new recordings.
 pub struct Way<'a> {
     plan: &'a Plan,
     chosen: &'a Chosen,
     /// The models of the detector and of the network before it, read once.
     models: BTreeMap<NodeId, Blob>,
     channel: Channel,
-    /// Samples a second of the recordings that the model knows, where they can still be asked.
+    /// The sample rate in Hz that the model was trained with, if it can still be found out.
     pub rate: Option<u32>,
-    /// Whether the run mixes noise to its recordings.
+    /// Whether the run mixes noise into its recordings.
     pub is_mixed: bool,
     cancel: Arc<AtomicBool>,
 }
@@ -57,7 +56,7 @@ pub struct Way<'a> {
 impl<'a> Way<'a> {
     /// Reads the models.
     ///
-    /// Errors: one of them is not in the cache, or was made by another version of the program.
+    /// Errors: a model is not in the cache, or was made by another version of the program.
     pub fn open(cached: &'a Cached, chosen: &'a Chosen) -> Result<Self, CliError> {
         let plan = &cached.subject.plan;
         let (mut models, mut source, mut features) = (BTreeMap::new(), None, None);
@@ -92,7 +91,7 @@ impl<'a> Way<'a> {
         Ok(Self { plan, chosen, models, channel, rate, is_mixed, cancel })
     }
 
-    /// Looks at a recording: it can be read, and has the rate that the model knows.
+    /// Checks a recording: it must be readable and have the model's sample rate.
     pub fn look(&self, path: &str) -> Result<Recording, Failed> {
         let (wave, sha256) = wav::read_hashed(std::path::Path::new(path), self.channel).map_err(
             |error| match error {
@@ -116,7 +115,7 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// The scores of recordings, by path, and why some have none.
+    /// The scores of recordings, by path, and the reasons for missing ones.
     pub fn scores(&self, recordings: &[Recording]) -> (BTreeMap<String, f64>, Vec<Failed>) {
         let (mut scores, mut failed) = (BTreeMap::new(), Vec::new());
         let mut rest = recordings;
@@ -133,8 +132,8 @@ impl<'a> Way<'a> {
         (scores, failed)
     }
 
-    /// Where a stage fails for one recording it does so for all: halves are tried until it stands
-    /// alone.
+    /// If a stage fails for one recording, it fails for all. So halves are tried until the failing
+    /// recording is alone.
     fn some(
         &self,
         recordings: &[Recording],
@@ -163,7 +162,7 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// The frames of recordings as the stage of the run has them, before they are pooled.
+    /// The frames of recordings as the run's features stage makes them, before pooling.
     pub fn frames(
         &self,
         recordings: &[Recording],
@@ -177,7 +176,7 @@ impl<'a> Way<'a> {
         })
     }
 
-    /// What training left, to be looked at.
+    /// The trained model, for inspection.
     pub fn model(&self) -> Option<Blob> {
         self.models.get(&self.chosen.training).cloned()
     }
@@ -196,7 +195,7 @@ impl<'a> Way<'a> {
         Ok(known.remove(&wanted).expect("it was made last"))
     }
 
-    /// Makes the outputs of a stage, and of those it needs.
+    /// Makes the outputs of a stage, and first those of its needs.
     fn made(
         &self,
         recordings: &[Recording],
@@ -241,7 +240,7 @@ impl<'a> Way<'a> {
             .collect())
     }
 
-    /// The recordings in the place of the test clips. Their domain and label are what nobody knows.
+    /// The recordings in place of the test clips. Their domain and label are unknown.
     fn listed(&self, recordings: &[Recording]) -> Outputs {
         let clip = |recording: &Recording| Clip {
             id: recording.path.clone(),
@@ -263,7 +262,7 @@ impl<'a> Way<'a> {
     }
 }
 
-/// What a stage needs to know of test clips: neither training clips nor noise.
+/// The needs of a stage for test clips: no training clips and no noise.
 fn wanted(plan: &Plan, id: NodeId) -> impl Iterator<Item = &crate::plan::Need> {
     let other = |role: &Role| matches!(role, Role::Of(Split::Train, _) | Role::Of(_, Item::Recipe));
     let is_leaf = matches!(
@@ -273,7 +272,7 @@ fn wanted(plan: &Plan, id: NodeId) -> impl Iterator<Item = &crate::plan::Need> {
     plan.needs(id).iter().filter(move |need| !is_leaf && !other(&need.role))
 }
 
-/// Errors: this program would give the stage another key than it had, so its results may be others.
+/// Errors: this program would give the stage a different key, so its results may differ.
 fn unchanged(cached: &Cached, id: NodeId) -> Result<(), CliError> {
     let node = cached.subject.plan.node(id);
     let Standing::Cached { key, .. } = &cached.subject.standings[id.index()] else { return Ok(()) };
@@ -289,8 +288,8 @@ fn unchanged(cached: &Cached, id: NodeId) -> Result<(), CliError> {
     Err(mistake("E0708", message, cached.subject.command.clone()))
 }
 
-/// Samples a second of the recordings that the model knows: as their source says, or as the first
-/// of them has it that can still be read.
+/// The sample rate in Hz that the model was trained with: from the source, or from its first
+/// readable recording.
 fn rate(
     cached: &Cached,
     source: &SourceSpec,

@@ -1,4 +1,4 @@
-//! A Markdown file, and what its markers ask for.
+//! A Markdown file, and the requests of its markers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -26,7 +26,7 @@ pub struct Request {
     pub costly: bool,
 }
 
-/// A file, its markers and, in the same order, what they ask for.
+/// A file, its markers and, in the same order, their requests.
 pub struct File {
     pub path: PathBuf,
     pub template: Template,
@@ -34,7 +34,7 @@ pub struct File {
 }
 
 impl File {
-    /// Reads a file. The specs that its markers name are found from its folder.
+    /// Reads a file. The paths of specs in its markers are relative to its folder.
     pub fn read(path: &Path) -> Result<Self, Vec<Diagnostic>> {
         let cannot = |why: String| {
             vec![Diagnostic::new("E0705", format!("`{}` cannot be read: {why}", path.display()))]
@@ -98,8 +98,8 @@ impl File {
         }
     }
 
-    /// Writes the file with these contents, whole or not at all. A file that would stay as it is is
-    /// not touched.
+    /// Writes the file with these contents, completely or not at all. An unchanged file is not
+    /// touched.
     pub fn write(&self, contents: &BTreeMap<usize, String>) -> Result<(), CliError> {
         let text = self.template.with(contents);
         if text == self.template.text() {
@@ -118,7 +118,7 @@ impl File {
     }
 }
 
-/// What a marker asks for.
+/// The request of a marker.
 fn request(marker: &Marker, folder: &Path) -> Result<Request, Diagnostic> {
     let words = marker.words.iter().map(|(word, _)| word);
     let parsed =
@@ -147,7 +147,7 @@ fn request(marker: &Marker, folder: &Path) -> Result<Request, Diagnostic> {
     Ok(request)
 }
 
-/// What clap says, as a mistake in the file.
+/// An error of clap, as a mistake in the file.
 fn wrong_words(error: &clap::Error, marker: &Marker) -> Diagnostic {
     let text = error.render().to_string();
     let plain = |line: &str| line.trim().replace('\'', "`");

@@ -1,4 +1,4 @@
-//! Makes what markers ask for.
+//! Makes the contents for markers.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,20 +13,20 @@ use crate::exec::Standing;
 use crate::report::Results;
 use crate::spec;
 
-/// What came of a marker.
+/// The result of a marker.
 pub enum Filled {
     Text(String),
-    /// Passed over on purpose, and why.
+    /// Skipped on purpose, with the reason.
     Skipped(String),
-    /// Stages are missing, and what to do about it.
+    /// Stages are missing; the text is a hint.
     NotRun(String),
     Interrupted,
 }
 
-/// The results of a spec, or why there are none.
+/// The results of a spec, or the reason why there are none.
 #[derive(Clone)]
 enum Found {
-    /// With whether they were run for, which is done once.
+    /// The flag says whether a run was already tried; that happens once.
     Results(Box<Results>, bool),
     NoData(String),
     Interrupted,
@@ -41,8 +41,8 @@ pub struct Tables<'a> {
     found: BTreeMap<(PathBuf, Vec<String>), Found>,
 }
 
-/// `--set` beside `--splice` says where data lie, and nothing else: what a table shows is what its
-/// marker says.
+/// `--set` beside `--splice` may only set the place of data, because the marker alone decides what
+/// a table shows.
 pub fn wrong_sets(sets: &[String]) -> Vec<Diagnostic> {
     let wrong = sets.iter().filter(|set| source(set).is_none());
     let told = |set: &String| {
@@ -63,7 +63,7 @@ impl<'a> Tables<'a> {
         Self { cache, sets, run, costly, found: BTreeMap::new() }
     }
 
-    /// The text of a marker.
+    /// The content of a marker.
     pub fn make(&mut self, request: &Request) -> Result<Filled, CliError> {
         let experiment = spec::load(&request.spec.spec, &request.spec.sets)?;
         let used = |set: &&String| {
@@ -78,7 +78,7 @@ impl<'a> Tables<'a> {
         let may_run = self.run && (self.costly || !request.costly);
         let key = (args.spec.clone(), args.sets.clone());
         let known = match self.found.get(&key) {
-            // One marker of a spec may be costly and another not.
+            // The markers of one spec may differ in being costly.
             Some(Found::Results(results, false)) if may_run && incomplete(results) => None,
             known => known.cloned(),
         };
@@ -113,8 +113,8 @@ impl<'a> Tables<'a> {
         Ok(Filled::Text(text))
     }
 
-    /// The results of a spec, after it ran if it may. Recordings of the source named may be
-    /// elsewhere.
+    /// The results of a spec, after a run if that is allowed. The recordings of the named source
+    /// may lie elsewhere.
     fn find(
         &self,
         args: &SpecArgs,
@@ -158,7 +158,7 @@ fn incomplete(results: &Results) -> bool {
     results.points.iter().any(|point| !point.absent.is_empty())
 }
 
-/// The command that runs a spec, as a shell reads it.
+/// The command that runs a spec, quoted for a shell.
 fn command(args: &SpecArgs) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,".contains(c);
     let set = |set: &String| {

@@ -1,8 +1,7 @@
-//! What GitHub Actions shows of a job: annotations at lines of files, and a summary of the step.
+//! Output for GitHub Actions: annotations at lines of files, and a summary of the step.
 //!
-//! Nothing here happens where `GITHUB_ACTIONS` is not `true`. GitHub keeps ten errors a step and
-//! drops the rest without a word, so that the tenth says how many there are. A summary may have
-//! 1 MiB.
+//! It is written only if `GITHUB_ACTIONS` is `true`. GitHub keeps ten errors per step and silently
+//! drops the others, so the tenth one tells their number. A summary may have 1 MiB.
 
 use std::io::Write;
 
@@ -14,11 +13,10 @@ use crate::shown::shown;
 /// The most errors of a step that GitHub keeps.
 const MOST: usize = 10;
 
-/// The most bytes of the summary of a step, of which the summary of another command of the step may
-/// have used some.
+/// The most bytes of our part of a step's summary. Other commands of the step may use some, too.
 const LONGEST: usize = 900 << 10;
 
-/// Rows of the table of failures.
+/// The most rows of the table of failures.
 const ROWS: usize = 50;
 
 /// Whether GitHub runs this process as a step of a job.
@@ -61,7 +59,7 @@ fn command(place: &str, title: &str, message: &str) -> String {
     format!("::error {place}title={}::{}", property(title), data(message))
 }
 
-/// The first nine and how many more there are, or all if these are ten.
+/// All commands, if there are at most ten; otherwise the first nine and the number of the others.
 fn capped(mut commands: Vec<String>) -> Vec<String> {
     if commands.len() > MOST {
         let more = commands.len() - (MOST - 1);
@@ -74,23 +72,23 @@ fn capped(mut commands: Vec<String>) -> Vec<String> {
 
 fn tell(commands: &[String]) {
     commands.iter().for_each(|line| {
-        // Without anybody to read it the work goes on.
+        // If nobody reads stderr, the work goes on.
         let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
     });
 }
 
-/// A message, in which a line break is no end of the command.
+/// A message, escaped so that a line break does not end the command.
 fn data(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(|line| shown(line).replace('%', "%25")).collect();
     lines.join("%0A")
 }
 
-/// A property, which ends neither with a comma nor with a colon of its own.
+/// A property, escaped so that a comma or colon does not end it.
 fn property(text: &str) -> String {
     shown(text).replace('%', "%25").replace(':', "%3A").replace(',', "%2C")
 }
 
-/// The failures and the answer of a run, as Markdown.
+/// The failures and the results of a run, as Markdown.
 pub fn summary(cases: &[Case], answer: Document) -> String {
     let failed = |case: &&Case| !matches!(case.verdict, Verdict::Passed);
     let failures: Vec<&Case> = cases.iter().filter(failed).collect();
@@ -114,7 +112,7 @@ pub fn summary(cases: &[Case], answer: Document) -> String {
     document.then(answer).markdown()
 }
 
-/// Adds to the summary of the step. Where that cannot be written there is none.
+/// Appends to the summary of the step. A failure to write it is ignored.
 pub fn summarize(markdown: &str) {
     let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY") else { return };
     let mut text = markdown.to_owned();

@@ -1,12 +1,12 @@
 //! Cases as JUnit XML, which GitLab, Jenkins and most others show.
 //!
-//! The form is the one that all of them read: `testsuites`, `testsuite`, `testcase`, `failure`,
-//! `skipped`. Own lines, because the crates for it bring six others for these five elements.
+//! All of them read this form: `testsuites`, `testsuite`, `testcase`, `failure`, `skipped`. The XML
+//! is written by hand, because the crates for it bring six others for these five elements.
 
 use super::{Case, Suite, Verdict};
 use crate::shown::html as escaped;
 
-/// The document. Cases of one suite may share a name; they are counted then.
+/// The document. Cases of one suite may share a name.
 pub fn xml(experiment: &str, cases: &[Case]) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     text.push_str(&format!("<testsuites name=\"{}\"{}>\n", escaped(experiment), counts(cases)));
