@@ -134,13 +134,13 @@ impl Path {
 pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
     let vel = scene.number("vel", SPEED)?;
     if !(0.5..=30.0).contains(&vel) {
-        return Err(format!("`vel` of `{vel}` is not in 0.5..30"));
+        return Err(format!("`vel` is `{vel}`, not in 0.5..30"));
     }
     let loc = scene.word("loc", "A");
     let at = POSITIONS
         .iter()
         .find(|p| p.name == loc)
-        .ok_or_else(|| format!("`loc` of `{loc}` is none of A, B, C, D, E, F, G, H"))?;
+        .ok_or_else(|| format!("`loc` is `{loc}`, not one of A, B, C, D, E, F, G, H"))?;
     let scale = Scale::new(scene.rate);
     let (x, y) = (scene.fault("eccentricity x"), scene.fault("eccentricity y"));
 
@@ -350,12 +350,12 @@ mod tests {
     fn what_the_rig_does_not_know_is_refused_by_name() {
         assert_eq!(
             sound(&[("loc", "J")], None, 0).unwrap_err(),
-            "`loc` of `J` is none of A, B, C, D, E, F, G, H"
+            "`loc` is `J`, not one of A, B, C, D, E, F, G, H"
         );
         assert!(sound(&[("vel", "fast")], None, 0).unwrap_err().contains("`fast`"));
         for vel in ["NaN", "0", "-6", "inf"] {
             assert!(
-                sound(&[("vel", vel)], None, 0).unwrap_err().contains("is not in 0.5..30"),
+                sound(&[("vel", vel)], None, 0).unwrap_err().contains("not in 0.5..30"),
                 "{vel}"
             );
         }

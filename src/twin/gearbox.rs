@@ -150,7 +150,7 @@ fn number(scene: &Scene, name: &str, default: f64, low: f64, high: f64) -> Resul
     if (low..=high).contains(&value) {
         Ok(value)
     } else {
-        Err(format!("`{name}` of `{value}` is not in {low}..{high}"))
+        Err(format!("`{name}` is `{value}`, not in {low}..{high}"))
     }
 }
 

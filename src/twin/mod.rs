@@ -63,7 +63,7 @@ impl Scene<'_> {
         match self.attributes.get(attribute) {
             None => Ok(default),
             Some(text) => {
-                text.parse().map_err(|_| format!("`{attribute}` of `{text}` is no number"))
+                text.parse().map_err(|_| format!("`{attribute}` is `{text}`, not a number"))
             }
         }
     }

@@ -30,7 +30,7 @@ impl Panel {
             "bs-c" => (true, true),
             "b-c" => (true, false),
             "s-c" => (false, true),
-            other => return Err(format!("`panel` of `{other}` is none of open, bs-c, b-c, s-c")),
+            other => return Err(format!("`panel` is `{other}`, not one of open, bs-c, b-c, s-c")),
         };
         Ok(Self { behind, sides, depth, width })
     }
@@ -111,7 +111,7 @@ mod tests {
     fn unknown_panels_are_refused() {
         assert_eq!(
             answer("shut").unwrap_err(),
-            "`panel` of `shut` is none of open, bs-c, b-c, s-c"
+            "`panel` is `shut`, not one of open, bs-c, b-c, s-c"
         );
     }
 }

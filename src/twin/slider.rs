@@ -101,7 +101,7 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
 fn plan(scene: &Scene) -> Result<Stroke, String> {
     let positive = |name: &str, default: f64| match scene.number(name, default)? {
         x if x > 0.0 && x.is_finite() => Ok(x),
-        x => Err(format!("`{name}` of `{x}` is not above 0")),
+        x => Err(format!("`{name}` is `{x}`, not above 0")),
     };
     let acceleration = GRAVITY * positive("ac", 0.3)?;
     let room = (acceleration * RAIL).sqrt();

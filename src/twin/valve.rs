@@ -75,7 +75,7 @@ fn schedule(attribute: &str, pattern: &str) -> Result<Schedule, String> {
         // Long and short.
         "05" => &[(0.8, 0.4), (0.25, 0.4)],
         other => {
-            return Err(format!("`{attribute}` of `{other}` is none of 00, 01, 02, 03, 04, 05"));
+            return Err(format!("`{attribute}` is `{other}`, not one of 00, 01, 02, 03, 04, 05"));
         }
     })
 }
@@ -375,8 +375,8 @@ mod tests {
     fn unknown_words_are_refused() {
         let refused =
             |name: &str, value: &str| clip(&[(name, value)], None, 8000.0, 0.5).unwrap_err();
-        assert_eq!(refused("pat", "06"), "`pat` of `06` is none of 00, 01, 02, 03, 04, 05");
-        assert_eq!(refused("v2pat", "x"), "`v2pat` of `x` is none of 00, 01, 02, 03, 04, 05");
+        assert_eq!(refused("pat", "06"), "`pat` is `06`, not one of 00, 01, 02, 03, 04, 05");
+        assert_eq!(refused("v2pat", "x"), "`v2pat` is `x`, not one of 00, 01, 02, 03, 04, 05");
         assert!(refused("panel", "shut").starts_with("`panel` of `shut`"));
     }
 }

@@ -118,7 +118,7 @@ fn any_rate_and_length_works() {
 #[test]
 fn what_is_no_speed_is_refused() {
     let refused = |name: &str, value: &str| clip(&[(name, value)], None, 8000.0, 0.5).unwrap_err();
-    assert_eq!(refused("vel", "fast"), "`vel` of `fast` is no number");
-    assert_eq!(refused("ac", "-0.1"), "`ac` of `-0.1` is not above 0");
-    assert_eq!(refused("vel", "NaN"), "`vel` of `NaN` is not above 0");
+    assert_eq!(refused("vel", "fast"), "`vel` is `fast`, not a number");
+    assert_eq!(refused("ac", "-0.1"), "`ac` is `-0.1`, not above 0");
+    assert_eq!(refused("vel", "NaN"), "`vel` is `NaN`, not above 0");
 }
