@@ -69,10 +69,10 @@ fn read(bytes: &[u8]) -> Result<Tensors, String> {
     let mut tensors = BTreeMap::new();
     for &(name, value) in state_dict(&values, root)? {
         let Value::Text(name) = values.0[name] else {
-            return Err(format!("a name in its dictionary is no text; {ADVICE}"));
+            return Err(format!("a name in its dictionary is not text; {ADVICE}"));
         };
         let Value::Tensor(view) = &values.0[value] else {
-            return Err(format!("`{name}` in its dictionary is no tensor; {ADVICE}"));
+            return Err(format!("`{name}` in its dictionary is not a tensor; {ADVICE}"));
         };
         let entry = format!("{folder}data/{}", view.storage.key);
         let wrong = |why: String| format!("tensor `{name}`: {why}");
@@ -99,7 +99,7 @@ fn state_dict<'a>(values: &'a Values, root: Id) -> Result<&'a [(Id, Id)], String
         _ => None,
     };
     let all =
-        dictionary(root).ok_or_else(|| format!("it is no dictionary of tensors; {ADVICE}"))?;
+        dictionary(root).ok_or_else(|| format!("it is not a dictionary of tensors; {ADVICE}"))?;
     let inner = |name: &str| {
         let (_, value) = all.iter().find(|(key, _)| values.0[*key] == Value::Text(name))?;
         dictionary(*value)
@@ -206,7 +206,7 @@ mod tests {
                 "not a valid PyTorch state_dict: it is not the zip file that PyTorch writes since 1.6{advice}"
             )
         );
-        let why = "not a valid PyTorch state_dict: it needs `torch.models._rebuild_tensor_v2`, where a state_dict has \
+        let why = "not a valid PyTorch state_dict: it needs `torch.models._rebuild_tensor_v2`; a state_dict holds \
                    only tensors of f32, f64 and integers";
         let why = format!("{why}{advice}");
         assert_eq!(refusal(&replaced(&file, b"torch._utils", b"torch.models")), why);

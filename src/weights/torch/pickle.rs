@@ -107,7 +107,7 @@ impl<'a> Machine<'a> {
                 let (Value::Text(module), Value::Text(name)) =
                     (&self.values.0[module], &self.values.0[name])
                 else {
-                    return Err("a name in the pickle is no text".to_owned());
+                    return Err("a name in the pickle is not text".to_owned());
                 };
                 let global = Global::of(module, name)?;
                 self.push(Value::Global(global));
@@ -160,7 +160,7 @@ impl<'a> Machine<'a> {
     fn top(&self) -> Result<Id, String> {
         match self.stack.last() {
             Some(top) if self.stack.len() > self.marks.last().map_or(0, |mark| *mark) => Ok(*top),
-            _ => Err("the pickle takes more from its stack than it put there".to_owned()),
+            _ => Err("the pickle takes more from its stack than is there".to_owned()),
         }
     }
 
@@ -180,7 +180,7 @@ impl<'a> Machine<'a> {
         let top = self.top()?;
         match &mut self.values.0[top] {
             Value::Sequence(items) => Ok(items),
-            _ => Err("the pickle appends to what is no list".to_owned()),
+            _ => Err("the pickle appends to something other than a list".to_owned()),
         }
     }
 
@@ -189,7 +189,7 @@ impl<'a> Machine<'a> {
         let top = self.top()?;
         match &mut self.values.0[top] {
             Value::Dictionary(entries) => Ok(entries),
-            _ => Err("the pickle sets an item or attributes of what is no dictionary".to_owned()),
+            _ => Err("the pickle sets an item or attributes of something other than a dictionary".to_owned()),
         }
     }
 
@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn code_is_refused_by_its_name() {
-        let why = ", where a state_dict has only tensors of f32, f64 and integers";
+        let why = "; a state_dict holds only tensors of f32, f64 and integers";
         assert_eq!(
             refusal(b"\x80\x02cposix\nsystem\nX\x02\0\0\0ls\x85R."),
             format!("it needs `posix.system`{why}")
@@ -318,31 +318,31 @@ mod tests {
             assert!(load(&pickle[..length]).is_err(), "{length}");
         }
         let tensor = |shape: &[u8], strides: &[u8]| refusal(&tensor(shape, strides));
-        assert_eq!(tensor(b"K\x02", b""), "the pickle makes a tensor as PyTorch does not");
+        assert_eq!(tensor(b"K\x02", b""), "the pickle makes a tensor differently from PyTorch");
         assert_eq!(
             tensor(b"J\xff\xff\xff\xff", b"K\x01"),
-            "the pickle makes a tensor as PyTorch does not"
+            "the pickle makes a tensor differently from PyTorch"
         );
         assert_eq!(
             tensor(&b"K\x01".repeat(9), &b"K\x01".repeat(9)),
-            "the pickle makes a tensor as PyTorch does not"
+            "the pickle makes a tensor differently from PyTorch"
         );
-        assert_eq!(refusal(b"(."), "the pickle takes more from its stack than it put there");
+        assert_eq!(refusal(b"(."), "the pickle takes more from its stack than is there");
         assert_eq!(
             refusal(b"K\x01(\x85."),
-            "the pickle takes more from its stack than it put there"
+            "the pickle takes more from its stack than is there"
         );
         assert_eq!(refusal(b"t."), "the pickle has no mark where it needs one");
         assert_eq!(refusal(b"h\x05."), "the pickle's memo has no 5");
         assert_eq!(
             refusal(b"K\x01(u."),
-            "the pickle sets an item or attributes of what is no dictionary"
+            "the pickle sets an item or attributes of something other than a dictionary"
         );
         assert_eq!(
             refusal(b"NNR."),
             "the pickle has something else where a tuple of at most 8 is needed"
         );
-        assert_eq!(refusal(b"N)R."), "the pickle makes something as PyTorch does not");
-        assert_eq!(refusal(b"N)Q."), "a storage in the pickle is not named by five things");
+        assert_eq!(refusal(b"N)R."), "the pickle makes something differently from PyTorch");
+        assert_eq!(refusal(b"N)Q."), "the name of a storage in the pickle does not have five parts");
     }
 }

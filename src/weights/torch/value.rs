@@ -47,7 +47,7 @@ impl Global {
                 | "BoolStorage",
             ) => Ok(Global::Storage(Element::Integer)),
             _ => Err(format!(
-                "it needs `{module}.{name}`, where a state_dict has only tensors of f32, f64 and integers"
+                "it needs `{module}.{name}`; a state_dict holds only tensors of f32, f64 and integers"
             )),
         }
     }
@@ -89,7 +89,7 @@ impl<'a> Values<'a> {
     /// A persistent name: where PyTorch keeps a tensor's numbers.
     pub fn storage(&self, name: Id) -> Result<Value<'a>, String> {
         let [kind, global, key, _, _] = self.items(name)?[..] else {
-            return Err("a storage in the pickle is not named by five things".to_owned());
+            return Err("the name of a storage in the pickle does not have five parts".to_owned());
         };
         match (kind, global, key) {
             (
@@ -97,13 +97,13 @@ impl<'a> Values<'a> {
                 &Value::Global(Global::Storage(element)),
                 &Value::Text(key),
             ) => Ok(Value::Storage(Storage { element, key })),
-            _ => Err("a storage in the pickle is not named as PyTorch does".to_owned()),
+            _ => Err("the name of a storage in the pickle differs from PyTorch's form".to_owned()),
         }
     }
 
     /// Calls one of the functions that are understood.
     pub fn call(&self, function: Id, arguments: Id) -> Result<Value<'a>, String> {
-        let wrong = |what: &str| format!("the pickle makes {what} as PyTorch does not");
+        let wrong = |what: &str| format!("the pickle makes {what} differently from PyTorch");
         let items = self.items(arguments)?;
         match self.0[function] {
             Value::Global(Global::OrderedDict) if items.is_empty() => Ok(Value::Dictionary(vec![])),

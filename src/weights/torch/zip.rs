@@ -40,7 +40,7 @@ pub fn entries(bytes: &[u8]) -> Result<BTreeMap<&str, &[u8]>, String> {
         let (flags, method) = (u16_at(header, 8), u16_at(header, 10));
         if flags & 1 != 0 || method != 0 {
             return Err(format!(
-                "entry `{name}` is compressed or encrypted, which PyTorch's files are not"
+                "entry `{name}` is compressed or encrypted, but PyTorch's files are not"
             ));
         }
         let content = content(bytes, u32_at(header, 42), u32_at(header, 24));
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(refusal(&[0; 100]), "the zip file's directory is missing: is the file cut off?");
         assert_eq!(
             refusal(&zip("a", b"content", 8)),
-            "entry `a` is compressed or encrypted, which PyTorch's files are not"
+            "entry `a` is compressed or encrypted, but PyTorch's files are not"
         );
         let mut file = zip("a", b"content", 0);
         file[0] = b'Q';
