@@ -1,14 +1,14 @@
-//! Pickles as far as PyTorch's state_dicts need them.
+//! Parses pickles, as far as PyTorch's state_dicts need them.
 //!
 //! A pickle is a program for a machine with a stack and a memo (Python's pickletools.py describes
-//! its operations). This is the part of that machine that puts values together; which there are is
-//! [`super::value`]'s affair.
+//! its operations). This file is the part of that machine that puts values together;
+//! [`super::value`] defines the values.
 
 use std::collections::BTreeMap;
 
 use super::value::{Global, Id, Value, Values};
 
-/// All values of a pickle, and which of them is the result.
+/// All values of a pickle, and the place of its result.
 pub fn load(bytes: &[u8]) -> Result<(Values<'_>, Id), String> {
     let mut machine = Machine {
         rest: bytes,
@@ -28,13 +28,13 @@ struct Machine<'a> {
     rest: &'a [u8],
     values: Values<'a>,
     stack: Vec<Id>,
-    /// How high the stack was at each mark.
+    /// The height of the stack at each mark.
     marks: Vec<usize>,
     memo: BTreeMap<usize, Id>,
 }
 
 impl<'a> Machine<'a> {
-    /// One operation; the result, if it was the last.
+    /// Runs one operation. Returns the result if it was the last one.
     fn step(&mut self) -> Result<Option<Id>, String> {
         let [operation] = self.array()?;
         match operation {
@@ -156,7 +156,7 @@ impl<'a> Machine<'a> {
         self.values.0.push(value);
     }
 
-    /// What lies on top, which must have come since the last mark.
+    /// The value on top, which must have come since the last mark.
     fn top(&self) -> Result<Id, String> {
         match self.stack.last() {
             Some(top) if self.stack.len() > self.marks.last().map_or(0, |mark| *mark) => Ok(*top),
@@ -235,7 +235,7 @@ mod tests {
     use super::*;
     use crate::weights::torch::value::{Element, Storage, View};
 
-    /// The tensor of the storage `7` with this shape and these strides, as PyTorch pickles one.
+    /// The pickle of a tensor of the storage `7` with this shape and these strides, as in PyTorch.
     fn tensor(shape: &[u8], strides: &[u8]) -> Vec<u8> {
         let storage =
             b"ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\n\

@@ -1,8 +1,7 @@
-//! The entries of a zip file whose contents are stored as they are, which is how PyTorch writes
-//! them.
+//! Reads the entries of an uncompressed zip file, as PyTorch writes them.
 //!
-//! Only what that takes (APPNOTE.TXT of PKWARE, 4.3): the directory at the end and the headers it
-//! points to. Check sums are not compared: PyTorch can be told to leave them out.
+//! It reads only what that needs (APPNOTE.TXT of PKWARE, 4.3): the directory at the end and the
+//! headers it points to. Checksums are not compared, because PyTorch can be told to leave them out.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +12,9 @@ const DIRECTORY_LENGTH: usize = 46;
 const LOCAL: &[u8] = b"PK\x03\x04";
 const LOCAL_LENGTH: usize = 30;
 
-/// Contents by name. Errors say what is wrong with the file.
+/// Contents by name. Errors describe the defect of the file.
 pub fn entries(bytes: &[u8]) -> Result<BTreeMap<&str, &[u8]>, String> {
-    // The end may be followed by a comment of up to 65,535 bytes.
+    // A comment of up to 65,535 bytes may follow the end.
     let last = bytes.len().checked_sub(END_LENGTH).ok_or("the zip file has no end")?;
     let end = (last.saturating_sub(usize::from(u16::MAX))..=last)
         .rev()
@@ -52,7 +51,8 @@ pub fn entries(bytes: &[u8]) -> Result<BTreeMap<&str, &[u8]>, String> {
     Ok(entries)
 }
 
-/// The `length` bytes behind the header at `at`, whose name and padding are its own.
+/// The `length` bytes behind the header at `at`. The header has its own lengths of name and
+/// padding.
 fn content(bytes: &[u8], at: usize, length: usize) -> Option<&[u8]> {
     let header = bytes
         .get(at..at.saturating_add(LOCAL_LENGTH))
@@ -73,7 +73,7 @@ fn u32_at(bytes: &[u8], at: usize) -> usize {
 mod tests {
     use super::*;
 
-    /// A zip file of one entry, as its fields lie.
+    /// A zip file with one entry.
     fn zip(name: &str, content: &[u8], method: u16) -> Vec<u8> {
         let (length, name_length) =
             ((content.len() as u32).to_le_bytes(), (name.len() as u16).to_le_bytes());
