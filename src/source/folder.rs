@@ -218,7 +218,7 @@ impl Source for Folder {
             let Facts { id, domain, split, label, attributes } =
                 facts.ok_or_else(|| SourceError::File {
                     path: file.path.clone(),
-                    why: format!("is no clip of `{}` `{}`", id.machine, id.section),
+                    why: format!("is not a clip of `{}` `{}`", id.machine, id.section),
                 })?;
             let audio = Audio::Wav { channel: self.channel, sha256: file.sha256 };
             let (machine, section) = (id.machine, id.section);
@@ -318,7 +318,7 @@ where
     text.parse().map_err(|_| {
         let known: BTreeSet<&str> = words.keys().map(String::as_str).chain(own).collect();
         let near = suggest(text, known.iter().copied());
-        format!("`{text}` is no {what} ({near}); `words.{what}` can give it a meaning, such as `{text}: {}`", own[1])
+        format!("`{text}` is not a {what} ({near}); `words.{what}` can give it a meaning, such as `{text}: {}`", own[1])
     })
 }
 

@@ -208,6 +208,6 @@ mod tests {
     fn a_broken_recipe_is_an_error_that_names_the_clip() {
         let error =
             read("fan/x.wav", &Audio::Synthetic("{}".into()), None).unwrap_err().to_string();
-        assert!(error.starts_with("fan/x.wav: is no recipe of the generator: "), "{error}");
+        assert!(error.starts_with("fan/x.wav: is not a recipe of the generator: "), "{error}");
     }
 }

@@ -78,7 +78,7 @@ impl Pattern {
                 _ if name == "*" => Piece::Any,
                 Some(field) => Piece::Named(field),
                 None => {
-                    wrong(format!("`{{{name}}}` is no placeholder"), &suggest(name, NAMES));
+                    wrong(format!("`{{{name}}}` is not a placeholder"), &suggest(name, NAMES));
                     continue;
                 }
             };
@@ -92,7 +92,7 @@ impl Pattern {
                 && pieces.last().is_some_and(|last| !matches!(last, Piece::Text(_)))
             {
                 let message = format!(
-                    "`{{{name}}}` follows a placeholder at once: where one ends is ambiguous"
+                    "`{{{name}}}` follows another placeholder directly, so the border between them is ambiguous"
                 );
                 wrong(message, "put the text between them that the file names have there");
             }
@@ -109,7 +109,7 @@ impl Pattern {
         }
         if text.split('/').any(|part| matches!(part, "" | "." | "..")) {
             let message = format!(
-                "`{text}` is no path below the root: it has an empty, a `.` or a `..` part"
+                "`{text}` is not a path below the root: it has an empty, a `.` or a `..` part"
             );
             wrong(
                 message,
@@ -279,13 +279,13 @@ mod tests {
         assert_eq!(
             told("{machin}/{label}_{label}.wav"),
             [
-                "pattern: `{machin}` is no placeholder [did you mean `machine`?]",
+                "pattern: `{machin}` is not a placeholder [did you mean `machine`?]",
                 "pattern: `{label}` occurs twice [write `{*}` where the text does not matter]",
             ]
         );
         assert_eq!(
             told("{machine}{section}.wav"),
-            ["pattern: `{section}` follows a placeholder at once: where one ends is ambiguous \
+            ["pattern: `{section}` follows another placeholder directly, so the border between them is ambiguous \
               [put the text between them that the file names have there]"]
         );
         assert_eq!(
@@ -298,11 +298,11 @@ mod tests {
         assert_eq!(
             told("/{attr.}\\}.wav"),
             [
-                "pattern: `{attr.}` is no placeholder \
+                "pattern: `{attr.}` is not a placeholder \
                  [did you mean `attr.NAME`?]",
                 "pattern: a `}` closes no placeholder [write placeholders as `{machine}`]",
                 "pattern: it has a `\\` [write `/` between folders]",
-                "pattern: `/{attr.}\\}.wav` is no path below the root: it has an empty, a `.` or a `..` part \
+                "pattern: `/{attr.}\\}.wav` is not a path below the root: it has an empty, a `.` or a `..` part \
                  [write the path from the root to the files, such as `{machine}/{split}/{label}_{*}.wav`]",
             ]
         );

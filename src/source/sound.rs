@@ -39,7 +39,7 @@ impl Sound {
 
 /// The samples of a recipe, as a 16-bit file would hold them.
 pub(super) fn render(recipe: &str) -> Result<Wave, String> {
-    let wrong = |why: String| format!("is no recipe of the generator: {why}");
+    let wrong = |why: String| format!("is not a recipe of the generator: {why}");
     let recipe: Sound = serde_json::from_str(recipe).map_err(|e| wrong(e.to_string()))?;
     let scene = Scene {
         rate: f64::from(recipe.rate),

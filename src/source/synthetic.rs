@@ -106,7 +106,7 @@ impl Source for Synthetic {
                 let hint = suggest(machine, MACHINES);
                 wrong(
                     &format!("machines[{i}]"),
-                    format!("`{machine}` is no machine of the generator"),
+                    format!("`{machine}` is not a machine of the generator"),
                     &hint,
                 );
             } else if !seen.insert(machine) {
@@ -355,7 +355,7 @@ mod tests {
         assert_eq!(
             told,
             [
-                "machines[0]: `fna` is no machine of the generator [did you mean `fan`?]",
+                "machines[0]: `fna` is not a machine of the generator [did you mean `fan`?]",
                 "machines[2]: `fan` is listed twice [leave one out]",
                 "sections: 0 is out of range [write a number from 1 to 3]",
                 "seconds: 0 is out of range [write a number from 0.1 to 60]",
