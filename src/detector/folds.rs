@@ -29,7 +29,7 @@ pub(crate) fn folds(examples: &Examples, cx: &Context) -> Result<Vec<Fold>, Dete
         (0..examples.features.len()).filter(|i| clip(*i).is_none_or(|c| !c.is_made())).collect();
     let n = order.len();
     if n < 2 {
-        let message = format!("{n} training clips are too few to hold some out; at least 2 are needed");
+        let message = format!("{n} training clips cannot be held out in turn; there must be 2");
         return Err(DetectorError::TooFew(message));
     }
     order.sort_by_cached_key(|&i| match clip(i) {
@@ -60,7 +60,7 @@ pub(crate) fn folds(examples: &Examples, cx: &Context) -> Result<Vec<Fold>, Dete
 /// Says that an error concerns the clips of a fold, which has fewer.
 pub(crate) fn in_fold(error: DetectorError) -> DetectorError {
     error.reworded(|message| {
-        format!("with a fifth of the clips held out: {message}")
+        format!("without a fifth of the clips, to score them as new: {message}")
     })
 }
 

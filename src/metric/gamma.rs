@@ -25,11 +25,11 @@ pub struct Gamma {
 /// The reason why there is no fit.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum GammaError {
-    #[error("a gamma distribution cannot be fitted without scores")]
+    #[error("a gamma distribution cannot be fitted to no scores")]
     Empty,
-    #[error("score {index} is {value}, not a finite number")]
+    #[error("score {index} is {value}, no finite number")]
     NotFinite { index: usize, value: f64 },
-    #[error("all {count} scores are {value}: a gamma distribution needs different scores")]
+    #[error("all {count} scores are {value}: no gamma distribution has no width")]
     AllEqual { count: usize, value: f64 },
     #[error(
         "the search for a gamma distribution of {count} scores ended at shape {shape} and scale {scale}"
@@ -95,7 +95,7 @@ impl Gamma {
         let shape = self.shape;
         if shape < 1.0 && least - self.loc <= 1e-9 * (most - least) {
             return Some(format!(
-                "its location is pinned at the smallest score: at shape {shape:.4} the likelihood has no maximum"
+                "its place is pinned at the smallest score, where at shape {shape:.4} the likelihood has no maximum"
             ));
         }
         (shape < SMALL_SHAPE)
@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(Gamma::fit(&[]), Err(GammaError::Empty));
         assert_eq!(Gamma::fit(&[0.5; 7]), Err(GammaError::AllEqual { count: 7, value: 0.5 }));
         let error = Gamma::fit(&[0.5, f64::INFINITY]).unwrap_err();
-        assert_eq!(error.to_string(), "score 1 is inf, not a finite number");
+        assert_eq!(error.to_string(), "score 1 is inf, no finite number");
     }
 
     #[test]

@@ -124,7 +124,7 @@ fn held_out_clips_are_not_known_to_the_model() {
     );
     assert_eq!(
         told.unwrap_err().to_string(),
-        "1 training clips are too few to hold some out; at least 2 are needed"
+        "1 training clips cannot be held out in turn; there must be 2"
     );
 }
 
@@ -197,7 +197,7 @@ fn only_too_few_clips_excuse_a_fold() {
     assert!(fitted(|| DetectorError::TooFew("16 clips".into())).is_ok());
     let told =
         fitted(|| DetectorError::Data("the loss became NaN".into())).unwrap_err().to_string();
-    assert_eq!(told, "with a fifth of the clips held out: the loss became NaN");
+    assert_eq!(told, "without a fifth of the clips, to score them as new: the loss became NaN");
 }
 
 #[test]
