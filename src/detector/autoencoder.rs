@@ -147,7 +147,8 @@ impl Detector for Autoencoder {
         if let Some(FrameRange { from, to }) = self.frames
             && to.saturating_sub(from) < self.window
         {
-            let message = format!("frames {from}..{to} are fewer than a window of {} frames", self.window);
+            let message =
+                format!("frames {from}..{to} are fewer than a window of {} frames", self.window);
             problems.push(Problem::new("frames", message).hint("`to` is the first frame left out"));
         }
         problems

@@ -88,7 +88,8 @@ impl Detector for Ensemble {
             problems.push(Problem::new("detectors", message).hint("keep the best of them"));
         }
         if self.detectors.len() < 2 {
-            let message = format!("an ensemble needs at least 2 detectors, not {}", self.detectors.len());
+            let message =
+                format!("an ensemble needs at least 2 detectors, not {}", self.detectors.len());
             problems.push(
                 Problem::new("detectors", message)
                     .hint("write `detectors: [ { knn: {} }, { gmm: {} } ]`"),

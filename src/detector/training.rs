@@ -100,8 +100,9 @@ impl Course<'_> {
         // Keras's rounding.
         let trained = (f64::from(count) * (1.0 - self.training.validation)).floor() as u32;
         if trained < 2 {
-            let message =
-                format!("{trained} of {count} rows are left for training, but at least 2 are needed");
+            let message = format!(
+                "{trained} of {count} rows are left for training, but at least 2 are needed"
+            );
             return Err(DetectorError::TooFew(message));
         }
         let mut position = self.resume(&mut trainer, cx);

@@ -47,10 +47,7 @@ fn row<'a>(
         DetectorError::Data(format!("clip {clip}: {why}"))
     };
     if features.nrows() != 1 {
-        return Err(wrong(format!(
-            "{} frames instead of one pooled vector",
-            features.nrows()
-        )));
+        return Err(wrong(format!("{} frames instead of one pooled vector", features.nrows())));
     }
     if features.ncols() != dims {
         return Err(wrong(format!(

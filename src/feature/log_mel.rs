@@ -109,8 +109,7 @@ impl Feature for LogMel {
             wrong("power", format!("power is {}, not a number above 0", self.power), hint);
         }
         if !(self.epsilon >= f64::from(f32::MIN_POSITIVE) && self.epsilon <= f64::from(f32::MAX)) {
-            let message =
-                format!("epsilon is {:e}, not a positive 32-bit float", self.epsilon);
+            let message = format!("epsilon is {:e}, not a positive 32-bit float", self.epsilon);
             wrong("epsilon", message, "the baselines use `epsilon: 2.220446049250313e-16`");
         }
         if !(self.fmin >= 0.0 && self.fmin.is_finite()) {

@@ -252,7 +252,8 @@ fn same_dims(a: &Array2<f32>, b: &Array2<f32>) -> Result<(), DetectorError> {
     if a.ncols() == b.ncols() {
         return Ok(());
     }
-    let message = format!("source clips have {} values, but target clips have {}", a.ncols(), b.ncols());
+    let message =
+        format!("source clips have {} values, but target clips have {}", a.ncols(), b.ncols());
     Err(DetectorError::Data(message))
 }
 

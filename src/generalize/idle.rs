@@ -78,9 +78,7 @@ impl Generalization {
             ("score_normalization", self.score_normalization == Some(ScoreNormalization::Domain)),
         ];
         let told = |name| {
-            format!(
-                "`{name}: domain` has no effect: all training clips are of the {domain} domain"
-            )
+            format!("`{name}: domain` has no effect: all training clips are of the {domain} domain")
         };
         by_domain.into_iter().filter(|(_, set)| *set && alone).map(|(name, _)| told(name)).collect()
     }

@@ -28,7 +28,8 @@ pub fn fit(
     let dense = match g.local_density {
         Some(neighbours) => Some(detector.with_local_density(neighbours).ok_or_else(|| {
             DetectorError::Data(
-                "`local_density` divides distances to training clips, but this detector has none".into(),
+                "`local_density` divides distances to training clips, but this detector has none"
+                    .into(),
             )
         })?),
         None => None,

@@ -202,7 +202,8 @@ impl Generalization {
             wrong(means > 0, "source_means", "0 centres leave no source".into(), "16 is usual");
         }
         if let (Some(_), Some(References::Attribute)) = (self.source_means, self.references) {
-            let message = "centres have no attributes, so they cannot form references by attribute".to_owned();
+            let message = "centres have no attributes, so they cannot form references by attribute"
+                .to_owned();
             wrong(
                 false,
                 "source_means",

@@ -60,7 +60,9 @@ fn sections<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D
         .map(|value| match (&value, value.as_u64()) {
             (serde_json::Value::String(text), _) => Ok(text.clone()),
             (_, Some(number)) => Ok(format!("{number:02}")),
-            _ => Err(serde::de::Error::custom(format!("`{value}` is not a section such as \"00\""))),
+            _ => {
+                Err(serde::de::Error::custom(format!("`{value}` is not a section such as \"00\"")))
+            }
         })
         .collect()
 }

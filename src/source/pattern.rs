@@ -284,8 +284,10 @@ mod tests {
         );
         assert_eq!(
             told("{machine}{section}.wav"),
-            ["pattern: `{section}` follows another placeholder directly, so the border between them is ambiguous \
-              [put the text between them that the file names have there]"]
+            [
+                "pattern: `{section}` follows another placeholder directly, so the border between them is ambiguous \
+              [put the text between them that the file names have there]"
+            ]
         );
         assert_eq!(
             told("{machine"),

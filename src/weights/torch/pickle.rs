@@ -189,7 +189,8 @@ impl<'a> Machine<'a> {
         let top = self.top()?;
         match &mut self.values.0[top] {
             Value::Dictionary(entries) => Ok(entries),
-            _ => Err("the pickle sets an item or attributes of something other than a dictionary".to_owned()),
+            _ => Err("the pickle sets an item or attributes of something other than a dictionary"
+                .to_owned()),
         }
     }
 
@@ -328,10 +329,7 @@ mod tests {
             "the pickle makes a tensor differently from PyTorch"
         );
         assert_eq!(refusal(b"(."), "the pickle takes more from its stack than is there");
-        assert_eq!(
-            refusal(b"K\x01(\x85."),
-            "the pickle takes more from its stack than is there"
-        );
+        assert_eq!(refusal(b"K\x01(\x85."), "the pickle takes more from its stack than is there");
         assert_eq!(refusal(b"t."), "the pickle has no mark where it needs one");
         assert_eq!(refusal(b"h\x05."), "the pickle's memo has no 5");
         assert_eq!(
@@ -343,6 +341,9 @@ mod tests {
             "the pickle has something else where a tuple of at most 8 is needed"
         );
         assert_eq!(refusal(b"N)R."), "the pickle makes something differently from PyTorch");
-        assert_eq!(refusal(b"N)Q."), "the name of a storage in the pickle does not have five parts");
+        assert_eq!(
+            refusal(b"N)Q."),
+            "the name of a storage in the pickle does not have five parts"
+        );
     }
 }

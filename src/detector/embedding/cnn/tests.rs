@@ -186,7 +186,9 @@ fn clips_that_do_not_fit_are_named() {
     sounds.spectra[3] = Array2::zeros((1, 1500));
     let other = refusal(&sounds, true);
     assert!(
-        other.starts_with("the spectrum of clip `1/3.wav` has 1500 bins, but those before it have 1600"),
+        other.starts_with(
+            "the spectrum of clip `1/3.wav` has 1500 bins, but those before it have 1600"
+        ),
         "{other}"
     );
     sounds.clips.iter_mut().for_each(|clip| drop(clip.attributes.insert("vel".into(), "1".into())));
