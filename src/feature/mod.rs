@@ -39,7 +39,8 @@ pub trait Feature: Send + Sync {
         Vec::new()
     }
 
-    /// A warning about a partial loss at `rate` Hz that does not stop the work, with advice.
+    /// A warning about settings that lose something at `rate` Hz (such as empty bands), with advice.
+    /// It does not stop the work.
     fn doubt(&self, _rate: u32) -> Option<String> {
         None
     }
