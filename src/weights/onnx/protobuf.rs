@@ -1,33 +1,33 @@
-//! Protocol buffers, as far as ONNX needs them: messages are written field by field (protobuf.dev,
+//! The part of protocol buffers that ONNX needs: messages are written field by field (protobuf.dev,
 //! "Encoding").
 //!
-//! Which fields there are is for who writes the messages; the numbers are those of onnx.proto.
+//! The callers know the fields; their numbers are those of onnx.proto.
 
 /// A message being written.
 #[derive(Clone, Default)]
 pub struct Message(Vec<u8>);
 
 impl Message {
-    /// A field of an integer or an enumeration.
+    /// A field with an integer or an enumeration.
     pub fn integer(mut self, field: u32, value: i64) -> Self {
         self.key(field, 0);
         self.varint(value as u64);
         self
     }
 
-    /// A field of several integers, one after another.
+    /// A field with several integers, one after another.
     pub fn integers(self, field: u32, values: &[i64]) -> Self {
         values.iter().fold(self, |message, &value| message.integer(field, value))
     }
 
-    /// A field of an f32.
+    /// A field with an f32.
     pub fn float(mut self, field: u32, value: f32) -> Self {
         self.key(field, 5);
         self.0.extend(value.to_le_bytes());
         self
     }
 
-    /// A field of bytes or of text.
+    /// A field with bytes or text.
     pub fn bytes(mut self, field: u32, value: &[u8]) -> Self {
         self.key(field, 2);
         self.varint(value.len() as u64);
@@ -35,17 +35,17 @@ impl Message {
         self
     }
 
-    /// A field of text.
+    /// A field with text.
     pub fn text(self, field: u32, value: &str) -> Self {
         self.bytes(field, value.as_bytes())
     }
 
-    /// A field of a message.
+    /// A field with a message.
     pub fn message(self, field: u32, value: &Message) -> Self {
         self.bytes(field, &value.0)
     }
 
-    /// A field of several messages, one after another.
+    /// A field with several messages, one after another.
     pub fn messages(self, field: u32, values: &[Message]) -> Self {
         values.iter().fold(self, |message, value| message.message(field, value))
     }
@@ -59,7 +59,7 @@ impl Message {
         self.varint(u64::from(field << 3 | kind));
     }
 
-    /// Seven bits a byte, the lowest first; the eighth says that there are more.
+    /// Seven bits per byte, the lowest first. The eighth bit says whether more follow.
     fn varint(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.0.push(value as u8 | 0x80);
