@@ -38,6 +38,7 @@ mod outputs;
 mod paper;
 mod parity;
 mod project;
+mod publish;
 mod runs;
 mod scikit_learn;
 mod scikit_learn_density;
