@@ -4,13 +4,12 @@
 //! images; N is open. Inside, images are (N, channels, height, width), as ONNX needs, and kernels
 //! are transposed to match. The bytes depend on the network and the name alone.
 
-mod protobuf;
 #[cfg(test)]
 mod tests;
 mod write;
 
 use crate::nn::{Activation, Graph, Network, Node, Op, Shape, Window};
-use protobuf::Message;
+use crate::protobuf::Message;
 use write::{Writer, float, integer, integers, model, sliding, value_info};
 
 /// The bytes of an ONNX file of the network; `name` becomes the graph's name. Values have the names

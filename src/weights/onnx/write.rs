@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::protobuf::Message;
 use crate::nn::{Shape, Window};
+use crate::protobuf::Message;
 
 const IR_VERSION: i64 = 8;
 const OPSET: i64 = 17;

@@ -1,7 +1,7 @@
-//! The part of protocol buffers that ONNX needs: messages are written field by field (protobuf.dev,
-//! "Encoding").
+//! Protocol buffers, as far as ONNX and TensorBoard need them: messages are written field by field
+//! (protobuf.dev, "Encoding").
 //!
-//! The callers know the fields; their numbers are those of onnx.proto.
+//! The callers know the fields and their numbers.
 
 /// A message being written.
 #[derive(Clone, Default)]
@@ -27,7 +27,14 @@ impl Message {
         self
     }
 
-    /// A field with bytes or text.
+    /// A field of an f64.
+    pub fn double(mut self, field: u32, value: f64) -> Self {
+        self.key(field, 1);
+        self.0.extend(value.to_le_bytes());
+        self
+    }
+
+    /// A field of bytes or of text.
     pub fn bytes(mut self, field: u32, value: &[u8]) -> Self {
         self.key(field, 2);
         self.varint(value.len() as u64);
@@ -83,6 +90,7 @@ mod tests {
         assert_eq!(Message::default().message(3, &first).0, [0x1a, 0x03, 0x08, 0x96, 0x01]);
         assert_eq!(Message::default().integer(1, -2).0.len(), 11);
         assert_eq!(Message::default().float(2, 1.0).0, [0x15, 0, 0, 0x80, 0x3f]);
+        assert_eq!(Message::default().double(1, 1.0).0, [0x09, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f]);
         assert_eq!(Message::default().integers(8, &[1, 300]).0, [0x40, 1, 0x40, 0xac, 2]);
     }
 }
