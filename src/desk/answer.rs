@@ -1,4 +1,4 @@
-//! What is remembered of questions that were answered before.
+//! The memory of answered questions.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use super::Desk;
 use crate::digest::Digest;
 use crate::disk::{self, Unusable};
 
-/// What is remembered of a spec is some hundred bytes a source.
+/// An entry has some hundred bytes for each source of a spec.
 const LONGEST: u64 = 64 << 20;
 
 impl Desk {
@@ -14,7 +14,7 @@ impl Desk {
         self.folder.path("memo").join(format!("{}.json", question.hex()))
     }
 
-    /// What is remembered of a question; may be deleted at any time.
+    /// The remembered answer to a question. It may be deleted at any time.
     pub fn answer(&self, question: &Digest) -> Option<Vec<u8>> {
         let bytes = disk::read(&self.answer_path(question), LONGEST).ok()?;
         let end = bytes.iter().position(|byte| *byte == b'\n')?;
@@ -22,7 +22,6 @@ impl Desk {
         (Digest::of(rest).hex().as_bytes() == check).then(|| rest.to_vec())
     }
 
-    /// Remembers an answer.
     pub fn keep_answer(&self, question: &Digest, answer: &[u8]) -> Result<(), Unusable> {
         let text = [Digest::of(answer).hex().as_bytes(), b"\n", answer].concat();
         self.folder.publish(&self.answer_path(question), &text)

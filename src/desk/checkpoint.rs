@@ -1,8 +1,7 @@
-//! Checkpoints: what stages had reached when their process was killed, as bytes under the key of
-//! the stage.
+//! Checkpoints: the progress of killed stages, as bytes under the key of the stage.
 //!
-//! A file is 64 hexadecimal digits, the SHA-256 of the rest, and the rest. One that is not what it
-//! says is as good as none: whoever would have gone on from it begins again.
+//! A file consists of 64 hexadecimal digits, the SHA-256 of the rest, and the rest. A damaged file
+//! is ignored, and its stage starts from the beginning.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,16 +11,16 @@ use super::{Desk, GRACE};
 use crate::digest::Digest;
 use crate::disk::{self, Unusable};
 
-/// More than the weights and moments of any network.
+/// More than the weights and optimiser moments of any network.
 const LONGEST: u64 = 1 << 36;
 
 /// Digits of a SHA-256.
 const DIGITS: usize = 64;
 
-/// A checkpoint is given up after a week, if nobody says otherwise.
+/// By default, a checkpoint is given up after a week.
 const ABANDONED: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// How many checkpoints there are.
+/// The number and size of checkpoints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Checkpoints {
     pub checkpoints: usize,
@@ -29,26 +28,26 @@ pub struct Checkpoints {
 }
 
 impl Desk {
-    /// Where one part of a stage keeps what it has reached.
+    /// The path of the checkpoint of one part of a stage.
     fn checkpoint_path(&self, key: &Digest, part: u64) -> PathBuf {
         self.folder.path("partial").join(format!("{}-{part:016x}.bin", key.hex()))
     }
 
-    /// Keeps what a part of a stage has reached, in the place of what was kept before.
+    /// Saves a checkpoint for a part of a stage and replaces the previous one.
     pub fn save_checkpoint(&self, key: &Digest, part: u64, bytes: &[u8]) -> Result<(), Unusable> {
         let mut all = Digest::of(bytes).hex().into_bytes();
         all.extend_from_slice(bytes);
         self.folder.publish(&self.checkpoint_path(key, part), &all)
     }
 
-    /// What was kept for a part of a stage; nothing if it is damaged.
+    /// The checkpoint of a part of a stage; `None` if it is missing or damaged.
     pub fn load_checkpoint(&self, key: &Digest, part: u64) -> Option<Vec<u8>> {
         let mut all = disk::read(&self.checkpoint_path(key, part), LONGEST).ok()?;
         let bytes = all.split_off(DIGITS.min(all.len()));
         (Digest::of(&bytes).hex().into_bytes() == all).then_some(bytes)
     }
 
-    /// Removes what was kept for a stage: it is done.
+    /// Removes the checkpoints of a stage that is done.
     pub fn drop_checkpoints(&self, key: &Digest) {
         let hex = key.hex();
         for entry in fs::read_dir(self.folder.path("partial")).into_iter().flatten().flatten() {
@@ -58,7 +57,6 @@ impl Desk {
         }
     }
 
-    /// Count and size.
     pub fn checkpoints(&self) -> Checkpoints {
         let mut all = Checkpoints::default();
         for entry in fs::read_dir(self.folder.path("partial")).into_iter().flatten().flatten() {
@@ -90,7 +88,7 @@ impl Desk {
     }
 }
 
-/// The key of a file of the folder.
+/// The key in the name of a checkpoint file.
 fn key(path: &Path) -> Option<Digest> {
     path.file_name()?.to_str()?.split('-').next()?.parse().ok()
 }

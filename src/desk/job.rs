@@ -8,18 +8,18 @@ use super::Desk;
 use crate::digest::Digest;
 use crate::disk::{self, Unusable};
 
-/// A work order holds settings and the names of inputs.
+/// The most bytes of a work order, which holds settings and the names of inputs.
 const LONGEST: u64 = 64 << 20;
 
-/// How much of the end of a log is shown.
+/// The length of the shown end of a log.
 const END_LINES: usize = 8;
 const END_BYTES: u64 = 8 << 10;
 
-/// Begins the last line of the log of a stage that failed.
+/// The start of the last log line of a failed stage.
 pub const FAILED: &str = "failed: ";
 
 impl Desk {
-    /// Where the log of a key is written.
+    /// The path of the log of a key.
     pub fn log_path(&self, key: &Digest) -> PathBuf {
         self.logs().join(format!("{}.log", key.hex()))
     }
@@ -29,7 +29,7 @@ impl Desk {
         self.folder.path("logs")
     }
 
-    /// A new file for the log of a key, in the place of an older one.
+    /// A new log file for a key. It replaces an older one.
     pub fn new_log(&self, key: &Digest) -> io::Result<File> {
         let path = self.log_path(key);
         if std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file()) {
@@ -40,8 +40,8 @@ impl Desk {
         disk::options().create_new(true).write(true).open(&path)
     }
 
-    /// The last lines of the log of a key, without the label before them and the failure after
-    /// them. Empty where there is no log.
+    /// The last lines of the log of a key, without the label before and the failure after them.
+    /// Empty if there is no log.
     pub fn log_end(&self, key: &Digest) -> Vec<String> {
         let read = || -> io::Result<Vec<u8>> {
             let path = self.log_path(key);
@@ -57,7 +57,7 @@ impl Desk {
         };
         let Ok(bytes) = read() else { return Vec::new() };
         let text = String::from_utf8_lossy(&bytes);
-        // The first line is the label, or a part of a line.
+        // The first line is the label or an incomplete line.
         let mut lines: Vec<String> = text.lines().skip(1).map(str::to_owned).collect();
         if let Some(failure) = lines.iter().rposition(|line| line.starts_with(FAILED)) {
             lines.truncate(failure);
@@ -65,7 +65,7 @@ impl Desk {
         lines.split_off(lines.len().saturating_sub(END_LINES))
     }
 
-    /// Where the work order of a key is handed to another process.
+    /// The path of the work order of a key.
     pub fn job_path(&self, key: &Digest) -> PathBuf {
         self.folder.path("jobs").join(format!("{}.json", key.hex()))
     }
@@ -76,18 +76,18 @@ impl Desk {
         disk::read(&path, LONGEST).map_err(Unusable::at(&path))
     }
 
-    /// Leaves the work order of a key for another process.
+    /// Writes the work order of a key for another process.
     pub fn leave_job(&self, key: &Digest, job: &[u8]) -> Result<(), Unusable> {
         self.folder.publish(&self.job_path(key), job)
     }
 
-    /// Removes the work order of a key: it is done.
+    /// Removes the work order of a finished key.
     pub fn remove_job(&self, key: &Digest) {
         let _ = std::fs::remove_file(self.job_path(key));
     }
 }
 
-/// The key of a work order, by the name of its file.
+/// The key in the name of a work order file.
 pub(super) fn key(name: &Path) -> Option<Digest> {
     name.to_str()?.get(..64)?.parse().ok()
 }

@@ -1,6 +1,6 @@
-//! Which key each label of an experiment had last: what `explain` compares with.
+//! The latest key of each label of an experiment; `explain` compares keys with it.
 //!
-//! Nothing depends on these files; deleting them costs explanations only.
+//! No result depends on these files. Deleting them only costs explanations.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::Desk;
 use crate::digest::Digest;
 use crate::disk::{self, Unusable};
 
-/// The keys of a label: the present one, and the one before it.
+/// The current key of a label, and the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pointer {
     pub key: Digest,
@@ -26,17 +26,18 @@ pub type LastKeys = BTreeMap<String, Pointer>;
 
 impl Desk {
     fn last_path(&self, experiment: &str) -> std::path::PathBuf {
-        // Names are free text; a digest keeps them from being paths.
+        // Names are free text; hashing them makes safe file names.
         self.folder.path("last").join(format!("{}.json", Digest::of(experiment.as_bytes())))
     }
 
-    /// The keys the last runs of an experiment used.
+    /// The keys of the last runs of an experiment.
     pub fn last_keys(&self, experiment: &str) -> LastKeys {
         let bytes = disk::read(&self.last_path(experiment), LONGEST).unwrap_or_default();
         serde_json::from_slice(&bytes).unwrap_or_default()
     }
 
-    /// Remembers the keys of a run. Labels it did not have keep theirs. Writes only what changed.
+    /// Remembers the keys of a run. Labels that the run lacks keep their keys. The file is written
+    /// only if a key changed.
     pub fn remember_keys(
         &self,
         experiment: &str,

@@ -1,7 +1,6 @@
-//! One advisory lock a key, so that two runs share work instead of doing it twice.
+//! One advisory lock per key, so that two runs share work instead of doing it twice.
 //!
-//! Kernel locks die with their process: what a killed run leaves is an empty file that locks
-//! nothing.
+//! Kernel locks die with their process. A killed run leaves only an empty file that locks nothing.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -16,10 +15,10 @@ pub struct KeyLock {
     file: File,
 }
 
-/// What became of the wish to compute a key.
+/// The result of trying to lock a key.
 pub enum Attempt {
     Taken(KeyLock),
-    /// Another process computes it: its number, if the system tells.
+    /// Another process computes it; holds its process id, if known.
     Held(Option<u32>),
 }
 
@@ -31,7 +30,7 @@ impl Desk {
             let opened = disk::options().create(true).truncate(false).write(true).open(&path);
             let file = match opened {
                 Ok(file) if file.metadata().is_ok_and(|meta| meta.is_file()) => file,
-                // What is no file is moved aside, and the place is free.
+                // Something other than a file is moved aside.
                 Ok(_) if self.folder.set_aside(&path) => continue,
                 Err(_)
                     if fs::symlink_metadata(&path).is_ok_and(|m| !m.is_file())
@@ -46,22 +45,22 @@ impl Desk {
             };
             match file.try_lock() {
                 Err(TryLockError::WouldBlock) => return Ok(Attempt::Held(holder(&file))),
-                // A file system without locks: work may be done twice, but first wins and both are
-                // right.
+                // The file system has no locks: work may be done twice, but both results are valid
+                // and the first one wins.
                 Err(TryLockError::Error(_)) | Ok(()) => {}
             }
-            // The last holder removes the file: what we locked may no longer be what the name
-            // means.
+            // The last holder removes the file, so the locked file may no longer be the one at this
+            // path.
             if same_file(&file, &path) {
                 return Ok(Attempt::Taken(KeyLock { path, file }));
             }
         }
-        Err(Unusable::at(&path)(std::io::Error::other("the file of the lock changes all the time")))
+        Err(Unusable::at(&path)(std::io::Error::other("the lock file keeps being replaced")))
     }
 }
 
-/// The number of the process that took the lock of a file, where the system lists locks. (To write
-/// it into the file would cost each stage two writes.)
+/// The id of the process that holds the lock of a file, if the system lists locks. (Writing it into
+/// the file would cost two writes per stage.)
 #[cfg(target_os = "linux")]
 fn holder(file: &File) -> Option<u32> {
     use std::os::unix::fs::MetadataExt;
@@ -82,7 +81,7 @@ fn holder(_: &File) -> Option<u32> {
 }
 
 impl KeyLock {
-    /// The file whose lock it is. A process that inherits it holds the lock as long as it lives.
+    /// The locked file. A process that inherits it holds the lock for its whole life.
     pub fn file(&self) -> &File {
         &self.file
     }

@@ -1,18 +1,16 @@
-//! Digests of source files that have not changed, so that a rerun costs a stat a file.
+//! Digests of unchanged source files, so that a rerun costs one `stat` per file.
 //!
-//! An optimisation that may be deleted: keys hold contents, never times. A file counts as unchanged
-//! if path, size, inode and the times of the last change of its content and of its inode are those
-//! it had when it was hashed: tools can set the first of the two times back, but not the second.
-//! Not relied on is
+//! This is an optimisation, and its files may be deleted: keys hold contents, never times. A file
+//! counts as unchanged if its path, size, inode, mtime and ctime are the same as when it was
+//! hashed. Tools can set the mtime back but not the ctime. The memo is not used for
 //!
-//! * a file whose content or inode changed less than two seconds before it was hashed: another
-//!   change within the granularity of the clock would go unseen;
-//! * a time of the inode's change in whole seconds, as images with fixed times and coarse file
-//!   systems have it;
-//! * a file on a read-only file system: another image may be mounted in its place;
-//! * anything on systems that have neither inodes nor times of their change.
+//! * files whose content or inode changed less than two seconds before they were hashed: another
+//!   change within the granularity of the clock would go unnoticed;
+//! * a ctime in whole seconds, as in images with fixed times and on coarse file systems;
+//! * files on a read-only file system: another image may be mounted in its place;
+//! * systems without inodes or ctimes.
 //!
-//! These files are hashed each time, and `run --rehash` hashes all.
+//! These files are hashed each time. `run --rehash` hashes all files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -35,7 +33,7 @@ const LONGEST: u64 = 1 << 30;
 
 const SECOND: i128 = 1_000_000_000;
 
-/// By what a changed file is told from an unchanged one.
+/// File data that tells a changed file from an unchanged one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Stamp {
     size: u64,
@@ -54,7 +52,7 @@ pub struct DigestMemo {
 }
 
 impl DigestMemo {
-    /// What is remembered of the files under `root`.
+    /// The remembered digests of files under `root`.
     pub fn open(desk: &Desk, root: &Path) -> Self {
         let name = Digest::of(root.as_os_str().as_encoded_bytes());
         let file = desk.folder.path("memo").join(format!("{name}.tsv"));
@@ -62,7 +60,7 @@ impl DigestMemo {
             .ok()
             .and_then(|bytes| String::from_utf8(bytes).ok())
             .unwrap_or_default();
-        // The first line is the digest of the others: a damaged memo is none.
+        // The first line is the digest of the others. A damaged memo is ignored.
         let (check, lines) = text.split_once('\n').unwrap_or_default();
         let sound = Digest::of(lines.as_bytes()).hex() == check;
         let known = if sound { lines.lines().filter_map(parse).collect() } else { BTreeMap::new() };
@@ -75,7 +73,7 @@ impl DigestMemo {
         self.known.clear();
     }
 
-    /// The digests of `paths` (relative to the root, with `/`), in their order; changed files are
+    /// The digests of `paths` (relative to the root, with `/`), in their order. Changed files are
     /// hashed in parallel. Errors name the file.
     pub fn digests(&mut self, paths: &[String]) -> Result<Vec<Digest>, (String, io::Error)> {
         let (root, known, devices) = (&self.root, &self.known, &self.devices);
@@ -97,7 +95,7 @@ impl DigestMemo {
             .collect())
     }
 
-    /// Writes down what was learnt.
+    /// Saves new digests to the file.
     pub fn save(self, desk: &Desk) -> Result<(), Unusable> {
         if !self.changed {
             return Ok(());
@@ -128,7 +126,7 @@ fn parse(line: &str) -> Option<(String, (Stamp, Digest))> {
     Some((path, (Stamp { size, modified_ns, changed_ns, inode }, digest)))
 }
 
-/// The digest of a file, and its stamp if that is new and can be relied on.
+/// The digest of a file, and its stamp if it is new and reliable.
 fn digest(
     root: &Path,
     path: &str,
@@ -155,7 +153,7 @@ fn digest(
     }
 }
 
-/// The stamp of a file, where its times and its inode tell that it has not changed.
+/// The stamp of a file; `None` if its times are not reliable.
 #[cfg(unix)]
 fn stamp(meta: &fs::Metadata, path: &Path, devices: &Devices) -> Option<Stamp> {
     use std::os::unix::fs::MetadataExt;
@@ -175,7 +173,7 @@ fn stamp(_: &fs::Metadata, _: &Path, _: &Devices) -> Option<Stamp> {
     None
 }
 
-/// Which devices are mounted read-only: asked once for each.
+/// Which devices are mounted read-only; each is asked once.
 #[derive(Default)]
 struct Devices(Mutex<BTreeMap<u64, bool>>);
 
@@ -187,7 +185,8 @@ impl Devices {
             let Ok(name) = std::ffi::CString::new(path.as_os_str().as_encoded_bytes()) else {
                 return true;
             };
-            // SAFETY: the name is a C string, the structure is plain numbers that the call fills.
+            // SAFETY: the name is a C string, and the structure consists of plain numbers that the
+            // call fills.
             unsafe {
                 let mut about: libc::statvfs = std::mem::zeroed();
                 libc::statvfs(name.as_ptr(), &mut about) != 0 || about.f_flag & libc::ST_RDONLY != 0
@@ -247,8 +246,8 @@ mod tests {
         use std::os::unix::fs::MetadataExt;
         let of_a_device = |is_read_only| Devices(Mutex::new([(meta.dev(), is_read_only)].into()));
         assert!(stamp(&meta, &file, &of_a_device(true)).is_none());
-        // A file whose inode changed at a whole second cannot be made; by chance there is one in
-        // 10^9.
+        // No test can make a file whose inode changed at a whole second; about one in 10^9 does by
+        // chance.
         let fraction = meta.ctime_nsec() != 0;
         assert_eq!(stamp(&meta, &file, &of_a_device(false)).is_some(), fraction);
         assert!(!Devices::default().is_read_only(meta.dev(), &file), "tests write here");

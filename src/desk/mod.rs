@@ -1,21 +1,21 @@
-//! The desk: what runs on this machine need while they work, beside what they give.
+//! The desk: local working files of runs, such as locks, logs and checkpoints.
 //!
 //! ```text
 //! cache/
 //!   locks/<key>.lock       advisory, held while a key is being computed, gone with its process
-//!   jobs/<key>.json        the work order of another process
-//!   logs/<key>.log         what a stage said
-//!   partial/<key>-….bin    checkpoints: what a stage had reached when its process was killed
+//!   jobs/<key>.json        a work order for another process
+//!   logs/<key>.log         the output of a stage
+//!   partial/<key>-….bin    checkpoints: the progress of killed stages
 //!   memo/<root>.tsv        digests of unchanged source files
 //!   memo/<question>.json   which run answered a question
-//!   last/<experiment>.json which key each label had, for explanations
+//!   last/<experiment>.json the last keys of each label, for explanations
 //! ```
 //!
-//! **Always local.** A desk speaks of the files and the processes of one machine. It is never
-//! copied to another one and never goes to a remote tier. It lies in the folder of the store for
-//! convenience, and neither of the two rooms knows the other.
+//! **Always local.** A desk describes the files and processes of one machine. It is never copied to
+//! another machine or a remote tier. It lies in the folder of the store for convenience, and
+//! neither of the two rooms knows the other.
 //!
-//! **Nothing depends on it.** All of it may be deleted when no run is at work. That costs time and
+//! **No result depends on it.** All of it may be deleted when no run is active. That costs time and
 //! explanations, never a result.
 
 mod answer;
@@ -37,35 +37,35 @@ use std::time::Duration;
 use crate::digest::Digest;
 use crate::disk::{Folder, Unusable};
 
-/// A file younger than this is left alone: whoever made it may not be done with it.
+/// A younger file is kept, because its writer may still need it.
 const GRACE: Duration = Duration::from_secs(600);
 
-/// A handle on the desk; cheap to clone, without state of its own.
+/// A handle on the desk. It is cheap to clone and has no state.
 #[derive(Clone, Debug)]
 pub struct Desk {
     folder: Folder,
 }
 
 impl Desk {
-    /// Opens the desk of the cache at `root`, and makes what is not there.
+    /// Opens the desk of the cache at `root` and creates its missing folders.
     pub fn open(root: &Path) -> Result<Self, Unusable> {
         let names = ["locks", "last", "memo", "partial", "jobs", "logs"];
         Ok(Self { folder: Folder::open(root, &names)? })
     }
 
-    /// Opens a desk as it is, to clear it. Errors: there is no cache.
+    /// Opens an existing desk for cleanup. Errors: there is no cache.
     pub fn existing(root: &Path) -> Result<Self, Unusable> {
         Ok(Self { folder: Folder::existing(root)? })
     }
 
-    /// Opens a desk as it is, to look at it. Nothing is written.
+    /// Opens a desk for reading. Nothing is written.
     pub fn look(root: &Path) -> Result<Self, Unusable> {
         Ok(Self { folder: Folder::look(root)? })
     }
 
-    /// Clears what dead processes left: work orders, and checkpoints of stages that are done, or
-    /// that nobody went on with for longer than `forgotten`. Gives how many checkpoints there were
-    /// of these.
+    /// Removes the remains of dead processes: work orders, and checkpoints of stages that are done
+    /// or that were not continued for longer than `forgotten`. Returns the number of these
+    /// checkpoints.
     pub fn clear(
         &self,
         forgotten: Option<Duration>,

@@ -1,13 +1,11 @@
-//! The folder of a cache, which the store and the desk share: files that are there whole or not at
-//! all.
+//! The folder of a cache, which the store and the desk share. Its files are complete or absent.
 //!
-//! A file is written to `tmp/` and renamed, so other processes see either nothing or all of it.
-//! Regular files are read and nothing else. What is damaged is moved to `bad/`.
+//! A file is written to `tmp/` and renamed, so other processes see the whole file or none. Only
+//! regular files are read. Damaged files are moved to `bad/`.
 //!
-//! **Whoever looks writes nothing.** A folder that was opened by [`Folder::look`] is never created,
-//! and no file appears in it.
+//! **Looking writes nothing.** [`Folder::look`] never creates the folder or a file in it.
 //!
-//! This room knows paths and bytes. It does not know what lies in which file of a cache.
+//! This room knows paths and bytes. It does not know which file of a cache holds which content.
 
 mod plain;
 #[cfg(all(test, unix))]
@@ -21,7 +19,7 @@ use tempfile::NamedTempFile;
 
 pub use plain::{is_of_the_file, length, open, options, read, rest};
 
-/// Why a cache cannot be used.
+/// Reasons why a cache cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
     #[error("the cache at `{path}` is unusable: {source}")]
@@ -31,14 +29,14 @@ pub enum Unusable {
 }
 
 impl Unusable {
-    /// What makes an error of this path.
+    /// Turns an I/O error into an error of this path.
     pub fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.display().to_string();
         move |source| Self::Io { path, source }
     }
 }
 
-/// A handle on the folder; cheap to clone, without state of its own.
+/// A handle on the folder. It is cheap to clone and has no state.
 #[derive(Clone, Debug)]
 pub struct Folder {
     root: PathBuf,
@@ -46,9 +44,9 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Opens the cache at `root` with folders of these names, and makes what is not there.
+    /// Opens the cache at `root` and creates its missing folders: `names` and the common ones.
     pub fn open(root: &Path, names: &[&str]) -> Result<Self, Unusable> {
-        // Each time: what carries caches about (git, CI) may drop empty folders.
+        // This happens at each opening, because git and CI caches may drop empty folders.
         for name in ["tmp", "bad"].iter().chain(names) {
             let folder = root.join(name);
             if !folder.is_dir() {
@@ -65,9 +63,9 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Opens the cache at `root` as it is, for whoever mends it or makes it smaller.
+    /// Opens an existing cache for repair or cleanup.
     ///
-    /// Errors: there is none.
+    /// Errors: there is no cache.
     pub fn existing(root: &Path) -> Result<Self, Unusable> {
         let folder = Self { writes: true, ..Self::look(root)? };
         if folder.is_there() {
@@ -77,9 +75,9 @@ impl Folder {
         }
     }
 
-    /// Opens the cache at `root` as it is, for whoever reads: one that is not there is empty.
+    /// Opens the cache at `root` for reading. A missing cache counts as empty.
     ///
-    /// Errors: something else lies there.
+    /// Errors: `root` is not a folder, or it cannot be read.
     pub fn look(root: &Path) -> Result<Self, Unusable> {
         match std::fs::read_dir(root) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Unusable::at(root)(error)),
@@ -92,17 +90,16 @@ impl Folder {
         self.path("records").is_dir() || self.path("CACHEDIR.TAG").exists()
     }
 
-    /// The folder itself.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// What is called `name` in it.
+    /// The path of `name` in the folder.
     pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.root.join(name)
     }
 
-    /// Writes `bytes` to `path` so that other processes see either nothing or all of it.
+    /// Writes `bytes` to `path` so that other processes see the whole file or none.
     pub fn publish(&self, path: &Path, bytes: &[u8]) -> Result<(), Unusable> {
         use std::io::Write;
         let mut file = self.temporary().map_err(Unusable::at(&self.path("tmp")))?;
@@ -110,12 +107,12 @@ impl Folder {
         self.persist(file, path)
     }
 
-    /// A file that is gone unless it is given a name.
+    /// A temporary file. It is deleted unless [`Folder::persist`] names it.
     pub fn temporary(&self) -> io::Result<NamedTempFile> {
         if !self.writes {
             return Err(io::Error::new(
                 io::ErrorKind::ReadOnlyFilesystem,
-                "it was opened to be read",
+                "the cache was opened read-only",
             ));
         }
         let mut builder = tempfile::Builder::new();
@@ -127,12 +124,12 @@ impl Folder {
         builder.tempfile_in(self.path("tmp"))
     }
 
-    /// Gives a whole file its name, in the place of whatever lies there.
+    /// Moves a complete file to `path` and replaces any file there.
     pub fn persist(&self, file: NamedTempFile, path: &Path) -> Result<(), Unusable> {
         if let Err(failed) = file.persist(path) {
-            // The folder is made only when it is missing: that is once in 256 writes.
+            // The folder is created only if it is missing, which happens at most 256 times.
             let parent = path.parent().expect("paths in the cache have parents");
-            // Another thread may have made it meanwhile: only what is no folder is in the way.
+            // Another thread may have created it meanwhile. Only a file in its place is moved.
             if !parent.is_dir()
                 && std::fs::symlink_metadata(parent).is_ok_and(|meta| !meta.is_dir())
             {
@@ -147,16 +144,16 @@ impl Folder {
         Ok(())
     }
 
-    /// Moves what lies at `path` to `bad/`, so that its place is free and its remains can be looked
-    /// at; removes it where that is not possible. Gives whether the place is free.
+    /// Moves the file at `path` to `bad/`, where it can be inspected, or removes it if it cannot be
+    /// moved. Returns whether the path is free.
     pub fn set_aside(&self, path: &Path) -> bool {
         if !self.writes {
             return false;
         }
         let parts = path.iter().rev().take(2).collect::<Vec<_>>().into_iter().rev();
         let name = parts.map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("-");
-        // A file replaces an older one of its name; what cannot be replaced, such as a folder, gets
-        // a number.
+        // A file replaces an older one of the same name in `bad/`. If the rename fails, as for a
+        // folder, the name gets a number.
         let names = std::iter::once(name.clone()).chain((1..100).map(|n| format!("{name}.{n}")));
         names
             .map(|name| self.path("bad").join(name))
@@ -165,7 +162,7 @@ impl Folder {
             || std::fs::symlink_metadata(path).is_err()
     }
 
-    /// The files of a folder whose names are of the cache's own making, with their ages.
+    /// The files of a folder whose names pass `is_own`, with their ages.
     pub fn own(&self, folder: &str, is_own: impl Fn(&Path) -> bool) -> Vec<(PathBuf, Duration)> {
         let entries = std::fs::read_dir(self.path(folder)).into_iter().flatten().flatten();
         let own = entries.filter(|entry| is_own(Path::new(&entry.file_name())));
@@ -177,7 +174,7 @@ impl Folder {
     }
 }
 
-/// How long ago a file was changed.
+/// The time since a file was last modified.
 pub fn age(meta: &std::fs::Metadata) -> Duration {
     #[expect(clippy::disallowed_methods, reason = "ages decide what is evicted, never a result")]
     let now = SystemTime::now();

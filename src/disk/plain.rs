@@ -1,13 +1,13 @@
-//! Opening what lies in the cache: regular files and nothing else.
+//! Opening files of the cache: regular files only.
 //!
-//! Whoever opens a FIFO waits for its writer, a device may never end, and a link leads out of the
-//! cache. None of them is ever put there by this program, so they are damage like a flipped byte.
+//! Opening a FIFO waits for its writer, a device may never end, and a link leads out of the cache.
+//! This program never writes any of them there, so they count as damage.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Options that neither wait nor follow a link in the place of the file.
+/// Options that neither wait for a writer nor follow a link.
 #[cfg(unix)]
 pub fn options() -> fs::OpenOptions {
     use std::os::unix::fs::OpenOptionsExt;
@@ -32,12 +32,12 @@ pub fn open(path: &Path) -> io::Result<(File, Metadata)> {
     }
 }
 
-/// The bytes of a regular file of at most `limit` bytes.
+/// The bytes of a regular file. Errors: it holds more than `limit` bytes.
 pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     rest(open(path)?, limit)
 }
 
-/// The same of a file that was opened.
+/// The bytes of an opened file; see [`read`].
 pub fn rest((file, meta): (File, Metadata), limit: u64) -> io::Result<Vec<u8>> {
     if meta.len() > limit {
         return Err(io::Error::new(
@@ -50,12 +50,12 @@ pub fn rest((file, meta): (File, Metadata), limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether a regular file lies at `path`, and how long it is.
+/// The length of the regular file at `path`; `None` if there is none.
 pub fn length(path: &Path) -> Option<u64> {
     fs::symlink_metadata(path).ok().filter(Metadata::is_file).map(|meta| meta.len())
 }
 
-/// Whether an error is one of the file and not of the process: a process without free descriptors
+/// Whether the file caused an error, and not the process. A process without free file descriptors
 /// must not take sound files for damaged ones.
 pub fn is_of_the_file(error: &io::Error) -> bool {
     #[cfg(unix)]

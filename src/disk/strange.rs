@@ -1,9 +1,9 @@
-//! What may lie in the place of a file, for the tests of all who read files of a cache.
+//! Things other than regular files, for the tests of all code that reads files of a cache.
 
 use std::fs;
 use std::path::Path;
 
-/// Something that is no regular file, by name, and what makes one at a path.
+/// A name of the thing, and a function that makes it at a path.
 type Strange = (&'static str, fn(&Path));
 
 pub const STRANGE: &[Strange] = &[

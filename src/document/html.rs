@@ -1,4 +1,4 @@
-//! Documents as a piece of HTML. Pages are put together elsewhere.
+//! Documents as a piece of HTML. Other code puts pages together.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use super::{Block, Cell, Document, Table};
 use crate::shown::{html, shown_lines};
 
 impl Document {
-    /// The blocks as HTML, names as text and never as markup.
+    /// The blocks as HTML. Names are escaped.
     pub fn html(&self) -> String {
         self.blocks.iter().map(block).collect()
     }
@@ -29,7 +29,7 @@ fn block(block: &Block) -> String {
     }
 }
 
-/// Text in which what stands between backticks is code, as in Markdown.
+/// Escaped text; text between backticks becomes code, as in Markdown.
 fn prose(text: &str) -> String {
     let parts: Vec<String> = text.split('`').map(html).collect();
     if parts.len().is_multiple_of(2) {
@@ -41,7 +41,7 @@ fn prose(text: &str) -> String {
     parts.iter().enumerate().map(part).collect()
 }
 
-/// A table in a box of its own, which a page may let scroll. The box can have the focus, so that
+/// A table in its own box, which a page may make scrollable. The box can take the focus, so that
 /// keys scroll it.
 fn render(table: &Table) -> String {
     let numeric: Vec<bool> =

@@ -6,8 +6,8 @@ use super::{Block, Cell, Document, Table};
 
 impl Document {
     /// `{"blocks": [{"heading": .., "level": 1}, {"question": ..}, {"text": ..}, {"list": [..]},
-    /// {"table": {"columns": [..], "rows": [[..]]}}]}`. A cell with a number is that number,
-    /// unrounded; any other is its text.
+    /// {"table": {"columns": [..], "rows": [[..]]}}]}`. A cell with a number becomes that number,
+    /// unrounded; other cells become their text.
     pub fn json(&self) -> Value {
         let block = |block: &Block| match block {
             Block::Heading { level, text } => json!({ "heading": text, "level": level }),
@@ -19,7 +19,7 @@ impl Document {
         json!({ "blocks": self.blocks.iter().map(block).collect::<Vec<_>>() })
     }
 
-    /// The tables one after the other, a blank line between them. A cell with a number is that
+    /// The tables one after another, separated by empty lines. A cell with a number becomes that
     /// number, unrounded.
     pub fn csv(&self) -> String {
         let tables: Vec<String> = self.tables().map(csv).collect();

@@ -5,7 +5,7 @@ use crate::shown::shown;
 
 impl Document {
     /// Each table as a `tabular`, the best cells in bold. Headings and sentences become comments,
-    /// so that the text can be put into a paper as it is.
+    /// so the text can be pasted into a paper.
     pub fn latex(&self) -> String {
         let block = |block: &Block| match block {
             Block::Heading { text, .. } | Block::Text(text) => comment(text),
@@ -39,7 +39,7 @@ fn inner(cell: &Cell) -> String {
     if cell.is_best { format!("\\textbf{{{text}}}") } else { text }
 }
 
-/// A text in which nothing is a command.
+/// A text with all special characters of LaTeX escaped.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 8);
     for c in shown(text).chars() {

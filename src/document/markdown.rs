@@ -1,4 +1,4 @@
-//! Documents as Markdown that reads well as plain text, too.
+//! Documents as Markdown that is also readable as plain text.
 
 use super::{Block, Cell, Document, Table};
 use crate::shown::{cell, shown, shown_lines};
@@ -22,7 +22,7 @@ fn block(block: &Block) -> String {
     }
 }
 
-/// Columns padded to equal width, numbers to the right.
+/// Columns padded to equal width, numbers aligned to the right.
 fn render(table: &Table) -> String {
     let header: Vec<String> = table.titles().iter().map(|title| cell(title).into_owned()).collect();
     let rows: Vec<Vec<String>> =

@@ -1,8 +1,8 @@
-//! The content of a report before it has a form: headings, paragraphs, lists and tables.
+//! The content of a report, independent of its format: headings, paragraphs, lists and tables.
 //!
 //! Builders in `report` and `evaluate` make a [`Document`]; renderers write it as Markdown, HTML,
-//! LaTeX, CSV or JSON, or for a terminal. A document holds names as users wrote them, and each
-//! renderer escapes them for its form: a builder must not. A document computes nothing.
+//! LaTeX, CSV or JSON, or for a terminal. A document holds names as users wrote them. Builders must
+//! not escape them, because each renderer escapes for its format. A document computes nothing.
 
 mod html;
 mod json;
@@ -13,7 +13,7 @@ mod terminal;
 
 pub use table::{Cell, Table};
 
-/// Blocks in the order in which they are read.
+/// Blocks in reading order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Document {
     pub blocks: Vec<Block>,
@@ -27,7 +27,7 @@ pub enum Block {
         level: u8,
         text: String,
     },
-    /// What an experiment asks, in its own lines.
+    /// The question of an experiment, with its line breaks.
     Question(String),
     /// A paragraph.
     Text(String),
@@ -36,7 +36,7 @@ pub enum Block {
 }
 
 impl Document {
-    /// A document with a title and, below it, the question that it answers.
+    /// A document with a title, and below it the question it answers.
     pub fn titled(title: &str, question: Option<&str>) -> Self {
         let document = Self::default().heading(1, title);
         match question {
@@ -60,19 +60,19 @@ impl Document {
         self.with(Block::Table(table))
     }
 
-    /// A list; nothing if it has no items.
+    /// Adds a list; nothing if it has no items.
     #[must_use]
     pub fn list(self, items: Vec<String>) -> Self {
         if items.is_empty() { self } else { self.with(Block::List(items)) }
     }
 
-    /// A sentence and the list that it announces; nothing if the list has no items.
+    /// Adds a sentence and the list it introduces; nothing if the list has no items.
     #[must_use]
     pub fn announced(self, sentence: &str, items: Vec<String>) -> Self {
         if items.is_empty() { self } else { self.text(sentence).list(items) }
     }
 
-    /// The blocks of another document after these.
+    /// Appends the blocks of another document.
     #[must_use]
     pub fn then(mut self, other: Document) -> Self {
         self.blocks.extend(other.blocks);

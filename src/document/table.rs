@@ -1,16 +1,16 @@
-//! Tables: titled columns, and cells that keep their number beside its text.
+//! Tables: titled columns, and cells with a text and its number.
 
-/// Rows of as many cells as there are columns.
+/// Each row has one cell per column.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
     pub columns: Vec<String>,
-    /// Titles that stand above several columns, and above how many; none, or enough for all
-    /// columns.
+    /// Titles above several columns, each with its number of columns. They cover all columns, or
+    /// there are none.
     pub groups: Vec<(String, usize)>,
     pub rows: Vec<Vec<Cell>>,
 }
 
-/// A cell as it is shown, and the number that it shows, as a share or count, unrounded.
+/// The text of a cell and its number, as an unrounded share or count.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cell {
     pub text: String,
@@ -24,7 +24,7 @@ impl Table {
         Self { columns: columns.into_iter().map(Into::into).collect(), ..Self::default() }
     }
 
-    /// The titles of the columns where one line has to do: with that of their group before them.
+    /// The column titles in one line, each with the title of its group before it.
     pub fn titles(&self) -> Vec<String> {
         let mut groups = self
             .groups
@@ -44,7 +44,7 @@ impl Table {
         self.rows.push(row);
     }
 
-    /// The characters of its widest row, as Markdown has it.
+    /// The width in characters of the widest row in Markdown.
     pub fn width(&self) -> usize {
         let cell = |cell: &Cell| cell.text.chars().count() + if cell.is_best { 4 } else { 0 };
         let widest = |(column, title): (usize, &String)| {
@@ -54,15 +54,15 @@ impl Table {
         self.columns.iter().enumerate().map(widest).sum::<usize>() + 1
     }
 
-    /// Whether every cell of a column is a number, a dash for one, or empty. Such columns stand to
-    /// the right.
+    /// Whether every cell of a column is a number, a dash for one, or empty. Such columns are
+    /// aligned to the right.
     pub fn is_numeric(&self, column: usize) -> bool {
         !self.rows.is_empty() && self.rows.iter().all(|row| row[column].is_number())
     }
 }
 
 impl Cell {
-    /// Whether it is empty, or shows numbers and nothing else: `12`, `65.00 ± 7.07`, `80.00 / –`.
+    /// Whether it is empty or shows only numbers: `12`, `65.00 ± 7.07`, `80.00 / –`.
     fn is_number(&self) -> bool {
         let begins =
             |text: &str| text.starts_with(|c: char| c.is_ascii_digit() || "–−+<".contains(c));

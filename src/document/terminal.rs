@@ -1,11 +1,11 @@
-//! Documents on a terminal: tables cut to its width, sentences wrapped, colours.
+//! Documents on a terminal: tables cut to its width, wrapped sentences, colours.
 
 use super::{Block, Cell, Document, Table};
 use crate::shown::shown;
 
-/// No line of sentences is longer, however wide the terminal is.
+/// The longest line of a sentence, even on a wider terminal.
 const LONGEST: usize = 100;
-/// The least width to which a column of names is cut.
+/// A column of names is never cut below this width.
 const NARROWEST: usize = 8;
 
 const BOLD: &str = "\x1b[1m";
@@ -36,7 +36,7 @@ fn rendered(block: &Block, width: usize) -> String {
     }
 }
 
-/// A text in lines, the later ones behind an indent.
+/// A text in lines; all lines but the first are indented.
 fn wrapped(text: &str, width: usize, indent: &str) -> String {
     let (mut lines, mut at) = (String::new(), indent.len());
     for word in text.split(' ').filter(|word| !word.is_empty()) {
@@ -53,7 +53,7 @@ fn wrapped(text: &str, width: usize, indent: &str) -> String {
     lines + "\n"
 }
 
-/// The columns side by side. Columns of names give way where there is too little room; numbers are
+/// The columns side by side. Columns of names are cut if there is too little room; numbers are
 /// never cut.
 fn columns(table: &Table, width: usize) -> String {
     let all = 0..table.columns.len();

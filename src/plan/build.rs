@@ -17,7 +17,7 @@ use crate::stage::{
     TrainingStage,
 };
 
-/// The plan of an experiment. Pure: everything from outside is in the catalog.
+/// The plan of an experiment. This is a pure function: the catalog holds all outside data.
 pub fn build(experiment: &Experiment, catalog: &Catalog) -> Result<Plan, PlanError> {
     let mut builder = Builder {
         catalog,
@@ -36,27 +36,27 @@ pub fn build(experiment: &Experiment, catalog: &Catalog) -> Result<Plan, PlanErr
     Ok(Plan::of(nodes, results).expect("a node is made after those it needs"))
 }
 
-/// Makes the nodes of one point after the other.
+/// Makes the nodes, point by point.
 struct Builder<'c> {
     catalog: &'c Catalog,
     nodes: Vec<Node>,
-    /// Of each node, the points that need it.
+    /// For each node, the points that need it.
     points: Vec<Vec<usize>>,
     recipes: BTreeMap<Digest, NodeId>,
-    /// What points with the same settings before training share, and all nodes of it.
+    /// Shared nodes of points with the same settings before training: the sections, and all nodes.
     prepared: BTreeMap<String, (Machines, Vec<NodeId>)>,
-    /// The nodes that the point at hand needed so far.
+    /// The nodes that the current point has needed so far.
     used: Vec<NodeId>,
 }
 
 /// The sections of each machine.
 type Machines = BTreeMap<String, Vec<(SectionId, Prepared)>>;
 
-/// What is learnt from the clips of a section or machine.
+/// Nodes with a model of a section or machine.
 #[derive(Clone, Copy)]
 struct Trained {
     model: NodeId,
-    /// The scores of the training clips, where a threshold needs them.
+    /// The scores of the training clips, if a threshold needs them.
     calibration: Option<NodeId>,
 }
 
@@ -65,9 +65,9 @@ struct Trained {
 struct Prepared {
     clips: NodeId,
     features: NodeId,
-    /// Clips made of recordings, for training alone.
+    /// Synthetic clips, used for training only.
     made: Option<NodeId>,
-    /// Spectra of whole clips, and pooled vectors, for a network that has them besides.
+    /// Spectra of whole clips, and pooled vectors, for networks that use them, too.
     spectra: Option<NodeId>,
     pooled: Option<NodeId>,
 }
@@ -103,8 +103,7 @@ impl<'c> Builder<'c> {
         Ok(results)
     }
 
-    /// What training begins with: the sections of each machine. Points that differ in what comes
-    /// later share it.
+    /// The prepared sections of each machine. Points that differ only in later settings share them.
     fn machines(&mut self, number: usize, point: &Point) -> Result<Machines, PlanError> {
         let Point { data, mix, features, pool, detector, generalization, seed, .. } = point;
         let before = (data, mix, features, pool, detector.with_pool(), detector.member().takes());
@@ -229,7 +228,7 @@ impl<'c> Builder<'c> {
         let mut needs = inputs(section, &prepared, Split::Test);
         needs.push((Item::Model.into(), trained.model, Item::Model.into()));
         let scores = self.node(number, &about, scoring, needs, Given::new());
-        // The domains of a section without test clips are those of its training clips.
+        // A section without test clips has the domains of its training clips.
         let mut needs = same(prepared.clips, BOTH, &[Item::Clips]);
         needs.push((Item::Scores.into(), scores, Item::Scores.into()));
         needs.extend(
@@ -239,7 +238,7 @@ impl<'c> Builder<'c> {
         self.node(number, &about, StageSpec::Metrics(metrics), needs, Given::new())
     }
 
-    /// The node of a recipe: a new one, or the one another point made.
+    /// The node of a recipe. An equal node of another point is reused.
     fn node(
         &mut self,
         point: usize,
@@ -251,7 +250,8 @@ impl<'c> Builder<'c> {
         let mut needs: Vec<Need> =
             inputs.into_iter().map(|(role, node, output)| Need { role, node, output }).collect();
         needs.sort();
-        // Two machines with equal bytes stay two nodes: their results have different names.
+        // Machines with equal bytes keep separate nodes, because their results have different
+        // names.
         let recipe =
             serde_json::to_vec(&(about, &stage, &needs, &given)).expect("settings are JSON");
         let nodes = &mut self.nodes;
@@ -270,7 +270,7 @@ impl<'c> Builder<'c> {
     }
 }
 
-/// The training or the test clips of a section with their features.
+/// The training or test clips of a section, with their features.
 fn inputs(section: &SectionId, prepared: &Prepared, split: Split) -> Inputs {
     let name = &section.section;
     let mut needs = of_section(prepared.clips, split, &[Item::Clips], &[Item::Clips], name);
@@ -278,7 +278,7 @@ fn inputs(section: &SectionId, prepared: &Prepared, split: Split) -> Inputs {
     needs
 }
 
-/// Where the recordings of a source lie, and the version of what reads them.
+/// The folder of a source's recordings, and the name and version of its reader.
 fn reader(source: &SourceSpec) -> (Option<PathBuf>, (String, u32)) {
     let member = source.member();
     (member.root().map(Into::into), (source.name().to_owned(), member.version()))

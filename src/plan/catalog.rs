@@ -1,4 +1,4 @@
-//! What planning must know of the outside world.
+//! Outside data for planning.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,22 +7,21 @@ use crate::source::SourceSpec;
 use crate::spec::Point;
 use crate::stage::SectionId;
 
-/// What planning must know of the outside world, gathered by the caller.
+/// Outside data for planning, gathered by the caller.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
-    /// For each distinct source (by its JSON), the listing of each section.
+    /// For each distinct source (by its JSON), the listings of its sections.
     pub listings: BTreeMap<String, BTreeMap<SectionId, ObjectRef>>,
-    /// For each source, the sections without a training clip, where that is known: no model needs
-    /// them.
+    /// For each source, the sections without training clips, if known. No model needs them.
     pub untrained: BTreeMap<String, BTreeSet<SectionId>>,
     /// Weights files by path.
     pub weights: BTreeMap<String, ObjectRef>,
-    /// For each source, about how many samples the longest recording of each section has, where
-    /// that is known.
+    /// For each source and section, the approximate length of the longest recording in samples, if
+    /// known.
     pub longest: BTreeMap<String, BTreeMap<SectionId, u64>>,
 }
 
-/// Why an experiment has no plan.
+/// Reasons why an experiment has no plan.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     #[error("the data set has no sections")]
@@ -39,8 +38,7 @@ impl Catalog {
         serde_json::to_string(source).expect("settings are JSON")
     }
 
-    /// The sections among these that a model learns from: those with training clips; all of them if
-    /// none has.
+    /// The sections that a model learns from: those with training clips, or all if none has any.
     pub fn trained<'a, T>(
         &self,
         source: &SourceSpec,
@@ -56,7 +54,7 @@ impl Catalog {
         if found.is_empty() { sections.iter().collect() } else { found }
     }
 
-    /// The sources that a point reads: its data, and its noise.
+    /// The sources that a point reads: its data and its noise.
     pub fn sources(point: &Point) -> Vec<SourceSpec> {
         let noise = point.mix.iter().map(|mix| mix.noise(&point.data));
         std::iter::once(point.data.clone()).chain(noise).collect()

@@ -1,21 +1,21 @@
-//! Inputs of nodes: outputs of the nodes before, under the roles that they fill.
+//! Inputs of nodes: outputs of earlier nodes with the roles they fill.
 
 use super::NodeId;
 use crate::stage::{Item, Role, Split};
 
-/// Inputs by role: the node, and which output of it.
+/// Inputs: role, node, and output of that node.
 pub type Inputs = Vec<(Role, NodeId, Role)>;
 
 pub const BOTH: &[Split] = &[Split::Train, Split::Test];
 pub const TRAIN: &[Split] = &[Split::Train];
 pub const FEATURES: &[Item] = &[Item::Features, Item::Index];
 
-/// These items of a node, of the training or the test clips, as inputs of the same roles.
+/// Outputs of a node for the given splits, as inputs of the same roles.
 pub fn same(node: NodeId, splits: &[Split], items: &[Item]) -> Inputs {
     named(node, splits, items, items)
 }
 
-/// The same as inputs of other roles.
+/// Outputs of a node for the given splits, as inputs of other roles.
 pub fn named(node: NodeId, splits: &[Split], items: &[Item], roles: &[Item]) -> Inputs {
     let of = |split: Split| {
         items
@@ -26,7 +26,7 @@ pub fn named(node: NodeId, splits: &[Split], items: &[Item], roles: &[Item]) -> 
     splits.iter().flat_map(|split| of(*split)).collect()
 }
 
-/// Features of a section that a stage has several of.
+/// Outputs of one section, for a stage that reads several sections.
 pub fn of_section(
     node: NodeId,
     split: Split,

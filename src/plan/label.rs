@@ -1,4 +1,4 @@
-//! Names of nodes that a person can read, type and match with a glob.
+//! Readable labels of nodes that a user can type and match with a glob.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,8 +38,8 @@ pub(super) fn lengthen(nodes: &mut [Node], experiment: &Experiment, points: &[Ve
                 label.push_str(texts.get(value).map_or("", String::as_str));
             }
         }
-        // Settings that differ without being shared by all points of a node (after `exclude`, say)
-        // can leave two nodes with one name.
+        // Two nodes may still have the same label, for example after `exclude`, if a differing
+        // setting is not shared by all points of a node.
         let plain = label.clone();
         while !taken.insert(label.clone()) {
             let n = count.entry(plain.clone()).or_insert(1);
@@ -49,7 +49,7 @@ pub(super) fn lengthen(nodes: &mut [Node], experiment: &Experiment, points: &[Ve
     }
 }
 
-/// The last word of a path, or all of it if two axes end alike.
+/// The last word of a path, or the whole path if two axes end in the same word.
 fn short(path: &str, experiment: &Experiment) -> String {
     let last = |path: &str| path.rsplit('.').next().unwrap_or(path).to_owned();
     let word = last(path);

@@ -1,8 +1,8 @@
-//! The plan: which stages an experiment consists of, and which needs which.
+//! The plan: the stages of an experiment and their dependencies.
 //!
-//! Equal stages of different points are one node, found by a recipe: the key document with recipes
-//! instead of digests in the place of inputs. Recipes merge nodes and do nothing else; cache keys
-//! are made of what inputs turned out to be. This room runs nothing and touches no disk.
+//! Equal stages of different points are one node. They are found by a recipe: the key document with
+//! recipes instead of input digests. Recipes only merge nodes; cache keys use the digests of the
+//! actual inputs. This room runs nothing and touches no disk.
 
 mod build;
 mod catalog;
@@ -28,25 +28,24 @@ use crate::stage::{Role, SectionId, StageSpec};
 pub struct NodeId(usize);
 
 impl NodeId {
-    /// A dense number, from 0.
+    /// The number of the node, from 0 without gaps.
     pub fn index(self) -> usize {
         self.0
     }
 }
 
-/// One stage to be done.
+/// One stage of a plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Node {
     /// `stage/machine/section[/setting…]`, unique in the plan.
     pub label: String,
     pub stage: StageSpec,
-    /// Inputs that other stages make, in order of their roles.
+    /// Inputs from other stages, in order of their roles.
     pub needs: Vec<Need>,
-    /// Inputs that no stage makes, by role: listings and weights.
+    /// Inputs from outside, by role: listings and weights.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub given: BTreeMap<Role, ObjectRef>,
-    /// Samples of the longest recording that it hears, as far as known: a hint at the memory it
-    /// wants, in no key.
+    /// Samples of its longest recording, if known. It is a hint at memory use and in no key.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub longest: u64,
 }
@@ -55,7 +54,7 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// An input of a node: which role it fills, and which output of which node it is.
+/// An input of a node: the role it fills, and the output of another node.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Need {
     pub role: Role,
@@ -63,14 +62,14 @@ pub struct Need {
     pub output: Role,
 }
 
-/// Nodes that are no plan.
+/// Reasons why nodes do not form a plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unsound {
-    #[error("`{0}` needs a stage that there is not")]
+    #[error("`{0}` needs a stage that does not exist")]
     Absent(String),
     #[error("`{0}` needs itself")]
     Cycle(String),
-    #[error("`{0}` stands before a stage that it needs")]
+    #[error("`{0}` comes before a stage that it needs")]
     Order(String),
 }
 
@@ -79,14 +78,14 @@ pub enum Unsound {
 pub struct Plan {
     nodes: Vec<Node>,
     dependents: Vec<Vec<NodeId>>,
-    /// For each point, the node with the metrics of each section.
+    /// For each point, the metrics node of each section.
     pub results: Vec<BTreeMap<SectionId, NodeId>>,
 }
 
 impl Plan {
-    /// The plan of these nodes.
+    /// Makes a plan of nodes.
     ///
-    /// Errors: a node needs one that there is not, or that does not stand before it.
+    /// Errors: a node needs a missing node, or one that comes after it.
     pub fn of(
         nodes: Vec<Node>,
         results: Vec<BTreeMap<SectionId, NodeId>>,
@@ -114,13 +113,13 @@ impl Plan {
         }
     }
 
-    /// A node that needs itself, by way of others.
+    /// The first node that needs itself through other nodes.
     fn cycle(&self) -> Option<Unsound> {
         let cycle = toposort(&self.graph(), None).err()?;
         Some(Unsound::Cycle(self.nodes[cycle.node_id().index()].label.clone()))
     }
 
-    /// A vertex a node, with an edge from each node that it needs.
+    /// The graph of the plan: one vertex per node, with an edge from each node that it needs.
     fn graph(&self) -> DiGraph<(), (), usize> {
         let mut graph = DiGraph::default();
         for id in self.nodes() {
@@ -131,20 +130,20 @@ impl Plan {
         graph
     }
 
-    /// The plan for Graphviz, with the attributes that `look` gives of each node.
+    /// The plan for Graphviz. `look` gives the attributes of each node.
     pub fn dot(&self, look: impl Fn(NodeId) -> String) -> String {
         let node = |_: &_, (at, ()): (NodeIndex<usize>, &())| look(NodeId(at.index()));
         let shape = [Config::NodeNoLabel, Config::EdgeNoLabel, Config::RankDir(RankDir::LR)];
-        // Vertices and edges have no weights that could be displayed.
+        // Vertices and edges have no weights to display.
         format!("{:?}", Dot::with_attr_getters(&self.graph(), &shape, &|_, _| String::new(), &node))
     }
 
-    /// All nodes; every node comes after those it needs.
+    /// All nodes. Every node comes after the nodes it needs.
     pub fn nodes(&self) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
         (0..self.nodes.len()).map(NodeId)
     }
 
-    /// How many nodes there are.
+    /// The number of nodes.
     pub fn len(&self) -> usize {
         self.nodes.len()
     }
@@ -153,27 +152,26 @@ impl Plan {
         self.len() == 0
     }
 
-    /// A node.
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.0]
     }
 
-    /// What a node needs, in order of the roles.
+    /// The inputs of a node, in order of their roles.
     pub fn needs(&self, id: NodeId) -> &[Need] {
         &self.nodes[id.0].needs
     }
 
-    /// The nodes that need this one, each once, in order of the plan.
+    /// The nodes that need this one, without duplicates, in plan order.
     pub fn dependents(&self, id: NodeId) -> &[NodeId] {
         &self.dependents[id.0]
     }
 
-    /// The node of a label.
+    /// The node with a label.
     pub fn find(&self, label: &str) -> Option<NodeId> {
         self.nodes().find(|id| self.node(*id).label == label)
     }
 
-    /// Whether nobody needs the node: its output is what the experiment is for.
+    /// Whether no other node needs it. Its output is then a result of the experiment.
     pub fn is_result(&self, id: NodeId) -> bool {
         self.dependents(id).is_empty()
     }

@@ -1,4 +1,4 @@
-//! Bars, for terminals: a line for each kind of stage, and one for the run.
+//! Progress bars for terminals: one line for each kind of stage and one for the run.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -14,15 +14,16 @@ use crate::shown::{shown, shown_lines};
 /// Draws on stderr.
 pub struct Bars {
     all: MultiProgress,
-    /// One a kind, in order of the plan.
+    /// One per kind of stage, in plan order.
     kinds: Vec<ProgressBar>,
     total: ProgressBar,
     board: Board,
-    /// What running stages said last: the line below shows the longest at work.
+    /// The last message of each running stage. The bottom line shows the first of them in plan
+    /// order.
     words: BTreeMap<NodeId, String>,
     working: ProgressBar,
     since: Instant,
-    /// When it was drawn last.
+    /// When the bars were last drawn.
     drawn: Instant,
 }
 
@@ -49,7 +50,7 @@ impl Bars {
         let _ = self.all.println(shown_lines(line));
     }
 
-    /// Draws what the board knows.
+    /// Draws the state of the board.
     fn draw(&mut self) {
         let now = self.now();
         for (number, line) in self.board.lines(now).into_iter().enumerate() {
@@ -112,8 +113,8 @@ impl Listener for Bars {
     }
 }
 
-/// The lines are drawn anew so often.
+/// The time between two redraws.
 const OFTEN: Duration = Duration::from_millis(100);
 
-/// Stages that take so many seconds are told of when they end.
+/// A stage that takes at least this many seconds gets a line when it ends.
 const SLOW: f64 = 10.0;

@@ -1,9 +1,9 @@
-//! How far a run is, by kinds of stages, and how long the rest will take. No clock: the time is
-//! given.
+//! The state of a run by kinds of stages, and an estimate of the remaining time. It reads no clock:
+//! callers pass the time.
 //!
-//! A stage that did not run yet is thought to take as long as the mean of its likes: stages of the
-//! same kind with the same detector or network. Times of this run count first, then times of the
-//! records that were found, then times of the last run.
+//! The estimate for a stage that has not run is the mean of similar stages: stages of the same kind
+//! with the same detector or network. Times of this run come first, then times of the records
+//! found, then times of the last run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use super::duration;
 use crate::exec::Event;
 use crate::plan::{NodeId, Plan};
 
-/// How many stages of the last run are looked at for a group of likes that nothing is known of.
+/// How many stages of a group without times are looked up in the last run.
 const LOOKS: usize = 4;
 
 /// Stages of one kind, such as `training`.
@@ -26,7 +26,7 @@ struct Kind {
     skipped: usize,
 }
 
-/// How many, and how many seconds together.
+/// A count of stages and the sum of their seconds.
 #[derive(Clone, Copy, Debug, Default)]
 struct Times {
     count: usize,
@@ -44,7 +44,7 @@ impl Times {
     }
 }
 
-/// Stages that take about the same time.
+/// A group of similar stages, which take about the same time.
 #[derive(Clone, Debug, Default)]
 struct Likes {
     kind: usize,
@@ -60,20 +60,20 @@ impl Likes {
     }
 }
 
-/// What is known of a run.
+/// The state of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Board {
     kinds: Vec<Kind>,
     likes: Vec<Likes>,
-    /// The group of each stage that is wanted.
+    /// The group of each chosen stage.
     of: BTreeMap<NodeId, usize>,
-    /// Since when stages run.
+    /// The start time of each running stage.
     running: BTreeMap<NodeId, f64>,
-    /// When stages said how many seconds they still need, and how many.
+    /// The remaining seconds that a stage reported last, behind the time of the report.
     told: BTreeMap<NodeId, (f64, f64)>,
-    /// When the first stage began to run.
+    /// When the first stage started.
     first: Option<f64>,
-    /// Seconds of work that are done.
+    /// Seconds of finished work.
     worked: f64,
 }
 
@@ -100,7 +100,7 @@ impl Board {
         board
     }
 
-    /// Takes in what happened `now` seconds after some moment.
+    /// Updates the board. `now` counts seconds from any fixed moment.
     pub fn hear(&mut self, event: &Event, now: f64) {
         match *event {
             Event::Begun { plan, chosen } => *self = Self::begin(plan, chosen),
@@ -146,7 +146,7 @@ impl Board {
         &mut self.kinds[self.likes[self.of[&node]].kind]
     }
 
-    /// A stage is done, in whatever way; its kind, unless it was done before.
+    /// Marks a stage as done. Returns its kind, or `None` if it was done before.
     fn close(&mut self, node: NodeId) -> Option<&mut Kind> {
         let group = self.of[&node];
         let kind = &mut self.kinds[self.likes[group].kind];
@@ -164,7 +164,7 @@ impl Board {
         }
     }
 
-    /// Learns from the last run how long stages take that nothing is known of.
+    /// Looks up times of the last run for groups without times.
     fn look_back(&mut self, recorded: &dyn Fn(NodeId) -> Option<f64>) {
         for likes in self.likes.iter_mut().filter(|likes| likes.mean().is_none()) {
             let step = likes.open.len().div_ceil(LOOKS).max(1);
@@ -183,13 +183,13 @@ impl Board {
         self.kinds.iter().map(|kind| kind.done).sum()
     }
 
-    /// Seconds until the chosen stages are done, or those of one kind alone. `None` while nobody
-    /// knows how long one of them takes, and when nothing is left.
+    /// Estimated seconds until all chosen stages, or those of one kind, are done. `None` if no time
+    /// is known for one of them, or if nothing is left.
     fn left(&self, now: f64, kind: Option<usize>) -> Option<f64> {
         let first = self.first?;
         let asked = |likes: &Likes| kind.is_none_or(|kind| likes.kind == kind);
         let mut work = 0.0;
-        // How many of a group run, and are counted by what they say or by how long they ran.
+        // For each group, the number of running stages already counted.
         let mut counted = vec![0; self.likes.len()];
         for (id, since) in &self.running {
             let group = self.of[id];
@@ -218,7 +218,7 @@ impl Board {
         open.then_some(work / at_once)
     }
 
-    /// A line a kind, in order of the plan: `training  45/390  2 running  120 cached  40 s left`.
+    /// One line per kind, in plan order: `training  45/390  2 running  120 cached  40 s left`.
     pub fn lines(&self, now: f64) -> Vec<String> {
         let width = |text: &dyn Fn(&Kind) -> usize| self.kinds.iter().map(text).max().unwrap_or(0);
         let name = width(&|kind| kind.name.len());
@@ -243,7 +243,7 @@ impl Board {
         self.kinds.iter().enumerate().map(line).collect()
     }
 
-    /// The whole run in a line: `57 of 1002 stages, 2 running, 3 min 04 s left`.
+    /// One line about the whole run: `57 of 1002 stages, 2 running, 3 min 04 s left`.
     pub fn summary(&self, now: f64) -> String {
         let mut text = format!("{} of {} stages", self.done(), self.total());
         if !self.running.is_empty() {
@@ -257,7 +257,7 @@ impl Board {
     }
 }
 
-/// Seconds of a guess: nobody wants to see parts of a second.
+/// An estimated time, in whole seconds.
 pub fn about(seconds: f64) -> String {
     let seconds = seconds.round().max(1.0);
     if seconds < 60.0 { format!("{seconds:.0} s") } else { duration(seconds) }
@@ -299,17 +299,18 @@ mod tests {
         assert_eq!(board.summary(0.0), "0 of 4 stages");
         board.hear(&Event::Cached { node: ids[3], label: "", seconds: 1.0 }, 0.0);
         board.hear(&start(ids[0]), 0.0);
-        // Nobody knows how long knn takes.
+        // The time of knn is unknown.
         assert_eq!(board.summary(1.0), "1 of 4 stages, 1 running");
         board.hear(&Event::Finished { node: ids[0], label: "", seconds: 10.0, again: false }, 10.0);
         board.hear(&start(ids[1]), 10.0);
         // 10 s of knn and 30 s of pca, one at a time.
         assert_eq!(board.summary(10.0), "2 of 4 stages, 1 running, 40 s left");
         board.hear(&start(ids[2]), 10.0);
-        // 6 s and 26 s are left, two at a time for four of the fourteen seconds.
+        // 6 s and 26 s are left. On average, two stages run at once for four of the fourteen
+        // seconds.
         let lines = board.lines(14.0);
         assert_eq!(lines, ["training  1/3  2 running  25 s left", "pooling   1/1  1 cached"]);
-        // A stage that says how long it still needs knows better.
+        // A stage's own estimate wins.
         let said = Some(46.0);
         let (done, total, text) = (1, 2, "");
         board.hear(
@@ -322,7 +323,7 @@ mod tests {
         board.hear(&Event::Finished { node: ids[1], label: "", seconds: 4.0, again: false }, 14.0);
         assert_eq!(board.lines(14.0)[0], "training  3/3  1 failed");
         assert_eq!(board.summary(14.0), "4 of 4 stages");
-        // Bytes that are made again are no new stage.
+        // A repeated stage does not count twice.
         board.hear(&start(ids[3]), 15.0);
         board.hear(&Event::Finished { node: ids[3], label: "", seconds: 1.0, again: true }, 16.0);
         assert_eq!(board.summary(16.0), "4 of 4 stages");

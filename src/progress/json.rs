@@ -1,5 +1,5 @@
-//! One JSON object a line, for programs that watch a run. stderr of `run --log-format json` holds
-//! nothing else while stages run.
+//! One JSON object per line, for programs that watch a run. While stages run, stderr of `run
+//! --log-format json` holds nothing else.
 
 use std::io::Write;
 
@@ -12,13 +12,13 @@ pub struct Json;
 
 impl Listener for Json {
     fn hear(&mut self, event: Event) {
-        // Without anybody to read it the run goes on.
+        // The run goes on if nobody reads stderr.
         let _ = std::io::stderr().write_all(format!("{}\n", line(&event)).as_bytes());
     }
 }
 
-/// An event as an object: its name under `event`, seconds as numbers, nothing where nothing is
-/// known.
+/// An event as an object: its name under `event`, and seconds as numbers. Unknown values are left
+/// out.
 fn line(event: &Event) -> Value {
     match event {
         Event::Begun { chosen, .. } => json!({ "event": "begun", "stages": chosen.len() }),

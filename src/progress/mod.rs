@@ -1,4 +1,4 @@
-//! Showing a run while it happens: listeners that write to stderr.
+//! Progress of a run: listeners that write to stderr.
 
 mod bars;
 mod board;
@@ -14,7 +14,7 @@ use std::io::Write;
 use crate::exec::{Event, Listener, Tally};
 use crate::shown::shown_lines;
 
-/// Says only what is no progress: warnings, and for whom the run waits.
+/// Shows no progress, only warnings and waits for another run.
 pub struct Quiet;
 
 impl Listener for Quiet {
@@ -27,13 +27,13 @@ impl Listener for Quiet {
     }
 }
 
-/// One write a line: lines of two runs do not mix, and a thousand of them cost little.
+/// Writes each line with one call: lines of two runs do not mix, and many lines stay cheap.
 fn say(line: String) {
-    // Without anybody to read it the run goes on.
+    // The run goes on if nobody reads stderr.
     let _ = std::io::stderr().write_all((shown_lines(&line) + "\n").as_bytes());
 }
 
-/// For whom a run waits.
+/// A message that the run waits for another process.
 fn waiting(label: &str, by: Option<u32>) -> String {
     match by {
         Some(number) => format!("waiting for process {number}, which computes {label}"),
@@ -53,7 +53,7 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// How far a stage is, by its own words if it has some: `epoch 12 of 100, loss 3.21, 1 min 20 s
+/// The progress of a stage, in its own words if it has any: `epoch 12 of 100, loss 3.21, 1 min 20 s
 /// left`.
 fn progress(done: u64, total: u64, text: &str, left_seconds: Option<f64>) -> String {
     let mut words = if text.is_empty() { format!("{done} of {total}") } else { text.to_owned() };
@@ -78,7 +78,7 @@ pub fn tally(tally: &Tally) -> String {
     }
     let mut text = format!("{} in {}", parts.join(", "), duration(tally.wall.as_secs_f64()));
     if tally.saved_seconds >= 1.0 {
-        text.push_str(&format!(" (the cache spared {})", duration(tally.saved_seconds)));
+        text.push_str(&format!(" (the cache saved {})", duration(tally.saved_seconds)));
     }
     text
 }

@@ -1,6 +1,6 @@
-//! Lines, for pipes and logs. Cached stages are counted, not listed. In a small run each stage has
-//! a line when it ends; in a large one only stages that took long or failed have, and now and then
-//! a line says how far the run is.
+//! Progress as lines, for pipes and logs. Cached stages are counted, not listed. In a small run
+//! each stage gets a line when it ends. In a large run only slow or failed stages get one, and a
+//! summary line appears now and then.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,16 +10,16 @@ use super::{duration, progress, say, tally, waiting};
 use crate::exec::{Event, Listener};
 use crate::plan::NodeId;
 
-/// After this long a stage is said to be running.
+/// A stage that runs longer than this is reported as running.
 const LONG: Duration = Duration::from_secs(5);
 
-/// How far a stage and a run are is said this often.
+/// The time between two progress lines of a stage or of the run.
 const SPARSE: Duration = Duration::from_secs(30);
 
-/// In a run of more stages than this, quick stages have no lines.
+/// In a run of more stages than this, quick stages get no lines.
 const MANY: usize = 200;
 
-/// A quick stage takes fewer seconds.
+/// A stage that takes fewer seconds is quick.
 const QUICK: f64 = 1.0;
 
 /// Writes lines to stderr.
@@ -27,7 +27,7 @@ pub struct Plain {
     board: Board,
     working: BTreeMap<NodeId, Work>,
     since: Instant,
-    /// When it was last said how far the run is.
+    /// The time of the last line about the whole run.
     said: Instant,
 }
 
@@ -36,7 +36,7 @@ struct Work {
     why: String,
     since: Instant,
     told: bool,
-    /// When it was last said how far it is, or since when it runs.
+    /// The time of the last line about this stage, or its start.
     said: Instant,
 }
 
@@ -80,7 +80,7 @@ impl Listener for Plain {
                 if self.board.total() > MANY && seconds < QUICK {
                     return;
                 }
-                // What is made again was counted when its record was found.
+                // A repeated stage was already counted when its record was found.
                 let step = if again { "again".to_owned() } else { self.step() };
                 say(format!("{step} {label} {} ({why})", duration(seconds)));
             }

@@ -6,28 +6,28 @@ use std::path::{Path, PathBuf};
 
 use super::kind;
 
-/// What a name stands for; a link for what it leads to.
+/// The type of a folder entry. A link has the type of its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     File,
     Folder,
-    /// A link that leads nowhere, as where the contents of a data set were not fetched.
+    /// A broken link, as in a data set whose contents were not fetched.
     Nowhere,
-    /// Neither a file nor a folder, and what it is. To open it may wait for ever.
+    /// Neither a file nor a folder; the text names its type. Opening it may wait for ever.
     Other(&'static str),
 }
 
-/// One name in a folder.
+/// One entry of a folder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Entry {
-    /// Where it is not UTF-8, with replacement characters.
+    /// Bytes that are not UTF-8 become replacement characters.
     pub name: String,
     pub kind: Kind,
-    /// Whether it is a link to what `kind` says.
+    /// Whether the entry is a link; `kind` is then the type of its target.
     pub link: bool,
-    /// Whether `name` is the true name.
+    /// Whether `name` is exact, without replacement characters.
     pub utf8: bool,
-    /// The folder's path with the true name.
+    /// The folder's path with the exact name.
     pub path: PathBuf,
 }
 
@@ -37,11 +37,11 @@ impl Entry {
     }
 }
 
-/// The entries of a folder by name.
+/// The entries of a folder, sorted by name.
 ///
-/// Hidden ones are left out, and so is `__MACOSX`: archives made on a Mac hold a `._x.wav` beside
-/// every `x.wav`. A link to the folder itself or to one above it is left out, too: what it leads to
-/// is seen on its own way.
+/// Hidden entries are left out, and so is `__MACOSX`: archives made on a Mac hold a `._x.wav`
+/// beside every `x.wav`. A link to the folder itself or to a parent of it is left out, too: it
+/// would lead into an endless loop.
 ///
 /// # Errors
 /// A folder that cannot be read.
@@ -55,8 +55,7 @@ pub fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
         if name.starts_with('.') || name == "__MACOSX" {
             continue;
         }
-        // The type comes with the entry; only a link and what is odd cost a look at what it leads
-        // to.
+        // The type comes with the entry. Only links and unusual types cost a `stat` of the target.
         let own = entry.file_type()?;
         let path = entry.path();
         let kind = match () {
@@ -74,7 +73,7 @@ pub fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// Whether a link in `folder` leads to that folder or to one above it.
+/// Whether a link in `folder` leads to that folder or to a parent of it.
 fn leads_up(folder: &Path, link: &Path) -> bool {
     match (folder.canonicalize(), link.canonicalize()) {
         (Ok(folder), Ok(target)) => folder.starts_with(target),

@@ -1,6 +1,6 @@
-//! Characters that nobody sees: spaces that are no spaces, and what has no width.
+//! Invisible characters: unusual spaces and characters without width.
 
-/// The first character of a text that nobody sees, in words: `a no-break space (U+00A0)`.
+/// The first invisible character of a text, in words: `a no-break space (U+00A0)`.
 pub fn invisible(text: &str) -> Option<String> {
     let c = text.chars().find(|c| is_invisible(*c))?;
     let name = match c {

@@ -1,8 +1,8 @@
-//! Files as people have them: read whole, folders listed, rows of tables, paths that lead nowhere.
+//! Reading files of users: whole files, lists of folders, rows of tables, hints for missing paths.
 //!
-//! A path that a person names may lead to anything: a pipe that nobody writes to, a device without
-//! an end, a link whose content was never fetched. So a file is opened and read here alone. Nothing
-//! here waits, and nothing here reads more than its limit.
+//! A path from a user may lead to anything: a pipe without a writer, an endless device, a link
+//! whose target was never fetched. So only this room opens and reads such files. It never waits for
+//! a writer and never reads more than a limit.
 
 mod folder;
 mod invisible;
@@ -18,23 +18,23 @@ pub use invisible::invisible;
 pub use path::unexpanded;
 pub use rows::{rows, surplus, with_point};
 
-/// The most bytes of a text that people write: a table, a Markdown file.
+/// The most bytes of a text file, such as a table or a Markdown file.
 pub const TEXT: u64 = 64 << 20;
-/// The most bytes of the weights of a network.
+/// The most bytes of a file of network weights.
 pub const WEIGHTS: u64 = 2 << 30;
-/// The most bytes of a recording. A length in a WAV file has 32 bits.
+/// The most bytes of a recording. The length field of a WAV file has 32 bits.
 pub const RECORDING: u64 = 4 << 30;
 
-/// Opens a file. What is no file (a pipe, a device, a folder) is refused, and never waited for.
+/// Opens a regular file. Pipes, devices and folders are refused without waiting.
 ///
 /// # Errors
-/// The error's text says what the path leads to instead of a file.
+/// The path is missing or not a regular file; the text names the type of the file.
 pub fn open(path: &Path) -> io::Result<File> {
-    // It is looked at first, because to open a device may already do something.
+    // The type is checked before opening, because opening a device may have an effect.
     regular(&fs::metadata(path).map_err(|error| nowhere(path, error))?)?;
     let mut options = File::options();
     options.read(true);
-    // Something else may have taken its place since then: a pipe would wait for a writer.
+    // The file may have been replaced since the check, and opening a pipe would wait for a writer.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(
         &mut options,
@@ -53,16 +53,16 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     whole(open(path)?, limit)
 }
 
-/// The bytes of a file, or of a pipe such as `/dev/stdin` and the shell's `<(command)`: for what a
-/// person names on the command line, where to wait for a writer is what was asked for.
+/// The bytes of a file, or of a pipe such as `/dev/stdin` and the shell's `<(command)`. It is for
+/// paths on the command line, where the user wants to wait for the writer.
 ///
 /// # Errors
-/// A path that cannot be read; more than `limit` bytes.
+/// The path cannot be read, or holds more than `limit` bytes.
 pub fn read_or_pipe(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     whole(File::open(path).map_err(|error| nowhere(path, error))?, limit)
 }
 
-/// Size, number and times of a file: what tells another file from it without reading.
+/// Size, inode and times of a file. They tell whether a file changed without reading it.
 pub fn stamp(path: &Path) -> Option<String> {
     let meta = fs::metadata(path).ok()?;
     #[cfg(unix)]
@@ -102,16 +102,16 @@ fn regular(meta: &Metadata) -> io::Result<()> {
     }
 }
 
-/// What ends a sentence about a link without a target.
+/// The end of a message about a broken link.
 pub const NOWHERE: &str = "it is a link that leads nowhere";
 
-/// The error of a path that cannot be looked at, told as a link's where it is one.
+/// Names a broken link as the cause if a path is missing because of one.
 fn nowhere(path: &Path, error: io::Error) -> io::Error {
     let link = error.kind() == ErrorKind::NotFound && fs::symlink_metadata(path).is_ok();
     if link { io::Error::new(ErrorKind::NotFound, NOWHERE) } else { error }
 }
 
-/// What something is that no link leads to any further.
+/// The type of a file after its links were followed.
 fn kind(meta: &Metadata) -> Kind {
     let kind = meta.file_type();
     if kind.is_file() {
@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(why(&at("socket")), "it is a socket, not a file");
         assert_eq!(why(Path::new("/dev/zero")), "it is a device, not a file");
         assert_eq!(why(&at("link")), "it is a link that leads nowhere");
-        // An endless one ends at the limit.
+        // Reading an endless device stops at the limit.
         assert_eq!(
             read_or_pipe(Path::new("/dev/zero"), 10).unwrap_err().to_string(),
             "it has more than 10 bytes"

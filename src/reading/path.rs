@@ -1,12 +1,12 @@
-//! Paths that are not there because somebody else should have replaced a part of them.
+//! Hints for missing paths with parts that a shell would have replaced.
 
 use std::path::Path;
 
 use super::invisible;
 
-/// A hint about a path that does not exist: what stands in it that a shell or another system gives
-/// a meaning, and this program does not. `setting` is what `--set` can change on the command line,
-/// where a shell does replace it.
+/// A hint about a missing path: it finds text that a shell or another system would replace but this
+/// program does not. `setting` is the name for `--set` on the command line, where a shell does
+/// replace it.
 pub fn unexpanded(path: &Path, setting: Option<&str>) -> Option<String> {
     let text = path.to_string_lossy();
     let parts: Vec<&str> = text.split('/').collect();
@@ -16,7 +16,7 @@ pub fn unexpanded(path: &Path, setting: Option<&str>) -> Option<String> {
     };
     for (i, part) in parts.iter().enumerate() {
         if part.starts_with('~') {
-            // Shells leave `~` alone behind a `=`.
+            // Shells do not replace `~` behind a `=`.
             let home = parts[i..].join("/").replacen('~', "$HOME", 1);
             let set = if *part == "~" { set(home) } else { String::new() };
             return Some(format!(
@@ -38,13 +38,13 @@ pub fn unexpanded(path: &Path, setting: Option<&str>) -> Option<String> {
             ));
         }
         if cfg!(not(windows)) && part.contains('\\') {
-            return Some("`\\` stands between no folders on this system: write `/`".to_owned());
+            return Some("`\\` does not separate folders on this system: write `/`".to_owned());
         }
     }
     invisible(&text).map(|what| format!("the path has {what} in it"))
 }
 
-/// `$NAME`, `${NAME}` or `%NAME%` in a text.
+/// The first `$NAME`, `${NAME}` or `%NAME%` in a text.
 fn variable(text: &str) -> Option<&str> {
     let is_name = |name: &str| {
         name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
@@ -63,7 +63,7 @@ fn variable(text: &str) -> Option<&str> {
     is_name(name).then(|| &text[at..at + name.len() + 2])
 }
 
-/// `C:\`, or `C:` before a `/`, at the start of a name.
+/// `C:\`, or `C:` before a `/`, at the start of a path.
 fn drive(part: &str, followed: bool) -> Option<&str> {
     let letter = part.starts_with(|c: char| c.is_ascii_alphabetic()) && part[1..].starts_with(':');
     let end = match part.get(2..) {
@@ -112,7 +112,7 @@ mod tests {
         }
         assert_eq!(
             told("data\\dcase").unwrap(),
-            "`\\` stands between no folders on this system: write `/`"
+            "`\\` does not separate folders on this system: write `/`"
         );
         assert_eq!(told("my\u{a0}data").unwrap(), "the path has a no-break space (U+00A0) in it");
         for path in ["data/größe", "100%/x", "a$/b", "a~b", "5%x", "c:"] {

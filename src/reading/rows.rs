@@ -1,10 +1,10 @@
-//! Rows of tables as people save them: scores, decisions, truth, attributes.
+//! Rows of CSV tables of users: scores, decisions, truth, attributes.
 
-/// The rows of a CSV text: any number of fields, spaces at their ends gone, each row with its line.
-/// Empty lines are no rows, and a byte-order mark at the start is no text: spreadsheets write one.
+/// The rows of a CSV text, each with its line number. Rows may differ in length, and fields are
+/// trimmed. Empty lines and a byte-order mark, which spreadsheets write, are skipped.
 ///
 /// # Errors
-/// The reason and its line, where the text is not UTF-8 or its fields are not separated by commas.
+/// The reason and its line, if the text is not UTF-8 or its fields are not separated by commas.
 pub fn rows(bytes: &[u8]) -> Result<Vec<(u64, Vec<String>)>, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader = csv::ReaderBuilder::new()
@@ -12,8 +12,8 @@ pub fn rows(bytes: &[u8]) -> Result<Vec<(u64, Vec<String>)>, String> {
         .flexible(true)
         .trim(csv::Trim::All)
         .from_reader(bytes);
-    // The reader's own line is that of the empty lines before a row, and it takes a CRLF for the
-    // row's beginning.
+    // The reader reports the line before preceding empty lines and mistakes a CRLF for the start of
+    // the row.
     let (mut at, mut line, mut rows) = (0, 1, Vec::new());
     for record in reader.records() {
         let place = record.as_ref().map_or_else(csv::Error::position, csv::StringRecord::position);
@@ -36,15 +36,16 @@ pub fn rows(bytes: &[u8]) -> Result<Vec<(u64, Vec<String>)>, String> {
     }
 }
 
-/// How many lines end in `from..to`: with LF, CRLF or CR.
+/// The number of line ends (LF, CRLF or CR) in `from..to`.
 fn line_ends(bytes: &[u8], from: usize, to: usize) -> u64 {
     (from..to)
         .filter(|i| bytes[*i] == b'\n' || (bytes[*i] == b'\r' && bytes.get(i + 1) != Some(&b'\n')))
         .count() as u64
 }
 
-/// What separates the fields instead of a comma: it stands before the first comma of more rows than
-/// those that a comma separates. Behind it commas may be those of numbers.
+/// The separator of a table that does not use commas. A row counts for a separator if it stands
+/// before the first comma, because later commas may be decimal commas. The separator must win in
+/// more rows than the comma.
 fn separator(rows: &[(u64, Vec<String>)]) -> Option<&'static str> {
     let is_file = |field: &str| field.to_ascii_lowercase().ends_with(".wav");
     [(';', "`;`"), ('\t', "tabs")].into_iter().find_map(|(separator, shown)| {
@@ -57,8 +58,8 @@ fn separator(rows: &[(u64, Vec<String>)]) -> Option<&'static str> {
     })
 }
 
-/// Why a row has too many fields, if it has more than `most`; `whose` ends "where ..": `a score has
-/// 2`. Empty fields at the end of a row count for nothing: spreadsheets write them.
+/// A message about a row with more than `most` fields. `whose` ends the phrase "where ...", such as
+/// `a score has 2`. Empty fields at the end of a row do not count, because spreadsheets write them.
 pub fn surplus(row: &[String], most: usize, whose: &str) -> Option<String> {
     let count = row.iter().rposition(|field| !field.is_empty()).map_or(0, |last| last + 1);
     if count <= most {
@@ -76,7 +77,7 @@ pub fn surplus(row: &[String], most: usize, whose: &str) -> Option<String> {
     })
 }
 
-/// A number with a decimal comma, written with a point: `9,2345` is 9.2345.
+/// Writes a number with a decimal point instead of a comma: `9,2345` becomes 9.2345.
 pub fn with_point(text: &str) -> Option<String> {
     let (whole, rest) = text.split_once(',')?;
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -120,7 +121,7 @@ mod tests {
         let told = |text: &str| rows(text.as_bytes()).err();
         let semicolons = Some("its fields are separated by `;`: save it with commas".to_owned());
         assert_eq!(told("a.wav;9\nb.wav;8\n"), semicolons);
-        // With decimal commas behind them, and titles in front.
+        // The numbers have decimal commas, and a header comes first.
         assert_eq!(told("name,score\na.wav;9,25\nb.wav;8,5\n"), semicolons);
         assert_eq!(told("file_name;d1p;d1v\nfan/a.wav;m-n;0,5\n"), semicolons);
         assert_eq!(told("fan/a.wav;m-n;W;fan/a_m-n_W.wav\n"), semicolons);

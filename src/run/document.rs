@@ -1,4 +1,4 @@
-//! The document: its two lines, their digests, and the way back.
+//! The document of a run: its lines, their digests, writing and reading.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read};
@@ -12,19 +12,19 @@ use crate::kind::ObjectRef;
 use crate::plan::{Node, Plan, Unsound};
 use crate::spec::Experiment;
 
-/// Raised when the form of a document changes.
+/// Raised when the format of a document changes.
 pub const RUN_SCHEMA: u32 = 1;
 
-/// More than a title, and more than the document of the largest sweep.
+/// Limits in bytes: more than a title needs, and more than the document of the largest sweep.
 const TITLE: u64 = 1 << 10;
 const LONGEST: u64 = 1 << 30;
 
-/// Why a document cannot be read.
+/// Reasons why a document cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    #[error("its first line is no title of a run")]
+    #[error("its first line is not the title of a run")]
     Another,
-    #[error("it is the run of another version of the program")]
+    #[error("it was written by another version of the program")]
     Foreign,
     #[error("it is damaged: {0}")]
     Damaged(String),
@@ -34,22 +34,22 @@ pub enum RunError {
     Io(#[from] std::io::Error),
 }
 
-/// A run: its head, and every stage.
+/// A run: its head and its stages.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
     pub head: Head,
     pub body: Body,
 }
 
-/// Every stage and every setting.
+/// All stages and all settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Body {
     pub nodes: Vec<Frozen>,
-    /// All settings of each point, defaults filled in.
+    /// All settings of each point, with defaults.
     pub settings: Vec<Value>,
 }
 
-/// A stage, and its key once that is known.
+/// A stage, and its key once it is known.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Frozen {
     pub node: Node,
@@ -64,7 +64,7 @@ struct Title {
     body: Line,
 }
 
-/// What a line is, so that nothing longer is read.
+/// Digest and length of a line. The length limits how much is read.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 struct Line {
     digest: Digest,
@@ -72,7 +72,7 @@ struct Line {
 }
 
 impl Run {
-    /// The run of a plan of which nothing is known to be done.
+    /// The run of a plan before any stage is done.
     pub fn of(head: Head, experiment: &Experiment, plan: &Plan) -> Self {
         let nodes = plan.nodes().map(|id| Frozen { node: plan.node(id).clone(), key: None });
         let settings = experiment
@@ -82,7 +82,7 @@ impl Run {
         Self { body: Body { nodes: nodes.collect(), settings: settings.collect() }, head }
     }
 
-    /// The digest of what is to be done, which is the same before and after it is done.
+    /// The digest of the planned work. It is the same before and after the run.
     pub fn digest(&self) -> Digest {
         let nodes: Vec<&Node> = self.body.nodes.iter().map(|frozen| &frozen.node).collect();
         let Head { name, question, axes, points, expect, .. } = &self.head;
@@ -94,13 +94,13 @@ impl Run {
         )
     }
 
-    /// Fills in what the node of a number gave.
+    /// Fills in the key and the time of node `number`.
     pub fn done(&mut self, number: usize, key: Digest, seconds: f64) {
         self.body.nodes[number].key = Some(key);
         self.head.seconds += seconds;
     }
 
-    /// Fills in the tables by number of the node, and whether all stages are done.
+    /// Fills in the tables by node number, and whether all stages are done.
     pub fn finish(&mut self, tables: &BTreeMap<usize, ObjectRef>) {
         for ResultRef(_, node, table) in
             self.head.points.iter_mut().flat_map(|point| &mut point.results)
@@ -110,9 +110,9 @@ impl Run {
         self.head.complete = self.body.nodes.iter().all(|frozen| frozen.key.is_some());
     }
 
-    /// The plan that was frozen.
+    /// The plan stored in the document.
     ///
-    /// Errors: the nodes are no plan.
+    /// Errors: the nodes do not form a plan.
     pub fn plan(&self) -> Result<Plan, RunError> {
         let results = self.head.points.iter().map(|point| {
             let of = |ResultRef(section, node, _): &ResultRef| {
@@ -138,19 +138,20 @@ impl Run {
 
     /// Reads a document.
     ///
-    /// Errors: it is none, or none of this version; a line is not what its digest says.
+    /// Errors: it is no document of a run, or one of another version, or a line does not match its
+    /// digest.
     pub fn read(file: impl Read) -> Result<Self, RunError> {
         let mut lines = Lines::begin(file)?;
         let run = Self { head: lines.head()?, body: lines.body()? };
         match run.body.nodes.len() == run.head.stages {
             true => Ok(run),
             false => {
-                Err(RunError::Damaged("head and body have other numbers of stages".to_owned()))
+                Err(RunError::Damaged("head and body have different numbers of stages".to_owned()))
             }
         }
     }
 
-    /// Reads the head of a document and no more.
+    /// Reads only the head of a document.
     ///
     /// Errors: as [`Run::read`].
     pub fn read_head(file: impl Read) -> Result<Head, RunError> {
@@ -192,14 +193,14 @@ impl<R: Read> Lines<R> {
         }
         line.pop_if(|last| *last == b'\n');
         if line.len() as u64 != bytes || Digest::of(&line) != digest {
-            return Err(RunError::Damaged("a line is not what its digest says".to_owned()));
+            return Err(RunError::Damaged("a line does not match its digest".to_owned()));
         }
         serde_json::from_slice(&line).map_err(|error| RunError::Damaged(error.to_string()))
     }
 
     fn head(&mut self) -> Result<Head, RunError> {
         let head: Head = self.next(self.title.head)?;
-        let damaged = || RunError::Damaged("a point of it names what there is not".to_owned());
+        let damaged = || RunError::Damaged("a point names something that does not exist".to_owned());
         head.is_sound().then_some(head).ok_or_else(damaged)
     }
 
@@ -251,7 +252,7 @@ mod tests {
         }
         let other = text.replacen("\"schema\":1", "\"schema\":2", 1);
         assert!(matches!(Run::read(other.as_bytes()), Err(RunError::Foreign)));
-        // The head alone does not mind the body.
+        // The head can be read although the body is damaged.
         assert_eq!(Run::read_head(text.replacen("seed", "feed", 1).as_bytes()).unwrap(), run.head);
     }
 

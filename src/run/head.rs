@@ -1,4 +1,4 @@
-//! The head of a run: what its tables are made of.
+//! The head of a run: everything that its tables need.
 
 use std::collections::BTreeMap;
 
@@ -11,30 +11,30 @@ use crate::spec::{Axis, Expect, Experiment};
 use crate::stage::SectionId;
 use crate::stage::metrics::Intervals;
 
-/// Settings that change nothing in a section: machine, section, and what.
+/// Settings without effect in a section: machine, section, and setting.
 pub type Idle = Vec<(String, String, String)>;
 
-/// What tables are made of.
+/// Everything that tables need.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Head {
     pub name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<String>,
     pub axes: Vec<Axis>,
-    /// Every section that a point has results of.
+    /// All sections with results, sorted.
     pub sections: Vec<SectionId>,
     pub points: Vec<PointHead>,
-    /// The settings without effect that points name by their number here.
+    /// The distinct sets of settings without effect. Points refer to them by number.
     pub idle: Vec<Idle>,
-    /// How intervals are made, if at all points in the same way.
+    /// How intervals are made, if all points make them in the same way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intervals: Option<Intervals>,
     pub expect: Vec<Expectation>,
-    /// What a reader of the results should know, though it is no mistake.
+    /// Notes for readers of the results; they are no errors.
     pub notes: Vec<String>,
-    /// How many stages there are.
+    /// Number of stages.
     pub stages: usize,
-    /// Seconds of work of all stages that have a result.
+    /// Total work of all stages that have a result, in seconds.
     pub seconds: f64,
     /// Whether every stage has a result.
     pub complete: bool,
@@ -43,18 +43,18 @@ pub struct Head {
 /// A point of the sweep.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PointHead {
-    /// The label of its value on each axis; none where the axis does not concern it.
+    /// The label of its value on each axis; `None` if the axis does not apply to the point.
     pub values: Vec<Option<String>>,
     pub results: Vec<ResultRef>,
-    /// Number of its settings without effect.
+    /// Index into [`Head::idle`].
     pub idle: usize,
 }
 
-/// The metrics of a section: number of the section, node, and the table once there is one.
+/// The metrics of a section: number of the section, node, and the table once it exists.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ResultRef(pub usize, pub NodeId, pub Option<ObjectRef>);
 
-/// A result that the author counts on, and the points that it speaks of.
+/// An expected result, and the points it applies to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Expectation {
     pub expect: Expect,
@@ -62,8 +62,8 @@ pub struct Expectation {
 }
 
 impl Head {
-    /// The head of a plan of which nothing is known to be done. `idle` are the settings without
-    /// effect of each point.
+    /// The head of a plan before any stage is done. `idle` has the settings without effect of each
+    /// point.
     pub fn of(experiment: &Experiment, plan: &Plan, notes: Vec<String>, idle: Vec<Idle>) -> Self {
         let mut sections: Vec<SectionId> =
             plan.results.iter().flat_map(BTreeMap::keys).cloned().collect();
@@ -116,12 +116,12 @@ impl Head {
         }
     }
 
-    /// The digest of all that it says.
+    /// The digest of its content.
     pub fn digest(&self) -> Digest {
         Digest::of(&serde_json::to_vec(self).expect("runs are JSON"))
     }
 
-    /// Whether points name axes, sections and settings that there are.
+    /// Whether all points refer to existing axes, sections and settings.
     pub fn is_sound(&self) -> bool {
         let point = |point: &PointHead| {
             point.values.len() == self.axes.len()
@@ -146,7 +146,7 @@ impl Head {
     }
 }
 
-/// How the intervals were made, if at all points in the same way.
+/// How intervals are made, if all points make them in the same way.
 fn same_intervals(experiment: &Experiment) -> Option<Intervals> {
     let mut made = experiment.points.iter().map(|point| point.metrics.intervals.as_ref());
     let first = made.next()??;

@@ -1,4 +1,4 @@
-//! How large the cache is, and whether it is sound.
+//! The size of the cache, and a check of its content.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -9,29 +9,29 @@ use crate::digest::Digest;
 use crate::disk;
 use crate::kind::Kind;
 
-/// How much of what there is.
+/// The size of a store.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Usage {
     pub records: usize,
     pub record_bytes: u64,
-    /// Count and bytes of objects by kind.
+    /// Count and bytes of objects, by kind.
     pub objects: BTreeMap<String, (usize, u64)>,
 }
 
-/// What `verify` found.
+/// The result of `verify`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Audit {
     pub objects: usize,
     pub records: usize,
-    /// Records of another version of the program; left.
+    /// Records of another version of the program; they are kept.
     pub foreign_records: usize,
-    /// Objects whose bytes are not their name, or that are no files.
+    /// Objects whose bytes do not match their digest, or that are not regular files.
     pub damaged_objects: Vec<String>,
-    /// Keys whose records are none of theirs.
+    /// Keys of damaged records.
     pub damaged_records: Vec<String>,
-    /// What of both could not be moved to `bad/`.
+    /// Damaged objects and records that could not be moved to `bad/`.
     pub not_moved: Vec<String>,
-    /// Objects that a record names and that are not there: legal, made again when needed.
+    /// Missing objects that a record names. This is legal: they are made again when needed.
     pub evicted: usize,
 }
 
@@ -54,11 +54,11 @@ impl Store {
         Ok(usage)
     }
 
-    /// Reads everything and moves what is damaged out of the way. `makes` says whether a record has
-    /// the outputs that its stage makes, which this room cannot know.
+    /// Checks every record and object and moves damaged ones to `bad/`. `makes` says whether a
+    /// record has the outputs of its stage, which this room cannot know.
     pub fn verify(&self, makes: impl Fn(&Record) -> bool) -> Result<Audit, StoreError> {
         let mut audit = Audit::default();
-        // The lengths that records tell: a file of another length need not be read to the end.
+        // Lengths by record: an object of another length is damaged and need not be hashed.
         let mut lengths = BTreeMap::new();
         for (key, found) in self.records()? {
             match found {
@@ -88,7 +88,7 @@ impl Store {
             });
             match is_sound {
                 Ok(true) => drop(present.insert(entry.digest)),
-                // Evicted meanwhile.
+                // The object was evicted meanwhile.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
                 Err(error) if !disk::is_of_the_file(&error) => {
                     return Err(Unusable::at(&entry.path)(error).into());

@@ -1,9 +1,9 @@
 //! Making the cache smaller.
 //!
-//! Evicting an object and keeping its record is legal: the stage reruns only if somebody needs the
-//! bytes. Metric tables (`.json`, a few kilobytes) are kept, so that a cache of records and tables
-//! still answers an unchanged experiment in full. Only files go that bear a name of the store, and
-//! what another process removed first is gone as well.
+//! An object may be evicted while its record stays: the stage reruns only if its bytes are needed.
+//! Metric tables (`.json`, a few kilobytes) are kept, so a cache of records and tables still
+//! answers an unchanged experiment in full. Only files with a name of the store are removed. A file
+//! that another process removed first is no error.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -15,23 +15,23 @@ use crate::digest::Digest;
 use crate::disk::age;
 use crate::kind::Kind;
 
-/// An object younger than this is left alone: the record that names it may not be written yet.
+/// A younger object is kept, because the record that names it may not be written yet.
 const GRACE: Duration = Duration::from_secs(600);
 
-/// What may stay.
+/// The limits of a cleanup.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GcPolicy {
-    /// Evict the objects least recently used until no more than this is left.
+    /// Evict the least recently used objects until at most this many bytes are left.
     pub max_bytes: Option<u64>,
     /// Evict objects not used for longer than this.
     pub older_than: Option<Duration>,
-    /// Evict young objects, too: a run at work makes those again that it needs.
+    /// Evict young objects, too. A running experiment then makes again the ones it needs.
     pub young: bool,
-    /// Only tell.
+    /// Report only; remove nothing.
     pub dry_run: bool,
 }
 
-/// What was evicted.
+/// Counts and bytes of evicted and kept objects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct GcReport {
     pub evicted: usize,
@@ -41,8 +41,8 @@ pub struct GcReport {
 }
 
 impl Store {
-    /// Evicts objects by the policy, least recently used first, and clears files that nobody wrote
-    /// to their end.
+    /// Evicts objects by the policy, least recently used first. It also removes unfinished
+    /// temporary files and damaged files of `bad/`.
     pub fn gc(&self, policy: &GcPolicy) -> Result<GcReport, StoreError> {
         let mut objects: Vec<_> = (self.tier.entries("objects")?.into_iter())
             .filter(|entry| entry.meta.is_file())
@@ -90,13 +90,13 @@ impl Store {
     }
 }
 
-/// The digest that a name begins with: 64 digits, or 65 characters with a `-` behind the shard.
+/// The digest at the start of a name: 64 digits, or 65 characters with a `-` behind the shard.
 fn digest_in(name: &Path, length: usize) -> Option<Digest> {
     let start = name.to_str()?.get(..length)?;
     start.replacen('-', "", length - 64).parse().ok()
 }
 
-/// Removes a file; false if it was gone.
+/// Removes a file; false if it was already gone.
 fn remove(path: &Path) -> Result<bool, StoreError> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),

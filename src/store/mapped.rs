@@ -1,11 +1,11 @@
-//! Objects mapped into memory, and what happens when such a file changes meanwhile.
+//! Objects mapped into memory, and protection against changes of their files.
 //!
-//! Nobody of this program writes an object in place. Others do: `rsync --inplace`, a restored
-//! backup, a failing disk. Two guards stand against them:
+//! This program never writes to an object in place. Others do: `rsync --inplace`, a restored
+//! backup, a failing disk. Two guards protect against them:
 //!
-//! * A page that is gone (the file was cut, the disk gives an error) raises SIGBUS. The handler
-//!   puts a page of zeros in its place, so that the stage ends instead of the process.
-//! * Before the result of a stage is kept, its mapped inputs are looked at again
+//! * A missing page (the file was cut, the disk gives an error) raises SIGBUS. The handler maps a
+//!   page of zeros in its place, so the stage fails and the process lives on.
+//! * Before the result of a stage is kept, its mapped inputs are checked again
 //!   ([`Mapped::is_unchanged`]).
 
 use std::fs::{File, Metadata};
@@ -15,13 +15,13 @@ use std::time::{Duration, SystemTime};
 
 use crate::digest::Digest;
 
-/// Bytes that are surely hashed in a second.
+/// A low estimate of the bytes that are hashed per second.
 const HASHED_A_SECOND: f64 = 5e8;
 
-/// Pages are given back after so many bytes.
+/// Pages are released after this many bytes.
 const BEHIND: usize = 8 << 20;
 
-/// A file in memory.
+/// A file mapped into memory.
 pub struct Mapped {
     map: memmap2::Mmap,
     file: File,
@@ -30,7 +30,7 @@ pub struct Mapped {
     _guard: guard::Guard,
 }
 
-/// What changes with the content of a file.
+/// File data that changes with the content.
 #[derive(Debug, PartialEq, Eq)]
 struct Stamp {
     length: u64,
@@ -51,31 +51,30 @@ fn stamp(meta: &Metadata) -> Option<Stamp> {
 }
 
 impl Mapped {
-    /// Maps a whole file; `None` if too many are mapped already, or if it is empty.
+    /// Maps a whole file; `None` if it is empty or if too many files are mapped already.
     pub(super) fn open(file: File) -> io::Result<Option<Self>> {
         let before = stamp(&file.metadata()?);
-        // SAFETY: what others do to the file meanwhile is the business of the two guards above:
-        // bytes may change under the slice, which no code takes for granted beyond their being
-        // bytes.
+        // SAFETY: others may change the file, so the bytes may change under the slice. The two
+        // guards above handle that, and the code assumes only that they are bytes.
         let map = unsafe { memmap2::Mmap::map(&file) }?;
         let Some(guard) = guard::Guard::over(&map) else { return Ok(None) };
         let digest = hashed(&map);
         Ok(Some(Self { map, file, stamp: before, digest, _guard: guard }))
     }
 
-    /// Gives the pages of a part back that was looked at: looked at again, they are read again.
+    /// Releases the pages of a range. The next access reads them from the file again.
     pub(super) fn release(&self, range: Range<usize>) {
         release(&self.map, range);
     }
 
-    /// The digest of the bytes as they were when the file was mapped.
+    /// The digest of the bytes at the time of mapping.
     pub(super) fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// Whether the bytes are still those that were mapped. The file's times answer this. Where they
-    /// cannot (a use of the object was marked, or the stage that read it `took` so long that
-    /// hashing costs less than a hundredth of it) the bytes are hashed again.
+    /// Whether the bytes are still the mapped ones. An unchanged stamp answers this without
+    /// hashing. The bytes are hashed again if the stamp changed (marking a use changes it), or if
+    /// the stage that read them `took` so long that hashing costs less than a hundredth of it.
     pub(super) fn is_unchanged(&self, took: Duration) -> bool {
         let now = self.file.metadata().ok().as_ref().and_then(stamp);
         let is_cheap = took.as_secs_f64() > 100.0 * self.map.len() as f64 / HASHED_A_SECOND;
@@ -91,20 +90,20 @@ fn release(map: &memmap2::Mmap, range: Range<usize>) {
     #[cfg(unix)]
     if range.start < range.end && range.end <= map.len() {
         let advice = memmap2::UncheckedAdvice::DontNeed;
-        // SAFETY: the map is of a file and only read, so the pages come back as the file has them.
-        // That it could not be done costs memory, no more.
+        // SAFETY: the map is backed by a file and never written, so pages come back with the bytes
+        // of the file. A failure only costs memory.
         let _ = unsafe { map.unchecked_advise_range(advice, range.start, range.end - range.start) };
     }
     #[cfg(not(unix))]
     let _ = (map, range);
 }
 
-/// The digest of a map, of which a few pages are held at once.
+/// The digest of a map. Only a few pages are held in memory at once.
 fn hashed(map: &memmap2::Mmap) -> Digest {
     Digest::of_reader(Pages { map, at: 0, kept: 0 }).expect("memory can be read").0
 }
 
-/// Reads a map from front to back and gives pages back behind itself.
+/// Reads a map from front to back and releases the pages behind.
 struct Pages<'a> {
     map: &'a memmap2::Mmap,
     at: usize,
@@ -133,18 +132,18 @@ impl Deref for Mapped {
 
 #[cfg(unix)]
 mod guard {
-    //! The handler of SIGBUS. It may only do what is safe in a signal handler: read atomics, map a
-    //! page.
+    //! The handler of SIGBUS. It may only use operations that are safe in a signal handler: it
+    //! reads atomics and maps a page.
 
     use std::ptr::null_mut;
     use std::sync::Once;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    /// Ranges of memory that are mapped files: first address and length, 0 where the place is free.
+    /// Memory ranges of mapped files: first address and length; an address of 0 marks a free place.
     static RANGES: [(AtomicUsize, AtomicUsize); 4096] =
         [const { (AtomicUsize::new(0), AtomicUsize::new(0)) }; 4096];
     static INSTALL: Once = Once::new();
-    /// The handler before ours, as a pointer that is never freed.
+    /// The previous handler, as a pointer that is never freed.
     static BEFORE: AtomicUsize = AtomicUsize::new(0);
 
     /// A place in the table of ranges.
@@ -177,8 +176,8 @@ mod guard {
     }
 
     fn install() {
-        // SAFETY: both structures are valid and outlive the calls; the handler has the form that
-        // SA_SIGINFO asks for.
+        // SAFETY: both structures are valid and outlive the calls; the handler has the signature
+        // that SA_SIGINFO requires.
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
             let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =
@@ -196,9 +195,8 @@ mod guard {
         info: *mut libc::siginfo_t,
         _: *mut libc::c_void,
     ) {
-        // SAFETY: the kernel gives a valid `info`. The page that is mapped lies in a mapping of
-        // this program that is read-only and lives as long as its guard, and the thread that
-        // faulted is stopped at a read of it.
+        // SAFETY: the kernel gives a valid `info`. The new page lies in a read-only mapping of this
+        // program that lives as long as its guard. The faulting thread is stopped at a read of it.
         unsafe {
             let at = (*info).si_addr() as usize;
             let is_in = |(first, length): &(AtomicUsize, AtomicUsize)| {
@@ -213,7 +211,7 @@ mod guard {
                     return;
                 }
             }
-            // Not ours: the read is tried again and meets the handler that was there before.
+            // The address is not ours: the read is tried again and meets the previous handler.
             let before = BEFORE.load(Ordering::SeqCst) as *const libc::sigaction;
             libc::sigaction(signal, before, null_mut());
         }
@@ -269,7 +267,7 @@ mod tests {
         file.seek(SeekFrom::Start(4321)).unwrap();
         file.write_all(&[8]).unwrap();
         assert!(!mapped.is_unchanged(Duration::ZERO));
-        // Set back by whoever wrote: the bytes tell.
+        // The writer set the time back, but the bytes still differ.
         file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
         assert!(!mapped.is_unchanged(Duration::ZERO));
     }

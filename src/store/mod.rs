@@ -1,37 +1,39 @@
-//! The store: bytes by digest, and records that say which key gave which bytes.
+//! The store: bytes by digest, and records that map each key to its outputs.
 //!
 //! ```text
 //! cache/
-//!   objects/9f/2c….npy     immutable bytes under their SHA-256; the extension says what they are
-//!   records/4a/77….json    key -> outputs, written last; a second line holds the digest of the first
+//!   objects/9f/2c….npy     immutable bytes under their SHA-256; the extension says their type
+//!   records/4a/77….json    key -> outputs, written last; the second line is the digest of the first
 //!   runs/<experiment>/<digest>.json  a run as a document
-//!   bad/ tmp/              what was damaged, files being written
+//!   bad/ tmp/              damaged files; files being written
 //! ```
 //!
-//! What else lies in the folder is the desk's, and always local. The store may be shared: what it
-//! holds is as good on another machine.
+//! The other folders belong to the desk and are always local. The store may be shared, because its
+//! content is valid on every machine.
 //!
 //! | | |
 //! |---|---|
-//! | [`lookup`](Store::lookup), [`record`](Store::record) | what a key gave |
+//! | [`lookup`](Store::lookup), [`record`](Store::record) | the outputs of a key |
 //! | [`has`](Store::has), [`get`](Store::get), [`read`](Store::read) | the bytes of an object |
 //! | [`put`](Store::put), [`spool`](Store::spool) and [`put_file`](Store::put_file) | keep bytes |
-//! | [`commit`](Store::commit) | the mark that a key is done |
+//! | [`commit`](Store::commit) | mark a key as done |
 //!
-//! **Order of effects.** Objects first, then the record that names them; each is written to `tmp/`
-//! and renamed. A crash at any point costs work, never truth. Nothing is synced to disk: what a
-//! power cut tears does not match its digest, is moved to `bad/` and computed again.
+//! **Order of effects.** Objects are written first, then the record that names them. Each file is
+//! written to `tmp/` and renamed. A crash at any point costs work but never leaves a wrong result.
+//! Nothing is synced to disk: a file torn by a power cut does not match its digest, is moved to
+//! `bad/` and computed again.
 //!
-//! **Readers never lock.** Objects with one name have one content, so two writers cannot disagree.
+//! **Readers never lock.** Objects with the same name have the same content, so two writers cannot
+//! disagree.
 //!
-//! **It believes nothing.** An object is what its digest says, or damage; a record answers for its
-//! own key alone; what is no regular file is damage, too. Damage is moved to `bad/`, told, and made
+//! **Everything is checked.** An object must match its digest, a record must belong to its key, and
+//! both must be regular files. Anything else is damage: it is moved to `bad/`, reported and made
 //! again.
 //!
-//! **A remote tier** goes into `store/tier.rs`, behind four functions, and nowhere else; that file
-//! says how.
+//! **A remote tier** goes into four functions of `store/tier.rs` and nowhere else. That file
+//! explains how.
 //!
-//! This room knows bytes and digests only. It cannot name a stage or an artifact.
+//! This room knows only bytes and digests. It cannot name a stage or an artifact.
 
 mod audit;
 mod gc;
@@ -56,36 +58,36 @@ use crate::digest::Digest;
 use crate::disk::Folder;
 use tier::Tier;
 
-/// The cache cannot be used, or an object in it is not what it should be.
+/// The cache cannot be used, or an object in it is damaged.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error(transparent)]
     Unusable(#[from] Unusable),
-    /// The object was moved aside; whoever made it must make it again.
+    /// The object was moved to `bad/`; its stage must run again.
     #[error("object {digest} is missing or damaged")]
     Damaged { digest: Digest },
 }
 
-/// A handle on the store; cheap to clone, without state of its own.
+/// A handle on the store. It is cheap to clone and has no state.
 #[derive(Clone, Debug)]
 pub struct Store {
     tier: Tier,
 }
 
 impl Store {
-    /// Opens the store of the cache at `root`, and makes what is not there.
+    /// Opens the store of the cache at `root` and creates its missing folders.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         Ok(Self { tier: Tier::of(Folder::open(root, &["objects", "records"])?) })
     }
 
-    /// Opens a store as it is, to mend it or to make it smaller. Errors: there is no cache.
+    /// Opens an existing store for repair or cleanup. Errors: there is no cache.
     pub fn existing(root: &Path) -> Result<Self, StoreError> {
         Ok(Self { tier: Tier::of(Folder::existing(root)?) })
     }
 
-    /// Opens a store as it is, to read: one that is not there is empty. Nothing is written.
+    /// Opens a store for reading; a missing one counts as empty. Nothing is written.
     ///
-    /// Errors: something else lies there.
+    /// Errors: `root` is not a folder, or it cannot be read.
     pub fn look(root: &Path) -> Result<Self, StoreError> {
         Ok(Self { tier: Tier::of(Folder::look(root)?) })
     }

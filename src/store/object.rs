@@ -1,4 +1,4 @@
-//! Immutable bytes under their digest.
+//! Immutable bytes, stored under their digest.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
@@ -14,7 +14,7 @@ use crate::digest::Digest;
 use crate::disk::{self, Unusable};
 use crate::kind::{Kind, ObjectRef};
 
-/// Files above this size are mapped instead of read.
+/// Larger files are mapped instead of read.
 const MAP_FROM: u64 = 1 << 20;
 
 /// The content of an object.
@@ -32,16 +32,14 @@ impl Bytes {
         }
     }
 
-    /// Says that these bytes are not needed for now: pages of a map are given back, and read again
-    /// when needed.
+    /// Releases a range that is not needed for now. The pages of a map are read again when needed.
     pub fn release(&self, range: Range<usize>) {
         if let Bytes::Mapped(map) = self {
             map.release(range);
         }
     }
 
-    /// Whether the bytes are still what they were when they were got; `took` is how long ago that
-    /// is.
+    /// Whether the bytes have not changed since they were loaded; `took` is the time since then.
     pub fn is_unchanged(&self, took: Duration) -> bool {
         match self {
             Bytes::Read(_) => true,
@@ -62,12 +60,13 @@ impl Deref for Bytes {
 }
 
 impl Store {
-    /// Where an object lies.
+    /// The path of an object.
     pub fn object_path(&self, object: &ObjectRef) -> PathBuf {
         self.tier.path(Name::Object(object))
     }
 
-    /// Keeps `bytes`. What lies there already stays only if it is the same: its length is no proof.
+    /// Keeps `bytes`. An existing file is replaced unless its content is the same; comparing
+    /// lengths would not be enough.
     pub fn put(&self, kind: Kind, bytes: &[u8]) -> Result<ObjectRef, StoreError> {
         let object = ObjectRef::of(kind, bytes);
         if !self.tier.open(Name::Object(&object)).is_ok_and(|opened| holds(opened, bytes)) {
@@ -76,12 +75,12 @@ impl Store {
         Ok(object)
     }
 
-    /// Whether an object is there with the right length. Its content is checked when it is read.
+    /// Whether an object exists with the right length. Its content is checked when it is read.
     pub fn has(&self, object: &ObjectRef) -> bool {
         self.tier.length(Name::Object(object)) == Some(object.bytes)
     }
 
-    /// Whether an object is there and is what its name says. Changes nothing.
+    /// Whether an object exists and matches its digest. Changes nothing.
     pub fn is_sound(&self, object: &ObjectRef) -> bool {
         let opened = self
             .tier
@@ -93,14 +92,14 @@ impl Store {
         })
     }
 
-    /// The bytes of an object, checked against its digest; long ones are mapped. One that is
-    /// damaged or cannot be read is moved to `bad/`.
+    /// The bytes of an object, checked against its digest. Long objects are mapped. A damaged or
+    /// unreadable object is moved to `bad/`.
     pub fn get(&self, object: &ObjectRef) -> Result<Bytes, StoreError> {
         self.load(object, |opened| map(opened, object.bytes))
     }
 
-    /// The same, in memory of its own: for readers that do not look at their inputs again, as
-    /// stages do.
+    /// The bytes of an object as [`Store::get`] gives them, but never mapped. It is for readers
+    /// that, unlike stages, do not check their inputs again.
     pub fn read(&self, object: &ObjectRef) -> Result<Bytes, StoreError> {
         self.load(object, |opened| {
             disk::rest(opened, object.bytes).map(|bytes| Bytes::Read(Arc::new(bytes)))
@@ -123,8 +122,8 @@ impl Store {
             Err(e) if !disk::is_of_the_file(&e) => {
                 Err(Unusable::at(&self.object_path(object))(e).into())
             }
-            // A sector that cannot be read is damage like a flipped bit: the object is made again.
-            // Somebody may have made it meanwhile: then it is sound, and stays.
+            // An unreadable sector is damage like a flipped bit: the object is made again. Another
+            // process may have repaired it meanwhile; then it stays.
             Ok(_) | Err(_) => match self.is_sound(object).then(load) {
                 Some(Ok(bytes)) if bytes.digest() == object.digest => Ok(bytes),
                 _ => {
@@ -135,7 +134,7 @@ impl Store {
         }
     }
 
-    /// Marks a use, for eviction by age. At most once an hour, so that reading stays cheap.
+    /// Marks a use, for eviction by age. It writes at most once an hour to keep reading cheap.
     fn touch(&self, object: &ObjectRef) {
         let path = self.object_path(object);
         #[expect(clippy::disallowed_methods, reason = "ages decide eviction, never a result")]
@@ -157,7 +156,7 @@ fn holds((mut file, meta): (File, Metadata), bytes: &[u8]) -> bool {
     meta.len() == bytes.len() as u64 && bytes.chunks(1 << 17).all(same)
 }
 
-/// The bytes of a file, mapped if it is long.
+/// The bytes of a file; a long one is mapped.
 fn map((file, meta): (File, Metadata), expected: u64) -> io::Result<Bytes> {
     if meta.len() != expected {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "another length"));
@@ -247,7 +246,7 @@ mod tests {
                 fs::remove_file(&path).unwrap();
                 make(&path);
                 assert!(!store.has(&object) && !store.is_sound(&object), "{name}");
-                // Whether somebody reads it first or not.
+                // The result must not depend on an earlier read.
                 store.put(Kind::Csv, &bytes).unwrap();
                 assert!(store.is_sound(&object), "{name}");
                 fs::remove_file(&path).unwrap();

@@ -1,4 +1,4 @@
-//! What a key gave: the mark that a stage is done.
+//! The record of a key: it marks a stage as done and names its outputs.
 
 use std::collections::BTreeMap;
 
@@ -12,33 +12,33 @@ use crate::digest::Digest;
 use crate::disk;
 use crate::kind::Kind;
 
-/// Raised when the form of a record changes; records of another schema are misses.
+/// Raised when the format of a record changes. Records of another schema count as missing.
 pub const RECORD_SCHEMA: u32 = 1;
 
-/// A record is some thousand bytes long. What is much longer is none.
+/// The most bytes of a record; usual ones have some thousand.
 const LONGEST: u64 = 64 << 20;
 
 /// The outcome of a stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     pub schema: u32,
-    /// The key that the record answers for. Older records do not name it: it is the digest of their
-    /// `material`.
+    /// The key of the record. Older records do not name it; it is the digest of their `material`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Digest>,
-    /// The document whose digest is the key: `explain` compares two of them.
+    /// The document whose digest is the key; `explain` compares two of them.
     pub material: serde_json::Value,
     /// Outputs by role.
     pub outputs: BTreeMap<String, ObjectRef>,
     /// Wall time of the stage, for estimates.
     pub seconds: f64,
-    /// The name it had when it ran, for `cache ls`; names are in no key.
+    /// The label of the stage when it ran, for `cache ls`. Labels are not part of any key.
     pub label: String,
-    /// The program that made it.
+    /// The version of the program that wrote it.
     pub version: String,
 }
 
-/// What a run asks of a record: all but the document of its key, which is most of the text.
+/// The part of a record that a run needs. It leaves out the key document, which is most of the
+/// text.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Made {
     schema: u32,
@@ -56,7 +56,7 @@ impl From<Record> for Made {
 }
 
 impl Made {
-    /// Whether it names exactly these outputs, each of its file type.
+    /// Whether it has exactly these outputs with these file types.
     pub fn has(&self, outputs: &[(&str, Kind)]) -> bool {
         self.outputs.len() == outputs.len()
             && outputs.iter().all(|(role, kind)| {
@@ -65,19 +65,19 @@ impl Made {
     }
 }
 
-/// What lies in the place of a record.
+/// The result of looking up a record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Found<T> {
     Absent,
-    /// A record of another version of the program, which may need it.
+    /// A record of another version of the program. It is kept for that version.
     Foreign,
-    /// No record of this key, and why.
+    /// The file is not a sound record of this key; the text gives the reason.
     Damaged(String),
     Sound(T),
 }
 
 impl<T> Found<T> {
-    /// The record, if it is one.
+    /// The record, if it is sound.
     pub fn sound(self) -> Option<T> {
         match self {
             Found::Sound(record) => Some(record),
@@ -96,7 +96,7 @@ impl<T> Found<T> {
 }
 
 impl Store {
-    /// What a key gave.
+    /// The outputs of a key.
     pub fn lookup(&self, key: &Digest) -> Found<Made> {
         let line = match self.line(key) {
             Found::Sound(line) => line,
@@ -109,12 +109,12 @@ impl Store {
         })
     }
 
-    /// The whole record of a key. The document in it is hashed: its digest is the key.
+    /// The full record of a key. The digest of its document is checked against the key.
     pub fn record(&self, key: &Digest) -> Found<Record> {
         self.line(key).and_then(|line| whole(&line, key))
     }
 
-    /// The first line of a record's file, if the second is its digest.
+    /// The first line of a record's file, if the second line is its digest.
     fn line(&self, key: &Digest) -> Found<Vec<u8>> {
         let opened = self.tier.open(Name::Record(key));
         let mut bytes = match opened.and_then(|opened| disk::rest(opened, LONGEST)) {
@@ -132,14 +132,14 @@ impl Store {
         Found::Sound(bytes)
     }
 
-    /// Writes the record of a key. Its objects must have been put before.
+    /// Writes the record of a key. Its objects must be stored first.
     pub fn commit(&self, key: &Digest, record: &Record) -> Result<(), StoreError> {
         let line = serde_json::to_string(record).expect("records are JSON");
         let text = format!("{line}\n\"{}\"\n", Digest::of(line.as_bytes()).hex());
         Ok(self.tier.write(Name::Record(key), text.as_bytes())?)
     }
 
-    /// Every record of the cache with its key, in order of the keys.
+    /// All records of the cache, sorted by key.
     pub fn records(&self) -> Result<Vec<(Digest, Found<Record>)>, StoreError> {
         let keys =
             self.tier.entries("records")?.into_iter().filter(|entry| entry.extension == "json");
@@ -152,7 +152,7 @@ struct Schema {
     schema: u32,
 }
 
-/// The value of a record's line, if its schema is ours.
+/// The parsed line of a record, if its schema is the current one.
 fn parse<T: DeserializeOwned + Versioned>(line: &[u8]) -> Found<T> {
     match serde_json::from_slice::<T>(line) {
         Ok(record) if record.schema() == RECORD_SCHEMA => Found::Sound(record),
@@ -252,7 +252,7 @@ mod tests {
                     && matches!(store.record(&other), Found::Damaged(_))
             );
         }
-        // One that names a key and holds the document of another.
+        // The record names one key and holds the document of another.
         store.commit(&other, &Record { key: Some(other), ..of_knn }).unwrap();
         assert!(matches!(store.record(&other), Found::Damaged(_)));
     }

@@ -1,8 +1,8 @@
 //! Documents of runs, by experiment and digest.
 //!
-//! They stand beside objects and records, because whoever reads a shared store, a worker on a
-//! cluster too, reads runs. This room knows names and bytes. What a document says is the business
-//! of others.
+//! They lie in the store beside objects and records, because every reader of a shared store, such
+//! as a worker on a cluster, reads runs. This room knows only names and bytes and does not
+//! interpret the documents.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -17,7 +17,7 @@ use crate::disk;
 /// The document of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunFile {
-    /// The folder: the name of the experiment as a path can have it.
+    /// The folder of the experiment: its name, escaped for use in a path.
     pub experiment: String,
     pub digest: Digest,
     pub path: PathBuf,
@@ -35,7 +35,7 @@ impl Store {
         Ok(self.tier.write(Name::Run(&folder(experiment), digest), text.as_bytes())?)
     }
 
-    /// The documents of an experiment, the newest first; of all experiments without a name.
+    /// The documents of an experiment, or of all experiments for `None`; newest first.
     pub fn runs(&self, experiment: Option<&str>) -> Vec<RunFile> {
         let folders =
             std::fs::read_dir(self.tier.folder().path("runs")).into_iter().flatten().flatten();
@@ -50,7 +50,7 @@ impl Store {
         found
     }
 
-    /// Marks a use: the run is the newest of its experiment. To fail here is no harm.
+    /// Marks the run as the newest of its experiment. A failure is harmless.
     pub fn renew_run(&self, run: &RunFile) {
         #[expect(
             clippy::disallowed_methods,
@@ -62,13 +62,12 @@ impl Store {
         }
     }
 
-    /// Opens the document of a run.
     pub fn open_run(&self, run: &RunFile) -> std::io::Result<File> {
         self.tier.open(Name::Run(&run.experiment, &run.digest)).map(|(file, _)| file)
     }
 
-    /// Removes documents, or only counts them; gives how many. Of each experiment the newest stays,
-    /// and the newest of those that are complete.
+    /// Removes old documents, or only counts them for a dry run. Returns their number. Each
+    /// experiment keeps its newest document and its newest complete one.
     pub fn drop_old_runs(
         &self,
         is_complete: impl Fn(&RunFile) -> bool,
@@ -78,7 +77,7 @@ impl Store {
         let mut dropped = 0;
         for run in self.runs(None) {
             let is_newest = newest.insert(run.experiment.clone());
-            // A document is read only while no complete one of its experiment was found.
+            // Documents are read only until a complete one of the experiment is found.
             let is_answer = !complete.contains(&run.experiment) && is_complete(&run);
             if is_answer {
                 complete.insert(run.experiment.clone());
@@ -88,7 +87,7 @@ impl Store {
             }
             dropped += 1;
             let removed = if dry_run { Ok(()) } else { std::fs::remove_file(&run.path) };
-            // Somebody else may have removed it meanwhile.
+            // Another process may have removed it meanwhile.
             removed.or_else(|error| match error.kind() {
                 std::io::ErrorKind::NotFound => Ok(()),
                 _ => Err(Unusable::at(&run.path)(error)),
@@ -115,8 +114,8 @@ fn documents(experiment: &str, folder: &Path) -> Vec<RunFile> {
     entries.filter_map(document).collect()
 }
 
-/// The name of an experiment as a folder: letters, digits, `-`, `_` and dots inside stay, other
-/// bytes become `%2F`. Names that are too long for a folder end with their digest.
+/// The folder name of an experiment. Letters, digits, `-`, `_` and dots inside are kept; other
+/// bytes become `%2F`. Names that are too long for a folder are cut and end with their digest.
 fn folder(experiment: &str) -> String {
     let mut name = String::new();
     for (place, byte) in experiment.bytes().enumerate() {

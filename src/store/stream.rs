@@ -1,4 +1,4 @@
-//! Objects too large to be held: written to a file first and named when they are whole.
+//! Objects too large for memory: they are written to a file first and named when complete.
 
 use std::fs::File;
 use std::io;
@@ -11,14 +11,13 @@ use crate::digest::Digest;
 use crate::kind::Kind;
 
 impl Store {
-    /// A new file among the temporary ones of the cache: it is gone unless [`Store::put_file`]
-    /// keeps it.
+    /// A new temporary file of the cache. It is deleted unless [`Store::put_file`] keeps it.
     pub fn spool(&self) -> io::Result<NamedTempFile> {
         self.tier.folder().temporary()
     }
 
-    /// Keeps the content of a file of [`Store::spool`]. An object that is there already is
-    /// replaced: that costs nothing.
+    /// Keeps the content of a file of [`Store::spool`]. An existing object is replaced, which costs
+    /// nothing.
     pub fn put_file(&self, kind: Kind, file: NamedTempFile) -> Result<ObjectRef, StoreError> {
         let written = File::open(file.path()).and_then(Digest::of_reader);
         let (digest, bytes) = written.map_err(Unusable::at(file.path()))?;

@@ -1,18 +1,18 @@
-//! Where objects, records and runs are: the one place that knows.
+//! The location of objects, records and runs; only this file knows it.
 //!
-//! There is one tier, a folder. A second one, remote, belongs into this file: its handle is a field
-//! beside the folder, and the rest of the room does not learn of it.
+//! There is one tier, a folder. A second, remote tier belongs into this file. Its handle is a field
+//! beside the folder, and the rest of the room does not know about it.
 //!
-//! * **Read-through** goes into [`Tier::open`] and [`Tier::length`]. Where the folder has nothing,
-//!   ask the remote tier, write what it gives to [`Folder::temporary`], compare its digest with the
-//!   name (servers accept wrong bytes), name it with [`Tier::keep`], and go on. A tier that does
-//!   not answer is one that has nothing: never an error.
+//! * **Read-through** goes into [`Tier::open`] and [`Tier::length`]. If the folder lacks a file,
+//!   ask the remote tier. Write its answer to [`Folder::temporary`], compare the digest with the
+//!   name (servers accept wrong bytes), name the file with [`Tier::keep`], and go on. A tier that
+//!   does not answer counts as empty. It never causes an error.
 //! * **Write-back** goes into [`Tier::keep`], after the folder has the file. The store keeps
 //!   objects before the record that names them, so the remote tier gets them in this order, too. A
-//!   record is created there if it is absent: the first wins, because after a lost node two workers
-//!   may compute one key. The document of a run replaces an older one.
-//! * [`Tier::set_aside`] and [`Tier::entries`] stay local. What was damaged here may be sound
-//!   there; what is evicted here comes back by read-through.
+//!   remote record is written only if it is absent: the first one wins, because two workers may
+//!   compute one key after a node was lost. The document of a run replaces an older one.
+//! * [`Tier::set_aside`] and [`Tier::entries`] stay local. A file that is damaged here may be sound
+//!   in the remote tier, and an evicted file comes back by read-through.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Write};
@@ -24,12 +24,12 @@ use super::ObjectRef;
 use crate::digest::Digest;
 use crate::disk::{self, Folder, Unusable};
 
-/// What lies in a tier.
+/// The name of a file in a tier.
 #[derive(Clone, Copy)]
 pub(super) enum Name<'a> {
     Object(&'a ObjectRef),
     Record(&'a Digest),
-    /// The document of a run, by the folder of its experiment.
+    /// The document of a run: the folder of its experiment, and its digest.
     Run(&'a str, &'a Digest),
 }
 
@@ -44,12 +44,12 @@ impl Tier {
         Self { folder }
     }
 
-    /// The folder, for what is never looked for in another tier.
+    /// The folder, for files that exist in this tier only.
     pub fn folder(&self) -> &Folder {
         &self.folder
     }
 
-    /// Where a file lies, or would: for objects and records `ab/cdef….ext`.
+    /// The path of a file, which need not exist; for objects and records `ab/cdef….ext`.
     pub fn path(&self, name: Name) -> PathBuf {
         let (folder, digest, extension) = match name {
             Name::Object(object) => ("objects", &object.digest, object.kind.extension()),
@@ -69,40 +69,40 @@ impl Tier {
         path
     }
 
-    /// Opens a file. What is in it, the caller checks.
+    /// Opens a file. The caller checks its content.
     pub fn open(&self, name: Name) -> io::Result<(File, Metadata)> {
         disk::open(&self.path(name))
     }
 
-    /// The length of a file, if it is there.
+    /// The length of a file; `None` if it is missing.
     pub fn length(&self, name: Name) -> Option<u64> {
         disk::length(&self.path(name))
     }
 
-    /// Gives a whole file its name.
+    /// Moves a complete temporary file to its name.
     pub fn keep(&self, name: Name, file: NamedTempFile) -> Result<(), Unusable> {
         self.folder.persist(file, &self.path(name))
     }
 
-    /// The same of bytes.
+    /// Writes `bytes` under a name, by way of a temporary file.
     pub fn write(&self, name: Name, bytes: &[u8]) -> Result<(), Unusable> {
         let mut file = self.folder.temporary().map_err(Unusable::at(&self.folder.path("tmp")))?;
         file.write_all(bytes).map_err(Unusable::at(&self.path(name)))?;
         self.keep(name, file)
     }
 
-    /// Moves a damaged file out of the way.
+    /// Moves a damaged file to `bad/`.
     pub fn set_aside(&self, name: Name) -> bool {
         self.folder.set_aside(&self.path(name))
     }
 
-    /// What lies under the names of a sharded folder, `ab/` and 62 digits with an extension, in
-    /// order of the paths. Links are not followed; what has other names belongs to somebody else.
+    /// The files of a sharded folder, named `ab/` and 62 digits with an extension, sorted by path.
+    /// Links are not followed. Files with other names are not ours and are skipped.
     pub fn entries(&self, folder: &str) -> Result<Vec<Entry>, Unusable> {
         let folder = self.folder.path(folder);
         let mut found = Vec::new();
         let shards = match std::fs::read_dir(&folder) {
-            // What carries caches about may drop empty folders.
+            // Programs that copy caches may drop empty folders.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
             shards => shards.map_err(Unusable::at(&folder))?,
         };

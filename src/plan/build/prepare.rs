@@ -1,4 +1,4 @@
-//! The stages before training: from the recordings of a section to what detectors read.
+//! The stages before training: from the recordings of a section to the inputs of detectors.
 
 use super::{Builder, Given, Prepared, inputs, reader};
 use crate::feature::FeatureSpec;
@@ -37,7 +37,7 @@ impl Builder<'_> {
         let made = point.generalization.for_waveforms().map(|(smote, choice)| {
             let seed = (point.seed, vec![section.machine.clone(), section.section.clone()]);
             let stage = Interpolation { features: settings.clone(), smote, choice, seed };
-            // Between test clips there is nothing to make.
+            // Only training clips are interpolated.
             let mut needs = needs.clone();
             needs.retain(|(role, ..)| matches!(role, Role::Of(Split::Train, _)));
             needs.extend(same(clips, TRAIN, &[Item::Clips]));
@@ -84,7 +84,7 @@ impl Builder<'_> {
         self.node(number, about, pooling, same(frames, splits, FEATURES), Given::new())
     }
 
-    /// network -> embedding, if the detector has a network: then what is prepared are its vectors.
+    /// network -> embedding, if the detector has a network; the vectors then replace the features.
     pub(super) fn embed(
         &mut self,
         number: usize,
@@ -157,7 +157,7 @@ impl Builder<'_> {
         self.node(number, &about, dataset, Inputs::new(), given)
     }
 
-    /// levels -> mixing, from the noise types that the section may need
+    /// levels -> mixing, with the noise types that the section may need
     fn mix(
         &mut self,
         number: usize,
@@ -169,7 +169,7 @@ impl Builder<'_> {
     ) -> Result<NodeId, PlanError> {
         let about = format!("{}/{}", section.machine, section.section);
         let listings = self.listings(noise)?;
-        // A type with several sections of noise is one type.
+        // Several sections of noise with the same type count once.
         let mut known: Vec<&str> = listings.keys().map(|id| id.machine.as_str()).collect();
         known.dedup();
         let layers = mix.layers(section, &known).map_err(PlanError::Mix)?;
