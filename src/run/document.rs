@@ -200,7 +200,8 @@ impl<R: Read> Lines<R> {
 
     fn head(&mut self) -> Result<Head, RunError> {
         let head: Head = self.next(self.title.head)?;
-        let damaged = || RunError::Damaged("a point names something that does not exist".to_owned());
+        let damaged =
+            || RunError::Damaged("a point names something that does not exist".to_owned());
         head.is_sound().then_some(head).ok_or_else(damaged)
     }
 
