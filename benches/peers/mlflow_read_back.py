@@ -96,8 +96,8 @@ def check(client, run):
 
 
 def where(settings):
-    """`--where` for each setting that no mean is taken over."""
-    return [word for path, value in settings.items() if path != "seed" for word in ("--where", f"{path}={value}")]
+    """`--where` for each setting of a point."""
+    return [word for path, value in settings.items() for word in ("--where", f"{path}={value}")]
 
 
 def main(humshift):

@@ -50,8 +50,10 @@ pub fn run(args: &PublishArgs) -> Result<Exit, CliError> {
         return Err(mistake("E0704", message, &subject.command));
     }
     let left = subject.head.points.len() - facts.points.len();
-    if left > 0 {
-        output::tell(&format!("note: {left} points have no results yet and are left out"));
+    match left {
+        0 => {}
+        1 => output::tell("note: 1 point has no results yet and is left out"),
+        _ => output::tell(&format!("note: {left} points have no results yet and are left out")),
     }
     if let Some(folder) = &args.tensorboard {
         let files = event_files(&facts);

@@ -127,7 +127,8 @@ fn a_run_is_sent_once_with_all_its_numbers() {
     let before = server.fake().changes;
     let told = publish(&project, &server).done();
     assert!(told.stdout.contains("0 new, 0 completed, 2 there already"), "{}", told.stdout);
-    assert_eq!((server.fake().changes, &server.fake().runs), (before, &runs));
+    let fake = server.fake();
+    assert_eq!((fake.changes, &fake.runs), (before, &runs));
 }
 
 #[test]
@@ -159,7 +160,11 @@ fn points_that_were_not_run_follow_later() {
     project.run("run spec.yaml --quiet --only */detector=knn").done();
     let server = Server::start(Fake::default());
     let told = publish(&project, &server).done();
-    assert!(told.stderr.contains("note: 1 points have no results yet"), "{}", told.stderr);
+    assert!(
+        told.stderr.contains("note: 1 point has no results yet and is left out"),
+        "{}",
+        told.stderr
+    );
     project.run("run spec.yaml --quiet").done();
     let told = publish(&project, &server).done();
     assert!(told.stdout.contains("1 new, 0 completed, 1 there already"), "{}", told.stdout);
@@ -187,8 +192,8 @@ fn what_is_wrong_with_a_server_is_told() {
     told("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "has no `/experiment/experiment_id`");
     told("SSH-2.0-OpenSSH_9.6\r\n\r\n", "is no MLflow server");
     told(
-        "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n",
-        "wants to know who asks (401 Unauthorized)",
+        "HTTP/1.1 401 Unauthorized\r\nContent-Length: 9\r\n\r\nWho's it?",
+        "let this request in: 401 Unauthorized: Who's it?",
     );
     told(
         "HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n",
@@ -197,7 +202,7 @@ fn what_is_wrong_with_a_server_is_told() {
     told("HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nwait", "refuses: 503");
     // Nothing in the words of a server is obeyed.
     told(
-        "HTTP/1.1 400 Bad\r\nContent-Length: 58\r\n\r\n{\"error_code\":\"BAD\",\"message\":\"\\u001b[31mred\\u0007\",\"x\":\"1\"}\n",
+        "HTTP/1.1 400 Bad\r\nConnection: close\r\n\r\n{\"error_code\":\"BAD\",\"message\":\"\\u001b[31mred\\u0007\",\"x\":\"1\"}\n",
         "refuses: BAD: <U+001B>[31mred<U+0007>",
     );
     assert!(to(&closed()).contains("cannot be reached"));

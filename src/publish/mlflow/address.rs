@@ -46,12 +46,13 @@ impl Address {
     /// Errors: it is not one of http or https, has a password in it, or needs https where that was
     /// left out of the program.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
-        let text = text.trim().trim_end_matches('/');
+        let given = text.trim();
+        let text = given.trim_end_matches('/');
         // What has a password in it is shown by no message, be it an address or not.
         if text.contains('@') {
             return Err(AddressError::Secret);
         }
-        let wrong = || AddressError::NoAddress(text.to_owned());
+        let wrong = || AddressError::NoAddress(given.to_owned());
         let uri: Uri = text.parse().map_err(|_| wrong())?;
         let host = uri.host().unwrap_or_default();
         if host.is_empty() || uri.query().is_some() || text.contains(['#', '%']) {

@@ -23,8 +23,8 @@ pub enum MlflowError {
     Unreachable(String, String),
     #[error("the MLflow server at `{0}` gave no answer in time")]
     Late(String),
-    #[error("the MLflow server at `{0}` wants to know who asks ({1})")]
-    Refused(String, StatusCode),
+    #[error("the MLflow server at `{0}` does not let this request in: {1}")]
+    Refused(String, String),
     #[error("`{0}` sends everybody on to `{1}`")]
     Elsewhere(String, String),
     #[error("what answers at `{0}` is no MLflow server: {1}")]
@@ -42,7 +42,7 @@ impl MlflowError {
                 "what was sent is kept, and the same command sends the rest; MLFLOW_HTTP_REQUEST_TIMEOUT sets how many seconds an answer may take"
             }
             Self::Refused(..) => {
-                "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+                "if it wants to know who asks, set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
             }
             Self::Elsewhere(..) => {
                 "name that address if it is the server; a page to log in wants MLFLOW_TRACKING_TOKEN"
@@ -151,11 +151,12 @@ impl Server {
             let to = to.and_then(|to| to.to_str().ok()).unwrap_or_default();
             return Err(MlflowError::Elsewhere(self.name(), shortened(to, SHOWN)));
         }
-        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-            return Err(MlflowError::Refused(self.name(), status));
-        }
         let bytes = response.body_mut().with_config().limit(LONGEST).read_to_vec();
-        let value: Option<Value> = serde_json::from_slice(&bytes.map_err(failed)?).ok();
+        let bytes = bytes.map_err(failed)?;
+        let value: Option<Value> = serde_json::from_slice(&bytes).ok();
+        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            return Err(MlflowError::Refused(self.name(), reason(status, value.as_ref(), &bytes)));
+        }
         let code = value.as_ref().and_then(|value| value.get("error_code")?.as_str());
         match (status.is_success(), code, &value) {
             (true, _, Some(Value::Object(_))) => Ok(Answer::Of(value.unwrap_or_default())),
@@ -168,5 +169,16 @@ impl Server {
             _ if status.is_server_error() => Err(self.says(&status.to_string())),
             _ => Err(self.another(&format!("its answer is {status} without a document of MLflow"))),
         }
+    }
+}
+
+/// A status and what the server says about it, unless that is a page.
+fn reason(status: StatusCode, value: Option<&Value>, bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let message = value.and_then(|value| value.get("message")?.as_str());
+    match message.unwrap_or(text.trim()) {
+        "" => status.to_string(),
+        page if page.starts_with('<') => status.to_string(),
+        words => format!("{status}: {}", shortened(words, SHOWN)),
     }
 }
