@@ -1,4 +1,4 @@
-//! What a stage has reached, kept on the desk while it runs.
+//! Checkpoints of a running stage, kept on the desk.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -9,7 +9,8 @@ use crate::desk::Desk;
 use crate::digest::Digest;
 use crate::seed::Seed;
 
-/// What is lost of a killed stage at most, beside what the stage does between two times of saving.
+/// The time between two checkpoints. A killed stage loses at most this, plus the work until its
+/// next call of `save`.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// The checkpoints of a stage.
@@ -17,11 +18,10 @@ pub(super) struct Kept<'a> {
     desk: &'a Desk,
     key: Digest,
     log: &'a (dyn Fn(&str) + Sync),
-    /// Whether the inputs are still those of the key: what was reached with others may not be gone
-    /// on from.
+    /// Whether the inputs still match the key. Progress with changed inputs must not be continued.
     is_sound: &'a (dyn Fn() -> bool + Sync),
     every: Duration,
-    /// When the stage began, and when each of its parts was saved last.
+    /// The start of the stage, and the last save of each of its parts.
     begun: Instant,
     saved: Mutex<BTreeMap<u64, Instant>>,
 }
@@ -49,13 +49,13 @@ impl Checkpoint for Kept<'_> {
 
     fn save(&self, part: Seed, make: &dyn Fn() -> Vec<u8>) {
         let mut saved = self.saved.lock().expect("nobody panics while saving");
-        // A stage that is done within a moment saves nothing.
+        // A short stage saves nothing.
         let last = *saved.get(&part.0).unwrap_or(&self.begun);
         if now().duration_since(last) < self.every {
             return;
         }
         let state = make();
-        // Asked after the state is taken: a change before that is seen.
+        // This check comes after `make`, so it notices a change of the inputs before that.
         if !(self.is_sound)() {
             return;
         }

@@ -1,4 +1,4 @@
-//! What happens in a run, for whoever wants to show it.
+//! Events of a run, for everything that shows its progress.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -6,47 +6,47 @@ use std::path::PathBuf;
 use super::Tally;
 use crate::plan::{NodeId, Plan};
 
-/// Something that happened.
+/// An event of a run.
 pub enum Event<'a> {
-    /// The run begins; these stages of the plan are wanted.
+    /// The run begins; `chosen` are the stages it should complete.
     Begun {
         plan: &'a Plan,
         chosen: &'a BTreeSet<NodeId>,
     },
-    /// The node's outputs were known without running it. Once it took so many seconds.
+    /// The outputs of a node were in the cache. Making them once took this many seconds.
     Cached {
         node: NodeId,
         label: &'a str,
         seconds: f64,
     },
-    /// The node begins to run; `why` says what changed. `recorded` gives the seconds that a node
-    /// took in the last run, if that is known; it reads a file.
+    /// A node begins to run; `why` says what changed. `recorded` gives the seconds of a node in the
+    /// last run, if known; it reads a file.
     Started {
         node: NodeId,
         label: &'a str,
         why: &'a str,
         recorded: &'a dyn Fn(NodeId) -> Option<f64>,
     },
-    /// How far a running node is, a few times a second at most.
+    /// Progress of a running node, at most a few times per second.
     Progress {
         node: NodeId,
         label: &'a str,
-        /// Steps of what it is at, such as epochs of a training.
+        /// Steps of the current work, such as epochs of a training.
         done: u64,
         total: u64,
-        /// A few words on where it stands, such as `loss 3.21`.
+        /// A short status, such as `loss 3.21`.
         text: &'a str,
-        /// Seconds that the rest of these steps will take; `None` before there is a pace.
+        /// Estimated seconds for the remaining steps; `None` before there is an estimate.
         left_seconds: Option<f64>,
     },
-    /// `again`: only its bytes were gone.
+    /// `again`: the record existed, and only its bytes were made again.
     Finished {
         node: NodeId,
         label: &'a str,
         seconds: f64,
         again: bool,
     },
-    /// `log` is where its log was written, if it wrote one; `said` are its last lines.
+    /// `log` is the path of its log, if it wrote one; `said` are the last lines of it.
     Failed {
         node: NodeId,
         label: &'a str,
@@ -59,13 +59,12 @@ pub enum Event<'a> {
         label: &'a str,
         because: &'a str,
     },
-    /// Another process, of this number if it is known, is computing the same key; the run waits for
-    /// it.
+    /// Another process (its id, if known) is computing the same key; the run waits for it.
     Shared {
         label: &'a str,
         by: Option<u32>,
     },
-    /// Something a user should know that is no failure.
+    /// A message to the user that is no failure.
     Warning {
         message: String,
     },
@@ -74,10 +73,10 @@ pub enum Event<'a> {
     },
 }
 
-/// Somebody who hears of events.
+/// A receiver of events.
 pub trait Listener {
     fn hear(&mut self, event: Event);
 
-    /// Called a few times a second while jobs run.
+    /// Called a few times per second while jobs run.
     fn tick(&mut self) {}
 }

@@ -1,4 +1,4 @@
-//! Keys of nodes, made of what their inputs turned out to be.
+//! Keys of nodes, made from the digests of their inputs.
 
 use std::collections::BTreeMap;
 
@@ -14,22 +14,21 @@ use crate::store::{Made, ObjectRef, Store};
 /// Outputs of a node by role.
 pub type Outputs = BTreeMap<String, ObjectRef>;
 
-/// A node whose inputs are known.
+/// A node with known inputs.
 #[derive(Clone, Debug)]
 pub struct Keyed {
     pub key: Digest,
-    /// The document whose digest the key is.
+    /// The document whose digest is the key.
     pub material: Value,
     pub inputs: BTreeMap<String, ObjectRef>,
 }
 
-/// The key of a document. Panics on nulls and non-finite numbers, which resolved settings do not
-/// have.
+/// The key of a document. Panics on nulls and non-finite numbers; resolved settings have none.
 pub fn key_of(material: &Value) -> Digest {
     Digest::of(canon::of_value(material).expect("settings are finite and not null").as_bytes())
 }
 
-/// The key of a node, once the outputs of all it needs are known; else `None`.
+/// The key of a node; `None` unless the outputs of all its needs are known.
 pub(super) fn keyed<'a>(
     plan: &Plan,
     id: NodeId,
@@ -47,7 +46,7 @@ pub(super) fn keyed<'a>(
     Some(Keyed { key: key_of(&material), material, inputs })
 }
 
-/// How a node stands before anything runs.
+/// The state of a node before the run.
 #[derive(Clone, Debug)]
 pub enum Standing {
     Cached {
@@ -55,12 +54,12 @@ pub enum Standing {
         record: Made,
     },
     WillRun(Keyed),
-    /// Its key follows from outputs that are not made yet.
+    /// Its key depends on outputs that do not exist yet.
     Unknown,
 }
 
-/// How every node of a run stood: cached, if it had a key and its record is still there; else
-/// unknown.
+/// The state of every node of a recorded run: cached if it had a key and its record still exists,
+/// else unknown.
 pub fn recorded(run: &Run, store: &Store) -> Vec<Standing> {
     let standing = |frozen: &Frozen| {
         let key = frozen.key?;
@@ -69,7 +68,7 @@ pub fn recorded(run: &Run, store: &Store) -> Vec<Standing> {
     run.body.nodes.iter().map(|frozen| standing(frozen).unwrap_or(Standing::Unknown)).collect()
 }
 
-/// How every node of a plan stands. Reads records, runs nothing.
+/// The state of every node of a plan. It reads records and runs nothing.
 pub fn survey(plan: &Plan, store: &Store) -> Vec<Standing> {
     let mut outputs: Vec<Option<Outputs>> = vec![None; plan.len()];
     let mut standings: Vec<Standing> = plan
@@ -88,7 +87,7 @@ pub fn survey(plan: &Plan, store: &Store) -> Vec<Standing> {
             },
         })
         .collect();
-    // What is cached without its bytes runs again if anybody needs them.
+    // A cached node whose bytes are gone runs again if another stage needs them.
     for id in plan.nodes().rev() {
         let Standing::Cached { record, .. } = &standings[id.index()] else { continue };
         let wanted = plan

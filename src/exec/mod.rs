@@ -1,8 +1,8 @@
-//! Running a plan: one thread owns all state of a run, workers get a job and return a result.
+//! Running a plan: one thread owns all state of a run; workers get jobs and return results.
 //!
-//! Clocks, threads, processes and panics live here and nowhere else. What is printed is the
-//! business of listeners. The law: the result is the one an empty cache would give, whatever was
-//! cached, lost, damaged, or made meanwhile by another process.
+//! Clocks, threads, processes and panics are used only here. Listeners do the printing. The law:
+//! the result equals the result with an empty cache, whatever was cached, lost, damaged or made
+//! meanwhile by another process.
 
 mod checkpoint;
 mod coordinator;

@@ -1,14 +1,14 @@
-//! What a run is told besides its plan.
+//! Options of a run beside its plan.
 
-/// How a run goes about its work; nothing here changes a result.
+/// Options of a run; none of them changes a result.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Threads that may be busy at once.
+    /// The most threads in use at once.
     pub jobs: usize,
-    /// Bytes that running stages may want together. A stage that wants more runs alone.
+    /// Memory limit in bytes for all running stages. A stage that needs more runs alone.
     pub memory: u64,
     /// Stop at the first failure.
     pub fail_fast: bool,
-    /// Run nothing; nodes that would have to are stale.
+    /// Run nothing; nodes that would run are stale.
     pub frozen: bool,
 }

@@ -1,4 +1,4 @@
-//! What became of a run.
+//! The outcome of a run.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use crate::digest::Digest;
 use crate::plan::NodeId;
 use crate::store::Made;
 
-/// What became of a node.
+/// The outcome of a node.
 #[derive(Clone, Debug)]
 pub enum NodeOutcome {
-    /// Its record was there, or another process made it meanwhile.
+    /// Its record existed, or another process made it meanwhile.
     Cached {
         key: Digest,
         record: Made,
@@ -26,14 +26,14 @@ pub enum NodeOutcome {
     Skipped {
         because: NodeId,
     },
-    /// Not reached: left out by `--only`, or the run was given up.
+    /// Not reached: `--only` left it out, or the run was stopped.
     NotRun,
-    /// It would have had to run, under `--frozen`.
+    /// It would have run, but for `--frozen`.
     Stale,
 }
 
 impl NodeOutcome {
-    /// What it made, if there is a record now.
+    /// Its record, if there is one now.
     pub fn record(&self) -> Option<&Made> {
         match self {
             NodeOutcome::Cached { record, .. } | NodeOutcome::Ran { record, .. } => Some(record),
@@ -49,20 +49,20 @@ impl NodeOutcome {
     }
 }
 
-/// What became of all nodes.
+/// The outcome of all nodes.
 #[derive(Clone, Debug)]
 pub struct RunOutcome {
-    /// By number of the node.
+    /// By node number.
     pub nodes: Vec<NodeOutcome>,
     /// The last lines of the logs of stages that failed.
     pub said: BTreeMap<NodeId, Vec<String>>,
     pub interrupted: bool,
     pub wall: Duration,
-    /// Nodes run again only because somebody needed bytes that were evicted or damaged.
+    /// Nodes that ran again only because their bytes were evicted or damaged.
     pub revived: usize,
 }
 
-/// How many nodes ended in which way.
+/// The number of nodes by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Tally {
     pub ran: usize,
@@ -71,13 +71,12 @@ pub struct Tally {
     pub skipped: usize,
     pub stale: usize,
     pub revived: usize,
-    /// Seconds of work that the cache spared.
+    /// Seconds of work saved by the cache.
     pub saved_seconds: f64,
     pub wall: Duration,
 }
 
 impl RunOutcome {
-    /// The counts.
     pub fn tally(&self) -> Tally {
         Tally {
             ran: self.ran(),
@@ -115,7 +114,7 @@ impl RunOutcome {
         self.count(|n| matches!(n, NodeOutcome::Stale))
     }
 
-    /// Seconds of work that the cache spared.
+    /// Seconds of work saved by the cache.
     pub fn saved_seconds(&self) -> f64 {
         let cached = self.nodes.iter().filter(|n| matches!(n, NodeOutcome::Cached { .. }));
         cached.filter_map(|n| n.record()).map(|r| r.seconds).sum()

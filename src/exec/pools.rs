@@ -1,9 +1,8 @@
-//! Threads for rayon inside a stage: a pool for each job at work, kept for the next job of its
-//! size.
+//! Threads for rayon inside a stage: one pool per running job, kept for the next job of its size.
 //!
-//! A job has a pool of its own, because rayon inside a stage may neither wait for another stage nor
-//! steal from one. Starting and ending the threads would cost a small stage as much as its work, so
-//! idle pools stay; there are never more of a size than jobs of that size ran at once, and their
+//! Each job has its own pool, because rayon inside a stage must not wait for another stage or steal
+//! from it. Starting and ending threads would cost a small stage as much as its work, so idle pools
+//! are kept. There are never more pools of a size than jobs of that size ran at once, and their
 //! threads sleep.
 
 use std::collections::BTreeMap;
@@ -13,10 +12,10 @@ use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
 static IDLE: Mutex<BTreeMap<usize, Vec<ThreadPool>>> = Mutex::new(BTreeMap::new());
 
-/// Runs `work` on `threads` threads that nobody else uses meanwhile. A panic of `work` passes
+/// Runs `work` on `threads` threads that nothing else uses meanwhile. A panic of `work` passes
 /// through and ends its pool.
 ///
-/// Errors: the system gives no more threads.
+/// Errors: the system cannot start the threads.
 pub fn on_threads<R: Send>(
     threads: usize,
     work: impl FnOnce() -> R + Send,
@@ -38,7 +37,7 @@ mod tests {
 
     #[test]
     fn a_pool_serves_the_next_job_of_its_size_and_no_two_at_once() {
-        // A size that no other test asks for.
+        // A size that no other test uses.
         let thread = || on_threads(3, || std::thread::current().id()).unwrap();
         let pool = on_threads(3, || rayon::broadcast(|_| std::thread::current().id())).unwrap();
         assert!(pool.len() == 3 && pool.contains(&thread()));

@@ -6,17 +6,17 @@ use super::keys::Keyed;
 use crate::desk::Pointer;
 use crate::store::{Found, Store};
 
-/// One part of a key that differs.
+/// One difference between two keys.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Change {
     /// Path into the key document, such as `config.detector.knn.k`.
     pub path: String,
-    /// Values as JSON; `None` where the part is absent.
+    /// Values as JSON; `None` if the path does not exist.
     pub old: Option<String>,
     pub new: Option<String>,
 }
 
-/// The parts in which two key documents differ, in order of their paths.
+/// The differences between two key documents, in order of their paths.
 pub fn changes(old: &Value, new: &Value) -> Vec<Change> {
     let mut found = Vec::new();
     compare(Some(old), Some(new), String::new(), &mut found);
@@ -59,12 +59,12 @@ impl std::fmt::Display for Change {
     }
 }
 
-/// One line of reasons.
+/// All differences in one line.
 pub fn summary(changes: &[Change]) -> String {
     changes.iter().map(Change::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Why a node runs: what changed since its label ran last.
+/// Why a node runs: the changes since the last run of its label.
 pub(super) fn why(keyed: &Keyed, last: Option<&Pointer>, store: &Store) -> String {
     if matches!(store.lookup(&keyed.key), Found::Sound(_)) {
         return "its output is gone from the cache".into();

@@ -1,14 +1,14 @@
-//! How far a stage has come, passed on a few times a second and no oftener.
+//! Progress of a stage, passed on at most a few times per second.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::context::Progress;
 
-/// Between two words of one stage.
+/// The least time between two reports of a stage.
 const EVERY: Duration = Duration::from_millis(200);
 
-/// Passes on some of what it is told.
+/// Passes on some of the progress reports.
 pub(super) struct Teller<'a> {
     tell: &'a (dyn Fn(Progress) + Sync),
     every: Duration,

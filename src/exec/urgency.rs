@@ -1,10 +1,10 @@
-//! What to start first when not everything fits at once.
+//! Which node starts first when not all fit at once.
 
 use crate::plan::Plan;
 use crate::stage::StageSpec;
 
-/// For each node the work on the longest way from it to the end, in rough units: what is long
-/// starts first.
+/// For each node, the work on the longest path from it to the end of the plan, in rough units.
+/// Nodes with longer paths start first.
 pub(super) fn urgency(plan: &Plan) -> Vec<u64> {
     let mut urgency = vec![0; plan.len()];
     for id in plan.nodes().rev() {

@@ -1,7 +1,7 @@
-//! Doing one job: inputs from the store, the stage, objects and record back into it; log and
-//! checkpoints on the desk.
+//! Performing a job: it reads inputs from the store, runs the stage, and writes objects and the
+//! record. Log and checkpoints go to the desk.
 //!
-//! The same function serves all executors, in this process or in another.
+//! All executors use this function, in this process or another.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -37,7 +37,7 @@ pub struct Job {
 }
 
 impl Job {
-    /// Whether the key is that of the stage and its inputs.
+    /// Whether this is the key of the stage and its inputs.
     fn is_of(&self, key: &Digest) -> bool {
         let inputs =
             self.inputs.iter().map(|(role, object)| (role.clone(), object.digest)).collect();
@@ -47,19 +47,19 @@ impl Job {
     }
 }
 
-/// Why a job gave no record.
+/// Reasons why a job made no record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Failure {
-    /// An input is missing or was damaged, and has been moved aside.
+    /// An input is missing or was damaged and has been moved aside.
     Input(Digest),
-    /// The stage failed; the message is for people.
+    /// The stage failed; the message is for users.
     Stage(String),
     /// The cache cannot be written.
     Store(String),
     Cancelled,
 }
 
-/// Runs a job and commits its record; `tell` hears a few times a second how far it is.
+/// Runs a job and commits its record; `tell` gets its progress a few times per second.
 pub fn perform(
     store: &Store,
     desk: &Desk,
@@ -98,10 +98,10 @@ pub fn perform(
             Err(StageError::Data(format!("cannot start {} threads: {e}", job.threads)))
         })
     });
-    // A result of inputs that changed under the stage is no result, and neither is a failure.
+    // If an input changed during the stage, neither its result nor its failure counts.
     if let Some((object, _)) = held.iter().find(|(_, bytes)| !bytes.is_unchanged(begun.elapsed())) {
         desk.drop_checkpoints(&job.key);
-        // Moves it aside, unless a sound one lies there by now.
+        // Reading it moves it aside, unless it is sound by now.
         let _ = store.get(object);
         return Err(Failure::Input(object.digest));
     }
@@ -153,8 +153,7 @@ pub fn perform(
     Ok(made)
 }
 
-/// Inputs of a job, each checked against its digest, and the objects that must be looked at again
-/// when it is done.
+/// Inputs of a job, each checked against its digest, and the objects to check again after the job.
 fn load(
     store: &Store,
     inputs: &BTreeMap<String, ObjectRef>,
@@ -166,7 +165,7 @@ fn load(
                 blobs.insert(role.clone(), Blob::releasing(bytes.clone(), Bytes::release));
                 held.push((*object, bytes));
             }
-            // All of them are looked at, so that all that are damaged are made again at once.
+            // All inputs are read, so that all damaged ones are made again at once.
             Err(StoreError::Damaged { digest }) => damaged = damaged.or(Some(digest)),
             Err(error) => return Err(Failure::Store(error.to_string())),
         };
@@ -177,8 +176,7 @@ fn load(
     }
 }
 
-/// The other side of executors that use processes: runs the job of a key that was left in the
-/// cache.
+/// The worker side of executors with processes: runs the job of a key that was left in the cache.
 pub fn run_job(
     cache: &Path,
     key: &Digest,
@@ -193,7 +191,8 @@ pub fn run_job(
         Failure::Stage(format!("the job in {} cannot be done: {why}", path.display()))
     };
     let mut job: Job = serde_json::from_slice(&bytes).map_err(|e| wrong(e.to_string()))?;
-    // The number is in no key, and more threads than cores would share the cores and the memory.
+    // The number of threads is in no key. More threads than cores would only compete for cores and
+    // memory.
     job.threads = job.threads.clamp(1, std::thread::available_parallelism().map_or(1, usize::from));
     if !job.is_of(key) {
         return Err(wrong("its stage and its inputs have another key".into()));
@@ -201,7 +200,7 @@ pub fn run_job(
     perform(&store, &desk, &job, cancel, tell)
 }
 
-/// A log file that exists once something was written.
+/// A log file that is created with its first line.
 struct Log<'a> {
     desk: &'a Desk,
     job: &'a Job,

@@ -1,8 +1,8 @@
-//! From a value to a config, telling all that is wrong with it and not only the first.
+//! Decoding a value into a config. It reports all mistakes, not only the first.
 //!
-//! serde stops at the first mistake. So: note it, strike what is wrong, decode again, until the
-//! rest fits; then ask the config itself for settings out of range. serde's words for types are its
-//! own; ours say what to write.
+//! serde stops at the first mistake. So each mistake is noted and removed, and the rest is decoded
+//! again until it fits. Then the config checks the ranges of its settings. The messages use our own
+//! words for types instead of serde's, and say what to write.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -18,10 +18,10 @@ use crate::pool::PoolSpec;
 use crate::source::SourceSpec;
 use crate::threshold::ThresholdSpec;
 
-/// A family of variants, as far as decoding needs to know it.
+/// A family of variants, as decoding sees it.
 pub trait Family: Sized + Clone + Serialize {
     const NAMES: &'static [&'static str];
-    /// The word of the file that holds it, and what to call it in a message.
+    /// The word of the spec that holds it, and its name in messages.
     const WORD: &'static str;
     const NOUN: &'static str;
     fn described(name: &str) -> Option<&'static Described>;
@@ -29,7 +29,7 @@ pub trait Family: Sized + Clone + Serialize {
     fn problems(&self) -> Vec<Problem>;
 }
 
-/// A family where its type is known by its name alone, as a schema says it.
+/// A family as a value, for code that knows only the name of the type, as in a schema.
 pub struct Kin {
     /// The enum of the family.
     pub name: &'static str,
@@ -37,12 +37,12 @@ pub struct Kin {
     pub noun: &'static str,
     pub names: &'static [&'static str],
     pub described: fn(&str) -> Option<&'static Described>,
-    /// One label for each of some values.
+    /// The labels of several values.
     pub labels: fn(&[Node]) -> Vec<String>,
     inside: Inside,
 }
 
-/// Decodes a variant inside of a variant; `true` if it is sound, else any value that is.
+/// Decodes a nested variant. Returns `true` if it is valid, else `false` and any valid value.
 type Inside = fn(&Node, &str, Look, &mut Vec<Diagnostic>) -> (Value, bool);
 
 macro_rules! families {
@@ -62,7 +62,7 @@ macro_rules! families {
             }
         })+
 
-        /// Every family that a spec can hold.
+        /// All families of a spec.
         pub const KIN: &[Kin] = &[$(Kin {
             name: stringify!($spec),
             word: $word,
@@ -101,21 +101,21 @@ fn inside<F: Family>(
     }
 }
 
-/// How strictly a section is looked at.
+/// How strictly a section is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
-    /// It is a point's: everything must fit.
+    /// The section of a point: everything must be valid.
     Whole,
-    /// A sweep fills in the rest: what is there must be known and of the right type.
+    /// A sweep fills in the rest: existing settings must be known and of the right type.
     Part,
 }
 
-/// The variant that `node` names, or none with the reasons in `diagnostics`.
+/// The variant in `node`; `None` if there are mistakes, which go to `diagnostics`.
 pub fn variant<F: Family>(node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Option<F> {
     variant_at(node, F::WORD, look, diagnostics)
 }
 
-/// The same of a node at another path of the file than the family's word.
+/// The variant in a node at any path of the spec.
 fn variant_at<F: Family>(
     node: &Node,
     at: &str,
@@ -153,14 +153,14 @@ fn variant_at<F: Family>(
     Some(config)
 }
 
-/// Name and settings of a variant: a map with one known key that holds a map or nothing.
+/// The name and the settings of a variant: a map with one known key that holds a map or nothing.
 pub fn form<F: Family>(node: &Node) -> Result<(&str, &Node), Diagnostic> {
     form_at::<F>(node, F::WORD)
 }
 
 fn form_at<'n, F: Family>(node: &'n Node, word: &str) -> Result<(&'n str, &'n Node), Diagnostic> {
     let noun = F::NOUN;
-    // In a hint stands what is written there, not the way to it.
+    // A hint shows the key at this place, not its whole path.
     let key = word.rsplit('.').next().unwrap_or(word);
     let wrong = |message: String| Diagnostic::new("E0205", message).at(node.place());
     let unknown = |name: &str, at| {
@@ -259,10 +259,10 @@ fn several<F: Family>(
     })
 }
 
-/// Decodes `value`, noting each mistake and striking it until the rest fits.
+/// Decodes `value`. Each mistake is noted and removed until the rest fits.
 ///
-/// None if there was any mistake; `node` is the same value with its places, `path` its path in the
-/// file.
+/// `None` if there was any mistake. `node` is the same value with places in the file, and `path` is
+/// its path in the file.
 pub fn strike_and_retry<T>(
     decode: impl Fn(&Value) -> Result<T, MemberError>,
     mut value: Value,
@@ -272,8 +272,8 @@ pub fn strike_and_retry<T>(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<T> {
     let mut struck: Vec<String> = Vec::new();
-    // Each round strikes one key, and a spec has a bounded number of them; the bound is for configs
-    // whose own decoding reports a field that is not there.
+    // Each round removes one key, and a spec has a limited number of keys. The limit guards against
+    // configs whose own decoding reports a field that does not exist.
     for _ in 0..256 {
         let (field, message) = match decode(&value) {
             Ok(config) => return struck.is_empty().then_some(config),
@@ -283,7 +283,7 @@ pub fn strike_and_retry<T>(
         if let Some(missing) = missing_field(&message) {
             let name =
                 if field.is_empty() { missing.to_owned() } else { format!("{field}.{missing}") };
-            // `rot:` is told as unknown; that `root` is missing would be the same mistake again.
+            // If `rot:` is reported as unknown, a missing `root` would be the same mistake again.
             let meant = struck.iter().any(|s| *s == name || closest(s, [name.as_str()]).is_some());
             if !meant && look == Look::Whole {
                 let message = format!("`{path}.{name}` is missing");
@@ -298,8 +298,8 @@ pub fn strike_and_retry<T>(
         }
         let field = with_unknown(field, &message);
         diagnostics.push(translate(&message, node, path, &field));
-        // Taking an item out of a list would shift the places of the others, so the whole list
-        // goes.
+        // Removing an item of a list would shift the places of the others, so the whole list is
+        // removed.
         let key = field.split('[').next().unwrap_or("").to_owned();
         if !strike(&mut value, &key) {
             return None;
@@ -313,7 +313,7 @@ fn missing_field(message: &str) -> Option<&str> {
     message.strip_prefix("missing field `")?.split('`').next()
 }
 
-/// serde names an unknown field in its words but reports the path of the map or of the field.
+/// serde names an unknown field in its message, but reports the path of the map or of the field.
 fn with_unknown(field: String, message: &str) -> String {
     let Some(name) = message.strip_prefix("unknown field `").and_then(|m| m.split('`').next())
     else {

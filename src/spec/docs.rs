@@ -1,5 +1,4 @@
-//! The reference of the words of a spec as Markdown, made from what the config types say of
-//! themselves.
+//! The reference of all words of a spec as Markdown, made from the docs of the config types.
 
 use std::fmt::Write;
 
@@ -24,7 +23,7 @@ defaults. Paths of files are relative to the file they are written in.
 |---|---|---|
 ";
 
-/// The reference of every word, variant and setting.
+/// The reference of all words, variants and settings.
 pub fn reference() -> String {
     let mut page = INTRO.to_owned();
     let words = &wire::spec().schema["properties"];
@@ -54,7 +53,7 @@ pub fn reference() -> String {
     page
 }
 
-/// The settings of a word without variants, in the order of their declaration.
+/// The settings of a word without variants, in order of declaration.
 fn order(word: &str) -> &'static [&'static str] {
     match word {
         "mix" => fields::<Mix>(),
@@ -78,7 +77,7 @@ fn members(word: &str, family: &Kin) -> String {
     text
 }
 
-/// A table of settings, or nothing where there are none.
+/// A table of settings; empty if there are none.
 fn settings(schema: &'static Value, order: &[&str]) -> String {
     let mut rows = Vec::new();
     for schema in wire::alternatives(schema).into_iter().map(|s| s.get("items").unwrap_or(s)) {
@@ -92,11 +91,11 @@ fn settings(schema: &'static Value, order: &[&str]) -> String {
     format!("\n| Setting | Type | Default | Meaning |\n|---|---|---|---|\n{}", rows.concat())
 }
 
-/// The rows of the settings inside of an object, those of deeper objects by their path.
+/// The rows of the settings of an object. Deeper settings are shown by their path.
 fn inner(path: &str, outer: &'static Value, order: &[&str], rows: &mut Vec<String>) {
     let Some(properties) = outer.get("properties").and_then(Value::as_object) else { return };
     for (name, schema) in in_order(properties, order) {
-        // One of several objects that are told apart by their only key has its meaning itself.
+        // In a choice of several objects with one key each, the object carries the meaning.
         let own = if properties.len() == 1 && schema.get("description").is_none() {
             outer
         } else {
@@ -125,7 +124,7 @@ fn in_order<'a>(properties: &'a Map<String, Value>, order: &[&str]) -> Vec<(&'a 
     all
 }
 
-/// The description of a setting: its own, or else that of what it may be.
+/// The description in a schema; empty without one.
 fn about(schema: &Value) -> String {
     let own = |schema: &Value| {
         Some(schema.get("description")?.as_str()?.split_whitespace().collect::<Vec<_>>().join(" "))
@@ -133,7 +132,7 @@ fn about(schema: &Value) -> String {
     own(schema).unwrap_or_default()
 }
 
-/// What a setting may be, in words.
+/// The type of a setting, in words.
 fn kinds(schema: &Value, alternatives: &[&Value]) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for kind in alternatives
@@ -192,11 +191,11 @@ fn bounds(schema: &Value) -> String {
     [least, most].into_iter().flatten().fold(String::new(), |text, bound| format!("{text} {bound}"))
 }
 
-/// The choices of a setting, each with its meaning.
+/// The choices of a setting, with their meanings.
 fn choices(setting: &Value, alternatives: &[&Value]) -> String {
     let mut all = Vec::new();
     for schema in alternatives {
-        // Choices without a meaning of their own share a schema, which may be the setting's.
+        // Choices without a meaning share a schema, which may be the schema of the setting.
         let meaning = Some(about(schema)).filter(|own| *own != about(setting)).unwrap_or_default();
         let names = schema
             .get("enum")
@@ -216,8 +215,7 @@ fn choices(setting: &Value, alternatives: &[&Value]) -> String {
     if all.is_empty() { String::new() } else { format!("{}.", all.join("; ")) }
 }
 
-/// A variant as one would write it: the settings without a default, and the single values among the
-/// others.
+/// An example of a variant: the settings without a default, and the others with a single value.
 fn example(word: &str, name: &str, schema: &Value, order: &[&str]) -> String {
     let properties = schema.get("properties").and_then(Value::as_object);
     let value = |schema: &Value| {
@@ -259,7 +257,7 @@ fn first_sentence(text: &str) -> String {
     text.split_once(". ").map_or(text.to_owned(), |(first, _)| format!("{first}."))
 }
 
-/// A value as it stands in a spec.
+/// A value as it is written in a spec.
 fn short(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -276,7 +274,7 @@ fn short(value: &Value) -> String {
     }
 }
 
-/// A text as a cell of a table.
+/// A text as a table cell.
 fn cell(text: &str) -> String {
     text.trim().replace('|', "\\|")
 }

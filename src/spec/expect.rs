@@ -1,4 +1,4 @@
-//! `expect`: results that the author of a file counts on, and the points they speak of.
+//! `expect`: expected results, and the points they apply to.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,12 @@ use crate::diagnose::{Diagnostic, closest, suggest};
 use crate::family::fields;
 use crate::stage::metrics::MetricsSpec;
 
-/// What every point has, swept or not.
+/// Words that every point has, swept or not.
 const ALWAYS: &[&str] = &["data", "features", "detector", "seed"];
 
-/// `expect`, looked at with the points it speaks of; `axes` are the swept paths.
+/// Reads `expect` and checks it with the points; `axes` are the swept paths.
 ///
-/// `edited` says that `--set` changed the file: then an expectation may speak of points that are
-/// gone.
+/// `edited`: `--set` changed the file, so an expectation may apply to points that are gone.
 pub fn parse(
     node: &Node,
     axes: &[&str],
@@ -50,7 +49,7 @@ pub fn parse(
         };
         if points.iter().filter(|p| one.speaks_of(p)).any(|p| !needed(&p.metrics)) {
             let message =
-                format!("`expect` speaks of `{}`, which `metrics` does not ask for", one.metric);
+                format!("`expect` uses `{}`, which `metrics` does not compute", one.metric);
             let hint = if one.metric == "official" {
                 "it needs `metrics: [auc, pauc]`"
             } else {
@@ -96,9 +95,12 @@ fn expectation(item: &Node, i: usize, diagnostics: &mut Vec<Diagnostic>) -> Opti
                 None => diagnostics.push(wrong_type(value, &path, "a map")),
             },
             _ => diagnostics.push(
-                Diagnostic::new("E0603", format!("an expectation has no `{}`", shorten(key)))
-                    .at(value.key_place())
-                    .hint(suggest(key, fields::<Expectation>().iter().copied())),
+                Diagnostic::new(
+                    "E0603",
+                    format!("an expectation has no setting `{}`", shorten(key)),
+                )
+                .at(value.key_place())
+                .hint(suggest(key, fields::<Expectation>().iter().copied())),
             ),
         }
     }
@@ -115,7 +117,7 @@ fn expectation(item: &Node, i: usize, diagnostics: &mut Vec<Diagnostic>) -> Opti
         ),
         (_, Some(low), Some(high)) if low > high => (
             format!("an expectation of at least {low} and at most {high} never holds"),
-            "exchange the two".to_owned(),
+            "swap the two".to_owned(),
         ),
         _ => return Some(one),
     };
@@ -171,8 +173,8 @@ fn check_filter(
     if diagnostics.len() > before || edited || points.iter().any(|p| one.speaks_of(p)) {
         return;
     }
-    let diagnostic = Diagnostic::new("E0605", "no point of the sweep is what `where` asks for")
-        .at(filter.place());
+    let diagnostic =
+        Diagnostic::new("E0605", "no point of the sweep matches `where`").at(filter.place());
     let missing = one.filter.iter().find(|(k, v)| !points.iter().any(|p| matches(p, k, v)));
     diagnostics.push(match missing {
         Some((key, value)) => {
@@ -187,13 +189,13 @@ pub fn names(key: &str, path: &str) -> bool {
     key == path || path.strip_suffix(key).is_some_and(|start| start.ends_with('.'))
 }
 
-/// Whether `value` is the label, or the variant's name with which it begins.
+/// Whether `value` is the label, or the variant's name at its start.
 pub fn means(value: &str, label: &str) -> bool {
     value == label || label.strip_prefix(value).is_some_and(|rest| rest.starts_with(' '))
 }
 
 impl Expect {
-    /// Whether this expectation is about `point`.
+    /// Whether this expectation applies to `point`.
     pub fn speaks_of(&self, point: &Point) -> bool {
         self.filter.iter().all(|(key, value)| matches(point, key, value))
     }

@@ -1,9 +1,8 @@
-//! Base files: `extends: base.yaml`, and what a file changes of its base.
+//! Base files: `extends: base.yaml`, and merging a file with its base.
 //!
-//! Maps are merged, lists and scalars replaced. Where a variant stands (`detector:`), another
-//! variant replaces the base's: the settings of two detectors are nothing to be merged. A setting
-//! that the file writes itself also takes the place of the base's sweep over it, or the file's own
-//! word would not count.
+//! Maps are merged; lists and scalars are replaced. A variant (`detector:`) replaces another
+//! variant of the base, because settings of two detectors cannot be merged. If a file sets a value,
+//! it also drops the base's sweep over this setting; otherwise its own value would not count.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -17,16 +16,16 @@ use crate::reading::{self, unexpanded};
 /// Reads a file and the files it extends, merged.
 pub fn read(path: &Path) -> Result<Node, Diagnostic> {
     let name = path.display().to_string();
-    // What is named on the command line may be a pipe.
+    // A path on the command line may be a pipe.
     let bytes = reading::read_or_pipe(path, yaml::LARGEST).map_err(|e| cannot_read(path, &e))?;
     let root = yaml::parse(&yaml::source(&name, &bytes)?, 0)?;
     with_base(root, path, &mut vec![(identity(path), name)])
 }
 
-/// A file and those it extends, as far as they can be read.
+/// A file and all files it extends, as far as they can be read.
 pub fn files(path: &Path) -> Vec<PathBuf> {
     let mut files = vec![path.to_owned()];
-    // Longer chains than files can have are circles.
+    // A longer chain must be a cycle.
     while files.len() < 1000
         && let Some(file) = files.last()
         && let Ok(bytes) = reading::read(file, yaml::LARGEST)
@@ -39,7 +38,7 @@ pub fn files(path: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// A name for a file that does not depend on the way to it.
+/// A name for a file that does not depend on its path.
 fn identity(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or(path.to_owned())
 }
@@ -51,7 +50,7 @@ fn cannot_read(path: &Path, e: &std::io::Error) -> Diagnostic {
             Diagnostic::new("E0501", format!("`{name}` is a folder, not a file"))
         }
         ErrorKind::FileTooLarge => Diagnostic::new("E0103", format!("`{name}` is no spec: {e}")),
-        // A link that leads nowhere has words of its own.
+        // The error of a broken link has its own message.
         ErrorKind::NotFound if e.get_ref().is_none() => {
             Diagnostic::new("E0501", format!("there is no file `{name}`"))
         }
@@ -63,8 +62,8 @@ fn cannot_read(path: &Path, e: &std::io::Error) -> Diagnostic {
     }
 }
 
-/// Whether a file is YAML by its name, and by that of the file which it leads to if it is a link.
-/// The text of another file (of passwords, of the environment) has no place in a message.
+/// Whether a file is YAML by its name and, if it is a link, by the name of its target. A message
+/// must not show the text of other files, such as passwords.
 fn is_yaml(path: &Path) -> bool {
     let named = |path: &Path| {
         path.extension()
@@ -125,7 +124,7 @@ fn with_base(
     Ok(over(base, root))
 }
 
-/// `root` over its base.
+/// Merges `root` into its base.
 fn over(mut base: Node, root: Node) -> Node {
     if let Some(Kind::Map(axes)) = base.get_mut("sweep").map(|n| &mut n.kind) {
         axes.retain(|(path, _)| {
@@ -160,7 +159,7 @@ fn merge(base: &mut Node, over: Node, path: &[&str]) {
     }
 }
 
-/// Whether two values of a setting that holds a variant name different ones.
+/// Whether two values of a setting with variants name different variants.
 fn other_variant(base: &Node, change: &Node) -> bool {
     let (Some(base), Some(change)) = (base.as_map(), change.as_map()) else { return false };
     !base.iter().any(|(name, _)| change.iter().any(|(other, _)| name == other))
@@ -193,7 +192,7 @@ mod tests {
             merged("detector: { knn: { k: 3 } }\n", "detector: { mahalanobis: {} }\n"),
             json!({"detector": {"mahalanobis": {}}})
         );
-        // Settings that are maps are no variants.
+        // Settings that are maps are not variants.
         assert_eq!(
             merged(
                 "data: { synthetic: { clips: { train: 5 } } }\n",

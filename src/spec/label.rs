@@ -1,8 +1,8 @@
 //! Short names for the values of a swept setting, for tables and file names: `knn`, `knn k=5`,
 //! `64`.
 //!
-//! Two values of an axis with one label are the same setting written twice, so labels also find
-//! those.
+//! Two values of an axis with the same label are the same setting written twice, so labels also
+//! find duplicates.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,11 +14,11 @@ use super::wire;
 use crate::diagnose::Diagnostic;
 use crate::pool::PoolSpec;
 
-/// One label a value.
+/// The label of each value.
 pub fn labels(keys: &[String], values: &[Node]) -> Vec<String> {
     let family = wire::family(keys).filter(|_| keys != ["mix", "noise"]);
     match (keys, family) {
-        // Pools may be joined.
+        // Several pools may be joined.
         ([word], Some(_)) if word == "pool" => values
             .iter()
             .map(|value| {
@@ -27,7 +27,7 @@ pub fn labels(keys: &[String], values: &[Node]) -> Vec<String> {
             })
             .collect(),
         (_, Some(family)) => (family.labels)(values),
-        // Without settings a whole section says nothing, a part of it takes its defaults.
+        // An empty map is shown as `default` only if it is a part of a section.
         ([_], None) => values.iter().map(text).collect(),
         _ => {
             values
@@ -40,7 +40,7 @@ pub fn labels(keys: &[String], values: &[Node]) -> Vec<String> {
     }
 }
 
-/// The first value that stands twice on an axis.
+/// The error for the first value that occurs twice on an axis.
 pub fn twice(path: &str, values: &[Node], labels: &[String]) -> Option<Diagnostic> {
     let mut seen: BTreeMap<&str, &Node> = BTreeMap::new();
     values.iter().zip(labels).find_map(|(value, label)| {
@@ -54,13 +54,14 @@ pub fn twice(path: &str, values: &[Node], labels: &[String]) -> Option<Diagnosti
     })
 }
 
-/// One label for each value of a family: what tells it from the other values of its name.
+/// Labels of the values of a family: the name, and the settings that differ among values with that
+/// name.
 pub fn variants<F: Family>(values: &[Node]) -> Vec<String> {
     told::<F>(values, true)
 }
 
-/// What tells the values of one family apart: the name, and the settings in which one of them
-/// differs from the default. `brief` leaves the settings out where no other value has the name.
+/// Labels of the values of a family: the name, and the settings that differ from the default in at
+/// least one value with that name. `brief` leaves the settings out if the name occurs only once.
 fn told<F: Family>(values: &[Node], brief: bool) -> Vec<String> {
     let written: Vec<Option<Written>> = values.iter().map(Written::of::<F>).collect();
     let mut telling: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -93,8 +94,7 @@ fn told<F: Family>(values: &[Node], brief: bool) -> Vec<String> {
         });
         w.name.clone() + &settings.collect::<String>()
     };
-    // What is no variant gets a label that is none: it is told as a mistake, not as another's
-    // double.
+    // An invalid variant gets a label that no variant has, so it is not reported as a duplicate.
     let odd = |value: &Node| {
         if value.is_null() { "none".to_owned() } else { format!("`{}`", text(value)) }
     };
@@ -108,9 +108,9 @@ fn told<F: Family>(values: &[Node], brief: bool) -> Vec<String> {
 struct Written {
     name: String,
     settings: BTreeMap<String, String>,
-    /// Of the variant as it is without settings.
+    /// The settings of the variant with all defaults.
     defaults: BTreeMap<String, String>,
-    /// With every default filled in.
+    /// The settings with defaults filled in.
     whole: BTreeMap<String, String>,
 }
 
@@ -129,7 +129,7 @@ impl Written {
         let mut written = inner.value();
         let defaults = filled(&Value::Object(Default::default())).unwrap_or_default();
         let whole = filled(&written).unwrap_or_else(|| defaults.clone());
-        // A name without settings inside a variant, `svc:`, is as `svc: {}`.
+        // In a variant, `svc:` without settings equals `svc: {}`.
         for (key, value) in written.as_object_mut().into_iter().flatten() {
             if value.is_null() && whole[key].is_object() {
                 *value = Value::Object(Default::default());
@@ -140,7 +140,7 @@ impl Written {
     }
 }
 
-/// Values by their paths; a map without settings, such as a nested variant's, is the empty text.
+/// Values by path. A map without settings, such as that of a nested variant, becomes an empty text.
 fn flatten(path: &str, value: &Value, out: &mut BTreeMap<String, String>) {
     match value {
         Value::Object(map) if map.is_empty() && !path.is_empty() => {

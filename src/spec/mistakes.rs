@@ -1,8 +1,8 @@
-//! What is wrong with a setting, in our own words.
+//! Mistakes in settings, in our own words.
 //!
-//! serde speaks of `usize` and `struct`; a room speaks of its own setting. Here both become
-//! messages with the path and the place of the setting, and, where it can be guessed, what to write
-//! instead.
+//! serde names Rust types such as `usize` and `struct`, and a config names its own setting only.
+//! Here both become messages with the path and the place of the setting and, if it can be guessed,
+//! a hint with the right value.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::node::{Node, shorten};
 use super::wire;
 use crate::diagnose::{Diagnostic, Problem, suggest};
 
-/// serde's words for a mistake in ours.
+/// Turns serde's message about a mistake into ours.
 pub fn translate(message: &str, node: &Node, path: &str, field: &str) -> Diagnostic {
     let found = node.nearest(field);
     let full = if field.is_empty() { path.to_owned() } else { format!("{path}.{field}") };
@@ -50,9 +50,8 @@ pub fn translate(message: &str, node: &Node, path: &str, field: &str) -> Diagnos
     }
 }
 
-/// What to write where words stand that should be a floor below, such as `words: { abnormal:
-/// anomaly }`: all of them, so that each of these mistakes has the same hint and one of them is
-/// told.
+/// A hint for words at the wrong level, such as `words: { abnormal: anomaly }`. It names all of
+/// them, so these mistakes have the same hint, and only one is reported.
 fn words_hint(node: &Node, field: &str, known: &[String]) -> Option<String> {
     let (parent, _) = field.rsplit_once('.')?;
     let name = parent.rsplit('.').next().unwrap_or(parent);
@@ -75,7 +74,7 @@ fn words_hint(node: &Node, field: &str, known: &[String]) -> Option<String> {
     (fits && !words.is_empty()).then(|| format!("write `{name}: {{ {} }}`", words.join(", ")))
 }
 
-/// `found` is not what is expected, in serde's words or ours.
+/// The error for a value of another type than `expected`, which is in serde's words or ours.
 pub fn wrong_type(found: &Node, path: &str, expected: &str) -> Diagnostic {
     let words = match expected {
         "usize" | "u64" | "u32" => "a whole number >= 0",
@@ -159,14 +158,14 @@ pub fn wrong_type(found: &Node, path: &str, expected: &str) -> Diagnostic {
     }
 }
 
-/// A room's problem with a setting, at the setting's place.
+/// The diagnostic for a problem that a config reports, at the place of the setting.
 pub fn problem(p: Problem, node: &Node, path: &str) -> Diagnostic {
     let full = if p.field.is_empty() { path.to_owned() } else { format!("{path}.{}", p.field) };
     let at = match p.field.is_empty() {
         true => node.key_place(),
         false => node.nearest(&p.field).place(),
     };
-    // A room names its setting in its own words or not at all; here it has its whole path, once.
+    // Configs name a setting in their own way or not at all. The message gets the full path, once.
     let word = p.field.rsplit('.').next().unwrap_or("");
     let named = p
         .message

@@ -1,25 +1,24 @@
-//! What a user writes, and what it means: from YAML to an [`Experiment`] with every default filled
-//! in and every point of the sweep its own.
+//! Specs: reading YAML into an [`Experiment`], with all defaults filled in and all points of the
+//! sweep.
 //!
-//! [`load`] reads a file with the files it extends and the `--set` arguments; everything wrong is
-//! told at once, each message with its place in the text. The way: `yaml` (text to nodes that know
-//! their place), `extends` and `set` (changes), `sweep` and `points` (which combinations),
-//! `decode`, `rules` and `expect` (nodes to configs), all called by `resolve`, the only door.
-//! Nothing here looks at audio, the cache, the environment or the working directory; only `extends`
-//! reads files.
+//! [`load`] reads a file, the files it extends and the `--set` arguments. It reports all mistakes
+//! at once, each with its place in the text. The steps: `yaml` (text to nodes with places),
+//! `extends` and `set` (changes), `sweep` and `points` (combinations), `decode`, `rules` and
+//! `expect` (nodes to configs). All of them are called by `resolve`, the only entry. Nothing here
+//! reads audio, the cache, the environment or the working directory. Only `extends` reads files.
 //!
 //! | code | says |
 //! |---|---|
 //! | E0101 | the text is not YAML |
 //! | E0102 | the file is not UTF-8 |
 //! | E0103 | too large: bytes, values (aliases expanded) or nesting |
-//! | E0104 | an alias inside of what it names |
+//! | E0104 | an alias inside the value it names |
 //! | E0105 | a key set twice |
 //! | E0106 | a tag |
 //! | E0107 | a key that is not a word |
 //! | E0108 | a second document |
 //! | E0109 | a number that is not finite |
-//! | E0110 | an empty file, or one that is no map |
+//! | E0110 | an empty file, or one that is not a map |
 //! | E0111 | a `--set` that is not `path=value` |
 //! | E0112 | `<<` without a map |
 //! | E0201 | an unknown word at the top |
@@ -28,29 +27,29 @@
 //! | E0204 | an unknown setting |
 //! | E0205 | a variant that is not a map with one key |
 //! | E0206 | an unknown metric, or one listed twice |
-//! | E0207 | a setting that must be there |
+//! | E0207 | a missing setting |
 //! | E0301 | a value of the wrong type |
 //! | E0302 | a value that is not one of the choices |
 //! | E0303 | a value out of range |
-//! | E0401 | a sweep or axis that is no list or range |
-//! | E0402 | a path that cannot be swept or set, or concerns no point |
-//! | E0403 | a range that is none |
-//! | E0404 | `zip` of unequal lengths or another form |
+//! | E0401 | a sweep or axis that is not a list or range |
+//! | E0402 | a path that cannot be swept or set, or that affects no point |
+//! | E0403 | an invalid range |
+//! | E0404 | `zip` of unequal lengths or of the wrong form |
 //! | E0405 | a setting swept twice, or over one value twice |
-//! | E0406 | `exclude` that names nothing or drops nothing or everything |
+//! | E0406 | `exclude` of unknown settings, of no point or of all points |
 //! | E0407 | more points than the limit |
 //! | E0408 | an axis without values |
 //! | E0409 | a swept setting that a value of another axis sets too |
 //! | E0501 | a file that cannot be read |
 //! | E0502 | files that extend each other |
-//! | E0503 | `extends` that names no map, or no YAML by its ending |
-//! | E0601 | a section that must be there |
+//! | E0503 | `extends` of a file that is not a map, or not YAML by its ending |
+//! | E0601 | a missing section |
 //! | E0602 | a detector of vectors without a pool |
-//! | E0603 | an expectation of another form |
+//! | E0603 | an expectation of the wrong form |
 //! | E0604 | an expectation of a metric that is not computed |
-//! | E0605 | an expectation of points that there are not |
+//! | E0605 | an expectation of points that do not exist |
 //! | E0606 | local density without distances |
-//! | E0607 | interpolated waveforms for an embedding that wants more than frames |
+//! | E0607 | interpolated waveforms for an embedding that needs more than frames |
 
 mod decode;
 mod docs;
@@ -95,12 +94,12 @@ use crate::threshold::ThresholdSpec;
 pub struct Experiment {
     pub name: String,
     pub question: Option<String>,
-    /// The swept settings, in the order of the file.
+    /// The swept settings, in file order.
     pub axes: Vec<Axis>,
     /// At least one; the first axis varies slowest.
     pub points: Vec<Point>,
     pub expect: Vec<Expect>,
-    /// What a reader of the results should know, though it is no mistake.
+    /// Notes for readers of the results; they are no errors.
     pub notes: Vec<String>,
 }
 
@@ -109,13 +108,13 @@ pub struct Experiment {
 pub struct Axis {
     /// Path into the file, such as `detector` or `features.log_mel.mels`.
     pub path: String,
-    /// The labels of its values, in the order of the file.
+    /// The labels of its values, in file order.
     pub labels: Vec<String>,
-    /// The values themselves, as the file has them.
+    /// The values as written in the file.
     pub values: Vec<serde_json::Value>,
 }
 
-/// One cell of the sweep: everything that is needed to run it.
+/// One point of the sweep, with all its settings.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Point {
     /// Swept settings by path, each as a short label (`knn`, `knn k=5`, `64`), for tables and
@@ -123,50 +122,49 @@ pub struct Point {
     #[serde(skip)]
     pub settings: BTreeMap<String, String>,
     pub data: SourceSpec,
-    /// What is mixed to the recordings; none where they are taken as they are.
+    /// The noise to mix; `None` leaves the recordings unchanged.
     pub mix: Option<Mix>,
     pub features: FeatureSpec,
-    /// Pools whose vectors are joined end to end; empty: none.
+    /// Pools whose vectors are joined in this order; empty for no pooling.
     pub pool: Vec<PoolSpec>,
     pub detector: DetectorSpec,
-    /// Which training clips the detector sees.
+    /// The techniques of generalisation, and the choice of training clips.
     pub generalization: Generalization,
     pub metrics: MetricsSpec,
-    /// From which score on a clip is called anomalous; nothing is decided if none.
+    /// The rule for calling a clip anomalous; `None` for no decisions.
     pub threshold: Option<ThresholdSpec>,
     pub seed: u64,
 }
 
-/// A result the author of the file expects; when it does not hold, `run` exits with 3.
+/// An expected result; if it does not hold, `run` exits with 3.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Expect {
     /// `official`, `auc`, `auc_source`, `auc_target` or `pauc`.
     pub metric: String,
-    /// Settings (path or its last word -> label) that choose the points it speaks of; all if empty.
+    /// Settings (path or its last word -> label) of the points it applies to; empty for all points.
     pub filter: BTreeMap<String, String>,
     pub at_least: Option<f64>,
     pub at_most: Option<f64>,
 }
 
-/// Most messages told of one file.
+/// The most messages about one spec.
 const MOST_MESSAGES: usize = 100;
 
-/// A file and those it extends, as far as they can be read.
+/// A file and all files it extends, as far as they can be read.
 pub fn files(path: &Path) -> Vec<std::path::PathBuf> {
     extends::files(path)
 }
 
-/// The experiment of a file, with the files it extends and `--set` arguments (`path=value`)
-/// applied.
+/// The experiment of a file, with its base files and the `--set` arguments (`path=value`) applied.
 ///
-/// Errors: everything that is wrong with it, in the order of the text.
+/// Errors: all mistakes in it, in text order.
 pub fn load(path: &Path, sets: &[String]) -> Result<Experiment, Vec<Diagnostic>> {
     let root = extends::read(path).map_err(|d| vec![d])?;
     finish(root, path, sets)
 }
 
-/// The experiment of a text called `name`, whose folder relative paths in it start from. It cannot
-/// extend files.
+/// The experiment of a text called `name`. Relative paths in it start from the folder of `name`. It
+/// cannot extend files.
 ///
 /// Errors: as [`load`].
 pub fn load_text(name: &str, text: &str, sets: &[String]) -> Result<Experiment, Vec<Diagnostic>> {
@@ -201,7 +199,7 @@ fn finish(
     }
 }
 
-/// Sorted by place, each once, and not more than anybody reads.
+/// Sorted by place, without duplicates, and limited in number.
 fn in_order(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let place = |d: &Diagnostic| {
         d.place.as_ref().map(|p| (p.source.name.clone(), p.bytes.start, p.bytes.end))
@@ -209,7 +207,7 @@ fn in_order(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let (mut seen, mut mends) = (BTreeSet::new(), BTreeSet::new());
     let mut kept: Vec<Diagnostic> = Vec::new();
     for diagnostic in diagnostics {
-        // Unknown settings that one change mends are one mistake.
+        // Unknown settings with the same correction are one mistake.
         let mend = diagnostic
             .hint
             .clone()

@@ -1,9 +1,8 @@
-//! A value of a spec that knows where it was written.
+//! A value of a spec with its place in the text.
 //!
-//! Everything after the parser works on [`Node`]s: merging a base file, `--set` and sweeps move
-//! values about, and their places go with them, so a message always points at what the user wrote.
-//! Maps keep the order of the file, because the order of the axes of a sweep is the order of the
-//! file.
+//! Everything after the parser works on [`Node`]s. Merging a base file, `--set` and sweeps move
+//! values about, and their places move with them. So a message always points at the user's text.
+//! Maps keep the order of the file, which is also the order of the axes of a sweep.
 
 use std::ops::Range;
 use std::path::Path;
@@ -18,17 +17,17 @@ use crate::shown::visible;
 #[derive(Clone, Debug)]
 pub struct Node {
     pub source: Arc<SourceText>,
-    /// Bytes of the key it stands under, if it stands under one.
+    /// Bytes of its key, if it has one.
     pub key: Option<Range<usize>>,
     /// Bytes of the value itself.
     pub span: Range<usize>,
     pub kind: Kind,
 }
 
-/// What a node holds.
+/// The content of a node.
 #[derive(Clone, Debug)]
 pub enum Kind {
-    /// Null, a truth value, a finite number or a text.
+    /// Null, a boolean, a finite number or a text.
     Scalar(Value),
     List(Vec<Node>),
     Map(Vec<(String, Node)>),
@@ -55,7 +54,7 @@ pub fn steps(path: &str) -> Vec<Step<'_>> {
 }
 
 impl Node {
-    /// A node of the same place with another value.
+    /// A node at the same place with another value.
     pub fn with(&self, kind: Kind) -> Node {
         Node { source: self.source.clone(), key: self.key.clone(), span: self.span.clone(), kind }
     }
@@ -89,7 +88,7 @@ impl Node {
         }
     }
 
-    /// The entries of a map, in the order of the file.
+    /// The entries of a map, in file order.
     pub fn as_map(&self) -> Option<&[(String, Node)]> {
         match &self.kind {
             Kind::Map(entries) => Some(entries),
@@ -97,7 +96,7 @@ impl Node {
         }
     }
 
-    /// The value under a key; none if there is no such key or this is no map.
+    /// The value under a key; `None` without such a key or if this is not a map.
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.as_map()?.iter().find(|(k, _)| k == key).map(|(_, n)| n)
     }
@@ -114,7 +113,7 @@ impl Node {
         path.iter().try_fold(self, |node, key| node.get(key))
     }
 
-    /// Takes the value at a path of keys out.
+    /// Removes and returns the value at a path of keys.
     pub fn remove(&mut self, path: &[String]) -> Option<Node> {
         let (last, way) = path.split_last()?;
         let parent = way.iter().try_fold(self, |node, key| node.get_mut(key))?;
@@ -127,8 +126,8 @@ impl Node {
         }
     }
 
-    /// Puts `value` at a path, making maps on the way; what is no map on the way is replaced by
-    /// one.
+    /// Puts `value` at a path. Missing maps are created, and other values on the way are replaced
+    /// by maps.
     pub fn put(&mut self, path: &[String], value: Node) {
         let Some((first, rest)) = path.split_first() else {
             *self = value;
@@ -152,7 +151,7 @@ impl Node {
         }
     }
 
-    /// The deepest node on the way to `path` (as of [`steps`]) that exists.
+    /// The deepest existing node on the way to `path`; see [`steps`].
     pub fn nearest(&self, path: &str) -> &Node {
         let mut node = self;
         for step in steps(path) {
@@ -168,8 +167,7 @@ impl Node {
         node
     }
 
-    /// Where to point for a message about the value: the value where it fits a line, or else its
-    /// key.
+    /// The place for a message about the value: the value if it is on one line, else its key.
     pub fn place(&self) -> Option<Place> {
         let text = self.source.text.get(self.span.clone()).unwrap_or("");
         let one_line = !text.is_empty() && !text.contains('\n');
@@ -182,7 +180,7 @@ impl Node {
         }
     }
 
-    /// Where to point for a message about the name of the value.
+    /// The place for a message about the name of the value.
     pub fn key_place(&self) -> Option<Place> {
         match &self.key {
             Some(key) => Some(self.at(key.clone())),
@@ -194,12 +192,12 @@ impl Node {
         Place { source: self.source.clone(), bytes }
     }
 
-    /// The folder of the file this was written in; empty for an argument.
+    /// The folder of the file with this value; empty for an argument.
     pub fn folder(&self) -> &Path {
         Path::new(&self.source.name).parent().unwrap_or(Path::new(""))
     }
 
-    /// The value in a message: `` `five` ``, `` the text `5` ``, `a list`.
+    /// The value as shown in a message: `` `five` ``, `` the text `5` ``, `a list`.
     pub fn shown(&self) -> String {
         match &self.kind {
             Kind::Scalar(Value::Null) => "empty".into(),
@@ -216,7 +214,7 @@ impl Node {
     }
 }
 
-/// A text short enough for a message, with nothing invisible in it.
+/// A text shortened for a message, with invisible characters made visible.
 pub fn shorten(text: &str) -> String {
     let line: String =
         text.chars().take(40).map(|c| if c.is_control() { ' ' } else { c }).collect();

@@ -1,5 +1,5 @@
-//! The sections that are plain maps of settings, without variants: `mix`, `generalization` and, in
-//! a list of metrics, `intervals`.
+//! Sections that are plain maps of settings, without variants: `mix`, `generalization` and, in a
+//! list of metrics, `intervals`.
 
 use serde::de::DeserializeOwned;
 
@@ -22,7 +22,7 @@ pub fn generalization(
     sound(g.problems(), "generalization", node, look, diagnostics).then_some(g)
 }
 
-/// `mix`, or none of it (`~`, as one value of a sweep). Its `noise` is a source like `data`.
+/// `mix`; it may be empty (`~`, as one value of a sweep). Its `noise` is a source like `data`.
 pub fn mix(node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Option<Option<Mix>> {
     if node.is_null() {
         return Some(None);
@@ -31,7 +31,7 @@ pub fn mix(node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Option
     let noise = rest.remove(&["noise".to_owned()]).filter(|n| !n.is_null());
     let mut told = Vec::new();
     let source = noise.as_ref().map(|noise| decode::variant::<SourceSpec>(noise, look, &mut told));
-    // A source speaks of itself as `data`.
+    // A source calls itself `data` in its messages.
     diagnostics.extend(told.into_iter().map(|mut d| {
         d.message = d.message.replace("`data", "`mix.noise");
         d.hint = d.hint.map(|hint| {
@@ -70,7 +70,7 @@ fn settings<T: DeserializeOwned>(
     strike_and_retry(|v| family::settings(v), node.value(), node, word, look, diagnostics)
 }
 
-/// Tells the problems of a point's settings; whether there are none.
+/// Reports the problems of a point's settings. Returns whether there are none.
 fn sound(
     problems: Vec<Problem>,
     word: &str,

@@ -1,8 +1,9 @@
-//! From a sweep to its points.
+//! The points of a sweep.
 //!
 //! A section (`detector`, `features`, ...) is decoded once for each combination of the axes that
-//! concern it, not once a point. An axis into a variant, such as `detector.knn.k`, concerns only
-//! the points that have this variant; the others would be equal but for it, so they are one point.
+//! affect it, not once per point. An axis into a variant, such as `detector.knn.k`, affects only
+//! the points with this variant. Other points would differ only in this axis, so they are merged
+//! into one point.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,24 +13,24 @@ use super::sweep::{Column, Sweep};
 use super::{Axis, expect, label, set, wire};
 use crate::diagnose::Diagnostic;
 
-/// One axis with everything that points need of it.
+/// One axis with all data that points need.
 pub struct Swept<'a> {
     pub column: &'a Column,
     group: usize,
     pub nodes: Vec<Node>,
     pub labels: Vec<String>,
-    /// Whether it concerned any point.
+    /// Whether it affected any point.
     pub used: bool,
 }
 
-/// The axes of a sweep, expanded; values that stand twice are noted.
+/// The axes of a sweep, expanded. Values that occur twice are reported.
 pub fn expand<'a>(sweep: &'a Sweep, diagnostics: &mut Vec<Diagnostic>) -> Vec<Swept<'a>> {
     let mut axes = Vec::new();
     for (group, g) in sweep.groups.iter().enumerate() {
         for column in &g.columns {
             let nodes = column.nodes();
             let labels = label::labels(&column.keys, &nodes);
-            // What is zipped may repeat: the pairs differ.
+            // Zipped values may repeat, because the pairs differ.
             if g.columns.len() == 1 {
                 diagnostics.extend(label::twice(&column.path, &nodes, &labels));
             }
@@ -62,19 +63,19 @@ pub fn coordinates(sweep: &Sweep, axes: &[Swept], n: u64) -> Vec<u32> {
 
 type Decode<T> = fn(&Node, Look, &mut Vec<Diagnostic>) -> Option<T>;
 
-/// One section of the file, with what its axes make of it.
+/// One section of the spec, and its values under the axes.
 pub struct Section<'a, T> {
     word: &'static str,
     base: Option<&'a Node>,
     default: Option<T>,
     decode: Decode<T>,
-    /// The axes that concern it, shallow ones first: deeper ones change what those put there.
+    /// The axes that affect it, shallow ones first, because deeper ones change their values.
     axes: Vec<usize>,
     memo: BTreeMap<Vec<u32>, Decoded<T>>,
     pub failed: bool,
 }
 
-/// A section at some point.
+/// A section at a point.
 pub struct Decoded<T> {
     pub value: Option<T>,
     /// For each axis of the section, whether it applied.
@@ -82,7 +83,7 @@ pub struct Decoded<T> {
 }
 
 impl<'a, T> Section<'a, T> {
-    /// `default` is the value where the file says nothing; without one the section must be there.
+    /// `default` is the value if the spec has none; without a default the section is required.
     pub fn new(
         word: &'static str,
         root: &'a Node,
@@ -99,7 +100,7 @@ impl<'a, T> Section<'a, T> {
         Self { word, base, default, decode, axes: own, memo: BTreeMap::new(), failed: false }
     }
 
-    /// Looks at what the file says outside `sweep:`; notes if the section is missing.
+    /// Checks the section outside `sweep:`, and reports it if it is required and missing.
     pub fn check_base(
         &mut self,
         root: &Node,
@@ -109,7 +110,7 @@ impl<'a, T> Section<'a, T> {
     ) {
         let replaced = self.axes.iter().any(|i| axes[*i].column.keys.len() == 1);
         match self.base {
-            // Every point replaces it, so it may be half a section, but not a wrong one.
+            // Every point replaces it, so it may be incomplete, but not wrong.
             Some(base) if replaced => {
                 self.failed |= (self.decode)(base, Look::Part, diagnostics).is_none()
             }
@@ -133,7 +134,7 @@ impl<'a, T> Section<'a, T> {
         }
     }
 
-    /// The section as the axes make it at `coordinates`, and which of them applied.
+    /// The section with the values of the axes at `coordinates`, and which axes applied.
     pub fn node(&self, axes: &[Swept], coordinates: &[u32]) -> (Option<Node>, Vec<bool>) {
         let mut node = self.base.cloned();
         let mut applied = Vec::with_capacity(self.axes.len());
@@ -151,7 +152,7 @@ impl<'a, T> Section<'a, T> {
                 inner if wire::is_plain(self.word) => {
                     let node = node.get_or_insert_with(|| value.with(Kind::Map(Vec::new())));
                     node.put(inner, value.clone());
-                    // Which clips are drawn is a question only where some are left out.
+                    // `draw` has an effect only if clips are left out.
                     inner != ["draw"]
                         || node
                             .as_map()
@@ -163,8 +164,8 @@ impl<'a, T> Section<'a, T> {
         (node, applied)
     }
 
-    /// Whether an axis sets a part of something that is not there at this point, because another
-    /// axis or the file left it out: `smote.neighbours` where `smote` is `~`.
+    /// Whether an axis sets a part of a setting that is missing at this point, because another axis
+    /// or the file left it out: `smote.neighbours` if `smote` is `~`.
     fn lacks_parent(&self, axes: &[Swept], axis: usize, node: Option<&Node>) -> bool {
         let keys = &axes[axis].column.keys;
         let [_, parents @ .., _] = keys.as_slice() else { return false };
@@ -181,7 +182,7 @@ impl<'a, T> Section<'a, T> {
         }
     }
 
-    /// The section at `coordinates`, decoded the first time it is asked for.
+    /// The section at `coordinates`; the result of decoding is kept.
     pub fn at(
         &mut self,
         axes: &mut [Swept],
@@ -207,8 +208,7 @@ impl<'a, T> Section<'a, T> {
         &self.memo[&key]
     }
 
-    /// Takes the axes that did not apply at `coordinates` out of `applied` (one flag an axis of the
-    /// sweep).
+    /// Clears the flags in `applied` (one per axis of the sweep) of the axes that did not apply.
     pub fn mark(&self, decoded: &[bool], applied: &mut [bool]) {
         for (i, yes) in self.axes.iter().zip(decoded) {
             applied[*i] = *yes;
@@ -216,16 +216,16 @@ impl<'a, T> Section<'a, T> {
     }
 }
 
-/// An entry of `exclude:`: all of its settings must match.
+/// An entry of `exclude:`. A point must match all of its settings.
 pub struct Exclusion<'a> {
     node: &'a Node,
-    /// Axes that each setting may mean, and its value.
+    /// The axes that each setting may refer to, and its value.
     settings: Vec<(Vec<usize>, &'a Node)>,
     pub hits: usize,
 }
 
 impl<'a> Exclusion<'a> {
-    /// Reads `exclude:`, noting names that are not swept.
+    /// Reads `exclude:` and reports names that are not swept.
     pub fn parse(sweep: &'a Sweep, axes: &[Swept], diagnostics: &mut Vec<Diagnostic>) -> Vec<Self> {
         let mut all = Vec::new();
         for node in &sweep.exclude {
@@ -271,7 +271,7 @@ impl<'a> Exclusion<'a> {
         all
     }
 
-    /// Whether the point at `coordinates` is one of those.
+    /// Whether this entry excludes the point at `coordinates`.
     pub fn drops(&mut self, axes: &[Swept], coordinates: &[u32], applied: &[bool]) -> bool {
         let hit = self.settings.iter().all(|(meant, wanted)| {
             meant.iter().filter(|i| applied[**i]).any(|i| {
@@ -285,10 +285,10 @@ impl<'a> Exclusion<'a> {
         hit
     }
 
-    /// That it dropped nothing.
+    /// The error for an entry that excluded nothing.
     pub fn idle(&self) -> Diagnostic {
         Diagnostic::new("E0406", "this `exclude` drops no point")
             .at(self.node.place())
-            .hint("its values are those of the sweep, or a variant's name")
+            .hint("use the values of the sweep, or the name of a variant")
     }
 }

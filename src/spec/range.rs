@@ -1,5 +1,5 @@
-//! `range: [first, end]` and `[first, end, step]`: numbers that need not be listed. The end is not
-//! in it, so that `[0, 3]` is three seeds.
+//! `range: [first, end]` and `[first, end, step]`: a short form for lists of numbers. The end is
+//! excluded, so `[0, 3]` gives three seeds.
 
 use serde_json::{Number, Value};
 
@@ -15,7 +15,7 @@ pub enum Range {
 }
 
 impl Range {
-    /// `[first, end]` or `[first, end, step]`; the end is not in it.
+    /// `[first, end]` or `[first, end, step]`; the end is excluded.
     pub fn parse(path: &str, node: &Node) -> Result<Self, Diagnostic> {
         let path = format!("sweep.{path}.range");
         let bad = |node: &Node, message: String| {
@@ -55,7 +55,8 @@ impl Range {
                 format!("the step of `{path}` is {}; it must be above 0", numbers[2]),
             ));
         }
-        // In whole numbers where they are: large seeds lie closer together than an f64 can tell.
+        // Whole numbers are compared as such, because an f64 cannot tell neighbouring large seeds
+        // apart.
         if whole.as_deref().map_or(first >= end, |w| w[0] >= w[1]) {
             return Err(bad(
                 node,
@@ -74,7 +75,7 @@ impl Range {
                     len: u64::try_from((end - first + step - 1) / step).unwrap_or(u64::MAX),
                 }
             }
-            // What a rounding error leaves of a step is no further point.
+            // A remainder from rounding errors is not another step.
             _ => Range::Real {
                 first,
                 step,
@@ -89,7 +90,7 @@ impl Range {
         }
     }
 
-    /// Its numbers, each counted from the first, so that no error adds up.
+    /// The numbers. Each is computed from the first, so rounding errors do not add up.
     pub fn numbers(self) -> impl Iterator<Item = Number> {
         (0..self.len()).filter_map(move |i| match self {
             Range::Whole { first, step, .. } => Number::from_i128(first + i128::from(i) * step),
@@ -98,7 +99,7 @@ impl Range {
     }
 }
 
-/// 0.30000000000000004 is written 0.3: a step added up is no more exact than twelve digits.
+/// 0.30000000000000004 is written 0.3: repeated steps are not more exact than twelve digits.
 fn tidy(x: f64) -> Option<Number> {
     let x = format!("{x:.12e}").parse().unwrap_or(x);
     if x.fract() == 0.0 && x.abs() < 1e15 { Some((x as i64).into()) } else { Number::from_f64(x) }

@@ -1,4 +1,4 @@
-//! The one door from what is written to what is meant: every default filled in, every mistake told.
+//! The only entry from a spec to an experiment: it fills in all defaults and reports all mistakes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,8 +16,8 @@ use crate::stage::metrics::MetricsSpec;
 use crate::stage::{Generalization, Mix, Normalization};
 use crate::threshold::ThresholdSpec;
 
-/// The experiment that `root` describes. `stem` names it if it has no name; `edited` says that
-/// `--set` changed it, so that `exclude` and `expect` may speak of points that are gone.
+/// The experiment that `root` describes. `stem` is its name if it has none. `edited` means that
+/// `--set` changed the spec, so `exclude` and `expect` may refer to points that are gone.
 pub fn resolve(root: &Node, stem: &str, edited: bool) -> Result<Experiment, Vec<Diagnostic>> {
     let mut diagnostics = Vec::new();
     if root.as_map().is_none() {
@@ -32,7 +32,7 @@ pub fn resolve(root: &Node, stem: &str, edited: bool) -> Result<Experiment, Vec<
     let question = given("question").and_then(|n| rules::text("question", n, &mut diagnostics));
 
     let mut sweep = sweep::parse(root.get("sweep"), &mut diagnostics);
-    // `detectors:` is told as unknown; that `detector` is missing would be the same mistake again.
+    // If `detectors:` is reported as unknown, a missing `detector` would be the same mistake again.
     sweep.broken.extend(meant.into_iter().map(String::from));
     let size = match sweep::size(&sweep, root.get("sweep")) {
         Ok(size) => size,
@@ -81,7 +81,7 @@ pub fn resolve(root: &Node, stem: &str, edited: bool) -> Result<Experiment, Vec<
         }
     }
     let paths: Vec<&str> = axes.iter().map(|a| a.column.path.as_str()).collect();
-    // What an expectation speaks of is only known once the points are.
+    // The points that an expectation applies to are known only after the points.
     let shaped = if diagnostics.is_empty() { points.as_slice() } else { &[] };
     let edited = edited || !diagnostics.is_empty();
     let expect = given("expect")
@@ -116,7 +116,7 @@ fn not_a_map(root: &Node) -> Diagnostic {
     diagnostic.hint(hint)
 }
 
-/// How a missing section may look.
+/// A hint with an example of a missing section.
 pub fn example(word: &str) -> &'static str {
     match word {
         "data" => "write where the clips are, such as `data: { dcase: { root: ../data } }`",
@@ -127,7 +127,7 @@ pub fn example(word: &str) -> &'static str {
     }
 }
 
-/// The sections that a point is made of.
+/// The sections of a point.
 struct Sections<'a> {
     data: Section<'a, SourceSpec>,
     mix: Section<'a, Option<Mix>>,
@@ -139,7 +139,7 @@ struct Sections<'a> {
     threshold: Section<'a, Option<ThresholdSpec>>,
     seed: Section<'a, u64>,
     notes: BTreeSet<String>,
-    /// What is wrong with how the sections of a point fit together, unless the point is excluded.
+    /// Errors about sections that do not fit together, for points that are not excluded.
     misfits: Vec<Diagnostic>,
 }
 
@@ -190,8 +190,7 @@ impl<'a> Sections<'a> {
         self.seed.check_base(root, &sweep.broken, axes, diagnostics);
     }
 
-    /// The point at the coordinates, unless something of it is wrong; `applied` says which axes
-    /// concern it.
+    /// The point at the coordinates, if it is valid; `applied` tells which axes affect it.
     fn at(
         &mut self,
         axes: &mut [Swept],
@@ -243,7 +242,7 @@ impl<'a> Sections<'a> {
                 format!("`{}`", detector.name())
             };
             let message =
-                format!("{what} takes one vector a clip, and there is no `pool` to make it");
+                format!("{what} takes one vector per clip, but there is no `pool` to make it");
             let place =
                 node.as_ref().and_then(|n| n.get(detector.name())).and_then(Node::key_place);
             self.misfits.push(
@@ -257,7 +256,7 @@ impl<'a> Sections<'a> {
         {
             let what = if detector.with_pool() { "`with_pool`" } else { "the spectrum" };
             let message = format!(
-                "interpolated waveforms have frames alone, and the embedding wants {what} of them, too"
+                "interpolated waveforms have only frames, but the embedding also needs {what} of them"
             );
             let node = self.generalization.node(axes, at).0;
             let place = node.as_ref().and_then(|n| n.get("smote")).and_then(Node::key_place);
@@ -271,7 +270,7 @@ impl<'a> Sections<'a> {
         {
             let name = detector.backend().name();
             let message = format!(
-                "`local_density` divides distances to training clips, and `{name}` measures none"
+                "`local_density` divides distances to training clips, but `{name}` measures none"
             );
             let node = self.generalization.node(axes, at).0;
             let place =
@@ -308,7 +307,7 @@ impl<'a> Sections<'a> {
         })
     }
 
-    /// Axes that concern no point, where their section is otherwise sound.
+    /// Errors for axes that affect no point although their section is valid.
     fn unused(&self, axes: &[Swept]) -> Vec<Diagnostic> {
         let failed = |word: &str| match word {
             "data" => self.data.failed,
@@ -363,7 +362,7 @@ fn pools(node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Option<V
     }
 }
 
-/// `threshold`, or none (`~`, as one value of a sweep).
+/// `threshold`; it may be empty (`~`, as one value of a sweep).
 fn threshold(
     node: &Node,
     look: Look,
@@ -375,7 +374,7 @@ fn threshold(
     decode::variant(node, look, diagnostics).map(Some)
 }
 
-/// What settings of `generalization` do not do, though one might think so.
+/// Notes about settings of `generalization` that have less effect than expected.
 fn doubts<'a>(g: &Generalization, mut pools: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut doubts = Vec::new();
     let one_score =
@@ -388,7 +387,7 @@ fn doubts<'a>(g: &Generalization, mut pools: impl Iterator<Item = &'a str>) -> V
     }
     if g.temporal_mean_subtraction && pools.any(|pool| pool == "mean") {
         doubts.push(
-            "`temporal_mean_subtraction` leaves `pool: mean` nothing but rounding; `std` and `max` have something"
+            "`temporal_mean_subtraction` leaves only rounding errors for `pool: mean`; use `std` or `max`"
                 .into(),
         );
     }

@@ -1,4 +1,4 @@
-//! The sections that are no variants: `metrics` and the single values at the top of a file.
+//! Words without variants: `metrics`, and the single values at the top of a spec.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::diagnose::{Diagnostic, suggest};
 use crate::family::fields;
 use crate::stage::metrics::{Intervals, MetricsSpec, Ties};
 
-/// What an expectation can speak of.
+/// The numbers that an expectation can name.
 pub fn expected() -> &'static [&'static str] {
     fields::<Expected>()
 }
@@ -24,7 +24,7 @@ pub fn seed(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<u64> {
     seed
 }
 
-/// `name` or `question`: a text that fits a line.
+/// `name` or `question`: a text of one line.
 pub fn text(word: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
     match node.as_str() {
         Some(text) => Some(text.to_owned()),
@@ -35,16 +35,14 @@ pub fn text(word: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Optio
     }
 }
 
-/// What stands between the name of an experiment and the digest of one of its runs.
+/// The separator between the name of an experiment and the digest of a run.
 const BEFORE_DIGEST: char = '@';
 
-/// The name of an experiment that has none, by that of its file.
+/// The name of an experiment without `name`: the name of its file.
 pub fn stem(stem: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
     if stem.contains(BEFORE_DIGEST) {
-        let message = format!(
-            "the name of the file, `{}`, cannot be that of the experiment: it has an `@`",
-            shorten(stem)
-        );
+        let message =
+            format!("the file name `{}` cannot name the experiment: it has an `@`", shorten(stem));
         let hint = "write `name:` into the file; in `NAME@DIGEST` the `@` comes before the digest of a run";
         diagnostics.push(Diagnostic::new("E0303", message).hint(hint));
         return None;
@@ -52,7 +50,7 @@ pub fn stem(stem: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
     Some(stem.to_owned())
 }
 
-/// `name`: it becomes part of file names, and names runs.
+/// `name`: it is used in file names and in names of runs.
 pub fn name(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
     let name = text("name", node, diagnostics)?;
     if name.contains(BEFORE_DIGEST) {
@@ -66,7 +64,7 @@ pub fn name(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
     if name.trim().is_empty() || wrong.is_some() || name.starts_with('.') {
         let message = match name.trim() {
             "" => "`name` is empty".to_owned(),
-            name => format!("`name` must be fit for the name of a file, not `{}`", shorten(name)),
+            name => format!("`name` must be usable as a file name, not `{}`", shorten(name)),
         };
         diagnostics.push(
             Diagnostic::new("E0303", message)
@@ -137,7 +135,7 @@ pub fn metrics(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Metrics
         }
     }
     if let Some(alone) = seen.get("intervals").filter(|_| !spec.auc && spec.pauc.is_none()) {
-        let message = "`intervals` are those of areas, and `metrics` names none";
+        let message = "`intervals` needs an area, and `metrics` names none";
         diagnostics.push(
             Diagnostic::new("E0206", message)
                 .at(alone.place())

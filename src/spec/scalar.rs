@@ -1,17 +1,17 @@
-//! What a scalar without quotes is: YAML 1.2, core schema, as `serde_yaml` reads it.
+//! Scalars without quotes: YAML 1.2, core schema, as `serde_yaml` reads it.
 //!
 //! `00` and `01` are texts, as are `no` and `on`. Whole numbers keep all their digits.
 
 use serde_json::{Number, Value};
 
-/// Why a number cannot be a setting.
+/// Reasons why a number cannot be a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unfit {
     /// A whole number beyond 64 bits.
     TooLarge,
-    /// A number that is not 0 and would be read as 0.
+    /// A number other than 0 that would be read as 0.
     TooSmall,
-    /// Infinity, or no number.
+    /// Infinity or NaN.
     NotFinite,
 }
 
@@ -28,7 +28,7 @@ pub fn plain(text: &str) -> Result<Value, Unfit> {
         Some(rest) => (text.starts_with('-'), rest),
         None => (false, text),
     };
-    // A second sign makes it a text, as a leading zero does.
+    // A second sign makes it a text. A leading zero does the same.
     if unsigned.starts_with(['+', '-'])
         || (unsigned.len() > 1 && unsigned.starts_with('0') && digits(&unsigned[1..]))
     {
@@ -62,8 +62,8 @@ fn digits(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// The size of a whole number: `12`, `0x1F`, `0o17`, `0b11`. The inner `None`: it has more than 64
-/// bits.
+/// The absolute value of a whole number: `12`, `0x1F`, `0o17`, `0b11`. The inner `None` means more
+/// than 64 bits.
 fn whole(text: &str) -> Option<Option<u64>> {
     let radix = [("0x", 16), ("0o", 8), ("0b", 2)]
         .into_iter()
@@ -79,7 +79,7 @@ mod tests {
 
     use super::*;
 
-    /// What `serde_yaml` makes of the same scalar; none for what is more than a scalar, and for
+    /// The result of `serde_yaml` for the same scalar. It is `None` for more than a scalar, and for
     /// whole numbers beyond 64 bits, which it refuses or rounds.
     fn other(text: &str) -> Option<Result<Value, Unfit>> {
         match serde_yaml::from_str::<serde_yaml::Value>(text).ok()? {

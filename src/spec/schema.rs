@@ -1,8 +1,8 @@
 //! The JSON Schema of a spec, for editors.
 //!
-//! It is what the types say, made lenient where a file may be incomplete: a sweep, a base file or
-//! `--set` may give what the file itself leaves out, so hardly anything is required. Editors must
-//! not mark a spec as wrong that runs.
+//! It follows the types, but it is lenient: a sweep, a base file or `--set` may give settings that
+//! the file leaves out, so hardly anything is required. Editors must not mark a valid spec as
+//! wrong.
 
 use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
@@ -17,7 +17,7 @@ pub fn schema() -> Value {
     for word in wire::swept() {
         axes.add(&schema, word, &format!("/properties/{word}"), &mut Vec::new());
     }
-    // Items of lists are whole: no sweep and no base file completes them.
+    // Items of lists must be complete, because no sweep or base file completes them.
     let whole = ["required", "anyOf"].map(|key| (key, schema["$defs"]["Expectation"][key].take()));
     lenient(&mut schema);
     whole.into_iter().for_each(|(key, needed)| schema["$defs"]["Expectation"][key] = needed);
@@ -26,15 +26,15 @@ pub fn schema() -> Value {
     schema
 }
 
-/// Takes away what does not hold of a file that a sweep or a base file completes, and what only
-/// this program reads.
+/// Removes rules that do not hold for a file completed by a sweep or a base file, and keys that
+/// only this program reads.
 fn lenient(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
             if map.get("required").is_some_and(Value::is_array) {
                 map.remove("required");
             }
-            // Kinds of numbers in Rust are no formats of JSON Schema.
+            // Number types of Rust are not formats of JSON Schema.
             if map.get("format").is_some_and(Value::is_string) {
                 map.remove("format");
             }
@@ -44,7 +44,7 @@ fn lenient(schema: &mut Value) {
             map.remove("x-family");
             for (key, inner) in map.iter_mut().filter(|(key, _)| *key != "default") {
                 match key.as_str() {
-                    // One of several objects is known by its key.
+                    // In a choice of several objects, the required key tells them apart.
                     "oneOf" => {
                         for choice in inner.as_array_mut().into_iter().flatten() {
                             let key = choice.get("required").cloned();
@@ -64,23 +64,22 @@ fn lenient(schema: &mut Value) {
 /// The paths that a sweep can vary.
 #[derive(Default)]
 struct Axes {
-    /// By their path.
+    /// Settings by path.
     known: Map<String, Value>,
-    /// By a regular expression: below maps whose keys are the user's, and below families inside of
-    /// themselves.
+    /// Settings by regular expression: those below maps with free keys, and below nested families.
     open: Map<String, Value>,
 }
 
 impl Axes {
-    /// Adds the setting `path`, whose schema stands at `pointer`, and the settings inside of it.
-    /// `around` has the families that it stands inside of.
+    /// Adds the setting `path`, whose schema is at `pointer`, and its inner settings. `around` has
+    /// the families that contain it.
     fn add(&mut self, root: &Value, path: &str, pointer: &str, around: &mut Vec<String>) {
         let mut alternatives = Vec::new();
         resolve(root, pointer.to_owned(), &mut alternatives);
         let about = root.pointer(pointer).and_then(|schema| schema.get("description"));
         let about =
             about.or_else(|| alternatives.iter().find_map(|(_, schema)| schema.get("description")));
-        // One of several objects that are told apart by their only key has its meaning itself.
+        // In a choice of several objects with one key each, the object carries the meaning.
         let outer = pointer
             .rsplit_once("/properties/")
             .and_then(|(outer, _)| root.pointer(outer)?.get("description"));
@@ -95,7 +94,7 @@ impl Axes {
         self.known.insert(path.to_owned(), axis);
         for (pointer, schema) in alternatives {
             let family = schema.get("x-family").and_then(Value::as_str);
-            // A detector inside of a detector has completion, too; what is deeper is only taken.
+            // Completion covers a detector inside a detector; deeper levels are only accepted.
             if family
                 .is_some_and(|family| around.iter().filter(|other| *other == family).count() > 1)
             {
@@ -145,7 +144,7 @@ impl Axes {
     }
 }
 
-/// The alternatives of the schema at `pointer`, each without further ones, and where they stand.
+/// The alternatives of the schema at `pointer`, flattened, with their pointers.
 fn resolve(root: &Value, pointer: String, found: &mut Vec<(String, Value)>) {
     let Some(schema) = root.pointer(&pointer) else { return };
     if let Some(target) = schema.get("$ref").and_then(Value::as_str) {

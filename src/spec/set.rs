@@ -1,9 +1,9 @@
-//! `--set path=value`: a change of the file without a copy of it.
+//! `--set path=value`: changes a spec without a copy of it.
 //!
-//! The value is YAML. A list sweeps, unless the setting is a list itself (then a list of lists
-//! does); so does `{ range: ... }`. A `--set` counts wherever the file says something about its
-//! path: it takes the place of a sweep over it, and where a sweep over the whole (`detector`)
-//! surrounds it, it changes the values.
+//! The value is YAML. A list is a sweep, unless the setting itself is a list (then a list of lists
+//! is a sweep). `{ range: ... }` is a sweep, too. A `--set` applies wherever the spec sets its
+//! path: it replaces a sweep over this path, and it changes the values of a sweep over an outer
+//! setting (`detector`).
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::tree::DEEPEST;
 use super::{wire, yaml};
 use crate::diagnose::{Diagnostic, Place, SourceText};
 
-/// Applies the arguments in order; a later one wins.
+/// Applies the arguments in order; later ones win.
 pub fn apply(root: &mut Node, sets: &[String]) -> Vec<Diagnostic> {
     sets.iter().filter_map(|argument| one(root, argument).err()).collect()
 }
@@ -39,7 +39,7 @@ fn one(root: &mut Node, argument: &str) -> Result<(), Diagnostic> {
         );
         return Err(Diagnostic::new("E0103", message).hint(hint));
     }
-    // A reserved word goes into the file, which says so of it.
+    // A reserved word is accepted here and reported later.
     if !wire::words().contains(&keys[0].as_str()) && !wire::RESERVED.contains(&keys[0].as_str()) {
         let message = format!("`{path}` is no setting of a spec");
         return Err(Diagnostic::new("E0402", message)
@@ -81,7 +81,7 @@ fn sweeps(keys: &[String], value: &Node) -> bool {
     }
 }
 
-/// An axis of its own; what the file says of this path gives way.
+/// Adds an axis. Other values of this path in the spec are removed.
 fn sweep_over(root: &mut Node, keys: &[String], value: Node) {
     let path = keys.join(".");
     drop_axis(root, &path);
@@ -125,7 +125,7 @@ fn set(root: &mut Node, keys: &[String], value: Node) -> Result<(), Diagnostic> 
         let held = outer.iter().try_fold(&mut *root, |node, key| node.get_mut(key));
         let held = held.filter(|_| wire::family(outer).is_some());
         if let Some(held) = held.filter(|held| held.get(variant).is_none()) {
-            // Another variant than the file's takes its place.
+            // The new variant replaces the variant of the spec.
             held.kind = Kind::Scalar(serde_json::Value::Null);
         }
     }
@@ -134,15 +134,16 @@ fn set(root: &mut Node, keys: &[String], value: Node) -> Result<(), Diagnostic> 
         if change(section, keys, 1, &value) {
             return Ok(());
         }
-        // Another variant than the file's takes its place.
+        // The new variant replaces the variant of the spec.
         section.kind = Kind::Map(Vec::new());
     }
     root.put(keys, value);
     Ok(())
 }
 
-/// Sets the path `keys` where what stands at its first `depth` parts, `section`, has the variant
-/// that comes next: a map, or a list of such.
+/// Sets the path `keys` in `section`, which is the value at the first `depth` keys. `section` must
+/// have the variant named by the next key; it may be a list of variants. Returns whether anything
+/// changed.
 pub fn change(section: &mut Node, keys: &[String], depth: usize, value: &Node) -> bool {
     let Some((variant, rest)) = keys.get(depth..).and_then(<[String]>::split_first) else {
         return false;
@@ -173,8 +174,7 @@ pub fn change(section: &mut Node, keys: &[String], depth: usize, value: &Node) -
     }
 }
 
-/// The values of the axes over something that `keys` is a part of, each with the length of its
-/// path.
+/// The values of the axes over outer settings of `keys`, each with the length of its path.
 fn axes_around<'a>(root: &'a mut Node, keys: &[String]) -> Vec<(usize, &'a mut Vec<Node>)> {
     let mut found = Vec::new();
     let Some(Kind::Map(axes)) = root.get_mut("sweep").map(|n| &mut n.kind) else { return found };
@@ -209,7 +209,7 @@ fn zipped(zip: &mut Node) -> impl Iterator<Item = (&str, &mut Node)> {
     })
 }
 
-/// Takes out the axis over `path`, also from under `zip:`.
+/// Removes the axis over `path`, also under `zip:`.
 fn drop_axis(root: &mut Node, path: &str) {
     let Some(Kind::Map(axes)) = root.get_mut("sweep").map(|n| &mut n.kind) else { return };
     axes.retain(|(key, _)| key != path);
@@ -224,7 +224,8 @@ fn drop_axis(root: &mut Node, path: &str) {
     }
 }
 
-/// `--set 'detector={mahalanobis: {}}'` leaves nothing for a sweep over `detector.knn.k` to do.
+/// After `--set 'detector={mahalanobis: {}}'`, a sweep over `detector.knn.k` has no effect and is
+/// removed.
 fn drop_axes_of_other_variants(root: &mut Node, keys: &[String], value: &Node) {
     let Some(variants) = value.as_map() else { return };
     if wire::family_of(&keys[0]).is_none() || wire::family(keys).is_none() {
@@ -330,7 +331,7 @@ mod tests {
         assert_eq!(other.0, json!({"network": {"b": {"y": 2}}, "backend": {"knn": {"k": 9}}}));
         let (backend, axes) = embedding(&["detector.embedding.backend={lof: {}}"]);
         assert_eq!((backend["backend"].clone(), axes), (json!({"lof": {}}), 0));
-        // Of values of a sweep, only those that have the variant.
+        // Only values of the sweep with this variant are changed.
         let text = "sweep: { detector: [ { embedding: { network: { a: } } }, { embedding: { network: { b: } } } ] }\n";
         let value = after(
             text,

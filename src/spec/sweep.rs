@@ -9,9 +9,9 @@
 //!   exclude: [ { detector: knn, frame: 2048 } ]        # drops points that match all entries
 //! ```
 //!
-//! Here lengths are counted and paths are looked at; [`points`](super::points) makes the points.
-//! Ranges stay unexpanded until the number of points is known to be small: `range: [0, 1, 1e-9]` is
-//! short to write.
+//! This file checks paths and counts lengths; [`points`](super::points) makes the points. Ranges
+//! are expanded only after the number of points is known to be small, because `range: [0, 1, 1e-9]`
+//! is short to write.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,20 +22,20 @@ use super::range::Range;
 use super::wire;
 use crate::diagnose::{Diagnostic, suggest};
 
-/// Most points of a sweep.
+/// The most points of a sweep.
 pub const LIMIT: u64 = 10_000;
 
 /// A sweep as written.
 #[derive(Default)]
 pub struct Sweep {
-    /// They cross; the first varies slowest.
+    /// The groups are crossed; the first varies slowest.
     pub groups: Vec<Group>,
     pub exclude: Vec<Node>,
-    /// Words with an axis that could not be read: what the points say of them is not to be trusted.
+    /// Words with an invalid axis; errors of their points cannot be trusted.
     pub broken: BTreeSet<String>,
 }
 
-/// Axes that advance together; most groups have one.
+/// Axes that advance together; most groups have one axis.
 pub struct Group {
     pub columns: Vec<Column>,
     pub len: u64,
@@ -45,7 +45,7 @@ pub struct Group {
 pub struct Column {
     pub path: String,
     pub keys: Vec<String>,
-    /// What is written under the path, for places.
+    /// The node under the path, for places in messages.
     pub node: Node,
     values: Values,
 }
@@ -63,7 +63,7 @@ impl Column {
         }
     }
 
-    /// Every value, as a node with a place. Only for sweeps within the limit.
+    /// All values as nodes with places. Only for sweeps within the limit.
     pub fn nodes(&self) -> Vec<Node> {
         let mut nodes: Vec<Node> = match &self.values {
             Values::Listed(items) => items.clone(),
@@ -80,7 +80,7 @@ impl Column {
     }
 }
 
-/// Reads `sweep:`, noting what is wrong.
+/// Reads `sweep:` and reports mistakes.
 pub fn parse(node: Option<&Node>, diagnostics: &mut Vec<Diagnostic>) -> Sweep {
     let mut sweep = Sweep::default();
     let Some(node) = node.filter(|n| !n.is_null()) else { return sweep };
@@ -171,7 +171,7 @@ fn zip(node: &Node, sweep: &mut Sweep, diagnostics: &mut Vec<Diagnostic>) {
                     Diagnostic::new("E0404", message)
                         .at(other.node.key_place())
                         .related(first.node.key_place(), format!("{} values here", first.len()))
-                        .hint("settings that advance together need as many values each"),
+                        .hint("settings that advance together need equal numbers of values"),
                 );
             }
             None => sweep.groups.push(Group { len: first.len(), columns }),
@@ -179,7 +179,7 @@ fn zip(node: &Node, sweep: &mut Sweep, diagnostics: &mut Vec<Diagnostic>) {
     }
 }
 
-/// One axis: a path that a sweep can vary, and its values.
+/// One axis: a path that can be swept, and its values.
 fn axis(
     path: &str,
     node: &Node,
@@ -242,7 +242,7 @@ fn axis(
     }
 }
 
-/// What to write for an axis that is a map: the way to its list in one key, or a list of it.
+/// A hint for an axis that is a map: write its path as one key, or make it a list.
 fn axis_hint(path: &str, node: &Node) -> String {
     let mut way = path.to_owned();
     let mut inner = node;
@@ -264,7 +264,7 @@ fn axis_hint(path: &str, node: &Node) -> String {
     }
 }
 
-/// Whether `path` can be swept, as far as its words say.
+/// Whether `path` can be swept, as far as its words tell.
 fn fits(path: &str, keys: &[String]) -> Result<(), Diagnostic> {
     let unknown = |hint: String| {
         Err(Diagnostic::new("E0402", format!("`{}` is no setting of a spec", shorten(path)))
@@ -300,15 +300,15 @@ fn fits(path: &str, keys: &[String]) -> Result<(), Diagnostic> {
     Ok(())
 }
 
-/// A hint that names the whole path with one word put right.
+/// A hint with the whole path and one word corrected.
 fn near(path: &str, word: &str, known: &[&str]) -> String {
     match crate::diagnose::closest(word, known.iter().copied()) {
         Some(right) => format!("did you mean `{}`?", path.replacen(word, right, 1)),
-        None => format!("where it says `{}` comes one of: {}", shorten(word), known.join(", ")),
+        None => format!("instead of `{}` write one of: {}", shorten(word), known.join(", ")),
     }
 }
 
-/// A path swept twice, and values that set themselves what a deeper axis sweeps.
+/// Reports paths that are swept twice, and values that set a setting of a deeper axis.
 fn overlaps(sweep: &mut Sweep, diagnostics: &mut Vec<Diagnostic>) {
     let mut seen: BTreeMap<&str, &Column> = BTreeMap::new();
     let columns: Vec<&Column> = sweep.groups.iter().flat_map(|g| &g.columns).collect();
@@ -349,7 +349,7 @@ fn overlaps(sweep: &mut Sweep, diagnostics: &mut Vec<Diagnostic>) {
     }
 }
 
-/// The number of points before any are excluded, or why there are too many.
+/// The number of points before exclusion; an error if there are too many.
 pub fn size(sweep: &Sweep, node: Option<&Node>) -> Result<u64, Diagnostic> {
     let product = sweep.groups.iter().try_fold(1u64, |n, group| n.checked_mul(group.len));
     if let Some(n) = product.filter(|n| *n <= LIMIT) {

@@ -1,9 +1,9 @@
-//! From the events of the parser to [`Node`]s, in one walk.
+//! Turns the events of the parser into [`Node`]s, in one pass.
 //!
-//! It refuses what could take the memory or the time of what follows, and what means something else
-//! than it seems: aliases that expand to more than [`MOST`] values (a file of 23 KB can take 600
-//! MB), duplicate keys (silently the last one wins), keys that are no words, tags, several
-//! documents, deep nesting. No other file names the parser.
+//! It refuses input that would cost too much memory or time, or whose meaning may surprise: aliases
+//! that expand to more than [`MOST`] values (a file of 23 KB can take 600 MB), duplicate keys (the
+//! last one would silently win), keys that are not words, tags, several documents, deep nesting. No
+//! other file uses the parser.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -16,12 +16,12 @@ use super::scalar::{Unfit, plain};
 use crate::diagnose::{Diagnostic, Place, SourceText};
 use crate::reading::invisible;
 
-/// Most values of a file after its aliases are expanded; a long text counts for several.
+/// The most values of a file after expanding its aliases; a long text counts for several.
 const MOST: u64 = 100_000;
 /// Deepest nesting.
 pub(super) const DEEPEST: usize = 64;
 
-/// The value that the text from the byte `from` on holds; none for an empty text.
+/// The value in the text from byte `from` on; `None` for an empty text.
 pub fn read(source: &Arc<SourceText>, from: usize) -> Result<Option<Node>, Diagnostic> {
     let text = &source.text[from..];
     let offsets = Offsets::new(text, from);
@@ -29,11 +29,11 @@ pub fn read(source: &Arc<SourceText>, from: usize) -> Result<Option<Node>, Diagn
         .walk(text)
 }
 
-/// From the parser's character indices to bytes of the whole text.
+/// Converts character indices of the parser to bytes of the whole text.
 struct Offsets {
     from: usize,
     len: usize,
-    /// Byte of each character; empty for ASCII, where they are the same.
+    /// Byte offset of each character; empty for ASCII, where both are equal.
     bytes: Vec<usize>,
 }
 
@@ -61,20 +61,20 @@ impl Offsets {
     }
 }
 
-/// A list or map that is not closed yet.
+/// An open list or map.
 struct Frame {
     start: usize,
     anchor: usize,
     weight_before: u64,
     height: usize,
     inside: Kind,
-    /// Places of the keys of a map so far, duplicates being refused.
+    /// Places of the keys so far, to refuse duplicates.
     keys: BTreeMap<String, Range<usize>>,
     /// The key whose value comes next.
     key: Option<String>,
 }
 
-/// What an anchor stands for.
+/// The value of an anchor.
 struct Anchor {
     weight: u64,
     height: usize,
@@ -162,7 +162,7 @@ impl Walk<'_> {
         if !tagged {
             return Ok(());
         }
-        // The parser leaves the tag out of the span; it stands on the same line, before the value.
+        // The span of the parser lacks the tag, which is on the same line before the value.
         let before = &self.source.text[..at.start];
         let line = before.rfind('\n').map_or(0, |i| i + 1);
         let start = before[line..]
@@ -222,8 +222,8 @@ impl Walk<'_> {
         if let Some(outer) = self.stack.last_mut() {
             outer.height = outer.height.max(frame.height + 1);
         }
-        // The end of a block is where the next thing begins: white space and comments are not of
-        // it.
+        // The parser ends a block where the next value begins; the white space before that is cut
+        // off.
         let text = &self.source.text[frame.start..at.end.max(frame.start)];
         let span = frame.start..frame.start + text.trim_end().len();
         let inside = match frame.inside {
@@ -234,8 +234,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// `<<: *base`, or a list of such: what the map does not say itself. The first that says it
-    /// wins.
+    /// `<<: *base`, or a list of such: adds the entries that the map lacks. The first base that has
+    /// an entry wins.
     fn merged(&self, mut entries: Vec<(String, Node)>) -> Result<Vec<(String, Node)>, Diagnostic> {
         let Some(place) = entries.iter().position(|(key, _)| key == "<<") else {
             return Ok(entries);
@@ -256,7 +256,7 @@ impl Walk<'_> {
         Ok(entries)
     }
 
-    /// What an alias stands for has its place where the alias is.
+    /// The value of an alias has the place of the alias.
     fn alias(&mut self, id: usize, at: Range<usize>) -> Result<(), Diagnostic> {
         self.not_as_key(&at)?;
         let Some(Anchor { weight, height, node }) = self.anchors.get(&id) else {
@@ -264,7 +264,7 @@ impl Walk<'_> {
             return Err(self.refuse(
                 "E0104",
                 at,
-                format!("`{name}` stands inside of what it names"),
+                format!("`{name}` is an alias inside the value that it names"),
             ));
         };
         let (weight, height) = (*weight, *height);
@@ -308,7 +308,7 @@ impl Walk<'_> {
         let value = value.map_err(|unfit| {
             let message = match unfit {
                 Unfit::TooLarge => format!("`{text}` is too large for a whole number"),
-                Unfit::TooSmall => format!("`{text}` is too small a number to be told from 0"),
+                Unfit::TooSmall => format!("`{text}` is so small that it would be read as 0"),
                 Unfit::NotFinite => format!("`{text}` is not a finite number"),
             };
             self.refuse("E0109", at.clone(), message)
@@ -335,7 +335,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Puts a value where it belongs, and under the name of its anchor.
+    /// Puts a value into its list or map, and stores it if it has an anchor.
     fn value(&mut self, anchor: usize, weight: u64, height: usize, span: Range<usize>, kind: Kind) {
         let mut node = Node { source: self.source.clone(), key: None, span, kind };
         if anchor > 0 {
@@ -354,7 +354,7 @@ impl Walk<'_> {
     }
 }
 
-/// A node as if it and all inside of it stood at one place.
+/// A copy of a node with all places moved to one place.
 fn elsewhere(node: &Node, at: &Range<usize>) -> Node {
     let kind = match &node.kind {
         Kind::Scalar(value) => Kind::Scalar(value.clone()),
@@ -366,7 +366,7 @@ fn elsewhere(node: &Node, at: &Range<usize>) -> Node {
     Node { source: node.source.clone(), key: None, span: at.clone(), kind }
 }
 
-/// A diagnostic about some bytes of the text.
+/// A diagnostic about a range of bytes.
 pub fn refuse(
     source: &Arc<SourceText>,
     code: &'static str,

@@ -1,9 +1,9 @@
-//! What the words of a spec are: families, plain settings, lists, paths of files. All of it follows
-//! from what the config types say of themselves; there is no second list.
+//! The structure of the words of a spec: families, plain settings, lists, paths of files. All of it
+//! comes from the schemas of the config types; there is no second list.
 //!
-//! A path such as `detector.knn.k` is followed through the schemas. Where a family stands, the next
-//! part of the path is a member's name, and its config goes on. Only the configs on the way are
-//! asked, so a small spec pays for little.
+//! A path such as `detector.knn.k` is followed through the schemas. At a family, the next part of
+//! the path is the name of a member, and its schema continues. Only the schemas on the way are
+//! made, so a small spec is cheap.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -16,22 +16,22 @@ use super::words::{OF_THE_FILE, Spec};
 use crate::diagnose::{Diagnostic, closest, suggest};
 use crate::family::{Described, fields};
 
-/// Words that a later version gives a meaning.
+/// Words reserved for a later version.
 pub const RESERVED: &[&str] = &["command"];
 
-/// The words at the top of a file, as a config says them.
+/// The words at the top of a spec, described by their config type.
 pub fn spec() -> &'static Described {
     static SPEC: OnceLock<Described> = OnceLock::new();
     SPEC.get_or_init(Described::of::<Spec>)
 }
 
-/// Every word at the top of a file.
+/// All words at the top of a spec.
 pub fn words() -> &'static [&'static str] {
     static WORDS: OnceLock<&[&str]> = OnceLock::new();
     WORDS.get_or_init(fields::<Spec>)
 }
 
-/// The words that a sweep can vary, wholly or in part.
+/// The words that can be swept, as a whole or in part.
 pub fn swept() -> &'static [&'static str] {
     static SWEPT: OnceLock<Vec<&str>> = OnceLock::new();
     SWEPT.get_or_init(|| {
@@ -39,7 +39,7 @@ pub fn swept() -> &'static [&'static str] {
     })
 }
 
-/// What a setting may be: the alternatives of its schema, each without further ones.
+/// The alternatives of a schema, flattened.
 pub fn alternatives(schema: &Value) -> Vec<&Value> {
     let choices =
         ["anyOf", "oneOf"].iter().filter_map(|key| schema.get(*key)?.as_array()).flatten();
@@ -47,12 +47,12 @@ pub fn alternatives(schema: &Value) -> Vec<&Value> {
     if inner.is_empty() { vec![schema] } else { inner }
 }
 
-/// The family that a schema names.
+/// The family of a schema.
 pub fn of_family(schema: &Value) -> Option<&'static Kin> {
     kin(schema.get("x-family")?.as_str()?)
 }
 
-/// What may stand under `key` of a setting.
+/// The schema under `key` of a setting.
 fn inside(schema: &'static Value, key: &str) -> Option<&'static Value> {
     match of_family(schema) {
         Some(family) => Some(&(family.described)(key)?.schema),
@@ -63,9 +63,9 @@ fn inside(schema: &'static Value, key: &str) -> Option<&'static Value> {
     }
 }
 
-/// The alternatives for the setting at `path`; none if there is no such setting.
+/// The alternative schemas of the setting at `path`; empty if there is no such setting.
 fn at<S: AsRef<str>>(path: &[S]) -> Vec<&'static Value> {
-    // The words themselves need not be asked where one of them holds a family: most paths begin so.
+    // Most paths begin with a family. Its schema is found without the schema of the whole spec.
     let (root, rest) = match path {
         [word, variant, rest @ ..] if family_of(word.as_ref()).is_some() => {
             let described =
@@ -83,7 +83,7 @@ fn at<S: AsRef<str>>(path: &[S]) -> Vec<&'static Value> {
     })
 }
 
-/// The family of the variant that stands at `path`: a map with one key, the variant's name.
+/// The family of the variant at `path`: a map whose one key is the variant's name.
 pub fn family<S: AsRef<str>>(path: &[S]) -> Option<&'static Kin> {
     match path {
         [word] => family_of(word.as_ref()),
@@ -96,7 +96,7 @@ pub fn family_of(word: &str) -> Option<&'static Kin> {
     KIN.iter().find(|family| family.word == word && words().contains(&word))
 }
 
-/// The settings under a word that holds plain settings and no variant; none if it does not.
+/// The settings of a word with plain settings; `None` for other words.
 pub fn plain(word: &str) -> Option<&'static [&'static str]> {
     static PLAIN: OnceLock<Vec<(&str, Vec<&str>)>> = OnceLock::new();
     if family_of(word).is_some() || !swept().contains(&word) {
@@ -123,7 +123,7 @@ pub fn is_plain(word: &str) -> bool {
     plain(word).is_some()
 }
 
-/// Whether the setting at `path` is a list itself, so that one list is a value and not a sweep.
+/// Whether the setting at `path` is a list, so that a single list is a value and not a sweep.
 pub fn is_list(path: &[String]) -> bool {
     at(path).into_iter().any(|schema| match &schema["type"] {
         Value::Array(types) => types.iter().any(|name| name == "array"),
@@ -131,7 +131,7 @@ pub fn is_list(path: &[String]) -> bool {
     })
 }
 
-/// The settings of a variant that hold a variant themselves, and of which family.
+/// The settings of a variant that hold a nested variant, with their families.
 fn nested_in(settings: &'static Described) -> Vec<(&'static str, &'static Kin)> {
     let family = |field: &&'static str| {
         let schema = inside(&settings.schema, field)?;
@@ -140,8 +140,7 @@ fn nested_in(settings: &'static Described) -> Vec<(&'static str, &'static Kin)> 
     settings.fields.iter().filter_map(family).collect()
 }
 
-/// The part of a path that ends with the setting of a variant that holds a variant, its family, and
-/// the name after it.
+/// For a path into a nested variant: the path of its setting, its family, and the next part.
 pub fn nested(path: &[String]) -> Option<([&str; 3], &'static Kin, &str)> {
     let [word, variant, setting, inner, ..] = path else { return None };
     family_of(word)?;
@@ -149,8 +148,8 @@ pub fn nested(path: &[String]) -> Option<([&str; 3], &'static Kin, &str)> {
     Some((outer, family(&outer)?, inner.as_str()))
 }
 
-/// Notes unknown and reserved words at the top of a file; gives the words that the unknown ones
-/// were probably meant to be.
+/// Reports unknown and reserved words at the top of a spec. Returns the known words that were
+/// probably meant.
 pub fn check_words<'a>(root: &Node, diagnostics: &mut Vec<Diagnostic>) -> Vec<&'a str> {
     let mut meant = Vec::new();
     for (word, node) in root.as_map().unwrap_or(&[]) {
@@ -170,7 +169,7 @@ pub fn check_words<'a>(root: &Node, diagnostics: &mut Vec<Diagnostic>) -> Vec<&'
     meant
 }
 
-/// A hint for an unknown path or word, by its first part.
+/// A hint for an unknown path or word, found by its first part.
 fn suggest_path(path: &str) -> String {
     match path.split_once('.') {
         Some((first, rest)) if words().contains(&first) => {
@@ -180,11 +179,11 @@ fn suggest_path(path: &str) -> String {
     }
 }
 
-/// The settings of a variant as a value, its paths relative to the folder of the file they were
-/// written in; and those settings that hold a variant themselves, with their families.
+/// The settings of a variant as a value, with paths relative to the folder of the file that sets
+/// them. Also returns the settings that hold a nested variant, with their families.
 pub fn settings<F: Family>(name: &str, node: &Node) -> (Value, Vec<(&'static str, &'static Kin)>) {
     let mut value = if node.is_null() { Value::Object(Default::default()) } else { node.value() };
-    // Numbers are neither paths nor variants: what the config says of them is not asked.
+    // Numbers are neither paths nor variants, so their schema is not needed.
     let entries = value.as_object().into_iter().flatten();
     let Some(described) = F::described(name)
         .filter(|_| !entries.map(|(_, v)| v).all(|v| v.is_number() || v.is_boolean()))
@@ -195,8 +194,8 @@ pub fn settings<F: Family>(name: &str, node: &Node) -> (Value, Vec<(&'static str
     (value, nested_in(described))
 }
 
-/// Makes the paths of files in `value` relative to the files they were written in; `node` is the
-/// same with its places.
+/// Makes file paths in `value` relative to the folder of the file that sets them; `node` is the
+/// same value with places.
 fn relative(value: &mut Value, node: &Node, schema: &'static Value) {
     for schema in alternatives(schema) {
         match value {

@@ -1,8 +1,7 @@
-//! The words at the top of a spec, as a type that describes itself.
+//! The words at the top of a spec, as a self-describing type.
 //!
-//! Nothing is read into this type: `resolve` takes the file apart itself, because a sweep may
-//! complete a section and because every mistake has its place. What the words hold is the configs'
-//! to say.
+//! Nothing is decoded into this type. `resolve` reads the file itself, because a sweep may complete
+//! a section and each mistake needs its place. The configs describe the content of the words.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +17,7 @@ use crate::stage::metrics::{Intervals, Ties};
 use crate::stage::{Generalization, Mix};
 use crate::threshold::ThresholdSpec;
 
-/// Words that are about the whole file and not about a point: a sweep cannot vary them.
+/// Words about the whole file and not about a point; they cannot be swept.
 pub const OF_THE_FILE: [&str; 5] = ["name", "question", "extends", "sweep", "expect"];
 
 /// An experiment of humshift: a question, the data and the detectors that answer it, and what is
@@ -38,7 +37,7 @@ pub struct Spec {
     /// the whole variant of the base.
     #[schemars(extend("x-path" = "file"), example = "base.yaml")]
     pub extends: Option<String>,
-    /// Where the recordings come from: one source by name, with its settings.
+    /// The source of the recordings, by name, with its settings.
     pub data: Option<SourceSpec>,
     /// The noise that is mixed to the recordings. Without it the recordings are used as they are.
     #[schemars(example = json!({ "table": "mimii_dg", "snr_offset_db": 3 }))]
@@ -48,27 +47,28 @@ pub struct Spec {
     /// How the frames of a recording become one vector. A list of pools joins their vectors end to
     /// end. Detectors of frames need no pool.
     pub pool: Option<Pools>,
-    /// What learns the normal sounds and scores the others: one detector by name, with its
-    /// settings.
+    /// The detector, by name, with its settings. It learns the normal sounds and scores the test
+    /// recordings.
     pub detector: Option<DetectorSpec>,
-    /// What helps the detector with the target domain, and which training recordings it sees.
+    /// Techniques that help the detector with the target domain, and the choice of its training
+    /// recordings.
     #[schemars(example = json!({ "target_clips": 10, "smote": { "ratio": 0.2 } }))]
     pub generalization: Option<Generalization>,
-    /// What is varied. Each key is the path of a setting, such as `detector.knn.k`. Its value is a
-    /// list of values or a range. The settings are crossed: every combination is one point of the
-    /// experiment.
+    /// The settings to vary. Each key is the path of a setting, such as `detector.knn.k`. Its value
+    /// is a list of values or a range. The settings are crossed: every combination is one point of
+    /// the experiment.
     #[schemars(example = json!({ "detector": [{ "knn": { "k": 3 } }, { "mahalanobis": {} }], "seed": { "range": [0, 3] } }))]
     pub sweep: Option<Sweep>,
     /// The numbers to compute. Default: `[auc, pauc]`.
     #[schemars(example = json!(["auc", { "pauc": { "max_fpr": 0.1 } }, "intervals"]))]
     pub metrics: Option<Vec<Asked>>,
-    /// The score from which on a recording is called anomalous: one rule by name, with its
+    /// The rule for the score above which a recording is called anomalous, by name, with its
     /// settings. Without it there are no decisions, and no precision, recall or F1.
     pub threshold: Option<ThresholdSpec>,
     /// The seed of everything that is random in training. Default: 0.
     #[schemars(example = 3)]
     pub seed: Option<u64>,
-    /// Results that the author counts on. `humshift run` ends with the exit code 3 if one of them
+    /// Results that the author expects. `humshift run` ends with the exit code 3 if one of them
     /// does not hold.
     #[schemars(example = json!([{ "metric": "official", "where": { "detector": "knn" }, "at_least": 0.88 }]))]
     pub expect: Option<Vec<Expectation>>,
@@ -83,7 +83,7 @@ pub enum Pools {
     Joined(Vec<PoolSpec>),
 }
 
-/// What is varied, besides the settings that are swept each for itself.
+/// Parts of `sweep` beside its swept settings.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Sweep {
@@ -112,8 +112,7 @@ pub enum MetricName {
     Auc,
     /// The partial area under the ROC curve, over all test recordings of a section.
     Pauc,
-    /// Confidence intervals of the areas, from test recordings that are drawn anew with
-    /// replacement.
+    /// Confidence intervals of the areas, from test recordings that are resampled with replacement.
     Intervals,
 }
 
@@ -126,8 +125,7 @@ pub enum MetricSettings {
     Auc(Option<Auc>),
     /// The partial area under the ROC curve, over all test recordings of a section.
     Pauc(Option<Pauc>),
-    /// Confidence intervals of the areas, from test recordings that are drawn anew with
-    /// replacement.
+    /// Confidence intervals of the areas, from test recordings that are resampled with replacement.
     Intervals(Option<Intervals>),
 }
 
@@ -154,15 +152,15 @@ impl Default for Pauc {
     }
 }
 
-/// A result that the author of the spec counts on. It has at least one bound.
+/// A result that the author of the spec expects. It has at least one bound.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("anyOf" = [{ "required": ["at_least"] }, { "required": ["at_most"] }]))]
 pub struct Expectation {
     /// The number that is compared with the bounds.
     pub metric: Expected,
-    /// The points that this is about: a map from swept paths (or their last word) to a value or its
-    /// label. Default: all points.
+    /// The points that this applies to: a map from swept paths (or their last word) to a value or
+    /// its label. Default: all points.
     pub r#where: Option<BTreeMap<String, serde_json::Value>>,
     /// The least value, from 0 to 1.
     #[schemars(range(min = 0, max = 1))]
@@ -172,7 +170,7 @@ pub struct Expectation {
     pub at_most: Option<f64>,
 }
 
-/// A number that an expectation can be about.
+/// A number that an expectation can name.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Expected {

@@ -1,4 +1,4 @@
-//! From bytes to [`Node`]s: the text, what it must not hold, and the walk over it.
+//! From bytes to [`Node`]s: decoding the text, checking its size, and parsing it.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::node::{Kind, Node};
 use super::tree::{self, refuse};
 use crate::diagnose::{Diagnostic, Place, SourceText};
 
-/// Largest file, in bytes.
+/// The largest file, in bytes.
 pub const LARGEST: u64 = 1 << 20;
 
 /// The text of a file, with line ends as `\n` and without a byte order mark.
@@ -24,8 +24,10 @@ pub fn source(name: &str, bytes: &[u8]) -> Result<Arc<SourceText>, Diagnostic> {
             let source = made(String::from_utf8_lossy(bytes).into_owned());
             let place =
                 Place { source, bytes: e.valid_up_to()..e.valid_up_to() + '\u{fffd}'.len_utf8() };
-            let message =
-                format!("`{name}` is not UTF-8: byte {} begins no character", e.valid_up_to());
+            let message = format!(
+                "`{name}` is not UTF-8: byte {} does not begin a character",
+                e.valid_up_to()
+            );
             return Err(Diagnostic::new("E0102", message)
                 .at(Some(place))
                 .hint("save the file as UTF-8"));

@@ -1,4 +1,4 @@
-//! How normal clips score: what thresholds are made from.
+//! The scores of normal clips, from which thresholds are made.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ impl Calibration {
         if let (TrainingScores::Training, Some(generalization)) =
             (self.scores, &self.training.generalization)
         {
-            // The model is an input: what made it is not done again.
+            // The model is an input, so the techniques that made it are not applied again.
             let done = generalization.versions();
             uses.retain(|name, _| done.iter().all(|(technique, _)| technique != name));
             let again = generalization
@@ -52,7 +52,8 @@ impl Calibration {
         self.training.wants(inputs)
     }
 
-    /// What cannot be calibrated says why: areas need no threshold, and must not be lost with it.
+    /// Writes the reason if there can be no calibration. AUC and pAUC need no threshold, so this
+    /// must not stop them.
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
         let calibrated =
             self.training.with_examples(inputs, cx, |generalization, train, weights, cx| {

@@ -1,4 +1,4 @@
-//! A section's listing becomes its clip set and its audio table.
+//! The dataset stage: the listing of a section becomes its clip set and its audio table.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::digest::Digest;
 use crate::reading;
 use crate::source::{FileList, ListedFile, SectionId, SourceError, SourceSpec, untrusted};
 
-/// 2: training and test clips apart.
+/// 2: separate training and test clips.
 const VERSION: u32 = 2;
 
 /// Settings of the dataset stage.
@@ -22,9 +22,10 @@ pub struct Dataset {
     pub section: SectionId,
 }
 
-/// The input `listing` of a dataset stage: a line a file, `audio` or `table`, path, digest.
+/// The input `listing` of a dataset stage: one line per file, with `audio` or `table`, path,
+/// digest.
 ///
-/// `digests` are those of `files.audio` followed by `files.tables`.
+/// `digests` has the digests of `files.audio`, then those of `files.tables`.
 pub fn listing(files: &FileList, digests: &[Digest]) -> Vec<u8> {
     let kinds =
         files.audio.iter().map(|f| ("audio", f)).chain(files.tables.iter().map(|f| ("table", f)));
@@ -65,8 +66,7 @@ impl Dataset {
         let recordings = untrusted::clips(self.source.member(), &self.section, &audio, &tables)?;
         if let Some(recording) = recordings.iter().find(|r| r.clip.is_made()) {
             let why =
-                "there is a tab in its name, which stands between the clips that one was made of"
-                    .into();
+                "there is a tab in its name; tabs separate the parents of a synthetic clip".into();
             return Err(StageError::Clip { clip: recording.clip.id.clone(), why });
         }
         let outputs = SPLITS.map(|split| {

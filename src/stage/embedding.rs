@@ -1,4 +1,4 @@
-//! The clips of a section become vectors, by the network of their machine.
+//! The embedding stage: the network of a machine turns the clips of a section into vectors.
 
 use std::collections::BTreeMap;
 
@@ -14,17 +14,17 @@ use crate::context::Context;
 use crate::detector::{EmbedderSpec, Examples, Hearing};
 use crate::generalize::Technique;
 
-/// 2: training and test clips apart.
+/// 2: separate training and test clips.
 const VERSION: u32 = 2;
 
 /// Settings of the embedding stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EmbeddingStage {
     pub network: EmbedderSpec,
-    /// As of the network.
+    /// Equal to the setting of the network.
     #[serde(default)]
     pub temporal_mean_subtraction: bool,
-    /// Whether pooled vectors stand before those of the network.
+    /// Whether pooled vectors stand before the vectors of the network.
     #[serde(default)]
     pub with_pool: bool,
 }
@@ -47,10 +47,10 @@ impl EmbeddingStage {
         (code("embedding", VERSION, uses), config)
     }
 
-    /// Inputs `model`; and of the training and of the test clips `clips`, `features` and `index`,
-    /// `spectra` if the network hears them, and, if pooled vectors stand before those of the
-    /// network, `pooled`. Outputs `features` (one row a clip, in the order of the index) and
-    /// `index`, as pooling has them. Clips made of others have vectors, too.
+    /// Inputs: `model`; for the training and the test clips `clips`, `features` and `index`;
+    /// `spectra` if the network uses them, and `pooled` with [`EmbeddingStage::with_pool`].
+    /// Outputs: `features` (one row per clip, in the order of the index) and `index`, as pooling
+    /// makes them. Synthetic clips get vectors, too.
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
         let mut outputs = Vec::new();
         for split in SPLITS {
@@ -79,7 +79,7 @@ impl EmbeddingStage {
             let clip = known.get(id.as_str()).or_else(|| known.get(Clip::first_parent(id)));
             let unknown = || StageError::Clip {
                 clip: id.clone(),
-                why: "there are features of it, and no clip".into(),
+                why: "it is in the index of the features, but not among the clips".into(),
             };
             Ok(Clip { id: id.clone(), ..(*clip.ok_or_else(unknown)?).clone() })
         };
@@ -116,7 +116,7 @@ impl EmbeddingStage {
     }
 }
 
-/// The pooled vector of each clip and its vector, one after the other.
+/// Joins the pooled vector of each clip and its vector, in this order.
 fn beside(
     pooled: &FeatureSet,
     clips: &[Clip],

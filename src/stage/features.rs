@@ -1,4 +1,4 @@
-//! The clips of a section become one feature matrix.
+//! The features stage: the clips of a section become one feature matrix.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,16 +16,16 @@ use crate::context::Context;
 use crate::feature::{Extractor, FeatureSpec};
 use crate::source;
 
-/// 2: training and test clips apart.
+/// 2: separate training and test clips.
 const VERSION: u32 = 2;
 
-/// Clips worked on before their frames are appended, and the bytes of their matrices: fewer where
-/// clips are long.
+/// Limits for a batch of clips before their frames are appended: the number of clips, and the bytes
+/// of their matrices. Long clips make smaller batches.
 const CHUNK: usize = 64;
 const HELD: usize = 128 << 20;
 
-/// Samples of the longest recording; ten seconds at 16 kHz, the field's usual clip, where nobody
-/// knows.
+/// Samples of the longest recording. If unknown, ten seconds at 16 kHz, the usual clip of the
+/// field.
 pub(super) fn longest(inputs: &BTreeMap<String, u64>) -> u64 {
     inputs.get(LONGEST).copied().filter(|samples| *samples > 0).unwrap_or(160_000)
 }
@@ -34,24 +34,25 @@ pub(super) fn longest(inputs: &BTreeMap<String, u64>) -> u64 {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Features {
     pub feature: FeatureSpec,
-    /// Where the recordings lie; in no key, as clips name the content of their recordings.
+    /// The folder of the recordings. It is in no key, because clips name the digests of their
+    /// recordings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<PathBuf>,
     /// Version of the reader or generator of the recordings.
     pub source: (String, u32),
-    /// What is mixed to the recordings, by the input `recipe`.
+    /// The noise that is mixed to the recordings, by the input `recipe`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mixed: Option<Mixed>,
 }
 
-/// What all clips of a section have in common.
+/// Properties that all clips of a section share.
 struct Shape {
     rate: u32,
     dims: Option<usize>,
     extractor: Box<dyn Extractor>,
 }
 
-/// A clip to be worked on.
+/// A clip to process.
 struct Listed<'a> {
     clip: &'a str,
     audio: &'a Audio,
@@ -71,7 +72,7 @@ impl Features {
     }
 
     pub(super) fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {
-        // About 130 bytes a file in the table, more a generated clip.
+        // The table has about 130 bytes per file, and more per generated clip.
         let of = |split: Split| {
             inputs.get(&Role::from((split, Item::Audio)).to_string()).copied().unwrap_or(0)
         };
@@ -80,8 +81,8 @@ impl Features {
         let feature = self.feature.member();
         let samples = longest(inputs);
         let matrix = 4 * (samples / feature.hop().max(1) as u64 + 1) * feature.dims() as u64;
-        // Each thread has the bytes of a file, its samples, and what becomes of them; of mixed
-        // clips those of the noise.
+        // Each thread holds a file, its samples, and their features; for mixed clips also the
+        // noise.
         let each = samples * if self.mixed.is_some() { 12 } else { 6 } + matrix;
         let all = clips.saturating_mul(matrix);
         let memory =
@@ -106,8 +107,8 @@ impl Features {
         }
     }
 
-    /// The features of clips, and their index. All clips of a section have one rate and one number
-    /// of values a frame: `shape` has them once a clip was read.
+    /// The features of clips, and their index. All clips of a section have the same rate and number
+    /// of values per frame; `shape` holds them after the first clip was read.
     fn rows(
         &self,
         split: Split,
@@ -139,7 +140,7 @@ impl Features {
         let mut frames = Vec::with_capacity(clips.len());
         let (mut clipped, mut samples) = (0, 0);
         let mut rest = clips;
-        // How large a matrix is shows with the first ones.
+        // The first matrices show how large a matrix is.
         let mut step = 2 * cx.threads;
         while !rest.is_empty() {
             let chunk;
@@ -152,7 +153,7 @@ impl Features {
                 let (matrix, lost) = extracted?;
                 let (found, expected) = (matrix.ncols(), *dims.get_or_insert(matrix.ncols()));
                 if found != expected {
-                    // A spectrum of the whole clip is as wide as the clip is long.
+                    // The width of a whole-clip spectrum depends on the length of the clip.
                     let why = format!(
                         "it has {found} values a frame, the clips before it {expected}: `{}` needs clips of one length",
                         self.feature.name()
@@ -178,7 +179,7 @@ impl Features {
         of(rows, &index)
     }
 
-    /// What is mixed to each clip, by clip.
+    /// The mixed parts of each clip.
     pub(super) fn parts(
         &self,
         inputs: &Inputs,
@@ -202,7 +203,7 @@ impl Features {
         self.feature.member().extractor(rate).map_err(|e| failed(clip, e))
     }
 
-    /// A clip as its features hear it.
+    /// The samples of a clip, with its noise.
     pub(super) fn wave(
         &self,
         clip: &str,
@@ -217,7 +218,7 @@ impl Features {
         hear(item.clip, item.audio, self.root.as_deref(), item.parts, self.mixed.as_ref())
     }
 
-    /// The features of a clip, and how many of its samples were clipped.
+    /// The features of a clip, and its number of clipped samples.
     fn extract(
         &self,
         item: &Listed,
@@ -254,8 +255,7 @@ mod tests {
             )
         };
         let (usual, long) = (wants(200, 160_000), wants(200, 9_600_000));
-        // Ten minutes are 19 MB of file, 38 MB of samples and 10 MB of frames, and each thread has
-        // them.
+        // Ten minutes are a file of 19 MB, samples of 38 MB and frames of 10 MB, for each thread.
         assert!((67_000_000..69_000_000).contains(&long.each), "{long:?}");
         assert!(usual.total(2) < 75_000_000 && long.total(2) < 360_000_000, "{usual:?} {long:?}");
         assert!(wants(10_000, 9_600_000).total(2) < long.total(2) + 6_000_000);

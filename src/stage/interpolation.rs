@@ -1,9 +1,8 @@
-//! Target clips between the target clips of a section, sample by sample, as features: SMOTE of
-//! waveforms.
+//! The interpolation stage: SMOTE of waveforms. It makes features of synthetic target clips between
+//! the target clips of a section.
 //!
-//! A stage of its own, beside `features`: the features of the recordings stay what they are, and
-//! what is between them is never written as audio. The clips are named by what they were made of
-//! ([`Clip::between`]).
+//! This stage is separate from `features`, so the features of recordings stay unchanged. Synthetic
+//! audio is never written. The names of synthetic clips contain their parents ([`Clip::between`]).
 
 use std::collections::BTreeMap;
 
@@ -17,7 +16,7 @@ use crate::context::Context;
 use crate::generalize::{Smote, Technique, pairs};
 use crate::seed::Seed;
 
-/// 2: of training clips alone.
+/// 2: training clips only.
 const VERSION: u32 = 2;
 
 /// Settings of the interpolation stage.
@@ -25,9 +24,9 @@ const VERSION: u32 = 2;
 pub struct Interpolation {
     pub features: Features,
     pub smote: Smote,
-    /// Which clips it starts from.
+    /// Chooses the clips to start from.
     pub choice: Generalization,
-    /// The seed of the spec, and machine and section.
+    /// The seed of the spec, and the names of machine and section.
     pub seed: (u64, Vec<String>),
 }
 
@@ -46,8 +45,8 @@ impl Interpolation {
         self.features.wants(inputs)
     }
 
-    /// Inputs as of `features`, of the training clips alone, and `train/clips`. Outputs
-    /// `train/features` and `train/index` of the new clips alone, none of them if there are fewer
+    /// Inputs: those of `features`, for training clips only, and `train/clips`. Outputs:
+    /// `train/features` and `train/index` of the new clips only. They are empty if there are fewer
     /// than two target clips.
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
         let (set, table): (ClipSet, AudioTable) =

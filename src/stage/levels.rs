@@ -1,7 +1,6 @@
-//! The recordings of a section become a table of how loud each is: what mixing needs to know of
-//! audio.
+//! The levels stage: a table with the level of each recording of a section, for mixing.
 //!
-//! A stage of its own, so that a sweep over noise levels listens to the recordings once.
+//! It is a stage of its own, so that a sweep over noise levels reads the recordings only once.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -21,7 +20,7 @@ const VERSION: u32 = 1;
 /// Settings of the levels stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LevelsStage {
-    /// Where the recordings lie; in no key.
+    /// The folder of the recordings; in no key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<PathBuf>,
     /// Version of the reader or generator of the recordings.
@@ -35,7 +34,7 @@ impl LevelsStage {
 
     pub(super) fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {
         let bytes: u64 = inputs.values().sum();
-        // A few clips of ten seconds at a time, whatever the number of threads.
+        // A few clips of ten seconds at a time, for any number of threads.
         Wants { threads: (bytes / 2000 + 1) as usize, memory: 4 * bytes, each: 6 * longest(inputs) }
     }
 

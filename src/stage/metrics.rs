@@ -1,9 +1,9 @@
-//! Scores and labels become a metric table.
+//! The metrics stage: scores and labels become a metric table.
 //!
-//! The rows of a section: AUC by domain, pAUC over all its clips, then AUC by value of each
-//! domain-shift attribute. A number that cannot be computed stays in the table with the reason,
-//! because a table that silently lacks a row reads as if the question had not been asked. Only test
-//! clips with a label count.
+//! The rows of a section are the AUC of each domain, the pAUC over all its clips, then the AUC of
+//! each value of the domain-shift attributes. A number that cannot be computed stays in the table
+//! with the reason, because a missing row would look as if nobody had asked for it. Only labelled
+//! test clips count.
 
 mod decisions;
 mod intervals;
@@ -22,25 +22,24 @@ use crate::threshold::{ThresholdSpec, TrainingScores};
 pub use crate::metric::Ties;
 pub use intervals::Intervals;
 
-/// Attributes with more values than this (counters, times) split the clips too finely to say
-/// anything.
+/// Attributes with more values than this (counters, times) give too few clips per value.
 const MOST_VALUES: usize = 64;
 
 /// Settings of the metrics stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MetricsSpec {
-    /// Area under the ROC curve per domain and per value of each attribute.
+    /// AUC of each domain and of each attribute value.
     pub auc: bool,
     /// Partial AUC up to this false-positive rate (McClish), over all clips of a section.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pauc: Option<f64>,
-    /// Concerns `auc` only; the partial AUC counts ties one half, as scikit-learn does.
+    /// Used by `auc` only; the partial AUC counts ties one half, as scikit-learn does.
     pub ties: Ties,
-    /// From which score on a clip is called anomalous: precision, recall and F1 per domain.
-    /// `threshold` of a spec.
+    /// The rule for calling a clip anomalous, which gives precision, recall and F1 per domain. It
+    /// is the word `threshold` of a spec.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<ThresholdSpec>,
-    /// Intervals of the areas.
+    /// Confidence intervals of AUC and pAUC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intervals: Option<Intervals>,
 }
@@ -52,7 +51,7 @@ impl Default for MetricsSpec {
 }
 
 impl MetricsSpec {
-    /// Settings out of range, all of them.
+    /// All settings out of range.
     pub fn problems(&self) -> Vec<Problem> {
         let wrong = self.pauc.filter(|p| !(*p > 0.0 && *p <= 1.0));
         let problem = |p: f64| {
@@ -66,14 +65,14 @@ impl MetricsSpec {
         wrong.map(problem).into_iter().chain(intervals).collect()
     }
 
-    /// Which training scores the threshold needs.
+    /// The training scores that the threshold needs.
     pub fn needs(&self) -> Option<TrainingScores> {
         self.threshold.as_ref()?.member().scores()
     }
 }
 
-/// Raised whenever the same scores give another table.
-// 2: sections without test clips or labels have the rows of their domains, not one without a
+/// Raised whenever the same scores give a different table.
+// 2: sections without test clips or labels have a row for each domain, not one row without a
 // domain.
 pub const fn version() -> u32 {
     2
@@ -90,17 +89,17 @@ pub enum MetricsError {
 
 /// The metric table of the test clips of `clips`, section by section.
 ///
-/// AUC of a domain: its normals against **all** anomalies of the section, both domains (eq. (1) of
-/// Dohi et al. 2022). AUC of an attribute value: likewise the normals that have the value against
-/// all anomalies of the section, so that the rows of a domain's values average, weighted by clips,
-/// to the row of the domain; such a row names a domain if all its normals are of that domain.
-/// Attributes with one value or more than 64 give no rows. A data set without domains has one AUC,
-/// with an empty domain.
+/// The AUC of a domain compares its normals with **all** anomalies of the section, of both domains
+/// (eq. (1) of Dohi et al. 2022). The AUC of an attribute value likewise compares the normals with
+/// that value with all anomalies of the section. So the rows of a domain's values, averaged by
+/// their numbers of clips, give the row of the domain. Such a row names a domain if all its normals
+/// are of that domain. Attributes with one value or more than 64 values give no rows. A data set
+/// without domains has one AUC, with an empty domain.
 ///
-/// With a threshold, made from the scores of `training` clips: precision, recall and F1 of each
-/// domain's own clips.
+/// A threshold comes from the scores of `training` clips. It adds precision, recall and F1 of the
+/// clips of each domain.
 ///
-/// Errors: a test clip without a score, or with one that is NaN or infinite.
+/// Errors: a test clip has no score, or its score is NaN or infinite.
 pub fn table(
     clips: &ClipSet,
     scores: &Scores,
@@ -144,13 +143,13 @@ struct Section<'a> {
     section: &'a str,
     normals: Vec<Scored<'a>>,
     anomalies: Vec<Scored<'a>>,
-    /// Why nothing can be computed at all; empty if something can.
+    /// The reason why nothing can be computed; empty if something can.
     missing: &'static str,
     has_domains: bool,
 }
 
 impl<'a> Section<'a> {
-    /// `any_domain`: whether any clip has a domain, be it one to train on.
+    /// `any_domain`: whether any clip, including training clips, has a domain.
     fn new(machine: &'a str, section: &'a str, clips: &[Scored<'a>], any_domain: bool) -> Self {
         let with = |label| {
             clips.iter().copied().filter(|(clip, _)| clip.label == Some(label)).collect::<Vec<_>>()
@@ -162,7 +161,7 @@ impl<'a> Section<'a> {
             (_, _, true) => "no anomalies",
             _ => "",
         };
-        // Where nothing can be computed, the training clips say which numbers are missing.
+        // If nothing can be computed, the training clips tell whether rows per domain are missing.
         let tested = clips.iter().any(|(clip, _)| clip.domain.is_some());
         let has_domains = tested || (any_domain && !missing.is_empty());
         Self { machine, section, normals, anomalies, missing, has_domains }
@@ -231,7 +230,8 @@ impl<'a> Section<'a> {
         self.normals.iter().copied().filter(|(clip, _)| wanted(clip)).collect()
     }
 
-    /// `row` with the AUC of `normals` against all anomalies of the section, or why there is none.
+    /// `row` with the AUC of `normals` against all anomalies of the section, or with the reason why
+    /// there is none.
     fn auc(
         &self,
         row: MetricRow,
@@ -264,8 +264,8 @@ impl<'a> Section<'a> {
         pauc.ok_or_else(|| format!("{max_fpr} is no false-positive rate above 0 and at most 1"))
     }
 
-    /// `row`, the area of `normals` against all anomalies of the section, with its interval if one
-    /// is asked for.
+    /// `row` with the area of `normals` against all anomalies of the section, and its interval if
+    /// intervals are computed.
     fn area(
         &self,
         row: MetricRow,
@@ -310,7 +310,7 @@ fn values(scored: &[Scored]) -> Vec<f64> {
     scored.iter().map(|(_, score)| *score).collect()
 }
 
-/// The domain all clips are of; empty if there are several, or none.
+/// The domain of all these clips; empty if they have several or none.
 fn common_domain(clips: &[Scored]) -> String {
     let first = clips.first().and_then(|(clip, _)| clip.domain);
     let same = clips.iter().all(|(clip, _)| clip.domain == first);

@@ -1,4 +1,4 @@
-//! The words of a spec that say which noise the clips of a section get, and how loud.
+//! The word `mix` of a spec: the noise that the clips of a section get, and its level.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -67,14 +67,14 @@ impl Table {
 }
 
 impl Mix {
-    /// Settings out of range, all of them but those of the noise, which has its own.
+    /// All settings out of range, except those of the noise source, which checks its own.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         if self.table.is_none() {
             if self.snr_db.is_none() {
                 let hint = "write `snr_db: -6`, or `table: mimii_dg` for the levels of that data set, or `table: twin` for \
                             those of generated sounds";
-                problems.push(Problem::new("", "no ratio of signal to noise is set").hint(hint));
+                problems.push(Problem::new("", "no signal-to-noise ratio is set").hint(hint));
             }
             if self.noise.is_none() {
                 let hint = "write `noise: { folder: { root: DIR, pattern: \"{machine}/{*}.wav\", defaults: { split: train } } }`, \
@@ -107,9 +107,9 @@ impl Mix {
         problems
     }
 
-    /// Whether anything is mixed to the recordings of `data`: a table describes how dry recordings
-    /// become a data set, and a published data set is made already. A spec that names a ratio or
-    /// noise of its own wants more of it.
+    /// Whether anything is mixed to the recordings of `data`. The table describes how dry
+    /// recordings become a data set, and a published data set is already mixed. But noise is added
+    /// if the spec names a ratio or noise of its own.
     pub fn applies(&self, data: &SourceSpec) -> bool {
         !data.member().mixed()
             || self.table.is_none()
@@ -117,8 +117,8 @@ impl Mix {
             || self.noise.is_some()
     }
 
-    /// The source of the noise: the spec's, or generated noise. Generated noise has the length and
-    /// rate of generated machines, unless it has its own.
+    /// The source of the noise: the source of the spec, or generated noise. Generated noise has the
+    /// length and rate of the generated machines, unless it sets its own.
     pub fn noise(&self, data: &SourceSpec) -> SourceSpec {
         let mut noise = self.noise.clone().unwrap_or(SourceSpec::Factory(Factory::default()));
         if let (SourceSpec::Factory(factory), SourceSpec::Synthetic(machines)) = (&mut noise, data)
@@ -129,8 +129,8 @@ impl Mix {
         noise
     }
 
-    /// What is mixed to the clips of a section, from noise of these types. Errors: the table lacks
-    /// the section, or a type is none of those known.
+    /// The layers of noise for the clips of a section, from noise of the `known` types. Errors: the
+    /// table lacks the section, or a type is unknown.
     pub fn layers(&self, section: &SectionId, known: &[&str]) -> Result<Vec<Layer>, String> {
         let mut layers = match self.table {
             Some(table) => {

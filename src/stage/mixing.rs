@@ -1,5 +1,5 @@
-//! Clips, their levels and the noise there is become a recipe: which noise each clip gets, and how
-//! loud.
+//! The mixing stage: a recipe with the noise and the gain of each clip, from clips, levels and
+//! noise recordings.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::mix::{self, Layer};
 
 const VERSION: u32 = 3;
 
-/// Settings of the mixing stage: those of one section.
+/// Settings of the mixing stage of one section.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mixing {
     pub layers: Vec<Layer>,

@@ -5,10 +5,11 @@
 //!                               [interpolation ->]                                      [-> calibration ->]
 //! ```
 //!
-//! The set is closed; the variants inside a stage are the families. A [`StageSpec`] can be printed,
-//! hashed and sent to another process. It sees its inputs, a seed and a number of threads, and of
-//! the outside world only the recordings under the root of its source. What goes into a key is
-//! decided here, by [`StageSpec::material`]; what a setting is read by first is where it is hashed.
+//! The set of stages is closed; families vary the inside of a stage. A [`StageSpec`] can be
+//! printed, hashed and sent to another process. A stage gets its inputs, a seed and a number of
+//! threads. From the outside world it reads only the recordings under the root of its source.
+//! [`StageSpec::material`] decides which settings are in a key: a setting is hashed in the key of
+//! the first stage that uses it.
 
 mod calibration;
 mod dataset;
@@ -62,10 +63,10 @@ use crate::digest::Digest;
 use crate::mix::Candidates;
 use crate::source::SourceError;
 
-/// Raised when the form of the key document changes.
+/// Raised when the format of the key document changes.
 pub const KEY_SCHEMA: u32 = 1;
 
-/// Why a stage failed. Every message names the clip or the input it is about.
+/// Reasons why a stage failed. Every message names the clip or the input it is about.
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
     #[error(transparent)]
@@ -78,10 +79,10 @@ pub enum StageError {
     Input { role: String, error: DecodeError },
     #[error("{0}")]
     Data(String),
-    /// The run was given up.
+    /// The run was cancelled.
     #[error("cancelled")]
     Cancelled,
-    /// What it made cannot be written; that is no fault of the stage.
+    /// An output cannot be written. This is no error of the stage.
     #[error("{0}")]
     Spool(std::io::Error),
 }
@@ -95,14 +96,14 @@ impl From<DetectorError> for StageError {
     }
 }
 
-/// What stages keep apart: a model must not have seen the test clips.
+/// Stages keep training and test clips apart, because a model must never see test clips.
 const SPLITS: [Split; 2] = [Split::Train, Split::Test];
 
 /// Inputs of a stage by role, such as `clips` or `features/00`.
 pub struct Inputs(pub BTreeMap<String, Blob>);
 
 impl Inputs {
-    /// The artifact of a role.
+    /// The input artifact with this role.
     pub fn get<A: Artifact>(&self, role: impl Into<Role>) -> Result<A, StageError> {
         let role = role.into().to_string();
         let wrong = |error| StageError::Input { role: role.clone(), error };
@@ -113,12 +114,12 @@ impl Inputs {
         A::decode(blob.clone()).map_err(wrong)
     }
 
-    /// Whether there is an input of this role.
+    /// Whether there is an input with this role.
     fn has(&self, role: impl Into<Role>) -> bool {
         self.0.contains_key(&role.into().to_string())
     }
 
-    /// The features of the training or the test clips, where a stage has both or one of them.
+    /// The features of the training or the test clips, for stages that may lack one of them.
     fn features(
         &self,
         split: Split,
@@ -134,7 +135,7 @@ impl Inputs {
         }))
     }
 
-    /// The sections of which there is this item, sorted.
+    /// The sections that have this item, sorted.
     fn sections(&self, item: Item) -> Vec<String> {
         let section = |role: &String| match role.parse() {
             Ok(Role::In(found, section)) if found == item => Some(section),
@@ -143,7 +144,7 @@ impl Inputs {
         self.0.keys().filter_map(section).collect()
     }
 
-    /// The recordings of noise by type; a type may have several sections.
+    /// The noise recordings by type; a type may have several sections.
     fn noise(&self) -> Result<Candidates, StageError> {
         let mut found = Candidates::new();
         for role in self.0.keys() {
@@ -156,12 +157,12 @@ impl Inputs {
     }
 }
 
-/// Bytes a stage made, for one role.
+/// The bytes of one output.
 pub struct Output {
     pub role: Role,
     pub kind: Kind,
     pub bytes: Vec<u8>,
-    /// Has them instead, where they are too many to be held.
+    /// A file with the bytes instead, if they are too many for memory.
     pub file: Option<NamedTempFile>,
 }
 
@@ -170,7 +171,7 @@ impl Output {
         Self { role: role.into(), kind: A::KIND, bytes: artifact.encode(), file: None }
     }
 
-    /// The rows that were written.
+    /// An output with the written rows.
     fn rows(role: impl Into<Role>, rows: MatrixWriter) -> Result<Self, StageError> {
         let (bytes, file) = match rows.finish().map_err(StageError::Spool)? {
             Encoded::Bytes(bytes) => (bytes, None),
@@ -180,32 +181,32 @@ impl Output {
     }
 }
 
-/// Stands among the sizes of inputs for the samples of the longest recording: they are in no input.
+/// A name in the sizes of inputs for the samples of the longest recording; no input has them.
 pub const LONGEST: &str = "longest recording";
 
-/// What a stage asks of the machine.
+/// Resources that a stage needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wants {
-    /// More threads than this do not make it faster.
+    /// The most threads that make it faster.
     pub threads: usize,
-    /// Bytes at the peak, as well as can be told beforehand.
+    /// Estimated peak memory in bytes, without the part for each thread.
     pub memory: u64,
-    /// Bytes on top for each thread.
+    /// Additional bytes for each thread.
     pub each: u64,
 }
 
 impl Wants {
-    /// Of a stage that wants no more memory for more threads.
+    /// The wants of a stage whose memory does not depend on its threads.
     fn of(threads: usize, memory: u64) -> Self {
         Self { threads, memory, each: 0 }
     }
 
-    /// Bytes at the peak with so many threads.
+    /// Peak memory in bytes with this many threads.
     pub fn total(&self, threads: usize) -> u64 {
         self.memory.saturating_add(self.each.saturating_mul(threads as u64))
     }
 
-    /// As many of the threads as the memory is enough for, at least one.
+    /// The number of threads, at least one, that fit into `memory` bytes.
     pub fn within(&self, threads: usize, memory: u64) -> usize {
         let most = memory.saturating_sub(self.memory).checked_div(self.each).unwrap_or(u64::MAX);
         threads.min(usize::try_from(most).unwrap_or(usize::MAX)).max(1)
@@ -231,7 +232,7 @@ pub enum StageSpec {
 }
 
 impl StageSpec {
-    /// The word for it in labels and keys.
+    /// The name of the stage in labels and keys.
     pub fn name(&self) -> &'static str {
         match self {
             StageSpec::Dataset(_) => "dataset",
@@ -249,7 +250,7 @@ impl StageSpec {
         }
     }
 
-    /// The detector, the network or the feature that decides how long it takes, if one does.
+    /// The detector, network or feature that determines its run time, if any.
     pub fn member(&self) -> Option<&'static str> {
         match self {
             StageSpec::Features(stage) => Some(stage.feature.name()),
@@ -261,12 +262,12 @@ impl StageSpec {
         }
     }
 
-    /// The roles of its outputs with their file types: what a record of it must hold.
+    /// The roles of its outputs with their file types. A record of it must have exactly these.
     pub fn outputs(&self) -> &'static [(&'static str, Kind)] {
         outputs_of(self.name()).expect("a stage knows its name")
     }
 
-    /// Versions of the code and resolved settings: all of a key but the inputs.
+    /// Code versions and resolved settings: everything in a key except the inputs.
     fn identity(&self) -> (BTreeMap<String, u32>, Value) {
         match self {
             StageSpec::Dataset(s) => s.identity(),
@@ -301,13 +302,13 @@ impl StageSpec {
         let (code, config) = self.identity();
         let mut document =
             json!({ "schema": KEY_SCHEMA, "stage": self.name(), "code": code, "inputs": inputs });
-        // `json!` would copy it.
+        // `json!` would copy the settings.
         document["config"] = config;
         document
     }
 
-    /// What it asks of the machine, given the sizes of its inputs in bytes, and under [`LONGEST`]
-    /// the samples of the longest recording that it hears.
+    /// Its resources, from the sizes of its inputs in bytes and, under [`LONGEST`], the samples of
+    /// the longest recording it reads.
     pub fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {
         let bytes: u64 = inputs.values().sum();
         match self {
@@ -325,7 +326,7 @@ impl StageSpec {
         }
     }
 
-    /// Runs it. Same inputs and seed, same bytes, for any number of threads.
+    /// Runs the stage. Equal inputs and seeds give equal bytes, for any number of threads.
     pub fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
         match self {
             StageSpec::Dataset(s) => s.run(inputs),
@@ -355,7 +356,7 @@ impl StageSpec {
     }
 }
 
-/// The outputs of the stages of a name, by role; `None` if no stage has it.
+/// The outputs of the stage with this name, by role; `None` for an unknown name.
 pub fn outputs_of(stage: &str) -> Option<&'static [(&'static str, Kind)]> {
     Some(match stage {
         "dataset" => &[
@@ -381,7 +382,7 @@ pub fn outputs_of(stage: &str) -> Option<&'static [(&'static str, Kind)]> {
     })
 }
 
-/// Versions by name, of the stage and of what it uses.
+/// Versions by name, of the stage and of the code it uses.
 fn code<'a>(
     stage: &str,
     version: u32,

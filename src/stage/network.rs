@@ -1,9 +1,10 @@
-//! The normal training clips of a machine become a network that makes vectors of clips.
+//! The network stage: a network for embeddings of clips, trained on the normal training clips of a
+//! machine.
 //!
-//! A stage of its own, so that all detectors that score the vectors of one network train it once.
-//! Of `generalization` it reads which clips there are; everything else is done to the vectors. So a
-//! clip that is held out for a threshold is new to the detector of the vectors alone: the network
-//! has seen it.
+//! It is a stage of its own, so that all detectors that use the vectors of one network train it
+//! once. From `generalization` it uses only the choice of clips; the other techniques work on the
+//! vectors. So clips held out for a threshold are new to the detector only: the network was trained
+//! on them.
 
 use std::collections::BTreeMap;
 
@@ -25,12 +26,12 @@ const VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkStage {
     pub network: EmbedderSpec,
-    /// The seed of the spec, and the machine.
+    /// The seed of the spec, and the name of the machine.
     pub seed: (u64, Vec<String>),
-    /// Which clips it is trained on; absent where that is all of them.
+    /// The choice of its training clips; absent if all clips are chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub choice: Option<Generalization>,
-    /// Takes the mean over the frames of a clip from each of its bands first.
+    /// Subtracts from each band of a clip its mean over the frames first.
     #[serde(default)]
     pub temporal_mean_subtraction: bool,
 }
@@ -58,18 +59,19 @@ impl NetworkStage {
         };
         let bytes = of("features/");
         let copies = 1 + u64::from(self.temporal_mean_subtraction);
-        // Dims are not known before the inputs are read: 128 of f32 is the field's usual frame.
+        // The number of values per frame is unknown before the inputs are read; 128 of f32 is
+        // usual.
         let memory = copies * bytes
             + of("spectra/")
             + self.network.member().memory((bytes / 512) as usize, 128) as u64;
-        // Side by side with one thread each, two networks are trained faster than with two in turn
-        // (at 128 frames a batch 1.4 times, images 1.1): the coordinator deals threads out so, and
-        // more only where fewer wait.
+        // Two networks train faster side by side with one thread each than one after another with
+        // two threads (1.4 times with batches of 128 frames, 1.1 times with images). So the
+        // coordinator gives more threads only if fewer stages wait.
         Wants::of(usize::MAX, memory)
     }
 
-    /// Inputs `clips/..`, `features/..` and `index/..` of all sections of the machine, `spectra/..`
-    /// and `spectra_index/..` if the network hears them. Output `model`.
+    /// Inputs: `clips/..`, `features/..` and `index/..` of all sections of the machine, and
+    /// `spectra/..` and `spectra_index/..` if the network uses them. Output: `model`.
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
         let sections = read_sections(inputs)?;
         let train = choose(&self.choice.clone().unwrap_or_default(), &sections)?;
@@ -87,7 +89,7 @@ impl NetworkStage {
     }
 }
 
-/// The spectra among the inputs, if the network hears them; one set a section.
+/// The spectra of each section, if the network uses them.
 pub(super) fn read_spectra(
     network: &EmbedderSpec,
     inputs: &Inputs,
@@ -102,7 +104,7 @@ pub(super) fn read_spectra(
     inputs.sections(Item::Spectra).into_iter().map(read).collect()
 }
 
-/// The spectrum of each clip; none if there are no sets.
+/// The spectrum of each clip; empty if there are no spectra.
 pub(super) fn of_clips<'a>(
     sets: &'a [FeatureSet],
     clips: &Examples,
@@ -120,7 +122,7 @@ pub(super) fn of_clips<'a>(
     clips.clips.iter().map(find).collect()
 }
 
-/// The frames of clips less their mean over time; nothing if they stay as they are.
+/// The frames of clips minus their mean over time; `None` if they stay unchanged.
 pub(super) fn subtracted(clips: &Examples, wanted: bool) -> Option<Vec<Array2<f32>>> {
     let subtracted = |frames: &ndarray::ArrayView2<f32>| {
         let mut frames = frames.to_owned();
@@ -130,7 +132,7 @@ pub(super) fn subtracted(clips: &Examples, wanted: bool) -> Option<Vec<Array2<f3
     wanted.then(|| clips.features.iter().map(subtracted).collect())
 }
 
-/// The clips with other features, or with their own if there are none.
+/// The clips with replaced features, or with their own if there is no replacement.
 pub(super) fn with_features<'a>(
     clips: &Examples<'a>,
     features: &'a Option<Vec<Array2<f32>>>,

@@ -1,4 +1,4 @@
-//! The frames of every clip become one vector.
+//! The pooling stage: the frames of each clip become one vector.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +12,15 @@ use crate::context::Context;
 use crate::generalize::{Technique, subtract_temporal_mean};
 use crate::pool::PoolSpec;
 
-/// 2: training and test clips apart.
+/// 2: separate training and test clips.
 const VERSION: u32 = 2;
 
 /// Settings of the pooling stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pooling {
-    /// The vectors of these pools are joined end to end.
+    /// The vectors of these pools are joined in this order.
     pub pools: Vec<PoolSpec>,
-    /// Takes the mean over the frames of a clip from each of its bands first.
+    /// Subtracts from each band of a clip its mean over the frames first.
     #[serde(default, skip_serializing_if = "is_false")]
     pub temporal_mean_subtraction: bool,
 }
@@ -41,8 +41,8 @@ impl Pooling {
         (code("pooling", VERSION, uses), config)
     }
 
-    /// Frames are looked at clip by clip and given back: what is held are the clips that threads
-    /// are at, and the vectors.
+    /// Frames are read clip by clip and released. Memory holds the vectors, and the clips that
+    /// threads work on.
     pub(super) fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {
         let of = |item: Item| -> u64 {
             let bytes = |split: Split| {
@@ -51,13 +51,13 @@ impl Pooling {
             SPLITS.map(bytes).iter().sum()
         };
         let (index, features) = (of(Item::Index), of(Item::Features));
-        // About 60 bytes a clip in the index.
+        // The index has about 60 bytes per clip.
         let clip = features / (index / 60 + 1);
         Wants { threads: usize::MAX, memory: 4 * index + features.min(64 << 20), each: 3 * clip }
     }
 
-    /// Inputs and outputs `features` and `index` of the training and of the test clips; where one
-    /// of them is no input, that output is empty.
+    /// Inputs and outputs: `features` and `index` of the training and of the test clips. Without an
+    /// input, that output is empty.
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
         let mut outputs = Vec::new();
         for split in SPLITS {
@@ -100,7 +100,7 @@ impl Pooling {
     }
 }
 
-/// The vectors of no clips.
+/// The vectors of an empty set of clips.
 pub(super) fn nothing() -> (Matrix, FeatureIndex) {
     (Matrix::new(Vec::new(), 0, 0), FeatureIndex::default())
 }

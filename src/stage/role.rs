@@ -1,7 +1,7 @@
-//! Roles: which of its inputs or outputs a stage means.
+//! Roles: the names of the inputs and outputs of a stage.
 //!
 //! Keys, records and documents hold a role as text, such as `model`, `train/features` or
-//! `features/00`. Everything else holds it as a type, so that a role nobody has cannot be written.
+//! `features/00`. All other code uses this type, so that an unknown role cannot be written.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::{SectionId, Split};
 
-/// What an input or output is.
+/// The content of an input or output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Item {
     Listing,
@@ -21,13 +21,13 @@ pub enum Item {
     Recipe,
     Features,
     Index,
-    /// Spectra of whole clips, for a network that hears them besides.
+    /// Spectra of whole clips, for networks that use them, too.
     Spectra,
     SpectraIndex,
-    /// Pooled vectors that stand before those of a network.
+    /// Pooled vectors that are joined before the vectors of a network.
     Pooled,
     PooledIndex,
-    /// Clips that were made of others before there were features.
+    /// Synthetic clips that were made before feature extraction.
     Made,
     MadeIndex,
     Model,
@@ -62,11 +62,11 @@ const NAMES: [(Item, &str); 18] = [
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Role {
-    /// `model`: the stage has one of it.
+    /// `model`: a single input or output.
     One(Item),
-    /// `train/features`: of the training or the test clips.
+    /// `train/features`: for the training or the test clips.
     Of(Split, Item),
-    /// `features/00`: of a section, where a stage has several.
+    /// `features/00`: for one of several sections.
     In(Item, String),
     /// `noise/train/A/00`: recordings of a type of noise.
     Noise(Split, SectionId),

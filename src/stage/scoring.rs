@@ -1,4 +1,4 @@
-//! A model and the test clips of a section become anomaly scores.
+//! The scoring stage: a model gives the test clips of a section their anomaly scores.
 
 use std::collections::BTreeMap;
 
@@ -18,9 +18,9 @@ const VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scoring {
     pub detector: DetectorSpec,
-    /// Versions of the techniques that score by the model; see
-    /// [`Generalization::scoring_versions`]. Which they are, the model says: two that are equal
-    /// give equal scores, whatever settings made them.
+    /// Versions of the techniques that are used in scoring; see
+    /// [`Generalization::scoring_versions`]. The model itself says which ones apply. So equal
+    /// models give equal scores, whatever settings made them.
     ///
     /// [`Generalization::scoring_versions`]: crate::generalize::Generalization::scoring_versions
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

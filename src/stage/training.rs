@@ -1,4 +1,4 @@
-//! The normal training clips of a section, or of a machine, become a model.
+//! The training stage: a model of the normal training clips of a section or machine.
 
 use std::collections::BTreeMap;
 
@@ -19,11 +19,11 @@ const VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainingStage {
     pub detector: DetectorSpec,
-    /// For detectors that draw: the seed of the spec and what is trained on (machine, section), so
-    /// that the draws of a section do not depend on which others there are.
+    /// For detectors with randomness: the seed of the spec and the names of machine and section. So
+    /// the random numbers of a section do not depend on other sections.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<(u64, Vec<String>)>,
-    /// Absent where it says nothing, so that saying so changes no key.
+    /// Absent if it changes nothing, so that writing out its defaults changes no key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generalization: Option<Generalization>,
 }
@@ -33,7 +33,7 @@ impl TrainingStage {
         let detector = self.detector.member();
         let mut config = json!({ "detector": self.detector });
         if let Some((field, _)) = detector.weights() {
-            // The content of the file is an input; where it lies is nobody's business.
+            // The content of the weights file is an input; its path must not be in a key.
             config["detector"][self.detector.name()][field] = json!(true);
         }
         if let Some(seed) = &self.seed {
@@ -50,11 +50,12 @@ impl TrainingStage {
     pub(super) fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {
         let features = inputs.iter().filter(|(role, _)| role.starts_with("features/"));
         let bytes: u64 = features.map(|(_, bytes)| bytes).sum();
-        // Dims are not known before the inputs are read: 128 of f32 is the field's usual frame.
+        // The number of values per frame is unknown before the inputs are read; 128 of f32 is
+        // usual.
         let memory = bytes + self.detector.member().memory((bytes / 512) as usize, 128) as u64;
-        // Side by side with one thread each, two networks are trained faster than with two in turn
-        // (at 128 frames a batch 1.4 times, images 1.1): the coordinator deals threads out so, and
-        // more only where fewer wait.
+        // Two networks train faster side by side with one thread each than one after another with
+        // two threads (1.4 times with batches of 128 frames, 1.1 times with images). So the
+        // coordinator gives more threads only if fewer stages wait.
         Wants::of(usize::MAX, memory)
     }
 
@@ -65,8 +66,8 @@ impl TrainingStage {
         Ok(vec![Output::of(Item::Model, &model)])
     }
 
-    /// Calls `f` with the generalisation, the training clips it chooses, the weights, and the seed
-    /// of this training.
+    /// Calls `f` with the generalisation, the chosen training clips, the weights, and the context
+    /// with the seed of this training.
     pub(super) fn with_examples<R>(
         &self,
         inputs: &Inputs,
@@ -113,7 +114,7 @@ pub(super) fn choose<'a>(
     Ok(train)
 }
 
-/// The clips and features of every section among the inputs, in order of the sections.
+/// The clips and features of all sections among the inputs, in order of the sections.
 pub(super) fn read_sections(inputs: &Inputs) -> Result<Vec<(ClipSet, FeatureSet)>, StageError> {
     let read = |section: String| {
         let features = FeatureSet {
@@ -125,7 +126,7 @@ pub(super) fn read_sections(inputs: &Inputs) -> Result<Vec<(ClipSet, FeatureSet)
     inputs.sections(Item::Clips).into_iter().map(read).collect()
 }
 
-/// Clips made of others before there were features, with those.
+/// Synthetic clips with their features, made before feature extraction.
 fn made(
     inputs: &Inputs,
     sections: &[(ClipSet, FeatureSet)],
@@ -136,10 +137,8 @@ fn made(
         let index: FeatureIndex = inputs.get(Item::MadeIndex.of(&section))?;
         let set = FeatureSet { matrix: features, index };
         for id in set.index.0.keys() {
-            let nameless = || StageError::Clip {
-                clip: id.clone(),
-                why: "it was made of clips that there are not".into(),
-            };
+            let nameless =
+                || StageError::Clip { clip: id.clone(), why: "its parent clip is missing".into() };
             let parent = Clip::first_parent(id);
             let parent =
                 sections.iter().flat_map(|(clips, _)| clips.clips()).find(|clip| clip.id == parent);
@@ -150,7 +149,7 @@ fn made(
     Ok(made)
 }
 
-/// Adds the clips that `wanted` takes, with their rows.
+/// Adds the clips that pass `wanted`, with their rows.
 pub(super) fn add<'a>(
     examples: &mut Examples<'a>,
     clips: &'a ClipSet,

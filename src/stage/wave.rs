@@ -1,4 +1,4 @@
-//! The samples of a clip, with what is mixed to it.
+//! The samples of a clip with its noise.
 
 use std::path::{Path, PathBuf};
 
@@ -11,30 +11,30 @@ use crate::math;
 use crate::mix;
 use crate::source::{self, Wave};
 
-/// How noise is mixed to the clips a stage reads.
+/// Settings for mixing noise to the clips of a stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mixed {
-    /// Where recordings of noise lie; in no key.
+    /// The folder of the noise recordings; in no key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<PathBuf>,
     /// Version of the reader or generator of the noise.
     pub source: (String, u32),
-    /// Gain of the sum before it becomes 16 bits, in dB.
+    /// Gain of the sum in dB, before it becomes 16 bits.
     pub gain_db: f64,
 }
 
-/// A clip as the data set holds it.
+/// A clip as the data set would hold it.
 pub struct Heard {
     pub wave: Wave,
-    /// Samples that did not fit 16 bits; 0 where nothing was mixed.
+    /// Number of samples that did not fit 16 bits; 0 without mixing.
     pub clipped: usize,
 }
 
-/// Reads a clip and mixes the parts of its recipe to it: noise of another rate is resampled,
-/// shorter noise is repeated, and the sum becomes 16 bits, as the files of a data set are. Without
-/// `mixed`: the clip as it is.
+/// Reads a clip and mixes the parts of its recipe to it. Noise of another rate is resampled, and
+/// short noise is repeated. The sum becomes 16 bits, like the files of a data set. Without `mixed`,
+/// the clip stays unchanged.
 ///
-/// Errors: what cannot be read; noise that is silent where it is to be heard.
+/// Errors: a recording cannot be read, or the noise is silent in the part that is mixed.
 pub fn hear(
     clip: &str,
     audio: &Audio,
@@ -47,7 +47,7 @@ pub fn hear(
     for part in parts {
         let noise = source::read(&part.noise, &part.audio, mixed.root.as_deref())?;
         let length = wave.samples.len();
-        // Only the part that is heard is resampled: noise may be hours long.
+        // Only the part that is mixed is resampled, because noise may be hours long.
         let needed = (length as f64 * f64::from(noise.rate) / f64::from(wave.rate)).ceil() as usize;
         let noise =
             dsp::resample(&mix::cut(&noise.samples, needed, part.place), noise.rate, wave.rate);

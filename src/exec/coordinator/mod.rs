@@ -1,7 +1,7 @@
-//! The loop of a run: it asks the schedule what is next, does that, and says what came of it.
+//! The loop of a run: it asks the schedule for the next action, does it, and reports the result.
 //!
-//! It owns the store, the desk, the executor and the listener, and decides nothing. What happens
-//! when is the business of [`Schedule`].
+//! It owns the store, the desk, the executor and the listener, and decides nothing. [`Schedule`]
+//! decides what happens when.
 
 mod pace;
 
@@ -24,7 +24,7 @@ use crate::stage::{LONGEST, Wants};
 use crate::store::{Found, Made, ObjectRef, Store, Unusable};
 use pace::Pace;
 
-/// How long to wait for a result before looking at locks and at the wish to stop.
+/// How long to wait for a result before checking locks and the cancel flag.
 const TICK: Duration = Duration::from_millis(100);
 
 struct Run<'a> {
@@ -36,14 +36,15 @@ struct Run<'a> {
     listener: &'a mut dyn Listener,
     last: LastKeys,
     cancel: &'a AtomicBool,
-    /// How fast the jobs at work come on.
+    /// The pace of each running job.
     paces: BTreeMap<Digest, Pace>,
     /// The last lines of the logs of stages that failed.
     said: BTreeMap<NodeId, Vec<String>>,
     begun: Instant,
 }
 
-/// Runs the `chosen` nodes of a plan (with all they need) as far as they are not cached.
+/// Runs the `chosen` nodes of a plan, as far as they are not cached. `chosen` must contain all
+/// nodes that they need.
 #[expect(clippy::too_many_arguments, reason = "each is one thing that a run is made of")]
 pub fn run(
     plan: &Plan,
@@ -87,7 +88,8 @@ impl Run<'_> {
         loop {
             self.answer();
             self.start()?;
-            // To start can show that another process made something meanwhile, which opens others.
+            // Starting a node may reveal a record of another process, which makes further nodes
+            // ready.
             if self.schedule.has_next() {
                 continue;
             }
@@ -105,7 +107,7 @@ impl Run<'_> {
         }
     }
 
-    /// Passes on the wish to stop.
+    /// Passes the cancel flag on to the schedule.
     fn heed(&mut self) {
         if self.cancel.load(Ordering::Relaxed) {
             self.schedule.cancel();
@@ -133,7 +135,7 @@ impl Run<'_> {
         }
     }
 
-    /// Starts what the executor admits.
+    /// Starts the jobs that the executor admits.
     fn start(&mut self) -> Result<(), Unusable> {
         self.heed();
         while let Some((id, grant)) =
@@ -144,7 +146,7 @@ impl Run<'_> {
             if self.schedule.claim(id, &key) {
                 match self.executor.lease(&key)? {
                     Lease::Held(by) => self.schedule.held(id, key, by),
-                    // Between the first look and the lock another process may have made it.
+                    // Another process may have made it between the lookup and the lock.
                     Lease::Ours(lock) => match self.whole_record(id, &key) {
                         Some(record) => self.schedule.recorded(id, key, Some(record)),
                         None => {
@@ -191,7 +193,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Looks at keys that other processes hold: made, or given up by them?
+    /// Checks keys that other processes hold: they may be done or given up.
     fn look_elsewhere(&mut self) -> Result<(), Unusable> {
         for (id, key) in self.schedule.elsewhere() {
             if let Some(record) = self.whole_record(id, &key) {
@@ -209,7 +211,7 @@ impl Run<'_> {
             .expect("all that it needs is known")
     }
 
-    /// The record of a node, if there is one. That there is a damaged one is told.
+    /// The record of a node, if there is one. Warns about a damaged record.
     fn record(&mut self, id: NodeId, key: &Digest) -> Option<Made> {
         let node = self.plan.node(id);
         match found(self.store, &node.stage, key) {
@@ -228,8 +230,8 @@ impl Run<'_> {
         record.filter(|record| self.complete(id, record))
     }
 
-    /// Whether the outputs of a record are there. Those of a result are read, because no stage
-    /// reads them later: damage to them would be found when it is too late to make them again.
+    /// Whether the outputs of a record exist. Outputs of a result are also read and checked,
+    /// because no stage reads them later: damage would be found too late to make them again.
     fn complete(&self, id: NodeId, record: &Made) -> bool {
         let is_there = |object: &ObjectRef| match self.plan.is_result(id) {
             true => self.store.read(object).is_ok(),

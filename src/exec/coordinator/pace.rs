@@ -1,19 +1,19 @@
-//! How long a stage will still take, by how fast it has come on so far.
+//! An estimate of the remaining time of a stage, from its progress so far.
 
 /// The pace of one stage.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pace {
-    /// The time it was first heard of, in seconds, and what was done then: a training may go on
-    /// from a checkpoint.
+    /// Time in seconds and steps done at the first report. The steps need not be 0: a training may
+    /// continue from a checkpoint.
     first: Option<(f64, u64)>,
     last: u64,
 }
 
 impl Pace {
-    /// Hears that `done` of `total` are done at the time `now`; the seconds that are left, once
-    /// that can be told.
+    /// Takes a report that `done` of `total` steps are done at time `now`. Returns the remaining
+    /// seconds, once they can be estimated.
     pub(super) fn hear(&mut self, now: f64, done: u64, total: u64) -> Option<f64> {
-        // A stage that fits several models counts again for each.
+        // A stage that fits several models counts from the start for each.
         if done < self.last {
             self.first = None;
         }

@@ -1,7 +1,7 @@
-//! The family of executors: where jobs run, and how many at once. None of them is part of any key,
-//! and one parity test holds all of them to the same bytes.
+//! The family of executors: where jobs run, and how many at once. No executor is part of any key,
+//! and one parity test checks that all give the same bytes.
 //!
-//! To add one: a file, a `mod` line and a line in [`ExecutorKind`].
+//! To add an executor: a file, a `mod` line and a line in [`ExecutorKind`].
 
 mod process;
 mod room;
@@ -26,24 +26,24 @@ pub struct Finished {
     pub result: Result<Made, Failure>,
 }
 
-/// What is heard of jobs at work.
+/// News of running jobs.
 pub enum News {
-    /// How far the job of a key is.
+    /// Progress of the job with this key.
     Progress(Digest, Progress),
     Finished(Box<Finished>),
 }
 
-/// What became of the wish to compute a key.
+/// The result of asking for a key.
 pub enum Lease {
-    /// The key is ours until the lock is dropped. There is no lock where workers may compute a key
-    /// twice, because the first record wins.
+    /// The key is ours until the lock is dropped. There is no lock if workers may compute a key
+    /// twice; then the first record wins.
     Ours(Option<KeyLock>),
-    /// Another process computes it: its number, if the system tells.
+    /// Another process computes it; holds its process id, if known.
     Held(Option<u32>),
 }
 
 impl Lease {
-    /// The lease of those whose jobs run on this machine: the lock of the key.
+    /// The lease of executors on this machine: the lock of the key.
     fn local(desk: &Desk, key: &Digest) -> Result<Self, Unusable> {
         Ok(match desk.try_lock(key)? {
             Attempt::Taken(lock) => Lease::Ours(Some(lock)),
@@ -54,39 +54,41 @@ impl Lease {
 
 /// A place where jobs run.
 pub trait Executor {
-    /// What a job gets that starts now; `None` if it has to wait. `waiting` is the number of jobs
-    /// that want to start, this one included. Nothing is taken before [`Executor::start`].
+    /// The resources for a job that would start now; `None` if it has to wait. `waiting` is the
+    /// number of jobs that want to start, including this one. Nothing is reserved before
+    /// [`Executor::start`].
     ///
-    /// An executor at which no job is at work admits any job; else a run would never end.
+    /// An executor without running jobs must admit any job, or the run would never end.
     fn admit(&mut self, wants: &Wants, waiting: usize) -> Option<Grant>;
 
     /// Asks for the right to compute a key.
     fn lease(&mut self, key: &Digest) -> Result<Lease, Unusable>;
 
-    /// Begins a job. Its key stays locked until it has ended, even if this process ends first.
+    /// Starts a job. Its key stays locked until the job has ended, even if this process ends first.
     fn start(&mut self, job: Job, grant: Grant, lock: Option<KeyLock>);
 
-    /// No more jobs are started before the next news: whoever gathers jobs sends them off now.
+    /// No more jobs are started before the next news. An executor that gathers jobs submits them
+    /// now.
     fn round(&mut self) {}
 
-    /// The next news; `None` if there was none in time. Whether there is news of progress is the
-    /// executor's choice.
+    /// The next news; `None` if there was none in time. Reporting progress is optional.
     fn wait(&mut self, timeout: Duration) -> Option<News>;
 
-    /// The run stops. Jobs at work end as soon as they can, and are still heard of. Jobs of this
-    /// process see the wish to stop themselves.
+    /// The run stops. Running jobs end as soon as possible and are still reported. Jobs of this
+    /// process see the cancel flag themselves.
     fn stop(&mut self) {}
 }
 
 /// An executor by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ExecutorKind {
-    /// One job after the other, in this thread: the reference for the others.
+    /// One job after another, in this thread: the reference for the others.
     Serial,
     /// Jobs on threads of this process.
     #[default]
     Threads,
-    /// Each job in a process of its own: what a cluster needs, and what survives a crashing stage.
+    /// Each job in its own process. A cluster needs this, and a crashing stage does not end the
+    /// run.
     Process,
 }
 
@@ -102,7 +104,7 @@ impl ExecutorKind {
         Self::ALL.iter().find(|(n, _)| *n == name).map(|(_, kind)| *kind)
     }
 
-    /// Makes it ready for a run. `cancel` is looked at by jobs.
+    /// Prepares an executor for a run. Jobs check `cancel`.
     pub fn open(
         self,
         store: &Store,

@@ -1,8 +1,8 @@
-//! Each job in a process of its own: `humshift internal run-job KEY --cache DIR`.
+//! Each job in its own process: `humshift internal run-job KEY --cache DIR`.
 //!
-//! The job is left in the cache as a file; the worker commits the record itself. The record, not
-//! the exit code, says that the job is done. On its stdout the worker says how far it is, a line of
-//! JSON each time, and, if it fails, why.
+//! The job lies in the cache as a file, and the worker commits the record itself. The record proves
+//! that the job is done; the exit code does not. The worker writes its progress to stdout, one line
+//! of JSON each time, and the reason if it fails.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -18,7 +18,7 @@ use crate::exec::found::found;
 use crate::exec::{Failure, Job};
 use crate::store::{Made, Store};
 
-/// A thread a job, each waiting for its process.
+/// One thread per job; each waits for its process.
 pub fn new(store: Store, desk: Desk, room: Room, cancel: Arc<AtomicBool>) -> Threads {
     Threads::with(store, desk, room, cancel, dispatch)
 }
@@ -64,16 +64,16 @@ fn spawn(
         return Ok(record);
     }
     if cancel.load(Ordering::Relaxed) {
-        // Ctrl-C reaches the worker, too: it did not fail, it was stopped.
+        // Ctrl-C reaches the worker, too. It was stopped; it did not fail.
         return Err(Failure::Cancelled);
     }
-    // The worker says why, unless it was killed.
+    // The worker reports the reason, unless it was killed.
     Err(serde_json::from_str(&text)
         .unwrap_or_else(|_| failed(format!("ended with {status} and left no record"))))
 }
 
-/// Lets the worker inherit the lock of its key, which is then held as long as one of both lives,
-/// and end with the thread that waits for it, however that ends.
+/// Lets the worker inherit the lock of its key, so the lock is held while this process or the
+/// worker lives. The worker also ends with the thread that waits for it.
 #[cfg(unix)]
 fn bind(command: &mut Command, lock: Option<&KeyLock>) {
     use std::os::fd::AsRawFd;
@@ -82,8 +82,8 @@ fn bind(command: &mut Command, lock: Option<&KeyLock>) {
     #[cfg(target_os = "linux")]
     let parent = std::process::id();
     let before = move || {
-        // SAFETY: only system calls, as is right between `fork` and `exec`. The descriptor is open:
-        // the lock outlives the start of the process.
+        // SAFETY: these are only system calls, as required between `fork` and `exec`. The
+        // descriptor is open, because the lock outlives the start of the process.
         unsafe {
             if let Some(lock) = lock
                 && libc::fcntl(lock, libc::F_SETFD, 0) == -1
@@ -106,7 +106,7 @@ fn bind(command: &mut Command, lock: Option<&KeyLock>) {
 #[cfg(not(unix))]
 fn bind(_: &mut Command, _: Option<&KeyLock>) {}
 
-/// Passes on how far the worker is; gives what else it said.
+/// Passes on the progress of the worker. Returns its other output.
 fn listen(stdout: impl Read, tell: &(dyn Fn(Progress) + Sync)) -> String {
     let mut rest = String::new();
     for line in BufReader::new(stdout).lines().map_while(Result::ok) {
@@ -118,7 +118,7 @@ fn listen(stdout: impl Read, tell: &(dyn Fn(Progress) + Sync)) -> String {
     rest
 }
 
-/// The exit status; `None` if the run was given up and the process killed.
+/// The exit status; `None` if the run was cancelled and the process killed.
 fn wait(
     child: &mut Child,
     cancel: &AtomicBool,

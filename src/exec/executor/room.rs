@@ -1,49 +1,49 @@
-//! Admission on one machine: the threads and the memory that jobs share.
+//! Admission on one machine: the threads and memory that jobs share.
 
 use std::collections::BTreeMap;
 
 use crate::digest::Digest;
 use crate::stage::Wants;
 
-/// What a job gets.
+/// The resources of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grant {
     pub threads: usize,
-    /// Bytes that it is expected to want with so many threads.
+    /// Expected peak memory in bytes with these threads.
     pub memory: u64,
-    /// Bytes that all jobs may want together.
+    /// Memory limit in bytes for all jobs together.
     pub allowed: u64,
 }
 
 impl Grant {
-    /// Whether the job wants more memory than there is for all. Such a job runs alone.
+    /// Whether the job needs more memory than the limit for all. Such a job runs alone.
     pub fn exceeds(&self) -> bool {
         self.memory > self.allowed
     }
 }
 
-/// Threads and memory, and who has how much of them.
+/// The threads and memory of a machine, and the jobs that use them.
 #[derive(Clone, Debug)]
 pub struct Room {
     jobs: usize,
     memory: u64,
-    /// Jobs that can be at work at once.
+    /// The most jobs at once.
     slots: usize,
     taken: BTreeMap<Digest, Grant>,
 }
 
 impl Room {
-    /// Room for `jobs` threads and so many bytes of memory, with at most `slots` jobs at once.
+    /// Room for `jobs` threads and `memory` bytes, with at most `slots` jobs at once.
     pub fn new(jobs: usize, memory: u64, slots: usize) -> Self {
         Self { jobs: jobs.max(1), memory, slots, taken: BTreeMap::new() }
     }
 
-    /// What a job would get that starts now; `None` if there is no room for it. `waiting` jobs
-    /// share the threads that are free.
+    /// The resources for a job that would start now; `None` if there is no room. The free threads
+    /// are shared among `waiting` jobs.
     pub fn admit(&self, wants: &Wants, waiting: usize) -> Option<Grant> {
         let (threads, memory) = self.used();
         let (free, left) = (self.jobs.saturating_sub(threads), self.memory.saturating_sub(memory));
-        // Not even a job that wants no memory starts beside one that wants more than there is.
+        // A job above the memory limit runs alone. Not even a job without memory starts beside it.
         if free == 0 || self.taken.len() >= self.slots || memory > self.memory {
             return None;
         }
@@ -54,19 +54,19 @@ impl Room {
         fits.then_some(Grant { threads, memory, allowed: self.memory })
     }
 
-    /// The threads and the bytes that jobs have.
+    /// The threads and bytes in use.
     pub fn used(&self) -> (usize, u64) {
         self.taken.values().fold((0, 0), |(threads, memory): (usize, u64), grant| {
             (threads.saturating_add(grant.threads), memory.saturating_add(grant.memory))
         })
     }
 
-    /// The job of a key takes what it got.
+    /// Reserves the resources of a job.
     pub fn take(&mut self, key: Digest, grant: Grant) {
         self.taken.insert(key, grant);
     }
 
-    /// The job of a key has ended.
+    /// Frees the resources of a job that has ended.
     pub fn give_back(&mut self, key: &Digest) {
         self.taken.remove(key);
     }

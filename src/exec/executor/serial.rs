@@ -1,5 +1,4 @@
-//! One job after the other. As it works in the coordinator's own thread, nobody hears how far it
-//! is.
+//! One job after another. The job runs in the coordinator's thread, so it reports no progress.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,7 +12,6 @@ use crate::exec::{Job, perform};
 use crate::stage::Wants;
 use crate::store::{Store, Unusable};
 
-/// Runs a job when it is started.
 pub struct Serial {
     store: Store,
     desk: Desk,

@@ -1,4 +1,4 @@
-//! Jobs on plain threads, one each; as many at once as there is room for.
+//! Each job on its own plain thread, as many at once as there is room for.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -22,7 +22,7 @@ type Work = fn(
     &(dyn Fn(Progress) + Sync),
 ) -> Result<Made, Failure>;
 
-/// Runs each job on a thread.
+/// Runs each job on its own thread.
 pub struct Threads {
     store: Store,
     desk: Desk,
@@ -40,7 +40,7 @@ impl Threads {
         })
     }
 
-    /// Threads that do something else with a job than to perform it.
+    /// Threads that use `work` in place of [`perform`].
     pub fn with(store: Store, desk: Desk, room: Room, cancel: Arc<AtomicBool>, work: Work) -> Self {
         let (sender, news) = channel();
         Self { store, desk, room, cancel, work, sender, news }
@@ -73,9 +73,9 @@ impl Executor for Threads {
             let result = caught.unwrap_or_else(|_| {
                 Err(Failure::Stage("a bug in humshift: the worker panicked".into()))
             });
-            // The key is free before anybody hears that the job has ended.
+            // The key must be free before the end of the job is reported.
             drop(lock);
-            // Nobody listens any more when the run was given up.
+            // The receiver is gone if the run was cancelled.
             let _ = sender.send(News::Finished(Box::new(Finished { job, result })));
         });
         if let Err(error) = spawned {

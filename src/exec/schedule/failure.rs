@@ -1,5 +1,4 @@
-//! What cannot run any more: because it failed, because of one that failed, or because the run is
-//! frozen.
+//! Nodes that cannot run: they failed, they need a failed node, or the run is frozen.
 
 use std::collections::BTreeSet;
 
@@ -9,22 +8,21 @@ use crate::digest::Digest;
 use crate::plan::NodeId;
 
 impl Schedule<'_> {
-    /// A stage failed: all that hangs on it is skipped, everything else goes on.
+    /// A stage failed: all nodes that depend on it are skipped, and the others go on.
     pub(super) fn failed(&mut self, id: NodeId, message: String) {
         self.tell(id, Word::Failed(message.clone()));
         self.set(id, State::Failed { message });
         for next in self.hanging_on(id) {
             self.give_up(next, id);
         }
-        // A stage that fails while the user stops the run is no reason of its own to give up.
+        // If the user is stopping the run, a failing stage is no further reason to give up.
         if self.options.fail_fast && !self.cancelled {
             self.giving_up = true;
             self.cancel();
         }
     }
 
-    /// An input of a stage was damaged when it was read. It has been moved aside, and is made
-    /// again.
+    /// An input of a stage was damaged when it was read. It has been moved aside and is made again.
     pub(super) fn damaged(&mut self, id: NodeId, digest: &Digest) {
         let life = &mut self.lives[id.index()];
         life.tries += 1;
@@ -39,7 +37,7 @@ impl Schedule<'_> {
         self.set(id, State::Check);
     }
 
-    /// Gives up a node and all that hangs on it, because one that it needs cannot be made again.
+    /// Gives up a node and its dependents, because one of its needs cannot be made again.
     pub(super) fn abandon(&mut self, id: NodeId, because: NodeId) {
         let mut all = self.hanging_on(id);
         all.insert(id);
@@ -48,7 +46,7 @@ impl Schedule<'_> {
         }
     }
 
-    /// A frozen run would have to run this node, and so all that hangs on it.
+    /// A frozen run does not run this node, so its dependents are stale, too.
     pub(super) fn stale(&mut self, id: NodeId) {
         self.set(id, State::Stale);
         for next in self.hanging_on(id) {
@@ -56,7 +54,7 @@ impl Schedule<'_> {
         }
     }
 
-    /// A node whose record is known keeps it: it is only its bytes that nobody can have.
+    /// A node with a known record keeps it; only its bytes cannot be made.
     fn give_up(&mut self, id: NodeId, because: NodeId) {
         if self.is_known(id) {
             self.set(id, State::Lost);
@@ -66,8 +64,7 @@ impl Schedule<'_> {
         }
     }
 
-    /// The nodes that cannot go on if a node cannot be made: what waits for its record, and what
-    /// waits for its bytes.
+    /// The nodes that cannot go on without a node: they wait for its record or its bytes.
     fn hanging_on(&self, id: NodeId) -> BTreeSet<NodeId> {
         let (mut all, mut stack) = (BTreeSet::new(), vec![id]);
         while let Some(lost) = stack.pop() {

@@ -1,7 +1,7 @@
-//! What happens next in a run: the life of every node, as one state machine.
+//! The schedule of a run: the states of all nodes, as one state machine.
 //!
-//! Nothing here has a clock, a disk or a thread. Facts go in: a record is there, inputs are gone, a
-//! job ended. Questions and words for the listener come out. So tests can drive it through ten
+//! It has no clock, no disk and no thread. Facts go in: a record exists, inputs are gone, a job
+//! ended. Questions, and messages for the listener, come out. So tests can drive it through ten
 //! thousand runs in a few seconds.
 //!
 //! ```text
@@ -45,7 +45,7 @@ use crate::store::Made;
 pub(super) use state::{Action, Inputs, Word};
 use state::{Life, State};
 
-/// A node whose inputs keep being damaged is given up after this many tries.
+/// A node is given up after its inputs were damaged this many times.
 const TRIES: usize = 3;
 
 /// The state of a run over a plan.
@@ -55,24 +55,24 @@ pub(super) struct Schedule<'a> {
     options: Options,
     lives: Vec<Life>,
     urgency: Vec<u64>,
-    /// The rest is found faster than by looking at all nodes; `set` keeps it. First: nodes that are
-    /// `Ready` or `Check` and for which nothing was asked yet.
+    /// Indexes of the nodes by state, to avoid searching all nodes; `set` updates them. This one:
+    /// nodes in `Ready` or `Check` that nothing was asked for yet.
     unasked: BTreeSet<NodeId>,
-    /// Nodes that are `Queued`: those with the most work below them first.
+    /// `Queued` nodes; the nodes with the most work on the way to the end come first.
     queue: BTreeSet<(Reverse<u64>, NodeId)>,
     running: BTreeMap<Digest, NodeId>,
     elsewhere: BTreeMap<NodeId, Digest>,
-    /// What is to be told, and `Stop`.
+    /// Messages for the listener, and `Stop`.
     actions: VecDeque<Action>,
     revived: usize,
     cancelled: bool,
     giving_up: bool,
-    /// Whether it was said that a stage wants more memory than there may be.
+    /// Whether a warning about a stage above the memory limit was given.
     told_of_memory: bool,
 }
 
 impl<'a> Schedule<'a> {
-    /// Nothing is known. What needs nothing is ready.
+    /// A schedule that knows no record yet. Nodes without needs are ready.
     pub(super) fn new(plan: &'a Plan, chosen: &'a BTreeSet<NodeId>, options: Options) -> Self {
         let waiting = |id: NodeId| {
             let needs: BTreeSet<NodeId> = plan.needs(id).iter().map(|need| need.node).collect();
@@ -98,8 +98,7 @@ impl<'a> Schedule<'a> {
         schedule
     }
 
-    /// What is to be done next, if there is something. What is ready comes in the order of the
-    /// plan, which is that of the file.
+    /// The next action, if any. Ready nodes come in plan order, which follows the spec.
     pub(super) fn next(&mut self) -> Option<Action> {
         if let Some(action) = self.actions.pop_front() {
             return Some(action);
@@ -108,14 +107,14 @@ impl<'a> Schedule<'a> {
         if let State::Check = self.state(node) {
             return Some(Action::Check(node));
         }
-        // The bytes of a result are wanted by the report, those of a node that nothing chosen needs
-        // by who chose it, those of a node looked at again by whoever asked; those in between only
-        // by stages that run.
+        // The bytes are wanted in three cases: the report needs those of a result; the user chose a
+        // node that no chosen node needs; another stage asked for a known node again. Other nodes
+        // only need bytes if a stage that uses them runs.
         let is_end = !self.plan.dependents(node).iter().any(|next| self.chosen.contains(next));
         Some(Action::Lookup { node, bytes: is_end || self.is_known(node) })
     }
 
-    /// Whether there is something to be done before anybody waits for news.
+    /// Whether there is an action to do before waiting for news.
     pub(super) fn has_next(&self) -> bool {
         !(self.actions.is_empty() && self.unasked.is_empty())
     }
@@ -133,7 +132,7 @@ impl<'a> Schedule<'a> {
         self.giving_up
     }
 
-    /// What became of all nodes, and how many ran again because only bytes were gone.
+    /// The outcomes of all nodes, and the number of nodes that ran again only for their bytes.
     pub(super) fn end(self) -> (Vec<NodeOutcome>, usize) {
         (self.lives.into_iter().map(Life::outcome).collect(), self.revived)
     }
@@ -152,7 +151,8 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// Fact: how the inputs of a node are that has to run. What is gone is made again first.
+    /// Fact: the state of the inputs of a node that has to run. Missing inputs are made again
+    /// first.
     pub(super) fn checked(&mut self, id: NodeId, inputs: Inputs) {
         let gone = match inputs {
             Inputs::There(wants) => return drop(self.set(id, State::Queued { wants })),
@@ -167,7 +167,7 @@ impl<'a> Schedule<'a> {
         }
         self.set(id, State::Blocked { by: gone.clone() });
         for by in gone {
-            // It may be on its way already, for another.
+            // It may already be on its way for another node.
             if let State::Made = self.state(by) {
                 self.revived += 1;
                 self.set(by, State::Check);
@@ -175,7 +175,7 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// Fact: the job of a key ended so.
+    /// Fact: the job of a key ended with this result.
     pub(super) fn ended(&mut self, key: &Digest, result: Result<Made, Failure>) {
         let id = *self.running.get(key).expect("only running jobs end");
         let State::Running { twins, .. } = self.set(id, State::Left) else {
@@ -195,7 +195,7 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// Fact: the run is to stop. What is at work is still heard of, nothing else starts.
+    /// Fact: the run is to stop. Results of running jobs are still taken; nothing else starts.
     pub(super) fn cancel(&mut self) {
         if self.cancelled {
             return;
@@ -224,9 +224,9 @@ impl<'a> Schedule<'a> {
         self.tell(id, Word::Warning(message));
     }
 
-    /// The one place where the state of a node changes. Returns the state it had.
+    /// The only function that changes the state of a node. Returns the old state.
     fn set(&mut self, id: NodeId, state: State) -> State {
-        // A run that stops starts nothing and waits for nobody.
+        // A stopping run starts nothing and does not wait for other processes.
         let state = match state {
             State::Queued { .. } | State::Elsewhere { .. } if self.cancelled => State::Left,
             state => state,
@@ -275,8 +275,8 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// The bytes of a node were made again: it keeps the outcome that it had, and should have the
-    /// outputs that it had.
+    /// The bytes of a node were made again. It keeps its outcome and should have the same outputs
+    /// as before.
     fn made_again(&mut self, id: NodeId, mut before: NodeOutcome, outcome: NodeOutcome) {
         let (Some(old), Some(new)) = (before.record_mut(), outcome.record()) else {
             unreachable!("both are known")

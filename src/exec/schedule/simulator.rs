@@ -1,5 +1,5 @@
-//! Drives a schedule through a world as the loop of a run does it, and looks at each step whether
-//! the laws hold.
+//! Drives a schedule through a simulated world like the loop of a run, and checks the laws at each
+//! step.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::exec::{Failure, NodeOutcome};
 use crate::plan::{NodeId, Plan};
 use crate::seed::Seed;
 
-/// What a trial has seen, so that a test can tell that nothing was left out.
+/// Counts of situations in the trials, so that a test can check that none was left out.
 #[derive(Clone, Debug, Default)]
 pub struct Seen(pub BTreeMap<&'static str, usize>);
 
@@ -22,7 +22,7 @@ impl Seen {
     }
 }
 
-/// Names the trial in which something is wrong.
+/// Prints the number of a failed trial.
 struct Name(u64);
 
 impl Drop for Name {
@@ -38,17 +38,17 @@ struct Trial<'a> {
     schedule: Schedule<'a>,
     chosen: &'a BTreeSet<NodeId>,
     options: Options,
-    /// The run was told to stop, by itself or by the user.
+    /// Whether the run was told to stop, by itself or by the user.
     stopped: bool,
-    /// How often a node was told to have begun, failed and so on.
+    /// How often each event of a node was reported.
     told: BTreeMap<(NodeId, &'static str), usize>,
     damaged: BTreeMap<NodeId, usize>,
-    /// How many objects had been lost when the inputs of a node were seen to be there.
+    /// How many objects were lost when the inputs of a node were last found complete.
     seen_whole: BTreeMap<NodeId, usize>,
     seen: &'a mut Seen,
 }
 
-/// Simulates the run of a number.
+/// Simulates one run; `number` is the seed.
 pub fn simulate(number: u64, seen: &mut Seen) {
     let _name = Name(number);
     let mut rng = Seed(number).rng();
@@ -81,7 +81,7 @@ pub fn simulate(number: u64, seen: &mut Seen) {
     trial.judge();
 }
 
-/// All that each node needs, near or far.
+/// All direct and indirect needs of each node.
 fn ancestors(plan: &Plan) -> Vec<BTreeSet<NodeId>> {
     let mut above: Vec<BTreeSet<NodeId>> = Vec::new();
     for id in plan.nodes() {
@@ -223,8 +223,8 @@ impl Trial<'_> {
         assert!(memory <= self.world.memory || self.world.work.len() == 1, "{memory} bytes");
     }
 
-    /// Lets something happen: a job ends, another process makes something or gives up, somebody
-    /// cleans the cache.
+    /// Makes something happen: a job ends, another process makes or gives up a key, or the cache is
+    /// cleaned.
     fn happen(&mut self) {
         let world = &mut self.world;
         if world.evictions > 0 && world.rng.uniform() < world.luck.eviction {
@@ -282,7 +282,7 @@ impl Trial<'_> {
         })
     }
 
-    /// Whether what the schedule finds fast is what it would find by looking at all nodes.
+    /// Checks the indexes against a search of all nodes.
     fn indices_are_right(&self) {
         let of = |is: fn(&State) -> bool| {
             self.world.plan.nodes().filter(move |id| is(self.schedule.state(*id)))
@@ -311,7 +311,7 @@ impl Trial<'_> {
         );
     }
 
-    /// The laws of a run that has ended.
+    /// Checks the laws of a run that has ended.
     fn judge(self) {
         let Self { world, schedule, chosen, options, stopped, damaged, .. } = self;
         assert!(world.work.is_empty(), "a job is still at work");

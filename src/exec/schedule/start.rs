@@ -1,5 +1,5 @@
-//! From the queue to work: who starts next, and who has to wait because somebody computes the same
-//! key.
+//! From the queue to work: which node starts next, and which waits because its key is being
+//! computed.
 
 use super::Schedule;
 use super::state::{State, Word};
@@ -8,14 +8,13 @@ use crate::exec::executor::Grant;
 use crate::plan::NodeId;
 use crate::stage::Wants;
 
-/// Queued nodes that are looked at after the first that the executor does not admit. What comes
-/// behind may be smaller; to look at the whole queue each time would cost more than it gives.
+/// The number of queued nodes that are offered to the executor. A later node may be smaller and
+/// fit, but checking the whole queue each time costs more than it gains.
 const LOOKED_AT: usize = 64;
 
 impl Schedule<'_> {
-    /// The most urgent node that the executor admits, and what it gives to it. `admit` is asked
-    /// with what a node wants and with the number of nodes that want to start. After this comes
-    /// `claim`.
+    /// The most urgent node that the executor admits, with its grant. `admit` gets the wants of a
+    /// node and the number of nodes that want to start. `claim` follows.
     pub(in crate::exec) fn offer(
         &mut self,
         mut admit: impl FnMut(&Wants, usize) -> Option<Grant>,
@@ -32,9 +31,8 @@ impl Schedule<'_> {
         Some((id, grant))
     }
 
-    /// Whether a node may start that was offered and has this key. If another node of this run
-    /// computes the key, then this one waits for it: what comes of one is what comes of the other.
-    /// After this comes `recorded`, `held` or `started`.
+    /// Whether an offered node with this key may start. If another node of this run computes the
+    /// key, this one waits for it and shares its outcome. `recorded`, `held` or `started` follows.
     pub(in crate::exec) fn claim(&mut self, id: NodeId, key: &Digest) -> bool {
         let Some(first) = self.running.get(key) else { return true };
         if let State::Running { twins, .. } = &mut self.lives[first.index()].state {
@@ -44,23 +42,23 @@ impl Schedule<'_> {
         false
     }
 
-    /// Fact: another process, of this number if it is known, computes the key of a node.
+    /// Fact: another process (its id, if known) computes the key of a node.
     pub(in crate::exec) fn held(&mut self, id: NodeId, key: Digest, by: Option<u32>) {
         self.tell(id, Word::Shared(by));
         self.set(id, State::Elsewhere { key });
     }
 
-    /// Fact: the job of a node is at work.
+    /// Fact: the job of a node has started.
     pub(in crate::exec) fn started(&mut self, id: NodeId, key: Digest) {
         self.set(id, State::Running { key, twins: Vec::new() });
     }
 
-    /// Nodes whose keys other processes compute. Of each one wants to hear `recorded` or `freed`.
+    /// Nodes whose keys other processes compute. For each, `recorded` or `freed` must follow.
     pub(in crate::exec) fn elsewhere(&self) -> Vec<(NodeId, Digest)> {
         self.elsewhere.iter().map(|(id, key)| (*id, *key)).collect()
     }
 
-    /// Fact: the other process gave the key of a node up and left no record.
+    /// Fact: the other process gave up the key of a node and left no record.
     pub(in crate::exec) fn freed(&mut self, id: NodeId) {
         self.set(id, State::Check);
     }
@@ -70,8 +68,7 @@ impl Schedule<'_> {
         self.running.get(key).copied()
     }
 
-    /// Says of the first stage that wants more memory than all may want together, that it gets it
-    /// all the same.
+    /// Warns once if a stage needs more memory than the limit for all and runs all the same.
     fn tell_of_memory(&mut self, id: NodeId, grant: &Grant) {
         if !grant.exceeds() || self.told_of_memory {
             return;

@@ -1,4 +1,4 @@
-//! The words of the schedule: where a node is, what it asks for, what it tells.
+//! The types of the schedule: states of nodes, questions and messages.
 
 use std::collections::BTreeSet;
 
@@ -7,34 +7,34 @@ use crate::exec::NodeOutcome;
 use crate::plan::NodeId;
 use crate::stage::Wants;
 
-/// Where a node is. Every change goes through `Schedule::set`.
+/// The state of a node. Every change goes through `Schedule::set`.
 #[derive(Clone, Debug)]
 pub(in crate::exec) enum State {
-    /// Nodes that it needs are not known yet: so many. A node that was not chosen stays here.
+    /// This many of its needs are not known yet. A node that was not chosen stays here.
     Waiting { missing: usize },
-    /// All that it needs is known, and so is its key. Its record is looked for.
+    /// All its needs are known, and so is its key. Its record is looked up.
     Ready,
-    /// It has to run. Its inputs are looked at: are their bytes there?
+    /// It has to run. Its inputs are checked first: their bytes may be gone.
     Check,
-    /// These nodes are made again first, because the bytes of their outputs are gone.
+    /// These nodes run again first, because the bytes of their outputs are gone.
     Blocked { by: BTreeSet<NodeId> },
     /// It can start as soon as the executor admits it.
     Queued { wants: Wants },
-    /// Its job is at work. The twins are nodes with the same key; they wait for this one.
+    /// Its job is running. The twins are nodes with the same key; they wait for this one.
     Running { key: Digest, twins: Vec<NodeId> },
-    /// Another node of this run has the same key and is at work.
+    /// Another node of this run with the same key is running.
     Twin,
     /// Another process computes its key.
     Elsewhere { key: Digest },
-    /// Its record is known. It goes back to `Check` if somebody needs bytes of it that are gone.
+    /// Its record is known. It returns to `Check` if a stage needs bytes of it that are gone.
     Made,
-    /// Its record is known, but its bytes are gone and nobody can make them again.
+    /// Its record is known, but its bytes are gone and cannot be made again.
     Lost,
-    /// Its stage failed, or it cannot be run.
+    /// Its stage failed, or it cannot run.
     Failed { message: String },
     /// It never runs, because this node failed.
     Skipped { because: NodeId },
-    /// It would have to run, or needs one that would; but the run is frozen.
+    /// It, or a node it needs, would have to run, but the run is frozen.
     Stale,
     /// It would have to run, but the run was stopped.
     Left,
@@ -44,20 +44,20 @@ pub(in crate::exec) enum State {
 #[derive(Clone, Debug)]
 pub(super) struct Life {
     pub state: State,
-    /// What is known of its outputs: that it was cached or that it ran. Bytes that are made again
-    /// change nothing here.
+    /// Its outcome once its outputs are known: cached or ran. Making bytes again does not change
+    /// it.
     pub known: Option<NodeOutcome>,
-    /// How often an input was damaged while it ran.
+    /// How many times an input was damaged while it ran.
     pub tries: usize,
 }
 
 impl Life {
-    /// Whether nobody can make the bytes of its outputs.
+    /// Whether the bytes of its outputs cannot be made.
     pub(super) fn is_lost(&self) -> bool {
         matches!(self.state, State::Lost | State::Failed { .. } | State::Skipped { .. })
     }
 
-    /// What became of it.
+    /// The outcome of the node.
     pub(super) fn outcome(self) -> NodeOutcome {
         match self.state {
             State::Failed { message } => NodeOutcome::Failed { message },
@@ -68,28 +68,28 @@ impl Life {
     }
 }
 
-/// What the schedule wants to be done.
+/// Actions that the schedule asks for.
 #[derive(Clone, Debug)]
 pub(in crate::exec) enum Action {
-    /// Look for the record of a node. If `bytes` are wanted, then a record without them is none.
-    /// The answer is `Schedule::recorded`.
+    /// Look up the record of a node. If `bytes` are wanted, a record without them counts as
+    /// missing. The answer is `Schedule::recorded`.
     Lookup { node: NodeId, bytes: bool },
-    /// Look whether the inputs of a node are there. The answer is `Schedule::checked`.
+    /// Check whether the inputs of a node exist. The answer is `Schedule::checked`.
     Check(NodeId),
-    /// Tell the listener of something that happened to a node.
+    /// Report an event of a node to the listener.
     Tell(NodeId, Word),
-    /// Tell the jobs at work to stop.
+    /// Tell the running jobs to stop.
     Stop,
 }
 
-/// What is told of a node.
+/// Events of a node.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::exec) enum Word {
-    /// Its record, which tells how many seconds it took, was there.
+    /// Its record existed; it names the seconds that the stage took.
     Cached {
         seconds: f64,
     },
-    /// `again`: its record was known, only its bytes were gone.
+    /// `again`: its record was known, and only its bytes were made again.
     Finished {
         seconds: f64,
         again: bool,
@@ -98,18 +98,18 @@ pub(in crate::exec) enum Word {
     Skipped {
         because: NodeId,
     },
-    /// Another process, of this number if it is known, computes its key.
+    /// Another process (its id, if known) computes its key.
     Shared(Option<u32>),
     Warning(String),
 }
 
-/// How the inputs of a node are.
+/// The state of the inputs of a node.
 #[derive(Clone, Debug)]
 pub(in crate::exec) enum Inputs {
-    /// All are there. A job with these inputs wants this.
+    /// All exist. A job with these inputs has these wants.
     There(Wants),
     /// The outputs of these nodes are gone.
     Gone(BTreeSet<NodeId>),
-    /// The input of this role is gone, and no stage makes it.
+    /// The input with this role is gone, and no stage makes it.
     Lost(String),
 }

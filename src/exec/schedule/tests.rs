@@ -2,10 +2,10 @@
 
 use super::simulator::{Seen, simulate};
 
-/// A run ends. What was chosen is made, or failed, or something that it needs failed, or the run
-/// was stopped. It is what an empty cache would give. Nothing is made twice but what was lost in
-/// between, and no key by two at once. A frozen run makes nothing. There are never more threads and
-/// bytes at work than there may be, but for a stage that is alone.
+/// Each run ends. Each chosen node is made, or it failed, or a node it needs failed, or the run was
+/// stopped. The results equal those with an empty cache. Nothing is made twice unless it was lost
+/// in between, and no key is computed by two at once. A frozen run makes nothing. Running jobs
+/// never exceed the limits of threads and memory, except a job that runs alone.
 #[test]
 fn whatever_happens_a_run_ends_with_all_that_can_be_made() {
     let mut seen = Seen::default();

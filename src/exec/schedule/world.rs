@@ -1,5 +1,4 @@
-//! A world to simulate runs in: a random plan, a cache that loses things, stages that fail, other
-//! processes.
+//! A simulated world for runs: a random plan, a lossy cache, failing stages, other processes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -53,7 +52,7 @@ fn node(number: usize, needs: &[usize]) -> Node {
     }
 }
 
-/// A plan of up to [`MOST`] nodes, most of them with far fewer.
+/// A plan of up to [`MOST`] nodes; most plans have far fewer.
 pub fn random_plan(rng: &mut Rng) -> Plan {
     let most = 1 + rng.below(MOST);
     let (count, near) = (1 + rng.below(most), 1 + rng.below(MOST));
@@ -68,22 +67,22 @@ pub fn random_plan(rng: &mut Rng) -> Plan {
     Plan::of(nodes, Vec::new()).unwrap()
 }
 
-/// What the stage of a node is like.
+/// The simulated code of a stage.
 #[derive(Clone, Copy)]
 pub struct Code {
     /// Nodes with equal classes and equal inputs have equal keys.
     class: u64,
     /// Gives the same output for all inputs.
     constant: bool,
-    /// Gives other bytes each time.
+    /// Gives different bytes each time.
     moody: bool,
     pub fails: bool,
-    /// Has an input that no stage makes, and that is gone.
+    /// Has an input from outside that is gone.
     pub orphan: bool,
     pub wants: Wants,
 }
 
-/// How likely misfortune is.
+/// The probabilities of failures.
 pub struct Luck {
     pub damage: f64,
     pub foreign: f64,
@@ -91,11 +90,11 @@ pub struct Luck {
     pub moody: bool,
 }
 
-/// A job at work.
+/// A running job.
 pub struct Work {
     pub key: Digest,
     pub node: NodeId,
-    /// An input that was gone when it began.
+    /// An input that was gone at its start.
     pub missed: Option<Digest>,
 }
 
@@ -106,21 +105,21 @@ pub struct World<'a> {
     pub codes: Vec<Code>,
     pub records: BTreeMap<Digest, Made>,
     pub objects: BTreeSet<Digest>,
-    /// Keys that other processes hold, and what they will make.
+    /// Keys that other processes hold, with the outputs they will make.
     pub foreign: BTreeMap<Digest, Digest>,
-    /// Keys that others held once: each is taken from outside once at most.
+    /// Keys already offered to other processes. Each key is offered at most once.
     pub visited: BTreeSet<Digest>,
     pub work: Vec<Work>,
     pub room: Room,
     pub jobs: usize,
     pub memory: u64,
-    /// How often a key was made here, and how often its record or its object was lost.
+    /// How often each key was made here, and how often its record or object was lost.
     pub made: BTreeMap<Digest, usize>,
     pub lost: BTreeMap<Digest, usize>,
-    /// What each node gives in an empty cache.
+    /// The output of each node with an empty cache.
     pub right: Vec<Digest>,
     pub evictions: usize,
-    /// How many objects were lost.
+    /// The number of lost objects.
     pub losses: usize,
     moods: u64,
 }
@@ -142,7 +141,7 @@ impl<'a> World<'a> {
             .map(|_| {
                 let classes = if rng.below(3) == 0 { twins } else { 1 << 40 };
                 let class = rng.below(classes) as u64;
-                // All of a class are alike.
+                // All nodes of a class have the same code.
                 let mut own = crate::seed::Seed(class).rng();
                 let threads = [1, 2, 4, usize::MAX][own.below(4)];
                 let wants =
@@ -178,7 +177,7 @@ impl<'a> World<'a> {
         world
     }
 
-    /// Leaves records and objects of an earlier run in the cache.
+    /// Puts records and objects of an earlier run into the cache.
     fn remember(&mut self) {
         let (records, objects) = (self.rng.uniform() * 1.2, self.rng.uniform() * 1.2);
         for id in self.plan.nodes() {
@@ -196,7 +195,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// The key of a node, by the outputs of those that it needs.
+    /// The key of a node, from the outputs of its needs.
     pub fn key(&self, id: NodeId, output: impl Fn(NodeId) -> Digest) -> Digest {
         let mut text = self.codes[id.index()].class.to_le_bytes().to_vec();
         for need in self.plan.needs(id) {
@@ -205,7 +204,7 @@ impl<'a> World<'a> {
         Digest::of(&text)
     }
 
-    /// What a node gives: `mood` is 0 in an empty cache.
+    /// The output of a node; with an empty cache, `mood` is 0.
     fn output(&self, id: NodeId, key: &Digest, mood: u64) -> Digest {
         let code = self.codes[id.index()];
         let mut text = if code.constant { code.class } else { key.as_u64() }.to_le_bytes().to_vec();
@@ -215,7 +214,7 @@ impl<'a> World<'a> {
         Digest::of(&text)
     }
 
-    /// The record of a key whose object is there.
+    /// The record of a key, if its object exists.
     pub fn whole(&self, key: &Digest) -> Option<Made> {
         self.records
             .get(key)
@@ -223,7 +222,7 @@ impl<'a> World<'a> {
             .cloned()
     }
 
-    /// How the inputs of a node are.
+    /// The state of the inputs of a node.
     pub fn inputs(&self, id: NodeId, output: impl Fn(NodeId) -> Digest) -> Inputs {
         if self.codes[id.index()].orphan {
             return Inputs::Lost("listing".into());
@@ -238,7 +237,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Does what a stage does; gives its record.
+    /// Simulates a stage and returns its record.
     pub fn make(&mut self, id: NodeId, key: Digest) -> Made {
         self.moods += 1;
         let output = self.output(id, &key, self.moods);
@@ -246,7 +245,7 @@ impl<'a> World<'a> {
         self.publish(key, output)
     }
 
-    /// What another process will make of a node.
+    /// The output that another process will make of a node.
     pub fn will_make(&mut self, id: NodeId, key: &Digest) -> Digest {
         self.moods += 1;
         self.output(id, key, self.moods)
@@ -258,7 +257,7 @@ impl<'a> World<'a> {
         record(output)
     }
 
-    /// An object is gone.
+    /// Removes an object.
     pub fn lose(&mut self, object: &Digest) {
         if self.objects.remove(object) {
             self.losses += 1;
@@ -270,7 +269,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Somebody cleans the cache.
+    /// Simulates a cleanup of the cache.
     pub fn evict(&mut self) {
         self.evictions -= 1;
         if self.rng.below(3) == 0 && !self.records.is_empty() {
@@ -286,7 +285,7 @@ impl<'a> World<'a> {
     }
 }
 
-/// The one output of a node.
+/// The single output of a node.
 pub fn digest(outputs: &Outputs) -> Digest {
     outputs["features"].digest
 }

@@ -1,4 +1,4 @@
-//! What a threshold makes of the clips of a section.
+//! The decisions of a threshold for the clips of a section.
 
 use super::{Scored, Section};
 use crate::artifact::{Domain, MetricRow};
@@ -6,7 +6,7 @@ use crate::metric;
 use crate::threshold::Limit;
 
 impl Section<'_> {
-    /// The threshold, and what it makes of the clips.
+    /// The rows of the threshold and of its decisions.
     pub(super) fn decisions(&self, limit: &Result<Limit, String>) -> Vec<MetricRow> {
         let value = limit.as_ref().map(|limit| limit.value).map_err(Clone::clone);
         let mut first = self.row("threshold", value.clone());
@@ -76,8 +76,8 @@ mod tests {
         };
         let fixed = rows(serde_json::json!({"fixed": {"value": 2.5}}), &[]);
         let values: Vec<Option<f64>> = fixed.iter().map(|r| r.value).collect();
-        // Source: one found, one false alarm, none missed; target: one found, one false alarm, one
-        // missed.
+        // Source: one anomaly found, one false alarm, none missed. Target: one found, one false
+        // alarm, one missed.
         let third = 2.0 / 3.0;
         assert_eq!(values, [2.5, 0.5, 1.0, third, 0.5, 0.5, 0.5].map(Some));
         assert_eq!(fixed[4].domain, "target");

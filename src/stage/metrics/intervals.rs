@@ -1,4 +1,4 @@
-//! How far the areas of a section would move with other test clips.
+//! How much the areas of a section vary with the choice of test clips.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,13 +26,13 @@ impl Default for Intervals {
     }
 }
 
-/// Fewer do not show where the outer 2.5 % begin.
+/// Fewer resamples do not show where the outer 2.5 % begin.
 const FEWEST: u64 = 100;
-/// More show no further digit, and take minutes.
+/// More resamples add no digit and take minutes.
 const MOST: u64 = 100_000;
 
 impl Intervals {
-    /// Settings out of range, all of them.
+    /// All settings out of range.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         let Self { resamples, level } = self;
@@ -53,8 +53,8 @@ impl Intervals {
         problems
     }
 
-    /// The interval of an area. `names` say which; the draws depend on them alone, so that all
-    /// detectors see the same resamples of the clips.
+    /// The interval of an area. The draws depend only on `names`, so all detectors use the same
+    /// resamples of the clips.
     pub(super) fn of(
         &self,
         normals: &[Scored],

@@ -57,7 +57,7 @@ fn what_is_missing_is_said() {
     assert_eq!(reasons(vec![anomaly()]), ["no source normals", "no target normals", "no normals"]);
     assert_eq!(reasons(vec![(clip("c", None, None, None), 1.0)]), ["no labels"; 2]);
     let train = Clip { split: Split::Train, ..normal().0 };
-    // The training clips tell of which domains there is nothing to test.
+    // The training clips name the domains that lack test clips.
     assert_eq!(reasons(vec![(train.clone(), 1.0)]), ["no test clips"; 3]);
     assert_eq!(reasons(vec![(train, 1.0), (clip("c", None, None, None), 1.0)]), ["no labels"; 3]);
     let plain = Clip { split: Split::Train, ..clip("a", None, NORMAL, None) };
