@@ -1,13 +1,14 @@
 //! Canonical JSON: the one text form of a value that is hashed.
 //!
-//! Keys are sorted here, because the order of `serde_json`'s map depends on a feature any crate of
-//! the build may turn on. Nulls and non-finite numbers are refused: three different configs must
-//! not share a key. Floats are written by their shortest round-trip form, with `-0.0` as `0.0`.
+//! Keys are sorted here, because the order of `serde_json`'s map depends on a feature that any
+//! crate of the build may turn on. Nulls and non-finite numbers are refused: three different
+//! configs must not share a key. Floats are written in their shortest round-trip form, with `-0.0`
+//! as `0.0`.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// Why a value has no canonical form.
+/// The reason why a value has no canonical form.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum CanonError {
     #[error("`{0}` is null: leave the field out instead")]
@@ -21,7 +22,7 @@ pub fn to_string<T: Serialize>(value: &T) -> Result<String, CanonError> {
     of_value(&serde_json::to_value(value).map_err(|e| CanonError::NotJson(e.to_string()))?)
 }
 
-/// The same of a value that is JSON already. Every stage of a plan passes here twice, so it copies
+/// The canonical text of a JSON value. Every stage of a plan passes here twice, so this copies
 /// nothing.
 pub fn of_value(value: &Value) -> Result<String, CanonError> {
     let mut text = Vec::new();

@@ -1,8 +1,8 @@
-//! Messages to people: what is wrong, where, and what to do about it.
+//! Messages to users: the problem, its place, and what to do about it.
 //!
-//! Rooms report a [`Problem`] (a field of theirs and why it is wrong); `spec` turns it into a
-//! [`Diagnostic`] with a place in the user's file; [`render`](Diagnostic::render) draws it
-//! rustc-style.
+//! Rooms report a [`Problem`] (a field of their config and a message). `spec` turns it into a
+//! [`Diagnostic`] with a place in the user's file. [`render`](Diagnostic::render) draws it in
+//! rustc's style.
 
 use std::fmt;
 use std::ops::Range;
@@ -16,19 +16,19 @@ use crate::shown::visible;
 /// A text that a diagnostic can point into.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct SourceText {
-    /// What to call it: a path as the user gave it, or `--set` for an argument.
+    /// Its name in messages: a path as the user gave it, or `--set` for an argument.
     pub name: String,
     pub text: String,
 }
 
-/// A range of bytes of a text.
+/// A range of bytes in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     pub source: Arc<SourceText>,
     pub bytes: Range<usize>,
 }
 
-/// One message: a stable code, what is wrong, where, and a hint when one is known.
+/// One message: a stable code, the problem, its place, and a hint if one is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// `E0101` and so on; stable, so that people can look it up.
@@ -36,16 +36,16 @@ pub struct Diagnostic {
     /// A lowercase fragment with the value and the name in it, without a full stop.
     pub message: String,
     pub place: Option<Place>,
-    /// A second place that has to do with it, and how; boxed, because few have one and all travel
-    /// in results.
+    /// A second, related place and its meaning. Boxed, because it is rare and every diagnostic
+    /// travels in results.
     pub related: Option<Box<(Place, String)>>,
     pub hint: Option<String>,
 }
 
-/// A problem with one field of a config, said by the room that owns the config.
+/// A problem with one field of a config, reported by the room that owns the config.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Path of the field inside the config, dotted (`hop`, `clips.train`); empty: the config
+    /// Dotted path of the field inside the config (`hop`, `clips.train`). Empty for the config
     /// itself.
     pub field: String,
     pub message: String,
@@ -58,13 +58,13 @@ impl Problem {
         Self { field: field.into(), message: message.into(), hint: None }
     }
 
-    /// The same with a hint.
+    /// The same problem with a hint.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// That the whole number of `field` is outside of its bounds; none if it is inside.
+    /// The problem of a whole number outside its bounds; `None` if it is inside.
     pub fn outside(field: &str, value: usize, from: usize, to: usize) -> Option<Self> {
         let name = field.rsplit('.').next().unwrap_or(field);
         let problem = || Self::new(field, format!("`{name}` is {value}, outside {from}..{to}"));
@@ -72,7 +72,7 @@ impl Problem {
             .then(|| problem().hint(format!("write a number from {from} to {to}")))
     }
 
-    /// That the number of `field` is larger than any that makes sense; none if it is not.
+    /// The problem of a number larger than any sensible one; `None` if it is not.
     pub fn beyond(field: &str, value: f64, most: f64) -> Option<Self> {
         let name = field.rsplit('.').next().unwrap_or(field);
         let problem =
@@ -81,7 +81,7 @@ impl Problem {
     }
 }
 
-/// A number as people write it: with a power of ten where it would fill the line with zeros.
+/// A readable number: with a power of ten instead of many zeros.
 pub fn number(value: f64) -> String {
     match value.abs() {
         0.0 | 1e-6..1e10 => value.to_string(),
@@ -90,7 +90,7 @@ pub fn number(value: f64) -> String {
 }
 
 impl Diagnostic {
-    /// A diagnostic without a place and a hint.
+    /// A diagnostic without a place or a hint.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), place: None, related: None, hint: None }
     }
@@ -105,7 +105,7 @@ impl Diagnostic {
         self
     }
 
-    /// Shows a second place with a few words on what it has to do with the message.
+    /// Shows a second place with a few words about its relation to the message.
     pub fn related(mut self, place: Option<Place>, words: impl Into<String>) -> Self {
         self.related = place.map(|p| Box::new((p, words.into())));
         self
@@ -119,9 +119,10 @@ impl Diagnostic {
         Some((&place.source.name, before.matches('\n').count() + 1, line.chars().count() + 1))
     }
 
-    /// The message as rustc would print it, with the line it is about; with colours if `styled`.
+    /// The message in rustc's style, with its line of the text; with colours if `styled`.
     pub fn render(&self, styled: bool) -> String {
-        // Names in it may come from anywhere, and a name that nobody can see is often the mistake.
+        // Names in messages may come from anywhere, and an invisible character is often the
+        // mistake.
         let (message, hint) = (readable(&self.message), self.hint.as_deref().map(readable));
         let title = Level::ERROR.primary_title(&message).id(self.code);
         let mut group = match &self.place {
@@ -135,7 +136,7 @@ impl Diagnostic {
         renderer.render(&[group]).to_string()
     }
 
-    /// The lines of the place, and of the related one: in one drawing if they are of one text.
+    /// The lines of the place and of the related one, in one drawing if they belong to one text.
     fn snippets<'a>(&'a self, place: &'a Place) -> Vec<Snippet<'a, Annotation<'a>>> {
         let mut first = snippet(place).annotation(AnnotationKind::Primary.span(clamp(place)));
         let Some((other, words)) = self.related.as_deref() else { return vec![first] };
@@ -148,7 +149,7 @@ impl Diagnostic {
     }
 }
 
-/// A text of several lines in which nothing is obeyed and nothing invisible.
+/// A text of several lines without control characters or invisible characters.
 fn readable(text: &str) -> String {
     text.split('\n').map(visible).collect::<Vec<_>>().join("\n")
 }
@@ -170,9 +171,9 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// The known name that `name` was probably meant to be, if one is near enough.
+/// The known name nearest to `name`, if one is near enough to be meant.
 pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // Longer texts are no slips of the finger, and the distance costs their product.
+    // Longer texts are no typing errors, and the cost of the distance is their product.
     let name: String = name.chars().take(64).collect::<String>().to_lowercase().replace('-', "_");
     let limit = (name.chars().count() / 3).max(1);
     known
@@ -188,13 +189,14 @@ pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, k)| k)
 }
 
-/// A hint for an unknown name: the one it was meant to be, or all there are.
+/// A hint for an unknown name: the probably meant one, or all known names.
 pub fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     let hint = match closest(name, known.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("known: {}", known.into_iter().collect::<Vec<_>>().join(", ")),
     };
-    // Without this, nobody sees why `knn` is not `knn`.
+    // Without this, nobody sees the difference between `knn` and a `knn` with an invisible
+    // character.
     match invisible(name) {
         Some(what) => format!("there is {what} in it; {hint}"),
         None => hint,

@@ -16,7 +16,7 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// The digest of everything a reader gives, in constant memory, and how many bytes that was.
+    /// The digest of everything that a reader yields, in constant memory, and the number of bytes.
     pub fn of_reader(mut reader: impl std::io::Read) -> std::io::Result<(Self, u64)> {
         let mut hasher = Sha256::new();
         let mut buffer = vec![0; 128 * 1024];
@@ -41,7 +41,7 @@ impl Digest {
         String::from_utf8(text.collect()).expect("hex digits are ASCII")
     }
 
-    /// The digest itself.
+    /// The raw bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }

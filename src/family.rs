@@ -1,5 +1,5 @@
-//! The macro behind every family (sources, features, pools, detectors): one list of members, and
-//! from it the enum, the names a user may write, and the way from name and settings to a member.
+//! The macro behind every family (sources, features, pools, detectors). One list of members gives
+//! the enum, the names for users, and the parsing of name and settings to a member.
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -7,12 +7,12 @@ use serde::de::{DeserializeOwned, Deserializer, Error, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::{Map, Value};
 
-/// Why a member could not be made from a name and settings.
+/// The reason why a name and settings do not give a member.
 #[derive(Debug)]
 pub enum MemberError {
     /// No member has this name.
     Unknown,
-    /// The settings do not fit: the path of the field inside them, and serde's words.
+    /// The settings do not fit: the path of the field inside them, and serde's message.
     Settings { field: String, message: String },
 }
 
@@ -53,7 +53,7 @@ macro_rules! family {
                 match self { $($family::$variant(config) => config),+ }
             }
 
-            /// A member by name, with every default, changed by `settings`.
+            /// A member by name: its defaults, changed by `settings`.
             pub fn parse(name: &str, settings: &serde_json::Value) -> Result<Self, $crate::family::MemberError> {
                 match name {
                     $($name => $crate::family::settings(settings).map($family::$variant),)+
@@ -61,7 +61,7 @@ macro_rules! family {
                 }
             }
 
-            /// What the member of this name says of its settings.
+            /// The description of the settings of the member with this name.
             pub fn described(name: &str) -> Option<&'static $crate::family::Described> {
                 match name {
                     $($name => {
@@ -87,7 +87,7 @@ macro_rules! family {
     };
 }
 
-/// A word of the user's data as a spec may have it. YAML reads `00` and `6` as numbers.
+/// A word from the user's data in a spec. YAML reads `00` and `6` as numbers.
 #[derive(JsonSchema)]
 #[schemars(untagged, inline)]
 pub enum Word {
@@ -104,14 +104,14 @@ pub fn settings<T: DeserializeOwned>(value: &serde_json::Value) -> Result<T, Mem
     })
 }
 
-/// The name of a member, and what makes the schema of its settings.
+/// The name of a member, and the function for the schema of its settings.
 pub type Member = (&'static str, fn(&mut SchemaGenerator) -> Schema);
 
-/// The schema of a family: an object with one of the members' names as its only key. Editors
-/// complete and explain the names of such an object. `x-family` is the name of the enum.
+/// The schema of a family: an object whose only key is a member's name. Editors complete and
+/// explain the names of such an object. `x-family` is the name of the enum.
 ///
-/// Families hold each other (an embedding has a detector). So where schemas stand inside of each
-/// other, as in [`Described`], a family is no more than its name.
+/// Families contain each other (an embedding has a detector). So where schemas are nested, as in
+/// [`Described`], a family is only its name.
 pub fn schema(
     generator: &mut SchemaGenerator,
     name: &str,
@@ -121,7 +121,7 @@ pub fn schema(
     if generator.settings().inline_subschemas {
         return json_schema!({ "x-family": name });
     }
-    // A name without settings, `knn:`, stands for the defaults.
+    // A name without settings, `knn:`, means the defaults.
     let settings = |schema: &Schema| json_schema!({ "anyOf": [schema, { "type": "null" }] });
     let properties: Map<String, Value> = members
         .iter()
@@ -132,22 +132,22 @@ pub fn schema(
         "type": "object",
         "properties": properties,
         "additionalProperties": false,
-        // On the object itself editors take it for a reason to complete nothing.
+        // On the object itself, editors would stop completing names because of it.
         "allOf": [{ "maxProperties": 1 }],
         "x-family": name,
     })
 }
 
-/// What a config says of its settings.
+/// The description of a config's settings.
 pub struct Described {
     /// The settings in the order of their declaration.
     pub fields: &'static [&'static str],
-    /// The JSON Schema, without references: what a setting may be stands where the setting stands.
+    /// The JSON Schema, without references: each setting contains its own schema.
     pub schema: Value,
 }
 
 impl Described {
-    /// Of a config.
+    /// The description of a config.
     pub fn of<T: JsonSchema + DeserializeOwned>() -> Self {
         let settings = SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true);
         Self {
@@ -157,16 +157,16 @@ impl Described {
     }
 }
 
-/// The settings of a config, or the choices of an enum, in the order of their declaration: what
-/// serde asks for.
+/// The settings of a config, or the choices of an enum, in the order of their declaration. These
+/// are the names that serde asks for.
 pub fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
     let mut asked: &'static [&'static str] = &[];
-    // The deserializer gives nothing, so this is always an error.
+    // The deserializer yields nothing, so this is always an error.
     let _ = T::deserialize(Asked(&mut asked));
     asked
 }
 
-/// A deserializer that gives nothing and notes the fields it is asked for.
+/// A deserializer that yields nothing and records the requested fields.
 struct Asked<'a>(&'a mut &'static [&'static str]);
 
 impl<'de> Deserializer<'de> for Asked<'_> {
@@ -202,7 +202,7 @@ impl<'de> Deserializer<'de> for Asked<'_> {
     }
 }
 
-/// Adds the setting `preset` to the schema of a config that is written with one.
+/// Adds the setting `preset` to the schema of a config that may be written with one.
 pub fn with_preset<P: JsonSchema>(schema: &mut Schema) {
     let mut preset = SchemaGenerator::default().into_root_schema_for::<P>();
     for key in ["$schema", "title"] {

@@ -1,7 +1,7 @@
 //! The types of the files that stages exchange: a closed set of words.
 //!
-//! A kind is part of a file's name in the cache. Because it is a type and no text, a record that
-//! names another word cannot be read, and no record can make a path.
+//! A kind is part of a file's name in the cache. It is a type and not a text, so a record with
+//! another word cannot be read, and no record can form a path.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,13 +31,13 @@ impl Kind {
         }
     }
 
-    /// The kind of an extension.
+    /// The kind with this extension.
     pub fn named(extension: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.extension() == extension)
     }
 }
 
-/// Bytes of the store, by their digest.
+/// A file of the store, by its digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ObjectRef {
     pub digest: Digest,
@@ -46,7 +46,7 @@ pub struct ObjectRef {
 }
 
 impl ObjectRef {
-    /// The name that the store gives these bytes.
+    /// The reference for these bytes in the store.
     pub fn of(kind: Kind, bytes: &[u8]) -> Self {
         Self { digest: Digest::of(bytes), kind, bytes: bytes.len() as u64 }
     }

@@ -22,7 +22,7 @@
 //!
 //! ```text
 //! math                                   arithmetic with the same bits everywhere: imports nothing of ours
-//! canon digest kind seed context diagnose family shown document
+//! canon digest kind seed context diagnose family shown document protobuf
 //!                                        foundation: imports `math` alone
 //! reading                                foundation: files as people have them
 //! dsp  nn  metric                        mathematics on slices and arrays: imports `math` alone
@@ -45,12 +45,14 @@
 //! run                 -> plan spec stage  a plan frozen as a document
 //! exec                -> run plan stage store desk artifact
 //! progress report     -> events, records, metric, metric tables
+//! publish             -> report          results for other programs: event files, and the one place with sockets
 //! cli                 -> everything
 //! ```
 //!
 //! Effects live in few places: `reading` opens what a person names, `source` reads recordings,
 //! `store` and `desk` read and write the cache by way of `disk`, `exec` has threads, processes and
-//! the clock, `cli` and `progress` the terminal. Everything else is a function of its arguments.
+//! the clock, `publish` talks to servers, `cli` and `progress` have the terminal. Everything else is
+//! a function of its arguments.
 //!
 //! [`run`] is the whole program in a call: a spec becomes results. Mathematics of the field stands
 //! in rooms of its own, such as [`metric`], [`dsp`], [`feature`] and [`evaluate`].
@@ -64,6 +66,8 @@ mod document;
 mod exec;
 mod learn;
 mod progress;
+mod protobuf;
+mod publish;
 mod reading;
 mod run;
 mod shown;

@@ -1,8 +1,8 @@
-//! Seeds derived from names, and the one random generator of the program.
+//! Seeds derived from names, and the program's only random generator.
 //!
-//! A seed comes from what is drawn for (`"training", "fan", "02"`), never from the order of work,
-//! so that thread counts and executors cannot change a draw. The generator is ours because its
-//! stream is part of what the cache relies on: it may not change with the release of a dependency.
+//! A seed depends on the purpose of the draw (`"training", "fan", "02"`), never on the order of
+//! work, so thread counts and executors cannot change a draw. The generator is ours because the
+//! cache relies on its stream, which must not change with the release of a dependency.
 
 use crate::digest::Digest;
 use crate::math;
@@ -83,7 +83,7 @@ impl Rng {
     /// A draw from Beta(alpha, alpha), by two draws from Gamma(alpha).
     pub fn beta(&mut self, alpha: f64) -> f64 {
         let (a, b) = (self.log_gamma(alpha), self.log_gamma(alpha));
-        // In logarithms: for small alpha both draws may be too small for an f64.
+        // In logarithms, because for small alpha both draws may be too small for an f64.
         1.0 / (1.0 + math::exp(b - a))
     }
 
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn the_stream_is_pinned() {
-        // A change here changes every seeded result: all code versions would have to move.
+        // A change here changes every seeded result: all code versions would have to change.
         let mut rng = Seed(0).rng();
         assert_eq!(rng.next_u64(), 11091344671253066420);
     }

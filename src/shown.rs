@@ -1,12 +1,12 @@
-//! Names and texts that come from elsewhere, made fit to be shown.
+//! Makes names and texts from outside safe to show.
 //!
-//! Names of folders, fields of tables and labels of records are untrusted: a terminal obeys some
-//! characters, a newline begins a row or a heading of its own, and some characters nobody sees.
-//! What is printed goes through here.
+//! Names of folders, fields of tables and labels of records are untrusted. A terminal obeys some
+//! characters, a newline begins a new row or heading, and some characters are invisible. Everything
+//! that is printed goes through here.
 
 use std::borrow::Cow;
 
-/// A text of one line in which nothing is obeyed: `fan<U+001B>[31m`.
+/// One line of text in which control characters are replaced: `fan<U+001B>[31m`.
 pub fn shown(text: &str) -> Cow<'_, str> {
     named(text, is_control)
 }
@@ -16,13 +16,13 @@ pub fn shown_lines(text: &str) -> Cow<'_, str> {
     named(text, |c| c != '\n' && is_control(c))
 }
 
-/// A text in which nothing is invisible, for messages about a name that is not the one it seems to
-/// be: `fan<U+200B>`.
+/// A text in which invisible characters are replaced, too: `fan<U+200B>`. For messages about a name
+/// that looks like another one.
 pub fn visible(text: &str) -> Cow<'_, str> {
     named(text, |c| is_control(c) || is_invisible(c))
 }
 
-/// A cell of a Markdown table, which ends neither its column nor its row.
+/// The content of a cell in a Markdown table. It cannot end its column or its row.
 pub fn cell(text: &str) -> Cow<'_, str> {
     match shown(text) {
         text if text.contains('|') => Cow::Owned(text.replace('|', "\\|")),
@@ -30,8 +30,7 @@ pub fn cell(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A text of HTML, or between the quotes of an attribute: it is no markup, and nothing in it is
-/// obeyed.
+/// Text for HTML, or for a quoted attribute. Markup and control characters lose their meaning.
 pub fn html(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 8);
     for c in shown(text).chars() {
@@ -47,12 +46,12 @@ pub fn html(text: &str) -> String {
     escaped
 }
 
-/// A text between the quotes of a label of Graphviz.
+/// A text inside the quotes of a Graphviz label.
 pub fn quoted(text: &str) -> String {
     shown(text).replace('\\', "\\\\").replace('"', "\\\"")
 }
 
-/// The first character of a text that is obeyed and not shown, as `U+001B`.
+/// The first control character of a text, as `U+001B`.
 pub fn control(text: &str) -> Option<String> {
     text.chars().find(|c| is_control(*c)).map(code)
 }
@@ -72,14 +71,14 @@ fn named(text: &str, odd: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Control characters, the separators of lines and paragraphs, and what turns the direction of
-/// writing round.
+/// Control characters, the separators of lines and paragraphs, and characters that change the
+/// direction of writing.
 fn is_control(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// What has no width, and spaces that are not the one of the keyboard.
+/// Characters without width, and spaces other than the usual one.
 fn is_invisible(c: char) -> bool {
     matches!(
         c,

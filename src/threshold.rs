@@ -1,8 +1,8 @@
-//! The family of thresholds: from which score on a clip is called anomalous.
+//! The family of thresholds: a clip with a higher score is called anomalous.
 //!
-//! One threshold for both domains, as the task demands: who decides does not know the domain of a
-//! clip. A threshold sees scores of normal training clips, never those of test clips. Where there
-//! is none it says why.
+//! One threshold serves both domains, as the task demands: the domain of a clip is unknown when
+//! deciding. A threshold sees scores of normal training clips, never those of test clips. If there
+//! is no threshold, it says why.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,15 +11,16 @@ use crate::diagnose::Problem;
 use crate::family;
 use crate::metric;
 
-/// Whose scores a threshold is made from.
+/// The scores from which a threshold is computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TrainingScores {
-    /// Training clips, each scored by a model that was fitted without it: as new clips would be.
+    /// Training clips, each scored by a model that was fitted without it, like a new clip.
     #[default]
     HeldOut,
-    /// Training clips scored by the model that knows them, as the baselines of the challenge do.
-    /// Detectors that remember their training clips give scores that say nothing of new ones.
+    /// Training clips scored by the model that was trained on them, as in the challenge's
+    /// baselines. For detectors that store their training clips, these scores say nothing about new
+    /// clips.
     Training,
 }
 
@@ -27,34 +28,34 @@ pub enum TrainingScores {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limit {
     pub value: f64,
-    /// Why it should not be trusted.
+    /// The reason why it should not be trusted.
     pub warning: Option<String>,
 }
 
-/// A way to a threshold.
+/// A method to choose a threshold.
 pub trait Threshold: Send + Sync {
     /// Raised whenever the same scores give another threshold.
     fn version(&self) -> u32;
 
-    /// Settings out of range, all of them.
+    /// All settings that are out of range.
     fn problems(&self) -> Vec<Problem>;
 
-    /// Which training scores it needs; none if it needs none.
+    /// The training scores that it needs; `None` if it needs none.
     fn scores(&self) -> Option<TrainingScores>;
 
-    /// The threshold, or why there is none.
+    /// The threshold, or the reason why there is none.
     fn limit(&self, scores: &[f64]) -> Result<Limit, String>;
 }
 
-/// A quantile of the gamma distribution that is fitted to the training scores, as in the DCASE
-/// baselines since 2020 (`scipy.stats.gamma.fit` and `ppf`).
+/// A quantile of the gamma distribution fitted to the training scores, as in the DCASE baselines
+/// since 2020 (`scipy.stats.gamma.fit` and `ppf`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Gamma {
     /// The share of normal clips below the threshold, such as 0.9.
     #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     pub percentile: f64,
-    /// The training scores that the distribution is fitted to.
+    /// The training scores for the fit.
     pub scores: TrainingScores,
 }
 
@@ -65,11 +66,11 @@ pub struct Quantile {
     /// The share of normal clips below the threshold, such as 0.9.
     #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     pub percentile: f64,
-    /// The training scores that the quantile is taken of.
+    /// The training scores for the quantile.
     pub scores: TrainingScores,
 }
 
-/// A threshold of your own, the same for every section.
+/// A given threshold, the same for every section.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fixed {
@@ -123,7 +124,7 @@ impl Threshold for Gamma {
     }
 }
 
-/// What may help where training scores are of no use.
+/// Advice for useless training scores.
 fn advice(scores: TrainingScores) -> &'static str {
     match scores {
         TrainingScores::Training => "; write `scores: held_out`",
@@ -161,7 +162,7 @@ impl Threshold for Fixed {
 
     fn problems(&self) -> Vec<Problem> {
         let problem = || {
-            Problem::new("value", format!("{} is no score", self.value))
+            Problem::new("value", format!("{} is not a score", self.value))
                 .hint("write a finite number")
         };
         if self.value.is_finite() { Vec::new() } else { vec![problem()] }

@@ -1,10 +1,10 @@
-//! Where the samples of the clips of a section come from, as a CSV `clip,audio`.
+//! The audio of a section's clips, as a CSV `clip,audio`.
 
 use std::collections::BTreeMap;
 
 use super::{Artifact, Audio, Blob, DecodeError, Kind};
 
-/// The audio of each clip, by clip id.
+/// The origin of each clip's samples, by clip id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AudioTable(pub BTreeMap<String, Audio>);
 

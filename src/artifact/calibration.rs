@@ -1,4 +1,4 @@
-//! How normal clips score, as JSON.
+//! The scores of normal training clips, as JSON.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Artifact, Blob, DecodeError, Kind};
 
-/// Scores of training clips by clip id, or why there are none.
+/// Scores of training clips by clip id, or the reason why there are none.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CalibrationScores {
     pub scores: BTreeMap<String, f64>,

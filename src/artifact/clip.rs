@@ -1,4 +1,4 @@
-//! One recording and what is known of it.
+//! One recording and its metadata.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -31,27 +31,27 @@ macro_rules! words {
             fn from_str(word: &str) -> Result<Self, String> {
                 match word {
                     $($word => Ok($type::$variant),)+
-                    _ => Err(format!("`{word}` is none of {}", [$($word),+].join(", "))),
+                    _ => Err(format!("`{word}` is not one of {}", [$($word),+].join(", "))),
                 }
             }
         }
     };
 }
 
-/// The side of the domain shift a clip is on.
+/// The side of the domain shift to which a clip belongs.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Domain {
-    /// The conditions that most training clips are from.
+    /// The conditions of most training clips.
     Source,
     /// Other conditions, with few training clips.
     Target,
 }
 words!(Domain { Source = "source", Target = "target" });
 
-/// What a clip may be used for.
+/// The purpose of a clip.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -62,7 +62,7 @@ pub enum Split {
 }
 words!(Split { Train = "train", Test = "test" });
 
-/// The truth about a clip.
+/// The true state of the machine in a clip.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -73,8 +73,8 @@ pub enum Label {
 }
 words!(Label { Normal = "normal", Anomaly = "anomaly" });
 
-/// How several channels become one: librosa's `mono=True` takes the mean, the baselines of 2026 the
-/// first.
+/// How several channels become one: librosa's `mono=True` takes the mean, the baselines of 2026
+/// take the first.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -83,12 +83,12 @@ pub enum Channel {
     /// The mean of the channels.
     #[default]
     Mean,
-    /// The first channel alone.
+    /// Only the first channel.
     First,
 }
 words!(Channel { Mean = "mean", First = "first" });
 
-/// Where the samples of a clip come from.
+/// The origin of a clip's samples.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Audio {
     /// A WAV file at the clip's id under the root of its source, with this content.
@@ -134,34 +134,34 @@ pub struct Clip {
     pub machine: String,
     /// Section (`00`) or, before 2021, machine id (`id_00`).
     pub section: String,
-    /// `None` where the data set has no domains (2020, raw MIMII).
+    /// `None` if the data set has no domains (2020, raw MIMII).
     pub domain: Option<Domain>,
     pub split: Split,
-    /// `None` where the truth is not given (evaluation sets).
+    /// `None` if the truth is unknown (evaluation sets).
     pub label: Option<Label>,
     /// Domain-shift attributes by name, such as `vel` -> `12`. A bare token maps to an empty text.
     pub attributes: BTreeMap<String, String>,
 }
 
-/// Between the ids of the clips that one was made of, and before its number. Not in the names of
-/// files.
+/// Separates the ids of the parents in the id of an augmented clip, and comes before its number. It
+/// does not occur in file names.
 const BETWEEN: char = '\t';
 
 impl Clip {
-    /// Clip number `i` of those made of some, the first of which it takes after; of one, it is a
-    /// copy of it.
+    /// Augmented clip number `i` of these parents. It gets the attributes of the first parent. With
+    /// one parent it is a copy of it.
     pub fn between(parents: &[&Clip], i: usize) -> Self {
         let ids: Vec<&str> = parents.iter().map(|clip| clip.id.as_str()).collect();
         let id = format!("{}{BETWEEN}{i}", ids.join(&BETWEEN.to_string()));
         Self { id, ..parents[0].clone() }
     }
 
-    /// The id of the clip that the one with this id takes after.
+    /// The id of the first parent of the clip with this id.
     pub fn first_parent(id: &str) -> &str {
         id.split(BETWEEN).next().unwrap_or(id)
     }
 
-    /// The ids of the clips it was made of; of a recording its own alone.
+    /// The ids of the clips that it was made from; a recording gives only its own id.
     pub fn parents(&self) -> Vec<&str> {
         let mut ids: Vec<&str> = self.id.split(BETWEEN).collect();
         if ids.len() > 1 {
@@ -170,7 +170,7 @@ impl Clip {
         ids
     }
 
-    /// Whether it is no recording but was made of some.
+    /// Whether it was made from other clips and is not a recording.
     pub fn is_made(&self) -> bool {
         self.id.contains(BETWEEN)
     }

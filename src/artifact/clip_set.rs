@@ -1,20 +1,20 @@
-//! The clips of one section, as a CSV with one row a clip.
+//! The clips of one section, as a CSV with one row per clip.
 //!
-//! Where the samples come from is another artifact ([`AudioTable`](super::AudioTable)): a recording
-//! that changes without changing its features must not concern the stages after them.
+//! The origin of the samples is another artifact ([`AudioTable`](super::AudioTable)). A recording
+//! that changes without a change of its features must not affect the stages after them.
 
 use super::{Artifact, Blob, Clip, DecodeError, Kind};
 
 const HEADER: [&str; 7] = ["clip", "machine", "section", "domain", "split", "label", "attributes"];
 
-/// Clips in ascending order of their ids.
+/// Clips, sorted by id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClipSet {
     clips: Vec<Clip>,
 }
 
 impl ClipSet {
-    /// Sorts the clips by id. Panics if an id is doubled: ids are paths, so that is a bug of the
+    /// Sorts the clips by id. Panics if an id occurs twice: ids are paths, so that is a bug of the
     /// source.
     pub fn new(mut clips: Vec<Clip>) -> Self {
         clips.sort_by(|a, b| a.id.cmp(&b.id));

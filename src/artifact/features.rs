@@ -1,5 +1,5 @@
-//! The features of the clips of a section: one `.npy` with the rows of all clips, and a CSV that
-//! says which rows are whose.
+//! The features of a section's clips: one `.npy` with the rows of all clips, and a CSV that assigns
+//! the rows to clips.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,9 +10,10 @@ use ndarray_npy::{ReadNpyExt, ViewNpyError, ViewNpyExt, WriteNpyExt};
 
 use super::{Artifact, Blob, DecodeError, Kind};
 
-/// A matrix of f32, C order, owned or seen through the bytes of a `.npy` file (a memory map, say).
+/// A matrix of f32 in C order. It is owned or a view of the bytes of a `.npy` file (a memory map,
+/// say).
 ///
-/// The byte form is NumPy's: `numpy.load(path, mmap_mode="r")`.
+/// Its bytes are a NumPy file: `numpy.load(path, mmap_mode="r")`.
 #[derive(Clone)]
 pub struct Matrix {
     data: Data,
@@ -42,7 +43,7 @@ impl Matrix {
         self.dims
     }
 
-    /// Says that these rows were looked at and are not needed for now.
+    /// Says that these rows are not needed for now.
     pub fn release(&self, rows: Range<usize>) {
         if let Data::Npy(bytes, offset) = &self.data {
             let [start, end] = [rows.start, rows.end].map(|row| offset + 4 * self.dims * row);
@@ -55,7 +56,7 @@ impl Matrix {
         let values: &[f32] = match &self.data {
             Data::Owned(values) => values,
             Data::Npy(bytes, offset) => {
-                // Alignment and length were checked by `decode`.
+                // `decode` checked alignment and length.
                 // SAFETY: any four bytes are an f32.
                 let (_, values, _) = unsafe { bytes[*offset..].align_to::<f32>() };
                 &values[..self.rows * self.dims]
@@ -79,7 +80,7 @@ impl Artifact for Matrix {
         let shape = |view: ArrayView2<f32>| view.is_standard_layout().then_some(view.dim());
         let dim = match ArrayView2::<f32>::view_npy(&bytes) {
             Ok(view) => shape(view),
-            // Bytes in memory need not begin where an f32 may.
+            // Bytes in memory may begin at an address that does not fit an f32.
             Err(ViewNpyError::MisalignedData) => {
                 let array =
                     Array2::<f32>::read_npy(&bytes[..]).map_err(|e| wrong(e.to_string()))?;
@@ -94,19 +95,19 @@ impl Artifact for Matrix {
     }
 }
 
-/// Rows of one clip.
+/// The rows of one clip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     pub first: usize,
     pub frames: usize,
 }
 
-/// Which rows of the matrix belong to which clip, by clip id.
+/// The rows of each clip in the matrix, by clip id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FeatureIndex(pub BTreeMap<String, Span>);
 
 impl FeatureIndex {
-    /// The index of clips whose rows follow one another in the order given.
+    /// The index of clips whose rows follow one another in the given order.
     pub fn consecutive<'a>(clips: impl IntoIterator<Item = (&'a str, usize)>) -> Self {
         let mut first = 0;
         let spans = clips.into_iter().map(|(id, frames)| {
@@ -141,7 +142,7 @@ impl Artifact for FeatureIndex {
     }
 }
 
-/// A matrix and its index: what the stages after features read.
+/// A matrix and its index, as the stages after features read them.
 #[derive(Clone)]
 pub struct FeatureSet {
     pub matrix: Matrix,
@@ -149,7 +150,8 @@ pub struct FeatureSet {
 }
 
 impl FeatureSet {
-    /// The rows of one clip, (frames, dims); `None` if the clip is unknown or the index lies.
+    /// The rows of one clip, (frames, dims). `None` if the clip is unknown or the index does not
+    /// fit.
     pub fn clip(&self, id: &str) -> Option<ArrayView2<'_, f32>> {
         let span = self.index.0.get(id)?;
         let end = span.first.checked_add(span.frames).filter(|&end| end <= self.matrix.rows())?;

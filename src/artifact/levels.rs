@@ -1,4 +1,4 @@
-//! How loud the clips of a section are, as a CSV `clip,power`.
+//! The mean powers of a section's clips, as a CSV `clip,power`.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::{Artifact, Blob, DecodeError, Kind};
 pub struct Levels(pub BTreeMap<String, f64>);
 
 impl Levels {
-    /// The mean over the clips, each counted once; 0 for none.
+    /// The mean over the clips, each counted once; 0 without clips.
     pub fn mean(&self) -> f64 {
         self.0.values().sum::<f64>() / self.0.len().max(1) as f64
     }

@@ -4,33 +4,33 @@ use serde::{Deserialize, Serialize};
 
 use super::{Artifact, Blob, DecodeError, Kind};
 
-/// One number of a table, or the reason why there is none.
+/// One number of a table, or the reason why it is missing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MetricRow {
     pub machine: String,
     pub section: String,
-    /// `source` or `target`; empty where a metric spans both or the data set has no domains.
+    /// `source` or `target`. Empty if a metric spans both or the data set has no domains.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub domain: String,
-    /// Attribute the clips were chosen by, such as `vel`; empty for all clips.
+    /// The attribute that selects the clips, such as `vel`. Empty for all clips.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub attribute: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub value_of_attribute: String,
     /// `auc`, `pauc`, `threshold`, `precision`, `recall` or `f1`.
     pub metric: String,
-    /// Between 0 and 1, except of a threshold; absent when it cannot be computed.
+    /// Between 0 and 1, except for a threshold. Absent if it cannot be computed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
-    /// The ends of an interval about the value, where one was asked for.
+    /// The ends of an interval about the value, if requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub low: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub high: Option<f64>,
-    /// Why there is no value.
+    /// The reason why there is no value.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub missing: String,
-    /// Why the value should not be trusted.
+    /// The reason why the value should not be trusted.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
 }

@@ -1,7 +1,8 @@
-//! What stages exchange: typed values, each with one byte form that opens in one line of Python.
+//! The artifacts that stages exchange: typed values, each with one byte form that opens in one line
+//! of Python.
 //!
-//! Bytes depend on the value alone: no time, no host, no version. This room knows neither the store
-//! nor the disk; it is given bytes and gives bytes.
+//! The bytes depend on the value alone: no time, host or version. This room knows neither the store
+//! nor the disk; it takes bytes and returns bytes.
 
 mod audio_table;
 mod calibration;
@@ -37,7 +38,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Blob(Arc<dyn Backing>);
 
-/// What holds the bytes.
+/// The owner of the bytes.
 trait Backing: Send + Sync {
     fn bytes(&self) -> &[u8];
     fn release(&self, range: Range<usize>);
@@ -61,8 +62,8 @@ impl Blob {
         Self::releasing(bytes, |_, _| {})
     }
 
-    /// The same of bytes that need not stay in memory: `release` is told of those that were looked
-    /// at.
+    /// As `new`, for bytes that need not stay in memory. `release` gets the ranges that are no
+    /// longer needed.
     pub fn releasing<B: Deref<Target = [u8]> + Send + Sync + 'static>(
         bytes: B,
         release: fn(&B, Range<usize>),
@@ -84,7 +85,7 @@ impl Deref for Blob {
     }
 }
 
-/// Bytes that are not the artifact they should be.
+/// The error for bytes that do not form the expected artifact.
 #[derive(Debug, thiserror::Error)]
 #[error("not a valid {what}: {why}")]
 pub struct DecodeError {
@@ -102,9 +103,9 @@ impl DecodeError {
 pub trait Artifact: Sized {
     const KIND: Kind;
 
-    /// The bytes of the value: equal values give equal bytes.
+    /// The bytes of the value. Equal values give equal bytes.
     fn encode(&self) -> Vec<u8>;
 
-    /// The value of the bytes.
+    /// The value from its bytes.
     fn decode(bytes: Blob) -> Result<Self, DecodeError>;
 }

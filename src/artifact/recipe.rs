@@ -1,24 +1,24 @@
-//! What is mixed to the clips of a section: no audio, only what to add to what, and how loud.
+//! The recipe for mixing a section's clips. It has no audio, only names and levels.
 
 use super::{Artifact, Audio, Blob, DecodeError, Kind};
 
-/// One noise that one clip gets.
+/// One noise for one clip.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
     pub clip: String,
     /// Type of the noise, such as `A`.
     pub kind: String,
-    /// Id of the noise clip, and where its samples come from.
+    /// Id of the noise clip, and the origin of its samples.
     pub noise: String,
     pub audio: Audio,
-    /// Which part of the noise clip is used: 0..1, a share of the possible starts.
+    /// The part of the noise clip: 0..1, as a share of the possible starts.
     pub place: f64,
-    /// Mean square that the part is given. Not a gain: that takes the power of just this part of
-    /// the noise, which is known when it is read.
+    /// Mean square of the part after scaling. A gain would depend on the power of this part of the
+    /// noise, which is known only after reading it.
     pub power: f64,
 }
 
-/// The parts of a section, in order of clips and layers, as a CSV of a few hundred bytes a clip.
+/// The parts of a section, in order of clips and layers, as a CSV of a few hundred bytes per clip.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recipe(pub Vec<Part>);
 

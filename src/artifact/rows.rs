@@ -1,6 +1,5 @@
-//! A matrix on its way into the bytes of a `.npy`: rows are appended as they come, in memory while
-//! they are few and in a file when they are many. Ten minutes of sound are ten megabytes of
-//! log-mel; two hundred of them need not be held.
+//! Writes a matrix as `.npy` row by row. Few rows stay in memory; many rows go to a file. Ten
+//! minutes of sound are ten megabytes of log-mel, so two hundred of them need not be in memory.
 
 use std::io::{self, Seek, SeekFrom, Write};
 
@@ -9,10 +8,10 @@ use tempfile::NamedTempFile;
 
 use crate::context::Spool;
 
-/// What is held before it goes to the file.
+/// Bytes in memory before they go to the file.
 pub const SPOOL_FROM: usize = 64 << 20;
 
-/// The header of a `.npy` of two dimensions, padded as NumPy does: room is left for it before the
+/// The header of a two-dimensional `.npy`, padded as in NumPy. Its place is reserved before the
 /// rows are counted.
 const HEADER: usize = 128;
 
@@ -22,7 +21,7 @@ pub enum Encoded {
     File(NamedTempFile),
 }
 
-/// Rows of f32 that become a `.npy`, byte for byte as [`Matrix`](super::Matrix) encodes them.
+/// Rows of f32 that become a `.npy`, byte for byte as [`Matrix`](super::Matrix) encodes it.
 pub struct MatrixWriter<'a> {
     spool: Option<Spool<'a>>,
     limit: usize,
@@ -47,7 +46,7 @@ impl<'a> MatrixWriter<'a> {
         4 * self.rows * self.dims
     }
 
-    /// Appends rows. Panics if they are not as wide as those before.
+    /// Appends rows. Panics if their width differs from the rows before.
     pub fn push(&mut self, rows: ArrayView2<f32>) -> io::Result<()> {
         assert!(
             self.rows == 0 || self.dims == rows.ncols(),
@@ -94,8 +93,8 @@ impl<'a> MatrixWriter<'a> {
 /// Version 1.0 of the format: magic, length, a dictionary, spaces up to a multiple of 64 bytes.
 fn header(rows: usize, dims: usize) -> [u8; HEADER] {
     let mut text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {dims})}}");
-    // The dictionary is longer than the 53 bytes that would do with a header of 64, and two numbers
-    // of 20 digits fit.
+    // The dictionary has more than the 53 bytes that fit into a header of 64, and two numbers of 20
+    // digits fit here.
     text += &" ".repeat(HEADER - 11 - text.len());
     text.push('\n');
     let mut header = [0; HEADER];

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Artifact, Blob, DecodeError, Kind};
 
-/// One score a clip, by clip id; higher is more anomalous.
+/// One score per clip, by clip id. Higher is more anomalous.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scores(pub BTreeMap<String, f64>);
 

@@ -1,11 +1,11 @@
-//! What a section of a machine is called.
+//! The name of a machine's section.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Machine and section: the unit of features, scores and metrics. What DCASE 2020 calls the id of a
-/// machine is a section.
+/// Machine and section: the unit of features, scores and metrics. The machine id of DCASE 2020 is a
+/// section here.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SectionId {
     pub machine: String,

@@ -1,4 +1,4 @@
-//! A fitted model: a bag of named arrays, as safetensors.
+//! A fitted model: named arrays, as safetensors.
 
 use std::collections::BTreeMap;
 
@@ -7,19 +7,19 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::{Artifact, Blob, DecodeError, Kind};
 
-/// An array of one of the two float types models are made of.
+/// An array of one of the two float types in models.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Tensor {
     F32(ArrayD<f32>),
     F64(ArrayD<f64>),
 }
 
-/// Named arrays. Equal bags give equal bytes: names are sorted and there is no metadata map, whose
-/// order safetensors takes from a hash map.
+/// Named arrays. Equal sets give equal bytes: names are sorted, and there is no metadata map,
+/// because safetensors orders it by a hash map.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tensors(pub BTreeMap<String, Tensor>);
 
-/// A model that lacks an array, or has it in another shape or type.
+/// The error for a missing array, or one with another shape or type.
 #[derive(Debug, thiserror::Error)]
 pub enum TensorError {
     #[error("the model has no tensor `{0}`")]
@@ -144,11 +144,11 @@ impl Artifact for Tensors {
                     data.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
                 )
                 .map(Tensor::F64),
-                // PyTorch counts batches in such.
+                // PyTorch counts batches in these types.
                 Dtype::I64 | Dtype::I32 => continue,
                 other => {
                     return Err(wrong(format!(
-                        "tensor `{name}` is {other:?}; only F32 and F64 are read, integers are passed over"
+                        "tensor `{name}` is {other:?}; only F32 and F64 are read, and integers are skipped"
                     )));
                 }
             };

@@ -30,6 +30,7 @@ mod output;
 mod outputs;
 mod plan;
 mod proof;
+mod publish;
 mod recorded;
 mod report;
 mod run;
@@ -102,6 +103,9 @@ enum Command {
     /// Write the network of a trained model (.onnx or .safetensors)
     #[command(after_help = examples::EXPORT)]
     Export(export::ExportArgs),
+    /// Send a run to an MLflow server, or write it for TensorBoard
+    #[command(after_help = publish::EXAMPLES)]
+    Publish(publish::PublishArgs),
     /// Write the feature matrix of one recording (.npy, frames x bins, f32)
     #[command(after_help = examples::FEATURES)]
     Features(features::FeaturesArgs),
@@ -142,7 +146,8 @@ enum Exit {
     /// Success.
     Done = 0,
     /// A stage failed, or a stage would have to run under `--frozen`; `cache verify` found damage;
-    /// `evaluate --compare` found a different table; `score` could not score a recording.
+    /// `evaluate --compare` found a different table; `score` could not score a recording; a server
+    /// refused data of `publish`.
     StageFailed = 1,
     /// A spec or the usage is wrong.
     BadSpec = 2,
@@ -174,6 +179,7 @@ pub fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Publish(args) => publish::run(&args),
         Command::Features(args) => features::run(&args),
         Command::Dataset(args) => dataset::run(&args),
         Command::Cache(args) => cache::run(&args),

@@ -1,20 +1,20 @@
-//! The dense autoencoder of the DCASE baselines: windows of a few frames are squeezed through a
-//! bottleneck and rebuilt; what is rebuilt badly is anomalous.
+//! The dense autoencoder of the DCASE baselines: windows of a few frames pass a bottleneck and are
+//! reconstructed. A large reconstruction error is anomalous.
 //!
 //! Dohi et al. 2022 (MIMII DG), and the baselines of 2020 to 2022: a window of 5 frames, four
 //! hidden layers of 128, a bottleneck of 8, four of 128, each followed by batch normalisation and a
-//! rectifier; Adam on the mean squared error; the score of a clip is the mean over all its windows
-//! and values of the squared error. Features go in as they are, in dB: the baselines do not scale
-//! them either. The baseline of 2023 scores by [`residuals`]; with `predict: centre` the network
-//! sees all frames of a window but the one in its middle, and is to give that one (IDNN, Suefusa et
-//! al. 2020).
+//! rectifier; Adam on the mean squared error. The score of a clip is the squared error, averaged
+//! over all its windows and values. Features stay in dB without scaling, as in the baselines. The
+//! baseline of 2023 scores by [`residuals`]. With `predict: centre` the network sees all frames of
+//! a window except the middle one, and predicts that one (IDNN, Suefusa et al. 2020).
 //!
-//! The presets are the paper's settings and the published baseline's, which differ. Without one,
-//! two things are meant for use without tuning: 20 epochs (on 1,400 clips of 0.5 s 40 ranked no
-//! better, two seeds of each compared), and the bias of the output starts at the mean of the
-//! training windows, not at 0. Features lie near -40 dB and a step of Adam moves a weight by about
-//! the learning rate, so that a start at 0 spends many steps on getting there; on those clips the
-//! loss after 40 epochs is 5 to 12 % lower (the AUC differs by less than between seeds).
+//! The presets are the settings of the paper and of the published baseline, which differ. The
+//! defaults without a preset need no tuning. They use 20 epochs (on 1,400 clips of 0.5 s 40 epochs
+//! ranked no better, two seeds of each compared), and the bias of the output starts at the mean of
+//! the training windows, not at 0. Features lie near -40 dB and a step of Adam moves a weight by
+//! about the learning rate, so a start at 0 spends many steps on getting there. On those clips the
+//! loss after 40 epochs is 5 to 12 % lower with the start at the mean (the AUC differs by less than
+//! between seeds).
 
 mod parts;
 mod presets;
@@ -40,28 +40,28 @@ use crate::math;
 use crate::nn::{Cpu, Engine, Loss, Network, Trainer, Windows};
 use crate::weights::{arrays, autoencoder};
 
-/// Windows scored at a time: their activations stay in the cache.
+/// Windows scored at a time. Their activations stay in the cache.
 const BLOCK: usize = 128;
 
 /// Dense autoencoder of the DCASE baselines: windows of a few frames pass a bottleneck and are
-/// rebuilt. The score is the error.
+/// reconstructed. The score is the reconstruction error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "presets::Written")]
 #[schemars(!from, default, deny_unknown_fields, transform = family::with_preset::<presets::Preset>)]
 pub struct Autoencoder {
-    /// Frames of a window.
+    /// Frames per window.
     #[schemars(range(min = 1, max = 1000))]
     pub window: usize,
-    /// Units of the hidden layers, with the bottleneck in their middle. Input and output follow
-    /// from the features.
+    /// Units of the hidden layers, with the bottleneck in the middle. Input and output follow from
+    /// the features.
     #[schemars(length(min = 1, max = 100), inner(range(min = 1, max = 65_536)))]
     pub layers: Vec<usize>,
-    /// Which frames of a window the network rebuilds.
+    /// The frames of a window that the network reconstructs.
     pub predict: Predict,
     /// Passes over all training windows.
     #[schemars(range(min = 1, max = 100_000))]
     pub epochs: usize,
-    /// Windows in a training step.
+    /// Windows per training step.
     #[schemars(range(min = 2, max = 65_536))]
     pub batch: usize,
     /// Step size of Adam at the start of training.
@@ -71,15 +71,15 @@ pub struct Autoencoder {
     pub training: Training,
     /// Whether the output's bias starts at the mean of the training windows, or at 0.
     pub start_at_mean: bool,
-    /// What the score of a clip is.
+    /// How the error becomes the score of a clip.
     pub score: Score,
-    /// Which clips share a model. The paper trains one model for each machine.
+    /// The clips that share a model. The paper trains one model for each machine.
     pub scope: Scope,
-    /// The frames that are used, in training and in scoring. Default: all.
+    /// The frames used in training and scoring. Default: all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frames: Option<FrameRange>,
-    /// A trained model to use instead of training: `.safetensors` or PyTorch's `.pt`, made by this
-    /// program, PyTorch or Keras.
+    /// A trained model to use instead of training: `.safetensors` or PyTorch's `.pt`, written by
+    /// this program, PyTorch or Keras.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-path" = "file"))]
     pub weights: Option<String>,
@@ -127,12 +127,12 @@ impl Detector for Autoencoder {
         }
         if self.predict == Predict::Centre && (self.window < 3 || self.window.is_multiple_of(2)) {
             let message =
-                format!("a window of {} frames has no centre between others", self.window);
+                format!("a window of {} frames has no middle frame with neighbours", self.window);
             problems.push(Problem::new("window", message).hint("write an odd number of 3 or more"));
         }
         if self.score == Score::SelectiveMahalanobis && self.weights.is_some() {
             let message =
-                "weights from a file come without the covariances of residuals".to_owned();
+                "weights from a file do not include the covariances of residuals".to_owned();
             problems.push(Problem::new("score", message).hint("write `score: mse`"));
         }
         if let Some(FrameRange { from, to }) = self.frames {
@@ -147,7 +147,8 @@ impl Detector for Autoencoder {
         if let Some(FrameRange { from, to }) = self.frames
             && to.saturating_sub(from) < self.window
         {
-            let message = format!("frames {from}..{to} hold no window of {} frames", self.window);
+            let message =
+                format!("frames {from}..{to} are fewer than a window of {} frames", self.window);
             problems.push(Problem::new("frames", message).hint("`to` is the first frame left out"));
         }
         problems
@@ -174,8 +175,8 @@ impl Detector for Autoencoder {
         let sizes = || [width].into_iter().chain(self.layers.iter().copied()).chain([width]);
         let weights: usize =
             sizes().zip(sizes().skip(1)).map(|(inputs, outputs)| inputs * outputs).sum();
-        // Weights, gradients, two moments, a checkpoint; of each layer its product and what follows
-        // it, and their gradients; the order.
+        // Weights, gradients, two moments, a checkpoint; for each layer its product and the values
+        // after it, and their gradients; the order of the rows.
         let numbers = 10 * weights + 8 * self.batch * sizes().sum::<usize>() + rows;
         4 * numbers
     }
@@ -269,7 +270,7 @@ impl Autoencoder {
         Views { all: Windows::new(clips, dims, self.window), centre }
     }
 
-    /// Values that go in.
+    /// Number of inputs.
     fn inputs(&self, dims: usize) -> usize {
         match self.predict {
             Predict::All => self.window * dims,
@@ -277,7 +278,7 @@ impl Autoencoder {
         }
     }
 
-    /// Values that come out.
+    /// Number of outputs.
     fn outputs(&self, dims: usize) -> usize {
         match self.predict {
             Predict::All => self.window * dims,
@@ -292,19 +293,19 @@ impl Autoencoder {
         Ok(network)
     }
 
-    /// What a network gives for every window of a clip: (windows, values).
+    /// The network's output for every window of a clip: (windows, values).
     pub(super) fn outputs_of(&self, network: &Network, clip: &[f32], dims: usize) -> Vec<f32> {
         self.each_block(network, clip, dims, |output, _, values| values.extend_from_slice(output))
     }
 
-    /// The same less what it should give.
+    /// The output minus the target for every window of a clip.
     fn residuals(&self, network: &Network, clip: &[f32], dims: usize) -> Vec<f32> {
         self.each_block(network, clip, dims, |output, target, values| {
             values.extend(output.iter().zip(target).map(|(y, x)| y - x));
         })
     }
 
-    /// Values gathered from the outputs and targets of some windows at a time.
+    /// Values gathered from the outputs and targets of a few windows at a time.
     fn each_block(
         &self,
         network: &Network,
@@ -323,7 +324,7 @@ impl Autoencoder {
         values
     }
 
-    /// The frames of each clip that are looked at, as one run of values a clip.
+    /// The selected frames of each clip, as one slice of values per clip.
     pub(super) fn values<'a>(
         &self,
         clips: &Examples<'a>,
@@ -333,7 +334,7 @@ impl Autoencoder {
             let id = clips.clips.get(i).map_or("?", |clip| clip.id.as_str());
             if x.ncols() != dims {
                 let message = format!(
-                    "clip `{id}` has {} dims a frame, the clips before it {dims}",
+                    "clip `{id}` has {} dims per frame, but the clips before it have {dims}",
                     x.ncols()
                 );
                 return Err(DetectorError::Data(message));
@@ -351,7 +352,7 @@ impl Autoencoder {
             let found = frames.to - frames.from;
             if found < self.window {
                 let message =
-                    format!("clip `{id}` has {found} frames, a window needs {}", self.window);
+                    format!("clip `{id}` has {found} frames, but a window needs {}", self.window);
                 return Err(DetectorError::Data(message));
             }
             let range = frames.from * dims..frames.to * dims;
@@ -363,7 +364,7 @@ impl Autoencoder {
         clips.features.iter().enumerate().map(clip_values).collect()
     }
 
-    /// Whether a model fits windows of features of `dims` values.
+    /// Checks that a model fits windows of features of `dims` values.
     fn check_inputs(&self, network: &Network, dims: usize) -> Result<(), DetectorError> {
         let (inputs, outputs) = (network.graph.inputs()[0].len(), network.graph.output().len());
         let (window, width) = (self.window, self.inputs(dims));

@@ -1,18 +1,18 @@
-//! Classifiers of machine sections: what is not taken for its own section is anomalous.
+//! Classifiers of machine sections: a clip that is classified into another section is anomalous.
 //!
-//! The self-supervised route: normal clips of several sections are told apart, and the score of a
-//! clip is minus the logarithm of the probability that it is of the section it claims to be of
-//! (Giri et al. 2020; Primus et al. 2020). Each classifier gives that probability in its own way;
-//! see their files.
+//! The self-supervised approach: the model learns to distinguish normal clips of several sections.
+//! The score of a clip is minus the logarithm of the probability of its labelled section (Giri et
+//! al. 2020; Primus et al. 2020). Each classifier computes that probability in its own way; see
+//! their files.
 //!
-//! smartcore's and linfa's classifiers were measured for this: at 3,000 vectors of 128 values in 3
-//! classes smartcore's forest takes 4 times as long as scikit-learn's and gives neither
-//! probabilities nor its trees, so that it could not be kept as a model; its logistic regression
-//! takes 21 times as long as scikit-learn's, linfa's twice, to the same optimum; its discriminant
-//! analysis refuses covariances with a condition above 1e4, which log-mel spectra have. linfa's
-//! logistic regression gives other last bits on other processors. So the means and variances of
-//! naive Bayes are smartcore's, plain loops over the clips, and the others are ours. Tests take
-//! smartcore and linfa for second opinions.
+//! We measured smartcore's and linfa's classifiers. At 3,000 vectors of 128 values in 3 classes
+//! smartcore's forest takes 4 times as long as scikit-learn's. It exposes neither probabilities nor
+//! its trees, so it could not be stored as a model. Its logistic regression takes 21 times as long
+//! as scikit-learn's, linfa's twice, to the same optimum. Its discriminant analysis refuses
+//! covariances with a condition above 1e4, which log-mel spectra have. linfa's logistic regression
+//! gives other last bits on other processors. So only the means and variances of naive Bayes are
+//! smartcore's (plain loops over the clips), and the others are ours. Tests compare with smartcore
+//! and linfa.
 
 mod extra_trees;
 mod forest;
@@ -44,37 +44,38 @@ pub struct Classifier {
     pub labels: Labels,
 }
 
-/// What is told apart.
+/// The classes to distinguish.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Labels {
     /// The sections of the machine.
     #[default]
     Section,
-    /// Sections, and in each the combinations of attributes. What counts is the likeliest
-    /// combination of the clip's own section: those of test clips may be unknown, and with one
-    /// section their sum says nothing.
+    /// Sections, and in each the combinations of attributes. The score uses the likeliest
+    /// combination of the clip's own section: the attributes of test clips may be unknown, and with
+    /// one section the sum of all combinations says nothing.
     Attribute,
 }
 
-/// A way to tell classes apart.
+/// A method to distinguish classes.
 pub trait Classify: Send + Sync {
-    /// Raised whenever this classifier gives other output for the same input; held by golden
-    /// values.
+    /// Raised whenever this classifier gives other output for the same input. Golden values in
+    /// tests guard it.
     fn version(&self) -> u32;
 
-    /// Whether fitting draws random numbers.
+    /// Whether fitting uses random numbers.
     fn seeded(&self) -> bool {
         false
     }
 
-    /// Settings out of range, all of them.
+    /// All settings that are out of range.
     fn problems(&self) -> Vec<Problem>;
 
-    /// Memory on top of the vectors as f64, in bytes.
+    /// Memory beside the vectors as f64, in bytes.
     fn memory(&self, rows: usize, dims: usize) -> usize;
 
-    /// Learns from vectors (clips, dims) of two or more classes, numbered from 0; each has a clip.
+    /// Learns from vectors (clips, dims) of two or more classes, numbered from 0. Each class has a
+    /// clip.
     fn fit(
         &self,
         x: Array2<f64>,
@@ -82,10 +83,10 @@ pub trait Classify: Send + Sync {
         cx: &Context,
     ) -> Result<Tensors, DetectorError>;
 
-    /// The values of a vector that the model takes.
+    /// The vector length that the model takes.
     fn dims(&self, model: &Tensors) -> Result<usize, DetectorError>;
 
-    /// Logarithms of the probabilities, (clips, classes).
+    /// Logarithms of the class probabilities, (clips, classes).
     fn log_probabilities(
         &self,
         model: &Tensors,
@@ -113,8 +114,8 @@ impl Default for Model {
     }
 }
 
-/// A classifier learns to tell the sections of a machine apart. A clip that it does not take for
-/// its own section is anomalous. One of the classifiers is named beside `labels`; the default is
+/// A classifier learns to distinguish the sections of a machine. A clip that it classifies into
+/// another section is anomalous. One of the classifiers is named beside `labels`; the default is
 /// `logistic_regression`.
 #[derive(Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -140,11 +141,11 @@ struct Wire {
     /// Classify with Gaussian naive Bayes.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     naive_bayes: Option<naive_bayes::NaiveBayes>,
-    /// The classes that the classifier learns to tell apart.
+    /// The classes that the classifier learns to distinguish.
     labels: Labels,
 }
 
-/// A name without settings, `svc:`, stands for the defaults as `svc: {}` does.
+/// A name without settings, `svc:`, means the defaults, like `svc: {}`.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
@@ -258,18 +259,18 @@ impl Detector for Classifier {
             }
             let classes = model.f64_1(&name)?;
             let own = classes.iter().filter_map(|class| row.get(*class as usize)).copied();
-            // Not -0, where a clip is certainly of its section.
+            // Avoids -0 if the section is certain.
             Ok(0.0 - own.fold(f64::NEG_INFINITY, f64::max))
         };
         log_probabilities.rows().into_iter().enumerate().map(score).collect()
     }
 }
 
-/// What the arrays with the classes of a section begin with in a model.
+/// The prefix of a model's arrays with the classes of a section.
 const SECTION: &str = "section.";
 
 impl Classifier {
-    /// The section of a clip, and what else its class depends on.
+    /// The section of a clip, and the attributes if its class depends on them.
     fn class<'a>(&self, clip: Option<&'a Clip>) -> (&'a str, String) {
         let Some(clip) = clip else { return ("", String::new()) };
         let attributes = match self.labels {
@@ -285,7 +286,7 @@ impl Classifier {
             Labels::Attribute => (" and have the same attributes", ""),
         };
         DetectorError::TooFew(format!(
-            "all {clips} training clips are of section `{section}`{differ}: there is nothing to tell apart; write \
+            "all {clips} training clips are of section `{section}`{differ}: there is only one class; write \
              {hint}another detector, such as `knn: {{}}`"
         ))
     }
@@ -301,7 +302,7 @@ fn unknown_section(model: &Tensors, clip: Option<&Clip>) -> DetectorError {
     ))
 }
 
-/// Logarithms of probabilities from their logarithms up to a summand a row.
+/// Normalises log probabilities that are known up to a constant per row.
 fn log_softmax(mut values: Array2<f64>) -> Array2<f64> {
     for mut row in values.rows_mut() {
         let greatest = row.fold(f64::NEG_INFINITY, |a, b| a.max(*b));
@@ -316,7 +317,7 @@ fn count(classes: &[usize]) -> usize {
     classes.iter().max().map_or(0, |greatest| greatest + 1)
 }
 
-/// What is wrong with a setting that must be above 0, if anything.
+/// The problem of a setting that must be above 0, if it has one.
 fn above_0(field: &str, value: f64) -> Option<Problem> {
     let wrong = !(value > 0.0 && value.is_finite());
     let problem =

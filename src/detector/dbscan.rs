@@ -1,12 +1,12 @@
-//! DBSCAN (Ester et al. 1996): how far a clip is from the dense parts of the training clips.
+//! DBSCAN (Ester et al. 1996): the distance of a clip from the dense parts of the training clips.
 //!
-//! Clusters are what normal clips of a section look like; training clips outside of all of them are
-//! noise, such as a door that fell shut. Nearest neighbours would take every one of those for
-//! normal; this leaves them out. That has a price under domain shift: ten target clips among a
-//! thousand may be noise by this measure, all of them. The log of the training says how many were
-//! left out, by domain.
+//! Clusters are the normal sounds of a section. Training clips outside of all clusters are noise,
+//! for example a door that fell shut. Nearest neighbours would count each of those as normal;
+//! DBSCAN leaves them out. That has a price under domain shift: ten target clips among a thousand
+//! may all be noise by this measure. The log of the training says how many clips were left out, by
+//! domain.
 //!
-//! linfa-clustering has DBSCAN, too; see [`dbscan`] for why it is a second opinion and no more.
+//! linfa-clustering has DBSCAN, too; see [`dbscan`] for why only the tests use it.
 
 use ndarray::{Array1, Axis, array};
 use schemars::JsonSchema;
@@ -21,25 +21,25 @@ use crate::learn::neighbours::{self, MOST_NEIGHBOURS, Metric, Neighbour};
 use crate::metric;
 
 /// DBSCAN (Ester et al. 1996): the score is the distance to the nearest core point. A core point is
-/// a training clip with `min_points` training clips within `eps`. Training clips that lie alone are
-/// noise and are left out, so that a few bad recordings among them do no harm. Where target clips
-/// are few they may be noise, too: the log says how many.
+/// a training clip with `min_points` training clips within `eps`. Isolated training clips are noise
+/// and are left out, so a few bad recordings do no harm. A few target clips may be noise, too: the
+/// log says how many.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Dbscan {
-    /// The training clips, itself among them, that a core point has within `eps` (MinPts in the
+    /// The number of training clips within `eps` of a core point, including itself (MinPts in the
     /// paper, `min_samples` in scikit-learn).
     #[schemars(range(min = 1, max = MOST_NEIGHBOURS))]
     pub min_points: usize,
-    /// Instead of `quantile`: the radius, in the unit of the features (dB of log-mel).
+    /// The radius, instead of `quantile`, in the unit of the features (dB for log-mel).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 1e9), extend("exclusiveMinimum" = 0))]
     pub eps: Option<f64>,
-    /// The share of training clips that are core points: `eps` is this quantile of their distances
+    /// The share of training clips that are core points. `eps` is this quantile of their distances
     /// to the `min_points`-th clip.
     #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub quantile: f64,
-    /// How the distance of two vectors is measured.
+    /// The distance between two vectors.
     pub metric: Metric,
 }
 
@@ -83,7 +83,7 @@ impl Detector for Dbscan {
     fn memory(&self, rows: usize, dims: usize) -> usize {
         let neighbours =
             (self.min_points + 1) * size_of::<Neighbour>() + size_of::<Vec<Neighbour>>();
-        // The vectors, and the core points among them, taken apart as their clusters grow.
+        // The vectors, and the core points among them, split while their clusters grow.
         5 * 4 * rows * dims + rows * neighbours
     }
 
@@ -152,7 +152,7 @@ impl Detector for Dbscan {
     }
 }
 
-/// How many of the clips of each domain are no core points, where the clips have domains.
+/// The number of clips of each domain that are no core points, if the clips have domains.
 fn left_out(train: &Examples, noise: &[usize]) -> String {
     let part = |domain: Domain| {
         let is_of =
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn the_radius_is_a_quantile_of_the_distances() {
-        // To the third clip, itself the first: 2, 1, 2, 2, 1, 2 and 39.
+        // Distances to the third clip; the first is the clip itself: 2, 1, 2, 2, 1, 2 and 39.
         for (quantile, eps, core) in [(1.0, 39.0, 7), (0.8, 2.0, 6), (0.01, 1.0, 2)] {
             let model = fit(&Dbscan { min_points: 3, quantile, ..Dbscan::default() }).unwrap();
             assert_eq!(

@@ -1,5 +1,5 @@
-//! Several detectors as one: their scores, made comparable, become a mean, the largest or the
-//! smallest.
+//! Several detectors as one: their scores are made comparable and joined to a mean, maximum or
+//! minimum.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::diagnose::Problem;
 use crate::learn::moments::mean_and_deviation;
 
-/// Each is trained, and five times more for its deviations.
+/// Each detector is trained once, and five times more for its deviations.
 const MOST_DETECTORS: usize = 64;
 
 /// Several detectors as one: their scores are made comparable and joined.
@@ -23,34 +23,34 @@ pub struct Ensemble {
     pub detectors: Vec<DetectorSpec>,
     /// How scores of different detectors are made comparable.
     pub normalize: Normalize,
-    /// What the scores of a clip become.
+    /// How the scores of a clip are joined.
     pub reduce: Reduce,
     /// Weights of the detectors in the mean, one number for each. Default: equal weights.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub weights: Vec<f64>,
 }
 
-/// What makes scores of different detectors comparable.
+/// How scores of different detectors are made comparable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Normalize {
-    /// Deviations from the mean of training clips that the detector has not seen (five folds).
+    /// Deviations from the mean score of held-out training clips (five folds).
     #[default]
     Z,
-    /// Scores as they are.
+    /// Scores are not changed.
     None,
 }
 
-/// What becomes of the scores of a clip.
+/// How the scores of a clip are joined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduce {
-    /// Their mean, by `weights`.
+    /// Their mean, weighted by `weights`.
     #[default]
     Mean,
-    /// The largest.
+    /// The largest score.
     Max,
-    /// The smallest.
+    /// The smallest score.
     Min,
 }
 
@@ -62,7 +62,7 @@ impl Ensemble {
 
 impl Detector for Ensemble {
     fn version(&self) -> u32 {
-        // One number that changes when any member's does.
+        // A number that changes with any member's version.
         self.members().fold(1, |version: u32, (_, member)| {
             version.wrapping_mul(31).wrapping_add(member.version())
         })
@@ -88,7 +88,8 @@ impl Detector for Ensemble {
             problems.push(Problem::new("detectors", message).hint("keep the best of them"));
         }
         if self.detectors.len() < 2 {
-            let message = format!("{} detectors are no ensemble", self.detectors.len());
+            let message =
+                format!("an ensemble needs at least 2 detectors, not {}", self.detectors.len());
             problems.push(
                 Problem::new("detectors", message)
                     .hint("write `detectors: [ { knn: {} }, { gmm: {} } ]`"),
@@ -107,14 +108,14 @@ impl Detector for Ensemble {
             };
             if member.takes() != self.takes() {
                 wrong(
-                    "takes frames and the first a vector a clip, or the other way round",
+                    "of this detector and the first, one takes frames and the other one vector per clip",
                     "keep detectors of one kind",
                 );
             }
             if member.scope() != self.scope() {
                 wrong(
-                    "has one model a machine and the first one a section, or the other way round",
-                    "a classifier or an autoencoder of machines goes with its like alone",
+                    "of this detector and the first, one has a model per machine and the other one per section",
+                    "join a classifier or an autoencoder of machines only with others of that kind",
                 );
             }
             if member.weights().is_some() {
@@ -124,7 +125,7 @@ impl Detector for Ensemble {
         let given = self.weights.len();
         if given > 0 && given != self.detectors.len() {
             let message = format!("{given} weights for {} detectors", self.detectors.len());
-            problems.push(Problem::new("weights", message).hint("write one a detector"));
+            problems.push(Problem::new("weights", message).hint("write one per detector"));
         }
         if self.weights.iter().any(|w| !(*w >= 0.0 && w.is_finite()))
             || (given > 0 && self.weights.iter().all(|w| *w == 0.0))
@@ -138,7 +139,7 @@ impl Detector for Ensemble {
         let large = self.weights.iter().filter(|w| w.is_finite()).copied().fold(0.0, f64::max);
         problems.extend(Problem::beyond("weights", large, 1e9));
         if given > 0 && self.reduce != Reduce::Mean {
-            let problem = Problem::new("weights", "weights are those of a mean".to_owned());
+            let problem = Problem::new("weights", "weights apply only to a mean".to_owned());
             problems.push(problem.hint("leave them out, or write `reduce: mean`"));
         }
         problems
@@ -215,7 +216,7 @@ impl Detector for Ensemble {
             let scores = all.iter().map(|scores| scores[clip]);
             match self.reduce {
                 Reduce::Mean => scores.zip(&weights).map(|(s, w)| s * w).sum::<f64>() / total,
-                // `f64::max` would pass over a score that is none.
+                // `f64::max` would drop a NaN.
                 Reduce::Max => scores.fold(f64::NEG_INFINITY, |a, b| if a >= b { a } else { b }),
                 Reduce::Min => scores.fold(f64::INFINITY, |a, b| if a <= b { a } else { b }),
             }

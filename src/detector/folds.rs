@@ -1,4 +1,4 @@
-//! Training clips held out in turn, to be scored as if they were new.
+//! Holds training clips out in turn, to score them like new clips.
 
 use std::collections::BTreeSet;
 
@@ -7,20 +7,20 @@ use crate::artifact::Domain;
 use crate::context::Context;
 use crate::seed::Seed;
 
-/// Parts of the training clips.
+/// Number of folds.
 const FOLDS: usize = 5;
 
-/// One part held out, as places in the examples.
+/// One held-out part, as places in the examples.
 pub(crate) struct Fold {
     pub(crate) train: Vec<usize>,
     pub(crate) held_out: Vec<usize>,
-    /// For what is fitted without the part.
+    /// The seed for fitting without the part.
     pub(crate) seed: Seed,
 }
 
-/// Five folds, each with a fifth of each domain. Which clips go together is decided by their
-/// identity, not by their order, which may be that of time. Clips made of others are never held
-/// out, and train only where all of those do.
+/// Five folds, each with a fifth of each domain. The identity of the clips decides their fold, not
+/// their order, which may be chronological. Augmented clips are never held out. They train only if
+/// all clips that they were made from do.
 ///
 /// Errors: fewer than two recordings.
 pub(crate) fn folds(examples: &Examples, cx: &Context) -> Result<Vec<Fold>, DetectorError> {
@@ -57,7 +57,7 @@ pub(crate) fn folds(examples: &Examples, cx: &Context) -> Result<Vec<Fold>, Dete
     Ok((0..count).map(one).collect())
 }
 
-/// That an error is about the clips of a fold, of which there are fewer.
+/// Says that an error concerns the clips of a fold, which has fewer.
 pub(crate) fn in_fold(error: DetectorError) -> DetectorError {
     error.reworded(|message| {
         format!("without a fifth of the clips, to score them as new: {message}")

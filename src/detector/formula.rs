@@ -1,5 +1,5 @@
-//! For tests: numbers that look random and are the same in every language, and what references say
-//! of tensors made of them (`tests/data/formula.py`).
+//! For tests: numbers that look random and are the same in every language, and comparison with
+//! reference values for tensors of them (`tests/data/formula.py`).
 
 use serde_json::Value;
 
@@ -29,13 +29,13 @@ pub fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
 }
 
-/// Compares values at places and the mean square, relative to its root.
+/// Compares values at given places, and the mean square, relative to its root.
 pub fn compare(found: &[f32], expected: &Value, tolerance: f64) {
     let name = &expected["name"];
     let mean_square =
         found.iter().map(|&x| math::square(f64::from(x))).sum::<f64>() / found.len() as f64;
     let stated = expected["mean_square"].as_f64().unwrap();
-    // Some gradients are zero but for rounding, where the next normalisation takes a shift away.
+    // Some gradients are zero up to rounding, because the next normalisation cancels a shift.
     let size = stated.sqrt().max(1e-4);
     assert!(
         (mean_square.sqrt() - stated.sqrt()).abs() < tolerance * size,

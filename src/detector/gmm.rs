@@ -1,4 +1,4 @@
-//! Gaussian mixture: how unlikely a vector is under a few normal distributions of the training
+//! Gaussian mixture: how unlikely a vector is under a mixture of Gaussians fitted to the training
 //! vectors.
 
 use ndarray::{Axis, s};
@@ -14,18 +14,17 @@ use crate::learn::lloyd::Lloyd;
 use crate::learn::mixture::{Mixture, Precisions, Shape};
 use crate::learn::moments::BLOCK;
 
-/// Gaussian mixture: how unlikely a clip is under a few normal distributions. The defaults are
-/// those of scikit-learn, except for the number of components.
+/// Gaussian mixture: how unlikely a clip is under a mixture of Gaussians. The defaults are those of
+/// scikit-learn, except for the number of components.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Gmm {
-    /// The number of normal distributions. Published systems use 1 to 4; 1 gives a Mahalanobis
-    /// distance.
+    /// The number of components. Published systems use 1 to 4; 1 gives a Mahalanobis distance.
     #[schemars(range(min = 1, max = 1024))]
     pub components: usize,
     /// The form of the covariances.
     pub covariance: Shape,
-    /// What the densities of the components become.
+    /// How the densities of the components become the score.
     pub score: Score,
     /// Added to all variances, in the squared unit of the features.
     #[schemars(range(min = 0, max = 1e6))]
@@ -36,20 +35,20 @@ pub struct Gmm {
     /// The most iterations of expectation maximisation.
     #[schemars(range(min = 1, max = 100_000))]
     pub max_iterations: usize,
-    /// The number of starts from other clusters. The likeliest result is kept.
+    /// The number of starts. The likeliest result is kept.
     #[schemars(range(min = 1, max = 10_000))]
     pub runs: usize,
 }
 
-/// What becomes of the densities of the components.
+/// How the densities of the components become the score.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Score {
     /// Minus the log likelihood under the mixture.
     #[default]
     LogLikelihood,
-    /// Minus the largest log density of a component, whatever its weight: a component of ten target
-    /// clips explains as well as one of 990 source clips.
+    /// Minus the largest log density of a component, without its weight. So a component of ten
+    /// target clips counts as much as one of 990 source clips.
     BestComponent,
 }
 
@@ -108,8 +107,8 @@ impl Detector for Gmm {
     }
 
     fn memory(&self, rows: usize, dims: usize) -> usize {
-        // The vectors; what k-means keeps of each; the covariances of a fit, its parts and their
-        // sum.
+        // The vectors; the memory of k-means per vector; the covariances of a fit, its parts and
+        // their sum.
         let covariance = if self.covariance == Shape::Diagonal { dims } else { dims * dims };
         4 * rows * dims + 96 * rows + 12 * 8 * self.components * covariance
     }
@@ -171,7 +170,7 @@ impl Detector for Gmm {
     }
 }
 
-/// The arrays of a mixture, by scikit-learn's names for them.
+/// The arrays of a mixture, under scikit-learn's names.
 fn save(mixture: Mixture) -> Tensors {
     let mut model = Tensors::default();
     model.put_f64("weights", mixture.weights);
@@ -227,7 +226,7 @@ mod tests {
         let tied = Gmm { covariance: Shape::Tied, ..Gmm::default() };
         let weighted = scores(&tied, &groups(), &test).unwrap();
         let best = scores(&Gmm { score: Score::BestComponent, ..tied }, &groups(), &test).unwrap();
-        // 19 times as many clips are around the first point.
+        // There are 19 times as many clips around the first point.
         assert!((weighted[1] - weighted[0] - math::ln(19f64)).abs() < 1.0, "{weighted:?}");
         assert!((best[1] - best[0]).abs() < 1.0 && best[2] > best[0] + 10.0, "{best:?}");
     }
@@ -244,7 +243,7 @@ mod tests {
                 scores(&gmm, &x, &far).unwrap().iter().all(|s| s.is_finite()),
                 "{covariance:?}"
             );
-            // Clips that are all the same, too.
+            // Also if all clips are the same.
             assert!(
                 scores(&gmm, &Array2::ones((5, 8)), &Array2::zeros((1, 8))).unwrap()[0].is_finite()
             );

@@ -1,5 +1,4 @@
-//! Clips as images for convolutions: windows of frames x bands, strided from the features and never
-//! copied out.
+//! Clips as images for convolutions: windows of frames x bands, as views of the features.
 
 use super::DetectorError;
 use super::training::{Batch, Rows};
@@ -15,7 +14,7 @@ pub struct Images<'a> {
 }
 
 impl<'a> Images<'a> {
-    /// Images of `[frames, dims]`. Errors: a clip that is shorter, or has other bands.
+    /// Images of `[frames, dims]`. Errors: a clip is shorter, or has another number of bands.
     pub fn new(
         clips: &Examples<'a>,
         [frames, dims]: [usize; 2],
@@ -26,14 +25,14 @@ impl<'a> Images<'a> {
             let id = clips.clips.get(i).map_or("?", |clip| clip.id.as_str());
             if x.ncols() != dims {
                 let message = format!(
-                    "clip `{id}` has {} dims a frame, the clips before it {dims}",
+                    "clip `{id}` has {} dims per frame, but the clips before it have {dims}",
                     x.ncols()
                 );
                 return Err(DetectorError::Data(message));
             }
             if x.nrows() < frames {
                 let message =
-                    format!("clip `{id}` has {} frames, an image needs {frames}", x.nrows());
+                    format!("clip `{id}` has {} frames, but an image needs {frames}", x.nrows());
                 return Err(DetectorError::Data(message));
             }
             let Some(slice) = x.to_slice() else {
@@ -54,7 +53,7 @@ impl<'a> Images<'a> {
         Ok(Self { windows, places })
     }
 
-    /// How many images there are.
+    /// Number of images.
     pub fn len(&self) -> usize {
         self.places.len()
     }
@@ -70,10 +69,10 @@ impl<'a> Images<'a> {
     }
 }
 
-/// Images with the class of their clip, each plane `channels` times.
+/// Images with the class of their clip; each image is repeated in `channels` planes.
 pub struct Labelled<'a> {
     pub images: Images<'a>,
-    /// One a clip.
+    /// One label per clip.
     pub labels: Vec<u32>,
     pub classes: usize,
     pub channels: usize,

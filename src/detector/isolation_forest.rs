@@ -1,9 +1,8 @@
-//! Isolation forest (Liu, Ting and Zhou 2008): how few random cuts it takes to have a clip to
-//! itself.
+//! Isolation forest (Liu, Ting and Zhou 2008): the number of random cuts that isolate a clip.
 //!
-//! Each tree cuts a random subsample at random values of random dimensions until every vector is
-//! alone or the tree as high as a balanced one. Anomalies are few and different, so they end near
-//! the root.
+//! Each tree cuts a random subsample at random values of random dimensions, until every vector is
+//! alone or the tree is as high as a balanced one. Anomalies are few and different, so they end
+//! near the root.
 //!
 //! Neither linfa nor smartcore has it, and other crates cannot be seeded. Against scikit-learn
 //! (3,000 training clips of 128 numbers, 100 trees) fitting takes 0.02 of the time and scoring 400
@@ -20,15 +19,15 @@ use crate::diagnose::Problem;
 use crate::math;
 use crate::seed::Rng;
 
-/// Isolation forest (Liu, Ting and Zhou 2008): how few random cuts it takes to separate a clip from
-/// the training clips.
+/// Isolation forest (Liu, Ting and Zhou 2008): how few random cuts separate a clip from the
+/// training clips.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct IsolationForest {
     /// The number of trees.
     #[schemars(range(min = 1, max = 100_000))]
     pub trees: usize,
-    /// The number of training clips of each tree, drawn without repetition.
+    /// The number of training clips per tree, drawn without replacement.
     #[schemars(range(min = 2, max = MOST))]
     pub samples: usize,
 }
@@ -39,7 +38,7 @@ impl Default for IsolationForest {
     }
 }
 
-/// Node numbers are kept as f64 and rows as u32.
+/// Limits node numbers, which are stored as f64, and row numbers, which are stored as u32.
 const MOST: usize = 1 << 24;
 
 impl Detector for IsolationForest {
@@ -68,7 +67,7 @@ impl Detector for IsolationForest {
     }
 
     fn memory(&self, rows: usize, dims: usize) -> usize {
-        // The vectors, and nodes of 20 bytes that become 40 of tensors.
+        // The vectors, and nodes of 20 bytes that become 40 bytes of tensors.
         8 * rows * dims + self.trees * 2 * self.samples.min(rows) * 60
     }
 
@@ -115,7 +114,7 @@ impl Detector for IsolationForest {
         let queries = vectors::test(test, forest.dims)?;
         let rows: Vec<&[f32]> =
             queries.rows().into_iter().map(|row| row.to_slice().expect("C order")).collect();
-        // A block a time through each tree: the tree then stays in the nearest cache.
+        // One block at a time through each tree: the tree then stays in the first-level cache.
         let blocks: Vec<&[&[f32]]> = rows.chunks(256).collect();
         Ok(cx.map(&blocks, |block| forest.scores(block)).concat())
     }
@@ -125,11 +124,11 @@ impl Detector for IsolationForest {
 #[derive(Clone, Copy, Debug)]
 struct Node {
     feature: u32,
-    /// Values up to this go left.
+    /// Values up to this threshold go left.
     threshold: f32,
-    /// The left one; the right one follows it.
+    /// The left child; the right one follows it.
     child: u32,
-    /// Training vectors that came here.
+    /// Number of training vectors that reach this node.
     size: u32,
 }
 
@@ -137,13 +136,13 @@ struct Node {
 fn grow(x: ArrayView2<f32>, samples: usize, mut rng: Rng) -> Vec<Node> {
     let dims = x.ncols();
     let mut rows: Vec<u32> = (0..x.nrows() as u32).collect();
-    // The first steps of a shuffle are a draw without repetition.
+    // The first steps of a shuffle draw without replacement.
     for i in 0..samples {
         let other = i + rng.below(rows.len() - i);
         rows.swap(i, other);
     }
     rows.truncate(samples);
-    // As high as a balanced tree: beyond that all are normal (section 3 of the paper).
+    // As high as a balanced tree. Vectors below are all normal (section 3 of the paper).
     let highest = samples.max(2).next_power_of_two().ilog2();
     let leaf = |size: usize| Node { feature: 0, threshold: 0.0, child: 0, size: size as u32 };
     let mut nodes = vec![leaf(samples)];
@@ -174,7 +173,7 @@ fn grow(x: ArrayView2<f32>, samples: usize, mut rng: Rng) -> Vec<Node> {
     nodes
 }
 
-/// A dimension in which `rows` differ, drawn from all such with equal chances, and its least and
+/// Draws a dimension in which `rows` differ, all with equal chances. Returns it with its least and
 /// greatest value.
 fn choose(
     x: ArrayView2<f32>,
@@ -196,13 +195,13 @@ fn choose(
     None
 }
 
-/// The value at `part` (0 to 1) of the way, rounded so that something remains above it.
+/// The value at `part` (0 to 1) of the way, rounded so that something stays above it.
 fn cut(low: f32, high: f32, part: f64) -> f32 {
     let at = f64::from(low) + part * (f64::from(high) - f64::from(low));
     (at as f32).clamp(low, high.next_down())
 }
 
-/// All trees one after the other as arrays of one value a node, roots where `root` says.
+/// All trees one after the other as arrays of one value per node; `root` holds the roots.
 fn pack(trees: &[Vec<Node>], dims: usize) -> Tensors {
     let starts = trees.iter().scan(0, |next, tree| {
         let start = *next;
@@ -236,28 +235,28 @@ fn pack(trees: &[Vec<Node>], dims: usize) -> Tensors {
     model
 }
 
-/// The trees of a model, ready to walk.
+/// The trees of a model, prepared for scoring.
 struct Forest {
     nodes: Vec<Step>,
     roots: Vec<u32>,
-    /// The expected path length in a tree of this many samples, to which paths are compared.
+    /// The expected path length in a tree of this many samples, for normalising paths.
     usual: f64,
     dims: usize,
 }
 
-/// A node as a walker sees it.
+/// A node, prepared for scoring.
 #[derive(Clone, Copy)]
 struct Step {
     feature: u32,
     threshold: f32,
     /// Left and right; both 0 in a leaf.
     children: [u32; 2],
-    /// Edges from the root, in a leaf with those expected of a tree of what came there.
+    /// Edges from the root. In a leaf, plus the expected path length for its training vectors.
     path: f64,
 }
 
 impl Forest {
-    /// Errors: tensors that are missing, or that are no trees.
+    /// Errors: tensors that are missing, or that do not form trees.
     fn new(model: &Tensors) -> Result<Self, DetectorError> {
         let (threshold, size) = (model.f32_1("threshold")?, model.f64_1("size")?);
         let dims = *model.f64_1("dims")?.first().unwrap_or(&0.0) as usize;
@@ -304,7 +303,7 @@ impl Forest {
         Ok(Self { nodes, roots, usual, dims })
     }
 
-    /// The anomaly score of the paper's equation (2), 2^(-E(h)/c): a half is usual, 1 is alone at
+    /// The anomaly score of the paper's equation (2), 2^(-E(h)/c): 0.5 is usual, 1 means alone at
     /// the root.
     fn scores(&self, rows: &[&[f32]]) -> Vec<f64> {
         let mut paths = vec![0.0; rows.len()];

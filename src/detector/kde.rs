@@ -1,12 +1,12 @@
-//! Kernel density estimation (Rosenblatt 1956; Parzen 1962): how unlikely a vector is, if every
-//! training vector were the middle of a normal distribution.
+//! Kernel density estimation (Rosenblatt 1956; Parzen 1962): how unlikely a vector is if every
+//! training vector is the centre of a Gaussian.
 //!
-//! All is f64. Squared distances come from a matrix product of centred vectors, which keeps eleven
-//! digits or so of them except between vectors that are nearly the same: those are measured.
+//! All is f64. Squared distances come from a matrix product of centred vectors. It keeps about
+//! eleven digits, except between nearly equal vectors: those are measured.
 //!
-//! That is what scikit-learn's `KernelDensity` computes with all vectors in one leaf (`leaf_size`
-//! of their number). With its default it subtracts bounds of whole nodes from a running sum (its
-//! issues 7492 and 25799), which swallows densities e⁻³⁶ times the kernel's height: of 400
+//! scikit-learn's `KernelDensity` computes the same with all vectors in one leaf (`leaf_size` of
+//! their number). With its default it subtracts bounds of whole nodes from a running sum (its
+//! issues 7492 and 25799). That swallows densities e⁻³⁶ times the kernel's height: of 400
 //! log-mel-like vectors of 128 dimensions more than half were off, by up to 59 %, and they were the
 //! unlikely ones. Neither linfa nor smartcore has it. Scoring 400 clips against 3,000 takes 0.06 of
 //! scikit-learn's time in one leaf, and 0.04 of its time by default.
@@ -28,26 +28,26 @@ use crate::learn::product::product;
 use crate::math;
 
 /// Kernel density estimation (Parzen 1962): how unlikely a clip is if every training vector is the
-/// middle of a normal distribution.
+/// centre of a Gaussian.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Kde {
     /// The standard deviation of the kernel in every dimension: a number in the unit of the
-    /// features (dB for log-mel), or the name of a rule that takes it from the training clips.
+    /// features (dB for log-mel), or the name of a rule that computes it from the training clips.
     pub bandwidth: Bandwidth,
 }
 
 /// The standard deviation of the kernel in every dimension. Written as a number, in the unit of the
-/// features (dB of log-mel), or as the name of a rule that takes it from the training clips.
+/// features (dB for log-mel), or as the name of a rule that computes it from the training clips.
 #[derive(Clone, Copy, Debug, PartialEq, JsonSchema)]
 #[schemars(rename_all = "snake_case")]
 pub enum Bandwidth {
-    /// n^(-1/(dims + 4)) times the root of the mean variance of the dimensions (Scott 1992). Of
-    /// scikit-learn's rule of this name it is the variance that is missing.
+    /// n^(-1/(dims + 4)) times the root of the mean variance of the dimensions (Scott 1992).
+    /// scikit-learn's rule of this name lacks the variance.
     Scott,
-    /// (n(dims + 2)/4)^(-1/(dims + 4)) times the same (Silverman 1986).
+    /// (n(dims + 2)/4)^(-1/(dims + 4)) times the same root (Silverman 1986).
     Silverman,
-    /// The median over the training clips of the distance to the nearest other one.
+    /// The median of the training clips' distances to their nearest neighbours.
     MedianNearest,
     /// The standard deviation itself.
     #[schemars(untagged)]
@@ -66,7 +66,7 @@ impl Default for Bandwidth {
     }
 }
 
-/// Bandwidths for which nothing overflows, whatever the vectors.
+/// Bandwidths without overflow for any vectors.
 const RANGE: std::ops::RangeInclusive<f64> = 1e-9..=1e9;
 
 /// Queries and rows of the bank in one product.
@@ -77,7 +77,7 @@ const ROWS: usize = 256;
 /// product.
 const MEASURED_BELOW: f64 = 1e-4;
 
-/// What is so many powers of e less than the largest term adds nothing in f64.
+/// A term this many powers of e below the largest one adds nothing in f64.
 const NOTHING: f64 = 50.0;
 
 impl Detector for Kde {
@@ -125,7 +125,7 @@ impl Detector for Kde {
             h.ok_or_else(|| DetectorError::Data(format!("the model's bandwidth is {bandwidth}")))?;
         let queries = vectors::test(test, bank.ncols())?;
         let bank = bank.as_standard_layout();
-        // In f32, from which f32 values are subtracted in f64 without error.
+        // In f32 precision, so that subtracting it from f32 values in f64 is exact.
         let centre = mean(bank.view()).mapv(|x| f64::from(x as f32));
         let blocks: Vec<ArrayView2<f32>> = queries.axis_chunks_iter(Axis(0), QUERIES).collect();
         let sums = cx.map(&blocks, |block| log_sums(bank.view(), &centre, *block, h, cx));
@@ -137,7 +137,7 @@ impl Detector for Kde {
 }
 
 impl Bandwidth {
-    /// The number, for the training vectors `x`.
+    /// The bandwidth for the training vectors `x`.
     fn of(self, x: ArrayView2<f32>, cx: &Context) -> Result<f64, DetectorError> {
         let (n, dims) = (x.nrows() as f64, x.ncols() as f64);
         let power = -1.0 / (dims + 4.0);
@@ -154,13 +154,13 @@ impl Bandwidth {
             return Ok(h);
         }
         Err(DetectorError::TooFew(format!(
-            "`bandwidth: {rule}` is {h:e} for these {n} training clips, which differ too little (or beyond reason); \
+            "`bandwidth: {rule}` is {h:e} for these {n} training clips, which differ too little (or far too much); \
              write a number"
         )))
     }
 }
 
-/// The root of the mean over the dimensions of the variance.
+/// The root of the mean variance over the dimensions.
 fn spread(x: ArrayView2<f32>) -> f64 {
     let mean = mean(x);
     let squares = |row: ArrayView1<f32>| {
@@ -174,7 +174,7 @@ fn median_nearest(x: ArrayView2<f32>, cx: &Context) -> Result<f64, DetectorError
         return Ok(0.0);
     }
     let found = neighbours::nearest(x, x, 2, Metric::Euclidean, cx)?;
-    // The second: the nearest is itself, or equal to it.
+    // The second one: the nearest is the vector itself, or equal to it.
     let mut distances: Vec<f64> = found.iter().map(|nearest| nearest[1].distance).collect();
     distances.sort_by(f64::total_cmp);
     let middle = distances.len() / 2;
@@ -193,7 +193,7 @@ fn mean(x: ArrayView2<f32>) -> Array1<f64> {
     sum / x.nrows() as f64
 }
 
-/// The rows of `x` less `centre`, and their squared norms.
+/// The rows of `x` minus `centre`, and their squared norms.
 fn centred(x: ArrayView2<f32>, centre: &Array1<f64>) -> (Array2<f64>, Vec<f64>) {
     let x = x.mapv(f64::from) - centre;
     let squares = x.rows().into_iter().map(|row| row.dot(&row)).collect();
@@ -241,7 +241,7 @@ fn log_sums(
     Ok(sums.iter().map(|sum| sum.greatest + math::ln(sum.rest)).collect())
 }
 
-/// ln of a sum of exponentials, as exp(greatest) · rest.
+/// The logarithm of a sum of exponentials, stored as exp(greatest) · rest.
 #[derive(Clone, Copy)]
 struct LogSum {
     greatest: f64,
@@ -266,7 +266,7 @@ impl LogSum {
     }
 }
 
-// serde's `untagged` would lose the place of a mistake.
+// serde's `untagged` would lose the location of a mistake.
 impl<'de> Deserialize<'de> for Bandwidth {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Either;

@@ -1,4 +1,4 @@
-//! The settings that name the kernel of a support vector machine.
+//! The kernel settings of support vector machines.
 
 use ndarray::ArrayView2;
 use schemars::JsonSchema;
@@ -32,7 +32,7 @@ pub enum Gamma {
 }
 
 impl KernelName {
-    /// The kernel for vectors `x` as the kernel will see them.
+    /// The kernel for the vectors `x`, which must be scaled already.
     pub(super) fn kernel(self, gamma: Gamma, x: ArrayView2<f64>) -> Kernel {
         match (self, gamma) {
             (KernelName::Linear, _) => Kernel::Linear,
@@ -50,7 +50,7 @@ impl KernelName {
 }
 
 impl Gamma {
-    /// What is wrong with it beside this kernel, if anything.
+    /// The problem of this gamma beside the kernel, if there is one.
     pub(super) fn problem(self, kernel: KernelName) -> Option<Problem> {
         match (self, kernel) {
             (Gamma::Value(gamma), _) if !(gamma > 0.0 && gamma.is_finite()) => Some(
@@ -75,7 +75,7 @@ impl Serialize for Gamma {
     }
 }
 
-// serde's `untagged` would lose the place of a mistake.
+// serde's `untagged` would lose the location of a mistake.
 impl<'de> Deserialize<'de> for Gamma {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Either;

@@ -1,7 +1,7 @@
 //! k-means: the distance to the nearest of a few centres.
 //!
-//! Own code, not linfa's: that took 3 (f32) to 11 (f64) times as long as scikit-learn at 3,000
-//! vectors of 128 values and twice as long at 200,000, on two threads. This takes 0.4 to 0.5 of
+//! Our own code. linfa's took 3 (f32) to 11 (f64) times as long as scikit-learn at 3,000 vectors of
+//! 128 values and twice as long at 200,000, on two threads. This code takes 0.4 to 0.5 of
 //! scikit-learn's time for an iteration at both, on one thread each.
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
@@ -23,14 +23,14 @@ pub struct Kmeans {
     /// The number of centres.
     #[schemars(range(min = 1, max = 100_000))]
     pub clusters: usize,
-    /// How the distance of two vectors is measured. With `cosine` all vectors are scaled to length
-    /// one first (Wilkinghoff 2023, with 16 centres).
+    /// The distance between two vectors. With `cosine` all vectors are scaled to length one first
+    /// (Wilkinghoff 2023, with 16 centres).
     pub metric: Metric,
-    /// The number of starts from other centres. The best result is kept.
+    /// The number of starts. The best result is kept.
     #[schemars(range(min = 1, max = 10_000))]
     pub runs: usize,
-    /// The iterations end when the squared moves of the centres sum up to at most this share of the
-    /// mean variance.
+    /// The iterations end when the sum of the squared moves of the centres is at most this share of
+    /// the mean variance.
     #[schemars(range(min = 0, max = 1e6))]
     pub tolerance: f64,
     /// The most iterations.
@@ -130,7 +130,7 @@ impl Detector for Kmeans {
     }
 }
 
-/// Vectors scaled to length one; those of zeros stay.
+/// Scales vectors to length one. A vector of zeros stays.
 fn unit<T: Value>(x: ArrayView2<T>) -> Array2<f64> {
     let mut x = x.mapv(T::into);
     for mut row in x.rows_mut() {
@@ -140,8 +140,8 @@ fn unit<T: Value>(x: ArrayView2<T>) -> Array2<f64> {
     x
 }
 
-/// One minus the cosine of the angle to the nearest of some centres; 1 from and to a vector of
-/// zeros.
+/// One minus the cosine of the angle to the nearest centre. A vector of zeros has distance 1 to
+/// every other.
 fn cosine(
     centres: ArrayView2<f64>,
     queries: ArrayView2<f32>,
@@ -154,7 +154,7 @@ fn cosine(
         return Ok(vec![1.0; queries.nrows()]);
     }
     let nearest = centres::nearest(&centres.select(Axis(0), &directed), queries.view(), cx)?;
-    // Half the squared distance on the unit sphere is 1 - cos, without its cancellation.
+    // 1 - cos is half the squared distance on the unit sphere, which does not cancel.
     let score = |(query, (_, squared)): (ArrayView1<f64>, (usize, f64))| {
         if is_zero(query) { 1.0 } else { 0.5 * squared }
     };
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn cosines_do_not_depend_on_length() {
-        // Two directions, each at many lengths.
+        // Two directions, each with many lengths.
         let x =
             Array2::from_shape_fn((40, 2), |(i, j)| if i % 2 == j { 1.0 + i as f32 } else { 0.0 });
         let kmeans = Kmeans { clusters: 2, metric: Metric::Cosine, ..Kmeans::default() };
@@ -227,7 +227,7 @@ mod tests {
         for (score, expected) in scores.iter().zip([0.0, 1.0 - half, 1.0 + half, 1.0]) {
             assert!((score - expected).abs() < 1e-12, "{scores:?}");
         }
-        // Nothing but silence has no direction.
+        // A vector of zeros has no direction.
         let model =
             kmeans.fit(&examples(&Array2::zeros((5, 2))), None, &Context::plain(0)).unwrap();
         assert_eq!(

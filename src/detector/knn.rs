@@ -19,21 +19,21 @@ pub struct Knn {
     /// The number of nearest training vectors.
     #[schemars(range(min = 1, max = MOST_NEIGHBOURS))]
     pub k: usize,
-    /// How the distance of two vectors is measured.
+    /// The distance between two vectors.
     pub metric: Metric,
-    /// What the k distances become.
+    /// How the k distances become the score.
     pub reduce: Reduce,
-    /// Neighbours of a training vector whose mean distance divides the distances to it; set by
-    /// `generalization`.
+    /// The number of neighbours of a training vector whose mean distance divides the distances to
+    /// it. Set by `generalization`.
     #[serde(skip)]
     pub density: Option<usize>,
 }
 
-/// What becomes of the k distances.
+/// How the k distances become the score.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduce {
-    /// Their mean, as the field does.
+    /// Their mean, as usual in the field.
     #[default]
     Mean,
     /// The distance to the k-th (Ramaswamy et al. 2000).
@@ -81,7 +81,7 @@ impl Detector for Knn {
         let mut model = Tensors::default();
         let mut bank = bank;
         if let Some(neighbours) = self.density {
-            // Copies of a clip are neighbours that say nothing of how dense it is there.
+            // Copies of a clip say nothing about its local density.
             let mut seen = BTreeSet::new();
             let bits = |row: ArrayView1<f32>| row.iter().map(|x| x.to_bits()).collect::<Vec<u32>>();
             let distinct: Vec<usize> =
@@ -123,7 +123,7 @@ impl Detector for Knn {
                 |nearest: &Vec<Neighbour>| nearest.iter().map(|n| n.distance).collect::<Vec<_>>();
             return Ok(found.iter().map(|nearest| reduce(&distances(nearest))).collect());
         };
-        // Which row is nearest once distances are divided, no bound on the products tells: all are
+        // After the division, no bound on the products says which row is nearest. So all are
         // measured.
         let measured =
             neighbours::measure(bank, queries.view(), self.metric, cx, |mut distances| {
@@ -138,9 +138,8 @@ impl Detector for Knn {
     }
 }
 
-/// The mean distance of each row to its nearest other rows, (rows): how sparse the bank is there
-/// (Wilkinghoff et al. 2025). Rows that coincide with all of those have the smallest density of the
-/// others.
+/// The mean distance of each row to its nearest other rows, (rows): the local density (Wilkinghoff
+/// et al. 2025). Rows that coincide with all of those get the smallest density of the others.
 fn densities(
     bank: ArrayView2<f32>,
     neighbours: usize,
@@ -148,7 +147,7 @@ fn densities(
     cx: &Context,
 ) -> Result<Array1<f64>, DetectorError> {
     if bank.nrows() < 2 {
-        let message = "one training clip has no neighbours to tell its density".to_owned();
+        let message = "one training clip has no neighbours, so no local density".to_owned();
         return Err(DetectorError::TooFew(message));
     }
     let count = (neighbours + 1).min(bank.nrows());

@@ -1,9 +1,9 @@
 //! Local outlier factor (Breunig et al. 2000): how much sparser the training vectors are around a
 //! clip than around its nearest neighbours.
 //!
-//! In the form for new clips: factors of test clips are taken against the training clips alone.
-//! Where domains differ in density, as ten target clips among a thousand do, the factor is the same
-//! measure in both.
+//! This is the form for new clips: the factors of test clips are relative to the training clips
+//! alone. If domains differ in density, as with ten target clips among a thousand, the factor is
+//! the same measure in both.
 //!
 //! Neither linfa nor smartcore has it. Against scikit-learn (3,000 training clips of 128 numbers,
 //! 400 test clips, one thread) it takes 0.65 of the time.
@@ -23,10 +23,10 @@ use crate::learn::neighbours::{self, MOST_NEIGHBOURS, Metric, Neighbour};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lof {
-    /// The number of neighbours of a neighbourhood (MinPts in the paper).
+    /// The number of neighbours (MinPts in the paper).
     #[schemars(range(min = 1, max = MOST_NEIGHBOURS))]
     pub k: usize,
-    /// How the distance of two vectors is measured.
+    /// The distance between two vectors.
     pub metric: Metric,
 }
 
@@ -70,8 +70,8 @@ impl Detector for Lof {
         }
         let mut found = neighbours::nearest(bank.view(), bank.view(), self.k + 1, self.metric, cx)?;
         for (row, nearest) in found.iter_mut().enumerate() {
-            // Not itself. Among many equal vectors it may not be in the list; then all in it are as
-            // far as the last.
+            // Removes the clip itself. Among many equal vectors it may not be in the list; then all
+            // in the list are as far as the last.
             let at = nearest.iter().position(|n| n.row == row).unwrap_or(self.k);
             nearest.remove(at);
         }
@@ -79,7 +79,7 @@ impl Detector for Lof {
         let equal = reach.iter().filter(|r| **r == 0.0).count();
         if equal > 0 {
             (cx.log)(&format!(
-                "{equal} of {clips} training clips equal {} or more others: there the factor is a matter of rounding; \
+                "{equal} of {clips} training clips equal {} or more others: rounding decides their factors; \
                  a larger `k` helps",
                 self.k
             ));
@@ -104,7 +104,7 @@ impl Detector for Lof {
         if self.k > bank.nrows() || reach.len() != bank.nrows() || densities.len() != bank.nrows() {
             let rows = bank.nrows();
             return Err(DetectorError::Data(format!(
-                "the model of {rows} vectors is not one of `k` {}",
+                "a model of {rows} vectors does not fit `k` {}",
                 self.k
             )));
         }
@@ -118,9 +118,9 @@ impl Detector for Lof {
     }
 }
 
-/// The local reachability density (definition 6): one over the mean distance to the neighbours,
-/// each taken as not nearer than it is to its own k-th neighbour, `reach`. Equal vectors have 10¹⁰,
-/// as in scikit-learn, not infinity.
+/// The local reachability density (definition 6): one over the mean distance to the neighbours.
+/// Each distance counts as at least the neighbour's distance `reach` to its own k-th neighbour.
+/// Equal vectors have 10¹⁰, as in scikit-learn, not infinity.
 fn density(nearest: &[Neighbour], reach: ArrayView1<f64>) -> f64 {
     let sum: f64 = nearest.iter().map(|n| n.distance.max(reach[n.row])).sum();
     1.0 / (sum / nearest.len() as f64 + 1e-10)
@@ -142,13 +142,13 @@ mod tests {
 
     #[test]
     fn the_factor_is_that_of_the_definition() {
-        // k-distances 2, 1, 2, 4 and densities 4/7·…: reach sums by hand, two neighbours each.
+        // k-distances 2, 1, 2, 4 and densities 4/7·…; reach sums by hand, with two neighbours each.
         let train = array![[0.0], [1.0], [2.0], [5.0]];
         // 0: {1, 2}, 1: {0, 2}, 2: {1, 0}, 5: {2, 1}; reach 2, 1, 2, 4.
         let density = |a: f64, b: f64| 2.0 / (a + b);
         let densities =
             [density(1.0, 2.0), density(2.0, 2.0), density(1.0, 2.0), density(3.0, 4.0)];
-        // 4: {5, 2}, at 1 and 2, which is no nearer than 4 and 2.
+        // 4: {5, 2}, at 1 and 2, which counts as at least 4 and 2.
         let expected = (densities[3] + densities[2]) / 2.0 / density(4.0, 2.0);
         let found = scores(&Lof { k: 2, ..Lof::default() }, &train, &array![[4.0]])[0];
         assert!((found - expected).abs() < 1e-9, "{found} {expected}");

@@ -1,4 +1,4 @@
-//! Mahalanobis distance to the mean of the training vectors, or to that of the nearer domain.
+//! Mahalanobis distance to the mean of the training vectors, or to the mean of the nearer domain.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use schemars::JsonSchema;
@@ -17,7 +17,7 @@ use crate::math;
 pub struct Mahalanobis {
     /// How the covariance of the training vectors is estimated.
     pub covariance: Covariance,
-    /// Whether source and target clips get a mean and a covariance each. The score is then the
+    /// Whether source and target clips each get a mean and a covariance. The score is then the
     /// distance to the nearer domain, as in the DCASE baselines since 2023. Clips without a domain
     /// count as source.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -25,28 +25,29 @@ pub struct Mahalanobis {
     pub selective: bool,
 }
 
-/// How the covariance of the training vectors is estimated; all divide by the number of clips.
+/// How the covariance of the training vectors is estimated. All estimates divide by the number of
+/// clips.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Covariance {
-    /// Shrunk towards a multiple of the identity as far as the data ask for (Ledoit and Wolf 2004):
-    /// works with fewer clips than dimensions.
+    /// Shrunk towards a multiple of the identity, as far as the data require (Ledoit and Wolf
+    /// 2004). Works with fewer clips than dimensions.
     #[default]
     LedoitWolf,
-    /// As it is; needs more clips than dimensions.
+    /// Without shrinkage. Needs more clips than dimensions.
     Empirical,
     /// Variances only.
     Diagonal,
 }
 
 impl Detector for Mahalanobis {
-    // 2: sums in another order.
+    // 2: another order of sums.
     fn version(&self) -> u32 {
         3
     }
 
     fn memory(&self, rows: usize, dims: usize) -> usize {
-        // The vectors as f32 and, centred, as f64; the covariance and its factor.
+        // The vectors as f32, centred as f64, and the covariance with its factor.
         12 * rows * dims + 3 * 8 * dims * dims
     }
 
@@ -73,7 +74,7 @@ impl Detector for Mahalanobis {
             let rows: Vec<usize> = (0..x.nrows()).filter(of_domain).collect();
             if rows.is_empty() {
                 (cx.log)(&format!(
-                    "no training clip is of the {domain} domain: scores are distances to the other alone"
+                    "no training clip is of the {domain} domain: scores are distances to the other domain alone"
                 ));
                 continue;
             }
@@ -129,8 +130,8 @@ impl Normal<'_> {
 }
 
 impl Mahalanobis {
-    /// The mean of the vectors, and the factor of their covariance. `what` they are is for
-    /// messages.
+    /// The mean of the vectors, and the factor of their covariance. Messages call the vectors
+    /// `what`.
     fn estimate(
         &self,
         mut x: Array2<f64>,
@@ -147,7 +148,7 @@ impl Mahalanobis {
         let mean = x.mean_axis(Axis(0)).expect("at least one clip");
         x -= &mean;
         let hint = match self.covariance {
-            // Two vectors vary in one direction only, which their estimate does not shrink.
+            // Two vectors vary in one direction only, and their estimate does not shrink.
             Covariance::LedoitWolf if clips <= 2 && self.selective => {
                 "too few for one; leave out `selective`"
             }
@@ -165,7 +166,7 @@ impl Mahalanobis {
 }
 
 impl Covariance {
-    /// The estimate from centred vectors.
+    /// The covariance of centred vectors.
     pub(super) fn of(self, x: &Array2<f64>) -> Array2<f64> {
         match self {
             Covariance::LedoitWolf => ledoit_wolf(x),
@@ -186,19 +187,18 @@ fn empirical(x: &Array2<f64>) -> Array2<f64> {
 }
 
 /// The estimate of Ledoit and Wolf (2004), "A well-conditioned estimator for large-dimensional
-/// covariance matrices", of centred vectors, in the terms of scikit-learn: (1 - shrinkage)·S +
+/// covariance matrices", for centred vectors. In scikit-learn's terms: (1 - shrinkage)·S +
 /// shrinkage·mu·I, mu = tr(S)/dims.
 fn ledoit_wolf(x: &Array2<f64>) -> Array2<f64> {
     let (n, dims) = (x.nrows() as f64, x.ncols() as f64);
     let mut covariance = empirical(x);
     let mu = variances(x).sum() / dims;
-    // The sum over all pairs of dimensions of the squared products, which is one square a vector.
+    // The sum over all pairs of dimensions of the squared products equals one square per vector.
     let beta_sum: f64 = x.rows().into_iter().map(|row| math::square(row.dot(&row))).sum();
     let delta_sum = covariance.iter().map(|c| c * c).sum::<f64>();
     let delta = (delta_sum - dims * mu * mu) / dims;
     let beta = ((beta_sum / n - delta_sum) / (dims * n)).min(delta);
-    // With one dimension, or all variances equal and nothing correlated, there is nothing to
-    // shrink.
+    // With one dimension, or equal variances and no correlation, there is nothing to shrink.
     let shrinkage = if x.ncols() == 1 || beta <= 0.0 { 0.0 } else { beta / delta };
     covariance *= 1.0 - shrinkage;
     covariance.diag_mut().mapv_inplace(|c| c + shrinkage * mu);
@@ -289,7 +289,7 @@ mod tests {
             let lesser: Vec<f64> =
                 one(&x).into_iter().zip(one(&y)).map(|(a, b)| a.min(b)).collect();
             assert_eq!(scores, lesser);
-            // Without domains it is the plain one.
+            // Without domains it equals the plain one.
             let alone = Examples { clips: Vec::new(), ..train.clone() };
             let model = selective.fit(&alone, None, &Context::plain(0)).unwrap();
             assert_eq!(selective.score(&model, &train, &Context::plain(0)).unwrap(), one(&both));

@@ -1,14 +1,14 @@
-//! MobileNetV2 that tells the sections of a machine apart: a clip that does not sound like its own
-//! section is anomalous.
+//! MobileNetV2 that learns to distinguish the sections of a machine: a clip that does not sound
+//! like its own section is anomalous.
 //!
 //! Dohi et al. 2022 (MIMII DG) and the second baseline of DCASE 2022: images of 64 frames x 128
-//! bands, three times the same as colours, a softmax over the sections of a machine; the score of a
-//! clip is the mean over its images of minus the logit of the probability of its own section. The
+//! bands, repeated as three colours, and a softmax over the sections of a machine. The score of a
+//! clip is minus the logit of the probability of its own section, averaged over its images. The
 //! paper trains on every 16th image, the repository on every 8th; both score every image. The
 //! network itself is [`architecture`].
 //!
-//! Anomalies are seen only if they make a clip sound like another section, so this wants sections
-//! that differ.
+//! It detects only anomalies that make a clip sound like another section, so it needs sections that
+//! differ.
 
 mod architecture;
 
@@ -31,16 +31,16 @@ use crate::weights::arrays;
 /// Images scored at a time.
 const BLOCK: usize = 32;
 
-/// The least probability a logarithm is taken of, as in the repository: the epsilon of f64.
+/// The smallest probability before a logarithm, as in the repository: the epsilon of f64.
 const LEAST: f64 = f64::EPSILON;
 
-/// MobileNetV2 of the DCASE baselines: it learns to tell the sections of a machine apart. A clip
+/// MobileNetV2 of the DCASE baselines: it learns to distinguish the sections of a machine. A clip
 /// that does not sound like its own section is anomalous.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "Written")]
 #[schemars(!from, default, deny_unknown_fields, transform = family::with_preset::<Preset>)]
 pub struct MobileNetV2 {
-    /// Frames of an image.
+    /// Frames per image.
     #[schemars(range(min = 4, max = 4096))]
     pub frames: usize,
     /// Frames from one image to the next in training.
@@ -55,7 +55,7 @@ pub struct MobileNetV2 {
     /// Passes over all training images.
     #[schemars(range(min = 1, max = 100_000))]
     pub epochs: usize,
-    /// Images in a training step.
+    /// Images per training step.
     #[schemars(range(min = 2, max = 65_536))]
     pub batch: usize,
     /// Step size of Adam at the start of training.
@@ -65,7 +65,7 @@ pub struct MobileNetV2 {
     pub training: Training,
 }
 
-/// Settings as written: a preset, and what is said besides.
+/// Settings as written: a preset, and the settings that override it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Written {
@@ -80,15 +80,15 @@ struct Written {
     training: training::Written,
 }
 
-/// Settings that others published results with.
+/// Settings of published results.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Preset {
     /// Dohi et al. 2022: hop 16, learning rate 1e-4, batches of 128.
     #[default]
     Paper,
-    /// The baseline's repository of DCASE 2022: hop 8, 1e-5, 32, the last tenth of the rows held
-    /// out.
+    /// The repository of the DCASE 2022 baseline: hop 8, learning rate 1e-5, batches of 32, the
+    /// last tenth of the rows held out.
     Repository,
 }
 
@@ -169,7 +169,7 @@ impl Detector for MobileNetV2 {
 
     fn memory(&self, _: usize, dims: usize) -> usize {
         let graph = architecture::mobilenet_v2(self.shape(dims), self.width, 3);
-        // Activations and, while going backward, at most as much again; weights, gradient, moments,
+        // Activations and, in the backward pass, at most as much again; weights, gradient, moments,
         // checkpoint.
         4 * (2 * self.batch * graph.activations() + 10 * graph.weight_count())
     }
@@ -191,7 +191,7 @@ impl Detector for MobileNetV2 {
         let sections = networks::classes(train.clips.iter().map(|clip| clip.section.as_str()));
         if sections.len() < 2 {
             let message = format!(
-                "the clips are all of section `{}`: it takes two to tell apart",
+                "all clips are of section `{}`: the network needs at least two sections",
                 sections[0]
             );
             return Err(DetectorError::TooFew(message));
@@ -218,7 +218,7 @@ impl Detector for MobileNetV2 {
         if steps < 5000 {
             let left = 100.0 * math::powi(1.0 - f64::from(architecture::NORM.follow), steps as i32);
             (cx.log)(&format!(
-                "after {steps} steps {left:.1} % of the running statistics are still what they began as, as Keras has it: train longer, or the scores say little"
+                "after {steps} steps {left:.1} % of the running statistics still hold their initial values (as in Keras): train longer, or the scores mean little"
             ));
         }
         let mut model = arrays::write(&network);
@@ -249,7 +249,7 @@ impl Detector for MobileNetV2 {
             let own = sections.binary_search(section).map_err(|_| {
                 let known = sections.join("`, `");
                 DetectorError::Data(format!(
-                    "clip `{id}` is of section `{section}`, which was not trained on (only `{known}`)"
+                    "clip `{id}` is of section `{section}`, but the model was trained only on `{known}`"
                 ))
             })?;
             let images = Images::new(&test.take(&[clip]), [self.frames, dims], self.test_hop)?;
@@ -260,7 +260,7 @@ impl Detector for MobileNetV2 {
                 rows.batch(block, None, &mut batch);
                 let logits = cpu.infer(&network, &[&batch.inputs[0]]);
                 if logits.iter().any(|x| !x.is_finite()) {
-                    return Err(DetectorError::Data(format!("what the network gives for clip `{id}` is not finite")));
+                    return Err(DetectorError::Data(format!("the network's output for clip `{id}` is not finite")));
                 }
                 sum += logits.chunks(sections.len()).map(|logits| negative_logit(logits, own)).sum::<f64>();
             }
@@ -281,8 +281,8 @@ impl MobileNetV2 {
     }
 }
 
-/// ln(1 - p) - ln(p) of the softmax probability of class `own`, an f32 as in the repository, both
-/// at least [`LEAST`].
+/// ln(1 - p) - ln(p) for the softmax probability of class `own`. p is an f32 as in the repository;
+/// both arguments are at least [`LEAST`].
 fn negative_logit(logits: &[f32], own: usize) -> f64 {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let exp = |x: f32| math::exp(f64::from(x - largest));

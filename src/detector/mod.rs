@@ -1,10 +1,10 @@
-//! The family of detectors: learn what is normal, then score how far from it a clip is.
+//! The family of detectors: learn the normal sounds, then score the distance of a clip from them.
 //!
-//! A detector sees features and clips, never files, folders or the store. Its fitted state is a bag
-//! of named arrays ([`Tensors`]), so neural and classical detectors look alike to everybody else.
+//! A detector sees features and clips, never files, folders or the store. Its fitted state is a set
+//! of named arrays ([`Tensors`]), so neural and classical detectors look alike to all other code.
 //!
-//! To add one: a file with a config struct (`Default`, `deny_unknown_fields`) and `impl Detector`,
-//! a `mod` line and a line in the list below; then accept its golden value.
+//! To add one: write a file with a config struct (`Default`, `deny_unknown_fields`) and `impl
+//! Detector`, a `mod` line and a line in the list below; then accept its golden value.
 
 use ndarray::{Array2, ArrayView2};
 
@@ -16,12 +16,12 @@ use crate::learn;
 use crate::nn::Network;
 use crate::weights;
 
-/// What a detector wants a clip to be.
+/// The form in which a detector takes a clip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
-    /// The frames of the feature matrix, (frames, dims); pooling settings do not concern it.
+    /// The frames of the feature matrix, (frames, dims). Pooling settings have no effect.
     Frames,
-    /// One vector a clip, (1, dims), made by pooling.
+    /// One vector per clip, (1, dims), made by pooling.
     Vectors,
 }
 
@@ -39,10 +39,10 @@ pub enum Takes {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
-    /// One model a section.
+    /// One model per section.
     #[default]
     Section,
-    /// One model a machine, over all its sections.
+    /// One model per machine, over all its sections.
     Machine,
 }
 
@@ -50,7 +50,7 @@ pub enum Scope {
 #[derive(Clone, Default)]
 pub struct Examples<'a> {
     pub clips: Vec<&'a Clip>,
-    /// One matrix a clip: (frames, dims), or (1, dims) for detectors of vectors.
+    /// One matrix per clip: (frames, dims), or (1, dims) for detectors of vectors.
     pub features: Vec<ArrayView2<'a, f32>>,
 }
 
@@ -65,20 +65,20 @@ impl<'a> Examples<'a> {
     }
 }
 
-/// Why a detector could not fit or score.
+/// The reason why a detector could not fit or score.
 #[derive(Debug, thiserror::Error)]
 pub enum DetectorError {
     #[error("there are no normal training clips")]
     NoClips,
     #[error("{0}")]
     Data(String),
-    /// So many more clips, or such as differ more, would do: of a part of the clips it may be true,
-    /// and of all not.
+    /// More clips, or clips that differ more, would help. It may be true of a part of the clips but
+    /// not of all.
     #[error("{0}")]
     TooFew(String),
     #[error(transparent)]
     Model(#[from] TensorError),
-    /// The run was given up; nobody will see this.
+    /// The run was cancelled; nobody will see this.
     #[error("cancelled")]
     Cancelled,
 }
@@ -103,8 +103,8 @@ impl From<weights::Error> for DetectorError {
 }
 
 impl DetectorError {
-    /// The same with other words, such as whose clips they are; what another room says keeps its
-    /// own.
+    /// The error with another message, for example one that names the clips. Errors from other
+    /// rooms keep their message.
     pub(crate) fn reworded(self, words: impl FnOnce(String) -> String) -> Self {
         match self {
             Self::Data(message) => Self::Data(words(message)),
@@ -114,9 +114,9 @@ impl DetectorError {
     }
 }
 
-/// A way to learn what is normal and to score the rest.
+/// A way to learn the normal sounds and to score clips.
 pub trait Detector: Send + Sync {
-    /// Raised whenever the same input gives other output; held by golden values.
+    /// Raised whenever the same input gives other output. Golden values in tests guard it.
     fn version(&self) -> u32;
 
     fn takes(&self) -> Takes {
@@ -127,34 +127,34 @@ pub trait Detector: Send + Sync {
         Scope::Section
     }
 
-    /// Whether fitting draws random numbers; if not, a sweep over seeds shares one model.
+    /// Whether fitting uses random numbers. If not, a sweep over seeds shares one model.
     fn seeded(&self) -> bool {
         false
     }
 
-    /// Settings out of range, all of them.
+    /// All settings that are out of range.
     fn problems(&self) -> Vec<Problem> {
         Vec::new()
     }
 
-    /// A file the model is read from instead of being fitted: the field that names it, and the path
-    /// (absolute once the spec is resolved). Its content, not its path, goes into keys.
+    /// A file from which the model is read instead of being fitted: the name of its field, and the
+    /// path (absolute once the spec is resolved). The file's content goes into keys, not its path.
     fn weights(&self) -> Option<(&'static str, &str)> {
         None
     }
 
-    /// Memory that fitting needs on top of its inputs, in bytes, for `rows` x `dims` of features.
+    /// Memory for fitting beside its inputs, in bytes, for `rows` x `dims` of features.
     fn memory(&self, rows: usize, dims: usize) -> usize {
         3 * 4 * rows * dims
     }
 
-    /// The network of a model for other programs; none if it is no network.
+    /// The network of a model, for export to other programs; `None` if the model is not a network.
     fn export(&self, _model: &Tensors) -> Option<Result<Network, DetectorError>> {
         None
     }
 
-    /// How much each value of a clip's frames adds to its score: (frames, dims). None where a score
-    /// is not made of such parts.
+    /// The contribution of each value of a clip's frames to its score: (frames, dims). `None` if a
+    /// score has no such parts.
     fn parts(
         &self,
         _model: &Tensors,
@@ -163,10 +163,10 @@ pub trait Detector: Send + Sync {
         None
     }
 
-    /// The same detector with its distances to training clips divided by how far those are from so
-    /// many neighbours of their own, so that what is far from a sparse domain is not anomalous for
-    /// that (local density normalisation, Wilkinghoff et al. 2025). None where no distances to
-    /// training clips are measured.
+    /// The same detector with local density normalisation (Wilkinghoff et al. 2025): each distance
+    /// to a training clip is divided by that clip's mean distance to so many neighbours. So a clip
+    /// near a sparse domain is not anomalous for the sparseness alone. `None` if the detector does
+    /// not measure distances to training clips.
     fn with_local_density(&self, _neighbours: usize) -> Option<Box<dyn Detector>> {
         None
     }
@@ -179,7 +179,7 @@ pub trait Detector: Send + Sync {
         cx: &Context,
     ) -> Result<Tensors, DetectorError>;
 
-    /// One score a clip, higher for more anomalous.
+    /// One score per clip, higher for more anomalous clips.
     fn score(
         &self,
         model: &Tensors,
@@ -241,7 +241,7 @@ family! {
 }
 
 impl DetectorSpec {
-    /// The network that makes vectors of the clips before anything is scored, if there is one.
+    /// The network that makes embeddings before the scoring, if there is one.
     pub fn network(&self) -> Option<&EmbedderSpec> {
         match self {
             DetectorSpec::Embedding(embedding) => Some(&embedding.network),
@@ -249,12 +249,12 @@ impl DetectorSpec {
         }
     }
 
-    /// Whether pooled vectors stand before those of the network.
+    /// Whether pooled vectors stand before the embeddings.
     pub fn with_pool(&self) -> bool {
         matches!(self, DetectorSpec::Embedding(embedding) if embedding.with_pool)
     }
 
-    /// What scores the vectors of the network; without one the detector itself.
+    /// The detector that scores the embeddings; without a network the detector itself.
     pub fn backend(&self) -> &DetectorSpec {
         match self {
             DetectorSpec::Embedding(embedding) => &embedding.backend,

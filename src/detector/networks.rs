@@ -1,4 +1,4 @@
-//! What neural detectors share: the order of their training clips, and names of classes in their
+//! Shared by neural detectors: the order of their training clips, and the names of classes in their
 //! models.
 
 use ndarray::Array1;
@@ -6,8 +6,8 @@ use ndarray::Array1;
 use super::Examples;
 use crate::artifact::Tensors;
 
-/// The same clips, those that were made of others first, if the last rows are to judge: copies and
-/// mixtures of what is trained on would not.
+/// The same clips, with augmented clips first if the last rows are for validation. Copies and
+/// mixtures of training clips would not make a fair validation.
 pub fn recordings_last<'a>(train: &Examples<'a>, validation: f64) -> Examples<'a> {
     let mut places: Vec<usize> = (0..train.features.len()).collect();
     if validation > 0.0 {
@@ -16,13 +16,13 @@ pub fn recordings_last<'a>(train: &Examples<'a>, validation: f64) -> Examples<'a
     train.take(&places)
 }
 
-/// The different names, sorted.
+/// The distinct names, sorted.
 pub fn classes<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let set: std::collections::BTreeSet<&str> = names.collect();
     set.into_iter().map(str::to_owned).collect()
 }
 
-/// Keeps names in a model: `KIND/NAME` is an array of its place.
+/// Writes names to a model: `KIND/NAME` is an array that holds its place.
 pub fn write_names(kind: &str, names: &[String], model: &mut Tensors) {
     for (i, name) in names.iter().enumerate() {
         model.put_f64(&format!("{kind}/{name}"), Array1::from(vec![i as f64]));

@@ -1,10 +1,10 @@
-//! Non-negative matrix factorisation: what a few spectra cannot add up to is anomalous.
+//! Non-negative matrix factorisation: a clip that a few spectra cannot add up to is anomalous.
 //!
-//! Training vectors X become W·H with nothing below zero (Lee and Seung 1999): the rows of H are
-//! spectra, those of W say how much of each is in a clip. A test vector is rebuilt from the same
-//! spectra, and the score is the squared error. Of one seed and to the optimum of that start;
-//! scikit-learn's `NMF` (`solver="cd"`) reaches the same error, not the same factors: they are not
-//! unique.
+//! Training vectors X become W·H without negative values (Lee and Seung 1999): the rows of H are
+//! spectra, and the rows of W say how much of each spectrum is in a clip. A test vector is
+//! reconstructed from the same spectra, and the score is the squared error. The factors depend on
+//! the seed. scikit-learn's `NMF` (`solver="cd"`) reaches the same error with other factors,
+//! because the factorisation is not unique.
 
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut1, Axis, array};
 use schemars::JsonSchema;
@@ -18,12 +18,12 @@ use crate::learn::cholesky;
 use crate::learn::product::multiply;
 use crate::math;
 
-/// Non-negative matrix factorisation: the score is the squared error of a clip that is rebuilt from
-/// a few spectra.
+/// Non-negative matrix factorisation: the score is the squared error of a clip that is
+/// reconstructed from a few spectra.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Nmf {
-    /// The number of spectra to rebuild from.
+    /// The number of spectra.
     #[schemars(range(min = 1, max = MOST_COMPONENTS))]
     pub components: usize,
     /// Whether levels in dB become amplitudes first; 1 is the greatest amplitude of the training
@@ -32,11 +32,11 @@ pub struct Nmf {
     pub linear: bool,
 }
 
-/// Their products with each other are held, 8 bytes each: 128 MB.
+/// The products of all pairs of spectra are held in memory, 8 bytes each: 128 MB.
 const MOST_COMPONENTS: usize = 4096;
-/// Sweeps over both factors at most.
+/// The largest number of sweeps over both factors.
 const SWEEPS: usize = 500;
-/// The end: the gradient has come down to this part of what it was at first, as in scikit-learn.
+/// The fit ends when the gradient has fallen to this part of its start, as in scikit-learn.
 const TOLERANCE: f64 = 1e-4;
 
 impl Default for Nmf {
@@ -139,16 +139,16 @@ impl Nmf {
     }
 }
 
-/// One sweep over `factor`, where `x` is rebuilt as factor · otherᵀ; how far the gradient points
-/// out of the bounds.
+/// One sweep over `factor`, where `x` is approximated by factor · otherᵀ. Returns how far the
+/// gradient points out of the bounds.
 fn update(factor: &mut Array2<f64>, x: ArrayView2<f64>, other: &Array2<f64>) -> f64 {
     let (wanted, gram) = (multiply(x, other.view()), multiply(other.t(), other.view()));
     let rows = factor.axis_iter_mut(Axis(0)).zip(wanted.rows());
     rows.map(|(row, wanted)| sweep(row, &wanted.to_owned(), &gram)).sum()
 }
 
-/// Brings one row w to less error, component by component: the gradient of ½|x - wH|² is w·HHᵀ -
-/// Hx, `gram` and `wanted`. How far it points out of the bounds.
+/// Reduces the error of one row w, component by component: the gradient of ½|x - wH|² is w·HHᵀ -
+/// Hx, with `gram` and `wanted`. Returns how far the gradient points out of the bounds.
 fn sweep(mut row: ArrayViewMut1<f64>, wanted: &Array1<f64>, gram: &Array2<f64>) -> f64 {
     let mut violation = 0.0;
     for t in 0..row.len() {
@@ -161,17 +161,17 @@ fn sweep(mut row: ArrayViewMut1<f64>, wanted: &Array1<f64>, gram: &Array2<f64>) 
     violation
 }
 
-/// The weights with which the spectra come nearest to a vector (Lawson and Hanson 1974), given
-/// their products with each other and with the vector. The descent above gets there, too, but
-/// creeps where spectra are much alike.
+/// The weights with which the spectra come nearest to a vector (Lawson and Hanson 1974), from the
+/// spectra's products with each other and with the vector. The descent above has the same limit,
+/// but creeps if spectra are much alike.
 fn rebuild(wanted: Array1<f64>, gram: &Array2<f64>) -> Array1<f64> {
     let mut weights = Array1::<f64>::zeros(wanted.len());
     let mut used: Vec<usize> = Vec::new();
     let mut refused = vec![false; wanted.len()];
-    // Each round takes one spectrum in; some leave again, but never to the same set.
+    // Each round adds one spectrum. Some leave again, but never to the same set.
     for _ in 0..30 * wanted.len() {
         let slope = |t: usize| wanted[t] - gram.row(t).dot(&weights);
-        // What rounding leaves of no slope.
+        // A slope this small is only rounding.
         let helps = |t: &usize| !refused[*t] && !used.contains(t) && slope(*t) > 1e-12 * wanted[*t];
         let steepness = |t: usize| slope(t) / gram[[t, t]].sqrt();
         let steeper = |&s: &usize, &t: &usize| steepness(s).total_cmp(&steepness(t));
@@ -180,14 +180,14 @@ fn rebuild(wanted: Array1<f64>, gram: &Array2<f64>) -> Array1<f64> {
         loop {
             let products = gram.select(Axis(0), &used).select(Axis(1), &used);
             let Ok(factor) = cholesky::factor(products) else {
-                // It adds nothing that the others could not.
+                // It adds nothing beside the other spectra.
                 used.retain(|t| *t != next);
                 refused[next] = true;
                 break;
             };
             let mut best: Vec<f64> = used.iter().map(|&t| wanted[t]).collect();
             cholesky::solve(factor.view(), &mut best);
-            // The way there, as far as no weight falls below zero.
+            // Goes as far towards the new weights as no weight falls below zero.
             let falls = used.iter().zip(&best).filter(|(_, best)| **best <= 0.0);
             let (end, first) = falls.map(|(&t, best)| (weights[t] / (weights[t] - best), t)).fold(
                 (1.0, None),
@@ -197,7 +197,7 @@ fn rebuild(wanted: Array1<f64>, gram: &Array2<f64>) -> Array1<f64> {
                 weights[t] += end * (best - weights[t]);
             }
             let Some(first) = first else { break };
-            // Where rounding alone had it help, it would come and go for ever.
+            // Only rounding made it seem useful; without this it would come and go for ever.
             refused[first] |= first == next && end == 0.0;
             weights[first] = 0.0;
             used.retain(|&t| t != first);
@@ -237,8 +237,8 @@ mod tests {
 
     #[test]
     fn test_vectors_are_rebuilt_as_well_as_can_be() {
-        // Karush, Kuhn and Tucker: the error is orthogonal to the spectra used, and obtuse to the
-        // others.
+        // Karush, Kuhn and Tucker: the error is orthogonal to the used spectra, and at an obtuse
+        // angle to the others.
         for linear in [true, false] {
             let nmf = Nmf { components: 5, linear };
             let model = nmf.fit(&examples(&sums(40, 3)), None, &Context::plain(1)).unwrap();
@@ -247,7 +247,7 @@ mod tests {
             let query = sums(1, 4) + &sums(1, 5).mapv(|x| 0.1 * x);
             let x = nmf.positive(query.mapv(f64::from), model.f64_1("reference").unwrap()[0]);
             let score = nmf.score(&model, &examples(&query), &Context::plain(1)).unwrap()[0];
-            // By trying all sets of spectra: the best of those whose weights come out positive.
+            // Tries all sets of spectra; the best set with positive weights counts.
             let mut best = f64::INFINITY;
             for set in 1..32usize {
                 let rows: Vec<usize> = (0..5).filter(|t| set >> t & 1 == 1).collect();

@@ -1,9 +1,9 @@
-//! One-class support vector machine (Schölkopf et al. 2001): a surface round most of the training
+//! One-class support vector machine (Schölkopf et al. 2001): a surface around most of the training
 //! vectors.
 //!
 //! The formulation and the scale of the scores are those of LIBSVM and scikit-learn, and so is the
 //! solver (see `smo`). On one thread a fit to 3,000 vectors of 128 values takes 0.6 to 0.75 of
-//! scikit-learn's time (`nu` 0.5 and 0.1); linfa's solver took 6 to 23 times as long as LIBSVM.
+//! scikit-learn's time (`nu` 0.5 and 0.1). linfa's solver took 6 to 23 times as long as LIBSVM.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, array};
 use schemars::JsonSchema;
@@ -18,10 +18,10 @@ use crate::learn::kernel::{Kernel, squares};
 use crate::learn::scaling::Scaling;
 use crate::learn::smo;
 
-/// Of the solver: scores are off by about 1e-7 of their scale, and hardly later than at LIBSVM's
-/// 1e-3.
+/// The solver's tolerance. Scores are off by about 1e-7 of their scale, and fitting takes hardly
+/// longer than with LIBSVM's 1e-3.
 const TOLERANCE: f64 = 1e-6;
-/// Test vectors that share one matrix product.
+/// Test vectors per matrix product.
 const BLOCK: usize = 64;
 
 /// One-class support vector machine (Schölkopf et al. 2001): how far a clip lies outside a surface
@@ -33,11 +33,11 @@ pub struct OneClassSvm {
     /// vectors.
     #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub nu: f64,
-    /// How the similarity of two vectors is measured.
+    /// The similarity of two vectors.
     pub kernel: KernelName,
     /// The width of the rbf kernel.
     pub gamma: Gamma,
-    /// Whether every dimension is brought to mean 0 and variance 1 over the training clips (with
+    /// Whether every dimension is scaled to mean 0 and variance 1 over the training clips (with
     /// `kernel: linear` only to variance 1). Without it the bands that vary most decide.
     pub standardize: bool,
 }
@@ -83,7 +83,7 @@ impl Detector for OneClassSvm {
         let solution = smo::solve(&mut rows, &programme, start(x.view(), kernel, self.nu), cx)?;
         let scale = x.iter().map(|x| x * x).sum::<f64>() / x.nrows() as f64;
         if kernel == Kernel::Linear && solution.rho <= 1e-4 * scale {
-            let message = "the training vectors lie round the origin, from which no plane can part them; write \
+            let message = "the training vectors surround the origin, so no plane separates them from it; write \
                            `kernel: rbf`";
             return Err(DetectorError::Data(message.into()));
         }
@@ -130,9 +130,9 @@ impl Detector for OneClassSvm {
 }
 
 impl OneClassSvm {
-    /// The vectors as the kernel sees them.
+    /// The vectors in the form that the kernel takes.
     fn prepare(&self, x: Array2<f64>) -> (Scaling, Kernel, Array2<f64>) {
-        // Distances do not change by centring, and keep their digits.
+        // Centring does not change distances, and keeps their digits.
         let scaling = match (self.kernel, self.standardize) {
             (KernelName::Rbf, true) => Scaling::standard(x.view()),
             (KernelName::Rbf, false) => Scaling::centred(x.view()),
@@ -146,9 +146,9 @@ impl OneClassSvm {
     }
 }
 
-/// Multipliers to start from, nu·clips in sum: 1 for the vectors least like the mean, where the
-/// support vectors will be. LIBSVM takes the first ones, and has to ask for many more rows of the
-/// kernel matrix.
+/// The first multipliers, with the sum nu·clips: 1 for the vectors least like the mean, where the
+/// support vectors will be. LIBSVM uses the first vectors instead, and then needs many more rows of
+/// the kernel matrix.
 fn start(x: ArrayView2<f64>, kernel: Kernel, nu: f64) -> Vec<f64> {
     let mean = x.mean_axis(Axis(0)).expect("at least one clip");
     let alike = |row: ndarray::ArrayView1<f64>| match kernel {
@@ -189,7 +189,7 @@ mod tests {
                 let svm = OneClassSvm { nu, kernel, standardize, ..OneClassSvm::default() };
                 let model = svm.fit(&examples(&x), None, &Context::plain(0)).unwrap();
                 let scores = svm.score(&model, &examples(&x), &Context::plain(0)).unwrap();
-                // Those on the surface lie off it by as much as the solver leaves.
+                // Vectors on the surface are off it by the solver's tolerance.
                 let size = scores.iter().map(|s| s.abs()).fold(0.0, f64::max);
                 let outside = scores.iter().filter(|s| **s > 1e-3 * size).count() as f64;
                 let supporting = scores.iter().filter(|s| **s > -1e-3 * size).count() as f64;

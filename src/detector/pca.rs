@@ -1,5 +1,5 @@
-//! Principal components: what of a vector is left outside the few directions in which training
-//! vectors vary most.
+//! Principal components: the part of a vector outside the few directions in which training vectors
+//! vary most.
 
 use std::borrow::Cow;
 
@@ -15,15 +15,16 @@ use crate::learn::eigen::Eigen;
 use crate::learn::moments::{BLOCK, Moments, centre};
 use crate::learn::product::{multiply, product};
 
-/// Principal components: the score is the sum of squares of what is left outside the directions in
-/// which training vectors vary most.
+/// Principal components: the score is the squared length of a clip's vector outside the directions
+/// in which training vectors vary most.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Pca {
-    /// The number of directions that are taken away.
+    /// The number of directions to remove.
     #[schemars(range(min = 1, max = 100_000))]
     pub components: usize,
-    /// Instead of a number of directions: as many as hold this share of the variance, such as 0.95.
+    /// Instead of `components`: as many directions as hold this share of the variance, such as
+    /// 0.95.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     pub variance: Option<f64>,
@@ -56,8 +57,8 @@ impl Detector for Pca {
     }
 
     fn memory(&self, rows: usize, dims: usize) -> usize {
-        // The vectors; a few sums, the matrix and its rotations, two numbers and an index for each
-        // pair or so.
+        // The vectors; a few sums, the matrix and its rotations, about two numbers and an index for
+        // each pair.
         let side = rows.min(dims);
         4 * rows * dims
             + 11 * 8 * side * side
@@ -93,7 +94,7 @@ impl Detector for Pca {
         let (mean, eigen, centred) =
             if clips < dims { by_clips(&rows) } else { by_values(&rows, cx)? };
         let count = self.count(&eigen.values).min(most);
-        // Directions in which nothing varies, up to rounding, are no directions.
+        // A direction without variance, up to rounding, does not count.
         let rounding =
             eigen.values.first().map_or(0.0, |first| first * f64::EPSILON * clips.max(dims) as f64);
         let count = eigen.values[..count].iter().take_while(|value| **value > rounding).count();
@@ -135,12 +136,12 @@ impl Detector for Pca {
 }
 
 impl Pca {
-    /// How many of the eigenvalues are to be taken, largest first.
+    /// The number of eigenvalues to use, largest first.
     fn count(&self, values: &[f64]) -> usize {
         let Some(variance) = self.variance else { return self.components };
         let enough = variance * values.iter().sum::<f64>();
         let mut sum = 0.0;
-        // As scikit-learn: more than that part, not just that part.
+        // More than that share, not exactly that share, as in scikit-learn.
         let reached = values.iter().position(|value| {
             sum += value;
             sum > enough
@@ -149,8 +150,7 @@ impl Pca {
     }
 }
 
-/// A mean, the eigenvalues of a scatter about it, and the rows that eigenvectors are to be
-/// multiplied with.
+/// A mean, the eigenvalues of a scatter about it, and the rows to multiply eigenvectors with.
 type Decomposed = (Array1<f64>, Eigen, Option<Array2<f64>>);
 
 /// From the scatter of values about their mean, (dims, dims).
@@ -159,8 +159,8 @@ fn by_values(rows: &[Cow<[f32]>], cx: &Context) -> Result<Decomposed, DetectorEr
     Ok((mean, Eigen::of(scatter), None))
 }
 
-/// With fewer clips than values, from the products of centred clips, (clips, clips): the same
-/// eigenvalues, and eigenvectors that say how much of each clip a direction has.
+/// For fewer clips than values: from the products of centred clips, (clips, clips). The eigenvalues
+/// are the same, and the eigenvectors say how much of each clip a direction has.
 fn by_clips(rows: &[Cow<[f32]>]) -> Decomposed {
     let mut z = Array2::from_shape_fn((rows.len(), rows[0].len()), |(i, j)| f64::from(rows[i][j]));
     let mean = z.mean_axis(ndarray::Axis(0)).expect("at least one clip");
@@ -169,8 +169,8 @@ fn by_clips(rows: &[Cow<[f32]>]) -> Decomposed {
     (mean, eigen, Some(z))
 }
 
-/// Gram and Schmidt's way, twice: rounding leaves the directions of small variance less orthogonal
-/// than they should be.
+/// Gram-Schmidt, twice: rounding leaves directions of small variance less orthogonal than they
+/// should be.
 fn orthonormalise(vectors: &mut Array2<f64>) {
     for i in 0..vectors.nrows() {
         let (before, mut vector) = vectors.multi_slice_mut((s![..i, ..], s![i, ..]));
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn what_varies_is_taken_away_and_the_rest_is_the_score() {
-        // Everything varies along (3, 4, 0); a step of 2 upwards is not explained.
+        // Everything varies along (3, 4, 0). A step of 2 upwards is not explained.
         let x = Array2::from_shape_fn((20, 3), |(i, j)| [3.0, 4.0, 0.0][j] * i as f32);
         let test = ndarray::array![[300.0, 400.0, 2.0], [-4.0, 3.0, 0.0]];
         for pca in
@@ -244,7 +244,7 @@ mod tests {
             let found = scores(pca, &x, &test);
             assert!((found[0] - 4.0).abs() < 1e-9 && (found[1] - 25.0).abs() < 1e-9, "{found:?}");
         }
-        // The second direction is none, whatever rounding left of it.
+        // The second direction does not count, whatever rounding left of it.
         let two = fit(Pca { components: 2, ..Pca::default() }, &x).unwrap();
         assert_eq!(two.f64_2("components").unwrap().dim(), (1, 3));
         let same = scores(

@@ -1,4 +1,4 @@
-//! How a [`Scaling`] lies in a model.
+//! Stores a [`Scaling`] in a model.
 
 use super::DetectorError;
 use crate::artifact::{TensorError, Tensors};
@@ -11,7 +11,7 @@ impl Scaling {
         model.put_f64("scale", self.scale);
     }
 
-    /// Finds it in a model.
+    /// Reads it from a model.
     pub(super) fn get(model: &Tensors) -> Result<Self, DetectorError> {
         let (mean, scale) = (model.f64_1("mean")?.to_owned(), model.f64_1("scale")?.to_owned());
         if mean.len() != scale.len() {

@@ -1,9 +1,9 @@
-//! Training a network as all neural detectors do it: epochs over shuffled examples, a schedule of
-//! the learning rate, early stopping, checkpoints, a history.
+//! The training loop of all neural detectors: epochs over shuffled examples, a learning-rate
+//! schedule, early stopping, checkpoints, a history.
 //!
-//! It decides nothing about a network or a loss. Orders and draws come from the seed and the number
-//! of the epoch, so that a training that goes on from a checkpoint makes the bytes of one that
-//! never stopped.
+//! It decides nothing about networks or losses. Orders and random draws depend on the seed and the
+//! number of the epoch. So a training that resumes from a checkpoint produces the same bytes as one
+//! that never stopped.
 
 mod settings;
 
@@ -19,7 +19,7 @@ use crate::diagnose::Problem;
 use crate::nn::{Network, State, Trainer};
 use crate::seed::Rng;
 
-/// How long and how fast.
+/// Length and speed of a training.
 #[derive(Clone, Copy, Debug)]
 pub struct Course<'a> {
     pub epochs: usize,
@@ -28,24 +28,24 @@ pub struct Course<'a> {
     pub training: &'a Training,
 }
 
-/// What a step is fed with.
+/// The data of one step.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    /// One (rows, values) matrix an input of the network.
+    /// One (rows, values) matrix per input of the network.
     pub inputs: Vec<Vec<f32>>,
-    /// (rows, values) for the loss; the first input if empty.
+    /// (rows, values) for the loss. If empty, the first input is the target.
     pub target: Vec<f32>,
 }
 
-/// Rows to train on.
+/// The rows of a training set.
 pub trait Rows {
     fn len(&self) -> usize;
 
-    /// Fills `batch` with these rows. `rng` is there in training alone: without it nothing may be
-    /// changed at random.
+    /// Fills `batch` with these rows. `rng` is given only in training; without it nothing may be
+    /// random.
     fn batch(&self, which: &[u32], rng: Option<&mut Rng>, batch: &mut Batch);
 
-    /// The rows of an epoch, of the first `count`, in their order.
+    /// The order of the rows of an epoch, among the first `count`.
     fn order(&self, count: u32, rng: &mut Rng) -> Vec<u32> {
         let mut order: Vec<u32> = (0..count).collect();
         rng.shuffle(&mut order);
@@ -53,7 +53,7 @@ pub trait Rows {
     }
 }
 
-/// What is known of every epoch.
+/// The values recorded for every epoch.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct History {
     loss: Vec<f64>,
@@ -61,21 +61,21 @@ struct History {
     learning_rate: Vec<f64>,
 }
 
-/// A training that can be laid down and taken up.
+/// The state of a training that can be stopped and resumed.
 struct Position {
     epoch: usize,
     history: History,
-    /// The smallest loss, its epoch, and the weights and statistics then; kept only if training may
-    /// end early.
+    /// The smallest loss, its epoch, and the weights and statistics then. Kept only for early
+    /// stopping.
     best: Option<(f64, usize, Vec<f32>, Vec<f32>)>,
 }
 
 impl Course<'_> {
-    /// Settings out of range.
+    /// All settings that are out of range.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems: Vec<Problem> =
             Problem::outside("epochs", self.epochs, 1, 100_000).into_iter().collect();
-        // One row has no variance to normalise with.
+        // A single row has no variance for the normalisation.
         problems.extend(Problem::outside("batch", self.batch, 2, 65_536));
         if !(self.learning_rate > 0.0 && self.learning_rate <= 1.0) {
             let message =
@@ -86,8 +86,8 @@ impl Course<'_> {
         problems
     }
 
-    /// Trains on `rows`. Gives the network, and the history as tensors `history/loss`,
-    /// `history/validation_loss` and `history/learning_rate`, one value an epoch.
+    /// Trains on `rows`. Returns the network, and the history as tensors `history/loss`,
+    /// `history/validation_loss` and `history/learning_rate`, one value per epoch.
     pub fn run(
         &self,
         mut trainer: Trainer,
@@ -100,8 +100,9 @@ impl Course<'_> {
         // Keras's rounding.
         let trained = (f64::from(count) * (1.0 - self.training.validation)).floor() as u32;
         if trained < 2 {
-            let message =
-                format!("{trained} of {count} rows are left to train on, at least 2 are needed");
+            let message = format!(
+                "{trained} of {count} rows are left for training, but at least 2 are needed"
+            );
             return Err(DetectorError::TooFew(message));
         }
         let mut position = self.resume(&mut trainer, cx);
@@ -159,7 +160,7 @@ impl Course<'_> {
                     Some((best, since, ..)) if judged >= *best => {
                         if epoch - since >= patience {
                             (cx.log)(&format!(
-                                "no better for {patience} epochs: the weights of epoch {since} stay"
+                                "no better for {patience} epochs: the weights of epoch {since} are kept"
                             ));
                             break;
                         }
@@ -188,7 +189,7 @@ impl Course<'_> {
         Ok((network, position.history.tensors("history/")))
     }
 
-    /// The learning rate after so many epochs and parts of one.
+    /// The learning rate after `epochs` epochs, which may be fractional.
     fn rate(&self, epochs: f64) -> f64 {
         match self.training.schedule {
             Schedule::Constant => self.learning_rate,
@@ -199,7 +200,7 @@ impl Course<'_> {
         }
     }
 
-    /// The mean loss of rows that are not trained on.
+    /// The mean loss of the validation rows.
     fn validate(
         &self,
         trainer: &mut Trainer,
@@ -221,7 +222,7 @@ impl Course<'_> {
         Ok(sum / which.len() as f64)
     }
 
-    /// Where a training of the same key was when it was stopped, or the beginning.
+    /// The position of an earlier training with the same key that was stopped, or the beginning.
     fn resume(&self, trainer: &mut Trainer, cx: &Context) -> Position {
         let beginning = || Position { epoch: 0, history: History::default(), best: None };
         let Some((position, state)) = cx.load_checkpoint().and_then(Position::decode) else {
@@ -241,7 +242,7 @@ fn diverged(what: &str, epoch: usize) -> DetectorError {
     ))
 }
 
-/// Batches of `size`; a last one of a single row, which has no variance, joins the one before.
+/// Batches of `size`. A last batch of a single row, which has no variance, joins the one before.
 fn chunks(order: &[u32], size: usize) -> impl Iterator<Item = &[u32]> {
     let (whole, rest) = match order.len() % size {
         1 if order.len() > size => order.split_at(order.len() - size - 1),

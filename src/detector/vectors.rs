@@ -1,4 +1,4 @@
-//! The vectors of clips as one matrix, checked: what detectors of vectors start from.
+//! The vectors of clips as one checked matrix, for detectors of vectors.
 
 use std::borrow::Cow;
 
@@ -6,14 +6,14 @@ use ndarray::{Array2, Axis};
 
 use super::{DetectorError, Examples};
 
-/// One row a training clip, (clips, dims). Errors: no clips, and as [`test`].
+/// One row per training clip, (clips, dims). Errors: no clips, and the errors of [`test`].
 pub(super) fn train(examples: &Examples) -> Result<Array2<f32>, DetectorError> {
     let first = examples.features.first().ok_or(DetectorError::NoClips)?;
     test(examples, first.ncols())
 }
 
-/// The vectors of training clips where they are, for detectors that go over them once: a matrix of
-/// them would take as long as that. Errors: as [`train`].
+/// The vectors of training clips without a copy, for detectors that read them once: copying them to
+/// a matrix would take as long. Errors: as [`train`].
 pub(super) fn train_rows<'a>(
     examples: &Examples<'a>,
 ) -> Result<Vec<Cow<'a, [f32]>>, DetectorError> {
@@ -21,8 +21,9 @@ pub(super) fn train_rows<'a>(
     (0..examples.features.len()).map(|i| row(examples, i, dims)).collect()
 }
 
-/// One row a clip, (clips, dims). Errors, naming the clip: more or fewer rows than one, other dims
-/// than `dims`, and values that are NaN or infinite, which would give scores without meaning.
+/// One row per clip, (clips, dims). Errors, with the name of the clip: more or fewer rows than one,
+/// other dims than `dims`, and values that are NaN or infinite, which would give meaningless
+/// scores.
 pub(super) fn test(examples: &Examples, dims: usize) -> Result<Array2<f32>, DetectorError> {
     let mut values = Vec::with_capacity(examples.features.len() * dims);
     for i in 0..examples.features.len() {
@@ -46,21 +47,17 @@ fn row<'a>(
         DetectorError::Data(format!("clip {clip}: {why}"))
     };
     if features.nrows() != 1 {
-        return Err(wrong(format!(
-            "{} frames where one pooled vector is expected",
-            features.nrows()
-        )));
+        return Err(wrong(format!("{} frames instead of one pooled vector", features.nrows())));
     }
     if features.ncols() != dims {
         return Err(wrong(format!(
-            "a vector of {} values, where the training clips have {dims}",
+            "a vector of {} values, but the training clips have {dims}",
             features.ncols()
         )));
     }
     let row = features.index_axis_move(Axis(0), 0);
     let row = row.to_slice().map_or_else(|| Cow::Owned(row.to_vec()), Cow::Borrowed);
-    // Looked at all together, which the compiler makes fast; nearly always there is nothing to be
-    // found.
+    // Checks all values together, which the compiler makes fast. A bad value is rare.
     if !row.iter().fold(true, |finite, x| finite & x.is_finite()) {
         let at = row.iter().position(|x| !x.is_finite()).expect("one is not");
         return Err(wrong(format!("value {at} of its vector is {}", row[at])));
@@ -85,12 +82,12 @@ mod tests {
         assert_eq!(of(&[]).unwrap_err(), "there are no normal training clips");
         assert_eq!(
             of(&[&good, &long]).unwrap_err(),
-            "clip number 1: 2 frames where one pooled vector is expected"
+            "clip number 1: 2 frames instead of one pooled vector"
         );
         assert_eq!(of(&[&good, &bad]).unwrap_err(), "clip number 1: value 1 of its vector is NaN");
         let wide = array![[1.0, 2.0, 3.0]];
         assert!(
-            of(&[&good, &wide]).unwrap_err().contains("3 values, where the training clips have 2")
+            of(&[&good, &wide]).unwrap_err().contains("3 values, but the training clips have 2")
         );
     }
 }

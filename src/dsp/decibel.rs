@@ -2,14 +2,14 @@
 
 /// `factor * log10(x)` for whole slices.
 ///
-/// The library's `log10f` takes one value at a time and is a third of the cost of a log-mel; this
-/// form has no branch and no table, so that the compiler makes vector code of it. The logarithm is
-/// split at the exponent, `x = 2^e m` with `m` in `sqrt(1/2)..sqrt(2)`, and `ln m = 2 artanh(s)`
-/// with `s = (m - 1) / (m + 1)` is summed to `s^7`; the rest is below `2 s^9 / 9 = 3e-8`.
+/// The library's `log10f` takes one value at a time and is a third of the cost of a log-mel. This
+/// form has no branch and no table, so the compiler vectorizes it. The logarithm is split at the
+/// exponent, `x = 2^e m` with `m` in `sqrt(1/2)..sqrt(2)`. Then `ln m = 2 artanh(s)` with `s = (m -
+/// 1) / (m + 1)` is summed to `s^7`; the rest is below `2 s^9 / 9 = 3e-8`.
 #[derive(Clone, Copy, Debug)]
 pub struct Decibel {
-    /// `factor * log10(2)` in two parts: the first has so few digits that its product with any
-    /// exponent is exact, the second is what is left.
+    /// `factor * log10(2)` in two parts. The first has so few digits that its product with any
+    /// exponent is exact. The second is the rest.
     high: f32,
     low: f32,
     /// `factor * log10(e) * 2 / n` for n = 1, 3, 5, 7.
@@ -17,7 +17,7 @@ pub struct Decibel {
 }
 
 impl Decibel {
-    /// The plan for `factor * log10(x)`: 10 for powers, 20 for magnitudes.
+    /// Prepares `factor * log10(x)`. The factor is 10 for powers, 20 for magnitudes.
     pub fn new(factor: f64) -> Self {
         let octave = factor * std::f64::consts::LOG10_2;
         let high = f32::from_bits((octave as f32).to_bits() & 0xffff_ff00);
@@ -29,7 +29,7 @@ impl Decibel {
         }
     }
 
-    /// Replaces each value, a positive normal number, by its decibels.
+    /// Replaces each value by its decibels. Values must be positive normal numbers.
     pub fn apply(&self, values: &mut [f32]) {
         let [c1, c3, c5, c7] = self.series;
         for x in values {

@@ -2,10 +2,9 @@
 //! processor.
 //!
 //! rustfft takes the widest instructions that it finds and rounds differently with each set of
-//! them. So the lengths that people choose for frames, products of 2, 3 and 5, are transformed
-//! here: plain loops over [`LANES`] signals, which the compiler turns into vector code of any width
-//! without a change of a single rounding. All other lengths are left to rustfft's code without
-//! vectors.
+//! them. Usual frame lengths are products of 2, 3 and 5, so those are transformed here, by plain
+//! loops over [`LANES`] signals. The compiler turns them into vector code of any width without
+//! changing a single rounding. All other lengths use rustfft's code without vectors.
 
 use std::f64::consts::TAU;
 use std::ops::{Add, Mul, Sub};
@@ -17,8 +16,8 @@ use rustfft::{FftNum, FftPlannerScalar};
 use super::LANES;
 use crate::math;
 
-/// A transform of rustfft's that does not depend on the processor. Its twiddle factors are the only
-/// numbers of the system's C library that are left: a test compares them with ours.
+/// A rustfft transform that does not depend on the processor. Its twiddle factors are the only
+/// numbers that still come from the system's C library; a test compares them with ours.
 pub fn any_length<T: FftNum>(n: usize, inverse: bool) -> Arc<dyn rustfft::Fft<T>> {
     let mut planner = FftPlannerScalar::new();
     if inverse { planner.plan_fft_inverse(n) } else { planner.plan_fft_forward(n) }
@@ -122,10 +121,10 @@ impl Point {
     }
 }
 
-/// The plan of transforms of one length: `X[k]`, the sum of `x[i] exp(-2 pi i k / n)` over i, in
-/// place.
+/// The plan of in-place transforms of one length: `X[k]` is the sum of `x[i] exp(-2 pi i k / n)`
+/// over i.
 pub struct Fft {
-    /// Where input i is put before the transform.
+    /// The place of input i before the transform.
     places: Vec<u32>,
     way: Way,
 }
@@ -135,11 +134,11 @@ enum Way {
     Any(Arc<dyn rustfft::Fft<f32>>),
 }
 
-/// Makes transforms of `radix * inner` points of `radix` transforms of `inner` points each.
+/// Combines `radix` transforms of `inner` points each into one of `radix * inner` points.
 struct Stage {
     radix: usize,
     inner: usize,
-    /// `exp(-2 pi i j k / (radix inner))` for j = 1 .. radix, of each k below `inner`.
+    /// `exp(-2 pi i j k / (radix inner))` for j = 1 .. radix and each k below `inner`.
     twiddles: Vec<[f32; 2]>,
 }
 
@@ -164,7 +163,8 @@ impl Fft {
             inner *= radix;
         }
         for (i, place) in places.iter_mut().enumerate() {
-            // The last stage takes every radix-th input for each of its parts, and so on inwards.
+            // The last stage takes every radix-th input for each of its parts. The stages before it
+            // do the same within their parts.
             let (mut left, mut size) = (i, n);
             for radix in radixes.iter().rev() {
                 size /= radix;
@@ -175,12 +175,12 @@ impl Fft {
         Fft { places, way: Way::Stages(stages) }
     }
 
-    /// Where each input is put before [`run`](Self::run), which leaves `X[k]` at k.
+    /// The place of each input before [`run`](Self::run), which leaves `X[k]` at k.
     pub fn places(&self) -> &[u32] {
         &self.places
     }
 
-    /// Transforms as many points as planned.
+    /// Transforms `points`, which must have the planned length.
     #[inline(always)]
     pub fn run(&self, points: &mut [Point]) {
         match &self.way {
@@ -236,9 +236,9 @@ impl Stage {
     }
 }
 
-/// The transform of R points.
+/// The transform of `R` points.
 trait Butterfly<const R: usize> {
-    /// Must be `#[inline(always)]`, so that it is compiled for the level of its caller; a closure
+    /// Must be `#[inline(always)]`, so that it is compiled for the level of its caller. A closure
     /// would not be.
     fn of(points: [Point; R]) -> [Point; R];
 }
@@ -277,7 +277,7 @@ impl Butterfly<4> for Four {
 impl Butterfly<5> for Five {
     #[inline(always)]
     fn of([a, b, c, d, e]: [Point; 5]) -> [Point; 5] {
-        // Of a fifth and of two fifths of a turn.
+        // The cosines of a fifth and of two fifths of a turn.
         const COS: [f32; 2] = [0.309_017, -0.809_017];
         const SIN: [f32; 2] = [0.951_056_5, 0.587_785_25];
         let (near, far) = ((b + e, b - e), (c + d, c - d));
@@ -293,7 +293,7 @@ impl Butterfly<5> for Five {
     }
 }
 
-/// Each signal by itself.
+/// Transforms each signal by itself.
 #[inline(never)]
 fn one_by_one(fft: &dyn rustfft::Fft<f32>, points: &mut [Point]) {
     let mut signal = vec![Complex::default(); points.len()];
@@ -343,16 +343,16 @@ mod tests {
         }
     }
 
-    /// rustfft asks the C library. Its answers, rounded to f32, must be ours, for clips of 10 s at
-    /// the usual rates and all parts that a transform of them is made of. A library that gives
-    /// others would show here.
+    /// rustfft asks the C library. Its answers, rounded to f32, must equal ours for clips of 10 s
+    /// at the usual rates and for all parts of their transforms. A C library with other answers
+    /// would show here.
     #[test]
     #[expect(clippy::disallowed_methods, reason = "these are what rustfft calls")]
     fn twiddles_of_rustfft_are_the_same_from_the_c_library_and_from_ours() {
         let lengths = [80_000, 160_000, 441_000].into_iter();
         let divisors = lengths.flat_map(|n| (1..=n).filter(move |d| n % d == 0));
         for n in divisors.collect::<std::collections::BTreeSet<_>>() {
-            // As rustfft 6.4 has it: compute_twiddle in twiddles.rs.
+            // As in rustfft 6.4: `compute_twiddle` in twiddles.rs.
             let constant = -2.0 * std::f64::consts::PI / n as f64;
             for k in 0..n {
                 let angle = constant * k as f64;

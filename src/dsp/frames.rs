@@ -3,28 +3,29 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What lies beyond the ends of a clip.
+/// The samples beyond the ends of a clip.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Padding {
-    /// Silence: librosa since 0.9.
+    /// Silence, as in librosa since 0.9.
     #[default]
     Zero,
-    /// The samples mirrored at the first and last one, which are not repeated: librosa up to 0.8.
+    /// The samples mirrored at the first and last one, which are not repeated. As in librosa up to
+    /// 0.8.
     Reflect,
 }
 
-/// Where frames begin and end.
+/// The positions of the frames in a clip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Framing {
-    /// Samples of a frame, at least one.
+    /// Samples per frame, at least one.
     pub frame: usize,
     /// Samples from one frame to the next, at least one.
     pub hop: usize,
     /// Whether half a frame of padding goes before and after the clip, so that frame `t` is centred
     /// on sample `t * hop`.
     pub center: bool,
-    /// What the padding is made of.
+    /// The samples of the padding.
     pub padding: Padding,
 }
 
@@ -34,7 +35,7 @@ impl Framing {
         if self.center { self.frame / 2 } else { 0 }
     }
 
-    /// How many frames a clip has; 0 if it is too short for one, or empty.
+    /// The number of frames of a clip; 0 if the clip is empty or too short for one.
     pub fn count(&self, samples: usize) -> usize {
         let padded = samples + 2 * self.margin();
         if samples == 0 || padded < self.frame { 0 } else { 1 + (padded - self.frame) / self.hop }
@@ -47,8 +48,8 @@ impl Framing {
         samples.get(start..start + (count - 1) * self.hop + self.frame)
     }
 
-    /// Frame `index` of `samples`, which has the length of a frame. `index` is below
-    /// [`count`](Self::count).
+    /// Writes frame `index` of `samples` to `frame`, a slice of one frame's length. `index` is
+    /// below [`count`](Self::count).
     pub fn write(&self, samples: &[f32], index: usize, frame: &mut [f32]) {
         if let Some(inside) = self.inside(samples, index, 1) {
             frame.copy_from_slice(inside);
@@ -66,8 +67,8 @@ impl Framing {
             (Some(&sample), _) => sample,
             (None, Padding::Zero) => 0.0,
             (None, Padding::Reflect) => {
-                // The mirrored signal repeats itself, also for padding longer than the clip (as in
-                // numpy).
+                // The mirrored signal repeats itself. So padding may be longer than the clip, as in
+                // numpy.
                 let last = samples.len() - 1;
                 if last == 0 {
                     return samples[0];

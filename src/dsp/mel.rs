@@ -6,25 +6,25 @@ use serde::{Deserialize, Serialize};
 use super::LANES;
 use crate::math;
 
-/// How hertz become mel.
+/// The formula from hertz to mel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MelScale {
-    /// Linear up to 1 kHz, logarithmic above (Slaney's Auditory Toolbox): librosa's default.
+    /// Linear up to 1 kHz, logarithmic above (Slaney's Auditory Toolbox). The default of librosa.
     #[default]
     Slaney,
-    /// `2595 log10(1 + f / 700)`: HTK's, and torchaudio's default.
+    /// `2595 log10(1 + f / 700)`, as in HTK. The default of torchaudio.
     Htk,
 }
 
-/// How the triangles are scaled.
+/// The scaling of the triangles.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MelNorm {
-    /// Each triangle has the same area: librosa's default.
+    /// Each triangle has the same area. The default of librosa.
     #[default]
     Slaney,
-    /// Each triangle has the height one: torchaudio's default.
+    /// Each triangle has the height one. The default of torchaudio.
     None,
 }
 
@@ -38,7 +38,7 @@ fn log_step() -> f64 {
 }
 
 impl MelScale {
-    /// Mel of a frequency in Hz.
+    /// The mel of a frequency in Hz.
     pub fn mel(self, hz: f64) -> f64 {
         match self {
             MelScale::Htk => 2595.0 * math::log10(1.0 + hz / 700.0),
@@ -60,15 +60,15 @@ impl MelScale {
 }
 
 /// Triangular filters over the bins of a spectrum. A triangle covers few bins, so each row keeps
-/// only its bins that are not zero.
+/// only its nonzero bins.
 #[derive(Clone, Debug)]
 pub struct MelBank {
     rows: Vec<Row>,
     weights: Vec<f32>,
 }
 
-/// One band: its first bin and its span of the weights. Empty where a triangle falls between two
-/// bins.
+/// One band: its first bin and its span of the weights. The span is empty if the triangle falls
+/// between two bins.
 #[derive(Clone, Copy, Debug)]
 struct Row {
     bin: usize,
@@ -77,9 +77,8 @@ struct Row {
 }
 
 impl MelBank {
-    /// `mels` triangles from `fmin` to `fmax` Hz over the `frame / 2 + 1` bins of a spectrum of
-    /// clips of `rate` Hz, as `librosa.filters.mel` makes them (f64, rounded to f32 before and
-    /// after scaling).
+    /// Makes `mels` triangles from `fmin` to `fmax` Hz over the `frame / 2 + 1` bins of spectra at
+    /// `rate` Hz, like `librosa.filters.mel`: in f64, rounded to f32 before and after scaling.
     pub fn new(
         rate: u32,
         frame: usize,
@@ -108,8 +107,8 @@ impl MelBank {
             };
             let first = bank.weights.len();
             let mut bin = 0;
-            // Outside of the triangle, and a bin more for the rounding of its edges, all weights
-            // are 0.
+            // Weights outside the triangle are 0, so only its bins are computed. One bin more
+            // covers the rounding of its edges.
             let near = ((edge[0] / bin_hz) as usize).saturating_sub(1);
             let far = ((edge[2] / bin_hz) as usize).saturating_add(2).min(frame / 2);
             for b in near..far + 1 {
@@ -126,12 +125,12 @@ impl MelBank {
         bank
     }
 
-    /// Number of bands.
+    /// The number of bands.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// How many bands lie between two bins: they are the same in every clip.
+    /// The number of bands that fall between two bins. They have the same value in every clip.
     pub fn empty(&self) -> usize {
         self.rows.iter().filter(|row| row.length == 0).count()
     }
@@ -141,7 +140,7 @@ impl MelBank {
         self.rows.is_empty()
     }
 
-    /// Bands of [`LANES`] spectra side by side: (bins, lanes) to (bands, lanes).
+    /// Applies the filters to [`LANES`] spectra side by side: (bins, lanes) to (bands, lanes).
     pub fn apply(&self, spectra: &[[f32; LANES]], bands: &mut [[f32; LANES]]) {
         for (row, band) in self.rows.iter().zip(bands) {
             let weights = &self.weights[row.first..row.first + row.length];
@@ -174,7 +173,7 @@ mod tests {
                 assert!((scale.hz(scale.mel(hz)) - hz).abs() < 1e-9 * (1.0 + hz));
             }
         }
-        // The two definitions meet near 1 kHz: 15 mel by Slaney's, 1000 mel by HTK's.
+        // The two definitions meet near 1 kHz: 15 mel for Slaney, 1000 mel for HTK.
         assert!((MelScale::Slaney.mel(1000.0) - 15.0).abs() < 1e-12);
         assert!((MelScale::Htk.mel(1000.0) - 1000.0).abs() < 0.02);
     }

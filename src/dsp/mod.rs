@@ -1,10 +1,10 @@
 //! Signal processing on plain slices: windows, frames, the power spectrogram, mel filter banks,
 //! decibels.
 //!
-//! The formulas are librosa's, because the published baselines are made with it and their numbers
-//! are what users compare with. Samples and spectra are f32, tables are made in f64. This room
-//! knows nothing of clips, settings or files, imports nothing of ours and never checks what a user
-//! wrote: arguments out of range are bugs of the caller.
+//! The formulas are librosa's, because the published baselines use it and users compare with their
+//! numbers. Samples and spectra are f32; tables are computed in f64. This room knows nothing of
+//! clips, settings or files and imports none of our rooms except [`crate::math`]. It never checks
+//! user input: an argument out of range is a bug of the caller.
 
 mod decibel;
 mod fft;

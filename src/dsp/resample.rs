@@ -1,14 +1,14 @@
-//! Another sampling rate, by way of the spectrum.
+//! Resamples a signal by way of its spectrum.
 
 use rustfft::num_complex::Complex;
 
 use super::fft::any_length;
 
-/// `samples` at `from` samples a second as they are at `to`.
+/// Resamples `samples` from `from` to `to` samples per second.
 ///
-/// The spectrum is cut or filled with zeros, as `scipy.signal.resample` does: exact for what both
-/// rates can hold, and the signal is taken for periodic, which noise does not mind. The length is
-/// `n * to / from`, rounded, at least 1.
+/// The spectrum is cut or filled with zeros, like `scipy.signal.resample`. That is exact for
+/// frequencies that both rates can hold. It treats the signal as periodic, which does no harm to
+/// noise. The length is `n * to / from`, rounded, at least 1.
 pub fn resample(samples: &[f32], from: u32, to: u32) -> Vec<f32> {
     let n = samples.len();
     if from == to || n == 0 {
@@ -26,8 +26,8 @@ pub fn resample(samples: &[f32], from: u32, to: u32) -> Vec<f32> {
         other[m - k] = spectrum[n - k];
     }
     if kept.is_multiple_of(2) && n != m {
-        // The bin at half the lower rate stands for both its frequencies: halved when it is split
-        // into two, joined with its mirror when two become one.
+        // The bin at half the lower rate stands for both its frequencies. It is halved when it is
+        // split into two bins, and joined with its mirror when two bins become one.
         let edge = kept / 2;
         if m > n {
             other[edge] *= 0.5;

@@ -6,34 +6,34 @@ use super::fft::{Fft, Point, Side};
 use super::{Framing, hann};
 use crate::math::{self, Kernel, Lanes, Level, Vector, transpose};
 
-/// Frames that are worked on together, side by side in memory: the FFT and what follows it (mel
-/// bands, decibels) do the same to neighbouring values, which the compiler turns into vector code.
+/// Frames that are processed together, side by side in memory. The FFT, mel bands and decibels
+/// treat neighbouring values alike, so the compiler vectorizes them.
 pub const LANES: usize = 8;
 
-/// The plan of a short-time Fourier transform with a periodic Hann window: window, FFT and twiddle
-/// factors made once, for any number of clips and threads.
+/// The plan of a short-time Fourier transform with a periodic Hann window. Window, FFT and twiddle
+/// factors are made once, for any number of clips and threads.
 pub struct Stft {
     framing: Framing,
     window: Vec<f32>,
     fft: Fft,
-    /// Of even frames: `exp(-2 pi i k / frame) / 2i` for 0 < k < `frame / 4`.
+    /// For even frames: `exp(-2 pi i k / frame) / 2i` for 0 < k < `frame / 4`.
     twiddles: Option<Vec<[f32; 2]>>,
 }
 
-/// What one thread needs beside the plan.
+/// The buffers of one thread.
 pub struct StftScratch {
-    /// A frame of each lane, for those that reach over an end of the clip.
+    /// One frame per lane, for frames that reach over an end of the clip.
     edges: Vec<f32>,
     points: Vec<Point>,
 }
 
 impl Stft {
-    /// The plan for frames of `framing.frame` samples, which need not be a power of two.
+    /// Plans for frames of `framing.frame` samples, which need not be a power of two.
     pub fn new(framing: Framing) -> Self {
         let frame = framing.frame;
-        // An even frame of N real samples is N/2 complex ones. That costs half of an FFT of N
-        // points and, unlike two frames packed into one, lets no rounding noise of a loud frame
-        // into a quiet one.
+        // An even frame of N real samples is treated as N/2 complex ones, which costs half of an
+        // FFT of N points. Packing two frames into one would cost the same, but it would let
+        // rounding noise of a loud frame into a quiet one.
         let even = frame.is_multiple_of(2);
         let twiddles = even.then(|| {
             let angles = (1..frame.div_ceil(4)).map(|k| 2.0 * PI * k as f64 / frame as f64);
@@ -45,17 +45,17 @@ impl Stft {
         Self { framing, window: hann(frame), fft: Fft::new(points), twiddles }
     }
 
-    /// How many bins a spectrum has: `frame / 2 + 1`.
+    /// The number of bins of a spectrum: `frame / 2 + 1`.
     pub fn bins(&self) -> usize {
         self.framing.frame / 2 + 1
     }
 
-    /// How many frames a clip of `samples` has; 0 if it is too short.
+    /// The number of frames of a clip of `samples` samples; 0 if it is too short.
     pub fn frames(&self, samples: usize) -> usize {
         self.framing.count(samples)
     }
 
-    /// Room to work in, for one thread.
+    /// New buffers for one thread.
     pub fn scratch(&self) -> StftScratch {
         StftScratch {
             edges: vec![0.0; LANES * self.framing.frame],
@@ -63,8 +63,8 @@ impl Stft {
         }
     }
 
-    /// `|X|^2` of the frames `first..first + LANES` of `samples`, (bins, lanes); 0 in lanes beyond
-    /// the last frame.
+    /// `|X|^2` of the frames `first..first + LANES` of `samples`, (bins, lanes). Lanes beyond the
+    /// last frame are 0.
     pub fn power(
         &self,
         samples: &[f32],
@@ -87,7 +87,7 @@ impl Stft {
                 (&**edges, frame)
             }
         };
-        // Eight lanes are 256 bits; with wider registers the compiler makes slower code of it.
+        // Eight lanes are 256 bits. With wider registers the compiler makes slower code.
         let level = Level::current().min(Level::Avx2);
         level.run(Powers { stft: self, rows, step, points, out: &mut out[..frame / 2 + 1] });
     }
@@ -95,7 +95,7 @@ impl Stft {
 
 struct Powers<'a> {
     stft: &'a Stft,
-    /// The frames, each `step` from the last.
+    /// The frames, `step` apart.
     rows: &'a [f32],
     step: usize,
     points: &'a mut [Point],
@@ -138,7 +138,8 @@ fn side(rows: &[f32], step: usize, i: usize) -> Side {
     side
 }
 
-/// N windowed samples as N/2 complex numbers made of neighbours, each put where the FFT wants it.
+/// Packs N windowed samples into N/2 complex numbers, each made of two neighbours, in the order
+/// that the FFT wants.
 #[inline(always)]
 fn pack<L: Lanes>(rows: &[f32], step: usize, window: &[f32], places: &[u32], points: &mut [Point]) {
     let square = L::F32::SQUARE;
@@ -172,16 +173,16 @@ fn square(point: Point) -> [f32; LANES] {
     out
 }
 
-/// The power spectrum of N real samples from the spectrum of the N/2 complex ones they were packed
-/// in: with the spectra E of the even and O of the odd samples and `W = exp(-2 pi i / N)`, `X[k] =
-/// E[k] + W^k O[k]` and `X[N/2 - k] = conj(E[k] - W^k O[k])`.
+/// The power spectrum of N real samples, from the spectrum of the N/2 complex numbers that hold
+/// them. With the spectra E of the even and O of the odd samples and `W = exp(-2 pi i / N)`: `X[k]
+/// = E[k] + W^k O[k]` and `X[N/2 - k] = conj(E[k] - W^k O[k])`.
 #[inline(always)]
 fn split(twiddles: &[[f32; 2]], points: &[Point], power: &mut [[f32; LANES]]) {
     let half = points.len();
     let (Point { re, im }, nothing) = (points[0], Side::default());
     power[0] = square(Point { re: re + im, im: nothing });
     power[half] = square(Point { re: re - im, im: nothing });
-    // The middle of an even N/2 pairs with itself: there E = re, O = im and W = -i.
+    // If N/2 is even, its middle pairs with itself: there E = re, O = im and W = -i.
     if half.is_multiple_of(2) {
         power[half / 2] = square(points[half / 2]);
     }

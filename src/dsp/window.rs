@@ -6,7 +6,7 @@ use crate::math;
 
 /// The periodic Hann window of `length`, `0.5 - 0.5 cos(2 pi i / length)`.
 ///
-/// Periodic, as librosa and scipy make it for spectra. The symmetric one (`length - 1` in the
+/// Periodic, as in librosa and scipy for spectra. The symmetric window (`length - 1` in the
 /// denominator), which some crates use, is 0.1 dB off.
 pub fn hann(length: usize) -> Vec<f32> {
     (0..length)

@@ -1,8 +1,9 @@
-//! A published table of results against what the scores beside it give.
+//! Compares a published table of results with the numbers computed from its scores.
 //!
 //! Reads the `result.csv` of the baselines and of the evaluators: a line with the machine, a
-//! header, a row a section, rows of means; at the end means over all and the official score. Such
-//! tables outlive their scores: a system is run again, the table is not written again.
+//! header, one row per section, rows of means; at the end means over all and the official score.
+//! Such tables often do not fit the published scores, because a system was run again and its table
+//! was not rewritten.
 
 use std::path::Path;
 
@@ -16,28 +17,28 @@ use crate::diagnose::Diagnostic;
 use crate::math;
 use crate::reading::surplus;
 
-/// Tables made by a program have all digits, and may differ in the last ones by the order of a sum.
+/// Tables written by a program have all digits. The order of a sum may change the last ones.
 const ROUNDING: f64 = 1e-12;
-/// With at least so many decimals somewhere a table has all digits.
+/// A table with at least this many decimals somewhere has all digits.
 const ALL_DIGITS: usize = 12;
 
-/// What a comparison found.
+/// The result of a comparison.
 #[derive(Clone, Debug, Serialize)]
 pub struct TableComparison {
     pub table: String,
     pub compared: usize,
-    /// How many of them are the same to the last bit.
+    /// How many of them agree to the last bit.
     pub identical: usize,
-    /// The largest difference among numbers that agree.
+    /// The largest difference between numbers that agree.
     pub rounding: f64,
     pub differences: Vec<Difference>,
-    /// Rows that have no counterpart here.
+    /// Rows without a counterpart in the evaluation.
     pub not_compared: Vec<String>,
-    /// Sections that the table does not have.
+    /// Sections that the table lacks.
     pub not_in_table: Vec<String>,
 }
 
-/// A number that is another one here.
+/// A number that differs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Difference {
     pub line: u64,
@@ -45,12 +46,12 @@ pub struct Difference {
     pub row: String,
     pub column: String,
     pub published: f64,
-    /// `None`: there are no scores for it.
+    /// `None` if there are no scores for it.
     pub computed: Option<f64>,
 }
 
-/// Compares the evaluation that `table` is of: the only one, or the one of the system whose name
-/// the table has in front.
+/// Compares `table` with its evaluation: the only one, or the one whose system's name begins the
+/// table's name.
 pub fn add(evaluations: &mut [Evaluation], table: &Path) -> Result<(), Diagnostic> {
     let wrong = |why: String| {
         Diagnostic::new("E0808", format!("`{}` cannot be compared: {why}", table.display()))
@@ -63,7 +64,7 @@ pub fn add(evaluations: &mut [Evaluation], table: &Path) -> Result<(), Diagnosti
     }
     let [evaluation] = of_table.as_mut_slice() else {
         let why = format!("{} systems were evaluated", evaluations.len());
-        return Err(wrong(why).hint("give the folder of the one that the table is of"));
+        return Err(wrong(why).hint("give the folder of the system that the table belongs to"));
     };
     let table_rows = rows(table)?;
     let long = longer(&table_rows);
@@ -72,7 +73,7 @@ pub fn add(evaluations: &mut [Evaluation], table: &Path) -> Result<(), Diagnosti
     }
     let comparison = Reader::new(evaluation).read(table_rows, table.display().to_string());
     if comparison.compared == 0 {
-        let why = "no row in it is one of a section or of means".to_owned();
+        let why = "it has no row for a section or a mean".to_owned();
         return Err(
             wrong(why).hint("it should look like the `result.csv` of a baseline or evaluator")
         );
@@ -81,7 +82,7 @@ pub fn add(evaluations: &mut [Evaluation], table: &Path) -> Result<(), Diagnosti
     Ok(())
 }
 
-/// Rows with more fields than their header: their numbers stand under other titles than their own.
+/// Rows with more fields than their header: their numbers stand under wrong titles.
 fn longer(rows: &[(u64, Vec<String>)]) -> Vec<String> {
     let mut titles = 0;
     let mut long = Vec::new();
@@ -105,7 +106,7 @@ fn longer(rows: &[(u64, Vec<String>)]) -> Vec<String> {
     long
 }
 
-/// Whether a row is one of titles.
+/// Whether a row holds titles.
 fn is_header(row: &[String]) -> bool {
     row.iter().any(|cell| ["auc", "aucsource", "aucall"].contains(&plain(cell).as_str()))
 }
@@ -119,7 +120,7 @@ struct Reader<'a> {
     not_compared: Vec<String>,
 }
 
-/// A number of a table, and what it is here.
+/// A number of a table, with the computed one.
 struct Number {
     place: Difference,
     decimals: usize,
@@ -195,8 +196,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What a row is here: `None` of what has no counterpart (other rows, decisions that are not
-    /// there), `Some(None)` of sections without scores.
+    /// The computed value of a row: `None` if it has no counterpart (other rows, missing
+    /// decisions), `Some(None)` for sections without scores.
     fn value(&self, row: &str, metrics: &[Metric]) -> Option<Option<f64>> {
         let all: Vec<&SectionResult> = self.evaluation.sections.iter().collect();
         let own: Vec<&SectionResult> =
@@ -205,7 +206,7 @@ impl<'a> Reader<'a> {
             if sections.is_empty() {
                 return Some(None);
             }
-            // The evaluators set the values of the target domain behind those of the source domain.
+            // The evaluators append the values of the target domain to those of the source domain.
             let values =
                 metrics.iter().flat_map(|m| sections.iter().map(|s| s.values.get(m).copied()));
             let values: Vec<f64> = values.collect::<Option<_>>()?;
@@ -269,12 +270,12 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A title without what its writers vary: `AUC (Source)` is `aucsource`.
+/// A title without the parts that vary: `AUC (Source)` is `aucsource`.
 fn plain(cell: &str) -> String {
     cell.to_lowercase().replace("score", "").chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
-/// What a column of a table is: both domains' numbers where it is said of neither.
+/// The metrics of a column: both domains' numbers if the column names no domain.
 fn metrics(column: &str, domain: Option<Domain>, protocol: Protocol) -> Vec<Metric> {
     let side = [("source", Domain::Source), ("target", Domain::Target)];
     let named =
@@ -299,23 +300,23 @@ fn metrics(column: &str, domain: Option<Domain>, protocol: Protocol) -> Vec<Metr
 }
 
 impl TableComparison {
-    /// One line on what was found.
+    /// The result in one line.
     pub fn verdict(&self) -> String {
         let Self { table, compared, identical, .. } = self;
         if !self.differences.is_empty() {
             let count = self.differences.len();
             return format!(
-                "`{table}` is not of these scores: {count} of {compared} numbers differ"
+                "`{table}` does not belong to these scores: {count} of {compared} numbers differ"
             );
         }
         let mut text = format!(
-            "`{table}` is of these scores: {compared} numbers agree, {identical} of them to the last digit"
+            "`{table}` belongs to these scores: {compared} numbers agree, {identical} of them to the last digit"
         );
         if self.rounding > 0.0 {
             text.push_str(&format!(", the others within {:.0e}", self.rounding));
         }
         if !self.not_in_table.is_empty() {
-            text.push_str(&format!("; it does not have {}", listed(&self.not_in_table)));
+            text.push_str(&format!("; it lacks {}", listed(&self.not_in_table)));
         }
         text
     }

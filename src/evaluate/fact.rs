@@ -1,4 +1,4 @@
-//! What is true of clips, whichever file says it.
+//! The truth about clips, independent of the file format.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use crate::source::names;
 
 use super::Protocol;
 
-/// What is true of a clip.
+/// The truth about one clip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fact {
     pub anomalous: bool,
@@ -19,12 +19,12 @@ pub struct Fact {
 #[derive(Clone, Debug, Default)]
 pub struct SectionTruth {
     pub facts: BTreeMap<String, Fact>,
-    /// Full names, as clips are called once their attributes are known, to those they were tested
-    /// under.
+    /// Full names, which contain a clip's attributes, and the names under which the clips were
+    /// tested.
     pub aliases: BTreeMap<String, String>,
 }
 
-/// All that is known, by section.
+/// The truth about all sections.
 #[derive(Debug)]
 pub struct Truth {
     pub path: PathBuf,
@@ -32,20 +32,19 @@ pub struct Truth {
     pub warnings: Vec<String>,
 }
 
-/// What is known of the lists of that year.
+/// A known defect of the lists of that year.
 pub const LIST_OF_2022: &str = "its labels are known to contradict `ground_truth_data` for 608 of the 1200 clips of ToyCar \
                                 and ToyTrain, where `ground_truth_data` is right";
 
-/// What a clip's own name says; `domain` is that of its file, where files are of a domain.
+/// Reads the truth from a clip's name. `domain` is that of its file, if files belong to domains.
 ///
-/// # Errors
-/// What the name lacks, in words that end a sentence.
+/// # Errors The missing part of the name, in words that end a sentence.
 pub fn of_name(
     clip: &str,
     domain: Option<Domain>,
     protocol: Protocol,
 ) -> Result<Fact, &'static str> {
-    let name = names::parse(&format!("{clip}.wav")).map_err(|_| "is no clip's name")?;
+    let name = names::parse(&format!("{clip}.wav")).map_err(|_| "is not a clip's name")?;
     let label = name.label.ok_or("does not say `normal` or `anomaly`")?;
     let domain = name.domain.or(domain);
     if protocol.has_domains() && domain.is_none() {

@@ -1,4 +1,4 @@
-//! Means over sections, with the sums in the order of those who published them.
+//! Means over sections, with sums in the published order.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::metric::{arithmetic_mean, harmonic_mean};
 
 use super::{Metric, SectionResult};
 
-/// Which mean.
+/// The kind of mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mean {
     Arithmetic,
@@ -16,7 +16,7 @@ pub enum Mean {
 }
 
 impl Mean {
-    /// Of a row of numbers, as the evaluators take it of both domains together.
+    /// The mean of a row of numbers, as in the evaluators for both domains together.
     pub fn along(self, values: &[f64]) -> Option<f64> {
         match self {
             Mean::Arithmetic => arithmetic_mean(values),
@@ -24,7 +24,8 @@ impl Mean {
         }
     }
 
-    /// Of a column of a table, as the baselines take it: NumPy adds the rows one after the other.
+    /// The mean of a column of a table, as in the baselines: NumPy adds the rows one after the
+    /// other.
     pub fn down(self, values: &[f64]) -> Option<f64> {
         let count = values.len() as f64;
         let sum = |term: fn(f64) -> f64| values.iter().fold(0.0, |sum, x| sum + term(*x));
@@ -35,14 +36,14 @@ impl Mean {
     }
 }
 
-/// Both means of each number.
+/// Both means of each metric.
 #[derive(Clone, Debug, Serialize)]
 pub struct Means {
     pub arithmetic_mean: BTreeMap<Metric, f64>,
     pub harmonic_mean: BTreeMap<Metric, f64>,
 }
 
-/// Means of the numbers that all of the sections have.
+/// Means of the metrics that all of the sections have.
 pub fn means(sections: &[SectionResult]) -> Means {
     let metrics = sections.first().map_or(Vec::new(), |s| s.values.keys().copied().collect());
     let column = |metric: &Metric| -> Option<Vec<f64>> {

@@ -1,10 +1,10 @@
-//! The official numbers of score files: what the evaluators of DCASE task 2 compute, from 2020 to
+//! The official numbers for score files, as computed by the evaluators of DCASE task 2 from 2020 to
 //! 2024.
 //!
-//! A drop-in for those scripts, with their traps closed. They sort the rows of scores and of truth
-//! and pair them by position, so that a missing clip shifts all that follow; here clips are paired
-//! by name, and one that is missing, extra or there twice is named. They skip systems and sections
-//! they do not know; here that is an error or a warning.
+//! It replaces those scripts and avoids their traps. They sort the rows of scores and of truth and
+//! pair them by position, so a missing clip shifts all later ones. Here clips are paired by name,
+//! and every missing, extra or doubled clip is named. They skip unknown systems and sections; here
+//! that is an error or a warning.
 //!
 //! ```text
 //! folder --submission--> score and decision files --pair--> clips with truth --section--> numbers --> means, official score
@@ -45,51 +45,50 @@ pub struct SectionResult {
     pub section: String,
     pub normal_clips: usize,
     pub anomalous_clips: usize,
-    /// Those that can be computed: precision, recall and F1 need decisions.
+    /// The metrics that can be computed: precision, recall and F1 need decisions.
     #[serde(rename = "metrics")]
     pub values: BTreeMap<Metric, f64>,
 }
 
-/// What the evaluation of one system gives.
+/// The evaluation of one system.
 #[derive(Debug)]
 pub struct Evaluation {
     /// The system's folder.
     pub name: String,
-    /// What stands before `anomaly_score_` in the names of its files.
+    /// The prefix of its files' names, before `anomaly_score_`.
     pub system: String,
     pub protocol: Protocol,
     pub max_fpr: f64,
     pub official_score: f64,
     /// Ordered by machine and section.
     pub sections: Vec<SectionResult>,
-    /// What does not stop the evaluation, but should be known.
+    /// Problems that do not stop the evaluation.
     pub warnings: Vec<String>,
-    /// Filled by [`compare`].
+    /// Set by [`compare`].
     pub comparison: Option<TableComparison>,
 }
 
-/// How to evaluate.
+/// The options of an evaluation.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
     pub protocol: Protocol,
-    /// Ground truth in the form of the official evaluators; without it the clips' names must carry
-    /// the truth.
+    /// Ground truth in the form of the official evaluators. Without it the clips' names must
+    /// contain the truth.
     pub truth: Option<&'a Path>,
-    /// The false-positive rate up to which pAUC looks: 0.1 in all years.
+    /// The upper false-positive rate of the pAUC: 0.1 in all years.
     pub max_fpr: f64,
-    /// Evaluate the sections that are there, although the truth knows more.
+    /// Whether to evaluate only the present sections if the truth has more.
     pub partial: bool,
 }
 
 /// Evaluates every system in `folder` or in folders below it.
 ///
-/// # Errors
-/// Everything that is wrong with the files, all at once.
+/// # Errors All problems of the files at once.
 pub fn evaluate(folder: &Path, options: &Options) -> Result<Vec<Evaluation>, Vec<Diagnostic>> {
     if !(options.max_fpr > 0.0 && options.max_fpr <= 1.0) {
         let message =
             format!("the false-positive rate {} is not above 0 and at most 1", options.max_fpr);
-        return Err(vec![Diagnostic::new("E0800", message).hint("the challenge takes 0.1")]);
+        return Err(vec![Diagnostic::new("E0800", message).hint("the challenge uses 0.1")]);
     }
     let submissions = submission::read(folder, options.protocol)?;
     let truth = options.truth.map(|path| truth::read(path, options.protocol)).transpose()?;
@@ -133,11 +132,10 @@ fn one(
     })
 }
 
-/// Compares the evaluation that a published table is of with it: the only one, or the one whose
-/// files begin like the table's.
+/// Compares a published table with its evaluation: the only one, or the one whose files begin like
+/// the table's.
 ///
-/// # Errors
-/// A table that cannot be read, or that is of none or of several of the evaluations.
+/// # Errors The table cannot be read, or it fits none or several of the evaluations.
 pub fn compare(evaluations: &mut [Evaluation], table: &Path) -> Result<(), Vec<Diagnostic>> {
     compare::add(evaluations, table).map_err(|problem| vec![problem])
 }
@@ -149,7 +147,7 @@ impl Evaluation {
     }
 }
 
-/// The first three of many, and how many more there are.
+/// The first three of many, and the number of the others.
 fn listed(all: &[String]) -> String {
     const SHOWN: usize = 3;
     let shown = all[..all.len().min(SHOWN)].join("; ");

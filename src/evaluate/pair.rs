@@ -1,4 +1,4 @@
-//! Scores, decisions and truth of each clip, brought together by its name.
+//! Joins scores, decisions and truth of each clip by its name.
 
 use std::collections::BTreeMap;
 
@@ -27,10 +27,9 @@ pub struct Section {
     pub clips: Vec<Clip>,
 }
 
-/// The sections of a submission with the truth about every clip.
+/// The sections of a submission, with the truth about every clip.
 ///
-/// # Errors
-/// Every section with clips that lack a partner, and sections without a file.
+/// # Errors Every section with unpaired clips, and sections without a file.
 pub fn sections(
     submission: &Submission,
     truth: Option<&Truth>,
@@ -104,17 +103,17 @@ pub fn sections(
         unscored.map(|(id, sheets)| format!("`{}` is left out: {id} has no scores", file(sheets))),
     );
     if !submission.decisions.is_empty() && !undecided.is_empty() {
-        warnings.push(format!("there is no file of decisions for {}", listed(&undecided)));
+        warnings.push(format!("there is no decision file for {}", listed(&undecided)));
     }
     if problems.is_empty() { Ok(sections) } else { Err(problems) }
 }
 
-/// The first file, to name it.
+/// The first file, for messages.
 fn file(sheets: &[Sheet]) -> String {
     sheets.first().map_or(String::new(), |sheet| sheet.path.display().to_string())
 }
 
-/// The value of each clip, and the domain of the file it is in, if files are of domains.
+/// The value of each clip, and the domain of its file, if files belong to domains.
 type Values = BTreeMap<String, (f64, Option<Domain>)>;
 
 fn merge(sheets: &[Sheet], problems: &mut Vec<Diagnostic>) -> Values {
@@ -128,13 +127,14 @@ fn merge(sheets: &[Sheet], problems: &mut Vec<Diagnostic>) -> Values {
     }
     if !doubled.is_empty() {
         let files: Vec<String> = sheets.iter().map(|s| format!("`{}`", s.path.display())).collect();
-        let message = format!("{} each have a row of {}", files.join(" and "), listed(&doubled));
+        let message = format!("{} each have a row for {}", files.join(" and "), listed(&doubled));
         problems.push(Diagnostic::new("E0803", message));
     }
     all
 }
 
-/// Clips of another section than their file, by their names: scores of two sections were mixed up.
+/// Clips whose names belong to another section than their file: scores of two sections were mixed
+/// up.
 fn other_section(id: &SectionId, sheet: &Sheet) -> Option<Diagnostic> {
     let plain =
         |section: &str| section.trim_start_matches("id_").trim_start_matches('0').to_owned();
@@ -146,7 +146,7 @@ fn other_section(id: &SectionId, sheet: &Sheet) -> Option<Diagnostic> {
         sheet.values.keys().filter(other).map(|clip| format!("`{clip}`")).collect();
     let message = || {
         format!(
-            "`{}` is of {id} and has clips of another section: {}",
+            "`{}` belongs to {id}, but has clips of another section: {}",
             sheet.path.display(),
             listed(&clips)
         )
@@ -154,7 +154,7 @@ fn other_section(id: &SectionId, sheet: &Sheet) -> Option<Diagnostic> {
     (!clips.is_empty()).then(|| Diagnostic::new("E0804", message()))
 }
 
-/// The truth that the clips' names carry.
+/// The truth in the clips' names.
 fn from_names(scores: &Values, options: &Options) -> Result<SectionTruth, String> {
     let mut known = SectionTruth::default();
     for (clip, (_, domain)) in scores {
@@ -166,8 +166,7 @@ fn from_names(scores: &Values, options: &Options) -> Result<SectionTruth, String
     Ok(known)
 }
 
-/// The values by the names of the truth. Clips that the truth does not know, and those it knows in
-/// vain, are problems.
+/// The values, by the names in the truth. Clips that only one of the two sides has are problems.
 fn matched(
     whose: &str,
     file: String,
@@ -205,13 +204,13 @@ fn matched(
         ));
     }
     if !doubled.is_empty() {
-        let message = format!("`{file}` has rows under two names of {}", listed(&doubled));
+        let message = format!("`{file}` has rows under both names of {}", listed(&doubled));
         problems.push(Diagnostic::new("E0803", message));
     }
     found
 }
 
-/// Sections of the truth without a score file.
+/// Sections of the truth that have no score file.
 fn absent(
     submission: &Submission,
     truth: &Truth,
@@ -226,11 +225,12 @@ fn absent(
     }
     let (count, all, name) = (absent.len(), truth.sections.len(), &submission.name);
     let message =
-        format!("`{name}` has no scores of {count} of {all} sections: {}", listed(&absent));
+        format!("`{name}` has no scores for {count} of {all} sections: {}", listed(&absent));
     if options.partial {
-        warnings.push(format!("{message}; the official score is over the others"));
+        warnings.push(format!("{message}; the official score covers only the others"));
     } else {
-        let hint = "--partial evaluates the others; their score is not that of the challenge";
+        let hint =
+            "--partial evaluates the others; their score does not compare with the challenge's";
         problems.push(Diagnostic::new("E0804", message).hint(hint));
     }
 }

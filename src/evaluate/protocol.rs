@@ -1,4 +1,4 @@
-//! The rules of each year: which numbers a section has, and which of them make the official score.
+//! The rules of each year: the metrics of a section, and the ones in the official score.
 
 use std::str::FromStr;
 
@@ -20,8 +20,8 @@ pub enum Protocol {
     Dcase2024,
 }
 
-/// One number of a section. AUC and pAUC of a domain are over its own normal clips; whose anomalies
-/// they are set against is the year's rule.
+/// One metric of a section. AUC and pAUC of a domain use its own normal clips; the year's rule
+/// decides which anomalies they use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Metric {
     Auc,
@@ -57,17 +57,18 @@ impl Protocol {
         }
     }
 
-    /// 2020 knows no domains.
+    /// 2020 has no domains.
     pub fn has_domains(self) -> bool {
         self != Self::Dcase2020
     }
 
-    /// In 2021 each domain was set against its own anomalies; since then against those of both.
+    /// In 2021 each domain was compared with its own anomalies; since then with those of both
+    /// domains.
     pub fn own_anomalies(self) -> bool {
         self == Self::Dcase2021
     }
 
-    /// The numbers of a section, in the order of tables. Precision, recall and F1 need decisions.
+    /// The metrics of a section, in the order of tables. Precision, recall and F1 need decisions.
     pub fn metrics(self) -> &'static [Metric] {
         match self {
             Self::Dcase2020 => &[Auc, Pauc, Precision, Recall, F1],
@@ -100,12 +101,12 @@ impl Protocol {
         }
     }
 
-    /// Those that tables for people leave out: they are in no official score, and width is scarce.
+    /// The metrics that tables omit, because no official score uses them and width is scarce.
     pub fn is_aside(self, metric: Metric) -> bool {
         self > Self::Dcase2021 && [Auc, PaucSource, PaucTarget].contains(&metric)
     }
 
-    /// The numbers of a section that the official score is made of.
+    /// The metrics of a section in the official score.
     pub fn official(self) -> &'static [Metric] {
         match self {
             Self::Dcase2020 => &[Auc, Pauc],
@@ -114,7 +115,7 @@ impl Protocol {
         }
     }
 
-    /// One sentence on the official score.
+    /// The official score in one sentence.
     pub fn rule(self) -> &'static str {
         match self {
             Self::Dcase2020 => {
@@ -131,7 +132,7 @@ impl Protocol {
         }
     }
 
-    /// The official score of sections that have all the numbers it needs, machine by machine.
+    /// The official score of sections that have all metrics it needs, machine by machine.
     pub fn official_score(self, sections: &[SectionResult]) -> Option<f64> {
         let numbers = |sections: &[SectionResult]| -> Option<Vec<f64>> {
             let all = sections
@@ -154,7 +155,7 @@ impl FromStr for Protocol {
 
     fn from_str(word: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|p| p.name() == word).ok_or_else(|| {
-            format!("`{word}` is no protocol; {}", suggest(word, Self::ALL.map(Self::name)))
+            format!("`{word}` is not a protocol; {}", suggest(word, Self::ALL.map(Self::name)))
         })
     }
 }
@@ -192,7 +193,7 @@ impl Metric {
         self.name().replace('_', " ").replace("auc", "AUC").replace("f1", "F1")
     }
 
-    /// The same number of one domain.
+    /// The same metric for one domain.
     pub fn of(self, domain: Domain) -> Metric {
         let [source, target] = match self {
             Auc => [AucSource, AucTarget],

@@ -1,4 +1,4 @@
-//! Evaluations as a document for people, as tidy CSV and as JSON.
+//! Renders evaluations as a document, as tidy CSV and as JSON.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::document::{Cell, Document, Table};
 
 const DASH: &str = "–";
 
-/// Tables of every system; official scores of all beside each other if there are several.
+/// Tables of every system. With several systems also a table of their official scores.
 pub fn document(evaluations: &[Evaluation]) -> Document {
     let document = evaluations.iter().map(system).fold(Document::default(), Document::then);
     if evaluations.len() < 2 {
@@ -81,7 +81,7 @@ fn compared(document: Document, comparison: &TableComparison) -> Document {
         true => document,
         false => {
             let rows = listed(&comparison.not_compared);
-            document.text(format!("Not compared, for want of a counterpart: {rows}."))
+            document.text(format!("Not compared, because they have no counterpart: {rows}."))
         }
     }
 }
@@ -90,8 +90,8 @@ fn percent(value: Option<f64>) -> Cell {
     Cell::number(value, value.map_or(DASH.to_owned(), |value| format!("{:.2}", 100.0 * value)))
 }
 
-/// One row a number, in full precision: `system,machine,section,metric,value`. Means have their
-/// name in place of the section, those over all and the official score no machine.
+/// One row per number, in full precision: `system,machine,section,metric,value`. Means have their
+/// name in place of the section. Means over all and the official score have no machine.
 pub fn csv(evaluations: &[Evaluation]) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let mut row = |cells: [&str; 5]| writer.write_record(cells).expect("memory takes it");
@@ -119,7 +119,7 @@ pub fn csv(evaluations: &[Evaluation]) -> String {
     String::from_utf8(writer.into_inner().expect("memory takes it")).expect("names are UTF-8")
 }
 
-/// The summary of the one system, or `systems`, the list of several.
+/// The summary of a single system, or `systems`, a list of several.
 pub fn json(evaluations: &[Evaluation]) -> String {
     let text = match evaluations {
         [one] => serde_json::to_string_pretty(&summary(one)),
@@ -131,7 +131,7 @@ pub fn json(evaluations: &[Evaluation]) -> String {
     format!("{}\n", text.expect("results are JSON"))
 }
 
-/// In the order of the fields.
+/// The order of the fields is the order in the JSON.
 #[derive(Serialize)]
 struct Summary<'a> {
     official_score: f64,

@@ -10,7 +10,7 @@ use super::pair::{Clip, Section};
 use super::protocol::Metric;
 use super::{Options, SectionResult};
 
-/// All numbers that can be computed from the clips of a section.
+/// All metrics that can be computed from the clips of a section.
 pub fn numbers(section: &Section, options: &Options) -> SectionResult {
     let (normal, anomalous) = (scores(section, None, false), scores(section, None, true));
     let mut values = BTreeMap::new();
@@ -40,7 +40,7 @@ pub fn numbers(section: &Section, options: &Options) -> SectionResult {
     }
 }
 
-/// Why the official score cannot be computed of this section, if so.
+/// The reason why the official score cannot be computed for this section, if it cannot.
 pub fn lacks(section: &Section, result: &SectionResult, options: &Options) -> Option<Diagnostic> {
     let metric = options.protocol.official().iter().find(|m| !result.values.contains_key(m))?;
     let of = |domain: Option<Domain>| {
@@ -54,7 +54,7 @@ pub fn lacks(section: &Section, result: &SectionResult, options: &Options) -> Op
         false => of(None),
     };
     let message =
-        format!("{} of {} cannot be computed: it has {counts}", metric.title(), section.id);
+        format!("{} for {} cannot be computed: it has {counts}", metric.title(), section.id);
     Some(Diagnostic::new("E0807", message))
 }
 
@@ -66,7 +66,7 @@ fn scores(section: &Section, domain: Option<Domain>, anomalous: bool) -> Vec<f64
     of_domain(section, domain).filter(|c| c.fact.anomalous == anomalous).map(|c| c.score).collect()
 }
 
-/// Precision, recall and F1 over the clips of a domain, if all of them are decided.
+/// Precision, recall and F1 over the clips of a domain, if all of them have decisions.
 fn decided(section: &Section, domain: Option<Domain>, mut put: impl FnMut(Metric, f64)) {
     let clips: Option<Vec<(bool, bool)>> =
         of_domain(section, domain).map(|c| Some((c.decision?, c.fact.anomalous))).collect();

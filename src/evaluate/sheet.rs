@@ -7,8 +7,8 @@
 //! anomaly_score_DCASE2023T2bandsaw_section_00_test_seed13711_id(0_)_Eval.csv                 baseline of 2023
 //! ```
 //!
-//! `decision_result_` likewise. What stands before these words marks one of several systems in one
-//! folder.
+//! The same with `decision_result_`. The text before these words marks one of several systems in
+//! one folder.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,23 +21,23 @@ use crate::source::names;
 
 use super::listed;
 
-/// What a file holds of each clip.
+/// The kind of value that a file holds for each clip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     Score,
     Decision,
 }
 
-/// What the name of a file says.
+/// The facts in the name of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SheetName {
-    /// What stands before `anomaly_score_`.
+    /// The text before `anomaly_score_`.
     pub system: String,
     pub kind: Kind,
     pub id: SectionId,
-    /// Of a machine's id, as in 2020, and not of a section.
+    /// Whether it has a machine's id, as in 2020, instead of a section.
     pub by_id: bool,
-    /// 2021 has a file a domain.
+    /// 2021 has one file per domain.
     pub domain: Option<Domain>,
 }
 
@@ -46,11 +46,11 @@ pub struct SheetName {
 pub struct Sheet {
     pub path: PathBuf,
     pub domain: Option<Domain>,
-    /// By name of the clip without folder and `.wav`.
+    /// By the name of the clip without folder and `.wav`.
     pub values: BTreeMap<String, f64>,
 }
 
-/// Reads the name of a file; `None` if it is no score or decision file.
+/// Parses the name of a file; `None` if it is not a score or decision file.
 pub fn parse_name(file: &str) -> Option<SheetName> {
     let stem = file.strip_suffix(".csv")?;
     let words = [("anomaly_score_", Kind::Score), ("decision_result_", Kind::Decision)];
@@ -63,7 +63,7 @@ pub fn parse_name(file: &str) -> Option<SheetName> {
     Some(SheetName { system: stem[..at].to_owned(), kind, id, by_id, domain })
 }
 
-/// The machine and section of `MACHINE_section_NN` or `MACHINE_id_NN`, and what follows.
+/// The machine and section of `MACHINE_section_NN` or `MACHINE_id_NN`, and the rest.
 pub fn machine_and_section(text: &str) -> Option<(SectionId, &str)> {
     ["_section_", "_id_"].into_iter().find_map(|word| {
         let at = text.find(word)?;
@@ -75,7 +75,7 @@ pub fn machine_and_section(text: &str) -> Option<(SectionId, &str)> {
     })
 }
 
-/// `DCASE2023T2bandsaw` is a bandsaw.
+/// Removes the year: `DCASE2023T2bandsaw` is a bandsaw.
 fn without_year(machine: &str) -> &str {
     let year =
         machine.strip_prefix("DCASE").filter(|rest| rest.len() > 6 && rest.is_char_boundary(6));
@@ -96,8 +96,7 @@ pub fn stem(clip: &str) -> &str {
     names::stem(file).unwrap_or(file)
 }
 
-/// Rows of a CSV file as they are: any number of fields, spaces at their ends gone, with their
-/// line.
+/// Rows of a CSV file with their line numbers: any number of fields, without spaces at their ends.
 pub fn rows(path: &Path) -> Result<Vec<(u64, Vec<String>)>, Diagnostic> {
     let wrong = |why: String| {
         Diagnostic::new("E0801", format!("`{}` cannot be read: {why}", path.display()))
@@ -106,14 +105,14 @@ pub fn rows(path: &Path) -> Result<Vec<(u64, Vec<String>)>, Diagnostic> {
     reading::rows(&bytes).map_err(wrong)
 }
 
-/// Whether a row that is of no clip may be one of titles: what is called like a recording, or has a
-/// number, is a clip whose name is mistyped, and must not vanish.
+/// Whether a row without a clip may be a header. A row with a recording's name or a number is a
+/// clip with a mistyped name, and must not vanish.
 pub fn is_header(row: &[String]) -> bool {
     names::stem(&row[0]).is_none() && row.get(1).is_none_or(|value| value.parse::<f64>().is_err())
 }
 
 impl Kind {
-    /// Why a row has too many fields, if so.
+    /// The message for a row with too many fields, if it has.
     fn surplus(self, row: &[String]) -> Option<String> {
         match self {
             Kind::Score => surplus(row, 2, "a score has 2"),
@@ -122,8 +121,8 @@ impl Kind {
     }
 }
 
-/// Whether a file says `1,0` and `0,0` of its clips: decisions with a decimal comma, which look
-/// like scores with the decision 0 behind them.
+/// Whether a file has `1,0` and `0,0` for its clips: decisions with a decimal comma. They look like
+/// scores followed by the decision 0.
 fn has_decimals(rows: &[(u64, Vec<String>)]) -> bool {
     let clips = || {
         rows.iter()
@@ -137,13 +136,13 @@ fn has_decimals(rows: &[(u64, Vec<String>)]) -> bool {
     clips().all(|row| decided(&row)) && clips().any(|row| row[1] == "1")
 }
 
-/// Whether a row is of settings: some decision files begin with `decision
+/// Whether a row holds settings: some decision files begin with `decision
 /// threshold,0.35,max,0.7,min,0.1`.
 fn is_settings(row: &[String]) -> bool {
     names::stem(&row[0]).is_none() && !row[0].contains(|c: char| c.is_ascii_digit())
 }
 
-/// Reads a file. Every row that cannot be used is a problem of its own kind, the first three by
+/// Reads a file. All rows that cannot be used become one problem, which lists the first three by
 /// line.
 pub fn read(path: &Path, name: &SheetName, problems: &mut Vec<Diagnostic>) -> Option<Sheet> {
     let rows = match rows(path) {
@@ -183,8 +182,11 @@ pub fn read(path: &Path, name: &SheetName, problems: &mut Vec<Diagnostic>) -> Op
                 }
             }
             Some((text, _)) => {
-                let what =
-                    if name.kind == Kind::Score { "no finite number" } else { "neither 0 nor 1" };
+                let what = if name.kind == Kind::Score {
+                    "not a finite number"
+                } else {
+                    "neither 0 nor 1"
+                };
                 let point =
                     with_point(text).map_or(String::new(), |number| format!(": write {number}"));
                 wrong.push(
@@ -275,7 +277,7 @@ mod tests {
         assert_eq!(stem("section_03_0000.5"), "section_03_0000.5");
     }
 
-    /// The lines of the rows of a file, and what is wrong with it as one of scores or decisions.
+    /// The lines of the rows of a file, and its problems as a score or decision file.
     fn told(kind: &str, text: &str) -> (Vec<u64>, String) {
         let folder = tempfile::tempdir().unwrap();
         let file = format!("{kind}_fan_section_00_test.csv");
@@ -326,8 +328,8 @@ mod tests {
         for (kind, row, why) in [
             ("anomaly_score", "@,9,2345\n", format!("line 1: the row has 3 fields where a score has 2, {decimals}")),
             ("anomaly_score", "@,9.2345,x\n", "line 1: the row has 3 fields where a score has 2".to_owned()),
-            ("anomaly_score", "@,\"9,2345\"\n", format!("line 1: `9,2345` of `{clip}` is no finite number: write 9.2345")),
-            ("anomaly_score", "@,9.2\u{200b}\n", format!("line 1: `9.2<U+200B>` of `{clip}` is no finite number")),
+            ("anomaly_score", "@,\"9,2345\"\n", format!("line 1: `9,2345` of `{clip}` is not a finite number: write 9.2345")),
+            ("anomaly_score", "@,9.2\u{200b}\n", format!("line 1: `9.2<U+200B>` of `{clip}` is not a finite number")),
             (
                 "decision_result",
                 "@,9,2345,1\n",
@@ -355,7 +357,7 @@ mod tests {
                 "{tabs}"
             );
         }
-        // What the challenge and spreadsheets write.
+        // Forms that the challenge and spreadsheets write.
         for (kind, row) in [
             ("anomaly_score", "@,9.2345,,\n"),
             ("decision_result", "@,1\n"),

@@ -1,4 +1,4 @@
-//! What a team handed in: the score and decision files of one system.
+//! The score and decision files of one system, as submitted by a team.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,26 +10,25 @@ use crate::reading::{Entry, entries};
 use super::sheet::{self, Kind, Sheet, SheetName};
 use super::{Protocol, listed};
 
-/// How deep below the given folder those of teams may lie.
+/// The depth below the given folder at which team folders are found.
 const DEPTH: usize = 2;
 
 /// The files of one system.
 #[derive(Debug)]
 pub struct Submission {
-    /// The folder, and what stands before `anomaly_score_` in its files.
+    /// The folder, and the text before `anomaly_score_` in its files.
     pub name: String,
     pub system: String,
-    /// By section; more than one where each domain has its file.
+    /// By section. More than one if each domain has its own file.
     pub scores: BTreeMap<SectionId, Vec<Sheet>>,
     pub decisions: BTreeMap<SectionId, Vec<Sheet>>,
-    /// Files beside it that belong to no system with scores.
+    /// Warnings about files that belong to no system with scores.
     pub warnings: Vec<String>,
 }
 
-/// Reads all systems in `folder`, or, where it has no score files itself, in the folders below it.
+/// Reads all systems in `folder` or, if it has no score files itself, in the folders below it.
 ///
-/// # Errors
-/// All problems of all files.
+/// # Errors All problems of all files.
 pub fn read(folder: &Path, protocol: Protocol) -> Result<Vec<Submission>, Vec<Diagnostic>> {
     let mut folders = Vec::new();
     find(folder, DEPTH, &mut BTreeSet::new(), &mut folders).map_err(|e| vec![e])?;
@@ -65,7 +64,7 @@ pub fn read(folder: &Path, protocol: Protocol) -> Result<Vec<Submission>, Vec<Di
                 Some((path, _)) => problems.push(other_year(path, protocol)),
                 None => {
                     let mut made = submission(name, system, &files, &mut problems);
-                    // Told once, with the first system of the folder.
+                    // Reported once, with the first system of the folder.
                     made.warnings.append(&mut alone);
                     found.push(made);
                 }
@@ -75,16 +74,16 @@ pub fn read(folder: &Path, protocol: Protocol) -> Result<Vec<Submission>, Vec<Di
     if problems.is_empty() { Ok(found) } else { Err(problems) }
 }
 
-/// Says that decisions are of no system here, as where their file has another beginning than that
-/// of the scores.
+/// The warning about decisions without a system, for example because their file begins differently
+/// from the score files.
 fn without_scores(files: &[&(PathBuf, SheetName)]) -> String {
     let names: Vec<String> =
         files.iter().map(|(path, _)| format!("`{}`", path.display())).collect();
     let are = if names.len() == 1 { "is" } else { "are" };
-    format!("{} {are} left out: there are no score files whose names begin alike", listed(&names))
+    format!("{} {are} left out: no score file's name begins alike", listed(&names))
 }
 
-/// What a file of the year is called.
+/// An example of a file name of the year.
 fn example(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Dcase2020 => "anomaly_score_fan_id_01.csv",
@@ -94,11 +93,11 @@ fn example(protocol: Protocol) -> &'static str {
     }
 }
 
-/// 2020 has ids where later years have sections.
+/// 2020 has ids, later years have sections.
 fn other_year(path: &Path, protocol: Protocol) -> Diagnostic {
     let (path, year) = (path.display(), protocol.name());
     let message =
-        format!("`{path}` is not of {year}, where files are named like `{}`", example(protocol));
+        format!("`{path}` is not a file of {year}, where names look like `{}`", example(protocol));
     let hint =
         if protocol.has_domains() { "--protocol dcase2020?" } else { "--protocol dcase2022?" };
     Diagnostic::new("E0802", message).hint(hint)
@@ -106,7 +105,8 @@ fn other_year(path: &Path, protocol: Protocol) -> Diagnostic {
 
 type Files = Vec<(PathBuf, SheetName)>;
 
-/// Folders with score files, in order of their names; each once, whatever links lead to it.
+/// Folders with score files, in order of their names. Each appears once, however many links lead to
+/// it.
 fn find(
     folder: &Path,
     depth: usize,
@@ -121,7 +121,7 @@ fn find(
     }
     let (folders, files): (Vec<Entry>, Vec<Entry>) =
         entries(folder).map_err(wrong)?.into_iter().partition(Entry::is_folder);
-    // What is no file in spite of its name is told when it is read.
+    // An entry that is not a file despite its name is reported on reading.
     let files: Files =
         files.into_iter().filter_map(|e| Some((e.path, sheet::parse_name(&e.name)?))).collect();
     if files.iter().any(|(_, name)| name.kind == Kind::Score) {
@@ -148,10 +148,10 @@ fn submission(
         let sheets = sheets.entry(name.id.clone()).or_default();
         if let Some(other) = sheets.iter().find(|s| s.domain == name.domain || s.domain.is_none()) {
             let (a, b) = (other.path.display(), path.display());
-            let message = format!("`{a}` and `{b}` are both of {}", name.id);
+            let message = format!("`{a}` and `{b}` both belong to {}", name.id);
             problems.push(
                 Diagnostic::new("E0802", message)
-                    .hint("move the files of one system to a folder of their own"),
+                    .hint("move the files of one system to a separate folder"),
             );
             continue;
         }

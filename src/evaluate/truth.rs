@@ -1,7 +1,7 @@
-//! The truth about clips: which are anomalous, and of which domain.
+//! The truth about clips: their labels and domains.
 //!
-//! The evaluators keep it in folders, one CSV a section (`ground_truth_data`: 0 normal, 1 anomaly;
-//! `ground_truth_domain`: 0 source, 1 target). 2020 has one list for all machines
+//! The evaluators keep it in folders, one CSV per section (`ground_truth_data`: 0 normal, 1
+//! anomaly; `ground_truth_domain`: 0 source, 1 target). 2020 has one list for all machines
 //! (`eval_data_list.csv`), which later years publish, too.
 
 use std::collections::BTreeMap;
@@ -12,11 +12,10 @@ use crate::diagnose::Diagnostic;
 use super::fact::{LIST_OF_2022, Truth};
 use super::{Protocol, truth_file};
 
-/// Reads a folder with `ground_truth_data` in it (or in a folder named like the protocol in it), or
-/// a list of names.
+/// Reads a folder that contains `ground_truth_data` (directly, or in a folder named like the
+/// protocol), or a list of names.
 ///
-/// # Errors
-/// A folder of neither form, and everything wrong in the files.
+/// # Errors A folder of another form, and all problems of the files.
 pub fn read(path: &Path, protocol: Protocol) -> Result<Truth, Vec<Diagnostic>> {
     let mut truth =
         Truth { path: path.to_owned(), sections: BTreeMap::new(), warnings: Vec::new() };
@@ -48,7 +47,7 @@ pub fn read(path: &Path, protocol: Protocol) -> Result<Truth, Vec<Diagnostic>> {
     Ok(truth)
 }
 
-/// Where a list of names may be.
+/// The possible places of a list of names.
 fn lists(folder: &Path, protocol: Protocol) -> Vec<PathBuf> {
     let year = &protocol.name()["dcase".len()..];
     let file = format!("eval_data_list_{year}.csv");
@@ -62,7 +61,7 @@ fn beside(given: &Path, folder: &Path, truth: &mut Truth) {
     if contradicted > 0 {
         truth.warnings.push(format!(
             "the names in `{}` contradict the labels of `ground_truth_data` for {contradicted} of {known} clips of \
-             ToyCar and ToyTrain; `ground_truth_data` is right and is what counts here",
+             ToyCar and ToyTrain; `ground_truth_data` is right and is used here",
             folder.join("ground_truth_attributes").display()
         ));
     }

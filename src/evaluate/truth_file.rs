@@ -1,4 +1,4 @@
-//! Files of truth.
+//! Reads the files of the ground truth.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -78,7 +78,7 @@ fn files(folder: &Path) -> Result<Vec<(PathBuf, SectionId, Option<Domain>)>, Dia
     Ok(found)
 }
 
-/// A file of names and 0 or 1.
+/// A file with names and 0 or 1.
 fn flags(path: &Path, problems: &mut Vec<Diagnostic>) -> BTreeMap<String, bool> {
     let rows = rows(path).unwrap_or_else(|problem| {
         problems.push(problem);
@@ -112,13 +112,13 @@ fn flags(path: &Path, problems: &mut Vec<Diagnostic>) -> BTreeMap<String, bool> 
 }
 
 fn is_no_clip(name: &str) -> bool {
-    of_name(stem(name), None, Protocol::Dcase2020) == Err("is no clip's name")
+    of_name(stem(name), None, Protocol::Dcase2020) == Err("is not a clip's name")
 }
 
-/// Full names of a section's clips, from the tables of attributes of 2022
-/// (`<machine>/attributes_<NN>.csv`) or of later years. Names that two clips share are none. These
-/// tables are a help, so a missing one or an odd row is no error; rows may be shorter than their
-/// header, and the full name is always last.
+/// Full names of a section's clips, from the attribute tables of 2022
+/// (`<machine>/attributes_<NN>.csv`) or of later years. Names that two clips share are dropped.
+/// These tables are only an aid, so a missing table or an odd row is no error. Rows may be shorter
+/// than their header; the full name is always last.
 fn aliases(folder: &Path, id: &SectionId) -> Result<BTreeMap<String, String>, Diagnostic> {
     let SectionId { machine, section } = id;
     let later = folder.join(format!("ground_truth_{machine}_section_{section}_test.csv"));
@@ -133,8 +133,8 @@ fn aliases(folder: &Path, id: &SectionId) -> Result<BTreeMap<String, String>, Di
     Ok(names.into_iter().filter_map(|(full, clip)| Some((full, clip?))).collect())
 }
 
-/// How many clips of ToyCar and ToyTrain have a full name with the other label, and how many have
-/// one.
+/// How many clips of ToyCar and ToyTrain have a full name with the other label, and how many have a
+/// full name.
 pub fn contradictions(truth: &Truth) -> (usize, usize) {
     let (mut contradicted, mut known) = (0, 0);
     let toys = truth
@@ -155,8 +155,8 @@ pub fn contradictions(truth: &Truth) -> (usize, usize) {
     (contradicted, known)
 }
 
-/// Reads a list of all machines: a line with a machine, then lines of its clips: name, full name
-/// and, in 2020, 0 or 1.
+/// Reads a list for all machines: a line with a machine, then the lines of its clips: name, full
+/// name and, in 2020, 0 or 1.
 pub fn list(path: &Path, truth: &mut Truth, protocol: Protocol) -> Result<(), Vec<Diagnostic>> {
     let (mut machine, mut wrong) = (None, Vec::new());
     for (line, row) in rows(path).map_err(|e| vec![e])? {
@@ -170,12 +170,12 @@ pub fn list(path: &Path, truth: &mut Truth, protocol: Protocol) -> Result<(), Ve
         }
         let (clip, full) = (stem(&row[0]), stem(&row[1]));
         let said = of_name(full, None, protocol);
-        // The machine stands above, so any word will do for it.
+        // The machine stands in a line above, so any word will do here.
         let named = format!("x_{clip}");
         let section = machine_and_section(&named);
         match (&machine, section, said) {
             (None, ..) => wrong.push(format!("line {line} stands before the first machine")),
-            (_, None, _) => wrong.push(format!("line {line}: `{}` is no clip's name", row[0])),
+            (_, None, _) => wrong.push(format!("line {line}: `{}` is not a clip's name", row[0])),
             (.., Err(why)) => wrong.push(format!("line {line}: `{}` {why}", row[1])),
             (Some(machine), Some((id, _)), Ok(mut fact)) => {
                 match row.get(2).map(String::as_str) {
@@ -198,9 +198,7 @@ pub fn list(path: &Path, truth: &mut Truth, protocol: Protocol) -> Result<(), Ve
     }
     truth.path = path.to_owned();
     if protocol == Protocol::Dcase2022 {
-        truth
-            .warnings
-            .push(format!("the truth is taken from `{}`: {LIST_OF_2022}", path.display()));
+        truth.warnings.push(format!("the truth comes from `{}`: {LIST_OF_2022}", path.display()));
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! The spectrum of a whole clip: one frame as long as the clip, in which tones stand that short
-//! frames cannot tell apart.
+//! The spectrum of a whole clip: one frame as long as the clip. It resolves tones that short frames
+//! cannot separate.
 //!
-//! What the second branch of Wilkinghoff's (2021, 2023) networks hears. Clips of one length have as
-//! many bins; a network that is given others says so.
+//! It is the input of the second branch of Wilkinghoff's (2021, 2023) networks. Clips of equal
+//! length have equally many bins; a network that gets other lengths reports an error.
 
 use ndarray::Array2;
 use rustfft::num_complex::Complex;
@@ -20,7 +20,7 @@ use crate::math;
 pub struct ClipSpectrum {
     /// The logarithm `ln(magnitude + floor)` instead of the magnitude. Samples lie in -1..1.
     pub log: bool,
-    /// What is added to the magnitude before the logarithm.
+    /// Added to the magnitude before the logarithm.
     #[schemars(range(max = 1e6), extend("exclusiveMinimum" = 0))]
     pub floor: f64,
 }
@@ -51,7 +51,8 @@ impl Feature for ClipSpectrum {
         Ok(Box::new(self.clone()))
     }
 
-    /// Of one frame there are half as many values as samples; told as frames of one value.
+    /// The one frame has half as many values as the clip has samples. For the estimate that equals
+    /// one value for every second sample.
     fn dims(&self) -> usize {
         1
     }
@@ -69,7 +70,7 @@ impl Extractor for ClipSpectrum {
         }
         let mut values: Vec<Complex<f32>> = samples.iter().map(|&x| Complex::new(x, 0.0)).collect();
         any_length(values.len(), false).process(&mut values);
-        // The bin of half the sampling rate is left out, so that the count is even.
+        // The bin at half the sampling rate is left out, so that the count is even.
         let value = |x: &Complex<f32>| match self.log {
             true => math::ln(math::hypot(x.re, x.im) + self.floor as f32),
             false => math::hypot(x.re, x.im),

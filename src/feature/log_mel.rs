@@ -1,7 +1,8 @@
-//! Log-mel spectrograms as librosa and the DCASE baselines make them.
+//! Log-mel spectrograms as in librosa and the DCASE baselines.
 //!
-//! `20 / power * log10(max(mel, epsilon))` of `librosa.feature.melspectrogram`, without the
-//! clipping at 80 dB below the peak that `librosa.power_to_db` adds: the baselines do not clip.
+//! `20 / power * log10(max(mel, epsilon))` of `librosa.feature.melspectrogram`.
+//! `librosa.power_to_db` also clips at 80 dB below the peak; the baselines do not clip, so neither
+//! does this.
 
 use ndarray::Array2;
 use schemars::JsonSchema;
@@ -12,28 +13,28 @@ use crate::diagnose::Problem;
 use crate::dsp::{Decibel, Framing, LANES, MelBank, MelNorm, MelScale, Padding, Stft};
 use crate::math;
 
-/// More bands than anybody uses; keeps a slip of the finger from asking for all memory.
+/// More bands than anybody uses. The limit keeps a typing error from asking for all memory.
 const MAX_MELS: usize = 16_384;
-/// No recording has so high a frequency.
+/// No recording has frequencies this high.
 const MOST_HZ: f64 = 1e6;
 
-/// What keeps the logarithm of silence finite.
+/// How the logarithm of silence stays finite.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Floor {
-    /// `max(mel, epsilon)`: the baselines since 2022.
+    /// `max(mel, epsilon)`, as in the baselines since 2022.
     #[default]
     Max,
-    /// `mel + epsilon`: the baselines of 2020 and 2021, and MLPerf Tiny.
+    /// `mel + epsilon`, as in the baselines of 2020 and 2021, and in MLPerf Tiny.
     Add,
 }
 
-/// Log-mel spectrograms as librosa and the DCASE baselines make them, in dB: `20 / power *
-/// log10(max(mel, epsilon))`.
+/// Log-mel spectrograms as in librosa and the DCASE baselines, in dB: `20 / power * log10(max(mel,
+/// epsilon))`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogMel {
-    /// Samples of a frame, and of its FFT.
+    /// Samples per frame, and per FFT.
     #[schemars(range(min = 2, max = super::MAX_FRAME))]
     pub frame: usize,
     /// Samples from one frame to the next; at most `frame`.
@@ -45,17 +46,17 @@ pub struct LogMel {
     /// Exponent of the magnitude spectrum: 2 for power, 1 for magnitude.
     #[schemars(range(max = 100), extend("exclusiveMinimum" = 0))]
     pub power: f64,
-    /// How frequencies in Hz become mel.
+    /// The formula from Hz to mel.
     pub scale: MelScale,
-    /// How the triangles of the mel bands are scaled.
+    /// The scaling of the mel bands' triangles.
     pub norm: MelNorm,
     /// Whether clips are padded by half a frame at both ends.
     pub center: bool,
-    /// What clips are padded with.
+    /// The content of the padding.
     pub pad: Padding,
-    /// What keeps the logarithm of silence finite.
+    /// How the logarithm of silence stays finite.
     pub floor: Floor,
-    /// The smallest mel energy (`floor: max`), or what is added to every energy (`floor: add`).
+    /// The smallest mel energy (`floor: max`), or the amount added to every energy (`floor: add`).
     #[schemars(range(max = 1e6), extend("exclusiveMinimum" = 0))]
     pub epsilon: f64,
     /// Lower edge of the lowest band in Hz.
@@ -108,8 +109,7 @@ impl Feature for LogMel {
             wrong("power", format!("power is {}, not a number above 0", self.power), hint);
         }
         if !(self.epsilon >= f64::from(f32::MIN_POSITIVE) && self.epsilon <= f64::from(f32::MAX)) {
-            let message =
-                format!("epsilon is {:e}, which is no positive 32-bit float", self.epsilon);
+            let message = format!("epsilon is {:e}, not a positive 32-bit float", self.epsilon);
             wrong("epsilon", message, "the baselines use `epsilon: 2.220446049250313e-16`");
         }
         if !(self.fmin >= 0.0 && self.fmin.is_finite()) {
@@ -208,7 +208,7 @@ struct LogMelExtractor {
 }
 
 impl LogMelExtractor {
-    /// Powers of magnitudes, as `power` asks, from `|X|^2`.
+    /// Turns `|X|^2` into the magnitude to the power of `power`.
     fn raise(&self, spectra: &mut [f32]) {
         if self.power == 1.0 {
             spectra.iter_mut().for_each(|x| *x = x.sqrt());
@@ -267,7 +267,7 @@ mod tests {
         spec.member().extractor(8000).unwrap().extract(&samples()).unwrap()
     }
 
-    // The values are printed by tests/data/log_mel.py.
+    // tests/data/log_mel.py prints the values.
 
     #[test]
     fn the_defaults_are_those_of_librosa() {
@@ -310,8 +310,8 @@ mod tests {
 
     #[test]
     fn other_powers_are_the_magnitude_raised() {
-        // 20/p log10(sum w |X|^p): with a loud tone in one bin of weight w, the tone's level does
-        // not depend on p but for 20/p log10(w), and w is between 0 and 1.
+        // 20/p log10(sum w |X|^p). A loud tone in one bin of weight w has a level that depends on p
+        // only by 20/p log10(w), and w is between 0 and 1.
         let tone: Vec<f32> =
             (0..4096).map(|i| math::sin(std::f32::consts::TAU * i as f32 / 16.0)).collect();
         let level = |power: f64| {
@@ -325,7 +325,7 @@ mod tests {
             let matrix = settings.extractor(16_000).unwrap().extract(&tone).unwrap();
             matrix.row(4).iter().copied().fold(f32::NEG_INFINITY, f32::max)
         };
-        // A Hann window of 1024 passes half of its length times the amplitude over two: 256.
+        // A Hann window of 1024 passes half of its length times half of the amplitude: 256.
         let expected = 20.0 * math::log10(256f32);
         for power in [1.0, 2.0, 3.0, 4.0] {
             assert!((level(power) - expected).abs() < 6.1, "{power}: {} {expected}", level(power));

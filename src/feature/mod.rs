@@ -1,14 +1,14 @@
 //! The family of features: the samples of one clip become a matrix of frames.
 //!
-//! A feature sees one clip and knows nothing of the others; parallelism over clips, stacking and
-//! indexing belong to the stage.
+//! A feature sees one clip and knows nothing of the others. The stage does the parallel loop over
+//! clips, the stacking and the indexing.
 
 use ndarray::Array2;
 
 use crate::diagnose::Problem;
 use crate::family;
 
-/// Why a clip has no features.
+/// The reason why a clip has no features.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum FeatureError {
     #[error("{samples} samples are fewer than one frame of {frame}")]
@@ -22,32 +22,33 @@ pub enum FeatureError {
     Settings(String),
 }
 
-/// A plan for clips of one sample rate: windows, filter banks and FFTs made once, used for many
-/// clips.
+/// A plan for clips of one sample rate. Windows, filter banks and FFTs are made once and used for
+/// many clips.
 pub trait Extractor: Send + Sync {
-    /// Features of one clip, (frames, dims), from samples in -1..1.
+    /// The features of one clip, (frames, dims), from samples in -1..1.
     fn extract(&self, samples: &[f32]) -> Result<Array2<f32>, FeatureError>;
 }
 
 /// A way to turn samples into frames.
 pub trait Feature: Send + Sync {
-    /// Raised whenever the same input gives other output; held by golden values.
+    /// Raised whenever the same input gives other output. Golden values in tests guard it.
     fn version(&self) -> u32;
 
-    /// Settings out of range, all of them.
+    /// All settings that are out of range.
     fn problems(&self) -> Vec<Problem> {
         Vec::new()
     }
 
-    /// What clips of `rate` Hz do not give though they can be worked on, and what helps.
+    /// A warning about settings that lose something at `rate` Hz (such as empty bands), with advice.
+    /// It does not stop the work.
     fn doubt(&self, _rate: u32) -> Option<String> {
         None
     }
 
-    /// Everything that can be made ready for clips of `rate` Hz.
+    /// Prepares everything for clips of `rate` Hz.
     fn extractor(&self, rate: u32) -> Result<Box<dyn Extractor>, FeatureError>;
 
-    /// How many values a frame has, for estimates of memory.
+    /// The number of values per frame, for estimates of memory.
     fn dims(&self) -> usize;
 
     /// Samples from one frame to the next, for estimates of memory.
@@ -73,10 +74,10 @@ family! {
     }
 }
 
-/// More samples than any frame needs; keeps a slip of the finger from asking for all memory.
+/// More samples than any frame needs. The limit keeps a typing error from asking for all memory.
 const MAX_FRAME: usize = 1 << 20;
 
-/// What may be wrong with `frame` and `hop`.
+/// Problems of `frame` and `hop`.
 fn framing_problems(frame: usize, hop: usize) -> Vec<Problem> {
     let mut problems = Vec::new();
     if !(2..=MAX_FRAME).contains(&frame) {
@@ -100,7 +101,7 @@ fn framing_problems(frame: usize, hop: usize) -> Vec<Problem> {
     problems
 }
 
-/// The settings, if they have no problem: an extractor is never made of others.
+/// The settings, if they have no problem. Extractors are made from checked settings only.
 fn checked<F: Feature>(settings: &F) -> Result<&F, FeatureError> {
     match settings.problems().first() {
         Some(problem) => Err(FeatureError::Settings(problem.message.clone())),

@@ -1,4 +1,5 @@
-//! Log-mel of real and synthetic recordings beside librosa's own, where the recordings are at hand.
+//! Compares log-mel of real and synthetic recordings with librosa's, where the recordings are
+//! available.
 
 use std::path::{Path, PathBuf};
 
@@ -27,8 +28,8 @@ fn features(settings: &LogMel, path: &Path) -> Array2<f32> {
     settings.extractor(wave.rate).unwrap().extract(&wave.samples).unwrap()
 }
 
-/// Within 0.01 dB where librosa is within 80 dB of its peak, within 0.5 dB below: there the
-/// rounding noise of an FFT in f32 (librosa's is in f64) shows. Returns the largest distance in the
+/// Within 0.01 dB where librosa is within 80 dB of its peak, within 0.5 dB below. There the
+/// rounding noise of an FFT in f32 shows (librosa's is in f64). Returns the largest distance in the
 /// upper part.
 fn assert_near(name: &str, ours: &Array2<f32>, librosa: &Array2<f32>) -> f32 {
     assert_eq!(ours.dim(), librosa.dim(), "{name}");
@@ -66,7 +67,7 @@ fn every_oracle_matrix_of_synthetic_signals_is_met() {
         let ours = features(&settings, &folder.join(&row[1]));
         let theirs = theirs.reversed_axes();
         let worst = assert_near(&row[0], &ours, &theirs);
-        // Broadband signals are met far more closely than the stated tolerance.
+        // Broadband signals agree far better than the stated tolerance.
         assert!(worst < 1e-4 || row[1].starts_with("sweep"), "{} is {worst} dB off", &row[0]);
         seen += 1;
     }

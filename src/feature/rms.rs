@@ -1,5 +1,4 @@
-//! The level of each frame, and nothing else: what a detector can do that only hears how loud it
-//! is.
+//! The level of each frame and nothing else: a test of what a detector can do from loudness alone.
 
 use ndarray::Array2;
 use schemars::JsonSchema;
@@ -9,14 +8,14 @@ use super::{Extractor, Feature, FeatureError, checked, framing_problems};
 use crate::diagnose::Problem;
 use crate::math;
 
-/// The floor of the mean square, as of `log_mel`: -156.5 dB.
+/// The floor of the mean square, the same as in `log_mel`: -156.5 dB.
 const EPSILON: f64 = f64::EPSILON;
 
-/// The level of each frame in dB and nothing else: `10 log10(max(mean square, 2.2e-16))`.
+/// Only the level of each frame, in dB: `10 log10(max(mean square, 2.2e-16))`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rms {
-    /// Samples of a frame.
+    /// Samples per frame.
     #[schemars(range(min = 2, max = super::MAX_FRAME))]
     pub frame: usize,
     /// Samples from one frame to the next; at most `frame`.
@@ -64,7 +63,7 @@ impl Extractor for Rms {
                 .iter()
                 .map(|x| f64::from(*x) * f64::from(*x))
                 .sum::<f64>();
-            // `max` would take the floor for a NaN.
+            // `max` would replace a NaN by the floor.
             if square.is_nan() {
                 f32::NAN
             } else {

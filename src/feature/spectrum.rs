@@ -8,14 +8,14 @@ use super::{Extractor, Feature, FeatureError, checked, framing_problems};
 use crate::diagnose::Problem;
 use crate::dsp::{Decibel, Framing, LANES, Padding, Stft};
 
-/// The floor of magnitudes in dB: that of `log_mel`.
+/// The floor of magnitudes in dB, the same as in `log_mel`.
 const EPSILON: f32 = f64::EPSILON as f32;
 
 /// Magnitude spectrograms, linear in frequency.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Spectrum {
-    /// Samples of a frame, and of its FFT. A frame has `frame / 2 + 1` bins.
+    /// Samples per frame, and per FFT. A frame has `frame / 2 + 1` bins.
     #[schemars(range(min = 2, max = super::MAX_FRAME))]
     pub frame: usize,
     /// Samples from one frame to the next; at most `frame`.
@@ -23,7 +23,7 @@ pub struct Spectrum {
     pub hop: usize,
     /// Whether clips are padded by half a frame at both ends.
     pub center: bool,
-    /// What clips are padded with.
+    /// The content of the padding.
     pub pad: Padding,
     /// Levels in dB, `20 log10(max(magnitude, 2.2e-16))`, instead of magnitudes.
     pub db: bool,
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn magnitudes_in_db_are_those_of_numpy() {
-        // Printed by tests/data/log_mel.py.
+        // Values printed by tests/data/log_mel.py.
         let settings = Spectrum { frame: 64, hop: 32, ..Spectrum::default() };
         let first = [-8.9008, -1.7183, 1.2144, 2.3953, 3.2721];
         let matrix = features(settings.clone());

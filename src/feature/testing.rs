@@ -1,4 +1,4 @@
-//! What the tests of features share: a signal, and comparison with stored values.
+//! Shared by the tests of features: a signal, and a comparison with stored values.
 
 use ndarray::{Array2, s};
 
@@ -7,7 +7,7 @@ pub fn samples() -> Vec<f32> {
     (0..1500).map(|i| ((i * i + 7 * i) % 101 - 50) as f32 / 128.0).collect()
 }
 
-/// Compares the shape, the first five values of the first row and the last five of the last one,
+/// Compares the shape, the first five values of the first row and the last five of the last row,
 /// within 0.001 dB.
 pub fn assert_ends(matrix: &Array2<f32>, shape: (usize, usize), first: [f32; 5], last: [f32; 5]) {
     assert_eq!(matrix.dim(), shape);

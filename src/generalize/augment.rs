@@ -1,7 +1,7 @@
-//! More training clips than there are recordings: new ones between them.
+//! Augmentation: additional training clips between the recordings.
 //!
-//! Pairs are of one section, so that new clips have a section, too. Every draw comes from a seed
-//! named by the technique, so that one technique does not change what another draws.
+//! Pairs come from one section, so that new clips have a section, too. Every random draw uses a
+//! seed named by the technique, so one technique does not change the draws of another.
 
 use ndarray::{Array2, ArrayView2};
 
@@ -14,8 +14,8 @@ use crate::learn::lloyd::centres;
 use crate::learn::neighbours::{Metric, Neighbour, nearest};
 use crate::seed::Rng;
 
-/// Applies what `g` asks for. What interpolates comes first, from recordings alone: between a clip
-/// and its copy there is nothing, and centres are too few to count by.
+/// Applies the augmentations of `g`. Interpolation comes first, on recordings alone: nothing lies
+/// between a clip and its copy, and ratios to a few centres would give too few clips.
 pub(super) fn augment<'a>(
     mut samples: Samples<'a>,
     g: &Generalization,
@@ -40,8 +40,7 @@ pub(super) fn augment<'a>(
     Ok(samples)
 }
 
-/// The source clips of each section become the centres of their k-means, beside the target clips as
-/// they are.
+/// Replaces the source clips of each section by their k-means centres. The target clips stay.
 fn source_means<'a>(
     samples: &Samples<'a>,
     count: usize,
@@ -72,8 +71,8 @@ fn source_means<'a>(
     Ok(kept)
 }
 
-/// How many target clips are missing to `ratio` for each source clip, section by section, with the
-/// target's places.
+/// For each section: the places of the target clips, and how many are missing to a ratio of `ratio`
+/// per source clip.
 fn missing(samples: &Samples, ratio: f64) -> Vec<(Vec<usize>, usize)> {
     let (source, target) = (samples.sections(Domain::Source), samples.sections(Domain::Target));
     let wanted = source.iter().map(|places| (ratio * places.len() as f64).floor() as usize);
@@ -84,7 +83,7 @@ fn missing(samples: &Samples, ratio: f64) -> Vec<(Vec<usize>, usize)> {
         .collect()
 }
 
-/// Target clips are repeated in turn.
+/// Repeats target clips in turn.
 fn oversample(samples: &mut Samples, ratio: f64) {
     for (target, missing) in missing(samples, ratio) {
         for i in 0..if target.is_empty() { 0 } else { missing } {
@@ -95,7 +94,7 @@ fn oversample(samples: &mut Samples, ratio: f64) {
     }
 }
 
-/// New target clips, each on the way from a drawn target clip to one of its nearest.
+/// Adds target clips, each between a random target clip and one of its nearest neighbours.
 fn smote(samples: &mut Samples, settings: &Smote, cx: &Context) -> Result<(), DetectorError> {
     for (target, missing) in missing(samples, settings.ratio) {
         if target.len() < 2 || missing == 0 {
@@ -116,12 +115,12 @@ fn smote(samples: &mut Samples, settings: &Smote, cx: &Context) -> Result<(), De
     Ok(())
 }
 
-/// A point on the way from one row to another.
+/// A point between two rows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pair {
     pub from: usize,
     pub to: usize,
-    /// How far on the way, 0..1.
+    /// The position between the rows, 0..1.
     pub part: f64,
 }
 
@@ -132,8 +131,8 @@ impl Pair {
     }
 }
 
-/// `count` draws of SMOTE (Chawla et al. 2002) among `rows` (rows, dims), of which there are at
-/// least two: a row, one of its nearest other rows, and a point between them.
+/// `count` draws of SMOTE (Chawla et al. 2002) among `rows` (rows, dims), at least two: a row, one
+/// of its nearest other rows, and a point between them.
 pub fn pairs(
     rows: ArrayView2<f32>,
     count: usize,
@@ -156,8 +155,8 @@ pub fn pairs(
     Ok((0..count).map(|_| draw()).collect())
 }
 
-/// Each target clip with a little of each of its nearest source clips: new target clips, without
-/// draws.
+/// Adds target clips: each target clip mixed with a little of each of its nearest source clips,
+/// without random draws.
 fn memmixup(samples: &mut Samples, settings: &MemMixup, cx: &Context) -> Result<(), DetectorError> {
     let sections =
         samples.sections(Domain::Source).into_iter().zip(samples.sections(Domain::Target));
@@ -189,8 +188,7 @@ fn memmixup(samples: &mut Samples, settings: &MemMixup, cx: &Context) -> Result<
     Ok(())
 }
 
-/// New clips between drawn pairs of a section; such a clip is of the domain that is the larger part
-/// of it.
+/// Adds clips between random pairs of a section. A new clip gets the domain of its larger part.
 fn mixup(samples: &mut Samples, settings: &Mixup, cx: &Context) -> Result<(), DetectorError> {
     let sections =
         samples.sections(Domain::Source).into_iter().zip(samples.sections(Domain::Target));
@@ -218,10 +216,10 @@ fn blend(a: ndarray::ArrayView1<f32>, b: ndarray::ArrayView1<f32>, part: f64) ->
         .collect()
 }
 
-/// The clips at `places` as one row each, (clips, frames · dims), and the (frames, dims) of all of
-/// them.
+/// The clips at `places` as one row each, (clips, frames · dims), and their common shape (frames,
+/// dims).
 ///
-/// Errors: clips of different lengths, between which there is nothing; values that are not finite.
+/// Errors: clips of different lengths, which cannot be mixed; values that are not finite.
 fn flat(
     samples: &Samples,
     places: &[usize],
@@ -254,7 +252,8 @@ fn same_dims(a: &Array2<f32>, b: &Array2<f32>) -> Result<(), DetectorError> {
     if a.ncols() == b.ncols() {
         return Ok(());
     }
-    let message = format!("source clips have {} values and target clips {}", a.ncols(), b.ncols());
+    let message =
+        format!("source clips have {} values, but target clips have {}", a.ncols(), b.ncols());
     Err(DetectorError::Data(message))
 }
 

@@ -1,9 +1,10 @@
-//! Which of the normal training clips a detector sees: how hard its domain generalisation is made.
+//! Chooses the normal training clips that a detector sees, which sets how hard its domain
+//! generalisation is.
 //!
-//! The difficulty settings that MIMII DG offers its users (Dohi et al. 2022): how many values of
-//! the shift parameter the source has, and how many target clips there are. What is kept is decided
-//! by the identity of the clips, and fewer clips of a limit are always among the more, so that two
-//! points of a sweep differ by what is swept. Nothing here looks at test clips.
+//! These are the difficulty settings that MIMII DG offers its users (Dohi et al. 2022): the number
+//! of values of the shift parameter in the source, and the number of target clips. The identity of
+//! the clips decides the choice, and a smaller limit always chooses a subset of a larger one. So
+//! two points of a sweep differ only by the swept setting. Nothing here looks at test clips.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -18,18 +19,18 @@ use crate::diagnose::Problem;
 use crate::family::Word;
 use crate::seed::Seed;
 
-/// Values of the source domain to train on.
+/// Values of the source domain for training.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum SourceValues {
-    /// So many of the values of the shift parameter, spread over their range.
+    /// This number of values of the shift parameter, spread over their range.
     Count(#[schemars(range(min = 1, max = 1_000_000))] usize),
-    /// These values of these attributes; clips without the attribute stay.
+    /// These values of these attributes. Clips without the attribute stay.
     Named(#[schemars(with = "BTreeMap<String, Vec<Word>>")] BTreeMap<String, Vec<String>>),
 }
 
 impl SourceValues {
-    /// How many values, if a number says it.
+    /// The number of values, if the setting is a number.
     pub(super) fn count(&self) -> Option<usize> {
         match self {
             Self::Count(count) => Some(*count),
@@ -39,7 +40,7 @@ impl SourceValues {
 }
 
 impl Generalization {
-    /// Settings of the choice out of range, all of them.
+    /// All settings of the choice that are out of range.
     pub(super) fn choice_problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut empty = |field: &str, what: &str| {
@@ -64,10 +65,10 @@ impl Generalization {
         problems
     }
 
-    /// The ids of the clips to train on, of all clips of one section. Clips without a domain are
+    /// The ids of the training clips, among all clips of one section. Clips without a domain are
     /// source clips.
     ///
-    /// Errors: there are source clips, and none of them has one of the named values.
+    /// Errors: there are source clips, but none of them has one of the named values.
     pub fn choose<'a>(&self, clips: &'a [Clip]) -> Result<BTreeSet<&'a str>, String> {
         let train: Vec<&Clip> = clips
             .iter()
@@ -116,7 +117,7 @@ impl Generalization {
             .collect())
     }
 
-    /// An attribute that `source_values` names and no clip has.
+    /// An attribute in `source_values` that no clip has.
     pub fn unknown_attribute<'a>(&'a self, clips: &[&Clip]) -> Option<&'a str> {
         let Some(SourceValues::Named(named)) = &self.source_values else { return None };
         named
@@ -126,7 +127,7 @@ impl Generalization {
     }
 }
 
-/// `vel` 6, 10, 14 and so on: what the clips have.
+/// The values that the clips have: `vel` 6, 10, 14 and so on.
 fn values<'a>(names: impl Iterator<Item = &'a String>, clips: &[&Clip]) -> String {
     let of = |name: &String| {
         let values: BTreeSet<&str> =
@@ -136,13 +137,13 @@ fn values<'a>(names: impl Iterator<Item = &'a String>, clips: &[&Clip]) -> Strin
     names.map(of).collect::<Vec<_>>().join("; ")
 }
 
-/// `6` and `6.0` are one value, `L1` and `L1` are.
+/// `6` and `6.0` are the same value; words must be equal.
 fn same(a: &str, b: &str) -> bool {
     a == b || matches!((a.parse::<f64>(), b.parse::<f64>()), (Ok(a), Ok(b)) if a == b)
 }
 
-/// The attributes by which the domains of training clips differ: those that have no value in
-/// common; all, if there are none (or no target clips).
+/// The attributes by which the domains of training clips differ: those without a common value. If
+/// there are none (or no target clips), all attributes.
 struct Shift(Vec<String>);
 
 impl Shift {
@@ -168,8 +169,8 @@ impl Shift {
     }
 }
 
-/// `count` of the values, evenly spread over their order: the middle one, the two ends, and so on.
-/// Numbers are ordered as numbers.
+/// Chooses `count` of the values, evenly spread over their order: the middle one, the two ends, and
+/// so on. Numbers are ordered as numbers.
 fn spread(values: BTreeSet<Vec<&str>>, count: usize) -> BTreeSet<Vec<&str>> {
     let mut values: Vec<Vec<&str>> = values.into_iter().collect();
     let number = |value: &&str| value.parse::<f64>().ok().filter(|x| x.is_finite());
@@ -187,7 +188,7 @@ fn spread(values: BTreeSet<Vec<&str>>, count: usize) -> BTreeSet<Vec<&str>> {
     (0..count).map(|i| values[place(i)].clone()).collect()
 }
 
-// serde's `untagged` would lose the place of a mistake.
+// serde's `untagged` would lose the location of a mistake.
 impl<'de> Deserialize<'de> for SourceValues {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Either;
@@ -230,7 +231,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// 5 source velocities of 8 clips, 3 target ones of 2, at two loads, and a test clip.
+    /// 5 source velocities with 8 clips each and 3 target velocities with 2, at two loads; and a
+    /// test clip.
     fn clips() -> Vec<Clip> {
         let clip = |domain: Domain, split: Split, vel: &str, i: usize| Clip {
             id: format!("{domain}_{split}_{vel}_{i}"),

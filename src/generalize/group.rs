@@ -1,21 +1,20 @@
-//! Which training clips belong together: to one model, one normalisation, one comparison of scores.
+//! Groups of training clips that share a model, a normalisation, or a comparison of scores.
 
 use crate::artifact::Clip;
 
 use super::samples::domain_of;
 use super::{Generalization, Normalization, References, ScoreNormalization};
 
-/// The groups a clip is in. Scores of a test clip are taken for every cell there is, and the
-/// smallest counts.
+/// The groups of a clip. A test clip is scored for every cell, and the smallest score counts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Cell {
-    /// Whose model scores.
+    /// The group whose model scores.
     pub(super) reference: String,
-    /// Whose statistics normalise the features.
+    /// The group whose statistics normalise the features.
     pub(super) features: String,
-    /// Whose statistics normalise the score.
+    /// The group whose statistics normalise the score.
     pub(super) scores: String,
-    /// The section of the test clips that the cell is for; any if none.
+    /// The section of the cell's test clips; `None` means any.
     pub(super) section: Option<String>,
 }
 

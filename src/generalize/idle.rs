@@ -1,21 +1,22 @@
-//! Settings that change nothing, told from the clips alone: a technique that finds nothing to do
-//! leaves the numbers of a run without it, and a sweep over it then looks as if it had no effect.
+//! Finds settings that change nothing, from the clips alone. A technique that finds nothing to do
+//! leaves the numbers of a run without it, so a sweep over it would seem to show no effect.
 
 use super::{Generalization, Normalization, References, ScoreNormalization, SourceValues};
 use crate::artifact::{Clip, Domain, Label, Split};
 use crate::detector::Scope;
 
-/// How many training clips a section has, step by step as they become more.
+/// The numbers of training clips in a section, updated technique by technique.
 struct Count {
     source: usize,
     target: usize,
-    /// Clips of either domain were drawn, so that the numbers above are the least there can be.
+    /// Whether mixup added random clips of either domain, so that the numbers above are lower
+    /// bounds.
     drawn: bool,
 }
 
 impl Generalization {
-    /// What changes nothing for a section with these clips, each with the reason; nothing if
-    /// nothing can be chosen.
+    /// The settings that change nothing for a section with these clips, each with the reason. Empty
+    /// if no clips can be chosen.
     pub fn idle(&self, clips: &[Clip]) -> Vec<String> {
         let Ok(chosen) = self.choose(clips) else { return Vec::new() };
         let train: Vec<&Clip> = clips
@@ -34,7 +35,7 @@ impl Generalization {
         idle
     }
 
-    /// Limits above what there is.
+    /// Limits above the number of clips.
     fn idle_limits(&self, source: usize, all_source: usize, target: usize) -> Vec<String> {
         let mut idle = Vec::new();
         let mut above = |name: &str, limit: Option<usize>, there: usize, domain: &str| {
@@ -45,8 +46,7 @@ impl Generalization {
                 ));
             }
         };
-        // Of a limit beside `source_values` it is not known how many of the values' clips there
-        // are.
+        // Beside `source_values` the number of clips with those values is unknown.
         if self.source_values.is_none() {
             above("source_clips", self.source_clips, source.max(all_source), "source");
         }
@@ -57,13 +57,13 @@ impl Generalization {
             && source > 0
         {
             idle.push(format!(
-                "`source_values: {values}` leaves out nothing: no more values are among the source clips"
+                "`source_values: {values}` leaves out nothing: the source clips have no more values"
             ));
         }
         idle
     }
 
-    /// Settings that tell domains apart, where there is one.
+    /// Settings by domain, if there is only one domain.
     fn idle_domains(&self, count: &Count) -> Vec<String> {
         let domain = match (count.source, count.target) {
             (1.., 0) => "source",
@@ -78,21 +78,19 @@ impl Generalization {
             ("score_normalization", self.score_normalization == Some(ScoreNormalization::Domain)),
         ];
         let told = |name| {
-            format!(
-                "`{name}: domain` tells nothing apart: all training clips are of the {domain} domain"
-            )
+            format!("`{name}: domain` has no effect: all training clips are of the {domain} domain")
         };
         by_domain.into_iter().filter(|(_, set)| *set && alone).map(|(name, _)| told(name)).collect()
     }
 
-    /// Techniques that make or leave out clips, in the order in which they are applied.
+    /// Techniques that add or remove clips, in the order of their application.
     fn idle_techniques(&self, mut count: Count) -> Vec<String> {
         let mut idle = Vec::new();
         if let Some(smote) = &self.smote {
             let wanted = (smote.ratio * count.source as f64).floor() as usize;
             if count.target < 2 {
                 idle.push(format!(
-                    "`smote` makes no clips: it takes 2 target clips, and there {}",
+                    "`smote` makes no clips: it needs 2 target clips, but there {}",
                     be(count.target, "")
                 ));
             } else if wanted <= count.target {
@@ -110,7 +108,7 @@ impl Generalization {
                 let both =
                     format!("{} and {}", be(count.source, "source"), clips(count.target, "target"));
                 idle.push(format!(
-                    "`memmixup` makes no clips: it takes clips of both domains, and there {both}"
+                    "`memmixup` makes no clips: it needs clips of both domains, but there {both}"
                 ));
             }
             count.target += count.target * memmixup.neighbours.min(count.source);
@@ -158,7 +156,7 @@ fn clips(count: usize, domain: &str) -> String {
     }
 }
 
-/// The same after `there`: `is 1 clip`, `are 2 clips`.
+/// The same with a verb, for use after `there`: `is 1 clip`, `are 2 clips`.
 fn be(count: usize, domain: &str) -> String {
     format!("{} {}", if count == 1 { "is" } else { "are" }, clips(count, domain))
 }
@@ -222,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_technique_counts_what_those_before_it_made() {
-        // SMOTE makes ten target clips of three, so that nothing is left to repeat.
+        // SMOTE makes ten target clips from three, so nothing is left to repeat.
         let told = idle(json!({"smote": {"ratio": 0.5}, "oversampling": 0.4}), 20, 3);
         assert_eq!(
             told,

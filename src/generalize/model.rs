@@ -1,4 +1,4 @@
-//! Fitting and scoring with all of it.
+//! Fits and scores a detector with all techniques.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::detector::{Detector, DetectorError, Examples, folds, in_fold};
 use crate::learn::moments::mean_and_deviation;
 
-/// Fits a detector to training clips, as `g` says; they are the ones that `g` chose. `weights` as
+/// Fits a detector to the training clips that `g` chose, with the techniques of `g`. `weights` as
 /// in [`Detector::fit`].
 pub fn fit(
     g: &Generalization,
@@ -28,7 +28,8 @@ pub fn fit(
     let dense = match g.local_density {
         Some(neighbours) => Some(detector.with_local_density(neighbours).ok_or_else(|| {
             DetectorError::Data(
-                "`local_density` divides distances to training clips, and there are none".into(),
+                "`local_density` divides distances to training clips, but this detector has none"
+                    .into(),
             )
         })?),
         None => None,
@@ -41,7 +42,7 @@ pub fn fit(
     Ok(fitted.encode())
 }
 
-/// One score a test clip, by a model of [`fit`].
+/// One score per test clip, by a model of [`fit`].
 pub fn score(
     detector: &dyn Detector,
     model: Tensors,
@@ -54,8 +55,8 @@ pub fn score(
     }
 }
 
-/// A score for each recording among the training clips, with its place, by a model that has seen
-/// neither it nor anything made from it.
+/// A score for each recording among the training clips, with its place. The model for a score has
+/// seen neither the recording nor anything made from it.
 ///
 /// Errors: fewer than two recordings.
 pub fn held_out(
@@ -76,11 +77,11 @@ pub fn held_out(
     Ok(scores)
 }
 
-/// What came of fitting.
+/// The result of a fit.
 pub(super) struct Trained {
     pub(super) cells: BTreeSet<Cell>,
     pub(super) normalizer: Normalizer,
-    /// By reference.
+    /// One model per reference.
     pub(super) models: BTreeMap<String, Tensors>,
     /// Mean and deviation of held-out scores, by group.
     pub(super) scores: BTreeMap<String, (f64, f64)>,
@@ -118,7 +119,7 @@ impl Trained {
         for (place, clip) in normal.clips.iter().enumerate() {
             references.entry(Cell::of(clip, g).reference).or_default().push(place);
         }
-        // Centres of clips have no attributes: they cannot be a reference of their own.
+        // Centres of clips have no attributes, so they cannot form a reference.
         let known: BTreeSet<String> =
             samples.clips.iter().map(|clip| Cell::of(clip, g).reference).collect();
         references.retain(|name, _| known.contains(name));
@@ -136,13 +137,13 @@ impl Trained {
             let model = detector.fit(&normal.take(&places).examples(), weights, &own);
             models.insert(name.clone(), model.map_err(|e| of_reference(g, &name, e))?);
         }
-        // Groups whose clips became others, and so have no model of their own.
+        // Drops groups without a model: their clips became others.
         let cells: BTreeSet<Cell> = cells;
         let cells = cells.into_iter().filter(|cell| models.contains_key(&cell.reference)).collect();
         Ok(Self { cells, normalizer, models, scores: BTreeMap::new() })
     }
 
-    /// Learns how clips of each group score that no model has seen.
+    /// Learns the scores of held-out clips for each group.
     fn compare(
         &mut self,
         g: &Generalization,
@@ -155,8 +156,8 @@ impl Trained {
         let mut failed = None;
         for fold in folds(train, cx)? {
             let own = Context { seed: fold.seed, ..*cx };
-            // Few clips less a fifth may be too few for a model; the other folds, or the other
-            // groups, must do.
+            // A fold's clips may be too few for a model. Then the other folds, or the other groups,
+            // must suffice.
             let part = match Self::fit(g, detector, &train.take(&fold.train), weights, &own) {
                 Err(DetectorError::TooFew(message)) => {
                     (cx.log)(&format!("a fold is not compared: {message}"));
@@ -169,7 +170,7 @@ impl Trained {
             for place in fold.held_out {
                 by_cell.entry(Cell::of(train.clips[place], g)).or_default().push(place);
             }
-            // A group of which nothing is left to train on is not compared in this fold.
+            // A group without remaining training clips is not compared in this fold.
             for (cell, places) in by_cell.into_iter().filter(|(cell, _)| part.cells.contains(cell))
             {
                 let held = Samples::of(&train.take(&places));
@@ -186,12 +187,12 @@ impl Trained {
         let (mean, deviation) = mean_and_deviation(&all);
         for name in self.cells.iter().map(|cell| &cell.scores) {
             let own = found.get(name).map_or(&[][..], Vec::as_slice);
-            // A group too small to have a deviation is compared with all.
+            // A group too small for a deviation uses the statistics of all.
             let own = if own.len() < 2 { (mean, deviation) } else { mean_and_deviation(own) };
             let deviation = if own.1 > 0.0 { own.1 } else { deviation };
             if deviation.is_nan() || deviation <= 0.0 {
                 let message = format!(
-                    "all held-out training clips of `{name}` have the score {mean}: nothing to compare"
+                    "all held-out training clips of `{name}` have the score {mean}, so scores cannot be normalised"
                 );
                 return Err(DetectorError::Data(message));
             }
@@ -200,7 +201,7 @@ impl Trained {
         Ok(())
     }
 
-    /// Scores of clips as members of a cell, not compared with anything.
+    /// Scores of clips as members of a cell, before any comparison.
     fn raw(
         &self,
         detector: &dyn Detector,
@@ -229,8 +230,7 @@ impl Trained {
         cx: &Context,
     ) -> Result<Vec<f64>, DetectorError> {
         let mut smallest: Vec<Option<f64>> = vec![None; test.clips.len()];
-        // Cells that differ in nothing but what their scores are compared with have the same
-        // scores.
+        // Cells that differ only in the group that normalises their scores share the raw scores.
         let mut known: BTreeMap<(&str, &str, Option<&str>), Vec<f64>> = BTreeMap::new();
         for cell in &self.cells {
             let ours = |place: &usize| {
@@ -250,7 +250,7 @@ impl Trained {
             };
             for (place, &mut raw) in places.into_iter().zip(raw) {
                 let score = (raw - mean) / deviation;
-                // `f64::min` would pass over a score that is none.
+                // `f64::min` would drop a NaN.
                 let smaller = |old: f64| if old.is_nan() || old <= score { old } else { score };
                 smallest[place] = Some(smallest[place].map_or(score, smaller));
             }
@@ -265,7 +265,7 @@ impl Trained {
     }
 }
 
-/// How many are recordings.
+/// The number of recordings.
 fn real(samples: &Samples, places: &[usize]) -> usize {
     places.iter().filter(|&&i| !samples.clips[i].is_made()).count()
 }

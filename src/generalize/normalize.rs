@@ -1,4 +1,4 @@
-//! Features with zero mean and unit deviation.
+//! Normalises features to zero mean and unit deviation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,17 +16,17 @@ pub(super) struct Standard {
     pub(super) deviation: Array1<f64>,
 }
 
-/// What is done to the features of a clip before a detector sees them.
+/// The normalisation of a clip's features before a detector sees them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Normalizer {
     pub(super) temporal_mean: bool,
     pub(super) by_clip: bool,
-    /// By group of clips.
+    /// One entry per group of clips.
     pub(super) standards: BTreeMap<String, Standard>,
 }
 
 impl Normalizer {
-    /// Learns from training clips of which `group` tells the group. Errors: values that are not
+    /// Learns from training clips; `groups` holds the group of each. Errors: values that are not
     /// finite, other dims.
     pub(super) fn fit(
         samples: &Samples,
@@ -59,7 +59,7 @@ impl Normalizer {
         Ok(normalizer)
     }
 
-    /// The normalised features of a clip, (frames, dims), as of the given group.
+    /// The normalised features of a clip, (frames, dims), as a member of the given group.
     pub(super) fn apply(&self, features: ArrayView2<f32>, group: &str) -> Array2<f32> {
         let mut features = features.to_owned();
         if self.temporal_mean {
@@ -85,14 +85,13 @@ impl Normalizer {
 }
 
 impl Standard {
-    /// Over all frames of all clips. Where nothing changes, as in a group of one vector, the
-    /// deviation is that of `all`; where nothing changes there either it is 1, as it says nothing
-    /// either way.
+    /// Statistics over all frames of all clips. A constant dimension, as in a group with one
+    /// vector, uses the deviation of `all`. If it is constant there, too, the deviation is 1.
     fn of(features: &[Array2<f32>], all: Option<&Self>) -> Result<Self, DetectorError> {
         let dims = features.first().map_or(0, |f| f.ncols());
         if let Some(other) = features.iter().find(|f| f.ncols() != dims) {
             return Err(DetectorError::Data(format!(
-                "clips of {dims} and of {} values a frame",
+                "clips have {dims} and {} values per frame",
                 other.ncols()
             )));
         }
@@ -119,8 +118,8 @@ impl Standard {
     }
 }
 
-/// Takes the mean over the frames from each band of (frames, bands): what does not change in a clip
-/// is gone.
+/// Subtracts from each band of (frames, bands) its mean over the frames. This removes everything
+/// that is constant in a clip.
 pub fn subtract_temporal_mean(features: &mut Array2<f32>) {
     let Some(mean) = features.mapv(f64::from).mean_axis(Axis(0)) else { return };
     for mut row in features.rows_mut() {
@@ -128,7 +127,7 @@ pub fn subtract_temporal_mean(features: &mut Array2<f32>) {
     }
 }
 
-/// Each band by its frames; a single vector by its values.
+/// Normalises each band over its frames; a single vector over its values.
 fn by_clip(features: &mut Array2<f32>) {
     let axis = if features.nrows() == 1 { Axis(1) } else { Axis(0) };
     for mut lane in features.lanes_mut(axis) {
@@ -161,7 +160,7 @@ mod tests {
             .unwrap();
         assert_eq!(n.apply(features[1].view(), "a"), array![[1.0, 0.0]]);
         assert_eq!(n.apply(features[2].view(), "b"), array![[-1.0, 0.0]]);
-        // One vector has no deviation of its own.
+        // One vector has no deviation.
         let groups: Vec<String> = ["a", "a", "a", "b"].map(String::from).into();
         let n = Normalizer::fit(&samples(&features), &groups, false, Some(Normalization::Domain))
             .unwrap();

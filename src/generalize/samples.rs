@@ -1,4 +1,4 @@
-//! Training clips, real ones and those made from them.
+//! Training clips: recordings and clips made from them.
 
 use std::borrow::Cow;
 
@@ -8,11 +8,11 @@ use crate::artifact::Clip;
 use crate::artifact::Domain;
 use crate::detector::Examples;
 
-/// Clips with their features, borrowed as long as nothing changes them.
+/// Clips with their features, borrowed until something changes them.
 #[derive(Clone, Default)]
 pub(super) struct Samples<'a> {
     pub(super) clips: Vec<Cow<'a, Clip>>,
-    /// One matrix a clip, (frames, dims).
+    /// One matrix per clip, (frames, dims).
     pub(super) features: Vec<CowArray<'a, f32, Ix2>>,
 }
 
@@ -37,7 +37,7 @@ impl<'a> Samples<'a> {
         }
     }
 
-    /// As a detector sees them.
+    /// The samples in the form that a detector takes.
     pub(super) fn examples(&self) -> Examples<'_> {
         Examples {
             clips: self.clips.iter().map(AsRef::as_ref).collect(),

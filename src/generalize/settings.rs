@@ -7,33 +7,34 @@ use super::SourceValues;
 use crate::detector::{Scope, Takes};
 use crate::diagnose::Problem;
 
-/// Which training clips the detector sees, and which techniques of domain generalisation are used.
+/// The training clips that the detector sees, and the techniques of domain generalisation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Generalization {
-    /// The most target clips of a section to train on. Default: all.
+    /// The largest number of target clips of a section to train on. Default: all.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = MOST_CLIPS))]
     pub target_clips: Option<usize>,
-    /// The most source clips of a section to train on. Default: all.
+    /// The largest number of source clips of a section to train on. Default: all.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = MOST_CLIPS))]
     pub source_clips: Option<usize>,
-    /// The values of the shift parameter that the source clips have: a number of values (`2`), or
-    /// the values of an attribute (`{ vel: [6, 10] }`). Default: all.
+    /// The values of the shift parameter in the source clips: a number of values (`2`), or values
+    /// of an attribute (`{ vel: [6, 10] }`). Default: all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_values: Option<SourceValues>,
-    /// Which clips are drawn if not all are used. Another number draws other clips.
+    /// The seed of the choice if not all clips are used. Another number, such as `1`, chooses other
+    /// clips.
     pub draw: u64,
-    /// The clips that share a model. Default: what is usual for the detector.
+    /// The clips that share a model. Default: the detector's usual scope.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scope>,
-    /// Whether the mean over the frames of a clip is subtracted from each of its bands, before
-    /// anything else sees them.
+    /// Whether the mean over the frames of a clip is subtracted from each of its bands, before any
+    /// other step.
     #[serde(skip_serializing_if = "is_false")]
     #[schemars(extend("default" = false))]
     pub temporal_mean_subtraction: bool,
-    /// Whether, and over which clips, features are brought to mean 0 and deviation 1.
+    /// The clips over which features are scaled to mean 0 and deviation 1. Default: no scaling.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub feature_normalization: Option<Normalization>,
     /// Replaces the source clips of a section by this number of k-means centres.
@@ -53,8 +54,8 @@ pub struct Generalization {
     /// Mixup: new clips between pairs of clips of a section.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mixup: Option<Mixup>,
-    /// Gives each domain, or each combination of attributes, a reference of its own. The score of a
-    /// clip is the smallest over the references.
+    /// The clips that form separate references, each with its own model. The score of a clip is the
+    /// smallest over the references. Default: one reference.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub references: Option<References>,
     /// Divides distances to training clips by the local density there: the mean distance of a
@@ -62,7 +63,8 @@ pub struct Generalization {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = MOST_NEIGHBOURS))]
     pub local_density: Option<usize>,
-    /// Whether, and by which training clips, scores are brought to mean 0 and deviation 1.
+    /// The training clips by which scores are scaled to mean 0 and deviation 1. Default: no
+    /// scaling.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score_normalization: Option<ScoreNormalization>,
 }
@@ -70,48 +72,49 @@ pub struct Generalization {
 /// More clips than any section has.
 const MOST_CLIPS: usize = 1_000_000;
 const MOST_CENTRES: usize = 100_000;
-/// Neighbours of each clip are held at once, and MemMixup makes a new clip of each.
+/// The neighbours of each clip are held in memory at once, and MemMixup makes a new clip from each.
 const MOST_NEIGHBOURS: usize = 1000;
-/// New clips for each clip that is there; and the alpha of a Beta whose draws are all one half.
+/// New clips per existing clip. Also the alpha of a Beta distribution whose draws are all near one
+/// half.
 const MOST_RATIO: f64 = 100.0;
 
-/// Whose mean and deviation features are normalised by.
+/// The clips whose mean and deviation normalise features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Normalization {
     /// All training clips of the model.
     Global,
-    /// The training clips of each domain; a test clip is normalised by each, and its smallest score
+    /// The training clips of each domain. A test clip is normalised by each, and its smallest score
     /// counts.
     Domain,
     /// The training clips of the clip's own section.
     Section,
-    /// The clip's own frames, band by band; the values of its vector where it is one.
+    /// The clip's own frames, band by band; for a single vector its values.
     Clip,
 }
 
-/// SMOTE (Chawla et al. 2002) of the target clips of a section.
+/// SMOTE (Chawla et al. 2002) for the target clips of a section.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Smote {
-    /// How many target clips there are afterwards for each source clip.
+    /// The number of target clips per source clip afterwards.
     #[schemars(range(max = MOST_RATIO), extend("exclusiveMinimum" = 0))]
     pub ratio: f64,
-    /// The number of nearest target clips that a new clip may lie towards.
+    /// The number of nearest target clips towards which a new clip may lie.
     #[schemars(range(min = 1, max = MOST_NEIGHBOURS))]
     pub neighbours: usize,
-    /// What is interpolated.
+    /// The data to interpolate.
     pub on: On,
 }
 
-/// What is interpolated.
+/// The data to interpolate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum On {
     /// The features of clips.
     #[default]
     Features,
-    /// Samples of the recordings, as TWFR-GMM does.
+    /// Samples of the recordings, as in TWFR-GMM.
     Waveforms,
 }
 
@@ -143,7 +146,7 @@ impl Default for MemMixup {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Mixup {
-    /// The number of new clips for each clip.
+    /// The number of new clips per clip.
     #[schemars(range(max = MOST_RATIO), extend("exclusiveMinimum" = 0))]
     pub ratio: f64,
     /// The shares of the two clips are drawn from Beta(alpha, alpha).
@@ -157,7 +160,7 @@ impl Default for Mixup {
     }
 }
 
-/// Which training clips make a reference of their own.
+/// The training clips that form one reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum References {
@@ -167,15 +170,16 @@ pub enum References {
     Attribute,
 }
 
-/// Which training clips scores are compared with.
+/// The training clips whose scores are the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ScoreNormalization {
-    /// Those of the clip's own section: scores of different sections become comparable.
+    /// The training clips of the clip's own section: scores of different sections become
+    /// comparable.
     Section,
-    /// Those of each domain; the smallest counts.
+    /// The training clips of each domain; the smallest score counts.
     Domain,
-    /// Those of each combination of attribute values; the smallest counts.
+    /// The training clips of each combination of attribute values; the smallest score counts.
     Attribute,
 }
 
@@ -184,7 +188,7 @@ fn is_false(flag: &bool) -> bool {
 }
 
 impl Generalization {
-    /// Settings out of range, all of them.
+    /// All settings that are out of range.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = self.choice_problems();
         let mut wrong = |ok: bool, field: &str, message: String, hint: &str| {
@@ -198,7 +202,8 @@ impl Generalization {
             wrong(means > 0, "source_means", "0 centres leave no source".into(), "16 is usual");
         }
         if let (Some(_), Some(References::Attribute)) = (self.source_means, self.references) {
-            let message = "centres have no attributes to be a reference by".to_owned();
+            let message = "centres have no attributes, so they cannot form references by attribute"
+                .to_owned();
             wrong(
                 false,
                 "source_means",
@@ -210,7 +215,7 @@ impl Generalization {
             wrong(
                 positive(ratio),
                 "oversampling",
-                format!("{ratio} is no ratio above 0"),
+                format!("{ratio} is not a ratio above 0"),
                 "1 balances the domains",
             );
         }
@@ -218,7 +223,7 @@ impl Generalization {
             wrong(
                 positive(ratio),
                 "smote.ratio",
-                format!("{ratio} is no ratio above 0"),
+                format!("{ratio} is not a ratio above 0"),
                 "0.2 is usual",
             );
             let (ok, message, hint) = neighbours(n);
@@ -239,7 +244,7 @@ impl Generalization {
             wrong(
                 positive(ratio),
                 "mixup.ratio",
-                format!("{ratio} is no ratio above 0"),
+                format!("{ratio} is not a ratio above 0"),
                 "1 doubles the clips",
             );
             wrong(
@@ -257,7 +262,7 @@ impl Generalization {
         problems
     }
 
-    /// Settings above what memory and time allow: each new clip is held beside the recordings.
+    /// Settings above the limits of memory and time: each new clip is held beside the recordings.
     fn too_large(&self) -> Vec<Problem> {
         let smote = self.smote.as_ref();
         let memmixup = self.memmixup.as_ref();
@@ -281,7 +286,7 @@ impl Generalization {
             ("mixup.ratio", mixup.map(|m| m.ratio)),
             ("mixup.alpha", mixup.map(|m| m.alpha)),
         ];
-        // That 0 is too few has been said, where it is.
+        // A value of 0 is reported elsewhere.
         let whole = whole.into_iter().filter_map(|(field, value, most)| {
             let least = usize::from(field != "target_clips");
             Problem::outside(field, value?.max(least), least, most)
@@ -293,25 +298,25 @@ impl Generalization {
         whole.chain(real).collect()
     }
 
-    /// Whether training is what it would be without the section.
+    /// Whether training is the same as without `generalization`.
     pub fn is_plain(&self) -> bool {
         *self == Self { draw: self.draw, ..Self::default() }
     }
 
-    /// Whether, once clips are chosen, nothing is done but what the detector does.
+    /// Whether the choice of clips is the only setting.
     pub(super) fn only_chooses(&self) -> bool {
         let mut rest = self.clone();
         (rest.target_clips, rest.source_clips, rest.source_values) = (None, None, None);
         rest.is_plain()
     }
 
-    /// Whether fitting draws random numbers of its own.
+    /// Whether fitting draws random numbers for these techniques.
     pub fn draws(&self) -> bool {
         self.smote.is_some() || self.mixup.is_some() || self.source_means.is_some()
     }
 
-    /// What training reads of it: the scope is the plan's, pooling takes temporal means where there
-    /// is pooling, and waveforms are interpolated before there are features.
+    /// The settings that training uses. The plan uses the scope. If there is pooling, it subtracts
+    /// temporal means. Waveforms are interpolated before there are features.
     pub fn for_training(&self, takes: Takes) -> Self {
         let mut own = self.clone();
         own.scope = None;
@@ -320,14 +325,13 @@ impl Generalization {
         own
     }
 
-    /// The interpolation of waveforms, and the choice of clips it starts from.
+    /// The interpolation of waveforms, and the choice of clips before it.
     pub fn for_waveforms(&self) -> Option<(Smote, Self)> {
         let smote = self.smote.clone().filter(|s| s.on == On::Waveforms)?;
         Some((smote, self.choice()))
     }
 
-    /// Which clips there are, and nothing of what is done with them: what a network that is no
-    /// detector reads.
+    /// Only the choice of clips. A network that is not a detector uses nothing else.
     pub fn choice(&self) -> Self {
         let Self { target_clips, source_clips, source_values, draw, .. } = self.clone();
         Self { target_clips, source_clips, source_values, draw, ..Self::default() }

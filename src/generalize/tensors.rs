@@ -1,9 +1,9 @@
 //! A fitted model as named arrays.
 //!
-//! It holds all that scoring needs: `cell/N` (or `cell/N/SECTION`) = [model, normaliser,
-//! comparison], and by those numbers `model/N/...` (the detector's own arrays),
-//! `features/N/{mean,deviation}`, `scores/N` = [mean, deviation]. `clip` and `temporal_mean` are
-//! there where features are normalised so. A plain model has none of them.
+//! It holds all data for scoring: `cell/N` (or `cell/N/SECTION`) = [model, normaliser, comparison],
+//! and by those numbers `model/N/...` (the detector's own arrays), `features/N/{mean,deviation}`,
+//! `scores/N` = [mean, deviation]. `clip` and `temporal_mean` are present if features are
+//! normalised that way. A plain model has none of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,7 +51,7 @@ impl Trained {
         tensors
     }
 
-    /// The model as it was encoded; `Err` with the model if it is a detector's own.
+    /// Decodes the model. `Err` returns the tensors if they are a detector's own model.
     pub(super) fn decode(model: Tensors) -> Result<Result<Self, Tensors>, TensorError> {
         if !model.0.keys().any(|name| name.starts_with("cell/")) {
             return Ok(Err(model));
@@ -106,7 +106,7 @@ impl Trained {
     }
 }
 
-/// Where a group stands among the others; -1 if it does not.
+/// The place of a group among the others; -1 if it is not there.
 fn number<T>(groups: &BTreeMap<String, T>, name: &str) -> f64 {
     groups.keys().position(|n| n == name).map_or(-1.0, |place| place as f64)
 }

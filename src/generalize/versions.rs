@@ -1,15 +1,14 @@
 //! Versions of the techniques, for the keys of the stages that run them.
 //!
-//! A technique may use what a detector uses as well (k-means, neighbours, folds). Where that
-//! changes, the golden rows of the technique move, and its version is raised beside that of the
-//! detector.
+//! A technique may share code with detectors (k-means, neighbours, folds). If that code changes,
+//! the golden rows of the technique change, and its version is raised with the detector's.
 
 use super::Generalization;
 
-/// Code that a word of `generalization` switches on.
+/// The code behind a word of `generalization`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Technique {
-    /// Which clips there are: `target_clips`, `source_clips`, `source_values`, `draw`.
+    /// The choice of clips: `target_clips`, `source_clips`, `source_values`, `draw`.
     Choice,
     TemporalMeanSubtraction,
     FeatureNormalization,
@@ -21,13 +20,13 @@ pub enum Technique {
     References,
     LocalDensity,
     ScoreNormalization,
-    /// What all of them but the choice share: the form of the model, the groups of clips, the
-    /// smallest score of those.
+    /// The code that all techniques but the choice share: the form of the model, the groups of
+    /// clips, the smallest score over the groups.
     Generalization,
 }
 
 impl Technique {
-    /// All of them, in the order in which they are applied.
+    /// All techniques, in the order of their application.
     pub const ALL: [Self; 12] = [
         Self::Choice,
         Self::TemporalMeanSubtraction,
@@ -43,8 +42,8 @@ impl Technique {
         Self::Generalization,
     ];
 
-    /// Its name in keys, and its version: raised whenever the same clips give another model or
-    /// other scores.
+    /// The name in keys, and the version, which is raised whenever the same clips give another
+    /// model or other scores.
     pub const fn version(self) -> (&'static str, u32) {
         match self {
             Self::Choice => ("choice", 1),
@@ -81,8 +80,7 @@ impl Technique {
         }
     }
 
-    /// Whether a model that is made already is scored by it, too. The other techniques are done
-    /// with when it is made.
+    /// Whether scoring by a finished model uses it, too. The other techniques end with the fit.
     const fn scores(self) -> bool {
         match self {
             Self::TemporalMeanSubtraction
@@ -102,12 +100,12 @@ impl Technique {
 }
 
 impl Generalization {
-    /// Versions of the techniques that a fit applies; none if it is plain.
+    /// Versions of the techniques that a fit applies; empty if it is plain.
     pub fn versions(&self) -> Vec<(&'static str, u32)> {
         self.used().map(Technique::version).collect()
     }
 
-    /// Versions of the techniques that score a clip by a model.
+    /// Versions of the techniques that scoring applies.
     pub fn scoring_versions(&self) -> Vec<(&'static str, u32)> {
         self.used().filter(|technique| technique.scores()).map(Technique::version).collect()
     }

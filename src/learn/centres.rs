@@ -1,9 +1,9 @@
-//! Which of a few centres is nearest to each of many vectors.
+//! Finds the nearest of a few centres for each of many vectors.
 //!
-//! A matrix product in f32 only rules out, as in `neighbours`: centres that its rounding cannot
-//! tell apart are measured in f64, so the answer is that of f64 arithmetic, whichever kernel, CPU
-//! and number of threads made the product. Away from the mean of the vectors little is left to
-//! doubt.
+//! As in `neighbours`, a matrix product in f32 only rules centres out. Centres that its rounding
+//! cannot tell apart are measured in f64. So the answer is that of f64 arithmetic, whichever
+//! kernel, CPU and number of threads made the product. Taking the mean off the vectors first leaves
+//! little doubt to resolve.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ use super::product::product;
 use crate::context::Context;
 use crate::math;
 
-/// Rows of one product and of one piece of parallel work.
+/// Rows per product and per piece of parallel work.
 const BLOCK: usize = 1024;
 
 /// The two types that vectors come in.
@@ -44,7 +44,7 @@ impl Value for f64 {
     }
 }
 
-/// The nearest of `centres` (centres, dims) to each row of `x` (rows, dims), and the squared
+/// The nearest of `centres` (centres, dims) to each row of `x` (rows, dims), with the squared
 /// distance to it.
 pub(crate) fn nearest<T: Value>(
     centres: &Array2<f64>,
@@ -59,22 +59,22 @@ pub(crate) fn nearest<T: Value>(
     Ok(points.map_rows(cx, measure))
 }
 
-/// Vectors as rows, and what can be known of them before any centre is.
+/// Vectors as rows, with their statistics that need no centres.
 pub(crate) struct Points<'a, T: Clone> {
     x: CowArray<'a, T, Ix2>,
-    /// The rows of each piece of work.
+    /// Ranges of rows, one per piece of work.
     pub(crate) blocks: Vec<Range<usize>>,
-    /// About the mean of the rows: they are small when it is taken away, and so are the roundings
-    /// of their products.
+    /// The mean of the rows. Taking it off makes the rows small, and so the roundings of their
+    /// products.
     shift: Vec<T>,
     /// The squared norm of each row minus the shift.
     squares: Vec<f64>,
-    /// The mean over dimensions of their population variance.
+    /// The population variance, as the mean over dimensions.
     pub(crate) variance: f64,
 }
 
 impl<'a, T: Value> Points<'a, T> {
-    /// Looks at the rows of `x` (rows, dims), at least one.
+    /// Prepares the rows of `x` (rows, dims), at least one.
     pub(crate) fn new(x: ArrayView2<'a, T>, cx: &Context) -> Self {
         let x = if x.is_standard_layout() { x.into() } else { CowArray::from(x.map(|v| *v)) };
         let (rows, dims) = x.dim();
@@ -109,7 +109,7 @@ impl<'a, T: Value> Points<'a, T> {
         &self.x.as_slice().expect("C order")[row * dims..][..dims]
     }
 
-    /// Rows as they are, to be centres.
+    /// The given rows, unshifted, for use as centres.
     pub(crate) fn select(&self, rows: &[usize]) -> Array2<f64> {
         let values =
             rows.iter().flat_map(|&row| self.row(row).iter().map(|x| (*x).into())).collect();
@@ -121,7 +121,7 @@ impl<'a, T: Value> Points<'a, T> {
         squared_distance(self.row(row), to)
     }
 
-    /// Something of every row, in order.
+    /// Applies `f` to every row, in order.
     pub(crate) fn map_rows<R: Send + Clone>(
         &self,
         cx: &Context,
@@ -130,7 +130,7 @@ impl<'a, T: Value> Points<'a, T> {
         cx.map(&self.blocks, |block| block.clone().map(&f).collect::<Vec<R>>()).concat()
     }
 
-    /// The nearest centre of every row, of equally near ones the first.
+    /// The nearest centre of every row; the first of equally near ones.
     pub(crate) fn labels(&self, centres: &Array2<f64>, cx: &Context) -> Result<Vec<usize>, Error> {
         let screen = Screen::new(centres, &self.shift);
         let labels = cx.map(&self.blocks, |block| self.block_labels(block, &screen));
@@ -139,7 +139,7 @@ impl<'a, T: Value> Points<'a, T> {
 
     /// The nearest centres of a block's rows.
     pub(crate) fn block_labels(&self, block: &Range<usize>, screen: &Screen) -> Vec<usize> {
-        // One row a centre, so that the loop over its values is one of vectors.
+        // One row per centre, so that the loop over its values vectorizes.
         let products =
             self.products(block, screen).reversed_axes().as_standard_layout().into_owned();
         let mut best = vec![f32::INFINITY; block.len()];
@@ -151,7 +151,7 @@ impl<'a, T: Value> Points<'a, T> {
             for (((&product, best), second), label) in
                 products.iter().zip(&mut best).zip(&mut second).zip(&mut labels)
             {
-                // The squared distance, less what does not depend on the centre.
+                // The squared distance, without the term that does not depend on the centre.
                 let value = square - 2.0 * product;
                 let worse = if value > *best { value } else { *best };
                 *second = if worse < *second { worse } else { *second };
@@ -167,7 +167,7 @@ impl<'a, T: Value> Points<'a, T> {
             }
             let mut nearest = (0, f64::INFINITY);
             for (c, centre) in screen.centres.rows().into_iter().enumerate() {
-                // Written so that what overflowed is measured.
+                // Written so that an overflow (NaN) is measured.
                 if f64::from(screen.squares[c] - 2.0 * products[[c, i]]) > limit {
                     continue;
                 }
@@ -179,7 +179,7 @@ impl<'a, T: Value> Points<'a, T> {
         labels.into_iter().enumerate().map(decide).collect()
     }
 
-    /// The squared distances of a block's rows to one centre after the other.
+    /// The squared distances of a block's rows to each centre.
     pub(crate) fn block_distances(&self, block: &Range<usize>, screen: &Screen) -> Vec<Vec<f64>> {
         let products = self.products(block, screen);
         let to = |c: usize| {
@@ -187,7 +187,7 @@ impl<'a, T: Value> Points<'a, T> {
             let distance = |(row, &product): (usize, &f32)| {
                 let square = self.squares[row];
                 let distance = square + f64::from(screen.squares[c]) - 2.0 * f64::from(product);
-                // Between vectors nearly the same, little more than rounding is left.
+                // Between nearly equal vectors little more than rounding is left.
                 if distance > 1000.0 * screen.doubt(square) {
                     distance
                 } else {
@@ -205,7 +205,7 @@ impl<'a, T: Value> Points<'a, T> {
     }
 
     /// The products of a block's rows with the centres, (rows, centres), all minus the shift. In
-    /// this order nothing of the size of the block has to be rearranged for the kernel.
+    /// this order the kernel needs no rearranged copy of the block.
     fn products(&self, block: &Range<usize>, screen: &Screen) -> Array2<f32> {
         let dims = self.shift.len();
         let mut near = vec![0.0; block.len() * dims];
@@ -220,7 +220,7 @@ impl<'a, T: Value> Points<'a, T> {
     }
 }
 
-/// Centres, made ready for f32 products.
+/// Centres, prepared for f32 products.
 pub(crate) struct Screen<'c> {
     centres: &'c Array2<f64>,
     /// The centres minus the shift.
@@ -246,15 +246,16 @@ impl<'c> Screen<'c> {
         Self { centres, near, squares: squares.iter().map(|s| *s as f32).collect(), largest, unit }
     }
 
-    /// How much nearer than another a centre must seem to a row with this squared norm to be it.
+    /// The least gap in f32 at which a centre is certainly nearer than another, for a row with this
+    /// squared norm.
     ///
     /// With the rounding of both vectors and of their product of n numbers, `|c|² - 2x·c` in f32 is
-    /// off by less than `2γ|x||c| + γ|c|²`, γ = nu/(1 - nu), u = 2⁻²⁴ (Higham 2002, section 3.1),
-    /// and there are two of them.
+    /// off by less than `2γ|x||c| + γ|c|²`, γ = nu/(1 - nu), u = 2⁻²⁴ (Higham 2002, section 3.1). A
+    /// comparison has two of these errors.
     fn doubt(&self, square: f64) -> f64 {
         let doubt =
             2.0 * self.unit * (2.0 * square.sqrt() * self.largest + self.largest * self.largest);
-        // Beyond, products may overflow; the constant is for those that vanish.
+        // Above the limit products may overflow. The constant covers products that vanish.
         if square.max(self.largest * self.largest) < 1e36 { doubt + 1e-30 } else { f64::INFINITY }
     }
 }
@@ -264,7 +265,7 @@ pub(crate) fn add<T: Value>(sum: &mut [f64], x: &[T]) {
     sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += (*x).into());
 }
 
-/// The squared distance in f64, in eight lanes whose order does not depend on the compiler.
+/// The squared distance in f64, in eight lanes with an order that does not depend on the compiler.
 fn squared_distance<T: Value>(x: &[T], to: &[f64]) -> f64 {
     let ((x, x_rest), (to, to_rest)) = (x.as_chunks::<8>(), to.as_chunks::<8>());
     let mut lanes = [0.0; 8];
@@ -306,7 +307,7 @@ mod tests {
 
     #[test]
     fn what_the_product_rules_out_is_never_nearest() {
-        // More rows than a block, dims that fill no lane.
+        // More rows than a block; dims that do not fill the lanes.
         let x = random(1, 2500, 37, -40.0, 8.0);
         check(&random(2, 20, 37, -40.0, 8.0), &x);
         check(&random(2, 20, 37, -40.0, 8.0), &x.mapv(|x| x as f32));

@@ -1,9 +1,9 @@
-//! DBSCAN (Ester, Kriegel, Sander and Xu 1996): clusters of any form are where vectors lie dense,
-//! and what lies alone is noise.
+//! DBSCAN (Ester, Kriegel, Sander and Xu 1996): clusters of any form are the places where vectors
+//! lie dense, and isolated vectors are noise.
 //!
-//! Ours, because linfa-clustering gives labels and not the core points, which are what scores are
-//! made from, and looks for neighbours in a k-d tree, which is 30 times slower than [`nearest`] at
-//! a hundred dimensions. It is the second opinion of the tests.
+//! Our own code, because linfa-clustering returns labels but not the core points, which the scores
+//! need. It also looks for neighbours in a k-d tree, which is 30 times slower than [`nearest`] at a
+//! hundred dimensions. The tests compare with it.
 
 use ndarray::{Array2, ArrayView2, Axis};
 
@@ -11,8 +11,8 @@ use super::Error;
 use super::neighbours::{Metric, nearest};
 use crate::context::Context;
 
-/// How far the `min_points`-th nearest row is from each row of `x` (rows, dims), itself counted as
-/// the first. A row is a core point if that is at most the radius.
+/// The distance from each row of `x` (rows, dims) to its `min_points`-th nearest row; the row
+/// itself counts as the first. A row is a core point if that distance is at most the radius.
 ///
 /// Errors: cancelled. Panics if there are fewer rows than `min_points`, or `min_points` is 0.
 pub(crate) fn reach(
@@ -25,12 +25,12 @@ pub(crate) fn reach(
     Ok(found.iter().map(|nearest| nearest[min_points - 1].distance).collect())
 }
 
-/// The cluster of each of the core points (rows, dims): those that are within `radius` of each
-/// other are of one, and so are those that a chain of such leads to. Clusters are numbered from 0,
-/// in the order of their first core points.
+/// The cluster of each of the core points (rows, dims). Core points within `radius` of each other
+/// share a cluster, and so do those that a chain of such points connects. Clusters are numbered
+/// from 0, in the order of their first core points.
 ///
-/// A cluster grows by all core points that are near to those it got last. So every pair is looked
-/// at once, by the matrix product of [`nearest`].
+/// A cluster grows by all core points near to its newest ones. So every pair is compared at once,
+/// by the matrix product of [`nearest`].
 ///
 /// Errors: cancelled.
 pub(crate) fn clusters(
@@ -68,7 +68,7 @@ mod tests {
     use linfa_clustering::Dbscan;
     use ndarray::array;
 
-    /// Three clouds of other densities in nine dimensions, and a few vectors between them.
+    /// Three clouds of different densities in nine dimensions, and a few vectors between them.
     fn clouds() -> Array2<f32> {
         let mut rng = Seed(8).rng();
         let centres = Array2::from_shape_simple_fn((3, 9), || -40.0 + 6.0 * rng.normal());
@@ -88,10 +88,10 @@ mod tests {
             let core: Vec<usize> = (0..240).filter(|&row| reach[row] <= radius).collect();
             let ours =
                 clusters(x.select(Axis(0), &core).view(), radius, Metric::Euclidean, &cx).unwrap();
-            // linfa takes `tolerance` for the radius.
+            // linfa calls the radius `tolerance`.
             let theirs =
                 Dbscan::params(min_points).tolerance(radius).transform(&x.mapv(f64::from)).unwrap();
-            // Points that are no core points belong to any of the clusters they are near to.
+            // A point that is no core point belongs to any one of the clusters near to it.
             for (&row, &cluster) in core.iter().zip(&ours) {
                 assert_eq!(theirs[row], Some(cluster), "{min_points} {radius} {row}");
             }

@@ -1,16 +1,16 @@
 //! Eigenvalues of a symmetric matrix, and the eigenvectors of the largest.
 //!
 //! Householder's reduction to a tridiagonal matrix and its implicit QL iterations (Golub and Van
-//! Loan 2013, sections 8.3 and 8.4; Bowdler, Martin, Reinsch and Wilkinson 1968). Rotations are
-//! kept and applied backwards to the few vectors that are asked for, not forwards to all.
+//! Loan 2013, sections 8.3 and 8.4; Bowdler, Martin, Reinsch and Wilkinson 1968). The rotations are
+//! stored and applied backwards to the few requested vectors, not forwards to all.
 //!
-//! Own code because linfa-linalg's `eigh` takes 6 times as long as LAPACK's at 128 dimensions and
-//! 23 times at 256. This, with 16 vectors, takes 0.7 and 0.6 of LAPACK's time for all, and 0.9 at
-//! 640.
+//! Our own code, because linfa-linalg's `eigh` takes 6 times as long as LAPACK's at 128 dimensions
+//! and 23 times at 256. With 16 vectors, this code takes 0.7 and 0.6 of LAPACK's time for all, and
+//! 0.9 at 640.
 //!
-//! faer 0.24 makes all vectors in 1.6 ms at 128 dimensions and 51 ms at 640, where this makes the
-//! 16 that are asked for in 0.9 and 45 ms (all of them in 3.0 and 271 ms). Its values and vectors
-//! have other last bits with its AVX-512 kernels than with those for AVX2, and models must have the
+//! faer 0.24 computes all vectors in 1.6 ms at 128 dimensions and 51 ms at 640. This code computes
+//! the 16 requested ones in 0.9 and 45 ms (all of them in 3.0 and 271 ms). The last bits of faer's
+//! values and vectors differ between its AVX-512 and its AVX2 kernels, and models must have the
 //! same bytes on every processor.
 
 use ndarray::{Array2, ArrayViewMut1, s};
@@ -21,17 +21,18 @@ use crate::math;
 pub(crate) struct Eigen {
     /// All eigenvalues, largest first.
     pub(crate) values: Vec<f64>,
-    /// Where each of them stands on the diagonal.
+    /// The position of each of them on the diagonal.
     places: Vec<usize>,
-    /// Of the reflection of step i: its vector in row i after the diagonal, and what scales it.
+    /// The reflection of step i: its vector in row i, right of the diagonal, and its scale in
+    /// `scales`.
     reflections: Array2<f64>,
     scales: Vec<f64>,
-    /// Of coordinates i and i + 1: i, cosine, sine.
+    /// Rotations of coordinates i and i + 1: i, cosine, sine.
     rotations: Vec<(u32, f64, f64)>,
 }
 
 impl Eigen {
-    /// Of a symmetric `matrix`, of which only the lower half is read. Its values must be finite.
+    /// Decomposes a symmetric `matrix`; reads only its lower half. Its values must be finite.
     pub(crate) fn of(mut matrix: Array2<f64>) -> Self {
         let dims = matrix.nrows();
         let largest = matrix.iter().fold(0.0, |a: f64, b| a.max(b.abs()));
@@ -51,7 +52,7 @@ impl Eigen {
 
     /// Orthonormal eigenvectors of the `count` largest eigenvalues, (count, dims).
     pub(crate) fn vectors(&self, count: usize) -> Array2<f64> {
-        // One a column, so that a rotation of coordinates is one of whole rows.
+        // One vector per column, so that a rotation works on whole rows.
         let mut vectors = Array2::zeros((self.values.len(), count));
         self.places[..count].iter().enumerate().for_each(|(c, &place)| vectors[[place, c]] = 1.0);
         for &(i, cosine, sine) in self.rotations.iter().rev() {
@@ -78,8 +79,8 @@ impl Eigen {
     }
 }
 
-/// Makes a tridiagonal matrix, its diagonal and what stands beside it, by reflections 1 -
-/// scale·v·vᵀ, which stay in the upper half of `matrix`.
+/// Makes the matrix tridiagonal by reflections 1 - scale·v·vᵀ, which stay in the upper half of
+/// `matrix`. Returns the diagonal, the elements beside it and the scales.
 fn tridiagonal(matrix: &mut Array2<f64>) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
     let dims = matrix.nrows();
     let mut beside = Vec::with_capacity(dims);
@@ -97,7 +98,7 @@ fn tridiagonal(matrix: &mut Array2<f64>) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
         let v = &*v.into_slice().expect("C order");
         let product = &mut product[..v.len()];
         product.fill(0.0);
-        // rest · v from its upper half.
+        // rest · v, from the upper half of `rest`.
         for (r, row) in rest.rows().into_iter().enumerate() {
             let row = &row.to_slice().expect("C order")[i + 1 + r..];
             let (here, below) = product[r..].split_first_mut().expect("as long as rows are");
@@ -118,8 +119,8 @@ fn tridiagonal(matrix: &mut Array2<f64>) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
     (matrix.diag().to_vec(), beside, scales)
 }
 
-/// Adds `by` times a row to `below`, and gives its product with `v`: both halves of a symmetric
-/// matrix at once.
+/// Adds `by` times a row to `below`, and returns the row's product with `v`. This serves both
+/// halves of a symmetric matrix at once.
 fn symmetric(row: &[f64], by: f64, v: &[f64], below: &mut [f64]) -> f64 {
     let mut lanes = [0.0; 4];
     let ((rows, row_rest), (vs, v_rest)) = (row.as_chunks::<4>(), v.as_chunks::<4>());
@@ -138,25 +139,25 @@ fn symmetric(row: &[f64], by: f64, v: &[f64], below: &mut [f64]) -> f64 {
     sum
 }
 
-/// Turns x into the v of a reflection that takes x to a multiple of the first unit vector; its
-/// scale and the multiple.
+/// Turns x into the v of a reflection that takes x to a multiple of the first unit vector. Returns
+/// the reflection's scale and the multiple.
 fn reflection(mut x: ArrayViewMut1<f64>) -> (f64, f64) {
     let tail: f64 = x.iter().skip(1).map(|x| x * x).sum();
     if tail == 0.0 {
         return (0.0, x[0]);
     }
     let norm = (x[0] * x[0] + tail).sqrt();
-    // Of the two multiples the one that does not cancel.
+    // The sign that avoids cancellation.
     let multiple = if x[0] > 0.0 { -norm } else { norm };
     x[0] -= multiple;
     (2.0 / (x[0] * x[0] + tail), multiple)
 }
 
-/// Makes the tridiagonal matrix diagonal, and tells by which rotations.
+/// Makes the tridiagonal matrix diagonal, and returns the rotations.
 fn iterate(diagonal: &mut [f64], beside: &mut [f64]) -> Vec<(u32, f64, f64)> {
     let mut rotations = Vec::new();
     for first in 0..diagonal.len() {
-        // Two or three are usual; the limit is there so that this ends.
+        // Two or three are usual. The limit guarantees an end.
         for _ in 0..100 {
             let negligible = |i: &usize| {
                 *i + 1 == diagonal.len()
@@ -205,7 +206,7 @@ mod tests {
     use crate::seed::Seed;
     use proptest::prelude::*;
 
-    /// All that eigenvectors are: orthonormal, and only scaled by the matrix.
+    /// Checks the definition of eigenvectors: orthonormal, and only scaled by the matrix.
     fn check(matrix: &Array2<f64>) {
         let dims = matrix.nrows();
         let eigen = Eigen::of(matrix.clone());
@@ -225,7 +226,7 @@ mod tests {
     fn vectors_and_values_are_those_of_the_definition() {
         let mut rng = Seed(1).rng();
         for (rows, dims) in [(1, 1), (2, 2), (3, 7), (40, 33), (300, 128)] {
-            // With fewer rows than dims many eigenvalues are the same: zero.
+            // With fewer rows than dims many eigenvalues are zero.
             let x = Array2::from_shape_simple_fn((rows, dims), || rng.normal());
             check(&x.t().dot(&x));
         }

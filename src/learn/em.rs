@@ -1,13 +1,13 @@
 //! The fit of a mixture of Gaussians by expectation maximisation (Dempster, Laird and Rubin 1977).
 //!
-//! The steps are those of scikit-learn's `GaussianMixture`, so that the same start gives the same
-//! mixture. linfa 0.8.1 takes twice scikit-learn's time; this takes 0.33 of it for an iteration of
-//! 4 full covariances at 3,000 vectors of 128 values and 0.16 at 200,000, 0.6 and 0.23 for diagonal
-//! ones (one thread each, CPU time).
+//! The steps are those of scikit-learn's `GaussianMixture`, so the same start gives the same
+//! mixture. linfa 0.8.1 takes twice scikit-learn's time. This code takes 0.33 of scikit-learn's
+//! time for an iteration of 4 full covariances at 3,000 vectors of 128 values and 0.16 at 200,000;
+//! for diagonal ones 0.6 and 0.23 (one thread each, CPU time).
 //!
 //! One pass over the vectors does both steps of an iteration. Its sums are about the means of the
-//! iteration before, which are near the new ones, so that nothing cancels, and nothing of the size
-//! of the data is kept.
+//! iteration before, which are near the new ones, so nothing cancels. No copy of the data's size is
+//! kept.
 
 use std::ops::Range;
 
@@ -24,23 +24,23 @@ pub(crate) struct Em {
     pub(crate) shape: Shape,
     /// Added to all variances.
     pub(crate) regularization: f64,
-    /// The iterations end when they raise the mean log likelihood of a vector by less.
+    /// The fit ends when an iteration raises the mean log likelihood of a vector by less than this.
     pub(crate) tolerance: f64,
     pub(crate) max_iterations: usize,
 }
 
-/// What a fit came to.
+/// The result of a fit.
 pub(crate) struct Fitted {
     pub(crate) mixture: Mixture,
-    /// The mean log likelihood of a vector, in the iteration before the last step.
+    /// The mean log likelihood of a vector, before the last step.
     pub(crate) log_likelihood: f64,
     pub(crate) iterations: usize,
     pub(crate) converged: bool,
 }
 
 impl Em {
-    /// Fits a mixture to `x` (rows, dims), from clusters of its rows: `labels`, below the rows of
-    /// `centres`.
+    /// Fits a mixture to `x` (rows, dims). Starts from clusters: `labels` holds the row of
+    /// `centres` for each row of `x`.
     ///
     /// Errors: a covariance that is not positive definite.
     pub(crate) fn fit(
@@ -75,8 +75,8 @@ impl Em {
         Ok(Fitted { mixture, log_likelihood, iterations, converged })
     }
 
-    /// The sums over all rows that the next mixture is made of, given the responsibilities of the
-    /// components for some rows, (components, rows), after their log likelihood.
+    /// Sums over all rows, for the next mixture. `expect` returns the log likelihood of some rows
+    /// and the responsibilities of the components for them, (components, rows).
     fn sums(
         &self,
         x: ArrayView2<f32>,
@@ -97,7 +97,7 @@ impl Em {
         if cx.cancelled() { Err(Error::Cancelled) } else { Ok(total) }
     }
 
-    /// The mixture that explains the rows best, given sums about the means `about`.
+    /// The mixture with the greatest likelihood, from sums about the means `about`.
     fn maximise(
         &self,
         sums: Sums,
@@ -105,7 +105,7 @@ impl Em {
         scatter: Option<&Moments>,
     ) -> Result<Mixture, Error> {
         let (components, dims) = about.dim();
-        // As scikit-learn, so that a component without rows has no division by zero.
+        // Avoids division by zero for a component without rows, like scikit-learn.
         let counts = sums.counts.mapv(|count| count + 10.0 * f64::EPSILON);
         let moves = &sums.first / &counts.view().insert_axis(Axis(1));
         let means = about + &moves;
@@ -116,7 +116,8 @@ impl Em {
                 .map(inverse_transposed)
                 .map_err(|at| self.singular(component, at, components, counts[component]))
         };
-        // Of the covariance about the new mean, from the sums about the old one.
+        // Corrects the covariance: the sums are about the old mean, the covariance is about the new
+        // one.
         let twice = |c: usize| 2.0 - sums.counts[c] / counts[c];
         let precisions = match (self.shape, scatter) {
             (Shape::Diagonal, _) => {
@@ -181,8 +182,8 @@ struct Sums {
     counts: Array1<f64>,
     /// (components, dims).
     first: Array2<f64>,
-    /// Full: the lower halves of (components, dims, dims); diagonal: (components, 1, dims); tied:
-    /// nothing.
+    /// Full: the lower halves of (components, dims, dims). Diagonal: (components, 1, dims). Tied:
+    /// empty.
     second: Array3<f64>,
 }
 
@@ -215,7 +216,8 @@ impl Sums {
             let mut second = self.second.index_axis_mut(Axis(0), c);
             scaled.clear();
             for (x, &responsibility) in x.rows().into_iter().zip(responsibilities) {
-                // Less changes no bit of a sum unless the vector is 10¹² standard deviations away.
+                // A smaller one changes no bit of a sum unless the vector is 10¹² standard
+                // deviations away.
                 if responsibility < 1e-40 {
                     continue;
                 }

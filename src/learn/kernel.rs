@@ -5,7 +5,7 @@ use ndarray::{Array2, ArrayView2, Zip};
 use super::product::product;
 use crate::math;
 
-/// How alike two vectors are.
+/// The similarity of two vectors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Kernel {
     /// exp(-gamma |a - b|²)
@@ -15,10 +15,11 @@ pub(crate) enum Kernel {
 }
 
 impl Kernel {
-    /// The kernel of every row of `a` with every row of `b`, into `out` (rows of a, rows of b),
-    /// given the squares of the lengths of the rows of each.
+    /// Writes the kernel of every row of `a` with every row of `b` to `out` (rows of a, rows of b).
+    /// Takes the squared lengths of the rows of each.
     ///
-    /// |a|² - 2ab + |b|² loses digits where vectors are longer than their differences: centre them before.
+    /// |a|² - 2ab + |b|² loses digits where vectors are longer than their differences. Centre them
+    /// first.
     pub(crate) fn fill(
         self,
         (a, a_squares): (ArrayView2<f64>, &[f64]),
@@ -35,7 +36,7 @@ impl Kernel {
     }
 }
 
-/// The squares of the lengths of the rows.
+/// The squared lengths of the rows.
 pub(crate) fn squares(x: ArrayView2<f64>) -> Vec<f64> {
     x.rows().into_iter().map(|row| row.dot(&row)).collect()
 }

@@ -1,6 +1,6 @@
 //! The k-means algorithm: greedy k-means++ starts (Arthur and Vassilvitskii 2007), Lloyd's
-//! iterations (1982), the best of several runs. It is what scikit-learn's `KMeans` does, but for
-//! the random numbers.
+//! iterations (1982), the best of several runs. It equals scikit-learn's `KMeans` except for the
+//! random numbers.
 
 use ndarray::{Array2, ArrayView2};
 
@@ -10,14 +10,14 @@ use crate::context::Context;
 use crate::math;
 use crate::seed::{Rng, Seed};
 
-/// How to look for centres.
+/// The settings of a search for centres.
 #[derive(Clone, Debug)]
 pub(crate) struct Lloyd {
     pub(crate) clusters: usize,
-    /// Starts from other centres, of which the end with the least inertia is kept.
+    /// Number of starts. The result with the least inertia is kept.
     pub(crate) runs: usize,
-    /// The iterations end when the squares of the centres' moves sum up to at most this part of the
-    /// mean variance.
+    /// The iterations end when the sum of the squared moves of the centres is at most this part of
+    /// the mean variance.
     pub(crate) tolerance: f64,
     pub(crate) max_iterations: usize,
 }
@@ -28,23 +28,23 @@ impl Default for Lloyd {
     }
 }
 
-/// What was found.
+/// The result of a search.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Clusters {
     /// (clusters, dims).
     pub(crate) centres: Array2<f64>,
-    /// The nearest centre of each row, of equally near ones the first.
+    /// The nearest centre of each row; the first of equally near ones.
     pub(crate) labels: Vec<usize>,
-    /// The sum over rows of the squared distance to their centre.
+    /// The sum of the squared distances of the rows to their centres.
     pub(crate) inertia: f64,
-    /// Those of the run that was kept.
+    /// The iterations of the run that was kept.
     pub(crate) iterations: usize,
 }
 
 impl Lloyd {
-    /// Centres of `x` (rows, dims), whose values must be finite; the draws come from `seed`.
+    /// Finds centres of `x` (rows, dims), whose values must be finite. Random draws use `seed`.
     ///
-    /// Where fewer rows differ than there are clusters, some centres are the same. Errors: more
+    /// If there are fewer distinct rows than clusters, some centres are the same. Errors: more
     /// clusters than rows. Panics when `clusters` or `runs` is 0.
     pub(crate) fn fit<T: Value>(
         &self,
@@ -106,7 +106,7 @@ impl Lloyd {
 }
 
 /// The centres of `clusters` groups of `rows` (rows, dims), (clusters, dims): the best of three
-/// runs, drawn from the context's seed.
+/// runs, with the context's seed.
 ///
 /// Errors: more clusters than rows.
 pub(crate) fn centres(
@@ -120,8 +120,9 @@ pub(crate) fn centres(
     Ok(found.centres)
 }
 
-/// Centres to start from: each next one is the best of a few rows drawn with the square of their
-/// distance to the centres so far, the one that leaves the least inertia.
+/// Chooses the first centres. For each next one, a few rows are drawn with a probability
+/// proportional to the square of their distance to the centres so far. The row that leaves the
+/// least inertia is taken.
 fn starts<T: Value>(
     points: &Points<T>,
     clusters: usize,
@@ -154,13 +155,13 @@ fn drawn(weights: &[f64], draws: &mut [f64]) -> Vec<usize> {
             rows.push(row);
         }
     }
-    // Nothing is passed when the centres so far already hold all rows.
+    // No sum passes a draw if the centres so far already equal all rows.
     rows.resize(draws.len(), 0);
     rows
 }
 
-/// For each candidate, the squared distances of all rows to their nearest centre if it became one,
-/// after their sum. `left` has those to the centres so far.
+/// For each candidate: the inertia if it became a centre, and then the squared distance of each row
+/// to its nearest centre. `left` has the distances to the centres so far.
 fn lefts<T: Value>(
     points: &Points<T>,
     candidates: &[usize],
@@ -189,7 +190,7 @@ fn lefts<T: Value>(
     Ok((0..candidates.len()).map(of).collect())
 }
 
-/// The nearest centre of every row, and the means of the rows of each.
+/// The nearest centre of every row, and the mean of the rows of each centre.
 fn step<T: Value>(
     points: &Points<T>,
     centres: &Array2<f64>,
@@ -225,7 +226,7 @@ fn step<T: Value>(
     Ok((labels, sums))
 }
 
-/// Moves centres that lost all their rows to the rows farthest from theirs.
+/// Moves each centre without rows to the row farthest from its own centre.
 fn fill_empty<T: Value>(
     points: &Points<T>,
     centres: &Array2<f64>,
@@ -325,10 +326,10 @@ mod tests {
             step(&points, &ndarray::array![[5.0], [1e6], [-1e6]], &Context::plain(0)).unwrap();
         assert_eq!(labels, [0; 5]);
         assert_eq!(centres, ndarray::array![[11.0 / 3.0], [100.0], [11.0]]);
-        // As many starts as rows: each row a centre, in any order.
+        // As many clusters as rows: each row is a centre, in any order.
         let found = fit(&x, Lloyd { clusters: 5, ..Lloyd::default() }, &Context::plain(0));
         assert_eq!(found.inertia, 0.0);
-        // Fewer different rows than clusters.
+        // Fewer distinct rows than clusters.
         let found = fit(&Array2::<f32>::ones((20, 3)), Lloyd::default(), &Context::plain(0));
         assert!(found.centres.iter().all(|x| *x == 1.0) && found.inertia == 0.0);
         let few = Lloyd::default()
@@ -341,7 +342,7 @@ mod tests {
     fn starts_are_drawn_by_weight() {
         assert_eq!(drawn(&[1.0, 0.0, 2.0, 1.0], &mut [3.5, 0.5, 1.0, 0.0]), [0, 0, 2, 3]);
         assert_eq!(drawn(&[0.0, 0.0], &mut [0.0, 0.0]), [0, 0]);
-        // Greedy k-means++ hardly ever misses a far group.
+        // Greedy k-means++ rarely misses a far group.
         let (x, cx) = (groups(5, 50), Context::plain(0));
         let points = Points::new(x.view(), &cx);
         let missed = (0..100).filter(|&seed| {
@@ -378,15 +379,14 @@ mod tests {
             let ours = lloyd.iterate(&points, starts.clone(), &cx).unwrap();
             let settings = KMeans::params(6).init_method(KMeansInit::Precomputed(starts)).n_runs(1);
             let theirs = settings.tolerance(1e-9).max_n_iterations(100_000).fit(&data).unwrap();
-            // Where linfa stopped nothing is left to gain, and where we stopped neither.
+            // Neither linfa's result nor ours can be improved further.
             let further = lloyd.iterate(&points, theirs.centroids().clone(), &cx).unwrap();
             assert!(further.inertia <= inertia(theirs.centroids()) * (1.0 + 1e-12), "seed {seed}");
             assert!((ours.inertia / inertia(&ours.centres) - 1.0).abs() < 1e-12, "seed {seed}");
             sums[0] += ours.inertia;
             sums[1] += inertia(theirs.centroids());
         }
-        // linfa takes the old centre for one more vector of its cluster, and so may come to another
-        // end.
+        // linfa counts the old centre as one more vector of its cluster, and so may end elsewhere.
         assert!(sums[0] <= sums[1] * (1.0 + 1e-12), "{sums:?}");
     }
 }

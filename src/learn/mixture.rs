@@ -1,8 +1,8 @@
 //! Mixtures of Gaussians, and the densities of vectors under them.
 //!
 //! The arithmetic is that of scikit-learn's `GaussianMixture` in f64: precisions by Cholesky
-//! factors, log-sum-exp. Densities are never taken out of the logarithm, so that far anomalies have
-//! large scores, not the NaN that linfa 0.8.1 gives them.
+//! factors, log-sum-exp. Densities stay logarithms, so that far anomalies have large scores. linfa
+//! 0.8.1 gives them NaN.
 
 use std::f64::consts::TAU;
 
@@ -13,16 +13,16 @@ use serde::{Deserialize, Serialize};
 use super::moments::{centre, triangular};
 use crate::math;
 
-/// What the covariances of the components may be.
+/// The form of the components' covariances.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
-    /// Any, one a component.
+    /// Full: each component has its own covariance.
     #[default]
     Full,
-    /// Variances only, of each component its own.
+    /// Diagonal: each component has its own variances and no covariances.
     Diagonal,
-    /// Any, one for all components.
+    /// Tied: all components share one full covariance.
     Tied,
 }
 
@@ -54,7 +54,7 @@ impl Mixture {
         let mut densities = Array2::zeros((components, x.nrows()));
         let (mut z, mut y) = (Array2::zeros(x.dim()), Array2::zeros(x.dim()));
         if let Precisions::Tied(precision) = &self.precisions {
-            // About any point near the vectors: here the first mean.
+            // Any point near the vectors will do: this uses the first mean.
             centre(x, slice(&self.means, 0), z.view_mut());
             triangular(z.view(), precision.view(), y.view_mut());
         }
@@ -88,8 +88,8 @@ impl Mixture {
         densities
     }
 
-    /// The log likelihood of each row, from the [`log_densities`](Self::log_densities) of the rows,
-    /// which become the responsibilities of the components for them.
+    /// The log likelihood of each row, from the [`log_densities`](Self::log_densities) of the rows.
+    /// Replaces these by the responsibilities of the components.
     pub(crate) fn log_likelihoods(&self, densities: &mut Array2<f64>) -> Vec<f64> {
         let mut largest = vec![f64::NEG_INFINITY; densities.ncols()];
         for (mut densities, weight) in
@@ -109,8 +109,8 @@ impl Mixture {
                 },
             );
         }
-        // Not by the exponential of the difference to the likelihood, which far from all components
-        // is rounding.
+        // Not by exponentials of differences to the likelihood: far from all components those are
+        // only rounding.
         densities
             .rows_mut()
             .into_iter()
@@ -118,7 +118,7 @@ impl Mixture {
         largest.iter().zip(&sums).map(|(largest, sum)| largest + math::ln(*sum)).collect()
     }
 
-    /// The log likelihood of some rows, and the responsibility of each component for each,
+    /// The log likelihood of some rows, and the responsibility of each component for each row,
     /// (components, rows).
     pub(crate) fn expect(&self, x: ArrayView2<f32>) -> (f64, Array2<f64>) {
         let mut densities = self.log_densities(x);
@@ -126,7 +126,7 @@ impl Mixture {
     }
 }
 
-/// The sum of `f` over pairs, in eight lanes whose order does not depend on the compiler.
+/// The sum of `f` over pairs, in eight lanes with an order that does not depend on the compiler.
 fn sum(a: &[f64], b: &[f64], f: impl Fn(f64, f64) -> f64) -> f64 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
     let mut lanes = [0.0; 8];
@@ -138,7 +138,7 @@ fn sum(a: &[f64], b: &[f64], f: impl Fn(f64, f64) -> f64) -> f64 {
     lanes.iter().sum::<f64>() + a_rest.iter().zip(b_rest).map(|(a, b)| f(*a, *b)).sum::<f64>()
 }
 
-/// The squared length of (x - mean) · scale, by elements, in lanes as [`sum`].
+/// The squared length of (x - mean) · scale, element by element, in lanes like [`sum`].
 fn scaled_distance(x: &[f32], mean: &[f64], scale: &[f64]) -> f64 {
     let (xs, x_rest) = x.as_chunks::<8>();
     let ((means, mean_rest), (scales, scale_rest)) =
@@ -184,7 +184,7 @@ mod tests {
         for shape in [Shape::Full, Shape::Diagonal, Shape::Tied] {
             let mixture = mixture(shape);
             let mut densities = mixture.log_densities(array![[2.0, 0.0]].view());
-            // Both are one from the mean, in units of their deviation: N = exp(-1/2) / (2π·√det).
+            // Both are one deviation from the mean: N = exp(-1/2) / (2π·√det).
             let density = math::exp(-0.5f64) / (TAU * 2.0);
             assert!(
                 densities.iter().all(|d| (d - math::ln(density)).abs() < 1e-15),

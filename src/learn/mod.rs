@@ -1,9 +1,9 @@
 //! Mathematics that learns from vectors: products and factors of matrices, moments, neighbours,
 //! clusters, mixtures, support vectors, trees, maps.
 //!
-//! This room knows rows of numbers. It knows no clips, no domains, no settings of a spec and no
-//! stored models: those are the detectors'. What takes long asks its
-//! [`Context`](crate::context::Context) for threads and whether it should stop.
+//! This room knows rows of numbers. It knows no clips, domains, settings of a spec or stored
+//! models: those belong to the detectors. Long computations ask their
+//! [`Context`](crate::context::Context) for threads and whether to stop.
 
 pub(crate) mod centres;
 pub(crate) mod cholesky;

@@ -1,5 +1,5 @@
-//! Mean and scatter of vectors: one pass over them, in f64, in blocks, so that nothing of their
-//! size is kept.
+//! Mean and scatter of vectors, in one pass in f64. The pass goes block by block, so it keeps no
+//! copy of the data's size.
 
 use std::ops::{Deref, Range};
 
@@ -10,31 +10,31 @@ use super::product::with_matrix;
 use crate::context::Context;
 use crate::math::{self, Matrix, multiply, multiply_rows};
 
-/// Rows that share one product.
+/// Rows per product.
 pub(crate) const BLOCK: usize = 256;
-/// Parts of the rows with sums of their own; they do not depend on the number of threads, so
-/// neither do the sums.
+/// The rows are split into this many parts with their own sums. The number does not depend on the
+/// threads, so neither do the sums.
 const PARTS: usize = 8;
-/// Rows or columns of one product with a triangle: the other half of the matrix is left out in
-/// steps of so many.
+/// Rows or columns per product with a triangle. The other half of the matrix is skipped in steps of
+/// this size.
 const PANEL: usize = 24;
 
-/// The mean of vectors, and the sum of the outer products of what remains of each without it, of
-/// which only the lower half is there: (dims, dims).
+/// The mean of vectors, and the sum of the outer products of their deviations from it, (dims,
+/// dims). Only the lower half of the sum is valid.
 pub(crate) struct Moments {
     pub(crate) mean: Array1<f64>,
     pub(crate) scatter: Array2<f64>,
 }
 
 impl Moments {
-    /// Those of `rows`, at least one, all equally long.
+    /// The moments of `rows`. At least one row, all of equal length.
     pub(crate) fn of<R: Deref<Target = [f32]> + Sync>(
         rows: &[R],
         cx: &Context,
     ) -> Result<Self, Error> {
         let dims = rows[0].len();
-        // Sums are about a mean of some rows. It is near that of all, so nothing cancels when they
-        // are put right.
+        // Sums are taken about the mean of some rows. It is near the mean of all, so the later
+        // correction cancels nothing.
         let some = rows.iter().step_by(rows.len().div_ceil(BLOCK));
         let count = some.len() as f64;
         let mut about = vec![0.0; dims];
@@ -70,13 +70,13 @@ impl Moments {
     }
 }
 
-/// Blocks of rows, in a few parts.
+/// Blocks of rows, in [`PARTS`] parts at most.
 pub(crate) fn parts(rows: usize) -> Vec<Vec<Range<usize>>> {
     let blocks: Vec<_> = (0..rows).step_by(BLOCK).map(|row| row..rows.min(row + BLOCK)).collect();
     blocks.chunks(blocks.len().div_ceil(PARTS).max(1)).map(<[_]>::to_vec).collect()
 }
 
-/// `out` = `x` - `mean`; all in C order.
+/// `out` = `x` - `mean`. All in C order.
 pub(crate) fn centre(x: ArrayView2<f32>, mean: &[f64], mut out: ArrayViewMut2<f64>) {
     for (x, mut out) in x.rows().into_iter().zip(out.rows_mut()) {
         let (x, out) = (x.to_slice().expect("C order"), out.as_slice_mut().expect("C order"));
@@ -84,7 +84,7 @@ pub(crate) fn centre(x: ArrayView2<f32>, mean: &[f64], mut out: ArrayViewMut2<f6
     }
 }
 
-/// Adds zᵀ · z to the lower half of `out`; what becomes of the upper half is not said.
+/// Adds zᵀ · z to the lower half of `out`. The upper half becomes undefined.
 pub(crate) fn add_squared(z: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) {
     with_matrix(z, |z| {
         let mut rows = vec![0.0; PANEL * z.columns];
@@ -109,7 +109,7 @@ pub(crate) fn add_squared(z: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) {
     });
 }
 
-/// `out` = z · p for an upper triangular p; `out` in C order.
+/// `out` = z · p for an upper triangular p. `out` is in C order.
 pub(crate) fn triangular(z: ArrayView2<f64>, p: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) {
     let dims = p.ncols();
     let out = out.as_slice_mut().expect("C order");
@@ -144,7 +144,7 @@ pub(crate) fn subtract_outer(matrix: &mut Array2<f64>, scale: f64, v: &Array1<f6
     }
 }
 
-/// The mean and the population deviation of some numbers; (0, 0) of none.
+/// The mean and the population deviation of the values; (0, 0) without values.
 pub(crate) fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
     let n = values.len().max(1) as f64;
     let mean = values.iter().sum::<f64>() / n;
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn they_are_those_of_the_definition() {
         let mut rng = Seed(5).rng();
-        // More rows than blocks of one part, more dims than a panel, a level far above the spread.
+        // More rows than blocks of one part, more dims than a panel, a mean far above the spread.
         let x = Array2::from_shape_fn((2500, 41), |(i, j)| {
             (1000.0 + (i / 900 * j) as f64 + rng.normal()) as f32
         });

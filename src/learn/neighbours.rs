@@ -1,14 +1,14 @@
 //! Exact nearest neighbours by brute force, with a matrix product in front.
 //!
-//! At a hundred dimensions no tree beats a matrix product, but `|a|² - 2ab + |b|²` in f32 loses all
-//! digits where it matters, between vectors that are nearly the same. So the product only rules
-//! out: from the bound on its rounding error follows how small a distance can be, and whatever
-//! could be among the nearest is measured in f64. The result is that of f64 brute force, whichever
-//! kernel, CPU and number of threads made the product.
+//! At a hundred dimensions no tree beats a matrix product. But in f32, `|a|² - 2ab + |b|²` loses
+//! all digits between nearly equal vectors, where they matter most. So the product only rules out:
+//! the bound on its rounding error says how small a distance can be, and every row that could be
+//! among the nearest is measured in f64. The result is that of f64 brute force, whichever kernel,
+//! CPU and number of threads made the product.
 //!
-//! Ours, because the libraries are far behind: of 200,000 vectors of 128 numbers a query takes 0.64
-//! ms here, 1.5 ms in scikit-learn's brute force (f32 or f64), 18.5 ms in linfa-nn's fastest index
-//! and 85 ms in smartcore, one thread each.
+//! Our own code, because the libraries are far behind. With a bank of 200,000 vectors of 128
+//! numbers a query takes 0.64 ms here, 1.5 ms in scikit-learn's brute force (f32 or f64), 18.5 ms
+//! in linfa-nn's fastest index and 85 ms in smartcore, one thread each.
 
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
 use schemars::JsonSchema;
@@ -19,35 +19,35 @@ use super::product::product;
 use crate::context::Context;
 use crate::math;
 
-/// More neighbours than these are never asked for: those of each clip are held at once.
+/// The upper limit of `k`: the neighbours of all clips are held in memory at once.
 pub(crate) const MOST_NEIGHBOURS: usize = 100_000;
 
-/// How far two vectors are from each other.
+/// The distance between two vectors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
     /// The Euclidean distance.
     #[default]
     Euclidean,
-    /// One minus the cosine of the angle; 1 from a vector of zeros.
+    /// One minus the cosine of the angle. A vector of zeros has distance 1 to every other.
     Cosine,
 }
 
-/// A row of the bank, and how far it is from a query.
+/// A row of the bank and its distance to a query.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Neighbour {
     pub(crate) distance: f64,
     pub(crate) row: usize,
 }
 
-/// The most queries that share one pass over the bank, and rows of the bank in one product: what
-/// the product reads, packs and writes then stays in a cache of 1 MB.
+/// The most queries that share one pass over the bank, and the rows of the bank in one product.
+/// With this size all data of a product stays in a cache of 1 MB.
 const QUERIES: usize = 512;
 const ROWS: usize = 256;
 
-/// The `k` rows of `bank` (rows, dims) nearest to each of `queries` (queries, dims), nearest first,
-/// of equal ones the earlier row first. All values must be finite. `k` may not exceed the rows of
-/// the bank.
+/// The `k` rows of `bank` (rows, dims) nearest to each of `queries` (queries, dims), nearest first.
+/// Of equal ones the earlier row comes first. All values must be finite. `k` may not exceed the
+/// rows of the bank.
 pub(crate) fn nearest(
     bank: ArrayView2<f32>,
     queries: ArrayView2<f32>,
@@ -63,16 +63,17 @@ pub(crate) fn nearest(
     );
     let (bank, queries) = (bank.as_standard_layout(), queries.as_standard_layout());
     let bounds = Bounds::new(bank.view(), metric);
-    // Every pass packs the whole bank anew, so as few as there are threads; what is found does not
-    // depend on it.
+    // Every pass packs the whole bank anew, so there are only as many passes as threads. The result
+    // does not depend on their number.
     let block = queries.nrows().div_ceil(cx.threads.max(1)).clamp(1, QUERIES);
     let blocks: Vec<ArrayView2<f32>> = queries.axis_chunks_iter(Axis(0), block).collect();
     let found = cx.map(&blocks, |block| search(bank.view(), *block, k, &bounds, cx));
     Ok(found.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
 }
 
-/// What `reduce` makes of the distances of all rows of `bank` (in their order) to each of
-/// `queries`: where more than distances decides what is near. Twenty times as slow as [`nearest`].
+/// The result of `reduce` for each of `queries`, from the distances of all rows of `bank` (in their
+/// order). For detectors that need more than the distance to rank rows. Twenty times as slow as
+/// [`nearest`].
 pub(crate) fn measure<R: Send>(
     bank: ArrayView2<f32>,
     queries: ArrayView2<f32>,
@@ -144,7 +145,7 @@ struct Best {
 }
 
 impl Best {
-    /// Whatever is farther than this is not among the nearest.
+    /// A row farther than this is not among the nearest.
     fn worst(&self) -> f64 {
         if self.nearest.len() < self.k {
             f64::INFINITY
@@ -153,7 +154,7 @@ impl Best {
         }
     }
 
-    /// Takes a neighbour in if it is near enough; rows must come in ascending order.
+    /// Takes a neighbour in if it is near enough. Rows must come in ascending order.
     fn offer(&mut self, neighbour: Neighbour) -> bool {
         if neighbour.distance >= self.worst() {
             return false;
@@ -166,12 +167,12 @@ impl Best {
 }
 
 impl Metric {
-    /// The distance in f64; of the Euclidean its square.
+    /// The distance in f64; for the Euclidean metric its square.
     fn distance(self, a: &[f32], b: &[f32], norm_a: f64, norm_b: f64) -> f64 {
         match self {
             Metric::Euclidean => squared_distance(a, b),
             Metric::Cosine if norm_a == 0.0 || norm_b == 0.0 => 1.0,
-            // Half the squared distance on the unit sphere is 1 - cos, without its cancellation.
+            // 1 - cos is half the squared distance on the unit sphere, which does not cancel.
             Metric::Cosine => {
                 let (a_unit, b_unit) = (1.0 / norm_a, 1.0 / norm_b);
                 0.5 * sum_of(a, b, |a, b| math::square(a * a_unit - b * b_unit))
@@ -179,7 +180,7 @@ impl Metric {
         }
     }
 
-    /// What `distance` gave as the distance itself.
+    /// Turns the result of `distance` into the distance itself.
     fn finish(self, distance: f64) -> f64 {
         match self {
             Metric::Euclidean => distance.sqrt(),
@@ -193,7 +194,7 @@ pub(crate) fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
     sum_of(a, b, |a, b| (a - b) * (a - b))
 }
 
-/// The sum of `f` over pairs, in f64 and in eight lanes whose order does not depend on the
+/// The sum of `f` over pairs, in f64 and in eight lanes with an order that does not depend on the
 /// compiler.
 fn sum_of(a: &[f32], b: &[f32], f: impl Fn(f64, f64) -> f64) -> f64 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
@@ -211,31 +212,31 @@ fn norm(a: &[f32]) -> f64 {
     sum_of(a, a, |a, b| a * b).sqrt()
 }
 
-/// How near the rows of a bank can be, given their f32 products with a query.
+/// The least possible distances of the rows of a bank, from their f32 products with a query.
 ///
 /// The product of two vectors of n numbers in f32, in any order and with or without fused
 /// multiply-add, is off by at most γ|a||b| with γ = nu/(1 - nu), u = 2⁻²⁴ (Higham 2002, section
-/// 3.1). Then, p being the product,
+/// 3.1). With p for the product, this follows:
 ///
 /// ```text
 /// squared distance >= |a|² + |b|² - 2p - 2γ|a||b| >= (1 - γ)|a|² + (1 - γ)|b|² - 2p
 /// |a| · cosine distance >= (1 - γ)|a| - p/|b|
 /// ```
 ///
-/// What depends on the query `a` goes into `limit`, which leaves `base + scale · p` for each row
-/// `b`. That and the comparison are made in f32, four or more rows at a time: their few roundings
-/// are in γ, too.
+/// The terms of the query `a` go into `limit`, which leaves `base + scale · p` for each row `b`.
+/// That sum and the comparison are in f32, four or more rows at a time; γ covers their few
+/// roundings, too.
 struct Bounds {
     metric: Metric,
     gamma: f64,
     norms: Vec<f64>,
-    /// Of each row.
+    /// One for each row.
     base: Vec<f32>,
     scale: Vec<f32>,
 }
 
 /// Norms for which no f32 product overflows, and underflow is far below the bound on rounding.
-/// Vectors outside are always measured.
+/// Vectors with other norms are always measured.
 const TAME: std::ops::Range<f64> = 1e-12..1e18;
 
 /// Rows that are ruled out together.
@@ -243,8 +244,8 @@ const LANES: usize = 16;
 
 impl Bounds {
     fn new(bank: ArrayView2<f32>, metric: Metric) -> Self {
-        // A little more than γ: `base + scale · p` is off by at most 4u(|a|² + |b|²), and there are
-        // underflow and the roundings of this arithmetic itself.
+        // A little more than γ: `base + scale · p` is off by at most 4u(|a|² + |b|²). The margin
+        // also covers underflow and the roundings of this arithmetic itself.
         let nu = 1.01 * (bank.ncols() as f64 + 8.0) * math::powi(2f64, -24);
         let gamma = nu / (1.0 - nu).max(f64::MIN_POSITIVE);
         let norms: Vec<f64> =
@@ -258,8 +259,8 @@ impl Bounds {
         Self { metric, gamma, norms, base, scale }
     }
 
-    /// What `base + scale · p` of a row must not exceed if it is nearer than `worst` to a query
-    /// with this norm.
+    /// The limit of `base + scale · p` for rows that are nearer than `worst` to a query with this
+    /// norm.
     fn limit(&self, norm: f64, worst: f64) -> f32 {
         let limit = match self.metric {
             _ if !TAME.contains(&norm) => f64::INFINITY,
@@ -269,8 +270,8 @@ impl Bounds {
         (limit as f32).next_up()
     }
 
-    /// Gives `measure` those of the rows from `first` on that may be within `limit`, in order,
-    /// given their `products`; it returns the limit for the next ones.
+    /// Calls `measure`, in order, with those rows from `first` on whose `products` may be within
+    /// `limit`. It returns the limit for the next rows.
     fn near(
         &self,
         first: usize,
@@ -282,7 +283,7 @@ impl Bounds {
         let (base, scale) = (&self.base[rows.clone()], &self.scale[rows]);
         let lanes = products.chunks(LANES).zip(base.chunks(LANES)).zip(scale.chunks(LANES));
         for (block, ((products, base), scale)) in lanes.enumerate() {
-            // Written so that NaN, the product of overflow, counts as "could be near".
+            // Written so that NaN (from overflow) counts as "could be near".
             let far = |i: usize, limit: f32| base[i] + scale[i] * products[i] > limit;
             if products.len() == LANES && (0..LANES).fold(true, |all, i| all & far(i, limit)) {
                 continue;
@@ -344,13 +345,13 @@ mod tests {
 
     #[test]
     fn what_the_product_rules_out_is_never_near() {
-        // More rows than one product, more queries than one block, dims that fill no lane.
+        // More rows than one product, more queries than one block; dims that do not fill the lanes.
         check(&random(1, 2500, 37, -40.0, 8.0), &random(2, 70, 37, -40.0, 8.0), 5);
     }
 
     #[test]
     fn vectors_nearly_the_same_keep_their_distances() {
-        // Distances of 1e-4 between vectors of norm 570: f32 products know nothing of them.
+        // Distances of 1e-4 between vectors of norm 570: f32 products cannot resolve them.
         let bank = random(3, 300, 128, -50.0, 1e-5);
         check(&bank, &bank, 3);
     }

@@ -1,14 +1,14 @@
-//! Products of ndarray's matrices, by [`crate::math`]: ndarray's own `dot` of two matrices gives
+//! Products of ndarray's matrices by [`crate::math`]. ndarray's own `dot` of two matrices gives
 //! other bits on other processors. Its products with vectors are plain loops and may be used.
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, LinalgScalar};
 
 use crate::math::{self, Element, Matrix};
 
-/// Rows of a left matrix so few that a right matrix in Fortran order is rather not packed for them.
+/// With so few rows on the left, a right matrix in Fortran order is not packed.
 const FEW: usize = 8;
 
-/// `out` = a · b for a (m, k), b (k, n), out (m, n), each of any strides: `b.t()` costs nothing.
+/// `out` = a · b for a (m, k), b (k, n), out (m, n), with any strides: `b.t()` costs nothing.
 ///
 /// Panics if the shapes do not fit.
 pub(crate) fn product<T: LinalgScalar + Element>(
@@ -25,8 +25,7 @@ pub(crate) fn product<T: LinalgScalar + Element>(
         out.dim()
     );
     if m <= FEW && b.strides()[0] == 1 && n > FEW {
-        // The same products and sums the other way round: packing `b` would cost more than the
-        // product.
+        // Transposes the product, with the same sums: packing `b` would cost more than the product.
         let mut turned = Array2::zeros((n, m));
         product(b.t(), a.t(), turned.view_mut());
         return out.assign(&turned.t());
@@ -37,8 +36,7 @@ pub(crate) fn product<T: LinalgScalar + Element>(
     }
 }
 
-/// Calls `f` with a view as a slice and its steps; what does not lie together in memory is copied
-/// first.
+/// Calls `f` with a view as a slice and its steps. A view that is not contiguous is copied first.
 pub(crate) fn with_matrix<T: LinalgScalar>(view: ArrayView2<T>, f: impl FnOnce(Matrix<T>)) {
     let (rows, columns) = view.dim();
     let steps: Vec<usize> =

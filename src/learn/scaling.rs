@@ -1,4 +1,4 @@
-//! Bringing vectors to where a detector wants them: standardised, centred or as they are.
+//! Scales vectors for a detector: standardised, centred or unchanged.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
@@ -10,8 +10,8 @@ pub(crate) struct Scaling {
 }
 
 impl Scaling {
-    /// To mean 0 and population variance 1; a dimension that does not vary is only centred, as
-    /// scikit-learn's `StandardScaler` does.
+    /// Scales to mean 0 and population variance 1. A constant dimension is only centred, as in
+    /// scikit-learn's `StandardScaler`.
     pub(crate) fn standard(x: ArrayView2<f64>) -> Self {
         let centred = Self::centred(x);
         let mut squares = Array1::<f64>::zeros(x.ncols());
@@ -22,7 +22,7 @@ impl Scaling {
                 .for_each(|s, x, m| *s += (x - m) * (x - m));
         }
         let clips = x.nrows() as f64;
-        // What rounding of the mean leaves of no variance.
+        // A deviation this small is rounding of the mean, not variance.
         let scale = ndarray::Zip::from(&squares).and(&centred.mean).map_collect(|square, mean| {
             let deviation = (square / clips).sqrt();
             if deviation > 10.0 * clips * f64::EPSILON * mean.abs() { deviation } else { 1.0 }
@@ -30,18 +30,18 @@ impl Scaling {
         Self { scale, ..centred }
     }
 
-    /// To variance 1 where they are, as `StandardScaler(with_mean=False)`.
+    /// Scales to variance 1 without centring, as `StandardScaler(with_mean=False)`.
     pub(crate) fn variance(x: ArrayView2<f64>) -> Self {
         Self { mean: Array1::zeros(x.ncols()), ..Self::standard(x) }
     }
 
-    /// To mean 0.
+    /// Scales to mean 0.
     pub(crate) fn centred(x: ArrayView2<f64>) -> Self {
         let mean = x.mean_axis(Axis(0)).expect("at least one clip");
         Self { scale: Array1::ones(mean.len()), mean }
     }
 
-    /// As they are.
+    /// Changes nothing.
     pub(crate) fn none(dims: usize) -> Self {
         Self { mean: Array1::zeros(dims), scale: Array1::ones(dims) }
     }

@@ -1,10 +1,10 @@
-//! Sequential minimal optimisation: the quadratic programmes of support vector machines.
+//! Sequential minimal optimisation: solves the quadratic programmes of support vector machines.
 //!
-//! Solves min ½·aᵀQa + p·Σa with Q_st = y_s·y_t·k(s, t), 0 <= a_t <= c and yᵀa as it is at the
-//! start, two variables at a time, the second chosen by second-order information (Fan, Chen and Lin
-//! 2005, "Working set selection using second order information for training support vector
-//! machines", as in LIBSVM). Rows of the kernel matrix are made when they are first asked for: only
-//! those of vectors that come near the margin ever are.
+//! Minimises ½·aᵀQa + p·Σa with Q_st = y_s·y_t·k(s, t) and 0 <= a_t <= c, and keeps yᵀa at its
+//! value of the start. Moves two variables at a time; second-order information chooses the second
+//! (Fan, Chen and Lin 2005, "Working set selection using second order information for training
+//! support vector machines", as in LIBSVM). Rows of the kernel matrix are computed on demand: only
+//! vectors near the margin ever need theirs.
 
 use ndarray::{Array2, ArrayView2, Axis};
 
@@ -12,39 +12,39 @@ use super::Error;
 use super::kernel::{Kernel, squares};
 use crate::context::Context;
 
-/// Rows of the kernel matrix kept, in bytes; those least recently used make place for others.
+/// Bytes for stored rows of the kernel matrix. The least recently used rows make place for others.
 const CACHE: usize = 256 << 20;
-/// Rows made by one matrix product where many are known to be wanted.
+/// Rows computed by one matrix product where many are known to be needed.
 const BLOCK: usize = 64;
-/// What a curvature that is not positive counts as, as in LIBSVM.
+/// Replaces a curvature that is not positive, as in LIBSVM.
 const LEAST_CURVATURE: f64 = 1e-12;
 
-/// What is to be minimised, and until when.
+/// The objective, its bounds and the stopping tolerance.
 pub(crate) struct Programme<'a> {
     /// 1 or -1 each.
     pub(crate) y: &'a [f64],
-    /// The slope of every variable.
+    /// The linear term, the same for every variable.
     pub(crate) p: f64,
     /// The upper bound of every variable.
     pub(crate) c: f64,
-    /// The end: no pair is further from its optimum than this part of the kernel's mean diagonal.
-    /// LIBSVM's is 1e-3, in all and not of the diagonal.
+    /// The search ends when no pair is further from its optimum than this part of the kernel's mean
+    /// diagonal. LIBSVM's tolerance is an absolute 1e-3.
     pub(crate) tolerance: f64,
 }
 
-/// The minimum: decision values are Σ y_t·a_t·k(t, ·) - rho.
+/// The minimum. Decision values are Σ y_t·a_t·k(t, ·) - rho.
 #[derive(Debug)]
 pub(crate) struct Solution {
     pub(crate) a: Vec<f64>,
     pub(crate) rho: f64,
 }
 
-/// Memory that a solution takes beside the vectors, in bytes.
+/// Memory of a solution beside the vectors, in bytes.
 pub(crate) fn memory(rows: usize) -> usize {
     CACHE.min(4 * rows * rows) + 64 * rows + 8 * BLOCK * rows
 }
 
-/// Minimises from `a`, which must be within the bounds.
+/// Minimises from the start `a`, which must be within the bounds.
 pub(crate) fn solve(
     rows: &mut Rows,
     programme: &Programme,
@@ -57,7 +57,7 @@ pub(crate) fn solve(
         Kernel::Rbf { .. } => vec![1.0; n],
         Kernel::Linear => rows.squares.clone(),
     };
-    // The longest vectors bound all rows, which are kept in f32.
+    // Rows are stored in f32; the longest vectors bound all their values.
     if diagonal.iter().any(|square| *square > f64::from(f32::MAX)) {
         let message = "the training vectors are too long for a support vector machine; write `standardize: true`";
         return Err(Error::Data(message.into()));
@@ -89,11 +89,11 @@ pub(crate) fn solve(
         }
         if step == last {
             return Err(Error::Data(format!(
-                "the support vector machine has found no optimum in {last} steps; write \
+                "the support vector machine found no optimum in {last} steps; write \
                  `standardize: true`"
             )));
         }
-        // The variable that gains most by moving along y, and how far apart the two sides are.
+        // The variable that gains most by moving along y, and the gap between the two sides.
         let (mut first, mut least, mut greatest) = (usize::MAX, f64::INFINITY, f64::NEG_INFINITY);
         for t in 0..n {
             if can_rise(a[t], y[t]) && slope[t] < least {
@@ -106,7 +106,7 @@ pub(crate) fn solve(
         if greatest - least <= tolerance {
             break;
         }
-        // The other: the greatest decrease of the two together.
+        // The other variable: the greatest decrease of the two together.
         let row = rows.get(first);
         let (mut second, mut best) = (usize::MAX, 0.0);
         for t in 0..n {
@@ -121,11 +121,11 @@ pub(crate) fn solve(
         }
         let curvature = (diagonal[first] + diagonal[second] - 2.0 * f64::from(row[second]))
             .max(LEAST_CURVATURE);
-        // Along y both move by the same amount, as far as the bounds let them.
+        // Both move along y by the same amount, as far as the bounds allow.
         let room = |t: usize, up: bool| if (y[t] > 0.0) == up { c - a[t] } else { a[t] };
         let (room_first, room_second) = (room(first, true), room(second, false));
         let step = ((slope[second] - least) / curvature).min(room_first).min(room_second);
-        // At a bound exactly, so that rounding leaves nothing over.
+        // Sets a variable at its bound exactly, so that rounding leaves no rest.
         let moved = |t: usize, up: bool, room: f64| match ((y[t] > 0.0) == up, step == room) {
             (true, true) => c,
             (false, true) => 0.0,
@@ -144,8 +144,8 @@ pub(crate) fn solve(
     Ok(Solution { a, rho })
 }
 
-/// The slope where the margin is: the mean over variables between their bounds, or the middle of
-/// the others.
+/// The slope at the margin: the mean over variables between their bounds, or else the middle of the
+/// others.
 fn offset(a: &[f64], y: &[f64], slope: &[f64], c: f64) -> f64 {
     let (mut sum, mut free, mut low, mut high) = (0.0, 0, f64::NEG_INFINITY, f64::INFINITY);
     for ((&a, &y), &slope) in a.iter().zip(y).zip(slope) {
@@ -165,12 +165,12 @@ fn offset(a: &[f64], y: &[f64], slope: &[f64], c: f64) -> f64 {
     }
 }
 
-/// Rows of the kernel matrix, made when asked for.
+/// Rows of the kernel matrix, computed on demand.
 pub(crate) struct Rows<'a> {
     x: ArrayView2<'a, f64>,
     kernel: Kernel,
     squares: Vec<f64>,
-    /// As LIBSVM, in f32: half the memory, and more digits than the tolerance.
+    /// In f32, as in LIBSVM: half the memory, and still more digits than the tolerance.
     kept: Vec<Vec<f32>>,
     used: Vec<u64>,
     time: u64,
@@ -194,7 +194,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Makes the rows of `wanted`, at most [`BLOCK`], that are not there.
+    /// Computes the missing ones of the rows `wanted`, at most [`BLOCK`].
     fn make(&mut self, wanted: &[usize]) {
         self.time += 1;
         wanted.iter().for_each(|&t| self.used[t] = self.time);
@@ -238,7 +238,7 @@ mod tests {
     use crate::seed::Seed;
     use ndarray::Array2;
 
-    /// Vectors, and labels that neither side can have without mistakes.
+    /// Vectors with labels that no side can have without mistakes.
     fn data(rows: usize, dims: usize) -> (Array2<f64>, Vec<f64>) {
         let mut rng = Seed(4).rng();
         let x = Array2::from_shape_simple_fn((rows, dims), || rng.normal());
@@ -265,7 +265,7 @@ mod tests {
         let signed: ndarray::Array1<f64> = solution.a.iter().zip(&y).map(|(a, y)| a * y).collect();
         assert!((signed.sum() - if one_class { 30.0 } else { 0.0 }).abs() < 1e-9);
         for (t, decision) in alike.dot(&signed).iter().enumerate() {
-            // How far the gradient points out of the bounds, Karush, Kuhn and Tucker.
+            // How far the gradient points out of the bounds (Karush, Kuhn and Tucker).
             let gradient = y[t] * (decision - solution.rho) + p;
             let wrong = match solution.a[t] {
                 0.0 => -gradient,

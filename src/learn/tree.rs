@@ -1,16 +1,16 @@
-//! One tree of a forest: splits that lessen the Gini impurity most (Breiman et al. 1984).
+//! One tree of a forest: each split reduces the Gini impurity most (Breiman et al. 1984).
 
 use ndarray::{ArrayView1, ArrayView2};
 
 use crate::seed::Rng;
 
-/// What trees grow from.
+/// The data and settings for growing trees.
 pub(crate) struct Grower<'a> {
     /// Training vectors, (dims, clips).
     pub(crate) columns: ArrayView2<'a, f32>,
     pub(crate) classes: &'a [usize],
     pub(crate) count: usize,
-    /// Dimensions looked at for a split, and more if none of those varies, or if none has a best
+    /// Dimensions tried for a split. More are tried if none of them varies, or if none has a best
     /// cut.
     pub(crate) tried: usize,
     pub(crate) min_leaf: usize,
@@ -18,18 +18,16 @@ pub(crate) struct Grower<'a> {
     pub(crate) kind: Kind,
 }
 
-/// What of a tree is random besides the dimensions it looks at.
+/// The random part of a tree besides the choice of dimensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// The clips, drawn with replacement. A split is where it lessens the impurity most (Breiman
-    /// 2001).
+    /// The clips, drawn with replacement. A split reduces the impurity most (Breiman 2001).
     Bootstrap,
-    /// The thresholds, one for each dimension. All clips are used (Geurts et al. 2006).
+    /// The thresholds, one for each dimension. Trees use all clips (Geurts et al. 2006).
     Extreme,
 }
 
-/// Nodes, the first one the root, and the parts of the classes in every leaf, one leaf after the
-/// other.
+/// The nodes, root first, and the class shares of every leaf, leaf after leaf.
 #[derive(Default)]
 pub(crate) struct Tree {
     pub(crate) nodes: Vec<Node>,
@@ -39,11 +37,11 @@ pub(crate) struct Tree {
 /// A split, or a leaf.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Node {
-    /// None in a leaf.
+    /// `None` for a leaf.
     pub(crate) dimension: Option<usize>,
-    /// Vectors up to it go on to `child`, others to the node after `child`.
+    /// Vectors up to the threshold go to `child`, others to the node after `child`.
     pub(crate) threshold: f32,
-    /// In a leaf: its number.
+    /// For a leaf: its number.
     pub(crate) child: usize,
 }
 
@@ -54,7 +52,7 @@ struct Split {
 }
 
 impl Grower<'_> {
-    /// A tree on as many clips as there are.
+    /// Grows a tree.
     pub(crate) fn grow(&self, mut rng: Rng) -> Tree {
         let clips = self.classes.len();
         let mut drawn: Vec<usize> = match self.kind {
@@ -110,7 +108,7 @@ impl Grower<'_> {
         let mut best: Option<Split> = None;
         let mut tried = 0;
         for i in 0..order.len() {
-            // Fisher and Yates, as far as it is needed.
+            // Fisher and Yates, only as far as needed.
             order.swap(i, i + rng.below(order.len() - i));
             let column = self.columns.row(order[i]);
             let (least, greatest) = extent(column, inside);
@@ -129,7 +127,8 @@ impl Grower<'_> {
                 best = Some(Split { dimension: order[i], threshold, purity });
             }
             tried += 1;
-            // As in scikit-learn, random cuts that all leave too few clips end in a leaf.
+            // As in scikit-learn: if all tried random cuts leave too few clips on a side, the node
+            // is a leaf.
             if tried >= self.tried && (best.is_some() || self.kind == Kind::Extreme) {
                 break;
             }
@@ -137,7 +136,7 @@ impl Grower<'_> {
         best
     }
 
-    /// The purity of the best cut along a dimension, and its threshold: half way between two
+    /// The purity of the best cut along a dimension, and its threshold, half way between two
     /// values.
     fn best_cut(
         &self,
@@ -158,7 +157,7 @@ impl Grower<'_> {
         Some((purity, if middle < above { middle } else { below }))
     }
 
-    /// The purity of the cut at `threshold`, and the threshold; none if a side has too few clips.
+    /// The purity of the cut at `threshold`, and the threshold; `None` if a side has too few clips.
     fn random_cut(
         &self,
         column: ArrayView1<f32>,
@@ -182,8 +181,8 @@ impl Grower<'_> {
         Some((squares_below as f64 / at as f64 + squares_above as f64 / rest as f64, threshold))
     }
 
-    /// Where to cut values in ascending order, and the purity it gives: Σ n²/N over both sides,
-    /// which is greatest where the Gini impurity of the sides, weighted by their sizes, is least.
+    /// The position of the best cut in ascending values, and its purity: Σ n²/N over both sides.
+    /// The purity is greatest where the size-weighted Gini impurity of the sides is least.
     fn cut(&self, sorted: &[u64], counts: &[u64]) -> Option<(f64, usize)> {
         let (mut below, mut above) = (vec![0u64; counts.len()], counts.to_vec());
         let (mut squares_below, mut squares_above) = (0, counts.iter().map(|n| n * n).sum::<u64>());
@@ -210,7 +209,7 @@ impl Grower<'_> {
     }
 }
 
-/// The least and the greatest value of a dimension among these clips.
+/// The least and the greatest value of a dimension among the clips `inside`.
 fn extent(column: ArrayView1<f32>, inside: &[usize]) -> (f32, f32) {
     let first = column[inside[0]];
     inside.iter().fold((first, first), |(least, greatest), &clip| {
@@ -218,15 +217,15 @@ fn extent(column: ArrayView1<f32>, inside: &[usize]) -> (f32, f32) {
     })
 }
 
-/// A random threshold that parts the least from the greatest value.
+/// A random threshold that separates the least from the greatest value.
 fn between(least: f32, greatest: f32, rng: &mut Rng) -> f32 {
     let (low, high) = (f64::from(least), f64::from(greatest));
     let threshold = (low + rng.uniform() * (high - low)) as f32;
-    // The rounding to f32 may reach the greatest, and then nothing would be above.
+    // Rounding to f32 may reach the greatest value, and then nothing would be above.
     if threshold < greatest { threshold } else { least }
 }
 
-/// The bits of a float, so that they are in order when the floats are; 0 and -0 are one.
+/// The bits of a float, in the order of the floats; 0 and -0 are equal.
 fn sortable(x: f32) -> u64 {
     let bits = (x + 0.0).to_bits();
     u64::from(if bits >> 31 == 1 { !bits } else { bits | 1 << 31 })
@@ -268,7 +267,7 @@ mod tests {
 
     #[test]
     fn the_best_cut_is_that_of_the_definition() {
-        // Classes in the order of the values; the values 4 and 4 cannot be parted.
+        // Classes in the order of the values. No cut can separate the values 4 and 4.
         let columns = array![[1.0, 2.0, 3.0, 4.0, 4.0, 5.0, 6.0]];
         let classes = [0, 0, 1, 0, 1, 1, 2];
         let grower = grower(&columns, &classes);
@@ -304,7 +303,7 @@ mod tests {
         assert!(drawn.iter().all(|x| (1.0..6.0).contains(x)));
         let mean = drawn.iter().sum::<f32>() / 1000.0;
         assert!((mean - 3.5).abs() < 0.2, "{mean}");
-        // Between neighbouring floats there is one place.
+        // Only one threshold fits between neighbouring floats.
         let next = 1.0f32.next_up();
         assert!((0..100).all(|_| between(1.0, next, &mut rng) == 1.0));
     }

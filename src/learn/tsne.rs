@@ -1,15 +1,14 @@
-//! t-SNE (van der Maaten and Hinton 2008): a map on which vectors lie near each other that are
-//! neighbours.
+//! t-SNE (van der Maaten and Hinton 2008): a map that places neighbouring vectors near each other.
 //!
-//! Exact, with all pairs of vectors, and as scikit-learn does it by default: perplexity 30, early
+//! Exact, with all pairs of vectors, and with scikit-learn's defaults: perplexity 30, early
 //! exaggeration 12, a learning rate of max(vectors / 12 / 4, 50), a start from the two largest
-//! principal components. Nothing is drawn.
+//! principal components. It draws no random numbers.
 //!
-//! Ours, because figures must have the same bytes everywhere. linfa-tsne (0.8.1, over bhtsne 0.4.1)
-//! takes exponentials and logarithms from the system's library, and with an approximation threshold
-//! above 0 it builds its tree from a generator that cannot be seeded. A map of 1,000 vectors of 128
-//! numbers takes 3.1 s on one thread; scikit-learn takes 15 s for it with all pairs, and 2.9 s with
-//! its approximation.
+//! Our own code, because figures must have the same bytes everywhere. linfa-tsne (0.8.1, over
+//! bhtsne 0.4.1) takes exponentials and logarithms from the system's library. With an approximation
+//! threshold above 0 it builds its tree from a generator that cannot be seeded. A map of 1,000
+//! vectors of 128 numbers takes 3.1 s on one thread. scikit-learn takes 15 s for it with all pairs,
+//! and 2.9 s with its approximation.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
@@ -20,31 +19,31 @@ use super::product::multiply;
 use crate::context::Context;
 use crate::math;
 
-/// How many neighbours a vector has on the map, more or less. Of few vectors a third of the others
-/// is taken.
+/// About how many neighbours a vector has on the map. With few vectors, a third of the others is
+/// used.
 const PERPLEXITY: f64 = 30.0;
-/// By how much neighbours attract each other more in the first iterations.
+/// The factor of the attraction between neighbours in the first iterations.
 const EXAGGERATION: f64 = 12.0;
-/// Iterations with exaggeration, and all of them.
+/// Iterations with exaggeration, and all iterations.
 const EARLY: usize = 250;
 const ITERATIONS: usize = 1000;
-/// How well the perplexity is met: the most that its logarithm is off.
+/// The largest error of the perplexity's logarithm.
 const TOLERANCE: f64 = 1e-5;
-/// Rows of the map that one thread takes at a time.
+/// Rows of the map per piece of parallel work.
 const BLOCK: usize = 64;
-/// Sums that are made side by side.
+/// Sums computed side by side.
 const LANES: usize = 8;
 
-/// Fewer vectors have no neighbourhoods.
+/// With fewer vectors there are no neighbourhoods.
 pub(crate) const LEAST: usize = 4;
 
-/// The perplexity of a map of so many vectors.
+/// The perplexity for a map of so many vectors.
 pub(crate) fn perplexity(rows: usize) -> f64 {
     PERPLEXITY.min((rows as f64 - 1.0) / 3.0)
 }
 
-/// The place of each row of `x` (rows, dims) on a map, (rows, 2), in no unit and about 0. Values
-/// must be finite. Takes memory for four numbers a pair of rows.
+/// The place of each row of `x` (rows, dims) on a map around 0, (rows, 2), without a unit. Values
+/// must be finite. Takes memory for four numbers per pair of rows.
 ///
 /// Errors: cancelled, or fewer than [`LEAST`] rows.
 pub(crate) fn map(x: ArrayView2<f32>, cx: &Context) -> Result<Array2<f64>, Error> {
@@ -58,8 +57,8 @@ pub(crate) fn map(x: ArrayView2<f32>, cx: &Context) -> Result<Array2<f64>, Error
     descend(&affinities, start(x), cx)
 }
 
-/// How much every pair of rows belongs together, (rows, rows): symmetric, with a sum of 1 and
-/// nothing on the diagonal (equations 1 and 2 of the paper).
+/// The affinity of every pair of rows, (rows, rows): symmetric, with a sum of 1 and a zero diagonal
+/// (equations 1 and 2 of the paper).
 fn affinities(x: ArrayView2<f32>, perplexity: f64, cx: &Context) -> Result<Array2<f64>, Error> {
     let rows = x.nrows();
     let conditional = measure(x, x, Metric::Euclidean, cx, |distances| {
@@ -76,10 +75,10 @@ fn affinities(x: ArrayView2<f32>, perplexity: f64, cx: &Context) -> Result<Array
     Ok(joint)
 }
 
-/// The shares of the other rows in the neighbourhood of `row`, whose width is such that it has the
-/// perplexity. From the squares of the distances to all rows.
+/// The shares of the other rows in the neighbourhood of `row`, from the squared distances to all
+/// rows. The width of the neighbourhood is set so that it has the given perplexity.
 fn neighbourhood(row: usize, squares: &[f64], perplexity: f64) -> Vec<f64> {
-    // The nearest other one. Taken off, so that exponentials do not vanish.
+    // The least squared distance is taken off, so that exponentials do not vanish.
     let others = || squares.iter().enumerate().filter(|(other, _)| *other != row);
     let nearest = others().fold(f64::INFINITY, |least, (_, square)| least.min(*square));
     let wanted = math::ln(perplexity);
@@ -99,7 +98,7 @@ fn neighbourhood(row: usize, squares: &[f64], perplexity: f64) -> Vec<f64> {
         if off.abs() <= TOLERANCE {
             break;
         }
-        // Too many neighbours: narrower.
+        // Too many neighbours: narrow the neighbourhood.
         if off > 0.0 {
             low = precision;
             precision = if high.is_finite() { low.midpoint(high) } else { 2.0 * precision };
@@ -107,7 +106,7 @@ fn neighbourhood(row: usize, squares: &[f64], perplexity: f64) -> Vec<f64> {
             high = precision;
             precision = low.midpoint(high);
         }
-        // Equal distances have one perplexity, whatever the width.
+        // Equal distances have one perplexity at any width.
         if !(precision.is_finite() && precision > 0.0) {
             break;
         }
@@ -122,7 +121,7 @@ fn start(x: ArrayView2<f32>) -> Array2<f64> {
     let (rows, dims) = x.dim();
     let mut map = Array2::zeros((rows, 2));
     let count = 2.min(dims);
-    // The eigenvectors of the smaller of the two products with itself give the same components.
+    // The eigenvectors of the smaller of the two Gram matrices give the same components.
     let components = if rows <= dims {
         let eigen = Eigen::of(multiply(x.view(), x.t()));
         let lengths: Array1<f64> =
@@ -142,9 +141,9 @@ fn start(x: ArrayView2<f32>) -> Array2<f64> {
     map
 }
 
-/// Moves the points of a map so that their own affinities, from Student's distribution, become
-/// those that are given: by gradients with momentum and with a gain for every coordinate, as the
-/// paper's section 3.4.
+/// Moves the points of a map so that their own affinities, from Student's distribution, approach
+/// the given ones. Gradient descent with momentum and with a gain for every coordinate, as in
+/// section 3.4 of the paper.
 fn descend(
     affinities: &Array2<f64>,
     start: Array2<f64>,
@@ -181,10 +180,10 @@ fn descend(
     Ok(map)
 }
 
-/// What one row gets from all others.
+/// The contributions of all rows to one row.
 #[derive(Clone, Copy, Default)]
 struct Forces {
-    /// The sum of 1 / (1 + d²), of the row itself as well.
+    /// The sum of 1 / (1 + d²), including the row itself.
     sum: f64,
     attraction: [f64; 2],
     repulsion: [f64; 2],
@@ -205,7 +204,7 @@ fn gradient(
             .collect::<Vec<Forces>>()
     });
     let forces = forces.concat();
-    // Less what each row gave itself.
+    // Without each row's own contribution.
     let sum = forces.iter().map(|f| f.sum - 1.0).sum::<f64>();
     let of = |f: &Forces, axis: usize| {
         4.0 * (exaggeration * f.attraction[axis] - f.repulsion[axis] / sum)
@@ -215,7 +214,7 @@ fn gradient(
 
 fn forces(affinities: &[f64], [x, y]: &[Vec<f64>; 2], row: usize) -> Forces {
     let here = [x[row], y[row]];
-    // sum, attraction along x and y, repulsion along x and y.
+    // Sum, attraction along x and y, repulsion along x and y.
     let mut lanes = [[0.0; LANES]; 5];
     let ((ps, p_rest), (xs, x_rest), (ys, y_rest)) =
         (affinities.as_chunks::<LANES>(), x.as_chunks::<LANES>(), y.as_chunks::<LANES>());

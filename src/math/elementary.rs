@@ -1,10 +1,11 @@
-//! Elementary functions that do not call the system's C library, which gives other last bits on
-//! other systems and, by run-time dispatch, on other processors.
+//! Elementary functions that do not call the system's C library. The C library rounds the last bits
+//! differently on other systems and, by run-time dispatch, on other processors.
 //!
-//! They are those of the `libm` crate (musl's, in Rust), by plain additions and multiplications in
-//! a fixed order. Tests hold them to one unit in the last place: in f64 at values computed with 50
-//! digits, in f32 over their range against f64. `clippy.toml` forbids the standard library's.
-//! Square roots, rounding and absolute values are exact everywhere and stay the standard library's.
+//! The functions come from the `libm` crate (musl's, in Rust), which uses plain additions and
+//! multiplications in a fixed order. Tests hold them to one unit in the last place: in f64 at
+//! values computed with 50 digits, in f32 over their range against f64. `clippy.toml` forbids the
+//! standard library's versions, except square roots, rounding and absolute values: those are exact
+//! everywhere.
 
 /// `f32` or `f64`.
 pub trait Real: Copy + std::ops::Mul<Output = Self> + std::ops::Div<Output = Self> {
@@ -99,7 +100,7 @@ pub fn powf<T: Real>(x: T, exponent: T) -> T {
 }
 
 /// `x` to a whole power, by repeated squaring from the lowest bit of the exponent on. The standard
-/// library's does not promise an order.
+/// library's `powi` does not promise an order.
 #[inline]
 pub fn powi<T: Real>(x: T, exponent: i32) -> T {
     let (mut rest, mut square, mut power) = (exponent.unsigned_abs(), x, T::ONE);
@@ -139,7 +140,7 @@ pub fn acos<T: Real>(x: T) -> T {
     x.acos()
 }
 
-/// The root of x² + y².
+/// The square root of x² + y².
 pub fn hypot<T: Real>(x: T, y: T) -> T {
     x.hypot(y)
 }

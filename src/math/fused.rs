@@ -2,9 +2,8 @@
 
 /// a * b + c, rounded once.
 ///
-/// By f64 (Boldo and Melquiond 2008, "Emulation of FMA and correctly rounded sums"): the product is
-/// exact there, the sum is rounded to odd, and 53 bits rounded to odd lose nothing when they are
-/// rounded to 24.
+/// Uses f64 (Boldo and Melquiond 2008, "Emulation of FMA and correctly rounded sums"): the product
+/// is exact in f64 and the sum is rounded to odd. Rounding 53 odd-rounded bits to 24 loses nothing.
 #[inline(always)]
 pub fn fused_f32(a: f32, b: f32, c: f32) -> f32 {
     #[cfg(any(target_feature = "fma", target_arch = "aarch64"))]
@@ -15,7 +14,7 @@ pub fn fused_f32(a: f32, b: f32, c: f32) -> f32 {
     {
         let (product, c) = (f64::from(a) * f64::from(b), f64::from(c));
         let sum = product + c;
-        // What the sum lost (Knuth's two-sum); not a number where the sum is none.
+        // The rounding error of the sum (Knuth's two-sum). It is NaN where the sum is not finite.
         let part = sum - product;
         let lost = (product - (sum - part)) + (c - part);
         let bits = sum.to_bits();
@@ -66,7 +65,7 @@ mod tests {
         }
     }
 
-    /// Bits of all kinds, many of them near each other so that sums cancel, and with the edges of
+    /// Bits of all kinds: many are near each other, so that sums cancel; some are at the edges of
     /// the format.
     fn numbers(count: usize) -> Vec<u64> {
         let mut state = 7u64;
@@ -104,7 +103,7 @@ mod tests {
         }
         let draws = numbers(300_000);
         for three in draws.chunks(3) {
-            // Exponents near each other: sums of all kinds. Some of any bits at all.
+            // Exponents near each other give sums of all kinds. Some numbers have arbitrary bits.
             let near = |bits: u64| f32::from_bits((bits as u32 & 0x80ff_ffff) + 0x3f00_0000);
             let any = |bits: u64| f32::from_bits(bits as u32);
             let one = |bits: u64| if three[0] & 3 == 0 { any(bits) } else { near(bits) };
@@ -129,7 +128,7 @@ mod tests {
                 );
             }
         }
-        // 1 + 2^-12 squared less its rounding is 2^-24, which two roundings lose.
+        // The square of 1 + 2^-12 minus its rounded value is 2^-24; rounding twice loses it.
         let x = 1.0 + powi(2.0f32, -12);
         assert_eq!(fused_f32(x, x, -(x * x)), powi(2.0f32, -24));
     }

@@ -1,8 +1,8 @@
 //! Vectors of numbers, in the three widths that loops are compiled for.
 //!
-//! Only what the kernels of this program need. A multiply-add rounds once at every level; that is
-//! why the bits agree. The wrappers are sound only where their instructions exist, so nothing but
-//! [`super::Level::run`] names them.
+//! This file holds only the operations that our kernels need. A multiply-add rounds once at every
+//! level; that is why the bits agree. The wrappers are sound only where their instructions exist,
+//! so only [`super::Level::run`] names them.
 
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -24,8 +24,8 @@ pub trait Lanes {
 pub trait Element: Copy + Send + Sync + Default + 'static {
     type Vector<L: Lanes>: Vector<Element = Self>;
 
-    /// At least `length` numbers of the thread's own, holding anything, to be given back with
-    /// [`Element::keep`]: fresh memory would be paged in anew for every product.
+    /// At least `length` numbers with arbitrary content, from a buffer of the thread. Give it back
+    /// with [`Element::keep`]: fresh memory would be paged in anew for every product.
     fn scratch(length: usize) -> Vec<Self>;
 
     fn keep(scratch: Vec<Self>);
@@ -70,7 +70,7 @@ pub trait Vector: Copy {
     type Element: Element<Vector<Self::Level> = Self>;
     type Level: Lanes;
     const LANES: usize;
-    /// Rows and columns of what [`Vector::transpose`] takes.
+    /// Number of rows and columns that [`Vector::transpose`] takes.
     const SQUARE: usize;
 
     fn splat(x: Self::Element) -> Self;
@@ -118,7 +118,7 @@ impl Lanes for Portable {
     type F64 = Array<f64, 4>;
 }
 
-/// What stands for a register at the portable level.
+/// Stands for a register at the portable level.
 #[derive(Clone, Copy)]
 pub struct Array<T, const LANES: usize>([T; LANES]);
 
@@ -181,7 +181,8 @@ macro_rules! array {
 
             #[inline(always)]
             fn mul_add(self, factor: Self, addend: Self) -> Self {
-                // A call, or each of hundreds of multiply-adds in a tile would be a page of code.
+                // Not inlined: otherwise each of the hundreds of multiply-adds in a tile would be a
+                // page of code.
                 #[inline(never)]
                 fn all(a: &[$element; $lanes], b: &[$element; $lanes], c: &mut [$element; $lanes]) {
                     for i in 0..$lanes {

@@ -1,4 +1,4 @@
-//! What the processor can do, and running a loop in the widest form that it can.
+//! Finds what the processor can do and runs a loop in the widest form that it can.
 
 use std::sync::OnceLock;
 
@@ -11,8 +11,8 @@ use super::lanes::{Lanes, Portable};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Level {
-    /// Any processor. Fused multiply-adds are emulated where it has none, which takes tens of times
-    /// as long.
+    /// Any processor. Without the instruction, fused multiply-adds are emulated, which takes tens
+    /// of times as long.
     Portable,
     /// x86-64 with AVX2 and FMA: 256 bits.
     Avx2,
@@ -24,13 +24,13 @@ pub enum Level {
 pub trait Kernel {
     type Output;
 
-    /// Must be `#[inline(always)]`, and so must everything it calls in its loops: else the compiler
-    /// does not know there which vectors it may use.
+    /// Must be `#[inline(always)]`, and so must everything it calls in its loops. Otherwise the
+    /// compiler does not know which vectors it may use there.
     fn run<L: Lanes>(self) -> Self::Output;
 }
 
-/// A variable of the environment that holds a process and its children to a narrower level, by
-/// name: for tests and measurements.
+/// An environment variable that holds a process and its children to a narrower level, by name. For
+/// tests and measurements.
 pub const ENVIRONMENT: &str = "HUMSHIFT_LEVEL";
 
 impl Level {
@@ -45,12 +45,13 @@ impl Level {
         }
     }
 
-    /// The level of that name.
+    /// The level with that name.
     pub fn named(name: &str) -> Option<Level> {
         Level::ALL.into_iter().find(|level| level.name() == name)
     }
 
-    /// The widest that this processor has, or at most what the environment's [`ENVIRONMENT`] names.
+    /// The widest level that this processor has, or the level that the environment variable
+    /// [`ENVIRONMENT`] names if that is narrower.
     pub fn best() -> Level {
         static BEST: OnceLock<Level> = OnceLock::new();
         *BEST.get_or_init(|| {
@@ -63,7 +64,7 @@ impl Level {
         })
     }
 
-    /// All that this processor has.
+    /// All levels that this processor has.
     pub fn available() -> impl Iterator<Item = Level> {
         Level::ALL.into_iter().filter(|level| *level <= Level::best())
     }
@@ -78,13 +79,13 @@ impl Level {
         Level::best()
     }
 
-    /// Numbers of a vector of this level, which the processor must have.
+    /// How many numbers fit in a vector of this level. The processor must have the level.
     pub fn lanes<T>(self) -> usize {
         let bytes = if self == Level::Avx512 { 64 } else { 32 };
         bytes / size_of::<T>()
     }
 
-    /// Runs a kernel at this level, or at the best there is if the processor lacks it.
+    /// Runs a kernel at this level, or at the best available one if the processor lacks it.
     #[inline]
     pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
         #[cfg(target_arch = "x86_64")]
@@ -98,7 +99,7 @@ impl Level {
                 kernel.run::<Avx2>()
             }
             match self.min(Level::best()) {
-                // SAFETY: `best` found all features that are named above.
+                // SAFETY: `best` found all the features named above.
                 Level::Avx512 => return unsafe { on_avx512(kernel) },
                 // SAFETY: as above.
                 Level::Avx2 => return unsafe { on_avx2(kernel) },
@@ -129,9 +130,10 @@ fn detect() -> Level {
     Level::Portable
 }
 
-/// Defines functions whose plain loops are compiled for every level, of which the current one is
-/// run: a program built for any x86-64 would leave the loops at four lanes. All give the same bits,
-/// as the compiler contracts and reorders nothing. Not for loops with `mul_add`: those are kernels.
+/// Defines functions whose plain loops are compiled for every level and run at the current one. A
+/// program built for any x86-64 would leave the loops at four lanes. All levels give the same bits,
+/// because the compiler contracts and reorders nothing. Not for loops with `mul_add`: those are
+/// kernels.
 macro_rules! vectorized {
     ($($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $body:block)*) => {$(
         $(#[$meta])*
@@ -150,7 +152,7 @@ macro_rules! vectorized {
                     body($($arg),*)
                 }
                 match $crate::math::Level::current() {
-                    // SAFETY: a current level is one that the processor has.
+                    // SAFETY: the current level is always one that the processor has.
                     $crate::math::Level::Avx512 => return unsafe { on_avx512($($arg),*) },
                     // SAFETY: as above.
                     $crate::math::Level::Avx2 => return unsafe { on_avx2($($arg),*) },
@@ -176,8 +178,8 @@ pub mod testing {
         Level::ALL.get(FORCED.load(Ordering::Relaxed)).copied()
     }
 
-    /// What `run` gives when all threads are at a level, for each that there is. Other tests that
-    /// run meanwhile are at that level, too, which changes nothing for them.
+    /// The results of `run` with all threads at one level, for each available level. Other tests
+    /// that run meanwhile are at that level too, which changes nothing for them.
     pub fn at_every_level<T>(run: impl Fn() -> T) -> Vec<(Level, T)> {
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
         let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());

@@ -1,10 +1,10 @@
 //! Arithmetic that gives the same bits on every processor.
 //!
 //! Results must not depend on the width of the processor's vectors, the number of threads or the C
-//! library (decision 12 of the design). So whatever makes bytes takes its elementary functions and
-//! matrix products from here, and from nowhere else.
+//! library (decision 12 of the design). So all code that produces stored bytes takes its elementary
+//! functions and matrix products from here, and from nowhere else.
 //!
-//! This room knows numbers and slices. It imports nothing of ours and does not know what the
+//! This room knows numbers and slices. It imports none of our rooms and does not know what the
 //! numbers mean.
 
 mod elementary;

@@ -1,13 +1,14 @@
-//! Products of matrices, with the same bits on every processor.
+//! Matrix products with the same bits on every processor.
 //!
-//! Each element of a product is, for every [`DEPTH`] steps of the inner dimension, one chain of
-//! multiply-adds from zero on in ascending order; the chains' ends are added up in order. That
-//! fixes every bit: vectors run over the columns, tiles over the rows, and neither is part of any
-//! sum. The element types' usual error bounds hold, with DEPTH + k / DEPTH in the place of k.
+//! For every [`DEPTH`] steps of the inner dimension, each element of a product is one chain of
+//! multiply-adds, from zero on in ascending order. The chains' results are added up in order. That
+//! fixes every bit: vectors run over the columns and tiles over the rows, and neither is part of
+//! any sum. The usual error bounds of the element types hold, with DEPTH + k / DEPTH in the place
+//! of k.
 //!
-//! What is fast about it is old (Goto and van de Geijn 2008): columns of the right matrix are
-//! packed into panels that the first cache holds, and a tile of the result stays in registers while
-//! it runs down a panel.
+//! The fast layout is from Goto and van de Geijn 2008: columns of the right matrix are packed into
+//! panels that the first-level cache holds, and a tile of the result stays in registers while it
+//! runs down a panel.
 
 use std::ops::Range;
 
@@ -17,16 +18,17 @@ use super::Level;
 use super::lanes::Element;
 use super::tile::{Block, Pack, down, pack};
 
-/// Steps of one chain.
+/// Steps in one chain.
 const DEPTH: usize = 256;
 
-/// Columns that are packed at a time, about: with DEPTH steps a quarter of a core's second cache.
+/// Columns that are packed at a time, about. With DEPTH steps they fill a quarter of a core's
+/// second-level cache.
 const WIDTH: usize = 512;
 
-/// Rows of a left matrix whose columns lie together that are gathered at a time.
+/// Rows that are gathered at a time from a left matrix stored by columns.
 const HEIGHT: usize = 120;
 
-/// A slice seen as a matrix; `steps` lead to the next row and to the next column.
+/// A slice seen as a matrix. `steps` lead to the next row and to the next column.
 #[derive(Clone, Copy)]
 pub struct Matrix<'a, T> {
     pub data: &'a [T],
@@ -36,12 +38,12 @@ pub struct Matrix<'a, T> {
 }
 
 impl<'a, T> Matrix<'a, T> {
-    /// Rows one after the other.
+    /// A matrix stored row by row.
     pub fn plain(data: &'a [T], columns: usize) -> Self {
         Matrix { data, rows: data.len() / columns, columns, steps: [columns, 1] }
     }
 
-    /// The transpose of what `plain` gives.
+    /// The transpose of a matrix that is stored row by row.
     pub fn transposed(data: &'a [T], columns: usize) -> Self {
         Matrix { data, rows: columns, columns: data.len() / columns, steps: [1, columns] }
     }
@@ -54,14 +56,14 @@ impl<'a, T> Matrix<'a, T> {
     }
 }
 
-/// c = a b, or c += a b, for c with its rows one after the other; on one thread.
+/// c = a b, or c += a b, with c stored row by row. Runs on one thread.
 ///
 /// Panics if the shapes do not fit.
 pub fn multiply<T: Element>(a: Matrix<T>, b: Matrix<T>, c: &mut [T], accumulate: bool) {
     multiply_at(Level::current(), a, b, c, accumulate);
 }
 
-/// c = a b, for c with `step` numbers from one row to the next; those between its rows are left as
+/// c = a b, with `step` numbers from one row of c to the next. The numbers between its rows stay as
 /// they are.
 ///
 /// Panics if the shapes do not fit.
@@ -106,14 +108,14 @@ impl<T: Element> Packed<T> {
             parts.push((rows, columns, part));
             rest = more;
         }
-        // By all threads: those that wait for the matrix have nothing else to do.
+        // Uses all threads: those that wait for the matrix have nothing else to do.
         parts
             .into_par_iter()
             .for_each(|(rows, columns, part)| pack_block(level, b, &rows, &columns, part));
         Packed { level, rows: b.rows, columns: b.columns, panels }
     }
 
-    /// What [`multiply`] gives for the packed matrix.
+    /// As [`multiply`], with the packed matrix on the right.
     pub fn multiply(&self, a: Matrix<T>, c: &mut [T], accumulate: bool) {
         assert!(c.len() == a.rows * self.columns);
         run(self.level, a, Right::Packed(self), c, self.columns, accumulate);
@@ -170,8 +172,8 @@ fn run<T: Element>(
             }
         };
         at += length;
-        // A tile takes neighbours of a column: where a row of `a` is long, each is in a line of its
-        // own.
+        // A tile reads neighbours of a column. If the rows of `a` are long, each neighbour is in
+        // another cache line.
         let gathers = a.steps[0] == 1 && columns.len() > 3 * lanes;
         let height = if gathers { HEIGHT } else { a.rows };
         for top in (0..a.rows).step_by(height) {
@@ -202,8 +204,8 @@ fn blocks(rows: usize, columns: usize) -> impl Iterator<Item = (Range<usize>, Ra
     })
 }
 
-/// The panels of so many columns: where each begins, and its vectors: two, of the last one to
-/// three.
+/// The panels of so many columns: the start of each panel and its number of vectors. A panel has
+/// two vectors; the last one has up to three.
 fn panels_of(columns: usize, lanes: usize) -> impl Iterator<Item = (usize, usize)> {
     let mut left = 0;
     std::iter::from_fn(move || {
@@ -234,7 +236,7 @@ fn pack_block<T: Element>(
     }
 }
 
-/// The left matrix, whose columns lie together, with the same columns one right after the other.
+/// A copy of a left matrix stored by columns, with its columns one right after the other.
 fn gather_strips<'a, T: Element>(a: Matrix<'a, T>, to: &'a mut [T]) -> Matrix<'a, T> {
     let to = &mut to[..a.rows * a.columns];
     for (column, to) in to.chunks_exact_mut(a.rows).enumerate() {
@@ -261,8 +263,8 @@ mod tests {
             .collect()
     }
 
-    /// Rows, inner dimension, columns: whole tiles and panels, what is left of them, several blocks
-    /// of either.
+    /// Rows, inner dimension, columns. The shapes cover whole tiles and panels, remainders, and
+    /// several blocks of either matrix.
     const SHAPES: [[usize; 3]; 12] = [
         [1, 1, 1],
         [12, 256, 32],

@@ -1,8 +1,8 @@
-//! What a product spends its time in: packing a panel of the right matrix, and running down it with
+//! The two inner loops of a product: packing a panel of the right matrix, and running down it with
 //! a tile of the result in registers.
 //!
-//! Each panel is a kernel of its own, so that the compiler sees functions of a size that it can
-//! cope with.
+//! Each panel width is a kernel of its own, so that the compiler sees functions of a size that it
+//! can handle.
 
 use std::ops::Range;
 
@@ -10,8 +10,8 @@ use super::lanes::{Element, Lanes, Vector};
 use super::level::{Kernel, Level};
 use super::product::Matrix;
 
-/// A panel to be laid out: rows of `b` from `first` on side by side, each with its `columns` and
-/// then zeros.
+/// A panel to pack: rows of `b` from `first` on, side by side. Each holds its `columns` and then
+/// zeros.
 pub struct Pack<'a, T> {
     pub b: Matrix<'a, T>,
     pub first: usize,
@@ -19,7 +19,7 @@ pub struct Pack<'a, T> {
     pub panel: &'a mut [T],
 }
 
-/// Packs a panel of so many vectors.
+/// Packs a panel of `vectors` vectors.
 pub fn pack<T: Element>(level: Level, vectors: usize, panel: Pack<T>) {
     level.run(Packing { vectors, panel });
 }
@@ -46,7 +46,7 @@ impl<T: Element> Pack<'_, T> {
         let (from, depth) = (first * down + columns.start * across, panel.len() / width);
         assert!(count <= width && from + (depth - 1) * down + (count - 1) * across < b.data.len());
         let (from, to) = (b.data[from..].as_ptr(), panel.as_mut_ptr());
-        // SAFETY: all that is read and written is within the slices, as just checked.
+        // SAFETY: all reads and writes are within the slices, as just checked.
         unsafe {
             if across == 1 {
                 for k in 0..depth {
@@ -91,13 +91,13 @@ pub struct Block<'a, T> {
     pub count: usize,
     /// Numbers from one row of the result to the next.
     pub row: usize,
-    /// Whether what the result holds is added to.
+    /// Whether to add to the present values of the result.
     pub add: bool,
     /// The result from its first row and column on.
     pub c: &'a mut [T],
 }
 
-/// Runs down a panel of so many vectors.
+/// Runs down a panel of `vectors` vectors.
 pub fn down<T: Element>(level: Level, vectors: usize, block: Block<T>) {
     match (vectors, block.a.steps[0]) {
         (1, 1) => level.run(Down::<T, 1, 1>(block)),
@@ -109,8 +109,8 @@ pub fn down<T: Element>(level: Level, vectors: usize, block: Block<T>) {
     }
 }
 
-/// `N` vectors; `DOWN` is the step between rows of `a`, or 0 for any: where it is known, no
-/// register is needed for each row.
+/// A panel of `N` vectors. `DOWN` is the step between rows of `a`, or 0 for any step. A known step
+/// saves a register for each row.
 struct Down<'a, T, const N: usize, const DOWN: usize>(Block<'a, T>);
 
 impl<T: Element, const N: usize, const DOWN: usize> Kernel for Down<'_, T, N, DOWN> {
@@ -119,8 +119,8 @@ impl<T: Element, const N: usize, const DOWN: usize> Kernel for Down<'_, T, N, DO
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let Down(mut block) = self;
-        // As many sums as the registers hold beside a row of the panel: 32 registers of 512 bits,
-        // 16 of 256.
+        // As many sums as the registers hold beside a row of the panel. There are 32 registers of
+        // 512 bits, or 16 of 256.
         let wide = size_of::<T::Vector<L>>() == 64;
         let mut at = 0;
         while at < block.a.rows {
@@ -151,13 +151,13 @@ impl<T: Element> Block<'_, T> {
         assert!(self.panel.len() == depth * N * V::LANES);
         let to = &mut self.c[at * self.row..];
         assert!((M - 1) * self.row + self.count <= to.len());
-        // Lanes of the last vector that are the result's.
+        // Lanes of the last vector that belong to the result.
         let last = self.count - (N - 1) * V::LANES;
         let mut sums = [[V::splat(T::default()); N]; M];
         // SAFETY: all places are within the slices, as just checked.
         unsafe {
             let mut b = self.panel.as_ptr();
-            // A pointer for every three rows: the others are one or two steps of one register from
+            // One pointer for every three rows: the other two rows are one or two steps away from
             // it.
             let first = self.a.data.as_ptr().add(from);
             let mut rows = [0, 3, 6, 9].map(|m| first.wrapping_add(m * down));

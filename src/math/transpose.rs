@@ -1,9 +1,8 @@
-//! Rows that become columns.
+//! Turns rows into columns.
 
 use super::Vector;
 
-/// Writes `V::SQUARE` rows of as many numbers, each `from_step` from the last, as columns `to_step`
-/// from each other.
+/// Writes `V::SQUARE` rows of `V::SQUARE` numbers, `from_step` apart, as columns `to_step` apart.
 #[inline(always)]
 pub fn transpose<V: Vector>(
     from: &[V::Element],

@@ -1,14 +1,14 @@
-//! How far an area under the ROC curve would move with other clips: the stratified bootstrap.
+//! The stratified bootstrap: how far an area under the ROC curve would move with other clips.
 //!
-//! Normals and anomalies are drawn separately, with replacement, as many as there are of each, so
-//! that every resample has both (Efron and Tibshirani 1993, section 8). The scores are sorted once:
-//! a resample is a count of how often each distinct score was drawn, and its area follows in one
-//! walk down the counts.
+//! Normals and anomalies are resampled separately, with replacement, each to its own number, so
+//! that every resample has both (Efron and Tibshirani 1993, section 8). The scores are sorted once.
+//! A resample is a count of the draws of each distinct score, and one walk down the counts gives
+//! its area.
 
 use super::quantile;
 use super::roc::{Ranking, Ties};
 
-/// Which area.
+/// The area to compute.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Area {
     /// [`super::auc`].
@@ -26,12 +26,13 @@ pub struct Interval {
 
 /// The percentile interval that holds the share `level` of the areas of `resamples` resamples.
 ///
-/// `draw(n)` gives a random number in 0..n; it is asked once a normal and then once an anomaly,
-/// resample by resample. The interval says how far the choice of test clips moves the area of the
-/// scores as they are, not how far another training would. Where the two kinds are apart in every
-/// resample (an area of 1) it has no width: the bootstrap knows only the clips there are.
+/// `draw(n)` returns a random number in 0..n. It is called once per normal and then once per
+/// anomaly, resample by resample. The interval says how far the choice of test clips moves the
+/// area. It does not say how far another training would move it. If normals and anomalies are apart
+/// in every resample (an area of 1), the interval has no width: the bootstrap knows only the given
+/// clips.
 ///
-/// `None` where there is no area, of no resamples, and if `level` is not in (0, 1).
+/// `None` if there is no area, if `resamples` is 0, and if `level` is not in (0, 1).
 pub fn bootstrap_interval(
     normal: &[f64],
     anomaly: &[f64],
@@ -88,7 +89,7 @@ mod tests {
         (0..n).map(|_| one(state)).collect()
     }
 
-    /// An anomaly scores one deviation above the normals: an area of Φ(1/√2) = 0.76025.
+    /// Anomalies score one deviation above the normals, so the area is Φ(1/√2) = 0.76025.
     #[test]
     fn as_many_intervals_hold_the_truth_as_the_level_says() {
         let truth = 0.760_249_938_906_523_3;
@@ -103,7 +104,7 @@ mod tests {
                     .unwrap();
             held += usize::from((found.low..=found.high).contains(&truth));
         }
-        // 90 % within three deviations of a count of 400 (1.5 % each); the percentile method is a
+        // 90 % within three deviations of a count of 400 (1.5 % each). The percentile method is a
         // little short.
         assert!((0.845..=0.945).contains(&(held as f64 / sets as f64)), "{held} of {sets}");
     }
@@ -154,7 +155,7 @@ mod tests {
     }
 
     proptest! {
-        /// Every clip drawn once is the sample itself.
+        /// A draw of every clip once gives the sample itself.
         #[test]
         fn the_sample_itself_has_its_own_area(
             normal in prop::collection::vec(-5i32..5, 1..40), anomaly in prop::collection::vec(-5i32..5, 1..40),

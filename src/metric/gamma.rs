@@ -1,10 +1,11 @@
-//! The gamma distribution of anomaly scores, by which the baselines of the field decide.
+//! The gamma distribution of anomaly scores, from which the field's baselines take their
+//! thresholds.
 //!
-//! They call `scipy.stats.gamma.fit(scores)`: maximum likelihood over shape, place and scale
+//! They call `scipy.stats.gamma.fit(scores)`: maximum likelihood over shape, location and scale
 //! together, by a simplex search from the moments of the data. Below shape 1 this likelihood has no
-//! maximum: it grows without limit as the place nears the smallest score. What comes out then is
-//! where the search stopped, so the fit here takes SciPy's path, and [`Gamma::degenerate`] says
-//! when not to trust it.
+//! maximum: it grows without limit as the location nears the smallest score. The result is then the
+//! point where the search stopped. So the fit here follows SciPy's path, and [`Gamma::degenerate`]
+//! says when not to trust it.
 
 mod incomplete;
 
@@ -13,7 +14,7 @@ use super::simplex::minimize;
 use super::sum::sum;
 use crate::math;
 
-/// A gamma distribution of scale `scale` that begins at `loc`.
+/// A gamma distribution with scale `scale` that begins at `loc`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gamma {
     pub shape: f64,
@@ -21,7 +22,7 @@ pub struct Gamma {
     pub scale: f64,
 }
 
-/// Why there is no fit.
+/// The reason why there is no fit.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum GammaError {
     #[error("a gamma distribution cannot be fitted to no scores")]
@@ -36,17 +37,16 @@ pub enum GammaError {
     Lost { count: usize, shape: f64, scale: f64 },
 }
 
-/// Fits below this shape are those of scores heaped at their minimum.
+/// A fit below this shape belongs to scores heaped at their minimum.
 const SMALL_SHAPE: f64 = 0.4;
 
 impl Gamma {
-    /// `scipy.stats.gamma.fit(scores)`: equal to about ten digits where the likelihood has a
-    /// maximum, and to five or six (as far as SciPy agrees with itself on data moved by one last
-    /// bit) where it has none.
+    /// `scipy.stats.gamma.fit(scores)`. Equal to about ten digits where the likelihood has a
+    /// maximum. Where it has none, equal to five or six digits, as SciPy is with itself on data
+    /// moved by one last bit.
     ///
-    /// # Errors
-    /// No scores, a score that is not finite, scores that are all equal, and a search that leaves
-    /// the distributions.
+    /// # Errors No scores, a score that is not finite, scores that are all equal, and a search that
+    /// ends outside of the parameter range.
     pub fn fit(scores: &[f64]) -> Result<Self, GammaError> {
         let (count, Some(&value)) = (scores.len(), scores.first()) else {
             return Err(GammaError::Empty);
@@ -64,8 +64,7 @@ impl Gamma {
         Ok(Self { shape, loc, scale })
     }
 
-    /// The score that a share `p` of the distribution is below: `gamma.ppf(p, shape, loc, scale)`;
-    /// NaN where `p` is not in [0, 1].
+    /// The score at quantile `p`: `gamma.ppf(p, shape, loc, scale)`. NaN if `p` is not in [0, 1].
     pub fn quantile(&self, p: f64) -> f64 {
         if !(0.0..=1.0).contains(&p) {
             return f64::NAN;
@@ -78,18 +77,18 @@ impl Gamma {
         probabilities(self.shape, (score - self.loc) / self.scale).0
     }
 
-    /// The share of the distribution above `score`, with its own leading digits: `gamma.sf(score,
-    /// shape, loc, scale)`.
+    /// The share of the distribution above `score`, precise even if tiny: `gamma.sf(score, shape,
+    /// loc, scale)`.
     pub fn sf(&self, score: f64) -> f64 {
         probabilities(self.shape, (score - self.loc) / self.scale).1
     }
 
-    /// Why the fit to `scores` is none in truth, in words that fit after "the gamma fit is
-    /// degenerate: "; `None` of a sound one.
+    /// The reason why the fit to `scores` is degenerate, in words that fit after "the gamma fit is
+    /// degenerate: "; `None` for a sound fit.
     ///
-    /// Below shape 1 the density has a pole at `loc`. A search that put the pole on the smallest
-    /// score ran up a likelihood without limit, and the rest of the scores had no say: thresholds
-    /// from such fits are often above all scores.
+    /// Below shape 1 the density has a pole at `loc`. A search that puts the pole on the smallest
+    /// score raises the likelihood without limit, whatever the other scores are. Thresholds from
+    /// such fits are often above all scores.
     pub fn degenerate(&self, scores: &[f64]) -> Option<String> {
         let least = scores.iter().copied().fold(f64::INFINITY, f64::min);
         let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -104,8 +103,8 @@ impl Gamma {
     }
 }
 
-/// SciPy's first guess: the shape of the scores' skewness, then place and scale of their mean and
-/// variance.
+/// SciPy's first guess: the shape from the scores' skewness, then location and scale from their
+/// mean and variance.
 fn start(scores: &[f64]) -> [f64; 3] {
     let mean = mean(scores);
     let moment = |power: f64| {
@@ -122,7 +121,7 @@ fn start(scores: &[f64]) -> [f64; 3] {
     if loc < least {
         return [shape, loc, scale];
     }
-    // The moments' distribution begins above the smallest score: one that does not.
+    // If the moments' distribution begins above the smallest score, this one begins below it.
     let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     [shape, least - (most - least) * 0.1, 1.0]
 }
@@ -131,15 +130,15 @@ fn mean(values: &[f64]) -> f64 {
     sum(values) / values.len() as f64
 }
 
-/// The negative log-likelihood, where each score without a density (below `loc`, or on it) costs
-/// 100 ln(largest double).
+/// The negative log-likelihood. Each score without a density (below `loc`, or on it) costs 100
+/// ln(largest double).
 fn penalised([shape, loc, scale]: &[f64; 3], scores: &[f64]) -> f64 {
     if !(*shape > 0.0 && *scale > 0.0) {
         return f64::INFINITY;
     }
     let constant = ln_gamma(*shape);
     let densities = scores.iter().map(|s| (s - loc) / scale).filter(|x| *x >= 0.0).map(|x| {
-        // 0 ln 0 is 0 here
+        // 0 ln 0 counts as 0.
         let power = if *shape == 1.0 { 0.0 } else { (shape - 1.0) * math::ln(x) };
         power - x - constant
     });

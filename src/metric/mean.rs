@@ -1,21 +1,21 @@
-//! Means over sections, as the official evaluators take them.
+//! Means over sections, as in the official evaluators.
 
 use super::sum::sum;
 
-/// What the evaluators put in place of smaller values before a harmonic mean
+/// The evaluators replace smaller values by this one before a harmonic mean
 /// (`sys.float_info.epsilon`), so that one zero does not hide everything else.
 const FLOOR: f64 = f64::EPSILON;
 
-/// The arithmetic mean; `None` of nothing.
+/// The arithmetic mean; `None` without values.
 pub fn arithmetic_mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| sum(values) / values.len() as f64)
 }
 
-/// The harmonic mean of the values, each at least 2.220446049250313e-16; `None` of nothing, and
-/// where a value is NaN.
+/// The harmonic mean of the values, each raised to at least 2.220446049250313e-16. `None` without
+/// values, and if a value is NaN.
 ///
-/// Computed as n over the sum of the inverses, as older releases of SciPy do and as published
-/// tables agree with to the last digit; SciPy 1.17 takes one over the mean of the inverses.
+/// Computed as n over the sum of the inverses, like older releases of SciPy; published tables agree
+/// to the last digit. SciPy 1.17 computes one over the mean of the inverses.
 pub fn harmonic_mean(values: &[f64]) -> Option<f64> {
     if values.is_empty() || values.iter().any(|x| x.is_nan()) {
         return None;
@@ -24,7 +24,7 @@ pub fn harmonic_mean(values: &[f64]) -> Option<f64> {
     Some(values.len() as f64 / sum(&inverses))
 }
 
-/// The three numbers of a section that the official score is made of.
+/// The three numbers of a section in the official score.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SectionMetrics {
     pub auc_source: f64,
@@ -33,7 +33,7 @@ pub struct SectionMetrics {
 }
 
 /// The official score of DCASE task 2 since 2022: the harmonic mean over AUC (source), AUC (target)
-/// and pAUC of all sections of all machines. `None` of nothing.
+/// and pAUC of all sections of all machines. `None` without sections.
 pub fn official_score(sections: &[SectionMetrics]) -> Option<f64> {
     let values: Vec<f64> =
         sections.iter().flat_map(|s| [s.auc_source, s.auc_target, s.pauc]).collect();

@@ -1,8 +1,8 @@
 //! The metrics of the field as pure functions on slices.
 //!
-//! Published tables are compared to the last digit, so every function here follows the reference
-//! implementations (scikit-learn, SciPy, NumPy) in the order of their floating-point operations,
-//! not only in their definition. Nothing here knows clips, domains or files.
+//! Users compare with published tables to the last digit. So every function here follows the
+//! reference implementations (scikit-learn, SciPy, NumPy) in the order of their floating-point
+//! operations, not only in their definition. Nothing here knows clips, domains or files.
 
 mod bootstrap;
 mod counts;

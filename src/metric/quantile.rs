@@ -1,8 +1,7 @@
-//! Quantiles of numbers as they are, with no distribution behind them.
+//! Empirical quantiles, without an assumed distribution.
 
-/// The value that a share `q` of `values` is at most, between two of them by a straight line:
-/// `numpy.quantile(values, q)` to the last bit. `None` of nothing, of NaN, and where `q` is not in
-/// [0, 1].
+/// The quantile `q` of `values`, linearly interpolated between two of them: `numpy.quantile(values,
+/// q)` to the last bit. `None` without values, with NaN, and if `q` is not in [0, 1].
 pub fn quantile(values: &[f64], q: f64) -> Option<f64> {
     if values.is_empty() || values.iter().any(|x| x.is_nan()) || !(0.0..=1.0).contains(&q) {
         return None;
@@ -15,7 +14,7 @@ pub fn quantile(values: &[f64], q: f64) -> Option<f64> {
     if a == b || share == 0.0 {
         return Some(a);
     }
-    // From the nearer end, as NumPy does, so that the result never leaves the two.
+    // Interpolates from the nearer end, like NumPy, so that the result stays between the two.
     Some(if share < 0.5 { a + (b - a) * share } else { b - (b - a) * (1.0 - share) })
 }
 

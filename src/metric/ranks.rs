@@ -1,18 +1,17 @@
 //! Several systems over the same sections: mean ranks, and whether they differ by more than chance.
 //!
-//! The way of Demšar (2006, Journal of Machine Learning Research 7): ranks within each section,
-//! Friedman's test whether any system differs, and the critical difference of Nemenyi, by which two
-//! mean ranks must lie apart. The sections are the independent observations; how many clips each
-//! has does not matter.
+//! The method of Demšar (2006, Journal of Machine Learning Research 7): ranks within each section,
+//! Friedman's test whether any system differs, and Nemenyi's critical difference between two mean
+//! ranks. The sections are the independent observations; their numbers of clips do not matter.
 
 use super::gamma::Gamma;
 use super::sum::sum;
 
-/// The mean rank of each system over the sections, 1 for the highest value; equal values share the
+/// The mean rank of each system over the sections, 1 for the highest value. Equal values share the
 /// mean of their ranks.
 ///
-/// `sections` has one row a section and one value a system in each. `None` of no sections, of none
-/// or unequally many systems, and of NaN.
+/// `sections` has one row per section and one value per system in each. `None` without sections or
+/// systems, if rows differ in length, and with NaN.
 pub fn mean_ranks(sections: &[Vec<f64>]) -> Option<Vec<f64>> {
     let systems = systems(sections)?;
     let ranks: Vec<Vec<f64>> = sections.iter().map(|row| descending(row)).collect();
@@ -32,7 +31,7 @@ fn descending(row: &[f64]) -> Vec<f64> {
 }
 
 /// The rank of each value, 1 for the lowest and the mean rank for equal ones
-/// (`scipy.stats.rankdata`), and how many values are equal in each heap of two or more.
+/// (`scipy.stats.rankdata`), and the size of each group of two or more equal values.
 pub(super) fn ranks(values: &[f64]) -> (Vec<f64>, Vec<usize>) {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
@@ -51,7 +50,7 @@ pub(super) fn ranks(values: &[f64]) -> (Vec<f64>, Vec<usize>) {
 /// Friedman's test.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Friedman {
-    /// Distributed as chi-squared with one degree of freedom less than systems, where none differs.
+    /// Chi-squared with (systems - 1) degrees of freedom if no system differs.
     pub statistic: f64,
     pub p: f64,
 }
@@ -60,7 +59,7 @@ pub struct Friedman {
 /// than others over the sections. Chi-squared is an approximation that is good from about ten
 /// sections or five systems on.
 ///
-/// `None` where [`mean_ranks`] is `None`, of fewer than three systems, and where all systems are
+/// `None` where [`mean_ranks`] is `None`, with fewer than three systems, and if all systems are
 /// equal in every section.
 pub fn friedman(sections: &[Vec<f64>]) -> Option<Friedman> {
     let systems = systems(sections).filter(|k| *k >= 3)?;
@@ -82,15 +81,16 @@ pub fn friedman(sections: &[Vec<f64>]) -> Option<Friedman> {
     Some(Friedman { statistic, p: chi_squared.sf(statistic) })
 }
 
-/// By how much two mean ranks must differ for significance at 0.05 (Nemenyi 1963): q sqrt(k (k + 1)
-/// / (6 n)) for k systems over n sections. `None` beyond 2 to 20 systems, and of no sections.
+/// The difference between two mean ranks that is significant at 0.05 (Nemenyi 1963): q sqrt(k (k +
+/// 1) / (6 n)) for k systems over n sections. `None` outside of 2 to 20 systems, and without
+/// sections.
 pub fn critical_difference(systems: usize, sections: usize) -> Option<f64> {
     let q = systems.checked_sub(2).and_then(|i| NEMENYI.get(i)).filter(|_| sections > 0)?;
     let k = systems as f64;
     Some(q * (k * (k + 1.0) / (6.0 * sections as f64)).sqrt())
 }
 
-/// The studentised range's 0.95 quantile for 2 to 20 systems and infinitely many degrees of
+/// The 0.95 quantile of the studentised range for 2 to 20 systems and infinitely many degrees of
 /// freedom, over the root of 2: scipy 1.17.1, `studentized_range.ppf(0.95, k, inf) / sqrt(2)`.
 /// Table 5 of Demšar has the first nine to three digits.
 const NEMENYI: [f64; 19] = [
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(friedman(&[vec![0.5; 4], vec![0.7; 4]]), None);
         assert_eq!(friedman(&[vec![0.5, 0.6]]), None);
         let always = vec![vec![0.9, 0.8, 0.7]; 10];
-        // The highest the statistic can be: n (k - 1).
+        // The statistic's upper limit: n (k - 1).
         let found = friedman(&always).unwrap();
         assert!(
             (found.statistic - 20.0).abs() < 1e-12

@@ -1,21 +1,20 @@
 //! Areas under the ROC curve.
 //!
-//! A count of pairs divided by their number would be the shortest way to the AUC and is more
-//! precise, but it differs from published tables in the last digit (0.9 where they say
-//! 0.9000000000000001). They were made by `sklearn.metrics.roc_auc_score`: rates by division,
-//! collinear points dropped, trapezoids added by NumPy's pairwise sum. The same steps in the same
-//! order give the same bits.
+//! The shortest way to the AUC would be to count pairs. It is more precise, but it differs from
+//! published tables in the last digit (0.9 where they say 0.9000000000000001). Those come from
+//! `sklearn.metrics.roc_auc_score`: rates by division, collinear points dropped, trapezoids added
+//! by NumPy's pairwise sum. The same steps in the same order give the same bits.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::sum::sum;
 
-/// How equal scores of a normal and an anomalous clip count.
+/// The value of a tie between a normal and an anomalous clip.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ties {
-    /// One half, as scikit-learn and the official evaluators count.
+    /// One half, as in scikit-learn and the official evaluators.
     #[default]
     Half,
     /// Zero, as H(0) in eq. (1) of Dohi et al. 2022.
@@ -26,15 +25,15 @@ pub enum Ties {
 ///
 /// With [`Ties::Half`] equal to `roc_auc_score` of scikit-learn to the last bit; with
 /// [`Ties::Zero`] eq. (1) of Dohi et al. 2022. `None` if either side is empty or any score is NaN
-/// or infinite: such scores have no rank that means anything.
+/// or infinite: such scores have no meaningful rank.
 pub fn auc(normal: &[f64], anomaly: &[f64], ties: Ties) -> Option<f64> {
     Some(Ranking::of(normal, anomaly)?.auc(ties))
 }
 
-/// Partial AUC up to the false-positive rate `max_fpr`, 0.5 for chance and 1 for perfect (McClish
-/// 1989): `roc_auc_score(max_fpr=...)` of scikit-learn to the last bit, which cuts the curve at
-/// `max_fpr` by linear interpolation. Ties count one half. The lowest value is below 0.5: 0.4737
-/// for `max_fpr` 0.1.
+/// Partial AUC up to the false-positive rate `max_fpr`, scaled to 0.5 for chance and 1 for perfect
+/// (McClish 1989). Equal to `roc_auc_score(max_fpr=...)` of scikit-learn to the last bit, which
+/// cuts the curve at `max_fpr` by linear interpolation. Ties count one half. The lowest value is
+/// below 0.5: 0.4737 for `max_fpr` 0.1.
 ///
 /// `None` where [`auc`] is `None`, and if `max_fpr` is not in (0, 1].
 pub fn pauc(normal: &[f64], anomaly: &[f64], max_fpr: f64) -> Option<f64> {
@@ -42,19 +41,19 @@ pub fn pauc(normal: &[f64], anomaly: &[f64], max_fpr: f64) -> Option<f64> {
 }
 
 /// The points (false-positive rate, true-positive rate) of the ROC curve from (0, 0) to (1, 1),
-/// without those in the middle of a line. `None` where [`auc`] is `None`.
+/// without the points in the middle of a line. `None` where [`auc`] is `None`.
 pub fn roc_curve(normal: &[f64], anomaly: &[f64]) -> Option<Vec<(f64, f64)>> {
     Some(Ranking::of(normal, anomaly)?.curve())
 }
 
-/// The distinct scores of a section from the highest down, and how many clips have each: all that
-/// an area depends on.
+/// The distinct scores of a section in descending order, with the number of clips for each. An area
+/// depends on nothing else.
 pub(super) struct Ranking {
     scores: Vec<f64>,
     steps: Vec<Step>,
 }
 
-/// How many clips have a score.
+/// The numbers of clips with one score.
 #[derive(Clone, Copy, Default)]
 struct Step {
     normals: u64,
@@ -78,7 +77,7 @@ impl Ranking {
         Some(Self { steps: vec![Step::default(); scores.len()], scores })
     }
 
-    /// All clips counted once.
+    /// The ranking with every clip counted once.
     fn of(normal: &[f64], anomaly: &[f64]) -> Option<Self> {
         let mut ranking = Self::new(normal, anomaly)?;
         for place in ranking.places(normal) {
@@ -90,7 +89,7 @@ impl Ranking {
         Some(ranking)
     }
 
-    /// Where each of `scores`, which must be among those ranked, stands.
+    /// The place of each of `scores`, which must be among the ranked ones.
     pub fn places(&self, scores: &[f64]) -> Vec<usize> {
         scores.iter().map(|score| self.scores.partition_point(|s| s > score)).collect()
     }
@@ -103,17 +102,17 @@ impl Ranking {
         self.steps[place].anomalies += 1;
     }
 
-    /// Takes all clips out again.
+    /// Removes all clips.
     pub fn clear(&mut self) {
         self.steps.fill(Step::default());
     }
 
-    /// [`auc`] of the clips counted; there must be some of both kinds.
+    /// [`auc`] of the counted clips. Both kinds must be present.
     pub fn auc(&self, ties: Ties) -> f64 {
         match ties {
             Ties::Half => area(&self.curve()),
             Ties::Zero => {
-                // Anomalies of one score beat the normals of all lower ones.
+                // Anomalies with a score beat the normals of all lower scores.
                 let (normals, anomalies) = self.counts();
                 let (mut lower, mut won) = (normals, 0);
                 for step in &self.steps {
@@ -125,7 +124,7 @@ impl Ranking {
         }
     }
 
-    /// [`pauc`] of the clips counted; there must be some of both kinds.
+    /// [`pauc`] of the counted clips. Both kinds must be present.
     pub fn pauc(&self, max_fpr: f64) -> Option<f64> {
         if !(max_fpr > 0.0 && max_fpr <= 1.0) {
             return None;
@@ -149,7 +148,7 @@ impl Ranking {
     }
 
     /// The points (false-positive rate, true-positive rate) from (0, 0) to (1, 1), without points
-    /// in the middle of a line: dropping them moves no area, but it moves its last digit. The first
+    /// in the middle of a line. Dropping them keeps the area, but changes its last digit. The first
     /// score always stays, as in scikit-learn.
     fn curve(&self) -> Vec<(f64, f64)> {
         let (normals, anomalies) = self.counts();
@@ -174,7 +173,7 @@ impl Ranking {
     }
 }
 
-/// The area by trapezoids, as `numpy.trapezoid` adds them.
+/// The area by trapezoids, added as in `numpy.trapezoid`.
 fn area(curve: &[(f64, f64)]) -> f64 {
     let trapezoids: Vec<f64> =
         curve.windows(2).map(|w| (w[1].0 - w[0].0) * (w[1].1 + w[0].1) / 2.0).collect();
@@ -187,7 +186,7 @@ mod tests {
     use crate::math;
     use proptest::prelude::*;
 
-    /// Eq. (1) as it stands, with `tie` for H(0).
+    /// Eq. (1), with `tie` for H(0).
     fn by_definition(normal: &[f64], anomaly: &[f64], tie: f64) -> f64 {
         let pair = |n: f64, a: f64| if a > n { 1.0 } else { f64::from(u8::from(a == n)) * tie };
         let won: f64 = normal.iter().flat_map(|&n| anomaly.iter().map(move |&a| pair(n, a))).sum();
@@ -231,7 +230,7 @@ mod tests {
     }
 
     fn scores() -> impl Strategy<Value = Vec<f64>> {
-        // Few values, so that ties are common.
+        // Few distinct values, so that ties are common.
         prop::collection::vec((-9i32..9).prop_map(f64::from), 1..60)
     }
 

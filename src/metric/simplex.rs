@@ -1,21 +1,20 @@
 //! Minimisation without derivatives: the simplex method of Nelder and Mead (1965).
 //!
-//! As `scipy.optimize.fmin` does it, step by step: the same first simplex, the same coefficients,
-//! the same end. A function without a minimum (a likelihood that grows for ever) is left where
-//! SciPy would leave it, and published thresholds stand on such places.
+//! It follows `scipy.optimize.fmin` step by step: the same first simplex, the same coefficients,
+//! the same end. For a function without a minimum (a likelihood that grows for ever) it stops where
+//! SciPy stops. Published thresholds depend on such points.
 
-/// How far the simplex goes in each direction at the start: a share of the value, or this where it
-/// is zero.
+/// The size of the first simplex in each direction: a share of the value, or the constant below for
+/// a zero.
 const FIRST_STEP: f64 = 0.05;
 const FIRST_STEP_FROM_ZERO: f64 = 0.00025;
-/// The search ends when no corner is further than this from the best, in each coordinate and in
+/// The search ends when every corner is this close to the best one, in each coordinate and in
 /// value.
 const TOLERANCE: f64 = 1e-4;
-/// Calls of the function, and moves, for each coordinate.
+/// Limit of function calls and of moves, per coordinate.
 const CALLS: usize = 200;
 
-/// The lowest place found from `start` downwards. Values may be infinite; NaN never counts as
-/// lower.
+/// The lowest point found from `start`. Values may be infinite; NaN never counts as lower.
 pub(super) fn minimize<const N: usize>(
     function: impl Fn(&[f64; N]) -> f64,
     start: [f64; N],
@@ -33,7 +32,7 @@ pub(super) fn minimize<const N: usize>(
     search.sort();
     let mut moves = 1;
     while search.calls < CALLS * N && moves < CALLS * N && !search.has_converged() {
-        // `None`: the last call is spent, and the corners stay as they are.
+        // `None`: no calls are left, and the corners stay as they are.
         if search.step().is_some() {
             moves += 1;
         }
@@ -45,7 +44,7 @@ pub(super) fn minimize<const N: usize>(
 struct Search<F, const N: usize> {
     function: F,
     calls: usize,
-    /// N + 1 of them, the lowest first.
+    /// N + 1 corners, the lowest first.
     corners: Vec<([f64; N], f64)>,
 }
 
@@ -57,7 +56,7 @@ impl<F: Fn(&[f64; N]) -> f64, const N: usize> Search<F, N> {
         })
     }
 
-    /// Stable, with NaN last.
+    /// A stable sort, with NaN last.
     fn sort(&mut self) {
         self.corners.sort_by(|a, b| {
             a.1.partial_cmp(&b.1).unwrap_or_else(|| a.1.is_nan().cmp(&b.1.is_nan()))
@@ -72,7 +71,8 @@ impl<F: Fn(&[f64; N]) -> f64, const N: usize> Search<F, N> {
         })
     }
 
-    /// Moves the worst corner through the middle of the others, or draws all corners to the best.
+    /// Moves the worst corner through the middle of the others, or shrinks the simplex towards the
+    /// best one.
     fn step(&mut self) -> Option<()> {
         let (worst, highest) = self.corners[N];
         let middle: [f64; N] = std::array::from_fn(|i| {

@@ -1,27 +1,27 @@
-//! Student's t: how sure the mean of a few paired differences is.
+//! Student's t: the confidence interval of the mean of a few paired differences.
 //!
-//! The distribution is taken in its exact finite form for whole degrees of freedom (Abramowitz and
-//! Stegun 1964, 26.7.3 and 26.7.4), which is a sum over powers of the cosine of an angle whose
-//! tangent is t over the root of the degrees.
+//! The distribution has an exact finite form for whole degrees of freedom (Abramowitz and Stegun
+//! 1964, 26.7.3 and 26.7.4). It is a sum over powers of the cosine of an angle whose tangent is t
+//! over the root of the degrees.
 
 use super::Interval;
 use super::mean::arithmetic_mean;
 use super::sum::sum;
 use crate::math;
 
-/// The mean of paired differences, and where it may lie.
+/// The mean of paired differences and its confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PairedMean {
     pub mean: f64,
-    /// None of a single difference: it says nothing of how others would be.
+    /// `None` for a single difference: it says nothing about the spread.
     pub interval: Option<Interval>,
-    /// How many differences there are.
+    /// Number of differences.
     pub count: usize,
 }
 
-/// The mean of the differences with the interval that holds the true mean with the probability
-/// `level`, such as 0.95, where differences are independent and nearly normal. `None` of nothing,
-/// of NaN, and of a level outside of (0, 1).
+/// The mean of the differences, with the interval that holds the true mean with the probability
+/// `level`, such as 0.95. Assumes independent and nearly normal differences. `None` without
+/// differences, with NaN, and for a level outside of (0, 1).
 pub fn paired_mean(differences: &[f64], level: f64) -> Option<PairedMean> {
     let (count, mean) = (differences.len(), arithmetic_mean(differences)?);
     if mean.is_nan() || !(level > 0.0 && level < 1.0) {
@@ -30,18 +30,18 @@ pub fn paired_mean(differences: &[f64], level: f64) -> Option<PairedMean> {
     let squares: Vec<f64> = differences.iter().map(|x| math::square(x - mean)).collect();
     let half = (count > 1).then(|| {
         let error = (sum(&squares) / (count - 1) as f64 / count as f64).sqrt();
-        // Equal differences leave no doubt, whatever the quantile is.
+        // Equal differences give an interval without width, even if the quantile is infinite.
         if error == 0.0 { 0.0 } else { error * student_quantile((1.0 + level) / 2.0, count - 1) }
     });
     let interval = half.map(|half| Interval { low: mean - half, high: mean + half });
     Some(PairedMean { mean, interval, count })
 }
 
-/// `scipy.stats.t.ppf(p, degrees)`: the value below which a variable of Student's t lies with the
+/// `scipy.stats.t.ppf(p, degrees)`: a variable of Student's t lies below this value with the
 /// probability `p`.
 ///
-/// Infinite at 0 and 1; NaN outside of them and of no degrees of freedom. Right to about 12
-/// digits for `p` from 0.001 to 0.999.
+/// Infinite at 0 and 1. NaN outside of them and for 0 degrees of freedom. Right to about 12 digits
+/// for `p` from 0.001 to 0.999.
 pub fn student_quantile(p: f64, degrees: usize) -> f64 {
     if degrees == 0 || !(0.0..=1.0).contains(&p) {
         return f64::NAN;
@@ -52,7 +52,7 @@ pub fn student_quantile(p: f64, degrees: usize) -> f64 {
     if p == 1.0 {
         return f64::INFINITY;
     }
-    // The angle whose share is wanted. Halves of an interval meet in neighbouring numbers.
+    // Bisects for the angle with this probability, until the interval ends at neighbouring numbers.
     let wanted = 2.0 * p - 1.0;
     let (mut low, mut high) = (0.0_f64, std::f64::consts::FRAC_PI_2);
     loop {

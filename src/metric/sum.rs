@@ -1,4 +1,4 @@
-//! The sum of NumPy, which decides the last digit of every metric.
+//! NumPy's sum, which decides the last digit of every metric.
 
 /// The pairwise sum of `numpy.sum` over a contiguous array, operation by operation: plain below 8
 /// values, eight partial sums up to 128, halves (multiples of 8) above.

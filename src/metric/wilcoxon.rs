@@ -1,34 +1,34 @@
 //! Whether one of two systems is better over the same sections: the signed-rank test of Wilcoxon
-//! (1945), and Holm's correction where many pairs are tested.
+//! (1945), with Holm's correction for many pairs.
 
 use super::gamma::Gamma;
 use super::ranks::ranks;
 use crate::math;
 
-/// What the test found.
+/// The result of the test.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Wilcoxon {
-    /// The smaller of the sums of ranks of positive and of negative differences.
+    /// The smaller of the rank sums of positive and of negative differences.
     pub statistic: f64,
-    /// How likely so small a statistic is where the sign of each difference is chance; two-sided.
+    /// The probability of so small a statistic if the sign of each difference is chance; two-sided.
     pub p: f64,
-    /// Differences that are not zero.
+    /// Number of differences that are not zero.
     pub count: usize,
-    /// Whether `p` was counted over all signs, not taken from the normal distribution.
+    /// Whether `p` comes from counting all signs. Otherwise it comes from the normal distribution.
     pub exact: bool,
 }
 
-/// With ties or zeros all signs are tried up to this many differences, as SciPy does.
+/// With ties or zeros, all signs are counted up to this many differences, as in SciPy.
 const FEW: usize = 13;
-/// Without, up to this many.
+/// Without ties and zeros, up to this many.
 const MANY: usize = 50;
 
-/// `scipy.stats.wilcoxon(differences)`: two-sided, zeros left out (`zero_method="wilcox"`), and its
-/// `method="auto"`.
+/// `scipy.stats.wilcoxon(differences)`: two-sided, zeros left out (`zero_method="wilcox"`), and
+/// with `method="auto"`.
 ///
 /// Exact for at most 50 differences without zeros and without ties among their sizes, and for at
-/// most 13 with; else the normal approximation, corrected for ties. Where all differences are zero
-/// p is 1. `None` of nothing, and of NaN.
+/// most 13 differences otherwise. Beyond that the normal approximation, corrected for ties. If all
+/// differences are zero, p is 1. `None` without differences, and with NaN.
 pub fn wilcoxon(differences: &[f64]) -> Option<Wilcoxon> {
     if differences.is_empty() || differences.iter().any(|d| d.is_nan()) {
         return None;
@@ -55,10 +55,9 @@ pub fn wilcoxon(differences: &[f64]) -> Option<Wilcoxon> {
     Some(Wilcoxon { statistic, p, count, exact })
 }
 
-/// Over all ways to give the ranks signs, twice the share with a sum of positive ranks of at most
-/// `statistic`.
+/// Twice the share of all sign assignments whose sum of positive ranks is at most `statistic`.
 fn by_counting(ranks: &[f64], statistic: f64) -> f64 {
-    // Ranks of ties are whole or half.
+    // Tied ranks are whole or half numbers.
     let doubled: Vec<usize> = ranks.iter().map(|r| (2.0 * r) as usize).collect();
     let mut share = vec![0.0; doubled.iter().sum::<usize>() + 1];
     share[0] = 1.0;
@@ -80,14 +79,14 @@ fn by_approximation(n: f64, ties: &[usize], plus: f64) -> f64 {
     Gamma { shape: 0.5, loc: 0.0, scale: 2.0 }.sf(distance * distance / variance)
 }
 
-/// The smallest p that the exact test can give for `count` differences: all of one sign.
+/// The smallest p of the exact test for `count` differences: all have the same sign.
 pub fn least_p(count: usize) -> f64 {
     math::powi(0.5_f64, i32::try_from(count).unwrap_or(i32::MAX) - 1).min(1.0)
 }
 
-/// p corrected for as many tests as there are (Holm 1979, step-down), in the order given: the
-/// smallest times their number, the next times one less, each at least the one before it and at
-/// most 1.
+/// Corrects p for multiple tests (Holm 1979, step-down), in the given order. The smallest p is
+/// multiplied by the number of tests, the next one by one less, and so on. Each result is at least
+/// the one before it and at most 1.
 pub fn holm(p: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p.len()).collect();
     order.sort_by(|a, b| p[*a].total_cmp(&p[*b]));

@@ -1,16 +1,17 @@
 //! MIMII DG as data: its five machines and fifteen sections (Dohi et al. 2022, Tables 1 and 2), and
-//! what the paper's baselines reach on them (Table 3).
+//! the results of the paper's baselines on them (Table 3).
 //!
-//! One YAML a machine under `experiments/mimii_dg/`, embedded. Words, units, types and levels of
-//! noise are the paper's. The values of the attributes are those of the real file names of the
-//! development set; the paper prints others in two places (gearbox 00 has 2.3 V twice; valve 02
-//! lists combinations that no file has). The level of the pumps of fan 00 is ours, as the paper
-//! prints none. Tests compare all of it with the names and with the paper where these are at hand.
+//! There is one embedded YAML file per machine under `experiments/mimii_dg/`. Words, units, types
+//! and levels of noise are the paper's. The values of the attributes are those of the real file
+//! names of the development set. The paper prints others in two places (gearbox 00 has 2.3 V twice;
+//! valve 02 lists combinations that no file has). The level of the pumps of fan 00 is ours, because
+//! the paper prints none. Tests compare all of it with the names and with the paper if these are
+//! available.
 //!
 //! Beside the paper's noise there is [`twin_noise`]: the levels to which the generated sounds were
 //! calibrated.
 //!
-//! This room is tables. It makes no sound and draws nothing.
+//! This room holds tables. It makes no sound and draws no random numbers.
 
 mod table3;
 mod twin;
@@ -25,7 +26,8 @@ use serde::Deserialize;
 
 use crate::mix::Layer;
 
-/// Numbers of clips a section: 990 source and 10 target to train on, 50 of each kind to test.
+/// Numbers of clips per section: 990 source and 10 target for training, 50 of each kind for
+/// testing.
 pub const CLIPS: [usize; 4] = [990, 10, 50, 50];
 
 /// One machine of the table.
@@ -33,7 +35,7 @@ pub const CLIPS: [usize; 4] = [990, 10, 50, 50];
 #[serde(deny_unknown_fields)]
 pub struct Machine {
     pub machine: String,
-    /// What the paper says of them; the twin has these and some that go with them.
+    /// The anomalies that the paper names. The twin has these and some related ones.
     pub anomalies: Vec<String>,
     pub sections: BTreeMap<String, Section>,
 }
@@ -44,20 +46,20 @@ pub struct Machine {
 pub struct Section {
     /// The type of the domain shift, in the words of Table 1.
     pub shift: String,
-    /// The name of the domain shift parameter, where Table 1 prints one.
+    /// The name of the domain shift parameter, if Table 1 prints one.
     pub parameter: Option<String>,
-    /// The unit of the domain shift parameter, where Table 1 prints that in place of a name.
+    /// The unit of the domain shift parameter, if Table 1 prints that instead of a name.
     pub unit: Option<String>,
-    /// The attribute that differs between the domains; of valve 02, where names vary, the common
-    /// word.
+    /// The attribute that differs between the domains. For valve 02, where names vary, it is the
+    /// common word.
     pub attribute: String,
     pub source: Vec<Values>,
     pub target: Vec<Values>,
-    /// The layers that are mixed in: types, and signal-to-noise ratios in dB.
+    /// The layers to mix in: types, and signal-to-noise ratios in dB.
     pub noise: Vec<Layer>,
 }
 
-/// Values of attributes, in the order of the names; all combinations occur.
+/// Values of attributes, in the order of the names. All combinations occur.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Values(pub Vec<(String, Vec<String>)>);
 
@@ -112,7 +114,7 @@ pub fn machines() -> &'static BTreeMap<String, Machine> {
     &TABLE
 }
 
-/// A section of the table.
+/// A section of the tables.
 pub fn section(machine: &str, section: &str) -> Option<&'static Section> {
     machines().get(machine)?.sections.get(section)
 }
@@ -122,7 +124,7 @@ mod tests {
     use super::*;
     use crate::twin;
 
-    /// Row by row: machine, section, shift parameter, its source and its target values, written
+    /// Row by row: machine, section, shift parameter, its source and its target values. Written
     /// down a second time, from the names of the real files.
     const ROWS: [(&str, &str, &str, &str, &str); 15] = [
         ("bearing", "00", "vel", "6 10 14 18 22", "2 4 8 12 16 20 24 26"),
@@ -148,7 +150,7 @@ mod tests {
         ("valve", "02", "pat", "v1pat=04 v1pat=05 v2pat=05", "v1pat=04,v2pat=05 v1pat=05,v2pat=05"),
     ];
 
-    /// The values of the shift parameter, each once, in the order of the table; of valve 02, whole
+    /// The distinct values of the shift parameter, in the order of the table. For valve 02, whole
     /// combinations.
     fn shifted(domain: &[Values], attribute: &str) -> String {
         let mut seen: Vec<String> = Vec::new();

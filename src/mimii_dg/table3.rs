@@ -1,4 +1,4 @@
-//! Table 3 of the paper: what its two baselines reach.
+//! Table 3 of the paper: the results of its two baselines.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

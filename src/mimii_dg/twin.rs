@@ -1,4 +1,4 @@
-//! The noise of the generated sounds: no figures of the paper.
+//! The noise of the generated sounds. These levels are not from the paper.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -25,8 +25,8 @@ mod tests {
     use super::*;
     use crate::mix::Snr;
 
-    /// The level of each section's last layer, in dB, as the experiments on generated sounds were
-    /// run with. Fan 02 has a level for each clip.
+    /// The level of each section's last layer, in dB, as in the experiments on generated sounds.
+    /// Fan 02 has a level for each clip.
     const LEVELS: [(&str, [f64; 3]); 5] = [
         ("bearing", [-9.0, -10.0, -10.0]),
         ("fan", [0.0, -3.0, f64::NAN]),

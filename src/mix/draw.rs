@@ -1,4 +1,4 @@
-//! Which noise a clip gets, and how loud: drawn from the clip's identity, never from an order.
+//! Draws the noise and the level of each clip, from the clip's identity alone, never from an order.
 
 use std::collections::BTreeMap;
 
@@ -7,25 +7,25 @@ use crate::artifact::{Audio, AudioTable, Clip, Part, Recipe};
 use crate::math;
 use crate::seed::Seed;
 
-/// The noise clips to draw from, by type.
+/// The candidate noise clips, by type.
 pub type Candidates = BTreeMap<String, AudioTable>;
 
-/// Why a section cannot be mixed.
+/// The reason why a section cannot be mixed.
 #[derive(Debug, thiserror::Error)]
 pub enum MixError {
-    /// Something about one clip.
+    /// A problem of one clip.
     #[error("clip `{clip}`: {why}")]
     Clip { clip: String, why: String },
-    /// Its mean power is 0: no noise has a ratio to it.
-    #[error("every clip of the section is silent, so no noise can have a ratio to it")]
+    /// The mean power is 0, so no signal-to-noise ratio exists.
+    #[error("every clip of the section is silent, so no signal-to-noise ratio exists")]
     Silent,
 }
 
-/// The recipe of a section.
+/// Draws the recipe of a section.
 ///
-/// `signal` is a, the mean power of the section's clips. A part's power is a / 10^(snr / 10); its
-/// place in the noise clip is left as a share of what that clip leaves free, as its length is known
-/// to nobody yet.
+/// `signal` is a, the mean power of the section's clips. A part's power is a / 10^(snr / 10). Its
+/// place in the noise clip is a share of the possible starts, because the clip's length is not
+/// known yet.
 pub fn draw(
     clips: &[Clip],
     layers: &[Layer],
@@ -45,7 +45,7 @@ pub fn draw(
             let mut rng = Seed(seed).derive(&["mixing", &clip.id, &number.to_string()]).rng();
             let types = layer.types.of(clip).map_err(wrong)?;
             if types.is_empty() {
-                return Err(wrong("there is no type of noise for it".into()));
+                return Err(wrong("no type of noise is allowed for it".into()));
             }
             let chosen = &types[rng.below(types.len())];
             let noises: Option<Vec<(&String, &Audio)>> =
@@ -140,11 +140,11 @@ mod tests {
         );
         assert_eq!(
             told(clip("x.wav", Some(Domain::Source), "L9"), layer(), 1.0),
-            "clip `x.wav`: its `n-lv` is `L9`, and levels are known of L1, L2"
+            "clip `x.wav`: its `n-lv` is `L9`, but levels are given only for L1, L2"
         );
         assert_eq!(
             told(clip("x.wav", None, "L1"), layer(), 1.0),
-            "clip `x.wav`: its domain is not known, and the noise depends on it"
+            "clip `x.wav`: its domain is unknown, but the noise depends on it"
         );
         let by = |name: &str| Layer { types: Types::Attribute(name.into()), snr_db: Snr::Db(0.0) };
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What is mixed to the clips of a section: types of noise, and how loud.
+//! A layer of noise for the clips of a section: types of noise, and signal-to-noise ratios.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::{Clip, Domain};
 
-/// One noise for every clip of a section; several layers are summed.
+/// One noise for every clip of a section. Several layers are summed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Layer {
@@ -18,21 +18,21 @@ pub struct Layer {
     pub snr_db: Snr,
 }
 
-/// Which types of noise a clip may get. Written as a list, as `{ source: [...], target: [...] }`,
-/// or as `{ attribute: f-n }`.
+/// The types of noise that a clip may get. Written as a list, as `{ source: [...], target: [...]
+/// }`, or as `{ attribute: f-n }`.
 #[derive(Clone, Debug, PartialEq, JsonSchema)]
 #[schemars(untagged, deny_unknown_fields)]
 pub enum Types {
-    /// Any of these.
+    /// Any of these types.
     Any(Vec<String>),
-    /// Any of those of its domain.
+    /// Any of the types for the clip's domain.
     Domain {
         /// Types for clips of the source domain.
         source: Vec<String>,
         /// Types for clips of the target domain.
         target: Vec<String>,
     },
-    /// The one that this attribute of the clip names.
+    /// The type in this attribute of the clip.
     Attribute(#[schemars(with = "ByAttribute")] String),
 }
 
@@ -57,14 +57,15 @@ pub enum Snr {
 }
 
 impl Types {
-    /// The types that `clip` may get. Errors: it lacks the domain or the attribute that decides.
+    /// The types that `clip` may get. Errors: the clip lacks the domain or the attribute that
+    /// decides.
     pub fn of<'a>(&'a self, clip: &'a Clip) -> Result<&'a [String], String> {
         match (self, clip.domain) {
             (Types::Any(types), _) => Ok(types),
             (Types::Domain { source, .. }, Some(Domain::Source)) => Ok(source),
             (Types::Domain { target, .. }, Some(Domain::Target)) => Ok(target),
             (Types::Domain { .. }, None) => {
-                Err("its domain is not known, and the noise depends on it".into())
+                Err("its domain is unknown, but the noise depends on it".into())
             }
             (Types::Attribute(name), _) => match clip.attributes.get(name) {
                 Some(value) => Ok(std::slice::from_ref(value)),
@@ -73,7 +74,7 @@ impl Types {
         }
     }
 
-    /// Every type it names, or `None` if only the clips know.
+    /// Every type that the setting names; `None` if only the clips know.
     pub fn named(&self) -> Option<Vec<&str>> {
         let mut all: Vec<&str> = match self {
             Types::Any(types) => types.iter().map(String::as_str).collect(),
@@ -89,7 +90,8 @@ impl Types {
 }
 
 impl Snr {
-    /// The ratio for `clip`, in dB. Errors: it lacks the attribute, or its value has no level.
+    /// The ratio for `clip`, in dB. Errors: the clip lacks the attribute, or its value has no
+    /// level.
     pub fn of(&self, clip: &Clip) -> Result<f64, String> {
         let (name, levels) = match self {
             Snr::Db(db) => return Ok(*db),
@@ -100,11 +102,11 @@ impl Snr {
             .ok_or_else(|| format!("it has no attribute `{name}`, which says its noise level"))?;
         let known = || levels.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         levels.get(value).copied().ok_or_else(|| {
-            format!("its `{name}` is `{value}`, and levels are known of {}", known())
+            format!("its `{name}` is `{value}`, but levels are given only for {}", known())
         })
     }
 
-    /// Every number in it.
+    /// Every ratio in the setting.
     pub fn numbers(&self) -> Vec<f64> {
         match self {
             Snr::Db(db) => vec![*db],
@@ -145,7 +147,7 @@ impl Serialize for Snr {
     }
 }
 
-// serde's `untagged` would lose the place of a mistake.
+// serde's `untagged` would lose the location of a mistake.
 impl<'de> Deserialize<'de> for Types {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]

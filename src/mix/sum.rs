@@ -1,6 +1,6 @@
 //! Mixing on samples: powers, parts of noise, 16 bits.
 
-/// Mean square of the samples; 0 for none.
+/// The mean square of the samples; 0 without samples.
 pub fn power(samples: &[f32]) -> f64 {
     let sum: f64 = samples.iter().map(|x| f64::from(*x) * f64::from(*x)).sum();
     sum / samples.len().max(1) as f64
@@ -8,8 +8,8 @@ pub fn power(samples: &[f32]) -> f64 {
 
 /// The `length` samples of `noise` that begin at `place` (0..1).
 ///
-/// Of a longer noise, `place` is a share of the starts that leave room; a shorter one is repeated,
-/// from any of its samples on. An empty noise gives silence.
+/// In a longer noise, `place` is a share of the possible starts. A shorter noise is repeated, from
+/// any of its samples on. An empty noise gives silence.
 pub fn cut(noise: &[f32], length: usize, place: f64) -> Vec<f32> {
     let n = noise.len();
     if n == 0 {
@@ -20,8 +20,8 @@ pub fn cut(noise: &[f32], length: usize, place: f64) -> Vec<f32> {
     noise[start..].iter().chain(noise.iter().cycle()).take(length).copied().collect()
 }
 
-/// Scales `noise` to the power `wanted` and adds it to `signal`; `None` if it is silent and cannot
-/// be.
+/// Scales `noise` to the power `wanted` and adds it to `signal`. `None` if the noise is silent and
+/// so cannot be scaled.
 pub fn scale_to(signal: &mut [f32], noise: &[f32], wanted: f64) -> Option<f64> {
     let gain = (wanted / power(noise)).sqrt();
     if !gain.is_finite() {
@@ -34,16 +34,16 @@ pub fn scale_to(signal: &mut [f32], noise: &[f32], wanted: f64) -> Option<f64> {
     Some(gain)
 }
 
-/// Samples as a 16-bit file holds them.
+/// Samples in 16 bits, as in a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quantised {
     /// Steps of 1 / 32768.
     pub samples: Vec<i16>,
-    /// How many did not fit and were clipped.
+    /// Number of samples that did not fit and were clipped.
     pub clipped: usize,
 }
 
-/// Rounds to 16 bits after a gain; what does not fit is clipped and counted.
+/// Rounds to 16 bits after a gain. Values that do not fit are clipped and counted.
 pub fn quantise(samples: &[f32], gain: f64) -> Quantised {
     let mut clipped = 0;
     let samples = samples
@@ -65,7 +65,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// The ratio that comes out is the one asked for, whatever is mixed.
+        /// The resulting ratio is the requested one for any mix.
         #[test]
         fn the_realised_ratio_is_the_asked_one(
             signal in prop::collection::vec(-0.5f32..0.5, 50..400),

@@ -1,4 +1,4 @@
-//! Adam (Kingma and Ba 2015) as Keras has it: epsilon is added to the root of the uncorrected
+//! Adam (Kingma and Ba 2015) as in Keras: epsilon is added to the root of the uncorrected second
 //! moment.
 
 use super::kernel::CHUNK;
@@ -9,7 +9,7 @@ use rayon::prelude::*;
 const BETA: [f64; 2] = [0.9, 0.999];
 const EPSILON: f32 = 1e-7;
 
-/// The moments of a run of weights.
+/// The moments of a slice of weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Adam {
     pub first: Vec<f32>,
@@ -17,12 +17,12 @@ pub struct Adam {
 }
 
 impl Adam {
-    /// No moments yet, for so many weights.
+    /// Zero moments for `len` weights.
     pub fn new(len: usize) -> Self {
         Self { first: vec![0.0; len], second: vec![0.0; len] }
     }
 
-    /// Moves `weights` against `gradient` in step `time` (from 1).
+    /// Moves `weights` against `gradient`. Steps are counted from `time` 1.
     pub fn step(&mut self, rate: f64, time: u32, weights: &mut [f32], gradient: &[f32]) {
         let power = |beta: f64| 1.0 - math::powi(beta, time as i32);
         let rate = (rate * power(BETA[1]).sqrt() / power(BETA[0])) as f32;

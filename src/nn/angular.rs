@@ -1,10 +1,10 @@
 //! Classification by angles: ArcFace, AdaCos, sub-cluster AdaCos.
 //!
-//! Outputs and centres are brought to length one; the logit of a centre is the cosine of the angle
-//! to it, times a scale. A class has one centre or several (Wilkinghoff 2021, sub-cluster AdaCos)
-//! and the probability of all of them together. ArcFace (Deng et al. 2019) adds a margin to the
-//! angles of the class that is right; AdaCos (Zhang et al. 2019) has no margin and sets the scale
-//! from the number of centres, once or, batch by batch, from the angles.
+//! Outputs and centres are normalised to length one. The logit of a centre is the cosine of the
+//! angle to it, times a scale. A class has one or several centres (Wilkinghoff 2021, sub-cluster
+//! AdaCos); its probability is the sum over its centres. ArcFace (Deng et al. 2019) adds a margin
+//! to the angles of the right class. AdaCos (Zhang et al. 2019) has no margin. It sets the scale
+//! once from the number of centres, or batch by batch from the angles.
 
 use super::log_sum_exp::log_sum_exp;
 use crate::math;
@@ -13,17 +13,18 @@ use crate::math::{Matrix, multiply};
 /// How the scale of the cosines is set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scaling {
-    /// As it was given.
+    /// The scale stays as given.
     Fixed,
-    /// From the angles of every batch: AdaCos, eq. (11) and (12). With one centre for each of two
-    /// classes the scale stays as it began, because a sum over one wrong class pulls it to 0.
+    /// The scale follows the angles of every batch: AdaCos, eq. (11) and (12). With two classes of
+    /// one centre each the scale stays at its start, because a sum over one wrong class pulls it to
+    /// 0.
     Adaptive,
 }
 
-/// A loss of angles to centres.
+/// A loss on the angles to centres.
 #[derive(Clone, Debug)]
 pub struct Angular {
-    /// (classes x subclusters, dims): the centres of a class stand together.
+    /// (classes x subclusters, dims). The centres of a class are neighbours.
     centres: Vec<f32>,
     gradient: Vec<f32>,
     dims: usize,
@@ -37,7 +38,7 @@ pub struct Angular {
 }
 
 impl Angular {
-    /// A loss with `centres` as directions, (classes x subclusters, dims).
+    /// A loss whose centres have the directions `centres`, (classes x subclusters, dims).
     pub fn new(
         centres: Vec<f32>,
         dims: usize,
@@ -51,22 +52,23 @@ impl Angular {
         Self { centres, gradient, dims, subclusters, scale, scaling, margin, trainable }
     }
 
-    /// The scale AdaCos begins with, and keeps if it is fixed: sqrt(2) ln(centres - 1), eq. (9).
+    /// The scale at the start of AdaCos, which its fixed form keeps: sqrt(2) ln(centres - 1), eq.
+    /// (9).
     pub fn adacos_scale(centres: usize) -> f64 {
         std::f64::consts::SQRT_2 * math::ln((centres.max(3) - 1) as f64)
     }
 
-    /// The same with a scale and centres that stay.
+    /// A copy with a fixed scale and fixed centres.
     pub fn at_rest(&self) -> Self {
         Self { scaling: Scaling::Fixed, trainable: false, ..self.clone() }
     }
 
-    /// The centres; none if they stay as they are.
+    /// The centres; empty if they are not trained.
     pub fn weights(&self) -> &[f32] {
         if self.trainable { &self.centres } else { &[] }
     }
 
-    /// The centres and their gradient; none if they stay.
+    /// The centres and their gradient; empty if they are not trained.
     pub fn weights_mut(&mut self) -> (&mut [f32], &mut [f32]) {
         match self.trainable {
             true => (&mut self.centres, &mut self.gradient),
@@ -85,7 +87,7 @@ impl Angular {
         let (dims, count) = (self.dims, self.centres.len() / self.dims);
         let (x, x_lengths) = unit(output, dims);
         let (w, w_lengths) = unit(&self.centres, dims);
-        // (rows, centres): the cosines, then what the loss changes with them.
+        // (rows, centres). The cosines; `row` replaces them by the gradient of the loss.
         let mut cosines = vec![0.0f32; rows * count];
         multiply(Matrix::plain(&x, dims), Matrix::transposed(&w, dims), &mut cosines, false);
         if self.scaling == Scaling::Adaptive {
@@ -112,7 +114,7 @@ impl Angular {
         loss / rows as f64
     }
 
-    /// The loss of one example; its cosines become the slopes of the mean loss.
+    /// The loss of one example. Replaces its cosines by the gradient of the mean loss.
     fn row(&self, cosines: &mut [f32], target: &[f32], rows: usize) -> f64 {
         let (s, width) = (self.scale, self.subclusters);
         let plain: Vec<f64> = cosines.iter().map(|&c| f64::from(c)).collect();
@@ -128,8 +130,8 @@ impl Angular {
                     let angle = math::acos(plain[i].clamp(-1.0 + 1e-7, 1.0 - 1e-7));
                     let moved = angle + self.margin;
                     if moved > std::f64::consts::PI {
-                        // Beyond it the cosine would rise again: a straight line pulls the furthest
-                        // back, too.
+                        // Beyond pi the cosine would rise again. A straight line pulls even the
+                        // furthest outputs back.
                         logits[i] = s * (plain[i] - self.margin * math::sin(self.margin));
                         continue;
                     }
@@ -153,9 +155,10 @@ impl Angular {
         loss
     }
 
-    /// The scale for this batch: ln(mean over rows of the sum of exp(s cos)), divided by the cosine
-    /// of the median angle to the right class (to its nearest centre), at most 45 degrees. The sum
-    /// is over the wrong classes, with sub-clusters over all centres.
+    /// Sets the scale for this batch: ln(mean over rows of the sum of exp(s cos)), divided by the
+    /// cosine of the median angle, at most 45 degrees. The angle is the one to the nearest centre
+    /// of the right class. The sum is over the wrong classes; with sub-clusters it is over all
+    /// centres.
     fn adapt(&mut self, rows: usize, cosines: &[f32], target: &[f32]) {
         let (count, width) = (cosines.len() / rows, self.subclusters);
         let classes = count / width;
@@ -185,7 +188,7 @@ impl Angular {
     }
 }
 
-/// Rows brought to length one, and the lengths they had.
+/// The rows normalised to length one, and their lengths before.
 fn unit(values: &[f32], dims: usize) -> (Vec<f32>, Vec<f32>) {
     let mut values = values.to_vec();
     let lengths = values
@@ -201,7 +204,8 @@ fn unit(values: &[f32], dims: usize) -> (Vec<f32>, Vec<f32>) {
     (values, lengths)
 }
 
-/// From the slopes by a vector of length one to those by the vector: what is along it goes.
+/// Turns gradients with respect to unit vectors into gradients with respect to the vectors: the
+/// component along the vector vanishes.
 fn tangent(slopes: &mut [f32], units: &[f32], lengths: &[f32], dims: usize) {
     for ((slopes, unit), length) in
         slopes.chunks_exact_mut(dims).zip(units.chunks_exact(dims)).zip(lengths)
@@ -258,8 +262,7 @@ mod tests {
 
     #[test]
     fn the_furthest_is_pulled_back_as_well() {
-        // Opposite to its centre but for a little, which a margin would carry beyond the other
-        // side.
+        // Almost opposite to its centre, so that a margin would carry it beyond the other side.
         let arcface = Angular::new(vec![1.0, 0.0, 0.0, 1.0], 2, 1, 5.0, Scaling::Fixed, 0.5, false);
         let (output, target) = ([-1.0, 0.2], [1.0, 0.0]);
         let mut loss = Loss::Angular(arcface);
@@ -317,7 +320,7 @@ mod tests {
         let mut angles: Vec<f64> = (0..5).map(angle).collect();
         angles.sort_by(f64::total_cmp);
         let expected = math::ln(wrong) / math::cos(angles[2].min(std::f64::consts::FRAC_PI_4));
-        // To judge is not to learn.
+        // `measure` must change nothing.
         let before = Loss::Angular(angular.clone()).measure(5, &output, &target);
         let Loss::Angular(mut fixed) = loss(1, 0.0) else { panic!() };
         assert_eq!(before, fixed.evaluate(5, &output, &target, &mut [0.0; 20]));

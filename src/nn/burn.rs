@@ -1,14 +1,14 @@
-//! The engine of GPUs: a graph over `burn`'s tensors, whose autodiff is the backward pass.
+//! The engine for GPUs: a graph over `burn`'s tensors. `burn`'s autodiff is the backward pass.
 //!
-//! Every operator is one of `burn`'s own. So this is also a second opinion on our kernels: where
-//! `burn` computes on the processor (feature `burn-flex`), tests compare outputs, running
-//! statistics and gradients with [`super::Cpu`]'s.
+//! Every operator is one of `burn`'s own, so this engine also checks our kernels. With the feature
+//! `burn-flex`, `burn` computes on the processor, and tests compare outputs, running statistics and
+//! gradients with those of [`super::Cpu`].
 //!
-//! Weights stay in [`Network`] and travel with each batch in one piece, as the gradients do on
-//! their way back; `burn` holds no state between batches and draws nothing. It must not decide how
-//! anything begins, moves or is stored. Sums are in `f32` and in an order that is the device's own,
-//! and tensor cores may round factors to fewer digits: the numbers are close to those of the
-//! processor, not the same.
+//! Weights stay in [`Network`] and travel with each batch in one piece; gradients return the same
+//! way. `burn` holds no state between batches and draws no random numbers. Initialisation,
+//! optimiser and storage stay outside this engine. Sums are in `f32`, in an order that the device
+//! chooses, and tensor cores may round factors to fewer digits. So the numbers are close to those
+//! of the processor, but not equal.
 
 use burn::tensor::activation::relu;
 use burn::tensor::module::{batch_norm, batch_norm_train, conv2d, linear, max_pool2d};
@@ -23,27 +23,26 @@ use super::network::Network;
 /// A device that `burn` computes on.
 pub struct Burn {
     device: Device,
-    /// The output, as C-order rows of [`Shape`], and the weights of the last batch in training.
+    /// The output, as C-order rows of [`Shape`], and the weights of the last training batch.
     kept: Option<(Tensor<4>, Vec<Tensor<1>>)>,
     answer: Vec<f32>,
 }
 
 impl Burn {
-    /// The processor, slowly: for tests.
+    /// The processor. Slow; for tests.
     #[cfg(feature = "burn-flex")]
     pub fn flex() -> Self {
         Self::on(Device::flex())
     }
 
-    /// The first of NVIDIA's devices, if there is one. The driver and NVRTC are looked for at run
-    /// time.
+    /// The first NVIDIA device, if there is one. The driver and NVRTC are looked for at run time.
     #[cfg(feature = "cuda")]
     pub fn cuda() -> Option<Self> {
         let none = Device::enumerate(burn::tensor::DeviceType::Cuda).into_vec().is_empty();
         (!none).then(|| Self::on(Device::cuda(0)))
     }
 
-    /// The device that `wgpu` holds for the best (Vulkan, Metal, DirectX), if there is one.
+    /// The device that `wgpu` ranks best (Vulkan, Metal, DirectX), if there is one.
     #[cfg(feature = "wgpu")]
     pub fn wgpu() -> Option<Self> {
         let none = Device::enumerate(burn::tensor::DeviceType::Wgpu).into_vec().is_empty();
@@ -74,7 +73,7 @@ impl Engine for Burn {
         let mut moments = Moments::Batch(Vec::new());
         let output = run(network, inputs, &weights, &mut moments, &device);
         let Moments::Batch(moments) = moments else { unreachable!("as it began") };
-        // Reading waits for the device, so it is done once.
+        // Reading waits for the device, so all tensors are read at once.
         let read = [vec![output.clone().inner().flatten(0, 3)], moments].concat();
         self.answer = download(read);
         let batch = self.answer.split_off(self.answer.len() - network.statistics.len());
@@ -99,7 +98,7 @@ impl Engine for Burn {
             &output.device(),
         );
         let mut found = (output * slopes).sum().backward();
-        // What the output does not depend on has none.
+        // A weight without influence on the output has no gradient.
         let read = |w: &Tensor<1>| {
             w.grad_remove(&mut found).unwrap_or_else(|| w.clone().inner().zeros_like())
         };
@@ -107,15 +106,15 @@ impl Engine for Burn {
     }
 }
 
-/// What normalisations take: means and variances.
+/// The means and variances for the normalisations.
 enum Moments {
-    /// Those of the batch, gathered in the order of [`super::Graph::statistics`].
+    /// Collects those of the batch, in the order of [`super::Graph::statistics`].
     Batch(Vec<Tensor<1>>),
     Running(Vec<Tensor<1>>),
 }
 
-/// Computes the nodes. Images are (rows, channels, height, width), vectors images of one pixel; the
-/// result is (rows, height, width, channels), as our own kernels have it.
+/// Computes the nodes. Images are (rows, channels, height, width); vectors are images of one pixel.
+/// The result is (rows, height, width, channels), as in our own kernels.
 fn run(
     network: &Network,
     inputs: &[&[f32]],
@@ -210,8 +209,8 @@ fn activate(x: Tensor<4>, activation: Activation) -> Tensor<4> {
     match activation {
         Activation::Identity => x,
         Activation::Relu => relu(x),
-        // A clamp to 0 would let gradients pass at 0, where channels that are the same everywhere
-        // lie.
+        // A clamp to 0 would pass gradients at 0. Channels with the same value everywhere are
+        // exactly there.
         Activation::Relu6 => relu(x).clamp_max(6.0),
     }
 }
@@ -221,14 +220,14 @@ fn pixels(x: Tensor<4>) -> Tensor<3> {
     x.flatten(2, 3)
 }
 
-/// Images to vectors, whose values are in the order (height, width, channels).
+/// Turns images into vectors, with values in the order (height, width, channels).
 fn vector(x: Tensor<4>) -> Tensor<4> {
     let [rows, channels, height, width] = x.dims();
     x.permute([0, 2, 3, 1]).reshape([rows, height * width * channels, 1, 1])
 }
 
-/// What is added (before, after) rows and columns; what a stride leaves over at the end is not
-/// looked at.
+/// The padding (before, after) of rows and columns. Rows that a stride leaves over at the end are
+/// not read.
 fn padding(window: Window) -> [(usize, usize); 2] {
     [0, 1].map(|axis| {
         let seen = (window.output[axis] - 1) * window.stride[axis] + window.kernel[axis];
@@ -236,7 +235,7 @@ fn padding(window: Window) -> [(usize, usize); 2] {
     })
 }
 
-/// The parts of a run of numbers, brought to the device together.
+/// Splits a slice into the tensors of its parts, copied to the device together.
 fn parts(numbers: &[f32], parts: &[Part], device: &Device) -> Vec<Tensor<1>> {
     if parts.is_empty() {
         return Vec::new();
@@ -245,7 +244,7 @@ fn parts(numbers: &[f32], parts: &[Part], device: &Device) -> Vec<Tensor<1>> {
     parts.iter().map(|part| all.clone().slice([part.range.clone()])).collect()
 }
 
-/// The values of tensors one after another.
+/// The values of all tensors, one after another.
 fn download(tensors: Vec<Tensor<1>>) -> Vec<f32> {
     match tensors.is_empty() {
         true => Vec::new(),

@@ -1,23 +1,23 @@
-//! The engine of the processor: forward and backward over a graph, with our own kernels.
+//! The engine for the processor: forward and backward pass over a graph, with our own kernels.
 //!
-//! Activations and gradients are kept between batches. Results do not depend on the number of
-//! threads, because the kernels split work in chunks of fixed size and add up in order.
+//! Buffers for activations and gradients are reused between batches. Results do not depend on the
+//! number of threads, because the kernels split work in chunks of fixed size and sum in order.
 
 use super::engine::Engine;
 use super::graph::{Node, Op};
 use super::kernel;
 use super::network::Network;
 
-/// What is kept of a network's computation on one batch.
+/// The values of a network's computation on one batch.
 #[derive(Default)]
 pub struct Cpu {
-    /// What each node gave; of inputs a copy.
+    /// The output of each node; for inputs a copy.
     outputs: Vec<Vec<f32>>,
-    /// What the backward pass needs besides.
+    /// What else the backward pass needs.
     kept: Vec<Kept>,
-    /// What the loss changes with each node's output, while going backward.
+    /// The gradient of the loss with respect to each node's output, during the backward pass.
     gradients: Vec<Option<Vec<f32>>>,
-    /// Buffers that nobody uses.
+    /// Unused buffers.
     free: Vec<Vec<f32>>,
 }
 
@@ -25,7 +25,7 @@ pub struct Cpu {
 struct Kept {
     mean: Vec<f32>,
     inverse_deviation: Vec<f32>,
-    /// Places of largest values.
+    /// Positions of the largest values.
     which: Vec<u32>,
 }
 
@@ -62,7 +62,7 @@ impl Engine for Cpu {
 
     fn backward(&mut self, network: &Network, slopes: &[f32], gradient: &mut [f32]) {
         let nodes = &network.graph.nodes;
-        // Nothing learns below the first weights.
+        // Nodes below the first weights need no gradient.
         let mut learns = vec![false; nodes.len()];
         for (i, node) in nodes.iter().enumerate() {
             learns[i] = !node.weights.is_empty() || node.from.iter().any(|&from| learns[from]);
@@ -93,13 +93,13 @@ impl Cpu {
         self.gradients.resize_with(nodes, || None);
     }
 
-    /// A buffer of `len` values, whatever they are.
+    /// A buffer of `len` values with arbitrary content.
     fn take(&mut self, len: usize) -> Vec<f32> {
         let fits = (self.free.iter().enumerate())
             .filter(|(_, b)| b.capacity() >= len)
             .min_by_key(|(_, b)| b.capacity());
         let mut buffer = match fits.map(|(place, _)| place) {
-            // Much larger ones are for others.
+            // A much larger buffer is left for a larger need.
             Some(place) if self.free[place].capacity() <= 2 * len + 1024 => {
                 self.free.swap_remove(place)
             }
@@ -115,7 +115,7 @@ impl Cpu {
         }
     }
 
-    /// Computes node `i`. In training, `statistics` are those that follow the batches.
+    /// Computes node `i`. In training, `statistics` are the running statistics to update.
     fn forward(
         &mut self,
         network: &Network,
@@ -215,7 +215,7 @@ impl Cpu {
         self.outputs[i] = y;
     }
 
-    /// Hands the gradient `dy` of node `i` to its weights and to the nodes it comes from.
+    /// Passes the gradient `dy` of node `i` on to its weights and its inputs.
     fn back(
         &mut self,
         network: &Network,
@@ -332,7 +332,8 @@ impl Cpu {
         }
     }
 
-    /// The gradient of a node to be written (false) or added to (true).
+    /// The gradient buffer of a node. The flag says whether to add to it (true) or to overwrite it
+    /// (false).
     fn open(&mut self, node: usize) -> (Vec<f32>, bool) {
         match self.gradients[node].take() {
             Some(begun) => (begun, true),

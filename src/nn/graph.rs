@@ -1,15 +1,16 @@
-//! What a network is, as data: nodes in the order they are computed, and where their weights lie.
+//! The structure of a network as data: nodes in the order of computation, and the positions of
+//! their weights.
 //!
-//! A [`Builder`] is told the layers one after another and keeps count of shapes and weights. All
-//! weights of a network are one run of numbers, so that optimizer, checkpoint and gradient clipping
-//! are one pass; a [`Graph`] says which part of it is whose. It computes nothing: that is for the
-//! engines.
+//! A [`Builder`] takes the layers one after another and counts shapes and weights. All weights of a
+//! network are one slice of numbers, so optimizer, checkpoint and gradient clipping are one pass
+//! each. A [`Graph`] says which part of the slice belongs to which node. It computes nothing: that
+//! is the engines' work.
 
 use std::ops::Range;
 
 use super::kernel::{Activation, Window};
 
-/// What an example is at some point of a network; a vector is 1 x 1 x channels.
+/// The shape of an example at one point of a network. A vector is 1 x 1 x channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
     pub height: usize,
@@ -23,7 +24,7 @@ impl Shape {
         Self { height: 1, width: 1, channels }
     }
 
-    /// Values of an example.
+    /// Number of values of an example.
     pub fn len(&self) -> usize {
         self.height * self.width * self.channels
     }
@@ -33,16 +34,16 @@ impl Shape {
     }
 }
 
-/// What is added round an image before a window slides over it.
+/// The padding round an image before a window slides over it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Padding {
-    /// As many outputs as inputs divided by the stride, rounded up; an odd row goes to the end
-    /// (Keras's `same`).
+    /// The output size is the input size divided by the stride, rounded up. An odd row goes to the
+    /// end (Keras's `same`).
     Same,
     None,
 }
 
-/// How a weight begins.
+/// The initial values of a weight.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Start {
     Constant(f32),
@@ -60,14 +61,14 @@ pub struct Part {
     pub start: Start,
 }
 
-/// What a node does with the values of those it comes from.
+/// The operation of a node on its inputs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Op {
-    /// The network's input of this number.
+    /// The network's input with this number.
     Input(usize),
-    /// Convolution with a kernel of (height, width, inputs, outputs), first of the node's parts; a
-    /// dense layer is one of 1 x 1 on a vector, its kernel (inputs, outputs). With `bias` there is
-    /// a second part.
+    /// Convolution. The node's first part is its kernel (height, width, inputs, outputs). A dense
+    /// layer is a 1 x 1 convolution on a vector, with a kernel (inputs, outputs). With `bias` there
+    /// is a second part.
     Conv {
         window: Window,
         bias: bool,
@@ -76,8 +77,8 @@ pub enum Op {
     Depthwise {
         window: Window,
     },
-    /// Batch normalisation (parts gamma, beta; statistics mean, variance) and what follows it.
-    /// `follow` is how far the running statistics move towards those of a batch (1 - Keras's
+    /// Batch normalisation (parts gamma, beta; statistics mean, variance) and the activation after
+    /// it. `follow` is how far the running statistics move towards those of a batch (1 - Keras's
     /// momentum; PyTorch calls it momentum).
     Norm {
         activation: Activation,
@@ -93,46 +94,46 @@ pub enum Op {
     /// The same values as a vector.
     Flatten,
     Add,
-    /// Vectors one after another.
+    /// Concatenates vectors.
     Concat,
 }
 
-/// A step of the computation.
+/// One step of the computation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
     pub name: String,
     pub op: Op,
-    /// Nodes before this one.
+    /// Input nodes; all come before this one.
     pub from: Vec<usize>,
     pub shape: Shape,
-    /// Which of [`Graph::weights`].
+    /// Range in [`Graph::weights`].
     pub weights: Range<usize>,
-    /// Which of [`Graph::statistics`].
+    /// Range in [`Graph::statistics`].
     pub statistics: Range<usize>,
 }
 
-/// A network without numbers. The last node is its output.
+/// A network without its numbers. The last node is its output.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Graph {
     pub nodes: Vec<Node>,
-    /// What training moves.
+    /// The weights that training changes.
     pub weights: Vec<Part>,
-    /// What training observes: the running means and variances of normalisations.
+    /// The running means and variances of the normalisations.
     pub statistics: Vec<Part>,
 }
 
 impl Graph {
-    /// How many numbers training moves.
+    /// Number of trained weights.
     pub fn weight_count(&self) -> usize {
         self.weights.last().map_or(0, |part| part.range.end)
     }
 
-    /// How many numbers it observes.
+    /// Number of running statistics.
     pub fn statistic_count(&self) -> usize {
         self.statistics.last().map_or(0, |part| part.range.end)
     }
 
-    /// What comes out.
+    /// The shape of the output.
     pub fn output(&self) -> Shape {
         self.nodes.last().expect("a network has nodes").shape
     }
@@ -146,12 +147,12 @@ impl Graph {
             .collect()
     }
 
-    /// The node of a name.
+    /// The node with this name.
     pub fn find(&self, name: &str) -> Option<usize> {
         self.nodes.iter().position(|node| node.name == name)
     }
 
-    /// The network up to a node, which becomes its output.
+    /// The network up to `node`, which becomes its output.
     pub fn until(&self, node: usize) -> Self {
         let nodes = self.nodes[..=node].to_vec();
         let end = |of: fn(&Node) -> usize| nodes.iter().map(of).max().unwrap_or(0);
@@ -163,54 +164,54 @@ impl Graph {
         }
     }
 
-    /// Values of all nodes together for one example: twice that is about what training keeps of it.
+    /// Number of values of all nodes together for one example. Training keeps about twice as many.
     pub fn activations(&self) -> usize {
         self.nodes.iter().map(|node| node.shape.len()).sum()
     }
 }
 
-/// Normalisation as a network has it everywhere.
+/// The settings that all normalisations of a network share.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NormSettings {
     pub epsilon: f64,
     pub follow: f32,
 }
 
-/// Builds a [`Graph`]. Every method adds a node and gives its number.
+/// Builds a [`Graph`]. Every method adds a node and returns its number.
 pub struct Builder {
     graph: Graph,
     norm: NormSettings,
 }
 
 impl Builder {
-    /// Begins a network whose normalisations are `norm`.
+    /// Begins a network whose normalisations use `norm`.
     pub fn new(norm: NormSettings) -> Self {
         Self { graph: Graph::default(), norm }
     }
 
-    /// Goes on from a network; what is added is behind it.
+    /// Continues a network; new nodes come after its own.
     pub fn onto(graph: Graph, norm: NormSettings) -> Self {
         Self { graph, norm }
     }
 
-    /// The node added last.
+    /// The last node.
     pub fn last(&self) -> usize {
         self.graph.nodes.len() - 1
     }
 
-    /// The next input.
+    /// Adds the next input.
     pub fn input(&mut self, shape: Shape) -> usize {
         let number = self.graph.inputs().len();
         self.node(&format!("input_{number}"), Op::Input(number), vec![], shape)
     }
 
-    /// A dense layer of `units`; what comes in must be a vector.
+    /// A dense layer of `units`. Its input must be a vector.
     pub fn dense(&mut self, name: &str, from: usize, units: usize, bias: bool) -> usize {
         self.conv(name, from, units, [1, 1], [1, 1], Padding::None, bias)
     }
 
     /// A convolution with Glorot's uniform kernel (Glorot and Bengio 2010): U(-a, a), a = sqrt(6 /
-    /// (inputs + outputs)), each counted for every place of the kernel.
+    /// (inputs + outputs)), with both counted over all places of the kernel.
     #[expect(clippy::too_many_arguments, reason = "each is one thing that a layer is made of")]
     pub fn conv(
         &mut self,
@@ -247,7 +248,8 @@ impl Builder {
         node
     }
 
-    /// A convolution of each channel by itself; Glorot's limit as Keras counts it for such kernels.
+    /// A convolution of each channel by itself. The limit is Glorot's, counted as in Keras for such
+    /// kernels.
     pub fn depthwise(
         &mut self,
         name: &str,
@@ -319,29 +321,29 @@ impl Builder {
         self.node(name, Op::GlobalMax, vec![from], Shape::vector(self.shape(from).channels))
     }
 
-    /// An image as a vector.
+    /// Turns an image into a vector.
     pub fn flatten(&mut self, name: &str, from: usize) -> usize {
         self.node(name, Op::Flatten, vec![from], Shape::vector(self.shape(from).len()))
     }
 
-    /// The sum of two equal shapes.
+    /// The sum of two nodes of equal shape.
     pub fn add(&mut self, name: &str, a: usize, b: usize) -> usize {
         assert_eq!(self.shape(a), self.shape(b), "`{name}` adds unequal shapes");
         self.node(name, Op::Add, vec![a, b], self.shape(a))
     }
 
-    /// Vectors one after another.
+    /// Concatenates vectors.
     pub fn concat(&mut self, name: &str, from: &[usize]) -> usize {
         let channels = from.iter().map(|&i| self.shape(i).len()).sum();
         self.node(name, Op::Concat, from.to_vec(), Shape::vector(channels))
     }
 
-    /// The shape a node gives.
+    /// The shape of a node's output.
     pub fn shape(&self, node: usize) -> Shape {
         self.graph.nodes[node].shape
     }
 
-    /// The network; its output is the node added last.
+    /// The finished network. Its output is the last node.
     pub fn finish(self) -> Graph {
         self.graph
     }
@@ -358,7 +360,7 @@ impl Builder {
         self.graph.weights.push(part(layer, word, shape, at, start));
     }
 
-    /// Makes the weights from `first` on those of a node.
+    /// Gives a node the weights from `first` on.
     fn own(&mut self, node: usize, first: usize) {
         self.graph.nodes[node].weights = first..self.graph.weights.len();
     }
@@ -369,7 +371,7 @@ fn part(layer: &str, word: &str, shape: &[usize], at: usize, start: Start) -> Pa
     Part { name: format!("{layer}.{word}"), shape: shape.to_vec(), range: at..at + len, start }
 }
 
-/// How a window slides over an image.
+/// The window that slides over an image.
 fn slide(input: Shape, kernel: [usize; 2], stride: [usize; 2], padding: Padding) -> Window {
     let input = [input.height, input.width];
     let mut window = Window { input, output: [0; 2], kernel, stride, pad: [0; 2] };

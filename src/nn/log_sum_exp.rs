@@ -2,7 +2,7 @@
 
 use crate::math;
 
-/// ln sum exp(x), without overflow; -infinity of nothing.
+/// ln sum exp(x), without overflow. -infinity for an empty sum.
 pub fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -> f64 {
     let largest = values.clone().fold(f64::NEG_INFINITY, f64::max);
     if largest == f64::NEG_INFINITY {

@@ -1,7 +1,7 @@
-//! What training makes small: a loss over the outputs of a batch, and its gradient.
+//! The losses that training minimises, and their gradients over the outputs of a batch.
 //!
-//! A loss may have weights of its own, such as the centres of classes; they are trained beside the
-//! network's and left behind with the loss. Sums are in f64.
+//! A loss may have its own weights, such as the centres of classes. They are trained with the
+//! network's weights and dropped with the loss. Sums are in f64.
 
 use super::angular::Angular;
 use super::kernel::CHUNK;
@@ -13,18 +13,18 @@ use crate::math;
 /// A loss over a batch.
 #[derive(Clone, Debug)]
 pub enum Loss {
-    /// The mean of the squared differences, over rows and values.
+    /// The mean of the squared differences over rows and values.
     Squared,
-    /// Minus the log probability that a softmax of the outputs gives to the targets, rows of one
-    /// probability a class; the mean over the rows.
+    /// The cross-entropy: minus the log probability that a softmax of the outputs gives to the
+    /// targets, as the mean over the rows. A target row holds one probability per class.
     Softmax,
-    /// The same of angles to trained centres.
+    /// The cross-entropy of angles to trained centres.
     Angular(Angular),
 }
 
 impl Loss {
-    /// The loss of `output` (rows, width) for `target` (rows, values of a target); `gradient`
-    /// becomes what it changes with each output.
+    /// The loss of `output` (rows, width) for `target` (rows, values of a target). Writes the
+    /// gradient with respect to each output to `gradient`.
     pub fn evaluate(
         &mut self,
         rows: usize,
@@ -39,7 +39,7 @@ impl Loss {
         }
     }
 
-    /// The loss alone, of examples that nothing is learnt from.
+    /// The loss alone, for validation examples. Changes nothing.
     pub fn measure(&self, rows: usize, output: &[f32], target: &[f32]) -> f64 {
         let mut unused = vec![0.0; output.len()];
         let mut own = match self {
@@ -49,7 +49,7 @@ impl Loss {
         own.evaluate(rows, output, target, &mut unused)
     }
 
-    /// Its own weights; none for most.
+    /// The loss's own weights; empty for most losses.
     pub fn weights(&self) -> &[f32] {
         match self {
             Loss::Angular(angular) => angular.weights(),
@@ -57,7 +57,7 @@ impl Loss {
         }
     }
 
-    /// The same to be changed, and their gradient of the last batch.
+    /// The loss's own weights, mutable, and their gradient from the last batch.
     pub fn weights_mut(&mut self) -> (&mut [f32], &mut [f32]) {
         match self {
             Loss::Angular(angular) => angular.weights_mut(),
@@ -65,7 +65,7 @@ impl Loss {
         }
     }
 
-    /// What it remembers of earlier batches besides.
+    /// Further state from earlier batches.
     pub fn memory(&self) -> f64 {
         match self {
             Loss::Angular(angular) => angular.scale,
@@ -73,7 +73,7 @@ impl Loss {
         }
     }
 
-    /// Has it remember what [`Loss::memory`] gave.
+    /// Restores the state from [`Loss::memory`].
     pub fn remember(&mut self, memory: f64) {
         if let Loss::Angular(angular) = self {
             angular.scale = memory;
@@ -93,7 +93,7 @@ fn squared(output: &[f32], target: &[f32], gradient: &mut [f32]) -> f64 {
 
 fn squared_chunk(output: &[f32], target: &[f32], scale: f32, gradient: &mut [f32]) -> f64 {
     let mut sum = 0.0f64;
-    // Blocks are added up in f32, which vectors can do, and their sums in f64.
+    // Blocks are summed in f32, which vectorizes, and their sums in f64.
     let blocks = output.chunks(256).zip(target.chunks(256)).zip(gradient.chunks_mut(256));
     for ((output, target), gradient) in blocks {
         let mut lanes = [0.0f32; 16];
@@ -125,7 +125,7 @@ fn softmax(rows: usize, output: &[f32], target: &[f32], gradient: &mut [f32]) ->
     loss / rows as f64
 }
 
-/// For tests: a gradient against differences of the loss.
+/// For tests: checks a gradient against differences of the loss.
 #[cfg(test)]
 pub(super) fn check_gradient(
     loss: &mut Loss,

@@ -1,10 +1,10 @@
-//! Neural networks: what they are ([`Graph`]), their numbers ([`Network`]), what computes them
-//! ([`Engine`]), what training makes small ([`Loss`]) and how ([`Trainer`]).
+//! Neural networks: their structure ([`Graph`]), their numbers ([`Network`]), the code that
+//! computes them ([`Engine`]), the loss ([`Loss`]) and the training ([`Trainer`]).
 //!
-//! The processor's engine and its kernels are our own, because training time is what a user waits
-//! for: forward and backward of the baselines' layers, fused where memory is the limit. The order
-//! of batches and all draws are handed in, so that trainings in parallel share no hidden generator
-//! and a model depends on its inputs and its seed alone.
+//! The processor's engine and its kernels are our own, because users wait for training. They cover
+//! the forward and backward pass of the baselines' layers, fused where memory is the limit. Callers
+//! pass in the order of batches and all random draws. So parallel trainings share no hidden
+//! generator, and a model depends on its inputs and its seed alone.
 //!
 //! This room knows no clips, settings, seeds or files.
 

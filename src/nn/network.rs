@@ -1,17 +1,17 @@
-//! A network with numbers: its graph, its weights, its running statistics, by name.
+//! A network with its numbers: the graph, and weights and running statistics by name.
 
 use std::sync::Arc;
 
 use super::graph::{Graph, Node, Op, Part, Start};
 use super::kernel::Activation;
 
-/// A network that can be trained and asked.
+/// A network for training and inference.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
     pub graph: Arc<Graph>,
-    /// One run of numbers; [`Graph::weights`] says whose is which.
+    /// One slice of numbers; [`Graph::weights`] says which part belongs to which node.
     pub weights: Vec<f32>,
-    /// The running means and variances, likewise.
+    /// The running means and variances, stored the same way.
     pub statistics: Vec<f32>,
 }
 
@@ -36,7 +36,7 @@ impl Network {
         Self { graph: Arc::new(graph), weights, statistics }
     }
 
-    /// A network whose numbers are read by name: `find` gives the values of a part of a shape.
+    /// Reads a network's numbers by name: `find` returns the values of a part with the given shape.
     pub fn read<E>(
         graph: Graph,
         mut find: impl FnMut(&Part) -> Result<Vec<f32>, E>,
@@ -49,7 +49,7 @@ impl Network {
         Ok(Self { graph: Arc::new(graph), weights, statistics })
     }
 
-    /// The network up to a node, which becomes its output.
+    /// The network up to `node`, which becomes its output.
     pub fn until(&self, node: usize) -> Self {
         let graph = self.graph.until(node);
         let weights = self.weights[..graph.weight_count()].to_vec();
@@ -57,7 +57,7 @@ impl Network {
         Self { graph: Arc::new(graph), weights, statistics }
     }
 
-    /// The same without the activation after a last normalisation.
+    /// The network without the activation after its last normalisation.
     pub fn linear_end(mut self) -> Self {
         if let Some(Node { op: Op::Norm { activation, .. }, .. }) =
             Arc::make_mut(&mut self.graph).nodes.last_mut()
@@ -76,13 +76,13 @@ impl Network {
         )
     }
 
-    /// The values of a weight.
+    /// The values of the weight with this name.
     pub fn weight_mut(&mut self, name: &str) -> Option<&mut [f32]> {
         let range = self.graph.weights.iter().find(|part| part.name == name)?.range.clone();
         Some(&mut self.weights[range])
     }
 
-    /// The values of a running statistic.
+    /// The values of the running statistic with this name.
     pub fn statistic_mut(&mut self, name: &str) -> Option<&mut [f32]> {
         let range = self.graph.statistics.iter().find(|part| part.name == name)?.range.clone();
         Some(&mut self.statistics[range])

@@ -1,25 +1,25 @@
-//! A network in training: loss, gradient, clipping, Adam. One step at a time; what a step is fed
-//! with, and for how long, is the caller's business.
+//! A network in training: loss, gradient, clipping, Adam. It does one step at a time; the caller
+//! chooses the batches and their number.
 
 use super::adam::Adam;
 use super::engine::Engine;
 use super::loss::Loss;
 use super::network::Network;
 
-/// A network, the loss it is trained for, and where the optimizer stands.
+/// A network, its loss and the state of the optimizer.
 pub struct Trainer {
     network: Network,
     loss: Loss,
     engine: Box<dyn Engine>,
-    /// Of the network's weights and of the loss's own.
+    /// One for the network's weights and one for the loss's own.
     adam: [Adam; 2],
     gradient: Vec<f32>,
-    /// The largest norm of a gradient; longer ones are shortened to it.
+    /// The largest norm of a gradient; longer gradients are scaled down to it.
     clip_norm: Option<f64>,
     time: u32,
 }
 
-/// All that decides the next steps, as named arrays: a checkpoint.
+/// The whole training state as named arrays: a checkpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
     pub arrays: Vec<(&'static str, Vec<f32>)>,
@@ -29,7 +29,7 @@ pub struct State {
 }
 
 impl State {
-    /// The names of the arrays, in their order.
+    /// The names of the arrays, in order.
     pub const NAMES: [&'static str; 7] =
         ["weights", "statistics", "first", "second", "loss", "loss.first", "loss.second"];
 }
@@ -47,7 +47,8 @@ impl Trainer {
         Self { network, loss, engine, adam, gradient, clip_norm, time: 0 }
     }
 
-    /// One step of learning rate `rate` on a batch of `rows` examples; gives the loss before it.
+    /// One step with learning rate `rate` on a batch of `rows` examples. Returns the loss before
+    /// the step.
     pub fn step(&mut self, rate: f64, rows: usize, inputs: &[&[f32]], target: &[f32]) -> f64 {
         let output = self.engine.train(&mut self.network, inputs);
         let mut slopes = vec![0.0; output.len()];
@@ -63,12 +64,12 @@ impl Trainer {
         loss
     }
 
-    /// The loss of examples that are not trained on, with running statistics.
+    /// The loss of validation examples, with running statistics.
     pub fn validate(&mut self, rows: usize, inputs: &[&[f32]], target: &[f32]) -> f64 {
         self.loss.measure(rows, self.engine.infer(&self.network, inputs), target)
     }
 
-    /// Where training stands.
+    /// The current training state.
     pub fn state(&self) -> State {
         let Self { network, adam: [own, beside], loss, time, .. } = self;
         let values: [&[f32]; 7] = [
@@ -88,8 +89,8 @@ impl Trainer {
         State { arrays, time: *time, memory: loss.memory() }
     }
 
-    /// Goes on from a state of the same network and loss. False, and nothing changed, if it is of
-    /// another.
+    /// Continues from a state of the same network and loss. If the state belongs to another one,
+    /// returns false and changes nothing.
     pub fn restore(&mut self, state: &State) -> bool {
         let mine = self.state();
         let fits = mine.arrays.len() == state.arrays.len()
@@ -118,7 +119,7 @@ impl Trainer {
         fits
     }
 
-    /// The network as it is now.
+    /// The current network.
     pub fn network(&self) -> &Network {
         &self.network
     }
@@ -129,7 +130,7 @@ impl Trainer {
     }
 }
 
-/// Shortens the gradient, all of it together, to `limit` (Pascanu et al. 2013).
+/// Scales the gradient, all of it together, down to norm `limit` (Pascanu et al. 2013).
 fn clip(gradients: [&mut [f32]; 2], limit: f64) {
     let square = |g: &[f32]| {
         g.chunks(256).map(|c| f64::from(c.iter().map(|x| x * x).sum::<f32>())).sum::<f64>()
@@ -199,7 +200,7 @@ mod tests {
     fn run(threads: usize, from: Option<&State>, steps: usize) -> (State, Vec<f64>) {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            // Wide enough that products are shared between threads.
+            // Wide enough that threads share products.
             let mut trainer = trainer(dense(&[640, 128, 128, 8, 128, 128, 640], 0.1));
             let done = from.map_or(0, |state| {
                 assert!(trainer.restore(state));
@@ -250,7 +251,7 @@ mod tests {
         go(&mut whole, 0..8);
         go(&mut half, 0..5);
         assert!(rest.restore(&half.state()));
-        // What judges held-out rows teaches nothing.
+        // A validation step must not change the training.
         rest.validate(3, &[&[0.5; 18]], &[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
         go(&mut rest, 5..8);
         assert!(rest.state() == whole.state());

@@ -1,12 +1,12 @@
-//! Overlapping windows of consecutive frames, as views: a window is a contiguous run of a C-order
+//! Overlapping windows of consecutive frames, as views: a window is a contiguous part of a C-order
 //! matrix.
 
 use ndarray::Array1;
 
 /// Every window of `window` frames, hop 1, over the matrices of several clips.
 ///
-/// Nothing is copied: the windows of 1,000 clips of 10 s would be 0.8 GB, their features are 0.16
-/// GB.
+/// Nothing is copied: the windows of 1,000 clips of 10 s would take 0.8 GB, their features take
+/// 0.16 GB.
 pub struct Windows<'a> {
     clips: Vec<&'a [f32]>,
     /// Number of windows before each clip, and the total at the end.
@@ -28,12 +28,12 @@ impl<'a> Windows<'a> {
         Self { clips, before, dims, window }
     }
 
-    /// How many windows all clips have together.
+    /// Number of windows of all clips together.
     pub fn len(&self) -> usize {
         self.before[self.clips.len()]
     }
 
-    /// How many windows the clips before `clip` have together.
+    /// Number of windows of the clips before `clip`.
     pub fn before(&self, clip: usize) -> usize {
         self.before[clip]
     }
@@ -42,7 +42,7 @@ impl<'a> Windows<'a> {
         self.len() == 0
     }
 
-    /// Values in a window.
+    /// Number of values in a window.
     pub fn width(&self) -> usize {
         self.dims * self.window
     }

@@ -7,19 +7,19 @@ use crate::family;
 
 /// A way to turn frames into one vector.
 pub trait Pool: Send + Sync {
-    /// Raised whenever the same input gives other output; held by golden values.
+    /// Raised whenever the same input gives other output. Golden values in tests guard it.
     fn version(&self) -> u32;
 
-    /// Settings out of range, all of them.
+    /// All settings that are out of range.
     fn problems(&self) -> Vec<Problem> {
         Vec::new()
     }
 
-    /// One vector from (frames, dims); its length is a multiple of dims. There is at least one
+    /// One vector from (frames, dims). Its length is a multiple of dims. There is at least one
     /// frame.
     fn pool(&self, frames: ArrayView2<f32>) -> Vec<f32>;
 
-    /// Vectors of `dims` the result is made of, for estimates of memory.
+    /// The length of the result in multiples of `dims`, for estimates of memory.
     fn parts(&self) -> usize {
         1
     }

@@ -1,4 +1,4 @@
-//! Mean and standard deviation over the frames, sums in f64.
+//! Mean and standard deviation over the frames, with sums in f64.
 
 use ndarray::ArrayView2;
 use schemars::JsonSchema;

@@ -1,4 +1,4 @@
-//! Pools that look at the frames of a band from the loudest down.
+//! Pools that sort the frames of each band from the loudest down.
 
 use ndarray::{ArrayView2, Axis};
 use schemars::JsonSchema;
@@ -80,12 +80,12 @@ impl Pool for Gwrp {
     }
 }
 
-/// Bands that are sorted side by side: one cache line a frame.
+/// Bands sorted side by side: one cache line per frame.
 const BANDS: usize = 16;
 
 /// The comparisons of Batcher's merge exchange (Knuth, volume 3, algorithm 5.2.2M) for `n` values.
-/// They do not depend on the values, so many bands can be sorted by the same ones at once, in
-/// vector registers, without branches: less than half the time of sorting one band after the other.
+/// They do not depend on the values, so the same ones sort many bands at once, in vector registers,
+/// without branches. That takes less than half the time of sorting one band after the other.
 fn network(n: usize) -> Vec<(usize, usize)> {
     let mut pairs = Vec::new();
     let top = n.next_power_of_two() / 2;
@@ -115,7 +115,7 @@ fn sort_descending(bands: &mut [[f32; BANDS]], pairs: &[(usize, usize)]) {
     }
 }
 
-/// decay^rank, normalised to sum one.
+/// decay^rank, normalised to a sum of one.
 fn weights(decay: f64, frames: usize) -> Vec<f64> {
     let mut weights: Vec<f64> =
         std::iter::successors(Some(1.0), |w| Some(w * decay)).take(frames).collect();

@@ -26,6 +26,8 @@ const LOWER: f64 = 60.0;
 const GAP: f64 = 14.0;
 const BELOW: f64 = 40.0;
 const MARK: f64 = 4.0;
+/// What a mark with its number needs.
+const ROOM: f64 = 20.0;
 const RATE: &str = "learning_rate";
 
 /// The figure of one training: losses over epochs, and below them the learning rate. An axis is
@@ -55,7 +57,7 @@ pub(super) fn training_curve_on(paper: Paper, training: &TrainingCurve) -> Strin
         let scale = Scale::of(metrics.values().flat_map(|values| values.iter().copied()));
         let y = |value: f64| top + height * (1.0 - scale.place(value));
         svg.frame(LEFT, top, WIDTH, height, "none");
-        for value in scale.marks() {
+        for value in scale.few_marks((height / ROOM) as usize) {
             svg.line((LEFT - MARK, y(value)), (LEFT, y(value)));
             svg.text(LEFT - MARK - 3.0, y(value) + 4.0, "end", "", &number(value));
         }

@@ -12,9 +12,16 @@ pub struct Scale {
     pub low: f64,
     pub high: f64,
     pub logarithmic: bool,
+    /// The value of all points, if there is only one.
+    constant: Option<f64>,
 }
 
 impl Scale {
+    /// A linear scale.
+    pub fn linear(low: f64, high: f64) -> Self {
+        Self { low, high, logarithmic: false, constant: None }
+    }
+
     /// The scale for all values, with a small margin. It is logarithmic if they span more than a
     /// factor of ten.
     pub fn of(values: impl Iterator<Item = f64>) -> Self {
@@ -24,18 +31,20 @@ impl Scale {
                 (low.min(value), high.max(value))
             });
         if low > high {
-            return Self { low: 0.0, high: 1.0, logarithmic: false };
+            return Self::linear(0.0, 1.0);
         }
         if low == high {
             let around = if low == 0.0 { 1.0 } else { 0.5 * low.abs() };
-            return Self { low: low - around, high: high + around, logarithmic: false };
+            let constant = Some(low);
+            return Self { constant, ..Self::linear(low - around, high + around) };
         }
         if low > 0.0 && high / low > 10.0 {
             let margin = math::powf(high / low, MARGIN);
-            return Self { low: low / margin, high: high * margin, logarithmic: true };
+            let (low, high) = (low / margin, high * margin);
+            return Self { low, high, logarithmic: true, constant: None };
         }
         let margin = MARGIN * (high - low);
-        Self { low: low - margin, high: high + margin, logarithmic: false }
+        Self::linear(low - margin, high + margin)
     }
 
     /// Whether a value has a place.
@@ -51,8 +60,18 @@ impl Scale {
         }
     }
 
-    /// A few round values.
+    /// At most so many round values.
+    pub fn few_marks(&self, most: usize) -> Vec<f64> {
+        let marks = self.marks();
+        let every = marks.len().div_ceil(most).max(1);
+        marks.into_iter().step_by(every).collect()
+    }
+
+    /// A few round values; of a constant the constant itself.
     pub fn marks(&self) -> Vec<f64> {
+        if let Some(constant) = self.constant {
+            return vec![constant];
+        }
         if !self.logarithmic {
             return round_numbers(self.low, self.high);
         }
@@ -95,6 +114,9 @@ mod tests {
         assert_eq!(marks(3.0, 40.0), "5 10 20");
         assert_eq!(marks(1e-7, 0.02), "1e\u{2212}7 1e\u{2212}6 1e\u{2212}5 1e\u{2212}4 0.001 0.01");
         assert_eq!(marks(1.0, 2.0), "1 1.2 1.4 1.6 1.8 2");
+        assert_eq!(marks(0.001, 0.001), "0.001");
+        let few = Scale::of([1.0, 2.0].into_iter()).few_marks(3);
+        assert_eq!(few.len(), 3);
         assert!(Scale::of([1e-30, 1e30].into_iter()).marks().len() <= 7);
     }
 }

@@ -1,6 +1,6 @@
 //! Data sets in the layouts of DCASE task 2 (2020 to 2026, MIMII DG) and of MIMII (2019).
 //!
-//! MIMII has no split of its own: all abnormal clips and as many normal ones are for testing, the
+//! MIMII has no official split: all abnormal clips and as many normal ones are for testing, the
 //! rest for training. Labels and domains come from names, never from tables.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,34 +23,34 @@ use crate::family::Word;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dcase {
-    /// The folder that holds the folders of the machines, or `dev_data` and `eval_data` with them.
+    /// The folder with the machines' folders, or with `dev_data` and `eval_data` that contain them.
     #[schemars(extend("x-path" = "folder"), example = "../data/mimii_dg")]
     pub root: PathBuf,
     /// Use only these machines. Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub machines: Vec<String>,
     /// Use only these sections, such as `[00, 01]`. Default: all. YAML reads `00` as a number; a
-    /// number stands for two digits.
+    /// number means two digits.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "sections")]
     #[schemars(with = "Vec<Word>")]
     pub sections: Vec<String>,
-    /// How the channels of a recording with several channels become one.
+    /// How several channels of a recording become one.
     #[serde(default)]
     pub channel: Channel,
-    /// Where the attributes of a recording come from.
+    /// The origin of a recording's attributes.
     #[serde(default)]
     pub attributes: Attributes,
 }
 
-/// Where attributes come from.
+/// The origin of attributes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Attributes {
-    /// From the file names, and what they lack from the tables `attributes_XX.csv`. Where the two
-    /// contradict each other, there is no clip set but an error.
+    /// The file names, and then the tables `attributes_XX.csv` for attributes that the names lack.
+    /// A contradiction between the two is an error.
     #[default]
     Both,
-    /// From the file names alone.
+    /// The file names alone.
     Names,
 }
 
@@ -60,7 +60,9 @@ fn sections<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D
         .map(|value| match (&value, value.as_u64()) {
             (serde_json::Value::String(text), _) => Ok(text.clone()),
             (_, Some(number)) => Ok(format!("{number:02}")),
-            _ => Err(serde::de::Error::custom(format!("`{value}` is no section such as \"00\""))),
+            _ => {
+                Err(serde::de::Error::custom(format!("`{value}` is not a section such as \"00\"")))
+            }
         })
         .collect()
 }
@@ -182,7 +184,7 @@ impl Source for Dcase {
 }
 
 impl Dcase {
-    /// Whether a link that leads nowhere may be of the chosen machines and sections.
+    /// Whether a broken link may belong to the chosen machines and sections.
     fn wants(&self, lost: &Lost) -> bool {
         let within = |chosen: &[String], name: &Option<String>| {
             chosen.is_empty() || name.as_ref().is_none_or(|name| chosen.contains(name))
@@ -190,7 +192,7 @@ impl Dcase {
         within(&self.machines, &lost.machine) && within(&self.sections, &lost.section)
     }
 
-    /// The error of clips that are there twice: each would count twice, and be its own neighbour.
+    /// The error for duplicated clips: each would count twice, and be its own neighbour.
     fn twice(&self, found: &Doubled) -> SourceError {
         let [one, other] = found.paths;
         let here = self.root.display();
@@ -207,7 +209,7 @@ impl Dcase {
         SourceError::Layout { message, hint }
     }
 
-    /// Keeps the chosen machines and sections; names that are not there are errors, all at once.
+    /// Keeps the chosen machines and sections. All unknown names are reported in one error.
     fn choose(&self, listing: &mut Listing) -> Result<(), SourceError> {
         let machines: BTreeSet<String> =
             listing.sections.keys().map(|id| id.machine.clone()).collect();
@@ -220,7 +222,7 @@ impl Dcase {
         for (what, chosen, known) in
             [("machine", &self.machines, &machines), ("section", &self.sections, &sections)]
         {
-            // Without a known machine every section is missing: one fault, not two.
+            // Without a known machine every section is missing, too; only the machine is reported.
             let is_known =
                 |name: &str| known.is_empty() || known.iter().any(|known| same_name(known, name));
             for name in chosen.iter().filter(|name| !is_known(name)) {
@@ -242,9 +244,9 @@ fn is_chosen(chosen: &[String], name: &str) -> bool {
     chosen.is_empty() || chosen.iter().any(|chosen| same_name(chosen, name))
 }
 
-/// The clips of a section of MIMII (2019) to test with: all abnormal ones and as many normal ones,
-/// the first in the order of their paths. The rest is for training. MIMII gives no split; this is
-/// the one of its authors' baseline (Purohit et al. 2019). Clips of other layouts are left out.
+/// The test clips of a section of MIMII (2019): all abnormal ones and as many normal ones, the
+/// first in the order of their paths. The rest is for training. MIMII has no official split; this
+/// is the one of its authors' baseline (Purohit et al. 2019). Clips of other layouts are skipped.
 fn mimii_test_clips<'a>(
     id: &SectionId,
     paths: impl Iterator<Item = &'a str>,
@@ -261,11 +263,11 @@ fn mimii_test_clips<'a>(
         let SectionId { machine, section } = id;
         return Err(SourceError::Layout {
             message: format!(
-                "no clips are left to train on in `{machine}` `{section}`: it has {} normal, {} abnormal",
+                "no clips are left for training in `{machine}` `{section}`: it has {} normal, {} abnormal",
                 normal.len(),
                 tests.len()
             ),
-            hint: "MIMII has no split of its own: all abnormal clips and as many normal ones are for testing, \
+            hint: "MIMII has no official split: all abnormal clips and as many normal ones are for testing, \
                    the rest for training; add normal clips, or leave the section out with `sections`"
                 .into(),
         });
@@ -279,13 +281,13 @@ fn parse_table(id: &SectionId, bytes: &[u8]) -> Result<Table, SourceError> {
     Table::parse(bytes).map_err(|why| SourceError::File { path: table_name(id), why })
 }
 
-/// What to call a section's table: clips are made from the contents of tables, whose paths are not
-/// known.
+/// The name of a section's table in messages. Only the contents of tables are available here, not
+/// their paths.
 fn table_name(id: &SectionId) -> String {
     format!("{}/attributes_{}.csv", id.machine, id.section)
 }
 
-/// Adds what the table knows and the name does not.
+/// Adds the attributes that the table has and the name lacks.
 fn complete(
     attributes: &mut BTreeMap<String, String>,
     table: &Table,
@@ -312,7 +314,7 @@ fn complete(
     Ok(())
 }
 
-/// Equal as text or as numbers: a table may say 0.1 where a name says 0.10.
+/// Equal as text or as numbers: a table may say 0.1 and a name 0.10.
 fn same(a: &str, b: &str) -> bool {
     a == b || matches!((a.parse::<f64>(), b.parse::<f64>()), (Ok(a), Ok(b)) if a == b)
 }

@@ -1,4 +1,4 @@
-//! Clips of a data set that are there twice, as where an archive was unpacked once more below
+//! Finds clips that a data set holds twice, for example because an archive was also unpacked below
 //! itself.
 //!
 //! Each would count twice, and each training clip would be its own neighbour.
@@ -8,17 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Listing;
 use super::layout::BASES;
 
-/// Clips that lie below two levels, as where an archive was unpacked twice.
+/// Clips that lie below two levels.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Doubled<'a> {
     pub count: usize,
-    /// The paths of the first.
+    /// The two paths of the first one.
     pub paths: [&'a str; 2],
-    /// The levels below which one copy lies and the other does not.
+    /// The levels that hold only one of the copies.
     pub levels: Vec<&'static str>,
 }
 
-/// The clips of the same machine, section, folder and name that are there twice.
+/// The clips with the same machine, section, folder and name in two places.
 pub(super) fn doubled(listing: &Listing) -> Option<Doubled<'_>> {
     let mut doubled: Option<Doubled> = None;
     for files in listing.sections.values() {

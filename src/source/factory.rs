@@ -1,4 +1,4 @@
-//! Generated noise to be mixed to machines: three factories and four pumps.
+//! Generated noise to mix to machines: three factories and four pumps.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,13 +18,12 @@ pub struct Factory {
     /// Number of noise clips of each type.
     #[schemars(range(min = 1, max = 9999))]
     pub clips: usize,
-    /// Length of a clip in seconds. Default: the length of the generated machines that it is mixed
-    /// to, or else 10.
+    /// Length of a clip in seconds. Default: the length of the generated machines in the mix, or
+    /// else 10.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.1, max = 600))]
     pub seconds: Option<f64>,
-    /// Sample rate in Hz. Default: the rate of the generated machines that it is mixed to, or else
-    /// 16,000.
+    /// Sample rate in Hz. Default: the rate of the generated machines in the mix, or else 16,000.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 4000, max = 192_000))]
     pub rate: Option<u32>,

@@ -1,4 +1,4 @@
-//! A folder of one's own recordings, whose paths say what the clips are by a pattern.
+//! A folder of the user's recordings, with a pattern that says what their paths mean.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -26,27 +26,26 @@ pub struct Folder {
     pub root: PathBuf,
     /// The paths of the recordings below `root`, with `/` and placeholders: `{machine}`,
     /// `{section}`, `{domain}`, `{split}`, `{label}`, `{attr.NAME}` and `{*}` (any text). A named
-    /// placeholder takes as little text as it can, `{*}` as much as it can. No placeholder takes a
-    /// `/`.
+    /// placeholder matches as little text as possible, `{*}` as much as possible. No placeholder
+    /// matches a `/`.
     #[schemars(example = "{machine}/{split}/{label}_{*}.wav")]
     pub pattern: String,
-    /// How the channels of a recording with several channels become one.
+    /// How several channels of a recording become one.
     #[serde(default)]
     pub channel: Channel,
-    /// What holds for recordings whose paths do not say it.
+    /// Values for recordings whose paths do not give them.
     #[serde(default)]
     pub defaults: Defaults,
     /// Your words in the paths that mean `normal`, `source` and so on. Those words themselves are
     /// always understood.
     #[serde(default)]
     pub words: Words,
-    /// How recordings are split into those for training and those for testing, where their paths do
-    /// not say it.
+    /// How recordings are split for training and testing, if their paths do not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Holdout>,
 }
 
-/// What holds for every recording if the pattern has no placeholder for it.
+/// Values for every recording if the pattern has no placeholder for them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Defaults {
@@ -218,7 +217,7 @@ impl Source for Folder {
             let Facts { id, domain, split, label, attributes } =
                 facts.ok_or_else(|| SourceError::File {
                     path: file.path.clone(),
-                    why: format!("is no clip of `{}` `{}`", id.machine, id.section),
+                    why: format!("is not a clip of `{}` `{}`", id.machine, id.section),
                 })?;
             let audio = Audio::Wav { channel: self.channel, sha256: file.sha256 };
             let (machine, section) = (id.machine, id.section);
@@ -237,7 +236,7 @@ impl Source for Folder {
         let mut folder = serde_json::json!({
             "pattern": pattern, "channel": channel, "defaults": defaults, "words": words
         });
-        // Keys of folders whose paths tell the split are older than this word.
+        // Older keys of folders do not have this word, so it is added only if set.
         if let Some(split) = split {
             folder["split"] = serde_json::json!(split);
         }
@@ -253,8 +252,8 @@ impl Folder {
         })
     }
 
-    /// What a path says; `None` if it does not fit. A word that means nothing is an error: to skip
-    /// the file would be to lose, say, every anomaly in silence.
+    /// The facts in a path; `None` if it does not fit. An unknown word is an error: skipping the
+    /// file could silently lose, say, every anomaly.
     fn facts(&self, pattern: &Pattern, path: &str) -> Result<Option<Facts>, SourceError> {
         let Some(found) = pattern.fit(path) else { return Ok(None) };
         let wrong = |why: String| SourceError::File { path: path.to_owned(), why };
@@ -282,14 +281,14 @@ impl Folder {
         }
         let machine = machine.ok_or_else(|| wrong("nothing gives its machine".into()))?;
         let section = section.unwrap_or_else(|| "00".to_owned());
-        // Where they are held out, they are all for training until the whole section is known.
+        // With `split`, all are for training until the whole section is known.
         let split = split.or(self.split.as_ref().map(|_| Split::Train));
         let split = split.ok_or_else(|| wrong("nothing gives its split".into()))?;
         Ok(Some(Facts { id: SectionId { machine, section }, domain, split, label, attributes }))
     }
 }
 
-/// What a path says of its clip.
+/// The facts that a path gives about its clip.
 struct Facts {
     id: SectionId,
     domain: Option<Domain>,
@@ -302,7 +301,7 @@ const DOMAINS: [&str; 2] = ["source", "target"];
 const SPLITS: [&str; 2] = ["train", "test"];
 const LABELS: [&str; 2] = ["normal", "anomaly"];
 
-/// What a word of a path means: by the user's list, or by itself.
+/// The meaning of a word in a path: by the user's list, or its own.
 fn meaning<T>(
     text: &str,
     what: &str,
@@ -318,11 +317,11 @@ where
     text.parse().map_err(|_| {
         let known: BTreeSet<&str> = words.keys().map(String::as_str).chain(own).collect();
         let near = suggest(text, known.iter().copied());
-        format!("`{text}` is no {what} ({near}); `words.{what}` can give it a meaning, such as `{text}: {}`", own[1])
+        format!("`{text}` is not a {what} ({near}); `words.{what}` can give it a meaning, such as `{text}: {}`", own[1])
     })
 }
 
-/// Why a path does not fit.
+/// The reason why a path does not fit.
 fn unfit(pattern: &Pattern, path: &str, utf8: bool) -> String {
     let (is, should) = (path.matches('/').count(), pattern.depth());
     match utf8 {

@@ -1,10 +1,10 @@
-//! The family of sources: where clips come from, and how their samples are read.
+//! The family of sources: they list clips and read their samples.
 //!
-//! File names are parsed here and nowhere else; everybody downstream sees [`Clip`]s. A source works
-//! in three steps, so that planning a run never reads audio: [`Source::list`] looks at names alone;
-//! the digests of the listed files are added by the caller (who remembers them between runs); and
-//! [`Source::clips`] turns one section's listing into recordings, as a cached stage. Callers go
-//! through [`untrusted`], which looks at the names.
+//! File names are parsed here and nowhere else; all later code sees [`Clip`]s. A source works in
+//! three steps, so planning a run never reads audio. [`Source::list`] looks at names alone. The
+//! caller adds the digests of the listed files, and remembers them between runs. [`Source::clips`]
+//! turns one section's listing into recordings, as a cached stage. Callers go through
+//! [`untrusted`], which checks the names.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,30 +15,31 @@ use crate::diagnose::Problem;
 use crate::digest::Digest;
 use crate::family;
 
-/// The files of one section, by path relative to the root, with `/`: audio and, where there are
-/// any, attribute tables. A synthetic source has none.
+/// The files of one section, by path relative to the root, with `/`: audio and any attribute
+/// tables. A synthetic source has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileList {
     pub audio: Vec<String>,
     pub tables: Vec<String>,
 }
 
-/// What a source holds, by section.
+/// The content of a source, by section.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
     pub sections: BTreeMap<SectionId, FileList>,
-    /// Audio files that belong to no section, with the reason: told, not dropped in silence.
+    /// Audio files that belong to no section, with the reason. They are reported, not silently
+    /// dropped.
     pub strays: Vec<(String, String)>,
 }
 
-/// A file of a section with its content's digest.
+/// A file of a section, with the digest of its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedFile {
     pub path: String,
     pub sha256: Digest,
 }
 
-/// A clip and where its samples come from.
+/// A clip and the origin of its samples.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recording {
     pub clip: Clip,
@@ -48,23 +49,23 @@ pub struct Recording {
 /// Samples of one clip.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wave {
-    /// Samples a second.
+    /// Samples per second.
     pub rate: u32,
     /// One channel, in -1..1.
     pub samples: Vec<f32>,
 }
 
 impl Wave {
-    /// A wave of 16-bit samples.
+    /// A wave from 16-bit samples.
     pub fn of_steps(rate: u32, steps: &[i16]) -> Self {
         Self { rate, samples: steps.iter().map(|x| f32::from(*x) / 32768.0).collect() }
     }
 }
 
-/// Why a source cannot give what it should. Every message names the file or folder.
+/// The reason why a source fails. Every message names the file or folder.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// A folder is missing or laid out in another way; the hint says how it should be.
+    /// A folder is missing or has another layout; the hint describes the expected layout.
     #[error("{message}")]
     Layout { message: String, hint: String },
     #[error("{path}: {why}")]
@@ -76,12 +77,12 @@ pub trait Source: Send + Sync {
     /// Raised whenever the same listing gives other clips or samples.
     fn version(&self) -> u32;
 
-    /// Settings out of range, all of them.
+    /// All settings that are out of range.
     fn problems(&self) -> Vec<Problem> {
         Vec::new()
     }
 
-    /// Whether the recordings come with their background noise, as a published data set does.
+    /// Whether the recordings already contain background noise, as in a published data set.
     fn mixed(&self) -> bool {
         false
     }
@@ -103,9 +104,9 @@ pub trait Source: Send + Sync {
         tables: &[Vec<u8>],
     ) -> Result<Vec<Recording>, SourceError>;
 
-    /// This source as it goes into the key of one section's `dataset` stage: without the root and
-    /// without settings that only choose sections, so that a moved folder or another choice of
-    /// sections changes nothing.
+    /// The source's part in the key of one section's `dataset` stage. It lacks the root and the
+    /// settings that only choose sections, so a moved folder or another choice of sections changes
+    /// no key.
     fn keyed(&self) -> serde_json::Value;
 }
 
@@ -139,8 +140,8 @@ pub mod untrusted;
 pub mod wav;
 pub mod written;
 
-/// The samples of a clip: reads the WAV under `root` and checks that its content is the one that
-/// was listed, or runs the generator.
+/// The samples of a clip. Reads the WAV under `root` and checks that its content is still the
+/// listed one, or runs the generator.
 pub fn read(clip: &str, audio: &Audio, root: Option<&Path>) -> Result<Wave, SourceError> {
     let wrong = |why: &str| SourceError::File { path: clip.to_owned(), why: why.to_owned() };
     match audio {
@@ -148,7 +149,7 @@ pub fn read(clip: &str, audio: &Audio, root: Option<&Path>) -> Result<Wave, Sour
             let root = root
                 .ok_or_else(|| wrong("is a file, and no root folder was given to read it from"))?;
             let (wave, digest) = wav::read_hashed(&root.join(clip), *channel)?;
-            // Results are stored under the listed digest, so other samples may not take its place.
+            // Results are stored under the listed digest, so other samples must not replace it.
             if digest == *sha256 { Ok(wave) } else { Err(wrong("changed since it was listed")) }
         }
         Audio::Synthetic(recipe) => sound::render(recipe).map_err(|why| wrong(&why)),
@@ -167,7 +168,7 @@ pub fn recordings(root: &Path) -> Result<Vec<String>, SourceError> {
     Ok(paths)
 }
 
-/// Links to folders are followed so deep.
+/// Links to folders are followed to this depth.
 const DEEPEST: usize = 8;
 
 #[cfg(test)]
@@ -208,6 +209,6 @@ mod tests {
     fn a_broken_recipe_is_an_error_that_names_the_clip() {
         let error =
             read("fan/x.wav", &Audio::Synthetic("{}".into()), None).unwrap_err().to_string();
-        assert!(error.starts_with("fan/x.wav: is no recipe of the generator: "), "{error}");
+        assert!(error.starts_with("fan/x.wav: is not a recipe of the generator: "), "{error}");
     }
 }

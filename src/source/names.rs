@@ -1,13 +1,13 @@
 //! The grammar of DCASE task 2 file names, from 2020 to 2026.
 //!
-//! One grammar serves all years, because a data set does not say of which year it is:
+//! One grammar serves all years, because a data set does not name its year:
 //!
 //! ```text
 //! section_NN[_source|_target][_train|_test][_normal|_anomaly]_NUMBER[_ATTRIBUTES].wav    since 2021
 //! [normal_|anomaly_]id_NN_NUMBER.wav                                                     2020
 //! ```
 //!
-//! What a name leaves out (evaluation sets leave out the truth) is `None` here, never a guess.
+//! A fact that a name lacks (evaluation sets lack the truth) is `None` here, never a guess.
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
@@ -16,15 +16,15 @@ use std::str::{FromStr, Split as Tokens};
 use crate::artifact::{Domain, Label, Split};
 use crate::diagnose::closest;
 
-/// What a file name says of its clip.
+/// The facts that a file name gives about its clip.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
-    /// `00`, or `id_00` in the form of 2020.
+    /// `00`, or `id_00` in names of 2020.
     pub section: String,
     pub domain: Option<Domain>,
     pub split: Option<Split>,
     pub label: Option<Label>,
-    /// By name, as `attributes` splits them.
+    /// The result of `attributes`.
     pub attributes: BTreeMap<String, String>,
 }
 
@@ -105,11 +105,10 @@ fn number(token: Option<&str>, what: &str) -> Result<String, String> {
 
 /// The attributes at the end of a name: `vel_12_loc_A` is `vel` -> `12`, `loc` -> `A`.
 ///
-/// Tokens are read from left to right as a key and its value. A token at the place of a key that is
-/// the last one, or that ends in a digit, is a value which lost its key (`weight15_BckgF`,
-/// `spd1000_BckgA` and `..._damage1` in 2024: no real key ends in a digit): it maps to an empty
-/// text, and the next token is tried as a key. `noAttribute` and empty tokens (2026 ends names in
-/// `_`) say nothing.
+/// Tokens are read from left to right as a key and its value. If the token at a key's place is the
+/// last one, or ends in a digit, it is a value without its key (`weight15_BckgF`, `spd1000_BckgA`
+/// and `..._damage1` in 2024: no real key ends in a digit). It maps to an empty text, and the next
+/// token is tried as a key. `noAttribute` and empty tokens (2026 ends names in `_`) are skipped.
 fn attributes<'a>(
     tokens: impl Iterator<Item = &'a str>,
 ) -> Result<BTreeMap<String, String>, String> {

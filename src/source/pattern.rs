@@ -1,15 +1,15 @@
 //! Patterns of paths with placeholders, such as `{machine}/{split}/{label}_{*}_{attr.speed}.wav`.
 //!
-//! A placeholder stands for text without `/`. A named one takes as little as it can and at least
-//! one character, `{*}` as much as it can, from left to right: `{machine}_{section}` splits at the
-//! first `_`, `{*}_{section}` at the last.
+//! A placeholder matches text without `/`. From left to right, a named one matches as little as
+//! possible and at least one character, `{*}` as much as possible: `{machine}_{section}` splits at
+//! the first `_`, `{*}_{section}` at the last.
 
 use std::collections::BTreeSet;
 
 use crate::diagnose::{Problem, suggest};
 use crate::shown::control;
 
-/// What a named placeholder stands for.
+/// The meaning of a named placeholder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Field {
     Machine,
@@ -44,13 +44,12 @@ enum Piece {
     Any,
 }
 
-/// A pattern that was understood.
+/// A parsed pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pattern(Vec<Piece>);
 
 impl Pattern {
-    /// Reads a pattern, or gives everything that is wrong with it as problems of the field
-    /// `pattern`.
+    /// Parses a pattern. Errors: all its problems, for the field `pattern`.
     pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut wrong = |message: String, hint: &str| {
@@ -78,7 +77,7 @@ impl Pattern {
                 _ if name == "*" => Piece::Any,
                 Some(field) => Piece::Named(field),
                 None => {
-                    wrong(format!("`{{{name}}}` is no placeholder"), &suggest(name, NAMES));
+                    wrong(format!("`{{{name}}}` is not a placeholder"), &suggest(name, NAMES));
                     continue;
                 }
             };
@@ -92,7 +91,7 @@ impl Pattern {
                 && pieces.last().is_some_and(|last| !matches!(last, Piece::Text(_)))
             {
                 let message = format!(
-                    "`{{{name}}}` follows a placeholder at once: where one ends is ambiguous"
+                    "`{{{name}}}` follows another placeholder directly, so the border between them is ambiguous"
                 );
                 wrong(message, "put the text between them that the file names have there");
             }
@@ -109,7 +108,7 @@ impl Pattern {
         }
         if text.split('/').any(|part| matches!(part, "" | "." | "..")) {
             let message = format!(
-                "`{text}` is no path below the root: it has an empty, a `.` or a `..` part"
+                "`{text}` is not a path below the root: it has an empty, a `.` or a `..` part"
             );
             wrong(
                 message,
@@ -125,7 +124,7 @@ impl Pattern {
         if problems.is_empty() { Ok(Self(pieces)) } else { Err(problems) }
     }
 
-    /// The attributes that it takes from paths.
+    /// The attributes that the pattern takes from paths.
     pub fn attributes(&self) -> BTreeSet<String> {
         let attribute = |piece: &Piece| match piece {
             Piece::Named(Field::Attribute(name)) => Some(name.clone()),
@@ -139,7 +138,7 @@ impl Pattern {
         self.0.iter().any(|piece| matches!(piece, Piece::Named(named) if named == field))
     }
 
-    /// How many folders stand above a file that fits.
+    /// The number of folders above a file that fits.
     pub fn depth(&self) -> usize {
         let slashes = |piece: &Piece| {
             if let Piece::Text(text) = piece { text.matches('/').count() } else { 0 }
@@ -156,9 +155,9 @@ impl Pattern {
         })
     }
 
-    /// Fits the pieces from `piece` on to the path from `from` on. `dead` holds the places that
-    /// were tried in vain, so that a path of n bytes costs n² steps a piece and not n to the power
-    /// of the pieces.
+    /// Matches the pieces from `piece` on with the path from `from` on. `dead` holds the places
+    /// that failed before. So a path of n bytes costs n² steps per piece, and not n to the power of
+    /// the number of pieces.
     fn search<'p>(
         &self,
         piece: usize,
@@ -199,8 +198,8 @@ impl Pattern {
     }
 }
 
-/// Whether a path ends in the last text of a pattern. Recorders write `.wav` and `.WAV`: either
-/// fits the other.
+/// Whether a path ends in the last text of a pattern. Recorders write `.wav` and `.WAV`: both
+/// match.
 fn ends_alike(rest: &str, text: &str) -> bool {
     let cut = |text: &str| text.len().checked_sub(".wav".len());
     match (cut(rest), cut(text)) {
@@ -212,7 +211,7 @@ fn ends_alike(rest: &str, text: &str) -> bool {
     }
 }
 
-/// Where a text without `/` at the start of `rest` may end, from 0 on.
+/// The places, from 0 on, where a text without `/` at the start of `rest` may end.
 fn ends(rest: &str) -> impl Iterator<Item = usize> + '_ {
     let limit = rest.find('/').unwrap_or(rest.len());
     rest[..limit].char_indices().map(|(i, _)| i).chain([limit])
@@ -256,7 +255,7 @@ mod tests {
     fn an_extension_fits_in_either_case() {
         assert_eq!(fit("x_{machine}.wav", "x_a.WAV").unwrap(), ["Machine=a"]);
         assert_eq!(fit("x_{machine}_y.WAV", "x_a_y.wav").unwrap(), ["Machine=a"]);
-        // The rest of a name does not.
+        // The case of other parts of a name matters.
         assert_eq!(fit("x_{machine}_y.wav", "x_a_Y.wav"), None);
         assert_eq!(fit("{machine}ü.wav", "aü.Wav").unwrap(), ["Machine=a"]);
     }
@@ -279,14 +278,16 @@ mod tests {
         assert_eq!(
             told("{machin}/{label}_{label}.wav"),
             [
-                "pattern: `{machin}` is no placeholder [did you mean `machine`?]",
+                "pattern: `{machin}` is not a placeholder [did you mean `machine`?]",
                 "pattern: `{label}` occurs twice [write `{*}` where the text does not matter]",
             ]
         );
         assert_eq!(
             told("{machine}{section}.wav"),
-            ["pattern: `{section}` follows a placeholder at once: where one ends is ambiguous \
-              [put the text between them that the file names have there]"]
+            [
+                "pattern: `{section}` follows another placeholder directly, so the border between them is ambiguous \
+              [put the text between them that the file names have there]"
+            ]
         );
         assert_eq!(
             told("{machine"),
@@ -298,11 +299,11 @@ mod tests {
         assert_eq!(
             told("/{attr.}\\}.wav"),
             [
-                "pattern: `{attr.}` is no placeholder \
+                "pattern: `{attr.}` is not a placeholder \
                  [did you mean `attr.NAME`?]",
                 "pattern: a `}` closes no placeholder [write placeholders as `{machine}`]",
                 "pattern: it has a `\\` [write `/` between folders]",
-                "pattern: `/{attr.}\\}.wav` is no path below the root: it has an empty, a `.` or a `..` part \
+                "pattern: `/{attr.}\\}.wav` is not a path below the root: it has an empty, a `.` or a `..` part \
                  [write the path from the root to the files, such as `{machine}/{split}/{label}_{*}.wav`]",
             ]
         );

@@ -1,4 +1,4 @@
-//! Tests on real recordings' folders and on the file names of real data sets, where these are
+//! Tests on folders of real recordings and on the file names of real data sets, if these are
 //! present.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use crate::artifact::{Clip, Domain, Label, Split};
 use crate::digest::Digest;
 use crate::mimii_dg;
 
-/// The folder of real data, or `None` with a word on stderr that the test is skipped.
+/// The folder of real data. `None` skips the test, with a message on stderr.
 fn data(test: &str) -> Option<PathBuf> {
     #[expect(
         clippy::disallowed_methods,
@@ -29,7 +29,7 @@ fn dcase(root: PathBuf) -> SourceSpec {
     SourceSpec::parse("dcase", &serde_json::json!({ "root": root })).unwrap()
 }
 
-/// The clips of every section. Digests are those of the paths: nothing here reads audio.
+/// The clips of every section. The digests are those of the paths: nothing here reads audio.
 fn clips(source: &dyn Source, listing: &Listing) -> Vec<Clip> {
     let root = source.root().unwrap();
     let mut clips = Vec::new();
@@ -139,7 +139,7 @@ fn clips_of_every_year_are_found() {
     assert!(listing.sections.contains_key(&id), "{:?}", listing.sections.keys());
     for (name, n) in [("mimii", 20), ("mimii_8ch", 1)] {
         let expected = format!(
-            "no clips are left to train on in `fan` `id_00`: it has {n} normal, {n} abnormal"
+            "no clips are left for training in `fan` `id_00`: it has {n} normal, {n} abnormal"
         );
         assert_eq!(list(name).unwrap_err().to_string(), expected);
     }
@@ -156,8 +156,8 @@ fn every_real_name_parses() {
     let (mut names_read, mut without) = (0, 0);
     for file in std::fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
-        // Of the two years since, evaluation clips say neither domain nor label, and some keys
-        // stand twice: those are not read yet.
+        // Evaluation clips of the two years since then give neither domain nor label, and some keys
+        // occur twice: those are not read yet.
         let name = path.display().to_string();
         if !name.ends_with(".gz") || name.contains("dcase2025") || name.contains("dcase2026") {
             continue;

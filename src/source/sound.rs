@@ -1,4 +1,4 @@
-//! Recipes of generated sounds, as they stand in audio tables, and their rendering.
+//! Recipes of generated sounds, as stored in audio tables, and their rendering.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,13 @@ use crate::mix;
 use crate::seed::Seed;
 use crate::twin::{self, Scene};
 
-/// Everything that decides the samples of a generated clip.
+/// All data that determines the samples of a generated clip.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sound {
-    /// A machine or a noise of the twin.
+    /// The name of a machine or a noise of the twin.
     pub kind: String,
-    /// Samples a second.
+    /// Samples per second.
     pub rate: u32,
     pub samples: u32,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -24,22 +24,22 @@ pub(super) struct Sound {
     /// A fault and its size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<(String, f64)>,
-    /// Seed of what belongs to the machine.
+    /// Seed of the machine's properties.
     pub unit: u64,
-    /// Seed of what belongs to the clip.
+    /// Seed of the clip's properties.
     pub seed: u64,
 }
 
 impl Sound {
-    /// Canonical JSON.
+    /// The recipe as canonical JSON.
     pub fn text(&self) -> String {
         canon::to_string(self).expect("a sound is finite numbers and texts")
     }
 }
 
-/// The samples of a recipe, as a 16-bit file would hold them.
+/// The samples of a recipe, rounded to 16 bits.
 pub(super) fn render(recipe: &str) -> Result<Wave, String> {
-    let wrong = |why: String| format!("is no recipe of the generator: {why}");
+    let wrong = |why: String| format!("is not a recipe of the generator: {why}");
     let recipe: Sound = serde_json::from_str(recipe).map_err(|e| wrong(e.to_string()))?;
     let scene = Scene {
         rate: f64::from(recipe.rate),

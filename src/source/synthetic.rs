@@ -2,10 +2,10 @@
 //! sounds.
 //!
 //! Sections, shifts and attribute values are those of [`mimii_dg`]; the sounds are [`twin`]'s. Each
-//! clip is a recipe with all that is needed to render it, so no audio is ever stored. Recordings
-//! are dry: noise is mixed to them by `mix: { table: twin }`, at the levels to which they were
-//! calibrated, or by `mix: { table: mimii_dg }`, at the paper's. Seeds come from names, so that
-//! more clips, another machine or another order change no clip that was there before.
+//! clip is a recipe with everything needed to render it, so no audio is stored. Recordings are dry.
+//! `mix: { table: twin }` adds noise at the levels to which they were calibrated, `mix: { table:
+//! mimii_dg }` at the paper's levels. Seeds come from names, so more clips, another machine or
+//! another order change no existing clip.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,7 +36,7 @@ pub struct Synthetic {
     /// Sample rate in Hz.
     #[schemars(range(min = 4000, max = 192_000))]
     pub rate: u32,
-    /// Numbers of clips of a section.
+    /// Numbers of clips per section.
     pub clips: Clips,
     /// Size of the faults. 0 makes anomalies sound normal; larger faults are easier to find.
     #[schemars(range(min = 0, max = 10))]
@@ -45,7 +45,7 @@ pub struct Synthetic {
     pub seed: u64,
 }
 
-/// Numbers of clips of a section.
+/// Numbers of clips per section.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Clips {
@@ -106,7 +106,7 @@ impl Source for Synthetic {
                 let hint = suggest(machine, MACHINES);
                 wrong(
                     &format!("machines[{i}]"),
-                    format!("`{machine}` is no machine of the generator"),
+                    format!("`{machine}` is not a machine of the generator"),
                     &hint,
                 );
             } else if !seen.insert(machine) {
@@ -201,7 +201,7 @@ impl Synthetic {
         let mut rng = seed.derive(&["recipe"]).rng();
         let values = if domain == Domain::Source { &table.source } else { &table.target };
         let combinations = Section::combinations(values);
-        // In turn, so that every value has its share of the clips.
+        // Values take turns, so that every value has its share of the clips.
         let values = &combinations[i % combinations.len()];
         let faults = twin::faults(&machine);
         let fault = (label == Label::Anomaly).then(|| {
@@ -355,7 +355,7 @@ mod tests {
         assert_eq!(
             told,
             [
-                "machines[0]: `fna` is no machine of the generator [did you mean `fan`?]",
+                "machines[0]: `fna` is not a machine of the generator [did you mean `fan`?]",
                 "machines[2]: `fan` is listed twice [leave one out]",
                 "sections: 0 is out of range [write a number from 1 to 3]",
                 "seconds: 0 is out of range [write a number from 0.1 to 60]",

@@ -1,15 +1,15 @@
 //! Attribute tables (`attributes_00.csv`) of DCASE task 2.
 //!
-//! Only the attributes `d1p,d1v,d2p,d2v,...` are read. The last column of the evaluation sets'
-//! tables holds each clip's full name, with domain and label; it is left alone, because for two
-//! machines of 2022 it contradicts the published truth.
+//! Only the attributes `d1p,d1v,d2p,d2v,...` are read. The last column in the tables of evaluation
+//! sets holds each clip's full name, with domain and label. It is ignored, because it contradicts
+//! the published truth for two machines of 2022.
 
 use std::collections::BTreeMap;
 
 use crate::reading::{self, invisible, surplus};
 use crate::shown::visible;
 
-/// The attributes of the clips a table speaks of.
+/// The attributes of the clips in a table.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Table {
     rows: BTreeMap<String, Row>,
@@ -18,7 +18,7 @@ pub(super) struct Table {
 /// One row.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Row {
-    /// Line of the file, from 1.
+    /// Line number in the file, from 1.
     pub line: u64,
     pub attributes: BTreeMap<String, String>,
 }
@@ -28,8 +28,8 @@ impl Table {
     ///
     /// Rows may be shorter than the header: valve/attributes_05.csv of 2022 has rows of four fields
     /// under a header of six, whose last field is the column after the pairs. So a pair counts only
-    /// if both its fields are there. A row that is longer has its values under other columns than
-    /// their own.
+    /// if both its fields are there. A longer row is an error, because its values stand under wrong
+    /// columns.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         let mut rows = reading::rows(bytes)?.into_iter();
         let (line, header) = rows.next().unwrap_or((1, Vec::new()));
@@ -79,13 +79,14 @@ impl Table {
         Ok(Self { rows: table })
     }
 
-    /// The row about the clip with this path.
+    /// The row of the clip with this path.
     pub fn row(&self, path: &str) -> Option<&Row> {
         let key = key(path);
         self.rows.get(&key).or_else(|| self.rows.get(key.split_once('/')?.1))
     }
 
-    /// The first row and how many there are, if there are rows and none is about one of the clips.
+    /// The first row and the number of rows, if there are rows but none belongs to one of the
+    /// clips.
     pub fn of_others<'c>(
         &self,
         mut clips: impl Iterator<Item = &'c str>,
@@ -95,16 +96,16 @@ impl Table {
     }
 }
 
-/// The last folder and the name: what stands before differs between the tables and the folders
-/// (`fan/test/..`, `dev_data/raw/fan/test/..`). A table may leave out the folder, too, and one that
-/// was made on Windows has `\` between them.
+/// The last folder and the name. The parts before differ between the tables and the folders
+/// (`fan/test/..`, `dev_data/raw/fan/test/..`). A table may omit the folder, too, and a table from
+/// Windows has `\` between them.
 fn key(path: &str) -> String {
     let path = path.replace('\\', "/");
     let cut = path.rmatch_indices('/').nth(1).map_or(0, |(i, _)| i + 1);
     path[cut..].to_owned()
 }
 
-/// Whether a column is `d`, a number, `suffix`.
+/// Whether a column name is `d`, a number and `suffix`.
 fn is_pair(column: &str, suffix: &str) -> bool {
     let number = column.strip_prefix('d').and_then(|rest| rest.strip_suffix(suffix));
     number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))

@@ -18,12 +18,12 @@ pub(super) fn entries(folder: &Path) -> Result<Vec<Entry>, SourceError> {
 pub(super) struct Found {
     pub path: String,
     pub kind: Kind,
-    /// Whether `path` is the true path.
+    /// Whether `path` is the exact path (valid UTF-8).
     pub utf8: bool,
 }
 
-/// All that is called like a recording below `folder`. Links to folders are followed as deep as the
-/// pattern goes, no deeper, so that links in a circle end.
+/// All entries below `folder` with the name of a recording. Links to folders are followed only as
+/// deep as the pattern goes, so circular links end.
 pub(super) fn walk(
     root: &Path,
     folder: &str,
@@ -43,7 +43,8 @@ pub(super) fn walk(
     Ok(())
 }
 
-/// Why something called like a recording is none, if so: a reason that ends a sentence about it.
+/// The reason why an entry with the name of a recording is not one, as the end of a sentence about
+/// it; `None` if it is one.
 pub(super) fn unreadable(kind: Kind) -> Option<String> {
     match kind {
         Kind::File | Kind::Folder => None,
@@ -52,8 +53,8 @@ pub(super) fn unreadable(kind: Kind) -> Option<String> {
     }
 }
 
-/// The error of a data set, parts of which are links that lead nowhere: what is left is another
-/// data set. None if `paths` is empty.
+/// The error for a data set with broken links: without their files it is another data set. `None`
+/// if `paths` is empty.
 pub(super) fn lost(root: &Path, paths: &[String]) -> Option<SourceError> {
     let first = paths.first()?;
     let audio = paths.iter().all(|path| names::stem(path).is_some());
@@ -90,7 +91,7 @@ pub(super) fn of_empty_files(files: &[&str]) -> tempfile::TempDir {
     root
 }
 
-/// Makes a file of such a folder a link that leads nowhere, or a named pipe.
+/// Replaces a file of such a folder by a broken link, or by a named pipe.
 #[cfg(all(test, unix))]
 pub(super) fn spoil(root: &Path, file: &str, pipe: bool) {
     let path = root.join(file);

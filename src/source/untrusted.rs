@@ -1,8 +1,9 @@
-//! Names are untrusted text: what a folder, a table or a spec calls a machine becomes a label, a
+//! Names are untrusted text: a machine's name from a folder, a table or a spec becomes a label, a
 //! row and a path.
 //!
-//! Every listing and every clip set passes through here before anybody uses it. Names of machines
-//! and sections are single names of folders; nothing holds a character that a terminal obeys.
+//! Every listing and every clip set passes through here before anything else uses it. Names of
+//! machines and sections are names of single folders. No name holds a character that a terminal
+//! obeys.
 
 use std::collections::BTreeMap;
 
@@ -12,9 +13,9 @@ use super::{ListedFile, Listing, Recording, SectionId, Source, SourceError};
 use crate::diagnose::Problem;
 use crate::shown::{control, visible};
 
-/// What a source holds, with names that can be trusted.
+/// The listing of a source, with trusted names.
 ///
-/// Errors: those of [`Source::list`]; a name that cannot be one.
+/// Errors: those of [`Source::list`]; a name that is not allowed.
 pub fn list(source: &dyn Source) -> Result<Listing, SourceError> {
     let listing = source.list()?;
     for (SectionId { machine, section }, files) in &listing.sections {
@@ -41,7 +42,7 @@ pub fn list(source: &dyn Source) -> Result<Listing, SourceError> {
     Ok(listing)
 }
 
-/// The clips of one section, with attributes that can be trusted.
+/// The clips of one section, with trusted attributes.
 ///
 /// Errors: those of [`Source::clips`]; an attribute with a control character.
 pub fn clips(
@@ -62,7 +63,7 @@ pub fn clips(
     Ok(recordings)
 }
 
-/// An attribute with a control character, as `name: value`, and the character.
+/// The first attribute with a control character, as `name: value`, and that character.
 fn odd_attribute(attributes: &BTreeMap<String, String>) -> Option<(String, String)> {
     attributes.iter().find_map(|(name, value)| {
         let code = control(name).or_else(|| control(value))?;
@@ -70,8 +71,8 @@ fn odd_attribute(attributes: &BTreeMap<String, String>) -> Option<(String, Strin
     })
 }
 
-/// Why a text cannot name a machine or a section, if it cannot: it could not be the name of one
-/// folder, or of one row.
+/// The reason why a text is not allowed as the name of a machine or a section, because it could not
+/// name one folder or one row. `None` if it is allowed.
 pub(super) fn fault(name: &str) -> Option<String> {
     if name.is_empty() {
         return Some("it is empty".into());
@@ -85,16 +86,16 @@ pub(super) fn fault(name: &str) -> Option<String> {
     control(name).map(|code| format!("there is a control character ({code}) in it"))
 }
 
-/// The mistake of a spec that names a machine or a section by what cannot be a name; `field` is
-/// where it does.
+/// The problem of a machine's or section's name in a spec, if it has one. `field` is its path in
+/// the spec.
 pub(super) fn problem(field: &str, what: &str, name: &str) -> Option<Problem> {
     let message = format!("`{name}` cannot name a {what}: {}", fault(name)?);
     let example = if what == "machine" { "fan" } else { "00" };
     Some(Problem::new(field, message).hint(format!("write a name such as `{example}`")))
 }
 
-/// Whether two names are one to a reader: a letter with its accent may be one character or two, and
-/// macOS and the archives made there write two.
+/// Whether two names look the same to a reader. A letter with an accent may be one character or
+/// two; macOS and archives made there write two.
 pub(super) fn same(a: &str, b: &str) -> bool {
     a == b || a.nfc().eq(b.nfc())
 }

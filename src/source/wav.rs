@@ -1,10 +1,9 @@
 //! WAV files: header, and samples converted in bulk.
 //!
-//! Our own reader, because samples are what a run reads most: taking them one by one through an
-//! `io::Read`, as hound does, costs three times the whole log-mel of a clip. Samples are scaled as
-//! soundfile and librosa scale them. Whatever is wrong with a file is one error that says what,
-//! never a panic; memory is bounded by the size of the file. (Writing WAVs is not this module's
-//! work.)
+//! Our own reader, because a run reads more samples than anything else. Reading them one by one
+//! through an `io::Read`, as hound does, costs three times the whole log-mel of a clip. Samples are
+//! scaled as in soundfile and librosa. Every defect of a file is an error that describes it, never
+//! a panic. The size of the file bounds the memory. (This module does not write WAVs.)
 
 use std::path::Path;
 
@@ -13,10 +12,10 @@ use crate::artifact::Channel;
 use crate::digest::Digest;
 use crate::reading::{self, RECORDING};
 
-/// How a sample is stored. Little-endian, as all of RIFF.
+/// The encoding of a sample. Little-endian, as everywhere in RIFF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
-    /// Unsigned, 128 is silence.
+    /// Unsigned; 128 is silence.
     Pcm8,
     Pcm16,
     Pcm24,
@@ -26,7 +25,7 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// Bytes of one sample.
+    /// Bytes per sample.
     pub fn bytes(self) -> usize {
         match self {
             Encoding::Pcm8 => 1,
@@ -38,19 +37,19 @@ impl Encoding {
     }
 }
 
-/// What a file says of its samples.
+/// The properties of a file's samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Samples a second, at least 1.
+    /// Samples per second, at least 1.
     pub rate: u32,
     /// At least 1.
     pub channels: usize,
     pub encoding: Encoding,
-    /// Samples of each channel, at least 1.
+    /// Samples per channel, at least 1.
     pub frames: usize,
 }
 
-/// Why bytes are not a WAV file that can be read.
+/// The reason why bytes are not a readable WAV file.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum WavError {
     #[error("the file is empty")]
@@ -87,17 +86,16 @@ pub enum WavError {
 /// A parsed file: its header and a view of its data chunk.
 pub struct Wav<'a> {
     pub header: Header,
-    /// Samples of all channels in turn, as stored.
+    /// Samples of all channels in turn, in their encoding.
     data: &'a [u8],
 }
 
-/// The samples of one channel of the file at `path`, or of a pipe that a person names.
+/// The samples of one channel of the file at `path`; the path may be a pipe that the user names.
 pub fn read(path: &Path, channel: Channel) -> Result<Wave, SourceError> {
     wave(path, &loaded(path, reading::read_or_pipe(path, RECORDING))?, channel)
 }
 
-/// Samples a second of the file at `path`, if it is one that can be read; its samples are not
-/// looked at.
+/// The sample rate of the file at `path`, if it is readable. Does not look at its samples.
 pub fn rate(path: &Path) -> Option<u32> {
     use std::io::Read;
     let mut head = Vec::new();
@@ -113,7 +111,7 @@ pub fn rate(path: &Path) -> Option<u32> {
     None
 }
 
-/// The same of a file, with the digest of its bytes: what was hashed is what was read.
+/// As [`read`], with the digest of the same bytes.
 pub fn read_hashed(path: &Path, channel: Channel) -> Result<(Wave, Digest), SourceError> {
     let bytes = loaded(path, reading::read(path, RECORDING))?;
     Ok((wave(path, &bytes, channel)?, Digest::of(&bytes)))
@@ -135,7 +133,7 @@ fn wave(path: &Path, bytes: &[u8], channel: Channel) -> Result<Wave, SourceError
     }
 }
 
-/// Finds the header and the data of a WAV file; unknown chunks are skipped, what follows the data
+/// Finds the header and the data of a WAV file. Unknown chunks are skipped; anything after the data
 /// is ignored.
 pub fn parse(bytes: &[u8]) -> Result<Wav<'_>, WavError> {
     let mut rest = riff(bytes)?;
@@ -166,15 +164,14 @@ pub fn parse(bytes: &[u8]) -> Result<Wav<'_>, WavError> {
             (b"fmt ", _) => {
                 format = Some(parse_format(sized(body, length).ok_or_else(|| cut(length))?)?)
             }
-            // The lengths of an RF64 file: of all, of the data, each of 64 bits.
+            // The lengths of an RF64 file: of the whole file and of the data, 64 bits each.
             (b"ds64", _) if bytes[..4] != *b"RIFF" && length >= 16 && body.len() >= 16 => {
                 long = Some(u64::from(u32_at(body, 8)) | u64::from(u32_at(body, 12)) << 32);
             }
             _ => {}
         }
         let length = sized(body, length).ok_or_else(|| cut(length))?.len();
-        // Chunks begin at even offsets; some writers forget the byte that is missing at the very
-        // end.
+        // Chunks begin at even offsets. Some writers forget the padding byte at the very end.
         rest = &body[(length + length % 2).min(body.len())..];
     }
     Err(WavError::NoChunk(if format.is_none() { "fmt " } else { "data" }))
@@ -184,18 +181,18 @@ fn sized(body: &[u8], length: u64) -> Option<&[u8]> {
     body.get(..usize::try_from(length).ok()?)
 }
 
-/// Whether a length is one that programs write before they know it, and never come back to: ffmpeg
-/// all ones, sox `7ffff000`, arecord two GiB, some less the bytes of the header. No file that is
-/// read is so long.
+/// Whether a length is a filler: some programs write one before they know the length, and never
+/// replace it. ffmpeg writes all ones, sox `7ffff000`, arecord two GiB, some subtract the bytes of
+/// the header. No readable file is that long.
 fn is_filler(length: u64) -> bool {
     (0x7fff_f000..=0x8000_0000).contains(&length)
         || (0xffff_f000..=0xffff_ffff).contains(&length)
         || length == u64::MAX
 }
 
-/// The data of a chunk of length 0 with something behind it. Of a recorder that was switched off it
-/// is samples, if the length of the whole file was never filled in, either. Where that ends at the
-/// chunk, programs do not agree on what follows.
+/// A data chunk of length 0 with bytes behind it. If the length of the whole file was never filled
+/// in either, a recorder was switched off, and the bytes are samples. If the stated length of the
+/// file ends at the chunk, programs disagree about the bytes behind it.
 fn unclosed<'a>(format: Header, bytes: &[u8], body: &'a [u8]) -> Result<Wav<'a>, WavError> {
     let (length, here) = (u64::from(u32_at(bytes, 4)), (bytes.len() - body.len()) as u64);
     match length {
@@ -206,8 +203,8 @@ fn unclosed<'a>(format: Header, bytes: &[u8], body: &'a [u8]) -> Result<Wav<'a>,
     }
 }
 
-/// The data of a file whose length was never filled in: all that is there, as libsndfile and ffmpeg
-/// read it. A file that ends within a frame may have something else at its end.
+/// The data of a file whose length was never filled in: all remaining bytes, as in libsndfile and
+/// ffmpeg. A file that ends within a frame may have something else at its end.
 fn data_to_the_end(format: Header, body: &[u8]) -> Result<Wav<'_>, WavError> {
     match data(format, body) {
         Err(WavError::Odd { .. }) => Err(WavError::NeverFilledIn),
@@ -215,7 +212,7 @@ fn data_to_the_end(format: Header, body: &[u8]) -> Result<Wav<'_>, WavError> {
     }
 }
 
-/// What follows the 12 bytes that make a file a WAV file.
+/// The bytes after the first 12, which make a file a WAV file.
 fn riff(bytes: &[u8]) -> Result<&[u8], WavError> {
     let begins = |magic: &[u8]| bytes.starts_with(magic);
     if bytes.is_empty() {
@@ -242,7 +239,7 @@ fn riff(bytes: &[u8]) -> Result<&[u8], WavError> {
     Err(WavError::NotWav(other))
 }
 
-/// What follows an ID3 tag, whose length has seven bits a byte.
+/// The bytes after an ID3 tag. Its length has seven bits per byte.
 fn behind_tag(bytes: &[u8]) -> &[u8] {
     let length = bytes
         .get(6..10)
@@ -250,7 +247,7 @@ fn behind_tag(bytes: &[u8]) -> &[u8] {
     bytes.get(10 + length..).unwrap_or_default()
 }
 
-/// Rate, channels and encoding of a `fmt ` chunk; the number of frames is not known yet.
+/// Rate, channels and encoding from a `fmt ` chunk. The number of frames is not known yet.
 fn parse_format(chunk: &[u8]) -> Result<Header, WavError> {
     if chunk.len() < 16 {
         return Err(WavError::Header(format!(
@@ -285,10 +282,10 @@ fn parse_format(chunk: &[u8]) -> Result<Header, WavError> {
     Ok(Header { rate, channels, encoding, frames: 0 })
 }
 
-/// The format tag; of WAVE_FORMAT_EXTENSIBLE that of its sub-format.
+/// The format tag; for WAVE_FORMAT_EXTENSIBLE the tag of its sub-format.
 fn tag(chunk: &[u8]) -> Result<u16, WavError> {
     const EXTENSIBLE: u16 = 0xfffe;
-    /// The end of every sub-format GUID that stands for a format tag.
+    /// The end of every sub-format GUID that contains a format tag.
     const GUID: [u8; 14] = [0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71];
     match u16_at(chunk, 0) {
         EXTENSIBLE if chunk.len() < 40 => Err(WavError::Header(format!(
@@ -303,7 +300,7 @@ fn tag(chunk: &[u8]) -> Result<u16, WavError> {
     }
 }
 
-/// The name of an encoding that is not read.
+/// The name of an unsupported encoding.
 fn codec(tag: u16, bits: u16) -> String {
     let name = match tag {
         1 => return format!("PCM of {bits} bit"),
@@ -334,12 +331,12 @@ fn data(format: Header, data: &[u8]) -> Result<Wav<'_>, WavError> {
 }
 
 impl Wav<'_> {
-    /// One channel in -1..1: integers divided by 2^(bits - 1), floats as they are.
+    /// One channel in -1..1: integers divided by 2^(bits - 1), floats unchanged.
     pub fn mono(&self, channel: Channel) -> Result<Vec<f32>, WavError> {
         match self.header.encoding {
             Encoding::Pcm8 => self.mix(channel, |[b]: [u8; 1]| (f32::from(b) - 128.0) / 128.0),
             Encoding::Pcm16 => self.mix(channel, |b| f32::from(i16::from_le_bytes(b)) / 32_768.0),
-            // The three bytes become the upper ones of 32 bits, so that the sign comes with them.
+            // The three bytes become the upper ones of 32 bits, which keeps the sign.
             Encoding::Pcm24 => self.mix(channel, |[a, b, c]| {
                 i32::from_le_bytes([0, a, b, c]) as f32 / 2_147_483_648.0
             }),
@@ -387,7 +384,7 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
-/// Bytes as a text of one line.
+/// Bytes as one line of text.
 fn printable(bytes: &[u8]) -> String {
     bytes
         .iter()

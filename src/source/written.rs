@@ -1,17 +1,17 @@
-//! A data set as it is written: paths and attribute tables in the layout of DCASE 2022, which the
-//! `dcase` source reads back.
+//! Paths and attribute tables for writing a data set in the layout of DCASE 2022. The `dcase`
+//! source reads them back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::names;
 use crate::artifact::{Clip, Label, Split};
 
-/// The path of each clip of a section below the folder of the data set: its id, where that is a
-/// path of this layout already, or else one made of what is known of it.
+/// The path of each clip of a section below the folder of the data set. It is the clip's id if that
+/// is a path of this layout, or else a path made from the clip's facts.
 ///
-/// `section` is the two digits of the section. What a clip does not have, its name leaves out:
-/// domains, the truth of test clips, and attributes that could not be read back from it (those
-/// stand in the attribute table).
+/// `section` is the two digits of the section. A name omits what a clip does not have: domains, and
+/// the truth of test clips. It also omits attributes that could not be read back from it; those
+/// stand in the attribute table.
 pub fn paths(clips: &[Clip], section: &str) -> Vec<String> {
     let kept: Vec<Option<String>> = clips.iter().map(|clip| own(clip, section)).collect();
     let mut taken: BTreeSet<String> = kept.iter().flatten().cloned().collect();
@@ -22,7 +22,7 @@ pub fn paths(clips: &[Clip], section: &str) -> Vec<String> {
         .collect()
 }
 
-/// The id, if the `dcase` source would read all that is known of the clip from it.
+/// The id, if the `dcase` source would read all facts of the clip from it.
 fn own(clip: &Clip, section: &str) -> Option<String> {
     let (folder, file) = clip.id.rsplit_once('/')?;
     let name = names::parse(file).ok()?;
@@ -67,7 +67,8 @@ fn made(
     }
 }
 
-/// `attributes_XX.csv`: `file_name,d1p,d1v,...`, a row a clip. None if no clip has an attribute.
+/// `attributes_XX.csv`: `file_name,d1p,d1v,...`, one row per clip. `None` if no clip has an
+/// attribute.
 pub fn attributes(clips: &[Clip], paths: &[String]) -> Option<Vec<u8>> {
     let most = clips.iter().map(|c| c.attributes.len()).max().filter(|most| *most > 0)?;
     let mut writer = csv::Writer::from_writer(Vec::new());
@@ -122,7 +123,7 @@ mod tests {
             paths,
             [
                 "press/test/section_07_target_test_normal_0000_vel_5.wav",
-                // The number 0001 is taken by the last.
+                // The last clip has the number 0001 already.
                 "press/test/section_07_target_test_normal_0002_vel_5.wav",
                 "press/test/section_07_0000.wav",
                 "press/test/section_07_test_normal_0000_vel_5.wav",

@@ -2,26 +2,27 @@
 //!
 //! * **Rates** (Randall 2011, chapter 2; outer ring still, contact angle 0): with Z balls of g
 //!   pitch diameters the cage turns (1 - g)/2 as fast as the shaft, and the balls pass a place of
-//!   the outer race Z times a cage turn. `vel` is in 100 rpm: the shaft has `vel` * 100 / 60 Hz.
-//! * **Rolling noise** of the races' roughness grows with the speed, by about 4 dB a doubling;
-//!   balls pass the loaded zone and vary the stiffness (Sunnersjo 1978), which gives lines at the
-//!   ball-pass rate, and small asperities are struck as balls pass, each a little early or late by
-//!   slip (Antoni and Randall 2003).
-//! * **Drive**: a motor of ten poles, whose cogging gives the strong lines at ten times the shaft's
-//!   rate and its multiples that the real clips have, and a belt whose joint passes each four
+//!   the outer race Z times per cage turn. `vel` is in 100 rpm: the shaft turns at `vel` * 100 / 60
+//!   Hz.
+//! * **Rolling noise** comes from the races' roughness and grows with the speed, by about 4 dB a
+//!   doubling. Balls that pass the loaded zone vary the stiffness (Sunnersjo 1978), which gives
+//!   lines at the ball-pass rate. Balls also strike small asperities, each a little early or late
+//!   by slip (Antoni and Randall 2003).
+//! * **Drive**: a motor of ten poles and a belt. The motor's cogging gives the strong lines of the
+//!   real clips at ten times the shaft's rate and its multiples. The belt's joint passes every four
 //!   turns.
 //! * **Housing**: modes in two directions, x along the load and y across. In a ring, a mode of
 //!   order k moves as cos k(angle - angle of the mode), so each position hears the modes with its
 //!   own weights.
 //! * **Microphone** `loc`: A..D stand around the rig, E..H between them, at their own distances and
-//!   heights: level as 1/distance, the floor's reflection by the path's difference (a comb), and
-//!   less of the highs behind the rig.
+//!   heights. The level falls as 1/distance, the floor's reflection is late by the path's
+//!   difference (a comb), and positions behind the rig hear less of the highs.
 //!
-//! Faults: *eccentricity x*: the ring sits off centre along the load: load, noise, ball-pass lines
+//! Faults. *Eccentricity x*: the ring sits off centre along the load. Load, noise, ball-pass lines
 //! and the motor's air gap are modulated at the shaft's rate, and the modes in x get more.
-//! *Eccentricity y*: off centre across the load: the ring presses for a seventh of each turn, which
-//! drives the modes in y and shakes at the shaft's rate and its multiples. Either loads the ring
-//! more, and the stiffer contact (Hertz) lifts the modes of its direction by 2 %.
+//! *Eccentricity y*: the ring sits off centre across the load and presses for a seventh of each
+//! turn. That drives the modes in y and shakes at the shaft's rate and its multiples. Both load the
+//! ring more, and the stiffer contact (Hertz) lifts the modes of their direction by 2 %.
 
 use std::f64::consts::TAU;
 
@@ -34,11 +35,11 @@ use crate::seed::Rng;
 pub const FAULTS: &[&str] = &["eccentricity x", "eccentricity y"];
 
 const POLES: usize = 10;
-/// `vel` at which gains are stated.
+/// `vel` to which the stated gains belong.
 const SPEED: f64 = 12.0;
-/// Amplitudes rise as this power of the speed: 4 dB a doubling. Calibrated, as of the gearbox.
+/// Amplitudes rise as this power of the speed: 4 dB a doubling. Calibrated, as for the gearbox.
 const LOUDER: f64 = 0.65;
-/// Height of the bearing above the floor, m, and what the floor reflects.
+/// Height of the bearing above the floor, m, and the reflection factor of the floor.
 const HEIGHT: f64 = 0.15;
 const FLOOR: f64 = 0.45;
 /// Speed of sound, m/s.
@@ -67,7 +68,7 @@ const POSITIONS: [Position; 8] = [
     position("H", 315.0, 0.55, 0.30),
 ];
 
-/// Modes of one direction as a position hears them.
+/// Modes of one direction as heard at a position.
 fn modes(
     unit: &mut Rng,
     rate: f64,
@@ -88,19 +89,19 @@ fn modes(
     Modes::new(rate, mode)
 }
 
-/// What the place of a microphone does to the sound.
+/// The effect of a microphone's place on the sound.
 struct Path {
     gain: f64,
-    /// Samples that the reflection is late, and its strength.
+    /// Delay of the reflection in samples, and its strength.
     late: f64,
     echo: f64,
-    /// Share of the last output in the next: shading of the highs.
+    /// Share of the last output in the next: it damps the highs.
     shade: f64,
 }
 
 impl Path {
     fn new(at: &Position, rng: &mut Rng, rate: f64) -> Self {
-        // Nobody puts a microphone twice at the same millimetre.
+        // Nobody places a microphone at the same millimetre twice.
         let distance = at.distance + within(rng, -0.005, 0.005);
         let height = at.height + within(rng, -0.005, 0.005);
         let level = (distance * distance - math::square(height - HEIGHT)).max(0.0);
@@ -130,17 +131,17 @@ impl Path {
     }
 }
 
-/// The samples of a recording. Errors: `vel` outside 0.5..30, a `loc` that is none of A..H.
+/// The samples of a recording. Errors: `vel` outside 0.5..30, a `loc` other than A..H.
 pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
     let vel = scene.number("vel", SPEED)?;
     if !(0.5..=30.0).contains(&vel) {
-        return Err(format!("`vel` of `{vel}` is not in 0.5..30"));
+        return Err(format!("`vel` is `{vel}`, not in 0.5..30"));
     }
     let loc = scene.word("loc", "A");
     let at = POSITIONS
         .iter()
         .find(|p| p.name == loc)
-        .ok_or_else(|| format!("`loc` of `{loc}` is none of A, B, C, D, E, F, G, H"))?;
+        .ok_or_else(|| format!("`loc` is `{loc}`, not one of A, B, C, D, E, F, G, H"))?;
     let scale = Scale::new(scene.rate);
     let (x, y) = (scene.fault("eccentricity x"), scene.fault("eccentricity y"));
 
@@ -170,7 +171,8 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
     let mut speed = Drift::new(rng, 0.003, 1.0, &scale);
     let mut grease = Drift::new(rng, 0.08, 0.4, &scale);
     let mut place = Drift::new(rng, 0.15, 0.1, &scale);
-    // Turns of shaft, cage, belt and ball passing; the place in a turn where a misfit is.
+    // Turns of shaft, cage, belt and ball passing; and the place in a turn where the ring is off
+    // centre.
     let mut turn = [0; 4].map(|_| rng.uniform());
     let misfit = rng.uniform();
     let mut press = Bump::new(rng, (turn[0] - misfit).rem_euclid(1.0), 0.15, 0.5);
@@ -203,7 +205,7 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
         let n = scale.tick as f64;
         let slopes: [f64; 2] = std::array::from_fn(|i| (now[i] - before[i]) / n);
         blows.fill(0.0);
-        // A ball strikes an asperity; a rare knock of something loose.
+        // A ball strikes an asperity. There is also a rare knock of something loose.
         let passed = (turn[3] + place.step(rng)).rem_euclid(1.0) + steps[3] * n;
         if passed >= 1.0 {
             let i = ((n - (passed - 1.0) / steps[3]).max(0.0) as usize).min(scale.tick - 1);
@@ -266,7 +268,7 @@ mod tests {
         for (vel, hz) in [("12", 200.0), ("24", 400.0)] {
             let (found, _) =
                 strongest(&sound(&[("vel", vel)], None, 1).unwrap(), 0.9 * hz, 1.1 * hz);
-            // The label is right to 1.5 %, and the speed drifts by 0.3 % more.
+            // The label is exact to 1.5 %, and the speed drifts by 0.3 % more.
             assert!((found / hz - 1.0).abs() < 0.03, "{vel} {found}");
         }
     }
@@ -299,7 +301,7 @@ mod tests {
 
     #[test]
     fn each_position_hears_another_spectrum() {
-        // How much the second difference leaves tells the tilt.
+        // The remainder after the second difference measures the tilt.
         let tilts: Vec<f64> = POSITIONS
             .iter()
             .map(|p| {
@@ -350,12 +352,12 @@ mod tests {
     fn what_the_rig_does_not_know_is_refused_by_name() {
         assert_eq!(
             sound(&[("loc", "J")], None, 0).unwrap_err(),
-            "`loc` of `J` is none of A, B, C, D, E, F, G, H"
+            "`loc` is `J`, not one of A, B, C, D, E, F, G, H"
         );
         assert!(sound(&[("vel", "fast")], None, 0).unwrap_err().contains("`fast`"));
         for vel in ["NaN", "0", "-6", "inf"] {
             assert!(
-                sound(&[("vel", vel)], None, 0).unwrap_err().contains("is not in 0.5..30"),
+                sound(&[("vel", vel)], None, 0).unwrap_err().contains("not in 0.5..30"),
                 "{vel}"
             );
         }

@@ -1,16 +1,16 @@
-//! Noise of three factories. What a place is comes from its letter, what happens from the clip.
+//! Noise of three factories. The letter defines the place; the clip's seed defines the events.
 //!
-//! * **A**, a hall with ventilation: low rumble, broadband air, hum, and hammering somewhere far
-//!   away, in groups of strikes that ring and leave a reverberant tail.
+//! * **A**, a hall with ventilation: low rumble, broadband air, hum, and hammering far away, in
+//!   groups of strikes that ring and leave a reverberant tail.
 //! * **B**, a compressor that starts and stops beside a conveyor whose rollers clack in its rhythm
 //!   and which sometimes squeals.
 //! * **C**, a press hall: strokes of presses in rows with pauses, air blown off after a stroke,
 //!   hydraulics, and beeps of a vehicle or an alarm.
 //!
-//! Under each place lies a bed of noise whose spectrum falls by some 20 dB a decade, as distance
-//! and absorption make it in large halls (Kuttruff, "Room Acoustics"), with a balance that differs
-//! from clip to clip, and in half of the clips a neighbouring machine hums. Nothing here is
-//! stationary: that is what makes it disturb.
+//! Each place has a bed of noise whose spectrum falls by some 20 dB a decade, because of distance
+//! and absorption in large halls (Kuttruff, "Room Acoustics"). Its balance differs from clip to
+//! clip. In half of the clips a neighbouring machine hums. Nothing here is stationary, and that
+//! makes it a disturbance.
 
 use super::Scene;
 use super::sound::{BLOCK, Sound};
@@ -30,9 +30,10 @@ pub fn render(kind: &str, scene: &Scene) -> Result<Vec<f32>, String> {
     Ok(sound.finish(gain))
 }
 
-/// Rumble, air and hiss of standard deviations about these, each swelling for itself.
+/// Rumble, air and hiss of about these standard deviations. Each swells independently.
 fn bed(sound: &mut Sound, rumble: f64, air: f64, hiss: f64) {
-    // Two poles each; the first keeps the variance of white noise, the second what lies below it.
+    // Two poles each. The first keeps the variance of white noise, the second the variance below
+    // its corner.
     let keep = |hz: f64, rate: f64| 1.0 / (1.0 + std::f64::consts::TAU * hz / rate);
     let bands = [(150.0, 500.0), (700.0, 3000.0), (4000.0, 6000.0)];
     let poles = bands.map(|(first, second)| (keep(first, sound.rate), keep(second, sound.rate)));
@@ -60,7 +61,7 @@ fn bed(sound: &mut Sound, rumble: f64, air: f64, hiss: f64) {
     sound.free(white);
 }
 
-/// A machine somewhere near, which runs in half of the clips.
+/// A machine nearby, which runs in half of the clips.
 fn neighbour(sound: &mut Sound) {
     let (runs, fundamental) = (sound.rng.uniform() < 0.5, sound.between(40.0, 220.0));
     let level = if runs { sound.between(0.1, 0.35) } else { 0.0 };
@@ -71,7 +72,8 @@ fn neighbour(sound: &mut Sound) {
     sound.pour(lines, level);
 }
 
-/// Sound of a blow's impulses: what rings, and the tail of the room, `seconds` long until 1/e.
+/// The sound of a blow's impulses: ringing modes, and the tail of the room, `seconds` long until
+/// 1/e.
 fn blows(sound: &mut Sound, impulses: &[f64], modes: &[(f64, f64, f64)], seconds: f64, tail: f64) {
     let ring = sound.body(impulses, modes);
     sound.pour(ring, 1.0);
@@ -87,7 +89,7 @@ fn blows(sound: &mut Sound, impulses: &[f64], modes: &[(f64, f64, f64)], seconds
     sound.pour(room, tail);
 }
 
-/// Noise let out of a pressed-air line: opens within some milliseconds, falls while the line
+/// Noise let out of a pressed-air line. It opens within some milliseconds and falls while the line
 /// empties.
 fn blow_off(sound: &mut Sound, noise: &[f64], at: f64, seconds: f64, level: f64) {
     let start = (at.max(0.0) * sound.rate) as usize;
@@ -116,7 +118,7 @@ fn beep(sound: &mut Sound, hz: f64, at: f64, seconds: f64, level: f64) {
     }
 }
 
-/// A.
+/// Factory A.
 fn ventilation(sound: &mut Sound) {
     bed(sound, 0.7, 0.6, 0.20);
     let mains = vec![50.0; sound.samples.len() / BLOCK + 2];
@@ -151,12 +153,12 @@ fn ventilation(sound: &mut Sound) {
     blows(sound, &hammer, &modes, 0.25, 0.8);
 }
 
-/// B.
+/// Factory B.
 fn conveyor(sound: &mut Sound) {
     bed(sound, 0.6, 0.5, 0.15);
     let seconds = sound.samples.len() as f64 / sound.rate;
 
-    // The compressor switches every 4 to 15 s and needs half a second for it.
+    // The compressor switches every 4 to 15 s, and each switch takes half a second.
     let mut runs = sound.rng.uniform() < 0.6;
     let mut switch = sound.between(0.0, 12.0);
     let step = BLOCK as f64 / sound.rate;
@@ -205,7 +207,7 @@ fn conveyor(sound: &mut Sound) {
     let (rhythm, level) = (4.1 * sound.between(0.97, 1.03), sound.between(0.05, 0.11));
     let mut at = sound.rng.uniform() / rhythm;
     while at < seconds {
-        // Each roller has its own force; now and then a parcel passes, which is harder.
+        // Each roller has its own force. Now and then a heavier parcel passes.
         let parcel = if sound.rng.uniform() < 0.06 { 1.5 } else { 1.0 };
         let force = parcel * level * sound.between(0.6, 1.3);
         sound.strike(&mut clacks, at, force);
@@ -222,7 +224,7 @@ fn conveyor(sound: &mut Sound) {
     }
 }
 
-/// C.
+/// Factory C.
 fn presses(sound: &mut Sound) {
     bed(sound, 0.6, 0.5, 0.18);
     let hydraulics = sound.drift(118.0, 1.0, 0.004);
@@ -309,7 +311,7 @@ mod tests {
     #[test]
     fn the_spectrum_falls_as_halls_make_it() {
         for kind in ["A", "B", "C"] {
-            // Means of densities over clips, since what happens differs.
+            // Means of densities over clips, because events differ between clips.
             let density = |hz: f64| {
                 (0..4)
                     .map(|clip| band(&place(kind, clip), hz, 0.3 * hz).iter().sum::<f64>())
@@ -326,8 +328,8 @@ mod tests {
 
     #[test]
     fn something_happens_in_every_place() {
-        // The loudest tenth of a second in a band against a quiet one, in the most eventful of some
-        // clips.
+        // The loudest tenth of a second in a band against a quiet one, for the most eventful of
+        // some clips.
         for (kind, hz) in [("A", 1480.0), ("B", 2600.0), ("C", 5600.0)] {
             let crest = |clip| {
                 let mut tenths = band(&place(kind, clip), hz, 0.1 * hz);

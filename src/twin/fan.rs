@@ -1,25 +1,25 @@
 //! An industrial fan that blows without pause, driven by an induction motor.
 //!
 //! * **Blades**: B equal blades that pass a fixed obstacle make lines at f = k B N/60 (Gutin 1936).
-//!   Real blades differ a little, and then every order m of the shaft sounds, with the strength
-//!   |sum_b s_b e^(-2 pi i m b/B)|/B, the Fourier series of the blades' loads s_b round the wheel.
-//!   Inflow turbulence blurs the first two harmonics into haystacks (Blake, "Mechanics of
-//!   Flow-Induced Sound", chapter on rotors).
+//!   Real blades differ a little, so every order m of the shaft sounds, with the strength |sum_b
+//!   s_b e^(-2 pi i m b/B)|/B, the Fourier series of the blades' loads s_b round the wheel. Inflow
+//!   turbulence blurs the first two harmonics into haystacks (Blake, "Mechanics of Flow-Induced
+//!   Sound", chapter on rotors).
 //! * **Turbulence**: broadband noise of the flow, through the casing's resonances. By the fan laws
 //!   sound power goes with the 5th power of speed (Bies and Hansen, "Engineering Noise Control"),
-//!   so pressure with N^2.5.
+//!   so pressure goes with N^2.5.
 //! * **Motor**: hum at multiples of twice the mains frequency, and slot lines at R N/60 +- 2
-//!   f_mains for R rotor slots (Alger, "Induction Machines"), which make the clusters of lines at 1
+//!   f_mains for R rotor slots (Alger, "Induction Machines"). The slot lines make the clusters at 1
 //!   to 2 kHz.
 //!
-//! Faults: *wing damage* takes load from one blade, so that the orders between the blades'
-//! harmonics rise, and its broken edge sheds eddies once a turn. *Unbalance* pulls with m r omega^2
-//! at the shaft's order and makes the guard rattle once a turn. *Clogging* throttles the flow:
-//! blades stall, which is low noise that swells and ebbs (Bies and Hansen, fans off their design
-//! point), while flow noise and blade lines fall. *Over voltage* shortens the slip, so all orders
-//! rise in pitch, and saturates the iron: hum gets harmonics, slot lines grow.
+//! Faults. *Wing damage* takes load from one blade, so the orders between the blades' harmonics
+//! rise; the broken edge sheds eddies once a turn. *Unbalance* pulls with m r omega^2 at the
+//! shaft's order and makes the guard rattle once a turn. *Clogging* throttles the flow: blades
+//! stall, which is low noise that swells and ebbs (Bies and Hansen, fans off their design point),
+//! while flow noise and blade lines fall. *Over voltage* shortens the slip, so all orders rise in
+//! pitch. It also saturates the iron: hum gets harmonics, slot lines grow.
 //!
-//! MIMII DG shifts the fan's domain by what is mixed to it, so that no attribute is read here.
+//! MIMII DG shifts the fan's domain by the noise that is mixed in, so no attribute is read here.
 
 use super::Scene;
 use super::sound::{Sound, within};
@@ -30,16 +30,16 @@ pub const FAULTS: &[&str] = &["wing damage", "unbalance", "clogging", "over volt
 /// Mains frequency in Hz.
 const MAINS: f64 = 50.0;
 
-/// What belongs to one fan.
+/// The properties of one fan.
 struct Wheel {
-    /// Turns a second.
+    /// Turns per second.
     shaft: f64,
     /// Load of each blade, about 1.
     blades: Vec<f64>,
     rotor_slots: f64,
     /// Resonances of the casing: Hz, bandwidth, gain.
     casing: [(f64, f64, f64); 4],
-    /// Resonance of the guard, which rattles, and of a torn edge: Hz.
+    /// Resonances of the guard, which rattles, and of a torn edge: Hz.
     guard: f64,
     edge: f64,
 }
@@ -68,8 +68,7 @@ impl Wheel {
         }
     }
 
-    /// Strength of a shaft's order from the blades' loads, with one blade robbed of the share
-    /// `lost`.
+    /// Strength of a shaft's order from the blades' loads, if one blade has lost the share `lost`.
     fn order(&self, order: usize, lost: f64) -> f64 {
         let count = self.blades.len() as f64;
         let (mut re, mut im) = (0.0, 0.0);
@@ -79,8 +78,8 @@ impl Wheel {
             re += load * cos;
             im += load * sin;
         }
-        // The pulse of one blade is smooth: strongest up to the first harmonic, falling as 1/f^2
-        // beyond.
+        // The pulse of one blade is smooth: strongest up to the first harmonic, and falling as
+        // 1/f^2 above it.
         let harmonic = order as f64 / count;
         (re * re + im * im).sqrt() / count * 3.0 * harmonic
             / (1.0 + harmonic * harmonic * (1.0 + harmonic))
@@ -94,7 +93,7 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
     let wheel = Wheel::of(scene);
     let mut sound = scene.sound();
 
-    // A throttled wheel has less to push, and a higher voltage less slip.
+    // A throttled wheel pushes less air, and a higher voltage means less slip.
     let speed = sound.between(0.988, 1.012) * (1.0 + 0.02 * voltage + 0.006 * clogging);
     let turns = sound.drift(wheel.shaft * speed, 3.0, 0.0015);
     let fan_law = speed * speed * speed.sqrt();
@@ -116,8 +115,8 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
     Ok(sound.finish(gain))
 }
 
-/// Broadband noise of the flow: low-passed where the eddies of a blade's chord end, coloured by the
-/// casing.
+/// Broadband noise of the flow. It is low-passed at the end of the blade chord's eddies and
+/// coloured by the casing.
 fn turbulence(sound: &mut Sound, wheel: &Wheel, white: &[f64], flow: f64) {
     let (low, high) = (0.8 * sound.between(0.8, 1.2), 0.12 * sound.between(0.8, 1.2));
     let casing =
@@ -156,7 +155,7 @@ fn blades(sound: &mut Sound, wheel: &Wheel, turns: &[f64], white: &[f64], tones:
     sound.pour(lines, tones);
 }
 
-/// Hum and slot lines. A load that breathes moves the slot lines a little.
+/// Hum and slot lines. A varying load moves the slot lines a little.
 fn motor(sound: &mut Sound, wheel: &Wheel, turns: &[f64], voltage: f64) {
     let level = sound.between(0.7, 1.3);
     let mains = vec![MAINS; turns.len()];
@@ -172,7 +171,7 @@ fn motor(sound: &mut Sound, wheel: &Wheel, turns: &[f64], voltage: f64) {
     let mut orders = Vec::new();
     for (multiple, strength) in [(1.0, 0.10), (2.0, 0.04), (3.0, 0.015)] {
         for side in [-2.0, 0.0, 2.0, 4.0] {
-            // As an order of the mean speed: the shift by the mains is as good as fixed.
+            // As an order of the mean speed: the shift by the mains is nearly fixed.
             let order = multiple * wheel.rotor_slots + side * MAINS / turns[0];
             orders.push((order, strength * sound.between(0.5, 1.5) * (1.0 + 0.3 * voltage)));
         }
@@ -183,8 +182,8 @@ fn motor(sound: &mut Sound, wheel: &Wheel, turns: &[f64], voltage: f64) {
     sound.pour(lines, level);
 }
 
-/// The wheel's pull on its mount at the shaft's first orders, and what rattles and sheds eddies
-/// once a turn.
+/// The wheel's pull on its mount at the shaft's first orders, and the parts that rattle and shed
+/// eddies once a turn.
 fn shaking(
     sound: &mut Sound,
     wheel: &Wheel,
@@ -193,7 +192,7 @@ fn shaking(
     unbalance: f64,
     damage: f64,
 ) {
-    // No wheel is without residual unbalance; a broken blade also weighs less.
+    // Every wheel has some residual unbalance. A broken blade also weighs less.
     let pull = 0.12 * sound.between(0.6, 1.4) + 0.4 * unbalance + 0.05 * damage;
     let shake = sound.orders(turns, &[(1.0, 1.0), (2.0, 0.5), (3.0, 0.25)]);
     sound.pour(shake, pull);
@@ -212,8 +211,8 @@ fn shaking(
     sound.pour(once, 1.0);
 }
 
-/// Low noise of stalled blades, which swells as they fall in and out of stall; some of it is always
-/// there.
+/// Low noise of stalled blades, which swells as they fall in and out of stall. Some of it is always
+/// present.
 fn stall(sound: &mut Sound, white: &[f64], clogging: f64) {
     let mut noise = sound.body(white, &[(70.0, 60.0, 0.8), (160.0, 150.0, 0.6)]);
     let swell = sound.drift(1.0, 0.2, 0.3);
@@ -226,7 +225,7 @@ fn stall(sound: &mut Sound, white: &[f64], clogging: f64) {
 fn grit(sound: &mut Sound, wheel: &Wheel) {
     let mut hits = sound.silence();
     let seconds = hits.len() as f64 / sound.rate;
-    // One possible grain in each two seconds or so, with a chance of a quarter.
+    // About one possible grain every two seconds, with a probability of a quarter.
     let mut at = sound.between(0.0, 2.0);
     while at < seconds {
         let (level, chance) = (sound.between(0.03, 0.08), sound.rng.uniform());
@@ -291,7 +290,7 @@ mod tests {
         for between in [1, count - 1, count + 1, 2 * count - 1] {
             assert!(wheel.order(between, 0.5) > 3.0 * wheel.order(between, 0.0), "order {between}");
         }
-        // One blade of B that has lost everything: 1/B of the wheel's load is missing.
+        // One blade of B has lost everything: 1/B of the wheel's load is missing.
         let whole: f64 = wheel.blades.iter().sum();
         let expected = (whole - wheel.blades[0]) / whole;
         assert!((wheel.order(count, 1.0) / wheel.order(count, 0.0) - expected).abs() < 1e-9);
@@ -320,7 +319,7 @@ mod tests {
 
     #[test]
     fn clogging_makes_the_sound_darker() {
-        // Mean square of the slope over that of the signal: where the spectrum's weight lies.
+        // Mean square of the slope over that of the signal: the centre of the spectrum's weight.
         let brightness = |samples: &[f32]| {
             let slope: f64 = samples.windows(2).map(|x| math::square(f64::from(x[1] - x[0]))).sum();
             slope / samples.iter().map(|x| math::square(f64::from(*x))).sum::<f64>()

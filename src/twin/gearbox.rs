@@ -1,32 +1,33 @@
 //! A small direct-current motor with a two-stage spur gear that lifts a weight by a slider-crank.
 //!
-//! * **Motor** (Fitzgerald, "Electric machinery": armature-controlled motor): speed = k (V - drop),
-//!   where the drop over armature and brushes rises with the torque; the rotor's inertia makes it
-//!   follow with a lag of [`LAG`] s. About 3 crank turns a second per volt, as the real clips at
-//!   1.5 V (3.7 Hz) have it. Commutation of three coils gives six pulses a motor turn, as strong as
-//!   the current.
+//! * **Motor** (Fitzgerald, "Electric machinery": armature-controlled motor): speed = k (V - drop).
+//!   The drop over armature and brushes rises with the torque; the rotor's inertia makes the speed
+//!   follow with a lag of [`LAG`] s. It makes about 3 crank turns a second per volt, like the real
+//!   clips at 1.5 V (3.7 Hz). Commutation of three coils gives six pulses a motor turn, as strong
+//!   as the current.
 //! * **Slider-crank** (Norton, "Design of machinery", on the forces of engines; r/l = 1/4):
 //!   gravity's torque is wt g r (sin t + r/2l sin 2t), that of inertia is wt r^2 w^2 (r/4l sin t -
-//!   1/2 sin 2t - 3r/4l sin 3t). So speed, load and friction of the guide breathe once and twice a
+//!   1/2 sin 2t - 3r/4l sin 3t). So speed, load and friction of the guide vary once and twice a
 //!   turn, more with `wt`, and tones glide with them.
-//! * **Teeth**: each mesh is at f = z n of its pinion, with harmonics; unequal teeth and eccentric
+//! * **Teeth**: each mesh is at f = z n of its pinion, with harmonics. Unequal teeth and eccentric
 //!   wheels modulate them, which gives sidebands one turn of either shaft apart (Randall 2011,
-//!   chapter 2). Amplitudes rise with the load, and by 4 dB a doubling of the speed: less than the
-//!   20 lg of power in Kato's formula (Masuda et al. 1986). Where the torque changes its sign, the
-//!   teeth cross their backlash and knock.
-//! * **Housing**: six modes that tones, knocks and noise ring alike.
+//!   chapter 2). Amplitudes rise with the load, and by 4 dB a doubling of the speed, which is less
+//!   than the 20 lg of power in Kato's formula (Masuda et al. 1986). Where the torque changes its
+//!   sign, the teeth cross their backlash and knock.
+//! * **Housing**: six modes. Tones, knocks and noise excite them alike.
 //!
-//! `volt` is the supply in V, `wt` the weight in g, `id` the number of a box of the same type: the
-//! type (numbers of teeth, modes) comes from the unit's seed, tolerances from the number as well.
+//! `volt` is the supply in V, `wt` the weight in g, `id` the number of a box of the same type. The
+//! type (numbers of teeth, modes) comes from the unit's seed; tolerances depend on the number as
+//! well.
 //!
-//! Faults: *gear damage*: a broken tooth on the middle shaft carries less, comes late and scrapes
-//! once a turn while it and its neighbour are in mesh. *Wear*: flanks off the involute raise the
-//! higher mesh harmonics (the second first, Randall 2011, chapter 5), the spread of the teeth and
-//! the noise of sliding. *Overload*: torque of a braked output, thus slower, more current, louder
-//! teeth and fewer backlash knocks. *Over voltage*: the supply gives more than `volt` says (a tenth
-//! more at size 1). The motor turns faster, and its brushes arc, as the voltage between two
-//! segments of the commutator is too high (Fitzgerald, on the commutation of DC machines), so its
-//! pulses grow more than speed and current say.
+//! Faults. *Gear damage*: a broken tooth on the middle shaft carries less and comes late. It
+//! scrapes once a turn while it and its neighbour are in mesh. *Wear*: flanks off the involute
+//! raise the higher mesh harmonics (the second first, Randall 2011, chapter 5), the spread of the
+//! teeth and the noise of sliding. *Overload*: the torque of a braked output makes the box slower,
+//! with more current, louder teeth and fewer backlash knocks. *Over voltage*: the supply gives more
+//! than `volt` says (a tenth more at size 1). The motor turns faster. Its brushes arc, because the
+//! voltage between two segments of the commutator is too high (Fitzgerald, on the commutation of DC
+//! machines), so its pulses grow more than speed and current do.
 
 use std::f64::consts::TAU;
 
@@ -38,7 +39,7 @@ use crate::seed::Rng;
 
 pub const FAULTS: &[&str] = &["gear damage", "wear", "overload", "over voltage"];
 
-/// Crank turns a second per volt.
+/// Crank turns per second and volt.
 const PACE: f64 = 3.0;
 /// Supply lost in brushes and bearings, V.
 const IDLE: f64 = 0.25;
@@ -49,22 +50,22 @@ const LAG: f64 = 0.03;
 /// Radius of the crank over gravity, s^2: inertia relative to weight is this times the angular
 /// speed squared.
 const THROW: f64 = 0.012 / 9.81;
-/// Mesh force (as volts of drop) and crank speed (Hz) at which gains are stated.
+/// Mesh force (as volts of drop) and crank speed (Hz) to which the stated gains belong.
 const FORCE: f64 = 0.3;
 const SPEED: f64 = 3.7;
-/// Amplitudes rise as this power of the speed: 4 dB a doubling. Calibrated, from no source: steeper
-/// ones hide all faults at speeds never heard.
+/// Amplitudes rise as this power of the speed: 4 dB a doubling. Calibrated, without a source: a
+/// steeper rise hides all faults at speeds unknown from training.
 const LOUDER: f64 = 0.65;
 
-/// The set voltage times this is the voltage of a fault of over voltage. The rise stays below a
-/// quarter, so that no tone leaves the band, whatever the size.
+/// The factor of the set voltage in a fault of over voltage. The rise stays below a quarter, so
+/// that no tone leaves the band at any size.
 fn supply(over: f64) -> f64 {
     1.0 + 0.25 * over / (1.5 + over)
 }
 
-/// The gearbox that a unit and an id are.
+/// The gearbox of a unit and an id.
 struct Gearbox {
-    /// Motor turns a middle turn, middle turns a crank turn.
+    /// Motor turns per middle turn, middle turns per crank turn.
     ratios: [f64; 2],
     pace: f64,
     modes: Modes<6>,
@@ -74,7 +75,7 @@ struct Gearbox {
     gains: [f64; 4],
     /// Depth of the modulation by the eccentricity of the middle wheel and of the crank's wheel.
     eccentric: [f64; 2],
-    /// Where the tooth that may break is, and the pitch of its teeth, in turns.
+    /// The place of the tooth that may break, and the pitch of its teeth, in turns.
     damaged: f64,
     pitch: f64,
 }
@@ -137,8 +138,8 @@ impl Gearbox {
     }
 }
 
-/// Gravity's and inertia's torque of a unit weight, in parts of the full arm; the first is the
-/// slider's speed too.
+/// Torque of gravity and of inertia for a unit weight, in parts of the full arm. The first is also
+/// the slider's speed.
 fn crank(turn: f64) -> (f64, f64) {
     let (sin, cos) = math::sin_cos(TAU * turn);
     let (twice, thrice) = (2.0 * sin * cos, sin * (3.0 - 4.0 * sin * sin));
@@ -150,7 +151,7 @@ fn number(scene: &Scene, name: &str, default: f64, low: f64, high: f64) -> Resul
     if (low..=high).contains(&value) {
         Ok(value)
     } else {
-        Err(format!("`{name}` of `{value}` is not in {low}..{high}"))
+        Err(format!("`{name}` is `{value}`, not in {low}..{high}"))
     }
 }
 
@@ -176,7 +177,7 @@ impl Take {
 }
 
 /// The samples of a recording. Errors: `volt` outside 0.4..4, `wt` outside 0..500, an `id` that is
-/// no number.
+/// not a number.
 pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
     let volt = number(scene, "volt", 1.5, 0.4, 4.0)?;
     let weight = number(scene, "wt", 100.0, 0.0, 500.0)? / 1000.0;
@@ -231,7 +232,7 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
         gearbox.meshes[0].add(&mut push, turns[0], steps[0], before[0], now[0]);
         gearbox.meshes[1].add(&mut push, turns[1], steps[1], before[1], now[1]);
         gearbox.motor.add(&mut push, turns[0], steps[0], before[2], now[2]);
-        // Backlash crossed; a rare knock of something loose.
+        // The teeth cross their backlash. There is also a rare knock of something loose.
         if (force > 0.0) != sign {
             sign = force > 0.0;
             knock += scale.strike * 3.5 * take.knock * pace * about(rng, 0.5);
@@ -247,7 +248,8 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
             colour = scale.keep * colour + scale.noise * grain;
             knock *= scale.keep;
             *x += knock + noise * colour;
-            // An edge is rougher than a flank: all of the band, heard through the housing alone.
+            // An edge is rougher than a flank: it excites the whole band, heard through the housing
+            // alone.
             *hit = scrape * broken.next(steps[1], rng) * grain;
             noise += slope;
         }

@@ -1,14 +1,13 @@
 //! The synthetic twin of MIMII DG: the sounds of machines and factories, as functions of seeds.
 //!
-//! The five machines of Dohi et al. 2022, each in its own file and built from how such a machine
-//! makes sound; pumps and factory noise to mix them with. A machine is driven by the attributes of
-//! its clip, the same that MIMII DG writes into its file names (`vel`, `volt`, `pat`…), and may
-//! have a fault: those the paper lists, and some that go with them. What belongs to the machine
-//! (teeth, blades, resonances) comes from the seed of the unit, what belongs to the recording from
-//! the seed of the clip.
+//! The five machines of Dohi et al. 2022, each in its own file and modelled on how such a machine
+//! makes sound, with pumps and factory noise to mix in. The attributes of a clip drive its machine;
+//! they are the ones in MIMII DG's file names (`vel`, `volt`, `pat`…). A machine may have a fault:
+//! one that the paper lists, or a related one. The properties of the machine (teeth, blades,
+//! resonances) come from the seed of the unit, those of the recording from the seed of the clip.
 //!
 //! This room is mathematics: it knows no files, no sections and no signal-to-noise ratios. Sounds
-//! are dry, in about -1..1, and clipping, 16 bits and mixing are not its business.
+//! are dry, in about -1..1. Clipping, 16 bits and mixing happen elsewhere.
 
 mod bearing;
 mod factory;
@@ -32,43 +31,42 @@ use sound::Sound;
 /// The five machines.
 pub const MACHINES: [&str; 5] = ["bearing", "fan", "gearbox", "slider", "valve"];
 
-/// What can be mixed to them: factory noise A, B, C and the pumps W, X, Y, Z.
+/// The sounds to mix in: factory noise A, B, C and the pumps W, X, Y, Z.
 pub const NOISES: [&str; 7] = ["A", "B", "C", "W", "X", "Y", "Z"];
 
-/// One recording to be made.
+/// The description of one recording.
 #[derive(Clone, Debug)]
 pub struct Scene<'a> {
-    /// Samples a second.
+    /// Samples per second.
     pub rate: f64,
     pub samples: usize,
-    /// Seed of what belongs to the machine.
+    /// Seed of the machine's properties.
     pub unit: Seed,
-    /// Seed of what belongs to the recording.
+    /// Seed of the recording's properties.
     pub clip: Seed,
     /// Domain-shift attributes, such as `vel` -> `12`.
     pub attributes: &'a BTreeMap<String, String>,
-    /// One of the machine's [`faults`], and its size: 1 is the size MIMII DG's tables are matched
-    /// with.
+    /// One of the machine's [`faults`], and its size. Size 1 is calibrated to MIMII DG's tables.
     pub fault: Option<(&'a str, f64)>,
 }
 
 impl Scene<'_> {
-    /// A clip to add to, with the random numbers of the recording.
+    /// An empty clip with the recording's random numbers.
     fn sound(&self) -> Sound {
         Sound::new(self.rate, self.samples, self.clip.rng())
     }
 
-    /// The number that an attribute says, or `default` without that attribute.
+    /// The number in an attribute, or `default` without that attribute.
     fn number(&self, attribute: &str, default: f64) -> Result<f64, String> {
         match self.attributes.get(attribute) {
             None => Ok(default),
             Some(text) => {
-                text.parse().map_err(|_| format!("`{attribute}` of `{text}` is no number"))
+                text.parse().map_err(|_| format!("`{attribute}` is `{text}`, not a number"))
             }
         }
     }
 
-    /// The word that an attribute says, or `default` without that attribute.
+    /// The word in an attribute, or `default` without that attribute.
     fn word<'a>(&'a self, attribute: &str, default: &'a str) -> &'a str {
         self.attributes.get(attribute).map_or(default, String::as_str)
     }
@@ -79,8 +77,8 @@ impl Scene<'_> {
     }
 }
 
-/// The faults of a machine: those of Dohi et al. 2022, and some that go with them (a valve that is
-/// contaminated sticks or leaks, a gear wears or is overloaded); none for noises.
+/// The faults of a machine: those of Dohi et al. 2022, and some related ones (a contaminated valve
+/// sticks or leaks, a gear wears or is overloaded). Noises have none.
 pub fn faults(kind: &str) -> &'static [&'static str] {
     match kind {
         "bearing" => bearing::FAULTS,
@@ -94,7 +92,7 @@ pub fn faults(kind: &str) -> &'static [&'static str] {
 
 /// The samples of a machine or noise of this kind.
 ///
-/// Errors: an unknown kind, a fault that it does not have, an attribute that the machine cannot
+/// Errors: an unknown kind, an unknown fault of this kind, an attribute that the machine cannot
 /// read.
 pub fn render(kind: &str, scene: &Scene) -> Result<Vec<f32>, String> {
     if let Some((fault, _)) = scene.fault.filter(|(fault, _)| !faults(kind).contains(fault)) {

@@ -1,9 +1,9 @@
-//! The panels of the box around a machine: closed ones throw the sound back.
+//! The panels of the box around a machine: closed panels reflect the sound.
 //!
 //! The attribute `panel` names the closed ones, `b` behind and `s` at the sides. The one behind
-//! reflects once, those at the sides throw the sound to and fro: a comb filter each, as in
-//! Kuttruff's *Room Acoustics* on reflections and flutter echoes, duller with each reflection. How
-//! far away they are belongs to the unit.
+//! reflects once; those at the sides reflect to and fro. Each is a comb filter, as in Kuttruff's
+//! *Room Acoustics* on reflections and flutter echoes, duller with each reflection. Their distances
+//! belong to the unit.
 
 use super::Scene;
 use super::sound::{Sound, within};
@@ -11,7 +11,7 @@ use super::sound::{Sound, within};
 /// Speed of sound in m/s.
 const SPEED_OF_SOUND: f64 = 343.0;
 
-/// Which panels are closed, and how far they are.
+/// The closed panels and their distances.
 pub struct Panel {
     behind: bool,
     sides: bool,
@@ -21,7 +21,7 @@ pub struct Panel {
 }
 
 impl Panel {
-    /// What the attribute `panel` says (`open` without it), around this unit.
+    /// The panels that the attribute `panel` names (`open` without it), around this unit.
     pub fn new(scene: &Scene) -> Result<Self, String> {
         let mut room = scene.unit.derive(&["valve", "box"]).rng();
         let (depth, width) = (within(&mut room, 0.2, 0.35), within(&mut room, 0.4, 0.7));
@@ -30,12 +30,12 @@ impl Panel {
             "bs-c" => (true, true),
             "b-c" => (true, false),
             "s-c" => (false, true),
-            other => return Err(format!("`panel` of `{other}` is none of open, bs-c, b-c, s-c")),
+            other => return Err(format!("`panel` is `{other}`, not one of open, bs-c, b-c, s-c")),
         };
         Ok(Self { behind, sides, depth, width })
     }
 
-    /// Adds what the closed panels throw back.
+    /// Adds the reflections of the closed panels.
     pub fn close(&self, sound: &mut Sound) {
         let delay = |metres: f64| ((metres / SPEED_OF_SOUND * sound.rate) as usize).max(1);
         let (depth, width) = (delay(2.0 * self.depth), delay(self.width));
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
     use crate::seed::Seed;
 
-    /// What becomes of an impulse.
+    /// The response to an impulse.
     fn answer(word: &str) -> Result<Vec<f64>, String> {
         let attributes = BTreeMap::from([("panel".to_owned(), word.to_owned())]);
         let (unit, clip) = (Seed(5), Seed(8));
@@ -88,7 +88,7 @@ mod tests {
             answer(word).unwrap().iter().skip(1).position(|x| *x != 0.0).map(|at| at + 1)
         };
         assert_eq!(first("open"), None);
-        // 0.4 to 0.7 m at 343 m/s are 19 to 32 samples, for both ways.
+        // 0.4 to 0.7 m at 343 m/s are 19 to 32 samples for the way there and back.
         for word in ["b-c", "s-c", "bs-c"] {
             assert!((18..=32).contains(&first(word).unwrap()), "{word}: {:?}", first(word));
         }
@@ -100,8 +100,8 @@ mod tests {
         let energy = |word: &str, from: usize| {
             answer(word).unwrap()[from..].iter().map(|x| x * x).sum::<f64>()
         };
-        // After 60 samples the sound from behind is past, and that between the sides on its second
-        // or third way.
+        // After 60 samples the sound from behind is over. The sound between the sides is on its
+        // second or third way.
         assert!(energy("s-c", 60) > 1e3 * energy("b-c", 60));
         assert!(energy("bs-c", 1) > energy("s-c", 1).max(energy("b-c", 1)));
         assert!(energy("bs-c", 2000) < 1e-9);
@@ -111,7 +111,7 @@ mod tests {
     fn unknown_panels_are_refused() {
         assert_eq!(
             answer("shut").unwrap_err(),
-            "`panel` of `shut` is none of open, bs-c, b-c, s-c"
+            "`panel` is `shut`, not one of open, bs-c, b-c, s-c"
         );
     }
 }

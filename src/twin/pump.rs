@@ -1,18 +1,17 @@
-//! Four pumps that disturb a recording, each of another type and so of another sound.
+//! Four pumps that disturb a recording, each of another type with another sound.
 //!
 //! * **W**, a centrifugal pump: vanes passing the volute's tongue at z N/60 and few harmonics, flow
-//!   noise that falls early, a little cavitation that crackles at some kHz (Brennen, "Hydrodynamics
-//!   of Pumps").
-//! * **X**, an external gear pump: one pressure pulse for each tooth. Pulses are short, so that the
-//!   mesh's harmonics reach far up, and teeth differ, so that orders of the shaft stand beside
-//!   them.
+//!   noise that falls early, and a little cavitation that crackles at some kHz (Brennen,
+//!   "Hydrodynamics of Pumps").
+//! * **X**, an external gear pump: one pressure pulse for each tooth. The pulses are short, so the
+//!   mesh's harmonics reach far up. The teeth differ, so orders of the shaft stand beside them.
 //! * **Y**, a double diaphragm pump: a thump and a check valve's click for each stroke, a few
 //!   strokes a second, and the hiss of the exhaust after it.
-//! * **Z**, a liquid ring vacuum pump on an inverter: vanes in a ring of water, which splashes, a
-//!   speed that the controller keeps hunting, and lines beside the inverter's switching frequency.
+//! * **Z**, a liquid ring vacuum pump on an inverter: vanes in a splashing ring of water, a speed
+//!   that the controller keeps hunting, and lines beside the inverter's switching frequency.
 //!
-//! What a pump is comes from its letter alone, so that it is the same machine in every section;
-//! speed, level and balance of the parts come from the clip.
+//! A pump depends on its letter alone, so it is the same machine in every section. Speed, level and
+//! balance of the parts depend on the clip.
 
 use super::Scene;
 use super::sound::{BLOCK, Sound};
@@ -31,7 +30,7 @@ pub fn render(kind: &str, scene: &Scene) -> Result<Vec<f32>, String> {
     Ok(sound.finish(gain))
 }
 
-/// W. Returns the gain that brings it to the level of all pumps, as the others do.
+/// Pump W. Returns the gain that brings it to the level of all pumps; so do the others.
 fn centrifugal(sound: &mut Sound) -> f64 {
     const VANES: f64 = 7.0;
     let mean = 24.6 * sound.between(0.99, 1.01);
@@ -63,10 +62,10 @@ fn centrifugal(sound: &mut Sound) -> f64 {
     0.036
 }
 
-/// X.
+/// Pump X.
 fn gear(sound: &mut Sound) -> f64 {
     const TEETH: usize = 13;
-    // Heights of the teeth's pulses: the same gear in every clip.
+    // Heights of the teeth's pulses. The gear is the same in every clip.
     const HEIGHTS: [f64; TEETH] =
         [1.0, 0.9, 1.05, 1.1, 0.95, 0.85, 1.0, 1.1, 1.15, 0.9, 0.95, 1.05, 1.0];
     let mean = 24.1 * sound.between(0.99, 1.01);
@@ -76,7 +75,7 @@ fn gear(sound: &mut Sound) -> f64 {
     let mut tooth = sound.rng.below(TEETH);
     while (at as usize) + 1 < pulses.len() {
         let (whole, part) = (at as usize, at.fract());
-        // Between two samples, so that the pitch has no jitter.
+        // Split between two samples, so that the pitch has no jitter.
         pulses[whole] += HEIGHTS[tooth] * (1.0 - part);
         pulses[whole + 1] += HEIGHTS[tooth] * part;
         tooth = (tooth + 1) % TEETH;
@@ -103,7 +102,7 @@ fn gear(sound: &mut Sound) -> f64 {
     0.036
 }
 
-/// Y.
+/// Pump Y.
 fn diaphragm(sound: &mut Sound) -> f64 {
     let seconds = sound.samples.len() as f64 / sound.rate;
     let strokes = 4.2 * sound.between(0.95, 1.05);
@@ -111,7 +110,7 @@ fn diaphragm(sound: &mut Sound) -> f64 {
     let mut at = sound.rng.uniform() / strokes;
     let mut side = sound.rng.below(2);
     while at < seconds {
-        // The two chambers are not quite alike.
+        // The two chambers differ a little.
         let (strength, level) = ([1.0, 0.8][side], sound.between(0.85, 1.15));
         sound.strike(&mut thumps, at, 0.2 * strength * level);
         let click = at + sound.between(0.03, 0.04);
@@ -129,7 +128,7 @@ fn diaphragm(sound: &mut Sound) -> f64 {
     let flow = sound.dark(500.0);
     let amount = sound.between(0.35, 0.5);
     sound.pour(flow, amount);
-    // The exhaust empties itself in about 60 ms.
+    // The exhaust empties in about 60 ms.
     let keep = 1.0 / (1.0 + 1.0 / (0.06 * sound.rate));
     let (mut open, scale) = (0.0, 1.0 / sound.rate.sqrt());
     let mut exhaust =
@@ -143,7 +142,7 @@ fn diaphragm(sound: &mut Sound) -> f64 {
     0.040
 }
 
-/// Z.
+/// Pump Z.
 fn liquid_ring(sound: &mut Sound) -> f64 {
     const VANES: f64 = 12.0;
     let mean = 47.0 * sound.between(0.98, 1.02);

@@ -1,13 +1,12 @@
-//! What rotating machines are made of: vibration that repeats with an angle, slow drift of speed,
-//! and a housing that rings.
+//! The parts of rotating machines: vibration that repeats with an angle, slow drift of speed, and a
+//! housing that rings.
 //!
-//! Teeth, balls and magnet poles pass at fixed angles, so their vibration is kept as one turn of
-//! samples ([`Wheel`]) and read at whatever speed the shaft has: unequal teeth then give the
-//! sidebands one turn apart that real gears show (Randall 2011, "Vibration-based condition
-//! monitoring", chapter 2), and all lines of a shaft stay locked to each other while the speed
-//! wanders. Speeds and gains change [`TICKS`] times a second, samples in between are straight
-//! lines. Noise and blows are scaled to the rate ([`Scale`]), so that the same machine sounds alike
-//! at each rate.
+//! Teeth, balls and magnet poles pass at fixed angles. So their vibration is stored as one turn of
+//! samples ([`Wheel`]) and read at the shaft's present speed. Unequal teeth then give sidebands one
+//! turn apart, like real gears (Randall 2011, "Vibration-based condition monitoring", chapter 2),
+//! and all lines of a shaft stay locked to each other while the speed wanders. Speeds and gains
+//! change [`TICKS`] times a second; samples in between lie on straight lines. Noise and blows are
+//! scaled to the rate ([`Scale`]), so that a machine sounds alike at each rate.
 
 use std::f64::consts::{PI, TAU};
 
@@ -15,11 +14,11 @@ use super::sound::within;
 use crate::math;
 use crate::seed::Rng;
 
-/// Changes of speed and gain a second.
+/// Changes of speed and gain per second.
 pub const TICKS: f64 = 500.0;
-/// Hz up to which contact forces are white.
+/// Contact forces are white up to this frequency, Hz.
 const CORNER: f64 = 1300.0;
-/// Samples of a wheel's turn per tooth.
+/// Samples per tooth in the stored turn of a wheel.
 const PITCH: usize = 256;
 
 /// White noise of about unit variance from one draw: the sum of four 16-bit uniforms.
@@ -30,7 +29,7 @@ pub fn white(rng: &mut Rng) -> f64 {
     (sum as f64 - 131_070.0) * (3f64.sqrt() / 65_536.0)
 }
 
-/// A factor with a spread that is even in decibels near 1: uniform in 1/(1+spread)..1+spread.
+/// A random factor, about even in decibels near 1: uniform in 1/(1+spread)..1+spread.
 pub fn about(rng: &mut Rng, spread: f64) -> f64 {
     let x = within(rng, -spread, spread);
     if x < 0.0 { 1.0 / (1.0 - x) } else { 1.0 + x }
@@ -39,19 +38,18 @@ pub fn about(rng: &mut Rng, spread: f64) -> f64 {
 /// The lengths and gains that depend on the sampling rate alone.
 #[derive(Clone, Copy, Debug)]
 pub struct Scale {
-    /// Samples a tick.
+    /// Samples per tick.
     pub tick: usize,
-    /// Seconds a tick.
+    /// Seconds per tick.
     pub seconds: f64,
-    /// What a low-pass of one pole at [`CORNER`] keeps of its last output: the colour of friction,
-    /// and how a blow dies away.
+    /// Feedback of a one-pole low-pass at [`CORNER`]. It colours friction and lets blows die away.
     pub keep: f64,
-    /// Gain of white noise for a density that does not depend on the rate.
+    /// Gain of white noise for a density independent of the rate.
     pub white: f64,
-    /// Gain of white noise into that low-pass for a density that does not depend on the rate;
-    /// variance 1 at 16 kHz.
+    /// Gain of white noise into that low-pass for a density independent of the rate. The variance
+    /// is 1 at 16 kHz.
     pub noise: f64,
-    /// Height of a blow into that low-pass for an impulse that does not depend on the rate.
+    /// Height of a blow into that low-pass for an impulse independent of the rate.
     pub strike: f64,
 }
 
@@ -80,7 +78,7 @@ pub struct Drift {
 }
 
 impl Drift {
-    /// Standard deviation `deviation`, correlation time in seconds.
+    /// A walk with standard deviation `deviation` and a correlation time in seconds.
     pub fn new(rng: &mut Rng, deviation: f64, seconds: f64, scale: &Scale) -> Self {
         let keep = math::exp(-scale.seconds / seconds);
         Self { keep, push: deviation * (1.0 - keep * keep).sqrt(), value: deviation * white(rng) }
@@ -92,8 +90,8 @@ impl Drift {
     }
 }
 
-/// A gate that opens once a turn, each time by another height: what one place of a wheel does as it
-/// passes.
+/// A gate that opens once a turn, each time with another height: the effect of one place of a wheel
+/// when it passes.
 pub struct Bump {
     place: f64,
     width: f64,
@@ -102,13 +100,13 @@ pub struct Bump {
 }
 
 impl Bump {
-    /// Open for the share `width` of a turn, `place` (0..1) turns after it opened, with heights
-    /// [`about`] 1.
+    /// A gate that is open for the share `width` of a turn. `place` (0..1) is the part of a turn
+    /// since it opened; heights are [`about`] 1.
     pub fn new(rng: &mut Rng, place: f64, width: f64, spread: f64) -> Self {
         Self { place, width, spread, height: about(rng, spread) }
     }
 
-    /// The gate's height (a parabola, nearly half a sine) now; goes on by `step` turns.
+    /// The gate's present height (a parabola, nearly half a sine). Then moves on by `step` turns.
     pub fn next(&mut self, step: f64, rng: &mut Rng) -> f64 {
         let place = self.place / self.width;
         self.place += step;
@@ -120,16 +118,16 @@ impl Bump {
     }
 }
 
-/// One turn of a vibration whose shape repeats at each of a number of teeth (balls, poles).
+/// One turn of a vibration whose shape repeats at each tooth (ball, pole).
 pub struct Wheel {
-    /// One turn, and its first sample again.
+    /// One turn; its first sample is repeated at the end.
     turn: Vec<f64>,
 }
 
 impl Wheel {
-    /// `harmonics[k]` is the amplitude of order k + 1 of the teeth; their phases are drawn. Each
-    /// tooth has a gain and a shift in pitches: its error of form and of place. The caller leaves
-    /// out orders that would lie above the band at the highest speed ([`orders`]).
+    /// `harmonics[k]` is the amplitude of order k + 1 of the teeth; their phases are random. Each
+    /// tooth has a gain and a shift in pitches: its errors of form and of place. The caller omits
+    /// orders above the band at the highest speed ([`orders`]).
     pub fn new(rng: &mut Rng, harmonics: &[f64], gains: &[f64], shifts: &[f64]) -> Self {
         let mut shape = vec![0.0; 2 * PITCH + 1];
         for (k, amplitude) in harmonics.iter().enumerate() {
@@ -154,8 +152,8 @@ impl Wheel {
         Self { turn }
     }
 
-    /// Adds the vibration to `out` from the angle `at` (turns, 0..1), `step` (below 1) turns a
-    /// sample, with a gain that goes straight from `from` to `to`.
+    /// Adds the vibration to `out` from the angle `at` (turns, 0..1) with `step` (below 1) turns
+    /// per sample. The gain goes linearly from `from` to `to`.
     pub fn add(&self, out: &mut [f64], at: f64, step: f64, from: f64, to: f64) {
         let slope = (to - from) / out.len() as f64;
         let (mut at, mut gain) = (at, from);
@@ -170,15 +168,15 @@ impl Wheel {
     }
 }
 
-/// The value of a periodic table at a place in 0..1, on the straight line between its samples.
+/// The value of a periodic table at a place in 0..1, linearly interpolated.
 fn read(table: &[f64], at: f64) -> f64 {
     let place = at * (table.len() - 1) as f64;
-    // A place that rounding puts at 1 belongs to the last interval.
+    // A place that rounds to 1 belongs to the last interval.
     let i = (place as usize).min(table.len() - 2);
     table[i] + (table[i + 1] - table[i]) * (place - i as f64)
 }
 
-/// How many of at most `most` harmonics of `hz` lie below 0.45 of the rate, with room for
+/// The number of harmonics of `hz`, at most `most`, below 0.45 of the rate. The rest is room for
 /// sidebands.
 pub fn orders(hz: f64, rate: f64, most: usize) -> usize {
     ((0.42 * rate / hz) as usize).min(most)
@@ -187,8 +185,7 @@ pub fn orders(hz: f64, rate: f64, most: usize) -> usize {
 /// A mode of a housing: Hz, bandwidth in Hz, gain at the peak.
 pub type Mode = (f64, f64, f64);
 
-/// Parallel resonances, each of two poles and with zeros at 0 and at half the rate, of a stated
-/// peak gain.
+/// Parallel two-pole resonances with zeros at 0 and at half the rate, each with a stated peak gain.
 pub struct Modes<const N: usize> {
     gain: [f64; N],
     a: [f64; N],
@@ -199,7 +196,7 @@ pub struct Modes<const N: usize> {
 }
 
 impl<const N: usize> Modes<N> {
-    /// Modes that lie above 0.42 of the rate are silent.
+    /// Modes above 0.42 of the rate are silent.
     pub fn new(rate: f64, modes: [Mode; N]) -> Self {
         let radius = modes.map(|(_, bandwidth, _)| math::exp(-PI * bandwidth / rate));
         let mut out = Self {

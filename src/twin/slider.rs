@@ -1,27 +1,27 @@
 //! A linear slide: a motor and a toothed belt draw a carriage to and fro along a rail with
 //! recirculating balls.
 //!
-//! - The way of the carriage is [`Motion`]'s: `vel` in mm/s, `ac` in g, on a rail of 0.57 m.
-//!   Without `ac` the drive speeds up at 0.3 g; without `vel` it plans the speed of 93 % of what
-//!   the rail has room for, as in MIMII DG.
-//! - Tones follow the speed: the steps of the motor, 200 a turn of a pulley of about 20 mm (hence
-//!   some 10 kHz at 1 m/s) and another order of its windings at about three quarters of that; the
-//!   teeth of the belt, one in 5 mm, and two harmonics (mesh frequency = speed / pitch, any
-//!   textbook on belt drives); what the power stage's carrier mirrors (carrier - steps). They grow
-//!   with the speed and with the two resonances of the housing.
+//! - [`Motion`] moves the carriage: `vel` in mm/s, `ac` in g, on a rail of 0.57 m. Without `ac` the
+//!   drive accelerates at 0.3 g. Without `vel` it plans 93 % of the speed that the rail has room
+//!   for, as in MIMII DG.
+//! - Tones follow the speed. The motor makes 200 steps a turn of a pulley of about 20 mm (hence
+//!   some 10 kHz at 1 m/s), and its windings add an order at about three quarters of that. The belt
+//!   has a tooth every 5 mm and two harmonics (mesh frequency = speed / pitch, any textbook on belt
+//!   drives). The power stage's carrier mirrors the steps (carrier - steps). Tones grow with the
+//!   speed and with the two resonances of the housing.
 //! - Rolling noise has a pressure in proportion to the speed (20 lg v, makers' figures for ball
-//!   guides), through resonances of rail and carriage, and the texture of the rail makes each place
-//!   a little louder or softer.
+//!   guides), through resonances of rail and carriage. The texture of the rail makes each place a
+//!   little louder or softer.
 //! - Jumps of the acceleration thump: the force jumps with them, and the frame rings at some
 //!   hundred hertz.
 //!
-//! Faults. `rail crack`: balls cross a crack at one place of the rail; they travel at half the
-//! carriage's speed (rolling without slip), so that a carriage with balls 6 mm apart gives a strike
-//! each 12 mm while it passes. `lost grease`: the film breaks at low speed (Stribeck's curve),
-//! balls and seals stick and slip with slips about a millimetre apart; at speed, rolling is
-//! harsher. `loose belt`: each jump of the acceleration takes up the slack at a speed of sqrt(2
-//! acceleration slack), so the belt slaps and flutters a few times, and the flutter shakes the
-//! speed of what it draws.
+//! Faults. `rail crack`: balls cross a crack at one place of the rail. They travel at half the
+//! carriage's speed (rolling without slip), so a carriage with balls 6 mm apart gives a strike
+//! every 12 mm while it passes. `lost grease`: the film breaks at low speed (Stribeck's curve), and
+//! balls and seals stick and slip about once a millimetre. At speed, rolling is harsher. `loose
+//! belt`: each jump of the acceleration takes up the slack at a speed of sqrt(2 acceleration
+//! slack). So the belt slaps and flutters a few times, and the flutter shakes the speed of the
+//! carriage.
 
 use std::f64::consts::TAU;
 
@@ -37,11 +37,11 @@ pub const FAULTS: &[&str] = &["rail crack", "lost grease", "loose belt"];
 const RAIL: f64 = 0.57;
 /// Standard gravity, m/s².
 const GRAVITY: f64 = 9.80665;
-/// Speed at which amplitudes are stated, m/s.
+/// Speed to which the stated amplitudes belong, m/s.
 const NOMINAL: f64 = 0.5;
 /// Samples between two settings of the oscillators.
 const BLOCK: usize = 32;
-/// Oscillators that run together.
+/// Oscillators computed together.
 const LANES: usize = 8;
 
 /// The samples of a recording.
@@ -50,7 +50,7 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
     let mut unit = scene.unit.rng();
     let unit = &mut unit;
     let mut sound = scene.sound();
-    // What a fault draws comes from numbers of its own: without it, the recording stays the same.
+    // A fault has its own random numbers, so the recording without it stays the same.
     let mut luck = scene.clip.derive(&["slider", "fault"]).rng();
     let motion = Motion::new(&mut sound, plan, within(unit, 0.6, 0.9));
     let flutter = Flutter::new(&motion, scene.fault("loose belt"), unit, &mut luck, sound.rate);
@@ -97,22 +97,22 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
     Ok(sound.finish(gain))
 }
 
-/// The stroke that the attributes ask for.
+/// The stroke that the attributes describe.
 fn plan(scene: &Scene) -> Result<Stroke, String> {
     let positive = |name: &str, default: f64| match scene.number(name, default)? {
         x if x > 0.0 && x.is_finite() => Ok(x),
-        x => Err(format!("`{name}` of `{x}` is not above 0")),
+        x => Err(format!("`{name}` is `{x}`, not above 0")),
     };
     let acceleration = GRAVITY * positive("ac", 0.3)?;
     let room = (acceleration * RAIL).sqrt();
-    // Without either, a middling speed.
+    // Without both, a medium speed.
     let usual = if scene.attributes.contains_key("ac") { 0.93 * room } else { 0.7 };
-    // A stroke of more than an hour says no more than one of an hour, and 100 g is past any drive.
+    // An hour per stroke is slow enough, and 100 g is beyond any drive.
     let speed = (positive("vel", 1000.0 * usual)? / 1000.0).max(1e-4);
     Ok(Stroke::new(RAIL, speed, acceleration.clamp(1e-6, 1000.0)))
 }
 
-/// Modes near these (Hz, bandwidth, gain): each unit has its own.
+/// Modes near the nominal ones (Hz, bandwidth, gain). Each unit has its own.
 fn modes(unit: &mut Rng, nominal: &[(f64, f64, f64)]) -> Vec<Mode> {
     nominal
         .iter()
@@ -132,7 +132,7 @@ fn roll(sound: &mut Sound, motion: &Motion, unit: &mut Rng, harsh: f64) {
     let mut sway = 1.0;
     for (i, x) in noise.iter_mut().enumerate() {
         if i % BLOCK == 0 {
-            // How the balls lie changes from stroke to stroke: a first-order process of about 5 Hz.
+            // The balls lie differently from stroke to stroke: a first-order process of about 5 Hz.
             let keep = 1.0 - (TAU * 5.0 * BLOCK as f64 / sound.rate).min(1.0);
             sway =
                 1.0 + keep * (sway - 1.0) + (1.0 - keep * keep).sqrt() * sound.between(-0.35, 0.35);
@@ -156,7 +156,7 @@ fn tones(sound: &mut Sound, motion: &Motion, unit: &mut Rng, flutter: &Flutter) 
     let steps = 200.0 / within(unit, 0.0200, 0.0215);
     let windings = steps * within(unit, 0.70, 0.78);
     let carrier = within(unit, 14_000.0, 14_600.0);
-    // Cycles a metre, carrier in Hz, amplitude at nominal speed.
+    // Cycles per metre, carrier in Hz, amplitude at nominal speed.
     let orders = [
         (steps, 0.0, 0.012),
         (windings, 0.0, 0.012),
@@ -174,7 +174,7 @@ fn tones(sound: &mut Sound, motion: &Motion, unit: &mut Rng, flutter: &Flutter) 
         };
         0.6 + housing.iter().map(peak).sum::<f64>()
     };
-    // All oscillators side by side, so that the compiler can vectorise; the eighth is silent.
+    // All oscillators side by side, so that the compiler can vectorize. The eighth is silent.
     let (mut sin, mut cos, mut loud) = ([0.0; LANES], [1.0; LANES], [0.0; LANES]);
     let mut amplitudes = [0.0; LANES];
     for (lane, (_, _, amplitude)) in orders.iter().enumerate() {
@@ -209,7 +209,8 @@ fn tones(sound: &mut Sound, motion: &Motion, unit: &mut Rng, flutter: &Flutter) 
     }
 }
 
-/// How a slack belt moves: strikes, and a relative change of the carriage's speed for each block.
+/// The motion of a slack belt: strikes, and a relative change of the carriage's speed for each
+/// block.
 struct Flutter {
     slaps: Vec<f64>,
     shake: Vec<f64>,
@@ -263,7 +264,7 @@ fn crack(motion: &Motion, luck: &mut Rng, rate: f64) -> Vec<f64> {
     out
 }
 
-/// Strikes of what sticks and slips.
+/// Strikes of parts that stick and slip.
 fn slips(motion: &Motion, luck: &mut Rng, rate: f64) -> Vec<f64> {
     let mut out = vec![0.0; motion.place.len()];
     let mut way = 0.0;

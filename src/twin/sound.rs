@@ -1,15 +1,14 @@
-//! What sounds are made of: tones, noise, impulses, resonances and gates.
+//! The building blocks of sounds: tones, noise, impulses, resonances and gates.
 //!
-//! Only `+ - * /`, `sqrt` and one `sin_cos` per oscillator where possible, so that a clip has the
-//! same samples wherever it is rendered.
+//! They use only `+ - * /`, `sqrt` and, where possible, one `sin_cos` per oscillator, so that a
+//! clip has the same samples on every machine.
 
 use std::f64::consts::TAU;
 
 use crate::math;
 use crate::seed::Rng;
 
-/// Samples between two values of a course: short beside any change of speed or level that a machine
-/// makes.
+/// Samples between two values of a course. Short beside any change of a machine's speed or level.
 pub const BLOCK: usize = 256;
 
 /// Uniform in low..high.
@@ -17,12 +16,12 @@ pub fn within(rng: &mut Rng, low: f64, high: f64) -> f64 {
     low + (high - low) * rng.uniform()
 }
 
-/// A clip being made, and its random numbers.
+/// A clip in the making, with its random numbers.
 pub struct Sound {
     pub rate: f64,
     pub samples: Vec<f64>,
     pub rng: Rng,
-    /// Buffers of parts that are already mixed in: fresh memory costs as much as the sound that
+    /// Buffers of parts that are already mixed in. Fresh memory costs as much as the sound that
     /// fills it.
     spare: Vec<Vec<f64>>,
 }
@@ -46,7 +45,7 @@ impl Sound {
         self.samples.iter_mut().zip(other).for_each(|(x, y)| *x += gain * y);
     }
 
-    /// Adds a sine with a random phase; nothing above 0.45 of the rate, which would alias.
+    /// Adds a sine with a random phase. A sine above 0.45 of the rate would alias and is left out.
     pub fn tone(&mut self, hz: f64, amplitude: f64) {
         let phase = self.rng.uniform();
         if !(0.0..0.45 * self.rate).contains(&hz) {
@@ -66,7 +65,7 @@ impl Sound {
         let mut y = 0.0;
         (0..self.samples.len())
             .map(|_| {
-                // Three uniforms are near enough to normal, and need no logarithm.
+                // The sum of three uniforms is near enough to normal, and needs no logarithm.
                 let x = 2.0 * (self.rng.uniform() + self.rng.uniform() + self.rng.uniform() - 1.5);
                 y = colour * y + gain * x;
                 y
@@ -94,18 +93,18 @@ impl Sound {
             .collect()
     }
 
-    /// Adds a part whose buffer is then free for another.
+    /// Adds a part, and frees its buffer for another one.
     pub fn pour(&mut self, part: Vec<f64>, gain: f64) {
         self.add(&part, gain);
         self.spare.push(part);
     }
 
-    /// Gives back the buffer of a part that is no longer needed.
+    /// Frees the buffer of a part.
     pub fn free(&mut self, part: Vec<f64>) {
         self.spare.push(part);
     }
 
-    /// Silence as long as the clip.
+    /// Silence with the length of the clip.
     pub fn silence(&mut self) -> Vec<f64> {
         let mut buffer = self.spare.pop().unwrap_or_default();
         buffer.clear();
@@ -113,7 +112,8 @@ impl Sound {
         buffer
     }
 
-    /// White noise of variance 1 from one draw a sample: four 16-bit pieces, near enough to normal.
+    /// White noise of variance 1. One draw gives four 16-bit pieces, whose sum is near enough to
+    /// normal.
     pub fn white(&mut self) -> Vec<f64> {
         let deviation = 65536.0 / 3f64.sqrt();
         let mut noise = self.silence();
@@ -126,7 +126,7 @@ impl Sound {
         noise
     }
 
-    /// Noise of variance 1, falling by 20 dB a decade above `hz`: as [`Sound::white`], through one
+    /// Noise of variance 1 that falls by 20 dB a decade above `hz`: [`Sound::white`] through one
     /// pole.
     pub fn dark(&mut self, hz: f64) -> Vec<f64> {
         let mut noise = self.white();
@@ -140,7 +140,8 @@ impl Sound {
         noise
     }
 
-    /// Low-passes `signal` with one pole, its corner at `hz`; what lies far below keeps its level.
+    /// Low-passes `signal` with one pole, its corner at `hz`. Frequencies far below keep their
+    /// level.
     pub fn below(&self, signal: &mut [f64], hz: f64) {
         let keep = 1.0 / (1.0 + TAU * hz / self.rate);
         let mut y = 0.0;
@@ -150,13 +151,13 @@ impl Sound {
         }
     }
 
-    /// The sum of resonances of one input, each of `(hz, bandwidth, gain)`; alone and with gain 1,
-    /// each has the gain of [`Sound::resonate`]: white noise keeps its variance, an impulse of
+    /// The sum of resonances of one input, each `(hz, bandwidth, gain)`. A single one with gain 1
+    /// has the gain of [`Sound::resonate`]: white noise keeps its variance, and an impulse of
     /// height h gets the energy h^2. Those above 0.4 of the rate are left out.
     pub fn body(&mut self, input: &[f64], modes: &[(f64, f64, f64)]) -> Vec<f64> {
-        // Recurrences wait for themselves; four at once keep the processor busy.
+        // Each step of a recurrence waits for the last; four at once keep the processor busy.
         const LANES: usize = 4;
-        // A resonance that rings down into denormal numbers would be many times as slow.
+        // A resonance that rings down into denormal numbers would be many times slower.
         const TINY: f64 = 1e-30;
         let mut out = self.silence();
         let heard: Vec<_> = modes.iter().filter(|mode| mode.0 < 0.4 * self.rate).collect();
@@ -182,8 +183,8 @@ impl Sound {
     }
 
     /// A slow random course about `mean`, one value every [`BLOCK`] samples: AR(1) with this time
-    /// constant in seconds and this standard deviation as a share of the mean, kept within three of
-    /// them.
+    /// constant in seconds. `spread` is its standard deviation as a share of the mean; values stay
+    /// within three deviations.
     pub fn drift(&mut self, mean: f64, seconds: f64, spread: f64) -> Vec<f64> {
         let keep = 1.0 / (1.0 + BLOCK as f64 / (self.rate * seconds));
         let gain = (1.0 - keep * keep).sqrt();
@@ -199,7 +200,7 @@ impl Sound {
             .collect()
     }
 
-    /// Multiplies by a course as [`Sound::drift`] makes it, straight from value to value.
+    /// Multiplies by a course from [`Sound::drift`], linearly from value to value.
     pub fn follow(input: &mut [f64], course: &[f64]) {
         for (block, ends) in input.chunks_mut(BLOCK).zip(course.windows(2)) {
             let slope = (ends[1] - ends[0]) / BLOCK as f64;
@@ -207,9 +208,8 @@ impl Sound {
         }
     }
 
-    /// Sines of random phase that share one course of frequency in Hz, as the orders of a shaft do:
-    /// each of `(order, amplitude)`. Those that would pass 0.45 of the rate, or are 60 dB below 1,
-    /// are left out.
+    /// Sines of random phase that share one course of frequency in Hz, like the orders of a shaft:
+    /// each is `(order, amplitude)`. Orders above 0.45 of the rate or 60 dB below 1 are left out.
     pub fn orders(&mut self, course: &[f64], lines: &[(f64, f64)]) -> Vec<f64> {
         const LANES: usize = 8;
         let mut out = self.silence();
@@ -223,7 +223,7 @@ impl Sound {
         }
         for group in heard.chunks_mut(LANES) {
             for (block, hz) in out.chunks_mut(BLOCK).zip(course) {
-                // y[n] = 2 cos(w) y[n-1] - y[n-2], started afresh in each block.
+                // y[n] = 2 cos(w) y[n-1] - y[n-2], restarted in each block.
                 let (mut turn, mut y1, mut y2) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
                 for (lane, (order, amplitude, phase)) in group.iter_mut().enumerate() {
                     let step = *order * hz / self.rate;
@@ -246,8 +246,8 @@ impl Sound {
         out
     }
 
-    /// Once in each period of a course in Hz, a soft hump of height 1 that lasts the share `open`
-    /// of the period.
+    /// A soft hump of height 1 in each period of a course in Hz. It lasts for the share `open` of
+    /// the period.
     pub fn humps(&mut self, course: &[f64], open: f64) -> Vec<f64> {
         let mut place = self.rng.uniform();
         let mut out = self.silence();
@@ -267,8 +267,8 @@ impl Sound {
         out
     }
 
-    /// Adds an impulse at a time in seconds (if the clip has that time) that gets the energy
-    /// `level^2` seconds from [`Sound::body`] at any rate.
+    /// Adds an impulse at a time in seconds, if the clip is that long. [`Sound::body`] turns it
+    /// into an energy of `level^2` seconds at any rate.
     pub fn strike(&self, impulses: &mut [f64], seconds: f64, level: f64) {
         if let Some(x) = impulses.get_mut((seconds * self.rate) as usize) {
             *x += level * self.rate.sqrt();
@@ -276,7 +276,7 @@ impl Sound {
     }
 }
 
-/// A damped vibration: what a strike of size 1 sets off rings as a sine of amplitude `gain`.
+/// A damped vibration: a strike of size 1 makes it ring as a sine of amplitude `gain`.
 #[derive(Clone, Copy, Debug)]
 pub struct Mode {
     pub hz: f64,
@@ -287,9 +287,9 @@ pub struct Mode {
 }
 
 impl Sound {
-    /// The sum of what modes answer to strikes. Modes above 0.45 of the rate stay silent.
+    /// The summed response of the modes to strikes. Modes above 0.45 of the rate stay silent.
     ///
-    /// Eight at a time, so that the compiler can vectorise; a mode is the usual two-pole
+    /// Eight at a time, so that the compiler can vectorize. A mode is the usual two-pole
     /// recurrence, scaled by sin(angle) so that a unit impulse rings at amplitude 1 at every rate.
     pub fn ring(&self, strikes: &[f64], modes: &[Mode]) -> Vec<f64> {
         const LANES: usize = 8;
@@ -323,7 +323,8 @@ impl Sound {
 /// Adds a strike of this size at a time in samples: a half sine that lasts as long as the bodies
 /// touch.
 ///
-/// A short contact excites all frequencies alike, a long (soft) one hardly those above 1 / contact.
+/// A short contact excites all frequencies alike. A long (soft) one hardly excites those above 1 /
+/// contact.
 pub fn strike(out: &mut [f64], at: f64, size: f64, contact: f64) {
     let width = contact.max(1.0);
     let (first, count) = (at.floor(), width.ceil() as usize);

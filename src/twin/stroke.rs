@@ -1,10 +1,10 @@
-//! How a carriage goes to and fro: strokes of trapezoid speed, as every servo drive plans them.
+//! The motion of a carriage: strokes of trapezoid speed, as every servo drive plans them.
 //!
-//! The drive speeds up at the set acceleration, travels at the set speed, and slows down likewise;
-//! on a rail too short for that, the trapezoid becomes a triangle of peak sqrt(acceleration *
-//! length) (textbooks on motion control, e.g. Biagiotti and Melchiorri 2008, section 3.2). What the
-//! carriage does lags behind the plan with the bandwidth of the position loop, which rounds the
-//! corners off.
+//! The drive accelerates at the set acceleration, travels at the set speed, and slows down
+//! likewise. On a rail too short for that, the trapezoid becomes a triangle of peak
+//! sqrt(acceleration * length) (textbooks on motion control, e.g. Biagiotti and Melchiorri 2008,
+//! section 3.2). The carriage lags behind the plan with the bandwidth of the position loop, which
+//! rounds the corners off.
 
 use std::f64::consts::TAU;
 
@@ -36,7 +36,7 @@ impl Stroke {
         (self.acceleration * time.min(self.duration - time)).clamp(0.0, self.peak)
     }
 
-    /// Share of the way done at a time of the stroke, 0..1.
+    /// Share of the stroke done at a time, 0..1.
     pub fn done(&self, time: f64) -> f64 {
         let left = self.duration - time;
         let end = |time: f64| 0.5 * self.acceleration * time.max(0.0) * time.max(0.0);
@@ -56,24 +56,24 @@ impl Stroke {
     }
 }
 
-/// What the carriage does through a recording; the vectors have one entry a sample.
+/// The motion of the carriage through a recording. The vectors have one entry per sample.
 pub struct Motion {
     /// m/s, never negative.
     pub speed: Vec<f64>,
-    /// Where the carriage is, 0..1 along the rail.
+    /// The place of the carriage, 0..1 along the rail.
     pub place: Vec<f64>,
-    /// How loud this stroke is: ways differ by direction and from stroke to stroke.
+    /// The loudness of the present stroke: it differs by direction and from stroke to stroke.
     pub level: Vec<f64>,
     /// Samples at which the acceleration jumps, with the size of the jump in m/s².
     pub corners: Vec<(f64, f64)>,
 }
 
 impl Motion {
-    /// Strokes until the recording ends, begun at a random time of the first one.
+    /// Strokes until the recording ends, from a random time in the first one.
     ///
-    /// `back` is how loud the way back is against the way there. Speeds vary by a percent between
-    /// recordings and half a percent between strokes, the rest at the ends by some tens of
-    /// milliseconds.
+    /// `back` is the loudness of the way back relative to the way there. Speeds vary by a percent
+    /// between recordings and half a percent between strokes. The rests at the ends vary by some
+    /// tens of milliseconds.
     pub fn new(sound: &mut Sound, plan: Stroke, back: f64) -> Self {
         let samples = sound.samples.len();
         let mut motion = Self {

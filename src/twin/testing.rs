@@ -1,4 +1,4 @@
-//! What the tests of the twin listen with.
+//! Measurements of sounds for the tests of the twin.
 
 use std::collections::BTreeMap;
 use std::f64::consts::TAU;
@@ -12,7 +12,7 @@ pub fn attributes(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// A clip of unit 4 with a fault, from a generator.
+/// A clip of unit 4 with a fault.
 pub fn clip(
     render: impl Fn(&Scene) -> Result<Vec<f32>, String>,
     pairs: &[(&str, &str)],
@@ -52,7 +52,7 @@ pub fn line(sound: &[f32], rate: f64, hz: f64) -> f64 {
 /// The frequency in `low`..`high` with the strongest line of a sound at 16 kHz, and that line's
 /// amplitude.
 pub fn strongest(sound: &[f32], low: f64, high: f64) -> (f64, f64) {
-    // A Hann window over the sound has a main lobe of four bins: one bin a step misses no line.
+    // A Hann window over the sound has a main lobe of four bins, so steps of one bin miss no line.
     let bin = 16_000.0 / sound.len() as f64;
     let lines = (0..).map(|i| low + i as f64 * bin).take_while(|hz| *hz < high);
     lines

@@ -1,23 +1,23 @@
-//! Solenoid valves that let air through by a schedule: clicks, puffs and hisses, and little between
-//! them.
+//! Solenoid valves that let air through on a schedule: clicks, puffs and hisses, and near silence
+//! between them.
 //!
-//! - Opening, the magnet draws the plunger against its stop; closing, a spring sets it on the
+//! - To open, the magnet draws the plunger against its stop. To close, a spring sets it on the
 //!   softer seat. Each is a strike (Hertz: the harder the bodies, the shorter the contact, the more
-//!   high frequencies) that rings in the modes of the valve's body, and a puff of air: turbulence
-//!   in the gap, noise of a wide spectrum that dies away within some hundredths of a second as the
-//!   line empties.
-//! - While open, air flows with a faint noise of its own.
-//! - `pat`, or `v1pat` and `v2pat` for two valves (`no` for one that rests), chooses the schedule;
-//!   a recording begins anywhere in it.
-//! - `panel` tells which panels of the box around the valves are closed: see [`Panel`].
+//!   high frequencies) that rings in the modes of the valve's body. Each also lets out a puff of
+//!   air: turbulence in the gap, noise of a wide spectrum that dies away within some hundredths of
+//!   a second as the line empties.
+//! - While the valve is open, air flows with a faint noise.
+//! - `pat`, or `v1pat` and `v2pat` for two valves (`no` for one that rests), chooses the schedule.
+//!   A recording begins anywhere in it.
+//! - `panel` names the closed panels of the box around the valves: see [`Panel`].
 //!
-//! The faults are three ways in which dirt shows (MIMII DG speaks of contamination of several
-//! kinds). `contamination`: particles on the seat soften some strikes, ring when they are hit, make
-//! the plunger bounce, and rattle in the flow. `sticking`: a gummed plunger scrapes and moves late,
+//! The faults are three effects of dirt (MIMII DG speaks of contamination of several kinds).
+//! `contamination`: particles on the seat soften some strikes, ring when they are hit, make the
+//! plunger bounce, and rattle in the flow. `sticking`: a gummed plunger scrapes and moves late,
 //! breaks loose with a harder strike, tilts against its sleeve, or does not move at all. `leak`:
 //! the seat does not seal at once, and air whistles through the gap after closing. All of them last
-//! some milliseconds or hundredths of a second and spare most actuations, so that means over time
-//! hardly know them.
+//! some milliseconds or hundredths of a second and spare most actuations, so means over time hardly
+//! show them.
 
 use super::Scene;
 use super::panel::Panel;
@@ -32,7 +32,7 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
     let panel = Panel::new(scene)?;
     let valves = valves(scene)?;
     let mut sound = scene.sound();
-    // What a fault draws comes from numbers of its own: without it, the recording stays the same.
+    // A fault has its own random numbers, so the recording without it stays the same.
     let mut luck = scene.clip.derive(&["valve", "fault"]).rng();
     let broken = luck.below(valves.len().max(1));
     let count = valves.len().max(1) as f64;
@@ -42,7 +42,7 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
         valve(&mut sound, unit, schedule, (fault[0], fault[1], fault[2]), &mut luck);
     }
     panel.close(&mut sound);
-    // Who records two valves turns the gain down.
+    // With two valves, the recording gain is lower.
     let gain = 0.3 / count.sqrt() * sound.between(0.8, 1.2);
     Ok(sound.finish(gain))
 }
@@ -68,26 +68,26 @@ fn schedule(attribute: &str, pattern: &str) -> Result<Schedule, String> {
         ],
         // Long open, short closed.
         "02" => &[(0.9, 0.35)],
-        // Short open, ever sooner again.
+        // Short open, in ever shorter intervals.
         "03" => &[(0.3, 2.2), (0.3, 1.5), (0.3, 1.0), (0.3, 0.6)],
         // In pairs.
         "04" => &[(0.15, 0.25), (0.15, 0.95)],
         // Long and short.
         "05" => &[(0.8, 0.4), (0.25, 0.4)],
         other => {
-            return Err(format!("`{attribute}` of `{other}` is none of 00, 01, 02, 03, 04, 05"));
+            return Err(format!("`{attribute}` is `{other}`, not one of 00, 01, 02, 03, 04, 05"));
         }
     })
 }
 
-/// The valves that work, each with the seed of its body.
+/// The working valves, each with the seed of its body.
 fn valves(scene: &Scene) -> Result<Vec<(Seed, Schedule)>, String> {
     let bodies = [("v1pat", scene.unit), ("v2pat", scene.unit.derive(&["valve", "2"]))];
     let two = bodies.iter().any(|(name, _)| scene.attributes.contains_key(*name));
     let bodies = if two { bodies } else { [("pat", scene.unit), ("v2pat", scene.unit)] };
     let mut valves = Vec::new();
     for (i, (name, unit)) in bodies.into_iter().enumerate() {
-        // One valve alone has a schedule even if none is said.
+        // A single valve has a schedule even without an attribute.
         match scene.word(name, if two || i == 1 { "no" } else { "00" }) {
             "no" => {}
             pattern => valves.push((unit, schedule(name, pattern)?)),
@@ -96,7 +96,7 @@ fn valves(scene: &Scene) -> Result<Vec<(Seed, Schedule)>, String> {
     Ok(valves)
 }
 
-/// Adds one valve's sound. `fault` is the sizes of contamination, sticking and leak.
+/// Adds one valve's sound. `fault` holds the sizes of contamination, sticking and leak.
 fn valve(
     sound: &mut Sound,
     unit: Seed,
@@ -167,7 +167,7 @@ fn valve(
                 }
                 strike(&mut strikes, at, size, contact * rate);
                 strike(&mut gas.puff, at, puff, 0.004 * rate);
-                // What began before the recording is there from its first sample.
+                // A flow that began before the recording is there from its first sample.
                 if let Some(turn) = gas.flow.get_mut(at.max(0.0) as usize) {
                     *turn += if opens { 1.0 } else { -1.0 };
                 }
@@ -190,7 +190,7 @@ fn valve(
     gas.blow(&noise, sound, unit, luck);
 }
 
-/// Modes near these frequencies; their gains sum to `loudness`.
+/// Modes near the nominal frequencies. Their gains sum to `loudness`.
 fn modes(rng: &mut Rng, nominal: &[f64], loudness: f64) -> Vec<Mode> {
     let mut modes: Vec<Mode> = nominal
         .iter()
@@ -205,7 +205,8 @@ fn modes(rng: &mut Rng, nominal: &[f64], loudness: f64) -> Vec<Mode> {
     modes
 }
 
-/// How loud air is at each sample: for puffs and flow, what changes it; for the faults, as it is.
+/// The loudness of air at each sample. Puffs and flow hold changes; the faults hold the values
+/// themselves.
 struct Gas {
     puff: Vec<f64>,
     flow: Vec<f64>,
@@ -222,19 +223,19 @@ impl Gas {
         Self { puff: silence(), flow: silence(), scrape: silence(), leak: silence() }
     }
 
-    /// A plunger rubs for this long.
+    /// Adds the noise of a plunger that rubs for `length` samples.
     fn scrape(&mut self, at: f64, length: f64, size: f64, luck: &mut Rng) {
         fill(&mut self.scrape, at, length, |_| size * within(luck, 0.2, 1.8));
     }
 
-    /// A gap whistles until the seat has settled.
+    /// Adds the whistle of a gap until the seat has settled.
     fn leak(&mut self, at: f64, decay: f64, size: f64, luck: &mut Rng) {
         fill(&mut self.leak, at, 4.0 * decay, |after| {
             size * math::exp(-after / decay) * within(luck, 0.3, 1.7)
         });
     }
 
-    /// Adds what the air makes of this white noise.
+    /// Adds the sound that the air makes of this white noise.
     fn blow(self, noise: &[f64], sound: &mut Sound, unit: &mut Rng, luck: &mut Rng) {
         let times =
             |envelope: &[f64]| noise.iter().zip(envelope).map(|(x, y)| x * y).collect::<Vec<_>>();
@@ -268,7 +269,7 @@ impl Gas {
     }
 }
 
-/// Adds to an envelope, block by block, what `size` says for the samples since `at`.
+/// Adds to an envelope, block by block, the `size` of the samples since `at`.
 fn fill(envelope: &mut [f64], at: f64, length: f64, mut size: impl FnMut(f64) -> f64) {
     let mut after = 0.0;
     while after < length {
@@ -303,7 +304,7 @@ mod tests {
         samples.iter().map(|x| f64::from(*x) * f64::from(*x)).sum()
     }
 
-    /// Energies of the 50 ms that a clip consists of, loudest first.
+    /// Energies of a clip's parts of 50 ms, loudest first.
     fn loudest(samples: &[f32]) -> Vec<f64> {
         let mut energies: Vec<f64> = samples.chunks(800).map(energy).collect();
         energies.sort_by(|a, b| b.total_cmp(a));
@@ -314,7 +315,7 @@ mod tests {
     fn nearly_all_energy_lies_in_a_tenth_of_the_time() {
         let samples = clip(&[("pat", "00")], None, 16_000.0, 10.0).unwrap();
         let energies = loudest(&samples);
-        // Nine periods with two actuations of some 50 ms each; they may lie across a border.
+        // Nine periods with two actuations of some 50 ms each. They may lie across a border.
         let clicks: f64 = energies[..40].iter().sum();
         assert!(clicks > 0.95 * energy(&samples), "{clicks} of {}", energy(&samples));
         let rms = (energy(&samples) / samples.len() as f64).sqrt();
@@ -375,8 +376,8 @@ mod tests {
     fn unknown_words_are_refused() {
         let refused =
             |name: &str, value: &str| clip(&[(name, value)], None, 8000.0, 0.5).unwrap_err();
-        assert_eq!(refused("pat", "06"), "`pat` of `06` is none of 00, 01, 02, 03, 04, 05");
-        assert_eq!(refused("v2pat", "x"), "`v2pat` of `x` is none of 00, 01, 02, 03, 04, 05");
+        assert_eq!(refused("pat", "06"), "`pat` is `06`, not one of 00, 01, 02, 03, 04, 05");
+        assert_eq!(refused("v2pat", "x"), "`v2pat` is `x`, not one of 00, 01, 02, 03, 04, 05");
         assert!(refused("panel", "shut").starts_with("`panel` of `shut`"));
     }
 }

@@ -5,7 +5,7 @@ use ndarray::ArrayD;
 use crate::artifact::{Tensor, TensorError, Tensors};
 use crate::nn::{Graph, Network, Part};
 
-/// The arrays of a network under their names.
+/// The arrays of a network, by name.
 pub fn write(network: &Network) -> Tensors {
     let mut model = Tensors::default();
     for (part, values) in network.parts() {
@@ -16,7 +16,7 @@ pub fn write(network: &Network) -> Tensors {
     model
 }
 
-/// The network of a graph with the numbers of a model, which may hold more arrays.
+/// Builds the network of a graph from the arrays of a model, which may hold more arrays.
 ///
 /// Errors: an array of the graph is missing, or has another type or shape.
 pub fn read(graph: Graph, model: &Tensors) -> Result<Network, TensorError> {

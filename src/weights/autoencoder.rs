@@ -1,11 +1,11 @@
-//! The autoencoder's model as named arrays, ours and Keras's.
+//! The autoencoder's model as named arrays, under our names and Keras's.
 //!
-//! Layer `i` of the network is `dense.i.kernel` (inputs, outputs), the last one with `dense.i.bias`
-//! (outputs); after each but the last comes `norm.i.gamma`, `.beta`, `.mean`, `.variance`
-//! (outputs), with an epsilon of 1e-3. Biases of other layers are read, too. What begins with
-//! `history/` or `residual.` is no part of the network. Keras calls them `dense/kernel:0`,
-//! `dense_1/kernel:0` .. and `batch_normalization/moving_mean:0` .., numbered on from whatever else
-//! its process has made.
+//! Layer `i` of the network is `dense.i.kernel` (inputs, outputs). The last layer also has
+//! `dense.i.bias` (outputs). After each other layer comes `norm.i.gamma`, `.beta`, `.mean`,
+//! `.variance` (outputs), with an epsilon of 1e-3. Biases of those layers are read, too. Names that
+//! begin with `history/` or `residual.` do not belong to the network. Keras's names are
+//! `dense/kernel:0`, `dense_1/kernel:0` .. and `batch_normalization/moving_mean:0` ..; their
+//! numbers go on from other layers of the same process.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::{Error, arrays, modules};
 use crate::artifact::{TensorError, Tensors};
 use crate::nn::{Activation, Builder, Graph, Network, NormSettings, Shape};
 
-/// Keras's defaults, of which its `momentum` of 0.99 is seen from the other side.
+/// Keras's defaults. `follow` is 1 minus its `momentum` of 0.99.
 const KERAS: NormSettings = NormSettings { epsilon: 1e-3, follow: 0.01 };
 
 /// The graph of a dense autoencoder of these layer sizes, input first, output last.
@@ -22,7 +22,7 @@ pub fn graph(sizes: &[usize]) -> Graph {
     let mut x = builder.input(Shape::vector(sizes[0]));
     let last = sizes.len() - 2;
     for (i, &units) in sizes[1..].iter().enumerate() {
-        // Normalisation takes the mean away, and with it any bias before it.
+        // Normalisation subtracts the mean, and with it any bias before it.
         x = builder.dense(&format!("dense.{i}"), x, units, i == last);
         if i < last {
             x = builder.norm(&format!("norm.{i}"), x, Activation::Relu);
@@ -31,10 +31,10 @@ pub fn graph(sizes: &[usize]) -> Graph {
     builder.finish()
 }
 
-/// The network of a model with our names, PyTorch's or Keras's.
+/// Reads the network of a model with our names, PyTorch's or Keras's.
 ///
-/// Errors: a tensor that is missing, has another shape than its neighbours ask for, or has no place
-/// in a dense autoencoder.
+/// Errors: a tensor is missing, does not fit the shapes of its neighbours, or does not belong to a
+/// dense autoencoder.
 pub fn read(model: &Tensors) -> Result<Network, Error> {
     let model = &match modules::from_pytorch(model) {
         Some(model) => model,
@@ -55,7 +55,7 @@ pub fn read(model: &Tensors) -> Result<Network, Error> {
     let mut network = arrays::read(graph(&sizes), model)?;
     let mut known = network.parts().count();
     for i in 0..layers - 1 {
-        // A bias before a normalisation moves the mean that is taken away.
+        // A bias before a normalisation shifts the mean that is subtracted.
         let name = format!("dense.{i}.bias");
         if model.0.contains_key(&name) {
             let bias = model.f32_1(&name)?;
@@ -87,8 +87,8 @@ fn shape(name: &str, expected: &[usize], found: &[usize]) -> Error {
     TensorError::Shape { name: name.to_owned(), expected, found }.into()
 }
 
-/// The model under our names. Ours stay; Keras's are numbered from 0 in the order of their own
-/// numbers.
+/// The model under our names. Our own names stay; Keras's layers are numbered from 0 in the order
+/// of their numbers.
 fn renamed(model: &Tensors) -> Result<Tensors, Error> {
     let mut numbers: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (room, number, _) in model.0.keys().filter_map(|name| keras(name)) {
@@ -116,7 +116,7 @@ fn renamed(model: &Tensors) -> Result<Tensors, Error> {
     Ok(Tensors(tensors))
 }
 
-/// Our words for a Keras name, and its number: `.../dense_4/kernel:0` is (`dense`, 4, `kernel`).
+/// Our words for a Keras name, and its number: `.../dense_4/kernel:0` gives (`dense`, 4, `kernel`).
 fn keras(name: &str) -> Option<(&'static str, usize, &'static str)> {
     let (path, array) = name.strip_suffix(":0").unwrap_or(name).rsplit_once('/')?;
     let layer = path.rsplit('/').next().unwrap_or(path);
@@ -172,7 +172,7 @@ mod tests {
             Tensors(arrays::write(&network()).0.into_iter().map(rename).collect())
         };
         assert!(read(&keras(0)).unwrap() == network());
-        // 9, 10, 11: their order is that of numbers, not of letters.
+        // 9, 10, 11: sorted as numbers, not as text.
         assert!(read(&keras(9)).unwrap() == network());
     }
 

@@ -1,4 +1,4 @@
-//! Weights of networks, read from the files of other programs and written for them: PyTorch's
+//! Reads weights of networks from files of other programs and writes files for them: PyTorch's
 //! state_dicts, Keras's names, ONNX.
 //!
 //! ```text
@@ -6,7 +6,7 @@
 //! .safetensors ----> arrays under any of the names --autoencoder--^
 //! ```
 //!
-//! This room is given bytes and arrays. It knows no clips and no settings, and opens no file.
+//! This room takes bytes and arrays. It knows no clips and no settings, and opens no file.
 
 pub mod arrays;
 pub mod autoencoder;
@@ -19,13 +19,13 @@ pub use torch::read_torch;
 
 use crate::artifact::TensorError;
 
-/// Why arrays are no network.
+/// The reason why arrays do not make a network.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An array is missing or has another shape.
     #[error(transparent)]
     Tensor(#[from] TensorError),
-    /// An array has no place in the network, or two have the same.
+    /// An array does not belong to the network, or two arrays have the same place.
     #[error("{0}")]
     Data(String),
 }

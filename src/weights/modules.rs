@@ -1,10 +1,10 @@
-//! The autoencoder's model under the names of PyTorch's modules, as ours.
+//! Renames the autoencoder's arrays from PyTorch's module names to ours.
 //!
-//! A state_dict has `PATH.weight` and so on, and a PATH says how the author nested the modules, not
-//! what comes after what. Layers are taken in the natural order of their paths: numbers as numbers,
+//! A state_dict has `PATH.weight` and so on. A PATH shows how the author nested the modules, not
+//! their order. So layers are taken in the natural order of their paths: numbers as numbers,
 //! `encoder` before `decoder`, as in the DCASE 2023 baseline (nttcslab/dcase2023_task2_baseline_ae:
-//! `encoder.0.weight` to `decoder.12.bias`). A state_dict does not tell the epsilon of its
-//! normalisations: the baseline's is 1e-3, as ours; PyTorch's default is 1e-5.
+//! `encoder.0.weight` to `decoder.12.bias`). A state_dict does not hold the epsilon of its
+//! normalisations. The baseline's is 1e-3, like ours; PyTorch's default is 1e-5.
 
 use ndarray::{ArrayD, Ix1, Ix2};
 
@@ -13,16 +13,16 @@ use crate::artifact::{Tensor, Tensors};
 /// A linear layer: kernel (inputs, outputs), bias.
 type Linear = (ndarray::Array2<f32>, Option<ndarray::Array1<f32>>);
 
-/// What a normalisation is made of, here and there.
+/// The arrays of a normalisation: their names in PyTorch and here.
 const NORM: [(&str, &str); 4] =
     [("weight", "gamma"), ("bias", "beta"), ("running_mean", "mean"), ("running_var", "variance")];
 
 /// The arrays of a state_dict of Linear and BatchNorm1d layers as `dense.i.kernel` (inputs,
 /// outputs), `dense.i.bias` and `norm.i.gamma`, `.beta`, `.mean`, `.variance`. Tensors of other
-/// modules than these, such as the covariances of the DCASE 2023 baseline, are left out.
+/// modules, such as the covariances of the DCASE 2023 baseline, are left out.
 ///
-/// None where the bag is not of this kind: every Linear but the last has its BatchNorm1d, each fits
-/// its neighbours, and no other module has a `weight`.
+/// `None` if the arrays are not of this kind: every Linear but the last has its BatchNorm1d, each
+/// fits its neighbours, and no other module has a `weight`.
 pub fn from_pytorch(model: &Tensors) -> Option<Tensors> {
     let mut paths: Vec<&str> =
         model.0.keys().filter_map(|name| name.strip_suffix(".weight")).collect();
@@ -42,7 +42,7 @@ pub fn from_pytorch(model: &Tensors) -> Option<Tensors> {
     }
     let mut ours = Tensors::default();
     for (i, (kernel, bias)) in linear.into_iter().enumerate() {
-        // Our last layer has a bias; those before need none.
+        // Our last layer has a bias. The layers before need none.
         let bias = bias.or_else(|| (i == norms.len()).then(|| ndarray::Array1::zeros(outputs[i])));
         ours.put_f32(&format!("dense.{i}.kernel"), kernel);
         if let Some(bias) = bias {
@@ -62,7 +62,7 @@ pub fn from_pytorch(model: &Tensors) -> Option<Tensors> {
     Some(ours)
 }
 
-/// The weight of PyTorch is (outputs, inputs).
+/// PyTorch's weight is (outputs, inputs); the kernel is its transpose.
 fn read_linear(model: &Tensors, path: &str) -> Option<Linear> {
     let weight = single(model, &format!("{path}.weight"))?.into_dimensionality::<Ix2>().ok()?;
     let kernel = weight.t().as_standard_layout().into_owned();
@@ -82,15 +82,15 @@ fn single(model: &Tensors, name: &str) -> Option<ArrayD<f32>> {
     })
 }
 
-/// A piece of a path; where both stand at the same place, numbers come before words.
+/// A part of a path. At the same position, numbers come before words.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Piece<'a> {
     Number(u64),
-    /// After `encoder...` (0) comes what is neither (1), then `decoder...` (2).
+    /// The order is `encoder...` (0), other words (1), `decoder...` (2).
     Word(u8, &'a str),
 }
 
-/// Where a path stands in the natural order.
+/// The sort key of a path in the natural order.
 fn place(path: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     for mut rest in path.split('.') {
@@ -117,7 +117,7 @@ mod tests {
     use ndarray::{Array1, Array2, ArrayView1, array};
 
     /// The state_dict of an autoencoder 3-4-2-4-3 under these paths, in the order of the layers:
-    /// Linear, BatchNorm1d and so on. Every number tells its layer.
+    /// Linear, BatchNorm1d and so on. Every value is its layer's number.
     fn state(paths: [&str; 7]) -> Tensors {
         let sizes = [3, 4, 2, 4, 3];
         let mut model = Tensors::default();
@@ -210,7 +210,7 @@ mod tests {
         };
         assert!(broken(&|_| ()).is_some());
         assert_eq!(from_pytorch(&Tensors::default()), None);
-        // Ours.
+        // Our own names.
         assert_eq!(from_pytorch(&from_pytorch(&state(BASELINE)).unwrap()), None);
         assert_eq!(broken(&|model| drop(model.0.remove("encoder.4.running_mean"))), None);
         assert_eq!(broken(&|model| drop(model.0.remove("encoder.4.running_var"))), None);

@@ -9,7 +9,7 @@ use crate::project::tree;
 /// What everybody may import, and what imports nothing but itself.
 const FOUNDATION: &[&str] = &[
     "math", "canon", "digest", "kind", "seed", "context", "diagnose", "family", "reading", "shown",
-    "document",
+    "document", "protobuf",
 ];
 
 /// What a room may import besides the foundation. A path such as `artifact::MetricRow` allows that
@@ -63,6 +63,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Events speak of nodes.
     ("progress", &["exec", "plan"]),
     ("report", &["metric", "artifact::MetricRow"]),
+    ("publish", &["report"]),
 ];
 
 /// Rooms of mathematics, on slices and arrays: of the foundation they import `math` alone.

@@ -40,6 +40,7 @@ mod pages;
 mod paper;
 mod parity;
 mod project;
+mod publish;
 mod runs;
 mod scikit_learn;
 mod scikit_learn_density;

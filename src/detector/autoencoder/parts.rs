@@ -1,4 +1,4 @@
-//! Where in a clip the autoencoder errs.
+//! The places in a clip where the autoencoder errs.
 
 use ndarray::{Array2, ArrayView2};
 
@@ -8,8 +8,8 @@ use crate::detector::{DetectorError, Examples};
 use crate::math;
 
 impl Autoencoder {
-    /// The squared error of each value of a clip, mean over the windows that hold it; 0 where none
-    /// is asked for it.
+    /// The squared error of each value of a clip, as the mean over the windows that predict it; 0
+    /// for values that no window predicts.
     pub(super) fn errors(
         &self,
         model: &Tensors,

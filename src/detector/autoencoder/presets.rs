@@ -1,4 +1,4 @@
-//! The settings of the autoencoder as written, and the presets that fill in what is not.
+//! The autoencoder's settings as written in a spec, and the presets that fill in the rest.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::super::{Scope, training};
 use super::{Autoencoder, FrameRange, Predict, Score};
 
-/// Settings as written: a preset, and what is said besides.
+/// Settings as written: a preset, and the settings that override it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Written {
@@ -25,14 +25,14 @@ pub(super) struct Written {
     weights: Option<String>,
 }
 
-/// Settings that others published results with.
+/// Settings of published results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Preset {
     /// Dohi et al. 2022: learning rate 1e-4, batches of 128, 100 epochs.
     Paper,
-    /// The baseline's repository of DCASE 2022: 1e-3, 512, 100, the last tenth of the rows held
-    /// out.
+    /// The repository of the DCASE 2022 baseline: learning rate 1e-3, batches of 512, 100 epochs,
+    /// the last tenth of the rows held out.
     Repository,
 }
 

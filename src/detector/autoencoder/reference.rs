@@ -1,5 +1,5 @@
-//! Six steps of training beside those of Keras, by the figures that
-//! `tests/data/make_autoencoder.py` wrote in f64.
+//! Compares six training steps with Keras. `tests/data/make_autoencoder.py` wrote the reference
+//! values in f64.
 
 use ndarray::ArrayD;
 use serde_json::Value;
@@ -16,7 +16,7 @@ fn reference() -> Value {
     serde_json::from_str(include_str!("../../../tests/data/autoencoder.json")).unwrap()
 }
 
-/// The first weights, by Keras's names.
+/// The initial weights, by Keras's names.
 fn first(sizes: &[usize]) -> Tensors {
     let mut model = Tensors::default();
     let mut k = 0;

@@ -1,11 +1,11 @@
-//! The score of DCASE's baseline of 2023: how far a clip's mean residual lies from zero, under the
-//! covariance of the residuals of each domain; the lesser counts.
+//! The score of the DCASE 2023 baseline: the distance of a clip's mean residual from zero, under
+//! the covariance of the residuals of each domain. The smaller distance counts.
 //!
-//! As that baseline's code computes it, which is not what its paper says: the covariance is that of
-//! the residuals of single frames around their mean, divided by one less than the number of windows
-//! (not of frames); the distance averages a matrix over all pairs of a clip's frames, which is the
-//! distance of their mean. One thing differs: the mean is that of all residuals, not of each
-//! training batch.
+//! It follows that baseline's code, which differs from its paper. The covariance is that of the
+//! residuals of single frames around their mean, divided by one less than the number of windows
+//! (not of frames). The distance averages a matrix over all pairs of a clip's frames, which equals
+//! the distance of their mean. There is one difference to the code: the mean is that of all
+//! residuals, not of each training batch.
 
 use ndarray::{Array2, ArrayView2};
 
@@ -14,14 +14,14 @@ use crate::context::Context;
 use crate::detector::DetectorError;
 use crate::learn::{cholesky, product};
 
-/// The factors of the covariances, (dims, dims) each.
+/// The Cholesky factors of the covariances, (dims, dims) each.
 pub struct Covariances(Vec<Array2<f64>>);
 
-/// The names of the domains' tensors. Clips without a domain are of the source.
+/// The names of the domains' tensors. Clips without a domain count as source.
 const NAMES: [&str; 2] = ["residual.source.factor", "residual.target.factor"];
 
-/// Adds the factors to `model`; `residuals` gives those of a clip, (windows, `width`) in C order,
-/// of which every `dims` values are a frame.
+/// Adds the factors to `model`. `residuals` returns the residuals of a clip, (windows, `width`) in
+/// C order; every `dims` values are a frame.
 pub fn fit(
     clips: &[&Clip],
     [dims, width]: [usize; 2],
@@ -66,9 +66,10 @@ pub fn fit(
 }
 
 impl Covariances {
-    /// The factors of a model.
+    /// Reads the factors of a model.
     pub fn read(model: &Tensors) -> Result<Self, DetectorError> {
-        // A domain without training clips has none; without any the first is what is missing.
+        // A domain without training clips has no factor. If both are missing, the error names the
+        // first.
         let there: Vec<&str> =
             NAMES.into_iter().filter(|name| model.0.contains_key(*name)).collect();
         let names = if there.is_empty() { &NAMES[..1] } else { &there[..] };
@@ -79,7 +80,7 @@ impl Covariances {
             .map(Self)
     }
 
-    /// The lesser of the squared distances of the mean of `residuals`, (frames, dims) in C order.
+    /// The smaller of the squared distances of the mean of `residuals`, (frames, dims) in C order.
     pub fn distance(&self, residuals: &[f32]) -> f64 {
         let dims = self.0[0].nrows();
         let frames = ArrayView2::from_shape((residuals.len() / dims, dims), residuals)

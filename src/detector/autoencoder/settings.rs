@@ -1,31 +1,31 @@
-//! What an autoencoder is asked for: which frames it predicts, and how its errors become a score.
+//! The frames that an autoencoder predicts, and the score that it makes of its errors.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What the network is to give.
+/// The frames that the network predicts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Predict {
     /// The whole window.
     #[default]
     All,
-    /// The frame in its middle, from the others.
+    /// The middle frame, from the others.
     Centre,
 }
 
-/// What the score of a clip is.
+/// How the errors become the score of a clip.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Score {
     /// The mean squared error.
     #[default]
     Mse,
-    /// The lesser of the distances of its mean residual under the covariance of each domain.
+    /// The smaller distance of its mean residual under the covariances of the two domains.
     SelectiveMahalanobis,
 }
 
-/// Frames `from` to `to`, counted from 0. The frame `to` is not used.
+/// Frames `from` to `to`, counted from 0. Frame `to` is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FrameRange {

@@ -1,5 +1,5 @@
-//! What the autoencoder promises. A published model with its published scores is among the
-//! integration tests.
+//! Tests of the autoencoder. The integration tests compare a published model with its published
+//! scores.
 
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
@@ -32,12 +32,12 @@ fn examples<'a>(clips: &'a [Clip], features: &'a [Array2<f32>]) -> Examples<'a> 
     }
 }
 
-/// Clips of 20 frames of 16 dB-like values, a mixture of two patterns and noise; in `broken` ones
+/// Clips of 20 frames of 16 dB-like values: a mixture of two patterns and noise. In `broken` clips
 /// the upper half of the bands follows the mixture upside down.
 fn machine(rng: &mut Rng, count: usize, broken: bool) -> Vec<Array2<f32>> {
     (0..count)
         .map(|_| {
-            // A ring: never so faint that upside down is the same.
+            // A ring: never so faint that upside down looks the same.
             let (angle, radius) = (std::f64::consts::TAU * rng.uniform(), 1.0 + rng.uniform());
             let (level, tilt) = (radius * math::cos(angle), radius * math::sin(angle));
             Array2::from_shape_fn((20, 16), |(_, band)| {
@@ -144,11 +144,11 @@ fn clips_and_models_that_do_not_fit_are_named() {
     assert_eq!(fit(&small(), &[]), "there are no normal training clips");
     assert_eq!(
         fit(&small(), &[zeros(9, 4), zeros(4, 4)]),
-        "clip `b.wav` has 4 frames, a window needs 5"
+        "clip `b.wav` has 4 frames, but a window needs 5"
     );
     assert_eq!(
         fit(&small(), &[zeros(9, 4), zeros(9, 3)]),
-        "clip `b.wav` has 3 dims a frame, the clips before it 4"
+        "clip `b.wav` has 3 dims per frame, but the clips before it have 4"
     );
     let ranged = Autoencoder { frames: Some(FrameRange { from: 50, to: 250 }), ..small() };
     assert_eq!(fit(&ranged, &[zeros(100, 4)]), "clip `a.wav` has 100 frames, not 50..250");
@@ -229,7 +229,7 @@ fn presets_are_what_was_published_and_give_way_to_what_is_said() {
     let clipped = written(r#"{ "preset": "repository", "training": { "clip_norm": 1.0 } }"#);
     assert_eq!((clipped.training.validation, clipped.training.clip_norm), (0.1, Some(1.0)));
     assert_eq!(written("{}"), Autoencoder::default());
-    // What is resolved says all and is read as itself.
+    // The resolved settings are complete and read back as themselves.
     let again = written(&serde_json::to_string(&repository).unwrap());
     assert_eq!(again, repository);
 }
@@ -237,7 +237,7 @@ fn presets_are_what_was_published_and_give_way_to_what_is_said() {
 #[test]
 fn the_published_network_has_its_count_of_weights() {
     let graph = autoencoder::graph(&[640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640]);
-    // Keras counts 269,992 with the hidden biases, which a normalisation takes away.
+    // Keras counts 269,992 with the hidden biases, which a normalisation cancels.
     let hidden: usize = 8 * 128 + 8;
     assert_eq!(graph.weight_count() + graph.statistic_count() + hidden, 269_992);
 }
@@ -277,7 +277,7 @@ fn the_lesser_of_two_distances_of_the_mean_residual_is_the_score() {
         (detector, model, scores)
     };
     let (detector, model, both) = fit(&clips, Score::SelectiveMahalanobis);
-    // By the definition, from the residuals themselves.
+    // Computed by the definition, from the residuals.
     let network = autoencoder::read(&model).unwrap();
     let residual = |clip: usize| {
         let values: Vec<f32> = train[clip].iter().copied().collect();
@@ -303,13 +303,13 @@ fn the_lesser_of_two_distances_of_the_mean_residual_is_the_score() {
     for (found, expected) in both.iter().zip(&least) {
         assert!((found / expected - 1.0).abs() < 1e-6, "{found} {expected}");
     }
-    // Of one domain alone there is one covariance, whichever it is.
+    // With one domain alone there is one covariance, whichever the domain is.
     let target = fit(&clips[..20], Score::SelectiveMahalanobis);
     assert!(
         target.2.iter().all(|score| *score > 0.0)
             && !target.1.0.contains_key("residual.source.factor")
     );
-    // The network is that of the other score.
+    // The network is the same as with the other score.
     let (_, plain, _) = fit(&clips, Score::Mse);
     assert_eq!(model.0["dense.0.kernel"], plain.0["dense.0.kernel"]);
     assert_eq!(model.0.len(), plain.0.len() + 2);

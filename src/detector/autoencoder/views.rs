@@ -1,18 +1,18 @@
-//! Windows of frames as the network is fed with them.
+//! Feeds windows of frames to the network.
 
 use crate::detector::training::{Batch, Rows};
 use crate::nn::Windows;
 use crate::seed::Rng;
 
-/// Windows as the network is fed with them.
+/// Windows of frames as the network's inputs and targets.
 pub(super) struct Views<'a> {
     pub(super) all: Windows<'a>,
-    /// The values of the frame in the middle, if that is to be given.
+    /// The values of the middle frame, if that is the target.
     pub(super) centre: Option<std::ops::Range<usize>>,
 }
 
 impl Views<'_> {
-    /// The part of a window that is to be given.
+    /// The part of a window that is the target.
     pub(super) fn outputs(&self, window: &[f32]) -> Vec<f32> {
         window[self.centre.clone().unwrap_or(0..window.len())].to_vec()
     }

@@ -1,10 +1,9 @@
-//! Extremely randomised trees (Geurts, Ernst and Wehenkel 2006): a forest whose thresholds are
-//! random, too.
+//! Extremely randomised trees (Geurts, Ernst and Wehenkel 2006): a forest with random thresholds.
 //!
-//! smartcore has them for regression alone, so these are our own trees with another way to cut.
-//! What is drawn is what scikit-learn's `ExtraTreesClassifier` draws: for each split the square
-//! root of the number of dimensions, for each dimension one threshold between its least and its
-//! greatest value, and no clips.
+//! smartcore has them only for regression, so these are our own trees with another way to cut. The
+//! random choices are those of scikit-learn's `ExtraTreesClassifier`: each split tries the square
+//! root of the number of dimensions, with one threshold each between the least and the greatest
+//! value. Clips are not resampled.
 
 use ndarray::Array2;
 use schemars::JsonSchema;
@@ -26,10 +25,10 @@ pub struct ExtraTrees {
     /// The number of trees.
     #[schemars(range(min = 1, max = 100_000))]
     pub trees: usize,
-    /// The fewest training clips of a leaf.
+    /// The smallest number of training clips in a leaf.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub min_leaf: usize,
-    /// The most splits on the way to a leaf. Default: no limit.
+    /// The largest number of splits above a leaf. Default: no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
     pub max_depth: Option<usize>,

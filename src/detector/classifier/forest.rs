@@ -1,5 +1,5 @@
-//! What random forests and extremely randomised trees share: their settings, their models, and how
-//! their trees vote.
+//! Shared by random forests and extremely randomised trees: settings, models, and the vote of the
+//! trees.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, array};
 
@@ -11,9 +11,9 @@ use crate::diagnose::Problem;
 use crate::learn::tree::{Grower, Kind, Tree};
 use crate::math;
 
-/// The settings of both.
+/// The settings of both kinds of forest.
 pub(super) struct Settings {
-    /// The name of the classifier, from which the seeds of its trees come.
+    /// The name of the classifier; the seeds of its trees depend on it.
     pub(super) name: &'static str,
     pub(super) kind: Kind,
     pub(super) trees: usize,
@@ -22,7 +22,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Settings out of range, all of them.
+    /// All settings that are out of range.
     pub(super) fn problems(&self) -> Vec<Problem> {
         let depth =
             self.max_depth.and_then(|depth| Problem::outside("max_depth", depth, 1, 10_000));
@@ -34,13 +34,13 @@ impl Settings {
             .collect()
     }
 
-    /// Memory on top of the vectors as f64, in bytes.
+    /// Memory beside the vectors as f64, in bytes.
     pub(super) fn memory(&self, rows: usize, dims: usize) -> usize {
-        // The columns; trees with a node for every two clips, with a few classes.
+        // The columns, and trees with one node for every two clips and a few classes.
         4 * rows * dims + self.trees * rows * 32
     }
 
-    /// Grows the trees, each from a seed of its own.
+    /// Grows the trees, each from its own seed.
     pub(super) fn fit(
         &self,
         x: Array2<f64>,
@@ -71,13 +71,13 @@ impl Settings {
     }
 }
 
-/// The values of a vector that the model takes.
+/// The vector length that the model takes.
 pub(super) fn dims(model: &Tensors) -> Result<usize, DetectorError> {
     Ok(model.f64_1("dims")?[0] as usize)
 }
 
-/// Logarithms of the probabilities, (clips, classes): a tree votes with the shares of the classes
-/// in the leaf of a clip, and each class gets one vote more.
+/// Logarithms of the class probabilities, (clips, classes). A tree votes with the class shares in
+/// the leaf of a clip, and each class gets one vote more.
 pub(super) fn log_probabilities(
     model: &Tensors,
     x: &Array2<f64>,
@@ -96,18 +96,18 @@ pub(super) fn log_probabilities(
     Ok(Array2::from_shape_vec((rows.len(), classes), found.concat()).expect("a value a class"))
 }
 
-/// The trees of a model as arrays, one after the other. Numbers of nodes are kept in f64, which
-/// counts beyond the 2^24 of f32.
+/// The trees of a model as arrays, one tree after the other. Node numbers are stored in f64,
+/// because f32 counts only to 2^24.
 struct Forest<'a> {
     /// The first node of every tree.
     roots: ArrayView1<'a, f64>,
-    /// What a node looks at; -1 in a leaf.
+    /// The dimension that a node tests; -1 in a leaf.
     dimension: ArrayView1<'a, f32>,
-    /// Vectors up to it go on to the child, others to the node after the child.
+    /// Vectors up to the threshold go to the child, others to the node after the child.
     threshold: ArrayView1<'a, f32>,
-    /// In a leaf: its row of `leaves`.
+    /// For a leaf: its row of `leaves`.
     child: ArrayView1<'a, f64>,
-    /// Parts of the classes, (leaves, classes).
+    /// Class shares, (leaves, classes).
     leaves: ArrayView2<'a, f32>,
 }
 

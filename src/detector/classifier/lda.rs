@@ -16,12 +16,12 @@ use crate::learn::product::multiply;
 use crate::learn::scaling::Scaling;
 use crate::math;
 
-/// Linear discriminant analysis. Classes are as probable as they have training clips.
+/// Linear discriminant analysis. The prior of a class is its share of the training clips.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lda {
-    /// How the covariance of the vectors about the means of their classes is estimated. All
-    /// dimensions are brought to variance 1 first.
+    /// How the covariance of the vectors about their class means is estimated. All dimensions are
+    /// scaled to variance 1 first.
     pub covariance: Covariance,
 }
 
@@ -58,7 +58,7 @@ impl Classify for Lda {
         }
         let factor = cholesky::factor(self.covariance.of(&x))
             .map_err(|at| self.singular(at, classes.len()))?;
-        // log p = m·S⁻¹x - m·S⁻¹m / 2 + log prior, up to what all classes share.
+        // log p = m·S⁻¹x - m·S⁻¹m / 2 + log prior, up to a constant that all classes share.
         let mut weights = means.clone();
         weights.rows_mut().into_iter().for_each(|mut row| {
             cholesky::solve(factor.view(), row.as_slice_mut().expect("C order"))

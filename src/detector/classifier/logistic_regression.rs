@@ -1,7 +1,7 @@
 //! Multinomial logistic regression, fitted by L-BFGS.
 //!
-//! linfa-logistic finds the same optimum, but by products and exponentials whose last bits differ
-//! between processors, so that a test asks it for a second opinion and nothing more.
+//! linfa-logistic finds the same optimum, but the last bits of its products and exponentials differ
+//! between processors. So a test compares with it, and the program does not use it.
 
 use std::collections::VecDeque;
 
@@ -18,22 +18,21 @@ use crate::learn::product::multiply;
 use crate::learn::scaling::Scaling;
 use crate::math;
 
-/// More are never needed at `c` of 1; with less regularisation the optimum is flat.
+/// Enough at `c` of 1. With less regularisation the optimum is flat.
 const ITERATIONS: usize = 1000;
 
-/// The largest slope at the optimum, for each training clip.
+/// The largest slope at the optimum, per training clip.
 const SLOPE: f64 = 1e-10;
 
 /// Steps that L-BFGS remembers.
 const MEMORY: usize = 10;
 
-/// Logistic regression. All dimensions are brought to mean 0 and variance 1.
+/// Logistic regression. All dimensions are scaled to mean 0 and variance 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogisticRegression {
-    /// How much the loss of the training clips counts beside half the squared weights, as
-    /// scikit-learn's `C`. For two classes scikit-learn has one set of weights instead of two: its
-    /// `C` is then twice this.
+    /// The weight of the training loss beside half the squared weights, as scikit-learn's `C`. For
+    /// two classes scikit-learn has one set of weights instead of two: its `C` is then twice this.
     #[schemars(range(max = 1e9), extend("exclusiveMinimum" = 0))]
     pub c: f64,
 }
@@ -97,7 +96,8 @@ impl Classify for LogisticRegression {
     }
 }
 
-/// The sum over clips of -ln p(class) plus penalty / 2 times the squared weights; offsets are free.
+/// The sum over clips of -ln p(class), plus penalty / 2 times the squared weights. Offsets are
+/// free.
 struct Regression<'a> {
     /// (clips, dims).
     x: Array2<f64>,
@@ -125,8 +125,8 @@ impl Regression<'_> {
         (loss, gradient)
     }
 
-    /// The parameters at the optimum, by L-BFGS (Nocedal and Wright 2006, algorithm 7.5) with steps
-    /// halved until they descend enough (their equation 3.4).
+    /// The optimal parameters, by L-BFGS (Nocedal and Wright 2006, algorithm 7.5). Steps are halved
+    /// until they descend enough (their equation 3.4).
     fn minimize(&self, cx: &Context) -> Result<Array2<f64>, DetectorError> {
         let shape = (self.count, self.x.ncols() + 1);
         let flat = |matrix: Array2<f64>| Array1::from_iter(matrix);
@@ -170,7 +170,7 @@ impl Regression<'_> {
                 }
                 length *= 0.5;
                 if length < 1e-12 {
-                    // Nothing left but rounding.
+                    // Only rounding is left.
                     break None;
                 }
             };
@@ -198,7 +198,7 @@ mod tests {
     use super::*;
     use crate::seed::Seed;
 
-    /// Three classes that overlap, (120, 5).
+    /// Three overlapping classes, (120, 5).
     fn clouds() -> (Array2<f64>, Vec<usize>) {
         let mut rng = Seed(7).rng();
         let classes: Vec<usize> = (0..120).map(|i| i % 3).collect();

@@ -1,10 +1,10 @@
-//! Gaussian naive Bayes: in each class every dimension has a normal distribution of its own.
+//! Gaussian naive Bayes: in each class every dimension has its own normal distribution.
 //!
-//! smartcore estimates the means and variances, in plain loops over the clips, so that they have
-//! the same bits on every processor. It takes variances as a mean of squares less the square of the
-//! mean. That cancels where a mean is large, so dimensions are brought to mean 0 and variance 1
-//! before. The logarithms of its own `predict` are those of the system, and it knows no smoothing,
-//! so scores are made here.
+//! smartcore estimates the means and variances. Its plain loops over the clips give the same bits
+//! on every processor. It computes variances as the mean of squares minus the square of the mean,
+//! which cancels if a mean is large. So dimensions are scaled to mean 0 and variance 1 first.
+//! smartcore's `predict` uses the system's logarithms and has no smoothing, so scores are computed
+//! here.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use schemars::JsonSchema;
@@ -20,8 +20,8 @@ use crate::diagnose::{Problem, number};
 use crate::learn::scaling::Scaling;
 use crate::math;
 
-/// Gaussian naive Bayes: in each class the dimensions are normal and independent of each other.
-/// Classes are as probable as they have training clips. All dimensions are brought to mean 0 and
+/// Gaussian naive Bayes: in each class the dimensions are normal and independent of each other. The
+/// prior of a class is its share of the training clips. All dimensions are scaled to mean 0 and
 /// variance 1 first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -32,7 +32,7 @@ pub struct NaiveBayes {
     pub var_smoothing: f64,
 }
 
-/// With less, what rounding leaves of a variance of zero would decide.
+/// With less smoothing, the rounding error of a zero variance would decide.
 const LEAST: f64 = 1e-15;
 
 impl Default for NaiveBayes {
@@ -80,8 +80,7 @@ impl Classify for NaiveBayes {
         let (clips, dims) = x.dim();
         let x = DenseMatrix::new(clips, dims, x.into_iter().collect(), false)
             .map_err(|e| failed(&e))?;
-        // Classes are numbered from 0 and each has a clip, so that smartcore's order of them is
-        // ours.
+        // Classes are numbered from 0 and each has a clip, so smartcore uses the same order.
         let fitted = GaussianNB::fit(&x, &labels, Default::default()).map_err(|e| failed(&e))?;
         let table = |rows: &[Vec<f64>]| {
             Array2::from_shape_vec((rows.len(), dims), rows.concat())
@@ -113,7 +112,7 @@ impl Classify for NaiveBayes {
         let (means, variances, priors) =
             (model.f64_2("means")?, model.f64_2("variances")?, model.f64_1("priors")?);
         let sums_of_logs = variances.mapv(math::ln).sum_axis(Axis(1));
-        // log prior - Σ ln σ² / 2 - Σ (x - µ)² / 2σ², up to what all classes share.
+        // log prior - Σ ln σ² / 2 - Σ (x - µ)² / 2σ², up to a constant that all classes share.
         let offsets = priors.mapv(math::ln) - sums_of_logs / 2.0;
         let rows: Vec<ArrayView2<f64>> = x.axis_chunks_iter(Axis(0), 1).collect();
         let values = cx.map(&rows, |row| {
@@ -138,8 +137,7 @@ mod tests {
 
     #[test]
     fn probabilities_are_those_of_the_formula() {
-        // Means 1 and 11 with variance 1, priors 1/3 and 2/3; the second dimension is the same for
-        // all.
+        // Means 1 and 11 with variance 1, priors 1/3 and 2/3. The second dimension is constant.
         let x = array![[0.0, 5.0], [2.0, 5.0], [10.0, 5.0], [12.0, 5.0], [10.0, 5.0], [12.0, 5.0]];
         let bayes = NaiveBayes { var_smoothing: 1e-15 };
         let model = bayes.fit(x, &[0, 0, 1, 1, 1, 1], &Context::plain(0)).unwrap();

@@ -1,6 +1,6 @@
-//! A vote of the nearest training clips: how many of them are of each class.
+//! A vote of the nearest training clips: the number of them in each class.
 //!
-//! smartcore's `KNNClassifier` casts the same votes. Its index would have to be built at every
+//! smartcore's `KNNClassifier` casts the same votes. But its index would have to be built for every
 //! scoring, and it is many times slower than [`neighbours`].
 
 use ndarray::{Array2, ArrayView1};
@@ -15,7 +15,7 @@ use crate::learn::neighbours::{self, MOST_NEIGHBOURS, Metric, Neighbour};
 use crate::learn::scaling::Scaling;
 use crate::math;
 
-/// k nearest neighbours that vote for their classes.
+/// k nearest neighbours vote for their classes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NearestNeighbours {
@@ -42,7 +42,7 @@ impl Classify for NearestNeighbours {
     }
 
     fn memory(&self, rows: usize, dims: usize) -> usize {
-        // The scaled vectors in f64 and f32, and those of the neighbours that are looked for.
+        // The scaled vectors in f64 and f32, and the vectors of the query.
         20 * rows * dims
     }
 
@@ -80,7 +80,7 @@ impl Classify for NearestNeighbours {
         if self.k > bank.nrows() || classes.len() != bank.nrows() {
             let rows = bank.nrows();
             return Err(DetectorError::Data(format!(
-                "the model of {rows} vectors is not one of `k` {}",
+                "a model of {rows} vectors does not fit `k` {}",
                 self.k
             )));
         }
@@ -100,7 +100,7 @@ fn class_of(classes: ArrayView1<f64>, neighbour: &Neighbour) -> usize {
     classes[neighbour.row] as usize
 }
 
-/// Scaled vectors as neighbours are looked for: in f32, and finite.
+/// Scaled vectors for the neighbour search: in f32, and finite.
 fn narrow(x: Array2<f64>) -> Array2<f32> {
     x.mapv(|x| (x as f32).clamp(f32::MIN, f32::MAX))
 }
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn neighbours_vote_for_their_class() {
-        // Ten clips at 0 and ten at 10; one of the second class lies with the first.
+        // Ten clips at 0 and ten at 10. One clip of the second class lies with the first.
         let x = Array2::from_shape_fn((20, 2), |(i, j)| {
             (i / 10 * 10) as f64 + 0.01 * (i * 2 + j) as f64
         });
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(told.to_string(), "`k` is 30, but there are only 20 training clips");
     }
 
-    /// The votes of the `k` nearest in f64, of equally near ones the earlier.
+    /// The votes of the `k` nearest in f64; of equally near ones the earlier counts.
     fn by_brute_force(
         bank: &Array2<f32>,
         classes: &[usize],
@@ -170,7 +170,7 @@ mod tests {
         let test = Array2::from_shape_simple_fn((70, 24), || -40.0 + 8.0 * rng.normal());
         let classes: Vec<usize> = (0..300).map(|i| i * i % 3).collect();
         let labels: Vec<u32> = classes.iter().map(|class| *class as u32).collect();
-        // Classes 0 and 1 alone are there.
+        // Only classes 0 and 1 are present.
         let count = 2;
         for k in [1, 7, 40] {
             let voters = NearestNeighbours { k };

@@ -1,5 +1,5 @@
-//! A random forest (Breiman 2001): trees on bootstrap samples that look at a few random dimensions
-//! at every split.
+//! A random forest (Breiman 2001): trees on bootstrap samples that try a few random dimensions at
+//! every split.
 
 use ndarray::Array2;
 use schemars::JsonSchema;
@@ -13,18 +13,18 @@ use crate::context::Context;
 use crate::diagnose::Problem;
 use crate::learn::tree::Kind;
 
-/// Random forest. A tree votes with the shares of the classes in the leaf of a clip, and each class
-/// gets one vote more: p = (votes + 1) / (trees + classes).
+/// Random forest. A tree votes with the class shares in the leaf of a clip, and each class gets one
+/// vote more: p = (votes + 1) / (trees + classes).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RandomForest {
     /// The number of trees.
     #[schemars(range(min = 1, max = 100_000))]
     pub trees: usize,
-    /// The fewest training clips of a leaf.
+    /// The smallest number of training clips in a leaf.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub min_leaf: usize,
-    /// The most splits on the way to a leaf. Default: no limit.
+    /// The largest number of splits above a leaf. Default: no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
     pub max_depth: Option<usize>,

@@ -1,9 +1,9 @@
 //! Support vector classification, one class against the rest.
 //!
-//! A machine for every class gives a decision value, 1 and -1 at its margins; the values of all
-//! classes become probabilities by a softmax. LIBSVM fits a sigmoid to values of held-out clips
-//! instead (Platt 1999), which draws and costs five more fits, and keeps the order of the values,
-//! which is what ranks clips.
+//! A machine for every class gives a decision value, 1 and -1 at its margins. A softmax turns the
+//! values of all classes into probabilities. LIBSVM instead fits a sigmoid to values of held-out
+//! clips (Platt 1999). That uses random numbers, costs five more fits, and keeps the order of the
+//! values, which alone matters for ranking clips.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, array};
 use schemars::JsonSchema;
@@ -20,17 +20,17 @@ use crate::learn::product::multiply;
 use crate::learn::scaling::Scaling;
 use crate::learn::smo;
 
-/// Clips that share one matrix product.
+/// Clips per matrix product.
 const BLOCK: usize = 64;
 
-/// Support vector classifier. All dimensions are brought to mean 0 and variance 1.
+/// Support vector classifier. All dimensions are scaled to mean 0 and variance 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Svc {
-    /// The most that a training clip can count, as scikit-learn's `C`.
+    /// The largest weight of a training clip, as scikit-learn's `C`.
     #[schemars(range(max = 1e9), extend("exclusiveMinimum" = 0))]
     pub c: f64,
-    /// How the similarity of two vectors is measured.
+    /// The similarity of two vectors.
     pub kernel: KernelName,
     /// The width of the rbf kernel.
     pub gamma: Gamma,
@@ -154,7 +154,7 @@ mod tests {
             let svc = Svc { c: 2.0, kernel: name, gamma };
             let model = svc.fit(x.clone(), &classes, &Context::plain(0)).unwrap();
             let ours = svc.log_probabilities(&model, x.clone(), &Context::plain(0)).unwrap();
-            // Many epochs: its solver is an approximate one.
+            // Many epochs, because its solver is approximate.
             let settings = SVCParameters::default()
                 .with_c(2.0)
                 .with_tol(1e-7)
@@ -163,8 +163,7 @@ mod tests {
             let settings = settings.with_kernel(kernel);
             let theirs = SVC::fit(&dense, &labels, &settings).unwrap();
             for (i, decision) in theirs.decision_function(&dense).unwrap().into_iter().enumerate() {
-                // The other class has minus its value, so that the logarithms differ by twice of
-                // it.
+                // The other class has minus the value, so the logarithms differ by twice the value.
                 let own = (ours[[i, 1]] - ours[[i, 0]]) / 2.0;
                 assert!(
                     (own - decision).abs() < 1e-3,

@@ -3,7 +3,7 @@ use crate::artifact::{Label, Split};
 use crate::seed::Seed;
 use ndarray::{Array2, Axis};
 
-/// Clips of sections `00`, `01` ... with the attribute `load`, in turn.
+/// Clips of the sections `00`, `01` ..., each with the attribute `load`, in turn.
 fn clips(count: usize, sections: usize, loads: usize) -> Vec<Clip> {
     let clip = |i: usize| Clip {
         id: format!("fan/{i}.wav"),
@@ -17,7 +17,7 @@ fn clips(count: usize, sections: usize, loads: usize) -> Vec<Clip> {
     (0..count).map(clip).collect()
 }
 
-/// A vector a clip, about a mean of its section and load.
+/// One vector per clip, about a mean for its section and load.
 fn vectors_of(clips: &[Clip], seed: u64) -> Array2<f32> {
     let mut rng = Seed(seed).rng();
     let mut x =
@@ -54,8 +54,8 @@ const MODELS: [&str; 10] = [
 fn clips_that_are_not_what_they_say_score_high() {
     let train = clips(120, 3, 2);
     let x = vectors_of(&train, 1);
-    // The vectors of test clips are as they say for the first half, those of the next section for
-    // the others.
+    // The vectors of the first half of the test clips fit their labels. The vectors of the second
+    // half belong to the next section.
     let mut test = clips(60, 3, 2);
     let y = vectors_of(&test, 2);
     for clip in &mut test[30..] {
@@ -68,8 +68,8 @@ fn clips_that_are_not_what_they_say_score_high() {
             let model = classifier.fit(&examples(&train, &x), None, &Context::plain(1)).unwrap();
             let scores =
                 classifier.score(&model, &examples(&test, &y), &Context::plain(1)).unwrap();
-            // Far from all training clips the rbf machines know nothing, and votes are often equal,
-            // so not every single one need be in order.
+            // Far from all training clips the rbf machines know nothing, and votes are often equal.
+            // So single clips may be out of order.
             let (right, wrong) = scores.split_at(30);
             let ordered =
                 right.iter().map(|r| wrong.iter().filter(|w| *w > r).count()).sum::<usize>();
@@ -100,7 +100,7 @@ fn one_section_is_told_apart_by_attributes() {
     let error = fit(r#"{"lda": {}}"#, examples(&train, &x)).unwrap_err();
     assert_eq!(
         error,
-        "all 40 training clips are of section `00`: there is nothing to tell apart; write `labels: attribute`, or \
+        "all 40 training clips are of section `00`: there is only one class; write `labels: attribute`, or \
          another detector, such as `knn: {}`"
     );
     let model = fit(r#"{"lda": {}, "labels": "attribute"}"#, examples(&train, &x)).unwrap();

@@ -1,8 +1,9 @@
-//! The bottleneck of the dense autoencoder as the vector of a clip.
+//! The bottleneck of the dense autoencoder as the embedding of a clip.
 //!
-//! The network is that of the detector `autoencoder`, trained in the same way; the vector of a clip
-//! is the mean over its windows of the bottleneck's values after their normalisation and before
-//! their rectifier, so that a unit that is never positive still says something.
+//! The network is that of the detector `autoencoder`, trained in the same way. The embedding is the
+//! mean of the bottleneck's values over the windows of the clip. The values are taken after the
+//! normalisation and before the rectifier, so that a unit with negative values still carries
+//! information.
 
 use ndarray::Array2;
 use schemars::JsonSchema;
@@ -16,20 +17,20 @@ use crate::detector::training::Training;
 use crate::detector::{Detector, DetectorError};
 use crate::diagnose::Problem;
 
-/// The bottleneck of a dense autoencoder, as the mean over the windows of a clip.
+/// The bottleneck of a dense autoencoder, averaged over the windows of a clip.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Bottleneck {
-    /// Frames of a window.
+    /// Frames per window.
     #[schemars(range(min = 1, max = 1000))]
     pub window: usize,
-    /// Units of the hidden layers, with the bottleneck in their middle.
+    /// Units of the hidden layers, with the bottleneck in the middle.
     #[schemars(length(min = 1, max = 100), inner(range(min = 1, max = 65_536)))]
     pub layers: Vec<usize>,
     /// Passes over all training windows.
     #[schemars(range(min = 1, max = 100_000))]
     pub epochs: usize,
-    /// Windows in a training step.
+    /// Windows per training step.
     #[schemars(range(min = 2, max = 65_536))]
     pub batch: usize,
     /// Step size of Adam at the start of training.
@@ -64,7 +65,7 @@ impl Bottleneck {
 
 impl Embedder for Bottleneck {
     fn version(&self) -> u32 {
-        // A network that is trained otherwise gives other vectors.
+        // A change of the network's training changes the embeddings.
         100 + self.detector().version()
     }
 

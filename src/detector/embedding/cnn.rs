@@ -1,11 +1,11 @@
-//! Small convolutional networks that tell sections or attributes apart, for the vectors they make
-//! on the way.
+//! Small convolutional networks that learn to distinguish sections or attributes, for their
+//! embeddings.
 //!
-//! What such a network must know to tell the normal sounds of a machine apart is what changes when
-//! the machine breaks (auxiliary classification: Giri et al. 2020, Wilkinghoff 2021 and 2023). One
-//! branch sees the spectrogram, another the spectrum of the whole clip ([`architecture`]); with
-//! both it is the multi-resolution network of Wilkinghoff 2023. The loss may be one of angles to
-//! trained centres ([`Loss`]), which keeps a class together instead of only apart from others.
+//! The features that distinguish the normal sounds of a machine also change when the machine breaks
+//! (auxiliary classification: Giri et al. 2020, Wilkinghoff 2021 and 2023). One branch sees the
+//! spectrogram, another the spectrum of the whole clip ([`architecture`]). With both it is the
+//! multi-resolution network of Wilkinghoff 2023. The loss may be one on angles to trained centres
+//! ([`Loss`]), which keeps a class together and not only apart from others.
 
 mod architecture;
 mod rows;
@@ -29,40 +29,40 @@ use crate::weights::arrays;
 /// Clips embedded at a time.
 const BLOCK: usize = 32;
 
-/// A small convolutional network that learns to tell apart the sections and attributes of a machine
-/// (Wilkinghoff 2021, 2023).
+/// A small convolutional network that learns to distinguish the sections and attributes of a
+/// machine (Wilkinghoff 2021, 2023).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cnn {
-    /// The inputs of the network. The vectors of two branches are put one after the other.
+    /// The inputs of the network. The embeddings of two branches are concatenated.
     #[schemars(length(min = 1, max = 2))]
     pub branches: Vec<Branch>,
-    /// Frames of a spectrogram. Default: the frames of the shortest training clip. A longer clip
-    /// gives several spectrograms, and the mean of their vectors counts.
+    /// Frames per spectrogram. Default: the frames of the shortest training clip. A longer clip
+    /// gives several spectrograms, and its embedding is their mean.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 8, max = 65_536))]
     pub frames: Option<usize>,
-    /// Channels of the stages that see the spectrogram, 1 to 8 of them. Each stage halves the size.
+    /// Channels of the 1 to 8 stages that see the spectrogram. Each stage halves the size.
     #[schemars(length(min = 1, max = 8), inner(range(min = 1, max = 4096)))]
     pub channels: Vec<usize>,
-    /// Values of a branch's vector.
+    /// Length of a branch's embedding.
     #[schemars(range(min = 2, max = 8192))]
     pub dims: usize,
-    /// The classes that the network learns to tell apart.
+    /// The classes that the network learns to distinguish.
     pub labels: Labels,
     /// The loss function, with its settings.
     pub loss: LossSettings,
-    /// Examples and labels are mixed with shares from Beta(mixup, mixup) (Zhang et al. 2018). 0
-    /// mixes none.
+    /// The parameter of mixup (Zhang et al. 2018): examples and labels are mixed with shares from
+    /// Beta(mixup, mixup). 0 turns it off.
     #[schemars(range(min = 0, max = 100))]
     pub mixup: f64,
-    /// Whether an epoch has as many images of the target domain as of the source. Rare ones are
+    /// Whether an epoch has equally many images of both domains. Images of the rarer domain are
     /// drawn with replacement.
     pub balance: bool,
     /// Passes over all training images.
     #[schemars(range(min = 1, max = 100_000))]
     pub epochs: usize,
-    /// Images in a training step.
+    /// Images per training step.
     #[schemars(range(min = 2, max = 65_536))]
     pub batch: usize,
     /// Step size of Adam at the start of training.
@@ -112,7 +112,7 @@ impl Embedder for Cnn {
             || self.branches.len() > 2
         {
             let message = format!(
-                "`branches` names {}, each of `spectrogram` and `spectrum` once at most",
+                "`branches` names {}; `spectrogram` and `spectrum` may stand there once each",
                 self.branches.len()
             );
             wrong("branches", message, "write `branches: [spectrogram, spectrum]`, or one of them");
@@ -145,10 +145,10 @@ impl Embedder for Cnn {
         if let (LossSettings::SubClusterAdacos { adaptive: true, .. }, true) =
             (self.loss, self.mixup == 0.0)
         {
-            // The right class is part of the sum that sets the scale: once it fits, each batch
-            // doubles it.
+            // The right class is part of the sum that sets the scale. Once it fits, each batch
+            // doubles the scale.
             let message =
-                "the adaptive scale of `sub_cluster_adacos` grows without end if nothing is mixed"
+                "the adaptive scale of `sub_cluster_adacos` grows without end if `mixup` is 0"
                     .to_owned();
             wrong("mixup", message, "write `mixup: 0.2`, or `adaptive: false` in the loss");
         }
@@ -157,8 +157,8 @@ impl Embedder for Cnn {
     }
 
     fn memory(&self, rows: usize, dims: usize) -> usize {
-        // Not known here: how long clips are, and their spectra. Whole clips of ten seconds are the
-        // field's.
+        // The length of clips and their spectra is unknown here. Whole clips of ten seconds are
+        // usual in the field.
         let (frames, bins) = (self.frames.unwrap_or(313).min(rows.max(8)), 80_000);
         let graph = architecture::network(self, [frames, dims], bins);
         4 * (2 * self.batch * graph.activations() + 10 * graph.weight_count())
@@ -170,7 +170,7 @@ impl Embedder for Cnn {
         let (classes, labels) = self.labels.of(train)?;
         if classes.len() < 2 {
             let message = format!(
-                "all {} clips are of one class, `{}`: it takes two to tell apart",
+                "all {} clips are of one class, `{}`: the network needs at least two",
                 labels.len(),
                 classes[0]
             );

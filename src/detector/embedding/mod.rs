@@ -1,12 +1,12 @@
-//! Detectors in two parts: a network makes a vector of each clip, a detector of vectors scores
-//! those.
+//! Detectors in two parts: a network makes an embedding of each clip, and a detector of vectors
+//! scores the embeddings.
 //!
-//! What the network learns is learnt once for a machine, over all its sections; the detector behind
-//! it, the backend, keeps its own scope (a section, mostly). In a plan the two are stages of their
-//! own, so that ten backends train one network and a change of backend trains none. [`Embedding`]
-//! as a [`Detector`] does both in one: for ensembles, and for users of the library.
+//! The network is trained once for a machine, over all its sections. The detector behind it, the
+//! backend, keeps its own scope (mostly a section). In a plan the two are separate stages, so ten
+//! backends share one trained network and a change of backend trains none. [`Embedding`] as a
+//! [`Detector`] does both in one: for ensembles, and for users of the library.
 //!
-//! To add a network: a file with a config struct (`Default`, `deny_unknown_fields`) and `impl
+//! To add a network: write a file with a config struct (`Default`, `deny_unknown_fields`) and `impl
 //! Embedder`, a `mod` line and a line in the list below; then accept its golden value.
 
 mod autoencoder;
@@ -24,41 +24,41 @@ use crate::context::Context;
 use crate::diagnose::Problem;
 use crate::family;
 
-/// Clips as a network hears them.
+/// The inputs of a network.
 #[derive(Clone, Default)]
 pub struct Hearing<'a> {
     pub clips: Examples<'a>,
-    /// The spectrum of each clip, (1, bins); none unless [`Embedder::hears_spectrum`].
+    /// The spectrum of each clip, (1, bins); empty unless [`Embedder::hears_spectrum`].
     pub spectra: Vec<ArrayView2<'a, f32>>,
 }
 
-/// A network that makes a vector of a clip.
+/// A network that makes an embedding of a clip.
 pub trait Embedder: Send + Sync {
-    /// Raised whenever the same input gives other output; held by golden values.
+    /// Raised whenever the same input gives other output. Golden values in tests guard it.
     fn version(&self) -> u32;
 
-    /// What it wants a clip to be.
+    /// The form of a clip that it takes.
     fn takes(&self) -> Takes {
         Takes::Frames
     }
 
-    /// Whether it hears the spectra of whole clips besides.
+    /// Whether it also takes the spectra of whole clips.
     fn hears_spectrum(&self) -> bool {
         false
     }
 
-    /// Settings out of range, all of them.
+    /// All settings that are out of range.
     fn problems(&self) -> Vec<Problem> {
         Vec::new()
     }
 
-    /// Memory that fitting needs on top of its inputs, in bytes, for `rows` x `dims` of features.
+    /// Memory for fitting beside its inputs, in bytes, for `rows` x `dims` of features.
     fn memory(&self, rows: usize, dims: usize) -> usize;
 
     /// Learns from the normal training clips of a machine.
     fn fit(&self, train: &Hearing, cx: &Context) -> Result<Tensors, DetectorError>;
 
-    /// One vector a clip, (clips, dims). A clip's vector depends on that clip and the model alone.
+    /// One embedding per clip, (clips, dims). It depends on that clip and the model alone.
     fn embed(
         &self,
         model: &Tensors,
@@ -75,18 +75,18 @@ family! {
     }
 }
 
-/// A network makes a vector of each clip; a detector of vectors scores it.
+/// A network makes an embedding of each clip; a detector of vectors scores it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Embedding {
-    /// The network that makes a vector of a clip.
+    /// The network that makes the embedding of a clip.
     #[schemars(example = serde_json::json!({ "cnn": {} }))]
     pub network: EmbedderSpec,
-    /// Whether the vector that `pool` makes of a clip is put before the network's vector.
+    /// Whether the pooled vector of a clip is put before its embedding.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schemars(extend("default" = false))]
     pub with_pool: bool,
-    /// The detector of the vectors, written as under `detector`.
+    /// The detector that scores the embeddings, written as under `detector`.
     #[serde(default = "nearest_neighbour")]
     pub backend: Box<DetectorSpec>,
 }
@@ -96,7 +96,7 @@ fn nearest_neighbour() -> Box<DetectorSpec> {
 }
 
 impl EmbedderSpec {
-    /// The vectors of clips by a model, (clips, dims); all are finite.
+    /// The embeddings of clips, (clips, dims). All are finite.
     pub fn vectors(
         &self,
         model: &Tensors,
@@ -118,15 +118,15 @@ impl EmbedderSpec {
 }
 
 impl Embedding {
-    /// The seed of the network, and of the backend of a section.
+    /// The context with the seed of the network, or of a section's backend.
     fn own<'a>(cx: &Context<'a>, part: &[&str]) -> Context<'a> {
         Context { seed: cx.seed.derive(&["embedding"]).derive(part), ..*cx }
     }
 
-    /// Clips without more than their features, where that is enough.
+    /// Clips with only their features, if that is enough.
     fn heard<'a>(&self, clips: &Examples<'a>) -> Result<Hearing<'a>, DetectorError> {
         let beside = match (self.with_pool, self.network.member().hears_spectrum()) {
-            (true, _) => "pooled vectors beside those of the network (`with_pool`)",
+            (true, _) => "pooled vectors beside the embedding (`with_pool`)",
             (_, true) => "the spectra of whole clips",
             _ => return Ok(Hearing { clips: clips.clone(), spectra: Vec::new() }),
         };
@@ -149,7 +149,7 @@ impl Embedding {
 
 impl Detector for Embedding {
     fn version(&self) -> u32 {
-        // One number that changes when either's does.
+        // A number that changes with either version.
         self.network
             .member()
             .version()
@@ -187,10 +187,10 @@ impl Detector for Embedding {
         );
         let refused = match &*self.backend {
             DetectorSpec::Embedding(_) => {
-                Some("has a network of its own, and its backend may not have another".into())
+                Some("an embedding may not be the backend of another one".into())
             }
             other if other.member().takes() == Takes::Frames => {
-                Some(format!("`{backend}` takes frames, and a network gives one vector a clip"))
+                Some(format!("`{backend}` takes frames, but a network gives one vector per clip"))
             }
             _ => None,
         };
@@ -202,7 +202,7 @@ impl Detector for Embedding {
     }
 
     fn memory(&self, rows: usize, dims: usize) -> usize {
-        // The vectors are few beside the frames.
+        // The embeddings are few beside the frames.
         self.network.member().memory(rows, dims)
     }
 
@@ -258,9 +258,9 @@ impl Detector for Embedding {
     }
 }
 
-/// The same clips with their vectors, (1, dims) each.
+/// The same clips with their embeddings, (1, dims) each.
 fn as_examples<'v, 'a: 'v>(clips: &Examples<'a>, vectors: &'v Array2<f32>) -> Examples<'v> {
-    // Views of arrays do not shrink their lifetime by themselves, references do.
+    // Unlike references, views of arrays do not shrink their lifetime by themselves.
     let same = |clip: &&'a Clip| -> &'v Clip { clip };
     Examples {
         clips: clips.clips.iter().map(same).collect(),
@@ -268,7 +268,7 @@ fn as_examples<'v, 'a: 'v>(clips: &Examples<'a>, vectors: &'v Array2<f32>) -> Ex
     }
 }
 
-/// The tensors under a prefix, without it.
+/// The tensors with a prefix, without that prefix.
 fn part(model: &Tensors, prefix: &str) -> Tensors {
     let own =
         model.0.iter().filter_map(|(name, tensor)| Some((name.strip_prefix(prefix)?, tensor)));

@@ -5,7 +5,7 @@ use crate::seed::Seed;
 use ndarray::ArrayView2;
 use serde_json::{Value, json};
 
-/// Clips of 8 frames of 4 values in two sections that differ in level.
+/// Clips of 8 frames of 4 values in two sections with different levels.
 fn clips(count: usize, level: f32, split: Split) -> Vec<(Clip, Array2<f32>)> {
     let one = |i: usize| {
         let mut rng = Seed(7).derive(&[&split.to_string(), &i.to_string()]).rng();
@@ -113,8 +113,8 @@ fn scores_are_those_of_the_backend_on_the_vectors() {
 fn the_mean_over_windows_is_that_of_the_network_by_hand() {
     let one = |rows: &[f32], dim| Array2::from_shape_vec(dim, rows.to_vec()).unwrap();
     let mut model = Tensors::default();
-    // 2 values of 1 frame -> 2 -> bottleneck of 1: the rectifier stands between the layers, not
-    // after the last.
+    // 2 values of 1 frame -> 2 -> bottleneck of 1. The rectifier stands between the layers, not
+    // after the last one.
     let identity = one(&[1.0, 0.0, 0.0, 1.0], (2, 2));
     let kernels = [
         one(&[1.0, 0.0, 0.0, -1.0], (2, 2)),
@@ -155,10 +155,10 @@ fn what_is_no_backend_is_told() {
     let network = "network.autoencoder.epochs: `epochs` is 0, outside 1..100000".to_owned();
     assert_eq!(told(json!({"knn": {"k": 0}}))[0], network);
     assert!(told(json!({"knn": {"k": 0}}))[1].starts_with("backend.knn.k: "));
-    let frames = "backend: `autoencoder` takes frames, and a network gives one vector a clip";
+    let frames = "backend: `autoencoder` takes frames, but a network gives one vector per clip";
     assert_eq!(told(json!({"autoencoder": {}})), [network.clone(), frames.to_owned()]);
     let nested = json!({"embedding": {"network": {"autoencoder": {}}}});
-    assert!(told(nested)[1].contains("its backend may not have another"));
+    assert!(told(nested)[1].contains("an embedding may not be the backend"));
     let default = spec(json!({"network": {"autoencoder": {}}}));
     assert_eq!(default, spec(json!({"network": {"autoencoder": {}}, "backend": {"knn": {}}})));
 }

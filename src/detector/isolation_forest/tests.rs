@@ -13,8 +13,8 @@ fn random(rows: usize, dims: usize) -> Array2<f32> {
 
 #[test]
 fn a_forest_built_by_hand_gives_the_scores_of_the_paper() {
-    // Two trees of 8: x < 0.5 is alone, then y at 2 parts 3 from 4; and a tree of one cut, 2
-    // and 6.
+    // Two trees of 8 samples: x < 0.5 isolates one, then y at 2 splits 3 from 4; and a tree with
+    // one cut into 2 and 6.
     let mut model = Tensors::default();
     model.put_f64("feature", array![0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
     model.put_f32("threshold", array![0.5f32, 0.0, 2.0, 0.0, 0.0, -1.0, 0.0, 0.0]);

@@ -18,7 +18,7 @@ fn random(seed: u64, rows: usize, dims: usize, level: f64) -> Array2<f32> {
     Array2::from_shape_simple_fn((rows, dims), || (level + 4.0 * rng.normal()) as f32)
 }
 
-/// By the definition, all in f64.
+/// Computed by the definition, all in f64.
 fn by_definition(h: f64, train: &Array2<f32>, query: &[f32]) -> f64 {
     let exponent = |row: ndarray::ArrayView1<f32>| {
         let squares =
@@ -34,8 +34,8 @@ fn by_definition(h: f64, train: &Array2<f32>, query: &[f32]) -> f64 {
 
 #[test]
 fn scores_are_those_of_the_definition_however_near_the_vectors() {
-    // More queries and rows than one product; far from zero, and queries that are all but
-    // training vectors.
+    // More queries and rows than one product; far from zero; and queries that nearly equal training
+    // vectors.
     let train = random(1, 600, 40, -50.0);
     let mut test = random(2, 300, 40, -50.0);
     for i in 0..100 {

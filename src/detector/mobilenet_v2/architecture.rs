@@ -1,9 +1,9 @@
-//! MobileNetV2 (Sandler et al. 2018), layer by layer as Keras's applications have it, by their
-//! names.
+//! MobileNetV2 (Sandler et al. 2018), layer by layer and with the layer names of Keras's
+//! applications.
 
 use crate::nn::{Activation, Builder, Graph, NormSettings, Padding, Shape};
 
-/// Of Keras's applications: a momentum of 0.999, seen from the other side.
+/// As in Keras's applications: `follow` is 1 minus their momentum of 0.999.
 pub const NORM: NormSettings = NormSettings { epsilon: 1e-3, follow: 0.001 };
 
 /// Channels, blocks and the first block's stride of each stage (table 2 of the paper).
@@ -17,8 +17,8 @@ const STAGES: [(f64, usize, usize); 7] = [
     (320.0, 1, 1),
 ];
 
-/// The network for images of `input`, with `width` times the channels of the paper, and one logit a
-/// class.
+/// The network for images of `input`, with `width` times the channels of the paper, and one logit
+/// per class.
 pub fn mobilenet_v2(input: Shape, width: f64, classes: usize) -> Graph {
     let mut b = Builder::new(NORM);
     let x = b.input(input);
@@ -26,7 +26,7 @@ pub fn mobilenet_v2(input: Shape, width: f64, classes: usize) -> Graph {
     let mut x = b.norm("bn_Conv1", x, Activation::Relu6);
     let mut number = 0;
     for (channels, blocks, stride) in STAGES {
-        // Keras drops what is left of a channel here, and only here.
+        // Keras truncates a fraction of a channel here, and only here.
         let outputs = divisible((channels * width).trunc());
         for block in 0..blocks {
             let stride = if block == 0 { stride } else { 1 };
@@ -42,8 +42,8 @@ pub fn mobilenet_v2(input: Shape, width: f64, classes: usize) -> Graph {
     b.finish()
 }
 
-/// Expand six times, filter each channel by itself, project; with a way round where nothing changes
-/// its shape.
+/// Expand six times, filter each channel by itself, project. A skip connection is added if the
+/// shape stays the same.
 fn inverted_residual(
     b: &mut Builder,
     input: usize,
@@ -76,7 +76,7 @@ fn inverted_residual(
     x
 }
 
-/// The multiple of 8 nearest to `channels`, at least 8 and not below nine tenths of it.
+/// The multiple of 8 nearest to `channels`, at least 8 and at least nine tenths of it.
 fn divisible(channels: f64) -> usize {
     let nearest = (((channels + 4.0) as usize) / 8 * 8).max(8);
     if (nearest as f64) < 0.9 * channels { nearest + 8 } else { nearest }

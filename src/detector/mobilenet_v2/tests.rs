@@ -1,5 +1,5 @@
-//! The network against Keras's, layer by layer and gradient by gradient, by the figures that
-//! `tests/data/make_mobilenet_v2.py` wrote; and what the detector promises.
+//! Compares the network with Keras's, layer by layer and gradient by gradient
+//! (`tests/data/make_mobilenet_v2.py` wrote the reference values), and tests the detector.
 
 use ndarray::Array2;
 use serde_json::Value;
@@ -16,8 +16,8 @@ fn reference() -> Value {
     serde_json::from_str(include_str!("../../../tests/data/mobilenet_v2.json")).unwrap()
 }
 
-/// The network of the reference, its weights by the formula; in `training` with fewer units near a
-/// kink.
+/// The network of the reference, with weights from the formula. With `training`, fewer units lie
+/// near a kink.
 fn network(reference: &Value, training: bool) -> Network {
     let order: Vec<&str> =
         reference["weights"].as_array().unwrap().iter().map(|w| w[0].as_str().unwrap()).collect();
@@ -58,7 +58,7 @@ fn every_layer_is_that_of_keras() {
     let all = graph.weight_count() + graph.statistic_count();
     assert_eq!(all, reference["parameters"].as_u64().unwrap() as usize);
     let layers = reference["layers"].as_array().unwrap();
-    // Mean squares are those of both inputs, places those of the first.
+    // Mean squares cover both inputs, places only the first.
     let input = [image(0), image(1)].concat();
     let mut compared = 0;
     for (i, node) in graph.nodes.iter().enumerate() {
@@ -68,7 +68,7 @@ fn every_layer_is_that_of_keras() {
             (Op::Norm { activation: Activation::Relu6, .. }, name) => name.replace("_BN", "_relu"),
             (_, name) => name.to_owned(),
         };
-        // Keras's last layer is the softmax of ours.
+        // Keras's last layer is the softmax of our logits.
         let Some(expected) = layers.iter().find(|layer| layer["name"] == name.as_str()) else {
             continue;
         };
@@ -145,7 +145,7 @@ fn clip(id: &str, section: &str) -> Clip {
     }
 }
 
-/// Clips of 8 frames x 8 bands, in which a hum lies higher in one section than in the other.
+/// Clips of 8 frames x 8 bands with a hum, which is higher in one section than in the other.
 fn clips(count: usize, hum: f64, seed: u64) -> Vec<Array2<f32>> {
     let mut rng = Seed(seed).rng();
     let mut one = || {
@@ -157,7 +157,7 @@ fn clips(count: usize, hum: f64, seed: u64) -> Vec<Array2<f32>> {
     (0..count).map(|_| one()).collect()
 }
 
-/// Trained for long: the running statistics follow by a thousandth.
+/// Trained for long: the running statistics follow by a thousandth per step.
 fn small() -> MobileNetV2 {
     let training = Training::default();
     MobileNetV2 {
@@ -197,14 +197,14 @@ fn what_sounds_like_another_section_is_anomalous_and_an_unknown_section_is_named
     let error = mean(&normal, "07").unwrap_err().to_string();
     assert_eq!(
         error,
-        "clip `0.wav` is of section `07`, which was not trained on (only `00`, `01`)"
+        "clip `0.wav` is of section `07`, but the model was trained only on `00`, `01`"
     );
     let silent = vec![Array2::from_elem((8, 8), f32::NAN); 8];
     let error = mean(&silent, "00").unwrap_err().to_string();
-    assert_eq!(error, "what the network gives for clip `0.wav` is not finite");
+    assert_eq!(error, "the network's output for clip `0.wav` is not finite");
     let one = Examples { clips: vec![&of[0]; 3], features: vec![features[0].view(); 3] };
     let error = small().fit(&one, None, &cx).unwrap_err().to_string();
-    assert_eq!(error, "the clips are all of section `00`: it takes two to tell apart");
+    assert_eq!(error, "all clips are of section `00`: the network needs at least two sections");
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn the_score_is_the_negative_logit_of_the_repository() {
     let p = 0.2f64;
     let logits = [math::ln(p) as f32, math::ln(1.0 - p) as f32];
     assert!((negative_logit(&logits, 0) - (math::ln(1.0 - p) - math::ln(p))).abs() < 1e-6);
-    // Certainty is bounded by the epsilon of f64.
+    // The epsilon of f64 bounds certainty.
     assert!((negative_logit(&[-200.0, 200.0], 0) - 36.043_653).abs() < 1e-5);
     assert!((negative_logit(&[200.0, -200.0], 0) + 36.043_653).abs() < 1e-5);
 }

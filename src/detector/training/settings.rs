@@ -18,23 +18,23 @@ pub struct Training {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
     pub patience: Option<usize>,
-    /// The largest norm of a step's gradient. Longer gradients are shortened to it (Pascanu et al.
-    /// 2013).
+    /// The largest norm of a step's gradient. A longer gradient is scaled down to it (Pascanu et
+    /// al. 2013).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 1e6), extend("exclusiveMinimum" = 0))]
     pub clip_norm: Option<f64>,
-    /// Where the network is trained. Scores are always computed on the processor. A GPU gives
+    /// The device that trains the network. Scores are always computed on the processor. A GPU gives
     /// weights with other last digits, so another device trains anew.
     #[serde(skip_serializing_if = "Device::is_cpu")]
     #[schemars(extend("default" = "cpu"))]
     pub device: Device,
-    /// The share of rows that are held out from training: the last ones in the order of the clips
-    /// (Keras's `validation_split`).
+    /// The share of rows held out for validation: the last ones in the order of the clips (Keras's
+    /// `validation_split`).
     #[schemars(range(min = 0, max = 0.9))]
     pub validation: f64,
 }
 
-/// `training` as written: what is not said is a preset's to say.
+/// `training` as written. A preset may fill in missing settings.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::detector) struct Written {
@@ -46,23 +46,23 @@ pub(in crate::detector) struct Written {
 }
 
 impl Written {
-    /// With a preset's share of held-out rows, where none is said.
+    /// Uses a preset's share of held-out rows if none is given.
     pub fn or(self, validation: f64) -> Training {
         let Self { schedule, patience, clip_norm, device, validation: said } = self;
         Training { schedule, patience, clip_norm, device, validation: said.unwrap_or(validation) }
     }
 }
 
-/// What computes.
+/// The device that computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Device {
     /// The processor.
     #[default]
     Cpu,
-    /// NVIDIA's, in programs built with the feature `cuda`.
+    /// An NVIDIA GPU, in programs built with the feature `cuda`.
     Cuda,
-    /// Vulkan, Metal or DirectX, in programs built with the feature `wgpu`.
+    /// A GPU by Vulkan, Metal or DirectX, in programs built with the feature `wgpu`.
     Wgpu,
 }
 
@@ -71,7 +71,8 @@ impl Device {
         *self == Device::Cpu
     }
 
-    /// The engine of it. Errors: this program was built without it, or it is not there.
+    /// The engine for this device. Errors: this program was built without it, or the device is
+    /// missing.
     pub fn engine(self) -> Result<Box<dyn Engine>, DetectorError> {
         let engine: Option<Box<dyn Engine>> = match self {
             Device::Cpu => Some(Box::<Cpu>::default()),
@@ -102,15 +103,16 @@ impl Device {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Schedule {
-    /// The learning rate stays as it is.
+    /// The learning rate is constant.
     #[default]
     Constant,
-    /// Down to 0 along half a cosine, step by step (Loshchilov and Hutter 2017, without restarts).
+    /// The learning rate falls to 0 along half a cosine, step by step (Loshchilov and Hutter 2017,
+    /// without restarts).
     Cosine,
 }
 
 impl Training {
-    /// Settings out of range; `field` is where these stand.
+    /// All settings that are out of range. `field` is the path of these settings.
     pub fn problems(&self, field: &str) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut wrong = |name: &str, message: String, hint: &str| {
@@ -129,7 +131,7 @@ impl Training {
             wrong(
                 "validation",
                 message,
-                "write the share of rows that are not trained on, such as 0.1",
+                "write the share of rows held out for validation, such as 0.1",
             );
         }
         let patience = self.patience.map(|epochs| epochs.max(1));

@@ -6,7 +6,7 @@ use crate::math;
 use crate::nn::{Activation, Builder, Cpu, Loss, NormSettings, Shape};
 use crate::seed::Seed;
 
-/// Rows of sines, to be given back.
+/// Rows of sines, which the network must reproduce.
 struct Sines(Vec<Vec<f32>>);
 
 impl Sines {
@@ -49,7 +49,7 @@ fn history(model: &Tensors, name: &str) -> Vec<f64> {
     model.f64_1(&format!("history/{name}")).unwrap().to_vec()
 }
 
-/// Keeps what was saved, and cancels the run after so many saves.
+/// Keeps saved checkpoints, and cancels the run after some of them.
 struct Shelf<'a> {
     kept: Mutex<Option<Vec<u8>>>,
     saves: Mutex<usize>,
@@ -120,7 +120,7 @@ fn held_out_rows_are_the_last_and_judge() {
     let training = Training { validation: 0.25, ..Training::default() };
     let (network, model) = course(4, &training).run(trainer(), &rows, &Context::plain(1)).unwrap();
     assert_eq!(history(&model, "validation_loss").len(), 4);
-    // Other last rows make no other network, other first rows do.
+    // Changes in the last rows do not change the network, changes in the first rows do.
     let mut moved = Sines::new(100);
     moved.0[80..].iter_mut().flatten().for_each(|x| *x += 1.0);
     let (same, other) = course(4, &training).run(trainer(), &moved, &Context::plain(1)).unwrap();

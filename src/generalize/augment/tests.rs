@@ -6,7 +6,7 @@ use crate::seed::Seed;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// Twenty source clips round 0 and five target clips round 100 in each of two sections, (1, 3).
+/// Twenty source clips around 0 and five target clips around 100 in each of two sections, (1, 3).
 fn clips() -> (Vec<Clip>, Vec<Array2<f32>>) {
     let mut rng = Seed(8).rng();
     let mut all = (Vec::new(), Vec::new());
@@ -27,7 +27,7 @@ fn clips() -> (Vec<Clip>, Vec<Array2<f32>>) {
     all
 }
 
-/// What `settings` make of the clips: of each, its id, its domain and its features.
+/// Applies `settings` to the clips. Returns id, domain and features of each clip.
 fn augmented(settings: serde_json::Value) -> Vec<(String, Domain, Vec<f32>)> {
     let (clips, features) = clips();
     let examples = Examples {

@@ -5,7 +5,7 @@ use crate::seed::Seed;
 use ndarray::Array2;
 use serde_json::{Value, json};
 
-/// Source clips round 0 with deviation 1, target clips round 50 with deviation 5, in two sections
+/// Source clips around 0 with deviation 1, target clips around 50 with deviation 5, in two sections
 /// 1,000 apart.
 fn clips(source: usize, target: usize, split: Split) -> Vec<(Clip, Array2<f32>)> {
     let mut rng = Seed(if split == Split::Train { 3 } else { 4 }).rng();
@@ -77,7 +77,7 @@ fn domains_compared_with_themselves_score_alike() {
 
 #[test]
 fn sections_and_domains_have_their_own_normal() {
-    // Of all clips, the level of the section is most of the deviation; of its own, none of it.
+    // Over all clips the section's level is most of the deviation; within a section it is none.
     let global = scores(json!({"feature_normalization": "global"}));
     let section = scores(json!({"feature_normalization": "section"}));
     assert!(mean(&section) > 10.0 * mean(&global), "{} {}", mean(&section), mean(&global));
@@ -147,7 +147,7 @@ fn what_a_reference_cannot_do_names_it() {
     assert_eq!(told, "clip `test1000` is of section 01, which has no training clips");
 }
 
-/// What a detector of vectors does when asked, and how often it was asked.
+/// A fake detector of vectors with fixed answers, which counts its calls.
 struct Odd {
     scored: std::sync::atomic::AtomicUsize,
     fails_below: usize,
@@ -174,7 +174,7 @@ impl Detector for Odd {
         if train.clips.len() < self.fails_below {
             return Err((self.error)());
         }
-        // A model without arrays would not be there when it is read again.
+        // A model without arrays would be missing after storing and reading it.
         let mut model = Tensors::default();
         model.put_f64("clips", ndarray::array![train.clips.len() as f64]);
         Ok(model)
@@ -188,7 +188,7 @@ impl Detector for Odd {
 
 #[test]
 fn only_too_few_clips_excuse_a_fold() {
-    // 21 clips in five folds: one leaves 16 to train on, four leave 17.
+    // 21 clips in five folds: one fold leaves 16 training clips, four leave 17.
     let train: Vec<_> =
         clips(21, 0, Split::Train).into_iter().filter(|(clip, _)| clip.section == "00").collect();
     let g: Generalization =
@@ -209,7 +209,7 @@ fn cells_of_one_model_share_its_scores() {
     let model = fit(&g, &detector, &examples(&train), None, &cx).unwrap();
     detector.scored.store(0, std::sync::atomic::Ordering::Relaxed);
     let scores = score(&detector, model, &examples(&test), &cx).unwrap();
-    // Two domains with two velocities each are four cells.
+    // Two domains with two velocities each give four cells.
     assert_eq!(detector.scored.load(std::sync::atomic::Ordering::Relaxed), 1);
     assert_eq!(scores.len(), 40);
 }

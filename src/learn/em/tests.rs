@@ -3,8 +3,7 @@ use crate::seed::Seed;
 
 const SHAPES: [Shape; 3] = [Shape::Full, Shape::Diagonal, Shape::Tied];
 
-/// Two groups that overlap, and labels that are wrong for some: more rows than a block, more
-/// dims than a panel.
+/// Two overlapping groups, some with wrong labels. More rows than a block, more dims than a panel.
 fn problem() -> (Array2<f32>, Vec<usize>, Array2<f64>) {
     let mut rng = Seed(4).rng();
     let x = Array2::from_shape_fn((900, 30), |(i, j)| {

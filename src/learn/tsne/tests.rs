@@ -1,7 +1,7 @@
 use super::*;
 use crate::seed::Seed;
 
-/// Vectors, and how good the map of them is that scikit-learn makes: `tests/data/make_tsne.py`.
+/// Vectors, and the quality of scikit-learn's map of them: `tests/data/make_tsne.py`.
 #[derive(serde::Deserialize)]
 struct Reference {
     vectors: Vec<Vec<f32>>,
@@ -28,8 +28,8 @@ fn order(x: &Array2<f64>, row: usize) -> Vec<usize> {
     order
 }
 
-/// 1 less what intruders among the `k` nearest on the map cost, each by how far down it is in truth
-/// (Venna and Kaski 2001), as scikit-learn's `trustworthiness`.
+/// 1 minus the cost of intruders among the `k` nearest on the map, each weighted by its true rank
+/// (Venna and Kaski 2001), as in scikit-learn's `trustworthiness`.
 fn trustworthiness(x: &Array2<f64>, map: &Array2<f64>, k: usize) -> f64 {
     let n = x.nrows();
     let mut cost = 0;
@@ -44,7 +44,7 @@ fn trustworthiness(x: &Array2<f64>, map: &Array2<f64>, k: usize) -> f64 {
     1.0 - cost as f64 * 2.0 / (n as f64 * k as f64 * (2.0 * n as f64 - 3.0 * k as f64 - 1.0))
 }
 
-/// What the map minimises: Σ p ln p/q.
+/// The objective that the map minimises: Σ p ln p/q.
 fn divergence(affinities: &Array2<f64>, map: &Array2<f64>) -> f64 {
     let near =
         |i: usize, j: usize| 1.0 / (1.0 + (&map.row(i) - &map.row(j)).mapv(math::square).sum());

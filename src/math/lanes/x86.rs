@@ -29,23 +29,23 @@ pub struct F32x16(__m512);
 #[derive(Clone, Copy)]
 pub struct F64x8(__m512d);
 
-/// Which of eight 32-bit lanes are among the first `count`, as the sign bits that AVX2 wants.
+/// A mask of the first `count` of eight 32-bit lanes, as the sign bits that AVX2 wants.
 #[inline(always)]
 fn first_of_8(count: usize) -> __m256i {
     const MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
-    // SAFETY: eight numbers from 8 - count on are within the sixteen.
+    // SAFETY: the eight numbers from 8 - count on are within the sixteen.
     unsafe { _mm256_loadu_si256(MASKS.as_ptr().add(8 - count.min(8)).cast()) }
 }
 
-/// As [`first_of_8`], of four 64-bit lanes.
+/// As [`first_of_8`], for four 64-bit lanes.
 #[inline(always)]
 fn first_of_4(count: usize) -> __m256i {
     const MASKS: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
-    // SAFETY: four numbers from 4 - count on are within the eight.
+    // SAFETY: the four numbers from 4 - count on are within the eight.
     unsafe { _mm256_loadu_si256(MASKS.as_ptr().add(4 - count.min(4)).cast()) }
 }
 
-/// Eight rows of eight numbers become columns.
+/// Turns eight rows of eight numbers into columns.
 #[inline(always)]
 unsafe fn transpose_f32(from: *const f32, from_step: usize, to: *mut f32, to_step: usize) {
     // SAFETY: the caller's promise.
@@ -77,7 +77,7 @@ unsafe fn transpose_f32(from: *const f32, from_step: usize, to: *mut f32, to_ste
     }
 }
 
-/// Four rows of four numbers become columns.
+/// Turns four rows of four numbers into columns.
 #[inline(always)]
 unsafe fn transpose_f64(from: *const f64, from_step: usize, to: *mut f64, to_step: usize) {
     // SAFETY: the caller's promise.
@@ -99,8 +99,8 @@ macro_rules! register {
         |$from:ident, $count:ident| $load_some:expr,
         |$to:ident, $some:ident, $what:ident| $store_some:expr $(,)?
     ) => {
-        // SAFETY of all instructions: only a level that the processor has runs them. Of loads and
-        // stores: the caller's promise.
+        // SAFETY of all instructions: they run only at a level that the processor has. SAFETY of
+        // loads and stores: the caller's promise.
         impl Vector for $register {
             type Element = $element;
             type Level = $level;

@@ -1,14 +1,14 @@
 //! The regularised incomplete gamma function P(a, x) and its inverse, to the precision of a double.
 //!
 //! Power series left of a + 1, continued fraction right of it (both of Legendre; Numerical Recipes
-//! 6.2): about sqrt(a) terms, which is nothing beside a fit. The common factor x^a e^-x / Γ(a) is
-//! what loses digits when it is made of logarithms, so it is not: Stirling's series with x - a
-//! taken first for large shapes, Γ itself for small.
+//! 6.2). They need about sqrt(a) terms, which is nothing beside a fit. The common factor x^a e^-x /
+//! Γ(a) would lose digits if computed from logarithms. So large shapes use Stirling's series with x
+//! - a taken first, and small shapes use Γ itself.
 //!
-//! statrs 0.18 in its place keeps all 8,400 decisions of two submissions, and not the digits: the
+//! statrs 0.18 in its place keeps all 8,400 decisions of two submissions, but not the digits. The
 //! smaller of P and Q is off by up to 2e-11 at shapes to 10⁴ and 5e-7 at 10⁸ (here 4e-13 and 9e-14,
-//! against 40 digits), and a published threshold by 8e-8, which is SciPy's to the last bit here. It
-//! takes 1.2 times as long, and the system's exponentials.
+//! against 40 digits). A published threshold is off by 8e-8; here it is SciPy's to the last bit.
+//! statrs takes 1.2 times as long and uses the system's exponentials.
 
 use std::f64::consts::{PI, TAU};
 
@@ -17,7 +17,7 @@ use crate::math;
 /// From this shape on the expansion in powers of 1/sqrt(a) is exact to a double.
 const NEARLY_NORMAL: f64 = 1e7;
 
-/// P(a, x) and Q(a, x) = 1 - P(a, x), each with its own leading digits.
+/// P(a, x) and Q(a, x) = 1 - P(a, x), each precise even if tiny.
 pub(super) fn probabilities(a: f64, x: f64) -> (f64, f64) {
     if x <= 0.0 {
         return (0.0, 1.0);
@@ -34,8 +34,8 @@ pub(super) fn probabilities(a: f64, x: f64) -> (f64, f64) {
     }
 }
 
-/// The x with P(a, x) = p and Q(a, x) = q, where p + q = 1: both, because the smaller one has the
-/// digits.
+/// The x with P(a, x) = p and Q(a, x) = q, where p + q = 1. Takes both, because the smaller one
+/// carries the digits.
 pub(super) fn inverse(a: f64, p: f64, q: f64) -> f64 {
     if p <= 0.0 {
         return 0.0;
@@ -55,8 +55,8 @@ pub(super) fn inverse(a: f64, p: f64, q: f64) -> f64 {
     let (mut left, mut right) = (0.0_f64, f64::INFINITY);
     for _ in 0..200 {
         let (below, above) = probabilities(a, x);
-        // Newton's step in ln x, on ln P or on ln Q, which are nearly straight where P or Q is
-        // small.
+        // Newton's step in ln x, on the logarithm of the smaller of P and Q, which is nearly
+        // straight there.
         let step = if p <= q { -math::ln(below / p) * below } else { math::ln(above / q) * above }
             / common_factor(a, x);
         if if p <= q { below < p } else { above > q } {
@@ -69,7 +69,7 @@ pub(super) fn inverse(a: f64, p: f64, q: f64) -> f64 {
         if step.abs() < 1e-15 {
             return if inside { next } else { x };
         }
-        // The search narrows to two neighbours where rounding keeps the steps from vanishing.
+        // Rounding can keep the steps from vanishing; then the search narrows to two neighbours.
         x = match (inside, left > 0.0, right < f64::INFINITY) {
             (true, ..) => next,
             (_, true, true) if right / left - 1.0 < 4.0 * f64::EPSILON => return x,
@@ -90,10 +90,10 @@ pub(super) fn ln_gamma(a: f64) -> f64 {
     }
 }
 
-/// Where Stirling's series reaches a double with the seven terms below.
+/// From here on Stirling's series reaches a double with the seven terms below.
 const SHIFT: f64 = 10.0;
 
-/// ln Γ(a) less its leading part (a - 1/2) ln a - a + ln sqrt(2 π); for a of at least [`SHIFT`].
+/// ln Γ(a) minus its leading part (a - 1/2) ln a - a + ln sqrt(2 π), for a of at least [`SHIFT`].
 fn stirling(a: f64) -> f64 {
     const TERMS: [f64; 7] = [
         1.0 / 12.0,
@@ -163,17 +163,17 @@ fn continued_fraction(a: f64, x: f64) -> f64 {
         d = 1.0 / away(numerator * d + b);
         c = away(b + numerator / c);
         fraction *= c * d;
-        // Far more than sqrt(a) terms: rounding keeps the factor from becoming one.
+        // Far more than sqrt(a) terms: the limit is for a factor that rounding keeps from becoming
+        // one.
         if (c * d - 1.0).abs() <= f64::EPSILON || i > 1e6 {
             return fraction;
         }
     }
 }
 
-/// Where a third root of a gamma variable is nearly normal (Wilson and Hilferty 1931): a first
-/// guess.
+/// A first guess: the cube root of a gamma variable is nearly normal (Wilson and Hilferty 1931).
 fn wilson_hilferty(a: f64, p: f64, q: f64) -> Option<f64> {
-    // Abramowitz and Stegun 26.2.23, three digits of the normal quantile.
+    // Abramowitz and Stegun 26.2.23: three digits of the normal quantile.
     let t = (-2.0 * math::ln(p.min(q))).sqrt();
     let z = t
         - (2.515517 + t * (0.802853 + t * 0.010328))
@@ -183,11 +183,11 @@ fn wilson_hilferty(a: f64, p: f64, q: f64) -> Option<f64> {
     (root > 0.2).then(|| a * math::powi(root, 3))
 }
 
-/// The quantile of a large shape by the normal quantile z: Cornish and Fisher's expansion with the
-/// cumulants of the gamma distribution. The first term left out is of the order of a^(-5/2) of the
-/// whole.
+/// The quantile for a large shape from the normal quantile z: Cornish and Fisher's expansion with
+/// the cumulants of the gamma distribution. The first omitted term is of the order of a^(-5/2) of
+/// the whole.
 fn cornish_fisher(a: f64, p: f64, q: f64) -> f64 {
-    // A normal variable's square over two is gamma of shape 1/2.
+    // Half the square of a normal variable is gamma with shape 1/2.
     let (inner, outer) = (1.0 - 2.0 * p.min(q), 2.0 * p.min(q));
     let z = (2.0 * inverse(0.5, inner, outer)).sqrt();
     let z = if p < q { -z } else { z };
@@ -272,7 +272,7 @@ mod tests {
     ];
 
     proptest! {
-        /// Over 13 orders of shapes, with the precision that p itself leaves to x.
+        /// Covers 13 orders of shapes, with the precision that p itself leaves to x.
         #[test]
         fn the_inverse_inverts(log in -5.0..8.0_f64, p in 1e-9..=1.0 - 1e-9_f64) {
             let a = math::powf(10.0_f64, log);

@@ -1,10 +1,9 @@
-//! Every device of `burn` that is here beside the processor's engine.
+//! Compares every available device of `burn` with the processor's engine.
 
 use super::*;
 use crate::nn::{Builder, Cpu, NormSettings, Padding, draws};
 
-/// All devices that are here, and how far they may be off. NVIDIA's tensor cores round factors to
-/// 11 bits.
+/// All available devices with their tolerance. NVIDIA's tensor cores round factors to 11 bits.
 fn engines() -> Vec<(Burn, f32)> {
     let found = [
         #[cfg(feature = "burn-flex")]
@@ -29,14 +28,14 @@ fn assert_close(what: &str, got: &[f32], want: &[f32], tolerance: f32) {
     }
 }
 
-/// Two batches forward and backward, then inference, on the processor's engine and on all of
-/// `burn`'s devices.
+/// Compares two training batches and inference between the processor's engine and all of `burn`'s
+/// devices.
 fn assert_agreement(build: impl Fn(&mut Builder)) {
     let mut builder = Builder::new(NormSettings { epsilon: 1e-3, follow: 0.1 });
     build(&mut builder);
     let mut uniform = draws(0.3);
     let mut network = Network::new(builder.finish(), &mut uniform);
-    // No two channels are to be alike.
+    // No two channels may be alike.
     let numbers = network.weights.iter_mut().chain(&mut network.statistics);
     numbers.for_each(|number| *number += (0.4 * uniform() - 0.1) as f32);
     let mut batch = |values: usize| -> Vec<f32> {

@@ -20,6 +20,6 @@ fn shapes_and_weights_are_counted() {
     assert_eq!((graph.weight_count(), graph.statistic_count()), (108 + 8 + 36 + 8 + 2, 8));
     assert_eq!(graph.nodes[graph.find("f").unwrap()].weights, 4..6);
     let Op::Conv { window, .. } = graph.nodes[1].op else { panic!() };
-    // 5 rows with stride 2: one more above and below; 8 columns: one after.
+    // 5 rows with stride 2: one more above and one below. 8 columns: one more at the end.
     assert_eq!((window.output, window.pad), ([3, 4], [1, 0]));
 }

@@ -1,10 +1,10 @@
-//! Activations, by themselves and as the loops of the normalisation use them.
+//! Activation functions, by themselves and inside the loops of the normalisation.
 
 use super::rows::CHUNK;
 use crate::math::vectorized;
 use rayon::prelude::*;
 
-/// What follows the normalisation.
+/// The activation after a normalisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
     Identity,
@@ -14,7 +14,7 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// All three are clamps; the gradient passes strictly within.
+    /// All three are clamps. The gradient passes strictly between the bounds.
     pub fn bounds(self) -> (f32, f32) {
         match self {
             Activation::Identity => (f32::NEG_INFINITY, f32::INFINITY),
@@ -24,8 +24,7 @@ impl Activation {
     }
 }
 
-/// `a` held between the bounds; what is not a number stays so, for a training that diverges should
-/// show it.
+/// `a` held between the bounds. NaN stays NaN, so that a diverging training shows.
 #[inline(always)]
 pub fn clamp(a: f32, low: f32, high: f32) -> f32 {
     let a = if a < low { low } else { a };

@@ -1,9 +1,9 @@
 //! Convolution over all channels, as matrix products: `w` is `(kernel rows * kernel columns *
-//! channels in) x channels out`. A kernel of one pixel, and with it a dense layer, is one matrix
-//! product as it stands. Any other is spread out first (im2col), some rows of the output at a time,
-//! so that what is spread out stays in the cache.
+//! channels in) x channels out`. For a kernel of one pixel, and so for a dense layer, one matrix
+//! product suffices. For any other kernel the input is unfolded first (im2col), a few output rows
+//! at a time, so that the unfolded part stays in the cache.
 //!
-//! Each product is on one thread; the work is spread over threads in chunks whose size depends on
+//! Each product runs on one thread. The work is split among threads in chunks whose size depends on
 //! shapes alone.
 
 use super::spread::Spread;
@@ -12,7 +12,7 @@ use crate::math::{Matrix, Packed, multiply};
 use rayon::prelude::*;
 use std::cell::RefCell;
 
-/// Numbers that a chunk of a product reads and writes, about: 1 MiB.
+/// Numbers that one chunk of a product reads and writes, about: 1 MiB.
 const CHUNK: usize = 1 << 18;
 
 /// y\[n, i, j, o\] = sum over a, b, c of x\[n, i stride - pad + a, j stride - pad + b, c\] w\[a, b,
@@ -37,7 +37,7 @@ pub fn convolve(x: &[f32], w: &[f32], window: Window, channels: [usize; 2], y: &
     });
 }
 
-/// The gradient of [`convolve`] by `x`; added to what `dx` holds if `accumulate`.
+/// The gradient of [`convolve`] with respect to `x`; added to `dx` if `accumulate`.
 pub fn convolve_input(
     dy: &[f32],
     w: &[f32],
@@ -71,7 +71,7 @@ pub fn convolve_input(
     });
 }
 
-/// The gradient of [`convolve`] by `w`.
+/// The gradient of [`convolve`] with respect to `w`.
 pub fn convolve_kernel(
     x: &[f32],
     dy: &[f32],
@@ -84,7 +84,7 @@ pub fn convolve_kernel(
     if window.is_pointwise() {
         let rows = cached_rows(ci + co);
         if dy.len() <= 2 * rows * co {
-            // Few rows: a chunk of the inputs each, over all rows.
+            // With few rows, each chunk takes some of the inputs over all rows.
             let (rows, dy) = (dy.len() / co, Packed::new(Matrix::plain(dy, co)));
             dw.par_chunks_mut(64 * co).enumerate().for_each(|(block, dw)| {
                 let x = Matrix {
@@ -110,7 +110,7 @@ pub fn convolve_kernel(
     }
     let spread = Spread::new(window, ci);
     let block = spread.block() * window.output[1] * co;
-    // Several blocks share a partial sum, or the partial sums would outweigh the blocks.
+    // Several blocks share a partial sum. Otherwise the partial sums would outweigh the blocks.
     let parts: Vec<Vec<f32>> = dy
         .par_chunks(8 * block)
         .enumerate()
@@ -136,19 +136,19 @@ fn check(x: &[f32], w: &[f32], window: Window, [ci, co]: [usize; 2], y: &[f32]) 
     assert_eq!(y.len(), count * window.pixels_out() * co);
 }
 
-/// Rows of a chunk of a product that has so many, each of `each` numbers in and out: four chunks at
-/// least, if each is to have 64 rows. Cutting finer costs one thread more (4 % of 64 rows by 640 by
-/// 128, 20 % where the weights are transposed) than it gives many.
+/// Rows per chunk of a product with `rows` rows, each of `each` numbers in and out. At least four
+/// chunks, if each can have 64 rows. Finer chunks cost one thread more (4 % of 64 rows by 640 by
+/// 128, 20 % with transposed weights) than they give many threads.
 fn chunk_rows(rows: usize, each: usize) -> usize {
     (rows / 4).next_multiple_of(64).clamp(64, cached_rows(each))
 }
 
-/// Rows that a core's second cache holds.
+/// Number of rows that a core's second-level cache holds.
 fn cached_rows(each: usize) -> usize {
     (CHUNK / each / 64 * 64).clamp(128, 4096)
 }
 
-/// Sums of `parts`, in their order.
+/// The sum of `parts`, in their order.
 fn fold(parts: &[Vec<f32>], into: &mut [f32]) {
     into.fill(0.0);
     for part in parts {
@@ -156,8 +156,8 @@ fn fold(parts: &[Vec<f32>], into: &mut [f32]) {
     }
 }
 
-/// Calls `run` with `length` numbers of the thread's own, holding anything: fresh memory would be
-/// paged in anew for every block.
+/// Calls `run` with a buffer of the thread of `length` numbers with arbitrary content. Fresh memory
+/// would be paged in anew for every block.
 fn with_scratch<T>(length: usize, run: impl FnOnce(&mut [f32]) -> T) -> T {
     thread_local!(static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) });
     let mut scratch = SCRATCH.take();
@@ -183,7 +183,7 @@ mod tests {
             (2, window([9, 7], [9, 7], [3, 3], [1, 1], [1, 1]), [8, 5]),
             (2, window([9, 8], [5, 4], [1, 1], [2, 2], [0, 0]), [6, 8]),
             (5, window([1, 50], [1, 24], [1, 5], [1, 2], [0, 1]), [4, 3]),
-            // Rows enough for several chunks of the pointwise products.
+            // Enough rows for several chunks of the pointwise products.
             (3, window([40, 50], [40, 50], [1, 1], [1, 1], [0, 0]), [200, 24]),
             (150, Window::dense(), [33, 300]),
         ]
@@ -248,7 +248,7 @@ mod tests {
                 convolve_kernel(&x, &dy, window, channels, &mut dw);
                 dw
             });
-            // Linear in x and in w: the same number three ways, for several probes of either.
+            // Linear in x and in w: three ways give the same number. The seeds vary the probes.
             for seed in [0.3, 0.6, 0.7] {
                 let (x2, w2) = (draws(x.len(), seed), draws(w.len(), seed + 0.1));
                 let whole = |x: &[f32], w: &[f32]| -> f64 {

@@ -1,10 +1,10 @@
-//! The loop of the depthwise convolution's gradient by the weights.
+//! The loop for the gradient of the depthwise convolution with respect to the weights.
 
 use super::gather::{load, load_within, store};
 use super::sight::{Line, Sight};
 use crate::math::{Kernel, Lanes, Vector};
 
-/// dw += sum over the destinations of an example of dy * x, for every tap.
+/// For every tap: dw += sum over the destinations of an example of dy * x.
 pub struct Correlate<'a> {
     pub sight: &'a Sight,
     pub x: &'a [f32],
@@ -42,9 +42,8 @@ impl Correlate<'_> {
         }
     }
 
-    /// All taps of some channels: nine at a time, as many as a kernel of 3 x 3 has, then three,
-    /// then one. Loops and not closures, which are compiled by themselves and then without the
-    /// registers' width.
+    /// All taps of some channels: nine at a time (a 3 x 3 kernel), then three, then one. These are
+    /// loops because closures would be compiled by themselves, without the wide registers.
     #[inline(always)]
     fn block<V: Vector<Element = f32>, const STEP: usize>(
         &mut self,
@@ -98,7 +97,7 @@ impl Correlate<'_> {
         }
     }
 
-    /// The share of `N` destinations.
+    /// Adds the share of `N` destinations.
     #[inline(always)]
     fn add<
         V: Vector<Element = f32>,

@@ -1,12 +1,12 @@
-//! Depthwise convolution: every channel has a kernel of its own, `w` is `kernel rows x kernel
+//! Depthwise convolution: every channel has its own kernel, and `w` is `kernel rows x kernel
 //! columns x channels`.
 //!
-//! There is no matrix product in it, so the loops are ours. The forward pass and the gradient by
-//! the input are the same thing seen from either side: a destination pixel is a weighted sum of
-//! source pixels, and neighbouring destinations (every stride-th one, on the way back) have the
-//! same weights and evenly spaced sources. Eight such neighbours are held in vector registers at a
-//! time, so that a weight is loaded once for eight products and the additions of one sum never wait
-//! for each other. The gradient by the weights runs along the same lines and holds the weights'
+//! It contains no matrix product, so the loops are ours. The forward pass and the gradient with
+//! respect to the input are the same loop in two directions: a destination pixel is a weighted sum
+//! of source pixels. Neighbouring destinations (every stride-th one, on the way back) have the same
+//! weights and evenly spaced sources. The loop holds eight such neighbours in vector registers. So
+//! it loads a weight once for eight products, and the additions of one sum never wait for each
+//! other. The gradient with respect to the weights runs along the same lines and holds the weights'
 //! sums in registers instead.
 
 use super::correlate::Correlate;
@@ -24,7 +24,7 @@ pub fn depthwise(x: &[f32], w: &[f32], window: Window, channels: usize, y: &mut 
     gather(&sight, x, w, y, false);
 }
 
-/// The gradient of [`depthwise`] by `x`; added to what `dx` holds if `accumulate`.
+/// The gradient of [`depthwise`] with respect to `x`; added to `dx` if `accumulate`.
 pub fn depthwise_input(
     dy: &[f32],
     w: &[f32],
@@ -38,8 +38,8 @@ pub fn depthwise_input(
     gather(&sight, dy, w, dx, accumulate);
 }
 
-/// The gradient of [`depthwise`] by `w`. An example's sums are in `f32`, examples are added up in
-/// `f64`.
+/// The gradient of [`depthwise`] with respect to `w`. Sums over an example are in `f32`, the sum
+/// over examples is in `f64`.
 pub fn depthwise_kernel(x: &[f32], dy: &[f32], window: Window, channels: usize, dw: &mut [f32]) {
     check(x, dw, window, channels, dy);
     let sight = Sight::new(window, channels, false);
@@ -64,7 +64,7 @@ fn check(x: &[f32], w: &[f32], window: Window, channels: usize, y: &[f32]) {
     assert_eq!(y.len(), count * window.pixels_out() * channels);
 }
 
-/// Numbers of the destination that are filled as one piece of work, at least.
+/// Numbers of the destination per piece of work, at least.
 const BAND: usize = 1 << 15;
 
 fn gather(sight: &Sight, from: &[f32], w: &[f32], to: &mut [f32], accumulate: bool) {
@@ -91,11 +91,11 @@ mod tests {
         vec![
             (window([9, 21], [9, 21], [3, 3], [1, 1], [1, 1]), 16),
             (window([8, 22], [4, 11], [3, 3], [2, 2], [1, 1]), 48),
-            // As Keras pads for "same": nothing before, one behind.
+            // Keras's padding for "same": nothing before, one after.
             (window([8, 22], [4, 11], [3, 3], [2, 2], [0, 0]), 8),
             (window([7, 13], [4, 7], [5, 3], [2, 2], [2, 1]), 19),
             (window([1, 40], [1, 14], [1, 4], [1, 3], [0, 2]), 33),
-            // A stride wider than the kernel leaves pixels that nothing sees.
+            // With a stride wider than the kernel, no output uses some of the pixels.
             (window([5, 6], [2, 2], [1, 2], [3, 4], [0, 0]), 3),
             (window([2, 4], [2, 4], [3, 3], [1, 1], [1, 1]), 5),
         ]
@@ -160,8 +160,8 @@ mod tests {
                 depthwise_kernel(&x, &dy, window, channels, &mut dw);
                 dw
             });
-            // The map is linear in x and in w: probing with unit vectors reads the adjoint off one
-            // at a time.
+            // The map is linear in x and in w, so unit vectors read one value of the adjoint at a
+            // time.
             let probe = |x: &[f32], w: &[f32]| -> f64 {
                 slow(x, w, window, channels).iter().zip(&dy).map(|(y, dy)| y * f64::from(*dy)).sum()
             };

@@ -1,10 +1,10 @@
-//! The loop of the depthwise convolution and of its gradient by the input, and how it loads and
-//! stores.
+//! The loop of the depthwise convolution and of its gradient with respect to the input, with its
+//! loads and stores.
 
 use super::sight::{Line, Sight};
 use crate::math::{Kernel, Lanes, Vector};
 
-/// to = sum over taps of w * from, for some rows of an example.
+/// For some rows of an example: to = sum over taps of w * from.
 pub struct Gather<'a> {
     pub sight: &'a Sight,
     pub lines: &'a [Vec<Line>],
@@ -26,8 +26,8 @@ impl Kernel for Gather<'_> {
     }
 }
 
-// `STEP` is the line's source step, or 0 for any: where it is known, the compiler sees which
-// sources neighbouring destinations share and loads them once.
+// `STEP` is the line's source step, or 0 for any step. With a known step the compiler sees which
+// sources neighbouring destinations share, and loads them once.
 impl Gather<'_> {
     #[inline(always)]
     fn lines<V: Vector<Element = f32>, const STEP: usize>(mut self) {
@@ -50,7 +50,7 @@ impl Gather<'_> {
         }
     }
 
-    /// `N` destinations from the line's `at`-th on, all channels.
+    /// `N` destinations of the line from `at` on, all channels.
     #[inline(always)]
     fn tile<V: Vector<Element = f32>, const STEP: usize, const N: usize>(
         &mut self,
@@ -133,7 +133,7 @@ impl Gather<'_> {
     }
 }
 
-/// The `lanes` numbers from `at` on; a register may be filled in part only.
+/// The `lanes` numbers from `at` on. They may fill only part of a register.
 #[inline(always)]
 pub fn load<V: Vector<Element = f32>>(from: &[f32], at: usize, lanes: usize) -> V {
     assert!(at + lanes <= from.len());
@@ -141,8 +141,8 @@ pub fn load<V: Vector<Element = f32>>(from: &[f32], at: usize, lanes: usize) -> 
     unsafe { load_within(from, at, lanes) }
 }
 
-/// [`load`] without looking whether `from` goes so far: with a test for every load, the loops spend
-/// as long on the tests as on the products.
+/// [`load`] without a check of the length of `from`. With a check for every load, the loops spend
+/// as much time on the checks as on the products.
 ///
 /// # Safety
 /// `from` must hold `at + lanes` numbers.

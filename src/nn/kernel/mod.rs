@@ -1,16 +1,16 @@
-//! The loops that training and inference of a network spend their time in, on plain slices.
+//! The loops that take most of the time of training and inference, on plain slices.
 //!
-//! Images are `f32` in the order example, row, column, channel (NHWC): neighbouring channels are
-//! neighbours in memory, so every loop here runs over channels and fills the vector registers
-//! whatever the size of the image. A dense layer is a convolution over an image of one pixel. The
-//! number of examples follows from the lengths.
+//! Images are `f32` in the order example, row, column, channel (NHWC). Neighbouring channels are
+//! neighbours in memory, so every loop here runs over channels and fills the vector registers at
+//! any image size. A dense layer is a convolution over an image of one pixel. The number of
+//! examples follows from the lengths.
 //!
-//! Work is spread over the ambient rayon pool in chunks whose size depends on shapes alone, and
-//! partial sums are folded in the order of the chunks: the bits of a result depend neither on the
+//! Work is split over the ambient rayon pool in chunks whose size depends on shapes alone, and
+//! partial sums are added in the order of the chunks. So the bits of a result depend neither on the
 //! number of threads nor on the processor.
 //!
-//! This room knows no layers, parameters or graphs; who holds which buffer is the caller's affair.
-//! Slices whose lengths contradict each other are mistakes of the caller and panic.
+//! This room knows no layers, parameters or graphs. The caller owns all buffers. Slices whose
+//! lengths contradict each other are mistakes of the caller and panic.
 
 mod activation;
 mod conv;
@@ -31,20 +31,20 @@ pub use pool::{global_max, global_mean, global_mean_backward, max_pool, max_pool
 pub(super) use rows::CHUNK;
 pub use rows::{add_bias, bias_gradient};
 
-/// Where a kernel looks: sizes are [rows, columns].
+/// The geometry of a sliding window. Sizes are [rows, columns].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     pub input: [usize; 2],
     pub output: [usize; 2],
     pub kernel: [usize; 2],
     pub stride: [usize; 2],
-    /// Rows above and columns to the left; how many there are below and to the right follows from
+    /// Padding rows above and columns to the left. The padding below and to the right follows from
     /// the output.
     pub pad: [usize; 2],
 }
 
 impl Window {
-    /// A layer that looks at one pixel at a time, over an image of one pixel: a dense layer.
+    /// The window of a dense layer: one pixel of an image of one pixel.
     pub fn dense() -> Window {
         Window { input: [1; 2], output: [1; 2], kernel: [1; 2], stride: [1; 2], pad: [0; 2] }
     }
@@ -64,7 +64,7 @@ impl Window {
         self.kernel[0] * self.kernel[1]
     }
 
-    /// Whether every output pixel sees just the input pixel at its own place.
+    /// Whether every output pixel uses only the input pixel at its own place.
     fn is_pointwise(&self) -> bool {
         self.kernel == [1; 2]
             && self.stride == [1; 2]
@@ -72,7 +72,7 @@ impl Window {
             && self.input == self.output
     }
 
-    /// Pairs (place in the kernel, place in the input) that output `at` sees along `axis`.
+    /// Pairs (place in the kernel, place in the input) that output `at` uses along `axis`.
     fn seen_by(&self, axis: usize, at: usize) -> Vec<(usize, usize)> {
         let first = at * self.stride[axis];
         (0..self.kernel[axis])
@@ -81,7 +81,7 @@ impl Window {
             .collect()
     }
 
-    /// Pairs (place in the kernel, place in the output) that see input `at` along `axis`.
+    /// Pairs (place in the kernel, place in the output) that use input `at` along `axis`.
     fn seeing(&self, axis: usize, at: usize) -> Vec<(usize, usize)> {
         let stride = self.stride[axis];
         (0..self.kernel[axis])
@@ -126,8 +126,8 @@ mod testing {
         }
     }
 
-    /// What `run` gives, after checking that one thread and three, at every level of the processor,
-    /// give the same bits.
+    /// The result of `run`, after a check that one thread and three threads give the same bits at
+    /// every level of the processor.
     pub fn same_bits(run: impl Fn() -> Vec<f32> + Send + Sync) -> Vec<f32> {
         let with = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

@@ -1,11 +1,11 @@
 //! Batch normalisation (Ioffe and Szegedy 2015, equations 1 to 4 and the gradients after them)
-//! fused with the activation behind it, over `rows x channels`: a row is a pixel of an example, or
+//! fused with the activation behind it, over `rows x channels`. A row is a pixel of an example, or
 //! an example of a dense layer.
 //!
-//! All of it is bound by memory, so what counts is how often a tensor is read and written:
-//! statistics read it once, the forward pass reads it once and writes once, the backward pass reads
-//! both tensors twice and writes once. The mask of the activation is worked out again from `z`
-//! rather than kept.
+//! All of it is bound by memory, so the cost is how often a tensor is read and written. The
+//! statistics read it once. The forward pass reads it once and writes it once. The backward pass
+//! reads both tensors twice and writes once. It computes the mask of the activation from `z` again
+//! instead of storing it.
 
 use super::activation::{Activation, clamp, masked};
 use super::rows::{Cut, sum_rows};
@@ -15,9 +15,9 @@ use rayon::prelude::*;
 
 /// Mean and biased variance of each channel.
 ///
-/// A chunk's mean is taken first and its squares about that mean after, both in `f32` while the
-/// chunk is in the cache; chunks are merged in `f64` (Chan, Golub and LeVeque 1983). One reading of
-/// memory, and no cancelling however far the mean is from zero.
+/// Computes a chunk's mean first and then the squares about that mean, both in `f32` while the
+/// chunk is in the cache. Chunks are merged in `f64` (Chan, Golub and LeVeque 1983). This reads
+/// memory once and does not cancel, however far the mean is from zero.
 pub fn moments(z: &[f32], channels: usize, mean: &mut [f32], variance: &mut [f32]) {
     let cut = Cut::new(z.len(), channels);
     assert!(mean.len() == channels && variance.len() == channels);
@@ -31,7 +31,7 @@ pub fn moments(z: &[f32], channels: usize, mean: &mut [f32], variance: &mut [f32
     }
 }
 
-/// Rows seen, their mean, the sum of squares about it.
+/// Number of rows, their mean, the sum of squares about it.
 struct Moments {
     rows: f64,
     mean: Vec<f64>,
@@ -81,10 +81,11 @@ pub fn normalize(z: &[f32], scale: &[f32], shift: &[f32], activation: Activation
 }
 
 /// The gradient through activation and normalisation by the batch's own statistics. `dy_to_dz`
-/// holds the gradient by y and is given that by z; `dgamma` and `dbeta` are overwritten.
+/// holds the gradient with respect to y and receives the one with respect to z. `dgamma` and
+/// `dbeta` are overwritten.
 ///
-/// With d the gradient by the normalised value before the activation and h = (z - mean) *
-/// inverse_deviation: dz = gamma * inverse_deviation * (d - mean(d) - h * mean(d h)).
+/// With d the gradient with respect to the normalised value before the activation and h = (z -
+/// mean) * inverse_deviation: dz = gamma * inverse_deviation * (d - mean(d) - h * mean(d h)).
 #[expect(clippy::too_many_arguments, reason = "the sizes of a kernel are its arguments")]
 pub fn backward(
     dy_to_dz: &mut [f32],
@@ -143,8 +144,8 @@ pub fn backward(
     });
 }
 
-// The loops themselves. A last wide row may be cut short: zip stops there. Every slice is cut to
-// the row's length first, or the compiler keeps a test for the end of each of them.
+// The loops. A last wide row may be cut short: zip stops there. Every slice is cut to the row's
+// length first; otherwise the compiler keeps a bounds check for each of them.
 vectorized! {
     fn sum_squares(z: &[f32], about: &[f32], sums: &mut [f32]) {
         for z in z.chunks(sums.len()) {
@@ -204,7 +205,7 @@ mod tests {
     use super::*;
 
     const KINDS: [Activation; 3] = [Activation::Identity, Activation::Relu, Activation::Relu6];
-    /// Rows and channels; the first fill several chunks and leave a wide row cut short.
+    /// Rows and channels. The first shapes fill several chunks and end with a short wide row.
     const SHAPES: [(usize, usize); 5] = [(9001, 16), (3001, 48), (257, 640), (2, 3), (801, 101)];
 
     fn column(z: &[f32], channels: usize, c: usize) -> Vec<f64> {

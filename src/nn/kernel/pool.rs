@@ -1,12 +1,11 @@
-//! Pooling: the largest within a window, and mean or largest over a whole image.
+//! Pooling: the maximum within a window, and the mean or maximum over a whole image.
 
 use super::{Window, examples};
 use crate::math::vectorized;
 use rayon::prelude::*;
 
-/// y\[n, i, j, c\] is the largest of what the window sees there (what lies outside the image does
-/// not count), and `which` says where in `x` it stands, the first of several. A NaN under the
-/// window is the result.
+/// y\[n, i, j, c\] is the maximum under the window; places outside the image do not count. `which`
+/// holds its position in `x`, the first of several. A NaN under the window is the result.
 pub fn max_pool(x: &[f32], window: Window, channels: usize, y: &mut [f32], which: &mut [u32]) {
     let count = examples(x.len(), window.pixels_in() * channels);
     assert_eq!(y.len(), count * window.pixels_out() * channels);
@@ -51,8 +50,8 @@ pub fn max_pool(x: &[f32], window: Window, channels: usize, y: &mut [f32], which
     );
 }
 
-/// The gradient of [`max_pool`] by `x`: every gradient goes to the place that gave the largest. On
-/// one thread, for windows overlap; it is a small part of any network.
+/// The gradient of [`max_pool`] with respect to `x`: every gradient goes to the position of the
+/// maximum. Runs on one thread, because windows overlap; it is a small part of any network.
 pub fn max_pool_backward(dy: &[f32], which: &[u32], dx: &mut [f32]) {
     assert_eq!(dy.len(), which.len());
     dx.fill(0.0);
@@ -70,7 +69,7 @@ pub fn global_mean(x: &[f32], channels: usize, y: &mut [f32]) {
     });
 }
 
-/// The gradient of [`global_mean`] by `x`.
+/// The gradient of [`global_mean`] with respect to `x`.
 pub fn global_mean_backward(dy: &[f32], channels: usize, dx: &mut [f32]) {
     let image = image(dx.len(), channels, dy.len());
     let share = channels as f32 / image as f32;
@@ -81,7 +80,7 @@ pub fn global_mean_backward(dy: &[f32], channels: usize, dx: &mut [f32]) {
     });
 }
 
-/// y\[n, c\] = the largest of x\[n, pixel, c\], and where in `x` it stands, the first of several.
+/// y\[n, c\] = the maximum of x\[n, pixel, c\], and its position in `x`, the first of several.
 pub fn global_max(x: &[f32], channels: usize, y: &mut [f32], which: &mut [u32]) {
     let pixels = image(x.len(), channels, y.len()) / channels;
     let window = Window {
@@ -94,7 +93,7 @@ pub fn global_max(x: &[f32], channels: usize, y: &mut [f32], which: &mut [u32]) 
     max_pool(x, window, channels, y, which);
 }
 
-/// Numbers of one image, when `pooled` numbers are left of all of them.
+/// Numbers per image of an input of `length` numbers with `pooled` outputs.
 fn image(length: usize, channels: usize, pooled: usize) -> usize {
     let count = examples(pooled, channels);
     assert!(

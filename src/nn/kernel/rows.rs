@@ -1,19 +1,19 @@
-//! Tensors as rows of channels: how they are cut up for the loops, and the bias added to every row.
+//! Tensors as rows of channels: how the loops split them, and the bias added to every row.
 
 use crate::math::vectorized;
 use rayon::prelude::*;
 
-/// Numbers a chunk of work holds, about, and as many are summed in `f32` before the sums are added
-/// up in `f64`: 64 KiB of each tensor, which a core's second cache holds, so that reading them
-/// twice costs memory nothing.
+/// Numbers per chunk of work, about. As many are summed in `f32` before the sums are added in
+/// `f64`. It is 64 KiB of each tensor, which a core's second-level cache holds, so a second reading
+/// costs no memory access.
 pub const CHUNK: usize = 1 << 14;
 
-/// How `rows x channels` is cut up. Several rows are taken as one wide one, so that few channels
-/// fill the vector registers as well as many do.
+/// How `rows x channels` is split. Several rows are read as one wide row, so that few channels fill
+/// the vector registers as well as many do.
 #[derive(Clone, Copy)]
 pub struct Cut {
     pub channels: usize,
-    /// Numbers of a wide row.
+    /// Numbers in a wide row.
     pub wide: usize,
 }
 
@@ -31,13 +31,13 @@ impl Cut {
         CHUNK.div_ceil(self.wide) * self.wide
     }
 
-    /// One number a channel, repeated over a wide row.
+    /// One number per channel, repeated over a wide row.
     pub fn widen(&self, per_channel: &[f32]) -> Vec<f32> {
         assert_eq!(per_channel.len(), self.channels);
         per_channel.repeat(self.wide / self.channels)
     }
 
-    /// Sums over a wide row, added to those of the channels.
+    /// Adds the sums over a wide row to those of the channels.
     pub fn narrow(&self, sums: &[f32], into: &mut [f64]) {
         for row in sums.chunks_exact(self.channels) {
             into.iter_mut().zip(row).for_each(|(into, sum)| *into += f64::from(*sum));
@@ -56,7 +56,7 @@ pub fn add_bias(z: &mut [f32], bias: &[f32]) {
     z.par_chunks_mut(cut.chunk()).for_each(|z| add_rows(z, &bias));
 }
 
-/// The gradient by the bias of [`add_bias`]: sums over rows.
+/// The gradient of [`add_bias`] with respect to the bias: sums over rows.
 pub fn bias_gradient(dz: &[f32], dbias: &mut [f32]) {
     let cut = Cut::new(dz.len(), dbias.len());
     let parts: Vec<Vec<f64>> = dz

@@ -1,35 +1,35 @@
-//! Who sees whom in a convolution: the lines that the depthwise loops run along.
+//! Which pixels of a convolution use which: the lines that the depthwise loops run along.
 
 use super::Window;
 
 type Pairs = Vec<(usize, usize)>;
 
-/// Neighbouring destinations of one row that see the source alike.
+/// Neighbouring destinations of one row with the same weights.
 pub struct Line {
-    /// Where the first of them starts in its row, and how many there are.
+    /// Start of the first destination in its row, and the number of destinations.
     pub first: usize,
     pub count: usize,
-    /// (where the weight starts, where the source starts that the first destination sees through
-    /// it), by kernel row and within that by source.
+    /// (start of the weight, start of the source that the first destination uses with it), ordered
+    /// by kernel row, then by source.
     pub taps: Pairs,
-    /// Taps of one kernel row, which see neighbouring sources.
+    /// Number of taps of one kernel row; their sources are neighbours.
     pub wide: usize,
 }
 
-/// Which source pixels every destination pixel sees, and through which weight.
+/// The source pixels of every destination pixel, with their weights.
 pub struct Sight {
     pub channels: usize,
-    /// Numbers of a destination row.
+    /// Numbers in a destination row.
     pub row: usize,
-    /// Pixels from one destination of a line to the next, and between what they see.
+    /// Pixels between two destinations of a line, and between their sources.
     pub step: usize,
     pub source_step: usize,
-    /// By destination row.
+    /// One list for each destination row.
     pub lines: Vec<Vec<Line>>,
 }
 
 impl Sight {
-    /// The sight of the output pixels, or `back` from the input pixels.
+    /// The sight of the output pixels or, with `back`, of the input pixels.
     pub fn new(window: Window, channels: usize, back: bool) -> Sight {
         let seen = |axis, at| {
             let mut taps = if back { window.seeing(axis, at) } else { window.seen_by(axis, at) };
@@ -38,10 +38,9 @@ impl Sight {
         };
         let (from, to) =
             if back { (window.output, window.input) } else { (window.input, window.output) };
-        // Destinations `step` apart see sources `source_step` apart through the same weights.
+        // Destinations `step` apart use sources `source_step` apart with the same weights.
         let (step, source_step) = if back { (window.stride[1], 1) } else { (1, window.stride[1]) };
-        // (first, how many, what they see), each pair of which is (column of the kernel, column of
-        // the source).
+        // (first, count, pairs of kernel column and source column).
         let mut runs: Vec<(usize, usize, Pairs)> = Vec::new();
         for phase in 0..step {
             let mut open = false;

@@ -1,12 +1,12 @@
-//! Images spread out as matrices (im2col) and gathered back (col2im).
+//! Unfolds images to matrices (im2col) and sums them back (col2im).
 
 use super::Window;
 
-/// Numbers spread out at a time, about: 256 KiB.
+/// Numbers unfolded at a time, about: 256 KiB.
 const SPREAD: usize = 1 << 16;
 
-/// The input as a matrix with a row for every output pixel: all that the pixel sees, zeros outside
-/// the image.
+/// The input as a matrix with one row per output pixel: all input values under its window, with
+/// zeros outside the image.
 pub struct Spread {
     window: Window,
     channels: usize,
@@ -22,7 +22,7 @@ impl Spread {
         self.window.taps() * self.channels
     }
 
-    /// Rows of the output (not pixels) spread out at a time.
+    /// Rows of the output (not pixels) unfolded at a time.
     pub fn block(&self) -> usize {
         (SPREAD / (self.window.output[1] * self.depth())).max(1)
     }
@@ -38,7 +38,7 @@ impl Spread {
         });
     }
 
-    /// Adds `columns` back to where [`Self::fill`] takes them from.
+    /// Adds `columns` back to the places that [`Self::fill`] reads.
     pub fn gather(&self, columns: &[f32], first: usize, x: &mut [f32]) {
         self.visit(first, columns.len(), |to, from| {
             if let Some(from) = from {
@@ -48,8 +48,8 @@ impl Spread {
         });
     }
 
-    /// Calls `act` with every stretch of the matrix and where in the input it comes from, if from
-    /// there.
+    /// Calls `act` with every contiguous part of the matrix and its start in the input; `None`
+    /// outside the image.
     #[inline(always)]
     fn visit(
         &self,
@@ -64,7 +64,7 @@ impl Spread {
         for row in first..first + length / (output[1] * self.depth()) {
             let (example, row) = (row / output[0], row % output[0]);
             for column in 0..output[1] {
-                // The stretch of the kernel's columns that lies within the image.
+                // The part of the kernel's columns that lies within the image.
                 let left = column * stride[1];
                 let low = pad[1].saturating_sub(left).min(kernel[1]);
                 let high = (input[1] + pad[1]).saturating_sub(left).clamp(low, kernel[1]);

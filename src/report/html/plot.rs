@@ -90,7 +90,7 @@ pub(super) fn shares(values: impl Iterator<Item = f64>) -> Scale {
     let (low, high) = if scale.logarithmic { (0.0, scale.high) } else { (scale.low, scale.high) };
     // Equal ones get room that suits shares.
     let (low, high) = if high - low < 1e-9 { (low - 0.01, high + 0.01) } else { (low, high) };
-    Scale { low, high, logarithmic: false }
+    Scale::linear(low, high)
 }
 
 /// The value below which a part of sorted values lies, between neighbours in proportion.

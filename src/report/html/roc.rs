@@ -17,7 +17,7 @@ pub(super) fn roc(section: &Judged) -> String {
     let mut svg =
         Svg::page(frame.right() + 14.0, frame.bottom() + 40.0, &format!("ROC curves of {title}"));
     svg.name((frame.left, 14.0), "start", "head", 30, &title);
-    let scale = Scale { low: 0.0, high: 1.0, logarithmic: false };
+    let scale = Scale::linear(0.0, 1.0);
     frame.below(&mut svg, &scale, "False-positive rate (%)", percent_mark);
     frame.beside(&mut svg, &scale, "True-positive rate (%)", percent_mark);
     svg.rule("chance", (frame.left, frame.bottom()), (frame.right(), frame.top));

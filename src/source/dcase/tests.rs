@@ -14,7 +14,7 @@ fn source(settings: serde_json::Value) -> Dcase {
     }
 }
 
-/// A folder with empty files, and the source of it.
+/// A folder with empty files, and a source that reads it.
 fn tree(files: &[&str]) -> (tempfile::TempDir, Dcase) {
     let root = of_empty_files(files);
     let source = source(json!({ "root": root.path() }));
@@ -159,7 +159,7 @@ fn mimii_without_normal_clips_to_train_on_is_told() {
     let (message, hint) = layout(source.list());
     assert_eq!(
         message,
-        "no clips are left to train on in `fan` `id_00`: it has 1 normal, 1 abnormal"
+        "no clips are left for training in `fan` `id_00`: it has 1 normal, 1 abnormal"
     );
     assert!(hint.contains("all abnormal clips and as many normal ones are for testing"), "{hint}");
 }
@@ -207,7 +207,7 @@ fn a_data_set_that_was_unpacked_twice_is_refused() {
     );
     let hinted = "was an archive unpacked twice? Remove one copy, or give";
     assert_eq!(hint, format!("{hinted} `{here}/dev_data/raw` as `root`"));
-    // Machines that are not chosen matter to nobody.
+    // Machines that are not chosen are ignored.
     source.machines = vec!["valve".into()];
     assert_eq!(source.list().unwrap().sections.len(), 1);
     source.machines.clear();

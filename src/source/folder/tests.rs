@@ -68,7 +68,7 @@ fn own_words_become_clips_and_the_rest_is_told() {
     assert_eq!(facts, expected);
     assert_eq!(
         source.clips(&id, &[file(good[2])], &[]).unwrap_err().to_string(),
-        "saw/test/normal_day_01__3.wav: is no clip of `pump` `00`"
+        "saw/test/normal_day_01__3.wav: is not a clip of `pump` `00`"
     );
 }
 
@@ -77,7 +77,7 @@ fn a_word_without_meaning_is_an_error_that_names_the_file() {
     let (_root, source) = tree(&["pump/train/okk_day_00_x_1.wav"], PATTERN);
     assert_eq!(
         source.list().unwrap_err().to_string(),
-        "pump/train/okk_day_00_x_1.wav: `okk` is no label (did you mean `ok`?); \
+        "pump/train/okk_day_00_x_1.wav: `okk` is not a label (did you mean `ok`?); \
          `words.label` can give it a meaning, such as `okk: anomaly`"
     );
 }

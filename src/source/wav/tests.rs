@@ -22,7 +22,7 @@ fn file(chunks: &[Vec<u8>]) -> Vec<u8> {
     [b"RIFF".as_slice(), &(body.len() as u32 + 4).to_le_bytes(), b"WAVE", &body].concat()
 }
 
-/// A file of one `fmt ` and one `data` chunk.
+/// A file with one `fmt ` and one `data` chunk.
 fn plain(tag: u16, channels: u16, bits: u16, samples: &[u8]) -> Vec<u8> {
     file(&[chunk(b"fmt ", &format(tag, channels, 8000, bits)), chunk(b"data", samples)])
 }
@@ -89,7 +89,7 @@ fn other_chunks_and_the_extensible_header_are_understood() {
 #[test]
 fn whatever_is_wrong_with_a_file_is_said() {
     let good = plain(1, 2, 16, &[0; 8]);
-    // Its file's length ends at the data, and then there are samples.
+    // The file's stated length ends at the data, but samples follow.
     let stopped = [b"RIFF\x24\0\0\0".as_slice(), &good[8..40], &[0; 4], &good[44..]].concat();
     let streamed_in_a_frame = { [&good[..40], &[0xff; 4], &good[44..51]].concat() };
     let never = "the length of the `data` chunk was never filled in (a recording that was cut off or piped); write the \
@@ -173,8 +173,8 @@ fn a_length_that_was_never_filled_in_is_that_of_the_file() {
     let good = plain(1, 1, 16, &[0, 0x40, 0, 0x80, 0, 0x20]);
     let expected = mono(&good, Channel::Mean);
     assert_eq!(expected, [0.5, -1.0, 0.25]);
-    // The lengths of the file and of its data, as ffmpeg, sox, arecord, espeak and a recorder
-    // without power leave them.
+    // The lengths of the file and of its data, as ffmpeg, sox, arecord, espeak and a switched-off
+    // recorder leave them.
     for (whole, data) in [
         (0xffff_ffff_u32, 0xffff_ffff_u32),
         (0x7fff_f024, 0x7fff_f000),

@@ -77,7 +77,7 @@ fn overload_lowers_the_tones_and_wear_raises_the_second_harmonic() {
 #[test]
 fn over_voltage_turns_the_motor_faster_and_makes_its_brushes_arc() {
     let (ratios, pinions) = ratios();
-    // So slow that all harmonics fit into the band at either voltage: then it is the same box.
+    // So slow that all harmonics fit into the band at either voltage; then the box is the same.
     let second = PACE * (0.7 - IDLE) * ratios[1] * pinions[1];
     let heard = |volt, fault| {
         let x = sound(&[("wt", "0"), ("volt", volt)], fault, 3).unwrap();
@@ -87,10 +87,10 @@ fn over_voltage_turns_the_motor_faster_and_makes_its_brushes_arc() {
         (hz, strongest(&x, 0.985 * pulses, 1.015 * pulses).1)
     };
     let (normal, fault) = (heard("0.7", None), heard("0.7", Some(("over voltage", 1.0))));
-    // What is lost in brushes and bearings stays what it was.
+    // The loss in brushes and bearings stays the same.
     let expected = (1.1 * 0.7 - IDLE) / (0.7 - IDLE);
     assert!((fault.0 / normal.0 / expected - 1.0).abs() < 0.03, "{fault:?} {normal:?} {expected}");
-    // A box that is set to as many volts is as fast, but its brushes do not arc.
+    // A box set to the higher voltage is as fast, but its brushes do not arc.
     let set = heard("0.77", None);
     assert!((fault.0 / set.0 - 1.0).abs() < 0.01 && fault.1 > 1.3 * set.1, "{fault:?} {set:?}");
     assert!(supply(15.0) < 1.25 && supply(0.0) == 1.0);
@@ -145,7 +145,7 @@ fn odd_rates_and_lengths_survive() {
 
 #[test]
 fn what_the_box_does_not_know_is_refused_by_name() {
-    assert_eq!(sound(&[("volt", "0.1")], None, 0).unwrap_err(), "`volt` of `0.1` is not in 0.4..4");
+    assert_eq!(sound(&[("volt", "0.1")], None, 0).unwrap_err(), "`volt` is `0.1`, not in 0.4..4");
     assert!(sound(&[("wt", "-3")], None, 0).unwrap_err().contains("`wt` of `-3`"));
     assert!(sound(&[("wt", "heavy")], None, 0).unwrap_err().contains("`heavy`"));
     assert!(sound(&[("id", "NaN")], None, 0).unwrap_err().contains("`id`"));

@@ -24,11 +24,10 @@ fn line(samples: &[f32], hz: f64) -> f64 {
     2.0 * (re * re + im * im).sqrt() / samples.len() as f64
 }
 
-/// The strongest line at 8.5 to 10.5 cycles a millimetre, in Hz, and how far it stands above
-/// the others there.
+/// The strongest line at 8.5 to 10.5 cycles a millimetre, in Hz, and its ratio to the others there.
 fn steps(vel: f64) -> (f64, f64) {
     let samples = clip(&[("vel", &vel.to_string())], None, 16_000.0, 2.0).unwrap();
-    // Short pieces, as the speed is not quite steady.
+    // Short pieces, because the speed is not quite steady.
     let strength =
         |hz: f64| samples.chunks(800).step_by(2).map(|piece| line(piece, hz)).sum::<f64>();
     let mut lines: Vec<(f64, f64)> =
@@ -90,8 +89,8 @@ fn a_crack_strikes_at_each_passage_and_all_faults_keep_the_level() {
         assert!((0.97..1.1).contains(&(with / without)), "{fault}: {with} against {without}");
     }
     let cracked = faulty("rail crack", 1.0);
-    // Tenths of a second in which something was added, counted where they begin: ten seconds
-    // hold 7 or 8 strokes.
+    // Tenths of a second with added sound, counted at their beginning. Ten seconds hold 7 or 8
+    // strokes.
     let struck: Vec<bool> = cracked
         .chunks(1600)
         .zip(normal.chunks(1600))
@@ -118,7 +117,7 @@ fn any_rate_and_length_works() {
 #[test]
 fn what_is_no_speed_is_refused() {
     let refused = |name: &str, value: &str| clip(&[(name, value)], None, 8000.0, 0.5).unwrap_err();
-    assert_eq!(refused("vel", "fast"), "`vel` of `fast` is no number");
-    assert_eq!(refused("ac", "-0.1"), "`ac` of `-0.1` is not above 0");
-    assert_eq!(refused("vel", "NaN"), "`vel` of `NaN` is not above 0");
+    assert_eq!(refused("vel", "fast"), "`vel` is `fast`, not a number");
+    assert_eq!(refused("ac", "-0.1"), "`ac` is `-0.1`, not above 0");
+    assert_eq!(refused("vel", "NaN"), "`vel` is `NaN`, not above 0");
 }

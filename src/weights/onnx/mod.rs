@@ -1,20 +1,19 @@
-//! Networks as ONNX, so that others can run them: inference, with opset 17, in f32.
+//! Writes networks as ONNX, so that other programs can run them: inference, opset 17, f32.
 //!
-//! Inputs and outputs are as the engines have them: (N, values), or (N, height, width, channels)
-//! for images; N is open. Within, images are (N, channels, height, width), as ONNX has them, and
-//! kernels are turned to match. The bytes depend on the network and the name alone.
+//! Inputs and outputs have the engines' shapes: (N, values), or (N, height, width, channels) for
+//! images; N is open. Inside, images are (N, channels, height, width), as ONNX needs, and kernels
+//! are transposed to match. The bytes depend on the network and the name alone.
 
-mod protobuf;
 #[cfg(test)]
 mod tests;
 mod write;
 
 use crate::nn::{Activation, Graph, Network, Node, Op, Shape, Window};
-use protobuf::Message;
+use crate::protobuf::Message;
 use write::{Writer, float, integer, integers, model, sliding, value_info};
 
-/// The bytes of an ONNX file of the network, with `name` as the graph's. Values are called as the
-/// nodes that give them: inputs `input_0` and so on, the output as the last node.
+/// The bytes of an ONNX file of the network; `name` becomes the graph's name. Values have the names
+/// of the nodes that compute them: inputs are `input_0` and so on, the output is the last node.
 pub fn onnx(network: &Network, name: &str) -> Vec<u8> {
     let Graph { nodes, .. } = &*network.graph;
     let mut export = Export { network, writer: Writer::default(), values: Vec::new() };
@@ -32,24 +31,24 @@ pub fn onnx(network: &Network, name: &str) -> Vec<u8> {
     model(name, export.writer, &inputs, &value_info(&output, nodes[last].shape))
 }
 
-/// What a node gives.
+/// The output of a node.
 struct Value {
-    /// In ONNX.
+    /// The name in ONNX.
     name: String,
     shape: Shape,
-    /// Whether it is (N, channels, height, width) there, not (N, channels).
+    /// Whether the shape in ONNX is (N, channels, height, width) rather than (N, channels).
     image: bool,
 }
 
 struct Export<'a> {
     network: &'a Network,
     writer: Writer,
-    /// Of the nodes so far.
+    /// The values of the nodes so far.
     values: Vec<Value>,
 }
 
 impl Export<'_> {
-    /// Writes a node; the name of what it gives, and whether that is an image.
+    /// Writes a node. Returns the name of its value, and whether that is an image.
     fn node(&mut self, node: &Node) -> (String, bool) {
         let name = node.name.as_str();
         let from = |n: usize| node.from[n];
@@ -120,7 +119,7 @@ impl Export<'_> {
         }
     }
 
-    /// A matrix product where a vector is all there is, else a convolution.
+    /// A matrix product if all inputs are vectors, else a convolution.
     fn convolution(&mut self, node: &Node, window: Window, bias: bool) -> (String, bool) {
         let (source, image) = self.value(node.from[0]);
         let image = image || window != Window::dense();
@@ -161,7 +160,7 @@ impl Export<'_> {
         }
     }
 
-    /// A weight of a node in another shape: its value at `at` is ours at `place(at)`.
+    /// Writes a weight in another shape: its value at `at` is ours at `place(at)`.
     fn weight(
         &mut self,
         node: &Node,
@@ -174,12 +173,12 @@ impl Export<'_> {
         self.writer.floats(&part.name, shape, (0..values.len()).map(|at| values[place(at)]))
     }
 
-    /// What a node gives, as it lies.
+    /// The value of a node, in its present form.
     fn value(&self, node: usize) -> (String, bool) {
         (self.values[node].name.clone(), self.values[node].image)
     }
 
-    /// What a node gives, as (N, channels, height, width).
+    /// The value of a node as (N, channels, height, width).
     fn image(&mut self, node: usize) -> String {
         match self.value(node) {
             (name, true) => name,
@@ -187,7 +186,7 @@ impl Export<'_> {
         }
     }
 
-    /// What a node gives, as (N, values) in the order of rows, columns, channels.
+    /// The value of a node as (N, values), ordered by rows, columns, channels.
     fn vector(&mut self, node: usize) -> String {
         let (name, image) = self.value(node);
         if !image {
@@ -201,7 +200,7 @@ impl Export<'_> {
         self.writer.turn("Flatten", &name, "vector", &[])
     }
 
-    /// What a node gives, an image, as (N, height, width, channels).
+    /// The image of a node as (N, height, width, channels).
     fn rows_first(&mut self, node: usize) -> String {
         let name = self.values[node].name.clone();
         self.writer.turn("Transpose", &name, "nhwc", &[integers("perm", &[0, 2, 3, 1])])

@@ -1,5 +1,5 @@
-//! What an ONNX file holds, by a reader of protocol buffers of its own. That onnxruntime computes
-//! from it what the engine does is checked by hand: benches/peers/check_onnx.py.
+//! Tests of the content of ONNX files, with a separate reader of protocol buffers.
+//! benches/peers/check_onnx.py checks by hand that onnxruntime computes the same as the engine.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::nn::{Builder, NormSettings, Padding, draws};
 
 const NORM: NormSettings = NormSettings { epsilon: 1e-3, follow: 0.01 };
 
-/// Integers and floats by their bits, the rest by its bytes.
+/// Integers and floats by their bits, other fields by their bytes.
 enum Field<'a> {
     Bits(u64),
     Bytes(&'a [u8]),
@@ -71,8 +71,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// `Kind(inputs) -> output attribute value` of each node; shape and values of each initializer;
-/// inputs and output with their shapes, where 0 is any.
+/// Each node as `Kind(inputs) -> output attribute value`, each initializer with shape and values,
+/// inputs and output with their shapes, where 0 means any size.
 struct Read {
     nodes: Vec<String>,
     initializers: BTreeMap<String, (Vec<u64>, Vec<f32>)>,
@@ -198,7 +198,7 @@ fn images_are_turned_and_so_are_kernels() {
         let (output, input, row, column) = (at / 18, at / 9 % 2, at / 3 % 3, at % 3);
         assert_eq!(*value, (((row * 3 + column) * 2 + input) * 3 + output) as f32);
     }
-    // 54 weights and 3 biases of `a`, 6 of `b`; ours are (column, channel).
+    // 54 weights and 3 biases of `a`, 6 weights of `b`; ours are (column, channel).
     assert_eq!(
         read.initializers["c.kernel"],
         (vec![3, 1, 1, 2], vec![63.0, 66.0, 64.0, 67.0, 65.0, 68.0])

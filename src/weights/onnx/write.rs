@@ -1,10 +1,10 @@
-//! The messages of onnx.proto that a network needs; the numbers of fields and types are of that
+//! The messages of onnx.proto that a network needs. The numbers of fields and types come from that
 //! file.
 
 use std::collections::BTreeSet;
 
-use super::protobuf::Message;
 use crate::nn::{Shape, Window};
+use crate::protobuf::Message;
 
 const IR_VERSION: i64 = 8;
 const OPSET: i64 = 17;
@@ -18,12 +18,12 @@ const INT64: i64 = 7;
 pub struct Writer {
     nodes: Vec<Message>,
     initializers: Vec<Message>,
-    /// Names of values that are there already.
+    /// Names of values that exist already.
     known: BTreeSet<String>,
 }
 
 impl Writer {
-    /// A node that gives `output`, whose name it takes and which is returned.
+    /// Writes a node and returns the name of its output, which is also the node's name.
     pub fn node(
         &mut self,
         kind: &str,
@@ -36,7 +36,7 @@ impl Writer {
         output.to_owned()
     }
 
-    /// The same values in another order, as `VALUE/WORD`; the first time it is asked for.
+    /// Writes the same values in another order as `VALUE/WORD`, once; returns that name.
     pub fn turn(&mut self, kind: &str, value: &str, word: &str, attributes: &[Message]) -> String {
         let output = format!("{value}/{word}");
         if self.known.insert(output.clone()) {
@@ -45,7 +45,7 @@ impl Writer {
         output
     }
 
-    /// The vector `value` as an image of one pixel, `VALUE/pixel`.
+    /// Writes the vector `value` as an image of one pixel, `VALUE/pixel`, once.
     pub fn unsqueeze(&mut self, value: &str) -> String {
         let output = format!("{value}/pixel");
         if self.known.insert(output.clone()) {
@@ -71,7 +71,7 @@ impl Writer {
         name.to_owned()
     }
 
-    /// A number that may be asked for several times.
+    /// Writes a constant, once.
     pub fn constant(&mut self, name: &str, value: f32) -> String {
         if self.known.insert(name.to_owned()) {
             self.floats(name, &[], std::iter::once(value));
@@ -111,10 +111,10 @@ fn tensor(name: &str, shape: &[usize], kind: i64, bytes: &[u8]) -> Message {
     Message::default().integers(1, &shape).integer(2, kind).text(8, name).bytes(9, bytes)
 }
 
-/// How a window slides: kernel, strides, and padding on each of the four sides.
+/// The attributes of a sliding window: kernel, strides, and padding on each of the four sides.
 pub fn sliding(window: Window) -> Vec<Message> {
     let Window { input, output, kernel, stride, pad } = window;
-    // With no padding some last rows may be left over; with it, none.
+    // Without padding some last rows may be left over; with padding there are none.
     let after = |axis: usize| {
         ((output[axis] - 1) * stride[axis] + kernel[axis]).saturating_sub(input[axis] + pad[axis])
     };
@@ -126,17 +126,17 @@ pub fn sliding(window: Window) -> Vec<Message> {
     ]
 }
 
-/// An attribute of an integer.
+/// An attribute with an integer.
 pub fn integer(name: &str, value: i64) -> Message {
     Message::default().text(1, name).integer(3, value).integer(20, 2)
 }
 
-/// An attribute of several integers.
+/// An attribute with several integers.
 pub fn integers(name: &str, values: &[i64]) -> Message {
     Message::default().text(1, name).integers(8, values).integer(20, 7)
 }
 
-/// An attribute of an f32.
+/// An attribute with an f32.
 pub fn float(name: &str, value: f32) -> Message {
     Message::default().text(1, name).float(2, value).integer(20, 1)
 }

@@ -1,10 +1,10 @@
-//! PyTorch's state_dicts: what `torch.save(model.state_dict(), ...)` writes since PyTorch 1.6, as
-//! named arrays.
+//! Reads PyTorch's state_dicts, as `torch.save(model.state_dict(), ...)` writes them since PyTorch
+//! 1.6, into named arrays.
 //!
-//! Such a file is a zip of a pickle, which says what the tensors are called and how they lie, and
-//! of an entry for each storage with its numbers. It is read and not run: see [`value`]. Whoever
-//! made the file may mean harm: its names may take 16 MiB, some sixty times that while they are
-//! read, its numbers four times the file.
+//! Such a file is a zip. One entry is a pickle with the names and layouts of the tensors. One more
+//! entry for each storage holds its numbers. The pickle is parsed but never executed: see
+//! [`value`]. A file may be hostile, so sizes are limited: its names to 16 MiB (some sixty times
+//! that while parsing), its numbers to four times the file.
 
 mod pickle;
 mod value;
@@ -17,14 +17,14 @@ use ndarray::{ArrayD, IxDyn};
 use crate::artifact::{DecodeError, Tensor, Tensors};
 use value::{Element, Id, Value, Values, View};
 
-/// What to do about a file that is something else.
+/// What users should do with another kind of file.
 const ADVICE: &str =
     "save `model.state_dict()` with `torch.save` of PyTorch 1.6 or later, or as safetensors";
 
-/// What the names of tensors may take; those of the largest models take a hundredth.
+/// Most bytes for the names of tensors. The largest models need a hundredth of it.
 const NAMES: usize = 16 << 20;
 
-/// Tensors may share a storage, but not fill memory with it: all of them together are at most so
+/// Tensors may share a storage, but must not fill memory that way: together they take at most this
 /// many times the file.
 const SHARING: usize = 4;
 
@@ -32,9 +32,9 @@ const SHARING: usize = 4;
 /// `model_state_dict`. Tensors of integers, such as `num_batches_tracked`, are left out. Each is in
 /// C order, whatever its strides were.
 ///
-/// Errors: bytes that are no such file, with what to do about it; a name that a state_dict does not
-/// need (a model saved whole is code), big-endian numbers, a tensor that reaches beyond its storage
-/// or repeats its values.
+/// Errors: bytes of another kind of file, with advice; a name that a state_dict does not need (a
+/// model saved whole is code); big-endian numbers; a tensor that reaches beyond its storage or
+/// repeats its values.
 pub fn read_torch(bytes: &[u8]) -> Result<Tensors, DecodeError> {
     read(bytes).map_err(|why| DecodeError::new("PyTorch state_dict", why))
 }
@@ -69,10 +69,10 @@ fn read(bytes: &[u8]) -> Result<Tensors, String> {
     let mut tensors = BTreeMap::new();
     for &(name, value) in state_dict(&values, root)? {
         let Value::Text(name) = values.0[name] else {
-            return Err(format!("a name in its dictionary is no text; {ADVICE}"));
+            return Err(format!("a name in its dictionary is not text; {ADVICE}"));
         };
         let Value::Tensor(view) = &values.0[value] else {
-            return Err(format!("`{name}` in its dictionary is no tensor; {ADVICE}"));
+            return Err(format!("`{name}` in its dictionary is not a tensor; {ADVICE}"));
         };
         let entry = format!("{folder}data/{}", view.storage.key);
         let wrong = |why: String| format!("tensor `{name}`: {why}");
@@ -92,14 +92,14 @@ fn read(bytes: &[u8]) -> Result<Tensors, String> {
     Ok(Tensors(tensors))
 }
 
-/// The entries of the result, or of the state_dict in it.
+/// The entries of the pickle's result, or of the state_dict inside it.
 fn state_dict<'a>(values: &'a Values, root: Id) -> Result<&'a [(Id, Id)], String> {
     let dictionary = |id: Id| match &values.0[id] {
         Value::Dictionary(entries) => Some(&entries[..]),
         _ => None,
     };
     let all =
-        dictionary(root).ok_or_else(|| format!("it is no dictionary of tensors; {ADVICE}"))?;
+        dictionary(root).ok_or_else(|| format!("it is not a dictionary of tensors; {ADVICE}"))?;
     let inner = |name: &str| {
         let (_, value) = all.iter().find(|(key, _)| values.0[*key] == Value::Text(name))?;
         dictionary(*value)
@@ -107,7 +107,7 @@ fn state_dict<'a>(values: &'a Values, root: Id) -> Result<&'a [(Id, Id)], String
     Ok(inner("state_dict").or_else(|| inner("model_state_dict")).unwrap_or(all))
 }
 
-/// The elements of N bytes that a view sees of a storage. Their bytes are taken from `room`.
+/// The elements of N bytes that a view selects from a storage. Their bytes count against `room`.
 fn elements<const N: usize, T>(
     storage: &[u8],
     view: &View,
@@ -119,7 +119,7 @@ fn elements<const N: usize, T>(
     let found = || {
         format!("shape {shape:?}, strides {strides:?} at {offset} of {} elements", storage.len())
     };
-    // An empty array may not be wider than arrays can be, either.
+    // The other sizes of an empty array must fit, too.
     let width = shape
         .iter()
         .filter(|size| **size > 0)
@@ -146,7 +146,7 @@ fn elements<const N: usize, T>(
 mod tests {
     use super::*;
 
-    /// What `tests/data/make_torch_state.py` wrote, and the tensors that are in it.
+    /// A file of `tests/data/make_torch_state.py` and its tensors.
     fn written(which: &str) -> (Vec<u8>, Tensors) {
         let text = include_str!("../../../tests/data/torch_state.json");
         let document: serde_json::Value = serde_json::from_str(text).unwrap();
@@ -169,7 +169,7 @@ mod tests {
         (0..hexadecimal.len()).step_by(2).map(digits).collect()
     }
 
-    /// The file with every `from` made `to`, which must be as long.
+    /// The file with every `from` replaced by `to`, which must be as long.
     fn replaced(file: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
         assert_eq!(from.len(), to.len());
         let mut file = file.to_vec();
@@ -199,14 +199,14 @@ mod tests {
         let (file, _) = written("plain");
         let refusal = |file: &[u8]| read_torch(file).unwrap_err().to_string();
         let advice = "; save `model.state_dict()` with `torch.save` of PyTorch 1.6 or later, or as safetensors";
-        // How files began before 1.6.
+        // The start of files before 1.6.
         assert_eq!(
             refusal(b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."),
             format!(
                 "not a valid PyTorch state_dict: it is not the zip file that PyTorch writes since 1.6{advice}"
             )
         );
-        let why = "not a valid PyTorch state_dict: it needs `torch.models._rebuild_tensor_v2`, where a state_dict has \
+        let why = "not a valid PyTorch state_dict: it needs `torch.models._rebuild_tensor_v2`; a state_dict holds \
                    only tensors of f32, f64 and integers";
         let why = format!("{why}{advice}");
         assert_eq!(refusal(&replaced(&file, b"torch._utils", b"torch.models")), why);
@@ -231,7 +231,7 @@ mod tests {
         };
         let (array, room) = view(1, &[2, 2], &[1, 3]).unwrap();
         assert_eq!((array, room), (ndarray::array![[1.0, 4.0], [2.0, 5.0]].into_dyn(), 8));
-        // One row, or none: the stride between rows means nothing.
+        // One row, or none: the stride between rows has no effect.
         assert_eq!(view(0, &[1, 6], &[usize::MAX, 1]).unwrap().1, 0);
         assert_eq!(view(9, &[0, 3], &[3, 1]).unwrap().1, 24);
         assert_eq!(

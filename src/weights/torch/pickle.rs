@@ -1,14 +1,14 @@
-//! Pickles as far as PyTorch's state_dicts need them.
+//! Parses pickles, as far as PyTorch's state_dicts need them.
 //!
 //! A pickle is a program for a machine with a stack and a memo (Python's pickletools.py describes
-//! its operations). This is the part of that machine that puts values together; which there are is
-//! [`super::value`]'s affair.
+//! its operations). This file is the part of that machine that puts values together;
+//! [`super::value`] defines the values.
 
 use std::collections::BTreeMap;
 
 use super::value::{Global, Id, Value, Values};
 
-/// All values of a pickle, and which of them is the result.
+/// All values of a pickle, and the place of its result.
 pub fn load(bytes: &[u8]) -> Result<(Values<'_>, Id), String> {
     let mut machine = Machine {
         rest: bytes,
@@ -28,13 +28,13 @@ struct Machine<'a> {
     rest: &'a [u8],
     values: Values<'a>,
     stack: Vec<Id>,
-    /// How high the stack was at each mark.
+    /// The height of the stack at each mark.
     marks: Vec<usize>,
     memo: BTreeMap<usize, Id>,
 }
 
 impl<'a> Machine<'a> {
-    /// One operation; the result, if it was the last.
+    /// Runs one operation. Returns the result if it was the last one.
     fn step(&mut self) -> Result<Option<Id>, String> {
         let [operation] = self.array()?;
         match operation {
@@ -107,7 +107,7 @@ impl<'a> Machine<'a> {
                 let (Value::Text(module), Value::Text(name)) =
                     (&self.values.0[module], &self.values.0[name])
                 else {
-                    return Err("a name in the pickle is no text".to_owned());
+                    return Err("a name in the pickle is not text".to_owned());
                 };
                 let global = Global::of(module, name)?;
                 self.push(Value::Global(global));
@@ -156,11 +156,11 @@ impl<'a> Machine<'a> {
         self.values.0.push(value);
     }
 
-    /// What lies on top, which must have come since the last mark.
+    /// The value on top, which must have come since the last mark.
     fn top(&self) -> Result<Id, String> {
         match self.stack.last() {
             Some(top) if self.stack.len() > self.marks.last().map_or(0, |mark| *mark) => Ok(*top),
-            _ => Err("the pickle takes more from its stack than it put there".to_owned()),
+            _ => Err("the pickle takes more from its stack than is there".to_owned()),
         }
     }
 
@@ -180,7 +180,7 @@ impl<'a> Machine<'a> {
         let top = self.top()?;
         match &mut self.values.0[top] {
             Value::Sequence(items) => Ok(items),
-            _ => Err("the pickle appends to what is no list".to_owned()),
+            _ => Err("the pickle appends to something other than a list".to_owned()),
         }
     }
 
@@ -189,7 +189,8 @@ impl<'a> Machine<'a> {
         let top = self.top()?;
         match &mut self.values.0[top] {
             Value::Dictionary(entries) => Ok(entries),
-            _ => Err("the pickle sets an item or attributes of what is no dictionary".to_owned()),
+            _ => Err("the pickle sets an item or attributes of something other than a dictionary"
+                .to_owned()),
         }
     }
 
@@ -235,7 +236,7 @@ mod tests {
     use super::*;
     use crate::weights::torch::value::{Element, Storage, View};
 
-    /// The tensor of the storage `7` with this shape and these strides, as PyTorch pickles one.
+    /// The pickle of a tensor of the storage `7` with this shape and these strides, as in PyTorch.
     fn tensor(shape: &[u8], strides: &[u8]) -> Vec<u8> {
         let storage =
             b"ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\n\
@@ -290,7 +291,7 @@ mod tests {
 
     #[test]
     fn code_is_refused_by_its_name() {
-        let why = ", where a state_dict has only tensors of f32, f64 and integers";
+        let why = "; a state_dict holds only tensors of f32, f64 and integers";
         assert_eq!(
             refusal(b"\x80\x02cposix\nsystem\nX\x02\0\0\0ls\x85R."),
             format!("it needs `posix.system`{why}")
@@ -318,31 +319,31 @@ mod tests {
             assert!(load(&pickle[..length]).is_err(), "{length}");
         }
         let tensor = |shape: &[u8], strides: &[u8]| refusal(&tensor(shape, strides));
-        assert_eq!(tensor(b"K\x02", b""), "the pickle makes a tensor as PyTorch does not");
+        assert_eq!(tensor(b"K\x02", b""), "the pickle makes a tensor differently from PyTorch");
         assert_eq!(
             tensor(b"J\xff\xff\xff\xff", b"K\x01"),
-            "the pickle makes a tensor as PyTorch does not"
+            "the pickle makes a tensor differently from PyTorch"
         );
         assert_eq!(
             tensor(&b"K\x01".repeat(9), &b"K\x01".repeat(9)),
-            "the pickle makes a tensor as PyTorch does not"
+            "the pickle makes a tensor differently from PyTorch"
         );
-        assert_eq!(refusal(b"(."), "the pickle takes more from its stack than it put there");
-        assert_eq!(
-            refusal(b"K\x01(\x85."),
-            "the pickle takes more from its stack than it put there"
-        );
+        assert_eq!(refusal(b"(."), "the pickle takes more from its stack than is there");
+        assert_eq!(refusal(b"K\x01(\x85."), "the pickle takes more from its stack than is there");
         assert_eq!(refusal(b"t."), "the pickle has no mark where it needs one");
         assert_eq!(refusal(b"h\x05."), "the pickle's memo has no 5");
         assert_eq!(
             refusal(b"K\x01(u."),
-            "the pickle sets an item or attributes of what is no dictionary"
+            "the pickle sets an item or attributes of something other than a dictionary"
         );
         assert_eq!(
             refusal(b"NNR."),
             "the pickle has something else where a tuple of at most 8 is needed"
         );
-        assert_eq!(refusal(b"N)R."), "the pickle makes something as PyTorch does not");
-        assert_eq!(refusal(b"N)Q."), "a storage in the pickle is not named by five things");
+        assert_eq!(refusal(b"N)R."), "the pickle makes something differently from PyTorch");
+        assert_eq!(
+            refusal(b"N)Q."),
+            "the name of a storage in the pickle does not have five parts"
+        );
     }
 }

@@ -1,17 +1,17 @@
-//! The values that a pickle of a state_dict makes, and the few functions that make them.
+//! The values in the pickle of a state_dict, and the few functions that make them.
 //!
-//! Python would call any function that a pickle names; here none is called: those that state_dicts
-//! need are understood, and every other name is an error. Values lie in one list and refer to each
-//! other by their place in it, so that a file can neither multiply them by copies nor nest them too
-//! deep for a destructor.
+//! Python would call any function that a pickle names. Here none is called: the few functions that
+//! state_dicts need are recognised, and every other name is an error. Values lie in one list and
+//! refer to each other by their place in it. So a file can neither multiply them by copies nor nest
+//! them too deep for a destructor.
 
-/// The place of a value among all of a pickle.
+/// The place of a value in the list of a pickle's values.
 pub type Id = usize;
 
-/// What a pickle can make.
+/// The values that a pickle can make.
 #[derive(Debug, PartialEq)]
 pub enum Value<'a> {
-    /// None, a truth value, a float: what settings saved beside the weights are.
+    /// None, a truth value or a float: settings that were saved beside the weights.
     Other,
     Integer(i64),
     Text(&'a str),
@@ -23,7 +23,7 @@ pub enum Value<'a> {
     Tensor(Box<View<'a>>),
 }
 
-/// The names that are understood.
+/// The recognised names.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Global {
     OrderedDict,
@@ -47,13 +47,13 @@ impl Global {
                 | "BoolStorage",
             ) => Ok(Global::Storage(Element::Integer)),
             _ => Err(format!(
-                "it needs `{module}.{name}`, where a state_dict has only tensors of f32, f64 and integers"
+                "it needs `{module}.{name}`; a state_dict holds only tensors of f32, f64 and integers"
             )),
         }
     }
 }
 
-/// What a storage is made of.
+/// The type of a storage's elements.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Element {
     F32,
@@ -62,14 +62,14 @@ pub enum Element {
     Integer,
 }
 
-/// A run of numbers that lies in an entry of its own.
+/// A slice of numbers in its own zip entry.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Storage<'a> {
     pub element: Element,
     pub key: &'a str,
 }
 
-/// A tensor: how it lies in its storage, counted in elements.
+/// A tensor: its layout in its storage, counted in elements.
 #[derive(Clone, Debug, PartialEq)]
 pub struct View<'a> {
     pub storage: Storage<'a>,
@@ -86,10 +86,10 @@ const DIMENSIONS: usize = 8;
 pub struct Values<'a>(pub Vec<Value<'a>>);
 
 impl<'a> Values<'a> {
-    /// A persistent name: where PyTorch keeps a tensor's numbers.
+    /// The storage of a tensor's numbers, from its persistent name.
     pub fn storage(&self, name: Id) -> Result<Value<'a>, String> {
         let [kind, global, key, _, _] = self.items(name)?[..] else {
-            return Err("a storage in the pickle is not named by five things".to_owned());
+            return Err("the name of a storage in the pickle does not have five parts".to_owned());
         };
         match (kind, global, key) {
             (
@@ -97,13 +97,13 @@ impl<'a> Values<'a> {
                 &Value::Global(Global::Storage(element)),
                 &Value::Text(key),
             ) => Ok(Value::Storage(Storage { element, key })),
-            _ => Err("a storage in the pickle is not named as PyTorch does".to_owned()),
+            _ => Err("the name of a storage in the pickle differs from PyTorch's form".to_owned()),
         }
     }
 
-    /// Calls one of the functions that are understood.
+    /// Evaluates one of the recognised functions.
     pub fn call(&self, function: Id, arguments: Id) -> Result<Value<'a>, String> {
-        let wrong = |what: &str| format!("the pickle makes {what} as PyTorch does not");
+        let wrong = |what: &str| format!("the pickle makes {what} differently from PyTorch");
         let items = self.items(arguments)?;
         match self.0[function] {
             Value::Global(Global::OrderedDict) if items.is_empty() => Ok(Value::Dictionary(vec![])),
@@ -135,7 +135,7 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// The values of a tuple of few.
+    /// The values of a short tuple.
     fn items(&self, sequence: Id) -> Result<Vec<&Value<'a>>, String> {
         match &self.0[sequence] {
             Value::Sequence(items) if items.len() <= DIMENSIONS => {
@@ -147,7 +147,7 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// A tuple of few sizes.
+    /// A short tuple of sizes.
     fn sizes(&self, value: &Value) -> Option<Vec<usize>> {
         let size = |&item: &Id| match self.0[item] {
             Value::Integer(size) => usize::try_from(size).ok(),

@@ -1,8 +1,7 @@
-//! The entries of a zip file whose contents are stored as they are, which is how PyTorch writes
-//! them.
+//! Reads the entries of an uncompressed zip file, as PyTorch writes them.
 //!
-//! Only what that takes (APPNOTE.TXT of PKWARE, 4.3): the directory at the end and the headers it
-//! points to. Check sums are not compared: PyTorch can be told to leave them out.
+//! It reads only what that needs (APPNOTE.TXT of PKWARE, 4.3): the directory at the end and the
+//! headers it points to. Checksums are not compared, because PyTorch can be told to leave them out.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +12,9 @@ const DIRECTORY_LENGTH: usize = 46;
 const LOCAL: &[u8] = b"PK\x03\x04";
 const LOCAL_LENGTH: usize = 30;
 
-/// Contents by name. Errors say what is wrong with the file.
+/// Contents by name. Errors describe the defect of the file.
 pub fn entries(bytes: &[u8]) -> Result<BTreeMap<&str, &[u8]>, String> {
-    // The end may be followed by a comment of up to 65,535 bytes.
+    // A comment of up to 65,535 bytes may follow the end.
     let last = bytes.len().checked_sub(END_LENGTH).ok_or("the zip file has no end")?;
     let end = (last.saturating_sub(usize::from(u16::MAX))..=last)
         .rev()
@@ -40,7 +39,7 @@ pub fn entries(bytes: &[u8]) -> Result<BTreeMap<&str, &[u8]>, String> {
         let (flags, method) = (u16_at(header, 8), u16_at(header, 10));
         if flags & 1 != 0 || method != 0 {
             return Err(format!(
-                "entry `{name}` is compressed or encrypted, which PyTorch's files are not"
+                "entry `{name}` is compressed or encrypted, but PyTorch's files are not"
             ));
         }
         let content = content(bytes, u32_at(header, 42), u32_at(header, 24));
@@ -52,7 +51,8 @@ pub fn entries(bytes: &[u8]) -> Result<BTreeMap<&str, &[u8]>, String> {
     Ok(entries)
 }
 
-/// The `length` bytes behind the header at `at`, whose name and padding are its own.
+/// The `length` bytes behind the header at `at`. The header has its own lengths of name and
+/// padding.
 fn content(bytes: &[u8], at: usize, length: usize) -> Option<&[u8]> {
     let header = bytes
         .get(at..at.saturating_add(LOCAL_LENGTH))
@@ -73,7 +73,7 @@ fn u32_at(bytes: &[u8], at: usize) -> usize {
 mod tests {
     use super::*;
 
-    /// A zip file of one entry, as its fields lie.
+    /// A zip file with one entry.
     fn zip(name: &str, content: &[u8], method: u16) -> Vec<u8> {
         let (length, name_length) =
             ((content.len() as u32).to_le_bytes(), (name.len() as u16).to_le_bytes());
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(refusal(&[0; 100]), "the zip file's directory is missing: is the file cut off?");
         assert_eq!(
             refusal(&zip("a", b"content", 8)),
-            "entry `a` is compressed or encrypted, which PyTorch's files are not"
+            "entry `a` is compressed or encrypted, but PyTorch's files are not"
         );
         let mut file = zip("a", b"content", 0);
         file[0] = b'Q';

@@ -4,14 +4,14 @@
 use super::{Branch, Cnn};
 use crate::nn::{Activation, Builder, Graph, NormSettings, Padding, Shape};
 
-/// Running statistics that follow fast: there are few steps.
+/// Running statistics adapt fast, because there are few steps.
 const NORM: NormSettings = NormSettings { epsilon: 1e-5, follow: 0.1 };
 
 /// Kernel, stride and channels of the convolutions over a spectrum (after Wilkinghoff 2023).
 const SPECTRUM: [(usize, usize, usize); 3] = [(256, 64, 32), (16, 4, 64), (8, 4, 64)];
 
-/// The network of a clip's vector. Inputs in the order of the branches: spectrograms of `[frames,
-/// bands]`, spectra of `bins`.
+/// The network up to the embedding of a clip. Its inputs come in the order of the branches:
+/// spectrograms of `[frames, bands]`, spectra of `bins`.
 pub fn network(settings: &Cnn, [frames, bands]: [usize; 2], bins: usize) -> Graph {
     let mut b = Builder::new(NORM);
     let mut ends = Vec::new();
@@ -34,7 +34,7 @@ pub fn network(settings: &Cnn, [frames, bands]: [usize; 2], bins: usize) -> Grap
     b.finish()
 }
 
-/// The same network with a logit a class behind its vector.
+/// The network with one logit per class behind its embedding.
 pub fn with_logits(graph: Graph, classes: usize) -> Graph {
     let mut b = Builder::onto(graph, NORM);
     let x = b.last();
@@ -43,8 +43,8 @@ pub fn with_logits(graph: Graph, classes: usize) -> Graph {
     b.finish()
 }
 
-/// A convolution of 7 x 7 and a pool, residual stages of which each but the first halves the image,
-/// their mean.
+/// A 7 x 7 convolution and a pool, then residual stages and their mean. Each stage but the first
+/// halves the image.
 fn spectrogram(b: &mut Builder, x: usize, settings: &Cnn) -> usize {
     let x =
         b.conv("spectrogram.conv", x, settings.channels[0], [7, 7], [2, 2], Padding::Same, false);
@@ -58,7 +58,7 @@ fn spectrogram(b: &mut Builder, x: usize, settings: &Cnn) -> usize {
     b.dense("spectrogram.embedding", x, settings.dims, true)
 }
 
-/// Two convolutions of 3 x 3 with a way round (He et al. 2016).
+/// Two 3 x 3 convolutions with a skip connection (He et al. 2016).
 fn residual(b: &mut Builder, name: &str, input: usize, channels: usize, stride: usize) -> usize {
     let at = |part: &str| format!("{name}.{part}");
     let x = b.conv(&at("conv_0"), input, channels, [3, 3], [stride, stride], Padding::Same, false);
@@ -83,8 +83,8 @@ fn residual(b: &mut Builder, name: &str, input: usize, channels: usize, stride: 
     b.activate(&at("relu"), sum, Activation::Relu)
 }
 
-/// Convolutions with long strides, and two dense layers. Kernels of a spectrum too short for them
-/// shrink to it.
+/// Convolutions with long strides, and two dense layers. If a spectrum is shorter than a kernel,
+/// the kernel shrinks to it.
 fn spectrum(b: &mut Builder, mut x: usize, dims: usize) -> usize {
     for (i, (kernel, stride, channels)) in SPECTRUM.into_iter().enumerate() {
         let kernel = kernel.min(b.shape(x).width);

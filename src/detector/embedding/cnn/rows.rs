@@ -1,5 +1,5 @@
-//! Clips as a network hears them: scaled by band or bin, as images and spectra; in training mixed
-//! with each other.
+//! Clips as inputs of the network: images and spectra, scaled by band or bin, and mixed with each
+//! other in training.
 
 use ndarray::{Array1, Array2, ArrayView2};
 
@@ -11,10 +11,11 @@ use crate::detector::images::Images;
 use crate::detector::training::{Batch, Rows};
 use crate::seed::Rng;
 
-/// The least deviation that is divided by.
+/// The smallest deviation used as a divisor.
 const LEAST: f64 = 1e-5;
 
-/// Means and inverse deviations of the training clips: of each band over all frames, of each bin.
+/// Means and inverse deviations of the training clips: for each band over all frames, and for each
+/// bin.
 pub struct Scaling {
     frames: usize,
     bands: Option<[Vec<f32>; 2]>,
@@ -29,13 +30,13 @@ pub struct Inputs<'a> {
     clips: usize,
     /// Frames and bands of an image.
     pub shape: [usize; 2],
-    /// Values of a spectrum.
+    /// Length of a spectrum.
     pub bins: usize,
     pub scaling: Scaling,
 }
 
 impl<'a> Inputs<'a> {
-    /// Of training clips, which set the scaling and, where the settings do not, the frames of an
+    /// The inputs of training clips. They set the scaling and, without a setting, the frames of an
     /// image.
     pub fn new(settings: &Cnn, heard: &Hearing<'a>) -> Result<Self, DetectorError> {
         let clips = &heard.clips;
@@ -55,7 +56,7 @@ impl<'a> Inputs<'a> {
         Ok(inputs)
     }
 
-    /// Of any clips, by a scaling that there is.
+    /// The inputs of any clips, with a given scaling.
     pub fn with(
         settings: &Cnn,
         heard: &Hearing<'a>,
@@ -64,7 +65,7 @@ impl<'a> Inputs<'a> {
         let clips = &heard.clips;
         let bands = clips.features.first().map_or(0, |x| x.ncols());
         let shape = [scaling.frames, bands];
-        // Half an image on, so that nothing of a clip goes unheard but its last half image.
+        // Steps of half an image, so that at most the last half image of a clip is missed.
         let images = Images::new(clips, shape, scaling.frames.div_ceil(2))?;
         let mut spectra = Vec::new();
         if settings.branches.contains(&Branch::Spectrum) {
@@ -83,7 +84,7 @@ impl<'a> Inputs<'a> {
         for (spectrum, clip) in spectra.iter().zip(&clips.clips) {
             if spectrum.len() != bins {
                 let message = format!(
-                    "the spectrum of clip `{}` has {} bins, those before it {bins}: clips of one length are needed, or `branches: [spectrogram]`",
+                    "the spectrum of clip `{}` has {} bins, but those before it have {bins}: give clips of one length, or write `branches: [spectrogram]`",
                     clip.id,
                     spectrum.len()
                 );
@@ -98,7 +99,7 @@ impl<'a> Inputs<'a> {
         self.images.len()
     }
 
-    /// Adds nothing to `batch` but its inputs.
+    /// Fills only the inputs of `batch`.
     pub fn fill(&self, which: &[u32], batch: &mut Batch) {
         batch.inputs.resize_with(self.branches.len(), Vec::new);
         for (branch, input) in self.branches.iter().zip(&mut batch.inputs) {
@@ -117,7 +118,7 @@ impl<'a> Inputs<'a> {
         }
     }
 
-    /// The mean vector of each clip's images, (clips, width).
+    /// The mean embedding of each clip's images, (clips, width).
     pub fn means(&self, vectors: &[f32], width: usize) -> Array2<f32> {
         let mut sums = vec![0.0f64; self.clips * width];
         let mut counts = vec![0.0f64; self.clips];
@@ -136,7 +137,7 @@ impl<'a> Inputs<'a> {
 }
 
 impl Scaling {
-    /// Keeps it in a model.
+    /// Writes the scaling to a model.
     pub fn write(&self, model: &mut Tensors) {
         model.put_f64("input.frames", Array1::from(vec![self.frames as f64]));
         for (name, scaling) in [("bands", &self.bands), ("bins", &self.bins)] {
@@ -150,7 +151,7 @@ impl Scaling {
         }
     }
 
-    /// That of a model.
+    /// Reads the scaling of a model.
     pub fn read(settings: &Cnn, model: &Tensors) -> Result<Self, DetectorError> {
         let of = |branch: Branch, name: &str| -> Result<Option<[Vec<f32>; 2]>, DetectorError> {
             if !settings.branches.contains(&branch) {
@@ -173,7 +174,7 @@ fn scaling(rows: impl Iterator<Item = Vec<f32>>, width: usize) -> [Vec<f32>; 2] 
     let (mut count, mut mean, mut squares) = (0.0, vec![0.0f64; width], vec![0.0f64; width]);
     for row in rows {
         count += 1.0;
-        // Welford's update: no difference of large sums.
+        // Welford's update takes no difference of large sums.
         for ((&x, mean), squares) in row.iter().zip(&mut mean).zip(&mut squares) {
             let off = f64::from(x) - *mean;
             *mean += off / count;
@@ -184,10 +185,10 @@ fn scaling(rows: impl Iterator<Item = Vec<f32>>, width: usize) -> [Vec<f32>; 2] 
     [mean.iter().map(|&m| m as f32).collect(), inverse]
 }
 
-/// Training rows with labels, mixed and balanced as the settings ask.
+/// Training rows with labels, mixed and balanced as the settings say.
 pub struct Mixed<'i, 'a> {
     pub inputs: &'i Inputs<'a>,
-    /// The class of each clip, and whether it is of the target domain.
+    /// The class of each clip, and whether it belongs to the target domain.
     pub labels: Vec<u32>,
     pub targets: Vec<bool>,
     pub classes: usize,
@@ -236,7 +237,7 @@ impl Rows for Mixed<'_, '_> {
     }
 }
 
-/// Row i becomes its share of itself and the rest of its partner.
+/// Replaces row i by its share of itself plus the rest of its partner.
 fn mix(values: &mut [f32], partners: &[usize], shares: &[f32]) {
     let before = values.to_vec();
     let width = values.len() / partners.len();

@@ -1,4 +1,4 @@
-//! What the networks hear, tell apart, and are trained for.
+//! The inputs, the classes and the loss of the networks.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::detector::{DetectorError, Examples};
 use crate::diagnose::Problem;
 use crate::nn::{Angular, Scaling};
 
-/// A part of the network, by what it hears.
+/// A part of the network, named by its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Branch {
@@ -20,20 +20,20 @@ pub enum Branch {
     Spectrum,
 }
 
-/// What clips are told apart by.
+/// The labels of the classes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Labels {
     /// The section.
     Section,
-    /// All attributes together; never the domain, which scoring must not know.
+    /// All attributes together. Never the domain, which scoring must not know.
     Attribute,
     /// The section and all attributes.
     #[default]
     SectionAndAttribute,
 }
 
-/// The loss, with what it needs.
+/// The loss, with its settings.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum LossSettings {
@@ -50,12 +50,12 @@ pub enum LossSettings {
         #[schemars(range(min = 0, max = 1.5))]
         margin: f64,
     },
-    /// AdaCos: angles to the centre of each class, scaled by themselves (Zhang et al. 2019).
+    /// AdaCos: angles to the centre of each class, with an automatic scale (Zhang et al. 2019).
     Adacos {
         /// Whether the scale follows the angles during training.
         #[serde(default = "yes")]
         adaptive: bool,
-        /// Whether the centres are trained, or stay where they were drawn.
+        /// Whether the centres are trained, or keep their random start.
         #[serde(default = "yes")]
         trainable: bool,
     },
@@ -68,7 +68,7 @@ pub enum LossSettings {
         /// Whether the scale follows the angles during training.
         #[serde(default = "yes")]
         adaptive: bool,
-        /// Whether the centres are trained, or stay where they were drawn.
+        /// Whether the centres are trained, or keep their random start.
         #[serde(default = "yes")]
         trainable: bool,
     },
@@ -97,7 +97,7 @@ impl Default for LossSettings {
 }
 
 impl LossSettings {
-    /// Settings out of range.
+    /// All settings that are out of range.
     pub fn problems(&self) -> Vec<Problem> {
         let wrong = |field: &str, message: String, hint: &str| {
             vec![Problem::new(field, message).hint(hint.to_owned())]
@@ -121,7 +121,7 @@ impl LossSettings {
         }
     }
 
-    /// The loss of angles to the centres of `classes` in `dims` dimensions; none for a softmax.
+    /// The loss on angles to the centres of `classes` in `dims` dimensions; `None` for a softmax.
     /// `uniform` draws from [0, 1).
     pub fn angular(
         &self,
@@ -150,7 +150,7 @@ fn scaling(adaptive: bool) -> Scaling {
 }
 
 impl Labels {
-    /// The classes there are, sorted, and the one of each clip.
+    /// The sorted classes, and the class of each clip.
     pub fn of(self, train: &Examples) -> Result<(Vec<String>, Vec<u32>), DetectorError> {
         if train.clips.is_empty() {
             return Err(DetectorError::NoClips);

@@ -186,13 +186,15 @@ fn clips_that_do_not_fit_are_named() {
     sounds.spectra[3] = Array2::zeros((1, 1500));
     let other = refusal(&sounds, true);
     assert!(
-        other.starts_with("the spectrum of clip `1/3.wav` has 1500 bins, those before it 1600"),
+        other.starts_with(
+            "the spectrum of clip `1/3.wav` has 1500 bins, but those before it have 1600"
+        ),
         "{other}"
     );
     sounds.clips.iter_mut().for_each(|clip| drop(clip.attributes.insert("vel".into(), "1".into())));
     let network = small(&[Branch::Spectrogram]);
     let one = network.fit(&sounds.heard(false), &cx).unwrap_err().to_string();
-    assert_eq!(one, "all 12 clips are of one class, `/vel=1`: it takes two to tell apart");
+    assert_eq!(one, "all 12 clips are of one class, `/vel=1`: the network needs at least two");
 }
 
 #[test]

@@ -1,28 +1,35 @@
-//! Protocol buffers, as far as ONNX needs them: messages are written field by field (protobuf.dev,
-//! "Encoding").
+//! Protocol buffers, as far as ONNX and TensorBoard need them: messages are written field by field
+//! (protobuf.dev, "Encoding").
 //!
-//! Which fields there are is for who writes the messages; the numbers are those of onnx.proto.
+//! The callers know the fields and their numbers.
 
 /// A message being written.
 #[derive(Clone, Default)]
 pub struct Message(Vec<u8>);
 
 impl Message {
-    /// A field of an integer or an enumeration.
+    /// A field with an integer or an enumeration.
     pub fn integer(mut self, field: u32, value: i64) -> Self {
         self.key(field, 0);
         self.varint(value as u64);
         self
     }
 
-    /// A field of several integers, one after another.
+    /// A field with several integers, one after another.
     pub fn integers(self, field: u32, values: &[i64]) -> Self {
         values.iter().fold(self, |message, &value| message.integer(field, value))
     }
 
-    /// A field of an f32.
+    /// A field with an f32.
     pub fn float(mut self, field: u32, value: f32) -> Self {
         self.key(field, 5);
+        self.0.extend(value.to_le_bytes());
+        self
+    }
+
+    /// A field of an f64.
+    pub fn double(mut self, field: u32, value: f64) -> Self {
+        self.key(field, 1);
         self.0.extend(value.to_le_bytes());
         self
     }
@@ -35,17 +42,17 @@ impl Message {
         self
     }
 
-    /// A field of text.
+    /// A field with text.
     pub fn text(self, field: u32, value: &str) -> Self {
         self.bytes(field, value.as_bytes())
     }
 
-    /// A field of a message.
+    /// A field with a message.
     pub fn message(self, field: u32, value: &Message) -> Self {
         self.bytes(field, &value.0)
     }
 
-    /// A field of several messages, one after another.
+    /// A field with several messages, one after another.
     pub fn messages(self, field: u32, values: &[Message]) -> Self {
         values.iter().fold(self, |message, value| message.message(field, value))
     }
@@ -59,7 +66,7 @@ impl Message {
         self.varint(u64::from(field << 3 | kind));
     }
 
-    /// Seven bits a byte, the lowest first; the eighth says that there are more.
+    /// Seven bits per byte, the lowest first. The eighth bit says whether more follow.
     fn varint(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.0.push(value as u8 | 0x80);
@@ -83,6 +90,7 @@ mod tests {
         assert_eq!(Message::default().message(3, &first).0, [0x1a, 0x03, 0x08, 0x96, 0x01]);
         assert_eq!(Message::default().integer(1, -2).0.len(), 11);
         assert_eq!(Message::default().float(2, 1.0).0, [0x15, 0, 0, 0x80, 0x3f]);
+        assert_eq!(Message::default().double(1, 1.0).0, [0x09, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f]);
         assert_eq!(Message::default().integers(8, &[1, 300]).0, [0x40, 1, 0x40, 0xac, 2]);
     }
 }
