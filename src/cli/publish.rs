@@ -1,4 +1,4 @@
-//! `humshift publish`: a run for the programs in which people look at experiments.
+//! `humshift publish`: sends a run to programs for viewing experiments.
 
 mod facts;
 
@@ -13,7 +13,7 @@ use super::{CacheDir, CliError, Exit, output, outputs};
 use crate::diagnose::Diagnostic;
 use crate::publish::{Address, Credentials, Facts, Mlflow, event_files};
 
-/// Seconds that a server may take for an answer, as in MLflow's own client.
+/// Seconds to wait for an answer of a server, as in MLflow's own client.
 const PATIENCE: u64 = 120;
 
 pub const EXAMPLES: &str = "\
@@ -70,7 +70,7 @@ pub fn run(args: &PublishArgs) -> Result<Exit, CliError> {
     }
 }
 
-/// The server that is meant, if one is.
+/// The address of the server, if one is given.
 fn address(args: &PublishArgs) -> Result<Option<Address>, CliError> {
     let given = args.mlflow.clone().filter(|text| !text.is_empty());
     let asked = args.mlflow.is_some() || args.tensorboard.is_none();

@@ -26,7 +26,7 @@ const LOWER: f64 = 60.0;
 const GAP: f64 = 14.0;
 const BELOW: f64 = 40.0;
 const MARK: f64 = 4.0;
-/// What a mark with its number needs.
+/// The room for a mark with its number.
 const ROOM: f64 = 20.0;
 const RATE: &str = "learning_rate";
 

@@ -12,7 +12,7 @@ pub struct Scale {
     pub low: f64,
     pub high: f64,
     pub logarithmic: bool,
-    /// The value of all points, if there is only one.
+    /// The only value, if all points have the same.
     constant: Option<f64>,
 }
 
@@ -60,14 +60,14 @@ impl Scale {
         }
     }
 
-    /// At most so many round values.
+    /// At most this many round values.
     pub fn few_marks(&self, most: usize) -> Vec<f64> {
         let marks = self.marks();
         let every = marks.len().div_ceil(most).max(1);
         marks.into_iter().step_by(every).collect()
     }
 
-    /// A few round values; of a constant the constant itself.
+    /// A few round values; for a constant, the constant itself.
     pub fn marks(&self) -> Vec<f64> {
         if let Some(constant) = self.constant {
             return vec![constant];

@@ -1,4 +1,4 @@
-//! What is known of a run: results, settings, and the curves of its trainings.
+//! The facts of a run: results, settings and training curves.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::once;
@@ -13,10 +13,10 @@ use crate::report::TrainingCurve;
 use crate::source::SectionId;
 use crate::store::Store;
 
-/// The facts of a run or a spec as far as the cache has them. Models that are gone from it are told
-/// of on stderr.
+/// The facts of a run or a spec, as far as the cache has them. Models that are gone from it are
+/// reported on stderr.
 ///
-/// Errors: a model is none, or the cache cannot be read.
+/// Errors: a model or the cache cannot be read.
 pub fn of(subject: &Subject, store: &Store) -> Result<Facts, CliError> {
     let (mut trained, mut gone): (Vec<(NodeId, Vec<TrainingCurve>)>, usize) = (Vec::new(), 0);
     for node in subject.plan.nodes() {
@@ -36,7 +36,7 @@ pub fn of(subject: &Subject, store: &Store) -> Result<Facts, CliError> {
     Ok(Facts::of(&results, run.digest(), &run.body.settings, &trainings))
 }
 
-/// The trainings that the results of a point need, in order of the plan.
+/// The trainings that the results of a point need, in plan order.
 fn trainings<'a>(
     subject: &'a Subject,
     trained: &'a [(NodeId, Vec<TrainingCurve>)],

@@ -113,8 +113,8 @@ impl<'a> Tables<'a> {
         Ok(Filled::Text(text))
     }
 
-    /// The results of a spec, after a run if that is allowed. The recordings of the named source
-    /// may lie elsewhere.
+    /// The results of a spec, after a run if that is allowed. The recordings of the source
+    /// `may_be_absent` may be missing on this machine.
     fn find(
         &self,
         args: &SpecArgs,

@@ -29,7 +29,7 @@ fn counts(cases: &[Case]) -> String {
         cases.len(),
         count(|verdict| matches!(verdict, Verdict::Failed { .. })),
         count(|verdict| matches!(verdict, Verdict::Skipped(_))),
-        // The sum of nothing is -0.
+        // The sum of an empty iterator is -0.
         cases.iter().filter_map(|case| case.seconds).sum::<f64>() + 0.0,
     )
 }
