@@ -45,7 +45,7 @@ pub fn reference() -> String {
             None => page += &settings(schema, order(word)),
         }
     }
-    page += "\n# Networks of an embedding\n\nWhat `network` of the detector `embedding` may be.\n";
+    page += "\n# Networks of an embedding\n\nThe networks that the detector `embedding` can use.\n";
     page += &members(
         "network",
         wire::family(&["detector", "embedding", "network"]).expect("an embedding has a network"),

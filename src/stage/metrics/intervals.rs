@@ -12,7 +12,7 @@ use crate::seed::Seed;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Intervals {
-    /// How often the test clips are drawn anew.
+    /// How many times the test clips are resampled.
     #[schemars(range(min = FEWEST, max = MOST))]
     pub resamples: u64,
     /// The share of the resamples whose area lies in the interval, such as 0.95.
