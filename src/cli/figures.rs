@@ -13,32 +13,65 @@ use super::cached::Cached;
 use super::subject::Subject;
 use super::{CliError, axes, curves, output, outputs};
 use crate::artifact::{AudioTable, Clip, ClipSet, Domain, FeatureSet, Label, Split};
-use crate::diagnose::Diagnostic;
 use crate::feature::FeatureSpec;
 use crate::plan::NodeId;
-use crate::report::{Axis, Panel, Row, Scale, png, spectrograms};
+use crate::report::html::Figure;
+use crate::report::{Axis, Panel, Results, Row, Scale, png, spectrograms};
 use crate::source::{self, SectionId};
 use crate::stage::{Features, Item};
 use crate::store::Store;
 
-/// Writes `spectrograms.svg` and an image a clip, of the first section of each machine, into a
-/// folder; with training curves there it may do without.
-pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliError> {
-    let curves = curves::write(subject, store, folder)?;
+/// Writes every figure of the page of these results; `spectrograms.svg` and an image a clip, of the
+/// first section of each machine; and the training curves.
+///
+/// Errors (E0708): features are gone from the cache.
+pub fn write(
+    subject: &Subject,
+    store: &Store,
+    results: &Results,
+    folder: &Path,
+) -> Result<(), CliError> {
+    curves::write(subject, store, folder)?;
+    spectrograms_of(subject, store, folder)?;
+    let figures = super::html::figures(subject, store, results);
+    outputs::make(folder)?;
+    for Figure { name, svg } in &figures {
+        outputs::write(&folder.join(format!("{name}.svg")), svg.as_bytes())?;
+    }
+    let images = images(&figures, folder)?;
+    output::tell(&format!(
+        "figures: {} of the report in {}{images}",
+        figures.len(),
+        folder.display()
+    ));
+    Ok(())
+}
+
+/// Writes the figures as PNG as well, and says so.
+#[cfg(feature = "png-figures")]
+fn images(figures: &[Figure], folder: &Path) -> Result<String, CliError> {
+    let drawer = crate::report::Drawer::default();
+    for Figure { name, svg } in figures {
+        let image = drawer.png(svg).map_err(|why| CliError::usage("E0708", why))?;
+        outputs::write(&folder.join(format!("{name}.png")), &image)?;
+    }
+    Ok(", each as SVG and PNG".to_owned())
+}
+
+#[cfg(not(feature = "png-figures"))]
+fn images(_: &[Figure], _: &Path) -> Result<String, CliError> {
+    Ok(" (SVG; a program with the feature `png-figures` writes PNG, too)".to_owned())
+}
+
+/// Writes spectrograms, if a point of the spec has some.
+fn spectrograms_of(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliError> {
     let cache = Cached { subject, store, without: "no figure" };
     let drawn = |results: &&BTreeMap<SectionId, NodeId>| {
         let first = results.first_key_value();
         let features = first.and_then(|(id, result)| cache.features(&id.section, *result).ok());
         features.is_some_and(|(_, features)| axes::in_decibels(&features.feature))
     };
-    let Some(results) = subject.plan.results.iter().find(drawn) else {
-        if curves > 0 {
-            return Ok(());
-        }
-        let message = "no point of the spec has features that are spectrograms in dB";
-        let hint = "write `features: { log_mel: {} }`, or `db: true` in `spectrum`";
-        return Err(vec![Diagnostic::new("E0708", message).hint(hint)].into());
-    };
+    let Some(results) = subject.plan.results.iter().find(drawn) else { return Ok(()) };
     let mut seen = BTreeSet::new();
     let results = results.iter().filter(|(id, _)| seen.insert(&id.machine));
     let sections = results

@@ -39,8 +39,8 @@ pub struct ReportArgs {
     output: Option<PathBuf>,
     #[command(flatten)]
     view: View,
-    /// Write figures to a folder as well: a spectrogram per machine and domain, curves of trainings
-    /// in epochs
+    /// Write figures to a folder as well: all of the HTML report, a spectrogram per machine and
+    /// domain, curves of trainings in epochs
     #[arg(long, value_name = "DIR")]
     figures: Option<PathBuf>,
     /// Write maps of the clips of each machine to a folder as well (t-SNE of the vectors that are
@@ -83,9 +83,6 @@ pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
         let message = "nothing of this experiment has been run with this cache";
         return Err(mistake("E0704", message, &subject.command));
     }
-    if let Some(folder) = &args.figures {
-        figures::write(&subject, &cache.store, folder)?;
-    }
     if let Some(folder) = &args.maps {
         maps::write(&subject, &cache.store, folder)?;
     }
@@ -93,6 +90,9 @@ pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
         submission::write(&subject, &cache.store, folder)?;
     }
     let results = args.view.narrowed(results)?;
+    if let Some(folder) = &args.figures {
+        figures::write(&subject, &cache.store, &results, folder)?;
+    }
     let text = match shape {
         Shape::Html if args.view.is_whole() => html::text(&subject, &cache.store, &results),
         shape => args.view.text(&results, shape)?,

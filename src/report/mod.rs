@@ -20,6 +20,8 @@ mod narrow;
 mod number;
 mod overview;
 mod pivot;
+#[cfg(feature = "png-figures")]
+mod raster;
 mod scale;
 mod select;
 mod spectrogram;
@@ -43,6 +45,8 @@ pub use map::{ClipMap, MapPoint, clip_map, clip_map_csv};
 pub use narrow::NoTable;
 pub use overview::{Part, attributes, overview, tables};
 pub use pivot::{best_of, pivot, value};
+#[cfg(feature = "png-figures")]
+pub use raster::Drawer;
 pub use select::{Selection, leave_one_section_out};
 pub use spectrogram::{Panel, Row, spectrograms};
 pub use splice::{Marker, Template};

@@ -138,8 +138,10 @@ impl Svg {
 
     /// A straight line with a class.
     pub fn rule(&mut self, class: &str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {
-        let _ =
-            writeln!(self.text, "<path class=\"{class}\" d=\"M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}\"/>");
+        let _ = writeln!(
+            self.text,
+            "<path class=\"{class}\" fill=\"none\" d=\"M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}\"/>"
+        );
     }
 
     /// A line through points with a class and the tooltip `about`. A single point becomes a dot.
@@ -150,9 +152,14 @@ impl Svg {
             points => {
                 let (path, about) = (joined(points), title(about));
                 let _ = match about.as_str() {
-                    "" => writeln!(self.text, "<path class=\"{class}\" d=\"M{path}\"/>"),
+                    "" => {
+                        writeln!(self.text, "<path class=\"{class}\" fill=\"none\" d=\"M{path}\"/>")
+                    }
                     about => {
-                        writeln!(self.text, "<path class=\"{class}\" d=\"M{path}\">{about}</path>")
+                        writeln!(
+                            self.text,
+                            "<path class=\"{class}\" fill=\"none\" d=\"M{path}\">{about}</path>"
+                        )
                     }
                 };
             }
@@ -162,7 +169,10 @@ impl Svg {
     /// A closed area with a class.
     pub fn area(&mut self, class: &str, points: &[(f64, f64)], about: &str) {
         let (path, about) = (joined(points), title(about));
-        let _ = writeln!(self.text, "<path class=\"{class}\" d=\"M{path}Z\">{about}</path>");
+        let _ = writeln!(
+            self.text,
+            "<path class=\"{class}\" fill=\"none\" d=\"M{path}Z\">{about}</path>"
+        );
     }
 
     pub fn dot(&mut self, class: &str, (x, y): (f64, f64), radius: f64, about: &str) {

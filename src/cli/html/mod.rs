@@ -13,8 +13,8 @@ use super::{CliError, proof};
 use crate::digest::Digest;
 use crate::exec::Standing;
 use crate::plan::NodeId;
-use crate::report::html::{About, Kind, Page, Seen, Swept, best, page};
-use crate::report::{REPETITIONS, Results, csv};
+use crate::report::html::{About, Figure, Kind, Page, Seen, Swept, best, page};
+use crate::report::{self, REPETITIONS, Results, csv};
 use crate::run::Run;
 use crate::stage::StageSpec;
 use crate::store::Store;
@@ -38,6 +38,20 @@ const KINDS: [&str; 13] = [
 
 /// The page of results, which may be a part of the subject's results.
 pub fn text(subject: &Subject, store: &Store, results: &Results) -> String {
+    with(subject, store, results, page)
+}
+
+/// The figures of that page as files.
+pub fn figures(subject: &Subject, store: &Store, results: &Results) -> Vec<Figure> {
+    with(subject, store, results, report::html::figures)
+}
+
+fn with<T>(
+    subject: &Subject,
+    store: &Store,
+    results: &Results,
+    make: impl FnOnce(&Page) -> T,
+) -> T {
     let run = subject.run();
     let swept = swept(&run, results);
     let nearest = best(results);
@@ -45,7 +59,7 @@ pub fn text(subject: &Subject, store: &Store, results: &Results) -> String {
     let number = nearest.map_or(0, |point| results.points[point].number);
     let stages = kinds(subject);
     let about = about(subject, store, results, number, &run);
-    page(&Page { results, swept: &swept, chosen: chosen.as_ref(), stages: &stages, about: &about })
+    make(&Page { results, swept: &swept, chosen: chosen.as_ref(), stages: &stages, about: &about })
 }
 
 /// The swept settings, with the labels of the results, which the user may have changed.

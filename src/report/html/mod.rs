@@ -8,6 +8,7 @@ mod about;
 mod answer;
 mod attributes;
 mod effects;
+mod figures;
 mod heat;
 mod histogram;
 mod judged;
@@ -22,6 +23,7 @@ mod tables;
 mod worst;
 
 pub use about::{About, Seen};
+pub use figures::Figure;
 pub use judged::{Chosen, Judged, ScoredClip};
 pub use sheet::sheet;
 pub use stages::Kind;
@@ -65,6 +67,16 @@ pub fn best(results: &Results) -> Option<usize> {
 
 /// The page.
 pub fn page(page: &Page) -> String {
+    let head = Document::titled(&page.results.name, page.results.question.as_deref());
+    sheet::render(&page.results.name, &head, &sections(page))
+}
+
+/// The figures of the page as files.
+pub fn figures(page: &Page) -> Vec<Figure> {
+    figures::figures(&sections(page))
+}
+
+fn sections(page: &Page) -> Vec<Section> {
     let standings = Standings::of(page.results);
     let matter = Matter::of(page.results, &standings);
     let mut sections = vec![
@@ -80,8 +92,7 @@ pub fn page(page: &Page) -> String {
     sections.extend(ranks::section(page.results, standings.by));
     sections.extend(stages::section(page.stages));
     sections.push(about::section(page.about, page.chosen));
-    let head = Document::titled(&page.results.name, page.results.question.as_deref());
-    sheet::render(&page.results.name, &head, &sections)
+    sections
 }
 
 /// The most curves of trainings that are drawn.

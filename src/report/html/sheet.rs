@@ -5,17 +5,17 @@ use crate::digest::Digest;
 use crate::document::Document;
 use crate::shown::html;
 
-const STYLE: &str = include_str!("style.css");
+pub(super) const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
 /// A part of a page with a title.
 pub(super) struct Section {
-    id: &'static str,
+    pub id: &'static str,
     /// In the list of contents.
     word: &'static str,
     title: String,
     /// HTML.
-    body: String,
+    pub body: String,
 }
 
 impl Section {
