@@ -38,6 +38,26 @@ impl Census {
         self.0.values().flat_map(BTreeMap::values).flatten().flatten()
     }
 
+    /// The machines none of whose clips is for testing.
+    pub fn untested(&self) -> Option<String> {
+        let mut machines: BTreeMap<&str, bool> = BTreeMap::new();
+        for clip in self.clips() {
+            *machines.entry(&clip.machine).or_default() |= clip.split == Split::Test;
+        }
+        let untested: Vec<String> = machines
+            .iter()
+            .filter(|(_, tests)| !**tests)
+            .map(|(name, _)| format!("`{name}`"))
+            .collect();
+        (!untested.is_empty()).then(|| {
+            format!(
+                "no clip of {} is for testing, so nothing can be measured there; `split: {{ holdout: 0.3 }}` \
+                 of `folder` and of raw MIMII holds recordings out",
+                untested.join(", ")
+            )
+        })
+    }
+
     fn sections(&self, point: &Point) -> Option<&Sections> {
         self.0.get(&Catalog::source_key(&point.data))
     }
@@ -149,7 +169,10 @@ fn lacks(
     if normal.clone().next().is_none() {
         let message = format!("{which} has no normal training clips");
         let hint = match train.count() {
-            0 => "add normal recordings to train on, or leave it out of `data`",
+            0 => {
+                "add normal recordings to train on, or leave it out of `data`; where no name tells \
+                  the split, `split: { holdout: 0.3 }` of `folder` and of raw MIMII makes one"
+            }
             _ => "all of its training clips are labelled as anomalies",
         };
         return Some((message, hint));

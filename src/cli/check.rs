@@ -68,7 +68,7 @@ pub fn run(args: &CheckArgs) -> Result<Exit, CliError> {
     Ok(worst)
 }
 
-/// What was opened and what its settings do not do, unless its clips are such that a stage would
+/// What was opened, and notes of what its clips and settings do not give, unless its clips are such that a stage would
 /// fail.
 pub fn looked_at(session: Session) -> Result<(Session, Vec<String>), CliError> {
     let (census, points) = (Census::of(&session), &session.experiment.points);
@@ -79,12 +79,14 @@ pub fn looked_at(session: Session) -> Result<(Session, Vec<String>), CliError> {
     let idle =
         census.idle(points).into_iter().map(|idle| PointResults { idle, ..Default::default() });
     let results = Results { points: idle.collect(), ..Default::default() };
-    let lines =
-        idle_settings(&results).iter().map(|idle| idle.line(results.points.len())).collect();
+    let settings = idle_settings(&results);
+    let lines = settings.iter().map(|idle| idle.line(results.points.len()));
+    let lines = census.untested().into_iter().chain(lines).collect();
     Ok((session, lines))
 }
 
-fn warn(note: &str) {
+/// Warns of what is no mistake.
+pub fn warn(note: &str) {
     output::tell(&shown(&format!("warning: {note}")));
 }
 

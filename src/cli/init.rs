@@ -49,14 +49,25 @@ pub fn run(args: &InitArgs) -> Result<Exit, CliError> {
             format!("`{}` holds no WAV files", args.dir.display()),
         ));
     };
-    let known = format!("  dcase: {{ root: {} }}\n", quoted(&root.to_string_lossy()));
+    let known =
+        |more: &str| format!("  dcase: {{ root: {}{more} }}\n", quoted(&root.to_string_lossy()));
     let mut last = None;
-    for (data, is_guess) in [(known, false), (folder(&root, &name, &guess), true)] {
+    for (data, is_guess) in [
+        (known(""), false),
+        // Raw MIMII with no more normal clips than abnormal ones.
+        (known(", split: { holdout: 0.3 }"), false),
+        (folder(&root, &name, &guess), true),
+    ] {
         outputs::write(&path, spec(&name, &data).as_bytes())?;
         match opened(&path) {
-            Ok(session) => {
-                tell(&session, &root, &paths, is_guess.then_some(&guess));
-                output::line(&shown(&format!("wrote {}; `humshift run` takes it", path.display())));
+            Ok((session, notes)) => {
+                let stops = tell(&session, &root, &paths, is_guess.then_some(&guess));
+                session.notes().iter().chain(&notes).for_each(|note| check::warn(note));
+                let next = match stops {
+                    true => "`humshift run` will stop at what the warnings say",
+                    false => "`humshift run` takes it",
+                };
+                output::line(&shown(&format!("wrote {}; {next}", path.display())));
                 return Ok(Exit::Done);
             }
             Err(error) => last = Some(error),
@@ -64,13 +75,12 @@ pub fn run(args: &InitArgs) -> Result<Exit, CliError> {
     }
     // The guess stays for whoever corrects it.
     output::tell(&format!("wrote {} as far as names tell; it needs a correction:", path.display()));
-    Err(last.expect("two were tried"))
+    Err(last.expect("three were tried"))
 }
 
 /// What a spec gives in which `check` finds no mistake.
-fn opened(path: &Path) -> Result<Session, CliError> {
-    let session = Session::open(&SpecArgs { spec: path.to_owned(), sets: Vec::new() }, None)?;
-    check::looked_at(session).map(|(session, _)| session)
+fn opened(path: &Path) -> Result<(Session, Vec<String>), CliError> {
+    check::looked_at(Session::open(&SpecArgs { spec: path.to_owned(), sets: Vec::new() }, None)?)
 }
 
 fn quoted(text: &str) -> String {
@@ -115,8 +125,12 @@ fn spec(name: &str, data: &str) -> String {
     )
 }
 
-/// Says what was found and what was not.
-fn tell(session: &Session, root: &Path, paths: &[String], guess: Option<&Guess>) {
+fn counted(recordings: usize) -> String {
+    format!("{recordings} recording{}", if recordings == 1 { "" } else { "s" })
+}
+
+/// Says what was found and what was not; gives whether some recordings cannot be used.
+fn tell(session: &Session, root: &Path, paths: &[String], guess: Option<&Guess>) -> bool {
     let census = Census::of(session);
     let clips: Vec<&Clip> = census.clips().collect();
     let count = |title: &str, value: &dyn Fn(&Clip) -> Option<String>| {
@@ -144,27 +158,59 @@ fn tell(session: &Session, root: &Path, paths: &[String], guess: Option<&Guess>)
     for name in attributes {
         count(name, &|clip| clip.attributes.get(name).cloned());
     }
-    let (mut rates, mut lengths) = (BTreeSet::new(), Vec::new());
+    if clips.iter().all(|clip| clip.label.is_none()) {
+        check::warn(
+            "no name tells which recordings are normal, so no AUC can be computed; put `{label}` into the \
+             pattern of `folder`, and your words for it into `words.label`",
+        );
+    }
+    let places: BTreeMap<&str, (&str, &str)> = clips
+        .iter()
+        .map(|clip| (clip.id.as_str(), (clip.machine.as_str(), clip.section.as_str())))
+        .collect();
+    let (mut rates, mut lengths, mut stops) = (BTreeSet::new(), Vec::new(), false);
+    let mut by_section: BTreeMap<(&str, &str), BTreeSet<u32>> = BTreeMap::new();
     for path in paths.iter().step_by(paths.len().div_ceil(OPENED)) {
-        if let Ok(wave) = wav::read(&root.join(path), Channel::Mean) {
-            rates.insert(wave.rate);
-            lengths.push(wave.samples.len() as f64 / f64::from(wave.rate));
+        match wav::read(&root.join(path), Channel::Mean) {
+            Ok(wave) => {
+                rates.insert(wave.rate);
+                if let Some(place) = places.get(path.as_str()) {
+                    by_section.entry(*place).or_default().insert(wave.rate);
+                }
+                lengths.push(wave.samples.len() as f64 / f64::from(wave.rate));
+            }
+            Err(error) => {
+                stops = true;
+                check::warn(&format!("a recording cannot be read: {error}"));
+            }
         }
+    }
+    for ((machine, section), rates) in by_section.iter().filter(|(_, rates)| rates.len() > 1) {
+        let named: Vec<String> = rates.iter().map(|rate| format!("{rate} Hz")).collect();
+        stops = true;
+        check::warn(&format!(
+            "section {section} of `{machine}` has recordings of {}; resample them to one rate, or give each \
+             rate a section",
+            named.join(" and ")
+        ));
     }
     let (least, most) =
         lengths.iter().fold((f64::INFINITY, 0.0_f64), |(a, b), x| (a.min(*x), b.max(*x)));
     let rates: Vec<String> = rates.iter().map(|rate| format!("{rate} Hz")).collect();
-    let length = if most - least < 0.05 {
+    let length = if lengths.is_empty() {
+        "of no known length".to_owned()
+    } else if most - least < 0.05 {
         format!("{most:.1} s")
     } else {
         format!("{least:.1} to {most:.1} s")
     };
     output::line(&format!(
-        "sound      {}, {length} ({} recordings opened)",
-        rates.join(", "),
-        lengths.len()
+        "sound      {}, {length} ({} opened)",
+        if rates.is_empty() { "of no known rate".to_owned() } else { rates.join(", ") },
+        counted(lengths.len())
     ));
     if let Some(guess) = guess {
         output::line(&shown(&format!("pattern    {} (a guess)", guess.pattern)));
     }
+    stops
 }

@@ -10,10 +10,9 @@ use std::time::SystemTime;
 use clap::Args;
 use rayon::prelude::*;
 
-use super::subject::{Document as Found, name_and_digest};
+use super::subject::{Document as Found, name_and_digest, near};
 use super::view::{Shape, first_equals, form, mistake, no_table};
 use super::{CacheDir, CliError, Exit, output, report, when};
-use crate::diagnose::suggest;
 use crate::digest::Digest;
 use crate::document::{Cell, Document, Table};
 use crate::reading;
@@ -104,7 +103,10 @@ fn text(table: Table, of: usize, args: &ShowArgs) -> String {
         let cell = |cell: &Cell| cell.value.map_or_else(|| cell.text.as_str().into(), Into::into);
         table.columns.iter().cloned().zip(row.iter().map(cell)).collect::<serde_json::Map<_, _>>()
     });
-    let programs = serde_json::json!({ unit: rows.collect::<Vec<_>>() });
+    if shape == Shape::Json {
+        let programs = serde_json::json!({ unit: rows.collect::<Vec<_>>() });
+        return form("What was run", &Document::default(), &programs, shape);
+    }
     let cut = (table.rows.len() < of).then(|| format!("{} of {of} {unit}. ", table.rows.len()));
     let people = match of {
         0 if shape != Shape::Csv => Document::default()
@@ -114,7 +116,7 @@ fn text(table: Table, of: usize, args: &ShowArgs) -> String {
     let numbers =
         if args.points { "Numbers are in %." } else { "Numbers are in %. Times are in UTC." };
     let people = if of == 0 { people } else { people.text(cut.unwrap_or_default() + numbers) };
-    form("What was run", &people, &programs, shape)
+    form("What was run", &people, &serde_json::Value::Null, shape)
 }
 
 /// Where the document of a run lies.
@@ -185,16 +187,7 @@ fn inside(argument: &Path, store: &Store) -> Result<Vec<Place>, CliError> {
     }
     let message = format!("no run is called `{text}`");
     let hint = match known {
-        0 => {
-            let mut names: Vec<String> =
-                store.runs(None).into_iter().map(|run| run.experiment).collect();
-            names.sort();
-            names.dedup();
-            match names.is_empty() {
-                true => "nothing has been run with this cache".to_owned(),
-                false => suggest(name, names.iter().map(String::as_str)),
-            }
-        }
+        0 => near(name, store),
         _ => format!("`humshift show {name}` lists the runs of this experiment"),
     };
     Err(mistake("E0721", message, hint))

@@ -3,14 +3,16 @@
 //! For a spec, its file and data set are read, and everything is planned. For a run, only its
 //! document is read. The spec and the data need not exist any more.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::session::Session;
+use super::view::mistake;
 use super::{Cache, CliError, SpecArgs};
-use crate::diagnose::Diagnostic;
+use crate::diagnose::{Diagnostic, suggest};
 use crate::exec::{Standing, recorded, survey};
 use crate::plan::Plan;
 use crate::reading;
@@ -175,8 +177,32 @@ pub fn document(argument: &Path, store: &Store) -> Result<Option<Document>, CliE
     match (found.next(), found.next()) {
         (Some(_), Some(_)) if !digest.is_empty() => Err(several(name, digest, &runs)),
         (Some(run), _) => Document::of(run, store).map(Some),
-        (None, _) if runs.is_empty() => Ok(None),
+        (None, _) if runs.is_empty() && may_be_file(argument) => Ok(None),
+        (None, _) if runs.is_empty() => Err(mistake(
+            "E0721",
+            format!("no spec and no run is called `{text}`"),
+            near(name, store),
+        )),
         (None, _) => Err(several(name, digest, &runs)),
+    }
+}
+
+/// Whether an argument that names no run is meant as a file.
+fn may_be_file(argument: &Path) -> bool {
+    let endings = ["yaml", "yml", "json"];
+    let is_named =
+        |end: &std::ffi::OsStr| endings.iter().any(|known| end.eq_ignore_ascii_case(known));
+    argument.extension().is_some_and(is_named)
+        || argument.components().count() != 1
+        || argument.symlink_metadata().is_ok()
+}
+
+/// The experiment that a name may mean, or all that have runs.
+pub fn near(name: &str, store: &Store) -> String {
+    let names: BTreeSet<String> = store.runs(None).into_iter().map(|run| run.experiment).collect();
+    match names.is_empty() {
+        true => "nothing has been run with this cache; `humshift run SPEC` runs a spec".to_owned(),
+        false => suggest(name, names.iter().map(String::as_str)),
     }
 }
 

@@ -43,10 +43,20 @@ pub struct Diff {
     sections: Vec<(String, String)>,
     rows: Vec<Row>,
     pairs: Vec<Pair>,
+    /// Whether both are one run, or have the same numbers at all points.
+    same: Same,
     /// The labels of points that only one run has.
     only: [Vec<String>; 2],
     notes: Vec<String>,
     clips: Option<Clips>,
+}
+
+/// How much of two runs is the same.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Same {
+    Run,
+    Numbers,
+    Less,
 }
 
 /// A setting that differs, as text; empty where a run lacks the setting.
@@ -151,9 +161,20 @@ pub fn diff(a: Side, b: Side, by: By) -> Diff {
         points: *points,
         label: matching::whole_label(a, b, *points, &axes),
     };
+    let whole_runs = notes.is_empty() && found.only.iter().all(Vec::is_empty);
+    let equal =
+        |[left, right]: &[usize; 2]| a.results.points[*left].rows == b.results.points[*right].rows;
+    let same = match a.name == b.name && a.name.contains('@') {
+        true => Same::Run,
+        false if whole_runs && !found.pairs.is_empty() && found.pairs.iter().all(equal) => {
+            Same::Numbers
+        }
+        false => Same::Less,
+    };
     Diff {
         names: [a.name.to_owned(), b.name.to_owned()],
         by,
+        same,
         settings: settings::differing(a, b),
         axes: differing.iter().map(|c| shown[*c].clone()).collect(),
         sections: common

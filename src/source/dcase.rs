@@ -1,7 +1,8 @@
 //! Data sets in the layouts of DCASE task 2 (2020 to 2026, MIMII DG) and of MIMII (2019).
 //!
 //! MIMII has no official split: all abnormal clips and as many normal ones are for testing, the
-//! rest for training. Labels and domains come from names, never from tables.
+//! rest for training, or a share is held out. Labels and domains come from names, never from
+//! tables.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::doubled::{Doubled, doubled};
-use super::layout::{Lost, Placed, Scanned, place, scan};
+use super::holdout::Holdout;
+use super::layout::{Lost, Placed, Scanned, place, scan, without_snr};
 use super::missing::nothing_found;
 use super::table::Table;
 use super::untrusted::{problem, same as same_name};
@@ -40,6 +42,12 @@ pub struct Dcase {
     /// The origin of a recording's attributes.
     #[serde(default)]
     pub attributes: Attributes,
+    /// How recordings of MIMII (2019), which has no split of its own, are split into those for
+    /// training and those for testing. Default: all abnormal recordings and as many normal ones are
+    /// for testing, as in Purohit et al. 2019, and of the normal ones the first. With this word the
+    /// same recordings are held out at every signal-to-noise ratio.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Holdout>,
 }
 
 /// The origin of attributes.
@@ -91,6 +99,7 @@ impl Source for Dcase {
                 names.iter().filter_map(|name| problem(field, field.trim_end_matches('s'), name)),
             );
         }
+        problems.extend(self.split.iter().flat_map(|holdout| holdout.problems(None)));
         problems
     }
 
@@ -119,8 +128,18 @@ impl Source for Dcase {
         if let Some(found) = doubled(&listing) {
             return Err(self.twice(&found));
         }
-        for (id, files) in &listing.sections {
-            mimii_test_clips(id, files.audio.iter().map(String::as_str))?;
+        let mut paths = listing.sections.values().flat_map(|files| &files.audio);
+        if self.split.is_none() {
+            for (id, files) in &listing.sections {
+                mimii_test_clips(id, files.audio.iter().map(String::as_str))?;
+            }
+        } else if !paths.any(|path| is_mimii(path)) {
+            return Err(SourceError::Layout {
+                message: format!("`split` is never used: folders of `{}` say it", self.root.display()),
+                hint: "leave it out; it is for MIMII of 2019 alone. To split recordings of `train` and `test` \
+                       anew, use `folder` with a pattern, and `split: { holdout: 0.3 }` there"
+                    .into(),
+            });
         }
         if self.attributes == Attributes::Names {
             listing.sections.values_mut().for_each(|files| files.tables.clear());
@@ -152,7 +171,11 @@ impl Source for Dcase {
                 return Err(SourceError::File { path: table_name(id), why });
             }
         }
-        let tests = mimii_test_clips(id, files.iter().map(|file| file.path.as_str()))?;
+        // Where a share is held out, they are all for training until the whole section is known.
+        let tests = match self.split {
+            None => mimii_test_clips(id, files.iter().map(|file| file.path.as_str()))?,
+            Some(_) => BTreeSet::new(),
+        };
         let mut recordings = Vec::new();
         for file in files {
             let wrong = |why| SourceError::File { path: file.path.clone(), why };
@@ -175,11 +198,30 @@ impl Source for Dcase {
                 audio: Audio::Wav { channel: self.channel, sha256: file.sha256 },
             });
         }
+        if let Some(holdout) =
+            self.split.as_ref().filter(|_| files.iter().any(|file| is_mimii(&file.path)))
+        {
+            if let Some(clip) = holdout.lacks(&recordings) {
+                let why = format!(
+                    "has no attribute `{}` to split by (`{}` may give it, or write `by: random`)",
+                    holdout.by,
+                    table_name(id)
+                );
+                return Err(SourceError::File { path: clip.id.clone(), why });
+            }
+            holdout.split(&mut recordings, |clip| without_snr(&clip.machine, &clip.id));
+        }
         Ok(recordings)
     }
 
     fn keyed(&self) -> serde_json::Value {
-        serde_json::json!({ "dcase": { "channel": self.channel, "attributes": self.attributes } })
+        let Self { channel, attributes, split, .. } = self;
+        let mut dcase = serde_json::json!({ "channel": channel, "attributes": attributes });
+        // Keys of data sets that are split as ever are older than this word.
+        if let Some(split) = split {
+            dcase["split"] = serde_json::json!(split);
+        }
+        serde_json::json!({ "dcase": dcase })
     }
 }
 
@@ -244,6 +286,11 @@ fn is_chosen(chosen: &[String], name: &str) -> bool {
     chosen.is_empty() || chosen.iter().any(|chosen| same_name(chosen, name))
 }
 
+/// Whether a clip lies as in MIMII (2019), where no folder tells the split.
+fn is_mimii(path: &str) -> bool {
+    matches!(place(path), Ok(Placed { split: None, .. }))
+}
+
 /// The test clips of a section of MIMII (2019): all abnormal ones and as many normal ones, the
 /// first in the order of their paths. The rest is for training. MIMII has no official split; this
 /// is the one of its authors' baseline (Purohit et al. 2019). Clips of other layouts are skipped.
@@ -268,7 +315,8 @@ fn mimii_test_clips<'a>(
                 tests.len()
             ),
             hint: "MIMII has no official split: all abnormal clips and as many normal ones are for testing, \
-                   the rest for training; add normal clips, or leave the section out with `sections`"
+                   the rest for training; `split: { holdout: 0.3 }` holds out another share. Or add normal \
+                   clips, or leave the section out with `sections`"
                 .into(),
         });
     }

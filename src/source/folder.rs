@@ -117,12 +117,17 @@ impl Source for Folder {
             if needed && !placed && !given {
                 let message =
                     format!("nothing gives the {name} of a clip: the pattern has no `{{{name}}}`");
-                let hint = format!("add `{{{name}}}` to the pattern, or set `defaults.{name}`");
+                let held = match field {
+                    Field::Split => ", or write `split: { holdout: 0.3 }` to hold recordings out",
+                    _ => "",
+                };
+                let hint =
+                    format!("add `{{{name}}}` to the pattern, or set `defaults.{name}`{held}");
                 problems.push(Problem::new("pattern", message).hint(hint));
             }
         }
         if let Some(holdout) = &self.split {
-            problems.extend(holdout.problems(&pattern.attributes()));
+            problems.extend(holdout.problems(Some(&pattern.attributes())));
             if pattern.has(&Field::Split) || split.is_some() {
                 let message = "is never used: the pattern or `defaults` say it already";
                 problems.push(Problem::new("split", message).hint("leave out one of the two"));
@@ -226,7 +231,7 @@ impl Source for Folder {
             recordings.push(Recording { clip, audio });
         }
         if let Some(holdout) = &self.split {
-            holdout.split(&mut recordings);
+            holdout.split(&mut recordings, |clip| (&clip.machine, &clip.id));
         }
         Ok(recordings)
     }

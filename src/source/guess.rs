@@ -61,8 +61,11 @@ pub fn guess(paths: &[String]) -> Option<Guess> {
     let mut folders = Vec::new();
     for level in 0..usual {
         let values: BTreeSet<&str> = parts.iter().map(|parts| parts[level]).collect();
-        let name = found.meaning(&values).map(str::to_owned).unwrap_or_else(|| found.name(level));
-        folders.push(format!("{{{name}}}"));
+        let name = found.meaning(&values).or_else(|| found.loosely(&values)).map(str::to_owned);
+        // All of one side: a word of no use, and not the name of a machine.
+        let one_side = values.iter().all(|value| known("split", value).is_some());
+        let other = || if one_side { "*".to_owned() } else { found.name(level) };
+        folders.push(format!("{{{}}}", name.unwrap_or_else(other)));
     }
     let stems: Vec<&str> = parts
         .iter()
@@ -81,29 +84,67 @@ pub fn guess(paths: &[String]) -> Option<Guess> {
     Some(Guess { pattern, words: found.words, found: found.names, elsewhere: paths.len() - count })
 }
 
+/// What a word means as a split, a domain or a label.
+fn known(name: &str, value: &str) -> Option<&'static str> {
+    let (_, words) = KNOWN.iter().find(|(known, _)| *known == name)?;
+    words.iter().find(|(word, _)| word.eq_ignore_ascii_case(value)).map(|(_, meaning)| *meaning)
+}
+
+/// What a name with one such word in it means: `NormalSound_IND` is normal.
+fn inside(name: &str, value: &str) -> Option<&'static str> {
+    let mut words = vec![String::new()];
+    let mut before = ' ';
+    for letter in value.chars() {
+        if !letter.is_alphanumeric() || (before.is_lowercase() && letter.is_uppercase()) {
+            words.push(String::new());
+        }
+        if letter.is_alphanumeric() {
+            words.last_mut().expect("there is one").push(letter);
+        }
+        before = letter;
+    }
+    let meanings: BTreeSet<&str> = words.iter().filter_map(|word| known(name, word)).collect();
+    meanings
+        .into_iter()
+        .next()
+        .filter(|_| words.iter().filter(|w| known(name, w).is_some()).count() == 1)
+}
+
 /// The placeholders that have a place, and the words that need a meaning.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Found {
     names: BTreeSet<String>,
     words: BTreeMap<&'static str, BTreeMap<String, &'static str>>,
 }
 
 impl Found {
-    /// The placeholder that all of these values are words of, if it has no place yet.
+    /// The placeholder that all of these values are words of, if it has no place yet. A split has
+    /// two sides.
     fn meaning(&mut self, values: &BTreeSet<&str>) -> Option<&'static str> {
-        let meaning = |words: &[(&str, &'static str)], value: &str| {
-            words
-                .iter()
-                .find(|(word, _)| word.eq_ignore_ascii_case(value))
-                .map(|(_, meaning)| *meaning)
-        };
-        let all = |words: &[(&str, &'static str)]| -> Option<Vec<(String, &'static str)>> {
-            values.iter().map(|value| Some(((*value).to_owned(), meaning(words, value)?))).collect()
+        self.place(values, known, |name| name == "split")
+    }
+
+    /// The placeholder that all of these values have words of in them, of both sides.
+    fn loosely(&mut self, values: &BTreeSet<&str>) -> Option<&'static str> {
+        self.place(values, inside, |_| true)
+    }
+
+    fn place(
+        &mut self,
+        values: &BTreeSet<&str>,
+        meaning: impl Fn(&str, &str) -> Option<&'static str>,
+        needs_both: impl Fn(&str) -> bool,
+    ) -> Option<&'static str> {
+        let all = |name: &str| -> Option<Vec<(String, &'static str)>> {
+            let word = |value: &&str| Some(((*value).to_owned(), meaning(name, value)?));
+            let words: Vec<_> = values.iter().map(word).collect::<Option<_>>()?;
+            let sides: BTreeSet<&str> = words.iter().map(|(_, meaning)| *meaning).collect();
+            (sides.len() == 2 || !needs_both(name)).then_some(words)
         };
         let (name, words) = KNOWN
             .iter()
             .filter(|(name, _)| !self.names.contains(*name))
-            .find_map(|(name, words)| Some((*name, all(words)?)))?;
+            .find_map(|(name, _)| Some((*name, all(name)?)))?;
         self.names.insert(name.to_owned());
         let foreign: BTreeMap<String, &str> =
             words.into_iter().filter(|(word, meaning)| word != meaning).collect();
@@ -122,30 +163,59 @@ impl Found {
         name
     }
 
-    /// The pattern of file names: words between `_` that stand at the same place in all of them.
+    /// The pattern of file names: words between `_`, or else `-` or spaces, that stand at the same
+    /// place in all of them.
     fn file(&mut self, stems: &[&str]) -> String {
-        let words: Vec<Vec<&str>> = stems.iter().map(|stem| stem.split('_').collect()).collect();
+        for between in ["_", "-", " "] {
+            let mut trial = self.clone();
+            if let Some(file) = trial.words_between(between, stems) {
+                *self = trial;
+                return file;
+            }
+        }
+        "{*}".to_owned()
+    }
+
+    /// `None` if no word means anything.
+    fn words_between(&mut self, between: &str, stems: &[&str]) -> Option<String> {
+        let words: Vec<Vec<&str>> =
+            stems.iter().map(|stem| stem.split(between).collect()).collect();
         let (least, most) = (
             words.iter().map(Vec::len).min().unwrap_or(1),
             words.iter().map(Vec::len).max().unwrap_or(1),
         );
-        let meanings: Vec<Option<&str>> = (0..least)
-            .map(|place| self.meaning(&words.iter().map(|words| words[place]).collect()))
-            .collect();
-        let Some(last) = meanings.iter().rposition(Option::is_some) else {
-            return "{*}".to_owned();
-        };
-        let known = (0..=last).map(|place| match meanings[place] {
-            Some(name) => format!("{{{name}}}"),
+        let values =
+            |place: usize| words.iter().map(|words| words[place]).collect::<BTreeSet<&str>>();
+        let mut meanings: Vec<Option<String>> = Vec::new();
+        for place in 0..least {
+            let found = self.meaning(&values(place)).map(|name| format!("{{{name}}}"));
+            meanings.push(found.or_else(|| self.numbered(&values(place), &meanings)));
+        }
+        let last = meanings.iter().rposition(Option::is_some)?;
+        let known = meanings.drain(..=last).enumerate().map(|(place, found)| {
             // `{*}` would take several words.
-            None => format!("{{attr.word{place}}}"),
+            found.unwrap_or_else(|| format!("{{attr.word{place}}}"))
         });
-        let mut file = known.collect::<Vec<_>>().join("_");
+        let mut file = known.collect::<Vec<_>>().join(between);
         if most > last + 1 {
             // Of files that end with the last word there is nothing left for `{*}`.
-            file += if least > last + 1 { "_{*}" } else { "{*}" };
+            file += &if least > last + 1 { format!("{between}{{*}}") } else { "{*}".to_owned() };
         }
-        file
+        Some(file)
+    }
+
+    /// The words `id` and `section`, and the section whose number follows, as DCASE has them.
+    fn numbered(&mut self, values: &BTreeSet<&str>, before: &[Option<String>]) -> Option<String> {
+        if let ([word @ ("id" | "section")], false) =
+            (values.iter().copied().collect::<Vec<_>>().as_slice(), self.names.contains("section"))
+        {
+            return Some((*word).to_owned());
+        }
+        let follows = matches!(before.last()?.as_deref(), Some("id" | "section"));
+        let is_number =
+            |value: &&str| !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
+        (follows && values.iter().all(is_number) && self.names.insert("section".to_owned()))
+            .then(|| "{section}".to_owned())
     }
 }
 
@@ -178,6 +248,40 @@ mod tests {
             found.words["label"],
             [("NG".to_owned(), "anomaly"), ("OK".to_owned(), "normal")].into()
         );
+    }
+
+    #[test]
+    fn a_split_has_two_sides() {
+        let found = of(&["fan/train/train_ok_1.wav", "fan/train/train_ng_2.wav"]);
+        assert_eq!(found.pattern, "{machine}/{*}/{attr.word0}_{label}_{*}.wav");
+        assert!(!found.found.contains("split"));
+        assert_eq!(of(&["train/a/x.wav", "training/a/y.wav"]).pattern, "{*}/{machine}/{*}.wav");
+        let halves = of(&["train/a/x.wav", "Testing/a/y.wav"]);
+        assert_eq!(halves.pattern, "{split}/{machine}/{*}.wav");
+        assert_eq!(halves.words["split"], [("Testing".to_owned(), "test")].into());
+    }
+
+    #[test]
+    fn words_inside_names_of_folders_count_where_both_sides_are_there() {
+        let found =
+            of(&["ToyCar/case1/NormalSound_IND/1.wav", "ToyCar/case1/AnomalousSound_IND/2.wav"]);
+        assert_eq!(found.pattern, "{machine}/{section}/{label}/{*}.wav");
+        assert_eq!(found.words["label"]["NormalSound_IND"], "normal");
+        assert_eq!(of(&["a/normal speed/1.wav"]).pattern, "{machine}/{section}/{*}.wav");
+        assert_eq!(inside("label", "bad and good"), None);
+    }
+
+    #[test]
+    fn words_between_dashes_and_sections_with_numbers() {
+        assert_eq!(of(&["pump-ok-1.wav", "pump-ng-2.wav"]).pattern, "{attr.word0}-{label}-{*}.wav");
+        let found = of(&["fan/test/normal_id_01_0.wav", "fan/test/anomaly_id_02_0.wav"]);
+        assert_eq!(found.pattern, "{machine}/{*}/{label}_id_{section}_{*}.wav");
+        let found = of(&["fan/train/section_00_source_train_normal_0000_m-n_W.wav"]);
+        assert_eq!(
+            found.pattern,
+            "{machine}/{*}/section_{section}_{domain}_{attr.word3}_{label}_{*}.wav"
+        );
+        assert_eq!(of(&["id_x.wav", "id_7.wav"]).pattern, "{*}.wav");
     }
 
     #[test]

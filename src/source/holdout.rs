@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Recording;
-use crate::artifact::{Domain, Label, Split};
+use crate::artifact::{Clip, Domain, Label, Split};
 use crate::diagnose::Problem;
 use crate::seed::Seed;
 
@@ -22,8 +22,8 @@ pub struct Holdout {
     #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1), example = 0.3)]
     pub holdout: f64,
     /// Recordings with the same value of this attribute stay together, so that pieces of one long
-    /// recording never stand on both sides: `session` for `{attr.session}` in the pattern.
-    /// `random`: each recording is drawn by itself.
+    /// recording never stand on both sides: `session` for `{attr.session}` in the pattern, or for
+    /// a column of an attribute table. `random`: each recording is drawn by itself.
     #[serde(default = "random")]
     #[schemars(example = &"session")]
     pub by: String,
@@ -37,8 +37,9 @@ fn random() -> String {
 }
 
 impl Holdout {
-    /// Settings out of range. `attributes` are those that the pattern has.
-    pub fn problems(&self, attributes: &BTreeSet<String>) -> Vec<Problem> {
+    /// Settings out of range. `attributes` are those that the pattern has; `None` where only the
+    /// recordings tell them.
+    pub fn problems(&self, attributes: Option<&BTreeSet<String>>) -> Vec<Problem> {
         let mut problems = Vec::new();
         if !(self.holdout > 0.0 && self.holdout < 1.0) {
             let message = format!("`holdout` is {}, not between 0 and 1", self.holdout);
@@ -47,7 +48,8 @@ impl Holdout {
                     .hint("0.3 keeps three of ten recordings for testing"),
             );
         }
-        if self.by != RANDOM && !attributes.contains(&self.by) {
+        let unknown = attributes.is_some_and(|attributes| !attributes.contains(&self.by));
+        if self.by != RANDOM && unknown {
             let message = format!("no recording has the attribute `{}`", self.by);
             let hint = format!("add `{{attr.{}}}` to the pattern, or write `by: random`", self.by);
             problems.push(Problem::new("split.by", message).hint(hint));
@@ -55,11 +57,18 @@ impl Holdout {
         problems
     }
 
+    /// The first recording that lacks the attribute which keeps recordings together.
+    pub fn lacks<'r>(&self, recordings: &'r [Recording]) -> Option<&'r Clip> {
+        let has = |clip: &Clip| self.by == RANDOM || clip.attributes.contains_key(&self.by);
+        recordings.iter().map(|recording| &recording.clip).find(|clip| !has(clip))
+    }
+
     /// Splits the recordings of a section. A group with an anomaly is for testing as a whole. Of
-    /// two groups or more at least one stays on each side.
-    pub fn split(&self, recordings: &mut [Recording]) {
+    /// two groups or more at least one stays on each side. `drawn` gives the machine and the name
+    /// that a recording is drawn by: those with equal ones, of other sections too, are drawn alike.
+    pub fn split(&self, recordings: &mut [Recording], drawn: impl Fn(&Clip) -> (&str, &str)) {
         let group = |recording: &Recording| match self.by.as_str() {
-            RANDOM => recording.clip.id.clone(),
+            RANDOM => drawn(&recording.clip).1.to_owned(),
             name => recording.clip.attributes.get(name).cloned().unwrap_or_default(),
         };
         let is_anomaly = |recording: &&Recording| recording.clip.label == Some(Label::Anomaly);
@@ -68,7 +77,7 @@ impl Holdout {
         for recording in recordings.iter() {
             let (clip, name) = (&recording.clip, group(recording));
             if !faulty.contains(&name) {
-                let path = ["split", clip.machine.as_str(), clip.section.as_str(), name.as_str()];
+                let path = ["split", drawn(clip).0, clip.section.as_str(), name.as_str()];
                 groups
                     .entry(clip.domain)
                     .or_default()
@@ -92,7 +101,7 @@ impl Holdout {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::{Audio, Channel, Clip};
+    use crate::artifact::{Audio, Channel};
     use crate::digest::Digest;
 
     fn recording(number: usize, session: &str, label: Label) -> Recording {
@@ -109,7 +118,7 @@ mod tests {
     }
 
     fn sides(holdout: &Holdout, recordings: &mut [Recording]) -> Vec<Split> {
-        holdout.split(recordings);
+        holdout.split(recordings, |clip| (&clip.machine, &clip.id));
         recordings.iter().map(|recording| recording.clip.split).collect()
     }
 

@@ -165,7 +165,9 @@ impl Scan<'_> {
             if !entry.is_folder() {
                 match table_of(&entry.name) {
                     Some(section) if entry.kind == Kind::File => {
-                        self.tables.push((name.clone(), section.to_owned(), path));
+                        let outer = folder.rsplit('/').nth(1).filter(|outer| has_snr(outer, &name));
+                        let outer = outer.filter(|_| is_machine_id(section)).unwrap_or(&name);
+                        self.tables.push((outer.to_owned(), section.to_owned(), path));
                     }
                     _ => self.odd(&path, &entry, Some(&name)),
                 }
@@ -250,10 +252,21 @@ fn has_snr(outer: &str, machine: &str) -> bool {
     number.is_some_and(|n| n.parse::<f64>().is_ok())
 }
 
-/// The section of `attributes_00.csv`.
+/// The machine and the path of a clip of MIMII of 2019 without the signal-to-noise ratio. They are
+/// the same in all three copies of a clip.
+pub(super) fn without_snr<'c>(machine: &'c str, path: &'c str) -> (&'c str, &'c str) {
+    let inner = machine.rsplit_once("dB_").map(|(_, inner)| inner);
+    let machine = inner.filter(|inner| has_snr(machine, inner)).unwrap_or(machine);
+    // The machine's folder, the id, the label and the name.
+    let cut = path.rmatch_indices('/').nth(3).map_or(0, |(at, _)| at + 1);
+    (machine, &path[cut..])
+}
+
+/// The section of `attributes_00.csv`, or of `attributes_id_00.csv` beside clips of MIMII of 2019.
 fn table_of(file: &str) -> Option<&str> {
     let section = file.strip_prefix("attributes_")?.strip_suffix(".csv")?;
-    (!section.is_empty() && section.bytes().all(|b| b.is_ascii_digit())).then_some(section)
+    let is_number = !section.is_empty() && section.bytes().all(|b| b.is_ascii_digit());
+    (is_number || is_machine_id(section)).then_some(section)
 }
 
 #[cfg(test)]

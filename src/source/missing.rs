@@ -81,7 +81,8 @@ fn hint(root: &Path) -> String {
     format!(
         "{root}/fan/train/section_00_source_train_normal_0000_m-n_W.wav\n\
          {root}/fan/test/section_00_target_test_anomaly_0000_m-n_Y.wav\n\
-         {root}/fan/attributes_00.csv (optional); for other names use `folder` with a pattern"
+         {root}/fan/attributes_00.csv (optional); for other names use `folder` with a pattern,\n\
+         and `split: {{ holdout: 0.3 }}` there where no name tells the split"
     )
 }
 
@@ -120,7 +121,8 @@ mod tests {
             hint.replace(&*root.path().to_string_lossy(), "ROOT"),
             "ROOT/nowhere/fan/train/section_00_source_train_normal_0000_m-n_W.wav\n\
              ROOT/nowhere/fan/test/section_00_target_test_anomaly_0000_m-n_Y.wav\n\
-             ROOT/nowhere/fan/attributes_00.csv (optional); for other names use `folder` with a pattern"
+             ROOT/nowhere/fan/attributes_00.csv (optional); for other names use `folder` with a pattern,\n\
+             and `split: { holdout: 0.3 }` there where no name tells the split"
         );
         assert_eq!(fault(&root.path().join("a.txt")).0, format!("`ROOT` is a file; {expected}"));
         assert_eq!(fault(root.path()).0, format!("`ROOT` holds no machines; {expected}"));

@@ -227,7 +227,11 @@ impl Features {
     ) -> Result<(Array2<f32>, usize), StageError> {
         let Heard { wave, clipped } = self.hear(item)?;
         if wave.rate != rate {
-            let why = format!("its rate is {} Hz, but the section began with {rate} Hz", wave.rate);
+            let why = format!(
+                "its rate is {} Hz, but the section began with {rate} Hz: recordings of a section need \
+                 one rate (resample them first, or give those of each rate a section)",
+                wave.rate
+            );
             return Err(failed(item.clip, why));
         }
         Ok((extractor.extract(&wave.samples).map_err(|e| failed(item.clip, e))?, clipped))

@@ -247,7 +247,8 @@ fn check_names_a_section_without_normal_training_clips() {
     let told = check(&without(&["train"]), "");
     assert_eq!(told.code, 2, "{}", told.stderr);
     let expected = "error[E0720]: section 00 of `fan` has no normal training clips\n";
-    let hint = " = help: add normal recordings to train on, or leave it out of `data`\n";
+    let hint = " = help: add normal recordings to train on, or leave it out of `data`; where no name tells the \
+                split, `split: { holdout: 0.3 }` of `folder` and of raw MIMII makes one\n";
     assert!(told.stderr.starts_with(expected) && told.stderr.contains(hint), "{}", told.stderr);
     // A machine's model is trained on what its other sections have.
     assert_eq!(check(&without(&["train"]), "generalization: { scope: machine }\n").code, 0);

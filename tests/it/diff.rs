@@ -123,10 +123,7 @@ fn specs_and_runs_without_anything_to_compare() {
     let [a, _] = &names;
     // A spec stands for its run.
     let same = project.run(&format!("diff spec.yaml {a}")).done().stdout;
-    assert!(
-        same.contains("The settings are the same.") && same.contains("0 became better, 0 worse"),
-        "{same}"
-    );
+    assert!(same.contains("Both are the same run"), "{same}");
     let other = project.run("diff spec.yaml laws --by pauc --format csv").done().stdout;
     assert!(other.contains("\nfeatures.log_mel.mels,16,8\n"), "{other}");
     project.write("plain.yaml", SPEC.replace("threshold", "# threshold").replace("laws", "plain"));
@@ -150,4 +147,35 @@ fn plain(project: &Project) -> String {
     let files = tree(&project.cache().join("runs/plain"));
     let digest = files.into_keys().next().expect("a run");
     format!("plain@{}", &digest[..8])
+}
+
+#[test]
+fn equal_results_and_mistyped_names_take_one_sentence() {
+    let (project, [a, _]) = project();
+    let same = project.run(&format!("diff {a} {a}")).done().stdout;
+    assert_eq!(
+        same,
+        format!("# A: {a}, B: {a}\n\nBoth are the same run, `{a}`: nothing differs.\n")
+    );
+    // Another question of the same numbers is another run.
+    project.run("run spec.yaml --quiet --set question=Why?").done();
+    let newest = project.run(&format!("diff {a} laws")).done().stdout;
+    assert!(newest.contains("All numbers of all 2 points are the same in both runs."), "{newest}");
+    assert!(!newest.contains("0.00"), "{newest}");
+    let all = project.run(&format!("diff {a} laws --all")).done().stdout;
+    assert!(all.contains("0.00"), "{all}");
+    let json = project.run(&format!("diff {a} laws --json")).done().json();
+    assert_eq!(json["equal"], true);
+    for command in [
+        "report lwas",
+        "show lwas",
+        "score lwas fan/00 x.wav",
+        "plan lwas",
+        "explain lwas@3f scoring",
+    ] {
+        let told = project.run(command).exits(2).stderr;
+        assert!(told.contains("did you mean `laws`?"), "{command}: {told}");
+    }
+    let told = project.run(&format!("diff {a} law.yaml")).exits(2).stderr;
+    assert!(told.contains("there is no file `law.yaml`"), "{told}");
 }

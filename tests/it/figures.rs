@@ -44,7 +44,10 @@ fn a_figure_of_the_first_section_of_each_machine() {
     for (name, path) in page {
         let svg = fs::read_to_string(path).expect("it is text");
         let is_whole = svg.starts_with("<svg xmlns=") && svg.ends_with("</svg>\n");
-        assert!(is_whole && !svg.contains("var(") && !svg.contains("class=\"plot\" role"), "{name}");
+        assert!(
+            is_whole && !svg.contains("var(") && !svg.contains("class=\"plot\" role"),
+            "{name}"
+        );
     }
     let svg = fs::read_to_string(project.path("out/figures/spectrograms.svg")).expect("it is text");
     for words in names.map(|name| name.replace('_', " ")) {

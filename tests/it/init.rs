@@ -66,3 +66,62 @@ fn a_folder_without_recordings_is_told() {
     assert!(told.contains("`papers` holds no WAV files"), "{told}");
     assert!(!project.path("papers.yaml").exists());
 }
+
+#[test]
+fn a_word_that_stands_in_all_names_is_no_split() {
+    let project = Project::new();
+    for number in 0..9 {
+        let word = if number % 3 == 0 { "ng" } else { "ok" };
+        let path = format!("hall/press/train/train-{word}-{number}.wav");
+        project.write(&path, sounds::clip(&format!("{word}{number}")));
+    }
+    let told = project.run("init hall -o hall.yaml").done().stdout;
+    assert!(told.contains("pattern    {machine}/{*}/{attr.word0}-{label}-{*}.wav"), "{told}");
+    assert!(told.contains("splits     test (5), train (4)"), "{told}");
+    let spec = fs::read_to_string(project.path("hall.yaml")).expect("a spec");
+    assert!(spec.contains("    split: { holdout: 0.3 }"), "{spec}");
+    project.run("run -q hall.yaml").done();
+    // Where the spec says so all the same, nothing is left to measure with.
+    let all = spec
+        .replace("{*}/{attr", "{split}/{attr")
+        .lines()
+        .filter(|line| !line.contains("holdout"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    project.write("all.yaml", all);
+    let check = project.run("check all.yaml").done().stderr;
+    assert!(check.contains("no clip of `press` is for testing"), "{check}");
+    assert!(check.contains("`split: { holdout: 0.3 }` of `folder`"), "{check}");
+}
+
+#[test]
+fn raw_mimii_with_too_few_normal_clips_is_split_by_a_share() {
+    let project = Project::new();
+    for number in 0..6 {
+        for label in ["normal", "abnormal"] {
+            let path = format!("raw/0_dB_fan/fan/id_00/{label}/{number:08}.wav");
+            project.write(&path, sounds::clip(&format!("{label}{number}")));
+        }
+    }
+    let told = project.run("init raw -o raw.yaml").done().stdout;
+    assert!(told.contains("splits     test (8), train (4)"), "{told}");
+    let spec = fs::read_to_string(project.path("raw.yaml")).expect("a spec");
+    assert!(spec.contains(", split: { holdout: 0.3 } }"), "{spec}");
+    project.run("run -q raw.yaml").done();
+}
+
+#[test]
+fn recordings_that_a_run_will_stop_at_are_told() {
+    let project = Project::new();
+    for number in 0..6 {
+        project.write(&format!("a/fan/ok_{number}.wav"), sounds::clip(&number.to_string()));
+    }
+    project.write("a/fan/ok_3.wav", "no sound");
+    let init = project.run("init a -o a.yaml").done();
+    assert!(init.stderr.contains("a recording cannot be read: "), "{}", init.stderr);
+    assert!(
+        init.stdout.contains("`humshift run` will stop at what the warnings say"),
+        "{}",
+        init.stdout
+    );
+}

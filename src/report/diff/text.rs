@@ -4,20 +4,25 @@ use serde_json::{Value, json};
 
 use super::super::listing::short;
 use super::super::number::{DASH, percent};
-use super::{Changed, Clips, Diff, Row};
+use super::{Changed, Clips, Diff, Row, Same};
 use crate::document::{Cell, Document, Table};
 
 /// With more rows than this, only those with the largest differences are shown, unless all are
 /// requested.
 const ROWS: usize = 30;
+/// Of more clips than this the first are shown, unless all are asked for.
+const CLIPS: usize = 200;
 
 impl Diff {
-    /// Tables of settings, results and clips.
+    /// Tables of settings, results and clips. Of equal results one sentence, unless all rows are
+    /// asked for.
     pub fn document(&self, all: bool) -> Document {
         let [a, b] = &self.names;
-        let document = Document::default()
-            .heading(1, format!("A: {a}, B: {b}"))
-            .heading(2, "Settings that differ");
+        let document = Document::default().heading(1, format!("A: {a}, B: {b}"));
+        if self.same == Same::Run && !all {
+            return document.text(format!("Both are the same run, `{a}`: nothing differs."));
+        }
+        let document = document.heading(2, "Settings that differ");
         let document = match self.settings.is_empty() {
             true => document.text("The settings are the same."),
             false => document.table(self.settings_table()),
@@ -25,6 +30,7 @@ impl Diff {
         let document = document.heading(2, "Results");
         let document = match self.rows.is_empty() {
             true => document.text("The runs have no point with the same settings."),
+            false if self.same == Same::Numbers && !all => document.text(self.equal()),
             false => self.results(document, all),
         };
         let document = self.only.iter().zip(["A", "B"]).fold(document, |document, (only, name)| {
@@ -36,8 +42,10 @@ impl Diff {
         });
         let document = document.announced("Notes:", self.notes.clone());
         match &self.clips {
-            Some(clips) => self
-                .clips(document.heading(2, "Clips that changed sides of their threshold"), clips),
+            Some(clips) => {
+                let title = "Clips that changed sides of their threshold";
+                self.clips(document.heading(2, title), clips, all)
+            }
             None => document,
         }
     }
@@ -57,6 +65,14 @@ impl Diff {
             }
         };
         document.table(self.results_table(rows.into_iter())).text(self.summary())
+    }
+
+    fn equal(&self) -> String {
+        let points = match self.pairs.len() {
+            1 => "the one point".to_owned(),
+            n => format!("all {n} points"),
+        };
+        format!("All numbers of {points} are the same in both runs.")
     }
 
     fn settings_table(&self) -> Table {
@@ -137,10 +153,15 @@ impl Diff {
         text + "."
     }
 
-    fn clips(&self, document: Document, clips: &Clips) -> Document {
-        let document = match clips.changed.is_empty() {
-            true => document,
-            false => document.table(self.clips_table(&clips.changed)),
+    fn clips(&self, document: Document, clips: &Clips, all: bool) -> Document {
+        let most = if all { usize::MAX } else { CLIPS };
+        let shown = &clips.changed[..clips.changed.len().min(most)];
+        let document = match clips.changed.len() {
+            0 => document,
+            n if n > shown.len() => document
+                .text(format!("The first {CLIPS} of {n}; `--all` shows the others."))
+                .table(self.clips_table(shown)),
+            _ => document.table(self.clips_table(shown)),
         };
         let (changed, of) = (clips.changed.len(), clips.compared);
         let document = document.text(format!(
@@ -203,6 +224,7 @@ impl Diff {
         });
         json!({
             "a": self.names[0], "b": self.names[1], "by": self.by.name(), "level": super::LEVEL,
+            "equal": self.same != Same::Less,
             "settings": settings.collect::<Vec<_>>(), "results": rows.collect::<Vec<_>>(),
             "only_in_a": self.only[0], "only_in_b": self.only[1], "notes": self.notes, "clips": clips,
         })

@@ -283,3 +283,78 @@ fn a_link_to_a_folder_above_is_no_second_way() {
         [(id("fan", "00"), 2)]
     );
 }
+
+/// The split of raw MIMII at three ratios, by path.
+fn held_out(split: serde_json::Value, tables: &[&str]) -> Vec<Vec<(String, Split)>> {
+    let (_root, _) = tree(&[]);
+    let source = source(json!({ "root": "", "split": split }));
+    let set = |ratio: &str| {
+        let path = |label: &str, i: usize| format!("{ratio}_dB_fan/fan/id_00/{label}/{i:08}.wav");
+        let paths: Vec<String> = (0..12)
+            .map(|i| path("normal", i))
+            .chain((0..12).map(|i| path("abnormal", i)))
+            .collect();
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        let tables: Vec<Vec<u8>> = tables.iter().map(|table| table.as_bytes().to_vec()).collect();
+        let machine = format!("{ratio}_dB_fan");
+        let set = source.clips(&id(&machine, "id_00"), &listed(&paths), &tables).unwrap();
+        let inner = |path: &str| path.split_once('/').unwrap().1.to_owned();
+        set.iter().map(|r| (inner(&r.clip.id), r.clip.split)).collect()
+    };
+    ["-6", "0", "6"].map(set).to_vec()
+}
+
+#[test]
+fn a_share_of_mimii_is_held_out_alike_at_every_ratio() {
+    let sets = held_out(json!({ "holdout": 0.25 }), &[]);
+    assert!(sets[0] == sets[1] && sets[1] == sets[2], "{sets:?}");
+    let tests = |label: &str| {
+        let is_test =
+            |(path, split): &&(String, Split)| path.contains(label) && *split == Split::Test;
+        sets[0].iter().filter(is_test).count()
+    };
+    // Here the default would leave nothing to train on.
+    assert_eq!((tests("/normal/"), tests("/abnormal/")), (3, 12));
+    assert_ne!(held_out(json!({ "holdout": 0.25, "seed": 1 }), &[])[0], sets[0]);
+}
+
+#[test]
+fn sessions_of_mimii_come_from_a_table_and_stay_together() {
+    let rows = |label: &str| {
+        (0..12)
+            .map(|i| format!("{label}/{i:08}.wav,session,{label}{}\n", i / 3))
+            .collect::<String>()
+    };
+    let table = format!("file_name,d1p,d1v\n{}{}", rows("normal"), rows("abnormal"));
+    let split = json!({ "holdout": 0.3, "by": "session" });
+    let sets = held_out(split.clone(), &[&table]);
+    let normal: Vec<Split> = sets[0].iter().take(12).map(|(_, split)| *split).collect();
+    assert!(normal.chunks(3).all(|session| session.iter().all(|split| *split == session[0])));
+    assert_eq!(normal.iter().filter(|split| **split == Split::Test).count(), 3);
+    let files = ["6_dB_fan/fan/id_00/normal/00000000.wav", "6_dB_fan/fan/attributes_id_00.csv"];
+    let (_root, mut source) = tree(&files);
+    source.split = serde_json::from_value(split).unwrap();
+    let section = id("6_dB_fan", "id_00");
+    assert_eq!(source.list().unwrap().sections[&section].tables, [files[1]]);
+    let error = source.clips(&section, &listed(&files[..1]), &[]).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        format!(
+            "{}: has no attribute `session` to split by (`6_dB_fan/attributes_id_00.csv` may give it, \
+             or write `by: random`)",
+            files[0]
+        )
+    );
+}
+
+#[test]
+fn a_split_of_folders_that_say_it_is_told() {
+    let (_root, mut source) = tree(&[A, B]);
+    source.split = serde_json::from_value(json!({ "holdout": 0.3 })).unwrap();
+    let (message, hint) = layout(source.list());
+    assert!(message.starts_with("`split` is never used: folders of `"), "{message}");
+    assert!(hint.contains("`split: { holdout: 0.3 }`"), "{hint}");
+    let split: Option<Holdout> = serde_json::from_value(json!({ "holdout": 1.5 })).unwrap();
+    let problems = Dcase { split, ..source }.problems();
+    assert_eq!(problems[0].message, "`holdout` is 1.5, not between 0 and 1");
+}

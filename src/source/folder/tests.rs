@@ -103,7 +103,8 @@ fn defaults_hold_where_the_pattern_is_silent() {
             "pattern: nothing gives the machine of a clip: the pattern has no `{machine}` \
              [add `{machine}` to the pattern, or set `defaults.machine`]",
             "pattern: nothing gives the split of a clip: the pattern has no `{split}` \
-             [add `{split}` to the pattern, or set `defaults.split`]",
+             [add `{split}` to the pattern, or set `defaults.split`, or write \
+             `split: { holdout: 0.3 }` to hold recordings out]",
             "defaults.label: is never used: the pattern has `{label}` [leave out one of the two]",
             "words.split: are never used: the pattern has no `{split}` [add `{split}` to it]",
         ]
