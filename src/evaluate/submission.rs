@@ -80,7 +80,7 @@ fn without_scores(files: &[&(PathBuf, SheetName)]) -> String {
     let names: Vec<String> =
         files.iter().map(|(path, _)| format!("`{}`", path.display())).collect();
     let are = if names.len() == 1 { "is" } else { "are" };
-    format!("{} {are} left out: no score file's name begins alike", listed(&names))
+    format!("{} {are} left out: there are no score files with the same prefix", listed(&names))
 }
 
 /// An example of a file name of the year.

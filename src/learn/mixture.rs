@@ -17,12 +17,12 @@ use crate::math;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
-    /// Full: each component has its own covariance.
+    /// Each component has its own covariance.
     #[default]
     Full,
-    /// Diagonal: each component has its own variances and no covariances.
+    /// Each component has its own variances and no covariances.
     Diagonal,
-    /// Tied: all components share one full covariance.
+    /// All components share one full covariance.
     Tied,
 }
 

@@ -378,6 +378,6 @@ mod tests {
             |name: &str, value: &str| clip(&[(name, value)], None, 8000.0, 0.5).unwrap_err();
         assert_eq!(refused("pat", "06"), "`pat` is `06`, not one of 00, 01, 02, 03, 04, 05");
         assert_eq!(refused("v2pat", "x"), "`v2pat` is `x`, not one of 00, 01, 02, 03, 04, 05");
-        assert!(refused("panel", "shut").starts_with("`panel` of `shut`"));
+        assert!(refused("panel", "shut").starts_with("`panel` is `shut`"));
     }
 }

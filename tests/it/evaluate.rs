@@ -323,7 +323,7 @@ fn nothing_vanishes_without_a_word() {
     let score = "scores/anomaly_score_fan_section_01_test.csv";
     project.write(score, lines("00", |score| score.to_string()).concat());
     let run = project.run(RUN).exits(2);
-    let told = "`scores/anomaly_score_fan_section_01_test.csv` is of fan 01 and has clips of another section: \
+    let told = "`scores/anomaly_score_fan_section_01_test.csv` belongs to fan 01, but has clips of another section: \
                 `section_00_source_test_anomaly_0004_vel_4`; ";
     assert!(run.stderr.contains(told), "{}", run.stderr);
 
@@ -420,5 +420,9 @@ fn a_table_that_is_stale_is_told_so() {
     insta::assert_snapshot!("evaluate_stale_table", said(compare(&stale).exits(1)));
     let json = project.run(&format!("{RUN} --compare result.csv --json")).exits(1);
     assert_eq!(json.json().pointer("/comparison/differences/8/published").unwrap(), 0.96);
-    assert!(json.stderr.starts_with("`result.csv` is not of these scores: "), "{}", json.stderr);
+    assert!(
+        json.stderr.starts_with("`result.csv` does not belong to these scores: "),
+        "{}",
+        json.stderr
+    );
 }

@@ -138,7 +138,7 @@ fn a_technique_with_nothing_to_do_is_a_note_under_the_tables_each_time() {
     let smote = "generalization: { smote: { ratio: 0.5 } }\nsweep: { generalization.target_clips: [ ~, 3 ] }\n";
     project.write("spec.yaml", format!("{spec}{smote}"));
     let note =
-        "`smote` makes no clips: it takes 2 target clips, and there is 1 clip (fan 00, fan 01)";
+        "`smote` makes no clips: it needs 2 target clips, but there is 1 clip (fan 00, fan 01)";
     let limit = "`target_clips: 3` leaves out nothing: there is 1 target clip to train on (fan 00, fan 01; 1 of 2 points)";
     let checked = project.run("check spec.yaml");
     assert!(

@@ -146,7 +146,7 @@ fn odd_rates_and_lengths_survive() {
 #[test]
 fn what_the_box_does_not_know_is_refused_by_name() {
     assert_eq!(sound(&[("volt", "0.1")], None, 0).unwrap_err(), "`volt` is `0.1`, not in 0.4..4");
-    assert!(sound(&[("wt", "-3")], None, 0).unwrap_err().contains("`wt` of `-3`"));
+    assert!(sound(&[("wt", "-3")], None, 0).unwrap_err().contains("`wt` is `-3`"));
     assert!(sound(&[("wt", "heavy")], None, 0).unwrap_err().contains("`heavy`"));
     assert!(sound(&[("id", "NaN")], None, 0).unwrap_err().contains("`id`"));
 }
