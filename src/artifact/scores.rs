@@ -22,8 +22,18 @@ impl Artifact for Scores {
     }
 
     fn decode(bytes: Blob) -> Result<Self, DecodeError> {
-        let rows = csv::Reader::from_reader(&bytes[..]).into_deserialize::<(String, f64)>();
-        Ok(Self(rows.collect::<Result<_, _>>().map_err(|e| DecodeError::new("score table", e))?))
+        // A comparison of two sweeps reads millions of rows: one record serves them all.
+        let (mut reader, mut record) =
+            (csv::Reader::from_reader(&bytes[..]), csv::StringRecord::new());
+        let mut rows = || -> Result<BTreeMap<String, f64>, csv::Error> {
+            let mut scores = Vec::new();
+            while reader.read_record(&mut record)? {
+                let (clip, score): (&str, f64) = record.deserialize(None)?;
+                scores.push((clip.to_owned(), score));
+            }
+            Ok(scores.into_iter().collect())
+        };
+        Ok(Self(rows().map_err(|e| DecodeError::new("score table", e))?))
     }
 }
 

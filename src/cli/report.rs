@@ -176,8 +176,12 @@ fn results(
         let mut lost = Vec::new();
         for ResultRef(section, node, _) in &point.results {
             let SectionId { machine, section } = &head.sections[*section];
-            let place =
-                |row| MetricRow { machine: machine.clone(), section: section.clone(), ..row };
+            // Most rows have these names already, and a sweep has very many rows.
+            let place = |mut row: MetricRow| {
+                row.machine.clone_from(machine);
+                row.section.clone_from(section);
+                row
+            };
             let mut absent = |why| found.absent.push((machine.clone(), section.clone(), why));
             match read(*node) {
                 Ok(Ok(rows)) => found.rows.extend(rows.into_iter().map(place)),

@@ -1,7 +1,6 @@
 //! Runs of a cache in a table, a row a run; and the points of runs in another.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
 
 use super::number::{DASH, percent};
 use super::{By, Group, NoTable, Results, Stat, is_repetition};
@@ -88,12 +87,15 @@ pub fn points(listed: &[Listed]) -> Table {
         || listed.iter().flat_map(|run| run.results.points.iter().map(move |point| (run, point)));
     let mut axes: Vec<&String> = Vec::new();
     for axis in listed.iter().flat_map(|run| &run.results.axes) {
-        let differs =
-            all().map(|(_, point)| point.settings.get(axis)).collect::<BTreeSet<_>>().len() > 1;
-        if differs && !axes.contains(&axis) {
+        if !axes.contains(&axis) {
             axes.push(axis);
         }
     }
+    axes.retain(|axis| {
+        let mut values = all().map(|(_, point)| point.settings.get(*axis));
+        let first = values.next();
+        values.any(|value| Some(value) != first)
+    });
     let values: Vec<_> = all().map(|(_, point)| point.numbers()).collect();
     let known: Vec<usize> =
         (0..By::NAMES.len()).filter(|c| values.iter().any(|row| row[*c].is_some())).collect();

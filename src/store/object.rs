@@ -1,6 +1,6 @@
 //! Immutable bytes under their digest.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::ops::{Deref, Range};
 use std::path::PathBuf;
@@ -112,11 +112,18 @@ impl Store {
         object: &ObjectRef,
         read: impl Fn((File, Metadata)) -> io::Result<Bytes>,
     ) -> Result<Bytes, StoreError> {
-        let load = || self.tier.open(Name::Object(object)).and_then(&read);
+        let open = || self.tier.open(Name::Object(object));
+        let load = || {
+            let (file, meta) = open()?;
+            let age = disk::age(&meta);
+            read((file, meta)).map(|bytes| (bytes, age))
+        };
         let damaged = || StoreError::Damaged { digest: object.digest };
         match load() {
-            Ok(bytes) if bytes.len() as u64 == object.bytes && bytes.digest() == object.digest => {
-                self.touch(object);
+            Ok((bytes, age))
+                if bytes.len() as u64 == object.bytes && bytes.digest() == object.digest =>
+            {
+                self.touch(object, age);
                 Ok(bytes)
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => Err(damaged()),
@@ -126,7 +133,7 @@ impl Store {
             // A sector that cannot be read is damage like a flipped bit: the object is made again.
             // Somebody may have made it meanwhile: then it is sound, and stays.
             Ok(_) | Err(_) => match self.is_sound(object).then(load) {
-                Some(Ok(bytes)) if bytes.digest() == object.digest => Ok(bytes),
+                Some(Ok((bytes, _))) if bytes.digest() == object.digest => Ok(bytes),
                 _ => {
                     self.tier.set_aside(Name::Object(object));
                     Err(damaged())
@@ -135,14 +142,15 @@ impl Store {
         }
     }
 
-    /// Marks a use, for eviction by age. At most once an hour, so that reading stays cheap.
-    fn touch(&self, object: &ObjectRef) {
-        let path = self.object_path(object);
+    /// Marks a use of an object that was last marked so long ago, for eviction by age. At most once
+    /// an hour, so that reading stays cheap.
+    fn touch(&self, object: &ObjectRef, age: Duration) {
+        if age.as_secs() <= 3600 {
+            return;
+        }
         #[expect(clippy::disallowed_methods, reason = "ages decide eviction, never a result")]
         let now = std::time::SystemTime::now();
-        if fs::symlink_metadata(&path).is_ok_and(|meta| disk::age(&meta).as_secs() > 3600)
-            && let Ok(file) = disk::options().append(true).open(&path)
-        {
+        if let Ok(file) = disk::options().append(true).open(self.object_path(object)) {
             let _ = file.set_modified(now);
         }
     }
@@ -172,6 +180,8 @@ fn map((file, meta): (File, Metadata), expected: u64) -> io::Result<Bytes> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn store() -> (tempfile::TempDir, Store) {
