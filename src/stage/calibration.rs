@@ -12,7 +12,7 @@ use crate::detector::DetectorError;
 use crate::generalize;
 use crate::threshold::TrainingScores;
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Settings of the calibration stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
