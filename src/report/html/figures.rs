@@ -49,9 +49,11 @@ fn alone(head: &str, body: &str, style: &str) -> String {
         let text = between(head, &format!(" {name}=\""), "\"");
         text.and_then(|text| text.parse::<f64>().ok()).unwrap_or(300.0)
     };
+    // Programs that know SVG 1.1 alone know no other link.
+    let body = body.replace(" href=\"data:", " xlink:href=\"data:");
     let (width, height) = (size("width") + 2.0 * MARGIN, size("height") + 2.0 * MARGIN);
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"plot\" width=\"{width}\" height=\"{height}\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" class=\"plot\" width=\"{width}\" height=\"{height}\" \
          viewBox=\"-{MARGIN} -{MARGIN} {width} {height}\" font-family=\"DejaVu Sans, Helvetica, Arial, sans-serif\" \
          font-size=\"12\" fill=\"{INK}\" color=\"{INK}\">\n<style>\n{style}</style>\n\
          <rect x=\"-{MARGIN}\" y=\"-{MARGIN}\" width=\"{width}\" height=\"{height}\" fill=\"#fff\"/>\n{body}</svg>\n"
