@@ -23,8 +23,7 @@ mod tests {
 
     #[test]
     fn checksums_are_those_of_others() {
-        // The check value of CRC-32C, and the first record of files that TensorFlow writes: an event
-        // of 24 bytes.
+        // The check value of CRC-32C, and the head of a record of 24 bytes, computed bit by bit.
         assert_eq!(crc32c::crc32c(b"123456789"), 0xe306_9283);
         let record = framed(&[0; 24]);
         assert_eq!(record[..12], [24, 0, 0, 0, 0, 0, 0, 0, 163, 127, 75, 34]);
