@@ -166,9 +166,13 @@ fn equal_results_and_mistyped_names_take_one_sentence() {
     assert!(all.contains("0.00"), "{all}");
     let json = project.run(&format!("diff {a} laws --json")).done().json();
     assert_eq!(json["equal"], true);
-    for command in
-        ["report lwas", "show lwas", "score lwas fan/00 x.wav", "plan lwas", "explain lwas@3f scoring"]
-    {
+    for command in [
+        "report lwas",
+        "show lwas",
+        "score lwas fan/00 x.wav",
+        "plan lwas",
+        "explain lwas@3f scoring",
+    ] {
         let told = project.run(command).exits(2).stderr;
         assert!(told.contains("did you mean `laws`?"), "{command}: {told}");
     }
