@@ -41,6 +41,7 @@ fn a_figure_of_the_first_section_of_each_machine() {
     assert!(report.stderr.contains(" of the report in "), "{}", report.stderr);
     let page: Vec<_> = found.iter().filter(|(name, _)| !files.contains(name)).collect();
     assert!(page.iter().any(|(name, _)| name.starts_with("best-roc-curves-of-fan-00")), "{page:?}");
+    assert!(page.iter().any(|(name, _)| name.starts_with("best-auc-in")), "{page:?}");
     for (name, path) in page {
         let svg = fs::read_to_string(path).expect("it is text");
         let is_whole = svg.starts_with("<svg xmlns=") && svg.ends_with("</svg>\n");

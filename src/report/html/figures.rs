@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::heat::STEPS;
 use super::sheet::{STYLE, Section};
 
 /// A figure in a file.
@@ -66,7 +67,14 @@ const INK: &str = "#1d2430";
 fn style() -> String {
     let rules = between(STYLE, "/* figures */", "/* end of figures */").unwrap_or_default();
     let lasting = rules.lines().filter(|line| !line.contains(":hover"));
-    replaced(&lasting.map(|line| format!("{line}\n")).collect::<String>(), &variables())
+    let mut text: String = lasting.map(|line| format!("{line}\n")).collect();
+    for step in 0..=STEPS.len() {
+        // Cells of a table have a background there, and bars have none.
+        text.push_str(&format!(
+            ".h{step} {{ fill: var(--q{step}); }} .t{step} {{ fill: var(--t{step}); }}\n"
+        ));
+    }
+    replaced(&text, &variables())
 }
 
 /// The variables of a light page, which come first in its style.

@@ -6,23 +6,42 @@ use std::fmt::Write;
 
 use super::super::PointResults;
 use super::super::number::{DASH, percent};
+use crate::artifact::MetricRow;
 use crate::shown::html;
 
 /// Where the colours change: from each of these on the next one.
-const STEPS: [f64; 6] = [0.5, 0.6, 0.7, 0.8, 0.9, 0.95];
+pub(super) const STEPS: [f64; 6] = [0.5, 0.6, 0.7, 0.8, 0.9, 0.95];
 
-pub(super) fn heat(point: &PointResults) -> String {
-    let areas: Vec<_> = point
-        .rows
-        .iter()
-        .filter(|row| row.attribute.is_empty() && ["auc", "pauc"].contains(&&*row.metric))
-        .collect();
-    let machines: BTreeSet<&str> = areas.iter().map(|row| row.machine.as_str()).collect();
-    let sections: BTreeSet<&str> = areas.iter().map(|row| row.section.as_str()).collect();
+/// The areas of a point, and which there are: metric and domain.
+pub(super) fn kinds(point: &PointResults) -> (Vec<&MetricRow>, Vec<(&str, &str)>) {
+    let is_area =
+        |row: &&MetricRow| row.attribute.is_empty() && ["auc", "pauc"].contains(&&*row.metric);
+    let areas: Vec<&MetricRow> = point.rows.iter().filter(is_area).collect();
     let mut kinds: Vec<(&str, &str)> =
         areas.iter().map(|row| (row.metric.as_str(), row.domain.as_str())).collect();
     kinds.sort_unstable();
     kinds.dedup();
+    (areas, kinds)
+}
+
+/// What a column is called.
+pub(super) fn word<'w>(metric: &str, domain: &'w str) -> &'w str {
+    match (metric, domain) {
+        ("pauc", _) => "pAUC",
+        (_, "") => "AUC",
+        (_, domain) => domain,
+    }
+}
+
+/// The number of the colour of a value.
+pub(super) fn step(value: f64) -> usize {
+    STEPS.iter().filter(|step| value >= **step).count()
+}
+
+pub(super) fn heat(point: &PointResults) -> String {
+    let (areas, kinds) = kinds(point);
+    let machines: BTreeSet<&str> = areas.iter().map(|row| row.machine.as_str()).collect();
+    let sections: BTreeSet<&str> = areas.iter().map(|row| row.section.as_str()).collect();
     let mut text =
         "<div class=\"table\" tabindex=\"0\">\n<table class=\"heat\">\n<thead>\n<tr class=\"groups\"><th></th>"
             .to_owned();
@@ -36,12 +55,7 @@ pub(super) fn heat(point: &PointResults) -> String {
     }
     text.push_str("</tr>\n<tr><th scope=\"col\">machine</th>");
     for (metric, domain) in sections.iter().flat_map(|_| &kinds) {
-        let word = match (*metric, *domain) {
-            ("pauc", _) => "pAUC",
-            (_, "") => "AUC",
-            (_, domain) => domain,
-        };
-        let _ = write!(text, "<th class=\"n\" scope=\"col\">{}</th>", html(word));
+        let _ = write!(text, "<th class=\"n\" scope=\"col\">{}</th>", html(word(metric, domain)));
     }
     text.push_str("</tr>\n</thead>\n<tbody>\n");
     for machine in machines {
@@ -56,7 +70,7 @@ pub(super) fn heat(point: &PointResults) -> String {
                     None => write!(text, "<td></td>"),
                     Some(None) => write!(text, "<td class=\"n\">{DASH}</td>"),
                     Some(Some(value)) => {
-                        let step = STEPS.iter().filter(|step| value >= **step).count();
+                        let step = step(value);
                         write!(text, "<td class=\"n h{step}\">{}</td>", percent(value))
                     }
                 };

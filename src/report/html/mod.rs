@@ -10,6 +10,7 @@ mod attributes;
 mod effects;
 mod figures;
 mod heat;
+mod heat_figure;
 mod histogram;
 mod judged;
 mod parallel;
@@ -71,9 +72,13 @@ pub fn page(page: &Page) -> String {
     sheet::render(&page.results.name, &head, &sections(page))
 }
 
-/// The figures of the page as files.
+/// The figures of the page as files. The page has the areas as a table; a file has a figure of it.
 pub fn figures(page: &Page) -> Vec<Figure> {
-    figures::figures(&sections(page))
+    let mut all = sections(page);
+    let chosen = page.chosen.and_then(|chosen| page.results.points.get(chosen.point));
+    let heat = chosen.and_then(heat_figure::heat_figure);
+    all.extend(heat.map(|figure| Section::new("best", "", "", figure)));
+    figures::figures(&all)
 }
 
 fn sections(page: &Page) -> Vec<Section> {
