@@ -32,7 +32,7 @@ pub struct Answer {
 /// data: { synthetic: { machines: [fan], seconds: 1.0, clips: { source_train: 8, target_train: 2, normal: 6, anomaly: 6 } } }
 /// features: { log_mel: { mels: 32 } }
 /// pool: { mean: {} }
-/// sweep: { detector: [ { knn: {} }, { pca: {} } ] }
+/// sweep: { detector: [ { knn: {} }, { pca: { components: 4 } } ] }
 /// ")?;
 /// let answer = humshift::run(&spec, &folder.path().join("cache"))?;
 /// println!("{}", answer.markdown());

@@ -95,7 +95,7 @@ mod tests {
             let lines: Vec<&str> = help.lines().filter(|l| l.starts_with("  humshift ")).collect();
             assert!(lines.iter().any(|line| line.trim().starts_with(&path)), "{path}:\n{help}");
             for line in lines {
-                let words = line.split(['|', '#', '>']).next().unwrap().split_whitespace();
+                let words = line.split(['|', '#', '>', '&']).next().unwrap().split_whitespace();
                 let taken =
                     Cli::command().try_get_matches_from(words.map(|w| w.trim_matches('\'')));
                 assert!(taken.is_ok(), "{line}: {}", taken.unwrap_err());

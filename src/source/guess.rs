@@ -281,7 +281,7 @@ mod tests {
             found.pattern,
             "{machine}/{*}/section_{section}_{domain}_{attr.word3}_{label}_{*}.wav"
         );
-        assert_eq!(of(&["id_x.wav", "id_7.wav"]).pattern, "{*}.wav");
+        assert_eq!(of(&["id_x.wav", "id_7.wav"]).pattern, "id_{*}.wav");
     }
 
     #[test]

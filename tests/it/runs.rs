@@ -189,7 +189,7 @@ fn a_damaged_document_is_told_and_never_trusted() {
     let [(_, document)] = &documents(&project)[..] else { panic!("one run") };
     let text = fs::read_to_string(document).unwrap();
     for (old, new, why) in
-        [("\"schema\":1", "\"schema\":9", "of another version"), ("fan", "fam", "it is damaged")]
+        [("\"schema\":1", "\"schema\":9", "by another version"), ("fan", "fam", "it is damaged")]
     {
         project.write("answer", text.replacen(old, new, 1));
         let told = project.run("report answer").exits(2);
@@ -228,10 +228,10 @@ fn a_document_that_somebody_changed_and_sealed_again_is_told_and_no_bug() {
         node["needs"].as_array_mut().unwrap().retain(|need| need["role"] != "scores")
     };
     fs::write(document, sealed(&text, drop_scores)).unwrap();
-    for option in ["--submission scores", "--figures figures"] {
-        let told = project.run(&format!("report {} {option}", document.display())).exits(2);
-        assert!(told.stderr.contains("error[E0708]"), "{option}: {}", told.stderr);
-    }
+    let told = project.run(&format!("report {} --submission scores", document.display())).exits(2);
+    assert!(told.stderr.contains("error[E0708]"), "{}", told.stderr);
+    // Figures that cannot be made are left out.
+    project.run(&format!("report {} --figures figures", document.display())).done();
 }
 
 #[test]
