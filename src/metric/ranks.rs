@@ -81,8 +81,8 @@ pub fn friedman(sections: &[Vec<f64>]) -> Option<Friedman> {
     Some(Friedman { statistic, p: chi_squared.sf(statistic) })
 }
 
-/// The difference between two mean ranks that is significant at 0.05 (Nemenyi 1963): q sqrt(k (k +
-/// 1) / (6 n)) for k systems over n sections. `None` outside of 2 to 20 systems, and without
+/// The difference between two mean ranks that is significant at 0.05 (Nemenyi 1963), for k systems
+/// over n sections: q sqrt(k (k + 1) / (6 n)). `None` outside of 2 to 20 systems, and without
 /// sections.
 pub fn critical_difference(systems: usize, sections: usize) -> Option<f64> {
     let q = systems.checked_sub(2).and_then(|i| NEMENYI.get(i)).filter(|_| sections > 0)?;
