@@ -18,7 +18,9 @@ impl Default for Drawer {
         for font in [dejavu::sans::regular(), dejavu::sans::bold()] {
             fonts.load_font_data(font.to_vec());
         }
+        // A family that is not here is drawn with the one for serifs.
         fonts.set_sans_serif_family("DejaVu Sans");
+        fonts.set_serif_family("DejaVu Sans");
         options.font_family = "DejaVu Sans".to_owned();
         Self(options)
     }
