@@ -71,7 +71,10 @@ fn spectrograms_of(subject: &Subject, store: &Store, folder: &Path) -> Result<()
         let features = first.and_then(|(id, result)| cache.features(&id.section, *result).ok());
         features.is_some_and(|(_, features)| axes::in_decibels(&features.feature))
     };
-    let Some(results) = subject.plan.results.iter().find(drawn) else { return Ok(()) };
+    let Some(results) = subject.plan.results.iter().find(drawn) else {
+        output::tell("figures: no spectrograms, because no point has features in dB");
+        return Ok(());
+    };
     let mut seen = BTreeSet::new();
     let results = results.iter().filter(|(id, _)| seen.insert(&id.machine));
     let sections = results
