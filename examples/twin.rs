@@ -37,6 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         clip,
         attributes: &attributes,
         fault,
+        tuning: Default::default(),
     };
     let samples = twin::render(&kind, &scene)?;
     let spec = hound::WavSpec {

@@ -7,10 +7,9 @@
 //!
 //! The real clips are those of `clips/dcase2023/<machine>/{train,test}` in the folder of real data
 //! (`HUMSHIFT_TEST_DATA`, or else `../shared/data` beside the checkout); without them the program
-//! says so and ends. For each of them the twin makes clips of the same rate, length and attributes,
-//! of several units, and mixes them with factory noise as MIMII DG does. Anomalous real clips stand
-//! beside normal clips of the twin: few clips are there, and a fault changes less than the next
-//! unit does.
+//! says so and ends. For each of them the twin makes clips of the same rate, length, label and
+//! attributes, of several units, with the calibration of the section that has such attributes, and
+//! mixes them with the noise of that section.
 //!
 //! Two measures, each without the level of the clip:
 //!
@@ -26,26 +25,24 @@
 //! is as far from real clips as they are from each other cannot be told apart by this measure, and
 //! one whose own clips are nearer to each other than real ones are varies too little.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use humshift::artifact::Channel;
+use humshift::artifact::{Channel, Clip, Label, Split};
 use humshift::dsp::{MelScale, hann};
 use humshift::feature::Feature;
 use humshift::feature::log_mel::LogMel;
 use humshift::math;
+use humshift::mimii_dg;
 use humshift::seed::Seed;
 use humshift::source::{Wave, names, wav};
 use humshift::twin::{self, MACHINES, Scene};
 use rustfft::FftPlanner;
 use rustfft::num_complex::Complex;
 
-/// Power of the machine over that of the noise.
-const SNR_DB: f64 = -6.0;
-/// Factory noise, in turn.
-const NOISES: [&str; 2] = ["A", "B"];
 /// Units of each machine, and clips of each unit for each real clip.
 const UNITS: usize = 3;
 const TAKES: usize = 2;
@@ -138,7 +135,15 @@ impl Machine {
     }
 }
 
-/// A twin of a real clip: the sound its name speaks of, in noise.
+/// The section of MIMII DG whose attributes the real clips of a machine have.
+fn section(machine: &str) -> &'static str {
+    match machine {
+        "fan" | "valve" => "00",
+        _ => "01",
+    }
+}
+
+/// A twin of a real clip: the sound its name speaks of, in the noise of its section.
 fn beside(
     machine: &str,
     file: &str,
@@ -146,26 +151,41 @@ fn beside(
     unit: usize,
     take: usize,
 ) -> Result<Wave, String> {
-    let attributes = names::parse(file)?.attributes;
-    let nothing = Default::default();
-    let (unit, clip) = (unit.to_string(), take.to_string());
-    let render = |kind: &str, attributes| {
-        let seed = Seed(0).derive(&["twin_beside_real", kind, &unit]);
-        let clip = seed.derive(&[file, &clip]);
-        let (rate, samples) = (f64::from(real.rate), real.samples.len());
-        twin::render(kind, &Scene { rate, samples, unit: seed, clip, attributes, fault: None })
+    let name = names::parse(file)?;
+    let (unit, seed) = (unit.to_string(), Seed(0).derive(&["twin_beside_real", &take.to_string()]));
+    let rate = real.rate;
+    let render = |kind: &str, attributes, fault, tuning| {
+        let unit = Seed(0).derive(&["twin_beside_real", kind, &unit]);
+        let clip = seed.derive(&[kind, file]);
+        let samples = real.samples.len();
+        let rate = f64::from(rate);
+        twin::render(kind, &Scene { rate, samples, unit, clip, attributes, fault, tuning })
     };
-    let mut samples = render(machine, &attributes)?;
-    let mut noise = render(NOISES[take % NOISES.len()], &nothing)?;
-    // Beside the fan of section 00 a pump runs, here as loud as the rest of the factory.
-    if let Some(pump) = attributes.get("m-n") {
-        let pump = render(pump, &nothing)?;
-        let equal = power(&noise);
-        add(&mut noise, &pump, equal);
+    let tuning = mimii_dg::tuning(machine, section(machine)).ok_or("it is not calibrated")?;
+    let mut rng = seed.derive(&["noise", file]).rng();
+    let faults = twin::faults(machine);
+    let fault =
+        (name.label == Some(Label::Anomaly)).then(|| (faults[rng.below(faults.len())], 1.0));
+    let (mut samples, nothing) =
+        (render(machine, &name.attributes, fault, tuning)?, BTreeMap::new());
+    let machine_power = power(&samples);
+    let clip = Clip {
+        id: file.to_owned(),
+        machine: machine.to_owned(),
+        section: section(machine).to_owned(),
+        domain: name.domain,
+        split: Split::Train,
+        label: name.label,
+        attributes: name.attributes.clone(),
+    };
+    for layer in &mimii_dg::section(machine, section(machine)).ok_or("it has no noise")?.noise {
+        let types = layer.types.of(&clip)?;
+        let kind = &types[rng.below(types.len())];
+        let noise = render(kind, &nothing, None, Default::default())?;
+        let snr = layer.snr_db.of(&clip)?;
+        add(&mut samples, &noise, machine_power / math::powf(10f64, snr / 10.0));
     }
-    let wanted = power(&samples) / math::powf(10f64, SNR_DB / 10.0);
-    add(&mut samples, &noise, wanted);
-    Ok(Wave { rate: real.rate, samples })
+    Ok(Wave { rate, samples })
 }
 
 /// Mean square.
@@ -255,8 +275,7 @@ fn pairs<'a>(
 /// Both measures of all machines, as Markdown.
 fn tables(machines: &[Machine]) -> String {
     let mut text = format!(
-        "Twin: {UNITS} units, {TAKES} clips of each for each real clip, factory noise {} at {SNR_DB} dB.\n",
-        NOISES.join(" and ")
+        "Twin: {UNITS} units, {TAKES} clips of each for each real clip, noise of the paper's levels.\n"
     );
     let spectrum: fn(&Measures) -> &[f64] = |m| &m.spectrum;
     let modulation: fn(&Measures) -> &[f64] = |m| &m.modulation;

@@ -31,7 +31,7 @@
 //! artifact            -> foundation
 //! weights             -> artifact nn     weights of networks in the files of other programs
 //! mix                 -> artifact        which noise, how loud; sums of samples
-//! mimii_dg            -> mix             the data set's tables
+//! mimii_dg            -> mix twin        the data set's tables
 //! source feature pool detector -> artifact, mathematics, foundation; source -> twin mix mimii_dg, too
 //! threshold           -> metric          from which score on
 //! generalize          -> detector learn  domain generalisation round any detector

@@ -15,8 +15,9 @@ use super::{
 use crate::artifact::{Artifact, Blob, MetricRow, MetricTable};
 use crate::exec::{NodeOutcome, RunOutcome, Standing};
 use crate::kind::ObjectRef;
+use crate::mimii_dg;
 use crate::plan::{NodeId, Plan};
-use crate::report::{IntervalMethod, PointResults, Results};
+use crate::report::{IntervalMethod, PointResults, Published, Results};
 use crate::run::{Head, ResultRef};
 use crate::source::SectionId;
 use crate::store::{Made, Store};
@@ -204,8 +205,31 @@ fn results(
             .intervals
             .as_ref()
             .map(|i| IntervalMethod { level: i.level, resamples: i.resamples }),
+        published: head.published.as_ref().map(|(table, detectors)| beside(*table, detectors)),
     };
     (results, lost.concat())
+}
+
+/// A table of published results, in the form of reports.
+fn beside(table: crate::spec::Published, detectors: &[String]) -> Published {
+    let crate::spec::Published::MimiiDg = table;
+    let mut published = Published {
+        title: "Table 3 of Dohi et al. 2022".into(),
+        systems: BTreeMap::new(),
+        of_points: detectors.to_vec(),
+    };
+    for (machine, sections) in &mimii_dg::table3().sections {
+        for (section, row) in sections {
+            for (system, auc) in
+                [("autoencoder", row.autoencoder), ("mobilenet_v2", row.mobilenet_v2)]
+            {
+                let place = (machine.clone(), section.clone());
+                let shares = [auc.source / 100.0, auc.target / 100.0];
+                published.systems.entry(system.to_owned()).or_default().insert(place, shares);
+            }
+        }
+    }
+    published
 }
 
 fn rows(object: &ObjectRef, store: &Store) -> Result<Vec<MetricRow>, String> {

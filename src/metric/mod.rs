@@ -21,7 +21,7 @@ pub use counts::{f1, precision, recall};
 pub use gamma::{Gamma, GammaError};
 pub use mean::{SectionMetrics, arithmetic_mean, harmonic_mean, official_score};
 pub use quantile::quantile;
-pub use ranks::{Friedman, critical_difference, friedman, mean_ranks};
+pub use ranks::{Friedman, critical_difference, friedman, mean_ranks, rank_correlation};
 pub use roc::{Ties, auc, pauc, roc_curve};
 pub use student::{PairedMean, paired_mean, student_quantile};
 pub use wilcoxon::{Wilcoxon, holm, least_p, wilcoxon};

@@ -47,6 +47,23 @@ pub(super) fn ranks(values: &[f64]) -> (Vec<f64>, Vec<usize>) {
     (ranks, ties)
 }
 
+/// Spearman's correlation of two columns: the correlation of their ranks (`scipy.stats.spearmanr`).
+///
+/// `None` if the columns differ in length, have fewer than two values, have a NaN, or if one of them has
+/// equal values only.
+pub fn rank_correlation(a: &[f64], b: &[f64]) -> Option<f64> {
+    if a.len() != b.len() || a.len() < 2 || a.iter().chain(b).any(|x| x.is_nan()) {
+        return None;
+    }
+    let middle = (a.len() + 1) as f64 / 2.0;
+    let [a, b] =
+        [a, b].map(|column| ranks(column).0.iter().map(|r| r - middle).collect::<Vec<_>>());
+    let product =
+        |a: &[f64], b: &[f64]| sum(&a.iter().zip(b).map(|(x, y)| x * y).collect::<Vec<_>>());
+    let rho = product(&a, &b) / (product(&a, &a) * product(&b, &b)).sqrt();
+    rho.is_finite().then_some(rho)
+}
+
 /// Friedman's test.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Friedman {
@@ -128,6 +145,19 @@ mod tests {
         assert_eq!(mean_ranks(&[vec![]]), None);
         assert_eq!(mean_ranks(&[vec![1.0], vec![1.0, 2.0]]), None);
         assert_eq!(mean_ranks(&[vec![1.0, f64::NAN]]), None);
+    }
+
+    #[test]
+    fn ranks_correlate_as_scipy_says() {
+        // scipy.stats.spearmanr([1, 2, 2, 4, 9], [3, 1, 4, 4, 5]).statistic
+        let rho = rank_correlation(&[1.0, 2.0, 2.0, 4.0, 9.0], &[3.0, 1.0, 4.0, 4.0, 5.0]).unwrap();
+        assert!((rho - 0.736_842_105_263_158).abs() < 1e-15, "{rho}");
+        assert_eq!(rank_correlation(&[1.0, 2.0, 3.0], &[9.0, 8.0, 0.0]), Some(-1.0));
+        assert_eq!(rank_correlation(&[1.0, 1.0], &[1.0, 2.0]), None);
+        assert_eq!(
+            rank_correlation(&[1.0], &[1.0]).or(rank_correlation(&[1.0, f64::NAN], &[1.0, 2.0])),
+            None
+        );
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod narrow;
 mod number;
 mod overview;
 mod pivot;
+mod published;
 #[cfg(feature = "png-figures")]
 mod raster;
 mod scale;
@@ -45,6 +46,7 @@ pub use map::{ClipMap, MapPoint, clip_map, clip_map_csv};
 pub use narrow::NoTable;
 pub use overview::{Part, attributes, overview, tables};
 pub use pivot::{best_of, pivot, value};
+pub use published::Published;
 #[cfg(feature = "png-figures")]
 pub use raster::Drawer;
 pub use select::{Selection, leave_one_section_out};
@@ -67,6 +69,8 @@ pub struct Results {
     pub points: Vec<PointResults>,
     /// How the intervals were computed, if all points use the same method.
     pub intervals: Option<IntervalMethod>,
+    /// Results of others, to stand beside these.
+    pub published: Option<Published>,
 }
 
 /// How the intervals of areas were computed.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::aggregate::{COLUMNS, COUNT};
 use super::idle::idle;
 use super::number::{DASH, percent, show, stat};
+use super::published::published;
 use super::{Group, IntervalMethod, Line, PointResults, Results, Stat, is_repetition};
 use crate::artifact::MetricRow;
 use crate::document::{Cell, Document, Table};
@@ -25,7 +26,7 @@ pub fn overview(results: &Results, all: bool) -> Document {
     };
     let document =
         document.heading(2, "Means over all sections").table(summary(&groups, &axes, &columns));
-    explained(document, results, &groups)
+    published(explained(document, results, &groups), results)
 }
 
 /// One of the tables of a report, shown alone.

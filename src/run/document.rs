@@ -85,13 +85,16 @@ impl Run {
     /// The digest of the planned work. It is the same before and after the run.
     pub fn digest(&self) -> Digest {
         let nodes: Vec<&Node> = self.body.nodes.iter().map(|frozen| &frozen.node).collect();
-        let Head { name, question, axes, points, expect, .. } = &self.head;
+        let Head { name, question, axes, points, expect, published, .. } = &self.head;
         let points: Vec<_> =
             points.iter().map(|point| (&point.values, point.results.len())).collect();
         let asked = (RUN_SCHEMA, name, question, axes, points, expect);
-        Digest::of(
-            &serde_json::to_vec(&(asked, nodes, &self.body.settings)).expect("runs are JSON"),
-        )
+        let mut text =
+            serde_json::to_vec(&(asked, nodes, &self.body.settings)).expect("runs are JSON");
+        if let Some((table, _)) = published {
+            text.extend(serde_json::to_vec(table).expect("runs are JSON"));
+        }
+        Digest::of(&text)
     }
 
     /// Fills in the key and the time of node `number`.
@@ -224,6 +227,7 @@ mod tests {
             idle: Vec::new(),
             intervals: None,
             expect: Vec::new(),
+            published: None,
             notes: vec!["of\nlines".into()],
             stages: 0,
             seconds: 1.5,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::kind::ObjectRef;
 use crate::plan::{NodeId, Plan};
-use crate::spec::{Axis, Expect, Experiment};
+use crate::spec::{Axis, Expect, Experiment, Point, Published};
 use crate::stage::SectionId;
 use crate::stage::metrics::Intervals;
 
@@ -30,6 +30,9 @@ pub struct Head {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intervals: Option<Intervals>,
     pub expect: Vec<Expectation>,
+    /// Results of others to stand beside these, with the detector of each point.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<(Published, Vec<String>)>,
     /// Notes for readers of the results; they are no errors.
     pub notes: Vec<String>,
     /// Number of stages.
@@ -109,6 +112,10 @@ impl Head {
             idle: idles,
             intervals: same_intervals(experiment),
             expect: experiment.expect.iter().map(spoken_of).collect(),
+            published: experiment.published.map(|table| {
+                let name = |point: &Point| point.detector.name().to_owned();
+                (table, experiment.points.iter().map(name).collect())
+            }),
             notes,
             stages: plan.len(),
             seconds: 0.0,

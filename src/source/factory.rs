@@ -102,6 +102,7 @@ impl Source for Factory {
                 samples: (self.seconds() * f64::from(self.rate())).round() as u32,
                 attributes: Default::default(),
                 fault: None,
+                tuning: None,
                 unit: Seed(self.seed).derive(&["place", kind]).0,
                 seed: Seed(self.seed).derive(&["noise", kind, &i.to_string()]).0,
             };

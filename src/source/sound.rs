@@ -8,7 +8,7 @@ use super::Wave;
 use crate::canon;
 use crate::mix;
 use crate::seed::Seed;
-use crate::twin::{self, Scene};
+use crate::twin::{self, Scene, Tuning};
 
 /// All data that determines the samples of a generated clip.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,9 @@ pub(super) struct Sound {
     /// A fault and its size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<(String, f64)>,
+    /// Of machines: what the calibration set for their section.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuning: Option<Tuning>,
     /// Seed of the machine's properties.
     pub unit: u64,
     /// Seed of the clip's properties.
@@ -48,6 +51,7 @@ pub(super) fn render(recipe: &str) -> Result<Wave, String> {
         clip: Seed(recipe.seed),
         attributes: &recipe.attributes,
         fault: recipe.fault.as_ref().map(|(name, size)| (name.as_str(), *size)),
+        tuning: recipe.tuning.unwrap_or_default(),
     };
     let samples = twin::render(&recipe.kind, &scene).map_err(wrong)?;
     Ok(Wave::of_steps(recipe.rate, &mix::quantise(&samples, 1.0).samples))

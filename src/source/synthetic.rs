@@ -3,9 +3,8 @@
 //!
 //! Sections, shifts and attribute values are those of [`mimii_dg`]; the sounds are [`twin`]'s. Each
 //! clip is a recipe with everything needed to render it, so no audio is stored. Recordings are dry.
-//! `mix: { table: twin }` adds noise at the levels to which they were calibrated, `mix: { table:
-//! mimii_dg }` at the paper's levels. Seeds come from names, so more clips, another machine or
-//! another order change no existing clip.
+//! `mix: { table: mimii_dg }` adds noise at the paper's levels, at which they are calibrated. Seeds
+//! come from names, so more clips, another machine or another order change no existing clip.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -85,7 +84,7 @@ impl Default for Clips {
 
 impl Source for Synthetic {
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn problems(&self) -> Vec<Problem> {
@@ -217,6 +216,7 @@ impl Synthetic {
             samples: (self.seconds * f64::from(self.rate)).round() as u32,
             attributes: attributes.clone(),
             fault,
+            tuning: mimii_dg::tuning(&machine, &section),
             unit: unit.0,
             seed: seed.0,
         };

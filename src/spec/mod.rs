@@ -74,6 +74,7 @@ mod yaml;
 
 pub use docs::reference;
 pub use schema::schema;
+pub use words::Published;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -99,6 +100,8 @@ pub struct Experiment {
     /// At least one; the first axis varies slowest.
     pub points: Vec<Point>,
     pub expect: Vec<Expect>,
+    /// Results of others that stand beside ours.
+    pub published: Option<Published>,
     /// Notes for readers of the results; they are no errors.
     pub notes: Vec<String>,
 }

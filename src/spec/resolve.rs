@@ -87,6 +87,7 @@ pub fn resolve(root: &Node, stem: &str, edited: bool) -> Result<Experiment, Vec<
     let expect = given("expect")
         .map(|n| expect::parse(n, &paths, shaped, edited, &mut diagnostics))
         .unwrap_or_default();
+    let published = given("published").and_then(|n| rules::published(n, &mut diagnostics));
     match name {
         Some(name) if diagnostics.is_empty() => {
             let notes = sections.notes.into_iter().collect();
@@ -96,6 +97,7 @@ pub fn resolve(root: &Node, stem: &str, edited: bool) -> Result<Experiment, Vec<
                 axes: axes.iter().map(Swept::axis).collect(),
                 points,
                 expect,
+                published,
                 notes,
             })
         }

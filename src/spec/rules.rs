@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::mistakes::wrong_type;
 use super::node::{Node, shorten};
 use super::plain;
-use super::words::{Auc, Expected, MetricName, Pauc};
+use super::words::{Auc, Expected, MetricName, Pauc, Published};
 use crate::diagnose::{Diagnostic, suggest};
 use crate::family::fields;
 use crate::stage::metrics::{Intervals, MetricsSpec, Ties};
@@ -30,6 +30,23 @@ pub fn text(word: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Optio
         Some(text) => Some(text.to_owned()),
         None => {
             diagnostics.push(wrong_type(node, word, "a string"));
+            None
+        }
+    }
+}
+
+/// `published`: the name of a table.
+pub fn published(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Published> {
+    let Some(name) = node.as_str() else {
+        diagnostics.push(wrong_type(node, "published", "a string"));
+        return None;
+    };
+    match name {
+        "mimii_dg" => Some(Published::MimiiDg),
+        other => {
+            let message = format!("there is no published table `{}`", shorten(other));
+            let diagnostic = Diagnostic::new("E0302", message).at(node.place());
+            diagnostics.push(diagnostic.hint(suggest(other, ["mimii_dg"])));
             None
         }
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::detector::DetectorSpec;
@@ -18,7 +18,7 @@ use crate::stage::{Generalization, Mix};
 use crate::threshold::ThresholdSpec;
 
 /// Words about the whole file and not about a point; they cannot be swept.
-pub const OF_THE_FILE: [&str; 5] = ["name", "question", "extends", "sweep", "expect"];
+pub const OF_THE_FILE: [&str; 6] = ["name", "question", "extends", "sweep", "expect", "published"];
 
 /// An experiment of humshift: a question, the data and the detectors that answer it, and what is
 /// varied.
@@ -72,6 +72,17 @@ pub struct Spec {
     /// does not hold.
     #[schemars(example = json!([{ "metric": "official", "where": { "detector": "knn" }, "at_least": 0.88 }]))]
     pub expect: Option<Vec<Expectation>>,
+    /// Published results that stand beside ours in every report.
+    #[schemars(example = &"mimii_dg")]
+    pub published: Option<Published>,
+}
+
+/// Tables of published results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Published {
+    /// Table 3 of Dohi et al. 2022: the autoencoder and MobileNetV2 on each section of MIMII DG.
+    MimiiDg,
 }
 
 /// One pool, or a list of pools whose vectors are joined end to end.

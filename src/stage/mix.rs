@@ -44,9 +44,6 @@ pub struct Mix {
 pub enum Table {
     /// As MIMII DG was mixed: Table 1 and section 2 of Dohi et al. 2022.
     MimiiDg,
-    /// The types and levels to which the generated sounds of the twin were calibrated. They are not
-    /// the paper's.
-    Twin,
 }
 
 impl Table {
@@ -54,14 +51,12 @@ impl Table {
     pub fn name(self) -> &'static str {
         match self {
             Self::MimiiDg => "mimii_dg",
-            Self::Twin => "twin",
         }
     }
 
     fn noise(self, SectionId { machine, section }: &SectionId) -> Option<&'static [Layer]> {
         match self {
             Self::MimiiDg => mimii_dg::section(machine, section).map(|row| &row.noise[..]),
-            Self::Twin => mimii_dg::twin_noise(machine, section),
         }
     }
 }
@@ -72,8 +67,8 @@ impl Mix {
         let mut problems = Vec::new();
         if self.table.is_none() {
             if self.snr_db.is_none() {
-                let hint = "write `snr_db: -6`, or `table: mimii_dg` for the levels of that data set, or `table: twin` for \
-                            those of generated sounds";
+                let hint =
+                    "write `snr_db: -6`, or `table: mimii_dg` for the levels of that data set";
                 problems.push(Problem::new("", "no signal-to-noise ratio is set").hint(hint));
             }
             if self.noise.is_none() {
@@ -182,28 +177,22 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn each_table_has_its_word_and_its_levels() {
+    fn the_table_has_its_word_and_its_levels() {
         let section = SectionId { machine: "bearing".into(), section: "00".into() };
-        let layers = |table: &str| {
-            let mix: Mix =
-                serde_json::from_value(json!({"table": table, "snr_offset_db": 1})).unwrap();
-            assert_eq!(mix.table.map(Table::name), Some(table));
-            json!(mix.layers(&section, &NOISES).unwrap())
-        };
-        assert_eq!(layers("mimii_dg"), json!([{"types": ["A", "B"], "snr_db": 13.0}]));
-        assert_eq!(layers("twin"), json!([{"types": ["A", "B", "C"], "snr_db": -8.0}]));
+        let mix: Mix =
+            serde_json::from_value(json!({"table": "mimii_dg", "snr_offset_db": 1})).unwrap();
+        assert_eq!(mix.table.map(Table::name), Some("mimii_dg"));
+        let layers = json!(mix.layers(&section, &NOISES).unwrap());
+        assert_eq!(layers, json!([{"types": ["A", "B"], "snr_db": 13.0}]));
     }
 
     #[test]
-    fn neither_table_has_a_pump() {
+    fn the_table_has_no_pump() {
         let section = SectionId { machine: "pump".into(), section: "00".into() };
-        for table in [Table::MimiiDg, Table::Twin] {
-            let error =
-                Mix { table: Some(table), ..Mix::default() }.layers(&section, &NOISES).unwrap_err();
-            assert_eq!(
-                error,
-                format!("the table `{}` has no section `00` of a `pump`", table.name())
-            );
-        }
+        let mix = Mix { table: Some(Table::MimiiDg), ..Mix::default() };
+        assert_eq!(
+            mix.layers(&section, &NOISES).unwrap_err(),
+            "the table `mimii_dg` has no section `00` of a `pump`"
+        );
     }
 }

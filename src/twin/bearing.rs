@@ -151,7 +151,8 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
     let mut along = modes(unit, scene.rate, [520.0, 1250.0, 2600.0, 5200.0], at.angle, 0.0, x);
     let mut across =
         modes(unit, scene.rate, [780.0, 1800.0, 3600.0, 6300.0], at.angle, TAU / 4.0, y);
-    let top = vel * 1.1 * 100.0 / 60.0;
+    let pace = scene.pace();
+    let top = vel * 1.1 * pace.max(1.0) * 100.0 / 60.0;
     let mut wheel = |teeth: usize, hz: f64, most: usize, fall: f64, uneven: f64| {
         let harmonics: Vec<f64> =
             (1..=most).map(|k| about(unit, 0.8) / math::powf(k as f64, fall)).collect();
@@ -160,15 +161,15 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
         Wheel::new(unit, &harmonics[..orders(hz, scene.rate, most)], &gains, &shifts)
     };
     let passes = wheel(balls, top * cage * balls as f64, 10, 0.7, 0.15);
-    let poles = wheel(POLES, top * POLES as f64, 20, 0.6, 0.05);
+    let poles = wheel(POLES, top * POLES as f64, 20, 0.6, 0.2);
     let turns_wheel = wheel(1, top, 3, 1.0, 0.0);
 
     let rng = &mut scene.clip.rng();
     let path = Path::new(at, rng, scene.rate);
     let gain = 0.095 * about(rng, 0.2);
-    let shaft = vel * 100.0 / 60.0 * within(rng, 0.985, 1.015);
+    let shaft = vel * 100.0 / 60.0 * pace * within(rng, 0.985, 1.015);
     let [roll_part, pass_part, pole_part, belt_part] = [0; 4].map(|_| about(rng, 0.25));
-    let mut speed = Drift::new(rng, 0.003, 1.0, &scale);
+    let mut speed = Drift::new(rng, 0.001, 1.0, &scale);
     let mut grease = Drift::new(rng, 0.08, 0.4, &scale);
     let mut place = Drift::new(rng, 0.15, 0.1, &scale);
     // Turns of shaft, cage, belt and ball passing; and the place in a turn where the ring is off
@@ -194,7 +195,7 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
             rough * (1.0 + 0.1 * ball) * sway,
             0.8 * rough,
             0.25 * pass_part * pace * sway,
-            0.3 * pole_part * pace.sqrt() * joint * (1.0 + 0.4 * x * once),
+            0.5 * pole_part * pace.sqrt() * joint * (1.0 + 0.4 * x * once),
             pace * (0.05 + 0.15 * x + 0.1 * y),
         ];
         if dry.is_empty() {
@@ -340,6 +341,7 @@ mod tests {
                     clip: Seed(8),
                     attributes: &attributes,
                     fault,
+                    tuning: Default::default(),
                 });
                 let x = x.unwrap();
                 assert_eq!(x.len(), samples);

@@ -1,4 +1,5 @@
-//! Noise of three factories. The letter defines the place; the clip's seed defines the events.
+//! Noise of three factories. The letter defines the factory; the clip's seed defines the
+//! place in it and the events.
 //!
 //! * **A**, a hall with ventilation: low rumble, broadband air, hum, and hammering far away, in
 //!   groups of strikes that ring and leave a reverberant tail.
@@ -7,12 +8,13 @@
 //! * **C**, a press hall: strokes of presses in rows with pauses, air blown off after a stroke,
 //!   hydraulics, and beeps of a vehicle or an alarm.
 //!
-//! Each place has a bed of noise whose spectrum falls by some 20 dB a decade, because of distance
+//! Each factory has a bed of noise whose spectrum falls by some 20 dB a decade, because of distance
 //! and absorption in large halls (Kuttruff, "Room Acoustics"). Its balance differs from clip to
 //! clip. In half of the clips a neighbouring machine hums. Nothing here is stationary, and that
 //! makes it a disturbance.
 
 use super::Scene;
+use super::hall;
 use super::sound::{BLOCK, Sound};
 use crate::math;
 
@@ -26,6 +28,7 @@ pub fn render(kind: &str, scene: &Scene) -> Result<Vec<f32>, String> {
         _ => return Err(format!("there is no factory noise `{kind}`, only A, B, C")),
     }
     neighbour(&mut sound);
+    hall::stand(&mut sound, scene.unit);
     let gain = 0.040 * sound.between(0.85, 1.15);
     Ok(sound.finish(gain))
 }
@@ -240,11 +243,11 @@ fn presses(sound: &mut Sound) {
     let mut at = sound.between(-2.0, 2.0);
     while at < seconds {
         let (strokes, period, force) =
-            (2 + sound.rng.below(5), sound.between(0.9, 1.6), sound.between(0.12, 0.32));
+            (2 + sound.rng.below(5), sound.between(0.9, 1.6), sound.between(0.25, 0.7));
         for _ in 0..strokes {
             let (force, blows) = (force * sound.between(0.7, 1.2), sound.rng.uniform() < 0.5);
             let (delay, long, level) =
-                (sound.between(0.15, 0.3), sound.between(0.15, 0.7), sound.between(0.1, 0.35));
+                (sound.between(0.15, 0.3), sound.between(0.15, 0.7), sound.between(0.2, 0.7));
             if at >= 0.0 {
                 sound.strike(&mut press, at, force);
             }
@@ -292,6 +295,7 @@ mod tests {
             clip: Seed(clip),
             attributes: NONE,
             fault: None,
+            tuning: Default::default(),
         };
         render(kind, &scene).unwrap()
     }
@@ -367,6 +371,7 @@ mod tests {
                     clip: Seed(1),
                     attributes: NONE,
                     fault: None,
+                    tuning: Default::default(),
                 };
                 let sound = render(kind, &scene).unwrap();
                 let peak = sound.iter().fold(0.0, |a: f32, x| a.max(x.abs()));

@@ -94,7 +94,8 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
     let mut sound = scene.sound();
 
     // A throttled wheel pushes less air, and a higher voltage means less slip.
-    let speed = sound.between(0.988, 1.012) * (1.0 + 0.02 * voltage + 0.006 * clogging);
+    let speed =
+        scene.pace() * sound.between(0.988, 1.012) * (1.0 + 0.02 * voltage + 0.006 * clogging);
     let turns = sound.drift(wheel.shaft * speed, 3.0, 0.0015);
     let fan_law = speed * speed * speed.sqrt();
     let flow = sound.between(0.8, 1.25) * fan_law;
@@ -257,6 +258,7 @@ mod tests {
             clip: Seed(clip),
             attributes: NONE,
             fault,
+            tuning: Default::default(),
         }
     }
 

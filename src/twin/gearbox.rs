@@ -186,9 +186,9 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
     let (damage, wear, overload) =
         (scene.fault("gear damage"), scene.fault("wear"), scene.fault("overload"));
     let over = scene.fault("over voltage");
-    let mut gearbox = Gearbox::new(scene, id, PACE * 1.15 * volt);
+    let mut gearbox = Gearbox::new(scene, id, PACE * 1.15 * volt * scene.pace().max(1.0));
     let rng = &mut scene.clip.rng();
-    let take = Take::new(rng, volt * supply(over));
+    let take = Take::new(rng, volt * supply(over) * scene.pace());
     let gains: [f64; 4] = std::array::from_fn(|i| gearbox.gains[i] * take.parts[i]);
     let mut supply = Drift::new(rng, 0.006, 1.5, &scale);
     let mut grease = Drift::new(rng, 0.10, 0.5, &scale);

@@ -10,9 +10,11 @@
 //! are dry, in about -1..1. Clipping, 16 bits and mixing happen elsewhere.
 
 mod bearing;
+mod body;
 mod factory;
 mod fan;
 mod gearbox;
+mod hall;
 mod panel;
 mod pump;
 mod rotor;
@@ -24,6 +26,8 @@ mod testing;
 mod valve;
 
 use std::collections::BTreeMap;
+
+pub use body::Tuning;
 
 use crate::seed::Seed;
 use sound::Sound;
@@ -48,6 +52,8 @@ pub struct Scene<'a> {
     pub attributes: &'a BTreeMap<String, String>,
     /// One of the machine's [`faults`], and its size. Size 1 is calibrated to MIMII DG's tables.
     pub fault: Option<(&'a str, f64)>,
+    /// What the calibration set for the section of the recording.
+    pub tuning: Tuning,
 }
 
 impl Scene<'_> {
@@ -71,9 +77,19 @@ impl Scene<'_> {
         self.attributes.get(attribute).map_or(default, String::as_str)
     }
 
-    /// The size of a fault; 0 if the machine does not have it.
+    /// The machine's speed over the speed that its attributes say: a load of the moment, a supply
+    /// that sags, a belt that slips. It stays within two standard deviations.
+    fn pace(&self) -> f64 {
+        if self.tuning.jitter == 0.0 {
+            return 1.0;
+        }
+        1.0 + self.tuning.jitter * self.clip.derive(&["pace"]).rng().normal().clamp(-2.0, 2.0)
+    }
+
+    /// The size of a fault in the machine's own sound; 0 if the machine does not have it.
     fn fault(&self, name: &str) -> f64 {
-        self.fault.filter(|(fault, _)| *fault == name).map_or(0.0, |(_, size)| size)
+        let size = self.fault.filter(|(fault, _)| *fault == name).map_or(0.0, |(_, size)| size);
+        self.tuning.fault * size
     }
 }
 
@@ -98,16 +114,17 @@ pub fn render(kind: &str, scene: &Scene) -> Result<Vec<f32>, String> {
     if let Some((fault, _)) = scene.fault.filter(|(fault, _)| !faults(kind).contains(fault)) {
         return Err(format!("`{kind}` has no fault `{fault}`; known: {}", faults(kind).join(", ")));
     }
-    match kind {
+    let machine = match kind {
         "bearing" => bearing::render(scene),
         "fan" => fan::render(scene),
         "gearbox" => gearbox::render(scene),
         "slider" => slider::render(scene),
         "valve" => valve::render(scene),
-        "A" | "B" | "C" => factory::render(kind, scene),
-        "W" | "X" | "Y" | "Z" => pump::render(kind, scene),
-        _ => Err(format!("there is no generator `{kind}`")),
-    }
+        "A" | "B" | "C" => return factory::render(kind, scene),
+        "W" | "X" | "Y" | "Z" => return pump::render(kind, scene),
+        _ => return Err(format!("there is no generator `{kind}`")),
+    };
+    Ok(body::hear(scene, machine?))
 }
 
 #[cfg(test)]
@@ -124,6 +141,7 @@ mod tests {
             clip: Seed(2),
             attributes: &none,
             fault: None,
+            tuning: Tuning::default(),
         };
         assert_eq!(render("lathe", &scene).unwrap_err(), "there is no generator `lathe`");
         scene.fault = Some(("clogging", 1.0));

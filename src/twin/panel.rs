@@ -75,6 +75,7 @@ mod tests {
             clip,
             attributes: &attributes,
             fault: None,
+            tuning: Default::default(),
         };
         let mut sound = scene.sound();
         sound.samples[0] = 1.0;

@@ -48,7 +48,7 @@ fn centrifugal(sound: &mut Sound) -> f64 {
     let mut vanes = sound.orders(&shaft, &lines);
     let swell = sound.drift(1.0, 0.7, 0.08);
     Sound::follow(&mut vanes, &swell);
-    sound.pour(vanes, 1.0);
+    sound.pour(vanes, 1.6);
     sound.tone(100.0, 0.25);
 
     let white = sound.white();
@@ -95,7 +95,7 @@ fn gear(sound: &mut Sound) -> f64 {
     Sound::follow(&mut mesh, &load);
     sound.pour(mesh, 0.6 * unit);
     let low = sound.orders(&shaft, &[(1.0, 0.1), (2.0, 0.25), (5.0, 0.2), (TEETH as f64, 0.3)]);
-    sound.pour(low, 1.0);
+    sound.pour(low, 1.6);
     let oil = sound.dark(1200.0);
     let amount = sound.between(0.4, 0.6);
     sound.pour(oil, amount);
@@ -158,7 +158,7 @@ fn liquid_ring(sound: &mut Sound) -> f64 {
     ]
     .map(|(order, strength)| (order, strength * sound.between(0.75, 1.25)));
     let vanes = sound.orders(&shaft, &lines);
-    sound.pour(vanes, 1.0);
+    sound.pour(vanes, 1.6);
     for (hz, strength) in
         [(3900.0, 0.05), (4000.0 - 188.0, 0.08), (4000.0 + 188.0, 0.08), (7812.0, 0.03)]
     {
@@ -197,6 +197,7 @@ mod tests {
             clip: Seed(clip),
             attributes: NONE,
             fault: None,
+            tuning: Default::default(),
         };
         render(kind, &scene).unwrap()
     }
@@ -258,6 +259,7 @@ mod tests {
                     clip: Seed(1),
                     attributes: NONE,
                     fault: None,
+                    tuning: Default::default(),
                 };
                 let sound = render(kind, &scene).unwrap();
                 let peak = sound.iter().fold(0.0, |a: f32, x| a.max(x.abs()));

@@ -28,6 +28,7 @@ pub fn clip(
         clip: Seed(seed),
         attributes: &attributes(pairs),
         fault,
+        tuning: Default::default(),
     })
 }
 

@@ -39,7 +39,8 @@ pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
     for (i, (unit, schedule)) in valves.into_iter().enumerate() {
         let share = if i == broken { 1.0 } else { 0.0 };
         let fault = FAULTS.iter().map(|name| share * scene.fault(name)).collect::<Vec<_>>();
-        valve(&mut sound, unit, schedule, (fault[0], fault[1], fault[2]), &mut luck);
+        let tempo = scene.pace();
+        valve(&mut sound, (unit, schedule), tempo, (fault[0], fault[1], fault[2]), &mut luck);
     }
     panel.close(&mut sound);
     // With two valves, the recording gain is lower.
@@ -99,8 +100,8 @@ fn valves(scene: &Scene) -> Result<Vec<(Seed, Schedule)>, String> {
 /// Adds one valve's sound. `fault` holds the sizes of contamination, sticking and leak.
 fn valve(
     sound: &mut Sound,
-    unit: Seed,
-    schedule: Schedule,
+    (unit, schedule): (Seed, Schedule),
+    tempo: f64,
     fault: (f64, f64, f64),
     luck: &mut Rng,
 ) {
@@ -113,7 +114,7 @@ fn valve(
     let noise = sound.noise(0.0);
     let (mut strikes, mut ticks) = (vec![0.0; samples], vec![0.0; samples]);
 
-    let tempo = rate * sound.between(0.985, 1.015);
+    let tempo = tempo * rate * sound.between(0.985, 1.015);
     let period: f64 = schedule.iter().map(|(open, closed)| open + closed).sum();
     let mut time = -period * sound.rng.uniform();
     'recording: loop {
@@ -252,7 +253,7 @@ impl Gas {
         let parts = [
             (&puffs, 2500.0, 2500.0, 0.25),
             (&puffs, 5500.0, 3500.0, 0.4),
-            (&flows, 3200.0, 2800.0, 0.012),
+            (&flows, 3200.0, 2800.0, 0.025),
         ];
         for (noise, hz, bandwidth, gain) in parts {
             let part = sound.resonate(noise, hz * within(unit, 0.85, 1.15), bandwidth);

@@ -25,7 +25,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // The twin derives its draws from seeds; what is mixed depends on the attributes of clips.
     ("twin", &[]),
     ("mix", &["artifact"]),
-    ("mimii_dg", &["mix"]),
+    ("mimii_dg", &["mix", "twin"]),
     ("source", &["artifact", "dsp", "nn", "metric", "twin", "mix", "mimii_dg"]),
     ("feature", &["artifact", "dsp", "nn", "metric"]),
     ("pool", &["artifact", "dsp", "nn", "metric"]),

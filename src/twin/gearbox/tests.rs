@@ -129,9 +129,16 @@ fn odd_rates_and_lengths_survive() {
             for fault in FAULTS {
                 let fault = Some((*fault, 2.0));
                 let (unit, clip) = (Seed(9), Seed(8));
-                let x =
-                    render(&Scene { rate, samples, unit, clip, attributes: &attributes, fault })
-                        .unwrap();
+                let x = render(&Scene {
+                    rate,
+                    samples,
+                    unit,
+                    clip,
+                    attributes: &attributes,
+                    fault,
+                    tuning: Default::default(),
+                })
+                .unwrap();
                 assert_eq!(x.len(), samples);
                 assert!(
                     x.iter().all(|x| x.abs() < 2.0) && rms(&x) > 1e-4,

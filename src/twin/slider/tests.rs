@@ -66,6 +66,7 @@ fn a_stroke_takes_as_long_as_speed_and_acceleration_say() {
             clip: Seed(0),
             attributes,
             fault: None,
+            tuning: Default::default(),
         };
         let plan = plan(&scene).unwrap();
         (plan.peak, plan.corners()[3])

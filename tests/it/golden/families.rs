@@ -122,8 +122,15 @@ pub fn sounds() -> Now {
     let mut add =
         |name: String, kind: &str, source: &str, attributes: BTreeMap<String, String>, fault| {
             let (unit, clip) = (Seed(5), Seed(6));
-            let scene =
-                Scene { rate: 16_000.0, samples: 8000, unit, clip, attributes: &attributes, fault };
+            let scene = Scene {
+                rate: 16_000.0,
+                samples: 8000,
+                unit,
+                clip,
+                attributes: &attributes,
+                fault,
+                tuning: Default::default(),
+            };
             let version =
                 SourceSpec::parse(source, &json!({})).expect("it has defaults").member().version();
             let row = twin::render(kind, &scene).and_then(|samples| {

@@ -1,0 +1,208 @@
+//! A section of the twin with any tuning: its clips, their features, and the scores of detectors.
+
+use std::error::Error;
+
+use humshift::artifact::{Audio, AudioTable, Clip, Domain, Label, Split, Tensors};
+use humshift::context::Context;
+use humshift::detector::{Detector, DetectorSpec, Examples};
+use humshift::feature::{Extractor, Feature, log_mel::LogMel};
+use humshift::metric::{Ties, auc};
+use humshift::mimii_dg;
+use humshift::mix::{self, Candidates, Layer};
+use humshift::pool::PoolSpec;
+use humshift::source::factory::Factory;
+use humshift::source::synthetic::{Clips, Synthetic};
+use humshift::source::{self, Recording, SectionId, Source};
+use humshift::twin::{NOISES, Tuning};
+use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
+use serde_json::json;
+
+pub type Failure = Box<dyn Error + Send + Sync>;
+
+/// AUC in % of both domains.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Auc {
+    pub source: f64,
+    pub target: f64,
+}
+
+/// A clip with its frames (log-mel, 128 bands) and its vector by GWRP.
+pub struct Heard {
+    pub clip: Clip,
+    frames: Array2<f32>,
+    vector: Array2<f32>,
+}
+
+/// The detectors of the calibration.
+pub struct Detectors {
+    pub autoencoder: DetectorSpec,
+    pub mahalanobis: DetectorSpec,
+    gwrp: PoolSpec,
+}
+
+impl Detectors {
+    pub fn new(epochs: usize) -> Self {
+        let detector =
+            |name, settings| DetectorSpec::parse(name, &settings).expect("sound settings");
+        Self {
+            autoencoder: detector("autoencoder", json!({ "epochs": epochs })),
+            mahalanobis: detector("mahalanobis", json!({})),
+            gwrp: PoolSpec::parse("gwrp", &json!({ "decay": 0.98 })).expect("sound settings"),
+        }
+    }
+}
+
+/// The clips of a section, dry, with the noise they will get.
+pub struct Section {
+    pub id: SectionId,
+    recordings: Vec<Recording>,
+    layers: &'static [Layer],
+    noises: Candidates,
+    extractor: Box<dyn Extractor>,
+}
+
+impl Section {
+    pub fn new(machine: &str, section: &str, clips: Clips, seed: u64) -> Result<Self, Failure> {
+        let id = SectionId { machine: machine.into(), section: section.into() };
+        let twin = Synthetic { seconds: 10.0, clips, seed, ..Synthetic::default() };
+        let mut noises = Candidates::new();
+        for kind in NOISES {
+            let place = SectionId { machine: kind.into(), section: "00".into() };
+            let clips = Factory::default().clips(&place, &[], &[])?;
+            let rows = clips.into_iter().map(|r| (r.clip.id, r.audio)).collect();
+            noises.insert(kind.to_owned(), AudioTable(rows));
+        }
+        Ok(Self {
+            recordings: twin.clips(&id, &[], &[])?,
+            layers: &mimii_dg::section(machine, section).ok_or("no such section")?.noise,
+            noises,
+            extractor: LogMel::default().extractor(16_000)?,
+            id,
+        })
+    }
+
+    /// Normal clips, or anomalous ones, with a tuning; and the mean of their powers before mixing.
+    fn render(
+        &self,
+        label: Label,
+        tuning: Tuning,
+    ) -> Result<(Vec<Clip>, Vec<Vec<f32>>, f64), Failure> {
+        let chosen = self.recordings.iter().filter(|r| r.clip.label == Some(label));
+        let clips: Vec<Clip> = chosen.clone().map(|r| r.clip.clone()).collect();
+        let sounds: Vec<Vec<f32>> = chosen
+            .collect::<Vec<_>>()
+            .par_iter()
+            .map(|r| Ok(source::read(&r.clip.id, &tuned(&r.audio, tuning)?, None)?.samples))
+            .collect::<Result<_, Failure>>()?;
+        let power = sounds.iter().map(|x| mix::power(x)).sum::<f64>() / sounds.len().max(1) as f64;
+        Ok((clips, sounds, power))
+    }
+
+    /// Clips of one label, mixed as in the data set for a mean power of all clips.
+    fn mixed(
+        &self,
+        (clips, sounds): (Vec<Clip>, Vec<Vec<f32>>),
+        power: f64,
+        detectors: &Detectors,
+    ) -> Result<Vec<Heard>, Failure> {
+        let recipe = mix::draw(&clips, self.layers, power, &self.noises, 0)?;
+        let layers = self.layers.len();
+        clips
+            .into_par_iter()
+            .zip(sounds)
+            .enumerate()
+            .map(|(i, (clip, mut sound))| {
+                for part in &recipe.0[i * layers..][..layers] {
+                    let noise = source::read(&part.noise, &part.audio, None)?.samples;
+                    let noise = mix::cut(&noise, sound.len(), part.place);
+                    mix::scale_to(&mut sound, &noise, part.power).ok_or("silent noise")?;
+                }
+                let steps = mix::quantise(&sound, 1.0).samples;
+                let sound: Vec<f32> = steps.iter().map(|x| f32::from(*x) / 32768.0).collect();
+                let frames = self.extractor.extract(&sound)?;
+                let vector = detectors.gwrp.member().pool(frames.view());
+                let vector = Array2::from_shape_vec((1, vector.len()), vector)?;
+                Ok(Heard { clip, frames, vector })
+            })
+            .collect()
+    }
+
+    /// All normal clips, with the noise of a section whose anomalies are as loud as they.
+    pub fn normals(
+        &self,
+        tuning: Tuning,
+        detectors: &Detectors,
+    ) -> Result<(Vec<Heard>, f64), Failure> {
+        let (clips, sounds, power) = self.render(Label::Normal, tuning)?;
+        Ok((self.mixed((clips, sounds), power, detectors)?, power))
+    }
+
+    /// All anomalous clips. `power` is that of the normal ones.
+    pub fn anomalies(
+        &self,
+        tuning: Tuning,
+        power: f64,
+        detectors: &Detectors,
+    ) -> Result<Vec<Heard>, Failure> {
+        let (clips, sounds, _) = self.render(Label::Anomaly, tuning)?;
+        self.mixed((clips, sounds), power, detectors)
+    }
+}
+
+/// The recipe of a sound with another tuning.
+fn tuned(audio: &Audio, tuning: Tuning) -> Result<Audio, Failure> {
+    let Audio::Synthetic(recipe) = audio else { return Err("not a generated sound".into()) };
+    let mut recipe: serde_json::Value = serde_json::from_str(recipe)?;
+    recipe["tuning"] = json!(tuning);
+    Ok(Audio::Synthetic(recipe.to_string()))
+}
+
+/// Training clips as a detector takes them.
+fn examples<'a>(heard: impl Iterator<Item = &'a Heard>, vectors: bool) -> Examples<'a> {
+    let mut examples = Examples::default();
+    for h in heard {
+        let view: ArrayView2<f32> = if vectors { h.vector.view() } else { h.frames.view() };
+        examples.clips.push(&h.clip);
+        examples.features.push(view);
+    }
+    examples
+}
+
+pub fn fit<'a>(
+    detector: &dyn Detector,
+    heard: impl Iterator<Item = &'a Heard>,
+    vectors: bool,
+) -> Result<Tensors, Failure> {
+    let train = examples(heard.filter(|h| h.clip.split == Split::Train), vectors);
+    Ok(detector.fit(&train, None, &Context::plain(0))?)
+}
+
+pub fn score(
+    detector: &dyn Detector,
+    model: &Tensors,
+    heard: &[Heard],
+    vectors: bool,
+) -> Result<Vec<f64>, Failure> {
+    let parts: Vec<Vec<f64>> = heard
+        .par_chunks(25)
+        .map(|some| {
+            Ok(detector.score(model, &examples(some.iter(), vectors), &Context::plain(0))?)
+        })
+        .collect::<Result<_, Failure>>()?;
+    Ok(parts.concat())
+}
+
+/// AUC of each domain: its normal test clips against all anomalies.
+pub fn area(normals: &[Heard], scores: &[f64], anomalies: &[f64]) -> Auc {
+    let of = |domain| {
+        let own: Vec<f64> = normals
+            .iter()
+            .zip(scores)
+            .filter(|(h, _)| h.clip.split == Split::Test && h.clip.domain == Some(domain))
+            .map(|(_, score)| *score)
+            .collect();
+        100.0 * auc(&own, anomalies, Ties::Half).unwrap_or(f64::NAN)
+    };
+    Auc { source: of(Domain::Source), target: of(Domain::Target) }
+}
