@@ -294,3 +294,44 @@ fn scores_of_2024_are_found_under_any_name_of_their_clips() {
     }
     assert_eq!(longest, 3);
 }
+
+#[test]
+fn the_table_of_the_evaluators_is_written_as_theirs() {
+    let Some(data) = oracle::data("the_table_of_the_evaluators_is_written_as_theirs") else {
+        return;
+    };
+    let (oracles, project) = (data.join("oracles"), Project::new());
+    let folder = oracles.join("official_score/Xiao_HEU-HIT_task2_1");
+    let truth = oracles.join("ground_truth");
+    let arguments = format!("--protocol dcase2022 --truth {} --format evaluator", truth.display());
+    let ours = project.run(&format!("evaluate {} {arguments}", folder.display())).done().stdout;
+    let theirs = oracles.join("official_score/official_evaluator_output/xiao_1_result.csv");
+    let theirs = fs::read_to_string(theirs).unwrap();
+    let (ours, theirs): (Vec<&str>, Vec<&str>) = (ours.lines().collect(), theirs.lines().collect());
+    let mut numbers = 0;
+    // Theirs ends in an interval of the official score.
+    let rest = theirs[ours.len()..].concat();
+    assert!(rest.starts_with("official score ci95,,") && rest.matches(',').count() == 2, "{rest}");
+    for (line, other) in ours.iter().zip(&theirs) {
+        // Their own means of a domain are of other numbers than their titles say.
+        if line.starts_with("source harmonic")
+            || line.starts_with("target harmonic")
+            || line.starts_with("\"source")
+            || line.starts_with("\"target")
+        {
+            continue;
+        }
+        let (cells, others) = (line.split(','), other.trim_end().split(','));
+        assert_eq!(cells.clone().count(), others.clone().count(), "{line}\n{other}");
+        for (cell, other) in cells.zip(others) {
+            match (cell.parse::<f64>(), other.parse::<f64>()) {
+                (Ok(a), Ok(b)) => {
+                    assert!((a - b).abs() <= 1e-15, "{line}\n{other}");
+                    numbers += 1;
+                }
+                _ => assert_eq!(cell, other),
+            }
+        }
+    }
+    assert_eq!(numbers, 7 * (3 * 11 + 2 * 5) + 2 * 5 + 1);
+}
