@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::census::Census;
 use super::session::Session;
-use super::{CliError, Exit, SpecArgs, output};
+use super::{CliError, Exit, SpecArgs, output, unreadable};
 use crate::report::{PointResults, Results, idle_settings};
 use crate::shown::shown;
 use crate::source::SectionId;
@@ -72,7 +72,8 @@ pub fn run(args: &CheckArgs) -> Result<Exit, CliError> {
 /// fail.
 pub fn looked_at(session: Session) -> Result<(Session, Vec<String>), CliError> {
     let (census, points) = (Census::of(&session), &session.experiment.points);
-    let mistakes = census.mistakes(points);
+    let mut mistakes = census.mistakes(points);
+    mistakes.extend(unreadable::sections(&session));
     if !mistakes.is_empty() {
         return Err(mistakes.into());
     }

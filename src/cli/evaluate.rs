@@ -6,6 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::{CliError, Exit, output, outputs};
+use crate::diagnose::Diagnostic;
 use crate::evaluate::{self, Options, Protocol};
 use crate::shown::shown;
 
@@ -47,6 +48,8 @@ enum Shape {
     Md,
     Csv,
     Json,
+    /// The result.csv of the official evaluators
+    Evaluator,
 }
 
 fn protocols() -> impl TypedValueParser<Value = Protocol> {
@@ -77,6 +80,10 @@ pub fn run(args: &EvaluateArgs) -> Result<Exit, CliError> {
         Shape::Md => evaluate::document(&evaluations).markdown(),
         Shape::Csv => evaluate::csv(&evaluations),
         Shape::Json => evaluate::json(&evaluations),
+        Shape::Evaluator => match &evaluations[..] {
+            [one] => evaluate::table(one).ok_or_else(|| none_of(args.protocol.name()))?,
+            _ => return Err(none_of("several systems")),
+        },
     };
     match &args.output {
         None => output::text(&text),
@@ -88,6 +95,12 @@ pub fn run(args: &EvaluateArgs) -> Result<Exit, CliError> {
     }
     let agree = comparisons.iter().all(|comparison| comparison.differences.is_empty());
     Ok(if agree { Exit::Done } else { Exit::StageFailed })
+}
+
+fn none_of(what: &str) -> CliError {
+    let message = format!("`--format evaluator` has no table for {what}");
+    let hint = "it is one system's, in the form of 2020 and of 2022 to 2026";
+    vec![Diagnostic::new("E0809", message).hint(hint)].into()
 }
 
 /// The files that an evaluation may read: the tables in the folder of scores, the truth, and the

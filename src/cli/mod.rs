@@ -42,6 +42,7 @@ mod signal;
 mod splice;
 mod subject;
 mod submission;
+mod unreadable;
 mod verdict;
 mod view;
 mod when;

@@ -8,10 +8,9 @@ use rayon::prelude::*;
 
 use super::splice::{self, SpliceArgs};
 use super::subject::Subject;
+use super::submission::{self, SubmissionArgs};
 use super::view::{Shape, View, mistake};
-use super::{
-    CacheDir, CliError, Exit, SpecArgs, answer, figures, html, maps, output, outputs, submission,
-};
+use super::{CacheDir, CliError, Exit, SpecArgs, answer, figures, html, maps, output, outputs};
 use crate::artifact::{Artifact, Blob, MetricRow, MetricTable};
 use crate::exec::{NodeOutcome, RunOutcome, Standing};
 use crate::kind::ObjectRef;
@@ -48,10 +47,8 @@ pub struct ReportArgs {
     /// scored)
     #[arg(long, value_name = "DIR")]
     maps: Option<PathBuf>,
-    /// Write scores and decisions to a folder as well, as the challenge wants them and `evaluate`
-    /// reads them
-    #[arg(long, value_name = "DIR")]
-    submission: Option<PathBuf>,
+    #[command(flatten)]
+    submission: SubmissionArgs,
     /// The same as `--format json`
     #[arg(long, conflicts_with = "format")]
     json: bool,
@@ -70,7 +67,7 @@ pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
     let question = SpecArgs { spec: spec.clone(), sets: args.sets.clone() };
     if args.figures.is_none()
         && args.maps.is_none()
-        && args.submission.is_none()
+        && args.submission.submission.is_none()
         && args.output.is_none()
         && !(shape == Shape::Html && args.view.is_whole())
         && let Some((.., results)) = answer::known(&question, &cache)
@@ -87,8 +84,8 @@ pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
     if let Some(folder) = &args.maps {
         maps::write(&subject, &cache.store, folder)?;
     }
-    if let Some(folder) = &args.submission {
-        submission::write(&subject, &cache.store, folder)?;
+    if let Some(folder) = &args.submission.submission {
+        submission::write(&subject, &cache.store, folder, &args.submission)?;
     }
     let results = args.view.narrowed(results)?;
     if let Some(folder) = &args.figures {

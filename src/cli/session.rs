@@ -175,7 +175,12 @@ impl Session {
     pub fn notes(&self) -> Vec<String> {
         let strays = [&self.listings, &self.noises].map(|listings| stray_note(listings));
         let strays = strays.into_iter().flatten();
-        strays.chain(self.experiment.notes.iter().cloned()).chain(self.doubts()).collect()
+        let notes = self.listings.iter().flat_map(|listing| listing.notes.iter().cloned());
+        strays
+            .chain(notes)
+            .chain(self.experiment.notes.iter().cloned())
+            .chain(self.doubts())
+            .collect()
     }
 
     /// Limits of the features for recordings of this rate.

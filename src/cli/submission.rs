@@ -1,66 +1,246 @@
-//! `humshift report --submission`: scores and decisions in the form of the challenge.
+//! `humshift report --submission`: the package of the challenge.
 //!
-//! Each point of the sweep gets a folder named by its settings; a single point uses the folder
-//! itself. It holds `anomaly_score_<machine>_section_<section>_test.csv` with rows of file name and
-//! score and, if the spec has a `threshold`, `decision_result_...` with 0 or 1. The baselines write
-//! these files, and `humshift evaluate` reads them.
+//! ```text
+//! DIR/teams/<team>/<system>/anomaly_score_<machine>_section_<section>_test.csv      file name, score
+//!                           decision_result_<machine>_section_<section>_test.csv    file name, 0 or 1: with a `threshold`
+//!                           <system>.meta.yaml                                      a form to complete
+//! DIR/teams_result/<system>_result.csv               the table of the evaluators, where the truth is known
+//! ```
+//!
+//! Each point of a sweep is a system named by its settings. `humshift evaluate DIR` reads the
+//! scores, as the evaluators do.
+
+mod meta;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
 
 use super::cached::Cached;
 use super::outputs::{Folder, unwritten};
 use super::subject::Subject;
 use super::{CliError, output};
-use crate::artifact::{MetricTable, Scores};
-use crate::stage::Item;
+use crate::artifact::{AudioTable, ClipSet, Label, MetricTable, Scores, Tensor, Tensors};
+use crate::evaluate::{self, Evaluation, Fact, Options, Protocol, ScoredClip, ScoredSection};
+use crate::plan::NodeId;
+use crate::source;
+use crate::stage::{Item, SectionId, Split};
 use crate::store::Store;
 
-/// Writes the files of every point.
-pub fn write(subject: &Subject, store: &Store, folder: &Path) -> Result<(), CliError> {
-    let cache = Cached { subject, store, without: "no submission" };
-    let mut written = 0;
-    let folders = match subject.head.points.as_slice() {
-        [_] => vec![String::new()],
-        points => folders(points.iter().map(|point| name(subject.head.settings(point).values())))?,
-    };
-    let submission = Folder::begin(folder)?;
-    // Decisions of an earlier spec with a threshold would be taken for decisions of these scores.
-    let mut stale = Vec::new();
-    for (point, results) in folders.iter().zip(&subject.plan.results) {
-        for (section, node) in results {
-            let scores: Scores = cache.artifact(cache.need(*node, Item::Scores)?, Item::Scores)?;
-            if let Some((a, b)) = namesakes(&scores) {
-                let (machine, section) = (&section.machine, &section.section);
-                let message = format!(
-                    "no submission: clips `{a}` and `{b}` of {machine} {section} have one file name, which is all that a \
-                     submission says of a clip"
-                );
-                return Err(CliError::usage("E0708", message));
-            }
-            let metrics: MetricTable = cache.artifact(*node, Item::Metrics)?;
-            // Machine ids before 2021 already have a prefix.
-            let prefix = if section.section.starts_with("id_") { "" } else { "section_" };
-            let about = format!("{}_{prefix}{}_test.csv", section.machine, section.section);
-            let decisions = format!("{point}decision_result_{about}");
-            save(&submission.place(&format!("{point}anomaly_score_{about}"))?, &scores, |score| {
-                score.to_string()
-            })?;
-            written += 1;
-            if let Some(limit) =
-                metrics.rows.iter().find(|r| r.metric == "threshold").and_then(|r| r.value)
-            {
-                let decision = |score: f64| u8::from(score > limit).to_string();
-                save(&submission.place(&decisions)?, &scores, decision)?;
-                written += 1;
-            } else {
-                stale.push(decisions);
-            }
-        }
+/// Where a submission goes, and its labels.
+#[derive(Args)]
+pub struct SubmissionArgs {
+    /// Write the package of the challenge to a folder as well: scores and decisions in
+    /// teams/TEAM/SYSTEM, as `evaluate` reads them, with a meta file to complete, and tables of
+    /// results where the truth is known
+    #[arg(long, value_name = "DIR")]
+    pub submission: Option<PathBuf>,
+    /// The team's label, such as Author_Institute_task2. Default: the name of the experiment
+    #[arg(long, value_name = "LABEL", requires = "submission", value_parser = label)]
+    team: Option<String>,
+    /// The system's label. Default: that of the team with `_1`. In a sweep the settings of each
+    /// point follow it
+    #[arg(long, value_name = "LABEL", requires = "submission", value_parser = label)]
+    system: Option<String>,
+}
+
+/// A label that may name a folder.
+fn label(text: &str) -> Result<String, String> {
+    let is_safe = |c: char| c.is_alphanumeric() || "-.+_".contains(c);
+    match text.starts_with(|c: char| c.is_alphanumeric()) && text.chars().all(is_safe) {
+        true => Ok(text.to_owned()),
+        false => Err("a label has letters, digits, `_`, `-`, `.` and `+`, and begins with a letter or a digit".into()),
     }
-    submission.finish(&stale)?;
-    output::tell(&format!("submission: {written} files in {}", folder.display()));
+}
+
+/// Writes the package of every point.
+pub fn write(
+    subject: &Subject,
+    store: &Store,
+    folder: &Path,
+    args: &SubmissionArgs,
+) -> Result<(), CliError> {
+    let cache = Cached { subject, store, without: "no submission" };
+    let head = &subject.head;
+    let own = name(std::iter::once(&head.name));
+    let team = args.team.clone().unwrap_or(own.trim_start_matches('.').to_owned());
+    let systems = match head.points.as_slice() {
+        [_] => vec![args.system.clone().unwrap_or(format!("{team}_1"))],
+        points => {
+            let settings = points.iter().map(|point| name(head.settings(point).values()));
+            let label = |settings: String| match &args.system {
+                Some(system) => format!("{system}_{settings}"),
+                None => settings,
+            };
+            distinct(settings.map(label))?
+        }
+    };
+    let settings = subject.run().body.settings;
+    let package = Package { cache, folder: Folder::begin(folder)?, team };
+    let (mut written, mut tables, mut stale) = (0, 0, Vec::new());
+    for (point, system) in systems.iter().enumerate() {
+        let place = format!("teams/{}/{system}", package.team);
+        let mut facts = Facts::default();
+        for (id, node) in &subject.plan.results[point] {
+            written += package.section(&place, id, *node, &mut facts, &mut stale)?;
+        }
+        if systems.len() == 1 {
+            // The same files by versions without folders of teams: `evaluate` would read them first.
+            stale.append(&mut facts.files);
+        }
+        let table = format!("teams_result/{system}_result.csv");
+        let results = facts.evaluated(system);
+        match results.as_ref().and_then(evaluate::table) {
+            Some(text) => {
+                save(&package.folder.place(&table)?, text.as_bytes())?;
+                tables += 1;
+            }
+            None => stale.push(table),
+        }
+        let swept = head.settings(&head.points[point]);
+        let swept: String = swept.iter().map(|(path, value)| format!(", {path} {value}")).collect();
+        let form = meta::System {
+            label: system,
+            name: format!("{}{swept}", head.name),
+            settings: settings.get(point).unwrap_or(&serde_json::Value::Null),
+            rate: facts.rate,
+            parameters: facts.parameters,
+            decides: facts.decides,
+            results: results.as_ref(),
+        };
+        let file = package.folder.place(&format!("{place}/{system}.meta.yaml"))?;
+        save(&file, form.yaml().as_bytes())?;
+    }
+    package.folder.finish(&stale)?;
+    let tables = match tables {
+        0 => "no table of results, because the truth about the clips is not known".to_owned(),
+        1 => "1 table of results".to_owned(),
+        n => format!("{n} tables of results"),
+    };
+    output::tell(&format!(
+        "submission: {written} files of scores and decisions in {}, {tables}; complete `{}` in *.meta.yaml",
+        folder.display(),
+        meta::MARK
+    ));
     Ok(())
+}
+
+/// A package that is being written.
+struct Package<'a> {
+    cache: Cached<'a>,
+    folder: Folder,
+    team: String,
+}
+
+/// The facts about a system that its sections tell.
+#[derive(Default)]
+struct Facts {
+    /// Names of its files of scores and decisions.
+    files: Vec<String>,
+    /// Those whose truth is known: of a development set, not of an evaluation set beside it.
+    sections: Vec<ScoredSection>,
+    rate: Option<u32>,
+    parameters: Option<usize>,
+    models: std::collections::BTreeSet<NodeId>,
+    decides: bool,
+}
+
+impl Facts {
+    /// The numbers of the sections whose truth is known.
+    fn evaluated(&self, system: &str) -> Option<Evaluation> {
+        let by_id = self.sections.iter().any(|section| section.id.section.starts_with("id_"));
+        // Every year since 2022 has the rule of 2022.
+        let protocol = if by_id { Protocol::Dcase2020 } else { Protocol::Dcase2022 };
+        let options = Options { protocol, truth: None, max_fpr: 0.1, partial: false };
+        evaluate::numbers(system, &self.sections, &options).ok()
+    }
+}
+
+impl Package<'_> {
+    /// Writes the files of a section. The number of files.
+    fn section(
+        &self,
+        place: &str,
+        id: &SectionId,
+        node: NodeId,
+        facts: &mut Facts,
+        stale: &mut Vec<String>,
+    ) -> Result<usize, CliError> {
+        let SectionId { machine, section } = id;
+        let scoring = self.cache.need(node, Item::Scores)?;
+        let scores: Scores = self.cache.artifact(scoring, Item::Scores)?;
+        if let Some((a, b)) = namesakes(&scores) {
+            let message = format!(
+                "no submission: clips `{a}` and `{b}` of {machine} {section} have one file name, which is all that a \
+                 submission says of a clip"
+            );
+            return Err(CliError::usage("E0708", message));
+        }
+        let metrics: MetricTable = self.cache.artifact(node, Item::Metrics)?;
+        // Machine ids before 2021 already have a prefix.
+        let prefix = if section.starts_with("id_") { "" } else { "section_" };
+        let about = format!("{machine}_{prefix}{section}_test.csv");
+        let (score, decision) =
+            (format!("anomaly_score_{about}"), format!("decision_result_{about}"));
+        let path = self.folder.place(&format!("{place}/{score}"))?;
+        save(&path, &rows(&scores, |score| score.to_string()))?;
+        let limit = metrics.rows.iter().find(|r| r.metric == "threshold").and_then(|r| r.value);
+        let decided = format!("{place}/{decision}");
+        match limit {
+            Some(limit) => {
+                let decide = |score: f64| u8::from(score > limit).to_string();
+                save(&self.folder.place(&decided)?, &rows(&scores, decide))?;
+            }
+            // Decisions of an earlier spec with a threshold would be taken for those of these scores.
+            None => stale.push(decided),
+        }
+        facts.files.extend([score, decision]);
+        facts.decides |= limit.is_some();
+        facts.sections.extend(self.truth(id, node, &scores, limit));
+        if facts.rate.is_none() {
+            facts.rate = self.rate(section, node);
+        }
+        let model = self.cache.need(scoring, Item::Model).ok();
+        if let Some(model) = model.filter(|model| facts.models.insert(*model))
+            && let Ok(Tensors(arrays)) = self.cache.artifact(model, Item::Model)
+        {
+            let count = arrays.values().map(|array| match array {
+                Tensor::F32(array) => array.len(),
+                Tensor::F64(array) => array.len(),
+            });
+            *facts.parameters.get_or_insert(0) += count.sum::<usize>();
+        }
+        Ok(1 + usize::from(limit.is_some()))
+    }
+
+    /// The scores of a section with the truth about its clips, if all of it is known.
+    fn truth(
+        &self,
+        id: &SectionId,
+        node: NodeId,
+        scores: &Scores,
+        limit: Option<f64>,
+    ) -> Option<ScoredSection> {
+        let dataset = self.cache.need(node, (Split::Test, Item::Clips)).ok()?;
+        let set: ClipSet = self.cache.artifact(dataset, (Split::Test, Item::Clips)).ok()?;
+        let clips = set.clips().iter().map(|clip| {
+            let score = *scores.0.get(&clip.id)?;
+            let decision = limit.map(|limit| score > limit);
+            let anomalous = clip.label? == Label::Anomaly;
+            Some(ScoredClip { score, decision, fact: Fact { anomalous, domain: clip.domain } })
+        });
+        Some(ScoredSection { id: id.clone(), clips: clips.collect::<Option<_>>()? })
+    }
+
+    /// Samples a second of the recordings of a section, where one can still be read.
+    fn rate(&self, section: &str, node: NodeId) -> Option<u32> {
+        let dataset = self.cache.need(node, (Split::Test, Item::Clips)).ok()?;
+        let audio: AudioTable = self.cache.artifact(dataset, (Split::Test, Item::Audio)).ok()?;
+        let (clip, audio) = audio.0.first_key_value()?;
+        let root = self.cache.features(section, node).ok()?.1.root.as_deref();
+        source::read(clip, audio, root).ok().map(|wave| wave.rate)
+    }
 }
 
 /// The file name of a clip, which names it in a submission.
@@ -78,12 +258,11 @@ fn namesakes(scores: &Scores) -> Option<(&str, &str)> {
         .find_map(|clip| seen.insert(base(clip), clip).map(|first| (first, clip.as_str())))
 }
 
-/// One folder per point, with a `/`, named by the points. Names that differ only in case would be
-/// one folder on some systems.
-fn folders(names: impl Iterator<Item = String>) -> Result<Vec<String>, CliError> {
+/// One label per point. Labels that differ only in case would be one folder on some systems.
+fn distinct(names: impl Iterator<Item = String>) -> Result<Vec<String>, CliError> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    let folder = |(point, name): (usize, String)| match seen.insert(name.to_lowercase(), point) {
-        None => Ok(name + "/"),
+    let label = |(point, name): (usize, String)| match seen.insert(name.to_lowercase(), point) {
+        None => Ok(name),
         Some(other) => {
             let message = format!(
                 "no submission: points {other} and {point} of the sweep would both be in `{name}`"
@@ -91,15 +270,18 @@ fn folders(names: impl Iterator<Item = String>) -> Result<Vec<String>, CliError>
             Err(CliError::usage("E0708", message))
         }
     };
-    names.enumerate().map(folder).collect()
+    names.enumerate().map(label).collect()
 }
 
-fn save(path: &Path, scores: &Scores, value: impl Fn(f64) -> String) -> Result<(), CliError> {
+fn rows(scores: &Scores, value: impl Fn(f64) -> String) -> Vec<u8> {
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
     for (clip, score) in &scores.0 {
         writer.write_record([base(clip), &value(*score)]).expect("writing to memory");
     }
-    let bytes = writer.into_inner().expect("writing to memory");
+    writer.into_inner().expect("writing to memory")
+}
+
+fn save(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     std::fs::write(path, bytes).map_err(|error| unwritten(path, &error))
 }
 
@@ -128,11 +310,17 @@ mod tests {
     }
 
     #[test]
+    fn labels_are_names_of_folders() {
+        assert!(["A_B_task2_1", "x", "ü-1.5+"].iter().all(|text| label(text).is_ok()));
+        assert!(["", "..", ".x", "a/b", "a b", "a\\b"].iter().all(|text| label(text).is_err()));
+    }
+
+    #[test]
     fn points_have_folders_of_their_own() {
         let of = |settings: &[&str]| {
-            folders(settings.iter().map(|s| name(std::iter::once(&(*s).to_owned()))))
+            distinct(settings.iter().map(|s| name(std::iter::once(&(*s).to_owned()))))
         };
-        assert_eq!(of(&["knn k=3", "0"]).ok(), Some(vec!["knn_k_3/".into(), "0/".into()]));
+        assert_eq!(of(&["knn k=3", "0"]).ok(), Some(vec!["knn_k_3".into(), "0".into()]));
         for same in [["knn k=3", "knn k 3"], ["A", "a"]] {
             let Err(CliError::Diagnostics(told)) = of(&same) else { panic!("{same:?}") };
             assert!(told[0].message.contains("points 0 and 1 of the sweep"), "{told:?}");

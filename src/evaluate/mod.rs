@@ -1,5 +1,5 @@
 //! The official numbers for score files, as computed by the evaluators of DCASE task 2 from 2020 to
-//! 2024.
+//! 2026.
 //!
 //! It replaces those scripts and avoids their traps. They sort the rows of scores and of truth and
 //! pair them by position, so a missing clip shifts all later ones. Here clips are paired by name,
@@ -22,6 +22,7 @@ mod render;
 mod section;
 mod sheet;
 mod submission;
+mod table;
 mod truth;
 mod truth_file;
 
@@ -33,9 +34,12 @@ use serde::Serialize;
 use crate::diagnose::Diagnostic;
 
 pub use compare::{Difference, TableComparison};
+pub use fact::Fact;
 pub use mean::{Means, means};
+pub use pair::{Clip as ScoredClip, Section as ScoredSection};
 pub use protocol::{Metric, Protocol};
 pub use render::{csv, document, json};
+pub use table::table;
 
 /// The numbers of one section.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -110,6 +114,18 @@ fn one(
     let mut warnings = truth.map_or(Vec::new(), |truth| truth.warnings.clone());
     warnings.extend(submission.warnings.iter().cloned());
     let sections = pair::sections(submission, truth, options, &mut warnings)?;
+    let system = submission.system.clone();
+    Ok(Evaluation { system, warnings, ..numbers(&submission.name, &sections, options)? })
+}
+
+/// The numbers of clips whose truth is known.
+///
+/// # Errors The official score cannot be computed, for example without anomalies.
+pub fn numbers(
+    name: &str,
+    sections: &[ScoredSection],
+    options: &Options,
+) -> Result<Evaluation, Vec<Diagnostic>> {
     let results: Vec<SectionResult> =
         sections.iter().map(|s| section::numbers(s, options)).collect();
     let problems: Vec<Diagnostic> =
@@ -117,17 +133,16 @@ fn one(
     if !problems.is_empty() {
         return Err(problems);
     }
-    let none =
-        || vec![Diagnostic::new("E0807", format!("`{}` has no official score", submission.name))];
+    let none = || vec![Diagnostic::new("E0807", format!("`{name}` has no official score"))];
     let official_score = options.protocol.official_score(&results).ok_or_else(none)?;
     Ok(Evaluation {
-        name: submission.name.clone(),
-        system: submission.system.clone(),
+        name: name.to_owned(),
+        system: String::new(),
         protocol: options.protocol,
         max_fpr: options.max_fpr,
         official_score,
         sections: results,
-        warnings,
+        warnings: Vec::new(),
         comparison: None,
     })
 }

@@ -175,12 +175,11 @@ fn matched(
     problems: &mut Vec<Diagnostic>,
 ) -> BTreeMap<String, f64> {
     let (mut found, mut extra, mut doubled) = (BTreeMap::new(), Vec::new(), Vec::new());
+    let names = known.names();
     for (name, (value, _)) in values {
-        let clip =
-            if known.facts.contains_key(&name) { Some(&name) } else { known.aliases.get(&name) };
-        match clip.filter(|clip| known.facts.contains_key(*clip)) {
+        match names.clip(&name).filter(|clip| known.facts.contains_key(*clip)) {
             None => extra.push(format!("`{name}`")),
-            Some(clip) if found.insert(clip.clone(), value).is_some() => {
+            Some(clip) if found.insert(clip.to_owned(), value).is_some() => {
                 doubled.push(format!("`{clip}`"))
             }
             Some(_) => {}

@@ -18,6 +18,8 @@ pub enum Protocol {
     Dcase2022,
     Dcase2023,
     Dcase2024,
+    Dcase2025,
+    Dcase2026,
 }
 
 /// One metric of a section. AUC and pAUC of a domain use its own normal clips; the year's rule
@@ -44,8 +46,15 @@ pub enum Metric {
 use Metric::*;
 
 impl Protocol {
-    pub const ALL: [Protocol; 5] =
-        [Self::Dcase2020, Self::Dcase2021, Self::Dcase2022, Self::Dcase2023, Self::Dcase2024];
+    pub const ALL: [Protocol; 7] = [
+        Self::Dcase2020,
+        Self::Dcase2021,
+        Self::Dcase2022,
+        Self::Dcase2023,
+        Self::Dcase2024,
+        Self::Dcase2025,
+        Self::Dcase2026,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -54,6 +63,8 @@ impl Protocol {
             Self::Dcase2022 => "dcase2022",
             Self::Dcase2023 => "dcase2023",
             Self::Dcase2024 => "dcase2024",
+            Self::Dcase2025 => "dcase2025",
+            Self::Dcase2026 => "dcase2026",
         }
     }
 

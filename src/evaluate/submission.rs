@@ -10,8 +10,8 @@ use crate::reading::{Entry, entries};
 use super::sheet::{self, Kind, Sheet, SheetName};
 use super::{Protocol, listed};
 
-/// The depth below the given folder at which team folders are found.
-const DEPTH: usize = 2;
+/// The depth below the given folder at which systems are found: `teams/<team>/<system>`.
+const DEPTH: usize = 3;
 
 /// The files of one system.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ fn example(protocol: Protocol) -> &'static str {
         Protocol::Dcase2020 => "anomaly_score_fan_id_01.csv",
         Protocol::Dcase2021 => "anomaly_score_fan_section_03_source_test.csv",
         Protocol::Dcase2022 => "anomaly_score_fan_section_03_test.csv",
-        Protocol::Dcase2023 | Protocol::Dcase2024 => "anomaly_score_fan_section_00_test.csv",
+        _ => "anomaly_score_fan_section_00_test.csv",
     }
 }
 

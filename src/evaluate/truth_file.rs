@@ -1,6 +1,6 @@
 //! Reads the files of the ground truth.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -118,7 +118,8 @@ fn is_no_clip(name: &str) -> bool {
 /// Full names of a section's clips, from the attribute tables of 2022
 /// (`<machine>/attributes_<NN>.csv`) or of later years. Names that two clips share are dropped.
 /// These tables are only an aid, so a missing table or an odd row is no error. Rows may be shorter
-/// than their header; the full name is always last.
+/// than their header. Three tables of 2024 have two names for a clip: one with `noAttribute`, which
+/// the baseline writes, and one with the attributes.
 fn aliases(folder: &Path, id: &SectionId) -> Result<BTreeMap<String, String>, Diagnostic> {
     let SectionId { machine, section } = id;
     let later = folder.join(format!("ground_truth_{machine}_section_{section}_test.csv"));
@@ -126,9 +127,15 @@ fn aliases(folder: &Path, id: &SectionId) -> Result<BTreeMap<String, String>, Di
     let Some(table) = table.iter().find(|t| t.is_file()) else { return Ok(BTreeMap::new()) };
     let rows = rows(table)?;
     let mut names: BTreeMap<String, Option<String>> = BTreeMap::new();
-    for (_, row) in rows.iter().filter(|(_, row)| row.len() > 1) {
-        let (clip, full) = (stem(&row[0]).to_owned(), stem(&row[row.len() - 1]).to_owned());
-        names.entry(full).and_modify(|first| *first = None).or_insert(Some(clip));
+    for (_, row) in &rows {
+        let clip = stem(&row[0]);
+        let full: BTreeSet<&str> = row[1..].iter().map(|name| stem(name)).collect();
+        for full in full.into_iter().filter(|name| !is_no_clip(name)) {
+            let first = names.entry(full.to_owned()).or_insert_with(|| Some(clip.to_owned()));
+            if first.as_deref() != Some(clip) {
+                *first = None;
+            }
+        }
     }
     Ok(names.into_iter().filter_map(|(full, clip)| Some((full, clip?))).collect())
 }
@@ -156,7 +163,7 @@ pub fn contradictions(truth: &Truth) -> (usize, usize) {
 }
 
 /// Reads a list for all machines: a line with a machine, then the lines of its clips: name, full
-/// name and, in 2020, 0 or 1.
+/// name and, in 2020, 0 or 1. In place of the last, another full name may stand.
 pub fn list(path: &Path, truth: &mut Truth, protocol: Protocol) -> Result<(), Vec<Diagnostic>> {
     let (mut machine, mut wrong) = (None, Vec::new());
     for (line, row) in rows(path).map_err(|e| vec![e])? {
@@ -168,8 +175,22 @@ pub fn list(path: &Path, truth: &mut Truth, protocol: Protocol) -> Result<(), Ve
             wrong.push(format!("line {line}: {why}"));
             continue;
         }
-        let (clip, full) = (stem(&row[0]), stem(&row[1]));
-        let said = of_name(full, None, protocol);
+        let clip = stem(&row[0]);
+        let names = row[1..].iter().map(|name| stem(name));
+        let names: Vec<&str> = names
+            .enumerate()
+            .filter(|(n, name)| *n == 0 || !is_no_clip(name))
+            .map(|n| n.1)
+            .collect();
+        let said =
+            names.iter().map(|name| of_name(name, None, protocol)).reduce(|one, other| {
+                match (&one, &other) {
+                    (Ok(a), Ok(b)) if a != b => Err("and the name after it contradict each other"),
+                    (Ok(_), _) => one,
+                    _ => other.or(one),
+                }
+            });
+        let said = said.unwrap_or(Err("is not a clip's name"));
         // The machine stands in a line above, so any word will do here.
         let named = format!("x_{clip}");
         let section = machine_and_section(&named);
@@ -188,7 +209,7 @@ pub fn list(path: &Path, truth: &mut Truth, protocol: Protocol) -> Result<(), Ve
                 if facts.insert(clip.to_owned(), fact).is_some() {
                     wrong.push(format!("line {line} is of `{}` again", row[0]));
                 }
-                aliases.insert(full.to_owned(), clip.to_owned());
+                aliases.extend(names.iter().map(|name| ((*name).to_owned(), clip.to_owned())));
             }
         }
     }

@@ -4,7 +4,7 @@
 //! rest for training, or a share is held out. Labels and domains come from names, never from
 //! tables.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -12,12 +12,13 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::doubled::{Doubled, doubled};
 use super::holdout::Holdout;
-use super::layout::{Lost, Placed, Scanned, place, scan, without_snr};
+use super::layout::{Lost, Placed, Refused, Scanned, place, scan, without_snr};
 use super::missing::nothing_found;
-use super::table::Table;
+use super::supplemental::{self, Sound, Supplement, Supplemental};
+use super::table::{Form, Table};
 use super::untrusted::{problem, same as same_name};
 use super::{ListedFile, Listing, Recording, SectionId, Source, SourceError, tree};
-use crate::artifact::{Audio, Channel, Clip, Label, Split};
+use crate::artifact::{Audio, Channel, Clip, Split};
 use crate::diagnose::{Problem, suggest};
 use crate::family::Word;
 
@@ -42,6 +43,10 @@ pub struct Dcase {
     /// The origin of a recording's attributes.
     #[serde(default)]
     pub attributes: Attributes,
+    /// The use of the clips in `supplemental` folders (2025), which have the clean machine or noise
+    /// alone.
+    #[serde(default, skip_serializing_if = "Supplemental::is_ignored")]
+    pub supplemental: Supplemental,
     /// How recordings of MIMII (2019), which has no split of its own, are split into those for
     /// training and those for testing. Default: all abnormal recordings and as many normal ones are
     /// for testing, as in Purohit et al. 2019, and of the normal ones the first. With this word the
@@ -54,8 +59,9 @@ pub struct Dcase {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Attributes {
-    /// The file names, and then the tables `attributes_XX.csv` for attributes that the names lack.
-    /// A contradiction between the two is an error.
+    /// The file names, and then the tables `attributes_XX.csv` and
+    /// `attributes_XX_{train,test}_correspondence.csv` in the machine's folder for attributes that
+    /// the names lack. A contradiction between the two is an error.
     #[default]
     Both,
     /// The file names alone.
@@ -77,7 +83,8 @@ fn sections<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D
 
 impl Source for Dcase {
     fn version(&self) -> u32 {
-        1
+        // 2: a key that is given twice keeps both values; rows without `.wav` are found.
+        2
     }
 
     fn problems(&self) -> Vec<Problem> {
@@ -115,7 +122,10 @@ impl Source for Dcase {
         if !self.root.is_dir() {
             return Err(nothing_found(&self.root, &[]));
         }
-        let Scanned { mut listing, lost } = scan(&self.root)?;
+        let Scanned { mut listing, lost, refused, supplements } = scan(&self.root)?;
+        if self.supplemental == Supplemental::Noise {
+            return self.noise(&supplements);
+        }
         let lost: Vec<String> =
             lost.into_iter().filter(|lost| self.wants(lost)).map(|lost| lost.path).collect();
         if let Some(error) = tree::lost(&self.root, &lost) {
@@ -124,6 +134,14 @@ impl Source for Dcase {
         if listing.sections.is_empty() {
             return Err(nothing_found(&self.root, &listing.strays));
         }
+        if let Some(error) = self.none_of(&refused) {
+            return Err(error);
+        }
+        let own = supplements.iter().filter(|s| is_chosen(&self.machines, &s.id.machine));
+        match self.supplemental {
+            Supplemental::Train => add(&mut listing, own, Sound::Machine),
+            _ => listing.notes.extend(supplemental::note(own)),
+        }
         self.choose(&mut listing)?;
         if let Some(found) = doubled(&listing) {
             return Err(self.twice(&found));
@@ -131,9 +149,9 @@ impl Source for Dcase {
         let mut paths = listing.sections.values().flat_map(|files| &files.audio);
         if self.split.is_none() {
             for (id, files) in &listing.sections {
-                mimii_test_clips(id, files.audio.iter().map(String::as_str))?;
+                mimii::test_clips(id, files.audio.iter().map(String::as_str))?;
             }
-        } else if !paths.any(|path| is_mimii(path)) {
+        } else if !paths.any(|path| mimii::is_mimii(path)) {
             return Err(SourceError::Layout {
                 message: format!("`split` is never used: folders of `{}` say it", self.root.display()),
                 hint: "leave it out; it is for MIMII of 2019 alone. To split recordings of `train` and `test` \
@@ -155,25 +173,18 @@ impl Source for Dcase {
     ) -> Result<Vec<Recording>, SourceError> {
         let tables = match self.attributes {
             Attributes::Both => {
-                tables.iter().map(|bytes| parse_table(id, bytes)).collect::<Result<_, _>>()?
+                let table = |bytes: &Vec<u8>| {
+                    let path = Form::of(bytes).name(id);
+                    Table::parse(bytes).map_err(|why| SourceError::File { path, why })
+                };
+                tables.iter().map(table).collect::<Result<_, _>>()?
             }
             Attributes::Names => Vec::new(),
         };
-        for table in &tables {
-            if let Some((count, name, row)) =
-                table.of_others(files.iter().map(|file| file.path.as_str()))
-            {
-                let why = format!(
-                    "none of its {count} rows is of a clip of this section, such as `{name}` in line {} (correct the \
-                     paths, or set `attributes: names` to leave the tables unread)",
-                    row.line
-                );
-                return Err(SourceError::File { path: table_name(id), why });
-            }
-        }
+        tables::of_others(id, files, &tables)?;
         // Where a share is held out, they are all for training until the whole section is known.
         let tests = match self.split {
-            None => mimii_test_clips(id, files.iter().map(|file| file.path.as_str()))?,
+            None => mimii::test_clips(id, files.iter().map(|file| file.path.as_str()))?,
             Some(_) => BTreeSet::new(),
         };
         let mut recordings = Vec::new();
@@ -181,7 +192,7 @@ impl Source for Dcase {
             let wrong = |why| SourceError::File { path: file.path.clone(), why };
             let Placed { split, mut name, .. } = place(&file.path).map_err(wrong)?;
             for table in &tables {
-                complete(&mut name.attributes, table, &file.path, id)?;
+                tables::complete(&mut name.attributes, table, &file.path, id)?;
             }
             let mimii = if tests.contains(file.path.as_str()) { Split::Test } else { Split::Train };
             let clip = Clip {
@@ -199,13 +210,13 @@ impl Source for Dcase {
             });
         }
         if let Some(holdout) =
-            self.split.as_ref().filter(|_| files.iter().any(|file| is_mimii(&file.path)))
+            self.split.as_ref().filter(|_| files.iter().any(|file| mimii::is_mimii(&file.path)))
         {
             if let Some(clip) = holdout.lacks(&recordings) {
                 let why = format!(
                     "has no attribute `{}` to split by (`{}` may give it, or write `by: random`)",
                     holdout.by,
-                    table_name(id)
+                    Form::Attributes.name(id)
                 );
                 return Err(SourceError::File { path: clip.id.clone(), why });
             }
@@ -232,6 +243,43 @@ impl Dcase {
             chosen.is_empty() || name.as_ref().is_none_or(|name| chosen.contains(name))
         };
         within(&self.machines, &lost.machine) && within(&self.sections, &lost.section)
+    }
+
+    /// The clips of noise alone.
+    fn noise(&self, supplements: &[Supplement]) -> Result<Listing, SourceError> {
+        let mut listing = Listing::default();
+        add(&mut listing, supplements.iter(), Sound::Noise);
+        if listing.sections.is_empty() {
+            let message = format!(
+                "`{}` has no clips of noise alone: no `{}` folder of a machine has a file with `noise` in its name",
+                self.root.display(),
+                supplemental::FOLDER
+            );
+            let hint =
+                "the data sets of 2025 have them; other noise is read by `folder` with a pattern";
+            return Err(SourceError::Layout { message, hint: hint.into() });
+        }
+        self.choose(&mut listing)?;
+        Ok(listing)
+    }
+
+    /// The error for machines that would silently lose all clips of a folder.
+    fn none_of(&self, refused: &[Refused]) -> Option<SourceError> {
+        let chosen = |refused: &&Refused| is_chosen(&self.machines, &refused.machine);
+        let lines = refused.iter().filter(chosen).map(|refused| {
+            let Refused { folder, count, example, why, .. } = refused;
+            let all = if *count == 1 {
+                "the recording".into()
+            } else {
+                format!("all {count} recordings")
+            };
+            format!("{all} of `{folder}` cannot be used; `{example}`: {why}")
+        });
+        let lines: Vec<String> = lines.collect();
+        let hint = "correct the names, or choose the machines to use, such as `machines: [fan, valve]`; the others \
+                    are then left alone";
+        (!lines.is_empty())
+            .then(|| SourceError::Layout { message: lines.join("\n"), hint: hint.into() })
     }
 
     /// The error for duplicated clips: each would count twice, and be its own neighbour.
@@ -281,91 +329,30 @@ impl Dcase {
     }
 }
 
+/// Adds the clips with this sound. Files whose names do not say what they are become strays.
+fn add<'a>(listing: &mut Listing, clips: impl Iterator<Item = &'a Supplement>, wanted: Sound) {
+    for Supplement { id, path, sound } in clips {
+        match sound {
+            Ok(sound) if *sound == wanted => {
+                let files = listing.sections.entry(id.clone()).or_default();
+                files.audio.push(path.clone());
+                files.audio.sort();
+            }
+            Ok(_) => {}
+            Err(why) => listing.strays.push((path.clone(), why.clone())),
+        }
+    }
+    listing.strays.sort();
+}
+
 /// Whether a name is among the chosen ones, or none was chosen.
 fn is_chosen(chosen: &[String], name: &str) -> bool {
     chosen.is_empty() || chosen.iter().any(|chosen| same_name(chosen, name))
 }
 
-/// Whether a clip lies as in MIMII (2019), where no folder tells the split.
-fn is_mimii(path: &str) -> bool {
-    matches!(place(path), Ok(Placed { split: None, .. }))
-}
-
-/// The test clips of a section of MIMII (2019): all abnormal ones and as many normal ones, the
-/// first in the order of their paths. The rest is for training. MIMII has no official split; this
-/// is the one of its authors' baseline (Purohit et al. 2019). Clips of other layouts are skipped.
-fn mimii_test_clips<'a>(
-    id: &SectionId,
-    paths: impl Iterator<Item = &'a str>,
-) -> Result<BTreeSet<&'a str>, SourceError> {
-    let mut by_label: BTreeMap<Label, BTreeSet<&str>> = BTreeMap::new();
-    for path in paths {
-        if let Ok(Placed { split: None, name, .. }) = place(path) {
-            by_label.entry(name.label.unwrap_or(Label::Normal)).or_default().insert(path);
-        }
-    }
-    let normal = by_label.remove(&Label::Normal).unwrap_or_default();
-    let mut tests = by_label.remove(&Label::Anomaly).unwrap_or_default();
-    if normal.len() <= tests.len() && !tests.is_empty() {
-        let SectionId { machine, section } = id;
-        return Err(SourceError::Layout {
-            message: format!(
-                "no clips are left for training in `{machine}` `{section}`: it has {} normal, {} abnormal",
-                normal.len(),
-                tests.len()
-            ),
-            hint: "MIMII has no official split: all abnormal clips and as many normal ones are for testing, \
-                   the rest for training; `split: { holdout: 0.3 }` holds out another share. Or add normal \
-                   clips, or leave the section out with `sections`"
-                .into(),
-        });
-    }
-    let count = tests.len();
-    tests.extend(normal.into_iter().take(count));
-    Ok(tests)
-}
-
-fn parse_table(id: &SectionId, bytes: &[u8]) -> Result<Table, SourceError> {
-    Table::parse(bytes).map_err(|why| SourceError::File { path: table_name(id), why })
-}
-
-/// The name of a section's table in messages. Only the contents of tables are available here, not
-/// their paths.
-fn table_name(id: &SectionId) -> String {
-    format!("{}/attributes_{}.csv", id.machine, id.section)
-}
-
-/// Adds the attributes that the table has and the name lacks.
-fn complete(
-    attributes: &mut BTreeMap<String, String>,
-    table: &Table,
-    path: &str,
-    id: &SectionId,
-) -> Result<(), SourceError> {
-    let Some(row) = table.row(path) else { return Ok(()) };
-    for (key, value) in &row.attributes {
-        match attributes.get(key) {
-            Some(named) if !same(named, value) => {
-                let why = format!(
-                    "line {}: `{key}` is `{value}`, but the name of `{path}` says `{named}` \
-                     (correct one of them, or set `attributes: names` to leave the tables unread)",
-                    row.line
-                );
-                return Err(SourceError::File { path: table_name(id), why });
-            }
-            Some(_) => {}
-            None => {
-                attributes.insert(key.clone(), value.clone());
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Equal as text or as numbers: a table may say 0.1 and a name 0.10.
-fn same(a: &str, b: &str) -> bool {
-    a == b || matches!((a.parse::<f64>(), b.parse::<f64>()), (Ok(a), Ok(b)) if a == b)
-}
-
+mod mimii;
+#[cfg(test)]
+mod recent;
+mod tables;
 #[cfg(test)]
 mod tests;

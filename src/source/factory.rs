@@ -69,7 +69,7 @@ impl Source for Factory {
     fn list(&self) -> Result<Listing, SourceError> {
         let id = |kind: &&str| SectionId { machine: (*kind).to_owned(), section: "00".into() };
         let sections = NOISES.iter().map(|kind| (id(kind), FileList::default())).collect();
-        Ok(Listing { sections, strays: Vec::new() })
+        Ok(Listing { sections, ..Listing::default() })
     }
 
     fn clips(

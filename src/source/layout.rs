@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! [dev_data/ or eval_data/][raw/]MACHINE/{train,test,source_test,target_test,test_rename}/NAME.wav
+//! [dev_data/ or eval_data/][raw/]MACHINE/supplemental/NAME.wav                    2025
 //! [SNR_dB_MACHINE/]MACHINE/id_NN/{normal,abnormal}/NUMBER.wav                     MIMII of 2019
 //! ```
 //!
@@ -13,6 +14,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::names::{self, Name};
+use super::supplemental::{self, Supplement};
 use super::tree::{entries, join, unreadable};
 use super::{Listing, SectionId, SourceError};
 use crate::artifact::{Domain, Label, Split};
@@ -60,6 +62,11 @@ pub(super) fn place(path: &str) -> Result<Placed, String> {
             name,
         });
     }
+    if folder == supplemental::FOLDER {
+        let name = supplemental::name(file)?;
+        let id = SectionId { machine: up.into(), section: name.section.clone() };
+        return Ok(Placed { id, split: name.split, name });
+    }
     if !SPLITS.contains(&folder) {
         return Err(format!("it lies in none of the folders {}", SPLITS.join(", ")));
     }
@@ -88,6 +95,20 @@ pub(super) struct Scanned {
     pub listing: Listing,
     /// Links of the layout that lead nowhere.
     pub lost: Vec<Lost>,
+    /// Folders that have recordings, but none that can be used.
+    pub refused: Vec<Refused>,
+    pub supplements: Vec<Supplement>,
+}
+
+/// A folder of a machine, such as `train`, that has recordings, but none that can be used.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub machine: String,
+    pub folder: String,
+    /// The number of its recordings, the name of one and what is wrong with it.
+    pub count: usize,
+    pub example: String,
+    pub why: String,
 }
 
 /// A link that leads nowhere, and what it would be of, as far as its path says so.
@@ -154,6 +175,14 @@ impl Scan<'_> {
                     self.lose(&path, Some(&name), None)
                 }
             }
+            // Beside `raw`, which has the clips: the folder as the challenge published its tables.
+            for entry in inside.iter().filter(|e| e.kind == Kind::File) {
+                if let Some(section) = table_of(&entry.name)
+                    && entry.name.ends_with("_correspondence.csv")
+                {
+                    self.tables.push((name.clone(), section.to_owned(), join(folder, &entry.name)));
+                }
+            }
             return Ok(());
         }
         let renamed = inside.iter().any(|e| e.is_folder() && e.name == "test_rename")
@@ -183,6 +212,8 @@ impl Scan<'_> {
                         self.odd(&inner_path, &inner, Some(&name))
                     }
                 }
+            } else if entry.name == supplemental::FOLDER {
+                self.supplements(&path, &name)?;
             } else {
                 self.files(&path)?;
             }
@@ -190,8 +221,27 @@ impl Scan<'_> {
         Ok(())
     }
 
+    /// Notes the files of a `supplemental` folder.
+    fn supplements(&mut self, folder: &str, machine: &str) -> Result<(), SourceError> {
+        for entry in entries(&self.root.join(folder))? {
+            if entry.is_folder() || names::stem(&entry.name).is_none() {
+                continue;
+            }
+            let (machine, section) = (machine.to_owned(), supplemental::section(&entry.name));
+            let sound = match unreadable(entry.kind) {
+                _ if !entry.utf8 => Err("its name is not UTF-8".into()),
+                Some(why) => Err(why),
+                None => supplemental::sound(&entry.name),
+            };
+            let (id, path) = (SectionId { machine, section }, join(folder, &entry.name));
+            self.found.supplements.push(Supplement { id, path, sound });
+        }
+        Ok(())
+    }
+
     /// Sorts the files of one folder into sections.
     fn files(&mut self, folder: &str) -> Result<(), SourceError> {
+        let (mut used, mut refused) = (false, Vec::new());
         for entry in entries(&self.root.join(folder))? {
             let path = join(folder, &entry.name);
             if entry.is_folder() || names::stem(&entry.name).is_none() {
@@ -201,13 +251,28 @@ impl Scan<'_> {
                 if entry.utf8 { place(&path) } else { Err("its name is not UTF-8".into()) };
             match (placed, unreadable(entry.kind)) {
                 (Ok(placed), None) => {
+                    used = true;
                     self.found.listing.sections.entry(placed.id).or_default().audio.push(path)
                 }
                 (Ok(Placed { id, .. }), Some(_)) if entry.kind == Kind::Nowhere => {
+                    used = true;
                     self.lose(&path, Some(&id.machine), Some(&id.section));
                 }
-                (_, Some(why)) | (Err(why), None) => self.found.listing.strays.push((path, why)),
+                (_, Some(why)) | (Err(why), None) => {
+                    refused.push((entry.name, why.clone()));
+                    self.found.listing.strays.push((path, why))
+                }
             }
+        }
+        let mut folders = folder.rsplit('/');
+        let (own, above) = (folders.next().unwrap_or_default(), folders.next().unwrap_or_default());
+        let of_clips = SPLITS.contains(&own) || is_machine_id(above);
+        let count = refused.len();
+        if let Some((example, why)) = refused.into_iter().next().filter(|_| of_clips && !used) {
+            let machine =
+                if is_machine_id(above) { folders.next().unwrap_or(above) } else { above };
+            let (machine, folder) = (machine.to_owned(), folder.to_owned());
+            self.found.refused.push(Refused { machine, folder, count, example, why });
         }
         Ok(())
     }
@@ -262,101 +327,19 @@ pub(super) fn without_snr<'c>(machine: &'c str, path: &'c str) -> (&'c str, &'c 
     (machine, &path[cut..])
 }
 
-/// The section of `attributes_00.csv`, or of `attributes_id_00.csv` beside clips of MIMII of 2019.
+/// The section of `attributes_00.csv`, of `attributes_00_test_correspondence.csv`, or of
+/// `attributes_id_00.csv` beside clips of MIMII of 2019.
 fn table_of(file: &str) -> Option<&str> {
     let section = file.strip_prefix("attributes_")?.strip_suffix(".csv")?;
+    let section = ["train", "test"]
+        .iter()
+        .find_map(|split| {
+            section.strip_suffix("_correspondence")?.strip_suffix(split)?.strip_suffix('_')
+        })
+        .unwrap_or(section);
     let is_number = !section.is_empty() && section.bytes().all(|b| b.is_ascii_digit());
     (is_number || is_machine_id(section)).then_some(section)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::tree::of_empty_files as tree;
-    use super::*;
-
-    /// `machine/section: files` of a tree, and its strays.
-    fn found(files: &[&str]) -> (Vec<String>, Vec<String>) {
-        let listing = scan(tree(files).path()).unwrap().listing;
-        let sections = listing.sections.iter().map(|(id, files)| {
-            let tables = files.tables.iter().map(|t| format!(" + {t}")).collect::<String>();
-            format!("{}/{}: {}{tables}", id.machine, id.section, files.audio.join(" "))
-        });
-        let strays = listing.strays.iter().map(|(path, why)| format!("{path}: {why}"));
-        (sections.collect(), strays.collect())
-    }
-
-    #[test]
-    fn every_layout_is_found() {
-        let levels = [
-            "dev_data/fan/train/section_00_source_train_normal_0000_m-n_W.wav",
-            "dev_data/fan/attributes_00.csv",
-            "dev_data/fan/attributes_09.csv",
-            "eval_data/fan/train/section_03_source_train_normal_0000_m-n_W.wav",
-            "eval_data/fan/test/section_03_0000.wav",
-            "eval_data/raw/shaker/test/section_00_0005.wav",
-            "eval_data/raw/shaker/test_rename/section_00_source_test_normal_0000_speed_1000.wav",
-            "raw/saw/source_test/section_03_source_test_0000.wav",
-            "pump/test/normal_id_01_00000000.wav",
-            "pump/test/id_05_00000000.wav",
-            "-6_dB_valve/valve/id_00/normal/00000000.wav",
-            "6dB_valve/valve/id_00/abnormal/00000000.wav",
-            "readme.txt",
-        ];
-        let (sections, strays) = found(&levels);
-        assert_eq!(
-            sections,
-            [
-                "-6_dB_valve/id_00: -6_dB_valve/valve/id_00/normal/00000000.wav",
-                "6dB_valve/id_00: 6dB_valve/valve/id_00/abnormal/00000000.wav",
-                "fan/00: dev_data/fan/train/section_00_source_train_normal_0000_m-n_W.wav + dev_data/fan/attributes_00.csv",
-                "fan/03: eval_data/fan/test/section_03_0000.wav \
-                 eval_data/fan/train/section_03_source_train_normal_0000_m-n_W.wav",
-                "pump/id_01: pump/test/normal_id_01_00000000.wav",
-                "pump/id_05: pump/test/id_05_00000000.wav",
-                "saw/03: raw/saw/source_test/section_03_source_test_0000.wav",
-                "shaker/00: eval_data/raw/shaker/test_rename/section_00_source_test_normal_0000_speed_1000.wav",
-            ]
-        );
-        assert_eq!(
-            strays,
-            [
-                "eval_data/raw/shaker/test: not read: `test_rename` holds the same clips with their truth"
-            ]
-        );
-    }
-
-    #[test]
-    fn audio_at_odd_places_is_told_with_a_reason() {
-        let (_, strays) = found(&[
-            "fan/train/section_00_0000.wav",
-            "fan/train/section_00_source_test_normal_0001.wav",
-            "fan/target_test/section_00_source_test_normal_0002.wav",
-            "fan/train/noise.wav",
-            "fan/validation/section_00_0003.wav",
-            "fan/id_00/normal/first.wav",
-            "fan/loose.wav",
-            "top.wav",
-        ]);
-        let folders =
-            "it lies in none of the folders train, test, source_test, target_test, test_rename";
-        let expected = [
-            "fan/id_00/normal/first.wav: its name is not a number, as in MIMII (`00000000.wav`)".to_string(),
-            format!("fan/loose.wav: {folders}"),
-            "fan/target_test/section_00_source_test_normal_0002.wav: \
-             its name says `source`, but it lies in `target_test`"
-                .to_string(),
-            "fan/train/noise.wav: its name starts with none of `section_`, `normal_id_`, `anomaly_id_`, `id_`".into(),
-            "fan/train/section_00_source_test_normal_0001.wav: its name says `test`, but it lies in `train`".into(),
-            format!("fan/validation/section_00_0003.wav: {folders}"),
-            format!("top.wav: {folders}"),
-        ];
-        assert_eq!(strays, expected);
-    }
-
-    #[test]
-    fn a_folder_called_source_makes_no_clip_source() {
-        let placed = place("source/fan/test/section_00_target_test_normal_0000.wav").unwrap();
-        assert_eq!(placed.name.domain, Some(Domain::Target));
-        assert_eq!(place("source_test/fan/test/section_03_0000.wav").unwrap().name.domain, None);
-    }
-}
+mod tests;

@@ -30,6 +30,8 @@ pub struct Listing {
     /// Audio files that belong to no section, with the reason. They are reported, not silently
     /// dropped.
     pub strays: Vec<(String, String)>,
+    /// Words to a person about files that are left alone on purpose.
+    pub notes: Vec<String>,
 }
 
 /// A file of a section, with the digest of its content.
@@ -133,6 +135,7 @@ mod pattern;
 #[cfg(test)]
 mod real_data;
 mod sound;
+pub mod supplemental;
 pub mod synthetic;
 mod table;
 mod tree;

@@ -68,7 +68,7 @@ fn sectioned(tokens: &mut Peekable<Tokens<'_, char>>) -> Result<Name, String> {
             ));
         }
     }
-    let attributes = attributes(tokens)?;
+    let attributes = attributes(tokens);
     Ok(Name { section, domain, split, label, attributes })
 }
 
@@ -109,21 +109,43 @@ fn number(token: Option<&str>, what: &str) -> Result<String, String> {
 /// last one, or ends in a digit, it is a value without its key (`weight15_BckgF`, `spd1000_BckgA`
 /// and `..._damage1` in 2024: no real key ends in a digit). It maps to an empty text, and the next
 /// token is tried as a key. `noAttribute` and empty tokens (2026 ends names in `_`) are skipped.
-fn attributes<'a>(
-    tokens: impl Iterator<Item = &'a str>,
-) -> Result<BTreeMap<String, String>, String> {
+/// [`keep`] names a key that comes again (`mic_2_mic_1` in 2026, of two microphones).
+fn attributes<'a>(tokens: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
     let mut tokens = tokens.filter(|t| !t.is_empty() && *t != "noAttribute").peekable();
     let mut attributes = BTreeMap::new();
     while let Some(key) = tokens.next() {
         let bare = key.ends_with(|c: char| c.is_ascii_digit());
-        let value = if bare { "" } else { tokens.next().unwrap_or_default() };
-        if let Some(other) =
-            attributes.insert(key.to_owned(), value.to_owned()).filter(|other| other != value)
+        let mut value = if bare { "" } else { tokens.next().unwrap_or_default() };
+        let mut key = key.to_owned();
+        if TWO_WORDS.contains(&(&key, value))
+            && let Some(next) = tokens.next()
         {
-            return Err(format!("its name gives `{key}` twice, as `{other}` and as `{value}`"));
+            key = format!("{key}_{value}");
+            value = next;
         }
+        keep(&mut attributes, &key, value);
     }
-    Ok(attributes)
+    attributes
+}
+
+/// Keys that have a `_` in them, where every other `_` stands between a key and its value.
+/// CoffeeGrinder (2025) has `mic_imp23absu_mic_pos_A_grind_100`.
+const TWO_WORDS: [(&str, &str); 1] = [("mic", "pos")];
+
+/// Adds an attribute. If its key is there already, the new one is named `mic#2`, a third `mic#3`:
+/// both values stay, and no clip is refused for its attributes.
+pub fn keep(attributes: &mut BTreeMap<String, String>, key: &str, value: &str) {
+    let again = (2..).map(|count| format!("{key}#{count}"));
+    let free = std::iter::once(key.to_owned()).chain(again).find(|k| !attributes.contains_key(k));
+    attributes.extend(free.map(|key| (key, value.to_owned())));
+}
+
+/// The key as a name or a table has it: `mic` of `mic#2`.
+pub fn written(key: &str) -> &str {
+    match key.rsplit_once('#') {
+        Some((written, count)) if is_number(count) => written,
+        _ => key,
+    }
 }
 
 #[cfg(test)]
@@ -243,12 +265,22 @@ mod tests {
             why("noise.wav"),
             "its name starts with none of `section_`, `normal_id_`, `anomaly_id_`, `id_`"
         );
-        assert_eq!(
-            why("section_00_0001_vel_1_vel_2.wav"),
-            "its name gives `vel` twice, as `1` and as `2`"
-        );
         assert_eq!(why("section_00_0000.flac"), "it does not end in `.wav`");
         assert!(parse("").is_err() && parse(".wav").is_err() && parse("section").is_err());
+    }
+
+    #[test]
+    fn a_key_that_comes_again_keeps_both_values() {
+        let of = |attributes: &str| parts(&format!("section_00_0001_{attributes}.wav")).4;
+        let emulated = [("car", "B1"), ("mic", "2"), ("mic#2", "1"), ("spd", "2")];
+        assert_eq!(of("car_B1_spd_2_mic_2_mic_1"), pairs(&emulated));
+        assert_eq!(of("vel_1_vel_1_vel_1"), pairs(&[("vel", "1"), ("vel#2", "1"), ("vel#3", "1")]));
+        assert_eq!(of("x1_x1"), pairs(&[("x1", ""), ("x1#2", "")]));
+        let coffee = [("bkg", "B"), ("grind", "100"), ("mic", "imp23absu"), ("mic_pos", "A")];
+        assert_eq!(of("mic_imp23absu_mic_pos_A_grind_100_bkg_B"), pairs(&coffee));
+        // Without a value after it, `pos` is one.
+        assert_eq!(of("mic_pos"), pairs(&[("mic", "pos")]));
+        assert_eq!(["mic#2", "mic", "a#b", "#2"].map(written), ["mic", "mic", "a#b", ""]);
     }
 
     proptest::proptest! {

@@ -1,18 +1,39 @@
-//! Attribute tables (`attributes_00.csv`) of DCASE task 2.
+//! Attribute tables of DCASE task 2.
 //!
-//! Only the attributes `d1p,d1v,d2p,d2v,...` are read. The last column in the tables of evaluation
-//! sets holds each clip's full name, with domain and label. It is ignored, because it contradicts
-//! the published truth for two machines of 2022.
+//! ```text
+//! attributes_00.csv                                 file_name,d1p,d1v,d2p,d2v,...
+//! attributes_00_{train,test}_correspondence.csv     source_file_name,target_file_name
+//! ```
+//!
+//! Of the first, only the attributes `d1p,d1v,d2p,d2v,...` are read. The last column in the tables
+//! of evaluation sets holds each clip's full name, with domain and label. It is ignored, because it
+//! contradicts the published truth for two machines of 2022.
+//!
+//! The second came after the challenges of 2024 and 2025 for machines with hidden attributes: the
+//! name with the attributes, and the name of the clip in the data set (with `noAttribute`, or
+//! `section_00_0095.wav`). Only the attributes are taken from it, never domain and label.
 
 use std::collections::BTreeMap;
 
+use super::SectionId;
+use super::names::{self, keep};
+use crate::artifact::Split;
 use crate::reading::{self, invisible, surplus};
 use crate::shown::visible;
 
 /// The attributes of the clips in a table.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Table {
+    pub form: Form,
     rows: BTreeMap<String, Row>,
+}
+
+/// The form of a table, by its header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Attributes,
+    /// Of clips for training, or of those for testing.
+    Correspondence(Split),
 }
 
 /// One row.
@@ -21,6 +42,30 @@ pub(super) struct Row {
     /// Line number in the file, from 1.
     pub line: u64,
     pub attributes: BTreeMap<String, String>,
+}
+
+impl Form {
+    /// The form that a table seems to have, for a word about it even if it cannot be read.
+    pub fn of(bytes: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(bytes);
+        match text.lines().next().is_some_and(|header| header.contains("target_file_name")) {
+            false => Self::Attributes,
+            true if text.contains("_train_") => Self::Correspondence(Split::Train),
+            true => Self::Correspondence(Split::Test),
+        }
+    }
+
+    /// The name of the table of a section. Only the contents of tables are given to a source, not
+    /// their paths.
+    pub fn name(self, id: &SectionId) -> String {
+        let SectionId { machine, section } = id;
+        match self {
+            Self::Attributes => format!("{machine}/attributes_{section}.csv"),
+            Self::Correspondence(split) => {
+                format!("{machine}/attributes_{section}_{split}_correspondence.csv")
+            }
+        }
+    }
 }
 
 impl Table {
@@ -33,7 +78,12 @@ impl Table {
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         let mut rows = reading::rows(bytes)?.into_iter();
         let (line, header) = rows.next().unwrap_or((1, Vec::new()));
-        let Some(file) = header.iter().position(|column| column == "file_name") else {
+        let column = |name: &str| header.iter().position(|column| column == name);
+        if let (Some(full), Some(hidden)) = (column("source_file_name"), column("target_file_name"))
+        {
+            return Self::correspondence(Form::of(bytes), rows, header.len(), full, hidden);
+        }
+        let Some(file) = column("file_name") else {
             let odd = header.iter().find(|column| invisible(column).is_some());
             let odd =
                 odd.map_or(String::new(), |column| format!(" (`{}` is another)", visible(column)));
@@ -49,7 +99,7 @@ impl Table {
                 Some((key, header.iter().position(|c| *c == value)?))
             })
             .collect();
-        let mut table = BTreeMap::new();
+        let mut table = Self { form: Form::Attributes, rows: BTreeMap::new() };
         for (line, row) in rows {
             let Some(path) = row.get(file).filter(|path| !path.is_empty()) else {
                 return Err(format!("line {line}: `file_name` is empty"));
@@ -57,26 +107,62 @@ impl Table {
             if let Some(why) = surplus(&row, header.len(), &whose) {
                 return Err(format!("line {line}: {why}"));
             }
-            let attributes = pairs
-                .iter()
-                .filter_map(|&(key, value)| Some((row.get(key)?, row.get(value)?)))
-                .filter(|(key, _)| !key.is_empty())
-                .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                .collect();
-            let found = Row { line, attributes };
-            match table.get(&key(path)) {
-                Some(Row { attributes, line: first }) if *attributes != found.attributes => {
-                    return Err(format!(
-                        "line {line}: `{path}` has other attributes than in line {first}"
-                    ));
-                }
-                Some(_) => {}
-                None => {
-                    table.insert(key(path), found);
+            let mut attributes = BTreeMap::new();
+            for &(key, value) in &pairs {
+                if let (Some(key), Some(value)) = (row.get(key), row.get(value))
+                    && !["", "noAttribute"].contains(&key.as_str())
+                {
+                    keep(&mut attributes, key, value);
                 }
             }
+            table.add(path, Row { line, attributes })?;
         }
-        Ok(Self { rows: table })
+        Ok(table)
+    }
+
+    /// Reads the rows of a table of names, with full names and hidden ones in these two columns.
+    fn correspondence(
+        form: Form,
+        rows: impl Iterator<Item = (u64, Vec<String>)>,
+        columns: usize,
+        full: usize,
+        hidden: usize,
+    ) -> Result<Self, String> {
+        let mut table = Self { form, rows: BTreeMap::new() };
+        let mut names = BTreeMap::new();
+        for (line, row) in rows {
+            if let Some(why) = surplus(&row, columns, &format!("the header has {columns}")) {
+                return Err(format!("line {line}: {why}"));
+            }
+            let get = |column: usize| row.get(column).filter(|name| !name.is_empty());
+            let (Some(full), Some(hidden)) = (get(full), get(hidden)) else {
+                return Err(format!("line {line}: one of the two names is empty"));
+            };
+            let full = key(full);
+            let name = names::parse(full.rsplit('/').next().unwrap_or_default())
+                .map_err(|why| format!("line {line}: `{full}`: {why}"))?;
+            names.insert(full, Row { line, attributes: name.attributes.clone() });
+            table.add(hidden, Row { line, attributes: name.attributes })?;
+        }
+        // A clip that was renamed to its full name is the same one.
+        for (full, row) in names {
+            table.rows.entry(full).or_insert(row);
+        }
+        Ok(table)
+    }
+
+    fn add(&mut self, path: &str, row: Row) -> Result<(), String> {
+        match self.rows.get(&key(path)) {
+            Some(Row { attributes, line: first }) if *attributes != row.attributes => Err(format!(
+                "line {}: `{path}` has other attributes than in line {first}",
+                row.line
+            )),
+            Some(_) => Ok(()),
+            None => {
+                self.rows.insert(key(path), row);
+                Ok(())
+            }
+        }
     }
 
     /// The row of the clip with this path.
@@ -97,12 +183,13 @@ impl Table {
 }
 
 /// The last folder and the name. The parts before differ between the tables and the folders
-/// (`fan/test/..`, `dev_data/raw/fan/test/..`). A table may omit the folder, too, and a table from
-/// Windows has `\` between them.
+/// (`fan/test/..`, `dev_data/raw/fan/test/..`). A table may omit the folder and `.wav`, too, and a
+/// table from Windows has `\` between them.
 fn key(path: &str) -> String {
     let path = path.replace('\\', "/");
     let cut = path.rmatch_indices('/').nth(1).map_or(0, |(i, _)| i + 1);
-    path[cut..].to_owned()
+    let end = if names::stem(&path).is_none() { ".wav" } else { "" };
+    format!("{}{end}", &path[cut..])
 }
 
 /// Whether a column name is `d`, a number and `suffix`.
@@ -129,6 +216,53 @@ mod tests {
         assert!(attributes(wide, "fan/train/a.wav").is_empty());
         let full = "\u{feff}file_name,d1p,d1v,file_name_with_full_attributes\r\nb.wav,m-n,W,fan/test/c_m-n_W.wav\r\n";
         assert_eq!(attributes(full, "fan/test/b.wav"), ["m-n=W"]);
+    }
+
+    #[test]
+    fn names_without_folders_and_ends_and_tables_without_columns() {
+        let short = "file_name,d1p,d1v,d2p,d2v\nsection_00_source_train_normal_0000_vel_0.5,vel,0.5,mic,2\n";
+        let path = "dev_data/raw/fan/train/section_00_source_train_normal_0000_vel_0.5.wav";
+        assert_eq!(attributes(short, path), ["mic=2", "vel=0.5"]);
+        let hidden = "file_name\nfan/train/a.wav\n";
+        assert!(attributes(hidden, "fan/train/a.wav").is_empty());
+        let table = Table::parse(hidden.as_bytes()).unwrap();
+        assert_eq!(table.of_others(["fan/train/a.wav"].into_iter()), None);
+        let none = "file_name,d1p,d1v,d2p\nfan/train/a.wav,noAttribute,,vel\n";
+        assert!(attributes(none, "fan/train/a.wav").is_empty());
+        let twice = "file_name,d1p,d1v,d2p,d2v\na.wav,mic,2,mic,1\n";
+        assert_eq!(attributes(twice, "fan/train/a.wav"), ["mic=2", "mic#2=1"]);
+    }
+
+    #[test]
+    fn hidden_attributes_come_from_the_other_name() {
+        let text = "source_file_name,target_file_name\n\
+            section_00_source_test_anomaly_0001_id_A1_mic_2.wav,section_00_0095.wav\n\
+            section_00_source_test_normal_0002_id_B1_.wav,section_00_source_test_normal_0002_noAttribute.wav\n";
+        for same in ["section_00_0095", "section_00_source_test_anomaly_0001_id_A1_mic_2"] {
+            assert_eq!(attributes(text, &format!("fan/test/{same}.wav")), ["id=A1", "mic=2"]);
+        }
+        let clip = "fan/test/section_00_source_test_normal_0002_noAttribute.wav";
+        assert_eq!(attributes(text, clip), ["id=B1"]);
+        let id = SectionId { machine: "fan".into(), section: "00".into() };
+        let named = |text: &str| Form::of(text.as_bytes()).name(&id);
+        assert_eq!(named(text), "fan/attributes_00_test_correspondence.csv");
+        assert_eq!(
+            named(&text.replace("_test_", "_train_")),
+            "fan/attributes_00_train_correspondence.csv"
+        );
+        let why = |row: &str| {
+            let text = format!("source_file_name,target_file_name\n{row}\n");
+            Table::parse(text.as_bytes()).unwrap_err()
+        };
+        assert_eq!(why("section_00_0001.wav,"), "line 2: one of the two names is empty");
+        assert_eq!(
+            why("fan.wav,section_00_0001.wav"),
+            "line 2: `fan.wav`: its name starts with none of `section_`, `normal_id_`, `anomaly_id_`, `id_`"
+        );
+        assert_eq!(
+            why("section_00_0001_id_A.wav,x.wav\nsection_00_0001_id_B.wav,x.wav"),
+            "line 3: `x.wav` has other attributes than in line 2"
+        );
     }
 
     #[test]

@@ -48,8 +48,8 @@ fn made(
         Some(label) => format!("section_{section}{domain}_{split}_{label}"),
         None => format!("section_{section}"),
     };
-    let attributes: String =
-        clip.attributes.iter().map(|(name, value)| format!("_{name}_{value}")).collect();
+    let pair = |(key, value): (&String, &String)| format!("_{}_{value}", names::written(key));
+    let attributes: String = clip.attributes.iter().map(pair).collect();
     let count = counts.entry(group.clone()).or_default();
     loop {
         let bare = format!("{group}_{count:04}");

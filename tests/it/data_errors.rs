@@ -185,6 +185,44 @@ fn recordings_of_no_section_are_told_and_left_out() {
 }
 
 #[test]
+fn a_machine_that_would_be_lost_is_an_error() {
+    // All names of a folder are odd.
+    let mut files = fan();
+    files.insert("data/saw/train/a.wav".to_owned(), sounds::clip("a"));
+    files.insert(
+        "data/saw/test/section_00_source_test_normal_0000.wav".to_owned(),
+        sounds::clip("b"),
+    );
+    let (project, run) = run(&files, SPEC);
+    let check = project.run("check spec.yaml").exits(2).stderr;
+    let told = "error[E0701]: the recording of `data/saw/train` cannot be used; `a.wav`: its name starts with none of";
+    let told = told.replace("data/", "");
+    assert!(check.starts_with(&told) && run.exits(2).stderr.starts_with(&told), "{check}");
+    assert!(check.contains("choose the machines to use"), "{check}");
+    project.run("check spec.yaml --set data.dcase.machines=[fan]").done();
+
+    // No recording of a section can be read.
+    let mut files = fan();
+    for (path, bytes) in files.iter_mut().filter(|(path, _)| path.contains("section_00")) {
+        *bytes = format!("<html>{path}").into_bytes();
+    }
+    let project = self::run(&files, SPEC).0;
+    let check = project.run("check spec.yaml").exits(2).stderr;
+    assert!(
+        check.starts_with(
+            "error[E0722]: none of the 20 recordings of section 00 of `fan` can be read"
+        ),
+        "{check}"
+    );
+    // One that can is enough here; the stage says what is wrong with the others.
+    files.insert(
+        "data/fan/test/section_00_source_test_anomaly_0000_vel_10.wav".to_owned(),
+        sounds::clip("c"),
+    );
+    self::run(&files, SPEC).0.run("check spec.yaml").done();
+}
+
+#[test]
 fn sections_that_lack_something_have_dashes_with_reasons() {
     snapshot("no_training_clips", &without(&["train"]), SPEC, 1);
     snapshot("no_test_clips", &without(&["test"]), SPEC, 0);

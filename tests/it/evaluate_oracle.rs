@@ -218,3 +218,120 @@ fn the_list_of_2020_is_read() {
         assert_eq!(score(&run), 1.0);
     }
 }
+
+#[test]
+fn the_tables_of_three_systems_of_2025_are_made_again() {
+    let Some(data) = oracle::data("the_tables_of_three_systems_of_2025_are_made_again") else {
+        return;
+    };
+    let (folder, project) = (data.join("oracles/dcase2025"), Project::new());
+    let (machines, totals) =
+        (lines(&folder.join("per_machine.csv")), lines(&folder.join("official.csv")));
+    let list = folder.join("eval_data_list_2025.csv");
+    // Column of the official score, arguments, machines.
+    for (split, column, arguments, count) in [
+        ("dev", 1, "--protocol dcase2025".to_owned(), 7),
+        ("eval", 2, format!("--protocol dcase2025 --truth {}", list.display()), 8),
+        ("eval", 2, format!("--protocol dcase2026 --truth {}", list.display()), 8),
+    ] {
+        for total in &totals[1..] {
+            let system = &total[0];
+            let run = evaluate(&project, &folder.join(system).join(split), &arguments).done();
+            let percent = |value: &Value| 100.0 * value.as_f64().unwrap();
+            assert_eq!(format!("{:.4}", 100.0 * score(&run)), total[column], "{system} {split}");
+            let json = run.json();
+            let found = json["machines"].as_array().unwrap();
+            assert_eq!(found.len(), count);
+            for machine in found {
+                let row = machines.iter().find(|row| {
+                    row[0] == split && machine["machine"] == *row[1] && row[2] == *system
+                });
+                let metrics = &machine["sections"][0]["metrics"];
+                let numbers = ["auc_source", "auc_target", "pauc"].map(|m| percent(&metrics[m]));
+                // Theirs have two decimals at most.
+                let rounded = numbers.map(|number| format!("{number:.2}").parse::<f64>().ok());
+                let row = row.unwrap();
+                let theirs = [3, 4, 5].map(|column| row[column].parse::<f64>().ok());
+                assert_eq!(rounded, theirs, "{system} {split} {row:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn scores_of_2024_are_found_under_any_name_of_their_clips() {
+    let Some(data) = oracle::data("scores_of_2024_are_found_under_any_name_of_their_clips") else {
+        return;
+    };
+    let (truth, project) = (data.join("oracles/ground_truth/dcase2024"), Project::new());
+    let mut longest = 0;
+    // The columns of the table: the name in the test set, with `noAttribute`, with attributes. The
+    // last form has neither.
+    for form in 0..4 {
+        let mut all = BTreeMap::new();
+        for file in fs::read_dir(truth.join("ground_truth_data")).unwrap().flatten() {
+            let rows = lines(&truth.join("ground_truth_attributes").join(file.file_name()));
+            let name = |row: &Vec<String>| {
+                let name = row[form.min(row.len() - 1)].trim_end_matches(".wav");
+                let name = if form == 3 { row[1].trim_end_matches(".wav") } else { name };
+                let end =
+                    name.match_indices('_').nth(5).filter(|_| form == 3 && name.contains("_test_"));
+                end.map_or(name, |(end, _)| &name[..end]).to_owned()
+            };
+            longest = longest.max(rows.iter().map(Vec::len).max().unwrap());
+            let of: BTreeMap<String, String> =
+                rows.iter().map(|row| (row[0].clone(), name(row))).collect();
+            let clips = lines(&file.path())
+                .into_iter()
+                .map(|row| (format!("{}.wav", of[&row[0]]), row[1] == "1"));
+            let sheet = file.file_name().into_string().unwrap();
+            let sheet = sheet.replace("ground_truth_", "anomaly_score_DCASE2024T2");
+            all.insert(sheet.replace("_test.csv", "_test_seed7_id(0_)_Eval.csv"), clips.collect());
+        }
+        let folder = perfect(&project, &format!("teams/{form}/system"), &all);
+        let arguments = format!("--protocol dcase2024 --truth {}", truth.display());
+        assert_eq!(score(&evaluate(&project, &folder, &arguments).done()), 1.0, "{form}");
+    }
+    assert_eq!(longest, 3);
+}
+
+#[test]
+fn the_table_of_the_evaluators_is_written_as_theirs() {
+    let Some(data) = oracle::data("the_table_of_the_evaluators_is_written_as_theirs") else {
+        return;
+    };
+    let (oracles, project) = (data.join("oracles"), Project::new());
+    let folder = oracles.join("official_score/Xiao_HEU-HIT_task2_1");
+    let truth = oracles.join("ground_truth");
+    let arguments = format!("--protocol dcase2022 --truth {} --format evaluator", truth.display());
+    let ours = project.run(&format!("evaluate {} {arguments}", folder.display())).done().stdout;
+    let theirs = oracles.join("official_score/official_evaluator_output/xiao_1_result.csv");
+    let theirs = fs::read_to_string(theirs).unwrap();
+    let (ours, theirs): (Vec<&str>, Vec<&str>) = (ours.lines().collect(), theirs.lines().collect());
+    let mut numbers = 0;
+    // Theirs ends in an interval of the official score.
+    let rest = theirs[ours.len()..].concat();
+    assert!(rest.starts_with("official score ci95,,") && rest.matches(',').count() == 2, "{rest}");
+    for (line, other) in ours.iter().zip(&theirs) {
+        // Their own means of a domain are of other numbers than their titles say.
+        if line.starts_with("source harmonic")
+            || line.starts_with("target harmonic")
+            || line.starts_with("\"source")
+            || line.starts_with("\"target")
+        {
+            continue;
+        }
+        let (cells, others) = (line.split(','), other.trim_end().split(','));
+        assert_eq!(cells.clone().count(), others.clone().count(), "{line}\n{other}");
+        for (cell, other) in cells.zip(others) {
+            match (cell.parse::<f64>(), other.parse::<f64>()) {
+                (Ok(a), Ok(b)) => {
+                    assert!((a - b).abs() <= 1e-15, "{line}\n{other}");
+                    numbers += 1;
+                }
+                _ => assert_eq!(cell, other),
+            }
+        }
+    }
+    assert_eq!(numbers, 7 * (3 * 11 + 2 * 5) + 2 * 5 + 1);
+}

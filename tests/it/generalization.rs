@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::project::Project;
+use crate::project::{Project, tree};
 
 /// The twin of one machine, two sections, small.
 const SPEC: &str = "\
@@ -109,7 +109,7 @@ fn a_submission_evaluates_to_the_table_it_came_from() {
     }
     // Decisions of another spec do not stay beside new scores.
     let decisions = || {
-        let names = fs::read_dir(project.path("out"))
+        let names = fs::read_dir(project.path("out/teams/small/small_1"))
             .expect("a folder")
             .flatten()
             .map(|file| file.file_name());
@@ -120,6 +120,64 @@ fn a_submission_evaluates_to_the_table_it_came_from() {
     project.run("run spec.yaml").done();
     project.run("report spec.yaml --submission out").done();
     assert_eq!(decisions(), 0);
+}
+
+#[test]
+fn a_package_has_a_form_to_complete_and_the_table_of_the_evaluators() {
+    let project =
+        with("threshold: { gamma: { percentile: 0.8 } }\nsweep: { detector.knn.k: [1, 2] }\n");
+    project.run("run spec.yaml").done();
+    // Files of a version without folders of teams would be read first.
+    project.write("one/anomaly_score_fan_section_00_test.csv", "section_00_0000.wav,1\n");
+    let labels = "--team A_B_task2 --system A_B_task2_1";
+    let told = project.run(&format!("report spec.yaml --submission out {labels}")).done().stderr;
+    assert!(
+        told.contains(
+            "8 files of scores and decisions in out, 2 tables of results; complete `FILL IN`"
+        ),
+        "{told}"
+    );
+    project.run("report spec.yaml --set detector.knn.k=2 --submission one").done();
+    let names: Vec<String> = tree(&project.path("one")).into_keys().collect();
+    let place = "teams/small/small_1";
+    assert_eq!(
+        names,
+        [
+            format!("{place}/anomaly_score_fan_section_00_test.csv"),
+            format!("{place}/anomaly_score_fan_section_01_test.csv"),
+            format!("{place}/decision_result_fan_section_00_test.csv"),
+            format!("{place}/decision_result_fan_section_01_test.csv"),
+            format!("{place}/small_1.meta.yaml"),
+            "teams_result/small_1_result.csv".to_owned(),
+        ]
+    );
+    let evaluated =
+        project.run("evaluate one --protocol dcase2026 --format evaluator").done().stdout;
+    let table = |path: &str| fs::read_to_string(project.path(path)).unwrap();
+    assert_eq!(evaluated, table("one/teams_result/small_1_result.csv"));
+    assert_eq!(evaluated, table("out/teams_result/A_B_task2_1_2_result.csv"));
+    insta::assert_snapshot!("evaluator_table", evaluated);
+    let form = table("one/teams/small/small_1/small_1.meta.yaml");
+    insta::assert_snapshot!("meta", form);
+    let compared = project
+        .run("evaluate one --protocol dcase2022 --compare one/teams_result/small_1_result.csv")
+        .done();
+    assert!(
+        compared.stdout.contains("41 numbers agree, 41 of them to the last digit"),
+        "{}",
+        compared.stdout
+    );
+    // All systems of a package, in their own words.
+    let all = project.run("evaluate out --protocol dcase2022 --json").done().json();
+    assert_eq!(all["systems"][1]["system"], "teams/A_B_task2/A_B_task2_1_2");
+    let several =
+        project.run("evaluate out --protocol dcase2022 --format evaluator").exits(2).stderr;
+    assert!(
+        several.contains("error[E0809]: `--format evaluator` has no table for several systems"),
+        "{several}"
+    );
+    let odd = project.run("report spec.yaml --submission out --team ../x").exits(2).stderr;
+    assert!(odd.contains("a label has letters, digits"), "{odd}");
 }
 
 #[test]

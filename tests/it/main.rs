@@ -57,3 +57,4 @@ mod splice;
 mod trust;
 mod unusable;
 mod words;
+mod years;

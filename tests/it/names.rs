@@ -163,10 +163,11 @@ fn a_label_of_a_record_is_shown_and_not_obeyed() {
 fn score_files_with_odd_names_are_evaluated_and_shown() {
     let project = machine("fan");
     project.run("run spec.yaml").done();
-    project.run("report spec.yaml --submission scores").done();
+    project.run("report spec.yaml --submission scores --team a --system b").done();
     for section in ["00", "01"] {
-        let name =
-            |machine: &str| format!("scores/anomaly_score_{machine}_section_{section}_test.csv");
+        let name = |machine: &str| {
+            format!("scores/teams/a/b/anomaly_score_{machine}_section_{section}_test.csv")
+        };
         project.rename(&name("fan"), &name("fan\u{1b}[2J\n# all is well"));
     }
     let output = project.run("evaluate scores --protocol dcase2022").done();

@@ -56,7 +56,7 @@ fn what_is_read_is_not_written() {
     project.run("report spec.yaml --submission scores").done();
     let sheet = tree(&project.path("scores"))
         .into_keys()
-        .find(|name| name.starts_with("anomaly"))
+        .find(|name| name.contains("/anomaly_score_"))
         .expect("a sheet");
     let run = project.run(&format!("evaluate scores --protocol dcase2022 -o scores/{sheet}"));
     assert!(run.code == 2 && run.stderr.contains("E0716"), "{}", run.stderr);

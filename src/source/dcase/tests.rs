@@ -1,13 +1,14 @@
 //! Tests of data sets in the layouts of DCASE.
 
+use super::tables::same;
 use super::*;
-use crate::artifact::Domain;
+use crate::artifact::{Domain, Label};
 use crate::digest::Digest;
 use crate::source::SourceSpec;
 use crate::source::tree::of_empty_files;
 use serde_json::json;
 
-fn source(settings: serde_json::Value) -> Dcase {
+pub(super) fn source(settings: serde_json::Value) -> Dcase {
     match SourceSpec::parse("dcase", &settings).unwrap() {
         SourceSpec::Dcase(source) => source,
         other => panic!("{other:?}"),
@@ -15,24 +16,24 @@ fn source(settings: serde_json::Value) -> Dcase {
 }
 
 /// A folder with empty files, and a source that reads it.
-fn tree(files: &[&str]) -> (tempfile::TempDir, Dcase) {
+pub(super) fn tree(files: &[&str]) -> (tempfile::TempDir, Dcase) {
     let root = of_empty_files(files);
     let source = source(json!({ "root": root.path() }));
     (root, source)
 }
 
-fn id(machine: &str, section: &str) -> SectionId {
+pub(super) fn id(machine: &str, section: &str) -> SectionId {
     SectionId { machine: machine.into(), section: section.into() }
 }
 
-fn listed(paths: &[&str]) -> Vec<ListedFile> {
+pub(super) fn listed(paths: &[&str]) -> Vec<ListedFile> {
     paths
         .iter()
         .map(|path| ListedFile { path: path.to_string(), sha256: Digest::of(path.as_bytes()) })
         .collect()
 }
 
-fn layout(result: Result<Listing, SourceError>) -> (String, String) {
+pub(super) fn layout(result: Result<Listing, SourceError>) -> (String, String) {
     match result {
         Err(SourceError::Layout { message, hint }) => (message, hint),
         other => panic!("{other:?}"),
