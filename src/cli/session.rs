@@ -98,7 +98,7 @@ impl Session {
         let (mut given, mut looked) = (Given::default(), Vec::new());
         for point in &experiment.points {
             given.weights(point, &mut catalog, &mut mistakes);
-            for (i, source) in Catalog::sources(point).into_iter().enumerate() {
+            for (word, source) in Catalog::sources(point) {
                 let key = Catalog::source_key(&source);
                 if catalog.listings.contains_key(&key) {
                     continue;
@@ -115,7 +115,7 @@ impl Session {
                         roots.extend(
                             source.member().root().map(|root| (root.to_owned(), listing.clone())),
                         );
-                        if i == 0 {
+                        if word == "data" {
                             let untrained = untrained(&source, &listing, &experiment.points);
                             if !untrained.is_empty() {
                                 catalog.untrained.insert(Catalog::source_key(&source), untrained);
@@ -129,7 +129,6 @@ impl Session {
                         }
                     }
                     Err(error) => {
-                        let word = if i == 0 { "data" } else { "mix.noise" };
                         mistakes.push(data_mistake(word, &source, &error));
                         catalog.listings.insert(key, BTreeMap::new());
                     }
@@ -175,7 +174,17 @@ impl Session {
     pub fn notes(&self) -> Vec<String> {
         let strays = [&self.listings, &self.noises].map(|listings| stray_note(listings));
         let strays = strays.into_iter().flatten();
-        strays.chain(self.experiment.notes.iter().cloned()).chain(self.doubts()).collect()
+        strays
+            .chain(self.experiment.notes.iter().cloned())
+            .chain(self.doubts())
+            .chain(self.unchosen())
+            .collect()
+    }
+
+    /// Recordings of several channels without a choice.
+    fn unchosen(&self) -> BTreeSet<String> {
+        let sources = self.sources.iter().zip(&self.listings);
+        sources.filter_map(|(source, listing)| unchosen(source, listing)).collect()
     }
 
     /// Limits of the features for recordings of this rate.
@@ -192,6 +201,29 @@ impl Session {
         };
         self.experiment.points.iter().filter_map(doubt).collect()
     }
+}
+
+/// Machines whose recordings have several channels, of which the spec chooses none: a note, if there
+/// are any. The first recording of each machine is looked at.
+fn unchosen(source: &SourceSpec, listing: &Listing) -> Option<String> {
+    let root = source.member().root().filter(|_| source.channel().is_none())?;
+    let mut channels: BTreeMap<&str, usize> = BTreeMap::new();
+    for (SectionId { machine, .. }, files) in &listing.sections {
+        if let (Some(first), false) = (files.audio.first(), channels.contains_key(machine.as_str()))
+        {
+            channels.insert(machine, wav::head(&root.join(first)).map_or(1, |head| head.channels));
+        }
+    }
+    channels.retain(|_, count| *count > 1);
+    let most = channels.values().max()?;
+    let machines: Vec<String> =
+        channels.keys().map(|machine| format!("`{}`", visible(machine))).collect();
+    Some(format!(
+        "recordings of {} have {most} channels, and `data.{}.channel` is not set: the mean of the channels is \
+         taken, noise of a far microphone included; the baseline of 2026 takes the first (`channel: first`)",
+        machines.join(", "),
+        source.name()
+    ))
 }
 
 /// The approximate length in samples of the longest recording of each section: half the bytes of
@@ -212,7 +244,8 @@ fn rate(source: &SourceSpec, listing: &Listing) -> Option<u32> {
     match (source, source.member().root()) {
         (SourceSpec::Synthetic(synthetic), _) => Some(synthetic.rate),
         (_, Some(root)) => {
-            wav::rate(&root.join(listing.sections.values().find_map(|files| files.audio.first())?))
+            let first = listing.sections.values().find_map(|files| files.audio.first())?;
+            wav::head(&root.join(first)).map(|head| head.rate)
         }
         _ => None,
     }

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::{Inputs, Item, Output, SPLITS, StageError, code};
 use crate::artifact::{ClipSet, Levels};
-use crate::mix::{self, Layer};
+use crate::mix::{self, Draws, Layer, Microphones, RESPONSE_VERSION, Response, Signal};
+use crate::stage::Reference;
 
 const VERSION: u32 = 3;
 
@@ -17,22 +18,56 @@ const VERSION: u32 = 3;
 pub struct Mixing {
     pub layers: Vec<Layer>,
     pub seed: u64,
+    /// Whose power the ratios refer to.
+    #[serde(default, skip_serializing_if = "Reference::is_section")]
+    pub reference: Reference,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<Response>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub microphones: Option<Microphones>,
 }
 
 impl Mixing {
     pub(super) fn identity(&self) -> (BTreeMap<String, u32>, Value) {
-        (code("mixing", VERSION, []), json!(self))
+        let rooms = self.response.is_some() || self.microphones.is_some();
+        let mut config = json!(self);
+        if let Some(microphones) = config.get_mut("microphones").and_then(Value::as_object_mut) {
+            // Only the features hear a channel.
+            microphones.remove("channel");
+        }
+        (code("mixing", VERSION, rooms.then_some(("response", RESPONSE_VERSION))), config)
     }
 
+    /// Inputs: `train/clips` and `test/clips`, the noise, the recorded responses, and `levels` of the
+    /// section, or `levels/00` of each section of the machine. Outputs: the recipes.
     pub(super) fn run(&self, inputs: &Inputs) -> Result<Vec<Output>, StageError> {
-        let levels: Levels = inputs.get(Item::Levels)?;
-        let candidates = inputs.noise()?;
+        let levels: Levels = match self.reference {
+            Reference::Machine => {
+                let sections = inputs.sections(Item::Levels);
+                let of = |section: String| inputs.get::<Levels>(Item::Levels.of(&section));
+                let all: Result<Vec<Levels>, StageError> = sections.into_iter().map(of).collect();
+                Levels(all?.into_iter().flat_map(|levels| levels.0).collect())
+            }
+            Reference::Section | Reference::Clip => inputs.get(Item::Levels)?,
+        };
+        let signal = match self.reference {
+            Reference::Clip => Signal::Each(&levels.0),
+            Reference::Section | Reference::Machine => Signal::Mean(levels.mean()),
+        };
+        let (noises, responses) = (inputs.noise()?, inputs.responses()?);
+        let draws = Draws {
+            layers: &self.layers,
+            noises: &noises,
+            response: self.response.as_ref(),
+            responses: &responses,
+            microphones: self.microphones.as_ref(),
+            seed: self.seed,
+        };
         let mut outputs = Vec::new();
         for split in SPLITS {
             let clips: ClipSet = inputs.get((split, Item::Clips))?;
-            let recipe =
-                mix::draw(clips.clips(), &self.layers, levels.mean(), &candidates, self.seed)
-                    .map_err(|e| StageError::Data(e.to_string()))?;
+            let recipe = mix::draw(clips.clips(), signal, &draws)
+                .map_err(|e| StageError::Data(e.to_string()))?;
             outputs.push(Output::of((split, Item::Recipe), &recipe));
         }
         Ok(outputs)
