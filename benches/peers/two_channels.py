@@ -4,7 +4,8 @@ usage: benches/peers/two_channels.py [HUMSHIFT]. Needs numpy and scipy (benches/
 
 Writes clips of two channels, lets `dataset write` read them with each word and write them back as WAVs of 16 bit, and
 compares these with numpy. For `cancel` that is the formula written down with scipy's FFT in f64: periodic Hann window of
-1024 samples, hop 512, centred, reflected; H[f] = sum C conj(F) / (sum |F|^2 + 1e-12); inverse of C - H F.
+1024 samples, hop 512, centred, reflected; H[f] = sum C conj(F) / (sum |F|^2 + 1e-12); inverse of C - H F, with one more
+frame at the end where the length is no multiple of the hop.
 """
 
 import pathlib
@@ -39,7 +40,8 @@ def cancel(near, far):
         return numpy.stack([scipy.fft.rfft(window * x[t * hop : t * hop + frame]) for t in range(frames)])
 
     c, f = stft(near), stft(far)
-    h = (c * f.conj()).sum(0) / ((abs(f) ** 2).sum(0) + 1e-12)
+    own = slice(len(near) // hop + 1)
+    h = (c[own] * f[own].conj()).sum(0) / ((abs(f[own]) ** 2).sum(0) + 1e-12)
     out, weight = (numpy.zeros((frames - 1) * hop + frame) for _ in range(2))
     for t, spectrum in enumerate(c - h * f):
         out[t * hop : t * hop + frame] += window * scipy.fft.irfft(spectrum, frame)

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::census::{Census, untrained};
 use super::given::Given;
 use super::{CliError, SpecArgs};
+use crate::artifact::Channel;
 use crate::desk::{Desk, DigestMemo};
 use crate::diagnose::Diagnostic;
 use crate::digest::Digest;
@@ -203,27 +204,38 @@ impl Session {
     }
 }
 
-/// Machines whose recordings have several channels, of which the spec chooses none: a note, if there
-/// are any. The first recording of each machine is looked at.
+/// Machines whose recordings have several channels, of which the spec chooses none, or only one where
+/// it needs two: a note, if there are any. The first recording of each machine is looked at.
 fn unchosen(source: &SourceSpec, listing: &Listing) -> Option<String> {
-    let root = source.member().root().filter(|_| source.channel().is_none())?;
+    let root = source.member().root()?;
+    let needs_two = match source.channel() {
+        None => false,
+        Some(Channel::Second | Channel::Difference | Channel::Cancel) => true,
+        Some(Channel::Mean | Channel::First) => return None,
+    };
     let mut channels: BTreeMap<&str, usize> = BTreeMap::new();
     for (SectionId { machine, .. }, files) in &listing.sections {
         if let (Some(first), false) = (files.audio.first(), channels.contains_key(machine.as_str()))
         {
-            channels.insert(machine, wav::head(&root.join(first)).map_or(1, |head| head.channels));
+            let head = wav::head(&root.join(first));
+            channels.extend(head.map(|head| (machine.as_str(), head.channels)));
         }
     }
-    channels.retain(|_, count| *count > 1);
+    channels.retain(|_, count| (*count > 1) != needs_two);
     let most = channels.values().max()?;
     let machines: Vec<String> =
         channels.keys().map(|machine| format!("`{}`", visible(machine))).collect();
-    Some(format!(
-        "recordings of {} have {most} channels, and `data.{}.channel` is not set: the mean of the channels is \
-         taken, noise of a far microphone included; the baseline of 2026 takes the first (`channel: first`)",
-        machines.join(", "),
-        source.name()
-    ))
+    let (machines, name) = (machines.join(", "), source.name());
+    Some(match source.channel() {
+        Some(channel) => format!(
+            "recordings of {machines} have one channel, and `data.{name}.channel: {channel}` needs two"
+        ),
+        None => format!(
+            "recordings of {machines} have {most} channels, and `data.{name}.channel` is not set: the mean of the \
+             channels is taken, noise of a far microphone included; the baseline of 2026 takes the first \
+             (`channel: first`)"
+        ),
+    })
 }
 
 /// The approximate length in samples of the longest recording of each section: half the bytes of

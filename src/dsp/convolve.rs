@@ -15,9 +15,7 @@ pub fn convolve(signal: &[f32], response: &[f32]) -> Vec<f32> {
     if response.is_empty() {
         return out;
     }
-    // Blocks of more than half a transform, so that less than half of it is for what rings on.
-    let length = (2 * response.len()).next_power_of_two().max(1024);
-    let step = length - response.len() + 1;
+    let (length, step) = blocks(signal.len(), response.len());
     let fft = Fft::new(length);
     let spectrum = {
         let mut points = vec![Point::default(); length];
@@ -52,6 +50,17 @@ pub fn convolve(signal: &[f32], response: &[f32]) -> Vec<f32> {
         }
     }
     out
+}
+
+/// The length of the transforms, and the samples of a block: those that cost least. Blocks lie side by
+/// side in the lanes of a transform, and what rings on behind a block fills the rest of its transform.
+fn blocks(signal: usize, response: usize) -> (usize, usize) {
+    let step = |length: usize| length - response + 1;
+    let cost = |length: &usize| (2 * signal.div_ceil(LANES * step(*length)) + 1) * length;
+    let shortest = response.next_power_of_two().max(256);
+    let lengths = (0..6).map(|doubled| shortest << doubled);
+    let length = lengths.min_by_key(cost).expect("there are several");
+    (length, step(length))
 }
 
 #[cfg(test)]

@@ -193,9 +193,8 @@ impl Fft {
         &self.places
     }
 
-    /// As [`run`](Self::run), at the level of this processor.
+    /// [`run`](Self::run) at the level of this processor, as in `Stft`.
     pub fn transform(&self, points: &mut [Point]) {
-        // Eight lanes are 256 bits. With wider registers the compiler makes slower code.
         Level::current().min(Level::Avx2).run(Transform { fft: self, points });
     }
 

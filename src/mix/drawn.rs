@@ -307,7 +307,8 @@ read!(
     map | map
         | parts(map).and_then(|parts| match placed(parts) {
             Ok(Placed::All(drawn)) => Ok(drawn),
-            Ok(Placed::Domain { .. }) => Err(de::Error::custom("it is the same in both domains")),
+            Ok(Placed::Domain { .. }) =>
+                Err(de::Error::custom("it may be drawn for each clip, but not by domain")),
             Err(why) => Err(de::Error::custom(why)),
         })
 );
@@ -358,6 +359,6 @@ mod tests {
             assert_eq!(wrong(value), FORMS);
         }
         let wrong = serde_json::from_value::<Drawn>(json!({"source": 1, "target": 2})).unwrap_err();
-        assert_eq!(wrong.to_string(), "it is the same in both domains");
+        assert_eq!(wrong.to_string(), "it may be drawn for each clip, but not by domain");
     }
 }

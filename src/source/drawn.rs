@@ -99,7 +99,7 @@ impl Draw {
             problems.push(Problem::new("draw.requests", "nothing is drawn").hint(hint));
         }
         for (i, request) in self.requests.iter().enumerate() {
-            let field = format!("draw.requests.{i}");
+            let field = format!("draw.requests[{i}]");
             problems.extend(Problem::outside(
                 &format!("{field}.clips"),
                 request.clips,
@@ -251,9 +251,9 @@ mod tests {
         assert_eq!(
             told,
             [
-                "draw.requests.0.clips: `clips` is 0, outside 1..1000000",
-                "draw.requests.0.where.sped: no recording has the attribute `sped`",
-                "draw.requests.0.where.speed: names no value"
+                "draw.requests[0].clips: `clips` is 0, outside 1..1000000",
+                "draw.requests[0].where.sped: no recording has the attribute `sped`",
+                "draw.requests[0].where.speed: names no value"
             ]
         );
     }

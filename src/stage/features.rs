@@ -93,6 +93,8 @@ impl Features {
         // Each thread holds a file, its samples, and their features; for mixed clips also the
         // noise.
         let of_samples = match (&self.mixed, self.uses.is_empty()) {
+            // Two channels, the noise, and the transforms of convolutions.
+            (Some(mixed), _) if !mixed.uses.is_empty() => 40,
             (Some(_), _) => 12,
             // Two channels and what is left of them.
             (None, false) => 8,

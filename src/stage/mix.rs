@@ -24,16 +24,19 @@ pub struct Mix {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<Table>,
     /// Signal-to-noise ratio in dB for every section and noise. It replaces the ratios of the
-    /// table.
+    /// table. A number, a number drawn for each clip (`{ uniform: [-6, 6] }`, `{ choose: [-6, 0, 6] }`),
+    /// one of these for each domain (`{ source: 3, target: -6 }`), or by the values of an attribute
+    /// (`{ n-lv: { L1: 3, L2: -9 } }`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snr_db: Option<Snr>,
     /// Added to every ratio, in dB.
     #[schemars(range(min = -100, max = 100))]
     pub snr_offset_db: f64,
-    /// Several noises for each clip, which are summed, instead of `snr_db` and `types`.
+    /// Several noises for each clip, which are summed, instead of `snr_db` and `types`: a list of `{
+    /// types: [A], snr_db: -6 }`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub layers: Vec<Written>,
-    /// Whose mean power the ratios refer to: `section`, as in MIMII DG, `machine` or `clip`.
+    /// Whose mean power the ratios refer to. Default: `section`, as in MIMII DG.
     #[serde(skip_serializing_if = "Reference::is_section")]
     pub reference: Reference,
     /// Types of noise that a clip may get. They replace the types of the table. Without a table,

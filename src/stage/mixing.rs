@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Inputs, Item, Output, SPLITS, StageError, code};
-use crate::artifact::{ClipSet, Levels};
-use crate::mix::{self, Draws, Layer, Microphones, RESPONSE_VERSION, Response, Signal};
+use super::{Inputs, Item, Output, Role, SPLITS, StageError, code};
+use crate::artifact::{AudioTable, ClipSet, Levels};
+use crate::mix::{self, Candidates, Draws, Layer, Microphones, RESPONSE_VERSION, Response, Signal};
 use crate::stage::Reference;
 
 const VERSION: u32 = 3;
@@ -71,5 +71,51 @@ impl Mixing {
             outputs.push(Output::of((split, Item::Recipe), &recipe));
         }
         Ok(outputs)
+    }
+}
+
+impl Inputs {
+    /// The noise recordings by type; a type may have several sections.
+    fn noise(&self) -> Result<Candidates, StageError> {
+        self.candidates(|role| matches!(role, Role::Noise(..)))
+    }
+
+    /// The recorded impulse responses by type.
+    fn responses(&self) -> Result<Candidates, StageError> {
+        self.candidates(|role| matches!(role, Role::Response(..)))
+    }
+
+    fn candidates(&self, chosen: impl Fn(&Role) -> bool) -> Result<Candidates, StageError> {
+        let mut found = Candidates::new();
+        for role in self.0.keys().filter_map(|role| role.parse().ok()).filter(chosen) {
+            let AudioTable(clips) = self.get(role.clone())?;
+            if let Role::Noise(_, id) | Role::Response(_, id) = role {
+                found.entry(id.machine).or_default().0.extend(clips);
+            }
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_a_plain_mix_has_no_word_of_later() {
+        let layers = json!([{"types": ["A"], "snr_db": -6.0}]);
+        let of = |more: Value| {
+            let mut stage = json!({"layers": layers, "seed": 0});
+            stage.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            serde_json::from_value::<Mixing>(stage).unwrap().identity()
+        };
+        let (code, config) = of(json!({}));
+        assert_eq!(config, json!({"layers": layers, "seed": 0}));
+        assert_eq!(code, [("mixing".to_owned(), VERSION)].into());
+        // A channel is no matter of the recipe.
+        let first = of(json!({"microphones": {"channel": "first"}}));
+        assert_eq!(first, of(json!({"microphones": {"channel": "cancel"}})));
+        assert!(first.0.contains_key("response"));
+        assert_ne!(of(json!({"reference": "clip"})).1, config);
     }
 }

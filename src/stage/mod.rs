@@ -60,7 +60,6 @@ use crate::artifact::{
 use crate::context::Context;
 use crate::detector::DetectorError;
 use crate::digest::Digest;
-use crate::mix::Candidates;
 use crate::source::SourceError;
 
 /// Raised when the format of the key document changes.
@@ -142,27 +141,6 @@ impl Inputs {
             _ => None,
         };
         self.0.keys().filter_map(section).collect()
-    }
-
-    /// The noise recordings by type; a type may have several sections.
-    fn noise(&self) -> Result<Candidates, StageError> {
-        self.candidates(|role| matches!(role, Role::Noise(..)))
-    }
-
-    /// The recorded impulse responses by type.
-    fn responses(&self) -> Result<Candidates, StageError> {
-        self.candidates(|role| matches!(role, Role::Response(..)))
-    }
-
-    fn candidates(&self, chosen: impl Fn(&Role) -> bool) -> Result<Candidates, StageError> {
-        let mut found = Candidates::new();
-        for role in self.0.keys().filter_map(|role| role.parse().ok()).filter(chosen) {
-            let AudioTable(clips) = self.get(role.clone())?;
-            if let Role::Noise(_, id) | Role::Response(_, id) = role {
-                found.entry(id.machine).or_default().0.extend(clips);
-            }
-        }
-        Ok(found)
     }
 }
 

@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{Builder, Given, Prepared, inputs, reader};
-use crate::dsp::CONVOLVE_VERSION;
 use crate::feature::FeatureSpec;
 use crate::kind::ObjectRef;
-use crate::mix::RESPONSE_VERSION;
 use crate::plan::inputs::{BOTH, FEATURES, Inputs, TRAIN, named, of_section, same};
 use crate::plan::{NodeId, PlanError};
-use crate::source::{self, SourceSpec};
+use crate::source::SourceSpec;
 use crate::spec::Point;
 use crate::stage::{
     Dataset, EmbeddingStage, Features, Interpolation, Item, LevelsStage, Mix, Mixed, Mixing,
@@ -253,17 +251,13 @@ fn mixed_by(
     mut uses: BTreeMap<String, u32>,
 ) -> Mixed {
     let mut responses = None;
-    if mix.response.is_some() || mix.microphones.is_some() {
-        uses.insert("response".into(), RESPONSE_VERSION);
-        uses.insert("convolve".into(), CONVOLVE_VERSION);
-    }
     if let Some(from) = mix.response.as_ref().and_then(|room| room.from.as_ref()) {
         let (folder, (name, version), more) = reader(from);
         responses = folder;
         uses.insert(format!("response of {name}"), version);
         uses.extend(more);
     }
+    uses.extend(mix.uses());
     let channel = mix.microphones.as_ref().map(|microphones| microphones.channel);
-    uses.extend(source::uses(channel));
     Mixed { root, source, uses, gain_db: mix.gain_db, responses, channel }
 }

@@ -1,11 +1,15 @@
 //! The word `mix.response` of a spec: the room between a machine and its microphone.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Mix;
 use crate::diagnose::Problem;
-use crate::mix::{Placed, RT60, Response, Types};
-use crate::source::SourceSpec;
+use crate::dsp::CONVOLVE_VERSION;
+use crate::mix::{Placed, RESPONSE_VERSION, RT60, Response, Types};
+use crate::source::{self, SourceSpec};
 
 /// The room between a machine and its microphone: an impulse response is drawn for each clip and
 /// convolved with it. Each response has an energy of 1, and levels are those of the dry recordings.
@@ -29,6 +33,18 @@ pub struct Room {
     pub types: Option<Types>,
     /// Whether the noise is convolved as well, with a response of its own from the same room.
     pub noise: bool,
+}
+
+impl Mix {
+    /// The versions of the code that makes rooms and microphones, if there are any.
+    pub fn uses(&self) -> BTreeMap<String, u32> {
+        let mut uses = source::uses(self.microphones.as_ref().map(|two| two.channel));
+        if self.response.is_some() || self.microphones.is_some() {
+            uses.insert("response".into(), RESPONSE_VERSION);
+            uses.insert("convolve".into(), CONVOLVE_VERSION);
+        }
+        uses
+    }
 }
 
 impl Room {

@@ -149,8 +149,14 @@ pub fn rows() -> Now {
     add("mixing", json!({"mixing": {"layers": layers, "seed": 3}}), &given);
 
     let drawn = json!([{"types": ["A"], "snr_db": {"source": {"uniform": [-6, 6]}, "target": {"choose": [0, 3]}}}]);
-    let clip = json!({"layers": drawn, "seed": 3, "reference": "clip"});
-    add("mixing drawn", json!({"mixing": clip}), &given);
+    let of_clips = json!({"layers": drawn, "seed": 3, "reference": "clip"});
+    let all = (0..12).map(|i| clip(i, if i < 8 { Split::Train } else { Split::Test }).id);
+    let powers = Levels((1..).zip(all).map(|(i, id)| (id, 0.01 * f64::from(i))).collect());
+    let mut beside: Vec<(String, Vec<u8>)> =
+        given.0.iter().map(|(role, blob)| (role.clone(), blob.to_vec())).collect();
+    beside.retain(|(role, _)| role != "levels");
+    beside.push(("levels".to_owned(), powers.encode()));
+    add("mixing drawn", json!({"mixing": of_clips}), &inputs(beside));
     let rooms = json!({"layers": layers, "seed": 3,
         "response": {"rt60": {"source": 0.2, "target": {"uniform": [0.3, 0.6]}}, "direct_db": 3, "noise": true},
         "microphones": {"far_gain_db": {"uniform": [-18, -6]}, "far_rt60": 0.3}});
