@@ -13,7 +13,7 @@ use crate::seed::Seed;
 
 /// A number, or a way to draw one: `-6`, `{ uniform: [-6, 6] }` or `{ choose: [-6, 0, 6] }`.
 #[derive(Clone, Debug, PartialEq, JsonSchema)]
-#[schemars(untagged)]
+#[schemars(untagged, inline)]
 pub enum Drawn {
     /// The same number for every clip.
     Number(f64),
@@ -25,7 +25,7 @@ pub enum Drawn {
 
 /// A number for each clip, or one for each domain: `{ source: 0.2, target: 0.6 }`.
 #[derive(Clone, Debug, PartialEq, JsonSchema)]
-#[schemars(untagged)]
+#[schemars(untagged, inline)]
 pub enum Placed {
     All(Drawn),
     #[schemars(with = "ByDomain")]

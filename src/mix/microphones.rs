@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::response::generated;
-use super::{Drawn, Placed, RT60};
+use super::{DECIBELS, Drawn, MILLISECONDS, Placed, RT60, decibels, milliseconds, seconds};
 use crate::artifact::{Channel, Path, Ways};
 use crate::diagnose::Problem;
 use crate::seed::Seed;
@@ -17,24 +17,26 @@ use crate::seed::Seed;
 pub struct Microphones {
     /// Level in dB of the machine at the far microphone, relative to the near one. As every number
     /// here it may be drawn for each clip: `{ uniform: [-18, -6] }` or `{ choose: [-18, -6] }`.
-    #[schemars(with = "Drawn")]
+    #[schemars(schema_with = "decibels::<Drawn>")]
     pub far_gain_db: Drawn,
     /// Delay in milliseconds of the machine at the far microphone, rounded to samples.
-    #[schemars(with = "Drawn")]
+    #[schemars(schema_with = "milliseconds::<Drawn>")]
     pub far_delay_ms: Drawn,
     /// Reverberation time in seconds of the machine at the far microphone. Default: no
     /// reverberation.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "seconds::<Drawn>")]
     pub far_rt60: Option<Drawn>,
     /// Level in dB of the noise at the near microphone, relative to the far one.
-    #[schemars(with = "Drawn")]
+    #[schemars(schema_with = "decibels::<Drawn>")]
     pub near_gain_db: Drawn,
     /// Delay in milliseconds of the noise at the near microphone, rounded to samples.
-    #[schemars(with = "Drawn")]
+    #[schemars(schema_with = "milliseconds::<Drawn>")]
     pub near_delay_ms: Drawn,
     /// Reverberation time in seconds of the noise at the near microphone. Default: no
     /// reverberation.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "seconds::<Drawn>")]
     pub near_rt60: Option<Drawn>,
     /// The channel that a run hears. `dataset write` writes both.
     pub channel: Channel,
@@ -84,11 +86,11 @@ impl Microphones {
             ..
         } = self;
         let fields = [
-            ("far_gain_db", Some(far_gain_db), [-100.0, 100.0], "dB"),
-            ("far_delay_ms", Some(far_delay_ms), [0.0, 1000.0], "milliseconds"),
+            ("far_gain_db", Some(far_gain_db), DECIBELS, "dB"),
+            ("far_delay_ms", Some(far_delay_ms), MILLISECONDS, "milliseconds"),
             ("far_rt60", far_rt60.as_ref(), RT60, "seconds"),
-            ("near_gain_db", Some(near_gain_db), [-100.0, 100.0], "dB"),
-            ("near_delay_ms", Some(near_delay_ms), [0.0, 1000.0], "milliseconds"),
+            ("near_gain_db", Some(near_gain_db), DECIBELS, "dB"),
+            ("near_delay_ms", Some(near_delay_ms), MILLISECONDS, "milliseconds"),
             ("near_rt60", near_rt60.as_ref(), RT60, "seconds"),
         ];
         let told = |(name, drawn, range, unit): (&str, Option<&Drawn>, [f64; 2], &str)| {

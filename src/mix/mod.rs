@@ -11,6 +11,7 @@
 //! [`draw`] decides the mix, from identities and a seed alone. `sum` applies it to samples. Neither
 //! reads a file: a recipe names a noise clip, and the caller brings its samples.
 
+mod bounds;
 mod draw;
 mod drawn;
 mod layer;
@@ -19,6 +20,7 @@ mod ratio;
 mod response;
 mod sum;
 
+pub use bounds::{DECIBELS, MILLISECONDS, decibels, milliseconds, seconds};
 pub use draw::{Candidates, Draws, MixError, Signal, draw};
 pub use drawn::{Drawn, Placed};
 pub use layer::{Layer, Types};

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::bounds::{DECIBELS, decibels};
 use super::drawn::{Drawn, Inner, Part, Placed, parts, placed, read};
 use crate::artifact::Clip;
 use crate::diagnose::Problem;
@@ -21,7 +22,7 @@ use crate::seed::Seed;
 pub enum Snr {
     /// The same ratio for every clip.
     Db(#[schemars(range(min = -100, max = 100))] f64),
-    Drawn(Placed),
+    Drawn(#[schemars(schema_with = "decibels::<Placed>")] Placed),
     #[schemars(with = "BTreeMap<String, BTreeMap<String, f64>>")]
     Attribute {
         name: String,
@@ -59,7 +60,7 @@ impl Snr {
 
     /// What is out of range, or cannot be drawn.
     pub fn problems(&self, field: &str) -> Vec<Problem> {
-        let range = [-100.0, 100.0];
+        let range = DECIBELS;
         match self {
             Snr::Db(db) => Placed::All(Drawn::Number(*db)).problems(field, range, "dB"),
             Snr::Drawn(placed) => placed.problems(field, range, "dB"),

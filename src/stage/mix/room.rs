@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Mix;
 use crate::diagnose::Problem;
 use crate::dsp::CONVOLVE_VERSION;
-use crate::mix::{Placed, RESPONSE_VERSION, RT60, Response, Types};
+use crate::mix::{Placed, RESPONSE_VERSION, RT60, Response, Types, seconds};
 use crate::source::{self, SourceSpec};
 
 /// The room between a machine and its microphone: an impulse response is drawn for each clip and
@@ -20,7 +20,7 @@ pub struct Room {
     /// decayed by 60 dB: a number, `{ uniform: [0.2, 0.6] }`, `{ choose: [0.2, 0.6] }`, or by domain
     /// `{ source: 0.2, target: 0.6 }`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(example = 0.4)]
+    #[schemars(schema_with = "seconds::<Placed>", example = 0.4)]
     pub rt60: Option<Placed>,
     /// Energy of the direct sound over that of the reverberation in dB, in generated responses.
     #[schemars(range(min = -100, max = 100))]
