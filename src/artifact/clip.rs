@@ -83,10 +83,23 @@ pub enum Channel {
     /// The mean of the channels.
     #[default]
     Mean,
-    /// Only the first channel.
+    /// Only the first channel: in data of 2026 the near microphone.
     First,
+    /// Only the second channel: in data of 2026 the far microphone.
+    Second,
+    /// The first channel minus the second.
+    Difference,
+    /// What is left of the first channel when all is taken away that the second explains: one factor
+    /// a frequency for the whole clip, by least squares.
+    Cancel,
 }
-words!(Channel { Mean = "mean", First = "first" });
+words!(Channel {
+    Mean = "mean",
+    First = "first",
+    Second = "second",
+    Difference = "difference",
+    Cancel = "cancel"
+});
 
 /// The origin of a clip's samples.
 #[derive(Clone, Debug, PartialEq, Eq)]

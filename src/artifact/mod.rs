@@ -25,7 +25,7 @@ pub use clip_set::ClipSet;
 pub use features::{FeatureIndex, FeatureSet, Matrix, Span};
 pub use levels::Levels;
 pub use metric_table::{MetricRow, MetricTable};
-pub use recipe::{Part, Recipe};
+pub use recipe::{Decay, Echo, More, Part, Path, Recipe, Ways};
 pub use rows::{Encoded, MatrixWriter, SPOOL_FROM};
 pub use scores::Scores;
 pub use section::SectionId;

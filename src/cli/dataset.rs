@@ -15,10 +15,10 @@ use super::work::{self, Work};
 use super::{CacheDir, CliError, Exit, SpecArgs, output, signal};
 use crate::artifact::{Artifact, Audio, AudioTable, Blob, Clip, ClipSet, Part, Recipe};
 use crate::exec::RunOutcome;
-use crate::mix;
+use crate::mix::{self, Quantised};
 use crate::plan::NodeId;
 use crate::source::written;
-use crate::stage::{Features, Heard, Item, Role, SectionId, Split, StageSpec, hear};
+use crate::stage::{Features, Item, Recorded, Role, SectionId, Split, StageSpec, record};
 use crate::store::Store;
 
 #[derive(Args)]
@@ -244,13 +244,17 @@ impl Section<'_> {
             let audio: &Audio = &self.audio.0[&clip.id];
             let parts = self.parts.get(&clip.id).map_or(&[][..], Vec::as_slice);
             let root_of_clips = self.features.root.as_deref();
-            let Heard { wave, clipped: lost } =
-                hear(&clip.id, audio, root_of_clips, parts, self.features.mixed.as_ref())
-                    .map_err(|e| CliError::usage("E0706", e.to_string()))?;
+            let mixed = self.features.mixed.as_ref();
+            let recorded = record(&clip.id, audio, root_of_clips, parts, mixed);
+            let Recorded { rate, channels, clipped: lost } =
+                recorded.map_err(|e| CliError::usage("E0706", e.to_string()))?;
             // Mixed clips already have 16 bits; others may have any depth.
-            let steps = mix::quantise(&wave.samples, 1.0);
-            clipped.fetch_add(usize::from(lost + steps.clipped > 0), Ordering::Relaxed);
-            write_wav(&folder.place(path)?, wave.rate, &steps.samples)
+            let steps: Vec<Quantised> =
+                channels.iter().map(|samples| mix::quantise(samples, 1.0)).collect();
+            let lost = lost + steps.iter().map(|steps| steps.clipped).sum::<usize>();
+            clipped.fetch_add(usize::from(lost > 0), Ordering::Relaxed);
+            let channels: Vec<Vec<i16>> = steps.into_iter().map(|steps| steps.samples).collect();
+            write_wav(&folder.place(path)?, rate, &channels)
         })?;
         if cancel.load(Ordering::Relaxed) {
             return Ok(None);
@@ -269,17 +273,21 @@ impl Section<'_> {
     }
 }
 
-fn write_wav(path: &Path, rate: u32, samples: &[i16]) -> Result<(), CliError> {
+/// Writes channels of equal lengths.
+fn write_wav(path: &Path, rate: u32, channels: &[Vec<i16>]) -> Result<(), CliError> {
+    let samples = channels[0].len();
     let spec = hound::WavSpec {
-        channels: 1,
+        channels: channels.len() as u16,
         sample_rate: rate,
         bits_per_sample: 16,
         sample_format: hound::SampleFormat::Int,
     };
     let write = || -> Result<(), hound::Error> {
         let mut writer = hound::WavWriter::create(path, spec)?;
-        let mut bulk = writer.get_i16_writer(samples.len() as u32);
-        samples.iter().for_each(|sample| bulk.write_sample(*sample));
+        let mut bulk = writer.get_i16_writer((samples * channels.len()) as u32);
+        for i in 0..samples {
+            channels.iter().for_each(|channel| bulk.write_sample(channel[i]));
+        }
         bulk.flush()?;
         writer.finalize()
     };

@@ -26,7 +26,7 @@ pub struct FeaturesArgs {
     /// `features.spectrum.frame=512`
     #[arg(long = "set", value_name = "NAME=VALUE")]
     sets: Vec<String>,
-    /// How several channels become one: mean or first
+    /// How several channels become one: mean, first, second, difference or cancel
     #[arg(long, default_value = "mean")]
     channel: Channel,
     /// Say what was written as JSON

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::census::{Census, untrained};
 use super::given::Given;
 use super::{CliError, SpecArgs};
+use crate::artifact::Channel;
 use crate::desk::{Desk, DigestMemo};
 use crate::diagnose::Diagnostic;
 use crate::digest::Digest;
@@ -98,7 +99,7 @@ impl Session {
         let (mut given, mut looked) = (Given::default(), Vec::new());
         for point in &experiment.points {
             given.weights(point, &mut catalog, &mut mistakes);
-            for (i, source) in Catalog::sources(point).into_iter().enumerate() {
+            for (word, source) in Catalog::sources(point) {
                 let key = Catalog::source_key(&source);
                 if catalog.listings.contains_key(&key) {
                     continue;
@@ -115,7 +116,7 @@ impl Session {
                         roots.extend(
                             source.member().root().map(|root| (root.to_owned(), listing.clone())),
                         );
-                        if i == 0 {
+                        if word == "data" {
                             let untrained = untrained(&source, &listing, &experiment.points);
                             if !untrained.is_empty() {
                                 catalog.untrained.insert(Catalog::source_key(&source), untrained);
@@ -129,7 +130,6 @@ impl Session {
                         }
                     }
                     Err(error) => {
-                        let word = if i == 0 { "data" } else { "mix.noise" };
                         mistakes.push(data_mistake(word, &source, &error));
                         catalog.listings.insert(key, BTreeMap::new());
                     }
@@ -180,7 +180,14 @@ impl Session {
             .chain(notes)
             .chain(self.experiment.notes.iter().cloned())
             .chain(self.doubts())
+            .chain(self.unchosen())
             .collect()
+    }
+
+    /// Recordings of several channels without a choice.
+    fn unchosen(&self) -> BTreeSet<String> {
+        let sources = self.sources.iter().zip(&self.listings);
+        sources.filter_map(|(source, listing)| unchosen(source, listing)).collect()
     }
 
     /// Limits of the features for recordings of this rate.
@@ -197,6 +204,40 @@ impl Session {
         };
         self.experiment.points.iter().filter_map(doubt).collect()
     }
+}
+
+/// Machines whose recordings have several channels, of which the spec chooses none, or only one where
+/// it needs two: a note, if there are any. The first recording of each machine is looked at.
+fn unchosen(source: &SourceSpec, listing: &Listing) -> Option<String> {
+    let root = source.member().root()?;
+    let needs_two = match source.channel() {
+        None => false,
+        Some(Channel::Second | Channel::Difference | Channel::Cancel) => true,
+        Some(Channel::Mean | Channel::First) => return None,
+    };
+    let mut channels: BTreeMap<&str, usize> = BTreeMap::new();
+    for (SectionId { machine, .. }, files) in &listing.sections {
+        if let (Some(first), false) = (files.audio.first(), channels.contains_key(machine.as_str()))
+        {
+            let head = wav::head(&root.join(first));
+            channels.extend(head.map(|head| (machine.as_str(), head.channels)));
+        }
+    }
+    channels.retain(|_, count| (*count > 1) != needs_two);
+    let most = channels.values().max()?;
+    let machines: Vec<String> =
+        channels.keys().map(|machine| format!("`{}`", visible(machine))).collect();
+    let (machines, name) = (machines.join(", "), source.name());
+    Some(match source.channel() {
+        Some(channel) => format!(
+            "recordings of {machines} have one channel, and `data.{name}.channel: {channel}` needs two"
+        ),
+        None => format!(
+            "recordings of {machines} have {most} channels, and `data.{name}.channel` is not set: the mean of the \
+             channels is taken, noise of a far microphone included; the baseline of 2026 takes the first \
+             (`channel: first`)"
+        ),
+    })
 }
 
 /// The approximate length in samples of the longest recording of each section: half the bytes of
@@ -217,7 +258,8 @@ fn rate(source: &SourceSpec, listing: &Listing) -> Option<u32> {
     match (source, source.member().root()) {
         (SourceSpec::Synthetic(synthetic), _) => Some(synthetic.rate),
         (_, Some(root)) => {
-            wav::rate(&root.join(listing.sections.values().find_map(|files| files.audio.first())?))
+            let first = listing.sections.values().find_map(|files| files.audio.first())?;
+            wav::head(&root.join(first)).map(|head| head.rate)
         }
         _ => None,
     }

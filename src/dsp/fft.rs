@@ -14,7 +14,7 @@ use rustfft::num_complex::Complex;
 use rustfft::{FftNum, FftPlannerScalar};
 
 use super::LANES;
-use crate::math;
+use crate::math::{self, Kernel, Lanes, Level};
 
 /// A rustfft transform that does not depend on the processor. Its twiddle factors are the only
 /// numbers that still come from the system's C library; a test compares them with ours.
@@ -49,6 +49,19 @@ impl Sub for Side {
         let mut out = self;
         for lane in 0..LANES {
             out.0[lane] -= other.0[lane];
+        }
+        out
+    }
+}
+
+impl Mul for Side {
+    type Output = Side;
+
+    #[inline(always)]
+    fn mul(self, other: Side) -> Side {
+        let mut out = self;
+        for lane in 0..LANES {
+            out.0[lane] *= other.0[lane];
         }
         out
     }
@@ -180,6 +193,11 @@ impl Fft {
         &self.places
     }
 
+    /// [`run`](Self::run) at the level of this processor, as in `Stft`.
+    pub fn transform(&self, points: &mut [Point]) {
+        Level::current().min(Level::Avx2).run(Transform { fft: self, points });
+    }
+
     /// Transforms `points`, which must have the planned length.
     #[inline(always)]
     pub fn run(&self, points: &mut [Point]) {
@@ -191,6 +209,20 @@ impl Fft {
             }
             Way::Any(fft) => one_by_one(&**fft, points),
         }
+    }
+}
+
+struct Transform<'a> {
+    fft: &'a Fft,
+    points: &'a mut [Point],
+}
+
+impl Kernel for Transform<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        self.fft.run(self.points);
     }
 }
 

@@ -1,6 +1,5 @@
 //! A layer of noise for the clips of a section: types of noise, and signal-to-noise ratios.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -8,6 +7,7 @@ use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
+use super::Snr;
 use crate::artifact::{Clip, Domain};
 
 /// One noise for every clip of a section. Several layers are summed.
@@ -45,17 +45,6 @@ struct ByAttribute {
     _attribute: String,
 }
 
-/// The signal-to-noise ratio in dB: one number, or a number for each value of an attribute, written
-/// `{ n-lv: { L1: 3, L2: -9 } }`.
-#[derive(Clone, Debug, PartialEq, JsonSchema)]
-#[schemars(untagged)]
-pub enum Snr {
-    /// The same ratio for every clip.
-    Db(#[schemars(range(min = -100, max = 100))] f64),
-    #[schemars(with = "BTreeMap<String, BTreeMap<String, f64>>")]
-    Attribute { name: String, levels: BTreeMap<String, f64> },
-}
-
 impl Types {
     /// The types that `clip` may get. Errors: the clip lacks the domain or the attribute that
     /// decides.
@@ -89,32 +78,6 @@ impl Types {
     }
 }
 
-impl Snr {
-    /// The ratio for `clip`, in dB. Errors: the clip lacks the attribute, or its value has no
-    /// level.
-    pub fn of(&self, clip: &Clip) -> Result<f64, String> {
-        let (name, levels) = match self {
-            Snr::Db(db) => return Ok(*db),
-            Snr::Attribute { name, levels } => (name, levels),
-        };
-        let value = clip.attributes.get(name);
-        let value = value
-            .ok_or_else(|| format!("it has no attribute `{name}`, which says its noise level"))?;
-        let known = || levels.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-        levels.get(value).copied().ok_or_else(|| {
-            format!("its `{name}` is `{value}`, but levels are given only for {}", known())
-        })
-    }
-
-    /// Every ratio in the setting.
-    pub fn numbers(&self) -> Vec<f64> {
-        match self {
-            Snr::Db(db) => vec![*db],
-            Snr::Attribute { levels, .. } => levels.values().copied().collect(),
-        }
-    }
-}
-
 impl Serialize for Types {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -128,19 +91,6 @@ impl Serialize for Types {
             Types::Attribute(name) => {
                 let mut map = serializer.serialize_map(Some(1))?;
                 map.serialize_entry("attribute", name)?;
-                map.end()
-            }
-        }
-    }
-}
-
-impl Serialize for Snr {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Snr::Db(db) => serializer.serialize_f64(*db),
-            Snr::Attribute { name, levels } => {
-                let mut map = serializer.serialize_map(Some(1))?;
-                map.serialize_entry(name, levels)?;
                 map.end()
             }
         }
@@ -188,40 +138,6 @@ impl<'de> Deserialize<'de> for Types {
     }
 }
 
-impl<'de> Deserialize<'de> for Snr {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = Snr;
-
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("a number of dB, or a map from an attribute to the dB of its values")
-            }
-
-            fn visit_f64<E>(self, db: f64) -> Result<Snr, E> {
-                Ok(Snr::Db(db))
-            }
-
-            fn visit_i64<E>(self, db: i64) -> Result<Snr, E> {
-                Ok(Snr::Db(db as f64))
-            }
-
-            fn visit_u64<E>(self, db: u64) -> Result<Snr, E> {
-                Ok(Snr::Db(db as f64))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Snr, A::Error> {
-                let first = entries.next_entry::<String, BTreeMap<String, f64>>()?;
-                match (first, entries.next_key::<String>()?) {
-                    (Some((name, levels)), None) => Ok(Snr::Attribute { name, levels }),
-                    _ => Err(de::Error::custom("levels of noise depend on one attribute")),
-                }
-            }
-        }
-        deserializer.deserialize_any(Either)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,8 +156,6 @@ mod tests {
                 assert_eq!(serde_json::to_value(&layer).unwrap(), written);
             }
         }
-        let whole: Snr = serde_json::from_value(json!(-6)).unwrap();
-        assert_eq!(whole, Snr::Db(-6.0));
     }
 
     #[test]
@@ -253,11 +167,5 @@ mod tests {
         );
         assert!(types(json!({"sauce": ["A"]})).starts_with("unknown field `sauce`"));
         assert!(types(json!(5)).contains("expected a list of noise types"));
-        let snr = |v| serde_json::from_value::<Snr>(v).unwrap_err().to_string();
-        assert_eq!(
-            snr(json!({"a": {"x": 1.0}, "b": {"y": 2.0}})),
-            "levels of noise depend on one attribute"
-        );
-        assert!(snr(json!("loud")).contains("expected a number of dB"));
     }
 }

@@ -20,18 +20,29 @@ pub fn cut(noise: &[f32], length: usize, place: f64) -> Vec<f32> {
     noise[start..].iter().chain(noise.iter().cycle()).take(length).copied().collect()
 }
 
-/// Scales `noise` to the power `wanted` and adds it to `signal`. `None` if the noise is silent and
-/// so cannot be scaled.
+/// Scales `noise` to the power `wanted` and adds it to `signal`. Returns the gain, or `None` if
+/// the noise is silent and so cannot be scaled.
 pub fn scale_to(signal: &mut [f32], noise: &[f32], wanted: f64) -> Option<f64> {
     let gain = (wanted / power(noise)).sqrt();
     if !gain.is_finite() {
         return None;
     }
+    add(signal, noise, gain);
+    Some(gain)
+}
+
+/// Adds `gain` times `noise` to `signal`, to the end of the shorter one.
+pub fn add(signal: &mut [f32], noise: &[f32], gain: f64) {
     signal
         .iter_mut()
         .zip(noise)
         .for_each(|(x, n)| *x = (f64::from(*x) + gain * f64::from(*n)) as f32);
-    Some(gain)
+}
+
+/// The samples, `delay` samples later. The length stays, and silence comes first.
+pub fn delayed(samples: &[f32], delay: usize) -> Vec<f32> {
+    let silence = std::iter::repeat_n(0.0, delay.min(samples.len()));
+    silence.chain(samples.iter().copied()).take(samples.len()).collect()
 }
 
 /// Samples in 16 bits, as in a file.
@@ -99,6 +110,12 @@ mod tests {
         assert_eq!(scale_to(&mut [0.0; 3], &[0.0; 3], 1.0), None);
         assert_eq!(scale_to(&mut [], &[], 1.0), None);
         assert_eq!(scale_to(&mut [0.0; 2], &[1.0, -1.0], 0.0), Some(0.0));
+    }
+
+    #[test]
+    fn delays_keep_the_length() {
+        assert_eq!(delayed(&[1.0, 2.0, 3.0], 1), [0.0, 1.0, 2.0]);
+        assert_eq!(delayed(&[1.0, 2.0], 5), [0.0, 0.0]);
     }
 
     #[test]

@@ -278,8 +278,10 @@ fn inputs(section: &SectionId, prepared: &Prepared, split: Split) -> Inputs {
     needs
 }
 
-/// The folder of a source's recordings, and the name and version of its reader.
-fn reader(source: &SourceSpec) -> (Option<PathBuf>, (String, u32)) {
+/// The folder of a source's recordings, the name and version of its reader, and the versions of
+/// further code that it uses.
+fn reader(source: &SourceSpec) -> (Option<PathBuf>, (String, u32), BTreeMap<String, u32>) {
     let member = source.member();
-    (member.root().map(Into::into), (source.name().to_owned(), member.version()))
+    let named = (source.name().to_owned(), member.version());
+    (member.root().map(Into::into), named, source.uses())
 }

@@ -54,9 +54,13 @@ impl Catalog {
         if found.is_empty() { sections.iter().collect() } else { found }
     }
 
-    /// The sources that a point reads: its data and its noise.
-    pub fn sources(point: &Point) -> Vec<SourceSpec> {
-        let noise = point.mix.iter().map(|mix| mix.noise(&point.data));
-        std::iter::once(point.data.clone()).chain(noise).collect()
+    /// The sources that a point reads, with the words that they stand under: its data, its noise, and
+    /// its recorded impulse responses.
+    pub fn sources(point: &Point) -> Vec<(&'static str, SourceSpec)> {
+        let mix = point.mix.as_ref();
+        let noise = mix.map(|mix| ("mix.noise", mix.noise(&point.data)));
+        let responses = mix.and_then(|mix| mix.response.as_ref()?.from.clone());
+        let responses = responses.map(|from| ("mix.response.from", from));
+        std::iter::once(("data", point.data.clone())).chain(noise).chain(responses).collect()
     }
 }

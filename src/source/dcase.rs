@@ -37,9 +37,9 @@ pub struct Dcase {
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "sections")]
     #[schemars(with = "Vec<Word>")]
     pub sections: Vec<String>,
-    /// How several channels of a recording become one.
-    #[serde(default)]
-    pub channel: Channel,
+    /// How several channels of a recording become one. Default: `mean`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Channel>,
     /// The origin of a recording's attributes.
     #[serde(default)]
     pub attributes: Attributes,
@@ -206,7 +206,10 @@ impl Source for Dcase {
             };
             recordings.push(Recording {
                 clip,
-                audio: Audio::Wav { channel: self.channel, sha256: file.sha256 },
+                audio: Audio::Wav {
+                    channel: self.channel.unwrap_or_default(),
+                    sha256: file.sha256,
+                },
             });
         }
         if let Some(holdout) =
@@ -227,7 +230,8 @@ impl Source for Dcase {
 
     fn keyed(&self) -> serde_json::Value {
         let Self { channel, attributes, split, .. } = self;
-        let mut dcase = serde_json::json!({ "channel": channel, "attributes": attributes });
+        let mut dcase =
+            serde_json::json!({ "channel": channel.unwrap_or_default(), "attributes": attributes });
         // Keys of data sets that are split as ever are older than this word.
         if let Some(split) = split {
             dcase["split"] = serde_json::json!(split);

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::drawn::Draw;
 use super::holdout::Holdout;
 use super::pattern::{Field, Pattern};
 use super::tree::{self, Found, unreadable, walk};
@@ -30,9 +31,9 @@ pub struct Folder {
     /// matches a `/`.
     #[schemars(example = "{machine}/{split}/{label}_{*}.wav")]
     pub pattern: String,
-    /// How several channels of a recording become one.
-    #[serde(default)]
-    pub channel: Channel,
+    /// How several channels of a recording become one. Default: `mean`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Channel>,
     /// Values for recordings whose paths do not give them.
     #[serde(default)]
     pub defaults: Defaults,
@@ -43,6 +44,10 @@ pub struct Folder {
     /// How recordings are split for training and testing, if their paths do not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Holdout>,
+    /// Draws the data set from a pool of recordings, instead of using all: so many clips of each
+    /// condition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draw: Option<Draw>,
 }
 
 /// Values for every recording if the pattern has no placeholder for them.
@@ -103,7 +108,7 @@ impl Source for Folder {
             (Field::Machine, "machine", machine.is_some(), true),
             (Field::Section, "section", section.is_some(), false),
             (Field::Domain, "domain", domain.is_some(), false),
-            (Field::Split, "split", split.is_some(), self.split.is_none()),
+            (Field::Split, "split", split.is_some(), self.split.is_none() && self.draw.is_none()),
             (Field::Label, "label", label.is_some(), false),
         ] {
             let placed = pattern.has(&field);
@@ -131,6 +136,15 @@ impl Source for Folder {
             if pattern.has(&Field::Split) || split.is_some() {
                 let message = "is never used: the pattern or `defaults` say it already";
                 problems.push(Problem::new("split", message).hint("leave out one of the two"));
+            }
+        }
+        if let Some(draw) = &self.draw {
+            problems.extend(draw.problems(&pattern.attributes()));
+            if self.split.is_some() || pattern.has(&Field::Split) || split.is_some() {
+                let message = "takes recordings of both splits, which are given already";
+                let hint =
+                    "leave `{split}`, `defaults.split` and `split` out: each request has one";
+                problems.push(Problem::new("draw", message).hint(hint));
             }
         }
         for (what, name) in [("machine", machine), ("section", section)] {
@@ -224,7 +238,8 @@ impl Source for Folder {
                     path: file.path.clone(),
                     why: format!("is not a clip of `{}` `{}`", id.machine, id.section),
                 })?;
-            let audio = Audio::Wav { channel: self.channel, sha256: file.sha256 };
+            let audio =
+                Audio::Wav { channel: self.channel.unwrap_or_default(), sha256: file.sha256 };
             let (machine, section) = (id.machine, id.section);
             let clip =
                 Clip { id: file.path.clone(), machine, section, domain, split, label, attributes };
@@ -233,17 +248,25 @@ impl Source for Folder {
         if let Some(holdout) = &self.split {
             holdout.split(&mut recordings, |clip| (&clip.machine, &clip.id));
         }
+        if let Some(draw) = &self.draw {
+            let SectionId { machine, section } = id;
+            let wrong = |why| SourceError::File { path: format!("{machine}/{section}"), why };
+            recordings = draw.draw(recordings).map_err(wrong)?;
+        }
         Ok(recordings)
     }
 
     fn keyed(&self) -> serde_json::Value {
-        let Self { root: _, pattern, channel, defaults, words, split } = self;
+        let Self { root: _, pattern, channel, defaults, words, split, draw } = self;
         let mut folder = serde_json::json!({
-            "pattern": pattern, "channel": channel, "defaults": defaults, "words": words
+            "pattern": pattern, "channel": channel.unwrap_or_default(), "defaults": defaults, "words": words
         });
         // Older keys of folders do not have this word, so it is added only if set.
         if let Some(split) = split {
             folder["split"] = serde_json::json!(split);
+        }
+        if let Some(draw) = draw {
+            folder["draw"] = serde_json::json!(draw);
         }
         serde_json::json!({ "folder": folder })
     }
@@ -286,8 +309,9 @@ impl Folder {
         }
         let machine = machine.ok_or_else(|| wrong("nothing gives its machine".into()))?;
         let section = section.unwrap_or_else(|| "00".to_owned());
-        // With `split`, all are for training until the whole section is known.
-        let split = split.or(self.split.as_ref().map(|_| Split::Train));
+        // With `split` or `draw`, all are for training until the whole section is known.
+        let later = self.split.is_some() || self.draw.is_some();
+        let split = split.or(later.then_some(Split::Train));
         let split = split.ok_or_else(|| wrong("nothing gives its split".into()))?;
         Ok(Some(Facts { id: SectionId { machine, section }, domain, split, label, attributes }))
     }

@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use crate::artifact::SectionId;
-use crate::artifact::{Audio, Clip};
+use crate::artifact::{Audio, Channel, Clip};
 use crate::diagnose::Problem;
 use crate::digest::Digest;
+use crate::dsp;
 use crate::family;
 
 /// The files of one section, by path relative to the root, with `/`: audio and any attribute
@@ -122,8 +123,33 @@ family! {
     }
 }
 
+impl SourceSpec {
+    /// How several channels of its recordings become one, if the spec chooses.
+    pub fn channel(&self) -> Option<Channel> {
+        match self {
+            SourceSpec::Dcase(source) => source.channel,
+            SourceSpec::Folder(source) => source.channel,
+            SourceSpec::Synthetic(_) | SourceSpec::Factory(_) => None,
+        }
+    }
+
+    /// The versions of further code that makes its samples.
+    pub fn uses(&self) -> BTreeMap<String, u32> {
+        uses(self.channel())
+    }
+}
+
+/// The versions of further code that makes one channel of two.
+pub fn uses(channel: Option<Channel>) -> BTreeMap<String, u32> {
+    match channel {
+        Some(Channel::Cancel) => [("cancel".to_owned(), dsp::CANCEL_VERSION)].into(),
+        _ => BTreeMap::new(),
+    }
+}
+
 pub mod dcase;
 mod doubled;
+mod drawn;
 pub mod factory;
 pub mod folder;
 pub mod guess;
@@ -156,6 +182,18 @@ pub fn read(clip: &str, audio: &Audio, root: Option<&Path>) -> Result<Wave, Sour
             if digest == *sha256 { Ok(wave) } else { Err(wrong("changed since it was listed")) }
         }
         Audio::Synthetic(recipe) => sound::render(recipe).map_err(|why| wrong(&why)),
+    }
+}
+
+/// One channel of two, as the reader of WAVs makes it.
+pub fn joined(channel: Channel, near: &[f32], far: &[f32]) -> Vec<f32> {
+    let both = near.iter().zip(far);
+    match channel {
+        Channel::Mean => both.map(|(a, b)| (a + b) / 2.0).collect(),
+        Channel::First => near.to_vec(),
+        Channel::Second => far.to_vec(),
+        Channel::Difference => both.map(|(a, b)| a - b).collect(),
+        Channel::Cancel => dsp::cancel(near, far),
     }
 }
 

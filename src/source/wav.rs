@@ -12,6 +12,8 @@ use crate::artifact::Channel;
 use crate::digest::Digest;
 use crate::reading::{self, RECORDING};
 
+mod mono;
+
 /// The encoding of a sample. Little-endian, as everywhere in RIFF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
@@ -79,6 +81,8 @@ pub enum WavError {
         "the data chunk has {bytes} bytes, not a multiple of {block} ({channels} channels of {width} bytes)"
     )]
     Odd { bytes: usize, block: usize, channels: usize, width: usize },
+    #[error("it has one channel, and `channel: {0}` needs two")]
+    OneChannel(Channel),
     #[error("sample {index} is not a finite number")]
     NotFinite { index: usize },
 }
@@ -95,8 +99,9 @@ pub fn read(path: &Path, channel: Channel) -> Result<Wave, SourceError> {
     wave(path, &loaded(path, reading::read_or_pipe(path, RECORDING))?, channel)
 }
 
-/// The sample rate of the file at `path`, if it is readable. Does not look at its samples.
-pub fn rate(path: &Path) -> Option<u32> {
+/// The properties of the file at `path` except the number of its samples, if it is readable. Does
+/// not look at its samples.
+pub fn head(path: &Path) -> Option<Header> {
     use std::io::Read;
     let mut head = Vec::new();
     reading::open(path).ok()?.take(1 << 16).read_to_end(&mut head).ok()?;
@@ -104,7 +109,7 @@ pub fn rate(path: &Path) -> Option<u32> {
     while let (Some(name), Some(length)) = (rest.get(..4), rest.get(4..8)) {
         let length = u32::from_le_bytes(length.try_into().ok()?) as usize;
         if name == b"fmt " {
-            return parse_format(rest.get(8..8 + length)?).ok().map(|header| header.rate);
+            return parse_format(rest.get(8..8 + length)?).ok();
         }
         rest = rest.get(8 + length + length % 2..)?;
     }
@@ -328,52 +333,6 @@ fn data(format: Header, data: &[u8]) -> Result<Wav<'_>, WavError> {
         return Err(WavError::Odd { bytes: data.len(), block, channels, width });
     }
     Ok(Wav { header: Header { frames: data.len() / block, ..format }, data })
-}
-
-impl Wav<'_> {
-    /// One channel in -1..1: integers divided by 2^(bits - 1), floats unchanged.
-    pub fn mono(&self, channel: Channel) -> Result<Vec<f32>, WavError> {
-        match self.header.encoding {
-            Encoding::Pcm8 => self.mix(channel, |[b]: [u8; 1]| (f32::from(b) - 128.0) / 128.0),
-            Encoding::Pcm16 => self.mix(channel, |b| f32::from(i16::from_le_bytes(b)) / 32_768.0),
-            // The three bytes become the upper ones of 32 bits, which keeps the sign.
-            Encoding::Pcm24 => self.mix(channel, |[a, b, c]| {
-                i32::from_le_bytes([0, a, b, c]) as f32 / 2_147_483_648.0
-            }),
-            Encoding::Pcm32 => {
-                self.mix(channel, |b| i32::from_le_bytes(b) as f32 / 2_147_483_648.0)
-            }
-            Encoding::Float32 => self.mix(channel, f32::from_le_bytes).and_then(finite),
-            Encoding::Float64 => {
-                self.mix(channel, |b| f64::from_le_bytes(b) as f32).and_then(finite)
-            }
-        }
-    }
-
-    fn mix<const WIDTH: usize>(
-        &self,
-        channel: Channel,
-        sample: impl Fn([u8; WIDTH]) -> f32,
-    ) -> Result<Vec<f32>, WavError> {
-        let (samples, channels) = (self.data.as_chunks::<WIDTH>().0, self.header.channels);
-        Ok(match channel {
-            _ if channels == 1 => samples.iter().map(|&b| sample(b)).collect(),
-            Channel::First => samples.iter().step_by(channels).map(|&b| sample(b)).collect(),
-            Channel::Mean => {
-                let mean = |block: &[[u8; WIDTH]]| {
-                    block.iter().map(|&b| sample(b)).sum::<f32>() / channels as f32
-                };
-                samples.chunks_exact(channels).map(mean).collect()
-            }
-        })
-    }
-}
-
-fn finite(samples: Vec<f32>) -> Result<Vec<f32>, WavError> {
-    match samples.iter().position(|x| !x.is_finite()) {
-        Some(index) => Err(WavError::NotFinite { index }),
-        None => Ok(samples),
-    }
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> u16 {

@@ -16,7 +16,7 @@ use crate::pool::PoolSpec;
 
 /// The label of each value.
 pub fn labels(keys: &[String], values: &[Node]) -> Vec<String> {
-    let family = wire::family(keys).filter(|_| keys != ["mix", "noise"]);
+    let family = wire::family(keys).filter(|_| keys[0] != "mix");
     match (keys, family) {
         // Several pools may be joined.
         ([word], Some(_)) if word == "pool" => values

@@ -28,26 +28,40 @@ pub fn mix(node: &Node, look: Look, diagnostics: &mut Vec<Diagnostic>) -> Option
         return Some(None);
     }
     let mut rest = node.clone();
-    let noise = rest.remove(&["noise".to_owned()]).filter(|n| !n.is_null());
+    let noise = source(&mut rest, &["noise"], look, diagnostics);
+    let responses = source(&mut rest, &["response", "from"], look, diagnostics);
+    let mix: Option<Mix> = settings("mix", &rest, look, diagnostics);
+    let (mut mix, noise, responses) = (mix?, noise?, responses?);
+    mix.noise = noise;
+    if let Some(room) = &mut mix.response {
+        room.from = responses;
+    }
+    sound(mix.problems(), "mix", node, look, diagnostics).then_some(Some(mix))
+}
+
+/// Takes the source at `path` out of `mix`; `None` if it is wrong.
+fn source(
+    mix: &mut Node,
+    path: &[&str],
+    look: Look,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Option<SourceSpec>> {
+    let keys: Vec<String> = path.iter().map(|key| (*key).to_owned()).collect();
+    let Some(node) = mix.remove(&keys).filter(|node| !node.is_null()) else { return Some(None) };
+    let (word, last) = (format!("mix.{}", path.join(".")), path[path.len() - 1]);
     let mut told = Vec::new();
-    let source = noise.as_ref().map(|noise| decode::variant::<SourceSpec>(noise, look, &mut told));
+    let source = decode::variant::<SourceSpec>(&node, look, &mut told);
     // A source calls itself `data` in its messages.
     diagnostics.extend(told.into_iter().map(|mut d| {
-        d.message = d.message.replace("`data", "`mix.noise");
+        d.message = d.message.replace("`data", &format!("`{word}"));
         d.hint = d.hint.map(|hint| {
-            hint.replace("`data:", "`noise:")
-                .replace("`data", "`mix.noise")
-                .replace("{ data: [", "{ mix.noise: [")
+            hint.replace("`data:", &format!("`{last}:"))
+                .replace("`data", &format!("`{word}"))
+                .replace("{ data: [", &format!("{{ {word}: ["))
         });
         d
     }));
-    let mix: Option<Mix> = settings("mix", &rest, look, diagnostics);
-    let mix = match (mix, source) {
-        (Some(mix), None) => mix,
-        (Some(mix), Some(Some(noise))) => Mix { noise: Some(noise), ..mix },
-        _ => return None,
-    };
-    sound(mix.problems(), "mix", node, look, diagnostics).then_some(Some(mix))
+    source.map(Some)
 }
 
 /// `metrics.intervals`.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::wave::{Heard, Mixed, hear};
-use super::{Inputs, Item, LONGEST, Output, Role, SPLITS, StageError, Wants, code};
+use super::{Inputs, Item, LONGEST, Output, Role, SPLITS, StageError, Wants, code, versions};
 use crate::artifact::{
     Audio, AudioTable, FeatureIndex, MatrixWriter, Part, Recipe, SPOOL_FROM, Split,
 };
@@ -40,6 +40,9 @@ pub struct Features {
     pub root: Option<PathBuf>,
     /// Version of the reader or generator of the recordings.
     pub source: (String, u32),
+    /// Versions of further code that makes the samples.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub uses: BTreeMap<String, u32>,
     /// The noise that is mixed to the recordings, by the input `recipe`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mixed: Option<Mixed>,
@@ -63,10 +66,16 @@ impl Features {
     pub(super) fn identity(&self) -> (BTreeMap<String, u32>, Value) {
         let feature = (self.feature.name(), self.feature.member().version());
         let mut uses = vec![feature, (self.source.0.as_str(), self.source.1)];
+        uses.extend(versions(&self.uses));
         let mut config = json!(self.feature);
-        if let Some(Mixed { root: _, source, gain_db }) = &self.mixed {
+        if let Some(mixed) = &self.mixed {
+            let Mixed { root: _, source, uses: noise, gain_db, responses: _, channel } = mixed;
             uses.push((&source.0, source.1));
+            uses.extend(versions(noise));
             config["gain_db"] = json!(gain_db);
+            if let Some(channel) = channel {
+                config["channel"] = json!(channel);
+            }
         }
         (code("features", VERSION, uses), config)
     }
@@ -83,7 +92,15 @@ impl Features {
         let matrix = 4 * (samples / feature.hop().max(1) as u64 + 1) * feature.dims() as u64;
         // Each thread holds a file, its samples, and their features; for mixed clips also the
         // noise.
-        let each = samples * if self.mixed.is_some() { 12 } else { 6 } + matrix;
+        let of_samples = match (&self.mixed, self.uses.is_empty()) {
+            // Two channels, the noise, and the transforms of convolutions.
+            (Some(mixed), _) if !mixed.uses.is_empty() => 40,
+            (Some(_), _) => 12,
+            // Two channels and what is left of them.
+            (None, false) => 8,
+            (None, true) => 6,
+        };
+        let each = samples * of_samples + matrix;
         let all = clips.saturating_mul(matrix);
         let memory =
             4 * table + all.min(HELD as u64 + matrix) + all.min(SPOOL_FROM as u64 + matrix);
@@ -252,7 +269,13 @@ mod tests {
         let feature =
             FeatureSpec::parse("log_mel", &json!({"frame": 1024, "hop": 512, "mels": 128}))
                 .unwrap();
-        let stage = Features { feature, root: None, source: ("dcase".into(), 1), mixed: None };
+        let stage = Features {
+            feature,
+            root: None,
+            source: ("dcase".into(), 1),
+            uses: Default::default(),
+            mixed: None,
+        };
         let wants = |clips: u64, longest: u64| {
             stage.wants(
                 &[("train/audio".to_owned(), 130 * clips), (LONGEST.to_owned(), longest)].into(),

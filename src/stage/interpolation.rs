@@ -10,7 +10,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Features, Generalization, Inputs, Item, Output, StageError, Wants, code};
+use super::{Features, Generalization, Inputs, Item, Output, StageError, Wants, code, versions};
 use crate::artifact::{Audio, AudioTable, Clip, ClipSet, Domain, FeatureIndex, Matrix, Split};
 use crate::context::Context;
 use crate::generalize::{Smote, Technique, pairs};
@@ -36,9 +36,8 @@ impl Interpolation {
         let Self { smote, choice, seed, .. } = self;
         let config =
             json!({ "features": features, "smote": smote, "choice": choice, "seed": seed });
-        let uses = uses.iter().map(|(name, version)| (name.as_str(), *version));
         let techniques = [Technique::Smote, Technique::Choice].map(Technique::version);
-        (code("interpolation", VERSION, uses.chain(techniques)), config)
+        (code("interpolation", VERSION, versions(&uses).chain(techniques)), config)
     }
 
     pub(super) fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {

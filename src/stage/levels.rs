@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::features::longest;
-use super::{Inputs, Item, Output, SPLITS, StageError, Wants, code};
+use super::{Inputs, Item, Output, SPLITS, StageError, Wants, code, versions};
 use crate::artifact::{Audio, AudioTable, Levels};
 use crate::context::Context;
 use crate::mix;
@@ -25,11 +25,15 @@ pub struct LevelsStage {
     pub root: Option<PathBuf>,
     /// Version of the reader or generator of the recordings.
     pub source: (String, u32),
+    /// Versions of further code that makes the samples.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub uses: BTreeMap<String, u32>,
 }
 
 impl LevelsStage {
     pub(super) fn identity(&self) -> (BTreeMap<String, u32>, Value) {
-        (code("levels", VERSION, [(self.source.0.as_str(), self.source.1)]), json!({}))
+        let source = (self.source.0.as_str(), self.source.1);
+        (code("levels", VERSION, versions(&self.uses).chain([source])), json!({}))
     }
 
     pub(super) fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {

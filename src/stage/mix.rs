@@ -1,12 +1,18 @@
 //! The word `mix` of a spec: the noise that the clips of a section get, and its level.
 
+mod layers;
+mod room;
+
+pub use layers::Written;
+pub use room::Room;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::SectionId;
 use crate::diagnose::Problem;
 use crate::mimii_dg;
-use crate::mix::{Layer, Snr, Types};
+use crate::mix::{Layer, Microphones, Snr, Types};
 use crate::source::SourceSpec;
 use crate::source::factory::Factory;
 
@@ -18,12 +24,21 @@ pub struct Mix {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<Table>,
     /// Signal-to-noise ratio in dB for every section and noise. It replaces the ratios of the
-    /// table.
+    /// table. A number, a number drawn for each clip (`{ uniform: [-6, 6] }`, `{ choose: [-6, 0, 6] }`),
+    /// one of these for each domain (`{ source: 3, target: -6 }`), or by the values of an attribute
+    /// (`{ n-lv: { L1: 3, L2: -9 } }`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snr_db: Option<Snr>,
     /// Added to every ratio, in dB.
     #[schemars(range(min = -100, max = 100))]
     pub snr_offset_db: f64,
+    /// Several noises for each clip, which are summed, instead of `snr_db` and `types`: a list of `{
+    /// types: [A], snr_db: -6 }`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<Written>,
+    /// Whose mean power the ratios refer to. Default: `section`, as in MIMII DG.
+    #[serde(skip_serializing_if = "Reference::is_section")]
+    pub reference: Reference,
     /// Types of noise that a clip may get. They replace the types of the table. Without a table,
     /// the default is all types of `noise`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,11 +46,37 @@ pub struct Mix {
     /// Where the noise comes from: a source whose machines are the types of noise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub noise: Option<SourceSpec>,
+    /// The room between a machine and its microphone: an impulse response is drawn for each clip.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response: Option<Room>,
+    /// Two microphones, near and far, instead of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub microphones: Option<Microphones>,
     /// Gain of the mixed clip in dB, before it becomes 16 bits.
     #[schemars(range(min = -100, max = 100))]
     pub gain_db: f64,
     /// Seed of the choice of noise for each clip.
     pub seed: u64,
+}
+
+/// Whose mean power is the signal's in ratios.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Reference {
+    /// The mean over all clips of the section: loud and quiet recordings keep their level.
+    #[default]
+    Section,
+    /// The mean over all clips of all sections of the machine.
+    Machine,
+    /// The clip itself: every clip has its ratio, however loud it is.
+    Clip,
+}
+
+impl Reference {
+    /// Whether it is the default.
+    pub fn is_section(&self) -> bool {
+        *self == Self::Section
+    }
 }
 
 /// Tables that `mix` knows.
@@ -65,8 +106,9 @@ impl Mix {
     /// All settings out of range, except those of the noise source, which checks its own.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
+        problems.extend(self.of_layers());
         if self.table.is_none() {
-            if self.snr_db.is_none() {
+            if self.snr_db.is_none() && self.layers.is_empty() {
                 let hint =
                     "write `snr_db: -6`, or `table: mimii_dg` for the levels of that data set";
                 problems.push(Problem::new("", "no signal-to-noise ratio is set").hint(hint));
@@ -77,10 +119,10 @@ impl Mix {
                 problems.push(Problem::new("", "no noise is given").hint(hint));
             }
         }
-        let numbers = self.snr_db.iter().flat_map(Snr::numbers).map(|db| ("snr_db", db));
-        for (field, db) in
-            numbers.chain([("snr_offset_db", self.snr_offset_db), ("gain_db", self.gain_db)])
-        {
+        problems.extend(self.snr_db.iter().flat_map(|snr| snr.problems("snr_db")));
+        problems.extend(self.response.iter().flat_map(Room::problems));
+        problems.extend(self.microphones.iter().flat_map(Microphones::problems));
+        for (field, db) in [("snr_offset_db", self.snr_offset_db), ("gain_db", self.gain_db)] {
             if !(-100.0..=100.0).contains(&db) {
                 let hint = "write a number of dB from -100 to 100";
                 problems.push(Problem::new(field, format!("{db} is out of range")).hint(hint));
@@ -103,13 +145,16 @@ impl Mix {
     }
 
     /// Whether anything is mixed to the recordings of `data`. The table describes how dry
-    /// recordings become a data set, and a published data set is already mixed. But noise is added
-    /// if the spec names a ratio or noise of its own.
+    /// recordings become a data set, and a published data set is already mixed. But the spec
+    /// counts if it names a ratio, noise, a room or microphones of its own.
     pub fn applies(&self, data: &SourceSpec) -> bool {
         !data.member().mixed()
             || self.table.is_none()
             || self.snr_db.is_some()
             || self.noise.is_some()
+            || !self.layers.is_empty()
+            || self.response.is_some()
+            || self.microphones.is_some()
     }
 
     /// The source of the noise: the source of the spec, or generated noise. Generated noise has the
@@ -127,7 +172,11 @@ impl Mix {
     /// The layers of noise for the clips of a section, from noise of the `known` types. Errors: the
     /// table lacks the section, or a type is unknown.
     pub fn layers(&self, section: &SectionId, known: &[&str]) -> Result<Vec<Layer>, String> {
+        let all = || Types::Any(known.iter().map(|kind| (*kind).to_owned()).collect());
         let mut layers = match self.table {
+            _ if !self.layers.is_empty() => {
+                self.layers.iter().map(|layer| layer.layer(all)).collect()
+            }
             Some(table) => {
                 let SectionId { machine, section: name } = section;
                 let missing = || {
@@ -135,10 +184,7 @@ impl Mix {
                 };
                 table.noise(section).ok_or_else(missing)?.to_vec()
             }
-            None => vec![Layer {
-                types: Types::Any(known.iter().map(|kind| (*kind).to_owned()).collect()),
-                snr_db: Snr::Db(0.0),
-            }],
+            None => vec![Layer { types: all(), snr_db: Snr::Db(0.0) }],
         };
         for layer in &mut layers {
             if let Some(snr) = &self.snr_db {
@@ -147,12 +193,7 @@ impl Mix {
             if let Some(types) = &self.types {
                 layer.types = types.clone();
             }
-            match &mut layer.snr_db {
-                Snr::Db(db) => *db += self.snr_offset_db,
-                Snr::Attribute { levels, .. } => {
-                    levels.values_mut().for_each(|db| *db += self.snr_offset_db)
-                }
-            }
+            layer.snr_db = layer.snr_db.clone().plus(self.snr_offset_db);
         }
         for kind in layers.iter().filter_map(|layer| layer.types.named()).flatten() {
             if !known.contains(&kind) {

@@ -38,14 +38,14 @@ pub use embedding::EmbeddingStage;
 pub use features::Features;
 pub use interpolation::Interpolation;
 pub use levels::LevelsStage;
-pub use mix::{Mix, Table};
+pub use mix::{Mix, Reference, Room, Table, Written};
 pub use mixing::Mixing;
 pub use network::NetworkStage;
 pub use pooling::Pooling;
 pub use role::{Item, Role};
 pub use scoring::Scoring;
 pub use training::TrainingStage;
-pub use wave::{Heard, Mixed, hear};
+pub use wave::{Heard, Mixed, Recorded, hear, record};
 
 use std::collections::BTreeMap;
 
@@ -60,7 +60,6 @@ use crate::artifact::{
 use crate::context::Context;
 use crate::detector::DetectorError;
 use crate::digest::Digest;
-use crate::mix::Candidates;
 use crate::source::SourceError;
 
 /// Raised when the format of the key document changes.
@@ -142,18 +141,6 @@ impl Inputs {
             _ => None,
         };
         self.0.keys().filter_map(section).collect()
-    }
-
-    /// The noise recordings by type; a type may have several sections.
-    fn noise(&self) -> Result<Candidates, StageError> {
-        let mut found = Candidates::new();
-        for role in self.0.keys() {
-            if let Ok(Role::Noise(split, id)) = role.parse() {
-                let AudioTable(clips) = self.get(Role::Noise(split, id.clone()))?;
-                found.entry(id.machine).or_default().0.extend(clips);
-            }
-        }
-        Ok(found)
     }
 }
 
@@ -380,6 +367,11 @@ pub fn outputs_of(stage: &str) -> Option<&'static [(&'static str, Kind)]> {
         "metrics" => &[("metrics", Kind::Json)],
         _ => return None,
     })
+}
+
+/// Versions by name, as [`code`] takes them.
+fn versions(uses: &BTreeMap<String, u32>) -> impl Iterator<Item = (&str, u32)> {
+    uses.iter().map(|(name, version)| (name.as_str(), *version))
 }
 
 /// Versions by name, of the stage and of the code it uses.

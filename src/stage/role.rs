@@ -70,6 +70,8 @@ pub enum Role {
     In(Item, String),
     /// `noise/train/A/00`: recordings of a type of noise.
     Noise(Split, SectionId),
+    /// `response/train/hall/00`: impulse responses of a type.
+    Response(Split, SectionId),
 }
 
 impl Item {
@@ -108,6 +110,9 @@ impl fmt::Display for Role {
             Role::Noise(split, id) => {
                 write!(f, "noise/{}/{}/{}", split.name(), id.machine, id.section)
             }
+            Role::Response(split, id) => {
+                write!(f, "response/{}/{}/{}", split.name(), id.machine, id.section)
+            }
         }
     }
 }
@@ -139,9 +144,12 @@ impl FromStr for Role {
                 Some(split) => Item::named(second).map(|item| Role::Of(split, item)),
                 None => Item::named(first).map(|item| item.of(second)),
             },
-            ["noise", name, machine, section] => {
+            [item @ ("noise" | "response"), name, machine, section] => {
                 let id = SectionId { machine: machine.to_owned(), section: section.to_owned() };
-                split(name).map(|split| Role::Noise(split, id))
+                split(name).map(|split| match item {
+                    "noise" => Role::Noise(split, id),
+                    _ => Role::Response(split, id),
+                })
             }
             _ => None,
         };
@@ -160,7 +168,8 @@ mod tests {
             (Role::from(Item::Model), "model"),
             (Role::from((Split::Train, Item::Features)), "train/features"),
             (Item::SpectraIndex.of("train"), "spectra_index/train"),
-            (Role::Noise(Split::Test, noise), "noise/test/A/00"),
+            (Role::Noise(Split::Test, noise.clone()), "noise/test/A/00"),
+            (Role::Response(Split::Train, noise), "response/train/A/00"),
         ];
         for (role, text) in roles {
             assert_eq!((role.to_string().as_str(), text.parse()), (text, Ok(role)));

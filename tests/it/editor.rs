@@ -235,7 +235,7 @@ fn an_editor_checks_completes_and_explains_specs() {
         "data: { dcase: {} }\nsweep: { data.dcase.root: [a, b], detector: [ { knn: }, { lof: { k: 3 } } ] }\n",
         "pool:\ndetector: { knn: }\nsweep: { seed: { range: [0, 3] }, generalization.source_values.vel: [ [6], [10] ] }\n",
         "sweep: { zip: [ { features.log_mel.frame: [64, 32], features.log_mel.hop: [32, 16] } ] }\n",
-        "mix: { table: mimii_dg }\nsweep: { mix: [ ~, { table: twin } ], mix.snr_db: [ 0, { n-lv: { L1: 3 } } ] }\n",
+        "mix: { table: mimii_dg }\nsweep: { mix: [ ~, { table: mimii_dg } ], mix.snr_db: [ 0, { n-lv: { L1: 3 } } ] }\n",
         "metrics: [ auc, { pauc: }, { intervals: { level: 0.9 } } ]\nthreshold: ~\n",
     ];
     for text in halves {

@@ -18,6 +18,7 @@ mod training;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use humshift::artifact::Channel;
 use humshift::detector::{DetectorSpec, EmbedderSpec};
 use humshift::feature::FeatureSpec;
 use humshift::generalize::{References, ScoreNormalization, Technique};
@@ -122,6 +123,12 @@ fn every_member_has_a_row() {
         first_words("stage").into_iter().chain(first_words("technique")).collect::<BTreeSet<_>>();
     assert_eq!(stages, set(&names::<StageSpec>()));
     let rows = golden().remove("stage").unwrap_or_default();
+    for code in ["cancel", "response", "convolve"] {
+        assert!(rows.values().any(|row| row.versions.contains_key(code)), "{code}");
+    }
+    for channel in names::<Channel>() {
+        assert!(rows.contains_key(&format!("features channel {channel}")), "{channel}");
+    }
     for name in SourceSpec::NAMES {
         let row = &rows[&format!("dataset {name}")];
         assert!(row.versions.contains_key(*name) && row.versions.contains_key("dataset"), "{name}");

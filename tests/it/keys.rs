@@ -68,7 +68,7 @@ fn planned(detector: &str, generalization: &str, scores: &str) -> Plan {
     let experiment =
         load_text("keys.yaml", &text, &[]).unwrap_or_else(|wrong| panic!("{text}{wrong:?}"));
     let mut catalog = Catalog::default();
-    for source in experiment.points.iter().flat_map(Catalog::sources) {
+    for (_, source) in experiment.points.iter().flat_map(Catalog::sources) {
         let sections = source.member().list().expect("it reads no files").sections;
         let listings =
             sections.into_keys().map(|section| (section, ObjectRef::of(Kind::Csv, b""))).collect();

@@ -41,6 +41,7 @@ mod paper;
 mod parity;
 mod project;
 mod publish;
+mod rooms;
 mod runs;
 mod scikit_learn;
 mod scikit_learn_density;

@@ -208,7 +208,7 @@ fn ours(printed: &str, section: &str) -> [String; 7] {
     // Factory noise is the last layer; the pumps of fan 00 lie below it.
     let snr = match row.noise.last().expect("each section has noise").snr_db {
         Snr::Db(db) => format!("{db:.1}"),
-        Snr::Attribute { .. } => "N/A".to_owned(),
+        _ => "N/A".to_owned(),
     };
     let shift = format!("{}{}", row.shift[..1].to_uppercase(), &row.shift[1..]);
     let bracket = [&row.parameter, &row.unit]

@@ -50,6 +50,19 @@ pub fn wav(samples: &[f64], rate: u32, form: Form) -> Vec<u8> {
     bytes.into_inner()
 }
 
+/// A WAV file of two channels, 16 bit.
+pub fn stereo(samples: &[[f64; 2]], rate: u32) -> Vec<u8> {
+    let (bits_per_sample, sample_format) = (16, hound::SampleFormat::Int);
+    let spec = hound::WavSpec { channels: 2, sample_rate: rate, bits_per_sample, sample_format };
+    let mut bytes = Cursor::new(Vec::new());
+    let mut writer = hound::WavWriter::new(&mut bytes, spec).expect("writing to memory");
+    for x in samples.as_flattened() {
+        writer.write_sample((x * 32_767.0) as i16).expect("writing to memory");
+    }
+    writer.finalize().expect("writing to memory");
+    bytes.into_inner()
+}
+
 /// A hum of three harmonics in noise. The pitch depends on machine, section and domain, and each
 /// clip has its own level; anomalies whistle softly, so that detectors find some of them and not
 /// all.

@@ -77,7 +77,18 @@ fn misfits(
     problems: &dyn Fn(&Value) -> Result<Vec<Problem>, MemberError>,
 ) -> Vec<String> {
     // What is bounded by another setting, and parts that are never alone.
-    const BESIDE: [&str; 5] = ["hop", "mixup", "frames.from", "frames.to", "split.seed"];
+    const BESIDE: [&str; 10] = [
+        "hop",
+        "mixup",
+        "frames.from",
+        "frames.to",
+        "split.seed",
+        "draw.seed",
+        "snr_db.source",
+        "snr_db.target",
+        "response.rt60.source",
+        "response.rt60.target",
+    ];
     let mut found = Vec::new();
     numbers("", &described.schema, &mut found);
     let mut wrong = Vec::new();

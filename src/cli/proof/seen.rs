@@ -85,7 +85,7 @@ fn data_sets(cache: &Cached) -> BTreeSet<NodeId> {
     let needs = plan
         .nodes()
         .flat_map(|id| plan.needs(id))
-        .filter(|need| !matches!(need.role, Role::Noise(..)));
+        .filter(|need| !matches!(need.role, Role::Noise(..) | Role::Response(..)));
     needs
         .map(|need| need.node)
         .filter(|id| matches!(plan.node(*id).stage, StageSpec::Dataset(_)))

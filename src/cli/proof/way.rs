@@ -76,7 +76,9 @@ impl<'a> Way<'a> {
                 }
                 let other = |role: &Role| matches!(role, Role::Of(found, _) if found != split);
                 // The recipe tells which noise recordings were mixed in.
-                self.follow(id, |role| !other(role) && !matches!(role, Role::Noise(..)))
+                self.follow(id, |role| {
+                    !other(role) && !matches!(role, Role::Noise(..) | Role::Response(..))
+                })
             }
             _ => self.follow(id, |_| true),
         }

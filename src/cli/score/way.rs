@@ -81,11 +81,8 @@ impl<'a> Way<'a> {
         let lacking =
             || CliError::usage("E0708", "no scores: the run names no recordings and no features");
         let (source, (node, features)) = source.zip(features).ok_or_else(lacking)?;
-        let channel = match source {
-            SourceSpec::Dcase(source) => source.channel,
-            SourceSpec::Folder(source) => source.channel,
-            _ => Channel::default(),
-        };
+        let of_microphones = features.mixed.as_ref().and_then(|mixed| mixed.channel);
+        let channel = of_microphones.or(source.channel()).unwrap_or_default();
         let rate = rate(cached, source, node, features);
         let (is_mixed, cancel) = (features.mixed.is_some(), signal::cancel());
         Ok(Self { plan, chosen, models, channel, rate, is_mixed, cancel })
@@ -303,5 +300,7 @@ fn rate(
     let root = settings.root.as_deref()?;
     let of = |split: Split| cached.artifact::<AudioTable>(dataset, (split, Item::Audio)).ok();
     let tables = [Split::Test, Split::Train].into_iter().filter_map(of);
-    tables.flat_map(|table| table.0.into_keys()).find_map(|clip| wav::rate(&root.join(clip)))
+    tables
+        .flat_map(|table| table.0.into_keys())
+        .find_map(|clip| wav::head(&root.join(clip)).map(|head| head.rate))
 }

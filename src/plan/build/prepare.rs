@@ -1,5 +1,8 @@
 //! The stages before training: from the recordings of a section to the inputs of detectors.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use super::{Builder, Given, Prepared, inputs, reader};
 use crate::feature::FeatureSpec;
 use crate::kind::ObjectRef;
@@ -9,7 +12,7 @@ use crate::source::SourceSpec;
 use crate::spec::Point;
 use crate::stage::{
     Dataset, EmbeddingStage, Features, Interpolation, Item, LevelsStage, Mix, Mixed, Mixing,
-    NetworkStage, Pooling, Role, SectionId, Split, StageSpec, Takes,
+    NetworkStage, Pooling, Reference, Role, Room, SectionId, Split, StageSpec, Takes,
 };
 
 impl Builder<'_> {
@@ -29,11 +32,11 @@ impl Builder<'_> {
             let noise = mix.noise(&point.data);
             let recipe = self.mix(number, point, mix, &noise, section, clips)?;
             needs.extend(same(recipe, BOTH, &[Item::Recipe]));
-            let (root, source) = reader(&noise);
-            mixed = Some(Mixed { root, source, gain_db: mix.gain_db });
+            let (root, source, uses) = reader(&noise);
+            mixed = Some(mixed_by(mix, root, source, uses));
         }
-        let (root, source) = reader(&point.data);
-        let settings = Features { feature: point.features.clone(), root, source, mixed };
+        let (root, source, uses) = reader(&point.data);
+        let settings = Features { feature: point.features.clone(), root, source, uses, mixed };
         let made = point.generalization.for_waveforms().map(|(smote, choice)| {
             let seed = (point.seed, vec![section.machine.clone(), section.section.clone()]);
             let stage = Interpolation { features: settings.clone(), smote, choice, seed };
@@ -177,22 +180,84 @@ impl Builder<'_> {
             layers.iter().map(|layer| layer.types.named()).collect();
         let named = named.map(|types| types.concat());
         let mut needs = same(clips, BOTH, &[Item::Clips]);
-        for (id, listing) in listings {
-            if named.as_ref().is_none_or(|named| named.contains(&id.machine.as_str())) {
-                let node = self.dataset(number, noise, id, *listing);
-                let noise = |split: &Split| {
-                    (Role::Noise(*split, id.clone()), node, (*split, Item::Audio).into())
-                };
-                needs.extend(BOTH.iter().map(noise));
-            }
+        let chosen =
+            |id: &SectionId| named.as_ref().is_none_or(|n| n.contains(&id.machine.as_str()));
+        needs.extend(self.candidates(number, noise, Role::Noise, chosen)?);
+        let room = mix.response.as_ref();
+        if let Some((room, from)) = room.and_then(|room| Some((room, room.from.as_ref()?))) {
+            let named = room.types.as_ref().and_then(|types| types.named());
+            let chosen =
+                |id: &SectionId| named.as_ref().is_none_or(|n| n.contains(&id.machine.as_str()));
+            needs.extend(self.candidates(number, from, Role::Response, chosen)?);
         }
-        let (root, source) = reader(&point.data);
-        let levels = StageSpec::Levels(LevelsStage { root, source });
-        let levels =
-            self.node(number, &about, levels, same(clips, BOTH, &[Item::Audio]), Given::new());
-        self.hears(levels, self.longest(&point.data, section));
-        needs.push((Item::Levels.into(), levels, Item::Levels.into()));
-        let mixing = StageSpec::Mixing(Mixing { layers, seed: mix.seed });
+        let sections: Vec<(SectionId, NodeId)> = match mix.reference {
+            Reference::Section | Reference::Clip => vec![(section.clone(), clips)],
+            Reference::Machine => {
+                let listings = self.listings(&point.data)?.iter();
+                let of_machine = listings.filter(|(id, _)| id.machine == section.machine);
+                of_machine
+                    .map(|(id, listing)| {
+                        (id.clone(), self.dataset(number, &point.data, id, *listing))
+                    })
+                    .collect()
+            }
+        };
+        for (id, clips) in sections {
+            let (root, source, uses) = reader(&point.data);
+            let levels = StageSpec::Levels(LevelsStage { root, source, uses });
+            let about = format!("{}/{}", id.machine, id.section);
+            let levels =
+                self.node(number, &about, levels, same(clips, BOTH, &[Item::Audio]), Given::new());
+            self.hears(levels, self.longest(&point.data, &id));
+            let role = match mix.reference {
+                Reference::Machine => Item::Levels.of(&id.section),
+                Reference::Section | Reference::Clip => Item::Levels.into(),
+            };
+            needs.push((role, levels, Item::Levels.into()));
+        }
+        let mixing = StageSpec::Mixing(Mixing {
+            layers,
+            seed: mix.seed,
+            reference: mix.reference,
+            response: room.map(Room::response),
+            microphones: mix.microphones.clone(),
+        });
         Ok(self.node(number, &about, mixing, needs, Given::new()))
     }
+
+    /// The recordings of the chosen sections of a source, as inputs.
+    fn candidates(
+        &mut self,
+        number: usize,
+        source: &SourceSpec,
+        role: fn(Split, SectionId) -> Role,
+        chosen: impl Fn(&SectionId) -> bool,
+    ) -> Result<Inputs, PlanError> {
+        let mut needs = Inputs::new();
+        for (id, listing) in self.listings(source)?.iter().filter(|(id, _)| chosen(id)) {
+            let node = self.dataset(number, source, id, *listing);
+            let of = |split: &Split| (role(*split, id.clone()), node, (*split, Item::Audio).into());
+            needs.extend(BOTH.iter().map(of));
+        }
+        Ok(needs)
+    }
+}
+
+/// How features mix, with the versions of all code that it takes.
+fn mixed_by(
+    mix: &Mix,
+    root: Option<PathBuf>,
+    source: (String, u32),
+    mut uses: BTreeMap<String, u32>,
+) -> Mixed {
+    let mut responses = None;
+    if let Some(from) = mix.response.as_ref().and_then(|room| room.from.as_ref()) {
+        let (folder, (name, version), more) = reader(from);
+        responses = folder;
+        uses.insert(format!("response of {name}"), version);
+        uses.extend(more);
+    }
+    uses.extend(mix.uses());
+    let channel = mix.microphones.as_ref().map(|microphones| microphones.channel);
+    Mixed { root, source, uses, gain_db: mix.gain_db, responses, channel }
 }

@@ -47,6 +47,41 @@ fn every_encoding_spans_minus_one_to_one() {
 }
 
 #[test]
+fn one_of_two_channels_their_difference_or_what_the_second_does_not_explain() {
+    let steps: Vec<[i16; 2]> = (0..3000i32)
+        .map(|i| {
+            let far = (i * i % 4001) as i16 - 2000;
+            [far / 2 + (i % 50 * 10) as i16, far]
+        })
+        .collect();
+    let bytes: Vec<u8> = steps.as_flattened().iter().flat_map(|x| x.to_le_bytes()).collect();
+    let bytes = plain(1, 2, 16, &bytes);
+    let [first, second] = [0, 1].map(|number: usize| -> Vec<f32> {
+        steps.iter().map(|both| f32::from(both[number]) / 32_768.0).collect()
+    });
+    assert_eq!(mono(&bytes, Channel::First), first);
+    assert_eq!(mono(&bytes, Channel::Second), second);
+    let differences: Vec<f32> = first.iter().zip(&second).map(|(a, b)| a - b).collect();
+    assert_eq!(mono(&bytes, Channel::Difference), differences);
+    assert_eq!(mono(&bytes, Channel::Cancel), crate::dsp::cancel(&first, &second));
+}
+
+#[test]
+fn one_channel_has_no_second() {
+    let bytes = plain(1, 1, 16, &[0; 8]);
+    for channel in [Channel::Second, Channel::Difference, Channel::Cancel] {
+        let why = parse(&bytes).unwrap().mono(channel).unwrap_err().to_string();
+        assert_eq!(why, format!("it has one channel, and `channel: {channel}` needs two"));
+    }
+    let nan = f32::NAN.to_le_bytes();
+    let bytes = plain(3, 2, 32, &[[0; 4], [0; 4], [0; 4], nan].concat());
+    assert_eq!(
+        parse(&bytes).unwrap().mono(Channel::Cancel).unwrap_err(),
+        WavError::NotFinite { index: 1 }
+    );
+}
+
+#[test]
 fn channels_are_averaged_or_the_first_is_taken() {
     let samples: Vec<u8> = [16_384i16, -8192, 0, 32].iter().flat_map(|x| x.to_le_bytes()).collect();
     let bytes = plain(1, 2, 16, &samples);
@@ -252,7 +287,8 @@ proptest! {
                 *byte = value;
             }
         }
-        for channel in [Channel::Mean, Channel::First] {
+        let two = [Channel::Second, Channel::Difference, Channel::Cancel];
+        for channel in [Channel::Mean, Channel::First].into_iter().chain(two) {
             if let Ok(samples) = parse(&bytes).and_then(|wav| wav.mono(channel)) {
                 prop_assert!(!samples.is_empty() && samples.len() <= bytes.len());
             }

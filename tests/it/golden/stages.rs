@@ -6,12 +6,14 @@ use std::fs;
 use std::path::Path;
 
 use humshift::artifact::{
-    Artifact, Audio, AudioTable, CalibrationScores, Channel, Clip, ClipSet, FeatureIndex, Label,
-    Levels, Matrix, Part, Recipe, Scores, Split,
+    self, Artifact, Audio, AudioTable, CalibrationScores, Channel, Clip, ClipSet, Decay, Echo,
+    FeatureIndex, Label, Levels, Matrix, More, Part, Recipe, Scores, Split, Ways,
 };
 use humshift::context::Context;
 use humshift::detector::{EmbedderSpec, Hearing, Takes};
 use humshift::digest::Digest;
+use humshift::dsp::CONVOLVE_VERSION;
+use humshift::mix::RESPONSE_VERSION;
 use humshift::seed::Seed;
 use humshift::source::{SectionId, SourceSpec};
 use humshift::stage::{Dataset, Inputs, Output, StageSpec, listing};
@@ -19,6 +21,7 @@ use humshift::threshold::ThresholdSpec;
 use serde_json::{Value, json};
 
 use super::fixtures::{Set, bell, clip, inputs, wave};
+use super::names::names;
 use super::rows::{Now, Row};
 use super::settings::settings;
 use super::techniques::row;
@@ -145,6 +148,37 @@ pub fn rows() -> Now {
     let layers = json!([{"types": ["A", "B"], "snr_db": -3}, {"types": {"source": ["A"], "target": ["B"]}, "snr_db": 6}]);
     add("mixing", json!({"mixing": {"layers": layers, "seed": 3}}), &given);
 
+    let drawn = json!([{"types": ["A"], "snr_db": {"source": {"uniform": [-6, 6]}, "target": {"choose": [0, 3]}}}]);
+    let of_clips = json!({"layers": drawn, "seed": 3, "reference": "clip"});
+    let all = (0..12).map(|i| clip(i, if i < 8 { Split::Train } else { Split::Test }).id);
+    let powers = Levels((1..).zip(all).map(|(i, id)| (id, 0.01 * f64::from(i))).collect());
+    let mut beside: Vec<(String, Vec<u8>)> =
+        given.0.iter().map(|(role, blob)| (role.clone(), blob.to_vec())).collect();
+    beside.retain(|(role, _)| role != "levels");
+    beside.push(("levels".to_owned(), powers.encode()));
+    add("mixing drawn", json!({"mixing": of_clips}), &inputs(beside));
+    let rooms = json!({"layers": layers, "seed": 3,
+        "response": {"rt60": {"source": 0.2, "target": {"uniform": [0.3, 0.6]}}, "direct_db": 3, "noise": true},
+        "microphones": {"far_gain_db": {"uniform": [-18, -6]}, "far_rt60": 0.3}});
+    add("mixing rooms", json!({"mixing": rooms}), &given);
+    let recorded = json!({"layers": layers, "seed": 3,
+        "response": {"types": {"source": ["A"], "target": ["B"]}, "direct_db": 0, "noise": false}});
+    let mut of_machine = recorded.clone();
+    of_machine["reference"] = json!("machine");
+    let more = given.0.iter().flat_map(|(role, blob)| {
+        match (role.as_str(), role.strip_prefix("noise/")) {
+            ("levels", _) => vec![
+                ("levels/00".to_owned(), blob.to_vec()),
+                ("levels/01".to_owned(), blob.to_vec()),
+            ],
+            (_, Some(rest)) => {
+                vec![(role.clone(), blob.to_vec()), (format!("response/{rest}"), blob.to_vec())]
+            }
+            _ => vec![(role.clone(), blob.to_vec())],
+        }
+    });
+    add("mixing recorded rooms, machine", json!({"mixing": of_machine}), &inputs(more));
+
     let feature = json!({"log_mel": {"frame": 256, "hop": 128, "mels": 16}});
     let plain = json!({"feature": feature, "root": root.join("dcase"), "source": ["dcase", 1]});
     let mut mixed = plain.clone();
@@ -154,6 +188,18 @@ pub fn rows() -> Now {
     let recipes = recipes.map(|(role, recipe)| (role.to_owned(), recipe.encode()));
     let given = inputs(audio().into_iter().chain(recipes));
     add("features mixed", json!({"features": mixed}), &given);
+    let recipes = [("train/recipe", in_rooms(root)), ("test/recipe", Recipe(Vec::new()))];
+    let recipes = recipes.map(|(role, recipe)| (role.to_owned(), recipe.encode()));
+    let given = inputs(audio().into_iter().chain(recipes));
+    mixed["mixed"]["channel"] = json!("second");
+    mixed["mixed"]["responses"] = json!(root.join("noise"));
+    mixed["mixed"]["uses"] = json!({"response": RESPONSE_VERSION, "convolve": CONVOLVE_VERSION});
+    add("features rooms", json!({"features": mixed}), &given);
+    for channel in names::<Channel>() {
+        let (audio, uses) = two_channels(root, channel);
+        let stage = json!({"feature": feature, "root": root.join("two"), "source": ["dcase", 1], "uses": uses});
+        add(&format!("features channel {channel}"), json!({"features": stage}), &audio);
+    }
     let smote = json!({"ratio": 1.0, "neighbours": 2, "on": "waveforms"});
     let interpolation = json!({"features": plain, "smote": smote, "choice": {"target_clips": 2}, "seed": [5, ["fan", "00"]]});
     add("interpolation", json!({"interpolation": interpolation}), &inputs(audio()));
@@ -163,19 +209,66 @@ pub fn rows() -> Now {
     rows
 }
 
+/// Recordings of two channels, and further code that hears them.
+fn two_channels(root: &Path, channel: &str) -> (Inputs, BTreeMap<String, u32>) {
+    let folder = root.join("two");
+    fs::create_dir_all(&folder).expect("a folder");
+    let channel: Channel = channel.parse().expect("a word");
+    let table = |split: &str| {
+        let clips = (0..2).map(|i| {
+            let name = format!("{split}_{i}.wav");
+            let near = wave(40 + i, 1500, [80, 3]);
+            let far = wave(50 + i, 1500, [190, 7]);
+            let both = near.iter().zip(&far).map(|(n, f)| [f64::from(n + 0.5 * f), f64::from(*f)]);
+            let bytes = sounds::stereo(&both.collect::<Vec<_>>(), 8000);
+            fs::write(folder.join(&name), &bytes).expect("it is written");
+            (name, Audio::Wav { channel, sha256: Digest::of(&bytes) })
+        });
+        (format!("{split}/audio"), AudioTable(clips.collect()).encode())
+    };
+    let settings = json!({"root": folder, "channel": channel});
+    let source = SourceSpec::parse("dcase", &settings).expect("settings");
+    (inputs([table("train"), table("test")]), source.uses())
+}
+
 /// Noise for two clips, of which one has two.
 fn recipe(root: &Path) -> Recipe {
     let part = |number: usize, noise: &str, place: f64, power: f64| {
         let clip = sounds::path("fan", "train", "00", "source", "normal", number);
         let sha256 = Digest::of(&fs::read(root.join("noise").join(noise)).expect("noise"));
         let audio = Audio::Wav { channel: Channel::Mean, sha256 };
-        Part { clip, kind: noise[..1].to_owned(), noise: noise.to_owned(), audio, place, power }
+        let (kind, noise, more) = (noise[..1].to_owned(), noise.to_owned(), More::default());
+        Part { clip, kind, noise, audio, place, power, more }
     };
     Recipe(vec![
         part(0, "A/20.wav", 0.3, 0.02),
         part(0, "B/22.wav", 0.0, 0.005),
         part(3, "A/21.wav", 0.9, 1.5),
     ])
+}
+
+/// The same with rooms, generated and recorded, and two microphones in one of the clips.
+fn in_rooms(root: &Path) -> Recipe {
+    let mut recipe = recipe(root);
+    let decay = |rt60, seed| Echo::Decay(Decay { rt60, direct_db: 3.0, seed });
+    let file = Echo::File(recipe.0[0].noise.clone(), recipe.0[0].audio.clone());
+    let path = |gain_db, delay_ms, rt60| artifact::Path {
+        gain_db,
+        delay_ms,
+        response: Some(decay(rt60, 4)),
+    };
+    let ways = Ways { far: path(-12.0, 3.0, 0.05), near: path(-6.0, 1.5, 0.02) };
+    let more = More {
+        response: Some(decay(0.1, 1)),
+        noise_response: Some(file.clone()),
+        ways: Some(ways),
+        ..More::default()
+    };
+    let noise_response = Some(decay(0.1, 2));
+    recipe.0[1].more = More { noise_response, ..more.clone() };
+    recipe.0[0].more = more;
+    recipe.0[2].more = More { response: Some(file), ..More::default() };
+    recipe
 }
 
 /// pooling, and network -> embedding
