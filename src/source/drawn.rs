@@ -187,7 +187,7 @@ mod tests {
                 section: "00".into(),
                 domain: None,
                 split: Split::Train,
-                label: Some(if i % 5 == 0 { Label::Anomaly } else { Label::Normal }),
+                label: Some(if i.is_multiple_of(5) { Label::Anomaly } else { Label::Normal }),
                 attributes: [("speed".to_owned(), (i % 3).to_string())].into(),
             },
             audio: Audio::Wav { channel: Channel::Mean, sha256: Digest::of(b"") },

@@ -54,8 +54,8 @@ use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
 use crate::artifact::{
-    Artifact, AudioTable, Blob, CalibrationScores, ClipSet, DecodeError, Encoded, FeatureSet, Kind,
-    Matrix, MatrixWriter,
+    Artifact, Blob, CalibrationScores, ClipSet, DecodeError, Encoded, FeatureSet, Kind, Matrix,
+    MatrixWriter,
 };
 use crate::context::Context;
 use crate::detector::DetectorError;

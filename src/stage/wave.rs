@@ -92,7 +92,7 @@ pub fn record(
     let wrong = |why: String| StageError::Clip { clip: clip.to_owned(), why };
     let in_room = |samples: Vec<f32>, echo: Option<&Echo>| -> Result<Vec<f32>, StageError> {
         let Some(echo) = echo else { return Ok(samples) };
-        Ok(dsp::convolve(&samples, &response(echo, rate, mixed, &wrong)?))
+        Ok(dsp::convolve(&samples, &response(echo, rate, mixed, wrong)?))
     };
     let length = samples.len();
     let first = parts.first().map(|part| &part.more);
