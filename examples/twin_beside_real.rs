@@ -182,7 +182,7 @@ fn beside(
         let types = layer.types.of(&clip)?;
         let kind = &types[rng.below(types.len())];
         let noise = render(kind, &nothing, None, Default::default())?;
-        let snr = layer.snr_db.of(&clip)?;
+        let snr = layer.snr_db.of(&clip, seed)?;
         add(&mut samples, &noise, machine_power / math::powf(10f64, snr / 10.0));
     }
     Ok(Wave { rate, samples })

@@ -8,7 +8,7 @@ use humshift::detector::{Detector, DetectorSpec, Examples};
 use humshift::feature::{Extractor, Feature, log_mel::LogMel};
 use humshift::metric::{Ties, auc};
 use humshift::mimii_dg;
-use humshift::mix::{self, Candidates, Layer};
+use humshift::mix::{self, Candidates, Draws, Layer, Signal};
 use humshift::pool::PoolSpec;
 use humshift::source::factory::Factory;
 use humshift::source::synthetic::{Clips, Synthetic};
@@ -106,7 +106,15 @@ impl Section {
         power: f64,
         detectors: &Detectors,
     ) -> Result<Vec<Heard>, Failure> {
-        let recipe = mix::draw(&clips, self.layers, power, &self.noises, 0)?;
+        let draws = Draws {
+            layers: self.layers,
+            noises: &self.noises,
+            response: None,
+            responses: &Candidates::new(),
+            microphones: None,
+            seed: 0,
+        };
+        let recipe = mix::draw(&clips, Signal::Mean(power), &draws)?;
         let layers = self.layers.len();
         clips
             .into_par_iter()

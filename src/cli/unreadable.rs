@@ -20,7 +20,7 @@ pub fn sections(session: &Session) -> Vec<Diagnostic> {
 
 fn of(root: &Path, id: &SectionId, files: &FileList) -> Option<Diagnostic> {
     let paths = || files.audio.iter().map(|path| root.join(path));
-    if files.audio.is_empty() || paths().any(|path| wav::rate(&path).is_some()) {
+    if files.audio.is_empty() || paths().any(|path| wav::head(&path).is_some()) {
         return None;
     }
     // A head may be longer than what was looked at.

@@ -50,7 +50,7 @@ impl System<'_> {
             false => "humshift: no threshold, so no decision_result files".to_owned(),
         };
         let mut yaml = format!(
-            "# Submission of DCASE task 2. Write where it says {mark}; `!!null` means: not used.
+            "# Submission of DCASE task 2. Write where it says {mark}; `null` means: not used.
 submission:
   # Last name of the corresponding author, institute, task, number of the system (1 to 4)
   label: {label}
@@ -137,7 +137,7 @@ system:
     }
 }
 
-const NONE: &str = "!!null";
+const NONE: &str = "null";
 
 /// A text in quotes. JSON's are YAML's.
 fn text(text: &str) -> String {
