@@ -24,18 +24,19 @@ PAIRS = [
     ("mahalanobis", "gwrp", "mahalanobis_gwrp", True),
     ("gmm", "gwrp", "gmm_gwrp_k1", False),
     ("gmm", "gwrp", "gmm_gwrp_k2", False),
-    ("knn", "gwrp", "gmm_gwrp_smote", False),
-    ("knn", "gwrp", "stgram_focal", False),
     ("mobilenet_v2", "", "mobilenet_v2", False),
 ]
 
 
 def twin(path):
-    """{(detector, pool): {(machine, section): [source, target]}} in %; detectors of frames have the pool ''."""
+    """{(detector, pool): {(machine, section): [source, target]}} in %.
+
+    Detectors of frames have the pool ''. experiments/twin.yaml has one pool, so that its CSV has no such column.
+    """
     found = {}
     for row in csv.DictReader(open(path)):
         if row["metric"] == "auc" and row["section"] and row["domain"] and not row["attribute"]:
-            detector, pool = row["detector"].split()[0], row.get("pool", "").split(" ")[0]
+            detector, pool = row["detector"].split()[0], row.get("pool", "gwrp").split(" ")[0]
             pool = "" if detector in ("autoencoder", "mobilenet_v2") else pool
             auc = found.setdefault((detector, pool), {}).setdefault((row["machine"], row["section"]), [0, 0])
             auc[row["domain"] == "target"] = 100 * float(row["value"])

@@ -151,7 +151,7 @@ mod tests {
     fn ranks_correlate_as_scipy_says() {
         // scipy.stats.spearmanr([1, 2, 2, 4, 9], [3, 1, 4, 4, 5]).statistic
         let rho = rank_correlation(&[1.0, 2.0, 2.0, 4.0, 9.0], &[3.0, 1.0, 4.0, 4.0, 5.0]).unwrap();
-        assert!((rho - 0.736_842_105_263_158).abs() < 1e-15, "{rho}");
+        assert!((rho - 0.763_157_894_736_842_1).abs() < 1e-15, "{rho}");
         assert_eq!(rank_correlation(&[1.0, 2.0, 3.0], &[9.0, 8.0, 0.0]), Some(-1.0));
         assert_eq!(rank_correlation(&[1.0, 1.0], &[1.0, 2.0]), None);
         assert_eq!(

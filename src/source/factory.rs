@@ -49,7 +49,7 @@ impl Factory {
 
 impl Source for Factory {
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn problems(&self) -> Vec<Problem> {

@@ -367,7 +367,7 @@ fn experiments_on_generated_sounds_take_the_levels_of_the_paper() {
         let text = std::fs::read_to_string(path).expect("specs are text");
         let code: String =
             text.lines().map(|line| line.split('#').next().unwrap_or_default()).collect();
-        if code.contains("synthetic") && code.contains("mix:") {
+        if code.contains("synthetic") && code.contains("mix: {") {
             assert!(code.contains("table: mimii_dg"), "{name}");
             twins += 1;
         }
