@@ -27,6 +27,9 @@ pub struct Auc {
     pub target: f64,
 }
 
+/// Clips, their dry samples, and the mean of their powers.
+type Dry = (Vec<Clip>, Vec<Vec<f32>>, f64);
+
 /// A clip with its frames (log-mel, 128 bands) and its vector by GWRP.
 pub struct Heard {
     pub clip: Clip,
@@ -83,11 +86,7 @@ impl Section {
     }
 
     /// Normal clips, or anomalous ones, with a tuning; and the mean of their powers before mixing.
-    fn render(
-        &self,
-        label: Label,
-        tuning: Tuning,
-    ) -> Result<(Vec<Clip>, Vec<Vec<f32>>, f64), Failure> {
+    fn render(&self, label: Label, tuning: Tuning) -> Result<Dry, Failure> {
         let chosen = self.recordings.iter().filter(|r| r.clip.label == Some(label));
         let clips: Vec<Clip> = chosen.clone().map(|r| r.clip.clone()).collect();
         let sounds: Vec<Vec<f32>> = chosen

@@ -8,13 +8,16 @@ use super::{Group, Results};
 use crate::document::{Cell, Document, Table};
 use crate::metric::{arithmetic_mean, rank_correlation};
 
+/// AUC in 0..1 of the source and target domain, by machine and section.
+pub type Areas = BTreeMap<(String, String), [f64; 2]>;
+
 /// A table of published results, and the system of it that each point corresponds to.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Published {
     /// What the table is called, such as `Table 3 of Dohi et al. 2022`.
     pub title: String,
-    /// AUC in 0..1 of the source and target domain, by system, machine and section.
-    pub systems: BTreeMap<String, BTreeMap<(String, String), [f64; 2]>>,
+    /// By system.
+    pub systems: BTreeMap<String, Areas>,
     /// The system of each point, by its number.
     pub of_points: Vec<String>,
 }
@@ -41,7 +44,7 @@ pub fn published(document: Document, results: &Results) -> Document {
 }
 
 impl Published {
-    fn system(&self, group: &Group) -> Option<(&str, &BTreeMap<(String, String), [f64; 2]>)> {
+    fn system(&self, group: &Group) -> Option<(&str, &Areas)> {
         let name = self.of_points.get(group.points.first()?.number)?;
         Some((name, self.systems.get(name)?))
     }
@@ -52,11 +55,7 @@ fn titled(group: &Group, system: &str) -> String {
     if settings.is_empty() { system.to_owned() } else { settings.join(", ") }
 }
 
-fn beside(
-    document: Document,
-    group: &Group,
-    published: &BTreeMap<(String, String), [f64; 2]>,
-) -> Document {
+fn beside(document: Document, group: &Group, published: &Areas) -> Document {
     let mut table = Table::new([
         "machine",
         "section",

@@ -275,10 +275,11 @@ mod tests {
     }
 
     #[test]
-    fn eccentricity_modulates_at_the_shafts_rate() {
+    fn eccentricity_modulates_at_the_shafts_rate_and_its_multiples() {
         let depth = |fault| {
             let x = envelope(&sound(&[("vel", "12")], fault, 2).unwrap());
-            strongest(&x, 19.0, 21.0).1 / rms(&x)
+            let orders = [20.0, 40.0, 60.0].map(|hz| strongest(&x, hz - 1.0, hz + 1.0).1);
+            orders.iter().sum::<f64>() / rms(&x)
         };
         let normal = depth(None);
         for fault in FAULTS {

@@ -143,7 +143,7 @@ mod tests {
             let heard: Vec<f32> =
                 (0..16_000).map(|i| (tone(i) + filter.ring(tone(i))) as f32).skip(8000).collect();
             let gain = 20.0 * math::log10(line(&heard, 16_000.0, 1000.0));
-            assert!((gain - db).abs() < 0.3, "{db} {gain}");
+            assert!((gain - db).abs() < 0.6, "{db} {gain}");
         }
     }
 

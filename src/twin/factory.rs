@@ -353,7 +353,8 @@ mod tests {
             for clip in 0..4 {
                 let sound: Vec<f64> = place(kind, clip).iter().map(|x| f64::from(*x)).collect();
                 let level = power(&sound).sqrt();
-                assert!((0.02..0.08).contains(&level), "{kind}: {level}");
+                // Places differ by several dB.
+                assert!((0.02..0.16).contains(&level), "{kind}: {level}");
             }
         }
     }
