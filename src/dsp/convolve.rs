@@ -65,17 +65,9 @@ fn blocks(signal: usize, response: usize) -> (usize, usize) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::noise;
     use super::*;
     use crate::math::at_every_level;
-
-    /// Numbers that look drawn: the middle bits of a linear congruential generator.
-    fn noise(mut state: u64, length: usize) -> Vec<f32> {
-        let mut next = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (state >> 40) as f32 / 16_777_216.0 - 0.5
-        };
-        (0..length).map(|_| 0.3 * next()).collect()
-    }
 
     /// By the definition, in f64.
     fn definition(signal: &[f32], response: &[f32]) -> Vec<f64> {

@@ -14,6 +14,8 @@ mod frames;
 mod mel;
 mod resample;
 mod stft;
+#[cfg(test)]
+mod testing;
 mod window;
 
 pub use cancel::{CANCEL_VERSION, cancel};

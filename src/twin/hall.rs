@@ -70,19 +70,26 @@ fn tones(sound: &mut Sound, place: &mut Rng) {
 mod tests {
     use super::*;
 
-    /// The places of a factory that some clips stand at, by their tones' powers.
     #[test]
-    fn a_factory_has_a_few_places_and_each_keeps_its_tones() {
-        let strongest = |clip: u64| {
-            let mut sound = Sound::new(16_000.0, 16_000, Seed(clip).rng());
-            sound.samples = sound.white();
+    fn clips_at_one_place_have_its_balance_and_places_differ() {
+        let samples = Sound::new(16_000.0, 16_000, Seed(1).rng()).white();
+        // The place is the first draw. The second difference weighs the highs.
+        let stood = |clip: u64| {
+            let mut sound = Sound::new(16_000.0, 0, Seed(clip).rng());
+            sound.samples = samples.clone();
             stand(&mut sound, Seed(3));
-            let x: Vec<f32> = sound.samples.iter().map(|x| *x as f32).collect();
-            let power = x.iter().map(|x| math::square(f64::from(*x))).sum::<f64>() / x.len() as f64;
-            (power * 1e6) as u64
+            let highs: f64 =
+                sound.samples.windows(3).map(|w| math::square(w[2] - 2.0 * w[1] + w[0])).sum();
+            (Seed(clip).rng().below(PLACES), 10.0 * math::log10(highs))
         };
-        let mut all: Vec<u64> = (0..40).map(strongest).collect();
-        all.sort_unstable();
-        assert!(all[39] as f64 > 1.1 * all[0] as f64, "{all:?}");
+        let all: Vec<(usize, f64)> = (0..60).map(stood).collect();
+        let range = |of: &dyn Fn(usize) -> bool| {
+            let some = all.iter().filter(|(place, _)| of(*place)).map(|(_, db)| *db);
+            let (low, high) =
+                some.fold((f64::MAX, f64::MIN), |(low, high), db| (db.min(low), db.max(high)));
+            high - low
+        };
+        assert!((0..PLACES).all(|place| range(&|other| other == place) < 4.0), "{all:?}");
+        assert!(range(&|_| true) > 6.0, "{all:?}");
     }
 }
