@@ -31,7 +31,7 @@ use std::fmt::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use humshift::artifact::{Channel, Clip, Label, Split};
+use humshift::artifact::{Channel, Clip, Domain, Label, Split};
 use humshift::dsp::{MelScale, hann};
 use humshift::feature::Feature;
 use humshift::feature::log_mel::LogMel;
@@ -161,7 +161,8 @@ fn beside(
         let rate = f64::from(rate);
         twin::render(kind, &Scene { rate, samples, unit, clip, attributes, fault, tuning })
     };
-    let tuning = mimii_dg::tuning(machine, section(machine)).ok_or("it is not calibrated")?;
+    let sizes = mimii_dg::calibration(machine, section(machine)).ok_or("it is not calibrated")?;
+    let tuning = if name.domain == Some(Domain::Target) { sizes.target() } else { sizes.source() };
     let mut rng = seed.derive(&["noise", file]).rng();
     let faults = twin::faults(machine);
     let fault =

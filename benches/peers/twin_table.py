@@ -3,7 +3,10 @@
 
     humshift run experiments/twin.yaml
     humshift report experiments/twin.yaml --format csv > twin.csv
-    benches/peers/twin_table.py twin.csv REAL
+    SMOTE='sweep={detector: [{gmm: {components: 1}}], generalization: [{smote: {ratio: 0.2, neighbours: 3}}]}'
+    humshift run experiments/twin.yaml --set "$SMOTE"
+    humshift report experiments/twin.yaml --set "$SMOTE" --format csv > smote.csv
+    benches/peers/twin_table.py twin.csv smote.csv REAL
 
 REAL is a folder of real scores of DCASE 2022, one folder a system with its `result.csv` (liuyoude, TWFR-GMM and
 STgram; the decay of GWRP was chosen for each machine on the test set). The real autoencoder and MobileNetV2 are those of
@@ -22,8 +25,9 @@ MACHINES = ("bearing", "fan", "gearbox", "slider", "valve")
 PAIRS = [
     ("autoencoder", "", "autoencoder", True),
     ("mahalanobis", "gwrp", "mahalanobis_gwrp", True),
-    ("gmm", "gwrp", "gmm_gwrp_k1", False),
-    ("gmm", "gwrp", "gmm_gwrp_k2", False),
+    ("gmm components=1", "gwrp", "gmm_gwrp_k1", False),
+    ("gmm components=2", "gwrp", "gmm_gwrp_k2", False),
+    ("gmm smote", "gwrp", "gmm_gwrp_smote", False),
     ("mobilenet_v2", "", "mobilenet_v2", False),
 ]
 
@@ -36,7 +40,9 @@ def twin(path):
     found = {}
     for row in csv.DictReader(open(path)):
         if row["metric"] == "auc" and row["section"] and row["domain"] and not row["attribute"]:
-            detector, pool = row["detector"].split()[0], row.get("pool", "gwrp").split(" ")[0]
+            smote = row.get("generalization", "").startswith("smote")
+            detector = "gmm smote" if smote else row["detector"]
+            pool = row.get("pool", "gwrp").split(" ")[0]
             pool = "" if detector in ("autoencoder", "mobilenet_v2") else pool
             auc = found.setdefault((detector, pool), {}).setdefault((row["machine"], row["section"]), [0, 0])
             auc[row["domain"] == "target"] = 100 * float(row["value"])
@@ -77,8 +83,11 @@ def spearman(a, b):
     return statistics.correlation(ranks(a), ranks(b))
 
 
-def main(path, reference):
-    ours, real = twin(path), table3()
+def main(*paths):
+    *tables, reference = paths
+    ours, real = {}, table3()
+    for path in tables:
+        ours.update(twin(path))
     for folder in pathlib.Path(reference).iterdir():
         if (folder / "result.csv").is_file():
             real[folder.name] = result(folder / "result.csv")

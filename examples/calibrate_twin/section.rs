@@ -1,19 +1,21 @@
 //! A section of the twin with any tuning: its clips, their features, and the scores of detectors.
 
+use std::collections::HashMap;
 use std::error::Error;
+use std::sync::{Arc, Mutex};
 
 use humshift::artifact::{Audio, AudioTable, Clip, Domain, Label, Split, Tensors};
 use humshift::context::Context;
 use humshift::detector::{Detector, DetectorSpec, Examples};
 use humshift::feature::{Extractor, Feature, log_mel::LogMel};
 use humshift::metric::{Ties, auc};
-use humshift::mimii_dg;
+use humshift::mimii_dg::{self, Calibration};
 use humshift::mix::{self, Candidates, Draws, Layer, Signal};
 use humshift::pool::PoolSpec;
 use humshift::source::factory::Factory;
 use humshift::source::synthetic::{Clips, Synthetic};
 use humshift::source::{self, Recording, SectionId, Source};
-use humshift::twin::{NOISES, Tuning};
+use humshift::twin::NOISES;
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 use serde_json::json;
@@ -62,6 +64,8 @@ pub struct Section {
     recordings: Vec<Recording>,
     layers: &'static [Layer],
     noises: Candidates,
+    /// The noise clips heard so far. The same ones come again and again.
+    known: Mutex<HashMap<String, Arc<[f32]>>>,
     extractor: Box<dyn Extractor>,
 }
 
@@ -80,25 +84,25 @@ impl Section {
             recordings: twin.clips(&id, &[], &[])?,
             layers: &mimii_dg::section(machine, section).ok_or("no such section")?.noise,
             noises,
+            known: Mutex::default(),
             extractor: LogMel::default().extractor(16_000)?,
             id,
         })
     }
 
-    /// Normal clips, or anomalous ones, with a tuning; and the mean of their powers before mixing.
-    fn render(&self, label: Label, tuning: Tuning) -> Result<Dry, Failure> {
-        let chosen = self.recordings.iter().filter(|r| r.clip.label == Some(label));
-        let clips: Vec<Clip> = chosen.clone().map(|r| r.clip.clone()).collect();
+    /// The clips that `chosen` takes, with their sizes; and the mean of their powers before mixing.
+    fn render(&self, chosen: impl Fn(&Clip) -> bool, sizes: &Calibration) -> Result<Dry, Failure> {
+        let chosen: Vec<&Recording> = self.recordings.iter().filter(|r| chosen(&r.clip)).collect();
+        let clips: Vec<Clip> = chosen.iter().map(|r| r.clip.clone()).collect();
         let sounds: Vec<Vec<f32>> = chosen
-            .collect::<Vec<_>>()
             .par_iter()
-            .map(|r| Ok(source::read(&r.clip.id, &tuned(&r.audio, tuning)?, None)?.samples))
+            .map(|r| Ok(source::read(&r.clip.id, &tuned(r, sizes)?, None)?.samples))
             .collect::<Result<_, Failure>>()?;
         let power = sounds.iter().map(|x| mix::power(x)).sum::<f64>() / sounds.len().max(1) as f64;
         Ok((clips, sounds, power))
     }
 
-    /// Clips of one label, mixed as in the data set for a mean power of all clips.
+    /// Clips, mixed as in the data set for a mean power of all clips.
     fn mixed(
         &self,
         (clips, sounds): (Vec<Clip>, Vec<Vec<f32>>),
@@ -121,7 +125,7 @@ impl Section {
             .enumerate()
             .map(|(i, (clip, mut sound))| {
                 for part in &recipe.0[i * layers..][..layers] {
-                    let noise = source::read(&part.noise, &part.audio, None)?.samples;
+                    let noise = self.noise(&part.noise, &part.audio)?;
                     let noise = mix::cut(&noise, sound.len(), part.place);
                     mix::scale_to(&mut sound, &noise, part.power).ok_or("silent noise")?;
                 }
@@ -135,33 +139,66 @@ impl Section {
             .collect()
     }
 
-    /// All normal clips, with the noise of a section whose anomalies are as loud as they.
+    fn noise(&self, id: &str, audio: &Audio) -> Result<Arc<[f32]>, Failure> {
+        let known = || self.known.lock().map_err(|_| "another thread failed");
+        if let Some(noise) = known()?.get(id) {
+            return Ok(Arc::clone(noise));
+        }
+        let noise: Arc<[f32]> = source::read(id, audio, None)?.samples.into();
+        known()?.insert(id.to_owned(), Arc::clone(&noise));
+        Ok(noise)
+    }
+
+    /// All normal clips, with the noise of a section whose anomalies are as loud as they; and the mean
+    /// of their powers before mixing.
     pub fn normals(
         &self,
-        tuning: Tuning,
+        sizes: &Calibration,
         detectors: &Detectors,
     ) -> Result<(Vec<Heard>, f64), Failure> {
-        let (clips, sounds, power) = self.render(Label::Normal, tuning)?;
+        let (clips, sounds, power) =
+            self.render(|clip| clip.label == Some(Label::Normal), sizes)?;
         Ok((self.mixed((clips, sounds), power, detectors)?, power))
+    }
+
+    /// The normal clips of the target's test. `power` is that of all normal ones.
+    pub fn targets(
+        &self,
+        sizes: &Calibration,
+        power: f64,
+        detectors: &Detectors,
+    ) -> Result<Vec<Heard>, Failure> {
+        let (clips, sounds, _) = self.render(
+            |clip| {
+                clip.label == Some(Label::Normal)
+                    && clip.split == Split::Test
+                    && clip.domain == Some(Domain::Target)
+            },
+            sizes,
+        )?;
+        self.mixed((clips, sounds), power, detectors)
     }
 
     /// All anomalous clips. `power` is that of the normal ones.
     pub fn anomalies(
         &self,
-        tuning: Tuning,
+        sizes: &Calibration,
         power: f64,
         detectors: &Detectors,
     ) -> Result<Vec<Heard>, Failure> {
-        let (clips, sounds, _) = self.render(Label::Anomaly, tuning)?;
+        let (clips, sounds, _) = self.render(|clip| clip.label == Some(Label::Anomaly), sizes)?;
         self.mixed((clips, sounds), power, detectors)
     }
 }
 
-/// The recipe of a sound with another tuning.
-fn tuned(audio: &Audio, tuning: Tuning) -> Result<Audio, Failure> {
-    let Audio::Synthetic(recipe) = audio else { return Err("not a generated sound".into()) };
+/// The recipe of a sound with other sizes.
+fn tuned(recording: &Recording, sizes: &Calibration) -> Result<Audio, Failure> {
+    let Audio::Synthetic(recipe) = &recording.audio else {
+        return Err("not a generated sound".into());
+    };
     let mut recipe: serde_json::Value = serde_json::from_str(recipe)?;
-    recipe["tuning"] = json!(tuning);
+    let target = recording.clip.domain == Some(Domain::Target);
+    recipe["tuning"] = json!(if target { sizes.target() } else { sizes.source() });
     Ok(Audio::Synthetic(recipe.to_string()))
 }
 
@@ -200,16 +237,20 @@ pub fn score(
     Ok(parts.concat())
 }
 
-/// AUC of each domain: its normal test clips against all anomalies.
-pub fn area(normals: &[Heard], scores: &[f64], anomalies: &[f64]) -> Auc {
-    let of = |domain| {
-        let own: Vec<f64> = normals
+/// The scores of normal test clips of both domains.
+pub fn by_domain(normals: &[Heard], scores: &[f64]) -> [Vec<f64>; 2] {
+    [Domain::Source, Domain::Target].map(|domain| {
+        normals
             .iter()
             .zip(scores)
             .filter(|(h, _)| h.clip.split == Split::Test && h.clip.domain == Some(domain))
             .map(|(_, score)| *score)
-            .collect();
-        100.0 * auc(&own, anomalies, Ties::Half).unwrap_or(f64::NAN)
-    };
-    Auc { source: of(Domain::Source), target: of(Domain::Target) }
+            .collect()
+    })
+}
+
+/// AUC of each domain: its normal test clips against all anomalies.
+pub fn area([source, target]: &[Vec<f64>; 2], anomalies: &[f64]) -> Auc {
+    let of = |normals: &[f64]| 100.0 * auc(normals, anomalies, Ties::Half).unwrap_or(f64::NAN);
+    Auc { source: of(source), target: of(target) }
 }

@@ -16,7 +16,7 @@
 mod calibration;
 mod table3;
 
-pub use calibration::tuning;
+pub use calibration::{Calibration, calibration};
 pub use table3::{Auc, Baselines, Table3, table3};
 
 use std::collections::BTreeMap;

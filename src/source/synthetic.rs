@@ -84,7 +84,7 @@ impl Default for Clips {
 
 impl Source for Synthetic {
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn problems(&self) -> Vec<Problem> {
@@ -210,13 +210,17 @@ impl Synthetic {
         let name: Vec<String> =
             values.iter().map(|(name, value)| format!("_{name}_{value}")).collect();
         let attributes: BTreeMap<String, String> = values.iter().cloned().collect();
+        let sizes = mimii_dg::calibration(&machine, &section);
         let recipe = Sound {
             kind: machine.clone(),
             rate: self.rate,
             samples: (self.seconds * f64::from(self.rate)).round() as u32,
             attributes: attributes.clone(),
             fault,
-            tuning: mimii_dg::tuning(&machine, &section),
+            tuning: sizes.map(|sizes| match domain {
+                Domain::Source => sizes.source(),
+                Domain::Target => sizes.target(),
+            }),
             unit: unit.0,
             seed: seed.0,
         };
