@@ -85,7 +85,9 @@ pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
         maps::write(&subject, &cache.store, folder)?;
     }
     if let Some(folder) = &args.submission.submission {
-        submission::write(&subject, &cache.store, folder, &args.submission)?;
+        // Labels change what tables show, not the names of systems.
+        let chosen = args.view.chosen(&results)?;
+        submission::write(&subject, &cache.store, &chosen, folder, &args.submission)?;
     }
     let results = args.view.narrowed(results)?;
     if let Some(folder) = &args.figures {

@@ -24,6 +24,7 @@ use super::{CliError, output};
 use crate::artifact::{AudioTable, ClipSet, Label, MetricTable, Scores, Tensor, Tensors};
 use crate::evaluate::{self, Evaluation, Fact, Options, Protocol, ScoredClip, ScoredSection};
 use crate::plan::NodeId;
+use crate::report::Results;
 use crate::source;
 use crate::stage::{Item, SectionId, Split};
 use crate::store::Store;
@@ -40,7 +41,7 @@ pub struct SubmissionArgs {
     #[arg(long, value_name = "LABEL", requires = "submission", value_parser = label)]
     team: Option<String>,
     /// The system's label. Default: that of the team with `_1`. In a sweep the settings of each
-    /// point follow it
+    /// point follow it; `--where` chooses points
     #[arg(long, value_name = "LABEL", requires = "submission", value_parser = label)]
     system: Option<String>,
 }
@@ -58,6 +59,7 @@ fn label(text: &str) -> Result<String, String> {
 pub fn write(
     subject: &Subject,
     store: &Store,
+    results: &Results,
     folder: &Path,
     args: &SubmissionArgs,
 ) -> Result<(), CliError> {
@@ -65,26 +67,28 @@ pub fn write(
     let head = &subject.head;
     let own = name(std::iter::once(&head.name));
     let team = args.team.clone().unwrap_or(own.trim_start_matches('.').to_owned());
-    let systems = match head.points.as_slice() {
-        [_] => vec![args.system.clone().unwrap_or(format!("{team}_1"))],
+    let system = args.system.clone().unwrap_or(format!("{team}_1"));
+    let points: Vec<usize> = results.points.iter().map(|point| point.number).collect();
+    let systems = match points.as_slice() {
+        [_] => vec![system],
         points => {
-            let settings = points.iter().map(|point| name(head.settings(point).values()));
-            let label = |settings: String| match &args.system {
-                Some(system) => format!("{system}_{settings}"),
-                None => settings,
-            };
-            distinct(settings.map(label))?
+            let settings = points.iter().map(|p| name(head.settings(&head.points[*p]).values()));
+            distinct(settings.map(|settings| format!("{system}_{settings}")))?
         }
     };
     let settings = subject.run().body.settings;
     let package = Package { cache, folder: Folder::begin(folder)?, team };
     let (mut written, mut tables, mut stale) = (0, 0, Vec::new());
-    for (point, system) in systems.iter().enumerate() {
+    for ((point, system), shown) in points.into_iter().zip(&systems).zip(&results.points) {
         let place = format!("teams/{}/{system}", package.team);
         let mut facts = Facts::default();
-        for (id, node) in &subject.plan.results[point] {
+        let sections = subject.plan.results[point]
+            .iter()
+            .filter(|(id, _)| shown.has(&id.machine, &id.section));
+        for (id, node) in sections {
             written += package.section(&place, id, *node, &mut facts, &mut stale)?;
         }
+        stale.extend(others(folder, &place, &facts.files));
         if systems.len() == 1 {
             // The same files by versions without folders of teams: `evaluate` would read them first.
             stale.append(&mut facts.files);
@@ -241,6 +245,18 @@ impl Package<'_> {
         let root = self.cache.features(section, node).ok()?.1.root.as_deref();
         source::read(clip, audio, root).ok().map(|wave| wave.rate)
     }
+}
+
+/// Scores and decisions in the folder of a system that are not among its files. With them it would be
+/// judged on sections that it does not have.
+fn others(folder: &Path, place: &str, own: &[String]) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder.join(place)) else { return Vec::new() };
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let is_score = |name: &String| {
+        (name.starts_with("anomaly_score_") || name.starts_with("decision_result_"))
+            && !own.contains(name)
+    };
+    names.filter(is_score).map(|name| format!("{place}/{name}")).collect()
 }
 
 /// The file name of a clip, which names it in a submission.

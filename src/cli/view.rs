@@ -19,7 +19,7 @@ pub struct View {
     #[arg(long)]
     all: bool,
     /// How many of the best settings of a sweep are shown
-    #[arg(long, value_name = "N", conflicts_with_all = ["all", "compare", "select", "table", "rows", "best_of", "value"])]
+    #[arg(long, value_name = "N", conflicts_with_all = ["all", "compare", "select", "table", "rows", "best_of", "value", "submission"])]
     top: Option<usize>,
     /// AUC per value of each domain-shift attribute as well
     #[arg(long)]
@@ -134,6 +134,11 @@ impl View {
             || self.top.is_some()
             || self.by.is_some();
         !alone && !answer && self.value.is_none()
+    }
+
+    /// The results that the filters leave.
+    pub fn chosen(&self, results: &Results) -> Result<Results, CliError> {
+        results.clone().narrowed(&self.filters).map_err(no_table)
     }
 
     /// The results to show, with the labels to show.

@@ -95,6 +95,15 @@ pub struct PointResults {
     pub idle: Vec<(String, String, String)>,
 }
 
+impl PointResults {
+    /// Whether a section is among its results, with numbers or without.
+    pub fn has(&self, machine: &str, section: &str) -> bool {
+        let is = |m: &str, s: &str| (m, s) == (machine, section);
+        self.rows.iter().any(|row| is(&row.machine, &row.section))
+            || self.absent.iter().any(|(machine, section, _)| is(machine, section))
+    }
+}
+
 /// The paths whose values are repetitions, not settings: the seed of training, and the draw of
 /// training clips. Results are averaged over them.
 pub const REPETITIONS: [&str; 2] = ["seed", "generalization.draw"];

@@ -89,7 +89,7 @@ fn clips_that_changed_sides_are_those_whose_decisions_differ() {
     let [a, b] = &names;
     let decisions = |run: &str, k: usize, folder: &str| -> BTreeMap<String, String> {
         project.run(&format!("report {run} --submission {folder}")).done();
-        let files = tree(&project.path(&format!("{folder}/teams/laws/{k}"))).into_iter();
+        let files = tree(&project.path(&format!("{folder}/teams/laws/laws_1_{k}"))).into_iter();
         let files = files.filter(|(name, _)| name.starts_with("decision_result_"));
         let lines = files.flat_map(|(name, path)| {
             let text = fs::read_to_string(path).expect("a file");

@@ -138,19 +138,33 @@ fn a_package_has_a_form_to_complete_and_the_table_of_the_evaluators() {
         "{told}"
     );
     project.run("report spec.yaml --set detector.knn.k=2 --submission one").done();
-    let names: Vec<String> = tree(&project.path("one")).into_keys().collect();
+    let names = || tree(&project.path("one")).into_keys().collect::<Vec<String>>();
     let place = "teams/small/small_1";
-    assert_eq!(
-        names,
-        [
-            format!("{place}/anomaly_score_fan_section_00_test.csv"),
-            format!("{place}/anomaly_score_fan_section_01_test.csv"),
-            format!("{place}/decision_result_fan_section_00_test.csv"),
-            format!("{place}/decision_result_fan_section_01_test.csv"),
-            format!("{place}/small_1.meta.yaml"),
-            "teams_result/small_1_result.csv".to_owned(),
-        ]
+    let all = [
+        format!("{place}/anomaly_score_fan_section_00_test.csv"),
+        format!("{place}/anomaly_score_fan_section_01_test.csv"),
+        format!("{place}/decision_result_fan_section_00_test.csv"),
+        format!("{place}/decision_result_fan_section_01_test.csv"),
+        format!("{place}/small_1.meta.yaml"),
+        "teams_result/small_1_result.csv".to_owned(),
+    ];
+    assert_eq!(names(), all);
+    // One point of a sweep is one system. Sections that it does not have do not stay beside it.
+    project.write(
+        &format!("{place}/anomaly_score_saw_section_00_test.csv").replace("teams", "one/teams"),
+        "a.wav,1\n",
     );
+    project.run("report spec.yaml --where k=2 --submission one").done();
+    assert_eq!(names(), all);
+    project.run("report spec.yaml --where section=00 --where k=2 --submission one").done();
+    assert_eq!(names().len(), 4);
+    project.run("report spec.yaml --where k=2 --submission one").done();
+    project.run("report spec.yaml --submission two").done();
+    let systems: Vec<_> =
+        fs::read_dir(project.path("two/teams/small")).unwrap().flatten().collect();
+    let mut systems: Vec<_> = systems.iter().map(|entry| entry.file_name()).collect();
+    systems.sort();
+    assert_eq!(systems, ["small_1_1", "small_1_2"]);
     let evaluated =
         project.run("evaluate one --protocol dcase2026 --format evaluator").done().stdout;
     let table = |path: &str| fs::read_to_string(project.path(path)).unwrap();

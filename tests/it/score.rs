@@ -103,7 +103,7 @@ fn decisions_are_those_of_the_run_and_a_point_is_chosen_by_its_settings() {
     project.run("run spec.yaml --quiet").done();
     project.run("report spec.yaml --submission scores").done();
     let decisions = fs::read_to_string(
-        project.path("scores/teams/laws/2/decision_result_fan_section_00_test.csv"),
+        project.path("scores/teams/laws/laws_1_2/decision_result_fan_section_00_test.csv"),
     )
     .expect("a file");
     let files = || tree(&project.cache()).into_keys().collect::<Vec<_>>();
