@@ -74,6 +74,7 @@ pub fn looked_at(session: Session) -> Result<(Session, Vec<String>), CliError> {
     let (census, points) = (Census::of(&session), &session.experiment.points);
     let mut mistakes = census.mistakes(points);
     mistakes.extend(unreadable::sections(&session));
+    mistakes.extend(session.without_second_channel());
     if !mistakes.is_empty() {
         return Err(mistakes.into());
     }
@@ -105,15 +106,20 @@ fn to_json(diagnostic: &crate::diagnose::Diagnostic) -> serde_json::Value {
 
 /// `bearing: 3 sections, 1975 recordings`, a line a machine.
 fn describe(session: &Session) -> Vec<String> {
-    let mut machines: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-    for (SectionId { machine, .. }, files) in session.listings.iter().flat_map(|l| &l.sections) {
-        let entry = machines.entry(machine).or_default();
-        *entry = (entry.0 + 1, entry.1 + files.audio.len());
+    // Points that read one folder in different ways have a listing each.
+    let mut machines: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
+    for (SectionId { machine, section }, files) in session.listings.iter().flat_map(|l| &l.sections)
+    {
+        let count = machines.entry(machine).or_default().entry(section).or_default();
+        *count = files.audio.len().max(*count);
     }
     let plural = |n: usize| if n == 1 { "" } else { "s" };
+    let counts = machines
+        .into_iter()
+        .map(|(machine, sections)| (machine, (sections.len(), sections.values().sum::<usize>())));
     let line = |(machine, (sections, files)): (&str, (usize, usize))| match files {
         0 => format!("{machine}: {sections} section{}", plural(sections)),
         _ => format!("{machine}: {sections} section{}, {files} recordings", plural(sections)),
     };
-    machines.into_iter().map(line).collect()
+    counts.map(line).collect()
 }

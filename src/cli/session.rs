@@ -15,7 +15,7 @@ use crate::plan::{self, Catalog, NodeId, Plan};
 use crate::reading::unexpanded;
 use crate::run::Head;
 use crate::shown::visible;
-use crate::source::{self, Listing, SectionId, SourceError, SourceSpec, wav};
+use crate::source::{self, FileList, Listing, SectionId, SourceError, SourceSpec, wav};
 use crate::spec::{self, Experiment, Point};
 use crate::stage;
 
@@ -47,8 +47,8 @@ pub struct Session {
     pub listings: Vec<Listing>,
     /// The sources, in the same order.
     pub sources: Vec<SourceSpec>,
-    /// For each distinct noise source, its files that are not noise.
-    noises: Vec<Listing>,
+    /// Each distinct source of noise or responses, the word before it in the spec, and its content.
+    noises: Vec<(&'static str, SourceSpec, Listing)>,
     /// For each distinct source with files, its root folder.
     roots: Vec<(PathBuf, Listing)>,
     /// Inputs from outside the plan.
@@ -126,11 +126,15 @@ impl Session {
                         } else {
                             // Noise is not part of the data set, but its stray files are still
                             // reported.
-                            noises.push(Listing { strays: listing.strays, ..Listing::default() });
+                            noises.push((word, source, listing));
                         }
                     }
                     Err(error) => {
-                        mistakes.push(data_mistake(word, &source, &error));
+                        // Points that read one folder in different ways all lack it.
+                        let mistake = data_mistake(word, &source, &error);
+                        if !mistakes.contains(&mistake) {
+                            mistakes.push(mistake);
+                        }
                         catalog.listings.insert(key, BTreeMap::new());
                     }
                 }
@@ -173,8 +177,8 @@ impl Session {
 
     /// Notes on the spec and its data set before the run; they are no errors.
     pub fn notes(&self) -> Vec<String> {
-        let strays = [&self.listings, &self.noises].map(|listings| stray_note(listings));
-        let strays = strays.into_iter().flatten();
+        let noises = self.noises.iter().map(|(.., listing)| listing);
+        let strays = stray_note(self.listings.iter()).into_iter().chain(stray_note(noises));
         let notes = self.listings.iter().flat_map(|listing| listing.notes.iter().cloned());
         strays
             .chain(notes)
@@ -184,10 +188,45 @@ impl Session {
             .collect()
     }
 
-    /// Recordings of several channels without a choice.
+    /// Recordings of several channels without a choice, those of noise among them.
     fn unchosen(&self) -> BTreeSet<String> {
+        let own = self.sources.iter().zip(&self.listings).map(|(s, l)| ("data", s, l));
+        let noises = self.noises.iter().map(|(word, s, l)| (*word, s, l));
+        own.chain(noises)
+            .filter(|(_, source, _)| source.channel().is_none())
+            .filter_map(|(word, source, listing)| {
+                let mut machines = channels(source, listing);
+                machines.retain(|_, (_, most)| *most > 1);
+                let most = machines.values().map(|(_, most)| *most).max()?;
+                Some(format!(
+                    "recordings of {} have {most} channels, and `{word}.{}.channel` is not set: the mean of the \
+                     channels is taken, noise of a far microphone included; the baseline of 2026 takes the first \
+                     (`channel: first`)",
+                    names(&machines),
+                    source.name()
+                ))
+            })
+            .collect()
+    }
+
+    /// Machines that have one channel where the spec needs two.
+    pub fn without_second_channel(&self) -> Vec<Diagnostic> {
         let sources = self.sources.iter().zip(&self.listings);
-        sources.filter_map(|(source, listing)| unchosen(source, listing)).collect()
+        let told = sources.filter_map(|(source, listing)| {
+            let channel = source.channel().filter(|channel| {
+                matches!(channel, Channel::Second | Channel::Difference | Channel::Cancel)
+            })?;
+            let mut machines = channels(source, listing);
+            machines.retain(|_, (_, most)| *most < 2);
+            let message = format!(
+                "recordings of {} have one channel, and `data.{}.channel: {channel}` needs two",
+                names(&machines),
+                source.name()
+            );
+            let hint = "leave `channel` out, or choose machines that have two";
+            (!machines.is_empty()).then(|| Diagnostic::new("E0723", message).hint(hint))
+        });
+        told.collect()
     }
 
     /// Limits of the features for recordings of this rate.
@@ -206,38 +245,25 @@ impl Session {
     }
 }
 
-/// Machines whose recordings have several channels, of which the spec chooses none, or only one where
-/// it needs two: a note, if there are any. The first recording of each machine is looked at.
-fn unchosen(source: &SourceSpec, listing: &Listing) -> Option<String> {
-    let root = source.member().root()?;
-    let needs_two = match source.channel() {
-        None => false,
-        Some(Channel::Second | Channel::Difference | Channel::Cancel) => true,
-        Some(Channel::Mean | Channel::First) => return None,
-    };
-    let mut channels: BTreeMap<&str, usize> = BTreeMap::new();
-    for (SectionId { machine, .. }, files) in &listing.sections {
-        if let (Some(first), false) = (files.audio.first(), channels.contains_key(machine.as_str()))
-        {
-            let head = wav::head(&root.join(first));
-            channels.extend(head.map(|head| (machine.as_str(), head.channels)));
+/// The fewest and the most channels of the recordings of each machine that are looked at: of each section the
+/// first, one in the middle and the last.
+fn channels<'l>(source: &SourceSpec, listing: &'l Listing) -> BTreeMap<&'l str, (usize, usize)> {
+    let mut found: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    let Some(root) = source.member().root() else { return found };
+    for (SectionId { machine, .. }, FileList { audio, .. }) in &listing.sections {
+        let some = [audio.first(), audio.get(audio.len() / 2), audio.last()];
+        let heads = some.into_iter().flatten().filter_map(|path| wav::head(&root.join(path)));
+        for count in heads.map(|head| head.channels) {
+            let (fewest, most) = found.entry(machine).or_insert((count, count));
+            (*fewest, *most) = (count.min(*fewest), count.max(*most));
         }
     }
-    channels.retain(|_, count| (*count > 1) != needs_two);
-    let most = channels.values().max()?;
-    let machines: Vec<String> =
-        channels.keys().map(|machine| format!("`{}`", visible(machine))).collect();
-    let (machines, name) = (machines.join(", "), source.name());
-    Some(match source.channel() {
-        Some(channel) => format!(
-            "recordings of {machines} have one channel, and `data.{name}.channel: {channel}` needs two"
-        ),
-        None => format!(
-            "recordings of {machines} have {most} channels, and `data.{name}.channel` is not set: the mean of the \
-             channels is taken, noise of a far microphone included; the baseline of 2026 takes the first \
-             (`channel: first`)"
-        ),
-    })
+    found
+}
+
+fn names<T>(machines: &BTreeMap<&str, T>) -> String {
+    let names: Vec<String> = machines.keys().map(|name| format!("`{}`", visible(name))).collect();
+    names.join(", ")
 }
 
 /// The approximate length in samples of the longest recording of each section: half the bytes of
@@ -314,8 +340,8 @@ fn digest_sections(
 }
 
 /// A note on files under the root that belong to no section, with the most frequent reason.
-fn stray_note(listings: &[Listing]) -> Option<String> {
-    let strays: Vec<&(String, String)> = listings.iter().flat_map(|l| &l.strays).collect();
+fn stray_note<'l>(listings: impl Iterator<Item = &'l Listing>) -> Option<String> {
+    let strays: Vec<&(String, String)> = listings.flat_map(|l| &l.strays).collect();
     let (path, reason) = strays.first()?;
     let (path, reason) = (visible(path), visible(reason));
     Some(match strays.len() {

@@ -7,8 +7,8 @@ use crate::shown::visible;
 use crate::source::{FileList, SectionId, wav};
 use std::path::Path;
 
-/// Sections without a readable recording. Looks at heads of files until one is a recording's: one
-/// file a section, if all is well.
+/// Sections without a readable recording, or without one to train on. Looks at heads of files until one is a
+/// recording's: two files a section, if all is well.
 pub fn sections(session: &Session) -> Vec<Diagnostic> {
     let sources = session.sources.iter().zip(&session.listings);
     let with_root =
@@ -18,9 +18,17 @@ pub fn sections(session: &Session) -> Vec<Diagnostic> {
         .collect()
 }
 
-fn of(root: &Path, id: &SectionId, files: &FileList) -> Option<Diagnostic> {
-    let paths = || files.audio.iter().map(|path| root.join(path));
-    if files.audio.is_empty() || paths().any(|path| wav::head(&path).is_some()) {
+fn of(root: &Path, id: &SectionId, FileList { audio, .. }: &FileList) -> Option<Diagnostic> {
+    let train = |path: &&String| path.split('/').rev().nth(1) == Some("train");
+    let training: Vec<&String> = audio.iter().filter(train).collect();
+    broken(root, id, "", &audio.iter().collect::<Vec<_>>())
+        .or_else(|| broken(root, id, "training ", &training))
+}
+
+/// A message, if none of these recordings can be read.
+fn broken(root: &Path, id: &SectionId, which: &str, audio: &[&String]) -> Option<Diagnostic> {
+    let paths = || audio.iter().map(|path| root.join(path));
+    if audio.is_empty() || paths().any(|path| wav::head(&path).is_some()) {
         return None;
     }
     // A head may be longer than what was looked at.
@@ -33,7 +41,7 @@ fn of(root: &Path, id: &SectionId, files: &FileList) -> Option<Diagnostic> {
     }
     let SectionId { machine, section } = id;
     let message = format!(
-        "none of the {} recordings of section {section} of `{machine}` can be read; {}",
+        "none of the {} {which}recordings of section {section} of `{machine}` can be read; {}",
         faults.len(),
         visible(&faults[0])
     );

@@ -12,8 +12,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::doubled::{Doubled, doubled};
 use super::holdout::Holdout;
-use super::layout::{Lost, Placed, Refused, Scanned, place, scan, without_snr};
+use super::layout::{Lost, Placed, Scanned, place, scan, without_snr};
 use super::missing::nothing_found;
+use super::refused::Refused;
 use super::supplemental::{self, Sound, Supplement, Supplemental};
 use super::table::{Form, Table};
 use super::untrusted::{problem, same as same_name};
@@ -267,21 +268,12 @@ impl Dcase {
         Ok(listing)
     }
 
-    /// The error for machines that would silently lose all clips of a folder.
+    /// The error for machines that would silently lose clips.
     fn none_of(&self, refused: &[Refused]) -> Option<SourceError> {
-        let chosen = |refused: &&Refused| is_chosen(&self.machines, &refused.machine);
-        let lines = refused.iter().filter(chosen).map(|refused| {
-            let Refused { folder, count, example, why, .. } = refused;
-            let all = if *count == 1 {
-                "the recording".into()
-            } else {
-                format!("all {count} recordings")
-            };
-            format!("{all} of `{folder}` cannot be used; `{example}`: {why}")
-        });
-        let lines: Vec<String> = lines.collect();
-        let hint = "correct the names, or choose the machines to use, such as `machines: [fan, valve]`; the others \
-                    are then left alone";
+        let chosen = refused.iter().filter(|r| is_chosen(&self.machines, &r.machine));
+        let lines: Vec<&str> = chosen.map(|refused| refused.told.as_str()).collect();
+        let hint = "correct names and folders, or choose the machines to use, such as `machines: [fan, valve]`; the \
+                    others are then left alone";
         (!lines.is_empty())
             .then(|| SourceError::Layout { message: lines.join("\n"), hint: hint.into() })
     }

@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::names::{self, Name};
+use super::refused::{self, Refused};
 use super::supplemental::{self, Supplement};
 use super::tree::{entries, join, unreadable};
 use super::{Listing, SectionId, SourceError};
@@ -95,20 +96,9 @@ pub(super) struct Scanned {
     pub listing: Listing,
     /// Links of the layout that lead nowhere.
     pub lost: Vec<Lost>,
-    /// Folders that have recordings, but none that can be used.
+    /// Machines that would lose clips without a word.
     pub refused: Vec<Refused>,
     pub supplements: Vec<Supplement>,
-}
-
-/// A folder of a machine, such as `train`, that has recordings, but none that can be used.
-#[derive(Debug)]
-pub(super) struct Refused {
-    pub machine: String,
-    pub folder: String,
-    /// The number of its recordings, the name of one and what is wrong with it.
-    pub count: usize,
-    pub example: String,
-    pub why: String,
 }
 
 /// A link that leads nowhere, and what it would be of, as far as its path says so.
@@ -121,7 +111,8 @@ pub(super) struct Lost {
 
 /// Every section under `root`. Reads folders, not files.
 pub(super) fn scan(root: &Path) -> Result<Scanned, SourceError> {
-    let mut scan = Scan { root, found: Scanned::default(), tables: Vec::new() };
+    let mut scan =
+        Scan { root, found: Scanned::default(), tables: Vec::new(), files: Vec::new(), clips: 0 };
     // Where one of the levels is a link to another, both are one folder.
     let mut seen = BTreeSet::new();
     for base in BASES.into_iter().filter(|base| root.join(base).is_dir()) {
@@ -132,12 +123,16 @@ pub(super) fn scan(root: &Path) -> Result<Scanned, SourceError> {
             let path = join(base, &entry.name);
             if !entry.is_folder() {
                 scan.odd(&path, &entry, None);
+                scan.files.push(path);
             } else if !LEVELS.contains(&entry.name.as_str()) {
                 scan.machine(&path)?;
             }
         }
     }
     let mut found = scan.found;
+    let machines = found.listing.sections.keys().map(|id| id.machine.as_str());
+    let note = refused::archives(&scan.files, machines);
+    found.listing.notes.extend(note);
     // A table speaks of the section whose number it has; sections without audio need none.
     for (machine, section, path) in scan.tables {
         if let Some(files) = found.listing.sections.get_mut(&SectionId { machine, section }) {
@@ -157,6 +152,10 @@ struct Scan<'a> {
     found: Scanned,
     /// Machine, section and path of attribute tables.
     tables: Vec<(String, String, String)>,
+    /// Files beside the folders of machines.
+    files: Vec<String>,
+    /// Recordings met so far, used or not.
+    clips: usize,
 }
 
 impl Scan<'_> {
@@ -183,13 +182,16 @@ impl Scan<'_> {
                     self.tables.push((name.clone(), section.to_owned(), join(folder, &entry.name)));
                 }
             }
+            let deeper = refused::deeper(self.root, folder, &inside)?;
+            self.refuse(&name, deeper);
             return Ok(());
         }
         let renamed = inside.iter().any(|e| e.is_folder() && e.name == "test_rename")
             && entries(&self.root.join(folder).join("test_rename"))?
                 .iter()
                 .any(|e| names::stem(&e.name).is_some());
-        for entry in inside {
+        let (before, refusals) = (self.clips, self.found.refused.len());
+        for entry in &inside {
             let path = join(folder, &entry.name);
             if !entry.is_folder() {
                 match table_of(&entry.name) {
@@ -198,7 +200,7 @@ impl Scan<'_> {
                         let outer = outer.filter(|_| is_machine_id(section)).unwrap_or(&name);
                         self.tables.push((outer.to_owned(), section.to_owned(), path));
                     }
-                    _ => self.odd(&path, &entry, Some(&name)),
+                    _ => self.odd(&path, entry, Some(&name)),
                 }
             } else if renamed && entry.name == "test" {
                 let why = "not read: `test_rename` holds the same clips with their truth";
@@ -218,7 +220,16 @@ impl Scan<'_> {
                 self.files(&path)?;
             }
         }
+        if (self.clips, self.found.refused.len()) == (before, refusals) {
+            let deeper = refused::deeper(self.root, folder, &inside)?;
+            self.refuse(&name, deeper.or_else(|| Some(refused::empty(folder, &inside))));
+        }
         Ok(())
+    }
+
+    fn refuse(&mut self, machine: &str, told: Option<String>) {
+        let machine = machine.to_owned();
+        self.found.refused.extend(told.map(|told| Refused { machine, told }));
     }
 
     /// Notes the files of a `supplemental` folder.
@@ -227,6 +238,7 @@ impl Scan<'_> {
             if entry.is_folder() || names::stem(&entry.name).is_none() {
                 continue;
             }
+            self.clips += 1;
             let (machine, section) = (machine.to_owned(), supplemental::section(&entry.name));
             let sound = match unreadable(entry.kind) {
                 _ if !entry.utf8 => Err("its name is not UTF-8".into()),
@@ -241,12 +253,14 @@ impl Scan<'_> {
 
     /// Sorts the files of one folder into sections.
     fn files(&mut self, folder: &str) -> Result<(), SourceError> {
-        let (mut used, mut refused) = (false, Vec::new());
-        for entry in entries(&self.root.join(folder))? {
+        let (mut used, mut odd) = (false, Vec::new());
+        let inside = entries(&self.root.join(folder))?;
+        for entry in &inside {
             let path = join(folder, &entry.name);
             if entry.is_folder() || names::stem(&entry.name).is_none() {
                 continue;
             }
+            self.clips += 1;
             let placed =
                 if entry.utf8 { place(&path) } else { Err("its name is not UTF-8".into()) };
             match (placed, unreadable(entry.kind)) {
@@ -259,7 +273,7 @@ impl Scan<'_> {
                     self.lose(&path, Some(&id.machine), Some(&id.section));
                 }
                 (_, Some(why)) | (Err(why), None) => {
-                    refused.push((entry.name, why.clone()));
+                    odd.push((entry.name.clone(), why.clone()));
                     self.found.listing.strays.push((path, why))
                 }
             }
@@ -267,12 +281,14 @@ impl Scan<'_> {
         let mut folders = folder.rsplit('/');
         let (own, above) = (folders.next().unwrap_or_default(), folders.next().unwrap_or_default());
         let of_clips = SPLITS.contains(&own) || is_machine_id(above);
-        let count = refused.len();
-        if let Some((example, why)) = refused.into_iter().next().filter(|_| of_clips && !used) {
+        if of_clips && !used {
             let machine =
                 if is_machine_id(above) { folders.next().unwrap_or(above) } else { above };
-            let (machine, folder) = (machine.to_owned(), folder.to_owned());
-            self.found.refused.push(Refused { machine, folder, count, example, why });
+            let told = match odd.first() {
+                Some(first) => Some(refused::odd_names(folder, odd.len(), first)),
+                None => refused::other_format(folder, &inside),
+            };
+            self.refuse(machine, told);
         }
         Ok(())
     }

@@ -160,6 +160,7 @@ pub mod names;
 mod pattern;
 #[cfg(test)]
 mod real_data;
+mod refused;
 mod sound;
 pub mod supplemental;
 pub mod synthetic;

@@ -156,6 +156,13 @@ fn samples_of_24_bit_and_float_are_read() {
 fn folders_without_a_data_set() {
     snapshot("missing_folder", &Files::new(), SPEC, 2);
     let project = Project::with(SPEC);
+    let channels = project.run("check spec.yaml --set data.dcase.channel=[first,second,cancel]");
+    let missing = channels.exits(2).stderr;
+    assert_eq!(
+        missing.matches("E0701").count(),
+        1,
+        "a folder that many points lack is told once: {missing}"
+    );
     fs::create_dir(project.path("data")).expect("it is not there yet");
     let output = project.run("run spec.yaml");
     insta::assert_snapshot!("empty_root", told(&project, &output));
@@ -201,6 +208,14 @@ fn a_machine_that_would_be_lost_is_an_error() {
     assert!(check.contains("choose the machines to use"), "{check}");
     project.run("check spec.yaml --set data.dcase.machines=[fan]").done();
 
+    // None to train on can be read.
+    let mut files = fan();
+    for (path, bytes) in files.iter_mut().filter(|(path, _)| path.contains("train/section_00")) {
+        *bytes = format!("<html>{path}").into_bytes();
+    }
+    let check = self::run(&files, SPEC).0.run("check spec.yaml").exits(2).stderr;
+    assert!(check.contains("training recordings of section 00 of `fan` can be read"), "{check}");
+
     // No recording of a section can be read.
     let mut files = fan();
     for (path, bytes) in files.iter_mut().filter(|(path, _)| path.contains("section_00")) {
@@ -216,7 +231,7 @@ fn a_machine_that_would_be_lost_is_an_error() {
     );
     // One that can is enough here; the stage says what is wrong with the others.
     files.insert(
-        "data/fan/test/section_00_source_test_anomaly_0000_vel_10.wav".to_owned(),
+        "data/fan/train/section_00_source_train_normal_0000_vel_10.wav".to_owned(),
         sounds::clip("c"),
     );
     self::run(&files, SPEC).0.run("check spec.yaml").done();

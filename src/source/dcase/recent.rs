@@ -42,14 +42,14 @@ fn hidden_attributes_become_known_by_the_tables_of_names() {
     // The truth about an evaluation clip stays unknown.
     let set = dcase.clips(&id("fan", "00"), &listed(&[TEST]), &[of_test.into()]).unwrap();
     assert_eq!((set[0].clip.domain, set[0].clip.label), (None, None));
-    // One of the two tables may be of clips that are not here, but not both.
+    // A table may be of a split that is not here, but not of other clips.
     assert_eq!(attributes(&dcase, &[TEST], &[of_test, of_train]), ["id=B1 mic=1"]);
     let other = "fan/train/section_00_source_train_normal_0009_noAttribute.wav";
     let two = [of_test.as_bytes().to_vec(), of_train.as_bytes().to_vec()];
     let error = dcase.clips(&id("fan", "00"), &listed(&[other]), &two).unwrap_err().to_string();
     assert!(
         error.starts_with(
-            "fan/attributes_00_test_correspondence.csv: none of its 2 rows is of a clip"
+            "fan/attributes_00_train_correspondence.csv: none of its 2 rows is of a training clip"
         ),
         "{error}"
     );
@@ -131,4 +131,39 @@ fn a_machine_that_loses_all_clips_of_a_folder_is_refused() {
     // One odd name is no reason.
     let (_root, dcase) = tree(&[TRAIN, TEST, "fan/train/odd.wav"]);
     assert_eq!(dcase.list().unwrap().strays.len(), 1);
+}
+
+#[test]
+fn a_machine_without_clips_at_their_place_is_refused() {
+    let told = |files: &[&str]| {
+        let mut all = vec![TRAIN, TEST];
+        all.extend(files);
+        let (_root, dcase) = tree(&all);
+        layout(dcase.list()).0
+    };
+    // An archive that was unpacked into a folder of its own.
+    assert_eq!(
+        told(&["saw/saw/train/section_00_0001.wav", "saw/saw/test/section_00_0002.wav"]),
+        "the recordings of `saw` lie one folder too deep, in `saw/saw/train`"
+    );
+    assert_eq!(
+        told(&["saw/train/section_00_0001.flac", "saw/train/section_00_0002.flac"]),
+        "all 2 recordings of `saw/train` cannot be used; `section_00_0001.flac`: it is no WAV file, and no other is read"
+    );
+    assert_eq!(
+        told(&["saw/train/.keep", "saw/test/.keep"]),
+        "`saw` has no recordings: `test`, `train` without WAV files"
+    );
+    // Evaluation data have no training clips yet; other folders are no machines.
+    let (_root, dcase) = tree(&[TRAIN, TEST, "saw/test/section_00_0001.wav", "docs/images/a.png"]);
+    assert_eq!(dcase.list().unwrap().sections.len(), 2);
+}
+
+#[test]
+fn an_archive_of_a_machine_that_is_not_there_is_told() {
+    let (_root, dcase) = tree(&[TRAIN, TEST, "dev_fan_r2.zip", "valve.zip", "LICENSE"]);
+    assert_eq!(
+        dcase.list().unwrap().notes,
+        ["archives are not read; unpack what is needed of `valve.zip`"]
+    );
 }

@@ -2,28 +2,45 @@
 
 use std::collections::BTreeMap;
 
+use crate::artifact::Split;
+use crate::source::layout::place;
 use crate::source::table::{Form, Table};
 use crate::source::{ListedFile, SectionId, SourceError};
 
-/// Refuses a table none of whose rows is of a clip of the section. Of the two tables of hidden
-/// attributes, one may be of clips that are not here.
+/// Refuses a table none of whose rows is of a clip of the section. A table of hidden attributes may be of a
+/// split that is not here. Of the two splits, that of training must be in a table of attributes that its names lack:
+/// evaluation data hide those of the test.
 pub(super) fn of_others(
     id: &SectionId,
     files: &[ListedFile],
     tables: &[Table],
 ) -> Result<(), SourceError> {
-    let paths = || files.iter().map(|file| file.path.as_str());
-    let (own, hidden): (Vec<&Table>, Vec<&Table>) =
-        tables.iter().partition(|table| table.form == Form::Attributes);
-    let hidden = if hidden.iter().all(|table| table.of_others(paths()).is_some()) {
-        hidden.first()
-    } else {
-        None
+    let of = |split: Option<Split>| {
+        let paths = files.iter().map(|file| file.path.as_str());
+        let (train, test): (Vec<&str>, Vec<&str>) =
+            paths.partition(|path| path.split('/').rev().nth(1) == Some("train"));
+        match split {
+            Some(Split::Train) => train,
+            Some(Split::Test) => test,
+            None => [train, test].concat(),
+        }
     };
-    for table in own.into_iter().chain(hidden.copied()) {
-        if let Some((count, name, row)) = table.of_others(paths()) {
+    let bare = |path: &&str| place(path).is_ok_and(|placed| placed.name.attributes.is_empty());
+    for table in tables {
+        let (clips, whose) = match table.form {
+            Form::Correspondence(Split::Train) => (of(Some(Split::Train)), "training "),
+            Form::Correspondence(Split::Test) => (of(Some(Split::Test)), "test "),
+            Form::Attributes if table.of_others(of(None).into_iter()).is_some() => (of(None), ""),
+            Form::Attributes => {
+                (of(Some(Split::Train)).into_iter().filter(bare).collect(), "training ")
+            }
+        };
+        if clips.is_empty() {
+            continue;
+        }
+        if let Some((count, name, row)) = table.of_others(clips.into_iter()) {
             let why = format!(
-                "none of its {count} rows is of a clip of this section, such as `{name}` in line {} (correct the \
+                "none of its {count} rows is of a {whose}clip of this section, such as `{name}` in line {} (correct the \
                  paths, or set `attributes: names` to leave the tables unread)",
                 row.line
             );
