@@ -96,7 +96,8 @@ impl Drawn {
         match self {
             Drawn::Uniform([low, high]) if low > high => {
                 let message = format!("`uniform` is from {low} to {high}, which is no range");
-                Some(Problem::new(field, message).hint("write the smaller number first, `[-6, 6]`"))
+                let hint = format!("write the smaller number first, `[{high}, {low}]`");
+                Some(Problem::new(field, message).hint(hint))
             }
             Drawn::Choose(all) if all.is_empty() => {
                 let problem = Problem::new(field, "`choose` has nothing to choose from");

@@ -111,7 +111,12 @@ read!(
             }
             let of_domains = parts.contains_key("source") && parts.contains_key("target");
             if !of_domains && parts.len() > 1 {
-                return Err(de::Error::custom("levels of noise depend on one attribute"));
+                let given: Vec<String> = parts.keys().map(|key| format!("`{key}`")).collect();
+                return Err(de::Error::custom(format!(
+                    "{} do not belong together: write `uniform` or `choose` alone, `source` and `target`, or one \
+                     attribute",
+                    given.join(" and ")
+                )));
             }
             placed(parts).map(Snr::Drawn).map_err(de::Error::custom)
         })
@@ -151,7 +156,7 @@ mod tests {
         let snr = |v| serde_json::from_value::<Snr>(v).unwrap_err().to_string();
         assert_eq!(
             snr(json!({"a": {"x": 1.0}, "b": {"y": 2.0}})),
-            "levels of noise depend on one attribute"
+            "`a` and `b` do not belong together: write `uniform` or `choose` alone, `source` and `target`, or one attribute"
         );
         assert!(snr(json!("loud")).contains("expected a number of dB"));
         assert!(snr(json!({"n-lv": {"L1": "loud"}})).contains("expected a number"));
