@@ -13,12 +13,12 @@ use super::run::repeat_failures;
 use super::session::Session;
 use super::work::{self, Work};
 use super::{CacheDir, CliError, Exit, SpecArgs, output, signal};
-use crate::artifact::{Artifact, Audio, AudioTable, Blob, Clip, ClipSet, Part, Recipe};
+use crate::artifact::{Artifact, Audio, AudioTable, Blob, Channel, Clip, ClipSet, Part, Recipe};
 use crate::exec::RunOutcome;
 use crate::mix::{self, Quantised};
 use crate::plan::NodeId;
 use crate::source::written;
-use crate::stage::{Features, Item, Recorded, Role, SectionId, Split, StageSpec, record};
+use crate::stage::{Features, Item, Mixed, Recorded, Role, SectionId, Split, StageSpec, record};
 use crate::store::Store;
 
 #[derive(Args)]
@@ -135,7 +135,7 @@ fn sections(session: &Session) -> Result<Nodes, CliError> {
         let StageSpec::Dataset(dataset) = &plan.node(needs[&AUDIO]).stage else { continue };
         if let Some((other, known)) = nodes.get(&dataset.section) {
             let StageSpec::Features(other) = &plan.node(*other).stage else { continue };
-            if *known != needs || other.mixed != features.mixed {
+            if *known != needs || as_written(other) != as_written(features) {
                 let message =
                     "the points of the sweep have different data sets, and one can be written";
                 let hint = "set what differs, such as `--set mix.snr_db=-6`";
@@ -148,6 +148,12 @@ fn sections(session: &Session) -> Result<Nodes, CliError> {
         }
     }
     Ok(nodes)
+}
+
+/// What mixing makes of a recording. Of two microphones both are written, whichever a point hears.
+fn as_written(features: &Features) -> Option<Mixed> {
+    let mixed = features.mixed.clone()?;
+    Some(Mixed { channel: mixed.channel.map(|_| Channel::First), uses: BTreeMap::new(), ..mixed })
 }
 
 /// Sections named by machine and two digits. Names with two digits are kept; others are numbered

@@ -57,6 +57,11 @@ impl Default for Microphones {
 }
 
 impl Microphones {
+    /// The same microphones, whichever channel a run hears.
+    pub fn recorded(&self) -> Self {
+        Self { channel: Channel::First, ..self.clone() }
+    }
+
     /// The ways for a clip; `own` is the clip's seed.
     pub(super) fn draw(&self, own: Seed) -> Ways {
         let of = |name: &str, drawn: &Drawn| drawn.of(own.derive(&[name]));

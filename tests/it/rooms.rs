@@ -239,6 +239,14 @@ fn two_microphones_hear_both_at_other_levels_and_times() {
         let off = less(&at_near[8..], &scaled[..scaled.len() - 8]);
         assert!(power(&off) < 1e-4 * power(&at_near), "{path}");
     }
+    // Whichever channel the points of a sweep hear, the same two are written.
+    let words = "mix.microphones.channel=[mean,first,second,difference,cancel]";
+    project.run(&format!("dataset write spec.yaml -o swept --set {words}")).done();
+    let bytes = |folder: &str| -> BTreeMap<String, Vec<u8>> {
+        let files = tree(&project.path(folder)).into_iter();
+        files.map(|(name, path)| (name, fs::read(path).unwrap())).collect()
+    };
+    assert_eq!(bytes("out"), bytes("swept"));
     // A run hears what a `dcase` source reads from the files with the same word.
     let features = |set: &str| -> Vec<String> {
         project.run(&format!("run spec.yaml {set}")).done();
@@ -268,6 +276,8 @@ fn two_microphones_hear_both_at_other_levels_and_times() {
 #[test]
 fn two_channels_without_a_choice_are_told_and_one_has_no_second() {
     let project = project();
+    let one = project.run("check spec.yaml --set data.folder.channel=second").exits(2).stderr;
+    assert!(one.contains("error[E0723]: recordings of `pump` have one channel"), "{one}");
     for file in tree(&project.path("dry")).into_keys() {
         let hum = sounds::hum(&file);
         let both: Vec<[f64; 2]> = hum.iter().map(|x| [*x, 0.5 * x]).collect();

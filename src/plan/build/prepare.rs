@@ -186,6 +186,14 @@ impl Builder<'_> {
         let room = mix.response.as_ref();
         if let Some((room, from)) = room.and_then(|room| Some((room, room.from.as_ref()?))) {
             let named = room.types.as_ref().and_then(|types| types.named());
+            let mut known: Vec<&str> =
+                self.listings(from)?.keys().map(|id| id.machine.as_str()).collect();
+            known.dedup();
+            if let Some(kind) = named.iter().flatten().find(|kind| !known.contains(*kind)) {
+                let known = known.join(", ");
+                let message = format!("there is no response of type `{kind}`; known: {known}");
+                return Err(PlanError::Mix(message));
+            }
             let chosen =
                 |id: &SectionId| named.as_ref().is_none_or(|n| n.contains(&id.machine.as_str()));
             needs.extend(self.candidates(number, from, Role::Response, chosen)?);
@@ -220,7 +228,7 @@ impl Builder<'_> {
             seed: mix.seed,
             reference: mix.reference,
             response: room.map(Room::response),
-            microphones: mix.microphones.clone(),
+            microphones: mix.microphones.as_ref().map(|both| both.recorded()),
         });
         Ok(self.node(number, &about, mixing, needs, Given::new()))
     }
