@@ -1,6 +1,6 @@
 //! A section of the twin with any tuning: its clips, their features, and the scores of detectors.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::{Arc, Mutex};
 
@@ -65,7 +65,7 @@ pub struct Section {
     layers: &'static [Layer],
     noises: Candidates,
     /// The noise clips heard so far. The same ones come again and again.
-    known: Mutex<HashMap<String, Arc<[f32]>>>,
+    known: Mutex<BTreeMap<String, Arc<[f32]>>>,
     extractor: Box<dyn Extractor>,
 }
 
