@@ -1,5 +1,5 @@
-//! Calibrates the twin: finds the sizes with which detectors are about as good on generated sounds as on
-//! MIMII DG itself, section by section and domain by domain, in noise of the paper's levels.
+//! Calibrates the twin: finds the sizes with which detectors are about as good on generated sounds
+//! as on MIMII DG itself, section by section and domain by domain, in noise of the paper's levels.
 //!
 //! ```text
 //! cargo run --release --example calibrate_twin -- REAL.csv [rounds=5] [clips=150] [anomalies=25] [epochs=10] [MACHINE ...]
@@ -12,12 +12,13 @@
 //!   set that the authors of TWFR-GMM published.
 //!
 //! What is sought for each section: a [`Calibration`], without `spread_db`, which follows from the
-//! spectra of real clips (`twin_beside_real`) and not from an AUC. The search needs no gradient. A round
-//! renders the normal clips of a machine's sections and trains both detectors. Then it seeks the sizes
-//! of the faults, for which only anomalous clips are rendered anew. What it finds is exact. From there
-//! it seeks `shift_db` and `calm` with the detectors as they are, which is nearly right: of the training
-//! clips only ten are of the target. The next round starts there, and tries another `jitter`, too. A
-//! section keeps what brings its four AUC nearest to the real ones. Same input, same result.
+//! spectra of real clips (`twin_beside_real`) and not from an AUC. The search needs no gradient. A
+//! round renders the normal clips of a machine's sections and trains both detectors. Then it seeks
+//! the sizes of the faults, for which only anomalous clips are rendered anew. What it finds is
+//! exact. From there it seeks `shift_db` and `calm` with the detectors as they are, which is nearly
+//! right: of the training clips only ten are of the target. The next round starts there, and tries
+//! another `jitter`, too. A section keeps what brings its four AUC nearest to the real ones. Same
+//! input, same result.
 
 mod real;
 mod section;
@@ -274,8 +275,9 @@ impl<'a> Fitted<'a> {
     }
 }
 
-/// From the best pair of sizes to its neighbours, which differ by a factor. The factors get smaller where
-/// no neighbour is better. A pair with a better neighbour on one side is not tried on the other.
+/// From the best pair of sizes to its neighbours, which differ by a factor. The factors get smaller
+/// where no neighbour is better. A pair with a better neighbour on one side is not tried on the
+/// other.
 fn descend(
     mut best: Found,
     most: usize,

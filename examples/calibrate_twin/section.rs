@@ -149,8 +149,8 @@ impl Section {
         Ok(noise)
     }
 
-    /// All normal clips, with the noise of a section whose anomalies are as loud as they; and the mean
-    /// of their powers before mixing.
+    /// All normal clips, with the noise of a section whose anomalies are as loud as they; and the
+    /// mean of their powers before mixing.
     pub fn normals(
         &self,
         sizes: &Calibration,

@@ -68,8 +68,8 @@ pub fn run(args: &CheckArgs) -> Result<Exit, CliError> {
     Ok(worst)
 }
 
-/// What was opened, and notes of what its clips and settings do not give, unless its clips are such that a stage would
-/// fail.
+/// What was opened, and notes of what its clips and settings do not give, unless its clips are such
+/// that a stage would fail.
 pub fn looked_at(session: Session) -> Result<(Session, Vec<String>), CliError> {
     let (census, points) = (Census::of(&session), &session.experiment.points);
     let mut mistakes = census.mistakes(points);

@@ -245,8 +245,8 @@ impl Session {
     }
 }
 
-/// The fewest and the most channels of the recordings of each machine that are looked at: of each section the
-/// first, one in the middle and the last.
+/// The fewest and the most channels of the recordings of each machine that are looked at: of each
+/// section the first, one in the middle and the last.
 fn channels<'l>(source: &SourceSpec, listing: &'l Listing) -> BTreeMap<&'l str, (usize, usize)> {
     let mut found: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     let Some(root) = source.member().root() else { return found };

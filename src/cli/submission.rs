@@ -247,8 +247,8 @@ impl Package<'_> {
     }
 }
 
-/// Scores and decisions in the folder of a system that are not among its files. With them it would be
-/// judged on sections that it does not have.
+/// Scores and decisions in the folder of a system that are not among its files. With them it would
+/// be judged on sections that it does not have.
 fn others(folder: &Path, place: &str, own: &[String]) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(folder.join(place)) else { return Vec::new() };
     let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());

@@ -7,8 +7,8 @@ use crate::shown::visible;
 use crate::source::{FileList, SectionId, wav};
 use std::path::Path;
 
-/// Sections without a readable recording, or without one to train on. Looks at heads of files until one is a
-/// recording's: two files a section, if all is well.
+/// Sections without a readable recording, or without one to train on. Looks at heads of files until
+/// one is a recording's: two files a section, if all is well.
 pub fn sections(session: &Session) -> Vec<Diagnostic> {
     let sources = session.sources.iter().zip(&session.listings);
     let with_root =

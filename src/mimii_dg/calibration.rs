@@ -19,8 +19,9 @@ pub struct Calibration {
     pub spread_db: f64,
     pub shift_db: f64,
     pub jitter: f64,
-    /// What differs between clips of the target domain, as a share of what differs between those of the
-    /// source: a factor of `spread_db` and `jitter`. Recordings of one day differ less than those of many.
+    /// What differs between clips of the target domain, as a share of what differs between those of
+    /// the source: a factor of `spread_db` and `jitter`. Recordings of one day differ less than
+    /// those of many.
     pub calm: f64,
 }
 

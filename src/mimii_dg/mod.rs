@@ -4,12 +4,12 @@
 //! There is one embedded YAML file per machine under `experiments/mimii_dg/`. Words, units, types
 //! and levels of noise are the paper's. The values of the attributes are those of the real file
 //! names of the development set. The paper prints others in two places (gearbox 00 has 2.3 V twice;
-//! valve 02 lists combinations that no file has). The paper prints one
-//! ratio for fan 00, which has two layers of noise; here each has it. Tests compare all of it with the names and with the paper if these are
-//! available.
+//! valve 02 lists combinations that no file has). The paper prints one ratio for fan 00, which has
+//! two layers of noise; here each has it. Tests compare all of it with the names and with the paper
+//! if these are available.
 //!
-//! Beside the paper's figures each section has the tuning of its generated sounds, the result of the
-//! calibration (`examples/calibrate_twin`).
+//! Beside the paper's figures each section has the tuning of its generated sounds, the result of
+//! the calibration (`examples/calibrate_twin`).
 //!
 //! This room holds tables. It makes no sound and draws no random numbers.
 

@@ -1,7 +1,8 @@
-//! Machines whose clips would be lost without a word: odd names, other formats, another level of folders.
+//! Machines whose clips would be lost without a word: odd names, other formats, another level of
+//! folders.
 //!
-//! Each is a mistake unless a spec chooses its machines. This room only words what the walk through the
-//! folders saw.
+//! Each is a mistake unless a spec chooses its machines. This room only words what the walk through
+//! the folders saw.
 
 use std::path::Path;
 
@@ -54,8 +55,8 @@ pub(super) fn empty(folder: &str, inside: &[Entry]) -> String {
     format!("`{folder}` has no recordings: {} without WAV files", names.join(", "))
 }
 
-/// A folder without clips that holds folders of machines with clips: an archive that was unpacked into a folder of
-/// its own, or another data set.
+/// A folder without clips that holds folders of machines with clips: an archive that was unpacked
+/// into a folder of its own, or another data set.
 pub(super) fn deeper(
     root: &Path,
     folder: &str,
@@ -80,7 +81,8 @@ pub(super) fn deeper(
     Ok(None)
 }
 
-/// A note on archives whose names have none of the machines: they may be machines that are still packed.
+/// A note on archives whose names have none of the machines: they may be machines that are still
+/// packed.
 pub(super) fn archives<'a>(
     files: &[String],
     machines: impl Iterator<Item = &'a str> + Clone,

@@ -69,7 +69,8 @@ fn samples(project: &Project, path: &str, channel: Channel) -> Vec<f32> {
     wav::read(&project.path(path), channel).unwrap().samples
 }
 
-/// The dry clips of a section, by domain, split, label and number. Written files have the same order.
+/// The dry clips of a section, by domain, split, label and number. Written files have the same
+/// order.
 fn dry(project: &Project, section: &str) -> Vec<(String, Vec<f32>)> {
     let own = format!("pump_{section}_");
     let files = tree(&project.path("dry")).into_keys().filter(|name| name.starts_with(&own));

@@ -7,9 +7,9 @@ use crate::source::layout::place;
 use crate::source::table::{Form, Table};
 use crate::source::{ListedFile, SectionId, SourceError};
 
-/// Refuses a table none of whose rows is of a clip of the section. A table of hidden attributes may be of a
-/// split that is not here. Of the two splits, that of training must be in a table of attributes that its names lack:
-/// evaluation data hide those of the test.
+/// Refuses a table none of whose rows is of a clip of the section. A table of hidden attributes may
+/// be of a split that is not here. Of the two splits, that of training must be in a table of
+/// attributes that its names lack: evaluation data hide those of the test.
 pub(super) fn of_others(
     id: &SectionId,
     files: &[ListedFile],
