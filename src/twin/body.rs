@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::Scene;
 use super::rotor::{Mode, Modes};
 use super::sound::within;
-use crate::math;
+use crate::math::{self, vectorized};
 use crate::seed::{Rng, Seed};
 
 /// Sizes of what differs between the recordings of a section. The default changes nothing.
@@ -75,12 +75,18 @@ pub fn hear(scene: &Scene, mut sound: Vec<f32>) -> Vec<f32> {
             *mode = band(hz, 0.06, sign * within(&mut rng, 0.6, 1.4) * mark_db * size);
         }
     }
-    let mut filter = Modes::new(scene.rate, modes);
-    for x in &mut sound {
-        let dry = f64::from(*x);
-        *x = (dry + filter.ring(dry)) as f32;
-    }
+    ring(&mut sound, Modes::new(scene.rate, modes));
     sound
+}
+
+vectorized! {
+    fn ring(sound: &mut [f32], filter: Modes<BANDS>) {
+        let mut filter = filter;
+        for x in sound {
+            let dry = f64::from(*x);
+            *x = (dry + filter.ring(dry)) as f32;
+        }
+    }
 }
 
 fn response(seed: Seed, path: &[&str]) -> Rng {

@@ -52,6 +52,7 @@ pub fn stand(sound: &mut Sound, factory: Seed) {
 fn tones(sound: &mut Sound, place: &mut Rng) {
     let power: f64 = sound.samples.iter().map(|x| x * x).sum();
     let level = (power / sound.samples.len().max(1) as f64).sqrt();
+    let mut tones = Vec::new();
     for _ in 0..5 + place.below(11) {
         let hz = math::exp(within(place, math::ln(35.0), math::ln(4400.0)));
         let over = math::powf(10f64, within(place, 8.0, 20.0) / 20.0);
@@ -62,8 +63,9 @@ fn tones(sound: &mut Sound, place: &mut Rng) {
         let runs = sound.rng.uniform() < 0.8;
         let (hz, amplitude) =
             (hz * sound.between(0.9995, 1.0005), amplitude * sound.between(0.7, 1.3));
-        sound.tone(hz, if runs { amplitude } else { 0.0 });
+        tones.push((hz, if runs { amplitude } else { 0.0 }, sound.rng.uniform()));
     }
+    sound.tones(&tones);
 }
 
 #[cfg(test)]

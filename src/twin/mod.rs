@@ -15,6 +15,7 @@ mod factory;
 mod fan;
 mod gearbox;
 mod hall;
+mod loops;
 mod panel;
 mod pump;
 mod rotor;

@@ -26,7 +26,7 @@ pub fn white(rng: &mut Rng) -> f64 {
     let x = rng.next_u64();
     let sum = (x & 0xffff) + (x >> 16 & 0xffff) + (x >> 32 & 0xffff) + (x >> 48);
     // Mean 4 * 65535 / 2, variance 4 * 65536^2 / 12.
-    (sum as f64 - 131_070.0) * (3f64.sqrt() / 65_536.0)
+    (f64::from(sum as u32) - 131_070.0) * (3f64.sqrt() / 65_536.0)
 }
 
 /// A random factor, about even in decibels near 1: uniform in 1/(1+spread)..1+spread.
@@ -218,6 +218,7 @@ impl<const N: usize> Modes<N> {
     }
 
     /// The next sample of the sum of all modes.
+    #[inline(always)]
     pub fn ring(&mut self, x: f64) -> f64 {
         let push = x - self.x[1];
         self.x = [x, self.x[0]];

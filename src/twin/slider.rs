@@ -26,6 +26,7 @@
 use std::f64::consts::TAU;
 
 use super::Scene;
+use super::loops::{self, LANES, Swells};
 use super::sound::{Mode, Sound, strike, within};
 use super::stroke::{Motion, Stroke};
 use crate::math;
@@ -41,8 +42,6 @@ const GRAVITY: f64 = 9.80665;
 const NOMINAL: f64 = 0.5;
 /// Samples between two settings of the oscillators.
 const BLOCK: usize = 32;
-/// Oscillators computed together.
-const LANES: usize = 8;
 
 /// The samples of a recording.
 pub fn render(scene: &Scene) -> Result<Vec<f32>, String> {
@@ -198,17 +197,17 @@ fn tones(sound: &mut Sound, motion: &Motion, unit: &mut Rng, flutter: &Flutter) 
         };
         0.6 + housing.iter().map(peak).sum::<f64>()
     };
-    // All oscillators side by side, so that the compiler can vectorize. The eighth is silent.
-    let (mut sin, mut cos, mut loud) = ([0.0; LANES], [1.0; LANES], [0.0; LANES]);
-    let mut amplitudes = [0.0; LANES];
+    // All oscillators side by side. The eighth is silent.
+    let mut swells = Swells { cos: [1.0; 2 * LANES], ..Swells::default() };
+    let mut amplitudes = [0.0; 2 * LANES];
     for (lane, (_, _, amplitude)) in orders.iter().enumerate() {
         amplitudes[lane] = amplitude * within(unit, 0.6, 1.4) * sound.between(0.8, 1.2);
-        (sin[lane], cos[lane]) = math::sin_cos(TAU * sound.rng.uniform());
+        (swells.sin[lane], swells.cos[lane]) = math::sin_cos(TAU * sound.rng.uniform());
     }
     for (block, out) in sound.samples.chunks_mut(BLOCK).enumerate() {
         let at = block * BLOCK;
         let speed = motion.speed[at] * (1.0 + flutter.shake[block]);
-        let (mut step_sin, mut step_cos, mut slope) = ([0.0; LANES], [1.0; LANES], [0.0; LANES]);
+        swells.step_cos = [1.0; 2 * LANES];
         for (lane, (order, carrier, _)) in orders.iter().enumerate() {
             let hz = carrier + order * speed;
             let heard = (0.0..0.45 * sound.rate).contains(&hz);
@@ -217,19 +216,10 @@ fn tones(sound: &mut Sound, motion: &Motion, unit: &mut Rng, flutter: &Flutter) 
             } else {
                 0.0
             };
-            slope[lane] = (target - loud[lane]) / BLOCK as f64;
-            (step_sin[lane], step_cos[lane]) = math::sin_cos(TAU * hz / sound.rate);
+            swells.slope[lane] = (target - swells.length[lane]) / BLOCK as f64;
+            (swells.step_sin[lane], swells.step_cos[lane]) = math::sin_cos(TAU * hz / sound.rate);
         }
-        for x in out {
-            for lane in 0..LANES {
-                loud[lane] += slope[lane];
-                *x += loud[lane] * sin[lane];
-                (sin[lane], cos[lane]) = (
-                    sin[lane] * step_cos[lane] + cos[lane] * step_sin[lane],
-                    cos[lane] * step_cos[lane] - sin[lane] * step_sin[lane],
-                );
-            }
-        }
+        loops::add_swells(out, &mut swells);
     }
 }
 

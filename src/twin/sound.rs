@@ -5,6 +5,7 @@
 
 use std::f64::consts::TAU;
 
+use super::loops::{self, LANES, Pointers, Resonances, Sines, Vibrations};
 use crate::math;
 use crate::seed::Rng;
 
@@ -48,14 +49,22 @@ impl Sound {
     /// Adds a sine with a random phase. A sine above 0.45 of the rate would alias and is left out.
     pub fn tone(&mut self, hz: f64, amplitude: f64) {
         let phase = self.rng.uniform();
-        if !(0.0..0.45 * self.rate).contains(&hz) {
-            return;
-        }
-        let (step_sin, step_cos) = math::sin_cos(TAU * hz / self.rate);
-        let (mut sin, mut cos) = math::sin_cos(TAU * phase);
-        for x in &mut self.samples {
-            *x += amplitude * sin;
-            (sin, cos) = (sin * step_cos + cos * step_sin, cos * step_cos - sin * step_sin);
+        self.tones(&[(hz, amplitude, phase)]);
+    }
+
+    /// Adds sines, each `(hz, amplitude, phase)` with its phase in turns. Those above 0.45 of the rate are left out.
+    pub fn tones(&mut self, tones: &[(f64, f64, f64)]) {
+        let highest = 0.45 * self.rate;
+        let heard: Vec<_> = tones.iter().filter(|tone| (0.0..highest).contains(&tone.0)).collect();
+        for group in heard.chunks(LANES) {
+            let mut pointers = Pointers::default();
+            for (lane, &&(hz, amplitude, phase)) in group.iter().enumerate() {
+                pointers.amplitude[lane] = amplitude;
+                (pointers.step_sin[lane], pointers.step_cos[lane]) =
+                    math::sin_cos(TAU * hz / self.rate);
+                (pointers.sin[lane], pointers.cos[lane]) = math::sin_cos(TAU * phase);
+            }
+            loops::add_pointers(&mut self.samples, &pointers);
         }
     }
 
@@ -106,8 +115,14 @@ impl Sound {
 
     /// Silence with the length of the clip.
     pub fn silence(&mut self) -> Vec<f64> {
+        let mut buffer = self.blank();
+        buffer.fill(0.0);
+        buffer
+    }
+
+    /// A buffer with the length of the clip, and arbitrary content.
+    fn blank(&mut self) -> Vec<f64> {
         let mut buffer = self.spare.pop().unwrap_or_default();
-        buffer.clear();
         buffer.resize(self.samples.len(), 0.0);
         buffer
     }
@@ -116,12 +131,13 @@ impl Sound {
     /// normal.
     pub fn white(&mut self) -> Vec<f64> {
         let deviation = 65536.0 / 3f64.sqrt();
-        let mut noise = self.silence();
+        let mut noise = self.blank();
         for x in &mut noise {
             let bits = self.rng.next_u64();
             let sum =
                 (bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) + (bits >> 48);
-            *x = (sum as f64 - 131_070.0) / deviation;
+            // At most 18 bits. From 64 bits the conversion would take several instructions.
+            *x = (f64::from(sum as u32) - 131_070.0) / deviation;
         }
         noise
     }
@@ -155,31 +171,32 @@ impl Sound {
     /// has the gain of [`Sound::resonate`]: white noise keeps its variance, and an impulse of
     /// height h gets the energy h^2. Those above 0.4 of the rate are left out.
     pub fn body(&mut self, input: &[f64], modes: &[(f64, f64, f64)]) -> Vec<f64> {
-        // Each step of a recurrence waits for the last; four at once keep the processor busy.
-        const LANES: usize = 4;
-        // A resonance that rings down into denormal numbers would be many times slower.
-        const TINY: f64 = 1e-30;
-        let mut out = self.silence();
+        let mut out = self.blank();
         let heard: Vec<_> = modes.iter().filter(|mode| mode.0 < 0.4 * self.rate).collect();
-        for group in heard.chunks(LANES) {
-            let (mut a, mut b, mut gain) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
-            for (lane, &&(hz, bandwidth, level)) in group.iter().enumerate() {
-                let radius = (1.0 - TAU / 2.0 * bandwidth / self.rate).max(0.1);
-                a[lane] = 2.0 * radius * math::cos(TAU * hz / self.rate);
-                b[lane] = radius * radius;
-                let variance = (1.0 + b[lane])
-                    / ((1.0 - b[lane]) * ((1.0 + b[lane]) * (1.0 + b[lane]) - a[lane] * a[lane]));
-                gain[lane] = level / variance.sqrt();
-            }
-            let (mut y1, mut y2) = ([0.0; LANES], [0.0; LANES]);
-            for (out, x) in out.iter_mut().zip(input) {
-                let y: [f64; LANES] =
-                    std::array::from_fn(|i| gain[i] * (x + TINY) + a[i] * y1[i] - b[i] * y2[i]);
-                (y2, y1) = (y1, y);
-                *out += (y[0] + y[1]) + (y[2] + y[3]);
+        let mut groups: Vec<Resonances> = heard.chunks(LANES).map(|g| self.resonances(g)).collect();
+        for (out, input) in out.chunks_mut(BLOCK).zip(input.chunks(BLOCK)) {
+            out.fill(0.0);
+            for pair in groups.chunks_mut(2) {
+                match pair {
+                    [one, other] => loops::add_more_resonances(out, input, one, other),
+                    rest => rest.iter_mut().for_each(|one| loops::add_resonances(out, input, one)),
+                }
             }
         }
         out
+    }
+
+    /// Up to [`LANES`] resonances of [`Sound::body`].
+    fn resonances(&self, modes: &[&(f64, f64, f64)]) -> Resonances {
+        let mut of = Resonances::default();
+        for (lane, &&(hz, bandwidth, level)) in modes.iter().enumerate() {
+            let radius = (1.0 - TAU / 2.0 * bandwidth / self.rate).max(0.1);
+            let (a, b) = (2.0 * radius * math::cos(TAU * hz / self.rate), radius * radius);
+            let variance = (1.0 + b) / ((1.0 - b) * ((1.0 + b) * (1.0 + b) - a * a));
+            (of.a[lane], of.b[lane]) = (a, b);
+            of.gain[lane] = level / variance.sqrt();
+        }
+        of
     }
 
     /// A slow random course about `mean`, one value every [`BLOCK`] samples: AR(1) with this time
@@ -211,8 +228,7 @@ impl Sound {
     /// Sines of random phase that share one course of frequency in Hz, like the orders of a shaft:
     /// each is `(order, amplitude)`. Orders above 0.45 of the rate or 60 dB below 1 are left out.
     pub fn orders(&mut self, course: &[f64], lines: &[(f64, f64)]) -> Vec<f64> {
-        const LANES: usize = 8;
-        let mut out = self.silence();
+        let mut out = self.blank();
         let highest = course.iter().fold(0.0, |a: f64, b| a.max(b.abs()));
         let mut heard: Vec<(f64, f64, f64)> = Vec::new();
         for &(order, amplitude) in lines {
@@ -221,29 +237,36 @@ impl Sound {
                 heard.push((order, amplitude, phase));
             }
         }
-        for group in heard.chunks_mut(LANES) {
-            for (block, hz) in out.chunks_mut(BLOCK).zip(course) {
-                // y[n] = 2 cos(w) y[n-1] - y[n-2], restarted in each block.
-                let (mut turn, mut y1, mut y2) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
-                for (lane, (order, amplitude, phase)) in group.iter_mut().enumerate() {
-                    let step = *order * hz / self.rate;
-                    let (sin, cos) = math::sin_cos(TAU * *phase);
-                    let (step_sin, step_cos) = math::sin_cos(TAU * step);
-                    turn[lane] = 2.0 * step_cos;
-                    y1[lane] = *amplitude * sin;
-                    y2[lane] = *amplitude * (sin * step_cos - cos * step_sin);
-                    *phase = (*phase + step * BLOCK as f64).fract();
-                }
-                for x in block {
-                    let pairs: [f64; LANES / 2] =
-                        std::array::from_fn(|i| y1[i] + y1[i + LANES / 2]);
-                    *x += (pairs[0] + pairs[2]) + (pairs[1] + pairs[3]);
-                    let y: [f64; LANES] = std::array::from_fn(|i| turn[i] * y1[i] - y2[i]);
-                    (y2, y1) = (y1, y);
+        for (block, hz) in out.chunks_mut(BLOCK).zip(course) {
+            block.fill(0.0);
+            for pair in heard.chunks_mut(4 * LANES) {
+                let mut groups = pair.chunks_mut(2 * LANES).map(|some| self.sines(some, *hz));
+                match (groups.next(), groups.next()) {
+                    (Some(mut one), Some(mut other)) => {
+                        loops::add_more_sines(block, &mut one, &mut other);
+                    }
+                    (Some(mut one), _) => loops::add_sines(block, &mut one),
+                    _ => {}
                 }
             }
         }
         out
+    }
+
+    /// Up to 2 [`LANES`] orders of a shaft of `hz` in a block: each `(order, amplitude, phase)`. Turns the phases on to
+    /// the next block.
+    fn sines(&self, orders: &mut [(f64, f64, f64)], hz: f64) -> Sines {
+        let mut sines = Sines::default();
+        for (lane, (order, amplitude, phase)) in orders.iter_mut().enumerate() {
+            let step = *order * hz / self.rate;
+            let (sin, cos) = math::sin_cos(TAU * *phase);
+            let (step_sin, step_cos) = math::sin_cos(TAU * step);
+            sines.turn[lane] = 2.0 * step_cos;
+            sines.now[lane] = *amplitude * sin;
+            sines.before[lane] = *amplitude * (sin * step_cos - cos * step_sin);
+            *phase = (*phase + step * BLOCK as f64).fract();
+        }
+        sines
     }
 
     /// A soft hump of height 1 in each period of a course in Hz. It lasts for the share `open` of
@@ -289,32 +312,20 @@ pub struct Mode {
 impl Sound {
     /// The summed response of the modes to strikes. Modes above 0.45 of the rate stay silent.
     ///
-    /// Eight at a time, so that the compiler can vectorize. A mode is the usual two-pole
-    /// recurrence, scaled by sin(angle) so that a unit impulse rings at amplitude 1 at every rate.
+    /// A mode is the usual two-pole recurrence, scaled by sin(angle) so that a unit impulse rings at amplitude 1 at every rate.
     pub fn ring(&self, strikes: &[f64], modes: &[Mode]) -> Vec<f64> {
-        const LANES: usize = 8;
         let mut out = vec![0.0; strikes.len()];
-        for modes in modes.chunks(LANES) {
-            let (mut a, mut b, mut gain) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+        for modes in modes.chunks(2 * LANES) {
+            let mut of = Vibrations::default();
             for (lane, mode) in
                 modes.iter().enumerate().filter(|(_, mode)| mode.hz < 0.45 * self.rate)
             {
                 let angle = TAU * mode.hz / self.rate;
                 let radius = math::exp(-TAU / 2.0 * mode.bandwidth / self.rate);
-                (a[lane], b[lane]) = (2.0 * radius * math::cos(angle), radius * radius);
-                gain[lane] = mode.gain * math::sin(angle);
+                (of.a[lane], of.b[lane]) = (2.0 * radius * math::cos(angle), radius * radius);
+                of.gain[lane] = mode.gain * math::sin(angle);
             }
-            let (mut y1, mut y2) = ([0.0; LANES], [0.0; LANES]);
-            for (out, x) in out.iter_mut().zip(strikes) {
-                let mut sum = 0.0;
-                for lane in 0..LANES {
-                    let y = gain[lane] * x + a[lane] * y1[lane] - b[lane] * y2[lane];
-                    y2[lane] = y1[lane];
-                    y1[lane] = y;
-                    sum += y;
-                }
-                *out += sum;
-            }
+            loops::add_vibrations(&mut out, strikes, &of);
         }
         out
     }
