@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use super::{CacheDir, CliError, Exit, output};
 use crate::context::Progress;
 use crate::digest::Digest;
-use crate::exec::run_job;
+use crate::exec::{run_job, run_task};
 
 #[derive(Args)]
 pub struct InternalArgs {
@@ -24,10 +24,26 @@ enum Command {
         #[command(flatten)]
         cache: CacheDir,
     },
+    /// Run a task of a batch that was left in the cache for a cluster
+    RunBatch {
+        run: Digest,
+        batch: u32,
+        task: u32,
+        #[command(flatten)]
+        cache: CacheDir,
+    },
 }
 
 pub fn run(args: &InternalArgs) -> Result<Exit, CliError> {
-    let Command::RunJob { key, cache } = &args.command;
+    let (key, cache) = match &args.command {
+        Command::RunJob { key, cache } => (key, cache),
+        Command::RunBatch { run, batch, task, cache } => {
+            return match run_task(&cache.cache, run, *batch, *task) {
+                Ok(()) => Ok(Exit::Done),
+                Err(why) => Err(CliError::usage("E0740", why)),
+            };
+        }
+    };
     // To stop a worker, it is killed; uncommitted work leaves no trace.
     let tell = |progress: Progress| {
         // If the run was killed, nobody reads this, and the job goes on.

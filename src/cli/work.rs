@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -11,11 +12,15 @@ use clap::{Args, ValueEnum};
 use super::session::{Session, choose, closure};
 use super::{Cache, CliError, output, signal};
 use crate::desk::Desk;
-use crate::exec::{self, ExecutorKind, Listener, NodeOutcome, Options, RunOutcome, Tally};
+use crate::digest::Digest;
+use crate::exec::{
+    self, Cluster, ExecutorKind, Listener, NodeOutcome, Options, Profile, RunOutcome, Tally,
+};
 use crate::math::Level;
 use crate::plan::NodeId;
 use crate::progress::{Bars, Json, Plain, Quiet};
-use crate::run::Head;
+use crate::run::{Head, Run};
+use crate::store::Store;
 
 /// Settings for running stages.
 #[derive(Args)]
@@ -27,9 +32,12 @@ pub struct Work {
     /// free]
     #[arg(long, value_name = "SIZE", value_parser = output::parse_size)]
     memory: Option<u64>,
-    /// Where stages run: serial, threads or process
+    /// Where stages run: serial, threads, process or slurm
     #[arg(long, default_value = DEFAULT_EXECUTOR, value_name = "NAME", value_parser = executor)]
     executor: ExecutorKind,
+    /// What to ask of Slurm: partition, time, memory, threads, by kind of stage
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
     /// Do not show progress
     #[arg(long, short)]
     quiet: bool,
@@ -75,6 +83,32 @@ impl Work {
         });
     }
 
+    /// The run for a cluster. Its nodes read the document of the run.
+    fn cluster(&self, session: &Session, store: &Store) -> Result<Cluster, CliError> {
+        let profile = match &self.profile {
+            None => Profile::default(),
+            Some(path) => {
+                let wrong = |why: String| {
+                    CliError::usage("E0741", format!("the profile {}: {why}", path.display()))
+                };
+                let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
+                Profile::read(&text).map_err(wrong)?
+            }
+        };
+        let experiment = session.experiment.name.clone();
+        let mut cluster = Cluster { experiment, run: Digest::of(b""), profile };
+        if self.executor == ExecutorKind::Slurm {
+            Cluster::answers().map_err(|why| CliError::usage("E0742", why))?;
+            let run = Run::of(session.head(), &session.experiment, &session.plan);
+            cluster.run = run.digest();
+            let mut kept = store.runs(Some(&cluster.experiment)).into_iter();
+            if !kept.any(|file| file.digest == cluster.run) {
+                store.keep_run(&cluster.experiment, &cluster.run, &run.write())?;
+            }
+        }
+        Ok(cluster)
+    }
+
     /// Runs the chosen nodes of a plan.
     pub fn run(
         &self,
@@ -93,7 +127,8 @@ impl Work {
         }
         let memory = self.memory.unwrap_or_else(free_memory);
         let options = Options { jobs: self.jobs(), memory, fail_fast, frozen };
-        let mut executor = self.executor.open(store, desk, &options, cancel);
+        let cluster = self.cluster(session, store)?;
+        let mut executor = self.executor.open(store, desk, &options, cluster, cancel);
         let last = desk.last_keys(&session.experiment.name);
         Ok(exec::run(
             &session.plan,
@@ -144,7 +179,8 @@ fn all_of(
     cancel: &Arc<AtomicBool>,
 ) -> Result<RunOutcome, CliError> {
     let executor = executor(DEFAULT_EXECUTOR).expect("it is known");
-    let work = Work { jobs: None, memory: None, executor, quiet, log_format: LogFormat::Text };
+    let (profile, log_format) = (None, LogFormat::Text);
+    let work = Work { jobs: None, memory: None, executor, profile, quiet, log_format };
     let outcome = work.run(session, cache, &choose(&session.plan, None), (false, false), cancel)?;
     remember(&cache.desk, session, &outcome);
     Ok(outcome)

@@ -4,6 +4,7 @@
 //! cache/
 //!   locks/<key>.lock       advisory, held while a key is being computed, gone with its process
 //!   jobs/<key>.json        a work order for another process
+//!   batches/<run>/…        work orders for the nodes of a cluster, and their reports
 //!   logs/<key>.log         the output of a stage
 //!   partial/<key>-….bin    checkpoints: the progress of killed stages
 //!   memo/<root>.tsv        digests of unchanged source files
@@ -11,14 +12,15 @@
 //!   last/<experiment>.json the last keys of each label, for explanations
 //! ```
 //!
-//! **Always local.** A desk describes the files and processes of one machine. It is never copied to
-//! another machine or a remote tier. It lies in the folder of the store for convenience, and
+//! **Always local.** A desk describes the files and processes of one machine, or of a cluster whose
+//! nodes share the folder. It is never copied to another machine or a remote tier. It lies in the folder of the store for convenience, and
 //! neither of the two rooms knows the other.
 //!
 //! **No result depends on it.** All of it may be deleted when no run is active. That costs time and
 //! explanations, never a result.
 
 mod answer;
+mod batch;
 mod checkpoint;
 mod job;
 mod last;

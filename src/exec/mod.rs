@@ -4,6 +4,7 @@
 //! the result equals the result with an empty cache, whatever was cached, lost, damaged or made
 //! meanwhile by another process.
 
+mod chain;
 mod checkpoint;
 mod coordinator;
 mod event;
@@ -19,9 +20,10 @@ mod teller;
 mod urgency;
 mod worker;
 
+pub use chain::run_task;
 pub use coordinator::run;
 pub use event::{Event, Listener};
-pub use executor::ExecutorKind;
+pub use executor::{Cluster, ExecutorKind, Profile};
 pub use found::is_whole;
 pub use keys::{Outputs, Standing, key_of, recorded, survey};
 pub use options::Options;

@@ -64,11 +64,16 @@ pub fn summary(changes: &[Change]) -> String {
     changes.iter().map(Change::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Why a node runs: the changes since the last run of its label.
+/// Why a node runs: its bytes are gone, or what changed.
 pub(super) fn why(keyed: &Keyed, last: Option<&Pointer>, store: &Store) -> String {
     if matches!(store.lookup(&keyed.key), Found::Sound(_)) {
         return "its output is gone from the cache".into();
     }
+    since_last(keyed, last, store)
+}
+
+/// The changes of a node since the last run of its label.
+pub(super) fn since_last(keyed: &Keyed, last: Option<&Pointer>, store: &Store) -> String {
     let Some(last) = last else { return "first run".into() };
     match store.record(&last.key).sound() {
         Some(old) => summary(&changes(&old.material, &keyed.material)),

@@ -51,6 +51,7 @@ mod scipy_doubt;
 mod score;
 mod show;
 mod signals;
+mod slurm;
 mod sounds;
 mod spec_errors;
 mod spec_good;

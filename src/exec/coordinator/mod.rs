@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::executor::{Executor, Finished, Grant, Lease, News};
 use super::found::found;
 use super::keys::{Keyed, keyed};
-use super::reason::why;
+use super::reason::{since_last, why};
 use super::schedule::{Action, Inputs, Schedule, Word};
 use super::{Event, Failure, Job, Listener, Options, RunOutcome};
 use crate::context::Progress;
@@ -123,7 +123,7 @@ impl Run<'_> {
                     let record = self
                         .record(node, &key)
                         .filter(|record| !bytes || self.complete(node, record));
-                    self.schedule.recorded(node, key, record);
+                    self.settle(node, key, record);
                 }
                 Action::Check(node) => self.schedule.checked(node, self.inputs(node)),
                 Action::Tell(node, word) => self.tell(node, word),
@@ -148,11 +148,13 @@ impl Run<'_> {
                     Lease::Held(by) => self.schedule.held(id, key, by),
                     // Another process may have made it between the lookup and the lock.
                     Lease::Ours(lock) => match self.whole_record(id, &key) {
-                        Some(record) => self.schedule.recorded(id, key, Some(record)),
+                        Some(record) => self.settle(id, key, Some(record)),
                         None => {
                             let job = self.job(id, keyed, &grant);
                             self.schedule.started(id, key);
-                            self.executor.start(job, grant, lock);
+                            let fuses = self.executor.fuses();
+                            let chain = if fuses { self.schedule.chain(id) } else { vec![id] };
+                            self.executor.start(job, chain, grant, lock);
                         }
                     },
                 }
@@ -162,15 +164,34 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn job(&mut self, id: NodeId, keyed: Keyed, grant: &Grant) -> Job {
+    /// Passes on whether there is a record. One that this run made elsewhere counts as made by it.
+    fn settle(&mut self, id: NodeId, key: Digest, record: Option<Made>) {
+        match record {
+            Some(record) if self.executor.is_making(id) => {
+                self.tell_start(id, &self.keyed(id));
+                self.schedule.ran(id, key, record);
+            }
+            record => self.schedule.recorded(id, key, record),
+        }
+    }
+
+    fn tell_start(&mut self, id: NodeId, keyed: &Keyed) {
         let node = self.plan.node(id);
-        let why = why(&keyed, self.last.get(&node.label), self.store);
+        let last = self.last.get(&node.label);
+        // The record of a node on its way in a chain may be there already.
+        let making = self.executor.is_making(id);
+        let why = if making { since_last } else { why }(keyed, last, self.store);
         let recorded = |id: NodeId| {
             let last = self.last.get(&self.plan.node(id).label)?;
             Some(self.store.record(&last.key).sound()?.seconds)
         };
         let label = &node.label;
         self.listener.hear(Event::Started { node: id, label, why: &why, recorded: &recorded });
+    }
+
+    fn job(&mut self, id: NodeId, keyed: Keyed, grant: &Grant) -> Job {
+        self.tell_start(id, &keyed);
+        let node = self.plan.node(id);
         let Keyed { key, material, inputs } = keyed;
         Job {
             key,

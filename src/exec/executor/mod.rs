@@ -6,6 +6,7 @@
 mod process;
 mod room;
 mod serial;
+mod slurm;
 mod threads;
 
 use std::sync::Arc;
@@ -16,9 +17,11 @@ use super::{Failure, Job, Options};
 use crate::context::Progress;
 use crate::desk::{Attempt, Desk, KeyLock};
 use crate::digest::Digest;
+use crate::plan::NodeId;
 use crate::stage::Wants;
 use crate::store::{Made, Store, Unusable};
 pub use room::{Grant, Room};
+pub use slurm::{Batch, Cluster, Profile, Report};
 
 /// The result of a job.
 pub struct Finished {
@@ -64,8 +67,20 @@ pub trait Executor {
     /// Asks for the right to compute a key.
     fn lease(&mut self, key: &Digest) -> Result<Lease, Unusable>;
 
-    /// Starts a job. Its key stays locked until the job has ended, even if this process ends first.
-    fn start(&mut self, job: Job, grant: Grant, lock: Option<KeyLock>);
+    /// Whether jobs are better started with the chain of nodes that may follow them.
+    fn fuses(&self) -> bool {
+        false
+    }
+
+    /// Starts a job. Its key stays locked until the job has ended, even if this process ends first. The chain begins with the
+    /// node of the job; an executor that [fuses](Executor::fuses) may run the others after it. They are started, too, once
+    /// they are ready.
+    fn start(&mut self, job: Job, chain: Vec<NodeId>, grant: Grant, lock: Option<KeyLock>);
+
+    /// Whether it runs or ran this node in the chain of another one. A record of it is then of this run.
+    fn is_making(&self, _: NodeId) -> bool {
+        false
+    }
 
     /// No more jobs are started before the next news. An executor that gathers jobs submits them
     /// now.
@@ -87,9 +102,10 @@ pub enum ExecutorKind {
     /// Jobs on threads of this process.
     #[default]
     Threads,
-    /// Each job in its own process. A cluster needs this, and a crashing stage does not end the
-    /// run.
+    /// Each job in its own process. A crashing stage does not end the run.
     Process,
+    /// Jobs on the nodes of a cluster, through Slurm.
+    Slurm,
 }
 
 impl ExecutorKind {
@@ -97,6 +113,7 @@ impl ExecutorKind {
         ("serial", ExecutorKind::Serial),
         ("threads", ExecutorKind::Threads),
         ("process", ExecutorKind::Process),
+        ("slurm", ExecutorKind::Slurm),
     ];
 
     /// The executor of a name.
@@ -104,12 +121,13 @@ impl ExecutorKind {
         Self::ALL.iter().find(|(n, _)| *n == name).map(|(_, kind)| *kind)
     }
 
-    /// Prepares an executor for a run. Jobs check `cancel`.
+    /// Prepares an executor for a run, whose document is in the store. Jobs check `cancel`. Only `slurm` needs the cluster.
     pub fn open(
         self,
         store: &Store,
         desk: &Desk,
         options: &Options,
+        cluster: Cluster,
         cancel: &Arc<AtomicBool>,
     ) -> Box<dyn Executor> {
         let (store, desk, cancel) = (store.clone(), desk.clone(), cancel.clone());
@@ -120,6 +138,7 @@ impl ExecutorKind {
                 Box::new(threads::Threads::new(store, desk, room(usize::MAX), cancel))
             }
             ExecutorKind::Process => Box::new(process::new(store, desk, room(usize::MAX), cancel)),
+            ExecutorKind::Slurm => Box::new(slurm::Slurm::new(store, desk, cluster, cancel)),
         }
     }
 }

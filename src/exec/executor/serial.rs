@@ -9,6 +9,7 @@ use super::{Executor, Finished, Grant, Lease, News, Room};
 use crate::desk::{Desk, KeyLock};
 use crate::digest::Digest;
 use crate::exec::{Job, perform};
+use crate::plan::NodeId;
 use crate::stage::Wants;
 use crate::store::{Store, Unusable};
 
@@ -35,7 +36,7 @@ impl Executor for Serial {
         Lease::local(&self.desk, key)
     }
 
-    fn start(&mut self, job: Job, grant: Grant, lock: Option<KeyLock>) {
+    fn start(&mut self, job: Job, _: Vec<NodeId>, grant: Grant, lock: Option<KeyLock>) {
         self.room.take(job.key, grant);
         let result = perform(&self.store, &self.desk, &job, &self.cancel, &|_| {});
         drop(lock);

@@ -10,6 +10,7 @@ use crate::context::Progress;
 use crate::desk::{Desk, KeyLock};
 use crate::digest::Digest;
 use crate::exec::{Failure, Job, perform};
+use crate::plan::NodeId;
 use crate::stage::Wants;
 use crate::store::{Made, Store, Unusable};
 
@@ -56,7 +57,7 @@ impl Executor for Threads {
         Lease::local(&self.desk, key)
     }
 
-    fn start(&mut self, job: Job, grant: Grant, lock: Option<KeyLock>) {
+    fn start(&mut self, job: Job, _: Vec<NodeId>, grant: Grant, lock: Option<KeyLock>) {
         self.room.take(job.key, grant);
         let (store, desk, cancel) = (self.store.clone(), self.desk.clone(), self.cancel.clone());
         let (sender, work) = (self.sender.clone(), self.work);

@@ -151,6 +151,12 @@ impl<'a> Schedule<'a> {
         }
     }
 
+    /// Fact: the record of a node was made by this run, but not by a job of its own.
+    pub(super) fn ran(&mut self, id: NodeId, key: Digest, record: Made) {
+        self.tell(id, Word::Finished { seconds: record.seconds, again: self.is_known(id) });
+        self.made(id, NodeOutcome::Ran { key, record });
+    }
+
     /// Fact: the state of the inputs of a node that has to run. Missing inputs are made again
     /// first.
     pub(super) fn checked(&mut self, id: NodeId, inputs: Inputs) {

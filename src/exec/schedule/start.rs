@@ -42,6 +42,25 @@ impl Schedule<'_> {
         false
     }
 
+    /// A node and those that may run after it, one after the other: each needs nothing but nodes before it in the chain and
+    /// nodes that are known.
+    pub(in crate::exec) fn chain(&self, id: NodeId) -> Vec<NodeId> {
+        let mut chain = vec![id];
+        let waits = |id: &NodeId| {
+            self.chosen.contains(id) && matches!(self.state(*id), State::Waiting { .. })
+        };
+        while let Some(last) = chain.last() {
+            let has_all = |next: &NodeId| {
+                let needs = self.plan.needs(*next).iter().map(|need| need.node);
+                needs.into_iter().all(|need| chain.contains(&need) || self.is_known(need))
+            };
+            let follows = |next: &&NodeId| waits(next) && has_all(next);
+            let Some(next) = self.plan.dependents(*last).iter().find(follows) else { break };
+            chain.push(*next);
+        }
+        chain
+    }
+
     /// Fact: another process (its id, if known) computes the key of a node.
     pub(in crate::exec) fn held(&mut self, id: NodeId, key: Digest, by: Option<u32>) {
         self.tell(id, Word::Shared(by));

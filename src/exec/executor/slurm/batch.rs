@@ -1,0 +1,83 @@
+//! Batches: the stages of one job array, divided into tasks.
+//!
+//! A batch is a file in the cache that head and workers read. It names nodes of a run by number; what they are stands in
+//! the document of the run.
+
+use serde::{Deserialize, Serialize};
+
+use super::profile::Request;
+use crate::context::Progress;
+use crate::digest::Digest;
+use crate::exec::Failure;
+use crate::plan::NodeId;
+
+/// The stages of a job array.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    /// The name of the array in Slurm; unique, so that a head that starts again finds it.
+    pub name: String,
+    /// The run: the name of its experiment, and its digest.
+    pub experiment: String,
+    pub run: Digest,
+    /// Threads of each stage.
+    pub threads: usize,
+    /// The nodes of each task, in the order in which it runs them.
+    pub tasks: Vec<Vec<NodeId>>,
+}
+
+/// What a worker says of its task, one line of JSON each.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Report {
+    Progress(NodeId, Progress),
+    /// The record of the node is in the cache.
+    Made(NodeId),
+    Failed(NodeId, Failure),
+    /// The task is over.
+    Ended,
+}
+
+/// What tasks of one array have in common.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Class {
+    pub request: Request,
+    pub threads: usize,
+    /// Megabytes of a task, in steps of a quarter of a gigabyte.
+    pub megabytes: u64,
+    /// Stages of a task that was lost before run alone.
+    pub alone: bool,
+}
+
+/// Chains of nodes as tasks. Each should last `seconds`, as far as it is known how long a chain takes; but no chain
+/// waits behind another one while the cluster has free places.
+pub fn tasks(
+    chains: Vec<Vec<NodeId>>,
+    each: Option<f64>,
+    seconds: f64,
+    places: usize,
+) -> Vec<Vec<NodeId>> {
+    let spread = chains.len().div_ceil(places.max(1));
+    let lasting = each.map_or(usize::MAX, |each| (seconds / each.max(1e-3)).round() as usize);
+    let together = spread.min(lasting).max(1);
+    chains.chunks(together).map(<[Vec<NodeId>]>::concat).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_last_as_long_as_asked_unless_places_are_free() {
+        let chains = |n: u64| -> Vec<Vec<NodeId>> {
+            (0..n).map(|i| serde_json::from_str(&format!("[{i},{}]", i + n)).unwrap()).collect()
+        };
+        let lengths = |n, each, places| -> Vec<usize> {
+            tasks(chains(n), each, 300.0, places).iter().map(|task| task.len() / 2).collect()
+        };
+        assert_eq!(lengths(10, None, 16), [1; 10]);
+        assert_eq!(lengths(10, None, 4), [3, 3, 3, 1]);
+        assert_eq!(lengths(10, Some(1.0), 4), [3, 3, 3, 1], "a place is free for each");
+        assert_eq!(lengths(10, Some(150.0), 1), [2; 5]);
+        assert_eq!(lengths(2, Some(1e9), 1), [1; 2]);
+        assert_eq!(tasks(chains(2), None, 300.0, 1), [chains(2).concat()]);
+    }
+}

@@ -1,0 +1,324 @@
+//! Stages on the nodes of a cluster, by job arrays of Slurm.
+//!
+//! * **Batches.** Jobs that start together become arrays, one for each kind of request. Chains of nodes run in one task, and
+//!   short chains share a task, so that a task lasts minutes: Slurm needs some tenths of a second for each.
+//! * **Truth.** The record in the cache says that a node is done. What a worker reports, and what Slurm says of its task,
+//!   only says where to look.
+//! * **Loss.** The nodes of a task that Slurm lost run once more, each alone; after a time-out with twice the time, after too
+//!   little memory with twice the memory. A node that is lost again has failed.
+//! * **Restart.** Batches are files in the cache. A head that starts again finds its arrays in the queue of Slurm and waits
+//!   for them. Ctrl-C cancels them.
+
+mod batch;
+mod profile;
+mod queue;
+mod task;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use super::{Executor, Finished, Grant, Lease, News};
+use crate::desk::{Desk, KeyLock};
+use crate::digest::Digest;
+use crate::exec::found::found;
+use crate::exec::{Failure, Job};
+use crate::plan::NodeId;
+use crate::stage::Wants;
+use crate::store::{Store, Unusable};
+pub use batch::{Batch, Report};
+use batch::{Class, tasks};
+pub use profile::Profile;
+use profile::THREADS;
+use queue::End;
+use task::{Place, Task};
+
+/// Jobs are gathered for this long, while others run.
+const GATHER: Duration = Duration::from_millis(500);
+/// Times between two looks at the reports: from, to.
+const LOOKS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// Time between two questions to Slurm.
+const ASKS: Duration = Duration::from_secs(2);
+/// A task that Slurm does not know is given this long to appear, and to be seen on a slow file system.
+const PATIENCE: Duration = Duration::from_secs(6);
+/// How long a task should last, in minutes.
+const MINUTES: f64 = 5.0;
+/// Jobs in Slurm's hands at once.
+const MOST: usize = 50_000;
+/// Elements of an array. Slurm's own default is 1,001.
+const ELEMENTS: usize = 1000;
+/// A node is lost this many times before it has failed.
+const TRIES: u32 = 2;
+
+/// A run on a cluster: the name of its experiment, its digest, and what to ask for.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    pub experiment: String,
+    pub run: Digest,
+    pub profile: Profile,
+}
+
+impl Cluster {
+    /// Errors: Slurm is not installed here, or its controller does not answer.
+    pub fn answers() -> Result<(), String> {
+        queue::answers()
+    }
+}
+
+/// A job that the schedule waits for.
+struct Asked {
+    job: Job,
+    /// The node, and those that may follow it in its task.
+    chain: Vec<NodeId>,
+    grant: Grant,
+    /// Held while the job runs, so that another head on this machine waits for it.
+    _lock: Option<KeyLock>,
+}
+
+/// How often a node was lost, and what it asks for more.
+#[derive(Clone, Copy, Default)]
+struct Lost {
+    times: u32,
+    time: u32,
+    memory: u32,
+}
+
+pub struct Slurm {
+    store: Store,
+    desk: Desk,
+    cluster: Cluster,
+    cancel: Arc<AtomicBool>,
+    asked: BTreeMap<NodeId, Asked>,
+    /// Nodes to be submitted, in the order of their urgency.
+    pending: Vec<NodeId>,
+    gathering: Option<Instant>,
+    tasks: BTreeMap<Place, Task>,
+    /// The task of a node that is not done.
+    places: BTreeMap<NodeId, Place>,
+    /// Nodes of this run that a worker has made.
+    made: BTreeSet<NodeId>,
+    /// Failures of nodes that nobody asked for yet.
+    failures: BTreeMap<NodeId, Failure>,
+    lost: BTreeMap<NodeId, Lost>,
+    /// Seconds and number of done stages by kind.
+    seconds: BTreeMap<&'static str, (f64, u32)>,
+    news: VecDeque<News>,
+    looked: Option<Instant>,
+    pause: Duration,
+    questioned: Option<Instant>,
+    /// The processors of the cluster, and of its widest node, by partition.
+    processors: BTreeMap<Option<String>, (usize, usize)>,
+    /// Whether everything went well, so that the files of batches can go.
+    clean: bool,
+}
+
+#[expect(clippy::disallowed_methods, reason = "decides only when to look, never a result")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+impl Slurm {
+    /// Takes up what an earlier head of the run left in Slurm's queue.
+    pub fn new(store: Store, desk: Desk, cluster: Cluster, cancel: Arc<AtomicBool>) -> Self {
+        let mut slurm = Self {
+            store,
+            desk,
+            cluster,
+            cancel,
+            asked: BTreeMap::new(),
+            pending: Vec::new(),
+            gathering: None,
+            tasks: BTreeMap::new(),
+            places: BTreeMap::new(),
+            made: BTreeSet::new(),
+            failures: BTreeMap::new(),
+            lost: BTreeMap::new(),
+            seconds: BTreeMap::new(),
+            news: VecDeque::new(),
+            looked: None,
+            pause: LOOKS.0,
+            questioned: None,
+            processors: BTreeMap::new(),
+            clean: true,
+        };
+        slurm.take_up();
+        slurm
+    }
+
+    fn done(&mut self, node: NodeId, result: Result<crate::store::Made, Failure>) {
+        let Some(asked) = self.asked.remove(&node) else { return };
+        if let Ok(made) = &result {
+            let (seconds, count) = self.seconds.entry(asked.job.stage.name()).or_default();
+            (*seconds, *count) = (*seconds + made.seconds, *count + 1);
+        } else {
+            self.clean = false;
+        }
+        let finished = Finished { job: asked.job, result };
+        self.news.push_back(News::Finished(Box::new(finished)));
+    }
+
+    /// The record of an asked node, if it is in the cache by now.
+    fn look_up(&mut self, node: NodeId) -> bool {
+        let Some(asked) = self.asked.get(&node) else { return true };
+        let record = found(&self.store, &asked.job.stage, &asked.job.key).sound();
+        let Some(made) = record else { return false };
+        self.done(node, Ok(made));
+        true
+    }
+
+    /// A node whose task is over without it.
+    fn lose(&mut self, node: NodeId, place: Place, array: u64) {
+        if self.places.get(&node) == Some(&place) {
+            self.places.remove(&node);
+        }
+        if self.look_up(node) || self.places.contains_key(&node) {
+            return;
+        }
+        let state = queue::ended((array, place.task)).unwrap_or_else(|| "an unknown end".into());
+        let end = End::of(&state);
+        let lost = self.lost.entry(node).or_default();
+        lost.times += 1;
+        match end {
+            End::Timeout => lost.time += 1,
+            End::Memory => lost.memory += 1,
+            End::Cancelled | End::Other => {}
+        }
+        if lost.times < TRIES && end != End::Cancelled {
+            self.pending.push(node);
+            return;
+        }
+        let words = self.desk.last_words(&self.cluster.run, place.batch, place.task);
+        let words = words.map_or_else(String::new, |words| format!("; its last words: {words}"));
+        let message = format!("Slurm ended its task {array}_{} with {state}{words}", place.task);
+        self.done(node, Err(Failure::Stage(message)));
+    }
+
+    fn class(&self, asked: &Asked) -> Class {
+        let kind = asked.job.stage.name();
+        let mut request = self.cluster.profile.request(kind);
+        let lost = self.lost.get(&asked.chain[0]).copied().unwrap_or_default();
+        if let Some(minutes) = request.time.as_deref().and_then(profile::minutes) {
+            request.time =
+                (lost.time > 0).then(|| (minutes << lost.time).to_string()).or(request.time);
+        }
+        let least = request.memory.as_deref().and_then(profile::megabytes).unwrap_or(0);
+        // An estimate, and what the program itself takes.
+        let expected = (asked.grant.memory + asked.grant.memory / 4) / (1 << 20) + 256;
+        let megabytes = least.max(expected).next_multiple_of(256) << lost.memory;
+        Class { request, threads: asked.job.threads, megabytes, alone: lost.times > 0 }
+    }
+
+    /// Submits what was gathered.
+    fn submit(&mut self) {
+        self.gathering = None;
+        let mut classes: BTreeMap<Class, Vec<NodeId>> = BTreeMap::new();
+        for node in std::mem::take(&mut self.pending) {
+            let Some(asked) = self.asked.get(&node) else { continue };
+            classes.entry(self.class(asked)).or_default().push(node);
+        }
+        for (class, nodes) in classes {
+            let seconds = 60.0 * self.cluster.profile.task_minutes.unwrap_or(MINUTES);
+            let chains: Vec<Vec<NodeId>> = nodes
+                .iter()
+                .map(|node| if class.alone { vec![*node] } else { self.asked[node].chain.clone() })
+                .collect();
+            let each = nodes.iter().map(|node| self.expected(*node)).sum::<Option<f64>>();
+            let (processors, _) = self.processors(&class.request.partition);
+            let places = if class.alone { usize::MAX } else { 2 * processors / class.threads };
+            let each = each.map(|all| all / nodes.len() as f64);
+            for tasks in tasks(chains, each, seconds, places).chunks(ELEMENTS) {
+                self.submit_array(&class, tasks);
+            }
+        }
+    }
+
+    /// The processors of a partition, and of its widest node; a guess if Slurm does not tell.
+    fn processors(&mut self, partition: &Option<String>) -> (usize, usize) {
+        let ask = || queue::processors(partition.as_deref()).unwrap_or((64, THREADS));
+        *self.processors.entry(partition.clone()).or_insert_with(ask)
+    }
+
+    /// The seconds of a stage, from those of its kind that are done.
+    fn expected(&self, node: NodeId) -> Option<f64> {
+        let (seconds, count) = self.seconds.get(self.asked[&node].job.stage.name())?;
+        Some(seconds / f64::from(*count))
+    }
+}
+
+impl Executor for Slurm {
+    fn admit(&mut self, wants: &Wants, _: usize) -> Option<Grant> {
+        let threads = wants.threads.clamp(1, self.cluster.profile.most_threads());
+        let grant = Grant { threads, memory: wants.total(threads), allowed: u64::MAX };
+        (self.asked.len() < MOST).then_some(grant)
+    }
+
+    fn fuses(&self) -> bool {
+        true
+    }
+
+    fn is_making(&self, node: NodeId) -> bool {
+        self.made.contains(&node) || self.places.contains_key(&node)
+    }
+
+    fn lease(&mut self, key: &Digest) -> Result<Lease, Unusable> {
+        Lease::local(&self.desk, key)
+    }
+
+    fn start(&mut self, mut job: Job, chain: Vec<NodeId>, grant: Grant, lock: Option<KeyLock>) {
+        let node = chain[0];
+        let request = self.cluster.profile.request(job.stage.name());
+        let (_, widest) = self.processors(&request.partition);
+        let most = request.threads.unwrap_or(THREADS.min(widest));
+        job.threads = job.threads.clamp(1, most.max(1));
+        self.asked.insert(node, Asked { job, chain, grant, _lock: lock });
+        if let Some(failure) = self.failures.remove(&node) {
+            self.done(node, Err(failure));
+        } else if !self.places.contains_key(&node) {
+            // It is not on its way in the chain of another one.
+            self.pending.push(node);
+            self.gathering.get_or_insert_with(now);
+        }
+    }
+
+    fn round(&mut self) {
+        let gathered = self.gathering.is_some_and(|since| since.elapsed() >= GATHER);
+        if !self.pending.is_empty() && (gathered || self.tasks.is_empty()) {
+            self.submit();
+        }
+    }
+
+    fn wait(&mut self, timeout: Duration) -> Option<News> {
+        let until = now() + timeout;
+        loop {
+            self.look();
+            if let Some(news) = self.news.pop_front() {
+                return Some(news);
+            }
+            let left = until.saturating_duration_since(now());
+            if left.is_zero() {
+                return None;
+            }
+            std::thread::sleep(left.min(LOOKS.0));
+        }
+    }
+
+    fn stop(&mut self) {
+        let arrays: BTreeSet<u64> = self.tasks.values().map(|task| task.array).collect();
+        queue::cancel(arrays);
+        self.tasks.clear();
+        self.places.clear();
+        self.pending.clear();
+        for node in self.asked.keys().copied().collect::<Vec<_>>() {
+            self.done(node, Err(Failure::Cancelled));
+        }
+    }
+}
+
+impl Drop for Slurm {
+    fn drop(&mut self) {
+        if self.clean && self.tasks.is_empty() {
+            self.desk.drop_batches(&self.cluster.run);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Stages on a real Slurm of four nodes, which `.ci/slurm` starts on this machine. Where there is none, the tests say that
+//! they are skipped; that script installs one (as root, on Debian).
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::cache;
+use crate::project::{Output, Project, within};
+use crate::sounds;
+
+/// Some dozen short stages, and trainings that take a second or two.
+const SPEC: &str = "\
+name: slurm
+data: { dcase: { root: data } }
+features: { log_mel: { frame: 256, hop: 128, mels: 16 } }
+pool: [ { mean: {} }, { std: {} } ]
+sweep:
+  detector: [ { knn: {} }, { mahalanobis: {} }, { kmeans: { clusters: 5, runs: 4000 } } ]
+  seed: [0, 1]
+";
+
+/// A cluster; it is gone when this is dropped.
+struct Cluster {
+    folder: TempDir,
+}
+
+impl Cluster {
+    /// `None`, with a word, where there is no Slurm.
+    fn start(test: &str) -> Option<Self> {
+        let here = |name: &&str| {
+            let places = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+            places.iter().any(|place| Path::new(place).join(name).exists())
+        };
+        if !["slurmctld", "slurmd", "sbatch", "munged"].iter().all(here) {
+            eprintln!("skipped: {test}: there is no Slurm");
+            return None;
+        }
+        let folder = tempfile::Builder::new().prefix("slurm-").tempdir().expect("a folder");
+        let cluster = Self { folder };
+        let output = cluster.script("start", &["4", "2"]);
+        if output.code == 77 {
+            eprintln!("skipped: {test}: {}", output.stderr.trim());
+            return None;
+        }
+        output.done();
+        Some(cluster)
+    }
+
+    fn script(&self, command: &str, rest: &[&str]) -> Output {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/slurm");
+        let mut command = {
+            let mut script = Command::new(script);
+            script.arg(command).arg(self.folder.path()).args(rest);
+            script
+        };
+        Output::new(command.output().expect("the script starts"))
+    }
+
+    fn settings(&self) -> PathBuf {
+        self.folder.path().join("slurm.conf")
+    }
+
+    /// The program with the commands of this cluster.
+    fn command(&self, project: &Project, arguments: &str) -> Command {
+        let mut command = project.command(arguments);
+        command.env("SLURM_CONF", self.settings());
+        command
+    }
+
+    fn run(&self, project: &Project, arguments: &str) -> Output {
+        Output::new(self.command(project, arguments).output().expect("the program starts"))
+    }
+
+    /// The jobs in the queue.
+    fn queued(&self) -> usize {
+        let mut squeue = Command::new("squeue");
+        squeue.args(["--noheader", "--array"]).env("SLURM_CONF", self.settings());
+        let output = squeue.output().expect("Slurm is here");
+        String::from_utf8_lossy(&output.stdout).lines().count()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.script("stop", &[]);
+    }
+}
+
+fn project(spec: &str) -> Project {
+    let project = Project::with(spec);
+    project.write_all(&sounds::data_set());
+    project
+}
+
+#[test]
+fn a_cluster_gives_the_report_of_one_machine_and_tells_of_failures_alike() {
+    let Some(cluster) = Cluster::start("a cluster gives the report of one machine") else { return };
+    let whole = project(SPEC);
+    let here = whole.run("run spec.yaml --cache here").done();
+    let there = cluster.run(&whole, "run spec.yaml --executor slurm").done();
+    assert_eq!(there.ran(), here.ran(), "{}", there.stderr);
+    assert_eq!(there.stdout, here.stdout);
+    assert_eq!(whole.report(), whole.report_of_an_empty_cache());
+    let left = whole.cache().join("batches").read_dir().expect("a folder").count();
+    assert_eq!((cluster.queued(), left), (0, 0), "nothing is left of it");
+
+    // A stage that fails says on a cluster what it says here.
+    let broken = project(SPEC);
+    let recordings = sounds::data_set();
+    let first = recordings.keys().find(|path| path.contains("/test/")).expect("a test clip");
+    broken.write(first, b"RIFF");
+    let failures = |output: &Output| -> Vec<String> {
+        let lines = output.stderr.lines().filter(|line| line.contains("FAILED"));
+        lines.map(|line| line.split_once("] ").expect("a count").1.to_owned()).collect()
+    };
+    let here = broken.run("run spec.yaml --cache here").exits(1);
+    let there = cluster.run(&broken, "run spec.yaml --executor slurm").exits(1);
+    assert!(!failures(&here).is_empty());
+    assert_eq!(failures(&there), failures(&here));
+
+    // What no node can do is told by the stages that ask for it.
+    whole.write("profile.yaml", "stages: { training: { memory: 900T } }");
+    let asked = "run spec.yaml --executor slurm --profile profile.yaml --cache impossible";
+    let refused = cluster.run(&whole, asked).exits(1);
+    let why = refused.stderr.lines().find(|line| line.contains("FAILED")).expect("a failure");
+    assert!(why.contains("training/") && why.contains("Slurm refuses its task of"), "{why}");
+    whole.write("profile.yaml", "stages: { trainings: { threads: 2 } }");
+    let mistake = cluster.run(&whole, asked).exits(2);
+    assert!(mistake.stderr.contains("E0741"), "{}", mistake.stderr);
+}
+
+#[test]
+fn a_lost_node_and_a_killed_head_cost_no_result() {
+    let Some(cluster) = Cluster::start("a lost node and a killed head cost no result") else {
+        return;
+    };
+    let project = project(SPEC);
+    let reference = project.report_of_an_empty_cache();
+    let arguments = "run spec.yaml --executor slurm";
+    let done = || cache::records(&project.cache()).len();
+    let mut head = cluster.command(&project, arguments).spawn().expect("the program starts");
+    assert!(within(60, || done() > 3), "it has begun");
+    cluster.script("kill-node", &["n2"]).done();
+    head.kill().expect("it can be killed");
+    head.wait_with_output().expect("it ends");
+    let again = cluster.run(&project, arguments).done();
+    assert_eq!(project.report(), reference, "{}", again.stderr);
+    project.run("cache verify").done();
+    assert!(within(30, || cluster.queued() == 0), "nothing is left in the queue");
+}
+
+#[test]
+fn whoever_interrupts_the_head_cancels_what_it_submitted() {
+    let Some(cluster) = Cluster::start("an interrupted head cancels what it submitted") else {
+        return;
+    };
+    let project = project(SPEC);
+    let arguments = "run spec.yaml --executor slurm";
+    let head = cluster.command(&project, arguments).spawn().expect("the program starts");
+    assert!(within(60, || cluster.queued() > 0), "it has begun");
+    let killed = Command::new("kill").args(["-INT", &head.id().to_string()]).status();
+    assert!(killed.expect("there is kill").success());
+    Output::new(head.wait_with_output().expect("it ends")).exits(130);
+    assert!(within(30, || cluster.queued() == 0), "nothing is left in the queue");
+    cluster.run(&project, arguments).done();
+    assert_eq!(project.report(), project.report_of_an_empty_cache());
+}
