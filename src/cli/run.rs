@@ -16,7 +16,7 @@ use super::{Cache, CacheDir, CliError, Exit, SpecArgs, output, signal};
 use crate::desk::Desk;
 use crate::digest::Digest;
 use crate::document::Document;
-use crate::exec::{NodeOutcome, RunOutcome};
+use crate::exec::{self, NodeOutcome, RunOutcome, Verified};
 use crate::report::Results;
 use crate::run::{Head, Run};
 use crate::store::Store;
@@ -41,6 +41,9 @@ pub struct RunArgs {
     /// Hash every recording, also those that seem unchanged since the last run
     #[arg(long)]
     rehash: bool,
+    /// Compute a share of the cached stages again and compare the bytes [default: 0.1]
+    #[arg(long, value_name = "SHARE", num_args = 0..=1, default_missing_value = "0.1", value_parser = share, conflicts_with = "frozen")]
+    verify: Option<f64>,
     /// The results as one JSON document instead of tables
     #[arg(long)]
     json: bool,
@@ -58,6 +61,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
     let began = Instant::now();
     if args.only.is_none()
         && !args.rehash
+        && args.verify.is_none()
         && let Some((run, head, results)) = answer::known(&args.spec, &cache)
     {
         if !args.frozen {
@@ -88,6 +92,10 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
         (args.fail_fast, args.frozen),
         &signal::cancel(),
     )?;
+    let verified = args.verify.filter(|_| !outcome.interrupted).map(|share| {
+        let cancel = signal::cancel();
+        exec::verify(&session.plan, &outcome, share, store, args.work.jobs(), &cancel)
+    });
     if !args.frozen {
         remember(desk, &session, &outcome);
         complete(&mut run, &outcome);
@@ -106,6 +114,9 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
     if outcome.failed() + outcome.stale() > 0 || undone {
         args.conclude(&run.head, &results, &stages, None)?;
         tell_logs(&outcome, desk);
+        return Ok(Exit::StageFailed);
+    }
+    if verified.is_some_and(|verified| !tell_verified(&session, &verified)) {
         return Ok(Exit::StageFailed);
     }
     if !lost.is_empty() {
@@ -155,6 +166,27 @@ impl RunArgs {
     ) -> Result<(), CliError> {
         self.verdict.conclude(head, cases, || view::document_of_run(results), changes)
     }
+}
+
+/// A share from 0 to 1.
+fn share(text: &str) -> Result<f64, String> {
+    let wrong = || format!("`{text}` is no share from 0 to 1");
+    text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(wrong)
+}
+
+/// Says what a comparison with the cache found. Returns whether all bytes are the same.
+fn tell_verified(session: &Session, Verified { same, gone, wrong }: &Verified) -> bool {
+    for (id, why) in wrong {
+        let label = &session.plan.node(*id).label;
+        output::tell(&format!("error: {label} gives other bytes than the cache: {why}"));
+    }
+    let gone = match gone {
+        0 => String::new(),
+        gone => format!("; the inputs of {gone} more are not in the cache"),
+    };
+    let all = same + wrong.len();
+    output::tell(&format!("verified: {same} of {all} stages gave the cached bytes again{gone}"));
+    wrong.is_empty()
 }
 
 /// Writes the document of a run. If that fails, only reports of the run alone are lost.

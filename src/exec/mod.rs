@@ -18,6 +18,7 @@ mod reason;
 mod schedule;
 mod teller;
 mod urgency;
+mod verify;
 mod worker;
 
 pub use chain::run_task;
@@ -29,4 +30,5 @@ pub use keys::{Outputs, Standing, key_of, recorded, survey};
 pub use options::Options;
 pub use outcome::{NodeOutcome, RunOutcome, Tally};
 pub use reason::{Change, changes};
+pub use verify::{Verified, verify};
 pub use worker::{Failure, Job, perform, run_job};

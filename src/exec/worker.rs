@@ -22,7 +22,7 @@ use crate::context::{Checkpoint, Context, Progress};
 use crate::desk::{Desk, FAILED};
 use crate::digest::Digest;
 use crate::seed::Seed;
-use crate::stage::{Inputs, StageError, StageSpec};
+use crate::stage::{Inputs, Output, StageError, StageSpec};
 use crate::store::{Bytes, Made, ObjectRef, RECORD_SCHEMA, Record, Store, StoreError};
 
 /// A stage to be run, as data.
@@ -91,13 +91,7 @@ pub fn perform(
         checkpoint,
         spool: Some(&spool),
     };
-    let run =
-        std::panic::AssertUnwindSafe(|| on_threads(job.threads, || job.stage.run(&inputs, &cx)));
-    let ended = std::panic::catch_unwind(run).map(|ran| {
-        ran.unwrap_or_else(|e| {
-            Err(StageError::Data(format!("cannot start {} threads: {e}", job.threads)))
-        })
-    });
+    let ended = run_stage(job, &inputs, &cx);
     // If an input changed during the stage, neither its result nor its failure counts.
     if let Some((object, _)) = held.iter().find(|(_, bytes)| !bytes.is_unchanged(begun.elapsed())) {
         desk.drop_checkpoints(&job.key);
@@ -105,24 +99,11 @@ pub fn perform(
         let _ = store.get(object);
         return Err(Failure::Input(object.digest));
     }
-    let outputs = match ended {
-        Ok(Ok(outputs)) => outputs,
-        Ok(Err(StageError::Cancelled)) => return Err(Failure::Cancelled),
-        Ok(Err(StageError::Spool(error))) => return Err(Failure::Store(error.to_string())),
-        Ok(Err(error)) => {
-            log.line(&format!("{FAILED}{error}"));
-            return Err(Failure::Stage(error.to_string()));
+    let outputs = ended.inspect_err(|failure| {
+        if let Failure::Stage(message) = failure {
+            log.line(&format!("{FAILED}{message}"));
         }
-        Err(panic) => {
-            let text = panic
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or(panic.downcast_ref::<&str>().copied());
-            let message = format!("a bug in humshift: {}", text.unwrap_or("panicked"));
-            log.line(&message);
-            return Err(Failure::Stage(message));
-        }
-    };
+    })?;
     let mut named = BTreeMap::new();
     for output in outputs {
         let object = match output.file {
@@ -153,8 +134,30 @@ pub fn perform(
     Ok(made)
 }
 
+/// Runs the stage of a job. A panic is a failure.
+pub(super) fn run_stage(job: &Job, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, Failure> {
+    let run =
+        std::panic::AssertUnwindSafe(|| on_threads(job.threads, || job.stage.run(inputs, cx)));
+    match std::panic::catch_unwind(run) {
+        Ok(Ok(Ok(outputs))) => Ok(outputs),
+        Ok(Ok(Err(StageError::Cancelled))) => Err(Failure::Cancelled),
+        Ok(Ok(Err(StageError::Spool(error)))) => Err(Failure::Store(error.to_string())),
+        Ok(Ok(Err(error))) => Err(Failure::Stage(error.to_string())),
+        Ok(Err(error)) => {
+            Err(Failure::Stage(format!("cannot start {} threads: {error}", job.threads)))
+        }
+        Err(panic) => {
+            let text = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or(panic.downcast_ref::<&str>().copied());
+            Err(Failure::Stage(format!("a bug in humshift: {}", text.unwrap_or("panicked"))))
+        }
+    }
+}
+
 /// Inputs of a job, each checked against its digest, and the objects to check again after the job.
-fn load(
+pub(super) fn load(
     store: &Store,
     inputs: &BTreeMap<String, ObjectRef>,
 ) -> Result<(Inputs, Vec<(ObjectRef, Bytes)>), Failure> {
