@@ -90,13 +90,23 @@ impl Section {
         })
     }
 
+    fn table(&self) -> Result<&'static mimii_dg::Section, Failure> {
+        Ok(mimii_dg::section(&self.id.machine, &self.id.section).ok_or("no such section")?)
+    }
+
+    /// Whether the attribute that shifts is a number.
+    pub fn has_numbers(&self) -> Result<bool, Failure> {
+        Ok(self.table()?.unit.is_some())
+    }
+
     /// The clips that `chosen` takes, with their sizes; and the mean of their powers before mixing.
     fn render(&self, chosen: impl Fn(&Clip) -> bool, sizes: &Calibration) -> Result<Dry, Failure> {
+        let table = self.table()?;
         let chosen: Vec<&Recording> = self.recordings.iter().filter(|r| chosen(&r.clip)).collect();
         let clips: Vec<Clip> = chosen.iter().map(|r| r.clip.clone()).collect();
         let sounds: Vec<Vec<f32>> = chosen
             .par_iter()
-            .map(|r| Ok(source::read(&r.clip.id, &tuned(r, sizes)?, None)?.samples))
+            .map(|r| Ok(source::read(&r.clip.id, &tuned(r, sizes, table)?, None)?.samples))
             .collect::<Result<_, Failure>>()?;
         let power = sounds.iter().map(|x| mix::power(x)).sum::<f64>() / sounds.len().max(1) as f64;
         Ok((clips, sounds, power))
@@ -192,13 +202,21 @@ impl Section {
 }
 
 /// The recipe of a sound with other sizes.
-fn tuned(recording: &Recording, sizes: &Calibration) -> Result<Audio, Failure> {
+fn tuned(
+    recording: &Recording,
+    sizes: &Calibration,
+    table: &mimii_dg::Section,
+) -> Result<Audio, Failure> {
     let Audio::Synthetic(recipe) = &recording.audio else {
         return Err("not a generated sound".into());
     };
     let mut recipe: serde_json::Value = serde_json::from_str(recipe)?;
-    let target = recording.clip.domain == Some(Domain::Target);
-    recipe["tuning"] = json!(if target { sizes.target() } else { sizes.source() });
+    if recording.clip.domain == Some(Domain::Target) {
+        recipe["tuning"] = json!(sizes.target());
+        recipe["attributes"] = json!(sizes.acting(table, &recording.clip.attributes));
+    } else {
+        recipe["tuning"] = json!(sizes.source());
+    }
     Ok(Audio::Synthetic(recipe.to_string()))
 }
 
@@ -211,6 +229,16 @@ fn examples<'a>(heard: impl Iterator<Item = &'a Heard>, vectors: bool) -> Exampl
         examples.features.push(view);
     }
     examples
+}
+
+/// All clips but the source clips for training after the first `most`.
+pub fn first(heard: &[Heard], most: usize) -> impl Iterator<Item = &Heard> {
+    let mut seen = 0;
+    heard.iter().filter(move |h| {
+        let counts = h.clip.split == Split::Train && h.clip.domain == Some(Domain::Source);
+        seen += usize::from(counts);
+        !counts || seen <= most
+    })
 }
 
 pub fn fit<'a>(

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
+use super::Section;
 use crate::twin::Tuning;
 
 const TEXT: &str = include_str!("../../experiments/mimii_dg/calibration.yaml");
@@ -23,12 +24,15 @@ pub struct Calibration {
     /// the source: a factor of `spread_db` and `jitter`. Recordings of one day differ less than
     /// those of many.
     pub calm: f64,
+    /// How far a shifted number of the target (speed, voltage, weight, acceleration) acts on the
+    /// sound, as a share of what the machine's model makes of it: [`Calibration::acting`].
+    pub reach: f64,
 }
 
 impl Calibration {
     /// The sizes of clips of the source domain.
     pub fn source(&self) -> Tuning {
-        let Self { fault, mark_db, spread_db, shift_db, jitter, calm: _ } = *self;
+        let Self { fault, mark_db, spread_db, shift_db, jitter, calm: _, reach: _ } = *self;
         Tuning { fault, mark_db, spread_db, shift_db, jitter }
     }
 
@@ -40,6 +44,35 @@ impl Calibration {
             jitter: self.calm * source.jitter,
             ..source
         }
+    }
+
+    /// The attributes that a clip of the target sounds with. The number that shifts (only numbers have a
+    /// unit) goes the share `reach` of the way from the nearest value of the source to its own.
+    pub fn acting(
+        &self,
+        section: &Section,
+        attributes: &BTreeMap<String, String>,
+    ) -> BTreeMap<String, String> {
+        let mut acting = attributes.clone();
+        let named = acting.get_mut(&section.attribute).filter(|_| section.unit.is_some());
+        if let Some(text) = named
+            && self.reach != 1.0
+            && let Ok(number) = text.parse::<f64>()
+            && let Some(near) = section.nearest_of_source(number)
+        {
+            *text = (near + self.reach * (number - near)).to_string();
+        }
+        acting
+    }
+}
+
+impl Section {
+    /// The value of the source that is nearest to a number, if its values are numbers; of two the first.
+    fn nearest_of_source(&self, number: f64) -> Option<f64> {
+        let mut all = self.source.iter().flat_map(|values| &values.0);
+        let (_, values) = all.find(|(name, _)| *name == self.attribute)?;
+        let numbers: Vec<f64> = values.iter().map(|v| v.parse().ok()).collect::<Option<_>>()?;
+        numbers.into_iter().min_by(|a, b| (a - number).abs().total_cmp(&(b - number).abs()))
     }
 }
 
@@ -74,11 +107,31 @@ mod tests {
             shift_db: 1.0,
             jitter: 0.02,
             calm: 0.5,
+            reach: 1.0,
         };
         let source =
             Tuning { fault: 2.0, mark_db: 3.0, spread_db: 4.0, shift_db: 1.0, jitter: 0.02 };
         assert_eq!(sizes.source(), source);
         let target = Tuning { spread_db: 2.0, jitter: 0.01, ..source };
         assert_eq!(sizes.target(), target);
+    }
+
+    #[test]
+    fn a_shifted_number_acts_by_its_reach_and_a_word_whole() {
+        let acting = |machine: &str, section: &str, reach, name: &str, value: &str| {
+            let sizes = Calibration { reach, ..calibration(machine, section).unwrap() };
+            let attributes = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+            let section = super::super::section(machine, section).unwrap();
+            sizes.acting(section, &attributes)[name].clone()
+        };
+        let number = |text: String| (1e6 * text.parse::<f64>().unwrap()).round() / 1e6;
+        // The source has 300, 500, 700, 900 and 1100 mm/s.
+        assert_eq!(acting("slider", "00", 0.5, "vel", "100"), "200");
+        assert_eq!(acting("slider", "00", 0.25, "vel", "1300"), "1150");
+        assert_eq!(acting("slider", "00", 1.0, "vel", "100"), "100");
+        assert_eq!(number(acting("slider", "01", 0.5, "ac", "0.14")), 0.125);
+        // The speed of bearing 01 is no shift, and an id is no number.
+        assert_eq!(acting("bearing", "01", 0.5, "vel", "4"), "4");
+        assert_eq!(acting("gearbox", "02", 0.5, "id", "00"), "00");
     }
 }

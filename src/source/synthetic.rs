@@ -84,7 +84,7 @@ impl Default for Clips {
 
 impl Source for Synthetic {
     fn version(&self) -> u32 {
-        5
+        6
     }
 
     fn problems(&self) -> Vec<Problem> {
@@ -211,16 +211,20 @@ impl Synthetic {
             values.iter().map(|(name, value)| format!("_{name}_{value}")).collect();
         let attributes: BTreeMap<String, String> = values.iter().cloned().collect();
         let sizes = mimii_dg::calibration(&machine, &section);
+        let (tuning, acting) = match (sizes, domain) {
+            (None, _) => (None, attributes.clone()),
+            (Some(sizes), Domain::Source) => (Some(sizes.source()), attributes.clone()),
+            (Some(sizes), Domain::Target) => {
+                (Some(sizes.target()), sizes.acting(table, &attributes))
+            }
+        };
         let recipe = Sound {
             kind: machine.clone(),
             rate: self.rate,
             samples: (self.seconds * f64::from(self.rate)).round() as u32,
-            attributes: attributes.clone(),
+            attributes: acting,
             fault,
-            tuning: sizes.map(|sizes| match domain {
-                Domain::Source => sizes.source(),
-                Domain::Target => sizes.target(),
-            }),
+            tuning,
             unit: unit.0,
             seed: seed.0,
         };
