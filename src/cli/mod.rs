@@ -25,6 +25,7 @@ mod html;
 mod init;
 mod internal;
 mod library;
+mod lock;
 mod maps;
 mod output;
 mod outputs;
@@ -104,6 +105,9 @@ enum Command {
     /// Write the network of a trained model (.onnx or .safetensors)
     #[command(after_help = examples::EXPORT)]
     Export(export::ExportArgs),
+    /// Write the digests of all stages of a run, or compare them with those of another machine
+    #[command(after_help = lock::EXAMPLES)]
+    Lock(lock::LockArgs),
     /// Send a run to an MLflow server, or write it for TensorBoard
     #[command(after_help = publish::EXAMPLES)]
     Publish(publish::PublishArgs),
@@ -180,6 +184,7 @@ pub fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Lock(args) => lock::run(&args),
         Command::Publish(args) => publish::run(&args),
         Command::Features(args) => features::run(&args),
         Command::Dataset(args) => dataset::run(&args),

@@ -99,7 +99,7 @@ impl Project {
         let word = arguments.split_whitespace().next().unwrap_or_default();
         if [
             "run", "plan", "report", "explain", "dataset", "export", "cache", "show", "diff",
-            "publish", "score",
+            "publish", "score", "lock",
         ]
         .contains(&word)
             && !arguments.contains("--cache")

@@ -407,3 +407,30 @@ fn stages_computed_again_give_the_cached_bytes_or_the_difference_is_told() {
         "{line}"
     );
 }
+
+#[test]
+fn a_lock_holds_on_another_machine_and_tells_what_differs() {
+    let (project, _) = two_detectors();
+    project.run("lock spec.yaml -o a.lock").done();
+    let lock = std::fs::read_to_string(project.path("a.lock")).expect("a lock");
+    let outputs = cache::records(&project.cache()).iter().map(|r| r.outputs.len()).sum::<usize>();
+    assert_eq!(lock.lines().count(), 1 + outputs);
+    project.run("run spec.yaml --cache there --jobs 1 -q").done();
+    project.run("lock spec.yaml --cache there --check a.lock").done();
+    // The form has one line an output.
+    assert_eq!(project.run("lock spec.yaml --cache there").done().stdout, lock);
+
+    let (first, rest) = lock.split_once("scoring/fan/00/detector=knn\t").expect("the stage");
+    let (key, _) = rest.split_once('\t').expect("a key");
+    let other = lock.replace(key, &Digest::of(b"key").hex());
+    project.write("other.lock", other);
+    let told = project.run("lock spec.yaml --check other.lock").exits(1).stderr;
+    let why = "scoring/fan/00/detector=knn: other settings, code or inputs (another key)";
+    assert!(told.starts_with(why), "{told}");
+    project.write("cut.lock", first);
+    assert!(project.run("lock spec.yaml --check cut.lock").exits(1).stderr.contains("has no"));
+    project.write("no.lock", "hello");
+    assert!(project.run("lock spec.yaml --check no.lock").exits(2).stderr.contains("E0743"));
+    let unrun = project.run("lock spec.yaml --cache empty").exits(2).stderr;
+    assert!(unrun.contains("stages have no record"), "{unrun}");
+}
