@@ -15,10 +15,10 @@
 //! spectra of real clips (`twin_beside_real`) and not from an AUC. The search needs no gradient. A
 //! round renders the normal clips of a machine's sections and trains both detectors. Then it seeks
 //! the sizes of the faults, for which only anomalous clips are rendered anew. What it finds is
-//! exact. From there it seeks `shift_db`, `calm` and, where a number shifts, `reach`, with the detectors as they are, which is nearly
-//! right: of the training clips only ten are of the target. The next round starts there, and tries
-//! another `jitter`, too, unless `near=true`. A section keeps what brings its four AUC nearest to the
-//! real ones. Same input, same result.
+//! exact. From there it seeks `shift_db`, `calm` and, where a number shifts, `reach`, with the
+//! detectors as they are, which is nearly right: of the training clips only ten are of the target.
+//! The next round starts there, and tries another `jitter`, too, unless `near=true`. A section
+//! keeps what brings its four AUC nearest to the real ones. Same input, same result.
 //!
 //! A covariance depends on how many source clips stand beside the ten of the target, an autoencoder
 //! hardly does. With `clips=990`, as in the data set, the autoencoder still trains on 150 of them.

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::subject::{Subject, SubjectArgs};
-use super::{CacheDir, CliError, Exit, output, proof};
+use super::{CacheDir, CliError, Exit, number, output, proof};
 use crate::desk::LastKeys;
 use crate::diagnose::{Diagnostic, suggest};
 use crate::digest::Digest;
@@ -25,6 +25,9 @@ pub struct ExplainArgs {
     /// Show the clips that the key of the stage stands for, and whether one of them is a test clip
     #[arg(long)]
     proof: bool,
+    /// Walk from a number of a metrics stage to its clips: `auc@target`, `auc@vel=12`, `pauc`
+    #[arg(long, value_name = "NUMBER", conflicts_with = "proof")]
+    number: Option<String>,
     /// One JSON document instead of lines
     #[arg(long)]
     json: bool,
@@ -53,6 +56,9 @@ pub fn run(args: &ExplainArgs) -> Result<Exit, CliError> {
     };
     if args.proof {
         return proof::tell(&subject, id, &cache.store, args.json);
+    }
+    if let Some(wanted) = &args.number {
+        return number::tell(&subject, id, wanted, &cache.store, args.json);
     }
     let last = cache.desk.last_keys(&subject.head.name);
     let accounts = account(&subject, id, &last, &cache.store);

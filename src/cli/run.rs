@@ -42,7 +42,14 @@ pub struct RunArgs {
     #[arg(long)]
     rehash: bool,
     /// Compute a share of the cached stages again and compare the bytes [default: 0.1]
-    #[arg(long, value_name = "SHARE", num_args = 0..=1, default_missing_value = "0.1", value_parser = share, conflicts_with = "frozen")]
+    #[arg(
+        long,
+        value_name = "SHARE",
+        num_args = 0..=1,
+        default_missing_value = "0.1",
+        value_parser = share,
+        conflicts_with = "frozen"
+    )]
     verify: Option<f64>,
     /// The results as one JSON document instead of tables
     #[arg(long)]

@@ -83,7 +83,8 @@ impl Desk {
         disk::options().append(true).create(true).open(path)
     }
 
-    /// The reports of a task after the first `from` bytes, as whole lines. Moves `from` behind them.
+    /// The reports of a task after the first `from` bytes, as whole lines. Moves `from` behind
+    /// them.
     pub fn reports(&self, run: &Digest, number: u32, task: u32, from: &mut u64) -> Vec<String> {
         let read = || -> io::Result<Vec<u8>> {
             let path = self.batches(run).join(format!("{number}.{task}.jsonl"));
@@ -109,9 +110,16 @@ impl Desk {
         text.lines().rfind(|line| !line.trim().is_empty()).map(str::to_owned)
     }
 
-    /// Removes the batches of a run.
-    pub fn drop_batches(&self, run: &Digest) {
-        let _ = std::fs::remove_dir_all(self.batches(run));
+    /// Removes a batch and what its workers wrote.
+    pub fn drop_batch(&self, run: &Digest, number: u32) {
+        let folder = self.batches(run);
+        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        let own = format!("{number}.");
+        for entry in entries.filter(|e| e.file_name().to_string_lossy().starts_with(&own)) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+        // Another head of the run may have batches there.
+        let _ = std::fs::remove_dir(folder);
     }
 }
 
@@ -140,7 +148,9 @@ mod tests {
         assert!(desk.reports(&run, 1, 4, &mut from).is_empty());
         std::fs::write(desk.batches(&run).join("1.4.log"), "first\nno memory\n\n").unwrap();
         assert_eq!(desk.last_words(&run, 1, 4).as_deref(), Some("no memory"));
-        desk.drop_batches(&run);
-        assert!(desk.batch_numbers(&run).is_empty());
+        desk.drop_batch(&run, 1);
+        assert_eq!(desk.batch_numbers(&run), [0]);
+        desk.drop_batch(&run, 0);
+        assert!(!desk.batches(&run).exists());
     }
 }

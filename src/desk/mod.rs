@@ -13,8 +13,8 @@
 //! ```
 //!
 //! **Always local.** A desk describes the files and processes of one machine, or of a cluster whose
-//! nodes share the folder. It is never copied to another machine or a remote tier. It lies in the folder of the store for convenience, and
-//! neither of the two rooms knows the other.
+//! nodes share the folder. It is never copied to another machine or a remote tier. It lies in the
+//! folder of the store for convenience, and neither of the two rooms knows the other.
 //!
 //! **No result depends on it.** All of it may be deleted when no run is active. That costs time and
 //! explanations, never a result.

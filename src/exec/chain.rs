@@ -1,7 +1,7 @@
 //! The worker side of a cluster: it runs nodes of a run by their numbers.
 //!
-//! The document of the run says what the nodes are. Nothing is planned again: the key of a node follows from the records of
-//! the nodes that it needs, which are in the shared cache.
+//! The document of the run says what the nodes are. Nothing is planned again: the key of a node
+//! follows from the records of the nodes that it needs, which are in the shared cache.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -26,8 +26,8 @@ struct Worker {
     outputs: Vec<Option<Outputs>>,
 }
 
-/// Runs the nodes of a task of a batch, and says so in its reports. A node whose record is in the cache is done. A node
-/// that needs a failed one is left out.
+/// Runs the nodes of a task of a batch, and says so in its reports. A node whose record is in the
+/// cache is done. A node that needs a failed one is left out.
 ///
 /// Errors: the batch or its run cannot be read, or no report can be written.
 pub fn run_task(cache: &Path, run: &Digest, number: u32, task: u32) -> Result<(), String> {

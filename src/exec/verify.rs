@@ -24,11 +24,11 @@ pub struct Verified {
     pub wrong: Vec<(NodeId, String)>,
 }
 
-/// Computes a share (0 to 1) of the cached stages of a run again and compares their outputs with the cached ones. Nothing is
-/// written to the store.
+/// Computes a share (0 to 1) of the cached stages of a run again and compares their outputs with
+/// the cached ones. Nothing is written to the store.
 ///
-/// The keys decide which stages are taken, at least one: the same share takes the same stages, a larger one takes them and
-/// more.
+/// The keys decide which stages are taken, at least one: the same share takes the same stages, a
+/// larger one takes them and more.
 pub fn verify(
     plan: &Plan,
     outcome: &RunOutcome,

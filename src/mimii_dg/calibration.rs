@@ -46,8 +46,9 @@ impl Calibration {
         }
     }
 
-    /// The attributes that a clip of the target sounds with. The number that shifts (only numbers have a
-    /// unit) goes the share `reach` of the way from the nearest value of the source to its own.
+    /// The attributes that a clip of the target sounds with. The number that shifts (only numbers
+    /// have a unit) goes the share `reach` of the way from the nearest value of the source to its
+    /// own.
     pub fn acting(
         &self,
         section: &Section,
@@ -67,7 +68,8 @@ impl Calibration {
 }
 
 impl Section {
-    /// The value of the source that is nearest to a number, if its values are numbers; of two the first.
+    /// The value of the source that is nearest to a number, if its values are numbers; of two the
+    /// first.
     fn nearest_of_source(&self, number: f64) -> Option<f64> {
         let mut all = self.source.iter().flat_map(|values| &values.0);
         let (_, values) = all.find(|(name, _)| *name == self.attribute)?;

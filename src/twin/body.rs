@@ -1,12 +1,13 @@
-//! The way from a machine to its recording: a response that differs from clip to clip, from value to
-//! value of an attribute, and with a fault.
+//! The way from a machine to its recording: a response that differs from clip to clip, from value
+//! to value of an attribute, and with a fault.
 //!
-//! A machine that is set up anew stands a little differently, its microphone hears other reflections,
-//! its housing is colder, its load another one. All of that lifts and lowers broad bands of its sound.
-//! [`Tuning`] says by how much; the calibration of the twin sets it for each section.
+//! A machine that is set up anew stands a little differently, its microphone hears other
+//! reflections, its housing is colder, its load another one. All of that lifts and lowers broad
+//! bands of its sound. [`Tuning`] says by how much; the calibration of the twin sets it for each
+//! section.
 //!
-//! The response is a sum: the sound itself, and [`BANDS`] resonances of it, each with a gain of its own.
-//! A gain of g dB at the peak of a resonance adds 10^(g / 20) - 1 times the resonance.
+//! The response is a sum: the sound itself, and [`BANDS`] resonances of it, each with a gain of its
+//! own. A gain of g dB at the peak of a resonance adds 10^(g / 20) - 1 times the resonance.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +21,8 @@ use crate::seed::{Rng, Seed};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tuning {
-    /// Factor of the size of a fault in the machine's own sound: its strikes, lines and modulations.
+    /// Factor of the size of a fault in the machine's own sound: its strikes, lines and
+    /// modulations.
     pub fault: f64,
     /// The change of the response by a fault of size 1, in dB.
     pub mark_db: f64,
@@ -98,8 +100,8 @@ fn band(hz: f64, width: f64, db: f64) -> Mode {
     (hz, width * hz, math::powf(10f64, db.clamp(-MOST, MOST) / 20.0) - 1.0)
 }
 
-/// Adds what a take differs by, in dB. A quarter of the variance lifts all bands, a quarter tilts them,
-/// and the rest is each band's own.
+/// Adds what a take differs by, in dB. A quarter of the variance lifts all bands, a quarter tilts
+/// them, and the rest is each band's own.
 fn spread(rng: &mut Rng, db: f64, gains: &mut [f64; BROAD]) {
     let (level, tilt) = (0.5 * rng.normal(), 0.5 * rng.normal());
     let middle = (BROAD - 1) as f64 / 2.0;

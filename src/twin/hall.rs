@@ -1,11 +1,12 @@
 //! Places in a factory: each has its own balance of lows and highs, and its own machines that hum.
 //!
-//! Recordings of one factory are made at a few places. Near a wall, a fan or a door the lowest and the
-//! highest octaves differ by several dB, while the middle hardly does; and the motors around give steady
-//! tones, whose frequencies hold to some hundredths of a percent. Both were seen in the background of
-//! real clips of MIMII DG and MIMII (quiet frames of valves and sliders: standard deviations of 4 dB
-//! below 250 Hz, about 1 dB from 0.5 to 3.5 kHz, 4.5 dB above 5 kHz; 5 to 20 tones of 8 to 20 dB over
-//! their surroundings from 35 to 4400 Hz). The tones and levels here are drawn; none is copied.
+//! Recordings of one factory are made at a few places. Near a wall, a fan or a door the lowest and
+//! the highest octaves differ by several dB, while the middle hardly does; and the motors around
+//! give steady tones, whose frequencies hold to some hundredths of a percent. Both were seen in the
+//! background of real clips of MIMII DG and MIMII (quiet frames of valves and sliders: standard
+//! deviations of 4 dB below 250 Hz, about 1 dB from 0.5 to 3.5 kHz, 4.5 dB above 5 kHz; 5 to 20
+//! tones of 8 to 20 dB over their surroundings from 35 to 4400 Hz). The tones and levels here are
+//! drawn; none is copied.
 
 use super::sound::{Sound, within};
 use crate::math;
@@ -13,15 +14,16 @@ use crate::seed::{Rng, Seed};
 
 /// Places in one factory.
 const PLACES: usize = 8;
-/// Corners of the low and the high band, Hz, and the standard deviations of their levels between places,
-/// dB. A first-order band reaches its full level only an octave or two beyond its corner.
+/// Corners of the low and the high band, Hz, and the standard deviations of their levels between
+/// places, dB. A first-order band reaches its full level only an octave or two beyond its corner.
 const LOW: (f64, f64) = (300.0, 4.5);
 const HIGH: (f64, f64) = (5500.0, 6.0);
 /// Of each of the bands between: Hz, bandwidth.
 const MIDDLE: [(f64, f64); 3] = [(800.0, 500.0), (1700.0, 1000.0), (3200.0, 1800.0)];
 const MIDDLE_DB: f64 = 1.5;
 
-/// Turns the noise of a factory into that of one of its places. `factory` is the seed of the factory.
+/// Turns the noise of a factory into that of one of its places. `factory` is the seed of the
+/// factory.
 pub fn stand(sound: &mut Sound, factory: Seed) {
     let place = sound.rng.below(PLACES).to_string();
     let place = &mut factory.derive(&["hall", &place]).rng();
@@ -47,8 +49,8 @@ pub fn stand(sound: &mut Sound, factory: Seed) {
     tones(sound, place);
 }
 
-/// The steady tones of a place. Their strength is given over the noise around them, whose density falls
-/// by 20 dB a decade above 150 Hz, as that of the beds does.
+/// The steady tones of a place. Their strength is given over the noise around them, whose density
+/// falls by 20 dB a decade above 150 Hz, as that of the beds does.
 fn tones(sound: &mut Sound, place: &mut Rng) {
     let power: f64 = sound.samples.iter().map(|x| x * x).sum();
     let level = (power / sound.samples.len().max(1) as f64).sqrt();

@@ -1,8 +1,8 @@
 //! The loops of the generator that take most of its time, compiled for each level of the processor.
 //!
-//! Each keeps the order of its sums, so that all levels, and any number of oscillators at once, give
-//! the same bits. With AVX2 a clip of factory noise takes a quarter less time than in plain loops, a
-//! machine about a tenth less.
+//! Each keeps the order of its sums, so that all levels, and any number of oscillators at once,
+//! give the same bits. With AVX2 a clip of factory noise takes a quarter less time than in plain
+//! loops, a machine about a tenth less.
 
 use crate::math::vectorized;
 

@@ -151,8 +151,8 @@ fn roll(sound: &mut Sound, motion: &Motion, unit: &mut Rng, harsh: f64) {
     }
 }
 
-/// In about half of the clips, cable chain and end seals rattle while the carriage moves: bursts of 16
-/// to 64 ms between 4 and 7 kHz, as in two of four real clips of MIMII DG.
+/// In about half of the clips, cable chain and end seals rattle while the carriage moves: bursts of
+/// 16 to 64 ms between 4 and 7 kHz, as in two of four real clips of MIMII DG.
 fn rattle(sound: &mut Sound, motion: &Motion, unit: &mut Rng) {
     let (loose, level) = (sound.rng.uniform() < 0.5, sound.between(0.6, 1.6));
     let mut noise = sound.noise(0.0);

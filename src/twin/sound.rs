@@ -52,7 +52,8 @@ impl Sound {
         self.tones(&[(hz, amplitude, phase)]);
     }
 
-    /// Adds sines, each `(hz, amplitude, phase)` with its phase in turns. Those above 0.45 of the rate are left out.
+    /// Adds sines, each `(hz, amplitude, phase)` with its phase in turns. Those above 0.45 of the
+    /// rate are left out.
     pub fn tones(&mut self, tones: &[(f64, f64, f64)]) {
         let highest = 0.45 * self.rate;
         let heard: Vec<_> = tones.iter().filter(|tone| (0.0..highest).contains(&tone.0)).collect();
@@ -253,8 +254,8 @@ impl Sound {
         out
     }
 
-    /// Up to 2 [`LANES`] orders of a shaft of `hz` in a block: each `(order, amplitude, phase)`. Turns the phases on to
-    /// the next block.
+    /// Up to 2 [`LANES`] orders of a shaft of `hz` in a block: each `(order, amplitude, phase)`.
+    /// Turns the phases on to the next block.
     fn sines(&self, orders: &mut [(f64, f64, f64)], hz: f64) -> Sines {
         let mut sines = Sines::default();
         for (lane, (order, amplitude, phase)) in orders.iter_mut().enumerate() {
@@ -312,7 +313,8 @@ pub struct Mode {
 impl Sound {
     /// The summed response of the modes to strikes. Modes above 0.45 of the rate stay silent.
     ///
-    /// A mode is the usual two-pole recurrence, scaled by sin(angle) so that a unit impulse rings at amplitude 1 at every rate.
+    /// A mode is the usual two-pole recurrence, scaled by sin(angle) so that a unit impulse rings
+    /// at amplitude 1 at every rate.
     pub fn ring(&self, strikes: &[f64], modes: &[Mode]) -> Vec<f64> {
         let mut out = vec![0.0; strikes.len()];
         for modes in modes.chunks(2 * LANES) {

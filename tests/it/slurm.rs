@@ -1,5 +1,5 @@
-//! Stages on a real Slurm of four nodes, which `.ci/slurm` starts on this machine. Where there is none, the tests say that
-//! they are skipped; that script installs one (as root, on Debian).
+//! Stages on a real Slurm of four nodes, which `.ci/slurm` starts on this machine. Where there is
+//! none, the tests say that they are skipped; that script installs one (as root, on Debian).
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

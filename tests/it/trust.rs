@@ -434,3 +434,34 @@ fn a_lock_holds_on_another_machine_and_tells_what_differs() {
     let unrun = project.run("lock spec.yaml --cache empty").exits(2).stderr;
     assert!(unrun.contains("stages have no record"), "{unrun}");
 }
+
+#[test]
+fn a_number_leads_to_its_clips() {
+    let (project, _) = two_detectors();
+    let stage = "metrics/fan/00/detector=knn";
+    let walk = |number: &str, more: &str| {
+        project.run(&format!("explain spec.yaml {stage} --number {number} {more}"))
+    };
+    let json = walk("auc@target", "--json").done().json();
+    assert_eq!(json["value"], json["again"], "the scores give the number of the table");
+    let wrong = |clips: &str| -> f64 {
+        let parts = json[clips].as_array().expect("clips").iter();
+        parts.map(|part| part["wrong"].as_f64().expect("a number")).sum()
+    };
+    let count = |clips: &str| json[clips].as_array().expect("clips").len() as f64;
+    assert_eq!(wrong("normals"), wrong("anomalies"), "each pair has two sides");
+    let auc = 1.0 - wrong("normals") / (count("normals") * count("anomalies"));
+    assert!((auc - json["value"].as_f64().expect("a number")).abs() < 1e-12, "{auc}");
+    let labels: Vec<&str> = json["stages"]
+        .as_array()
+        .expect("stages")
+        .iter()
+        .map(|stage| stage["label"].as_str().expect("a label"))
+        .collect();
+    assert_eq!((labels[0], labels[labels.len() - 1]), (stage, "dataset/fan/00"));
+    let text = walk("auc@target", "").done().stdout;
+    assert!(text.starts_with("auc@target of fan/00: ") && text.contains("the same"), "{text}");
+    assert!(walk("auc@moon", "").exits(2).stderr.contains("has no number `auc@moon`"));
+    let no = project.run("explain spec.yaml training/fan/00/detector=knn --number auc").exits(2);
+    assert!(no.stderr.contains("makes no numbers"), "{}", no.stderr);
+}

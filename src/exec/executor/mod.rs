@@ -72,12 +72,13 @@ pub trait Executor {
         false
     }
 
-    /// Starts a job. Its key stays locked until the job has ended, even if this process ends first. The chain begins with the
-    /// node of the job; an executor that [fuses](Executor::fuses) may run the others after it. They are started, too, once
-    /// they are ready.
+    /// Starts a job. Its key stays locked until the job has ended, even if this process ends first.
+    /// The chain begins with the node of the job; an executor that [fuses](Executor::fuses) may run
+    /// the others after it. They are started, too, once they are ready.
     fn start(&mut self, job: Job, chain: Vec<NodeId>, grant: Grant, lock: Option<KeyLock>);
 
-    /// Whether it runs or ran this node in the chain of another one. A record of it is then of this run.
+    /// Whether it runs or ran this node in the chain of another one. A record of it is then of this
+    /// run.
     fn is_making(&self, _: NodeId) -> bool {
         false
     }
@@ -121,7 +122,8 @@ impl ExecutorKind {
         Self::ALL.iter().find(|(n, _)| *n == name).map(|(_, kind)| *kind)
     }
 
-    /// Prepares an executor for a run, whose document is in the store. Jobs check `cancel`. Only `slurm` needs the cluster.
+    /// Prepares an executor for a run, whose document is in the store. Jobs check `cancel`. Only
+    /// `slurm` needs the cluster.
     pub fn open(
         self,
         store: &Store,

@@ -42,8 +42,8 @@ impl Schedule<'_> {
         false
     }
 
-    /// A node and those that may run after it, one after the other: each needs nothing but nodes before it in the chain and
-    /// nodes that are known.
+    /// A node and those that may run after it, one after the other: each needs nothing but nodes
+    /// before it in the chain and nodes that are known.
     pub(in crate::exec) fn chain(&self, id: NodeId) -> Vec<NodeId> {
         let mut chain = vec![id];
         let waits = |id: &NodeId| {

@@ -1,7 +1,7 @@
 //! Batches: the stages of one job array, divided into tasks.
 //!
-//! A batch is a file in the cache that head and workers read. It names nodes of a run by number; what they are stands in
-//! the document of the run.
+//! A batch is a file in the cache that head and workers read. It names nodes of a run by number;
+//! what they are stands in the document of the run.
 
 use serde::{Deserialize, Serialize};
 
@@ -47,8 +47,8 @@ pub struct Class {
     pub alone: bool,
 }
 
-/// Chains of nodes as tasks. Each should last `seconds`, as far as it is known how long a chain takes; but no chain
-/// waits behind another one while the cluster has free places.
+/// Chains of nodes as tasks. Each should last `seconds`, as far as it is known how long a chain
+/// takes; but no chain waits behind another one while the cluster has free places.
 pub fn tasks(
     chains: Vec<Vec<NodeId>>,
     each: Option<f64>,

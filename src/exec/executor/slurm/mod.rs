@@ -1,13 +1,15 @@
 //! Stages on the nodes of a cluster, by job arrays of Slurm.
 //!
-//! * **Batches.** Jobs that start together become arrays, one for each kind of request. Chains of nodes run in one task, and
-//!   short chains share a task, so that a task lasts minutes: Slurm needs some tenths of a second for each.
-//! * **Truth.** The record in the cache says that a node is done. What a worker reports, and what Slurm says of its task,
-//!   only says where to look.
-//! * **Loss.** The nodes of a task that Slurm lost run once more, each alone; after a time-out with twice the time, after too
-//!   little memory with twice the memory. A node that is lost again has failed.
-//! * **Restart.** Batches are files in the cache. A head that starts again finds its arrays in the queue of Slurm and waits
-//!   for them. Ctrl-C cancels them.
+//! * **Batches.** Jobs that start together become arrays, one for each kind of request. Chains of
+//!   nodes run in one task, and short chains share a task, so that a task lasts minutes: Slurm needs
+//!   some tenths of a second for each.
+//! * **Truth.** The record in the cache says that a node is done. What a worker reports, and what
+//!   Slurm says of its task, only says where to look.
+//! * **Loss.** The nodes of a task that Slurm lost run once more, each alone; after a time-out with
+//!   twice the time, after too little memory with twice the memory. A node that is lost again has
+//!   failed.
+//! * **Restart.** Batches are files in the cache. A head that starts again finds its arrays in the
+//!   queue of Slurm and waits for them. Ctrl-C cancels them.
 
 mod batch;
 mod profile;
@@ -40,7 +42,8 @@ const GATHER: Duration = Duration::from_millis(500);
 const LOOKS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// Time between two questions to Slurm.
 const ASKS: Duration = Duration::from_secs(2);
-/// A task that Slurm does not know is given this long to appear, and to be seen on a slow file system.
+/// A task that Slurm does not know is given this long to appear, and to be seen on a slow file
+/// system.
 const PATIENCE: Duration = Duration::from_secs(6);
 /// How long a task should last, in minutes.
 const MINUTES: f64 = 5.0;
@@ -94,6 +97,8 @@ pub struct Slurm {
     pending: Vec<NodeId>,
     gathering: Option<Instant>,
     tasks: BTreeMap<Place, Task>,
+    /// The batches that it submitted or took up.
+    batches: BTreeSet<u32>,
     /// The task of a node that is not done.
     places: BTreeMap<NodeId, Place>,
     /// Nodes of this run that a worker has made.
@@ -130,6 +135,7 @@ impl Slurm {
             pending: Vec::new(),
             gathering: None,
             tasks: BTreeMap::new(),
+            batches: BTreeSet::new(),
             places: BTreeMap::new(),
             made: BTreeSet::new(),
             failures: BTreeMap::new(),
@@ -318,7 +324,7 @@ impl Executor for Slurm {
 impl Drop for Slurm {
     fn drop(&mut self) {
         if self.clean && self.tasks.is_empty() {
-            self.desk.drop_batches(&self.cluster.run);
+            self.batches.iter().for_each(|number| self.desk.drop_batch(&self.cluster.run, *number));
         }
     }
 }

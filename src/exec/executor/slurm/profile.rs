@@ -42,10 +42,11 @@ pub struct Request {
     pub qos: Option<String>,
     /// As for `sbatch --time`: minutes, or `HH:MM:SS`, or `D-HH:MM:SS`.
     pub time: Option<String>,
-    /// At least this much memory for a task: `16G`. A stage that is expected to need more gets more.
+    /// At least this much memory for a task: `16G`. A stage that is expected to need more gets
+    /// more.
     pub memory: Option<String>,
-    /// Threads of a stage, and processors of its task. Default: as many as the stage can use, at most 4, and no more than a
-    /// node has.
+    /// Threads of a stage, and processors of its task. Default: as many as the stage can use, at
+    /// most 4, and no more than a node has.
     pub threads: Option<usize>,
     pub gpus: Option<u32>,
     /// Further options of `sbatch`, as they are.

@@ -91,7 +91,8 @@ fn lives(state: &str) -> bool {
     )
 }
 
-/// The state in which an element ended and its exit code, as far as Slurm remembers them: `TIMEOUT 0:15`.
+/// The state in which an element ended and its exit code, as far as Slurm remembers them: `TIMEOUT
+/// 0:15`.
 pub fn ended((array, element): Element) -> Option<String> {
     let job = format!("{array}_{element}");
     let shown = call("scontrol", &["show", "job", "--oneliner", &job].map(str::to_owned), None);
@@ -122,8 +123,8 @@ pub fn processors(partition: Option<&str>) -> Option<(usize, usize)> {
     widest(&call("sinfo", &options, None).ok()?)
 }
 
-/// The lines of `sinfo`: allocated / idle / other / total of each kind of node, and those of one node. A `+` stands behind the
-/// least of several.
+/// The lines of `sinfo`: allocated / idle / other / total of each kind of node, and those of one
+/// node. A `+` stands behind the least of several.
 fn widest(text: &str) -> Option<(usize, usize)> {
     let line = |line: &str| {
         let (all, one) = line.trim().split_once('|')?;

@@ -1,4 +1,5 @@
-//! Tasks in Slurm's hands: submitted, followed by their reports, and given up when Slurm does not know them any more.
+//! Tasks in Slurm's hands: submitted, followed by their reports, and given up when Slurm does not
+//! know them any more.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -40,6 +41,9 @@ impl Slurm {
         let queue = if numbers.is_empty() { Ok(BTreeMap::new()) } else { queue::queue() };
         let Ok(queue) = queue else { return };
         for number in numbers {
+            // Files of a head that ended go with those of this one, unless their tasks are
+            // another's.
+            self.batches.insert(number);
             let text = self.desk.batch(&run, number).unwrap_or_default();
             let Ok(batch) = serde_json::from_slice::<Batch>(&text) else { continue };
             // If the head ended before it wrote the number down, the name tells.
@@ -93,6 +97,7 @@ impl Slurm {
             Ok((number, array)) => {
                 // Without this file a head that starts again finds the array by its name.
                 let _ = self.desk.leave_array(&run, number, array);
+                self.batches.insert(number);
                 for (task, nodes) in (0..).zip(tasks) {
                     self.follow(Place { batch: number, task }, array, nodes.clone());
                 }
