@@ -94,7 +94,10 @@ fn locked(subject: &Subject) -> Result<BTreeMap<Place, Content>, CliError> {
     }
     let Some(first) = missing.first() else { return Ok(found) };
     let label = &subject.plan.node(*first).label;
-    let message = format!("{} stages have no record, `{label}` for one", missing.len());
+    let message = match missing.len() {
+        1 => format!("`{label}` has no record"),
+        n => format!("{n} stages have no record, `{label}` for one"),
+    };
     Err(vec![Diagnostic::new("E0743", message).hint(format!("first: {}", subject.command))].into())
 }
 
@@ -109,6 +112,9 @@ fn read(text: &str) -> Result<BTreeMap<Place, Content>, String> {
         let [label, key, role, content] = cells[..] else {
             return Err(format!("line {} has no five cells", number + 2));
         };
+        if !content.contains('\t') {
+            return Err(format!("line {} has no five cells", number + 2));
+        }
         Ok(((label.to_owned(), role.to_owned()), (key.to_owned(), content.to_owned())))
     };
     lines.enumerate().map(line).collect()

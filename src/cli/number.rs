@@ -3,6 +3,7 @@
 //! An AUC is the share of pairs of a normal and an anomalous clip in which the anomalous one scores higher. So each clip has
 //! its part in it, and the clips that cost most are the ones to listen to.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use serde::Serialize;
@@ -13,7 +14,7 @@ use super::{CliError, Exit, output};
 use crate::artifact::{Clip, ClipSet, Label, MetricRow, MetricTable, Scores, Split};
 use crate::diagnose::{Diagnostic, suggest};
 use crate::exec::Standing;
-use crate::metric::auc;
+use crate::metric::{Ties, auc};
 use crate::plan::NodeId;
 use crate::shown::shown;
 use crate::stage::{Item, StageSpec};
@@ -77,6 +78,10 @@ pub fn tell(
         let hint = suggest(number, names.iter().map(String::as_str));
         return Err(vec![Diagnostic::new("E0744", message).hint(hint)].into());
     };
+    if !matches!(row.metric.as_str(), "auc" | "pauc") {
+        let message = format!("`{number}` compares no pairs of clips: only an AUC or a pAUC does");
+        return Err(CliError::usage("E0744", message));
+    }
     let Some(value) = row.value else {
         let message = format!("`{label}` has no value of `{number}`: {}", row.missing);
         return Err(CliError::usage("E0744", message));
@@ -84,7 +89,8 @@ pub fn tell(
     let dataset = cache.need(id, (Split::Test, Item::Clips))?;
     let clips: ClipSet = cache.artifact(dataset, (Split::Test, Item::Clips))?;
     let scores: Scores = cache.artifact(cache.need(id, Item::Scores)?, Item::Scores)?;
-    let (normals, anomalies) = parts(row, &clips, &scores);
+    let tie = if spec.ties == Ties::Half || row.metric == "pauc" { 0.5 } else { 1.0 };
+    let (normals, anomalies) = parts(row, &clips, &scores, tie);
     let values = |parts: &[Part]| parts.iter().map(|part| part.score).collect::<Vec<_>>();
     let again = (row.metric == "auc")
         .then(|| auc(&values(&normals), &values(&anomalies), spec.ties))
@@ -116,7 +122,12 @@ fn name(row: &MetricRow) -> String {
 }
 
 /// The normal clips behind a row, and all anomalous ones of its section; those that cost most come first.
-fn parts(row: &MetricRow, clips: &ClipSet, Scores(scores): &Scores) -> (Vec<Part>, Vec<Part>) {
+fn parts(
+    row: &MetricRow,
+    clips: &ClipSet,
+    Scores(scores): &Scores,
+    tie: f64,
+) -> (Vec<Part>, Vec<Part>) {
     let own = |clip: &&Clip| clip.machine == row.machine && clip.section == row.section;
     let counts = |clip: &&Clip| {
         let domain = row.domain.is_empty()
@@ -132,7 +143,11 @@ fn parts(row: &MetricRow, clips: &ClipSet, Scores(scores): &Scores) -> (Vec<Part
     };
     let normals = with(Label::Normal, &counts);
     let anomalies = with(Label::Anomaly, &|_| true);
-    let wrong = |low: f64, high: f64| f64::from(u8::from(high < low)) + half(low == high);
+    let wrong = |normal: f64, anomaly: f64| match anomaly.total_cmp(&normal) {
+        Ordering::Less => 1.0,
+        Ordering::Equal => tie,
+        Ordering::Greater => 0.0,
+    };
     let part = |(clip, score): &(&Clip, f64), wrong: f64| Part {
         clip: clip.id.clone(),
         score: *score,
@@ -152,10 +167,6 @@ fn parts(row: &MetricRow, clips: &ClipSet, Scores(scores): &Scores) -> (Vec<Part
         costly(normals.iter().map(of_normal).collect()),
         costly(anomalies.iter().map(of_anomaly).collect()),
     )
-}
-
-fn half(is_tie: bool) -> f64 {
-    if is_tie { 0.5 } else { 0.0 }
 }
 
 /// The stage and all stages that it needs, from the number to the recordings.

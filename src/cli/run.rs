@@ -46,6 +46,7 @@ pub struct RunArgs {
         long,
         value_name = "SHARE",
         num_args = 0..=1,
+        require_equals = true,
         default_missing_value = "0.1",
         value_parser = share,
         conflicts_with = "frozen"
@@ -99,16 +100,17 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
         (args.fail_fast, args.frozen),
         &signal::cancel(),
     )?;
-    let verified = args.verify.filter(|_| !outcome.interrupted).map(|share| {
-        let cancel = signal::cancel();
-        exec::verify(&session.plan, &outcome, share, store, args.work.jobs(), &cancel)
-    });
     if !args.frozen {
         remember(desk, &session, &outcome);
         complete(&mut run, &outcome);
         keep(&run, &digest, store);
     }
-    if outcome.interrupted {
+    let cancel = signal::cancel();
+    let verified = args.verify.filter(|_| !outcome.interrupted).map(|share| {
+        exec::verify(&session.plan, &outcome, share, store, args.work.jobs(), &cancel)
+    });
+    let stopped = verified.is_some() && cancel.load(std::sync::atomic::Ordering::Relaxed);
+    if outcome.interrupted || stopped {
         output::tell("interrupted; what is done is kept");
         return Ok(Exit::Interrupted);
     }
@@ -123,7 +125,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
         tell_logs(&outcome, desk);
         return Ok(Exit::StageFailed);
     }
-    if verified.is_some_and(|verified| !tell_verified(&session, &verified)) {
+    if verified.is_some_and(|verified| !tell_verified(&verified)) {
         return Ok(Exit::StageFailed);
     }
     if !lost.is_empty() {
@@ -182,11 +184,8 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 /// Says what a comparison with the cache found. Returns whether all bytes are the same.
-fn tell_verified(session: &Session, Verified { same, gone, wrong }: &Verified) -> bool {
-    for (id, why) in wrong {
-        let label = &session.plan.node(*id).label;
-        output::tell(&format!("error: {label} gives other bytes than the cache: {why}"));
-    }
+fn tell_verified(Verified { same, gone, wrong }: &Verified) -> bool {
+    wrong.iter().for_each(|wrong| output::tell(&format!("error: {wrong}")));
     let gone = match gone {
         0 => String::new(),
         gone => format!("; the inputs of {gone} more are not in the cache"),

@@ -84,7 +84,7 @@ impl Work {
     }
 
     /// The run for a cluster. Its nodes read the document of the run.
-    fn cluster(&self, session: &Session, store: &Store) -> Result<Cluster, CliError> {
+    fn cluster(&self, session: &Session, store: &Store, frozen: bool) -> Result<Cluster, CliError> {
         let profile = match &self.profile {
             None => Profile::default(),
             Some(path) => {
@@ -97,7 +97,7 @@ impl Work {
         };
         let experiment = session.experiment.name.clone();
         let mut cluster = Cluster { experiment, run: Digest::of(b""), profile };
-        if self.executor == ExecutorKind::Slurm {
+        if self.executor == ExecutorKind::Slurm && !frozen {
             Cluster::answers().map_err(|why| CliError::usage("E0742", why))?;
             let run = Run::of(session.head(), &session.experiment, &session.plan);
             cluster.run = run.digest();
@@ -127,7 +127,7 @@ impl Work {
         }
         let memory = self.memory.unwrap_or_else(free_memory);
         let options = Options { jobs: self.jobs(), memory, fail_fast, frozen };
-        let cluster = self.cluster(session, store)?;
+        let cluster = self.cluster(session, store, frozen)?;
         let mut executor = self.executor.open(store, desk, &options, cluster, cancel);
         let last = desk.last_keys(&session.experiment.name);
         Ok(exec::run(

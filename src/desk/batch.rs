@@ -12,10 +12,14 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::Desk;
 use crate::digest::Digest;
-use crate::disk::{self, Unusable};
+use crate::disk::{self, Unusable, age};
+
+/// A cluster may keep a task waiting for weeks. No file of a batch is needed for longer.
+const FORGOTTEN: Duration = Duration::from_secs(60 * 24 * 3600);
 
 /// The most bytes of a batch.
 const LONGEST: u64 = 64 << 20;
@@ -42,12 +46,8 @@ impl Desk {
         disk::read(&path, LONGEST).map_err(Unusable::at(&path))
     }
 
-    /// Leaves a batch for workers. `make` gets its number, which no other batch of the run has.
-    pub fn leave_batch(
-        &self,
-        run: &Digest,
-        make: impl Fn(u32) -> Vec<u8>,
-    ) -> Result<u32, Unusable> {
+    /// Leaves a batch for workers. Returns its number, which no other batch of the run has.
+    pub fn leave_batch(&self, run: &Digest, batch: &[u8]) -> Result<u32, Unusable> {
         let folder = self.batches(run);
         std::fs::create_dir_all(&folder).map_err(Unusable::at(&folder))?;
         let mut number = self.batch_numbers(run).last().map_or(0, |last| last + 1);
@@ -55,7 +55,7 @@ impl Desk {
             let path = folder.join(format!("{number}.json"));
             match disk::options().write(true).create_new(true).open(&path) {
                 Ok(mut file) => {
-                    file.write_all(&make(number)).map_err(Unusable::at(&path))?;
+                    file.write_all(batch).map_err(Unusable::at(&path))?;
                     return Ok(number);
                 }
                 // Another head of this run was faster.
@@ -110,6 +110,19 @@ impl Desk {
         text.lines().rfind(|line| !line.trim().is_empty()).map(str::to_owned)
     }
 
+    /// Removes the batches of runs that no head and no worker touched for long.
+    pub(super) fn clear_batches(&self) {
+        let entries =
+            std::fs::read_dir(self.folder.path("batches")).into_iter().flatten().flatten();
+        for entry in entries {
+            let run = entry.file_name().to_str().and_then(|name| name.parse::<Digest>().ok());
+            let old = entry.metadata().is_ok_and(|meta| meta.is_dir() && age(&meta) > FORGOTTEN);
+            if run.is_some() && old {
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
+    }
+
     /// Removes a batch and what its workers wrote.
     pub fn drop_batch(&self, run: &Digest, number: u32) {
         let folder = self.batches(run);
@@ -132,8 +145,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let desk = Desk::open(folder.path()).unwrap();
         let run = Digest::of(b"run");
-        let leave = || desk.leave_batch(&run, |number| format!("batch {number}").into()).unwrap();
-        assert_eq!([leave(), leave()], [0, 1]);
+        let leave = |text: &[u8]| desk.leave_batch(&run, text).unwrap();
+        assert_eq!([leave(b"batch 0"), leave(b"batch 1")], [0, 1]);
         assert_eq!((desk.batch_numbers(&run), desk.array(&run, 1)), (vec![0, 1], None));
         assert_eq!(desk.batch(&run, 1).unwrap(), b"batch 1");
         desk.leave_array(&run, 1, 77).unwrap();

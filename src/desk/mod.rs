@@ -65,7 +65,7 @@ impl Desk {
         Ok(Self { folder: Folder::look(root)? })
     }
 
-    /// Removes the remains of dead processes: work orders, and checkpoints of stages that are done
+    /// Removes the remains of dead processes: work orders, old batches, and checkpoints of stages that are done
     /// or that were not continued for longer than `forgotten`. Returns the number of these
     /// checkpoints.
     pub fn clear(
@@ -79,6 +79,7 @@ impl Desk {
             for (path, _) in jobs.into_iter().filter(|(_, age)| *age > GRACE) {
                 let _ = std::fs::remove_file(path);
             }
+            self.clear_batches();
         }
         self.clear_checkpoints(forgotten, is_done, dry_run)
     }

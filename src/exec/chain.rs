@@ -58,7 +58,8 @@ pub fn run_task(cache: &Path, run: &Digest, number: u32, task: u32) -> Result<()
         let tell = |progress| drop(say(&Report::Progress(node, progress)));
         let report = match worker.run(node, &tell) {
             None => continue,
-            Some(Ok(())) => Report::Made(node),
+            Some(Ok(true)) => Report::Made(node),
+            Some(Ok(false)) => Report::Found(node),
             Some(Err(failure)) => Report::Failed(node, failure),
         };
         say(&report).map_err(|e| e.to_string())?;
@@ -68,7 +69,11 @@ pub fn run_task(cache: &Path, run: &Digest, number: u32, task: u32) -> Result<()
 
 impl Worker {
     /// Runs a node, unless it is done; `None` if a node that it needs has no record.
-    fn run(&mut self, id: NodeId, tell: &(dyn Fn(Progress) + Sync)) -> Option<Result<(), Failure>> {
+    fn run(
+        &mut self,
+        id: NodeId,
+        tell: &(dyn Fn(Progress) + Sync),
+    ) -> Option<Result<bool, Failure>> {
         for need in self.plan.needs(id).to_vec() {
             self.known(need.node)?;
         }
@@ -76,7 +81,7 @@ impl Worker {
         let node = self.plan.node(id);
         let record = found(&self.store, &node.stage, &keyed.key).sound();
         if record.is_some_and(|record| record.outputs.values().all(|o| self.store.has(o))) {
-            return Some(Ok(()));
+            return Some(Ok(false));
         }
         let job = Job {
             key: keyed.key,
@@ -87,7 +92,7 @@ impl Worker {
             threads: self.threads,
         };
         let never = AtomicBool::new(false);
-        Some(perform(&self.store, &self.desk, &job, &never, tell).map(drop))
+        Some(perform(&self.store, &self.desk, &job, &never, tell).map(|_| true))
     }
 
     /// Reads the outputs of a node from its record; `None` if there is none.

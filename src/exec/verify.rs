@@ -20,8 +20,8 @@ pub struct Verified {
     pub same: usize,
     /// The number of stages whose inputs are not in the cache any more.
     pub gone: usize,
-    /// Stages that failed or gave other bytes, with what is wrong.
-    pub wrong: Vec<(NodeId, String)>,
+    /// What is wrong: stages that failed, or gave other bytes.
+    pub wrong: Vec<String>,
 }
 
 /// Computes a share (0 to 1) of the cached stages of a run again and compares their outputs with
@@ -37,29 +37,33 @@ pub fn verify(
     threads: usize,
     cancel: &AtomicBool,
 ) -> Verified {
-    let mut cached: Vec<(f64, NodeId, &Made)> = plan
+    let mut cached: Vec<(Digest, NodeId, &Made)> = plan
         .nodes()
         .filter_map(|id| match &outcome.nodes[id.index()] {
-            NodeOutcome::Cached { key, record } => {
-                Some((key.as_u64() as f64 / u64::MAX as f64, id, record))
-            }
+            NodeOutcome::Cached { key, record } => Some((*key, id, record)),
             _ => None,
         })
         .collect();
-    cached.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let place = |key: &Digest| key.as_u64() as f64 / u64::MAX as f64;
+    cached.sort_by(|a, b| place(&a.0).total_cmp(&place(&b.0)).then(a.1.cmp(&b.1)));
     let mut verified = Verified::default();
-    for (at, (place, id, record)) in cached.into_iter().enumerate() {
-        if (at > 0 && place >= share) || cancel.load(Ordering::Relaxed) {
+    for (at, (key, id, record)) in cached.into_iter().enumerate() {
+        if (at > 0 && place(&key) >= share) || cancel.load(Ordering::Relaxed) {
             break;
         }
-        match again(plan, outcome, id, store, threads, cancel) {
+        let label = &plan.node(id).label;
+        match again(plan, outcome, (key, id), store, threads, cancel) {
             Ok(outputs) => match difference(&outputs, record) {
                 None => verified.same += 1,
-                Some(wrong) => verified.wrong.push((id, wrong)),
+                Some(what) => {
+                    verified.wrong.push(format!("{label} gives other bytes than the cache: {what}"))
+                }
             },
             Err(Failure::Input(_)) => verified.gone += 1,
             Err(Failure::Cancelled) => break,
-            Err(Failure::Stage(why) | Failure::Store(why)) => verified.wrong.push((id, why)),
+            Err(Failure::Stage(why) | Failure::Store(why)) => {
+                verified.wrong.push(format!("{label} cannot be computed again: {why}"))
+            }
         }
     }
     verified
@@ -68,13 +72,15 @@ pub fn verify(
 fn again(
     plan: &Plan,
     outcome: &RunOutcome,
-    id: NodeId,
+    (key, id): (Digest, NodeId),
     store: &Store,
     threads: usize,
     cancel: &AtomicBool,
 ) -> Result<Vec<Output>, Failure> {
     let outputs = |need: NodeId| Some(&outcome.nodes[need.index()].record()?.outputs);
-    let keyed = keyed(plan, id, outputs).expect("a cached node has cached inputs");
+    // A run in which stages failed may have lost or changed its inputs.
+    let keyed = keyed(plan, id, outputs).filter(|keyed| keyed.key == key);
+    let keyed = keyed.ok_or(Failure::Input(key))?;
     let (inputs, _held) = load(store, &keyed.inputs)?;
     let node = plan.node(id);
     let job = Job {

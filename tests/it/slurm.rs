@@ -126,6 +126,10 @@ fn a_cluster_gives_the_report_of_one_machine_and_tells_of_failures_alike() {
     let refused = cluster.run(&whole, asked).exits(1);
     let why = refused.stderr.lines().find(|line| line.contains("FAILED")).expect("a failure");
     assert!(why.contains("training/") && why.contains("Slurm refuses its task of"), "{why}");
+    let single = r#"sweep={"detector":[{"knn":{}}]}"#;
+    let alone = format!("{asked} --set {single}");
+    let refused = cluster.run(&whole, &alone).exits(1);
+    assert!(refused.stderr.contains("Slurm refuses its task of"), "a training begins a task");
     whole.write("profile.yaml", "stages: { trainings: { threads: 2 } }");
     let mistake = cluster.run(&whole, asked).exits(2);
     assert!(mistake.stderr.contains("E0741"), "{}", mistake.stderr);

@@ -384,14 +384,14 @@ fn a_key_document_in_a_record_is_canonical() {
 #[test]
 fn stages_computed_again_give_the_cached_bytes_or_the_difference_is_told() {
     let (project, report) = two_detectors();
-    let all = project.run("run spec.yaml --verify 1").done();
+    let all = project.run("run spec.yaml --verify=1").done();
     let stages = cache::records(&project.cache()).len();
     let said = format!("verified: {stages} of {stages} stages gave the cached bytes again");
     assert!(all.stderr.contains(&said), "{}", all.stderr);
     let some = project.run("run spec.yaml --verify").done();
     assert!(some.stderr.contains("stages gave the cached bytes again"), "{}", some.stderr);
     assert_eq!(project.report(), report);
-    project.run("run spec.yaml --verify 2").exits(2);
+    project.run("run spec.yaml --verify=2").exits(2);
 
     // A forged record that names the scores of the other detector.
     let records = cache::records(&project.cache());
@@ -400,7 +400,7 @@ fn stages_computed_again_give_the_cached_bytes_or_the_difference_is_told() {
     let mut json = victim.json.clone();
     json["outputs"] = other.json["outputs"].clone();
     forge(&victim.path, &json);
-    let forged = project.run("run spec.yaml --verify 1").exits(1);
+    let forged = project.run("run spec.yaml --verify=1").exits(1);
     let line = forged.stderr.lines().find(|line| line.starts_with("error: ")).expect("an error");
     assert!(
         line.starts_with("error: scoring/fan/00/detector=knn gives other bytes than the cache:"),

@@ -74,7 +74,10 @@ pub fn run(
         said: BTreeMap::new(),
         begun,
     };
-    run.work()?;
+    if let Err(error) = run.work() {
+        run.executor.stop();
+        return Err(error);
+    }
     let interrupted = cancel.load(Ordering::Relaxed) && !run.schedule.gave_up();
     let said = run.said;
     let (nodes, revived) = run.schedule.end();
@@ -152,8 +155,9 @@ impl Run<'_> {
                         None => {
                             let job = self.job(id, keyed, &grant);
                             self.schedule.started(id, key);
-                            let fuses = self.executor.fuses();
-                            let chain = if fuses { self.schedule.chain(id) } else { vec![id] };
+                            let stage = |id: NodeId| &self.plan.node(id).stage;
+                            let fuses = |next| self.executor.fuses(stage(id), stage(next));
+                            let chain = self.schedule.chain(id, fuses);
                             self.executor.start(job, chain, grant, lock);
                         }
                     },

@@ -18,7 +18,7 @@ use crate::context::Progress;
 use crate::desk::{Attempt, Desk, KeyLock};
 use crate::digest::Digest;
 use crate::plan::NodeId;
-use crate::stage::Wants;
+use crate::stage::{StageSpec, Wants};
 use crate::store::{Made, Store, Unusable};
 pub use room::{Grant, Room};
 pub use slurm::{Batch, Cluster, Profile, Report};
@@ -67,8 +67,8 @@ pub trait Executor {
     /// Asks for the right to compute a key.
     fn lease(&mut self, key: &Digest) -> Result<Lease, Unusable>;
 
-    /// Whether jobs are better started with the chain of nodes that may follow them.
-    fn fuses(&self) -> bool {
+    /// Whether a stage may run in the job of another one that it follows.
+    fn fuses(&self, _first: &StageSpec, _next: &StageSpec) -> bool {
         false
     }
 

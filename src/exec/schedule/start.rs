@@ -43,18 +43,18 @@ impl Schedule<'_> {
     }
 
     /// A node and those that may run after it, one after the other: each needs nothing but nodes
-    /// before it in the chain and nodes that are known.
-    pub(in crate::exec) fn chain(&self, id: NodeId) -> Vec<NodeId> {
+    /// before it in the chain and nodes that are known, and `fuses` allows it.
+    pub(in crate::exec) fn chain(&self, id: NodeId, fuses: impl Fn(NodeId) -> bool) -> Vec<NodeId> {
         let mut chain = vec![id];
         let waits = |id: &NodeId| {
             self.chosen.contains(id) && matches!(self.state(*id), State::Waiting { .. })
         };
         while let Some(last) = chain.last() {
             let has_all = |next: &NodeId| {
-                let needs = self.plan.needs(*next).iter().map(|need| need.node);
-                needs.into_iter().all(|need| chain.contains(&need) || self.is_known(need))
+                let mut needs = self.plan.needs(*next).iter().map(|need| need.node);
+                needs.all(|need| chain.contains(&need) || self.is_known(need))
             };
-            let follows = |next: &&NodeId| waits(next) && has_all(next);
+            let follows = |next: &&NodeId| fuses(**next) && waits(next) && has_all(next);
             let Some(next) = self.plan.dependents(*last).iter().find(follows) else { break };
             chain.push(*next);
         }

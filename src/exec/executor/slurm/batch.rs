@@ -29,8 +29,10 @@ pub struct Batch {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Report {
     Progress(NodeId, Progress),
-    /// The record of the node is in the cache.
+    /// The node ran, and its record is in the cache.
     Made(NodeId),
+    /// The record of the node was in the cache.
+    Found(NodeId),
     Failed(NodeId, Failure),
     /// The task is over.
     Ended,
@@ -47,16 +49,19 @@ pub struct Class {
     pub alone: bool,
 }
 
+/// The most chains in a task while nobody knows how long they take.
+const UNKNOWN: usize = 8;
+
 /// Chains of nodes as tasks. Each should last `seconds`, as far as it is known how long a chain
-/// takes; but no chain waits behind another one while the cluster has free places.
+/// takes; but no chain waits behind another one while the cluster has free processors.
 pub fn tasks(
     chains: Vec<Vec<NodeId>>,
     each: Option<f64>,
     seconds: f64,
-    places: usize,
+    free: usize,
 ) -> Vec<Vec<NodeId>> {
-    let spread = chains.len().div_ceil(places.max(1));
-    let lasting = each.map_or(usize::MAX, |each| (seconds / each.max(1e-3)).round() as usize);
+    let spread = chains.len().div_ceil(free.max(1));
+    let lasting = each.map_or(UNKNOWN, |each| (seconds / each.max(1e-3)).round() as usize);
     let together = spread.min(lasting).max(1);
     chains.chunks(together).map(<[Vec<NodeId>]>::concat).collect()
 }
@@ -66,16 +71,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tasks_last_as_long_as_asked_unless_places_are_free() {
+    fn tasks_last_as_long_as_asked_unless_processors_are_free() {
         let chains = |n: u64| -> Vec<Vec<NodeId>> {
             (0..n).map(|i| serde_json::from_str(&format!("[{i},{}]", i + n)).unwrap()).collect()
         };
-        let lengths = |n, each, places| -> Vec<usize> {
-            tasks(chains(n), each, 300.0, places).iter().map(|task| task.len() / 2).collect()
+        let lengths = |n, each, free| -> Vec<usize> {
+            tasks(chains(n), each, 300.0, free).iter().map(|task| task.len() / 2).collect()
         };
         assert_eq!(lengths(10, None, 16), [1; 10]);
         assert_eq!(lengths(10, None, 4), [3, 3, 3, 1]);
-        assert_eq!(lengths(10, Some(1.0), 4), [3, 3, 3, 1], "a place is free for each");
+        assert_eq!(lengths(10, Some(1.0), 4), [3, 3, 3, 1], "there is a processor for each");
+        assert_eq!(lengths(20, None, 1), [8, 8, 4]);
         assert_eq!(lengths(10, Some(150.0), 1), [2; 5]);
         assert_eq!(lengths(2, Some(1e9), 1), [1; 2]);
         assert_eq!(tasks(chains(2), None, 300.0, 1), [chains(2).concat()]);

@@ -22,12 +22,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use super::{Executor, Finished, Grant, Lease, News};
-use crate::desk::{Desk, KeyLock};
+use crate::desk::{Attempt, Desk, KeyLock};
 use crate::digest::Digest;
 use crate::exec::found::found;
 use crate::exec::{Failure, Job};
 use crate::plan::NodeId;
-use crate::stage::Wants;
+use crate::stage::{StageSpec, Wants};
 use crate::store::{Store, Unusable};
 pub use batch::{Batch, Report};
 use batch::{Class, tasks};
@@ -42,15 +42,23 @@ const GATHER: Duration = Duration::from_millis(500);
 const LOOKS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// Time between two questions to Slurm.
 const ASKS: Duration = Duration::from_secs(2);
-/// A task that Slurm does not know is given this long to appear, and to be seen on a slow file
-/// system.
+/// A task that Slurm does not know is given this long to appear.
 const PATIENCE: Duration = Duration::from_secs(6);
+/// The files of a task that came to its end are given this long to appear: file systems of clusters
+/// remember for up to a minute that there was none.
+const LAG: Duration = Duration::from_secs(90);
 /// How long a task should last, in minutes.
 const MINUTES: f64 = 5.0;
 /// Jobs in Slurm's hands at once.
 const MOST: usize = 50_000;
 /// Elements of an array. Slurm's own default is 1,001.
 const ELEMENTS: usize = 1000;
+/// The most locks of keys that a head holds: each is an open file. Beyond them, two heads may
+/// compute a key twice, and the first record wins.
+const LOCKS: usize = 400;
+/// Stages of these kinds begin a task. The others may follow one in it: they take little time and
+/// memory.
+const HEAVY: [&str; 5] = ["levels", "features", "embedding", "network", "training"];
 /// A node is lost this many times before it has failed.
 const TRIES: u32 = 2;
 
@@ -97,6 +105,11 @@ pub struct Slurm {
     pending: Vec<NodeId>,
     gathering: Option<Instant>,
     tasks: BTreeMap<Place, Task>,
+    /// Held by the head of the run that takes up what another one left. A second head neither
+    /// follows nor cancels the arrays of the first.
+    head: Option<KeyLock>,
+    /// Batches that the controller may have taken: when they were sent, and their tasks.
+    unsure: BTreeMap<u32, (Instant, Vec<Vec<NodeId>>)>,
     /// The batches that it submitted or took up.
     batches: BTreeSet<u32>,
     /// The task of a node that is not done.
@@ -135,6 +148,8 @@ impl Slurm {
             pending: Vec::new(),
             gathering: None,
             tasks: BTreeMap::new(),
+            head: None,
+            unsure: BTreeMap::new(),
             batches: BTreeSet::new(),
             places: BTreeMap::new(),
             made: BTreeSet::new(),
@@ -148,7 +163,10 @@ impl Slurm {
             processors: BTreeMap::new(),
             clean: true,
         };
-        slurm.take_up();
+        if let Ok(Attempt::Taken(lock)) = slurm.desk.try_lock(&slurm.cluster.run) {
+            slurm.head = Some(lock);
+            slurm.take_up();
+        }
         slurm
     }
 
@@ -168,21 +186,16 @@ impl Slurm {
     fn look_up(&mut self, node: NodeId) -> bool {
         let Some(asked) = self.asked.get(&node) else { return true };
         let record = found(&self.store, &asked.job.stage, &asked.job.key).sound();
-        let Some(made) = record else { return false };
+        // A record may outlive its objects, which the stage then makes again.
+        let whole = record.filter(|made| made.outputs.values().all(|o| self.store.has(o)));
+        let Some(made) = whole else { return false };
         self.done(node, Ok(made));
         true
     }
 
-    /// A node whose task is over without it.
-    fn lose(&mut self, node: NodeId, place: Place, array: u64) {
-        if self.places.get(&node) == Some(&place) {
-            self.places.remove(&node);
-        }
-        if self.look_up(node) || self.places.contains_key(&node) {
-            return;
-        }
-        let state = queue::ended((array, place.task)).unwrap_or_else(|| "an unknown end".into());
-        let end = End::of(&state);
+    /// A node whose task is over without it. `state` is that of the task in Slurm.
+    fn lose(&mut self, node: NodeId, place: Place, array: u64, state: &str) {
+        let end = End::of(state);
         let lost = self.lost.entry(node).or_default();
         lost.times += 1;
         match end {
@@ -191,13 +204,19 @@ impl Slurm {
             End::Cancelled | End::Other => {}
         }
         if lost.times < TRIES && end != End::Cancelled {
-            self.pending.push(node);
-            return;
+            return self.submit_later(node);
         }
         let words = self.desk.last_words(&self.cluster.run, place.batch, place.task);
         let words = words.map_or_else(String::new, |words| format!("; its last words: {words}"));
         let message = format!("Slurm ended its task {array}_{} with {state}{words}", place.task);
         self.done(node, Err(Failure::Stage(message)));
+    }
+
+    fn submit_later(&mut self, node: NodeId) {
+        if self.asked.contains_key(&node) {
+            self.pending.push(node);
+            self.gathering.get_or_insert_with(now);
+        }
     }
 
     fn class(&self, asked: &Asked) -> Class {
@@ -231,9 +250,9 @@ impl Slurm {
                 .collect();
             let each = nodes.iter().map(|node| self.expected(*node)).sum::<Option<f64>>();
             let (processors, _) = self.processors(&class.request.partition);
-            let places = if class.alone { usize::MAX } else { 2 * processors / class.threads };
+            let free = if class.alone { usize::MAX } else { 2 * processors / class.threads };
             let each = each.map(|all| all / nodes.len() as f64);
-            for tasks in tasks(chains, each, seconds, places).chunks(ELEMENTS) {
+            for tasks in tasks(chains, each, seconds, free).chunks(ELEMENTS) {
                 self.submit_array(&class, tasks);
             }
         }
@@ -259,8 +278,9 @@ impl Executor for Slurm {
         (self.asked.len() < MOST).then_some(grant)
     }
 
-    fn fuses(&self) -> bool {
-        true
+    fn fuses(&self, first: &StageSpec, next: &StageSpec) -> bool {
+        let request = |stage: &StageSpec| self.cluster.profile.request(stage.name());
+        !HEAVY.contains(&next.name()) && request(first) == request(next)
     }
 
     fn is_making(&self, node: NodeId) -> bool {
@@ -268,7 +288,10 @@ impl Executor for Slurm {
     }
 
     fn lease(&mut self, key: &Digest) -> Result<Lease, Unusable> {
-        Lease::local(&self.desk, key)
+        Ok(match Lease::local(&self.desk, key)? {
+            Lease::Ours(_) if self.asked.len() >= LOCKS => Lease::Ours(None),
+            lease => lease,
+        })
     }
 
     fn start(&mut self, mut job: Job, chain: Vec<NodeId>, grant: Grant, lock: Option<KeyLock>) {
@@ -282,14 +305,14 @@ impl Executor for Slurm {
             self.done(node, Err(failure));
         } else if !self.places.contains_key(&node) {
             // It is not on its way in the chain of another one.
-            self.pending.push(node);
-            self.gathering.get_or_insert_with(now);
+            self.submit_later(node);
         }
     }
 
     fn round(&mut self) {
         let gathered = self.gathering.is_some_and(|since| since.elapsed() >= GATHER);
-        if !self.pending.is_empty() && (gathered || self.tasks.is_empty()) {
+        let idle = self.tasks.is_empty() && self.unsure.is_empty();
+        if !self.pending.is_empty() && (gathered || idle) {
             self.submit();
         }
     }
@@ -311,8 +334,9 @@ impl Executor for Slurm {
 
     fn stop(&mut self) {
         let arrays: BTreeSet<u64> = self.tasks.values().map(|task| task.array).collect();
-        queue::cancel(arrays);
+        queue::cancel(arrays.iter().map(u64::to_string));
         self.tasks.clear();
+        self.unsure.clear();
         self.places.clear();
         self.pending.clear();
         for node in self.asked.keys().copied().collect::<Vec<_>>() {
@@ -323,7 +347,7 @@ impl Executor for Slurm {
 
 impl Drop for Slurm {
     fn drop(&mut self) {
-        if self.clean && self.tasks.is_empty() {
+        if self.clean && self.places.is_empty() {
             self.batches.iter().for_each(|number| self.desk.drop_batch(&self.cluster.run, *number));
         }
     }

@@ -99,8 +99,8 @@ impl Profile {
 
     /// The most threads of any stage.
     pub fn most_threads(&self) -> usize {
-        let all = std::iter::once(&self.all).chain(self.stages.values());
-        all.filter_map(|request| request.threads).max().unwrap_or(THREADS)
+        let own = self.stages.values().filter_map(|request| request.threads);
+        own.chain([self.all.threads.unwrap_or(THREADS)]).max().unwrap_or(THREADS)
     }
 }
 
@@ -162,6 +162,8 @@ mod tests {
         assert_eq!((training.memory.as_deref(), training.gpus), (Some("4G"), Some(1)));
         assert_eq!(training.options, ["--nice", "--exclusive"]);
         assert_eq!((training.threads, profile.most_threads()), (Some(2), 2));
+        let one = Profile::read("stages: { training: { threads: 2 } }").unwrap();
+        assert_eq!(one.most_threads(), THREADS, "the other stages keep the default");
         assert_eq!(profile.request("metrics"), profile.all);
         assert_eq!(Profile::read("{}").unwrap(), Profile::default());
     }

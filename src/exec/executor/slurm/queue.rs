@@ -48,12 +48,32 @@ pub fn answers() -> Result<(), String> {
     call("sinfo", &["--noheader".to_owned(), "--format=%C".to_owned()], None).map(drop)
 }
 
+/// Why an array was not submitted.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The request is wrong.
+    Refused(String),
+    /// The controller did not answer. It may have taken the array all the same.
+    Silent,
+}
+
+impl Refusal {
+    fn of(said: String) -> Self {
+        let silent = ["nable to contact", "timed out", "emporarily", "onnection"];
+        match silent.iter().any(|words| said.contains(words)) {
+            true => Refusal::Silent,
+            false => Refusal::Refused(said),
+        }
+    }
+}
+
 /// Submits a script as an array. Returns the number of the array.
-pub fn submit(options: &[String], script: &str) -> Result<u64, String> {
-    let said = call("sbatch", options, Some(script))?;
+pub fn submit(options: &[String], script: &str) -> Result<u64, Refusal> {
+    let said = call("sbatch", options, Some(script)).map_err(Refusal::of)?;
     // `--parsable` prints the number, and on federated clusters `;` and a name.
     let number = said.trim().split(';').next().unwrap_or_default();
-    number.parse().map_err(|_| format!("sbatch answered `{}`, no number of a job", said.trim()))
+    let other = || format!("sbatch answered `{}`, no number of a job", said.trim());
+    number.parse().map_err(|_| Refusal::Refused(other()))
 }
 
 /// All elements of this user's arrays in the queue.
@@ -72,6 +92,16 @@ fn queued(text: &str) -> BTreeMap<Element, Queued> {
         lives(&state).then_some((element, Queued { name, state, reason }))
     };
     text.lines().filter_map(line).collect()
+}
+
+impl Queued {
+    /// Why it will never start, if that is so.
+    pub fn stuck(&self) -> Option<&str> {
+        let reasons = ["PartitionTimeLimit", "PartitionNodeLimit", "BadConstraints", "JobHeld"];
+        let starts = reasons.iter().any(|reason| self.reason.starts_with(reason));
+        let failed = self.reason.contains("launch failed");
+        (self.state == "PENDING" && (starts || failed)).then_some(&self.reason)
+    }
 }
 
 /// Whether an element in this state will run on, or again.
@@ -108,11 +138,11 @@ pub fn ended((array, element): Element) -> Option<String> {
     shown.ok().and_then(state).or_else(account)
 }
 
-/// Cancels arrays.
-pub fn cancel(arrays: impl IntoIterator<Item = u64>) {
-    let arrays: Vec<String> = arrays.into_iter().map(|array| array.to_string()).collect();
-    if !arrays.is_empty() {
-        let _ = call("scancel", &arrays, None);
+/// Cancels arrays, or elements such as `12_3`.
+pub fn cancel(jobs: impl IntoIterator<Item = String>) {
+    let jobs: Vec<String> = jobs.into_iter().collect();
+    if !jobs.is_empty() {
+        let _ = call("scancel", &jobs, None);
     }
 }
 
@@ -147,6 +177,9 @@ fn call(program: &str, options: &[String], input: Option<&str>) -> Result<String
     for name in foreign {
         command.env_remove(name);
     }
+    // Ctrl-C is for the head. A command of Slurm must come to its end.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let mut child = command
         .args(options)
         .stdin(stdin)
@@ -195,6 +228,23 @@ mod tests {
             ends,
             [End::Timeout, End::Memory, End::Cancelled, End::Other, End::Other, End::Other]
         );
+    }
+
+    #[test]
+    fn what_never_starts_is_told_from_what_waits() {
+        let queued = |state: &str, reason: &str| Queued {
+            name: String::new(),
+            state: state.into(),
+            reason: reason.into(),
+        };
+        assert_eq!(queued("PENDING", "Resources").stuck(), None);
+        assert_eq!(queued("RUNNING", "JobHeldUser").stuck(), None);
+        let held = queued("PENDING", "PartitionTimeLimit");
+        assert_eq!(held.stuck(), Some("PartitionTimeLimit"));
+        let refusal = |said: &str| Refusal::of(said.to_owned());
+        assert_eq!(refusal("sbatch: Socket timed out on send/recv operation"), Refusal::Silent);
+        let wrong = "sbatch: invalid partition specified: x";
+        assert_eq!(refusal(wrong), Refusal::Refused(wrong.into()));
     }
 
     #[test]

@@ -4,13 +4,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
-use super::queue::{self, Queued};
-use super::{ASKS, Batch, Class, LOOKS, PATIENCE, Report, Slurm, now};
+use super::queue::{self, End, Queued, Refusal};
+use super::{ASKS, Batch, Class, LAG, LOOKS, PATIENCE, Report, Slurm, now};
+use crate::digest::Digest;
 use crate::exec::Failure;
 use crate::exec::executor::News;
 use crate::plan::NodeId;
+
+/// A controller that did not answer is asked this long whether it took an array.
+const UNSURE: Duration = Duration::from_secs(60);
 
 /// A task: the number of its batch, and its place there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +35,8 @@ pub struct Task {
     /// Nodes that were reported and whose records are not visible yet.
     late: Vec<NodeId>,
     ended: bool,
+    /// How Slurm ended it, once that was asked.
+    state: Option<String>,
 }
 
 impl Slurm {
@@ -60,52 +66,77 @@ impl Slurm {
 
     fn follow(&mut self, place: Place, array: u64, nodes: Vec<NodeId>) {
         self.places.extend(nodes.iter().map(|node| (*node, place)));
-        let task = Task { array, nodes, read: 0, seen: now(), late: Vec::new(), ended: false };
+        let (late, state) = (Vec::new(), None);
+        let task = Task { array, nodes, read: 0, seen: now(), late, ended: false, state };
         self.tasks.insert(place, task);
     }
 
     /// Submits tasks as an array.
     pub(super) fn submit_array(&mut self, class: &Class, tasks: &[Vec<NodeId>]) {
         let run = self.cluster.run;
-        let make = |number: u32| Batch {
-            name: format!("humshift-{}-{number}", &run.hex()[..8]),
+        // Other caches may have the same run, with batches of the same numbers.
+        let name = format!("humshift-{}-{}", &run.hex()[..8], unique());
+        let batch = Batch {
+            name: name.clone(),
             experiment: self.cluster.experiment.clone(),
             run,
             threads: class.threads,
             tasks: tasks.to_vec(),
         };
-        let text = |number| serde_json::to_vec(&make(number)).expect("batches are JSON");
-        let submitted =
-            self.desk.leave_batch(&run, text).map_err(|e| Failure::Store(e.to_string()));
-        let submitted = submitted.and_then(|number| {
-            let options = self.options(class, &make(number).name, number, tasks.len());
-            let script = self.script(number).map_err(Failure::Stage)?;
-            let refused = |why| {
-                let (threads, megabytes) = (class.threads, class.megabytes);
-                Failure::Stage(format!(
-                    "Slurm refuses its task of {threads} processors and {megabytes} MB: {why}"
-                ))
-            };
-            // A controller that is slow to answer may have taken it all the same.
-            let name = &make(number).name;
-            let taken =
-                || queue::queue().ok()?.iter().find(|(_, q)| q.name == *name).map(|q| q.0.0);
-            let submitted = queue::submit(&options, &script);
-            Ok((number, submitted.or_else(|why| taken().ok_or(why)).map_err(refused)?))
-        });
+        let text = serde_json::to_vec(&batch).expect("batches are JSON");
+        let number = match self.desk.leave_batch(&run, &text) {
+            Ok(number) => number,
+            Err(error) => return self.refused(tasks, &Failure::Store(error.to_string())),
+        };
+        self.batches.insert(number);
+        let options = self.options(class, &name, number, tasks.len());
+        let submitted = match self.script(number) {
+            Ok(script) => queue::submit(&options, &script),
+            Err(why) => Err(Refusal::Refused(why)),
+        };
         match submitted {
-            Ok((number, array)) => {
-                // Without this file a head that starts again finds the array by its name.
-                let _ = self.desk.leave_array(&run, number, array);
-                self.batches.insert(number);
-                for (task, nodes) in (0..).zip(tasks) {
-                    self.follow(Place { batch: number, task }, array, nodes.clone());
-                }
+            Ok(array) => self.taken(number, array, tasks.to_vec()),
+            Err(Refusal::Silent) => {
+                self.unsure.insert(number, (now(), tasks.to_vec()));
             }
-            Err(failure) => {
-                for node in tasks.iter().flatten() {
-                    self.done(*node, Err(failure.clone()));
-                }
+            Err(Refusal::Refused(why)) => {
+                let (threads, megabytes) = (class.threads, class.megabytes);
+                let message = format!(
+                    "Slurm refuses its task of {threads} processors and {megabytes} MB: {why}"
+                );
+                self.refused(tasks, &Failure::Stage(message));
+            }
+        }
+    }
+
+    /// An array runs the tasks of a batch.
+    fn taken(&mut self, number: u32, array: u64, tasks: Vec<Vec<NodeId>>) {
+        // Without this file a head that starts again finds the array by its name.
+        let _ = self.desk.leave_array(&self.cluster.run, number, array);
+        for (task, nodes) in (0..).zip(tasks) {
+            self.follow(Place { batch: number, task }, array, nodes);
+        }
+    }
+
+    fn refused(&mut self, tasks: &[Vec<NodeId>], failure: &Failure) {
+        for node in tasks.iter().flatten() {
+            self.done(*node, Err(failure.clone()));
+        }
+    }
+
+    /// Looks for batches that the controller may have taken. What it does not have after a while is
+    /// submitted again.
+    fn find_unsure(&mut self, queue: &BTreeMap<queue::Element, Queued>) {
+        for (number, (since, tasks)) in std::mem::take(&mut self.unsure) {
+            let text = self.desk.batch(&self.cluster.run, number).unwrap_or_default();
+            let name = serde_json::from_slice::<Batch>(&text).map(|batch| batch.name);
+            let found = name.ok().and_then(|name| queue.iter().find(|(_, q)| q.name == name));
+            if let Some(((array, _), _)) = found {
+                self.taken(number, *array, tasks);
+            } else if since.elapsed() < UNSURE {
+                self.unsure.insert(number, (since, tasks));
+            } else {
+                tasks.iter().flatten().for_each(|node| self.submit_later(*node));
             }
         }
     }
@@ -143,7 +174,7 @@ impl Slurm {
         let program = self.cluster.profile.program.clone().map_or_else(|| here, Ok)?;
         let quoted = |path: &Path| format!("'{}'", absolute(path).replace('\'', r"'\''"));
         Ok(format!(
-            "#!/bin/sh\n{}exec {} internal run-batch {} {number} \"$SLURM_ARRAY_TASK_ID\" --cache {}\n",
+            "#!/bin/bash -l\nset -e\n{}exec {} internal run-batch {} {number} \"$SLURM_ARRAY_TASK_ID\" --cache {}\n",
             self.cluster.profile.setup.iter().map(|line| format!("{line}\n")).collect::<String>(),
             quoted(&program),
             self.cluster.run.hex(),
@@ -159,10 +190,12 @@ impl Slurm {
         self.looked = Some(now());
         let heard = self.hear();
         self.pause = if heard { LOOKS.0 } else { (self.pause * 3 / 2).min(LOOKS.1) };
-        if !self.tasks.is_empty() && self.questioned.is_none_or(|last| last.elapsed() > ASKS) {
+        let waits = !self.tasks.is_empty() || !self.unsure.is_empty();
+        if waits && self.questioned.is_none_or(|last| last.elapsed() > ASKS) {
             self.questioned = Some(now());
             // A head that cannot ask for a while waits on.
             if let Ok(queue) = queue::queue() {
+                self.find_unsure(&queue);
                 self.give_up(&queue);
             }
         }
@@ -197,20 +230,22 @@ impl Slurm {
                     self.news.push_back(News::Progress(asked.job.key, progress));
                 }
             }
-            Report::Made(node) => {
-                self.made.insert(node);
+            Report::Made(node) | Report::Found(node) => {
+                if matches!(report, Report::Made(_)) {
+                    self.made.insert(node);
+                }
                 if self.look_up(node) {
                     self.places.remove(&node);
                 } else if let Some(task) = self.tasks.get_mut(&place) {
                     task.late.push(node);
                 }
             }
-            // A head that was started again may hear what an earlier one had asked for.
             Report::Failed(node, failure) => {
                 self.places.remove(&node);
                 if self.asked.contains_key(&node) {
                     self.done(node, Err(failure));
-                } else {
+                } else if matches!(failure, Failure::Stage(_)) {
+                    // Other reasons may be gone by the time that somebody asks for the node.
                     self.failures.insert(node, failure);
                 }
             }
@@ -222,33 +257,79 @@ impl Slurm {
         }
     }
 
-    /// A task is over: nodes without a report do not come any more.
+    /// A task is over: nodes without a report do not come any more. It runs them in order, so the
+    /// first of them is to blame; the others run again.
     fn end(&mut self, place: Place) {
-        let Some(task) = self.tasks.remove(&place) else { return };
+        let Some(mut task) = self.tasks.remove(&place) else { return };
+        let mut state = task.state.take();
+        let mut blamed = false;
         for node in task.nodes {
+            if self.places.get(&node) != Some(&place) {
+                continue;
+            }
+            self.places.remove(&node);
             // A node that was left out, because one before it failed, is not asked for.
-            if self.places.get(&node) == Some(&place) {
-                self.lose(node, place, task.array);
+            if self.look_up(node) {
+                continue;
+            }
+            let element = (task.array, place.task);
+            let state = state.get_or_insert_with(|| state_of(element));
+            if !blamed || End::of(state) == End::Cancelled {
+                blamed = true;
+                self.lose(node, place, task.array, state);
+            } else {
+                self.submit_later(node);
             }
         }
     }
 
-    /// Gives up the tasks that are not in Slurm's queue any more.
+    /// Gives up the tasks that are not in Slurm's queue any more, and those that never start.
     fn give_up(&mut self, queue: &BTreeMap<queue::Element, Queued>) {
-        let mut gone = Vec::new();
+        if self.cancel.load(Ordering::Relaxed) {
+            return;
+        }
+        let (mut gone, mut stuck) = (Vec::new(), Vec::new());
         for (place, task) in &mut self.tasks {
-            if queue.contains_key(&(task.array, place.task)) {
-                task.seen = now();
-            } else if task.seen.elapsed() > PATIENCE {
-                gone.push(*place);
+            let element = (task.array, place.task);
+            match queue.get(&element) {
+                Some(queued) => {
+                    task.seen = now();
+                    stuck.extend(queued.stuck().map(|why| (*place, why.to_owned())));
+                }
+                None if task.seen.elapsed() < PATIENCE => {}
+                None => {
+                    let state = task.state.get_or_insert_with(|| state_of(element));
+                    if !state.starts_with("COMPLETED") || task.seen.elapsed() > LAG {
+                        gone.push(*place);
+                    }
+                }
             }
         }
-        for place in gone {
-            if !self.cancel.load(Ordering::Relaxed) {
-                self.end(place);
+        gone.into_iter().for_each(|place| self.end(place));
+        for (place, why) in stuck {
+            let Some(task) = self.tasks.remove(&place) else { continue };
+            queue::cancel([format!("{}_{}", task.array, place.task)]);
+            for node in task.nodes {
+                let message = format!("Slurm will not start its task: {why}");
+                if self.places.remove(&node).is_some() {
+                    self.done(node, Err(Failure::Stage(message)));
+                }
             }
         }
     }
+}
+
+/// How Slurm ended an element, in its words.
+fn state_of(element: queue::Element) -> String {
+    queue::ended(element).unwrap_or_else(|| "an unknown end".to_owned())
+}
+
+/// Eight hex digits that no other head has chosen.
+fn unique() -> String {
+    #[expect(clippy::disallowed_methods, reason = "names an array, never a result")]
+    let now = SystemTime::now();
+    let text = format!("{} {now:?}", std::process::id());
+    Digest::of(text.as_bytes()).hex()[..8].to_owned()
 }
 
 fn absolute(path: &Path) -> String {
