@@ -62,9 +62,8 @@ impl Profile {
     /// Errors: it is no YAML of this form, or names a stage, size or time that does not exist.
     pub fn read(text: &str) -> Result<Self, String> {
         let profile: Self = serde_yaml::from_str(text).map_err(|e| e.to_string())?;
-        for stage in profile.stages.keys().filter(|stage| outputs_of(stage).is_none()) {
-            let known = STAGES.into_iter();
-            return Err(format!("`stages.{stage}`: {}", suggest(stage, known)));
+        if let Some(stage) = profile.stages.keys().find(|stage| outputs_of(stage).is_none()) {
+            return Err(format!("`stages.{stage}`: {}", suggest(stage, STAGES)));
         }
         for request in std::iter::once(&profile.all).chain(profile.stages.values()) {
             if let Some(memory) = &request.memory {
