@@ -83,14 +83,7 @@ impl Worker {
         if record.is_some_and(|record| record.outputs.values().all(|o| self.store.has(o))) {
             return Some(Ok(false));
         }
-        let job = Job {
-            key: keyed.key,
-            label: node.label.clone(),
-            stage: node.stage.clone(),
-            inputs: keyed.inputs,
-            material: keyed.material,
-            threads: self.threads,
-        };
+        let job = Job::of(keyed, node, self.threads);
         let never = AtomicBool::new(false);
         Some(perform(&self.store, &self.desk, &job, &never, tell).map(|_| true))
     }

@@ -81,16 +81,8 @@ fn again(
     // A run in which stages failed may have lost or changed its inputs.
     let keyed = keyed(plan, id, outputs).filter(|keyed| keyed.key == key);
     let keyed = keyed.ok_or(Failure::Input(key))?;
-    let (inputs, _held) = load(store, &keyed.inputs)?;
-    let node = plan.node(id);
-    let job = Job {
-        key: keyed.key,
-        label: node.label.clone(),
-        stage: node.stage.clone(),
-        inputs: keyed.inputs,
-        material: keyed.material,
-        threads,
-    };
+    let job = Job::of(keyed, plan.node(id), threads);
+    let (inputs, _held) = load(store, &job.inputs)?;
     let spool = || store.spool();
     let cx = Context {
         seed: Seed(0),

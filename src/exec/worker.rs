@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::checkpoint::Kept;
+use super::keys::Keyed;
 use super::pools::on_threads;
 use super::teller::Teller;
 use crate::artifact::Blob;
@@ -21,6 +22,7 @@ use crate::canon;
 use crate::context::{Checkpoint, Context, Progress};
 use crate::desk::{Desk, FAILED};
 use crate::digest::Digest;
+use crate::plan::Node;
 use crate::seed::Seed;
 use crate::stage::{Inputs, Output, StageError, StageSpec};
 use crate::store::{Bytes, Made, ObjectRef, RECORD_SCHEMA, Record, Store, StoreError};
@@ -37,6 +39,12 @@ pub struct Job {
 }
 
 impl Job {
+    /// The job of a node with known inputs.
+    pub(super) fn of(Keyed { key, material, inputs }: Keyed, node: &Node, threads: usize) -> Self {
+        let (label, stage) = (node.label.clone(), node.stage.clone());
+        Self { key, label, stage, inputs, material, threads }
+    }
+
     /// Whether this is the key of the stage and its inputs.
     fn is_of(&self, key: &Digest) -> bool {
         let inputs =

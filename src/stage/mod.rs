@@ -343,6 +343,22 @@ impl StageSpec {
     }
 }
 
+/// The names of all stages, in the order of the pipeline.
+pub const STAGES: [&str; 12] = [
+    "dataset",
+    "levels",
+    "mixing",
+    "features",
+    "interpolation",
+    "pooling",
+    "network",
+    "embedding",
+    "training",
+    "calibration",
+    "scoring",
+    "metrics",
+];
+
 /// The outputs of the stage with this name, by role; `None` for an unknown name.
 pub fn outputs_of(stage: &str) -> Option<&'static [(&'static str, Kind)]> {
     Some(match stage {

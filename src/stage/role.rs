@@ -184,16 +184,7 @@ mod tests {
 
     #[test]
     fn every_output_of_a_stage_has_a_role() {
-        for stage in [
-            "dataset",
-            "levels",
-            "mixing",
-            "features",
-            "interpolation",
-            "pooling",
-            "embedding",
-            "network",
-        ] {
+        for stage in super::super::STAGES {
             for (role, _) in super::super::outputs_of(stage).unwrap() {
                 assert!(role.parse::<Role>().is_ok(), "{role} of {stage}");
             }

@@ -16,25 +16,8 @@ use crate::plan::NodeId;
 use crate::report::html::{About, Figure, Kind, Page, Seen, Swept, best, page};
 use crate::report::{self, REPETITIONS, Results, csv};
 use crate::run::Run;
-use crate::stage::StageSpec;
+use crate::stage::{STAGES, StageSpec};
 use crate::store::Store;
-
-/// Kinds of stages in the order of the pipeline.
-const KINDS: [&str; 13] = [
-    "dataset",
-    "levels",
-    "mixing",
-    "features",
-    "interpolation",
-    "pooling",
-    "network",
-    "embedding",
-    "training",
-    "calibration",
-    "scoring",
-    "metrics",
-    "",
-];
 
 /// The page of results, which may be a part of the subject's results.
 pub fn text(subject: &Subject, store: &Store, results: &Results) -> String {
@@ -106,7 +89,7 @@ fn kinds(subject: &Subject) -> Vec<Kind> {
     let plan = &subject.plan;
     let place = |id: NodeId| {
         let name = plan.node(id).stage.name();
-        KINDS.iter().position(|kind| *kind == name).unwrap_or(KINDS.len() - 1)
+        STAGES.iter().position(|kind| *kind == name).unwrap_or(STAGES.len())
     };
     let mut found: BTreeMap<usize, Kind> = BTreeMap::new();
     for id in plan.nodes() {

@@ -195,16 +195,7 @@ impl Run<'_> {
 
     fn job(&mut self, id: NodeId, keyed: Keyed, grant: &Grant) -> Job {
         self.tell_start(id, &keyed);
-        let node = self.plan.node(id);
-        let Keyed { key, material, inputs } = keyed;
-        Job {
-            key,
-            label: node.label.clone(),
-            stage: node.stage.clone(),
-            inputs,
-            material,
-            threads: grant.threads,
-        }
+        Job::of(keyed, self.plan.node(id), grant.threads)
     }
 
     fn finished(&mut self, Finished { job, result }: Finished) -> Result<(), Unusable> {

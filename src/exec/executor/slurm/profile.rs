@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::diagnose::suggest;
-use crate::stage::outputs_of;
+use crate::stage::{STAGES, outputs_of};
 
 /// The file of `--profile`. Nothing in it is part of a key.
 ///
@@ -102,22 +102,6 @@ impl Profile {
         own.chain([self.all.threads.unwrap_or(THREADS)]).max().unwrap_or(THREADS)
     }
 }
-
-/// The stages that compute something.
-const STAGES: [&str; 12] = [
-    "dataset",
-    "levels",
-    "mixing",
-    "features",
-    "interpolation",
-    "pooling",
-    "network",
-    "embedding",
-    "training",
-    "scoring",
-    "calibration",
-    "metrics",
-];
 
 /// Megabytes (2^20 bytes) of a size as Slurm writes it: `500`, `16G`.
 pub fn megabytes(text: &str) -> Option<u64> {
