@@ -147,14 +147,15 @@ fn a_lost_node_and_a_killed_head_cost_no_result() {
     let arguments = "run spec.yaml --executor slurm";
     let done = || cache::records(&project.cache()).len();
     let mut head = cluster.command(&project, arguments).spawn().expect("the program starts");
-    assert!(within(60, || done() > 3), "it has begun");
+    assert!(within(120, || done() > 3), "it has begun");
     cluster.script("kill-node", &["n2"]).done();
     head.kill().expect("it can be killed");
     head.wait_with_output().expect("it ends");
     let again = cluster.run(&project, arguments).done();
     assert_eq!(project.report(), reference, "{}", again.stderr);
     project.run("cache verify").done();
-    assert!(within(30, || cluster.queued() == 0), "nothing is left in the queue");
+    // Slurm may start a task of the lost node again although its stages are done.
+    assert!(within(120, || cluster.queued() == 0), "nothing is left in the queue");
 }
 
 #[test]
@@ -165,11 +166,11 @@ fn whoever_interrupts_the_head_cancels_what_it_submitted() {
     let project = project(SPEC);
     let arguments = "run spec.yaml --executor slurm";
     let head = cluster.command(&project, arguments).spawn().expect("the program starts");
-    assert!(within(60, || cluster.queued() > 0), "it has begun");
+    assert!(within(120, || cluster.queued() > 0), "it has begun");
     let killed = Command::new("kill").args(["-INT", &head.id().to_string()]).status();
     assert!(killed.expect("there is kill").success());
     Output::new(head.wait_with_output().expect("it ends")).exits(130);
-    assert!(within(30, || cluster.queued() == 0), "nothing is left in the queue");
+    assert!(within(120, || cluster.queued() == 0), "nothing is left in the queue");
     cluster.run(&project, arguments).done();
     assert_eq!(project.report(), project.report_of_an_empty_cache());
 }
