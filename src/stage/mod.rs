@@ -21,6 +21,7 @@ pub mod metrics;
 mod mix;
 mod mixing;
 mod network;
+mod outputs;
 mod pooling;
 mod role;
 mod scoring;
@@ -41,6 +42,7 @@ pub use levels::LevelsStage;
 pub use mix::{Mix, Reference, Room, Table, Written};
 pub use mixing::Mixing;
 pub use network::NetworkStage;
+pub use outputs::{STAGES, outputs_of};
 pub use pooling::Pooling;
 pub use role::{Item, Role};
 pub use scoring::Scoring;
@@ -341,48 +343,6 @@ impl StageSpec {
             }
         }
     }
-}
-
-/// The names of all stages, in the order of the pipeline.
-pub const STAGES: [&str; 12] = [
-    "dataset",
-    "levels",
-    "mixing",
-    "features",
-    "interpolation",
-    "pooling",
-    "network",
-    "embedding",
-    "training",
-    "calibration",
-    "scoring",
-    "metrics",
-];
-
-/// The outputs of the stage with this name, by role; `None` for an unknown name.
-pub fn outputs_of(stage: &str) -> Option<&'static [(&'static str, Kind)]> {
-    Some(match stage {
-        "dataset" => &[
-            ("train/audio", Kind::Csv),
-            ("train/clips", Kind::Csv),
-            ("test/audio", Kind::Csv),
-            ("test/clips", Kind::Csv),
-        ],
-        "levels" => &[("levels", Kind::Csv)],
-        "mixing" => &[("train/recipe", Kind::Csv), ("test/recipe", Kind::Csv)],
-        "interpolation" => &[("train/features", Kind::Npy), ("train/index", Kind::Csv)],
-        "features" | "pooling" | "embedding" => &[
-            ("train/features", Kind::Npy),
-            ("train/index", Kind::Csv),
-            ("test/features", Kind::Npy),
-            ("test/index", Kind::Csv),
-        ],
-        "network" | "training" => &[("model", Kind::Safetensors)],
-        "scoring" => &[("scores", Kind::Csv)],
-        "calibration" => &[("scores", Kind::Json)],
-        "metrics" => &[("metrics", Kind::Json)],
-        _ => return None,
-    })
 }
 
 /// Versions by name, as [`code`] takes them.

@@ -244,10 +244,12 @@ impl Slurm {
         }
         for (class, nodes) in classes {
             let seconds = 60.0 * self.cluster.profile.task_minutes.unwrap_or(MINUTES);
-            let chains: Vec<Vec<NodeId>> = nodes
-                .iter()
-                .map(|node| if class.alone { vec![*node] } else { self.asked[node].chain.clone() })
-                .collect();
+            // A class that Slurm refused may have taken nodes of this one with it.
+            let chain = |node: &NodeId| {
+                let chain = &self.asked.get(node)?.chain;
+                Some(if class.alone { vec![*node] } else { chain.clone() })
+            };
+            let chains: Vec<Vec<NodeId>> = nodes.iter().filter_map(chain).collect();
             let each = nodes.iter().map(|node| self.expected(*node)).sum::<Option<f64>>();
             let (processors, _) = self.processors(&class.request.partition);
             let free = if class.alone { usize::MAX } else { 2 * processors / class.threads };
@@ -266,7 +268,7 @@ impl Slurm {
 
     /// The seconds of a stage, from those of its kind that are done.
     fn expected(&self, node: NodeId) -> Option<f64> {
-        let (seconds, count) = self.seconds.get(self.asked[&node].job.stage.name())?;
+        let (seconds, count) = self.seconds.get(self.asked.get(&node)?.job.stage.name())?;
         Some(seconds / f64::from(*count))
     }
 }

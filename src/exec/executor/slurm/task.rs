@@ -47,8 +47,7 @@ impl Slurm {
         let queue = if numbers.is_empty() { Ok(BTreeMap::new()) } else { queue::queue() };
         let Ok(queue) = queue else { return };
         for number in numbers {
-            // Files of a head that ended go with those of this one, unless their tasks are
-            // another's.
+            // Files of an earlier head go with those of this one.
             self.batches.insert(number);
             let text = self.desk.batch(&run, number).unwrap_or_default();
             let Ok(batch) = serde_json::from_slice::<Batch>(&text) else { continue };
