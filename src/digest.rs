@@ -74,7 +74,8 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, NotADigest> {
         let wrong = || NotADigest(text.to_owned());
-        if text.len() != 64 || !text.is_ascii() {
+        // A number may begin with a `+`, and a digest may not.
+        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(wrong());
         }
         let mut bytes = [0; 32];
@@ -115,5 +116,6 @@ mod tests {
     fn texts_that_are_no_digest_are_refused() {
         assert!("ab".parse::<Digest>().is_err());
         assert!("zz".repeat(32).parse::<Digest>().is_err());
+        assert!("+f".repeat(32).parse::<Digest>().is_err());
     }
 }

@@ -40,18 +40,19 @@
 //! spec                -> stage and the families' config types
 //! plan                -> spec stage
 //! disk                -> foundation      the folder of a cache: files that are there whole or not at all
-//! store               -> disk            objects and records: bytes and digests only; may be shared
+//! store               -> disk            objects and records: bytes and digests only; in a folder, and in a
+//!                                        remote tier behind it
 //! desk                -> disk            jobs, logs, locks, checkpoints, memories of one machine: always local
 //! run                 -> plan spec stage  a plan frozen as a document
 //! exec                -> run plan stage store desk artifact
 //! progress report     -> events, records, metric, metric tables
-//! publish             -> report          results for other programs: event files, and the one place with sockets
+//! publish             -> report          results for other programs: event files and servers
 //! cli                 -> everything
 //! ```
 //!
 //! Effects live in few places: `reading` opens what a person names, `source` reads recordings,
 //! `store` and `desk` read and write the cache by way of `disk`, `exec` has threads, processes and
-//! the clock, `publish` talks to servers, `cli` and `progress` have the terminal. Everything else is
+//! the clock, `publish` and `store::remote` talk to servers, `cli` and `progress` have the terminal. Everything else is
 //! a function of its arguments.
 //!
 //! [`run`] is the whole program in a call: a spec becomes results. Mathematics of the field stands
@@ -100,5 +101,13 @@ pub mod stage;
 pub mod threshold;
 pub mod twin;
 pub mod weights;
+
+/// What a cache holds besides objects, as far as bytes alone tell: records, runs and work orders.
+/// Others may write to a shared cache, so `fuzz/` checks these readers, too.
+pub mod stored {
+    pub use crate::exec::Job;
+    pub use crate::run::Run;
+    pub use crate::store::{Found, Made, Record};
+}
 
 pub use cli::{Answer, RunError, main, run, run_with};

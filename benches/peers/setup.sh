@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes the virtual environments of the systems that the benchmarks are measured against.
-# usage: benches/peers/setup.sh librosa|scikit-learn|neural|mlflow|snakemake|analysis|NAME...
+# usage: benches/peers/setup.sh librosa|scikit-learn|neural|mlflow|snakemake|analysis|s3|NAME...
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 [ $# -gt 0 ] || { sed -n '2,3s/^# //p' "$0" >&2; exit 2; }
@@ -15,6 +15,8 @@ for name; do
         mlflow) venv=$here/.venv-mlflow; set -- mlflow==3.17.2 tensorboard==2.21.0 ;;
         # Of no peer, but of experiments/analysis.py.
         analysis) venv=$here/.venv-analysis; set -- pandas==3.1.1 matplotlib==3.11.2 ;;
+        # A server of S3 for the tests of the remote cache.
+        s3) venv=$here/.venv-s3; set -- 'moto[server]==5.2.5' ;;
         # Its pins would hold back the others.
         snakemake) venv=$here/.venv-snakemake; set -- snakemake==9.27.1 ;;
         *) set -- "$name" ;;

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use serde_json::json;
 
+use super::remote::{self, MoveArgs};
 use super::{Cache, CacheDir, CliError, Exit, examples, output};
 use crate::desk::{Checkpoints, Desk};
 use crate::exec::is_whole;
@@ -32,6 +33,12 @@ enum Command {
     /// Evict objects, least recently used first; records and metric tables stay
     #[command(after_help = examples::CACHE_GC)]
     Gc(GcArgs),
+    /// Send stages and runs to a remote cache
+    #[command(after_help = examples::CACHE_PUSH)]
+    Push(MoveArgs),
+    /// Fetch stages and runs from a remote cache
+    #[command(after_help = examples::CACHE_PULL)]
+    Pull(MoveArgs),
 }
 
 #[derive(Args)]
@@ -79,6 +86,8 @@ pub fn run(args: &CacheArgs) -> Result<Exit, CliError> {
         Command::Stat(common) => stat(&common.cache.existing()?, common.json),
         Command::Verify(common) => verify(&common.cache.existing()?.store, common.json),
         Command::Gc(args) => gc(&args.common.cache.existing()?, args),
+        Command::Push(args) => remote::push(args),
+        Command::Pull(args) => remote::pull(args),
     }
 }
 
@@ -228,7 +237,7 @@ fn clear(desk: &Desk, store: &Store, args: &GcArgs) -> usize {
 }
 
 /// Whether every stage of a run has a result, by its document.
-fn is_complete(run: &RunFile, store: &Store) -> bool {
+pub fn is_complete(run: &RunFile, store: &Store) -> bool {
     store.open_run(run).is_ok_and(|file| Run::read_head(file).is_ok_and(|head| head.complete))
 }
 

@@ -71,6 +71,16 @@ Examples:
   humshift cache gc --older-than 30d --dry-run
   humshift cache gc --keep records";
 
+pub const CACHE_PUSH: &str = "\
+Examples:
+  humshift cache push --remote s3://lab-cache/humshift
+  humshift cache push quickstart --remote file:///mnt/share/humshift --remote-records";
+
+pub const CACHE_PULL: &str = "\
+Examples:
+  humshift cache pull quickstart --remote s3://lab-cache/humshift
+  humshift cache pull --remote file:///mnt/share/humshift";
+
 pub const SCHEMA: &str = "\
 Example:
   humshift schema -o schema.json";

@@ -34,6 +34,7 @@ mod plan;
 mod proof;
 mod publish;
 mod recorded;
+mod remote;
 mod report;
 mod run;
 mod score;
@@ -153,7 +154,7 @@ enum Exit {
     Done = 0,
     /// A stage failed, or a stage would have to run under `--frozen`; `cache verify` found damage;
     /// `evaluate --compare` found a different table; `score` could not score a recording; a server
-    /// refused data of `publish`.
+    /// refused data of `publish`, or `cache push` and `pull` did not move everything.
     StageFailed = 1,
     /// A spec or the usage is wrong.
     BadSpec = 2,

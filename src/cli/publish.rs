@@ -46,8 +46,7 @@ pub fn run(args: &PublishArgs) -> Result<Exit, CliError> {
     let subject = Subject::open(&args.spec.spec, &args.spec.sets, &cache)?;
     let facts = facts::of(&subject, &cache.store)?;
     if facts.points.is_empty() {
-        let message = "nothing of this experiment has been run with this cache";
-        return Err(mistake("E0704", message, &subject.command));
+        return Err(subject.unanswered(&cache.store));
     }
     let left = subject.head.points.len() - facts.points.len();
     match left {

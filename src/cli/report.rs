@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::splice::{self, SpliceArgs};
 use super::subject::Subject;
 use super::submission::{self, SubmissionArgs};
-use super::view::{Shape, View, mistake};
+use super::view::{Shape, View};
 use super::{CacheDir, CliError, Exit, SpecArgs, answer, figures, html, maps, output, outputs};
 use crate::artifact::{Artifact, Blob, MetricRow, MetricTable};
 use crate::exec::{NodeOutcome, RunOutcome, Standing};
@@ -78,8 +78,7 @@ pub fn run(args: &ReportArgs) -> Result<Exit, CliError> {
     let subject = Subject::open(spec, &args.sets, &cache)?;
     let results = from_cache(&subject, &cache.store);
     if results.points.iter().all(|p| p.rows.is_empty()) {
-        let message = "nothing of this experiment has been run with this cache";
-        return Err(mistake("E0704", message, &subject.command));
+        return Err(subject.unanswered(&cache.store));
     }
     if let Some(folder) = &args.maps {
         maps::write(&subject, &cache.store, folder)?;

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::answer::{self, Asked};
 use super::baseline::BaselineArgs;
+use super::remote::{self, RemoteArgs};
 use super::report;
 use super::session::{Digests, Session, choose};
 use super::verdict::{self, Case, VerdictArgs};
@@ -27,6 +28,8 @@ pub struct RunArgs {
     spec: SpecArgs,
     #[command(flatten)]
     cache: CacheDir,
+    #[command(flatten)]
+    remote: RemoteArgs,
     #[command(flatten)]
     work: Work,
     /// Only stages whose label matches, and what they need: `training/*`; prints no tables
@@ -62,8 +65,10 @@ pub struct RunArgs {
 }
 
 pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
-    // `--frozen` makes nothing, not even a cache.
-    let cache = if args.frozen { args.cache.look()? } else { args.cache.open()? };
+    // `--frozen` makes nothing, not even a cache, but keeps what comes from a remote one.
+    let looks = args.frozen && args.remote.remote.is_none();
+    let cache = if looks { args.cache.look()? } else { args.cache.open()? };
+    let cache = args.remote.behind(cache)?;
     let Cache { store, desk } = &cache;
     #[expect(clippy::disallowed_methods, reason = "the wall time is shown, never used")]
     let began = Instant::now();
@@ -93,6 +98,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
     if !args.frozen {
         keep(&run, &digest, store);
     }
+    remote::find(&session, &run, &digest, &chosen, store);
     let outcome = args.work.run(
         &session,
         &cache,
@@ -105,6 +111,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
         complete(&mut run, &outcome);
         keep(&run, &digest, store);
     }
+    remote::conclude(&run, &digest, store, args.work.is_quiet());
     let cancel = signal::cancel();
     let verified = args.verify.filter(|_| !outcome.interrupted).map(|share| {
         exec::verify(&session.plan, &outcome, share, store, args.work.jobs(), &cancel)

@@ -13,11 +13,12 @@ use super::session::Session;
 use super::view::mistake;
 use super::{Cache, CliError, SpecArgs};
 use crate::diagnose::{Diagnostic, suggest};
+use crate::digest::Digest;
 use crate::exec::{Standing, recorded, survey};
-use crate::plan::Plan;
+use crate::plan::{NodeId, Plan};
 use crate::reading;
 use crate::run::{Body, Frozen, Head, Run, RunError};
-use crate::store::{RunFile, Store};
+use crate::store::{Found, RunFile, Store};
 
 /// The most runs named in a hint.
 const NAMED: usize = 5;
@@ -43,6 +44,8 @@ pub struct Subject {
     session: Option<Session>,
     /// All settings of each point, for a run.
     settings: Vec<serde_json::Value>,
+    /// A record of a run that is damaged or cannot be read.
+    trouble: Option<String>,
     spec: PathBuf,
 }
 
@@ -79,6 +82,7 @@ impl Subject {
             command: format!("humshift run {}", spec.display()),
             session: Some(session),
             settings: Vec::new(),
+            trouble: None,
             spec: spec.to_owned(),
         }
     }
@@ -98,7 +102,9 @@ impl Subject {
         };
         let run = Run::read(file).map_err(wrong)?;
         let plan = run.plan().map_err(wrong)?;
+        let keys = run.body.nodes.iter().filter_map(|f| Some((f.node.label.as_str(), f.key?)));
         Ok(Self {
+            trouble: trouble(keys, store),
             standings: recorded(&run, store),
             plan,
             command: format!("humshift run the spec of `{}`", run.head.name),
@@ -127,6 +133,18 @@ impl Subject {
         }
     }
 
+    /// The error if it has no results: it has not been run, or the cache cannot say so.
+    pub fn unanswered(&self, store: &Store) -> CliError {
+        let label = |id: NodeId| self.plan.node(id).label.as_str();
+        let keys = self.plan.nodes().filter_map(|id| match &self.standings[id.index()] {
+            Standing::WillRun(keyed) => Some((label(id), keyed.key)),
+            _ => None,
+        });
+        let trouble = self.trouble.clone().or_else(|| trouble(keys, store));
+        let nothing = || "nothing of this experiment has been run with this cache".to_owned();
+        mistake("E0704", trouble.unwrap_or_else(nothing), &self.command)
+    }
+
     /// Whether it is a run and not a spec.
     pub fn is_run(&self) -> bool {
         self.session.is_none()
@@ -136,6 +154,15 @@ impl Subject {
     pub fn files(&self) -> Vec<PathBuf> {
         self.session.as_ref().map_or_else(Vec::new, |session| session.files(&self.spec))
     }
+}
+
+/// The first of these records that is there and of no use.
+fn trouble<'a>(mut keys: impl Iterator<Item = (&'a str, Digest)>, store: &Store) -> Option<String> {
+    keys.find_map(|(label, key)| match store.lookup(&key) {
+        Found::Damaged(why) => Some(format!("the record of `{label}` is damaged: {why}")),
+        Found::Unreadable(why) => Some(format!("the record of `{label}` cannot be read: {why}")),
+        _ => None,
+    })
 }
 
 /// The document of a run, and its path.

@@ -62,6 +62,11 @@ impl Work {
         self.jobs.map_or_else(cores, |jobs| cores().min(jobs as usize))
     }
 
+    /// Whether the user wants to hear of mistakes alone.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     fn listener(&self) -> Box<dyn Listener> {
         match (self.log_format, self.quiet, std::io::stderr().is_terminal()) {
             (LogFormat::Json, ..) => Box::new(Json),

@@ -28,6 +28,11 @@ impl Desk {
         let path = self.folder.path("locks").join(format!("{}.lock", key.hex()));
         for _ in 0..100 {
             let opened = disk::options().create(true).truncate(false).write(true).open(&path);
+            // The file of another user, who was killed: a lock needs no right to write.
+            let opened = opened.or_else(|error| match error.kind() {
+                std::io::ErrorKind::PermissionDenied => disk::options().read(true).open(&path),
+                _ => Err(error),
+            });
             let file = match opened {
                 Ok(file) if file.metadata().is_ok_and(|meta| meta.is_file()) => file,
                 // Something other than a file is moved aside.

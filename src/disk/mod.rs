@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 
 use tempfile::NamedTempFile;
 
-pub use plain::{is_of_the_file, length, open, options, read, rest};
+pub use plain::{is_of_the_file, length, open, options, read, rest, touch};
 
 /// Reasons why a cache cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -119,7 +119,8 @@ impl Folder {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            builder.permissions(std::fs::Permissions::from_mode(0o644));
+            // Less the umask, as for any new file: who shares a cache says so by the umask.
+            builder.permissions(std::fs::Permissions::from_mode(0o666));
         }
         builder.tempfile_in(self.path("tmp"))
     }
@@ -142,6 +143,32 @@ impl Folder {
             failed.file.persist(path).map_err(|e| Unusable::at(path)(e.error))?;
         }
         Ok(())
+    }
+
+    /// Moves a complete file to `path` unless there is something already. Returns whether it did.
+    pub fn persist_new(&self, file: NamedTempFile, path: &Path) -> Result<bool, Unusable> {
+        let file = match file.persist_noclobber(path) {
+            Ok(_) => return Ok(true),
+            Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+            Err(failed) => failed.file,
+        };
+        // The folder is missing, or the file system can neither link nor rename without replacing.
+        if !path.parent().is_some_and(Path::is_dir) {
+            let parent = path.parent().expect("paths in the cache have parents");
+            if std::fs::symlink_metadata(parent).is_ok_and(|meta| !meta.is_dir()) {
+                self.set_aside(parent);
+            }
+            std::fs::create_dir_all(parent).map_err(Unusable::at(parent))?;
+            return match file.persist_noclobber(path) {
+                Ok(_) => Ok(true),
+                Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+                Err(failed) => self.persist(failed.file, path).map(|()| true),
+            };
+        }
+        if std::fs::symlink_metadata(path).is_ok() {
+            return Ok(false);
+        }
+        self.persist(file, path).map(|()| true)
     }
 
     /// Moves the file at `path` to `bad/`, where it can be inspected, or removes it if it cannot be

@@ -55,6 +55,26 @@ pub fn length(path: &Path) -> Option<u64> {
     fs::symlink_metadata(path).ok().filter(Metadata::is_file).map(|meta| meta.len())
 }
 
+/// Marks a file as used now. A failure is harmless: ages only decide what is evicted first.
+///
+/// Others who share the cache may do this, too, if they may write the file: only its owner may set
+/// another time than the present.
+pub fn touch(path: &Path) {
+    let Ok(file) = options().append(true).open(path) else { return };
+    #[cfg(unix)]
+    {
+        use std::os::fd::AsRawFd;
+        // SAFETY: the descriptor is open, and no times means the present.
+        let _ = unsafe { libc::futimens(file.as_raw_fd(), std::ptr::null()) };
+    }
+    #[cfg(not(unix))]
+    {
+        #[expect(clippy::disallowed_methods, reason = "ages decide eviction, never a result")]
+        let now = std::time::SystemTime::now();
+        let _ = file.set_modified(now);
+    }
+}
+
 /// Whether the file caused an error, and not the process. A process without free file descriptors
 /// must not take sound files for damaged ones.
 pub fn is_of_the_file(error: &io::Error) -> bool {

@@ -45,6 +45,21 @@ impl Job {
         Self { key, label, stage, inputs, material, threads }
     }
 
+    /// The work order in the bytes of a file.
+    ///
+    /// Errors: it is none, or that of another key.
+    pub fn read(bytes: &[u8], key: &Digest) -> Result<Self, String> {
+        let mut job: Self = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
+        // The number of threads is in no key. More threads than cores would only compete for cores
+        // and memory.
+        job.threads =
+            job.threads.clamp(1, std::thread::available_parallelism().map_or(1, usize::from));
+        match job.is_of(key) {
+            true => Ok(job),
+            false => Err("its stage and its inputs have another key".to_owned()),
+        }
+    }
+
     /// Whether this is the key of the stage and its inputs.
     fn is_of(&self, key: &Digest) -> bool {
         let inputs =
@@ -77,6 +92,8 @@ pub fn perform(
 ) -> Result<Made, Failure> {
     let stored = |e: StoreError| Failure::Store(e.to_string());
     let (inputs, held) = load(store, &job.inputs)?;
+    // If there is a record, and the stage runs all the same, the record is of no use.
+    let known = store.lookup(&job.key).sound();
     #[expect(
         clippy::disallowed_methods,
         reason = "how long a stage takes is kept for estimates only"
@@ -130,14 +147,13 @@ pub fn perform(
         label: job.label.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    let made = Made::from(record.clone());
-    if !made.has(job.stage.outputs()) {
+    if !Made::from(record.clone()).has(job.stage.outputs()) {
         return Err(Failure::Stage(format!(
             "a bug in humshift: {} gave other outputs than it should",
             job.stage.name()
         )));
     }
-    store.commit(&job.key, &record).map_err(stored)?;
+    let made = store.commit(&job.key, record, known.as_ref()).map_err(stored)?;
     desk.drop_checkpoints(&job.key);
     Ok(made)
 }
@@ -198,16 +214,9 @@ pub fn run_job(
     let desk = Desk::open(cache).map_err(|e| Failure::Store(e.to_string()))?;
     let bytes = desk.job(key).map_err(|e| Failure::Store(e.to_string()))?;
     let path = desk.job_path(key);
-    let wrong = |why: String| {
+    let job = Job::read(&bytes, key).map_err(|why| {
         Failure::Stage(format!("the job in {} cannot be done: {why}", path.display()))
-    };
-    let mut job: Job = serde_json::from_slice(&bytes).map_err(|e| wrong(e.to_string()))?;
-    // The number of threads is in no key. More threads than cores would only compete for cores and
-    // memory.
-    job.threads = job.threads.clamp(1, std::thread::available_parallelism().map_or(1, usize::from));
-    if !job.is_of(key) {
-        return Err(wrong("its stage and its inputs have another key".into()));
-    }
+    })?;
     perform(&store, &desk, &job, cancel, tell)
 }
 

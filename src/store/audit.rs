@@ -69,6 +69,11 @@ impl Store {
                         record.outputs.values().map(|object| (object.digest, object.bytes)),
                     );
                 }
+                // A process without free file descriptors must not move sound records away.
+                Found::Unreadable(why) => {
+                    let path = self.tier.path(Name::Record(&key));
+                    return Err(Unusable::at(&path)(std::io::Error::other(why)).into());
+                }
                 Found::Sound(_) | Found::Damaged(_) => {
                     audit.damaged_records.push(key.hex());
                     self.move_away(&self.tier.path(Name::Record(&key)), &mut audit);
@@ -132,7 +137,7 @@ mod tests {
             label,
             version,
         };
-        store.commit(&key, &record).unwrap();
+        store.commit(&key, record, None).unwrap();
         key
     }
 

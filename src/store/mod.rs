@@ -4,7 +4,7 @@
 //! cache/
 //!   objects/9f/2c….npy     immutable bytes under their SHA-256; the extension says their type
 //!   records/4a/77….json    key -> outputs, written last; the second line is the digest of the first
-//!   runs/<experiment>/<digest>.json  a run as a document
+//!   runs/<experiment>/<digest>.json  a run as a document; in a remote tier beside it a pack
 //!   bad/ tmp/              damaged files; files being written
 //! ```
 //!
@@ -30,8 +30,9 @@
 //! both must be regular files. Anything else is damage: it is moved to `bad/`, reported and made
 //! again.
 //!
-//! **A remote tier** goes into four functions of `store/tier.rs` and nowhere else. That file
-//! explains how.
+//! **A remote tier** may stand behind the folder: a bucket or a folder that others share. What the
+//! folder lacks is looked for there, and [`push`](Store::push) sends what is complete. It is never
+//! trusted and never needed (`store/remote`).
 //!
 //! This room knows only bytes and digests. It cannot name a stage or an artifact.
 
@@ -39,8 +40,11 @@ mod audit;
 mod gc;
 mod mapped;
 mod object;
+mod pack;
 mod record;
+mod remote;
 mod runs;
+mod shared;
 mod stream;
 mod tier;
 
@@ -50,7 +54,9 @@ pub use audit::Usage;
 pub use gc::GcPolicy;
 pub use object::Bytes;
 pub use record::{Found, Made, RECORD_SCHEMA, Record};
+pub use remote::{Remote, Traffic};
 pub use runs::RunFile;
+pub use shared::Moved;
 
 use std::path::Path;
 
@@ -68,7 +74,7 @@ pub enum StoreError {
     Damaged { digest: Digest },
 }
 
-/// A handle on the store. It is cheap to clone and has no state.
+/// A handle on the store. It is cheap to clone; its only state is what a remote tier answered.
 #[derive(Clone, Debug)]
 pub struct Store {
     tier: Tier,

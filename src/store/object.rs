@@ -69,7 +69,7 @@ impl Store {
     /// lengths would not be enough.
     pub fn put(&self, kind: Kind, bytes: &[u8]) -> Result<ObjectRef, StoreError> {
         let object = ObjectRef::of(kind, bytes);
-        if !self.tier.open(Name::Object(&object)).is_ok_and(|opened| holds(opened, bytes)) {
+        if !self.tier.open_here(Name::Object(&object)).is_ok_and(|opened| holds(opened, bytes)) {
             self.tier.write(Name::Object(&object), bytes)?;
         }
         Ok(object)
@@ -135,7 +135,11 @@ impl Store {
                 Some(Ok((bytes, _))) if bytes.digest() == object.digest => Ok(bytes),
                 _ => {
                     self.tier.set_aside(Name::Object(object));
-                    Err(damaged())
+                    // What is damaged here may be sound in the remote tier.
+                    match self.has_remote().then(load) {
+                        Some(Ok((bytes, _))) if bytes.digest() == object.digest => Ok(bytes),
+                        _ => Err(damaged()),
+                    }
                 }
             },
         }
@@ -147,11 +151,7 @@ impl Store {
         if age.as_secs() <= 3600 {
             return;
         }
-        #[expect(clippy::disallowed_methods, reason = "ages decide eviction, never a result")]
-        let now = std::time::SystemTime::now();
-        if let Ok(file) = disk::options().append(true).open(self.object_path(object)) {
-            let _ = file.set_modified(now);
-        }
+        disk::touch(&self.object_path(object));
     }
 }
 

@@ -16,7 +16,7 @@ use crate::kind::Kind;
 pub const RECORD_SCHEMA: u32 = 1;
 
 /// The most bytes of a record; usual ones have some thousand.
-const LONGEST: u64 = 64 << 20;
+pub(super) const LONGEST: u64 = 64 << 20;
 
 /// The outcome of a stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,7 +55,32 @@ impl From<Record> for Made {
     }
 }
 
+impl Record {
+    /// The record of `key` in the bytes of a file. The digest of its document is compared with the
+    /// key.
+    pub fn read(bytes: Vec<u8>, key: &Digest) -> Found<Self> {
+        first_line(bytes).and_then(|line| whole(&line, key))
+    }
+
+    /// The text of the file: the record, and the digest of its line.
+    pub fn write(&self) -> String {
+        let line = serde_json::to_string(self).expect("records are JSON");
+        format!("{line}\n\"{}\"\n", Digest::of(line.as_bytes()).hex())
+    }
+}
+
 impl Made {
+    /// As [`Record::read`]. The document is not read if the record names its key.
+    pub fn read(bytes: Vec<u8>, key: &Digest) -> Found<Self> {
+        first_line(bytes).and_then(|line| {
+            parse(&line).and_then(|made: Self| match made.key {
+                Some(own) if own == *key => Found::Sound(made),
+                Some(own) => Found::Damaged(format!("it is the record of {own}")),
+                None => whole(&line, key).and_then(|record| Found::Sound(record.into())),
+            })
+        })
+    }
+
     /// Whether it has exactly these outputs with these file types.
     pub fn has(&self, outputs: &[(&str, Kind)]) -> bool {
         self.outputs.len() == outputs.len()
@@ -73,6 +98,8 @@ pub enum Found<T> {
     Foreign,
     /// The file is not a sound record of this key; the text gives the reason.
     Damaged(String),
+    /// This process cannot read the file now; the file may be sound. The text gives the reason.
+    Unreadable(String),
     Sound(T),
 }
 
@@ -91,6 +118,7 @@ impl<T> Found<T> {
             Found::Absent => Found::Absent,
             Found::Foreign => Found::Foreign,
             Found::Damaged(why) => Found::Damaged(why),
+            Found::Unreadable(why) => Found::Unreadable(why),
         }
     }
 }
@@ -98,45 +126,49 @@ impl<T> Found<T> {
 impl Store {
     /// The outputs of a key.
     pub fn lookup(&self, key: &Digest) -> Found<Made> {
-        let line = match self.line(key) {
-            Found::Sound(line) => line,
-            other => return other.and_then(|_| unreachable!("it is sound")),
-        };
-        parse(&line).and_then(|made: Made| match made.key {
-            Some(own) if own == *key => Found::Sound(made),
-            Some(own) => Found::Damaged(format!("it is the record of {own}")),
-            None => whole(&line, key).and_then(|record| Found::Sound(record.into())),
-        })
+        self.bytes(key).and_then(|bytes| Made::read(bytes, key))
     }
 
     /// The full record of a key. The digest of its document is checked against the key.
     pub fn record(&self, key: &Digest) -> Found<Record> {
-        self.line(key).and_then(|line| whole(&line, key))
+        self.bytes(key).and_then(|bytes| Record::read(bytes, key))
     }
 
-    /// The first line of a record's file, if the second line is its digest.
-    fn line(&self, key: &Digest) -> Found<Vec<u8>> {
+    fn bytes(&self, key: &Digest) -> Found<Vec<u8>> {
         let opened = self.tier.open(Name::Record(key));
-        let mut bytes = match opened.and_then(|opened| disk::rest(opened, LONGEST)) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Found::Absent,
-            Err(error) => return Found::Damaged(error.to_string()),
-        };
-        let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
-        let check = bytes.get(end + 1..).and_then(|rest| rest.split(|byte| *byte == b'\n').next());
-        let check = check.and_then(|check| check.strip_prefix(b"\"")?.strip_suffix(b"\""));
-        if check != Some(Digest::of(&bytes[..end]).hex().as_bytes()) {
-            return Found::Damaged("its second line is not the digest of the first".into());
+        match opened.and_then(|opened| disk::rest(opened, LONGEST)) {
+            Ok(bytes) => Found::Sound(bytes),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Found::Absent,
+            Err(error) if !disk::is_of_the_file(&error) => Found::Unreadable(error.to_string()),
+            Err(error) => Found::Damaged(error.to_string()),
         }
-        bytes.truncate(end);
-        Found::Sound(bytes)
     }
 
-    /// Writes the record of a key. Its objects must be stored first.
-    pub fn commit(&self, key: &Digest, record: &Record) -> Result<(), StoreError> {
-        let line = serde_json::to_string(record).expect("records are JSON");
-        let text = format!("{line}\n\"{}\"\n", Digest::of(line.as_bytes()).hex());
-        Ok(self.tier.write(Name::Record(key), text.as_bytes())?)
+    /// Writes the record of a key, and returns the record that the key has now. Its objects must be
+    /// stored first.
+    ///
+    /// The first record stays: after a lost node two workers may compute one key, and what follows
+    /// must go on from one of the two. A record is replaced if it is not sound, if its outputs are
+    /// gone, or if it is `known`: then it was there before the stage ran, and was of no use.
+    pub fn commit(
+        &self,
+        key: &Digest,
+        record: Record,
+        known: Option<&Made>,
+    ) -> Result<Made, StoreError> {
+        let (text, made) = (record.write(), Made::from(record));
+        if !self.tier.create(Name::Record(key), text.as_bytes())? {
+            let is_first = |first: &Made| {
+                first.outputs == made.outputs
+                    || (known != Some(first) && first.outputs.values().all(|o| self.has(o)))
+            };
+            let first = self.lookup(key).sound().filter(is_first);
+            match first {
+                Some(first) => return Ok(first),
+                None => self.tier.write(Name::Record(key), text.as_bytes())?,
+            }
+        }
+        Ok(made)
     }
 
     /// All records of the cache, sorted by key.
@@ -145,6 +177,18 @@ impl Store {
             self.tier.entries("records")?.into_iter().filter(|entry| entry.extension == "json");
         Ok(keys.map(|entry| (entry.digest, self.record(&entry.digest))).collect())
     }
+}
+
+/// The first line of the text of a record, if the second line is its digest.
+fn first_line(mut bytes: Vec<u8>) -> Found<Vec<u8>> {
+    let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+    let check = bytes.get(end + 1..).and_then(|rest| rest.split(|byte| *byte == b'\n').next());
+    let check = check.and_then(|check| check.strip_prefix(b"\"")?.strip_suffix(b"\""));
+    if check != Some(Digest::of(&bytes[..end]).hex().as_bytes()) {
+        return Found::Damaged("its second line is not the digest of the first".into());
+    }
+    bytes.truncate(end);
+    Found::Sound(bytes)
 }
 
 #[derive(Deserialize)]
@@ -218,7 +262,7 @@ mod tests {
         let store = Store::open(folder.path()).unwrap();
         let (key, record) = record(&store, serde_json::json!({"stage": "metrics"}));
         assert_eq!(store.lookup(&key), Found::Absent);
-        store.commit(&key, &record).unwrap();
+        store.commit(&key, record.clone(), None).unwrap();
         assert_eq!(store.record(&key), Found::Sound(record.clone()));
         assert_eq!(store.lookup(&key), Found::Sound(record.into()));
 
@@ -244,8 +288,10 @@ mod tests {
         for named in [true, false] {
             // Older records do not name their key.
             of_knn.key = of_knn.key.filter(|_| named);
-            store.commit(&knn, &of_knn).unwrap();
-            store.commit(&other, &of_knn).unwrap();
+            for key in [&knn, &other] {
+                let _ = fs::remove_file(store.tier.path(Name::Record(key)));
+                store.commit(key, of_knn.clone(), None).unwrap();
+            }
             assert!(store.lookup(&knn).sound().is_some() && store.record(&knn).sound().is_some());
             assert!(
                 matches!(store.lookup(&other), Found::Damaged(_))
@@ -253,7 +299,7 @@ mod tests {
             );
         }
         // The record names one key and holds the document of another.
-        store.commit(&other, &Record { key: Some(other), ..of_knn }).unwrap();
+        store.commit(&other, Record { key: Some(other), ..of_knn }, None).unwrap();
         assert!(matches!(store.record(&other), Found::Damaged(_)));
     }
 
@@ -277,6 +323,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_first_record_of_a_key_stays_while_its_outputs_are_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let (key, first) = record(&store, serde_json::json!({"stage": "training"}));
+        let made = Made::from(first.clone());
+        assert_eq!(store.commit(&key, first.clone(), None).unwrap(), made);
+        let other = store.put(Kind::Csv, b"abd").unwrap();
+        let second = Record { outputs: [("scores".to_owned(), other)].into(), ..first.clone() };
+        assert_eq!(store.commit(&key, second.clone(), None).unwrap(), made);
+        assert_eq!(store.lookup(&key), Found::Sound(made.clone()));
+        // It was there before, and the stage ran all the same.
+        let next = Made::from(second.clone());
+        assert_eq!(store.commit(&key, second.clone(), Some(&made)).unwrap(), next);
+        assert_eq!(store.lookup(&key), Found::Sound(next));
+        fs::remove_file(store.object_path(&other)).unwrap();
+        assert_eq!(store.commit(&key, first, None).unwrap(), made);
+        assert_eq!(store.lookup(&key), Found::Sound(made));
+    }
+
     #[cfg(unix)]
     #[test]
     fn what_is_no_file_is_no_record_and_is_replaced() {
@@ -284,11 +350,11 @@ mod tests {
         let store = Store::open(folder.path()).unwrap();
         let (key, record) = record(&store, serde_json::json!({"stage": "metrics"}));
         for (name, make) in disk::strange::STRANGE {
-            store.commit(&key, &record).unwrap();
+            store.commit(&key, record.clone(), None).unwrap();
             fs::remove_file(store.tier.path(Name::Record(&key))).unwrap();
             make(&store.tier.path(Name::Record(&key)));
             assert!(matches!(store.lookup(&key), Found::Damaged(_)), "{name}");
-            store.commit(&key, &record).unwrap();
+            store.commit(&key, record.clone(), None).unwrap();
             assert!(store.lookup(&key).sound().is_some(), "{name}");
         }
     }

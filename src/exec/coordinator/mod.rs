@@ -14,6 +14,7 @@ use super::executor::{Executor, Finished, Grant, Lease, News};
 use super::found::found;
 use super::keys::{Keyed, keyed};
 use super::reason::{since_last, why};
+use super::remote::Uploads;
 use super::schedule::{Action, Inputs, Schedule, Word};
 use super::{Event, Failure, Job, Listener, Options, RunOutcome};
 use crate::context::Progress;
@@ -41,6 +42,7 @@ struct Run<'a> {
     /// The last lines of the logs of stages that failed.
     said: BTreeMap<NodeId, Vec<String>>,
     begun: Instant,
+    uploads: Uploads,
 }
 
 /// Runs the `chosen` nodes of a plan, as far as they are not cached. `chosen` must contain all
@@ -73,11 +75,13 @@ pub fn run(
         paces: BTreeMap::new(),
         said: BTreeMap::new(),
         begun,
+        uploads: Uploads::new(store, cancel),
     };
     if let Err(error) = run.work() {
         run.executor.stop();
         return Err(error);
     }
+    run.uploads.finish();
     let interrupted = cancel.load(Ordering::Relaxed) && !run.schedule.gave_up();
     let said = run.said;
     let (nodes, revived) = run.schedule.end();
@@ -103,9 +107,13 @@ impl Run<'_> {
             match self.executor.wait(TICK) {
                 Some(News::Finished(finished)) => self.finished(*finished)?,
                 Some(News::Progress(key, progress)) => self.progressed(&key, &progress),
+                Some(News::Warning(message)) => self.listener.hear(Event::Warning { message }),
                 None => {}
             }
             self.look_elsewhere()?;
+            for message in self.store.notices() {
+                self.listener.hear(Event::Warning { message });
+            }
             self.listener.tick();
         }
     }
@@ -237,6 +245,11 @@ impl Run<'_> {
                 self.listener.hear(Event::Warning { message });
                 None
             }
+            Found::Unreadable(why) => {
+                let message = format!("the record of {} cannot be read now: {why}", node.label);
+                self.listener.hear(Event::Warning { message });
+                None
+            }
             found => found.sound(),
         }
     }
@@ -258,7 +271,7 @@ impl Run<'_> {
 
     fn inputs(&self, id: NodeId) -> Inputs {
         let node = self.plan.node(id);
-        if let Some((role, _)) = node.given.iter().find(|(_, object)| !self.store.has(object)) {
+        if let Some((role, _)) = node.given.iter().find(|(_, object)| !self.has(object)) {
             return Inputs::Lost(role.to_string());
         }
         let object = |need: &Need| {
@@ -268,13 +281,21 @@ impl Run<'_> {
         let gone: BTreeSet<NodeId> = node
             .needs
             .iter()
-            .filter(|need| !self.store.has(&object(need)))
+            .filter(|need| !self.has(&object(need)))
             .map(|need| need.node)
             .collect();
         if !gone.is_empty() {
             return Inputs::Gone(gone);
         }
         Inputs::There(self.wants(id))
+    }
+
+    /// Whether a job can have an object. Workers on other machines do not ask the remote cache.
+    fn has(&self, object: &ObjectRef) -> bool {
+        match self.executor.fetches() {
+            true => self.store.has(object),
+            false => self.store.fetch(object),
+        }
     }
 
     fn wants(&self, id: NodeId) -> Wants {
@@ -301,6 +322,7 @@ impl Run<'_> {
         match word {
             Word::Cached { seconds } => self.listener.hear(Event::Cached { node, label, seconds }),
             Word::Finished { seconds, again } => {
+                self.uploads.add(self.keyed(node).key);
                 self.listener.hear(Event::Finished { node, label, seconds, again })
             }
             Word::Failed(message) => {

@@ -33,6 +33,8 @@ pub struct Finished {
 pub enum News {
     /// Progress of the job with this key.
     Progress(Digest, Progress),
+    /// Words for the user that are no failure.
+    Warning(String),
     Finished(Box<Finished>),
 }
 
@@ -81,6 +83,12 @@ pub trait Executor {
     /// run.
     fn is_making(&self, _: NodeId) -> bool {
         false
+    }
+
+    /// Whether jobs fetch what they need from the remote cache. If not, it is fetched before they
+    /// start.
+    fn fetches(&self) -> bool {
+        true
     }
 
     /// No more jobs are started before the next news. An executor that gathers jobs submits them

@@ -31,6 +31,11 @@ fn dispatch(
     cancel: &AtomicBool,
     tell: &(dyn Fn(Progress) + Sync),
 ) -> Result<Made, Failure> {
+    // The worker knows only the folder of the cache.
+    for object in job.inputs.values() {
+        // One that cannot be had is missed by the worker.
+        store.fetch(object);
+    }
     let bytes = serde_json::to_vec(job).expect("jobs are JSON");
     desk.leave_job(&job.key, &bytes).map_err(|e| Failure::Store(e.to_string()))?;
     let result = spawn(store, job, lock, cancel, tell);
