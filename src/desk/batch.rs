@@ -21,6 +21,9 @@ use crate::disk::{self, Unusable, age};
 /// A cluster may keep a task waiting for weeks. No file of a batch is needed for longer.
 const FORGOTTEN: Duration = Duration::from_secs(60 * 24 * 3600);
 
+/// Lines that are read of what a worker printed last.
+const WORDS: usize = 5;
+
 /// The most bytes of a batch.
 const LONGEST: u64 = 64 << 20;
 
@@ -80,7 +83,12 @@ impl Desk {
     /// The file for the reports of a task. A worker that starts again appends to it.
     pub fn append_reports(&self, run: &Digest, number: u32, task: u32) -> io::Result<File> {
         let path = self.batches(run).join(format!("{number}.{task}.jsonl"));
-        disk::options().append(true).create(true).open(path)
+        let mut file = disk::options().append(true).create(true).open(path)?;
+        if file.metadata()?.len() > 0 {
+            // The first worker may have been killed within a line.
+            file.write_all(b"\n")?;
+        }
+        Ok(file)
     }
 
     /// The reports of a task after the first `from` bytes, as whole lines. Moves `from` behind
@@ -102,12 +110,13 @@ impl Desk {
         String::from_utf8_lossy(&bytes[..whole]).lines().map(str::to_owned).collect()
     }
 
-    /// The last line that a worker printed beside its reports.
-    pub fn last_words(&self, run: &Digest, number: u32, task: u32) -> Option<String> {
+    /// The last lines that a worker, or Slurm about it, printed beside its reports.
+    pub fn last_words(&self, run: &Digest, number: u32, task: u32) -> Vec<String> {
         let path = self.batches(run).join(format!("{number}.{task}.log"));
-        let bytes = disk::read(&path, LONGEST).ok()?;
+        let bytes = disk::read(&path, LONGEST).unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
-        text.lines().rfind(|line| !line.trim().is_empty()).map(str::to_owned)
+        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+        lines[lines.len().saturating_sub(WORDS)..].iter().map(|line| line.to_string()).collect()
     }
 
     /// Removes the batches of runs that no head and no worker touched for long.
@@ -157,10 +166,11 @@ mod tests {
         write(b"one\ntw");
         assert_eq!(desk.reports(&run, 1, 4, &mut from), ["one"]);
         write(b"o\nthree\n");
-        assert_eq!(desk.reports(&run, 1, 4, &mut from), ["two", "three"]);
+        assert_eq!(desk.reports(&run, 1, 4, &mut from), ["tw", "o", "three"]);
         assert!(desk.reports(&run, 1, 4, &mut from).is_empty());
         std::fs::write(desk.batches(&run).join("1.4.log"), "first\nno memory\n\n").unwrap();
-        assert_eq!(desk.last_words(&run, 1, 4).as_deref(), Some("no memory"));
+        assert_eq!(desk.last_words(&run, 1, 4), ["first", "no memory"]);
+        assert!(desk.last_words(&run, 1, 5).is_empty());
         desk.drop_batch(&run, 1);
         assert_eq!(desk.batch_numbers(&run), [0]);
         desk.drop_batch(&run, 0);

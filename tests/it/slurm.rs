@@ -1,5 +1,11 @@
 //! Stages on a real Slurm of four nodes, which `.ci/slurm` starts on this machine. Where there is
 //! none, the tests say that they are skipped; that script installs one (as root, on Debian).
+#![cfg(target_os = "linux")]
+
+mod heads;
+mod loss;
+mod requests;
+mod silence;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -30,6 +36,11 @@ struct Cluster {
 impl Cluster {
     /// `None`, with a word, where there is no Slurm.
     fn start(test: &str) -> Option<Self> {
+        Self::with(test, "4", &[])
+    }
+
+    /// A cluster of some nodes, with variables for the script.
+    fn with(test: &str, nodes: &str, variables: &[(&str, &str)]) -> Option<Self> {
         let here = |name: &&str| {
             let places = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
             places.iter().any(|place| Path::new(place).join(name).exists())
@@ -40,7 +51,7 @@ impl Cluster {
         }
         let folder = tempfile::Builder::new().prefix("slurm-").tempdir().expect("a folder");
         let cluster = Self { folder };
-        let output = cluster.script("start", &["4", "2"]);
+        let output = cluster.script_with("start", &[nodes, "2"], variables);
         // A machine may have the programs and still not let daemons run; `.ci/run` tells of that, too.
         if output.code != 0 {
             eprintln!("skipped: {test}: {}", output.stderr.trim());
@@ -50,13 +61,13 @@ impl Cluster {
     }
 
     fn script(&self, command: &str, rest: &[&str]) -> Output {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/slurm");
-        let mut command = {
-            let mut script = Command::new(script);
-            script.arg(command).arg(self.folder.path()).args(rest);
-            script
-        };
-        Output::new(command.output().expect("the script starts"))
+        self.script_with(command, rest, &[])
+    }
+
+    fn script_with(&self, command: &str, rest: &[&str], variables: &[(&str, &str)]) -> Output {
+        let mut script = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/slurm"));
+        script.arg(command).arg(self.folder.path()).args(rest).envs(variables.iter().copied());
+        Output::new(script.output().expect("the script starts"))
     }
 
     fn settings(&self) -> PathBuf {
@@ -74,13 +85,97 @@ impl Cluster {
         Output::new(self.command(project, arguments).output().expect("the program starts"))
     }
 
+    /// What a command of Slurm says.
+    fn slurm(&self, line: &str) -> String {
+        let mut words = line.split_whitespace();
+        let mut command = Command::new(words.next().expect("a command"));
+        command.args(words).env("SLURM_CONF", self.settings());
+        String::from_utf8(command.output().expect("Slurm is here").stdout).expect("UTF-8")
+    }
+
     /// The jobs in the queue.
     fn queued(&self) -> usize {
-        let mut squeue = Command::new("squeue");
-        squeue.args(["--noheader", "--array"]).env("SLURM_CONF", self.settings());
-        let output = squeue.output().expect("Slurm is here");
-        String::from_utf8_lossy(&output.stdout).lines().count()
+        self.slurm("squeue --noheader --array").lines().count()
     }
+
+    /// Starts the program on [`TRAINING`], and writes its words to a file.
+    fn head(&self, project: &Project) -> Head {
+        let words = project.path(&format!("head-{}.txt", number()));
+        let file = std::fs::File::create(&words).expect("the folder is there");
+        let arguments = "run spec.yaml --executor slurm --profile profile.yaml";
+        let mut command = self.command(project, arguments);
+        let child = command.stderr(file).spawn().expect("the program starts");
+        Head { child, words }
+    }
+
+    /// The running task of the training, once it is another one than `before`.
+    fn training(&self, before: &str) -> String {
+        let mut found = String::new();
+        let look = || {
+            let queue = self.slurm("squeue --noheader --array --states=RUNNING --format=%i_%k");
+            let task = queue.lines().find_map(|line| line.strip_suffix("_training"));
+            found = task.filter(|task| *task != before).unwrap_or_default().to_owned();
+            !found.is_empty()
+        };
+        assert!(within(60, look), "the training runs");
+        found
+    }
+}
+
+fn send(signal: &str, pid: u32) {
+    let sent = Command::new("kill").args([signal, &pid.to_string()]).status();
+    assert!(sent.expect("kill is there").success(), "{signal} {pid}");
+}
+
+/// A number for each head of these tests.
+fn number() -> usize {
+    static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+    NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+}
+
+/// A program that runs stages on a cluster.
+struct Head {
+    child: std::process::Child,
+    words: PathBuf,
+}
+
+impl Head {
+    fn says(&self) -> String {
+        std::fs::read_to_string(&self.words).expect("it is there")
+    }
+
+    /// Waits for its end; what it said is then its standard error.
+    fn ends(self) -> Output {
+        let said = self.words.clone();
+        let mut output = Output::new(self.child.wait_with_output().expect("it ends"));
+        output.stderr = std::fs::read_to_string(said).expect("it is there");
+        output
+    }
+}
+
+/// One short training, and the stages before and after it.
+const TRAINING: &str = "\
+name: slurm
+data: { dcase: { root: data, machines: [fan] } }
+features: { log_mel: { frame: 256, hop: 128, mels: 16 } }
+detector: { autoencoder: { epochs: 2 } }
+";
+
+/// A project of [`TRAINING`] in which the tasks of trainings begin with a line of shell, and its
+/// report.
+fn training(line: &str, settings: &str) -> (Project, String) {
+    let project = project(TRAINING);
+    let report = project.report_of_an_empty_cache();
+    project.write("line.sh", line);
+    let line = project.path("line.sh").display().to_string();
+    project.write(
+        "profile.yaml",
+        format!(
+            "stages: {{ training: {{ options: ['--comment=training', '--export=ALL,KIND=training'] }} }}\n\
+             setup: [ '[ \"$KIND\" != training ] || . {line}' ]\n{settings}"
+        ),
+    );
+    (project, report)
 }
 
 impl Drop for Cluster {
@@ -101,8 +196,9 @@ fn a_cluster_gives_the_report_of_one_machine_and_tells_of_failures_alike() {
     let whole = project(SPEC);
     let here = whole.run("run spec.yaml --cache here").done();
     let there = cluster.run(&whole, "run spec.yaml --executor slurm").done();
-    // Seeds that give the same model share its scores; which of them runs is a matter of time.
-    assert_eq!(there.ran().len(), here.ran().len(), "{}", there.stderr);
+    // Seeds that give the same model share its scores. Which of them runs is a matter of time, and
+    // two tasks may be on their way to the same scores.
+    assert!(there.ran().len() >= here.ran().len(), "{}", there.stderr);
     assert_eq!(there.stdout, here.stdout);
     assert_eq!(whole.report(), whole.report_of_an_empty_cache());
     let left = whole.cache().join("batches").read_dir().expect("a folder").count();
@@ -167,8 +263,7 @@ fn whoever_interrupts_the_head_cancels_what_it_submitted() {
     let arguments = "run spec.yaml --executor slurm";
     let head = cluster.command(&project, arguments).spawn().expect("the program starts");
     assert!(within(120, || cluster.queued() > 0), "it has begun");
-    let killed = Command::new("kill").args(["-INT", &head.id().to_string()]).status();
-    assert!(killed.expect("there is kill").success());
+    send("-INT", head.id());
     Output::new(head.wait_with_output().expect("it ends")).exits(130);
     assert!(within(120, || cluster.queued() == 0), "nothing is left in the queue");
     cluster.run(&project, arguments).done();

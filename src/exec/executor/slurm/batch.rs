@@ -52,15 +52,24 @@ pub struct Class {
 /// The most chains in a task while nobody knows how long they take.
 const UNKNOWN: usize = 8;
 
+/// Slurm starts tasks in rounds that are about a second apart. What takes less than some of them is
+/// not worth a second round.
+const SHORT: f64 = 5.0;
+
 /// Chains of nodes as tasks. Each should last `seconds`, as far as it is known how long a chain
-/// takes; but no chain waits behind another one while the cluster has free processors.
+/// takes; but no chain waits behind another one while the cluster, which runs `at_once` tasks, has
+/// free processors. There are two tasks for each place, so that a slow one holds nobody up, unless
+/// all would be short.
 pub fn tasks(
     chains: Vec<Vec<NodeId>>,
     each: Option<f64>,
     seconds: f64,
-    free: usize,
+    at_once: usize,
 ) -> Vec<Vec<NodeId>> {
-    let spread = chains.len().div_ceil(free.max(1));
+    let at_once = at_once.max(1);
+    let all = chains.len().div_ceil(at_once);
+    let short = each.is_some_and(|each| each * (all as f64) < SHORT);
+    let spread = if short { all } else { chains.len().div_ceil(at_once.saturating_mul(2)) };
     let lasting = each.map_or(UNKNOWN, |each| (seconds / each.max(1e-3)).round() as usize);
     let together = spread.min(lasting).max(1);
     chains.chunks(together).map(<[Vec<NodeId>]>::concat).collect()
@@ -78,12 +87,13 @@ mod tests {
         let lengths = |n, each, free| -> Vec<usize> {
             tasks(chains(n), each, 300.0, free).iter().map(|task| task.len() / 2).collect()
         };
-        assert_eq!(lengths(10, None, 16), [1; 10]);
-        assert_eq!(lengths(10, None, 4), [3, 3, 3, 1]);
-        assert_eq!(lengths(10, Some(1.0), 4), [3, 3, 3, 1], "there is a processor for each");
+        assert_eq!(lengths(10, None, 8), [1; 10]);
+        assert_eq!(lengths(10, None, 2), [3, 3, 3, 1]);
+        assert_eq!(lengths(10, Some(3.0), 2), [3, 3, 3, 1], "there is a processor for each");
+        assert_eq!(lengths(10, Some(0.1), 2), [5, 5], "a second round would take longer");
         assert_eq!(lengths(20, None, 1), [8, 8, 4]);
         assert_eq!(lengths(10, Some(150.0), 1), [2; 5]);
         assert_eq!(lengths(2, Some(1e9), 1), [1; 2]);
-        assert_eq!(tasks(chains(2), None, 300.0, 1), [chains(2).concat()]);
+        assert_eq!(tasks(chains(2), Some(0.1), 300.0, 1), [chains(2).concat()]);
     }
 }

@@ -7,13 +7,17 @@
 //!   Slurm says of its task, only says where to look.
 //! * **Loss.** The nodes of a task that Slurm lost run once more, each alone; after a time-out with
 //!   twice the time, after too little memory with twice the memory. A node that is lost again has
-//!   failed.
+//!   failed. What made room for others does not count as lost.
+//! * **Silence.** While the controller does not answer, nothing is given up and nothing submitted.
 //! * **Restart.** Batches are files in the cache. A head that starts again finds its arrays in the
 //!   queue of Slurm and waits for them. Ctrl-C cancels them.
 
 mod batch;
+mod command;
+mod lost;
 mod profile;
 mod queue;
+mod silence;
 mod task;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -31,17 +35,18 @@ use crate::stage::{StageSpec, Wants};
 use crate::store::{Store, Unusable};
 pub use batch::{Batch, Report};
 use batch::{Class, tasks};
+use lost::Lost;
 pub use profile::Profile;
 use profile::THREADS;
-use queue::End;
+use silence::{Silence, Unsure};
 use task::{Place, Task};
 
 /// Jobs are gathered for this long, while others run.
 const GATHER: Duration = Duration::from_millis(500);
 /// Times between two looks at the reports: from, to.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
-/// Time between two questions to Slurm.
-const ASKS: Duration = Duration::from_secs(2);
+/// Times between two questions to Slurm: from, to.
+const ASKS: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
 /// A task that Slurm does not know is given this long to appear.
 const PATIENCE: Duration = Duration::from_secs(6);
 /// The files of a task that came to its end are given this long to appear: file systems of clusters
@@ -59,9 +64,6 @@ const LOCKS: usize = 400;
 /// Stages of these kinds begin a task. The others may follow one in it: they take little time and
 /// memory.
 const HEAVY: [&str; 5] = ["levels", "features", "embedding", "network", "training"];
-/// A node is lost this many times before it has failed.
-const TRIES: u32 = 2;
-
 /// A run on a cluster: the name of its experiment, its digest, and what to ask for.
 #[derive(Clone, Debug)]
 pub struct Cluster {
@@ -87,14 +89,6 @@ struct Asked {
     _lock: Option<KeyLock>,
 }
 
-/// How often a node was lost, and what it asks for more.
-#[derive(Clone, Copy, Default)]
-struct Lost {
-    times: u32,
-    time: u32,
-    memory: u32,
-}
-
 pub struct Slurm {
     store: Store,
     desk: Desk,
@@ -108,8 +102,11 @@ pub struct Slurm {
     /// Held by the head of the run that takes up what another one left. A second head neither
     /// follows nor cancels the arrays of the first.
     head: Option<KeyLock>,
-    /// Batches that the controller may have taken: when they were sent, and their tasks.
-    unsure: BTreeMap<u32, (Instant, Vec<Vec<NodeId>>)>,
+    /// Batches that the controller may have taken.
+    unsure: BTreeMap<u32, Unsure>,
+    /// The names of arrays that were submitted again, because Slurm did not seem to have them.
+    strays: BTreeSet<String>,
+    silence: Option<Silence>,
     /// The batches that it submitted or took up.
     batches: BTreeSet<u32>,
     /// The task of a node that is not done.
@@ -124,7 +121,10 @@ pub struct Slurm {
     news: VecDeque<News>,
     looked: Option<Instant>,
     pause: Duration,
+    /// When something was last submitted or reported.
+    stirred: Instant,
     questioned: Option<Instant>,
+    patience: Duration,
     /// The processors of the cluster, and of its widest node, by partition.
     processors: BTreeMap<Option<String>, (usize, usize)>,
     /// Whether everything went well, so that the files of batches can go.
@@ -150,6 +150,8 @@ impl Slurm {
             tasks: BTreeMap::new(),
             head: None,
             unsure: BTreeMap::new(),
+            strays: BTreeSet::new(),
+            silence: None,
             batches: BTreeSet::new(),
             places: BTreeMap::new(),
             made: BTreeSet::new(),
@@ -159,15 +161,32 @@ impl Slurm {
             news: VecDeque::new(),
             looked: None,
             pause: LOOKS.0,
+            stirred: now(),
             questioned: None,
+            patience: ASKS.0,
             processors: BTreeMap::new(),
             clean: true,
         };
-        if let Ok(Attempt::Taken(lock)) = slurm.desk.try_lock(&slurm.cluster.run) {
-            slurm.head = Some(lock);
-            slurm.take_up();
-        }
+        slurm.lead();
         slurm
+    }
+
+    /// Becomes the head that takes up what others left, unless there is one. If the first head ends
+    /// before its run, a second one comes after it.
+    fn lead(&mut self) {
+        if self.head.is_some() || self.silence.is_some() {
+            return;
+        }
+        let Ok(Attempt::Taken(lock)) = self.desk.try_lock(&self.cluster.run) else { return };
+        let begun = now();
+        match self.take_up() {
+            Ok(()) => {
+                self.head = Some(lock);
+                self.pending.retain(|node| !self.places.contains_key(node));
+            }
+            // It tries again when Slurm answers.
+            Err(said) => self.unanswered(begun, &said),
+        }
     }
 
     fn done(&mut self, node: NodeId, result: Result<crate::store::Made, Failure>) {
@@ -191,25 +210,6 @@ impl Slurm {
         let Some(made) = whole else { return false };
         self.done(node, Ok(made));
         true
-    }
-
-    /// A node whose task is over without it. `state` is that of the task in Slurm.
-    fn lose(&mut self, node: NodeId, place: Place, array: u64, state: &str) {
-        let end = End::of(state);
-        let lost = self.lost.entry(node).or_default();
-        lost.times += 1;
-        match end {
-            End::Timeout => lost.time += 1,
-            End::Memory => lost.memory += 1,
-            End::Cancelled | End::Other => {}
-        }
-        if lost.times < TRIES && end != End::Cancelled {
-            return self.submit_later(node);
-        }
-        let words = self.desk.last_words(&self.cluster.run, place.batch, place.task);
-        let words = words.map_or_else(String::new, |words| format!("; its last words: {words}"));
-        let message = format!("Slurm ended its task {array}_{} with {state}{words}", place.task);
-        self.done(node, Err(Failure::Stage(message)));
     }
 
     fn submit_later(&mut self, node: NodeId) {
@@ -243,6 +243,11 @@ impl Slurm {
             classes.entry(self.class(asked)).or_default().push(node);
         }
         for (class, nodes) in classes {
+            if self.silence.is_some() {
+                // They wait for the next answer.
+                nodes.into_iter().for_each(|node| self.submit_later(node));
+                continue;
+            }
             let seconds = 60.0 * self.cluster.profile.task_minutes.unwrap_or(MINUTES);
             // A class that Slurm refused may have taken nodes of this one with it.
             let chain = |node: &NodeId| {
@@ -252,9 +257,9 @@ impl Slurm {
             let chains: Vec<Vec<NodeId>> = nodes.iter().filter_map(chain).collect();
             let each = nodes.iter().map(|node| self.expected(*node)).sum::<Option<f64>>();
             let (processors, _) = self.processors(&class.request.partition);
-            let free = if class.alone { usize::MAX } else { 2 * processors / class.threads };
+            let at_once = if class.alone { usize::MAX } else { processors / class.threads };
             let each = each.map(|all| all / nodes.len() as f64);
-            for tasks in tasks(chains, each, seconds, free).chunks(ELEMENTS) {
+            for tasks in tasks(chains, each, seconds, at_once).chunks(ELEMENTS) {
                 self.submit_array(&class, tasks);
             }
         }
@@ -262,8 +267,12 @@ impl Slurm {
 
     /// The processors of a partition, and of its widest node; a guess if Slurm does not tell.
     fn processors(&mut self, partition: &Option<String>) -> (usize, usize) {
-        let ask = || queue::processors(partition.as_deref()).unwrap_or((64, THREADS));
-        *self.processors.entry(partition.clone()).or_insert_with(ask)
+        if let Some(known) = self.processors.get(partition) {
+            return *known;
+        }
+        let Some(told) = queue::processors(partition.as_deref()) else { return (64, THREADS) };
+        self.processors.insert(partition.clone(), told);
+        told
     }
 
     /// The seconds of a stage, from those of its kind that are done.
@@ -285,11 +294,16 @@ impl Executor for Slurm {
         !HEAVY.contains(&next.name()) && request(first) == request(next)
     }
 
+    fn fetches(&self) -> bool {
+        false
+    }
+
     fn is_making(&self, node: NodeId) -> bool {
         self.made.contains(&node) || self.places.contains_key(&node)
     }
 
     fn lease(&mut self, key: &Digest) -> Result<Lease, Unusable> {
+        self.lead();
         Ok(match Lease::local(&self.desk, key)? {
             Lease::Ours(_) if self.asked.len() >= LOCKS => Lease::Ours(None),
             lease => lease,
@@ -314,7 +328,7 @@ impl Executor for Slurm {
     fn round(&mut self) {
         let gathered = self.gathering.is_some_and(|since| since.elapsed() >= GATHER);
         let idle = self.tasks.is_empty() && self.unsure.is_empty();
-        if !self.pending.is_empty() && (gathered || idle) {
+        if !self.pending.is_empty() && self.silence.is_none() && (gathered || idle) {
             self.submit();
         }
     }
@@ -335,10 +349,9 @@ impl Executor for Slurm {
     }
 
     fn stop(&mut self) {
-        let arrays: BTreeSet<u64> = self.tasks.values().map(|task| task.array).collect();
-        queue::cancel(arrays.iter().map(u64::to_string));
+        self.cancel_all();
+        self.silence = None;
         self.tasks.clear();
-        self.unsure.clear();
         self.places.clear();
         self.pending.clear();
         for node in self.asked.keys().copied().collect::<Vec<_>>() {
@@ -349,6 +362,8 @@ impl Executor for Slurm {
 
 impl Drop for Slurm {
     fn drop(&mut self) {
+        let strays = std::mem::take(&mut self.strays);
+        strays.iter().for_each(|name| drop(queue::cancel([format!("--name={name}")])));
         if self.clean && self.places.is_empty() {
             self.batches.iter().for_each(|number| self.desk.drop_batch(&self.cluster.run, *number));
         }

@@ -1,8 +1,8 @@
-//! The commands of Slurm: `sbatch`, `squeue`, `scontrol`, `sacct`, `scancel`, `sinfo`.
+//! What Slurm says: `sbatch`, `squeue`, `scontrol`, `sacct`, `scancel`, `sinfo`.
 
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::process::{Command, Stdio};
+
+use super::command::call;
 
 /// An element of a job array: the number of the array, and of the element.
 pub type Element = (u64, u32);
@@ -27,16 +27,25 @@ pub enum End {
     Memory,
     /// Somebody cancelled it.
     Cancelled,
-    /// Its node was lost, it was preempted, or its process ended.
+    /// It made room for another job.
+    Preempted,
+    /// Its node was lost, or its process ended.
     Other,
 }
 
+/// What Slurm writes into the output of a task that it kills because of its memory.
+const NO_MEMORY: [&str; 3] = ["exceeded memory limit", "Exceeded job memory limit", "oom-kill"];
+
 impl End {
-    /// The end that a state of Slurm means.
-    pub fn of(state: &str) -> Self {
+    /// The end that a state of Slurm and the last lines of the output of the task mean.
+    pub fn of(state: &str, said: &[String]) -> Self {
+        let about_memory = |line: &String| NO_MEMORY.iter().any(|words| line.contains(words));
         match state.split([' ', '+']).next().unwrap_or_default() {
             "TIMEOUT" | "DEADLINE" => End::Timeout,
             "OUT_OF_MEMORY" => End::Memory,
+            "PREEMPTED" => End::Preempted,
+            // Without cgroups Slurm looks at the memory from time to time, and calls this a failure.
+            "FAILED" | "CANCELLED" if said.iter().any(about_memory) => End::Memory,
             "CANCELLED" => End::Cancelled,
             _ => End::Other,
         }
@@ -54,17 +63,22 @@ pub enum Refusal {
     /// The request is wrong.
     Refused(String),
     /// The controller did not answer. It may have taken the array all the same.
-    Silent,
+    Silent(String),
 }
 
 impl Refusal {
     fn of(said: String) -> Self {
-        let silent = ["nable to contact", "timed out", "emporarily", "onnection"];
-        match silent.iter().any(|words| said.contains(words)) {
-            true => Refusal::Silent,
+        match is_silent(&said) {
+            true => Refusal::Silent(said),
             false => Refusal::Refused(said),
         }
     }
+}
+
+/// Whether the words of a command mean that the controller did not answer.
+fn is_silent(said: &str) -> bool {
+    let words = ["nable to contact", "timed out", "emporarily", "onnection", "did not end"];
+    words.iter().any(|words| said.contains(words))
 }
 
 /// Submits a script as an array. Returns the number of the array.
@@ -97,35 +111,49 @@ fn queued(text: &str) -> BTreeMap<Element, Queued> {
 impl Queued {
     /// Why it will never start, if that is so.
     pub fn stuck(&self) -> Option<&str> {
-        let reasons = ["PartitionTimeLimit", "PartitionNodeLimit", "BadConstraints", "JobHeld"];
+        let reasons = ["PartitionTimeLimit", "PartitionNodeLimit", "BadConstraints", "JobHoldMax"];
         let starts = reasons.iter().any(|reason| self.reason.starts_with(reason));
         let failed = self.reason.contains("launch failed");
         (self.state == "PENDING" && (starts || failed)).then_some(&self.reason)
     }
+
+    /// Whether somebody holds it back, and may release it.
+    pub fn held(&self) -> bool {
+        self.state == "PENDING" && self.reason.starts_with("JobHeld")
+    }
 }
 
-/// Whether an element in this state will run on, or again.
-fn lives(state: &str) -> bool {
-    !matches!(
-        state,
-        "BOOT_FAIL"
-            | "CANCELLED"
-            | "COMPLETED"
-            | "DEADLINE"
-            | "FAILED"
-            | "NODE_FAIL"
-            | "OUT_OF_MEMORY"
-            | "PREEMPTED"
-            | "REVOKED"
-            | "TIMEOUT"
-    )
+/// States of elements that will neither run on nor again.
+const OVER: [&str; 10] = [
+    "BOOT_FAIL",
+    "CANCELLED",
+    "COMPLETED",
+    "DEADLINE",
+    "FAILED",
+    "NODE_FAIL",
+    "OUT_OF_MEMORY",
+    "PREEMPTED",
+    "REVOKED",
+    "TIMEOUT",
+];
+
+/// Whether an element in this state, with or without its exit code, will run on or again.
+pub fn lives(state: &str) -> bool {
+    let word = state.split([' ', '+']).next().unwrap_or_default();
+    // What Slurm forgot has no state.
+    word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_') && !OVER.contains(&word)
 }
 
 /// The state in which an element ended and its exit code, as far as Slurm remembers them: `TIMEOUT
 /// 0:15`.
-pub fn ended((array, element): Element) -> Option<String> {
+///
+/// Errors: the controller does not answer.
+pub fn ended((array, element): Element) -> Result<Option<String>, String> {
     let job = format!("{array}_{element}");
     let shown = call("scontrol", &["show", "job", "--oneliner", &job].map(str::to_owned), None);
+    if let Some(said) = shown.as_ref().err().filter(|said| is_silent(said)) {
+        return Err(said.clone());
+    }
     let state = |text: String| {
         let value = |name: &str| text.split_whitespace().find_map(|word| word.strip_prefix(name));
         Some(format!("{} {}", value("JobState=")?, value("ExitCode=")?))
@@ -135,14 +163,21 @@ pub fn ended((array, element): Element) -> Option<String> {
         let said = call("sacct", &options, None).ok()?;
         Some(said.lines().next()?.trim().to_owned()).filter(|state| !state.is_empty())
     };
-    shown.ok().and_then(state).or_else(account)
+    Ok(shown.ok().and_then(state).or_else(account))
 }
 
-/// Cancels arrays, or elements such as `12_3`.
-pub fn cancel(jobs: impl IntoIterator<Item = String>) {
+/// Cancels arrays, elements such as `12_3`, or all with a name: `--name=humshift-a`. What Slurm does
+/// not have any more is cancelled.
+///
+/// Errors: the controller does not answer.
+pub fn cancel(jobs: impl IntoIterator<Item = String>) -> Result<(), String> {
     let jobs: Vec<String> = jobs.into_iter().collect();
-    if !jobs.is_empty() {
-        let _ = call("scancel", &jobs, None);
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    match call("scancel", &jobs, None) {
+        Err(said) if is_silent(&said) => Err(said),
+        _ => Ok(()),
     }
 }
 
@@ -162,45 +197,6 @@ fn widest(text: &str) -> Option<(usize, usize)> {
     };
     let kinds: Vec<(usize, usize)> = text.lines().filter_map(line).collect();
     Some((kinds.iter().map(|(all, _)| all).sum(), kinds.iter().map(|(_, one)| *one).max()?))
-}
-
-/// Runs a command. Returns its output.
-///
-/// Errors: it is missing or it failed; the message is its last line.
-fn call(program: &str, options: &[String], input: Option<&str>) -> Result<String, String> {
-    let stdin = if input.is_some() { Stdio::piped() } else { Stdio::null() };
-    // In a job of Slurm, sbatch would take the number of that job's array for its own.
-    let foreign = std::env::vars_os().map(|(name, _)| name).filter(|name| {
-        name.to_str().is_some_and(|name| name.starts_with("SLURM_") && name != "SLURM_CONF")
-    });
-    let mut command = Command::new(program);
-    for name in foreign {
-        command.env_remove(name);
-    }
-    // Ctrl-C is for the head. A command of Slurm must come to its end.
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    let mut child = command
-        .args(options)
-        .stdin(stdin)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|e| format!("`{program}` cannot be started: {e}; is Slurm installed here?"))?;
-    if let (Some(mut stdin), Some(text)) = (child.stdin.take(), input) {
-        // A command that refuses its options does not read.
-        let _ = stdin.write_all(text.as_bytes());
-    }
-    let output = child.wait_with_output().map_err(|e| format!("`{program}` was lost: {e}"))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    let last = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it failed").trim();
-    // `sbatch: error: Batch job submission failed: …`
-    let said = last.strip_prefix(program).and_then(|rest| rest.strip_prefix(": "));
-    let said = said.map_or(last, |said| said.strip_prefix("error: ").unwrap_or(said));
-    Err(format!("{program}: {said}"))
 }
 
 #[cfg(test)]
@@ -223,11 +219,16 @@ mod tests {
     #[test]
     fn the_end_follows_from_the_state() {
         let states = ["TIMEOUT 0:15", "OUT_OF_MEMORY", "CANCELLED by 0", "NODE_FAIL", "FAILED", ""];
-        let ends = states.map(End::of);
+        let ends = states.map(|state| End::of(state, &[]));
         assert_eq!(
             ends,
             [End::Timeout, End::Memory, End::Cancelled, End::Other, End::Other, End::Other]
         );
+        assert_eq!(End::of("PREEMPTED 0:15", &[]), End::Preempted);
+        let said = ["slurmstepd: error: Exceeded job memory limit".to_owned()];
+        let states = ["FAILED 0:9", "CANCELLED 0:9", "TIMEOUT 0:15"];
+        let ends = states.map(|state| End::of(state, &said));
+        assert_eq!(ends, [End::Memory, End::Memory, End::Timeout]);
     }
 
     #[test]
@@ -238,11 +239,14 @@ mod tests {
             reason: reason.into(),
         };
         assert_eq!(queued("PENDING", "Resources").stuck(), None);
-        assert_eq!(queued("RUNNING", "JobHeldUser").stuck(), None);
+        assert_eq!(queued("RUNNING", "JobHoldMaxRequeue").stuck(), None);
+        let held = queued("PENDING", "JobHeldUser");
+        assert_eq!((held.stuck(), held.held()), (None, true));
         let held = queued("PENDING", "PartitionTimeLimit");
         assert_eq!(held.stuck(), Some("PartitionTimeLimit"));
         let refusal = |said: &str| Refusal::of(said.to_owned());
-        assert_eq!(refusal("sbatch: Socket timed out on send/recv operation"), Refusal::Silent);
+        let slow = "sbatch: Socket timed out on send/recv operation";
+        assert_eq!(refusal(slow), Refusal::Silent(slow.into()));
         let wrong = "sbatch: invalid partition specified: x";
         assert_eq!(refusal(wrong), Refusal::Refused(wrong.into()));
     }
@@ -251,15 +255,5 @@ mod tests {
     fn the_processors_are_counted() {
         assert_eq!(widest("0/8/0/8|2\n1/31/0/32|16+\n"), Some((40, 16)));
         assert_eq!(widest("\n"), None);
-    }
-
-    #[test]
-    fn a_missing_command_is_told() {
-        let error = call("sbatch-of-nobody", &[], Some("x")).unwrap_err();
-        assert!(error.starts_with("`sbatch-of-nobody` cannot be started"), "{error}");
-        let error = call("sh", &["-c".into(), "echo a >&2; echo b >&2; exit 3".into()], None);
-        assert_eq!(error.unwrap_err(), "sh: b");
-        let error = call("sh", &["-c".into(), "echo sh: error: none >&2; exit 1".into()], None);
-        assert_eq!(error.unwrap_err(), "sh: none");
     }
 }

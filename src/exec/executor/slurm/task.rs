@@ -4,17 +4,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use super::queue::{self, End, Queued, Refusal};
+use super::silence::Unsure;
 use super::{ASKS, Batch, Class, LAG, LOOKS, PATIENCE, Report, Slurm, now};
 use crate::digest::Digest;
 use crate::exec::Failure;
 use crate::exec::executor::News;
 use crate::plan::NodeId;
-
-/// A controller that did not answer is asked this long whether it took an array.
-const UNSURE: Duration = Duration::from_secs(60);
 
 /// A task: the number of its batch, and its place there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,25 +28,32 @@ pub struct Task {
     nodes: Vec<NodeId>,
     /// Bytes of its reports that were read.
     read: u64,
-    /// When Slurm last had it in its queue.
+    /// When Slurm last had it in its queue, and whether it ever had.
     seen: Instant,
+    known: bool,
     /// Nodes that were reported and whose records are not visible yet.
     late: Vec<NodeId>,
     ended: bool,
+    /// Whether the user knows that somebody holds it back.
+    held: bool,
     /// How Slurm ended it, once that was asked.
     state: Option<String>,
 }
 
 impl Slurm {
     /// Takes up the arrays of an earlier head.
-    pub(super) fn take_up(&mut self) {
+    ///
+    /// Errors: Slurm does not answer.
+    pub(super) fn take_up(&mut self) -> Result<(), String> {
         let run = self.cluster.run;
         let numbers = self.desk.batch_numbers(&run);
-        let queue = if numbers.is_empty() { Ok(BTreeMap::new()) } else { queue::queue() };
-        let Ok(queue) = queue else { return };
+        let none = numbers.iter().all(|number| self.batches.contains(number));
+        let queue = if none { BTreeMap::new() } else { queue::queue()? };
         for number in numbers {
             // Files of an earlier head go with those of this one.
-            self.batches.insert(number);
+            if !self.batches.insert(number) {
+                continue;
+            }
             let text = self.desk.batch(&run, number).unwrap_or_default();
             let Ok(batch) = serde_json::from_slice::<Batch>(&text) else { continue };
             // If the head ended before it wrote the number down, the name tells.
@@ -61,12 +66,16 @@ impl Slurm {
                 }
             }
         }
+        Ok(())
     }
 
     fn follow(&mut self, place: Place, array: u64, nodes: Vec<NodeId>) {
-        self.places.extend(nodes.iter().map(|node| (*node, place)));
+        for node in &nodes {
+            self.places.entry(*node).or_insert(place);
+        }
         let (late, state) = (Vec::new(), None);
-        let task = Task { array, nodes, read: 0, seen: now(), late, ended: false, state };
+        let (known, ended, held) = (false, false, false);
+        let task = Task { array, nodes, read: 0, seen: now(), known, late, ended, held, state };
         self.tasks.insert(place, task);
     }
 
@@ -89,14 +98,16 @@ impl Slurm {
         };
         self.batches.insert(number);
         let options = self.options(class, &name, number, tasks.len());
+        let begun = now();
         let submitted = match self.script(number) {
             Ok(script) => queue::submit(&options, &script),
             Err(why) => Err(Refusal::Refused(why)),
         };
         match submitted {
             Ok(array) => self.taken(number, array, tasks.to_vec()),
-            Err(Refusal::Silent) => {
-                self.unsure.insert(number, (now(), tasks.to_vec()));
+            Err(Refusal::Silent(said)) => {
+                self.unsure.insert(number, Unsure { name, tasks: tasks.to_vec(), missed: None });
+                self.unanswered(begun, &said);
             }
             Err(Refusal::Refused(why)) => {
                 let (threads, megabytes) = (class.threads, class.megabytes);
@@ -109,7 +120,8 @@ impl Slurm {
     }
 
     /// An array runs the tasks of a batch.
-    fn taken(&mut self, number: u32, array: u64, tasks: Vec<Vec<NodeId>>) {
+    pub(super) fn taken(&mut self, number: u32, array: u64, tasks: Vec<Vec<NodeId>>) {
+        self.stirred = now();
         // Without this file a head that starts again finds the array by its name.
         let _ = self.desk.leave_array(&self.cluster.run, number, array);
         for (task, nodes) in (0..).zip(tasks) {
@@ -120,23 +132,6 @@ impl Slurm {
     fn refused(&mut self, tasks: &[Vec<NodeId>], failure: &Failure) {
         for node in tasks.iter().flatten() {
             self.done(*node, Err(failure.clone()));
-        }
-    }
-
-    /// Looks for batches that the controller may have taken. What it does not have after a while is
-    /// submitted again.
-    fn find_unsure(&mut self, queue: &BTreeMap<queue::Element, Queued>) {
-        for (number, (since, tasks)) in std::mem::take(&mut self.unsure) {
-            let text = self.desk.batch(&self.cluster.run, number).unwrap_or_default();
-            let name = serde_json::from_slice::<Batch>(&text).map(|batch| batch.name);
-            let found = name.ok().and_then(|name| queue.iter().find(|(_, q)| q.name == name));
-            if let Some(((array, _), _)) = found {
-                self.taken(number, *array, tasks);
-            } else if since.elapsed() < UNSURE {
-                self.unsure.insert(number, (since, tasks));
-            } else {
-                tasks.iter().flatten().for_each(|node| self.submit_later(*node));
-            }
         }
     }
 
@@ -167,36 +162,53 @@ impl Slurm {
         options
     }
 
-    /// The script of a task.
+    /// The script of a task. Only lines of the user need a login shell: it takes half a second on
+    /// some machines.
     fn script(&self, number: u32) -> Result<String, String> {
+        let setup = &self.cluster.profile.setup;
         let here = std::env::current_exe().map_err(|e| format!("the program was not found: {e}"));
         let program = self.cluster.profile.program.clone().map_or_else(|| here, Ok)?;
         let quoted = |path: &Path| format!("'{}'", absolute(path).replace('\'', r"'\''"));
         Ok(format!(
-            "#!/bin/bash -l\nset -e\n{}exec {} internal run-batch {} {number} \"$SLURM_ARRAY_TASK_ID\" --cache {}\n",
-            self.cluster.profile.setup.iter().map(|line| format!("{line}\n")).collect::<String>(),
+            "#!{}\nset -e\n{}exec {} internal run-batch {} {number} \"$SLURM_ARRAY_TASK_ID\" --cache {}\n",
+            if setup.is_empty() { "/bin/sh" } else { "/bin/bash -l" },
+            setup.iter().map(|line| format!("{line}\n")).collect::<String>(),
             quoted(&program),
             self.cluster.run.hex(),
             quoted(self.store.root()),
         ))
     }
 
-    /// Reads reports and asks Slurm, each from time to time.
+    /// Reads reports and asks Slurm, each from time to time. Reading takes at most a twentieth of
+    /// the time, and asking a fiftieth, however slow the file system and the controller are.
     pub(super) fn look(&mut self) {
+        let begun = now();
         if self.looked.is_some_and(|last| last.elapsed() < self.pause) {
             return;
         }
+        if self.hear() {
+            self.stirred = now();
+        }
         self.looked = Some(now());
-        let heard = self.hear();
-        self.pause = if heard { LOOKS.0 } else { (self.pause * 3 / 2).min(LOOKS.1) };
-        let waits = !self.tasks.is_empty() || !self.unsure.is_empty();
-        if waits && self.questioned.is_none_or(|last| last.elapsed() > ASKS) {
-            self.questioned = Some(now());
-            // A head that cannot ask for a while waits on.
-            if let Ok(queue) = queue::queue() {
+        let pause = (20 * begun.elapsed()).max(self.stirred.elapsed() / 10);
+        self.pause = pause.clamp(LOOKS.0, LOOKS.1);
+        let waits = !self.tasks.is_empty() || !self.unsure.is_empty() || self.silence.is_some();
+        if !waits || self.questioned.is_some_and(|last| last.elapsed() < self.patience) {
+            return;
+        }
+        let begun = now();
+        let queue = queue::queue();
+        self.questioned = Some(now());
+        self.patience = ASKS.0;
+        match queue {
+            Ok(queue) => {
+                self.patience = (50 * begun.elapsed()).clamp(ASKS.0, ASKS.1);
+                self.answered();
                 self.find_unsure(&queue);
                 self.give_up(&queue);
             }
+            // A head that cannot ask for a while waits on.
+            Err(said) => self.unanswered(begun, &said),
         }
     }
 
@@ -272,10 +284,14 @@ impl Slurm {
                 continue;
             }
             let element = (task.array, place.task);
-            let state = state.get_or_insert_with(|| state_of(element));
-            if !blamed || End::of(state) == End::Cancelled {
+            let state = state
+                .get_or_insert_with(|| state_of(element).unwrap_or_else(|_| UNKNOWN.to_owned()));
+            let words = self.desk.last_words(&self.cluster.run, place.batch, place.task);
+            let end = End::of(state, &words);
+            if !blamed || end == End::Cancelled {
                 blamed = true;
-                self.lose(node, place, task.array, state);
+                let job = format!("{}_{}", task.array, place.task);
+                self.lose(node, end, &format!("Slurm ended its task {job} with {state}"), &words);
             } else {
                 self.submit_later(node);
             }
@@ -287,17 +303,24 @@ impl Slurm {
         if self.cancel.load(Ordering::Relaxed) {
             return;
         }
-        let (mut gone, mut stuck) = (Vec::new(), Vec::new());
+        let (mut gone, mut stuck, mut held) = (Vec::new(), Vec::new(), Vec::new());
         for (place, task) in &mut self.tasks {
             let element = (task.array, place.task);
             match queue.get(&element) {
                 Some(queued) => {
-                    task.seen = now();
+                    (task.seen, task.known) = (now(), true);
                     stuck.extend(queued.stuck().map(|why| (*place, why.to_owned())));
+                    if queued.held() && !std::mem::replace(&mut task.held, true) {
+                        held.push((task.nodes[0], element, queued.reason.clone()));
+                    }
                 }
-                None if task.seen.elapsed() < PATIENCE => {}
+                None if !task.known && task.seen.elapsed() < PATIENCE => {}
                 None => {
-                    let state = task.state.get_or_insert_with(|| state_of(element));
+                    if task.state.is_none() {
+                        // If Slurm does not tell, or starts it again just now, it is asked again.
+                        task.state = state_of(element).ok().filter(|state| !queue::lives(state));
+                    }
+                    let Some(state) = &task.state else { continue };
                     if !state.starts_with("COMPLETED") || task.seen.elapsed() > LAG {
                         gone.push(*place);
                     }
@@ -305,9 +328,16 @@ impl Slurm {
             }
         }
         gone.into_iter().for_each(|place| self.end(place));
+        for (node, (array, task), reason) in held {
+            let Some(asked) = self.asked.get(&node) else { continue };
+            self.warn(format!(
+                "somebody holds {} back ({reason}); it goes on after `scontrol release {array}_{task}`",
+                asked.job.label
+            ));
+        }
         for (place, why) in stuck {
             let Some(task) = self.tasks.remove(&place) else { continue };
-            queue::cancel([format!("{}_{}", task.array, place.task)]);
+            let _ = queue::cancel([format!("{}_{}", task.array, place.task)]);
             for node in task.nodes {
                 let message = format!("Slurm will not start its task: {why}");
                 if self.places.remove(&node).is_some() {
@@ -318,9 +348,13 @@ impl Slurm {
     }
 }
 
+const UNKNOWN: &str = "an unknown end";
+
 /// How Slurm ended an element, in its words.
-fn state_of(element: queue::Element) -> String {
-    queue::ended(element).unwrap_or_else(|| "an unknown end".to_owned())
+///
+/// Errors: the controller does not answer.
+fn state_of(element: queue::Element) -> Result<String, String> {
+    Ok(queue::ended(element)?.unwrap_or_else(|| UNKNOWN.to_owned()))
 }
 
 /// Eight hex digits that no other head has chosen.
