@@ -1,14 +1,16 @@
-//! Each job on its own plain thread, as many at once as there is room for.
+//! Each job on its own plain thread, as many at once as there is room for. A thread that is done
+//! waits for the next job.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{Executor, Finished, Grant, Lease, News, Room};
 use crate::context::Progress;
 use crate::desk::{Desk, KeyLock};
 use crate::digest::Digest;
+use crate::exec::pools::own_pool;
 use crate::exec::{Failure, Job, perform};
 use crate::plan::NodeId;
 use crate::stage::Wants;
@@ -23,15 +25,29 @@ type Work = fn(
     &(dyn Fn(Progress) + Sync),
 ) -> Result<Made, Failure>;
 
+/// A job, and the lock of its key.
+type Task = (Job, Option<KeyLock>);
+
 /// Runs each job on its own thread.
 pub struct Threads {
+    room: Room,
+    worker: Worker,
+    tasks: Sender<Task>,
+    news: Receiver<News>,
+    /// Threads that were started, and jobs that are not done.
+    threads: usize,
+    busy: usize,
+}
+
+/// What each thread has.
+#[derive(Clone)]
+struct Worker {
     store: Store,
     desk: Desk,
-    room: Room,
     cancel: Arc<AtomicBool>,
     work: Work,
-    sender: Sender<News>,
-    news: Receiver<News>,
+    tasks: Arc<Mutex<Receiver<Task>>>,
+    news: Sender<News>,
 }
 
 impl Threads {
@@ -43,8 +59,34 @@ impl Threads {
 
     /// Threads that use `work` in place of `perform`.
     pub fn with(store: Store, desk: Desk, room: Room, cancel: Arc<AtomicBool>, work: Work) -> Self {
-        let (sender, news) = channel();
-        Self { store, desk, room, cancel, work, sender, news }
+        let (news, heard) = channel();
+        let (tasks, taken) = channel();
+        let worker = Worker { store, desk, cancel, work, tasks: Arc::new(Mutex::new(taken)), news };
+        Self { room, worker, tasks, news: heard, threads: 0, busy: 0 }
+    }
+}
+
+impl Worker {
+    /// Does jobs until there can be no more.
+    fn live(self) {
+        own_pool();
+        let next = || self.tasks.lock().expect("nobody panics with it").recv().ok();
+        while let Some((job, lock)) = next() {
+            let tell = |progress| {
+                let _ = self.news.send(News::Progress(job.key, progress));
+            };
+            let run = std::panic::AssertUnwindSafe(|| {
+                (self.work)(&self.store, &self.desk, &job, lock.as_ref(), &self.cancel, &tell)
+            });
+            let caught = std::panic::catch_unwind(run);
+            let result = caught.unwrap_or_else(|_| {
+                Err(Failure::Stage("a bug in humshift: the worker panicked".into()))
+            });
+            // The key must be free before the end of the job is reported.
+            drop(lock);
+            // The receiver is gone if the run was cancelled.
+            let _ = self.news.send(News::Finished(Box::new(Finished { job, result })));
+        }
     }
 }
 
@@ -54,40 +96,31 @@ impl Executor for Threads {
     }
 
     fn lease(&mut self, key: &Digest) -> Result<Lease, Unusable> {
-        Lease::local(&self.desk, key)
+        Lease::local(&self.worker.desk, key)
     }
 
     fn start(&mut self, job: Job, _: Vec<NodeId>, grant: Grant, lock: Option<KeyLock>) {
         self.room.take(job.key, grant);
-        let (store, desk, cancel) = (self.store.clone(), self.desk.clone(), self.cancel.clone());
-        let (sender, work) = (self.sender.clone(), self.work);
-        let failed = self.sender.clone();
-        let unstarted = job.clone();
-        let spawned = std::thread::Builder::new().spawn(move || {
-            let tell = |progress| {
-                let _ = sender.send(News::Progress(job.key, progress));
-            };
-            let run = std::panic::AssertUnwindSafe(|| {
-                work(&store, &desk, &job, lock.as_ref(), &cancel, &tell)
-            });
-            let caught = std::panic::catch_unwind(run);
-            let result = caught.unwrap_or_else(|_| {
-                Err(Failure::Stage("a bug in humshift: the worker panicked".into()))
-            });
-            // The key must be free before the end of the job is reported.
-            drop(lock);
-            // The receiver is gone if the run was cancelled.
-            let _ = sender.send(News::Finished(Box::new(Finished { job, result })));
-        });
-        if let Err(error) = spawned {
-            let result = Err(Failure::Stage(format!("no thread can be started: {error}")));
-            let _ = failed.send(News::Finished(Box::new(Finished { job: unstarted, result })));
+        self.busy += 1;
+        if self.busy > self.threads {
+            let worker = self.worker.clone();
+            if let Err(error) = std::thread::Builder::new().spawn(|| worker.live()) {
+                let result = Err(Failure::Stage(format!("no thread can be started: {error}")));
+                drop(lock);
+                let finished = Box::new(Finished { job, result });
+                let _ = self.worker.news.send(News::Finished(finished));
+                return;
+            }
+            self.threads += 1;
         }
+        // This executor has a receiver of its own, so there is one.
+        let _ = self.tasks.send((job, lock));
     }
 
     fn wait(&mut self, timeout: Duration) -> Option<News> {
         let heard = self.news.recv_timeout(timeout).ok()?;
         if let News::Finished(finished) = &heard {
+            self.busy -= 1;
             self.room.give_back(&finished.job.key);
         }
         Some(heard)
