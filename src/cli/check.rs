@@ -34,9 +34,10 @@ pub fn run(args: &CheckArgs) -> Result<Exit, CliError> {
             Ok((session, idle)) => {
                 let (points, stages) = (session.experiment.points.len(), session.plan.len());
                 let data = describe(&session);
+                let notes: Vec<String> = session.notes().into_iter().chain(idle).collect();
                 documents.push(serde_json::json!({
                     "spec": name, "ok": true, "points": points, "stages": stages, "data": data, "mistakes": [],
-                    "notes": idle,
+                    "notes": notes,
                 }));
                 if !args.json {
                     output::line(&shown(&format!(
@@ -44,9 +45,7 @@ pub fn run(args: &CheckArgs) -> Result<Exit, CliError> {
                         data.join("; ")
                     )));
                 }
-                for note in session.notes().iter().chain(&idle) {
-                    warn(note);
-                }
+                notes.iter().for_each(|note| warn(note));
             }
             Err(error) => {
                 worst = error.exit();

@@ -8,7 +8,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::artifact::{Clip, Domain};
-use crate::diagnose::Problem;
+use crate::diagnose::{Problem, closest};
 use crate::seed::Seed;
 
 /// A number, or a way to draw one: `-6`, `{ uniform: [-6, 6] }` or `{ choose: [-6, 0, 6] }`.
@@ -216,7 +216,10 @@ fn drawn(name: &str, list: Vec<f64>) -> Result<Drawn, String> {
             .map(Drawn::Uniform)
             .map_err(|_| "`uniform` takes two numbers, `[LOW, HIGH]`".into()),
         "choose" => Ok(Drawn::Choose(list)),
-        _ => Err(FORMS.into()),
+        _ => Err(match closest(name, ["uniform", "choose"]) {
+            Some(near) => format!("there is no `{name}`; did you mean `{near}`?"),
+            None => FORMS.into(),
+        }),
     }
 }
 
@@ -352,8 +355,12 @@ mod tests {
         );
         let wrong = |value| serde_json::from_value::<Placed>(value).unwrap_err().to_string();
         assert_eq!(wrong(json!({"uniform": [1]})), "`uniform` takes two numbers, `[LOW, HIGH]`");
+        assert_eq!(
+            wrong(json!({"unifrom": [1, 2]})),
+            "there is no `unifrom`; did you mean `uniform`?"
+        );
         for value in [
-            json!({"unifrom": [1, 2]}),
+            json!({"between": [1, 2]}),
             json!({"source": 1}),
             json!({"source": 1, "target": {"a": 1}}),
         ] {

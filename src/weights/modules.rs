@@ -65,6 +65,10 @@ pub fn from_pytorch(model: &Tensors) -> Option<Tensors> {
 /// PyTorch's weight is (outputs, inputs); the kernel is its transpose.
 fn read_linear(model: &Tensors, path: &str) -> Option<Linear> {
     let weight = single(model, &format!("{path}.weight"))?.into_dimensionality::<Ix2>().ok()?;
+    // An empty matrix may have any number of outputs, and each would get a bias.
+    if weight.is_empty() {
+        return None;
+    }
     let kernel = weight.t().as_standard_layout().into_owned();
     let bias = format!("{path}.bias");
     if !model.0.contains_key(&bias) {
@@ -199,6 +203,13 @@ mod tests {
         expected.0.remove("dense.0.bias");
         expected.put_f32("dense.3.bias", Array1::zeros(3));
         assert!(ours == expected);
+    }
+
+    #[test]
+    fn an_empty_matrix_has_no_outputs() {
+        let mut model = Tensors::default();
+        model.put_f32("a.weight", Array2::zeros((1 << 40, 0)));
+        assert_eq!(from_pytorch(&model), None);
     }
 
     #[test]
