@@ -112,7 +112,7 @@ fn svg(rows: &[(f64, [Cost; 5])]) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 620 560\" font-family=\"sans-serif\" font-size=\"12\">\n\
          <rect width=\"620\" height=\"560\" fill=\"white\"/>\n",
     );
-    let panels = [("seconds", 1e-3, 1e2, 0), ("MB at most", 1.0, 1e3, 1)];
+    let panels = [("seconds", 1e-3, 1e3, 0), ("MB at most", 1.0, 1e3, 1)];
     for (number, (title, least, most, part)) in panels.into_iter().enumerate() {
         let top = 24.0 + (height + gap) * number as f64;
         let decades = f64::log10(most / least);
@@ -144,20 +144,28 @@ fn svg(rows: &[(f64, [Cost; 5])]) -> String {
                 top + height + 17.0
             );
         }
+        let value = |costs: &[Cost; 5], row: usize| [costs[row].0, costs[row].1][part];
+        // Names of lines that end close to each other stand below each other.
+        let last = &rows[rows.len() - 1].1;
+        let mut order: Vec<usize> = (0..NAMES.len()).collect();
+        order.sort_by(|a, b| y(value(last, *a)).total_cmp(&y(value(last, *b))));
+        let (mut labels, mut above) = ([0.0; 5], f64::NEG_INFINITY);
+        for row in order {
+            above = f64::max(y(value(last, row)), above + 13.0);
+            labels[row] = above;
+        }
         for (row, (name, colour)) in NAMES.iter().zip(COLOURS).enumerate() {
-            let value = |costs: &[Cost; 5]| if part == 0 { costs[row].0 } else { costs[row].1 };
             let points: Vec<String> = rows
                 .iter()
-                .map(|(stages, costs)| format!("{:.1},{:.1}", x(*stages), y(value(costs))))
+                .map(|(stages, costs)| format!("{:.1},{:.1}", x(*stages), y(value(costs, row))))
                 .collect();
-            let end = y(value(&rows[rows.len() - 1].1));
             let _ = writeln!(
                 text,
                 "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.6\"/>\
                  <text x=\"{}\" y=\"{:.1}\" fill=\"{colour}\">{name}</text>",
                 points.join(" "),
                 left + width + 8.0,
-                end + 4.0
+                labels[row] + 4.0
             );
         }
     }

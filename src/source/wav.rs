@@ -106,14 +106,16 @@ pub fn head(path: &Path) -> Option<Header> {
     let mut head = Vec::new();
     reading::open(path).ok()?.take(1 << 16).read_to_end(&mut head).ok()?;
     let mut rest = head.strip_prefix(b"RIFF")?.get(8..)?;
-    while let (Some(name), Some(length)) = (rest.get(..4), rest.get(4..8)) {
+    let mut format = None;
+    // As for `parse`, the last format before the data holds.
+    while let Some((name, length)) = rest.get(..4).zip(rest.get(4..8)).filter(|c| c.0 != b"data") {
         let length = u32::from_le_bytes(length.try_into().ok()?) as usize;
         if name == b"fmt " {
-            return parse_format(rest.get(8..8 + length)?).ok();
+            format = Some(parse_format(rest.get(8..8 + length)?).ok()?);
         }
-        rest = rest.get(8 + length + length % 2..)?;
+        rest = rest.get(8 + length + length % 2..).unwrap_or_default();
     }
-    None
+    format
 }
 
 /// As [`read`], with the digest of the same bytes.

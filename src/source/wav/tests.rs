@@ -308,3 +308,13 @@ proptest! {
         prop_assert_eq!(mono(bytes.get_ref(), Channel::Mean), expected);
     }
 }
+
+#[test]
+fn of_two_formats_the_last_holds_with_and_without_the_samples() {
+    let fmt = |rate| chunk(b"fmt ", &format(1, 1, rate, 16));
+    let bytes = file(&[fmt(8000), fmt(96_000), chunk(b"data", &[0; 8])]);
+    let path = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(path.path(), &bytes).unwrap();
+    assert_eq!(parse(&bytes).unwrap().header.rate, 96_000);
+    assert_eq!(head(path.path()).unwrap().rate, 96_000);
+}
