@@ -22,7 +22,7 @@
 //!
 //! ```text
 //! math                                   arithmetic with the same bits everywhere: imports nothing of ours
-//! canon digest kind seed context diagnose family shown document protobuf
+//! canon digest kind seed context diagnose family shown document protobuf agent
 //!                                        foundation: imports `math` alone
 //! reading                                foundation: files as people have them
 //! dsp  nn  metric                        mathematics on slices and arrays: imports `math` alone
@@ -52,14 +52,15 @@
 //!
 //! Effects live in few places: `reading` opens what a person names, `source` reads recordings,
 //! `store` and `desk` read and write the cache by way of `disk`, `exec` has threads, processes and
-//! the clock, `publish` and `store::remote` talk to servers, `cli` and `progress` have the terminal. Everything else is
-//! a function of its arguments.
+//! the clock, `publish` and `store::remote` talk to servers by `agent`, `cli` and `progress` have
+//! the terminal. Everything else is a function of its arguments.
 //!
 //! [`run`] is the whole program in a call: a spec becomes results. Mathematics of the field stands
 //! in rooms of its own, such as [`metric`], [`dsp`], [`feature`] and [`evaluate`].
 //!
 //! Rooms that nobody outside needs are private, so that the compiler sees what nobody uses.
 
+mod agent;
 mod cli;
 mod desk;
 mod disk;

@@ -15,7 +15,7 @@ use crate::digest::Digest;
 use crate::exec;
 use crate::plan::NodeId;
 use crate::run::Run;
-use crate::store::{Remote, RunFile, Store, Traffic};
+use crate::store::{Found, Record, Remote, RunFile, Store, Traffic};
 
 /// The place of a remote cache.
 #[derive(Args)]
@@ -67,7 +67,11 @@ pub fn push(args: &MoveArgs) -> Result<Exit, CliError> {
         Some(name) => vec![named(name, &store)?],
     };
     let keys = match &args.run {
-        None => store.records()?.into_iter().map(|(key, _)| key).collect(),
+        // Damaged records stay, and so do those of another version of the program.
+        None => {
+            let sound = |(key, record): (Digest, Found<Record>)| record.sound().map(|_| key);
+            store.records()?.into_iter().filter_map(sound).collect()
+        }
         Some(_) => runs.iter().flat_map(|run| keys_of(run, &store)).collect::<Vec<_>>(),
     };
     let moved = exec::push(&store, &keys, &signal::cancel());
@@ -91,7 +95,7 @@ pub fn pull(args: &MoveArgs) -> Result<Exit, CliError> {
                 return Err(CliError::usage("E0746", message));
             };
             // Most of it comes in one file.
-            store.pull_pack(&run.experiment, &run.digest);
+            store.pull_pack(name, &run.digest);
             (keys_of(&run, &store), 1)
         }
     };

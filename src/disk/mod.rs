@@ -128,15 +128,7 @@ impl Folder {
     /// Moves a complete file to `path` and replaces any file there.
     pub fn persist(&self, file: NamedTempFile, path: &Path) -> Result<(), Unusable> {
         if let Err(failed) = file.persist(path) {
-            // The folder is created only if it is missing, which happens at most 256 times.
-            let parent = path.parent().expect("paths in the cache have parents");
-            // Another thread may have created it meanwhile. Only a file in its place is moved.
-            if !parent.is_dir()
-                && std::fs::symlink_metadata(parent).is_ok_and(|meta| !meta.is_dir())
-            {
-                self.set_aside(parent);
-            }
-            std::fs::create_dir_all(parent).map_err(Unusable::at(parent))?;
+            self.make_parent(path)?;
             if std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir()) {
                 self.set_aside(path);
             }
@@ -147,28 +139,32 @@ impl Folder {
 
     /// Moves a complete file to `path` unless there is something already. Returns whether it did.
     pub fn persist_new(&self, file: NamedTempFile, path: &Path) -> Result<bool, Unusable> {
-        let file = match file.persist_noclobber(path) {
-            Ok(_) => return Ok(true),
-            Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
-            Err(failed) => failed.file,
-        };
-        // The folder is missing, or the file system can neither link nor rename without replacing.
-        if !path.parent().is_some_and(Path::is_dir) {
-            let parent = path.parent().expect("paths in the cache have parents");
-            if std::fs::symlink_metadata(parent).is_ok_and(|meta| !meta.is_dir()) {
-                self.set_aside(parent);
-            }
-            std::fs::create_dir_all(parent).map_err(Unusable::at(parent))?;
-            return match file.persist_noclobber(path) {
-                Ok(_) => Ok(true),
-                Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-                Err(failed) => self.persist(failed.file, path).map(|()| true),
+        let mut file = file;
+        for _ in 0..2 {
+            file = match file.persist_noclobber(path) {
+                Ok(_) => return Ok(true),
+                Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => {
+                    return Ok(false);
+                }
+                Err(failed) => failed.file,
             };
+            self.make_parent(path)?;
         }
-        if std::fs::symlink_metadata(path).is_ok() {
-            return Ok(false);
+        // The file system can neither link nor rename without replacing.
+        match std::fs::symlink_metadata(path).is_ok() {
+            true => Ok(false),
+            false => self.persist(file, path).map(|()| true),
         }
-        self.persist(file, path).map(|()| true)
+    }
+
+    /// Creates the folder of a file. It is missing at most 256 times.
+    fn make_parent(&self, path: &Path) -> Result<(), Unusable> {
+        let parent = path.parent().expect("paths in the cache have parents");
+        // Another thread may have created it meanwhile. Only a file in its place is moved.
+        if !parent.is_dir() && std::fs::symlink_metadata(parent).is_ok_and(|meta| !meta.is_dir()) {
+            self.set_aside(parent);
+        }
+        std::fs::create_dir_all(parent).map_err(Unusable::at(parent))
     }
 
     /// Moves the file at `path` to `bad/`, where it can be inspected, or removes it if it cannot be

@@ -56,8 +56,8 @@ impl Store {
         self.tier.open(Name::Object(object)).is_ok()
     }
 
-    /// Sends a stage that is done: its objects, then its record. Without the right to send objects
-    /// (or with a remote tier of records only) the record goes with its tables.
+    /// Sends a stage that is done: its objects, then its record. To a remote tier of records only,
+    /// the record goes with its tables.
     pub fn push(&self, key: &Digest) -> Moved {
         let Some(remote) = &self.tier.remote else { return Moved::Nothing };
         let Some(made) = self.lookup(key).sound().filter(|_| remote.takes()) else {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use tempfile::NamedTempFile;
 
-use super::remote::Remote;
+use super::remote::{LENGTH, Remote};
 use super::{Found, ObjectRef, Record, record};
 use crate::digest::Digest;
 use crate::disk::{self, Folder, Unusable};
@@ -90,7 +90,7 @@ impl Tier {
             let (remote, relative) = (self.remote_for(name)?, name.relative());
             let there = remote.length(&relative)?;
             if matches!(name, Name::Object(object) if object.bytes != there) {
-                remote.is_wrong(&relative, "has another length than its record says");
+                remote.is_wrong(&relative, LENGTH);
                 return None;
             }
             Some(there)

@@ -9,7 +9,7 @@ use crate::project::tree;
 /// What everybody may import, and what imports nothing but itself.
 const FOUNDATION: &[&str] = &[
     "math", "canon", "digest", "kind", "seed", "context", "diagnose", "family", "reading", "shown",
-    "document", "protobuf",
+    "document", "protobuf", "agent",
 ];
 
 /// What a room may import besides the foundation. A path such as `artifact::MetricRow` allows that

@@ -41,7 +41,11 @@ impl Share {
 }
 
 fn with(project: &Project, bucket: &Bucket, arguments: &str) -> Output {
-    let mut command = project.command(&format!("{arguments} --remote s3://lab/asd"));
+    at(project, bucket, arguments, "lab")
+}
+
+fn at(project: &Project, bucket: &Bucket, arguments: &str, name: &str) -> Output {
+    let mut command = project.command(&format!("{arguments} --remote s3://{name}/asd"));
     for name in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"] {
         command.env_remove(name);
     }
@@ -224,6 +228,10 @@ fn a_bucket_does_what_a_shared_folder_does() {
     second.edit("spec.yaml", "[1, 2]", "[1, 2, 3]");
     assert!(with(&second, &bucket, "run spec.yaml").done().ran().len() <= 12);
     assert_eq!(second.report(), second.report_of_an_empty_cache());
+    // A bucket that is not there looks empty, but takes nothing.
+    let misspelt = at(&machine(), &bucket, "run spec.yaml", "lob").done();
+    let told = warnings(&misspelt);
+    assert!(told.len() == 1 && told[0].contains("there is no such bucket"), "{told:#?}");
     let third = Project::new();
     with(&third, &bucket, "cache pull shared").done();
     assert_eq!(third.run("cache verify --json").done().json()["evicted"], 0);

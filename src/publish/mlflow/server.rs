@@ -7,6 +7,7 @@ use ureq::Agent;
 use ureq::http::StatusCode;
 
 use super::address::{Address, Credentials};
+use crate::agent::agent;
 use crate::publish::names::shortened;
 
 /// How long a connection may take.
@@ -71,22 +72,7 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn new(address: Address, credentials: Credentials, patience: Duration) -> Self {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            // A request that is sent on would leave its body or its token behind, or hand them on.
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_connect(Some(CONNECT.min(patience)))
-            .timeout_per_call(Some(patience))
-            .user_agent(concat!("humshift/", env!("CARGO_PKG_VERSION")));
-        #[cfg(feature = "https")]
-        // Institutes have certificates of their own, which their machines know.
-        let config = config.tls_config(
-            ureq::tls::TlsConfig::builder()
-                .root_certs(ureq::tls::RootCerts::PlatformVerifier)
-                .build(),
-        );
-        Self { agent: config.build().new_agent(), address, credentials }
+        Self { agent: agent(CONNECT, patience), address, credentials }
     }
 
     /// Asks with a name in the address.

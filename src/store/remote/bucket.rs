@@ -19,7 +19,7 @@ use object_store::{
 use tokio::runtime::{Builder, Runtime};
 
 use super::http::Connector;
-use super::{PART, Refused, Seen};
+use super::{LENGTH, PART, Refused, Seen};
 
 /// A bucket or a folder, and the path in it.
 pub(super) struct Bucket {
@@ -87,7 +87,7 @@ impl Bucket {
             found.bytes().await.map(Some)
         })?
         .map(Vec::from)
-        .ok_or_else(|| Refused::Failed(format!("`{path}` is longer than it can be")))
+        .ok_or_else(|| Refused::Wrong("is longer than it can be".to_owned()))
     }
 
     /// Hands the `bytes` bytes of a file to `take`, in parts.
@@ -117,7 +117,7 @@ impl Bucket {
             })?;
             let part = part
                 .filter(|part| part.len() as u64 == range.end - range.start)
-                .ok_or_else(|| Refused::Wrong(format!("`{path}` has another length")))?;
+                .ok_or_else(|| Refused::Wrong(LENGTH.to_owned()))?;
             take(&part).map_err(|e| Refused::Local(e.to_string()))?;
             at = range.end;
         }

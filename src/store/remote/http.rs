@@ -15,9 +15,11 @@ use object_store::client::{
 use ureq::Agent;
 use ureq::http::{Request, Response};
 
+use crate::agent::agent;
+
 /// How long a connection may take to open.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long one request may take. It carries at most [`super::PART`] bytes.
+/// How long one request may take, unless the user says so. It carries at most [`super::PART`] bytes.
 const REQUEST: Duration = Duration::from_secs(30);
 /// The most bytes of an answer: a part, or a listing.
 const LONGEST: u64 = 256 << 20;
@@ -34,22 +36,8 @@ impl HttpConnector for Connector {
         let patience = given
             .and_then(seconds)
             .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-            .map_or(REQUEST, |given| given.min(REQUEST));
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            // A signature holds for one address.
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_connect(Some(CONNECT.min(patience)))
-            .timeout_per_call(Some(patience))
-            .user_agent(concat!("humshift/", env!("CARGO_PKG_VERSION")));
-        #[cfg(feature = "https")]
-        let config = config.tls_config(
-            ureq::tls::TlsConfig::builder()
-                .root_certs(ureq::tls::RootCerts::PlatformVerifier)
-                .build(),
-        );
-        Ok(HttpClient::new(Service(config.build().new_agent())))
+            .unwrap_or(REQUEST);
+        Ok(HttpClient::new(Service(agent(CONNECT, patience))))
     }
 }
 

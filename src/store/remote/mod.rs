@@ -29,6 +29,9 @@ use std::time::SystemTime;
 
 use bucket::Bucket;
 
+/// What is wrong with a file whose length is not that of its record.
+pub(super) const LENGTH: &str = "has another length than its record says";
+
 /// So many refusals to read, without one answer, mean that nothing may be read.
 const DENIALS: usize = 20;
 
@@ -238,9 +241,7 @@ impl Remote {
         }
         match ask() {
             Ok(found) => return Some(found),
-            Err(Refused::Wrong(_)) => {
-                self.is_wrong(name, "has another length than its record says")
-            }
+            Err(Refused::Wrong(why)) => self.is_wrong(name, &why),
             Err(Refused::Absent | Refused::Exists | Refused::Unknown) => {
                 self.state().missing.insert(name.to_owned());
             }
@@ -293,19 +294,27 @@ impl Remote {
             Err(Refused::Local(why)) => {
                 self.state().notices.push(format!("`{name}` was not sent: {why}"));
             }
-            Err(Refused::Failed(why) | Refused::Wrong(why)) => {
-                let mut state = self.state();
-                if !std::mem::replace(&mut state.no_writes, true) {
-                    state.notices.push(format!(
-                        "{} does not take results ({why}); they stay in this cache, and \
-                         `humshift cache push` sends them later",
-                        self.address
-                    ));
-                }
+            // A bucket that does not exist looks empty to who only reads.
+            Err(Refused::Absent) => self.take_no_more("there is no such bucket or folder"),
+            Err(Refused::Failed(why) | Refused::Wrong(why)) => self.take_no_more(&why),
+            Err(Refused::Exists | Refused::Unknown) => {
+                self.take_no_more("it refuses this kind of write");
             }
-            Err(Refused::Absent | Refused::Exists | Refused::Unknown) => {}
         }
         false
+    }
+
+    /// Nothing more is sent.
+    fn take_no_more(&self, why: &str) {
+        let mut state = self.state();
+        if !std::mem::replace(&mut state.no_writes, true) {
+            let notice = format!(
+                "{} does not take results ({why}); they stay in this cache, and \
+                 `humshift cache push` sends them later",
+                self.address
+            );
+            state.notices.push(notice);
+        }
     }
 
     /// Nobody answers: the rest of the run is local.

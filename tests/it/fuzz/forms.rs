@@ -1,7 +1,11 @@
-//! Forms of files around the bytes of an input.
+//! Forms of files around the bytes of an input, and equality of what is read twice.
+
+use std::fmt::Debug;
 
 use humshift::artifact::{Tensor, Tensors};
 use humshift::digest::Digest;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// The parts of an input.
 pub fn parts(data: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -97,4 +101,15 @@ pub fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
 /// A line with its digest on the next line, as files of records have it.
 pub fn sealed(line: &[u8]) -> Vec<u8> {
     [line, b"\n\"", Digest::of(line).hex().as_bytes(), b"\"\n"].concat()
+}
+
+/// Equal, or both without a number at the same places.
+pub fn same<T: PartialEq + Debug>(a: &T, b: &T) {
+    assert!(a == b || format!("{a:?}") == format!("{b:?}"), "{a:?}\n{b:?}");
+}
+
+/// A value that is written and read again is equal.
+pub fn survives<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
+    let line = serde_json::to_string(value).expect("it is JSON");
+    same(&serde_json::from_str::<T>(&line).unwrap_or_else(|e| panic!("{e}: {line}")), value);
 }

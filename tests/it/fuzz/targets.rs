@@ -22,9 +22,7 @@ use humshift::stage::StageSpec;
 use humshift::stored::{Found, Job, Made, Record, Run};
 use humshift::{canon, spec, weights};
 
-use forms::{Shifted, is_message, parts, sealed, size, text, written_wav, zip};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use forms::{Shifted, is_message, parts, same, sealed, size, survives, text, written_wav, zip};
 use serde_json::{Value, json};
 
 /// A target: it panics if a law is broken.
@@ -45,17 +43,6 @@ pub const ALL: [(&str, Target); 12] = [
     ("torch", torch),
     ("wav", wav),
 ];
-
-/// Equal, or both without a number at the same places.
-fn same<T: PartialEq + Debug>(a: &T, b: &T) {
-    assert!(a == b || format!("{a:?}") == format!("{b:?}"), "{a:?}\n{b:?}");
-}
-
-/// A value that is written and read again is equal.
-fn survives<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
-    let line = serde_json::to_string(value).expect("it is JSON");
-    same(&serde_json::from_str::<T>(&line).unwrap_or_else(|e| panic!("{e}: {line}")), value);
-}
 
 /// The text of a spec, and arguments of `--set`. All messages can be shown. The settings of a point
 /// have a key and reach a worker unchanged.
