@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use ndarray::{Array2, ArrayView2, s};
-use ndarray_npy::{ReadNpyExt, ViewNpyError, ViewNpyExt, WriteNpyExt};
+use ndarray::{ArrayView2, s};
 
+use super::npy::NpyHead;
+use super::rows;
 use super::{Artifact, Blob, DecodeError, Kind};
 
 /// A matrix of f32 in C order. It is owned or a view of the bytes of a `.npy` file (a memory map,
@@ -70,27 +71,33 @@ impl Artifact for Matrix {
     const KIND: Kind = Kind::Npy;
 
     fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(4 * self.rows * self.dims + 128);
-        self.view().write_npy(&mut bytes).expect("writing to memory");
+        let mut bytes = rows::header(self.rows, self.dims).to_vec();
+        bytes.reserve(4 * self.rows * self.dims);
+        self.view().iter().for_each(|x| bytes.extend_from_slice(&x.to_le_bytes()));
         bytes
     }
 
     fn decode(bytes: Blob) -> Result<Self, DecodeError> {
         let wrong = |why: String| DecodeError::new("feature matrix (.npy)", why);
-        let shape = |view: ArrayView2<f32>| view.is_standard_layout().then_some(view.dim());
-        let dim = match ArrayView2::<f32>::view_npy(&bytes) {
-            Ok(view) => shape(view),
-            // Bytes in memory may begin at an address that does not fit an f32.
-            Err(ViewNpyError::MisalignedData) => {
-                let array =
-                    Array2::<f32>::read_npy(&bytes[..]).map_err(|e| wrong(e.to_string()))?;
-                let (rows, dims) = array.dim();
-                return Ok(Self::new(array.iter().copied().collect(), rows, dims));
-            }
-            Err(e) => return Err(wrong(e.to_string())),
+        let head = NpyHead::read(&bytes).map_err(wrong)?;
+        let &[rows, dims] = &head.shape[..] else {
+            return Err(wrong(format!("it has {} axes, not 2", head.shape.len())));
         };
-        let (rows, dims) = dim.ok_or_else(|| wrong("it is not in C order".into()))?;
-        let offset = bytes.len() - 4 * rows * dims;
+        if head.descr != "<f4" {
+            return Err(wrong("its numbers are not `<f4`, of 32 bits".into()));
+        }
+        if head.fortran_order && rows > 1 && dims > 1 {
+            return Err(wrong("it is not in C order".into()));
+        }
+        if head.count(&bytes, 4).is_none() {
+            return Err(wrong(format!("its numbers are not the {rows} x {dims} of its head")));
+        }
+        let offset = head.begin;
+        // Bytes in memory may begin at an address that does not fit an f32.
+        if !bytes[offset..].as_ptr().cast::<f32>().is_aligned() {
+            let values = bytes[offset..].as_chunks::<4>().0.iter();
+            return Ok(Self::new(values.map(|x| f32::from_le_bytes(*x)).collect(), rows, dims));
+        }
         Ok(Self { data: Data::Npy(bytes, offset), rows, dims })
     }
 }

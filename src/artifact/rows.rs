@@ -91,7 +91,7 @@ impl<'a> MatrixWriter<'a> {
 }
 
 /// Version 1.0 of the format: magic, length, a dictionary, spaces up to a multiple of 64 bytes.
-fn header(rows: usize, dims: usize) -> [u8; HEADER] {
+pub(super) fn header(rows: usize, dims: usize) -> [u8; HEADER] {
     let mut text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {dims})}}");
     // The dictionary has more than the 53 bytes that fit into a header of 64, and two numbers of 20
     // digits fit here.
@@ -109,6 +109,7 @@ mod tests {
     use super::*;
     use crate::artifact::{Artifact, Matrix};
     use ndarray::{Array2, s};
+    use ndarray_npy::WriteNpyExt;
     use std::io::Read;
 
     fn bytes(encoded: Encoded) -> Vec<u8> {
@@ -127,7 +128,10 @@ mod tests {
         let spool = || NamedTempFile::new();
         for (rows, dims, step) in [(7, 3, 2), (1000, 128, 100), (1, 1, 1), (123_456, 2, 50_000)] {
             let all = Array2::from_shape_fn((rows, dims), |(i, j)| (i * dims + j) as f32 / 7.0);
-            let whole = Matrix::new(all.iter().copied().collect(), rows, dims).encode();
+            // As another writer of the format has it.
+            let mut whole = Vec::new();
+            all.write_npy(&mut whole).unwrap();
+            assert!(Matrix::new(all.iter().copied().collect(), rows, dims).encode() == whole);
             for limit in [usize::MAX, 1000, 0] {
                 let mut writer = MatrixWriter { limit, ..MatrixWriter::new(Some(&spool)) };
                 for first in (0..rows).step_by(step) {

@@ -74,7 +74,8 @@ impl Schedule<'_> {
                     State::Blocked { by } => by.contains(&lost),
                     _ => false,
                 };
-                if hangs && all.insert(*next) {
+                // Nobody waits for a node that was not chosen.
+                if hangs && self.chosen.contains(next) && all.insert(*next) {
                     stack.push(*next);
                 }
             }

@@ -163,6 +163,7 @@ impl Trial<'_> {
             Word::Warning(message) if message.contains("other bytes") => "moody",
             Word::Warning(_) => "damaged",
         };
+        assert!(self.chosen.contains(&node), "{what}: a node that nobody chose");
         self.seen.see(what);
         let times = self.told.entry((node, what)).or_default();
         *times += 1;

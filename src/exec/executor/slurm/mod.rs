@@ -54,6 +54,8 @@ const PATIENCE: Duration = Duration::from_secs(6);
 const LAG: Duration = Duration::from_secs(90);
 /// How long a task should last, in minutes.
 const MINUTES: f64 = 5.0;
+/// Slurm starts tasks in rounds that are about a second apart: stages of fewer seconds are brief.
+const BRIEF: f64 = 1.0;
 /// Jobs in Slurm's hands at once.
 const MOST: usize = 50_000;
 /// Elements of an array. Slurm's own default is 1,001.
@@ -275,6 +277,18 @@ impl Slurm {
         told
     }
 
+    /// Whether Slurm has as many tasks as it can run, and short ones at that. Further tasks would
+    /// only wait behind them. Gathered longer, their jobs share tasks.
+    fn is_crowded(&mut self) -> bool {
+        let next = self.pending.iter().find(|node| self.asked.contains_key(node)).copied();
+        let Some(asked) = next.and_then(|node| self.asked.get(&node)) else { return false };
+        let class = self.class(asked);
+        let (processors, _) = self.processors(&class.request.partition);
+        let at_once = (processors / class.threads).max(1);
+        let brief = next.and_then(|node| self.expected(node)).is_none_or(|each| each < BRIEF);
+        brief && !class.alone && self.tasks.len() >= at_once
+    }
+
     /// The seconds of a stage, from those of its kind that are done.
     fn expected(&self, node: NodeId) -> Option<f64> {
         let (seconds, count) = self.seconds.get(self.asked.get(&node)?.job.stage.name())?;
@@ -328,7 +342,10 @@ impl Executor for Slurm {
     fn round(&mut self) {
         let gathered = self.gathering.is_some_and(|since| since.elapsed() >= GATHER);
         let idle = self.tasks.is_empty() && self.unsure.is_empty();
-        if !self.pending.is_empty() && self.silence.is_none() && (gathered || idle) {
+        if !self.pending.is_empty()
+            && self.silence.is_none()
+            && (idle || gathered && !self.is_crowded())
+        {
             self.submit();
         }
     }
