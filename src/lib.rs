@@ -67,6 +67,7 @@ mod disk;
 mod document;
 mod exec;
 mod learn;
+mod program;
 mod progress;
 mod protobuf;
 mod publish;

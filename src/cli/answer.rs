@@ -13,10 +13,11 @@ use super::session::{Digests, Session, look};
 use super::{Cache, SpecArgs, report};
 use crate::desk::Desk;
 use crate::digest::Digest;
+use crate::feature::vectors::Vectors;
 use crate::reading;
 use crate::report::Results;
 use crate::run::{Head, Run};
-use crate::source::SourceSpec;
+use crate::source::{self, SourceSpec};
 use crate::spec;
 use crate::store::RunFile;
 
@@ -31,6 +32,9 @@ pub struct Answer {
     files: Vec<(PathBuf, Digest)>,
     /// Each source, and the digest of everything seen of it.
     sources: Vec<(SourceSpec, Digest)>,
+    /// Files of vectors for the clips of a source, and the digest of everything seen of them.
+    #[serde(default)]
+    vectors: Vec<(Vectors, SourceSpec, Digest)>,
 }
 
 /// The identity of a question: arguments, working directory and program.
@@ -60,6 +64,15 @@ pub fn known(args: &SpecArgs, Cache { store, desk }: &Cache) -> Option<(RunFile,
         look(source, Digests::Remembered(desk)).is_ok_and(|looked| looked.digest() == *digest)
     };
     if !answer.sources.iter().all(unchanged) {
+        return None;
+    }
+    let same_files = |(vectors, source, digest): &(Vectors, SourceSpec, Digest)| {
+        let listing = source::untrusted::list(source.member()).ok()?;
+        let seen =
+            super::vectors::look(vectors, source, &listing, Digests::Remembered(desk)).ok()?;
+        (seen.digest() == *digest).then_some(())
+    };
+    if !answer.vectors.iter().all(|files| same_files(files).is_some()) {
         return None;
     }
     let runs = store.runs(Some(&answer.experiment));
@@ -92,8 +105,17 @@ impl Asked {
     pub fn remember(self, session: &Session, run: Digest, head: &Head, desk: &Desk) {
         let experiment = session.experiment.name.clone();
         let files = self.1.into_iter().chain(session.given.files().iter().cloned()).collect();
-        let answer =
-            Answer { experiment, run, head: head.digest(), files, sources: session.looked.clone() };
+        let vectors = session.vectors.iter();
+        let vectors =
+            vectors.map(|(vectors, source, seen)| (vectors.clone(), source.clone(), seen.digest()));
+        let answer = Answer {
+            experiment,
+            run,
+            head: head.digest(),
+            files,
+            sources: session.looked.clone(),
+            vectors: vectors.collect(),
+        };
         let text = serde_json::to_vec(&answer).expect("answers are JSON");
         let _ = desk.keep_answer(&self.0, &text);
     }

@@ -193,7 +193,7 @@ fn lacks(
 
 /// The clips of one section. A stage looks at digests; here they are not known, and nothing depends
 /// on them.
-fn clips(source: &SourceSpec, id: &SectionId, files: &FileList) -> Result<Vec<Clip>, String> {
+pub fn clips(source: &SourceSpec, id: &SectionId, files: &FileList) -> Result<Vec<Clip>, String> {
     let listed =
         files.audio.iter().map(|path| ListedFile { path: path.clone(), sha256: Digest::of(b"") });
     let root = source.member().root().unwrap_or(Path::new(""));

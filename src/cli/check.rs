@@ -34,7 +34,11 @@ pub fn run(args: &CheckArgs) -> Result<Exit, CliError> {
             Ok((session, idle)) => {
                 let (points, stages) = (session.experiment.points.len(), session.plan.len());
                 let data = describe(&session);
-                let notes: Vec<String> = session.notes().into_iter().chain(idle).collect();
+                let calls = session.programs().into_iter().map(|line| {
+                    format!("it calls a program of its author, and runs with `--allow-commands` alone: `{line}`")
+                });
+                let notes: Vec<String> =
+                    session.notes().into_iter().chain(calls).chain(idle).collect();
                 documents.push(serde_json::json!({
                     "spec": name, "ok": true, "points": points, "stages": stages, "data": data, "mistakes": [],
                     "notes": notes,

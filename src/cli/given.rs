@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::CliError;
 use crate::artifact::{Artifact, Blob, Tensor, Tensors};
+use crate::detector::command::Command;
 use crate::diagnose::Diagnostic;
 use crate::digest::Digest;
 use crate::kind::{Kind, ObjectRef};
@@ -38,14 +39,32 @@ impl Given {
         mistakes: &mut Vec<Diagnostic>,
     ) {
         // A detector of vectors may have a network before it. Either may read a weights file.
-        for detector in [point.detector.member(), point.detector.backend().member()] {
-            if let Some((_, path)) = detector.weights()
-                && !catalog.weights.contains_key(path)
-            {
-                let bytes = self.read(path, mistakes);
-                catalog.weights.insert(path.to_owned(), self.add(Kind::Safetensors, bytes));
-            }
+        for detector in [&point.detector, point.detector.backend()] {
+            let Some(files) = detector.given().filter(|f| !catalog.weights.contains_key(f)) else {
+                continue;
+            };
+            let bytes = match (detector.member().weights(), detector.member().program()) {
+                (Some((_, path)), _) => self.read(path, mistakes),
+                (None, Some(program)) => self.bundle(program, mistakes),
+                (None, None) => continue,
+            };
+            catalog.weights.insert(files, self.add(Kind::Safetensors, bytes));
         }
+    }
+
+    /// The files of a user's program.
+    fn bundle(&mut self, program: &Command, mistakes: &mut Vec<Diagnostic>) -> Vec<u8> {
+        let bundle = program.bundle().unwrap_or_else(|why| {
+            let mistake =
+                Diagnostic::new("E0702", format!("a file of the program cannot be read: {why}"));
+            mistakes.push(mistake.hint("`files` are those that the program needs, 16 MB at most"));
+            Tensors::default()
+        });
+        for path in &program.files {
+            let read = reading::read(path, reading::WEIGHTS);
+            self.files.extend(read.ok().map(|bytes| (path.clone(), Digest::of(&bytes))));
+        }
+        bundle.encode()
     }
 
     fn read(&mut self, path: &str, mistakes: &mut Vec<Diagnostic>) -> Vec<u8> {

@@ -46,6 +46,7 @@ mod splice;
 mod subject;
 mod submission;
 mod unreadable;
+mod vectors;
 mod verdict;
 mod view;
 mod when;

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use super::census::{Census, untrained};
 use super::given::Given;
+use super::vectors::{self, Seen};
 use super::{CliError, SpecArgs};
 use crate::artifact::Channel;
 use crate::desk::{Desk, DigestMemo};
 use crate::diagnose::Diagnostic;
 use crate::digest::Digest;
+use crate::feature::vectors::Vectors;
 use crate::kind::Kind;
 use crate::plan::{self, Catalog, NodeId, Plan};
 use crate::reading::unexpanded;
@@ -31,7 +33,7 @@ pub enum Digests<'a> {
 }
 
 impl<'a> Digests<'a> {
-    fn desk(self) -> Option<&'a Desk> {
+    pub fn desk(self) -> Option<&'a Desk> {
         match self {
             Digests::Absent => None,
             Digests::Remembered(desk) | Digests::Fresh(desk) => Some(desk),
@@ -55,6 +57,8 @@ pub struct Session {
     pub given: Given,
     /// Each distinct source, and the digest of everything seen of it.
     pub looked: Vec<(SourceSpec, Digest)>,
+    /// The files of vectors for the clips of each source.
+    pub vectors: Vec<(Vectors, SourceSpec, Seen)>,
 }
 
 /// Everything seen of a source.
@@ -140,11 +144,19 @@ impl Session {
                 }
             }
         }
+        let (vectors, lacks) = vectors::all(&experiment.points, &sources, &listings, digests);
+        mistakes.extend(lacks);
+        for (own, source, seen) in &vectors {
+            let sections = seen.sections.iter().map(|(id, (listing, numbers))| {
+                (id.clone(), (given.add(Kind::Csv, listing.clone()), *numbers))
+            });
+            catalog.vectors.insert(Catalog::vectors_key(own, source), sections.collect());
+        }
         if !mistakes.is_empty() {
             return Err(mistakes.into());
         }
         let plan = plan::build(&experiment, &catalog)?;
-        Ok(Self { experiment, plan, listings, sources, noises, roots, given, looked })
+        Ok(Self { experiment, plan, listings, sources, noises, roots, given, looked, vectors })
     }
 
     /// All files that were read or are known: the spec and its base files, weights, recordings,
@@ -156,13 +168,23 @@ impl Session {
             files.extend(
                 detectors.iter().filter_map(|detector| Some(PathBuf::from(detector.weights()?.1))),
             );
+            files.extend(
+                detectors.iter().filter_map(|d| Some(d.program()?.files.clone())).flatten(),
+            );
         }
         for (root, listing) in &self.roots {
             let paths =
                 listing.sections.values().flat_map(|files| files.audio.iter().chain(&files.tables));
             files.extend(paths.map(|path| root.join(path)));
         }
+        files.extend(self.vectors.iter().flat_map(|(_, _, seen)| seen.files.iter().cloned()));
         files
+    }
+
+    /// The programs of users that it calls, by their command lines.
+    pub fn programs(&self) -> BTreeSet<String> {
+        let program = |point: &Point| Some(point.detector.backend().member().program()?.line());
+        self.experiment.points.iter().filter_map(program).collect()
     }
 
     /// The head of its run, before any stage is done.
@@ -182,6 +204,7 @@ impl Session {
         let notes = self.listings.iter().flat_map(|listing| listing.notes.iter().cloned());
         strays
             .chain(notes)
+            .chain(self.vectors.iter().filter_map(|(_, _, seen)| seen.note.clone()))
             .chain(self.experiment.notes.iter().cloned())
             .chain(self.doubts())
             .chain(self.unchosen())

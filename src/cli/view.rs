@@ -6,10 +6,11 @@ use console::Term;
 use super::CliError;
 use crate::diagnose::Diagnostic;
 use crate::document::Document;
+use crate::report;
 use crate::report::html::sheet;
 use crate::report::{
     BEST, By, NoTable, Part, Results, answer, attributes, best_of, compare, csv, is_long, json,
-    leave_one_section_out, overview, pivot, tables, value,
+    overview, pivot, select, tables, value,
 };
 
 /// The choice of tables.
@@ -104,6 +105,22 @@ pub enum Tables {
 pub enum Protocol {
     /// For each section, the settings that are best on all others
     LeaveOneSectionOut,
+    /// The settings under which normal training clips of source and target score most alike
+    #[value(name = "domain_balance")]
+    DomainBalance,
+    /// The settings that tell training clips best from anomalies made from them
+    #[value(name = "pseudo_anomalies")]
+    PseudoAnomalies,
+}
+
+impl From<Protocol> for report::Protocol {
+    fn from(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::LeaveOneSectionOut => Self::LeaveOneSectionOut,
+            Protocol::DomainBalance => Self::DomainBalance,
+            Protocol::PseudoAnomalies => Self::PseudoAnomalies,
+        }
+    }
 }
 
 pub fn first_equals(text: &str) -> Result<(String, String), String> {
@@ -203,7 +220,7 @@ impl View {
         let number = self.value.as_deref().and_then(By::parse)?;
         let made = match self.select {
             None => value(results, number),
-            Some(Protocol::LeaveOneSectionOut) => match leave_one_section_out(results, by) {
+            Some(protocol) => match select(results, by, protocol.into()) {
                 Ok(selection) => selection.value(number).ok_or(NoTable::NoNumbers(number.name())),
                 Err(why) => return Some(Err(mistake("E0711", why.to_string(), why.hint()))),
             },
@@ -217,8 +234,8 @@ impl View {
         let shown = if shown.is_empty() { vec![by] } else { shown };
         let parts: Vec<Part> = self.table.iter().map(|table| (*table).into()).collect();
         let made = match (self.select, &self.best_of) {
-            (Some(Protocol::LeaveOneSectionOut), _) if !parts.is_empty() => {
-                return Some(match leave_one_section_out(results, by) {
+            (Some(protocol), _) if !parts.is_empty() => {
+                return Some(match select(results, by, protocol.into()) {
                     Ok(selection) => Ok(selection.tables(&parts)),
                     Err(why) => Err(mistake("E0711", why.to_string(), why.hint())),
                 });
@@ -245,8 +262,8 @@ impl View {
             (Some(axis), _) => {
                 compare(results, axis.as_deref(), by).map(|c| (c.document(self.all), c.json()))
             }
-            (_, Some(Protocol::LeaveOneSectionOut)) => {
-                leave_one_section_out(results, by).map(|s| (s.document(), s.json()))
+            (_, Some(protocol)) => {
+                select(results, by, protocol.into()).map(|s| (s.document(), s.json()))
             }
             (None, None) => return None,
         };

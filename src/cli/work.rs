@@ -10,6 +10,7 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 
 use super::session::{Session, choose, closure};
+use super::view::mistake;
 use super::{Cache, CliError, output, signal};
 use crate::desk::Desk;
 use crate::digest::Digest;
@@ -20,6 +21,7 @@ use crate::math::Level;
 use crate::plan::NodeId;
 use crate::progress::{Bars, Json, Plain, Quiet};
 use crate::run::{Head, Run};
+use crate::shown::visible;
 use crate::store::Store;
 
 /// Settings for running stages.
@@ -38,6 +40,9 @@ pub struct Work {
     /// What to ask of Slurm: partition, time, memory, threads, by kind of stage
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
+    /// Call the programs that the spec names under `command:`, with the rights of this account
+    #[arg(long)]
+    allow_commands: bool,
     /// Do not show progress
     #[arg(long, short)]
     quiet: bool,
@@ -123,6 +128,10 @@ impl Work {
         (fail_fast, frozen): (bool, bool),
         cancel: &Arc<AtomicBool>,
     ) -> Result<RunOutcome, CliError> {
+        let programs = session.programs();
+        if !programs.is_empty() && !self.allow_commands && !frozen {
+            return Err(unasked(&programs));
+        }
         let mut listener = self.listener();
         for message in session.notes().into_iter().chain(slow()) {
             listener.hear(exec::Event::Warning { message });
@@ -147,6 +156,16 @@ impl Work {
             &mut *listener,
         )?)
     }
+}
+
+/// The refusal to call programs that nobody allowed.
+pub fn unasked(programs: &BTreeSet<String>) -> CliError {
+    let programs: Vec<String> =
+        programs.iter().map(|line| format!("`{}`", visible(line))).collect();
+    let message = format!("the spec calls programs, and nothing was run: {}", programs.join(", "));
+    let hint = "read them and their `files`; then `humshift run --allow-commands` calls them with the \
+                rights of your account";
+    mistake("E0730", message, hint.to_owned())
 }
 
 /// A warning about a processor without the expected vector instructions.
@@ -184,8 +203,9 @@ fn all_of(
     cancel: &Arc<AtomicBool>,
 ) -> Result<RunOutcome, CliError> {
     let executor = executor(DEFAULT_EXECUTOR).expect("it is known");
-    let (profile, log_format) = (None, LogFormat::Text);
-    let work = Work { jobs: None, memory: None, executor, profile, quiet, log_format };
+    let (profile, log_format, allow_commands) = (None, LogFormat::Text, false);
+    let work =
+        Work { jobs: None, memory: None, executor, profile, allow_commands, quiet, log_format };
     let outcome = work.run(session, cache, &choose(&session.plan, None), (false, false), cancel)?;
     remember(&cache.desk, session, &outcome);
     Ok(outcome)

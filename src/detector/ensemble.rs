@@ -121,6 +121,12 @@ impl Detector for Ensemble {
             if member.weights().is_some() {
                 wrong("reads weights from a file, which an ensemble cannot", "leave `weights` out");
             }
+            if member.program().is_some() {
+                wrong(
+                    "calls a program, which an ensemble cannot",
+                    "let the program join the scores",
+                );
+            }
         }
         let given = self.weights.len();
         if given > 0 && given != self.detectors.len() {

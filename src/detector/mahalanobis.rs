@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Detector, DetectorError, Examples, vectors};
 use crate::artifact::{Domain, Tensors};
 use crate::context::Context;
+use crate::diagnose::Problem;
 use crate::learn::cholesky;
 use crate::learn::product::multiply;
 use crate::math;
@@ -23,6 +24,42 @@ pub struct Mahalanobis {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schemars(extend("default" = false))]
     pub selective: bool,
+    /// The training clips whose mean is the centre. Few target clips give a mean, where they give
+    /// no covariance.
+    #[serde(skip_serializing_if = "Of::is_all")]
+    #[schemars(extend("default" = "all"))]
+    pub centre: Of,
+    /// The training clips whose covariance measures distances.
+    #[serde(skip_serializing_if = "Of::is_all")]
+    #[schemars(extend("default" = "all"))]
+    pub spread: Of,
+}
+
+/// The training clips that an estimate is made from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Of {
+    /// All; with `selective` those of each domain.
+    #[default]
+    All,
+    /// Source clips, and clips without a domain.
+    Source,
+    /// Target clips.
+    Target,
+}
+
+impl Of {
+    fn is_all(&self) -> bool {
+        *self == Self::All
+    }
+
+    fn domain(self) -> Option<Domain> {
+        match self {
+            Self::All => None,
+            Self::Source => Some(Domain::Source),
+            Self::Target => Some(Domain::Target),
+        }
+    }
 }
 
 /// How the covariance of the training vectors is estimated. All estimates divide by the number of
@@ -46,6 +83,13 @@ impl Detector for Mahalanobis {
         3
     }
 
+    fn problems(&self) -> Vec<Problem> {
+        let message = || "with `selective`, each domain has a centre of its own".to_owned();
+        let hint = "leave out `centre`, or `selective`";
+        let both = self.selective && !self.centre.is_all();
+        both.then(|| Problem::new("centre", message()).hint(hint)).into_iter().collect()
+    }
+
     fn memory(&self, rows: usize, dims: usize) -> usize {
         // The vectors as f32, centred as f64, and the covariance with its factor.
         12 * rows * dims + 3 * 8 * dims * dims
@@ -63,23 +107,38 @@ impl Detector for Mahalanobis {
             model.put_f64(&format!("{prefix}mean"), mean);
             model.put_f64(&format!("{prefix}cholesky"), factor);
         };
-        if !self.selective {
-            put("", self.estimate(x, "training clips")?);
-            return Ok(model);
-        }
-        for domain in [Domain::Source, Domain::Target] {
+        // The clips of a domain, and how messages call them.
+        let of = |domain: Option<Domain>| {
+            let Some(domain) = domain else { return (x.clone(), "training clips".to_owned()) };
             let of_domain = |row: &usize| {
                 train.clips.get(*row).and_then(|c| c.domain).unwrap_or(Domain::Source) == domain
             };
             let rows: Vec<usize> = (0..x.nrows()).filter(of_domain).collect();
-            if rows.is_empty() {
+            (x.select(Axis(0), &rows), format!("training clips of the {domain} domain"))
+        };
+        let estimate = |centre: Option<Domain>, spread: Option<Domain>| {
+            let (clips, what) = of(spread);
+            let (mean, factor) = self.estimate(clips, &what)?;
+            if centre == spread {
+                return Ok::<_, DetectorError>((mean, factor));
+            }
+            let (clips, what) = of(centre);
+            let none = || DetectorError::TooFew(format!("there are no {what} for a centre"));
+            Ok((clips.mean_axis(Axis(0)).ok_or_else(none)?, factor))
+        };
+        if !self.selective {
+            put("", estimate(self.centre.domain(), self.spread.domain())?);
+            return Ok(model);
+        }
+        for domain in [Domain::Source, Domain::Target] {
+            if of(Some(domain)).0.is_empty() {
                 (cx.log)(&format!(
                     "no training clip is of the {domain} domain: scores are distances to the other domain alone"
                 ));
                 continue;
             }
-            let what = format!("training clips of the {domain} domain");
-            put(&format!("{domain}."), self.estimate(x.select(Axis(0), &rows), &what)?);
+            let spread = self.spread.domain().unwrap_or(domain);
+            put(&format!("{domain}."), estimate(Some(domain), Some(spread))?);
         }
         Ok(model)
     }
@@ -139,6 +198,9 @@ impl Mahalanobis {
     ) -> Result<(Array1<f64>, Array2<f64>), DetectorError> {
         let (clips, dims) = x.dim();
         let fail = |why: String| Err(DetectorError::TooFew(why));
+        if clips == 0 {
+            return fail(format!("there are no {what} for a covariance"));
+        }
         if self.covariance == Covariance::Empirical && clips <= dims {
             return fail(format!(
                 "{clips} {what} in {dims} dimensions have no invertible empirical covariance; write \
@@ -206,112 +268,4 @@ fn ledoit_wolf(x: &Array2<f64>) -> Array2<f64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::artifact::{Clip, Split};
-    use crate::seed::Seed;
-
-    fn fit(covariance: Covariance, vectors: &Array2<f32>) -> Result<Tensors, String> {
-        let train = Examples {
-            clips: Vec::new(),
-            features: vectors.axis_chunks_iter(Axis(0), 1).collect(),
-        };
-        let fitted =
-            Mahalanobis { covariance, selective: false }.fit(&train, None, &Context::plain(0));
-        fitted.map_err(|e| e.to_string())
-    }
-
-    fn random(rows: usize, dims: usize) -> Array2<f32> {
-        let mut rng = Seed(3).rng();
-        Array2::from_shape_simple_fn((rows, dims), || rng.normal() as f32)
-    }
-
-    #[test]
-    fn the_mean_square_over_training_clips_is_the_dimension() {
-        // An identity of the population covariance: the mean of xᵀS⁻¹x over the sample is tr(S⁻¹S).
-        let x = random(50, 6);
-        let model = fit(Covariance::Empirical, &x).unwrap();
-        let test =
-            Examples { clips: Vec::new(), features: x.axis_chunks_iter(Axis(0), 1).collect() };
-        let detector = Mahalanobis { covariance: Covariance::Empirical, selective: false };
-        let scores = detector.score(&model, &test, &Context::plain(0)).unwrap();
-        assert!((scores.iter().sum::<f64>() / 50.0 - 6.0).abs() < 1e-9);
-    }
-
-    #[test]
-    fn covariances_without_an_inverse_say_what_to_do() {
-        let few = fit(Covariance::Empirical, &random(5, 8)).unwrap_err();
-        assert!(
-            few.starts_with("5 training clips in 8 dimensions") && few.contains("ledoit_wolf"),
-            "{few}"
-        );
-        assert!(fit(Covariance::LedoitWolf, &random(5, 8)).is_ok());
-        let mut constant = random(20, 4);
-        constant.column_mut(2).fill(7.0);
-        let singular = fit(Covariance::Diagonal, &constant).unwrap_err();
-        assert!(
-            singular.contains("at dimension 2") && singular.contains("ledoit_wolf"),
-            "{singular}"
-        );
-        let same = fit(Covariance::LedoitWolf, &Array2::ones((20, 4))).unwrap_err();
-        assert!(same.ends_with("all training vectors are the same"), "{same}");
-    }
-
-    fn clip(domain: Option<Domain>) -> Clip {
-        Clip {
-            id: "fan/train/0.wav".into(),
-            machine: "fan".into(),
-            section: "00".into(),
-            domain,
-            split: Split::Train,
-            label: None,
-            attributes: Default::default(),
-        }
-    }
-
-    #[test]
-    fn selective_scores_are_the_lesser_of_two_models() {
-        let (x, y) = (random(40, 6), random(30, 6) * 2.0 + 1.0);
-        let both = ndarray::concatenate(Axis(0), &[x.view(), y.view()]).unwrap();
-        let clips = [clip(None), clip(Some(Domain::Source)), clip(Some(Domain::Target))];
-        let of = |row: usize| if row < 40 { &clips[row % 2] } else { &clips[2] };
-        for covariance in [Covariance::LedoitWolf, Covariance::Diagonal, Covariance::Empirical] {
-            let selective = Mahalanobis { covariance, selective: true };
-            let train = Examples {
-                clips: (0..70).map(of).collect(),
-                features: both.axis_chunks_iter(Axis(0), 1).collect(),
-            };
-            let model = selective.fit(&train, None, &Context::plain(0)).unwrap();
-            let scores = selective.score(&model, &train, &Context::plain(0)).unwrap();
-            let plain = Mahalanobis { covariance, selective: false };
-            let one =
-                |x| plain.score(&fit(covariance, x).unwrap(), &train, &Context::plain(0)).unwrap();
-            let lesser: Vec<f64> =
-                one(&x).into_iter().zip(one(&y)).map(|(a, b)| a.min(b)).collect();
-            assert_eq!(scores, lesser);
-            // Without domains it equals the plain one.
-            let alone = Examples { clips: Vec::new(), ..train.clone() };
-            let model = selective.fit(&alone, None, &Context::plain(0)).unwrap();
-            assert_eq!(selective.score(&model, &train, &Context::plain(0)).unwrap(), one(&both));
-        }
-    }
-
-    #[test]
-    fn a_domain_of_too_few_clips_is_named() {
-        let x = random(20, 6);
-        let (source, target) = (clip(Some(Domain::Source)), clip(Some(Domain::Target)));
-        let fit = |covariance, targets: usize| {
-            let train = Examples {
-                clips: (0..20).map(|i| if i < targets { &target } else { &source }).collect(),
-                features: x.axis_chunks_iter(Axis(0), 1).collect(),
-            };
-            Mahalanobis { covariance, selective: true }
-                .fit(&train, None, &Context::plain(0))
-                .map_err(|e| e.to_string())
-        };
-        let few = fit(Covariance::Empirical, 4).unwrap_err();
-        assert!(few.starts_with("4 training clips of the target domain in 6 dimensions"), "{few}");
-        assert!(fit(Covariance::LedoitWolf, 2).unwrap_err().contains("leave out `selective`"));
-        assert!(fit(Covariance::LedoitWolf, 3).is_ok());
-    }
-}
+mod tests;

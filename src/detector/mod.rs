@@ -143,6 +143,12 @@ pub trait Detector: Send + Sync {
         None
     }
 
+    /// The program that is called, if it is one of a user. Its files are read when a spec is, and
+    /// given to [`Detector::fit`] as `weights`.
+    fn program(&self) -> Option<&command::Command> {
+        None
+    }
+
     /// Memory for fitting beside its inputs, in bytes, for `rows` x `dims` of features.
     fn memory(&self, rows: usize, dims: usize) -> usize {
         3 * 4 * rows * dims
@@ -163,15 +169,21 @@ pub trait Detector: Send + Sync {
         None
     }
 
-    /// The same detector with local density normalisation (Wilkinghoff et al. 2025): each distance
-    /// to a training clip is divided by that clip's mean distance to so many neighbours. So a clip
-    /// near a sparse domain is not anomalous for the sparseness alone. `None` if the detector does
-    /// not measure distances to training clips.
-    fn with_local_density(&self, _neighbours: usize) -> Option<Box<dyn Detector>> {
+    /// The same detector with distances that are compared with the local density, so that a clip
+    /// near a sparse domain is not anomalous for the sparseness alone (Wilkinghoff et al. 2025).
+    /// `None` if the detector does not measure distances to training clips.
+    fn with_local_density(&self, _density: LocalDensity) -> Option<Box<dyn Detector>> {
         None
     }
 
-    /// Learns from normal clips. `weights` is the content of the file of [`Detector::weights`].
+    /// The same detector with scores that count by what is usual in a clip's domain (DACo). `None`
+    /// if the detector does not measure distances to training clips.
+    fn with_domain_calibration(&self, _by: &DomainCalibration) -> Option<Box<dyn Detector>> {
+        None
+    }
+
+    /// Learns from normal clips. `weights` is the content of the file of [`Detector::weights`], or
+    /// of those of [`Detector::program`].
     fn fit(
         &self,
         train: &Examples,
@@ -190,6 +202,7 @@ pub trait Detector: Send + Sync {
 
 mod autoencoder;
 mod classifier;
+pub mod command;
 mod dbscan;
 mod embedding;
 mod ensemble;
@@ -216,6 +229,7 @@ mod vectors;
 
 pub use embedding::{Embedder, EmbedderSpec, Embedding, Hearing};
 pub(crate) use folds::{folds, in_fold};
+pub use knn::{Assignment, CalibrationForm, DensityForm, DomainCalibration, LocalDensity};
 pub use mobilenet_v2::mobilenet_v2 as mobilenet_v2_graph;
 
 family! {
@@ -237,10 +251,30 @@ family! {
         "one_class_svm" => OneClassSvm(one_class_svm::OneClassSvm),
         "embedding" => Embedding(embedding::Embedding),
         "dbscan" => Dbscan(dbscan::Dbscan),
+        "command" => Command(command::Command),
     }
 }
 
 impl DetectorSpec {
+    /// The settings as keys have them: with the contents of files as inputs, and no paths.
+    pub fn keyed(&self) -> serde_json::Value {
+        let mut config = serde_json::json!(self);
+        if let Some((field, _)) = self.member().weights() {
+            config[self.name()][field] = true.into();
+        }
+        if let Some(program) = self.member().program() {
+            config[self.name()]["files"] = program.names().into();
+        }
+        config
+    }
+
+    /// The name of what is given to its training from files: their paths.
+    pub fn given(&self) -> Option<String> {
+        let weights = self.member().weights().map(|(_, path)| path.to_owned());
+        let files = || Some(serde_json::json!(self.member().program()?.files).to_string());
+        weights.or_else(files)
+    }
+
     /// The network that makes embeddings before the scoring, if there is one.
     pub fn network(&self) -> Option<&EmbedderSpec> {
         match self {

@@ -57,12 +57,15 @@ pub trait Feature: Send + Sync {
 
 pub mod clip_spectrum;
 pub mod log_mel;
+pub mod lpc;
 #[cfg(test)]
 mod oracle_tests;
 pub mod rms;
 pub mod spectrum;
 #[cfg(test)]
 mod testing;
+pub mod vectors;
+pub mod welch;
 
 family! {
     /// Every feature a spec can name.
@@ -71,6 +74,9 @@ family! {
         "spectrum" => Spectrum(spectrum::Spectrum),
         "rms" => Rms(rms::Rms),
         "clip_spectrum" => ClipSpectrum(clip_spectrum::ClipSpectrum),
+        "vectors" => Vectors(vectors::Vectors),
+        "welch" => Welch(welch::Welch),
+        "lpc" => Lpc(lpc::Lpc),
     }
 }
 

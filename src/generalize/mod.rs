@@ -19,7 +19,8 @@
 //! | `source_means` | the source as its k-means centres, with unchanged target clips | Wilkinghoff 2023 |
 //! | `oversampling` | target clips repeated | He and Garcia 2009 |
 //! | `references` | one model per domain or attribute value; the smallest score counts | Harada et al. 2023 (selective Mahalanobis) |
-//! | `local_density` | distances divided by those among the neighbours of the training clip | Wilkinghoff et al., arXiv 2509.10951 |
+//! | `local_density` | distances compared with those among the neighbours of the training clip | Wilkinghoff et al., arXiv 2509.10951; Matsumoto et al., DCASE 2025 workshop |
+//! | `domain_calibration` | scores compared with those of the training clips of the nearer domain | DACo, Zenodo 10.5281/zenodo.21210903 |
 //! | `score_normalization` | scores in deviations from the mean of held-out training clips | the domain normalisation of GenRep |
 //!
 //! `score_normalization` alone changes thresholds but no AUC: within a section it keeps the order
@@ -37,6 +38,7 @@ mod group;
 mod idle;
 mod model;
 mod normalize;
+mod pseudo;
 mod samples;
 mod settings;
 mod tensors;
@@ -46,6 +48,7 @@ pub use augment::{Pair, pairs};
 pub use choice::SourceValues;
 pub use model::{fit, held_out, score};
 pub use normalize::subtract_temporal_mean;
+pub use pseudo::{PSEUDO_VERSION, Pseudo, pseudo_anomalies};
 pub use settings::{
     Generalization, MemMixup, Mixup, Normalization, References, ScoreNormalization, Smote,
 };

@@ -25,16 +25,22 @@ pub fn fit(
     if g.only_chooses() || train.features.is_empty() {
         return detector.fit(train, weights, cx);
     }
-    let dense = match g.local_density {
-        Some(neighbours) => Some(detector.with_local_density(neighbours).ok_or_else(|| {
-            DetectorError::Data(
-                "`local_density` divides distances to training clips, but this detector has none"
-                    .into(),
-            )
-        })?),
-        None => None,
+    let none = |word: &str| {
+        DetectorError::Data(format!(
+            "`{word}` needs distances to training clips; this detector has none"
+        ))
     };
+    let dense = g
+        .local_density
+        .map(|density| detector.with_local_density(density).ok_or_else(|| none("local_density")));
+    let dense = dense.transpose()?;
     let detector = dense.as_deref().unwrap_or(detector);
+    let calibrated = g
+        .domain_calibration
+        .as_ref()
+        .map(|by| detector.with_domain_calibration(by).ok_or_else(|| none("domain_calibration")));
+    let calibrated = calibrated.transpose()?;
+    let detector = calibrated.as_deref().unwrap_or(detector);
     let mut fitted = Trained::fit(g, detector, train, weights, cx)?;
     if g.score_normalization.is_some() {
         fitted.compare(g, detector, train, weights, cx)?;

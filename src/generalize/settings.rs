@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::SourceValues;
-use crate::detector::{Scope, Takes};
+use crate::detector::{DomainCalibration, LocalDensity, Scope, Takes};
 use crate::diagnose::Problem;
 
 /// The training clips that the detector sees, and the techniques of domain generalisation.
@@ -58,11 +58,16 @@ pub struct Generalization {
     /// smallest over the references. Default: one reference.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub references: Option<References>,
-    /// Divides distances to training clips by the local density there: the mean distance of a
-    /// training clip to this number of neighbours. Only for detectors that measure distances.
+    /// Compares distances to training clips with the local density there: the mean distance of a
+    /// training clip to this number of neighbours. A number divides by it; `{ neighbours: 1, form:
+    /// log_var_min }` names another form. Only for detectors that measure distances.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = MOST_NEIGHBOURS))]
-    pub local_density: Option<usize>,
+    pub local_density: Option<LocalDensity>,
+    /// Compares scores with those of the training clips of each domain, each scored without itself.
+    /// The domain of a test clip is told by its distances. Only for detectors that measure
+    /// distances.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain_calibration: Option<DomainCalibration>,
     /// The training clips by which scores are scaled to mean 0 and deviation 1. Default: no
     /// scaling.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -254,9 +259,14 @@ impl Generalization {
                 "0.2 is usual",
             );
         }
-        if let Some(n) = self.local_density {
+        if let Some(LocalDensity { neighbours: n, .. }) = self.local_density {
             let (ok, message, hint) = neighbours(n);
             wrong(ok, "local_density", message, hint);
+        }
+        if let Some(calibration) = &self.domain_calibration {
+            let inside =
+                |p: Problem| Problem { field: format!("domain_calibration.{}", p.field), ..p };
+            problems.extend(calibration.problems().into_iter().map(inside));
         }
         problems.extend(self.too_large());
         problems
@@ -278,7 +288,7 @@ impl Generalization {
             ("source_means", self.source_means, MOST_CENTRES),
             ("smote.neighbours", smote.map(|s| s.neighbours), MOST_NEIGHBOURS),
             ("memmixup.neighbours", memmixup.map(|m| m.neighbours), MOST_NEIGHBOURS),
-            ("local_density", self.local_density, MOST_NEIGHBOURS),
+            ("local_density", self.local_density.map(|d| d.neighbours), MOST_NEIGHBOURS),
         ];
         let real = [
             ("oversampling", self.oversampling),

@@ -19,6 +19,7 @@ pub enum Technique {
     Oversampling,
     References,
     LocalDensity,
+    DomainCalibration,
     ScoreNormalization,
     /// The code that all techniques but the choice share: the form of the model, the groups of
     /// clips, the smallest score over the groups.
@@ -27,7 +28,7 @@ pub enum Technique {
 
 impl Technique {
     /// All techniques, in the order of their application.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Choice,
         Self::TemporalMeanSubtraction,
         Self::FeatureNormalization,
@@ -38,6 +39,7 @@ impl Technique {
         Self::Oversampling,
         Self::References,
         Self::LocalDensity,
+        Self::DomainCalibration,
         Self::ScoreNormalization,
         Self::Generalization,
     ];
@@ -56,6 +58,7 @@ impl Technique {
             Self::Oversampling => ("oversampling", 1),
             Self::References => ("references", 1),
             Self::LocalDensity => ("local_density", 1),
+            Self::DomainCalibration => ("domain_calibration", 1),
             Self::ScoreNormalization => ("score_normalization", 1),
             Self::Generalization => ("generalization", 1),
         }
@@ -75,6 +78,7 @@ impl Technique {
             Self::Oversampling => g.oversampling.is_some(),
             Self::References => g.references.is_some(),
             Self::LocalDensity => g.local_density.is_some(),
+            Self::DomainCalibration => g.domain_calibration.is_some(),
             Self::ScoreNormalization => g.score_normalization.is_some(),
             Self::Generalization => !g.only_chooses(),
         }
@@ -86,6 +90,7 @@ impl Technique {
             Self::TemporalMeanSubtraction
             | Self::FeatureNormalization
             | Self::LocalDensity
+            | Self::DomainCalibration
             | Self::ScoreNormalization
             | Self::Generalization => true,
             Self::Choice

@@ -71,30 +71,30 @@ pub(crate) fn nearest(
     Ok(found.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
 }
 
-/// The result of `reduce` for each of `queries`, from the distances of all rows of `bank` (in their
-/// order). For detectors that need more than the distance to rank rows. Twenty times as slow as
+/// The result of `reduce` for each of `queries`, from its number and the distances of all rows of
+/// `bank` (in their order). For detectors that need more than the distance to rank rows. Twenty times as slow as
 /// [`nearest`].
 pub(crate) fn measure<R: Send>(
     bank: ArrayView2<f32>,
     queries: ArrayView2<f32>,
     metric: Metric,
     cx: &Context,
-    reduce: impl Fn(Vec<f64>) -> R + Sync + Send,
+    reduce: impl Fn(usize, Vec<f64>) -> R + Sync + Send,
 ) -> Result<Vec<R>, Error> {
     let (bank, queries) = (bank.as_standard_layout(), queries.as_standard_layout());
     let rows: Vec<&[f32]> =
         bank.rows().into_iter().map(|row| row.to_slice().expect("C order")).collect();
     let norms: Vec<f64> = rows.iter().map(|row| norm(row)).collect();
-    let queries: Vec<&[f32]> =
-        queries.rows().into_iter().map(|row| row.to_slice().expect("C order")).collect();
-    let one = |query: &&[f32]| {
+    let queries = queries.rows().into_iter().map(|row| row.to_slice().expect("C order"));
+    let queries: Vec<(usize, &[f32])> = queries.enumerate().collect();
+    let one = |(number, query): &(usize, &[f32])| {
         if cx.cancelled() {
             return Err(Error::Cancelled);
         }
         let own = norm(query);
         let distance =
             |(row, norm): (&&[f32], &f64)| metric.finish(metric.distance(query, row, own, *norm));
-        Ok(reduce(rows.iter().zip(&norms).map(distance).collect()))
+        Ok(reduce(*number, rows.iter().zip(&norms).map(distance).collect()))
     };
     cx.map(&queries, one).into_iter().collect()
 }
@@ -332,8 +332,9 @@ mod tests {
                     "{metric:?}"
                 );
             }
-            let all = measure(bank.view(), queries.view(), metric, &Context::plain(0), |all| all)
-                .unwrap();
+            let all =
+                measure(bank.view(), queries.view(), metric, &Context::plain(0), |_, all| all)
+                    .unwrap();
             for (all, found) in all.iter().zip(&found) {
                 assert!(
                     found.iter().all(|n| all[n.row] == n.distance) && all.len() == bank.nrows(),

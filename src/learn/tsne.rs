@@ -61,7 +61,7 @@ pub(crate) fn map(x: ArrayView2<f32>, cx: &Context) -> Result<Array2<f64>, Error
 /// (equations 1 and 2 of the paper).
 fn affinities(x: ArrayView2<f32>, perplexity: f64, cx: &Context) -> Result<Array2<f64>, Error> {
     let rows = x.nrows();
-    let conditional = measure(x, x, Metric::Euclidean, cx, |distances| {
+    let conditional = measure(x, x, Metric::Euclidean, cx, |_, distances| {
         let squares: Vec<f64> = distances.into_iter().map(math::square).collect();
         squares
     })?;

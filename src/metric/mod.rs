@@ -7,6 +7,7 @@
 mod bootstrap;
 mod counts;
 mod gamma;
+mod kolmogorov_smirnov;
 mod mean;
 mod quantile;
 mod ranks;
@@ -19,6 +20,7 @@ mod wilcoxon;
 pub use bootstrap::{Area, Interval, bootstrap_interval};
 pub use counts::{f1, precision, recall};
 pub use gamma::{Gamma, GammaError};
+pub use kolmogorov_smirnov::kolmogorov_smirnov;
 pub use mean::{SectionMetrics, arithmetic_mean, harmonic_mean, official_score};
 pub use quantile::quantile;
 pub use ranks::{Friedman, critical_difference, friedman, mean_ranks, rank_correlation};

@@ -58,6 +58,9 @@ struct Trained {
     model: NodeId,
     /// The scores of the training clips, if a threshold needs them.
     calibration: Option<NodeId>,
+    /// Those of held-out training clips, and of anomalies made from them, if metrics need them.
+    held_out: Option<NodeId>,
+    pseudo: Option<NodeId>,
 }
 
 /// The nodes of one section that later stages read.
@@ -167,13 +170,9 @@ impl<'c> Builder<'c> {
         let generalization = Some(generalization).filter(|g| !g.is_plain());
         let training = TrainingStage { detector: spec.clone(), seed, generalization };
         let mut given = Given::new();
-        if let Some((_, path)) = detector.weights() {
-            let weights = self
-                .catalog
-                .weights
-                .get(path)
-                .ok_or_else(|| PlanError::Unlisted(path.to_owned()))?;
-            given.insert(Item::Weights.into(), *weights);
+        if let Some(files) = spec.given() {
+            let weights = self.catalog.weights.get(&files).copied();
+            given.insert(Item::Weights.into(), weights.ok_or(PlanError::Unlisted(files))?);
         }
         let about = names.join("/");
         let mut needs = Inputs::new();
@@ -192,21 +191,21 @@ impl<'c> Builder<'c> {
         }
         let stage = StageSpec::Training(training.clone());
         let model = self.node(number, &about, stage, needs.clone(), given.clone());
-        let calibration =
-            point.threshold.as_ref().and_then(|t| t.member().scores()).map(|scores| {
-                let mut needs = needs;
-                if scores == TrainingScores::Training {
-                    needs.push((Item::Model.into(), model, Item::Model.into()));
-                }
-                self.node(
-                    number,
-                    &about,
-                    StageSpec::Calibration(Calibration { training, scores }),
-                    needs,
-                    given,
-                )
-            });
-        Ok(Trained { model, calibration })
+        let mut calibrate = |scores: TrainingScores, pseudo: bool| {
+            let mut needs = needs.clone();
+            if scores == TrainingScores::Training {
+                needs.push((Item::Model.into(), model, Item::Model.into()));
+            }
+            let stage = Calibration { training: training.clone(), scores, pseudo };
+            self.node(number, &about, StageSpec::Calibration(stage), needs, given.clone())
+        };
+        let scores = point.threshold.as_ref().and_then(|t| t.member().scores());
+        let calibration = scores.map(|scores| calibrate(scores, false));
+        let mut held_out =
+            |wanted: bool, pseudo| wanted.then(|| calibrate(TrainingScores::HeldOut, pseudo));
+        let balance = held_out(point.metrics.domain_balance, false);
+        let pseudo = held_out(point.metrics.pseudo_anomalies, true);
+        Ok(Trained { model, calibration, held_out: balance, pseudo })
     }
 
     /// scoring -> metrics
@@ -231,9 +230,11 @@ impl<'c> Builder<'c> {
         // A section without test clips has the domains of its training clips.
         let mut needs = same(prepared.clips, BOTH, &[Item::Clips]);
         needs.push((Item::Scores.into(), scores, Item::Scores.into()));
-        needs.extend(
-            trained.calibration.map(|node| (Item::Training.into(), node, Item::Scores.into())),
-        );
+        let Trained { model: _, calibration, held_out, pseudo } = trained;
+        let known =
+            [(Item::Training, calibration), (Item::HeldOut, held_out), (Item::Pseudo, pseudo)];
+        let known = known.into_iter().filter_map(|(item, node)| Some((item.into(), node?)));
+        needs.extend(known.map(|(role, node)| (role, node, Item::Scores.into())));
         let metrics = MetricsSpec { threshold: point.threshold.clone(), ..point.metrics.clone() };
         self.node(number, &about, StageSpec::Metrics(metrics), needs, Given::new())
     }

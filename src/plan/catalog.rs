@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::feature::vectors::Vectors;
 use crate::kind::ObjectRef;
 use crate::source::SourceSpec;
 use crate::spec::Point;
@@ -14,8 +15,11 @@ pub struct Catalog {
     pub listings: BTreeMap<String, BTreeMap<SectionId, ObjectRef>>,
     /// For each source, the sections without training clips, if known. No model needs them.
     pub untrained: BTreeMap<String, BTreeSet<SectionId>>,
-    /// Weights files by path.
+    /// Weights files, and files of programs, by their paths: see `DetectorSpec::given`.
     pub weights: BTreeMap<String, ObjectRef>,
+    /// For each pair of vectors and source (see [`Catalog::vectors_key`]), the listing of the files
+    /// of each section, and the numbers in the largest of them.
+    pub vectors: BTreeMap<String, BTreeMap<SectionId, (ObjectRef, u64)>>,
     /// For each source and section, the approximate length of the longest recording in samples, if
     /// known.
     pub longest: BTreeMap<String, BTreeMap<SectionId, u64>>,
@@ -36,6 +40,11 @@ impl Catalog {
     /// The name of a source in [`Catalog::listings`].
     pub fn source_key(source: &SourceSpec) -> String {
         serde_json::to_string(source).expect("settings are JSON")
+    }
+
+    /// The name of the files of vectors for the clips of a source in [`Catalog::vectors`].
+    pub fn vectors_key(vectors: &Vectors, source: &SourceSpec) -> String {
+        serde_json::to_string(&(vectors, source)).expect("settings are JSON")
     }
 
     /// The sections that a model learns from: those with training clips, or all if none has any.

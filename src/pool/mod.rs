@@ -15,7 +15,12 @@ pub trait Pool: Send + Sync {
         Vec::new()
     }
 
-    /// One vector from (frames, dims). Its length is a multiple of dims. There is at least one
+    /// Why frames of `dims` values do not fit the settings, if so.
+    fn misfit(&self, _dims: usize) -> Option<String> {
+        None
+    }
+
+    /// One vector from (frames, dims), which fit. Its length is a multiple of dims. There is at least one
     /// frame.
     fn pool(&self, frames: ArrayView2<f32>) -> Vec<f32>;
 
@@ -25,6 +30,7 @@ pub trait Pool: Send + Sync {
     }
 }
 
+mod deviation;
 mod moments;
 mod ranks;
 
@@ -35,5 +41,8 @@ family! {
         "std" => Std(moments::Std),
         "max" => Max(ranks::Max),
         "gwrp" => Gwrp(ranks::Gwrp),
+        "rdp" => Rdp(deviation::Rdp),
+        "gem" => Gem(deviation::Gem),
+        "rdp_gem" => RdpGem(deviation::RdpGem),
     }
 }

@@ -35,7 +35,7 @@ fn mean_of_seeds(values: &[f64]) -> Option<f64> {
 }
 
 /// The number of columns.
-pub const COUNT: usize = 13;
+pub const COUNT: usize = 15;
 
 /// The columns of the field's table: domain, metric and title. Empty columns are not shown.
 pub const COLUMNS: [(&str, &str, &str); COUNT] = [
@@ -52,7 +52,13 @@ pub const COLUMNS: [(&str, &str, &str); COUNT] = [
     ("source", "f1", "F1 source"),
     ("target", "f1", "F1 target"),
     ("", "f1", "F1"),
+    ("", DOMAIN_BALANCE, "domain distance"),
+    ("", PSEUDO_ANOMALIES, "AUC pseudo-anomalies"),
 ];
+
+/// Metrics of training clips alone.
+pub const DOMAIN_BALANCE: &str = "domain_balance";
+pub const PSEUDO_ANOMALIES: &str = "pseudo_anomalies";
 
 /// One line of a group's table: a section, or a mean over sections.
 #[derive(Clone, Debug, PartialEq)]

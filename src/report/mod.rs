@@ -49,7 +49,7 @@ pub use pivot::{best_of, pivot, value};
 pub use published::Published;
 #[cfg(feature = "png-figures")]
 pub use raster::Drawer;
-pub use select::{Selection, leave_one_section_out};
+pub use select::{Protocol, Selection, select};
 pub use spectrogram::{Panel, Row, spectrograms};
 pub use splice::{Marker, Template};
 pub use systems::{Incomparable, System, Systems};

@@ -1,19 +1,52 @@
-//! An unbiased choice of settings: leave one section out.
+//! An unbiased choice of settings: leave one section out, or look at training clips alone.
 //!
 //! The best of hundreds of settings has a score that is too good, because it was chosen by the
 //! numbers that are then reported. Here the settings of each section are chosen by the *other*
-//! sections, and the result on the held-out section is reported. The best in hindsight is shown
-//! beside it under that name.
+//! sections, or by numbers that come from normal training clips. The result on the held-out section
+//! is reported. The best in hindsight is shown beside it under that name.
 
 mod text;
 
-use super::aggregate::{By, Values};
+use super::aggregate::{By, COLUMNS, DOMAIN_BALANCE, PSEUDO_ANOMALIES, Values};
 use super::systems::{Incomparable, System, Systems};
 use super::{Results, Stat};
+use crate::metric::{arithmetic_mean, quantile};
+
+/// How settings are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// The best on all other sections.
+    LeaveOneSectionOut,
+    /// The smallest distance between the held-out scores of source and target training clips.
+    DomainBalance,
+    /// The largest AUC of training clips against anomalies made from training clips.
+    PseudoAnomalies,
+}
+
+impl Protocol {
+    /// The word of `--select`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::LeaveOneSectionOut => "leave-one-section-out",
+            Protocol::DomainBalance => "domain_balance",
+            Protocol::PseudoAnomalies => "pseudo_anomalies",
+        }
+    }
+
+    /// The metric of training clips that decides.
+    fn metric(self) -> Option<&'static str> {
+        match self {
+            Protocol::LeaveOneSectionOut => None,
+            Protocol::DomainBalance => Some(DOMAIN_BALANCE),
+            Protocol::PseudoAnomalies => Some(PSEUDO_ANOMALIES),
+        }
+    }
+}
 
 /// The choice for each section, and its results.
 #[derive(Clone, Debug)]
 pub struct Selection {
+    protocol: Protocol,
     name: String,
     question: Option<String>,
     by: By,
@@ -60,13 +93,19 @@ const AREAS: usize = 4;
 /// Differences as small as rounding errors do not decide.
 const EQUAL: f64 = 1e-12;
 
-/// Chooses among all groups of settings by their number `by`, mean over the seeds.
+/// Settings with a worse score on the other sections than this share of all settings are not
+/// taken, whatever the training clips say.
+const VETO: f64 = 0.1;
+
+/// Chooses among all groups of settings, with means over the seeds: by their number `by` on the
+/// other sections, or by a number of training clips, mean over all sections.
 ///
 /// # Errors
-/// Those of [`Results::systems`]; there is only one section.
-pub fn leave_one_section_out(results: &Results, by: By) -> Result<Selection, Incomparable> {
+/// Those of [`Results::systems`]; there is only one section to be left out; nobody measured the
+/// number of training clips.
+pub fn select(results: &Results, by: By, protocol: Protocol) -> Result<Selection, Incomparable> {
     let Systems { axes, sections, mut systems, mut notes } = results.systems(None, by)?;
-    if sections.len() < 2 {
+    if sections.len() < 2 && protocol == Protocol::LeaveOneSectionOut {
         return Err(Incomparable::OneSection);
     }
     let seeds = commonest_seeds(&systems);
@@ -84,8 +123,12 @@ pub fn leave_one_section_out(results: &Results, by: By) -> Result<Selection, Inc
     if systems.len() < 2 {
         return Err(Incomparable::OneSystem(notes));
     }
-    let choices: Vec<&System> =
-        (0..sections.len()).map(|held_out| best(&systems, by, Some(held_out))).collect();
+    let choose = |held_out: usize| match protocol.metric() {
+        None => Ok(best(&systems, by, Some(held_out))),
+        Some(metric) => by_training(&systems, by, metric, held_out)
+            .ok_or(Incomparable::NotMeasured(protocol.name())),
+    };
+    let choices: Vec<&System> = (0..sections.len()).map(choose).collect::<Result<_, _>>()?;
     let honest =
         |seed: usize| choices.iter().enumerate().map(move |(s, system)| &system.points[seed].1[s]);
     let hindsight = best(&systems, by, None);
@@ -96,7 +139,10 @@ pub fn leave_one_section_out(results: &Results, by: By) -> Result<Selection, Inc
                 section: (*section).to_owned(),
                 chosen: Chosen {
                     settings: system.settings.clone(),
-                    score: score(system, by, Some(s)),
+                    score: match protocol.metric() {
+                        None => score(system, by, Some(s)),
+                        Some(metric) => of_training(system, metric),
+                    },
                 },
                 values: std::array::from_fn(|c| {
                     over_seeds(seeds.len(), |seed| system.points[seed].1[s][c].flatten())
@@ -104,6 +150,7 @@ pub fn leave_one_section_out(results: &Results, by: By) -> Result<Selection, Inc
             }
         });
     Ok(Selection {
+        protocol,
         name: results.name.clone(),
         question: results.question.clone(),
         by,
@@ -158,6 +205,39 @@ fn best<'s, 'a>(systems: &'s [System<'a>], by: By, held_out: Option<usize>) -> &
     best.0
 }
 
+/// The first system with the best number of training clips, of those that are not among the worst
+/// on all sections except `held_out`. `None` if no system has the number.
+fn by_training<'s, 'a>(
+    systems: &'s [System<'a>],
+    by: By,
+    metric: &str,
+    held_out: usize,
+) -> Option<&'s System<'a>> {
+    let others = |system: &System| score(system, by, Some(held_out)).map(|score| score.mean);
+    let scores: Vec<f64> = systems.iter().filter_map(others).collect();
+    // Without other sections there is nothing to object by.
+    let least = quantile(&scores, VETO).unwrap_or(f64::NEG_INFINITY);
+    let viable = |system: &&System| others(system).is_none_or(|score| score >= least);
+    let sign = if metric == DOMAIN_BALANCE { -1.0 } else { 1.0 };
+    let mut best: Option<(&System, f64)> = None;
+    for system in systems.iter().filter(viable) {
+        let Some(number) = of_training(system, metric) else { continue };
+        if best.is_none_or(|(_, most)| sign * number.mean > most + EQUAL) {
+            best = Some((system, sign * number.mean));
+        }
+    }
+    best.map(|(system, _)| system)
+}
+
+/// A number of training clips, mean over all sections, over the seeds.
+fn of_training(system: &System, metric: &str) -> Option<Stat> {
+    let column = COLUMNS.iter().position(|(_, name, _)| *name == metric)?;
+    over_seeds(system.points.len(), |seed| {
+        let values = system.points[seed].1.iter().map(|row| row[column].flatten());
+        arithmetic_mean(&values.collect::<Option<Vec<f64>>>()?)
+    })
+}
+
 /// The number over all sections except `held_out`, over the seeds.
 fn score(system: &System, by: By, held_out: Option<usize>) -> Option<Stat> {
     let others = |rows: &'_ [Values]| {
@@ -177,7 +257,7 @@ mod tests {
     use super::*;
 
     fn by_name(points: &[(&str, &str, &[Option<f64>])]) -> Selection {
-        leave_one_section_out(&results("detector", points), By::Official).unwrap()
+        select(&results("detector", points), By::Official, Protocol::LeaveOneSectionOut).unwrap()
     }
 
     fn chosen(selection: &Selection) -> Vec<&str> {
@@ -257,7 +337,7 @@ mod tests {
         let found = by_name(&[("a", "7", &value), ("b", "0", &value), ("c", "0", &value)]);
         assert_eq!((chosen(&found), found.of), (vec!["b", "b"], 2));
         let made = results("detector", &[("a", "0", &value), ("b", "1", &value)]);
-        let error = leave_one_section_out(&made, By::Official).unwrap_err();
+        let error = select(&made, By::Official, Protocol::LeaveOneSectionOut).unwrap_err();
         assert_eq!(error.hint(), "settings left out because their seeds are not 0: 1");
         assert!(matches!(error, Incomparable::OneSystem(_)));
     }
@@ -266,8 +346,49 @@ mod tests {
     fn one_section_leaves_nothing_to_choose_on() {
         let made = results("detector", &[("a", "0", &[Some(0.8)]), ("b", "0", &[Some(0.8)])]);
         assert_eq!(
-            leave_one_section_out(&made, By::Official).unwrap_err(),
+            select(&made, By::Official, Protocol::LeaveOneSectionOut).unwrap_err(),
             Incomparable::OneSection
         );
+    }
+
+    /// Three settings with a score and a number of training clips each, in each of two sections.
+    fn measured(metric: &str, systems: &[(&str, f64, [f64; 2])]) -> Results {
+        let points: Vec<(&str, &str, [Option<f64>; 2])> =
+            systems.iter().map(|(name, score, _)| (*name, "0", [Some(*score); 2])).collect();
+        let points: Vec<(&str, &str, &[Option<f64>])> =
+            points.iter().map(|(name, seed, values)| (*name, *seed, &values[..])).collect();
+        let mut made = results("detector", &points);
+        for (point, (.., numbers)) in made.points.iter_mut().zip(systems) {
+            for (section, number) in numbers.iter().enumerate() {
+                let row = &point.rows[3 * section + 2];
+                let metric = metric.to_owned();
+                let row =
+                    crate::artifact::MetricRow { metric, value: Some(*number), ..row.clone() };
+                point.rows.push(row);
+            }
+        }
+        made
+    }
+
+    #[test]
+    fn training_clips_choose_without_the_scores_of_test_clips() {
+        let systems =
+            [("near", 0.7, [0.1, 0.3]), ("far", 0.8, [0.5, 0.1]), ("best", 0.9, [0.6, 0.6])];
+        let chosen_by = |protocol, metric| {
+            let found = select(&measured(metric, &systems), By::Official, protocol).unwrap();
+            let score = found.sections[0].chosen.score.unwrap().mean;
+            (chosen(&found).join(" "), score, found.honest.official.unwrap().mean)
+        };
+        // Means over both sections: 0.2, 0.3, 0.6.
+        let (names, score, official) = chosen_by(Protocol::DomainBalance, DOMAIN_BALANCE);
+        assert_eq!((names.as_str(), score), ("far far", 0.3), "`near` is the worst by its scores");
+        assert!((official - 0.8).abs() < 1e-12);
+        let (names, ..) = chosen_by(Protocol::PseudoAnomalies, PSEUDO_ANOMALIES);
+        assert_eq!(names, "best best");
+        // What nobody measured chooses nothing.
+        let made = measured(PSEUDO_ANOMALIES, &systems);
+        let error = select(&made, By::Official, Protocol::DomainBalance).unwrap_err();
+        assert_eq!(error, Incomparable::NotMeasured("domain_balance"));
+        assert!(error.hint().contains("metrics: [auc, pauc, domain_balance]"));
     }
 }

@@ -50,6 +50,8 @@ pub enum Incomparable {
     OneSystem(Vec<String>),
     #[error("there is one section: none is left to choose settings on")]
     OneSection,
+    #[error("no settings have the number `{0}` for all sections")]
+    NotMeasured(&'static str),
 }
 
 impl Incomparable {
@@ -76,6 +78,9 @@ impl Incomparable {
                 "sweep over a setting, such as `detector`".into()
             }
             Self::OneSystem(notes) => notes.join("; "),
+            Self::NotMeasured(name) => {
+                format!("write `metrics: [auc, pauc, {name}]`, and run the experiment again")
+            }
             Self::OneSection => "it takes a data set of several sections or machines".into(),
         }
     }

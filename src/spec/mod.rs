@@ -56,6 +56,7 @@ mod docs;
 mod expect;
 mod extends;
 mod label;
+mod misfits;
 mod mistakes;
 mod node;
 mod plain;

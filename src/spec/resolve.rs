@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::decode::{self, Look};
+use super::misfits::{doubts, without_distances, without_samples};
 use super::node::Node;
 use super::points::{Exclusion, Section, Swept, coordinates, expand};
 use super::sweep::{self, Sweep};
@@ -13,7 +14,7 @@ use crate::feature::FeatureSpec;
 use crate::pool::PoolSpec;
 use crate::source::SourceSpec;
 use crate::stage::metrics::MetricsSpec;
-use crate::stage::{Generalization, Mix, Normalization};
+use crate::stage::{Generalization, Mix};
 use crate::threshold::ThresholdSpec;
 
 /// The experiment that `root` describes. `stem` is its name if it has none. `edited` means that
@@ -267,18 +268,27 @@ impl<'a> Sections<'a> {
             self.misfits.push(Diagnostic::new("E0607", message).at(place).hint(hint));
         }
         if let (Some(generalization), Some(detector)) = (&generalization, &detector)
-            && let Some(neighbours) = generalization.local_density
-            && detector.backend().member().with_local_density(neighbours).is_none()
+            && let Some((word, does)) = without_distances(generalization, detector)
         {
             let name = detector.backend().name();
-            let message = format!(
-                "`local_density` divides distances to training clips, but `{name}` measures none"
-            );
+            let message =
+                format!("`{word}` {does} distances to training clips, but `{name}` measures none");
             let node = self.generalization.node(axes, at).0;
-            let place =
-                node.as_ref().and_then(|n| n.get("local_density")).and_then(Node::key_place);
+            let place = node.as_ref().and_then(|n| n.get(word)).and_then(Node::key_place);
             let hint = "use `knn`, or leave these points out with `sweep.exclude`";
             self.misfits.push(Diagnostic::new("E0606", message).at(place).hint(hint));
+        }
+        let mixes = applies && mix.as_ref().is_some_and(Option::is_some);
+        if let (Some(features), Some(generalization)) = (&features, &generalization)
+            && let Some((word, does)) = without_samples(features, mixes, generalization)
+        {
+            let message = format!(
+                "`{word}` {does} samples of recordings, but `vectors` were made before from others"
+            );
+            let node = self.features.node(axes, at).0;
+            let place = node.as_ref().and_then(|n| n.get("vectors")).and_then(Node::key_place);
+            let hint = "write the changed recordings with `humshift dataset write` and make vectors of those";
+            self.misfits.push(Diagnostic::new("E0608", message).at(place).hint(hint));
         }
         if let (Some(generalization), Some(pool), Some(detector)) =
             (&generalization, &pool, &detector)
@@ -374,24 +384,4 @@ fn threshold(
         return Some(None);
     }
     decode::variant(node, look, diagnostics).map(Some)
-}
-
-/// Notes about settings of `generalization` that have less effect than expected.
-fn doubts<'a>(g: &Generalization, mut pools: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut doubts = Vec::new();
-    let one_score =
-        g.references.is_none() && g.feature_normalization != Some(Normalization::Domain);
-    if g.score_normalization.is_some() && one_score {
-        doubts.push(
-            "`score_normalization` without `references` keeps the order of a section's clips: thresholds move, areas do not"
-                .into(),
-        );
-    }
-    if g.temporal_mean_subtraction && pools.any(|pool| pool == "mean") {
-        doubts.push(
-            "`temporal_mean_subtraction` leaves only rounding errors for `pool: mean`; use `std` or `max`"
-                .into(),
-        );
-    }
-    doubts
 }

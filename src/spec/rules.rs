@@ -138,6 +138,8 @@ pub fn metrics(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Metrics
             "auc" => spec.auc = true,
             "pauc" => spec.pauc = Some(0.1),
             "intervals" => spec.intervals = Some(Intervals::default()),
+            "domain_balance" => spec.domain_balance = true,
+            "pseudo_anomalies" => spec.pseudo_anomalies = true,
             _ => {
                 let message = format!("unknown metric `{}`", shorten(name));
                 diagnostics.push(Diagnostic::new("E0206", message).at(at).hint(metric_hint(name)));
@@ -215,7 +217,11 @@ fn metric_settings(
                 None => diagnostics.push(wrong_type(value, &path, "a string")),
             },
             _ => {
-                let known = if name == "auc" { fields::<Auc>() } else { fields::<Pauc>() };
+                let known: &[&str] = match name {
+                    "auc" => fields::<Auc>(),
+                    "pauc" => fields::<Pauc>(),
+                    _ => &[],
+                };
                 diagnostics.push(
                     Diagnostic::new(
                         "E0204",

@@ -199,9 +199,13 @@ pub fn settings<F: Family>(name: &str, node: &Node) -> (Value, Vec<(&'static str
 fn relative(value: &mut Value, node: &Node, schema: &'static Value) {
     for schema in alternatives(schema) {
         match value {
-            Value::String(path) if schema.get("x-path").is_some() => {
-                if !path.is_empty() && Path::new(path.as_str()).is_relative() {
-                    *path = node.folder().join(&*path).to_string_lossy().into_owned();
+            Value::String(_) if schema.get("x-path").is_some() => {
+                relative_path(value, node);
+                return;
+            }
+            Value::Array(paths) if schema.get("x-path").is_some() => {
+                for (path, node) in paths.iter_mut().zip(node.as_list().unwrap_or(&[])) {
+                    relative_path(path, node);
                 }
                 return;
             }
@@ -214,6 +218,16 @@ fn relative(value: &mut Value, node: &Node, schema: &'static Value) {
             }
             _ => {}
         }
+    }
+}
+
+/// Makes one path relative to the folder of the file that sets it.
+fn relative_path(value: &mut Value, node: &Node) {
+    if let Value::String(path) = value
+        && !path.is_empty()
+        && Path::new(path.as_str()).is_relative()
+    {
+        *path = node.folder().join(&*path).to_string_lossy().into_owned();
     }
 }
 

@@ -125,6 +125,13 @@ pub enum MetricName {
     Pauc,
     /// Confidence intervals of the areas, from test recordings that are resampled with replacement.
     Intervals,
+    /// The Kolmogorov-Smirnov distance between the scores of source and of target training
+    /// recordings, each scored by a model without it. `report --select domain_balance` chooses by
+    /// it.
+    DomainBalance,
+    /// The area under the ROC curve for training recordings against anomalies made from training
+    /// recordings. `report --select pseudo_anomalies` chooses by it.
+    PseudoAnomalies,
 }
 
 /// A metric with its settings.

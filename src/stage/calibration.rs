@@ -9,7 +9,7 @@ use super::{Inputs, Item, Output, StageError, TrainingStage, Wants, code};
 use crate::artifact::CalibrationScores;
 use crate::context::Context;
 use crate::detector::DetectorError;
-use crate::generalize;
+use crate::generalize::{self, Pseudo};
 use crate::threshold::TrainingScores;
 
 const VERSION: u32 = 2;
@@ -19,12 +19,28 @@ const VERSION: u32 = 2;
 pub struct Calibration {
     pub training: TrainingStage,
     pub scores: TrainingScores,
+    /// Whether anomalies are made from the held-out clips and scored, too. Their names are those of
+    /// kinds, see [`PSEUDO`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pseudo: bool,
+}
+
+/// What stands before the kind in the name of a pseudo-anomaly: a tab, which no clip begins with.
+const PSEUDO: &str = "\tpseudo\t";
+
+/// The kind of the pseudo-anomaly with this name among scores; `None` for a clip.
+pub fn pseudo_kind(name: &str) -> Option<&str> {
+    name.strip_prefix(PSEUDO)?.rsplit_once('\t').map(|(kind, _)| kind)
 }
 
 impl Calibration {
     pub(super) fn identity(&self) -> (BTreeMap<String, u32>, Value) {
         let (mut uses, mut config) = self.training.identity();
         config["scores"] = serde_json::json!(self.scores);
+        if self.pseudo {
+            config["pseudo"] = true.into();
+            uses.insert("pseudo_anomalies".to_owned(), generalize::PSEUDO_VERSION);
+        }
         if let (TrainingScores::Training, Some(generalization)) =
             (self.scores, &self.training.generalization)
         {
@@ -65,6 +81,11 @@ impl Calibration {
                         .filter(|(place, _)| !train.clips[*place].is_made())
                         .collect()
                 };
+                if self.pseudo {
+                    let made =
+                        generalize::pseudo_anomalies(generalization, detector, train, weights, cx);
+                    return checked(made.map(named_kinds));
+                }
                 let scores = match self.scores {
                     TrainingScores::Training => {
                         generalize::score(detector, inputs.get(Item::Model)?, train, cx)
@@ -80,22 +101,40 @@ impl Calibration {
                         .map(|(place, score)| (train.clips[place].id.clone(), score))
                         .collect()
                 };
-                Ok(match scores.map(named) {
-                    Ok(scores) => match scores.iter().find(|(_, score)| !score.is_finite()) {
-                        Some((clip, score)) => {
-                            missing(format!("the score of training clip `{clip}` is {score}"))
-                        }
-                        None => CalibrationScores { scores, missing: String::new() },
-                    },
-                    Err(DetectorError::Data(why) | DetectorError::TooFew(why)) => missing(why),
-                    Err(other) => return Err(other.into()),
-                })
+                checked(scores.map(named))
             })?;
         if !calibrated.missing.is_empty() {
             (cx.log)(&calibrated.missing);
         }
         Ok(vec![Output::of(Item::Scores, &calibrated)])
     }
+}
+
+/// The scores, or the reason why there are none.
+fn checked(
+    scores: Result<BTreeMap<String, f64>, DetectorError>,
+) -> Result<CalibrationScores, StageError> {
+    Ok(match scores {
+        Ok(scores) => match scores.iter().find(|(_, score)| !score.is_finite()) {
+            Some((clip, score)) => {
+                missing(format!("the score of training clip `{clip}` is {score}"))
+            }
+            None => CalibrationScores { scores, missing: String::new() },
+        },
+        Err(DetectorError::Data(why) | DetectorError::TooFew(why)) => missing(why),
+        Err(other) => return Err(other.into()),
+    })
+}
+
+/// Held-out clips by number, and anomalies by kind and number.
+fn named_kinds(made: Pseudo) -> BTreeMap<String, f64> {
+    let normal = made.normal.into_iter().enumerate();
+    let normal = normal.map(|(number, score)| (number.to_string(), score));
+    let kinds = made.kinds.into_iter().flat_map(|(kind, scores)| {
+        let name = move |number| format!("{PSEUDO}{kind}\t{number}");
+        scores.into_iter().enumerate().map(move |(number, score)| (name(number), score))
+    });
+    normal.chain(kinds).collect()
 }
 
 fn missing(missing: String) -> CalibrationScores {

@@ -7,12 +7,14 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::vectors::VectorFiles;
 use super::wave::{Heard, Mixed, hear};
 use super::{Inputs, Item, LONGEST, Output, Role, SPLITS, StageError, Wants, code, versions};
 use crate::artifact::{
     Audio, AudioTable, FeatureIndex, MatrixWriter, Part, Recipe, SPOOL_FROM, Split,
 };
 use crate::context::Context;
+use crate::feature::vectors::Vectors;
 use crate::feature::{Extractor, FeatureSpec};
 use crate::source;
 
@@ -48,11 +50,16 @@ pub struct Features {
     pub mixed: Option<Mixed>,
 }
 
+/// Where the frames of a section's clips come from.
+enum Maker<'a> {
+    Samples { rate: u32, extractor: Box<dyn Extractor> },
+    Files(&'a Vectors, VectorFiles),
+}
+
 /// Properties that all clips of a section share.
-struct Shape {
-    rate: u32,
+struct Shape<'a> {
+    maker: Maker<'a>,
     dims: Option<usize>,
-    extractor: Box<dyn Extractor>,
 }
 
 /// A clip to process.
@@ -65,6 +72,10 @@ struct Listed<'a> {
 impl Features {
     pub(super) fn identity(&self) -> (BTreeMap<String, u32>, Value) {
         let feature = (self.feature.name(), self.feature.member().version());
+        if let FeatureSpec::Vectors(vectors) = &self.feature {
+            let config = json!({ self.feature.name(): vectors.keyed() });
+            return (code("features", VERSION, [feature]), config);
+        }
         let mut uses = vec![feature, (self.source.0.as_str(), self.source.1)];
         uses.extend(versions(&self.uses));
         let mut config = json!(self.feature);
@@ -89,7 +100,11 @@ impl Features {
         let clips = table / 130 + 1;
         let feature = self.feature.member();
         let samples = longest(inputs);
-        let matrix = 4 * (samples / feature.hop().max(1) as u64 + 1) * feature.dims() as u64;
+        let matrix = match self.feature {
+            // The numbers of the largest file.
+            FeatureSpec::Vectors(_) => 4 * samples,
+            _ => 4 * (samples / feature.hop().max(1) as u64 + 1) * feature.dims() as u64,
+        };
         // Each thread holds a file, its samples, and their features; for mixed clips also the
         // noise.
         let of_samples = match (&self.mixed, self.uses.is_empty()) {
@@ -109,6 +124,10 @@ impl Features {
 
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
         let (mut outputs, mut shape) = (Vec::new(), None);
+        if let FeatureSpec::Vectors(vectors) = &self.feature {
+            let maker = Maker::Files(vectors, VectorFiles::of(inputs)?);
+            shape = Some(Shape { maker, dims: None });
+        }
         for split in SPLITS {
             let table: AudioTable = inputs.get((split, Item::Audio))?;
             let parts = self.parts(inputs, split)?;
@@ -126,11 +145,11 @@ impl Features {
 
     /// The features of clips, and their index. All clips of a section have the same rate and number
     /// of values per frame; `shape` holds them after the first clip was read.
-    fn rows(
-        &self,
+    fn rows<'a>(
+        &'a self,
         split: Split,
         clips: &[Listed],
-        shape: &mut Option<Shape>,
+        shape: &mut Option<Shape<'a>>,
         cx: &Context,
     ) -> Result<[Output; 2], StageError> {
         let mut rows = MatrixWriter::new(cx.spool);
@@ -145,15 +164,11 @@ impl Features {
             Some(known) => known,
             none => {
                 let rate = source::read(first.clip, first.audio, self.root.as_deref())?.rate;
-                none.insert(Shape {
-                    rate,
-                    dims: None,
-                    extractor: self.extractor(first.clip, rate)?,
-                })
+                let extractor = self.extractor(first.clip, rate)?;
+                none.insert(Shape { maker: Maker::Samples { rate, extractor }, dims: None })
             }
         };
-        let Shape { rate, dims, extractor } = known;
-        let rate = *rate;
+        let Shape { maker, dims } = known;
         let mut frames = Vec::with_capacity(clips.len());
         let (mut clipped, mut samples) = (0, 0);
         let mut rest = clips;
@@ -165,17 +180,24 @@ impl Features {
             if cx.cancelled() {
                 return Err(StageError::Cancelled);
             }
-            let extracted = cx.map(chunk, |item| self.extract(item, rate, &**extractor));
+            let extracted = cx.map(chunk, |item| match &*maker {
+                Maker::Samples { rate, extractor } => self.extract(item, *rate, &**extractor),
+                Maker::Files(vectors, files) => {
+                    Ok((files.frames(vectors, &vectors.root, item.clip)?, 0))
+                }
+            });
             for (item, extracted) in chunk.iter().zip(extracted) {
                 let (matrix, lost) = extracted?;
                 let (found, expected) = (matrix.ncols(), *dims.get_or_insert(matrix.ncols()));
                 if found != expected {
+                    let why =
+                        format!("it has {found} values a frame, the clips before it {expected}");
                     // The width of a whole-clip spectrum depends on the length of the clip.
-                    let why = format!(
-                        "it has {found} values a frame, the clips before it {expected}: `{}` needs clips of one length",
-                        self.feature.name()
-                    );
-                    return Err(failed(item.clip, why));
+                    let (name, needs) = match maker {
+                        Maker::Samples { .. } => (self.feature.name(), "clips of one length"),
+                        Maker::Files(..) => ("vectors", "files of one network"),
+                    };
+                    return Err(failed(item.clip, format!("{why}: `{name}` needs {needs}")));
                 }
                 frames.push(matrix.nrows());
                 rows.push(matrix.view()).map_err(StageError::Spool)?;
@@ -185,7 +207,11 @@ impl Features {
             step = (HELD / (rows.size() / frames.len()).max(1))
                 .clamp(2 * cx.threads, CHUNK.max(2 * cx.threads));
         }
-        (cx.log)(&format!("{} clips at {rate} Hz, {} frames", clips.len(), rows.rows()));
+        let from = match maker {
+            Maker::Samples { rate, .. } => format!("at {rate} Hz"),
+            Maker::Files(..) => "of files".to_owned(),
+        };
+        (cx.log)(&format!("{} clips {from}, {} frames", clips.len(), rows.rows()));
         if clipped > 0 {
             let log = format!(
                 "{samples} samples of {clipped} clips clipped at 16 bit; `mix.gain_db: -6` makes room"

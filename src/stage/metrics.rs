@@ -5,6 +5,7 @@
 //! with the reason, because a missing row would look as if nobody had asked for it. Only labelled
 //! test clips count.
 
+mod choosing;
 mod decisions;
 mod intervals;
 
@@ -42,11 +43,36 @@ pub struct MetricsSpec {
     /// Confidence intervals of AUC and pAUC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intervals: Option<Intervals>,
+    /// The distance between the held-out scores of source and target training clips.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub domain_balance: bool,
+    /// The AUC of held-out training clips against anomalies made from training clips.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pseudo_anomalies: bool,
+}
+
+/// Scores of training clips that a table is made from, beside those of the test clips.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// For the threshold.
+    pub training: CalibrationScores,
+    /// For `domain_balance`.
+    pub held_out: CalibrationScores,
+    /// For `pseudo_anomalies`.
+    pub pseudo: CalibrationScores,
 }
 
 impl Default for MetricsSpec {
     fn default() -> Self {
-        Self { auc: true, pauc: Some(0.1), ties: Ties::Half, threshold: None, intervals: None }
+        Self {
+            auc: true,
+            pauc: Some(0.1),
+            ties: Ties::Half,
+            threshold: None,
+            intervals: None,
+            domain_balance: false,
+            pseudo_anomalies: false,
+        }
     }
 }
 
@@ -96,19 +122,19 @@ pub enum MetricsError {
 /// are of that domain. Attributes with one value or more than 64 values give no rows. A data set
 /// without domains has one AUC, with an empty domain.
 ///
-/// A threshold comes from the scores of `training` clips. It adds precision, recall and F1 of the
+/// A threshold comes from the scores of training clips that are `known`. It adds precision, recall and F1 of the
 /// clips of each domain.
 ///
 /// Errors: a test clip has no score, or its score is NaN or infinite.
 pub fn table(
     clips: &ClipSet,
     scores: &Scores,
-    training: &CalibrationScores,
+    known: &Known,
     spec: &MetricsSpec,
 ) -> Result<MetricTable, MetricsError> {
-    let known: Vec<f64> = training.scores.values().copied().collect();
-    let limit = spec.threshold.as_ref().map(|threshold| match training.missing.as_str() {
-        "" => threshold.member().limit(&known),
+    let training: Vec<f64> = known.training.scores.values().copied().collect();
+    let limit = spec.threshold.as_ref().map(|threshold| match known.training.missing.as_str() {
+        "" => threshold.member().limit(&training),
         why => Err(why.to_owned()),
     });
     let mut sections: BTreeMap<(&str, &str), (Vec<Scored>, bool)> = BTreeMap::new();
@@ -124,11 +150,19 @@ pub fn table(
             section.push((clip, score));
         }
     }
-    let tables = sections.iter().map(|(&(machine, section), (clips, any_domain))| {
-        let section = Section::new(machine, section, clips, *any_domain);
+    let tables = sections.iter().map(|(&(machine, section), (tested, any_domain))| {
+        let clips_of =
+            clips.clips().iter().filter(|c| (&*c.machine, &*c.section) == (machine, section));
+        let section = Section::new(machine, section, tested, *any_domain);
         let mut rows = section.rows(spec);
         if let Some(limit) = &limit {
             rows.extend(section.decisions(limit));
+        }
+        if spec.domain_balance {
+            rows.push(section.row("domain_balance", choosing::balance(clips_of, &known.held_out)));
+        }
+        if spec.pseudo_anomalies {
+            rows.push(section.row("pseudo_anomalies", choosing::pseudo(&known.pseudo)));
         }
         rows
     });

@@ -26,6 +26,7 @@ mod pooling;
 mod role;
 mod scoring;
 mod training;
+mod vectors;
 mod wave;
 
 pub use crate::artifact::Split;
@@ -33,7 +34,7 @@ pub use crate::detector::{Scope, Takes};
 pub use crate::generalize::{Generalization, Normalization, SourceValues};
 pub use crate::source::SectionId;
 pub use crate::threshold::TrainingScores;
-pub use calibration::Calibration;
+pub use calibration::{Calibration, pseudo_kind};
 pub use dataset::{Dataset, listing};
 pub use embedding::EmbeddingStage;
 pub use features::Features;
@@ -47,6 +48,7 @@ pub use pooling::Pooling;
 pub use role::{Item, Role};
 pub use scoring::Scoring;
 pub use training::TrainingStage;
+pub use vectors::VectorFiles;
 pub use wave::{Heard, Mixed, Recorded, hear, record};
 
 use std::collections::BTreeMap;
@@ -330,9 +332,14 @@ impl StageSpec {
             StageSpec::Scoring(s) => s.run(inputs, cx),
             StageSpec::Calibration(s) => s.run(inputs, cx),
             StageSpec::Metrics(s) => {
-                let training = match s.needs() {
-                    Some(_) => inputs.get(Item::Training)?,
-                    None => CalibrationScores::default(),
+                let known = |wanted: bool, item: Item| match wanted {
+                    true => inputs.get(item),
+                    false => Ok(CalibrationScores::default()),
+                };
+                let training = metrics::Known {
+                    training: known(s.needs().is_some(), Item::Training)?,
+                    held_out: known(s.domain_balance, Item::HeldOut)?,
+                    pseudo: known(s.pseudo_anomalies, Item::Pseudo)?,
                 };
                 let clips = SPLITS.map(|split| inputs.get::<ClipSet>((split, Item::Clips)));
                 let [train, test] = clips;

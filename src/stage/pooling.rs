@@ -73,6 +73,12 @@ impl Pooling {
 
     fn pool(&self, set: &FeatureSet, cx: &Context) -> Result<(Matrix, FeatureIndex), StageError> {
         let clips: Vec<(&String, &Span)> = set.index.0.iter().collect();
+        let dims = set.matrix.dims();
+        if let Some((pool, why)) =
+            self.pools.iter().find_map(|pool| Some((pool, pool.member().misfit(dims)?)))
+        {
+            return Err(StageError::Data(format!("pool `{}`: {why}", pool.name())));
+        }
         let pooled = cx.map(&clips, |(id, span)| {
             let frames = set.clip(id).filter(|_| span.frames > 0);
             let frames = frames.ok_or_else(|| StageError::Clip {

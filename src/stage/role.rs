@@ -27,17 +27,23 @@ pub enum Item {
     /// Pooled vectors that are joined before the vectors of a network.
     Pooled,
     PooledIndex,
+    /// The files of vectors that another program made.
+    Files,
     /// Synthetic clips that were made before feature extraction.
     Made,
     MadeIndex,
     Model,
     Scores,
-    /// Scores of training clips.
+    /// Scores of training clips, for a threshold.
     Training,
+    /// Scores of training clips by models without them.
+    HeldOut,
+    /// The same with anomalies made from them.
+    Pseudo,
     Metrics,
 }
 
-const NAMES: [(Item, &str); 18] = [
+const NAMES: [(Item, &str); 21] = [
     (Item::Listing, "listing"),
     (Item::Weights, "weights"),
     (Item::Audio, "audio"),
@@ -50,11 +56,14 @@ const NAMES: [(Item, &str); 18] = [
     (Item::SpectraIndex, "spectra_index"),
     (Item::Pooled, "pooled"),
     (Item::PooledIndex, "pooled_index"),
+    (Item::Files, "files"),
     (Item::Made, "made"),
     (Item::MadeIndex, "made_index"),
     (Item::Model, "model"),
     (Item::Scores, "scores"),
     (Item::Training, "training"),
+    (Item::HeldOut, "held_out"),
+    (Item::Pseudo, "pseudo"),
     (Item::Metrics, "metrics"),
 ];
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::training::{add, read_sections};
 use super::{Inputs, Item, Output, StageError, code};
@@ -30,10 +30,7 @@ pub struct Scoring {
 impl Scoring {
     pub(super) fn identity(&self) -> (BTreeMap<String, u32>, Value) {
         let detector = self.detector.member();
-        let mut config = json!(self.detector);
-        if let Some((field, _)) = detector.weights() {
-            config[self.detector.name()][field] = json!(true);
-        }
+        let config = self.detector.keyed();
         let techniques = self.techniques.iter().map(|(name, version)| (name.as_str(), *version));
         let uses = [(self.detector.name(), detector.version())].into_iter().chain(techniques);
         (code("scoring", VERSION, uses), config)

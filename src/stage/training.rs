@@ -31,11 +31,7 @@ pub struct TrainingStage {
 impl TrainingStage {
     pub(super) fn identity(&self) -> (BTreeMap<String, u32>, Value) {
         let detector = self.detector.member();
-        let mut config = json!({ "detector": self.detector });
-        if let Some((field, _)) = detector.weights() {
-            // The content of the weights file is an input; its path must not be in a key.
-            config["detector"][self.detector.name()][field] = json!(true);
-        }
+        let mut config = json!({ "detector": self.detector.keyed() });
         if let Some(seed) = &self.seed {
             config["seed"] = json!(seed);
         }
@@ -74,7 +70,7 @@ impl TrainingStage {
         cx: &Context,
         f: impl FnOnce(&Generalization, &Examples, Option<&Tensors>, &Context) -> Result<R, StageError>,
     ) -> Result<R, StageError> {
-        let weights = match self.detector.member().weights() {
+        let weights = match self.detector.given() {
             Some(_) => Some(inputs.get(Item::Weights)?),
             None => None,
         };

@@ -1,5 +1,5 @@
-//! Reads weights of networks from files of other programs and writes files for them: PyTorch's
-//! state_dicts, Keras's names, ONNX.
+//! Reads weights of networks and arrays from files of other programs, and writes files for them:
+//! PyTorch's state_dicts, Keras's names, NumPy's arrays, ONNX.
 //!
 //! ```text
 //! .pt ----torch----> arrays under PyTorch's names --modules--> arrays under our names --arrays--> Network --onnx--> .onnx
@@ -11,9 +11,12 @@
 pub mod arrays;
 pub mod autoencoder;
 mod modules;
+mod numpy;
 mod onnx;
 mod torch;
+mod zip;
 
+pub use numpy::read_numpy;
 pub use onnx::onnx;
 pub use torch::read_torch;
 

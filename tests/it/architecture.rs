@@ -9,7 +9,7 @@ use crate::project::tree;
 /// What everybody may import, and what imports nothing but itself.
 const FOUNDATION: &[&str] = &[
     "math", "canon", "digest", "kind", "seed", "context", "diagnose", "family", "reading", "shown",
-    "document", "protobuf", "agent",
+    "document", "protobuf", "agent", "program",
 ];
 
 /// What a room may import besides the foundation. A path such as `artifact::MetricRow` allows that
@@ -46,6 +46,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "dsp",
             "mix",
             "mimii_dg",
+            // Vectors of clips are arrays of other programs.
+            "weights",
         ],
     ),
     ("spec", &["stage", "source", "feature", "pool", "detector", "threshold"]),
@@ -53,7 +55,16 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("evaluate", &["source::names", "artifact", "metric"]),
     // A point holds its detector and a catalog its sections: the plan asks the one and names the
     // others. A network may hear a feature besides that of the spec.
-    ("plan", &["spec", "stage", "source::SourceSpec", "feature::FeatureSpec"]),
+    (
+        "plan",
+        &[
+            "spec",
+            "stage",
+            "source::SourceSpec",
+            "feature::FeatureSpec",
+            "feature::vectors::Vectors",
+        ],
+    ),
     ("disk", &[]),
     // Neither knows the other: what the store holds may be shared, and the desk never is.
     ("store", &["disk"]),

@@ -87,11 +87,13 @@ fn sections() -> Vec<(String, Value)> {
             "generalization".into(),
             json!({"target_clips": 3, "source_clips": 3, "source_values": 2, "draw": 1,
             "source_means": 4, "oversampling": 1.0, "smote": {"ratio": 0.2, "neighbours": 3},
-            "memmixup": {"alpha": 0.9, "neighbours": 4}, "mixup": {"ratio": 1.0, "alpha": 0.2}, "local_density": 3}),
+            "memmixup": {"alpha": 0.9, "neighbours": 4}, "mixup": {"ratio": 1.0, "alpha": 0.2}, "local_density": 3,
+            "domain_calibration": {"form": "ranks", "assignment": "soft", "shrinkage": 3.0}}),
         ),
     ];
     for name in FeatureSpec::NAMES {
-        all.push(of("features", &FeatureSpec::parse(name, &json!({})).expect("it has defaults")));
+        let settings = if *name == "vectors" { json!({"root": "vectors"}) } else { json!({}) };
+        all.push(of("features", &FeatureSpec::parse(name, &settings).expect("it has defaults")));
     }
     for name in PoolSpec::NAMES {
         all.push(of("pool", &PoolSpec::parse(name, &json!({})).expect("it has defaults")));
@@ -126,6 +128,7 @@ fn sections() -> Vec<(String, Value)> {
             ]
             .map(|model| json!({model: {}}))
             .to_vec(),
+            "command" => vec![json!({"run": ["detector"], "megabytes": 100})],
             _ => vec![json!({})],
         };
         for settings in several {

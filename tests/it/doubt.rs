@@ -125,6 +125,37 @@ fn settings_are_chosen_on_the_other_sections() {
 }
 
 #[test]
+fn settings_are_chosen_by_training_clips_alone() {
+    let project = ran(&format!(
+        "{SPEC}metrics: [auc, pauc, domain_balance, pseudo_anomalies]
+"
+    ));
+    // Test clips cannot change the choice, but for the veto: the numbers of training clips are
+    // those of the table.
+    let tidy = project.run("report spec.yaml --format csv").done().stdout;
+    for metric in ["domain_balance", "pseudo_anomalies"] {
+        let values: Vec<f64> = tidy
+            .lines()
+            .filter(|line| line.contains(&format!(",{metric},")))
+            .map(|line| {
+                let after = line.split(&format!(",{metric},")).nth(1).expect("a value");
+                after.split(',').next().expect("a value").parse().expect("a number")
+            })
+            .collect();
+        assert_eq!(values.len(), 6 * 2 * 8, "{tidy}");
+        assert!(values.iter().all(|value| (0.0..=1.0).contains(value)), "{values:?}");
+        let chosen =
+            project.run(&format!("report spec.yaml --select {metric} --json")).done().json();
+        assert_eq!(chosen["protocol"], metric);
+        assert_eq!(chosen["sections"].as_array().map(Vec::len), Some(8));
+        assert!(chosen["regret"].as_f64().expect("a number") >= -1e-12);
+    }
+    let text = project.run("report spec.yaml --select domain_balance").done().stdout;
+    assert!(text.contains("Settings chosen by training clips alone"), "{text}");
+    assert!(text.contains("Regret against it"), "{text}");
+}
+
+#[test]
 fn questions_without_an_answer_say_why() {
     let project =
         ran(&SPEC.replace(", gearbox, slider, valve", "").replace("sections: 2", "sections: 1"));

@@ -124,6 +124,7 @@ fn a_raised_version_of_a_technique_reruns_the_stages_that_use_it() {
         (KNN, "{ oversampling: 1 }", "oversampling", fit),
         (KNN, "{ references: domain }", "references", fit),
         (KNN, "{ local_density: 2 }", "local_density", all),
+        (KNN, "{ domain_calibration: {} }", "domain_calibration", all),
         (KNN, "{ score_normalization: domain }", "score_normalization", all),
         (KNN, "{ smote: {} }", "mixup", ""),
     ] {

@@ -2,12 +2,14 @@
 
 mod architecture;
 mod autoencoder_oracle;
+mod backends;
 mod baseline;
 mod bounds;
 mod cache;
 mod ci;
 mod cli;
 mod clocks;
+mod command;
 mod concurrent;
 mod data_errors;
 mod diff;
@@ -69,5 +71,6 @@ mod trust;
 mod unreadable;
 mod unusable;
 mod users;
+mod vectors;
 mod words;
 mod years;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use humshift::artifact::Channel;
 use humshift::context::Context;
-use humshift::detector::{DetectorSpec, Examples};
+use humshift::detector::{DensityForm, DetectorSpec, Examples, LocalDensity};
 use humshift::feature::FeatureSpec;
 use humshift::pool::PoolSpec;
 use humshift::source::wav;
@@ -62,6 +62,7 @@ fn neighbours_of_real_clips_are_those_of_numpy_and_scikit_learn() {
         ("knn1_rescaled_ldn_k4", "knn", json!({ "k": 1 })),
         ("lof_k5_novelty", "lof", json!({ "k": 5 })),
     ];
+    let ratio = LocalDensity { neighbours: 4, form: DensityForm::Ratio };
     for decay in [1.0, 0.9, 0.5] {
         let (x, y) = (vectors(&train, decay), vectors(&test, decay));
         let (x, y) = (examples(&x), examples(&y));
@@ -69,8 +70,9 @@ fn neighbours_of_real_clips_are_those_of_numpy_and_scikit_learn() {
             let column = format!("r{decay:?}|{column}");
             let at = header.iter().position(|name| name == column).expect("the column is there");
             let spec = DetectorSpec::parse(name, settings).unwrap();
-            let dense =
-                column.contains("_ldn_k4").then(|| spec.member().with_local_density(4).unwrap());
+            let dense = column
+                .contains("_ldn_k4")
+                .then(|| spec.member().with_local_density(ratio).unwrap());
             let detector = dense.as_deref().unwrap_or(spec.member());
             let model = detector.fit(&x, None, &Context::plain(0)).unwrap();
             let ours = detector.score(&model, &y, &Context::plain(0)).unwrap();

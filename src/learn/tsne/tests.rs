@@ -78,7 +78,7 @@ fn maps_are_as_good_as_those_of_scikit_learn() {
 fn neighbourhoods_have_their_perplexity() {
     let (_, x) = reference();
     let squares =
-        measure(x.view(), x.view(), Metric::Euclidean, &Context::plain(0), |d| d).unwrap();
+        measure(x.view(), x.view(), Metric::Euclidean, &Context::plain(0), |_, d| d).unwrap();
     for (row, distances) in squares.iter().enumerate() {
         let squares: Vec<f64> = distances.iter().map(|d| d * d).collect();
         let shares = neighbourhood(row, &squares, 17.0);

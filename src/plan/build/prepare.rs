@@ -7,7 +7,7 @@ use super::{Builder, Given, Prepared, inputs, reader};
 use crate::feature::FeatureSpec;
 use crate::kind::ObjectRef;
 use crate::plan::inputs::{BOTH, FEATURES, Inputs, TRAIN, named, of_section, same};
-use crate::plan::{NodeId, PlanError};
+use crate::plan::{Catalog, NodeId, PlanError};
 use crate::source::SourceSpec;
 use crate::spec::Point;
 use crate::stage::{
@@ -54,13 +54,12 @@ impl Builder<'_> {
                     self.node(number, &about, stage, needs.clone(), Given::new())
                 },
             );
-        let mut features =
-            self.node(number, &about, StageSpec::Features(settings), needs, Given::new());
+        let files = self.files(point, section)?;
+        let given = files.map(|(listing, _)| (Item::Files.into(), listing)).into_iter().collect();
+        let mut features = self.node(number, &about, StageSpec::Features(settings), needs, given);
         let longest = self.longest(&point.data, section);
-        [Some(features), made, spectra]
-            .into_iter()
-            .flatten()
-            .for_each(|node| self.hears(node, longest));
+        [made, spectra].into_iter().flatten().for_each(|node| self.hears(node, longest));
+        self.hears(features, files.map_or(longest, |(_, numbers)| numbers));
         let pooled =
             point.detector.with_pool().then(|| self.pool(number, point, &about, features, BOTH));
         let mut made = made;
@@ -69,6 +68,20 @@ impl Builder<'_> {
             made = made.map(|node| self.pool(number, point, &about, node, TRAIN));
         }
         Ok(Prepared { clips, features, made, spectra, pooled })
+    }
+
+    /// The files of the section's vectors, and the numbers in the largest of them; `None` for
+    /// features of samples.
+    fn files(
+        &self,
+        point: &Point,
+        section: &SectionId,
+    ) -> Result<Option<(ObjectRef, u64)>, PlanError> {
+        let FeatureSpec::Vectors(vectors) = &point.features else { return Ok(None) };
+        let key = Catalog::vectors_key(vectors, &point.data);
+        let unlisted = || PlanError::Unlisted(vectors.root.display().to_string());
+        let sections = self.catalog.vectors.get(&key).ok_or_else(unlisted)?;
+        Ok(sections.get(section).copied())
     }
 
     /// -> pooling

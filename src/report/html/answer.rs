@@ -6,7 +6,7 @@ use super::super::aggregate::By;
 use super::super::answer::lead_text;
 use super::super::effects::{LEVEL, ahead};
 use super::super::number::show;
-use super::super::{Results, axis, leave_one_section_out};
+use super::super::{Protocol, Results, axis, select};
 use super::effects::Matter;
 use super::sheet::Section;
 use super::standings::{Standings, System};
@@ -29,7 +29,7 @@ pub(super) fn section(results: &Results, standings: &Standings, matter: &Matter)
              less.",
             standings.counted()
         );
-        let honest = leave_one_section_out(results, standings.by)
+        let honest = select(results, standings.by, Protocol::LeaveOneSectionOut)
             .ok()
             .and_then(|choice| choice.value(standings.by));
         if let Some(honest) = honest {

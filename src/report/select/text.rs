@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{AREAS, Selection, Totals};
+use super::{AREAS, Protocol, Selection, Totals};
 use crate::document::{Cell, Document, Table};
 use crate::report::aggregate::{By, COLUMNS};
 use crate::report::number::{show, stat as cell};
@@ -13,7 +13,7 @@ impl Selection {
     /// The choice for each section, then the totals.
     pub fn document(&self) -> Document {
         let document = Document::titled(&self.name, self.question.as_deref())
-            .heading(2, "Settings chosen on the other sections")
+            .heading(2, self.heading())
             .table(self.sections_table())
             .heading(2, "All sections")
             .table(self.totals_table());
@@ -40,6 +40,26 @@ impl Selection {
         stat.map(|stat| show(Some(stat)))
     }
 
+    /// How much better the best in hindsight is than the choice.
+    fn regret(&self) -> Option<f64> {
+        Some(self.hindsight_totals.by?.mean - self.honest.by?.mean)
+    }
+
+    /// The title of the number of training clips that decided.
+    fn criterion(&self) -> Option<&'static str> {
+        let metric = self.protocol.metric()?;
+        COLUMNS.iter().find(|(_, name, _)| *name == metric).map(|(.., title)| *title)
+    }
+
+    fn heading(&self) -> &'static str {
+        match self.protocol {
+            Protocol::LeaveOneSectionOut => "Settings chosen on the other sections",
+            Protocol::DomainBalance | Protocol::PseudoAnomalies => {
+                "Settings chosen by training clips alone"
+            }
+        }
+    }
+
     fn official_beside(&self) -> bool {
         self.by != By::Official && self.honest.official.is_some()
     }
@@ -52,8 +72,11 @@ impl Selection {
             .into_iter()
             .chain(titles(&self.axes));
         let areas = shown.iter().map(|c| COLUMNS[*c].2.to_owned());
-        let mut table =
-            Table::new(header.chain(areas).chain([format!("{} on the others", self.by.title())]));
+        let decided = match self.criterion() {
+            None => format!("{} on the others", self.by.title()),
+            Some(title) => title.to_owned(),
+        };
+        let mut table = Table::new(header.chain(areas).chain([decided]));
         for section in &self.sections {
             let mut cells: Vec<Cell> = vec![(&section.machine).into(), (&section.section).into()];
             cells.extend(section.chosen.settings.iter().map(Cell::from));
@@ -72,7 +95,11 @@ impl Selection {
             let cells = [name.into(), cell(totals.by)].into_iter();
             cells.chain(official.then(|| cell(totals.official))).collect()
         };
-        table.push(row("on the other sections", &self.honest));
+        let honest = match self.criterion() {
+            None => "on the other sections",
+            Some(_) => "by training clips",
+        };
+        table.push(row(honest, &self.honest));
         table.push(row("in hindsight, one for all sections", &self.hindsight_totals));
         table
     }
@@ -80,12 +107,29 @@ impl Selection {
     fn explained(&self, document: Document) -> Document {
         let settings: Vec<&str> =
             self.hindsight.settings.iter().map(String::as_str).filter(|s| !s.is_empty()).collect();
-        let choice = format!(
-            "Each section is reported under the one of {} settings that is best on all other sections; its own numbers \
-             had no say. Best in hindsight, chosen by the numbers it is reported for and so too good: {}.",
+        let how = match self.protocol {
+            Protocol::LeaveOneSectionOut => {
+                "that is best on all other sections; its own numbers had no say"
+            }
+            Protocol::DomainBalance => {
+                "under which held-out training clips of source and target score most alike (the smallest \
+                 Kolmogorov-Smirnov distance, mean over all sections), the worst tenth on the other sections left \
+                 out; its own test clips had no say"
+            }
+            Protocol::PseudoAnomalies => {
+                "that tells training clips best from anomalies made from training clips (mean over all sections), the \
+                 worst tenth on the other sections left out; its own test clips had no say"
+            }
+        };
+        let mut choice = format!(
+            "Each section is reported under the one of {} settings {how}. Best in hindsight, chosen by the numbers it \
+             is reported for and so too good: {}.",
             self.of,
             settings.join(", ")
         );
+        if let Some(regret) = self.regret() {
+            choice.push_str(&format!(" Regret against it: {:.2} points.", 100.0 * regret));
+        }
         let mut text = String::new();
         if self.seeds > 1 {
             text.push_str(&format!(
@@ -106,6 +150,11 @@ impl Selection {
             let pairs = self.axes.iter().zip(cells).filter(|(_, cell)| !cell.is_empty());
             pairs.map(|(axis, cell)| (axis.clone(), json!(cell))).collect()
         };
+        let decided = self.protocol.metric().unwrap_or("score_on_the_others");
+        let chosen = match self.protocol {
+            Protocol::LeaveOneSectionOut => "chosen_on_the_others",
+            Protocol::DomainBalance | Protocol::PseudoAnomalies => "chosen_by_training_clips",
+        };
         let totals = |totals: &Totals| json!({ self.by.name(): stat(totals.by), "official": stat(totals.official) });
         let sections: Vec<Value> = (self.sections.iter())
             .map(|s| {
@@ -114,14 +163,14 @@ impl Selection {
                     names.iter().zip(s.values).filter_map(|(name, v)| v.map(|v| ((*name).to_owned(), stat(Some(v)))));
                 json!({
                     "machine": s.machine, "section": s.section, "settings": settings(&s.chosen.settings),
-                    "values": values.collect::<Map<_, _>>(), "score_on_the_others": stat(s.chosen.score),
+                    "values": values.collect::<Map<_, _>>(), (decided): stat(s.chosen.score),
                 })
             })
             .collect();
         json!({
-            "name": self.name, "question": self.question, "protocol": "leave-one-section-out", "by": self.by.name(),
+            "name": self.name, "question": self.question, "protocol": self.protocol.name(), "by": self.by.name(),
             "axes": self.axes, "settings_tried": self.of, "seeds": self.seeds, "sections": sections,
-            "chosen_on_the_others": totals(&self.honest),
+            (chosen): totals(&self.honest), "regret": self.regret(),
             "hindsight": { "settings": settings(&self.hindsight.settings), "totals": totals(&self.hindsight_totals) },
             "notes": self.notes,
         })

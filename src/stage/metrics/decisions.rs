@@ -52,7 +52,7 @@ impl Section<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{MetricsSpec, table};
+    use super::super::{Known, MetricsSpec, table};
     use crate::artifact::{CalibrationScores, Clip, ClipSet, Domain, Label, Scores, Split};
 
     #[test]
@@ -72,7 +72,8 @@ mod tests {
             let spec = MetricsSpec { auc: false, pauc: None, threshold, ..MetricsSpec::default() };
             let scores_of = training.iter().enumerate().map(|(i, s)| (i.to_string(), *s)).collect();
             let training = CalibrationScores { scores: scores_of, missing: String::new() };
-            table(&set, &scores, &training, &spec).unwrap().rows
+            let known = Known { training, ..Known::default() };
+            table(&set, &scores, &known, &spec).unwrap().rows
         };
         let fixed = rows(serde_json::json!({"fixed": {"value": 2.5}}), &[]);
         let values: Vec<Option<f64>> = fixed.iter().map(|r| r.value).collect();

@@ -79,11 +79,9 @@ impl Intervals {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{MetricsSpec, table};
+    use super::super::{Known, MetricsSpec, table};
     use super::*;
-    use crate::artifact::{
-        CalibrationScores, Clip, ClipSet, Domain, Label, MetricRow, Scores, Split,
-    };
+    use crate::artifact::{Clip, ClipSet, Domain, Label, MetricRow, Scores, Split};
 
     fn rows(intervals: Option<Intervals>) -> Vec<MetricRow> {
         let clip = |i: u32| Clip {
@@ -99,7 +97,7 @@ mod tests {
         let clips: Vec<Clip> = (0..100).map(clip).collect();
         let scores = Scores((0..100).map(|i| (clip(i).id, score(i))).collect());
         let spec = MetricsSpec { intervals, ..MetricsSpec::default() };
-        table(&ClipSet::new(clips), &scores, &CalibrationScores::default(), &spec).unwrap().rows
+        table(&ClipSet::new(clips), &scores, &Known::default(), &spec).unwrap().rows
     }
 
     #[test]

@@ -15,8 +15,7 @@ fn clip(id: &str, domain: Option<Domain>, label: Option<Label>, attribute: Optio
 fn rows(clips: Vec<(Clip, f64)>) -> Vec<(String, String, Option<f64>, String)> {
     let scores = Scores(clips.iter().map(|(c, s)| (c.id.clone(), *s)).collect());
     let set = ClipSet::new(clips.into_iter().map(|(c, _)| c).collect());
-    let table =
-        table(&set, &scores, &CalibrationScores::default(), &MetricsSpec::default()).unwrap();
+    let table = table(&set, &scores, &Known::default(), &MetricsSpec::default()).unwrap();
     let short = |r: MetricRow| {
         let what = [r.metric, r.attribute, r.value_of_attribute].join(" ");
         (what.trim_end().to_owned(), r.domain, r.value, r.missing)
@@ -88,9 +87,7 @@ fn clips_without_a_usable_score_are_named() {
     let set = ClipSet::new(vec![clip("fan/x.wav", SOURCE, None, None)]);
     let error = |scores: &[(String, f64)]| {
         let scores = Scores(scores.iter().cloned().collect());
-        table(&set, &scores, &CalibrationScores::default(), &MetricsSpec::default())
-            .unwrap_err()
-            .to_string()
+        table(&set, &scores, &Known::default(), &MetricsSpec::default()).unwrap_err().to_string()
     };
     assert_eq!(error(&[]), "test clip `fan/x.wav` has no score");
     assert_eq!(

@@ -8,12 +8,12 @@
 
 mod pickle;
 mod value;
-mod zip;
 
 use std::collections::BTreeMap;
 
 use ndarray::{ArrayD, IxDyn};
 
+use super::zip;
 use crate::artifact::{DecodeError, Tensor, Tensors};
 use value::{Element, Id, Value, Values, View};
 
@@ -43,7 +43,11 @@ fn read(bytes: &[u8]) -> Result<Tensors, String> {
     if !bytes.starts_with(b"PK") {
         return Err(format!("it is not the zip file that PyTorch writes since 1.6; {ADVICE}"));
     }
-    let entries = zip::entries(bytes).map_err(|why| format!("{why}; {ADVICE}"))?;
+    let entries = zip::entries(bytes).and_then(|entries| {
+        let stored = entries.into_iter().map(|(name, entry)| Ok((name, entry.stored(name)?)));
+        stored.collect::<Result<BTreeMap<&str, &[u8]>, String>>()
+    });
+    let entries = entries.map_err(|why| format!("{why}; {ADVICE}"))?;
     let Some((pickle, folder)) = entries.iter().find_map(|(name, pickle)| {
         let folder = name
             .strip_suffix("data.pkl")

@@ -237,8 +237,14 @@ pub fn evaluate(data: &[u8]) {
     let _ = found.first().and_then(evaluate::table);
 }
 
-/// A matrix. It has no more numbers than bytes, and the same ones wherever the bytes lie.
+/// A matrix, or any array of NumPy. It has no more numbers than bytes, and the same ones wherever the
+/// bytes lie.
 pub fn npy(data: &[u8]) {
+    if let Ok(array) = weights::read_numpy(data, None) {
+        // A compressed `.npz` has at most a thousand times as much as its bytes.
+        let most = if data.starts_with(b"PK") { 1100 * data.len() } else { data.len() };
+        assert!(array.len() * 2 <= most);
+    }
     let Ok(matrix) = Matrix::decode(Blob::new(data.to_vec())) else { return };
     let bits = |matrix: &Matrix| -> Vec<u32> {
         matrix.release(0..matrix.rows());

@@ -11,7 +11,7 @@ use humshift::seed::Seed;
 use humshift::source::SourceSpec;
 use humshift::threshold::ThresholdSpec;
 use humshift::twin::{self, Scene};
-use ndarray::Array2;
+use ndarray::{Array2, Array3};
 use serde_json::{Value, json};
 
 use super::fixtures::{Set, bell, matrix, threads, wave};
@@ -38,6 +38,11 @@ pub fn features() -> Now {
     let samples = wave(11, 8000, [160, 6]);
     run("feature", FeatureSpec::NAMES, |name, settings| {
         let spec = FeatureSpec::parse(name, settings).map_err(|e| format!("{e:?}"))?;
+        if let FeatureSpec::Vectors(vectors) = &spec {
+            let array = Array3::from_shape_fn((2, 3, 4), |(a, b, c)| (12 * a + 4 * b + c) as f32);
+            let frames = vectors.frames(array.into_dyn())?;
+            return Row::of(name, spec.member().version(), &values(&frames));
+        }
         let extractor = spec.member().extractor(rate).map_err(|e| e.to_string())?;
         let frames = extractor.extract(&samples).map_err(|e| e.to_string())?;
         Row::of(name, spec.member().version(), &values(&frames))

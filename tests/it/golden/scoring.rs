@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::fixtures::{Set, inputs};
 use super::rows::Now;
-use super::techniques::{calibrated, row, training};
+use super::techniques::{calibrated, called, row, training};
 
 /// What a model says beside the detector's own arrays: marks, and the [model, features, scores] of
 /// its cells.
@@ -45,6 +45,11 @@ fn forms() -> Vec<Form> {
             &[("", [0.0, -1.0, -1.0]), ("", [1.0, -1.0, -1.0])],
         ),
         form(json!({"local_density": 2}), &[], ONE),
+        form(json!({"local_density": {"neighbours": 2, "form": "var_min"}}), &[], ONE),
+        form(json!({"local_density": {"neighbours": 2, "form": "log_var_min"}}), &[], ONE),
+        form(json!({"domain_calibration": {}}), &[], ONE),
+        form(json!({"domain_calibration": {"form": "median", "assignment": "hard"}}), &[], ONE),
+        form(json!({"domain_calibration": {"form": "z"}}), &[], ONE),
         form(
             json!({"score_normalization": "domain"}),
             &[],
@@ -67,7 +72,7 @@ pub fn rows() -> Now {
             let takes = detector.member().takes();
             let model = model(&detector, &form).encode();
             given.0.insert("model".into(), Blob::new(model.clone()));
-            let name = format!("{}{name}", detector.name());
+            let name = format!("{}{name}", called(&detector));
             let test = Set::new(Split::Test, 12, 6, 10).inputs(takes);
             let test = inputs(test.into_iter().chain([("model".to_owned(), model)]));
             let techniques =
@@ -75,7 +80,7 @@ pub fn rows() -> Now {
             let techniques = techniques.map(|(name, version)| (name.to_owned(), version)).collect();
             rows.insert(
                 format!("calibration training {name}"),
-                calibrated(training.clone(), TrainingScores::Training, &given),
+                calibrated(training.clone(), TrainingScores::Training, false, &given),
             );
             let scoring = StageSpec::Scoring(Scoring { detector, techniques });
             rows.insert(format!("scoring {name}"), row(&scoring, &test).map(|(row, _)| row));
@@ -92,18 +97,22 @@ fn detectors(technique: &Value) -> Vec<Value> {
                 json!({"autoencoder": {"window": 2, "layers": [8, 3, 8], "epochs": 2, "batch": 16}}),
             ]
         }
-        t if t.get("local_density").is_some() => vec![json!({"knn": {"k": 2}})],
+        t if t.get("local_density").or(t.get("domain_calibration")).is_some() => {
+            vec![json!({"knn": {"k": 2}}), json!({"knn": {"bands": 2, "metric": "cosine"}})]
+        }
         _ => vec![json!({"knn": {}}), json!({"isolation_forest": {"trees": 10, "samples": 16}})],
     }
 }
 
 /// A model of a form: the detector's own, of other clips for each number of a model.
 fn model(detector: &DetectorSpec, Form { technique, marks, cells }: &Form) -> Tensors {
-    let dense = technique["local_density"].as_u64().map(|neighbours| {
-        let neighbours = usize::try_from(neighbours).expect("a small number");
-        detector.member().with_local_density(neighbours).expect("it measures distances")
-    });
-    let member = dense.as_deref().unwrap_or(detector.member());
+    let own: Generalization = serde_json::from_value(technique.clone()).expect("settings");
+    let member = detector.member();
+    let distances = "it measures distances";
+    let dense = own.local_density.map(|by| member.with_local_density(by).expect(distances));
+    let by = own.domain_calibration.as_ref();
+    let calibrated = by.map(|by| member.with_domain_calibration(by).expect(distances));
+    let member = dense.as_deref().or(calibrated.as_deref()).unwrap_or(member);
     let fitted = |number: usize| {
         let mut set = Set::new(Split::Train, 48, 6, 10);
         set.0.drain(..6 * number);

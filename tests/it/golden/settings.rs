@@ -6,7 +6,19 @@ use serde_json::{Value, json};
 pub fn settings(family: &str, name: &str) -> Vec<Value> {
     let mut all = vec![json!({})];
     all.extend(match (family, name) {
+        ("feature", "vectors") => vec![json!({"axes": ["dim", "time", "band"]})],
+        // Frames of the default are longer than the wave.
+        ("feature", "welch") => {
+            let small = json!({"frame": 1024, "hop": 512, "bands": 12, "fmin": 100});
+            let loud =
+                json!({"frame": 255, "hop": 100, "bands": 5, "fmin": 300, "remove_level": false});
+            return vec![small, loud];
+        }
+        ("feature", "lpc") => vec![json!({"frame": 255, "hop": 100, "order": 7, "bins": 5})],
         ("pool", "gwrp") => vec![json!({"decay": 0.5})],
+        ("pool", "rdp") => vec![json!({"gamma": 4.5, "bands": 2})],
+        ("pool", "gem") => vec![json!({"p": 2.5})],
+        ("pool", "rdp_gem") => vec![json!({"gamma": 16, "p": 2, "bands": 2})],
         ("threshold", "fixed") => return vec![json!({"value": 0.5})],
         ("threshold", _) => vec![json!({"percentile": 0.5, "scores": "training"})],
         ("source", "folder") => {
@@ -50,6 +62,17 @@ fn detector(name: &str) -> Vec<Value> {
     };
     let mut all = vec![json!({})];
     all.extend(match name {
+        // The score of a clip is the number of its rows and of those of the training clips.
+        "command" => {
+            const CALL: &str = "if [ -e scores.csv ]; then exit 1; fi
+                if grep -q '\"fit\"' \"$0\"; then tail -n 1 clips.csv > model/last; exit; fi
+                echo clip,score > scores.csv
+                known=$(cut -d , -f 2 model/last)
+                tail -n +2 clips.csv | while IFS=, read -r clip first frames; do
+                    echo \"$clip,$((known + frames))\" >> scores.csv
+                done";
+            return vec![json!({"run": ["sh", "-c", CALL]})];
+        }
         // Without detectors it is nothing.
         "ensemble" => return vec![json!({"detectors": [{"knn": {}}, {"mahalanobis": {}}]})],
         "embedding" => {
@@ -66,7 +89,7 @@ fn detector(name: &str) -> Vec<Value> {
             json!({"window": 3, "layers": [8, 3, 8], "epochs": 2, "predict": "centre"}),
             json!({"window": 2, "layers": [8, 3, 8], "epochs": 2, "score": "selective_mahalanobis"}),
         ],
-        "knn" => vec![json!({"k": 3, "metric": "cosine"}), json!({"k": 3, "reduce": "kth"})],
+        "knn" => vec![json!({"k": 3, "metric": "cosine"}), json!({"k": 3, "reduce": "kth"}), json!({"bands": 2}), json!({"bands": [1, 3]})],
         "lof" => vec![json!({"k": 3, "metric": "cosine"})],
         "dbscan" => vec![json!({"eps": 14.0, "min_points": 3}), json!({"quantile": 0.5, "metric": "cosine"})],
         "kde" => ["scott", "silverman", "median_nearest"].map(|rule| json!({"bandwidth": rule})).to_vec(),
@@ -79,7 +102,7 @@ fn detector(name: &str) -> Vec<Value> {
         // Vectors of 10 values have no 16 directions.
         "pca" => return vec![json!({"components": 4}), json!({"variance": 0.8})],
         "mahalanobis" => {
-            vec![json!({"covariance": "empirical"}), json!({"covariance": "diagonal"}), json!({"selective": true})]
+            vec![json!({"covariance": "empirical"}), json!({"covariance": "diagonal"}), json!({"selective": true}), json!({"spread": "source"}), json!({"centre": "target", "spread": "source"})]
         }
         "classifier" => vec![
             json!({"random_forest": {"trees": 20, "min_leaf": 2}}),

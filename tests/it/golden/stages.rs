@@ -316,6 +316,8 @@ pub fn metric_settings() -> Vec<Value> {
         json!({"auc": false, "ties": "half", "pauc": 0.2}),
         json!({"auc": true, "ties": "half", "pauc": 0.2, "intervals": {"resamples": 100, "level": 0.9}}),
         json!({"auc": true, "ties": "zero", "intervals": {"resamples": 100, "level": 0.9}}),
+        json!({"auc": false, "ties": "half", "domain_balance": true}),
+        json!({"auc": false, "ties": "half", "pseudo_anomalies": true}),
     ];
     for name in ThresholdSpec::NAMES {
         all.push(with(json!({*name: settings("threshold", name).swap_remove(0)})));
@@ -339,9 +341,31 @@ fn metrics(rows: &mut Now) {
         ("scores".to_owned(), scores.encode()),
         ("training".to_owned(), training.encode()),
     ]);
-    for settings in metric_settings() {
+    let mut add = |settings: &Value, given: &Inputs| {
         let stage: StageSpec =
             serde_json::from_value(json!({"metrics": settings})).expect("a stage");
-        rows.insert(format!("metrics {settings}"), row(&stage, &given).map(|(row, _)| row));
+        rows.insert(format!("metrics {settings}"), row(&stage, given).map(|(row, _)| row));
+    };
+    // Numbers of training clips alone.
+    let train: Vec<Clip> = (0..48).map(|i| clip(i, Split::Train)).collect();
+    let held_out = train.iter().map(|clip| (clip.id.clone(), bell(&mut rng))).collect();
+    let kinds = (0..40).map(|i| {
+        let name = match i {
+            0..20 => i.to_string(),
+            _ => format!("\tpseudo\t{}\t{i}", ["permuted", "load 2"][i % 2]),
+        };
+        (name, bell(&mut rng) + f64::from(u8::from(i > 20)))
+    });
+    let pseudo = CalibrationScores { scores: kinds.collect(), missing: String::new() };
+    let held_out = CalibrationScores { scores: held_out, missing: String::new() };
+    let more = inputs(given.0.iter().map(|(role, blob)| (role.clone(), blob.to_vec())).chain([
+        ("train/clips".to_owned(), ClipSet::new(train).encode()),
+        ("held_out".to_owned(), held_out.encode()),
+        ("pseudo".to_owned(), pseudo.encode()),
+    ]));
+    for settings in metric_settings() {
+        let of_training = ["domain_balance", "pseudo_anomalies"];
+        let of_training = of_training.iter().any(|word| settings.get(word).is_some());
+        add(&settings, if of_training { &more } else { &given });
     }
 }

@@ -37,6 +37,13 @@ pub fn techniques() -> Vec<Value> {
         json!({"references": "domain"}),
         json!({"references": "attribute"}),
         json!({"local_density": 2}),
+        json!({"local_density": {"neighbours": 2, "form": "difference"}}),
+        json!({"local_density": {"neighbours": 2, "form": "var_min"}}),
+        json!({"local_density": {"neighbours": 2, "form": "log_var_min"}}),
+        json!({"domain_calibration": {}}),
+        json!({"domain_calibration": {"form": "ranks", "assignment": "hard", "shrinkage": 10}}),
+        json!({"domain_calibration": {"form": "median"}}),
+        json!({"domain_calibration": {"form": "z"}}),
         json!({"score_normalization": "section"}),
         json!({"score_normalization": "domain"}),
         json!({"score_normalization": "attribute"}),
@@ -53,9 +60,17 @@ fn detectors(technique: &Value) -> Vec<Value> {
         // Of vectors there is no mean over time.
         Some("temporal_mean_subtraction") => vec![network],
         // A forest measures no distances.
-        Some("local_density") => vec![json!({"knn": {"k": 2}})],
+        Some("local_density" | "domain_calibration") => {
+            vec![json!({"knn": {"k": 2}}), json!({"knn": {"bands": 2, "metric": "cosine"}})]
+        }
         _ => vec![json!({"knn": {}}), forest],
     }
+}
+
+/// The name of a detector in rows; neighbours in bands are another one.
+pub fn called(detector: &DetectorSpec) -> String {
+    let bands = matches!(detector, DetectorSpec::Knn(knn) if knn.bands.is_some());
+    format!("{}{}", detector.name(), if bands { " in bands" } else { "" })
 }
 
 /// What a stage gives for its inputs, with the versions of its key.
@@ -79,13 +94,17 @@ pub fn rows() -> Now {
         for detector in detectors(&technique) {
             let name = if technique == json!({}) { String::new() } else { format!(" {technique}") };
             let (training, given) = training(detector, &technique);
-            let name = format!("{}{name}", training.detector.name());
+            let name = format!("{}{name}", called(&training.detector));
             let fitted = row(&StageSpec::Training(training.clone()), &given);
             rows.insert(format!("training {name}"), fitted.map(|(row, _)| row));
             rows.insert(
                 format!("calibration held_out {name}"),
-                calibrated(training, TrainingScores::HeldOut, &given),
+                calibrated(training.clone(), TrainingScores::HeldOut, false, &given),
             );
+            if technique == json!({}) {
+                let made = calibrated(training, TrainingScores::HeldOut, true, &given);
+                rows.insert(format!("calibration pseudo {name}"), made);
+            }
         }
     }
     rows
@@ -109,9 +128,11 @@ pub fn training(detector: Value, technique: &Value) -> (TrainingStage, Inputs) {
 pub fn calibrated(
     training: TrainingStage,
     scores: TrainingScores,
+    pseudo: bool,
     given: &Inputs,
 ) -> Result<Row, String> {
-    let (row, outputs) = row(&StageSpec::Calibration(Calibration { training, scores }), given)?;
+    let stage = Calibration { training, scores, pseudo };
+    let (row, outputs) = row(&StageSpec::Calibration(stage), given)?;
     let scores = CalibrationScores::decode(Blob::new(outputs[0].bytes.clone())).expect("scores");
     if scores.missing.is_empty() { Ok(row) } else { Err(scores.missing) }
 }

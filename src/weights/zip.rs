@@ -1,9 +1,11 @@
-//! Reads the entries of an uncompressed zip file, as PyTorch writes them.
+//! Reads the entries of a zip file, as PyTorch and NumPy write them.
 //!
 //! It reads only what that needs (APPNOTE.TXT of PKWARE, 4.3): the directory at the end and the
 //! headers it points to. Checksums are not compared, because PyTorch can be told to leave them out.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io::Read;
 
 const END: &[u8] = b"PK\x05\x06";
 const END_LENGTH: usize = 22;
@@ -11,9 +13,50 @@ const DIRECTORY: &[u8] = b"PK\x01\x02";
 const DIRECTORY_LENGTH: usize = 46;
 const LOCAL: &[u8] = b"PK\x03\x04";
 const LOCAL_LENGTH: usize = 30;
+/// The most bytes of a compressed entry.
+const MOST: usize = 1 << 30;
+const STORED: usize = 0;
+const DEFLATED: usize = 8;
 
-/// Contents by name. Errors describe the defect of the file.
-pub fn entries(bytes: &[u8]) -> Result<BTreeMap<&str, &[u8]>, String> {
+/// The content of an entry as it lies in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    bytes: &'a [u8],
+    deflated: bool,
+    /// Bytes of the content.
+    size: usize,
+}
+
+impl<'a> Entry<'a> {
+    /// The content of an entry that is not compressed; `name` is for the error of another one.
+    pub fn stored(self, name: &str) -> Result<&'a [u8], String> {
+        match self.deflated {
+            false => Ok(self.bytes),
+            true => Err(format!("entry `{name}` is compressed, but PyTorch's files are not")),
+        }
+    }
+
+    /// The content of any entry.
+    pub fn content(self, name: &str) -> Result<Cow<'a, [u8]>, String> {
+        if !self.deflated {
+            return Ok(Cow::Borrowed(self.bytes));
+        }
+        if self.size > MOST {
+            return Err(format!("entry `{name}` has {} bytes, more than {MOST}", self.size));
+        }
+        let mut content = Vec::new();
+        let mut reader = flate2::read::DeflateDecoder::new(self.bytes).take(self.size as u64 + 1);
+        let read = reader.read_to_end(&mut content);
+        read.map_err(|error| format!("entry `{name}` cannot be decompressed: {error}"))?;
+        if content.len() != self.size {
+            return Err(format!("entry `{name}` has other than its {} bytes", self.size));
+        }
+        Ok(Cow::Owned(content))
+    }
+}
+
+/// Entries by name. Errors describe the defect of the file.
+pub fn entries(bytes: &[u8]) -> Result<BTreeMap<&str, Entry<'_>>, String> {
     // A comment of up to 65,535 bytes may follow the end.
     let last = bytes.len().checked_sub(END_LENGTH).ok_or("the zip file has no end")?;
     let end = (last.saturating_sub(usize::from(u16::MAX))..=last)
@@ -37,16 +80,13 @@ pub fn entries(bytes: &[u8]) -> Result<BTreeMap<&str, &[u8]>, String> {
             str::from_utf8(name).map_err(|_| format!("the name of entry {number} is not UTF-8"))?;
         at = name_at + name.len() + u16_at(header, 30) + u16_at(header, 32);
         let (flags, method) = (u16_at(header, 8), u16_at(header, 10));
-        if flags & 1 != 0 || method != 0 {
-            return Err(format!(
-                "entry `{name}` is compressed or encrypted, but PyTorch's files are not"
-            ));
+        if flags & 1 != 0 || ![STORED, DEFLATED].contains(&method) {
+            return Err(format!("entry `{name}` is encrypted or compressed in an unusual way"));
         }
-        let content = content(bytes, u32_at(header, 42), u32_at(header, 24));
-        entries.insert(
-            name,
-            content.ok_or_else(|| format!("the content of entry `{name}` is missing"))?,
-        );
+        let content = content(bytes, u32_at(header, 42), u32_at(header, 20));
+        let bytes = content.ok_or_else(|| format!("the content of entry `{name}` is missing"))?;
+        let (deflated, size) = (method == DEFLATED, u32_at(header, 24));
+        entries.insert(name, Entry { bytes, deflated, size });
     }
     Ok(entries)
 }
@@ -97,9 +137,11 @@ mod tests {
     #[test]
     fn an_entry_is_found_behind_its_padding_and_before_a_comment() {
         let mut file = zip("model/data.pkl", b"content", 0);
-        assert_eq!(entries(&file).unwrap(), BTreeMap::from([("model/data.pkl", &b"content"[..])]));
+        let content =
+            |file: &[u8]| entries(file).unwrap()["model/data.pkl"].stored("").unwrap().to_vec();
+        assert_eq!(content(&file), b"content");
         file.extend(b"a comment");
-        assert_eq!(entries(&file).unwrap()["model/data.pkl"], b"content");
+        assert_eq!(content(&file), b"content");
     }
 
     #[test]
@@ -108,9 +150,16 @@ mod tests {
         assert_eq!(refusal(b"PK"), "the zip file has no end");
         assert_eq!(refusal(&[0; 100]), "the zip file's directory is missing: is the file cut off?");
         assert_eq!(
-            refusal(&zip("a", b"content", 8)),
-            "entry `a` is compressed or encrypted, but PyTorch's files are not"
+            refusal(&zip("a", b"content", 9)),
+            "entry `a` is encrypted or compressed in an unusual way"
         );
+        let deflated = zip("a", b"content", 8);
+        let entry = entries(&deflated).unwrap()["a"];
+        assert_eq!(
+            entry.stored("a").unwrap_err(),
+            "entry `a` is compressed, but PyTorch's files are not"
+        );
+        assert!(entry.content("a").unwrap_err().starts_with("entry `a` cannot be decompressed"));
         let mut file = zip("a", b"content", 0);
         file[0] = b'Q';
         assert_eq!(refusal(&file), "the content of entry `a` is missing");
