@@ -20,7 +20,7 @@ pub struct Calibration {
     pub training: TrainingStage,
     pub scores: TrainingScores,
     /// Whether anomalies are made from the held-out clips and scored, too. Their names are those of
-    /// kinds, see [`PSEUDO`].
+    /// kinds, see `PSEUDO`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pseudo: bool,
 }
