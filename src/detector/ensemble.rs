@@ -121,6 +121,14 @@ impl Detector for Ensemble {
             if member.weights().is_some() {
                 wrong("reads weights from a file, which an ensemble cannot", "leave `weights` out");
             }
+            if let DetectorSpec::Embedding(embedding) = &self.detectors[i]
+                && let Some(beside) = embedding.beside()
+            {
+                wrong(
+                    &format!("needs {beside}, which a member of an ensemble does not get"),
+                    "write `branches: [spectrogram]` without `with_pool`, or `copies: 3` in the network",
+                );
+            }
             if member.program().is_some() {
                 wrong(
                     "calls a program, which an ensemble cannot",
@@ -288,6 +296,12 @@ mod tests {
         );
         let fields: Vec<&str> = told.iter().map(|p| p.field.as_str()).collect();
         assert_eq!(fields, ["detectors[0].knn.k", "detectors[1]", "detectors[1]", "weights"]);
+        // They need what only a detector of its own gets.
+        let embedding = |settings| json!({"embedding": {"network": {"cnn": settings}}});
+        let (both, plain) = (embedding(json!({})), embedding(json!({"branches": ["spectrogram"]})));
+        let told = problems(json!({"detectors": [plain, both]}));
+        assert_eq!(told.len(), 1);
+        assert!(told[0].field == "detectors[1]" && told[0].message.contains("the spectra"));
         assert_eq!(
             problems(
                 json!({"detectors": [{"knn": {}}, {"knn": {}}], "weights": [1, 1], "reduce": "max"})

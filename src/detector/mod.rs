@@ -229,7 +229,9 @@ mod vectors;
 
 pub use embedding::{Embedder, EmbedderSpec, Embedding, Hearing};
 pub(crate) use folds::{folds, in_fold};
-pub use knn::{Assignment, CalibrationForm, DensityForm, DomainCalibration, LocalDensity};
+pub use knn::{
+    Assignment, CalibrationForm, ClusterExit, DensityForm, DomainCalibration, LocalDensity,
+};
 pub use mobilenet_v2::mobilenet_v2 as mobilenet_v2_graph;
 
 family! {

@@ -16,7 +16,7 @@ use crate::detector::{Detector, DetectorError, Examples, folds, in_fold};
 use crate::seed::Seed;
 
 /// Raised whenever the same clips give other scores.
-pub const PSEUDO_VERSION: u32 = 1;
+pub const PSEUDO_VERSION: u32 = 2;
 
 /// Attributes with more values are counters and times.
 const MOST_VALUES: usize = 16;
@@ -35,6 +35,7 @@ pub struct Pseudo {
 ///
 /// * `permuted`: the values of each frame (or of the vector) in another order, the same for all
 ///   frames of a clip;
+/// * `other`: clips of other machines and sections, `others`, at most as many as training clips;
 /// * `domain`: the target clips, by a model of the source clips;
 /// * an attribute and its value: the clips that have it, by a model of the others.
 ///
@@ -43,11 +44,15 @@ pub fn pseudo_anomalies(
     g: &Generalization,
     detector: &dyn Detector,
     train: &Examples,
+    others: &Examples,
     weights: Option<&Tensors>,
     cx: &Context,
 ) -> Result<Pseudo, DetectorError> {
     let mut found = Pseudo::default();
-    for fold in folds(train, cx)? {
+    let strangers = strangers(train, others);
+    let folds = folds(train, cx)?;
+    let count = folds.len();
+    for (number, fold) in folds.into_iter().enumerate() {
         let own = Context { seed: fold.seed, ..*cx };
         let model = fit(g, detector, &train.take(&fold.train), weights, &own).map_err(in_fold)?;
         let held_out = train.take(&fold.held_out);
@@ -57,14 +62,23 @@ pub fn pseudo_anomalies(
             .zip(&held_out.features)
             .map(|(clip, frames)| permuted(&clip.id, frames.view()))
             .collect();
-        let others = Examples {
+        let permuted = Examples {
             clips: held_out.clips.clone(),
             features: permuted.iter().map(Array2::view).collect(),
         };
-        let normal = score(detector, model.clone(), &held_out, &own).map_err(in_fold)?;
-        found.normal.extend(normal);
-        let anomalous = score(detector, model, &others, &own).map_err(in_fold)?;
-        found.kinds.entry("permuted".to_owned()).or_default().extend(anomalous);
+        let (model, own) = (&model, &own);
+        found.normal.extend(score(detector, model.clone(), &held_out, own).map_err(in_fold)?);
+        let scores = score(detector, model.clone(), &permuted, own).map_err(in_fold)?;
+        found.kinds.entry("permuted".to_owned()).or_default().extend(scores);
+        let share: Vec<_> = strangers.iter().skip(number).step_by(count).collect();
+        if !share.is_empty() {
+            let share = Examples {
+                clips: share.iter().map(|(clip, _)| clip).collect(),
+                features: share.iter().map(|(_, frames)| frames.view()).collect(),
+            };
+            let scores = score(detector, model.clone(), &share, own).map_err(in_fold)?;
+            found.kinds.entry("other".to_owned()).or_default().extend(scores);
+        }
     }
     for (kind, places) in groups(train) {
         let without: BTreeSet<usize> = places.iter().copied().collect();
@@ -85,6 +99,23 @@ pub fn pseudo_anomalies(
         }
     }
     Ok(found)
+}
+
+/// Clips of other machines and sections as if they were of the sections of `train`: evenly spaced
+/// ones, at most as many as there are training clips, with as many values in a row.
+fn strangers<'a>(train: &Examples, others: &Examples<'a>) -> Vec<(Clip, ArrayView2<'a, f32>)> {
+    let width = train.features.first().map(|frames| frames.ncols());
+    let fit: Vec<usize> = (0..others.clips.len())
+        .filter(|place| Some(others.features[*place].ncols()) == width)
+        .collect();
+    let most = train.clips.len().min(fit.len());
+    let stranger = |number: usize| {
+        let place = fit[number * fit.len() / most];
+        let (clip, home) = (others.clips[place], train.clips[number % train.clips.len()]);
+        let (machine, section) = (home.machine.clone(), home.section.clone());
+        (Clip { machine, section, ..clip.clone() }, others.features[place])
+    };
+    (0..most).map(stranger).collect()
 }
 
 /// The recordings (not clips made from them) for which `wanted` holds.
@@ -158,19 +189,28 @@ mod tests {
         };
         let detector = DetectorSpec::parse("knn", &json!({})).unwrap();
         let (g, cx) = (Generalization::default(), Context::plain(0));
-        let found = pseudo_anomalies(&g, detector.member(), &train, None, &cx).unwrap();
+        // A machine with levels of its own, and one whose vectors have another length.
+        let (near, long) = (Array2::from_elem((1, 4), 200.0f32), Array2::zeros((1, 5)));
+        let stranger = Clip { machine: "valve".into(), ..clips[0].clone() };
+        let others = Examples {
+            clips: vec![&stranger; 3],
+            features: vec![near.view(), long.view(), near.view()],
+        };
+        let made = |others: &Examples| {
+            pseudo_anomalies(&g, detector.member(), &train, others, None, &cx).unwrap()
+        };
+        let found = made(&others);
         assert_eq!(found.normal.len(), 24);
         let names: Vec<&str> = found.kinds.keys().map(String::as_str).collect();
-        assert_eq!(names, ["domain", "permuted", "vel 0", "vel 1"]);
+        assert_eq!(names, ["domain", "other", "permuted", "vel 0", "vel 1"]);
         assert_eq!(found.kinds["domain"].len(), 4);
         let most = found.normal.iter().copied().fold(0.0, f64::max);
         // A held-out clip is near others; a target clip without target clips is not.
         assert!(found.kinds["domain"].iter().all(|score| *score > 10.0 * most));
         assert!(found.kinds["vel 1"].iter().all(|score| *score > most));
-        assert_eq!(
-            pseudo_anomalies(&g, detector.member(), &train, None, &cx).unwrap(),
-            found,
-            "nothing is drawn anew"
-        );
+        assert_eq!(found.kinds["other"].len(), 2);
+        assert!(found.kinds["other"].iter().all(|score| *score > 10.0 * most));
+        assert_eq!(made(&others), found, "nothing is drawn anew");
+        assert!(!made(&Examples::default()).kinds.contains_key("other"));
     }
 }

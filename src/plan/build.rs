@@ -85,10 +85,14 @@ impl<'c> Builder<'c> {
     ) -> Result<BTreeMap<SectionId, NodeId>, PlanError> {
         let mut results = BTreeMap::new();
         let machines = self.machines(number, point)?;
+        let all: Vec<_> = match point.metrics.pseudo_anomalies {
+            true => machines.values().flatten().cloned().collect(),
+            false => Vec::new(),
+        };
         let scope = point.generalization.scope.unwrap_or(point.detector.backend().member().scope());
         for (machine, sections) in machines {
             let shared = match scope {
-                Scope::Machine => Some(self.train(number, point, &[machine], &sections)?),
+                Scope::Machine => Some(self.train(number, point, &[machine], &sections, &all)?),
                 Scope::Section => None,
             };
             for section in sections {
@@ -97,7 +101,7 @@ impl<'c> Builder<'c> {
                     Some(trained) => trained,
                     None => {
                         let names = [id.machine.clone(), id.section.clone()];
-                        self.train(number, point, &names, std::slice::from_ref(&section))?
+                        self.train(number, point, &names, std::slice::from_ref(&section), &all)?
                     }
                 };
                 results.insert(id.clone(), self.judge(number, point, id, *prepared, trained));
@@ -161,6 +165,7 @@ impl<'c> Builder<'c> {
         point: &Point,
         names: &[String],
         sections: &[(SectionId, Prepared)],
+        all: &[(SectionId, Prepared)],
     ) -> Result<Trained, PlanError> {
         let spec = point.detector.backend();
         let detector = spec.member();
@@ -195,6 +200,9 @@ impl<'c> Builder<'c> {
             let mut needs = needs.clone();
             if scores == TrainingScores::Training {
                 needs.push((Item::Model.into(), model, Item::Model.into()));
+            }
+            if pseudo {
+                needs.extend(others(point, sections, all));
             }
             let stage = Calibration { training: training.clone(), scores, pseudo };
             self.node(number, &about, StageSpec::Calibration(stage), needs, given.clone())
@@ -276,6 +284,30 @@ fn inputs(section: &SectionId, prepared: &Prepared, split: Split) -> Inputs {
     let name = &section.section;
     let mut needs = of_section(prepared.clips, split, &[Item::Clips], &[Item::Clips], name);
     needs.extend(of_section(prepared.features, split, FEATURES, FEATURES, name));
+    needs
+}
+
+/// The training clips of the other machines and sections, as anomalies. A network of a machine has
+/// no place for those of other machines.
+fn others(
+    point: &Point,
+    sections: &[(SectionId, Prepared)],
+    all: &[(SectionId, Prepared)],
+) -> Inputs {
+    let machine = sections.first().map(|(id, _)| &id.machine);
+    let mut needs = Inputs::new();
+    for (id, prepared) in all {
+        let own = sections.iter().any(|(section, _)| section == id);
+        if own || (point.detector.network().is_some() && Some(&id.machine) != machine) {
+            continue;
+        }
+        let name = format!("{} {}", id.machine, id.section);
+        let clips = (prepared.clips, &[Item::Clips][..], &[Item::Others][..]);
+        let rows = (prepared.features, FEATURES, &[Item::OtherFeatures, Item::OtherIndex][..]);
+        for (node, items, roles) in [clips, rows] {
+            needs.extend(of_section(node, Split::Train, items, roles, &name));
+        }
+    }
     needs
 }
 

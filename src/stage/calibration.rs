@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::training::add;
 use super::{Inputs, Item, Output, StageError, TrainingStage, Wants, code};
-use crate::artifact::CalibrationScores;
+use crate::artifact::{CalibrationScores, ClipSet, FeatureSet};
 use crate::context::Context;
-use crate::detector::DetectorError;
+use crate::detector::{DetectorError, Examples};
 use crate::generalize::{self, Pseudo};
 use crate::threshold::TrainingScores;
 
@@ -82,8 +83,19 @@ impl Calibration {
                         .collect()
                 };
                 if self.pseudo {
-                    let made =
-                        generalize::pseudo_anomalies(generalization, detector, train, weights, cx);
+                    let others = read_others(inputs)?;
+                    let mut examples = Examples::default();
+                    for (clips, features) in &others {
+                        add(&mut examples, clips, features, |_| true)?;
+                    }
+                    let made = generalize::pseudo_anomalies(
+                        generalization,
+                        detector,
+                        train,
+                        &examples,
+                        weights,
+                        cx,
+                    );
                     return checked(made.map(named_kinds));
                 }
                 let scores = match self.scores {
@@ -108,6 +120,18 @@ impl Calibration {
         }
         Ok(vec![Output::of(Item::Scores, &calibrated)])
     }
+}
+
+/// The training clips of other machines and sections.
+fn read_others(inputs: &Inputs) -> Result<Vec<(ClipSet, FeatureSet)>, StageError> {
+    let read = |name: String| {
+        let features = FeatureSet {
+            matrix: inputs.get(Item::OtherFeatures.of(&name))?,
+            index: inputs.get(Item::OtherIndex.of(&name))?,
+        };
+        Ok((inputs.get(Item::Others.of(&name))?, features))
+    };
+    inputs.sections(Item::Others).into_iter().map(read).collect()
 }
 
 /// The scores, or the reason why there are none.

@@ -40,10 +40,14 @@ pub enum Item {
     HeldOut,
     /// The same with anomalies made from them.
     Pseudo,
+    /// Clips of other machines and sections, which such anomalies are, too.
+    Others,
+    OtherFeatures,
+    OtherIndex,
     Metrics,
 }
 
-const NAMES: [(Item, &str); 21] = [
+const NAMES: [(Item, &str); 24] = [
     (Item::Listing, "listing"),
     (Item::Weights, "weights"),
     (Item::Audio, "audio"),
@@ -64,6 +68,9 @@ const NAMES: [(Item, &str); 21] = [
     (Item::Training, "training"),
     (Item::HeldOut, "held_out"),
     (Item::Pseudo, "pseudo"),
+    (Item::Others, "others"),
+    (Item::OtherFeatures, "other_features"),
+    (Item::OtherIndex, "other_index"),
     (Item::Metrics, "metrics"),
 ];
 

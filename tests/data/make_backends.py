@@ -6,6 +6,7 @@ Made with numpy 2.4.6 and scikit-learn 1.9.1. The formulas are those of the pape
 * pools: Wilkinghoff, Yadav, Tan, arXiv 2603.04605, section III;
 * local density: Wilkinghoff et al., arXiv 2509.10951; variance minimisation: Matsumoto et al., DCASE
   2025 workshop, equations 3 to 5, and in log-space as in arXiv 2603.04605, section IV-C;
+* cluster exit: Wilkinghoff et al., Interspeech 2026, doi 10.21437/Interspeech.2026-177;
 * bands: Saengthong, Shinozaki, arXiv 2603.13749;
 * calibration by domain: DACo, Zenodo 10.5281/zenodo.21210903.
 """
@@ -93,9 +94,26 @@ def log(d):
     return np.log(np.maximum(d, 1e-12))
 
 
-def adjusted(d, own, form, neighbours):
+def neighbourhood(d, quantile=0.04, least_ratio=0.0):
+    """How many of the ascending distances `d` lie before the first jump."""
+    k = len(d)
+    if k <= 2:
+        return k
+    r = d[:-1] / d[1:]
+    smooth = (r[:-1] + r[1:]) / 2
+    if smooth.min() < least_ratio:
+        return 2
+    exits = np.flatnonzero(smooth < np.quantile(smooth, quantile))
+    return exits[0] + 1 if len(exits) else k - 2
+
+
+def adjusted(d, own, form, neighbours, cluster_exit=None):
     """Distances with the density of each column; `own` are those among the training clips."""
-    density = np.sort(own, axis=1)[:, :neighbours].mean(axis=1)
+    nearest = np.sort(own, axis=1)[:, :neighbours]
+    if cluster_exit is None:
+        density = nearest.mean(axis=1)
+    else:
+        density = np.array([row[: neighbourhood(row, **cluster_exit)].mean() for row in nearest])
     if form == "ratio":
         return d / density
     if form == "difference":
@@ -190,6 +208,11 @@ for metric in ("euclidean", "cosine"):
             row({"knn": {"metric": metric}}, knn(1, metric, density=density)[0], settings)
             banded = {"knn": {"metric": metric, "bands": BANDS, "k": 2}}
             row(banded, knn(2, metric, equal, density)[0], settings)
+for form in ("ratio", "log_var_min"):
+    for cluster_exit in ({}, {"quantile": 0.3}, {"quantile": 0.04, "least_ratio": 0.85}):
+        density = {"form": form, "neighbours": 16, "cluster_exit": cluster_exit}
+        settings = {"local_density": density}
+        row({"knn": {}}, knn(1, "euclidean", density=density)[0], settings)
 for form, shrinkages in (("ranks", (0, 30)), ("median", (0,)), ("z", (0,))):
     for assignment in ("soft", "hard"):
         for shrinkage in shrinkages:

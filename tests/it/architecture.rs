@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::project::tree;
 
@@ -218,4 +219,27 @@ fn no_file_is_longer_than_it_can_be_read() {
         .map(|(lines, name)| format!("src/{name} has {lines} lines, more than {LINES}"))
         .collect();
     assert!(long.is_empty(), "\n{}\n", long.join("\n"));
+}
+
+/// Each crate with its features, as cargo resolves them for these kinds of dependencies.
+fn crates(kinds: &str) -> BTreeSet<String> {
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--locked", "--prefix", "none", "--format", "{p} {f}"])
+        .args(["--edges", kinds])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo starts");
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let text = String::from_utf8(tree.stdout).expect("names");
+    text.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect()
+}
+
+/// Otherwise `cargo run` and `cargo test` build the program twice, and the tests run another one
+/// than users do.
+#[test]
+fn tests_turn_on_no_feature_of_a_crate_that_the_program_has_too() {
+    let (of_program, of_tests) = (crates("normal,build"), crates("normal,build,dev"));
+    assert!(of_program.len() > 100, "{of_program:?}");
+    let alone: Vec<_> = of_program.difference(&of_tests).collect();
+    assert!(alone.is_empty(), "list their features in Cargo.toml: {alone:#?}");
 }

@@ -36,7 +36,7 @@ fn optional(path: &str) -> Value {
         "detector.pca" => json!({"variance": 0.9}),
         "detector.kde" => json!({"bandwidth": 3.0}),
         "detector.one_class_svm" => json!({"gamma": 0.5}),
-        "detector.embedding.network.cnn" => json!({"frames": 64}),
+        "detector.embedding.network.cnn" => json!({"frames": 64, "copies": 2}),
         "detector.dbscan" => json!({"eps": 3.0}),
         path if path.ends_with("random_forest") || path.ends_with("extra_trees") => {
             json!({"max_depth": 3})

@@ -26,6 +26,7 @@ mod fuzz;
 mod gamma_oracle;
 mod generalization;
 mod golden;
+mod gpu;
 mod html;
 mod init;
 mod keys;

@@ -8,6 +8,7 @@
 //! ([`Loss`]), which keeps a class together and not only apart from others.
 
 mod architecture;
+mod copies;
 mod rows;
 mod settings;
 
@@ -52,6 +53,10 @@ pub struct Cnn {
     pub labels: Labels,
     /// The loss function, with its settings.
     pub loss: LossSettings,
+    /// Networks that are trained from different seeds. Their embeddings are concatenated.
+    #[serde(skip_serializing_if = "copies::is_one")]
+    #[schemars(range(min = 1, max = copies::MOST), extend("default" = 1))]
+    pub copies: usize,
     /// The parameter of mixup (Zhang et al. 2018): examples and labels are mixed with shares from
     /// Beta(mixup, mixup). 0 turns it off.
     #[schemars(range(min = 0, max = 100))]
@@ -81,6 +86,7 @@ impl Default for Cnn {
             dims: 128,
             labels: Labels::default(),
             loss: LossSettings::default(),
+            copies: 1,
             mixup: 0.2,
             balance: false,
             epochs: 20,
@@ -130,6 +136,10 @@ impl Embedder for Cnn {
         if !(2..=8192).contains(&self.dims) {
             wrong("dims", format!("`dims` is {}, outside 2..8192", self.dims), "128 is usual");
         }
+        if !(1..=copies::MOST).contains(&self.copies) {
+            let message = format!("`copies` is {}, outside 1..{}", self.copies, copies::MOST);
+            wrong("copies", message, "three to ten are usual");
+        }
         if self.frames.is_some_and(|frames| !(8..=65_536).contains(&frames)) {
             let message =
                 format!("`frames` is {}, outside 8..65536", self.frames.unwrap_or_default());
@@ -165,6 +175,22 @@ impl Embedder for Cnn {
     }
 
     fn fit(&self, heard: &Hearing, cx: &Context) -> Result<Tensors, DetectorError> {
+        copies::fit(self.copies, cx, |own| self.train(heard, own))
+    }
+
+    fn embed(
+        &self,
+        model: &Tensors,
+        heard: &Hearing,
+        cx: &Context,
+    ) -> Result<Array2<f32>, DetectorError> {
+        copies::embed(self.copies, model, |network| self.embed_by(network, heard, cx))
+    }
+}
+
+impl Cnn {
+    /// One network.
+    fn train(&self, heard: &Hearing, cx: &Context) -> Result<Tensors, DetectorError> {
         let train = &heard.clips;
         let inputs = Inputs::new(self, heard)?;
         let (classes, labels) = self.labels.of(train)?;
@@ -200,7 +226,8 @@ impl Embedder for Cnn {
         Ok(model)
     }
 
-    fn embed(
+    /// The embeddings of one network, (clips, dims).
+    fn embed_by(
         &self,
         model: &Tensors,
         heard: &Hearing,
@@ -224,9 +251,7 @@ impl Embedder for Cnn {
         let vectors = vectors.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
         Ok(inputs.means(&vectors, width))
     }
-}
 
-impl Cnn {
     fn course(&self) -> Course<'_> {
         let Self { epochs, batch, learning_rate, ref training, .. } = *self;
         Course { epochs, batch, learning_rate, training }

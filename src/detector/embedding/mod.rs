@@ -123,14 +123,21 @@ impl Embedding {
         Context { seed: cx.seed.derive(&["embedding"]).derive(part), ..*cx }
     }
 
+    /// What it needs besides the features of a clip, which a member of an ensemble does not get.
+    pub(super) fn beside(&self) -> Option<&'static str> {
+        match (self.with_pool, self.network.member().hears_spectrum()) {
+            (true, _) => Some("pooled vectors beside the embedding (`with_pool`)"),
+            (_, true) => Some("the spectra of whole clips"),
+            _ => None,
+        }
+    }
+
     /// Clips with only their features, if that is enough.
     fn heard<'a>(&self, clips: &Examples<'a>) -> Result<Hearing<'a>, DetectorError> {
-        let beside = match (self.with_pool, self.network.member().hears_spectrum()) {
-            (true, _) => "pooled vectors beside the embedding (`with_pool`)",
-            (_, true) => "the spectra of whole clips",
-            _ => return Ok(Hearing { clips: clips.clone(), spectra: Vec::new() }),
-        };
-        Err(DetectorError::Data(format!("a member of an ensemble cannot have {beside}")))
+        match self.beside() {
+            Some(beside) => Err(DetectorError::Data(format!("{beside} are missing"))),
+            None => Ok(Hearing { clips: clips.clone(), spectra: Vec::new() }),
+        }
     }
 
     /// The places of the clips that share a backend, by the prefix of its tensors.

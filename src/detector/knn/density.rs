@@ -10,6 +10,7 @@ use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::ser::{SerializeStruct, Serializer};
 use serde::{Deserialize, Serialize};
 
+use super::exit::ClusterExit;
 use crate::artifact::{TensorError, Tensors};
 use crate::context::Context;
 use crate::detector::DetectorError;
@@ -18,11 +19,13 @@ use crate::math;
 
 /// How distances to training clips are compared with the local density there: the mean distance of
 /// a training clip to its nearest others. A number alone is the number of neighbours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LocalDensity {
     /// The number of neighbours.
     pub neighbours: usize,
     pub form: DensityForm,
+    /// Whether the neighbourhood ends earlier, at a jump of the distances.
+    pub cluster_exit: Option<ClusterExit>,
 }
 
 /// How a distance D and the density b of the training clip become one number. The smallest over
@@ -55,11 +58,14 @@ struct Settings {
     neighbours: usize,
     /// How a distance and the density become one number.
     form: DensityForm,
+    /// Ends the neighbourhood of a training clip at a jump of the distances (cluster exit
+    /// detection: Wilkinghoff et al. 2026). `neighbours` is the most then; 16 to 64 are usual.
+    cluster_exit: Option<ClusterExit>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { neighbours: 1, form: DensityForm::default() }
+        Self { neighbours: 1, form: DensityForm::default(), cluster_exit: None }
     }
 }
 
@@ -88,12 +94,16 @@ impl JsonSchema for LocalDensity {
 
 impl Serialize for LocalDensity {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.form == DensityForm::Ratio {
+        if self.form == DensityForm::Ratio && self.cluster_exit.is_none() {
             return serializer.serialize_u64(self.neighbours as u64);
         }
-        let mut map = serializer.serialize_struct("LocalDensity", 2)?;
+        let mut map = serializer.serialize_struct("LocalDensity", 3)?;
         map.serialize_field("neighbours", &self.neighbours)?;
         map.serialize_field("form", &self.form)?;
+        match &self.cluster_exit {
+            Some(exit) => map.serialize_field("cluster_exit", exit)?,
+            None => map.skip_field("cluster_exit")?,
+        }
         map.end()
     }
 }
@@ -110,18 +120,21 @@ impl<'de> Deserialize<'de> for LocalDensity {
 
             fn visit_u64<E: de::Error>(self, neighbours: u64) -> Result<LocalDensity, E> {
                 let neighbours = usize::try_from(neighbours).map_err(E::custom)?;
-                Ok(LocalDensity { neighbours, form: DensityForm::Ratio })
+                Ok(LocalDensity { neighbours, form: DensityForm::Ratio, cluster_exit: None })
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<LocalDensity, A::Error> {
-                let Settings { neighbours, form } =
+                let Settings { neighbours, form, cluster_exit } =
                     Settings::deserialize(MapAccessDeserializer::new(map))?;
-                match (1..=MOST_DENSITY).contains(&neighbours) {
-                    true => Ok(LocalDensity { neighbours, form }),
-                    false => Err(de::Error::custom(format_args!(
+                if !(1..=MOST_DENSITY).contains(&neighbours) {
+                    return Err(de::Error::custom(format_args!(
                         "`neighbours` is {neighbours}, not 1 to {MOST_DENSITY}"
-                    ))),
+                    )));
                 }
+                if let Some(problem) = cluster_exit.and_then(|exit| exit.problems().pop()) {
+                    return Err(de::Error::custom(problem.message));
+                }
+                Ok(LocalDensity { neighbours, form, cluster_exit })
             }
         }
         deserializer.deserialize_any(Either)
@@ -154,7 +167,7 @@ impl Density {
         metric: Metric,
         cx: &Context,
     ) -> Result<Self, DetectorError> {
-        let LocalDensity { neighbours, form } = settings;
+        let LocalDensity { neighbours, form, cluster_exit } = settings;
         if bank.nrows() < 2 {
             let message = "one training clip has no neighbours, so no local density".to_owned();
             return Err(DetectorError::TooFew(message));
@@ -163,7 +176,9 @@ impl Density {
         let found = neighbours::nearest(bank, bank, count, metric, cx)?;
         let mean = |(row, found): (usize, &Vec<Neighbour>)| {
             let others = found.iter().filter(|n| n.row != row).take(count - 1);
-            others.map(|n| n.distance).sum::<f64>() / (count - 1) as f64
+            let mut distances: Vec<f64> = others.map(|n| n.distance).collect();
+            distances.truncate(cluster_exit.map_or(count - 1, |exit| exit.size(&distances)));
+            distances.iter().sum::<f64>() / distances.len() as f64
         };
         let mut of_rows: Array1<f64> = found.iter().enumerate().map(mean).collect();
         // Rows that coincide with all of their neighbours, by rounding, get the smallest density of
@@ -269,16 +284,25 @@ mod tests {
     #[test]
     fn a_number_alone_is_a_ratio() {
         let of = |value| serde_json::from_value::<LocalDensity>(value).map_err(|e| e.to_string());
-        let ratio = LocalDensity { neighbours: 4, form: DensityForm::Ratio };
+        let ratio = LocalDensity { neighbours: 4, form: DensityForm::Ratio, cluster_exit: None };
         assert_eq!(of(json!(4)), Ok(ratio));
         assert_eq!(of(json!({"neighbours": 4})), Ok(ratio));
         assert_eq!(serde_json::to_value(ratio).unwrap(), json!(4));
-        let other = LocalDensity { neighbours: 1, form: DensityForm::LogVarMin };
+        let other =
+            LocalDensity { neighbours: 1, form: DensityForm::LogVarMin, cluster_exit: None };
         assert_eq!(of(json!({"form": "log_var_min"})), Ok(other));
         assert_eq!(
             serde_json::to_value(other).unwrap(),
             json!({"neighbours": 1, "form": "log_var_min"})
         );
+        let exit = json!({"neighbours": 64, "form": "ratio", "cluster_exit": {}});
+        assert_eq!(
+            serde_json::to_value(of(exit).unwrap()).unwrap(),
+            json!({"neighbours": 64, "form": "ratio",
+                "cluster_exit": {"quantile": 0.04, "least_ratio": 0.0}})
+        );
+        let wrong = json!({"cluster_exit": {"quantile": 4}});
+        assert!(of(wrong).unwrap_err().contains("`quantile` is 4, outside 0..1"));
         assert!(of(json!({"neighbors": 4})).unwrap_err().contains("unknown field"));
         assert!(of(json!({"neighbours": 0})).unwrap_err().contains("not 1 to 1000"));
         assert!(of(json!("four")).unwrap_err().contains("a number of neighbours, or a map"));

@@ -3,6 +3,7 @@
 mod bands;
 mod density;
 mod domains;
+mod exit;
 
 use std::collections::BTreeSet;
 
@@ -21,6 +22,7 @@ use density::Density;
 pub use density::{DensityForm, LocalDensity};
 pub use domains::{Assignment, CalibrationForm, DomainCalibration};
 use domains::{Calibration, DOMAINS};
+pub use exit::ClusterExit;
 
 /// k nearest neighbours: the score is the distance to the nearest training vectors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -306,7 +308,8 @@ mod tests {
         let bank = array![[0.0], [1.0], [2.0], [100.0], [110.0], [130.0]];
         let densities = [1.5, 1.0, 1.5, 20.0, 15.0, 25.0];
         let score = |knn: Knn, at: f32| {
-            let ratio = LocalDensity { neighbours: 2, form: DensityForm::Ratio };
+            let ratio =
+                LocalDensity { neighbours: 2, form: DensityForm::Ratio, cluster_exit: None };
             let detector = knn.with_local_density(ratio).unwrap();
             let model = detector.fit(&examples(&bank), None, &Context::plain(0)).unwrap();
             assert_eq!(model.f64_1("density").unwrap().to_vec(), densities);

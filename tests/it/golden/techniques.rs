@@ -40,6 +40,7 @@ pub fn techniques() -> Vec<Value> {
         json!({"local_density": {"neighbours": 2, "form": "difference"}}),
         json!({"local_density": {"neighbours": 2, "form": "var_min"}}),
         json!({"local_density": {"neighbours": 2, "form": "log_var_min"}}),
+        json!({"local_density": {"neighbours": 6, "cluster_exit": {"quantile": 0.3}}}),
         json!({"domain_calibration": {}}),
         json!({"domain_calibration": {"form": "ranks", "assignment": "hard", "shrinkage": 10}}),
         json!({"domain_calibration": {"form": "median"}}),

@@ -215,3 +215,20 @@ fn settings_out_of_range_are_told() {
         ["epochs", "branches", "channels", "dims", "frames", "mixup", "loss.arcface.scale"];
     assert_eq!(fields(wrong), expected);
 }
+
+#[test]
+fn copies_are_networks_of_other_seeds_side_by_side() {
+    let sounds = Sounds::new(24, 0.0, 1);
+    let heard = sounds.heard(true);
+    let embeddings = |copies: usize| {
+        let cnn = Cnn { copies, epochs: 2, ..small(&[Branch::Spectrum]) };
+        let model = cnn.fit(&heard, &Context::plain(5)).unwrap();
+        cnn.embed(&model, &heard, &Context::plain(5)).unwrap()
+    };
+    let (one, three) = (embeddings(1), embeddings(3));
+    assert_eq!((one.dim(), three.dim()), ((24, 8), (24, 24)));
+    let of = |copy: usize| three.slice(ndarray::s![.., 8 * copy..8 * copy + 8]);
+    assert_eq!(of(0), one);
+    assert_ne!(of(1), one);
+    assert_ne!(of(1), of(2));
+}
