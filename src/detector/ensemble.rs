@@ -135,6 +135,12 @@ impl Detector for Ensemble {
                     "let the program join the scores",
                 );
             }
+            if self.detectors[i].all_machines() {
+                wrong(
+                    "has a network of all machines, but an ensemble is trained machine by machine",
+                    "leave `all_machines` out",
+                );
+            }
         }
         let given = self.weights.len();
         if given > 0 && given != self.detectors.len() {

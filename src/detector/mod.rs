@@ -290,6 +290,11 @@ impl DetectorSpec {
         matches!(self, DetectorSpec::Embedding(embedding) if embedding.with_pool)
     }
 
+    /// Whether one network is trained on all machines.
+    pub fn all_machines(&self) -> bool {
+        matches!(self, DetectorSpec::Embedding(embedding) if embedding.all_machines)
+    }
+
     /// The detector that scores the embeddings; without a network the detector itself.
     pub fn backend(&self) -> &DetectorSpec {
         match self {

@@ -279,10 +279,8 @@ impl Position {
         for (name, values) in state.arrays {
             tensors.put_f32(&format!("state/{name}"), Array1::from(values));
         }
-        tensors.put_f64(
-            "position",
-            Array1::from(vec![self.epoch as f64, f64::from(state.time), state.memory]),
-        );
+        let position = [vec![self.epoch as f64, f64::from(state.time)], state.memory].concat();
+        tensors.put_f64("position", Array1::from(position));
         if let Some((loss, epoch, weights, statistics)) = &self.best {
             tensors.put_f64("best", Array1::from(vec![*loss, *epoch as f64]));
             tensors.put_f32("best/weights", Array1::from(weights.clone()));
@@ -301,12 +299,13 @@ impl Position {
             Some(Tensor::F64(values)) => Some(values.iter().copied().collect::<Vec<f64>>()),
             _ => None,
         };
-        let position = f64s("position").filter(|p| p.len() == 3)?;
+        let position = f64s("position").filter(|p| p.len() >= 2)?;
         let arrays: Option<Vec<_>> = State::NAMES
             .iter()
             .map(|&name| Some((name, f32s(&format!("state/{name}"))?)))
             .collect();
-        let state = State { arrays: arrays?, time: position[1] as u32, memory: position[2] };
+        let memory = position[2..].to_vec();
+        let state = State { arrays: arrays?, time: position[1] as u32, memory };
         let history = History {
             loss: f64s("history/loss").unwrap_or_default(),
             validation_loss: f64s("history/validation_loss").unwrap_or_default(),

@@ -63,17 +63,14 @@ impl Angular {
         Self { scaling: Scaling::Fixed, trainable: false, ..self.clone() }
     }
 
-    /// The centres; empty if they are not trained.
-    pub fn weights(&self) -> &[f32] {
-        if self.trainable { &self.centres } else { &[] }
+    /// The centres, if they are trained.
+    pub fn weights(&self) -> Option<&[f32]> {
+        self.trainable.then_some(&*self.centres)
     }
 
-    /// The centres and their gradient; empty if they are not trained.
-    pub fn weights_mut(&mut self) -> (&mut [f32], &mut [f32]) {
-        match self.trainable {
-            true => (&mut self.centres, &mut self.gradient),
-            false => (&mut [], &mut []),
-        }
+    /// The centres and their gradient, if they are trained.
+    pub fn weights_mut(&mut self) -> Option<(&mut [f32], &mut [f32])> {
+        self.trainable.then_some((&mut *self.centres, &mut *self.gradient))
     }
 
     /// See [`Loss::evaluate`](super::Loss::evaluate); `target` is (rows, classes).
@@ -91,7 +88,8 @@ impl Angular {
         let mut cosines = vec![0.0f32; rows * count];
         multiply(Matrix::plain(&x, dims), Matrix::transposed(&w, dims), &mut cosines, false);
         if self.scaling == Scaling::Adaptive {
-            self.adapt(rows, &cosines, target);
+            let found = adapted(self.scale, rows, self.subclusters, &cosines, target);
+            self.scale = found.unwrap_or(self.scale);
         }
         let mut loss = 0.0;
         for (cosines, target) in
@@ -154,42 +152,45 @@ impl Angular {
         }
         loss
     }
+}
 
-    /// Sets the scale for this batch: ln(mean over rows of the sum of exp(s cos)), divided by the
-    /// cosine of the median angle, at most 45 degrees. The angle is the one to the nearest centre
-    /// of the right class. The sum is over the wrong classes; with sub-clusters it is over all
-    /// centres.
-    fn adapt(&mut self, rows: usize, cosines: &[f32], target: &[f32]) {
-        let (count, width) = (cosines.len() / rows, self.subclusters);
-        let classes = count / width;
-        if width == 1 && classes < 3 {
-            return;
-        }
-        let mut angles = Vec::with_capacity(rows);
-        let mut sums = Vec::with_capacity(rows * count);
-        for (cosines, target) in cosines.chunks_exact(count).zip(target.chunks_exact(classes)) {
-            let nearest =
-                cosines.chunks_exact(width).map(|own| own.iter().fold(-1.0f32, |a, &b| a.max(b)));
-            let angle = |(cosine, share): (f32, &f32)| {
-                f64::from(*share) * math::acos(f64::from(cosine.clamp(-1.0, 1.0)))
-            };
-            angles.push(nearest.zip(target).map(angle).sum::<f64>());
-            let class =
-                (0..classes).fold(0, |best, c| if target[c] > target[best] { c } else { best });
-            let counts = |i: &usize| width > 1 || *i != class;
-            sums.extend((0..count).filter(counts).map(|i| self.scale * f64::from(cosines[i])));
-        }
-        angles.sort_by(f64::total_cmp);
-        let median = angles[(rows - 1) / 2].min(std::f64::consts::FRAC_PI_4);
-        let mean = log_sum_exp(sums.iter().copied()) - math::ln(rows as f64);
-        if mean.is_finite() && mean > 0.0 {
-            self.scale = mean / math::cos(median);
-        }
+/// The scale for a batch: ln(mean over rows of the sum of exp(s cos)), divided by the cosine of the
+/// median angle, at most 45 degrees. The angle is the one to the nearest of the `width` centres of
+/// the right class. The sum is over the wrong classes; with sub-clusters it is over all centres.
+/// `None` if the batch says nothing of the scale.
+pub(super) fn adapted(
+    scale: f64,
+    rows: usize,
+    width: usize,
+    cosines: &[f32],
+    target: &[f32],
+) -> Option<f64> {
+    let count = cosines.len() / rows;
+    let classes = count / width;
+    if width == 1 && classes < 3 {
+        return None;
     }
+    let mut angles = Vec::with_capacity(rows);
+    let mut sums = Vec::with_capacity(rows * count);
+    for (cosines, target) in cosines.chunks_exact(count).zip(target.chunks_exact(classes)) {
+        let nearest =
+            cosines.chunks_exact(width).map(|own| own.iter().fold(-1.0f32, |a, &b| a.max(b)));
+        let angle = |(cosine, share): (f32, &f32)| {
+            f64::from(*share) * math::acos(f64::from(cosine.clamp(-1.0, 1.0)))
+        };
+        angles.push(nearest.zip(target).map(angle).sum::<f64>());
+        let class = (0..classes).fold(0, |best, c| if target[c] > target[best] { c } else { best });
+        let counts = |i: &usize| width > 1 || *i != class;
+        sums.extend((0..count).filter(counts).map(|i| scale * f64::from(cosines[i])));
+    }
+    angles.sort_by(f64::total_cmp);
+    let median = angles[(rows - 1) / 2].min(std::f64::consts::FRAC_PI_4);
+    let mean = log_sum_exp(sums.iter().copied()) - math::ln(rows as f64);
+    (mean.is_finite() && mean > 0.0).then(|| mean / math::cos(median))
 }
 
 /// The rows normalised to length one, and their lengths before.
-fn unit(values: &[f32], dims: usize) -> (Vec<f32>, Vec<f32>) {
+pub(super) fn unit(values: &[f32], dims: usize) -> (Vec<f32>, Vec<f32>) {
     let mut values = values.to_vec();
     let lengths = values
         .chunks_exact_mut(dims)
@@ -206,7 +207,7 @@ fn unit(values: &[f32], dims: usize) -> (Vec<f32>, Vec<f32>) {
 
 /// Turns gradients with respect to unit vectors into gradients with respect to the vectors: the
 /// component along the vector vanishes.
-fn tangent(slopes: &mut [f32], units: &[f32], lengths: &[f32], dims: usize) {
+pub(super) fn tangent(slopes: &mut [f32], units: &[f32], lengths: &[f32], dims: usize) {
     for ((slopes, unit), length) in
         slopes.chunks_exact_mut(dims).zip(units.chunks_exact(dims)).zip(lengths)
     {
@@ -244,11 +245,11 @@ mod tests {
             check_gradient(&mut loss, 5, &output, &target, 3e-3);
             let mut unused = vec![0.0; 20];
             loss.evaluate(5, &output, &target, &mut unused);
-            let slopes = loss.weights_mut().1.to_vec();
+            let slopes = loss.weights_mut().remove(0).1.to_vec();
             for (i, slope) in slopes.iter().enumerate() {
                 let mut at = |shift: f32| {
                     let mut moved = loss.clone();
-                    moved.weights_mut().0[i] += shift;
+                    moved.weights_mut().remove(0).0[i] += shift;
                     moved.evaluate(5, &output, &target, &mut unused)
                 };
                 let found = (at(1e-3) - at(-1e-3)) / 2e-3;

@@ -4,8 +4,10 @@
 //! network's weights and dropped with the loss. Sums are in f64.
 
 use super::angular::Angular;
+use super::heads::Heads;
 use super::kernel::CHUNK;
 use super::log_sum_exp::log_sum_exp;
+use super::projection::Projection;
 use rayon::prelude::*;
 
 use crate::math;
@@ -20,6 +22,10 @@ pub enum Loss {
     Softmax,
     /// The cross-entropy of angles to trained centres.
     Angular(Angular),
+    /// The cross-entropy of distances to subspaces of the classes.
+    Projection(Projection),
+    /// The sum of several losses of one embedding.
+    Heads(Heads),
 }
 
 impl Loss {
@@ -36,47 +42,73 @@ impl Loss {
             Loss::Squared => squared(output, target, gradient),
             Loss::Softmax => softmax(rows, output, target, gradient),
             Loss::Angular(angular) => angular.evaluate(rows, output, target, gradient),
+            Loss::Projection(projection) => projection.evaluate(rows, output, target, gradient),
+            Loss::Heads(heads) => heads.evaluate(rows, output, target, gradient),
         }
     }
 
     /// The loss alone, for validation examples. Changes nothing.
     pub fn measure(&self, rows: usize, output: &[f32], target: &[f32]) -> f64 {
         let mut unused = vec![0.0; output.len()];
-        let mut own = match self {
-            Loss::Angular(angular) => Loss::Angular(angular.at_rest()),
-            other => other.clone(),
-        };
-        own.evaluate(rows, output, target, &mut unused)
+        self.at_rest().evaluate(rows, output, target, &mut unused)
     }
 
-    /// The loss's own weights; empty for most losses.
-    pub fn weights(&self) -> &[f32] {
+    /// A copy that evaluation does not change.
+    pub(super) fn at_rest(&self) -> Self {
         match self {
-            Loss::Angular(angular) => angular.weights(),
-            Loss::Squared | Loss::Softmax => &[],
+            Loss::Angular(angular) => Loss::Angular(angular.at_rest()),
+            Loss::Projection(projection) => Loss::Projection(projection.at_rest()),
+            Loss::Heads(heads) => Loss::Heads(heads.at_rest()),
+            Loss::Squared | Loss::Softmax => self.clone(),
+        }
+    }
+
+    /// The loss's own weights; none for most losses.
+    pub fn weights(&self) -> Vec<&[f32]> {
+        match self {
+            Loss::Angular(angular) => angular.weights().into_iter().collect(),
+            Loss::Projection(projection) => projection.weights().into_iter().collect(),
+            Loss::Heads(heads) => heads.losses().flat_map(Loss::weights).collect(),
+            Loss::Squared | Loss::Softmax => Vec::new(),
         }
     }
 
     /// The loss's own weights, mutable, and their gradient from the last batch.
-    pub fn weights_mut(&mut self) -> (&mut [f32], &mut [f32]) {
+    pub fn weights_mut(&mut self) -> Vec<(&mut [f32], &mut [f32])> {
         match self {
-            Loss::Angular(angular) => angular.weights_mut(),
-            Loss::Squared | Loss::Softmax => (&mut [], &mut []),
+            Loss::Angular(angular) => angular.weights_mut().into_iter().collect(),
+            Loss::Projection(projection) => projection.weights_mut().into_iter().collect(),
+            Loss::Heads(heads) => heads.losses_mut().flat_map(Loss::weights_mut).collect(),
+            Loss::Squared | Loss::Softmax => Vec::new(),
         }
     }
 
-    /// Further state from earlier batches.
-    pub fn memory(&self) -> f64 {
+    /// Further state from earlier batches: the scales of losses that have one.
+    pub fn memory(&self) -> Vec<f64> {
         match self {
-            Loss::Angular(angular) => angular.scale,
-            Loss::Squared | Loss::Softmax => 0.0,
+            Loss::Angular(Angular { scale, .. }) | Loss::Projection(Projection { scale, .. }) => {
+                vec![*scale]
+            }
+            Loss::Heads(heads) => heads.losses().flat_map(Loss::memory).collect(),
+            Loss::Squared | Loss::Softmax => Vec::new(),
         }
     }
 
     /// Restores the state from [`Loss::memory`].
-    pub fn remember(&mut self, memory: f64) {
-        if let Loss::Angular(angular) = self {
-            angular.scale = memory;
+    pub fn remember(&mut self, memory: &[f64]) {
+        match self {
+            Loss::Angular(Angular { scale, .. }) | Loss::Projection(Projection { scale, .. }) => {
+                *scale = memory[0];
+            }
+            Loss::Heads(heads) => {
+                let mut rest = memory;
+                for loss in heads.losses_mut() {
+                    let own;
+                    (own, rest) = rest.split_at(loss.memory().len());
+                    loss.remember(own);
+                }
+            }
+            Loss::Squared | Loss::Softmax => {}
         }
     }
 }

@@ -15,10 +15,14 @@ mod burn;
 mod cpu;
 mod engine;
 mod graph;
+mod heads;
 mod kernel;
 mod log_sum_exp;
 mod loss;
 mod network;
+#[cfg(test)]
+pub(crate) mod oracle;
+mod projection;
 mod train;
 mod windows;
 
@@ -28,9 +32,11 @@ pub use burn::Burn;
 pub use cpu::Cpu;
 pub use engine::Engine;
 pub use graph::{Builder, Graph, Node, NormSettings, Op, Padding, Part, Shape};
+pub use heads::{Head, Heads, View};
 pub use kernel::{Activation, Window};
 pub use loss::Loss;
 pub use network::Network;
+pub use projection::Projection;
 pub use train::{State, Trainer};
 pub use windows::Windows;
 

@@ -11,8 +11,10 @@ pub struct Trainer {
     network: Network,
     loss: Loss,
     engine: Box<dyn Engine>,
-    /// One for the network's weights and one for the loss's own.
-    adam: [Adam; 2],
+    /// For the network's weights.
+    adam: Adam,
+    /// For each slice of the loss's own weights.
+    beside: Vec<Adam>,
     gradient: Vec<f32>,
     /// The largest norm of a gradient; longer gradients are scaled down to it.
     clip_norm: Option<f64>,
@@ -25,7 +27,7 @@ pub struct State {
     pub arrays: Vec<(&'static str, Vec<f32>)>,
     pub time: u32,
     /// See [`Loss::memory`].
-    pub memory: f64,
+    pub memory: Vec<f64>,
 }
 
 impl State {
@@ -42,9 +44,10 @@ impl Trainer {
         engine: Box<dyn Engine>,
         clip_norm: Option<f64>,
     ) -> Self {
-        let adam = [Adam::new(network.weights.len()), Adam::new(loss.weights().len())];
+        let adam = Adam::new(network.weights.len());
+        let beside = loss.weights().iter().map(|own| Adam::new(own.len())).collect();
         let gradient = vec![0.0; network.weights.len()];
-        Self { network, loss, engine, adam, gradient, clip_norm, time: 0 }
+        Self { network, loss, engine, adam, beside, gradient, clip_norm, time: 0 }
     }
 
     /// One step with learning rate `rate` on a batch of `rows` examples. Returns the loss before
@@ -54,13 +57,16 @@ impl Trainer {
         let mut slopes = vec![0.0; output.len()];
         let loss = self.loss.evaluate(rows, output, target, &mut slopes);
         self.engine.backward(&self.network, &slopes, &mut self.gradient);
-        let (weights, gradient) = self.loss.weights_mut();
+        let mut own = self.loss.weights_mut();
         if let Some(limit) = self.clip_norm {
-            clip([&mut self.gradient, gradient], limit);
+            let beside = own.iter_mut().map(|(_, gradient)| &mut **gradient);
+            clip([&mut *self.gradient].into_iter().chain(beside).collect(), limit);
         }
         self.time += 1;
-        self.adam[0].step(rate, self.time, &mut self.network.weights, &self.gradient);
-        self.adam[1].step(rate, self.time, weights, gradient);
+        self.adam.step(rate, self.time, &mut self.network.weights, &self.gradient);
+        for (adam, (weights, gradient)) in self.beside.iter_mut().zip(own) {
+            adam.step(rate, self.time, weights, gradient);
+        }
         loss
     }
 
@@ -71,21 +77,18 @@ impl Trainer {
 
     /// The current training state.
     pub fn state(&self) -> State {
-        let Self { network, adam: [own, beside], loss, time, .. } = self;
-        let values: [&[f32]; 7] = [
-            &network.weights,
-            &network.statistics,
-            &own.first,
-            &own.second,
-            loss.weights(),
-            &beside.first,
-            &beside.second,
+        let Self { network, adam, beside, loss, time, .. } = self;
+        let moments = |of: fn(&Adam) -> &Vec<f32>| beside.iter().flat_map(of).copied().collect();
+        let values: [Vec<f32>; 7] = [
+            network.weights.clone(),
+            network.statistics.clone(),
+            adam.first.clone(),
+            adam.second.clone(),
+            loss.weights().concat(),
+            moments(|own| &own.first),
+            moments(|own| &own.second),
         ];
-        let arrays = State::NAMES
-            .into_iter()
-            .zip(values)
-            .map(|(name, values)| (name, values.to_vec()))
-            .collect();
+        let arrays = State::NAMES.into_iter().zip(values).collect();
         State { arrays, time: *time, memory: loss.memory() }
     }
 
@@ -93,26 +96,38 @@ impl Trainer {
     /// returns false and changes nothing.
     pub fn restore(&mut self, state: &State) -> bool {
         let mine = self.state();
-        let fits = mine.arrays.len() == state.arrays.len()
+        let fits = mine.memory.len() == state.memory.len()
+            && mine.arrays.len() == state.arrays.len()
             && mine
                 .arrays
                 .iter()
                 .zip(&state.arrays)
                 .all(|(a, b)| a.0 == b.0 && a.1.len() == b.1.len());
         if fits {
-            let Self { network, adam: [own, beside], loss, .. } = self;
-            loss.remember(state.memory);
-            let values: [&mut [f32]; 7] = [
-                &mut network.weights,
-                &mut network.statistics,
-                &mut own.first,
-                &mut own.second,
-                loss.weights_mut().0,
-                &mut beside.first,
-                &mut beside.second,
+            let Self { network, adam, beside, loss, .. } = self;
+            loss.remember(&state.memory);
+            let own = loss.weights_mut().into_iter().map(|(weights, _)| weights).collect();
+            let [mut first, mut second]: [Vec<&mut [f32]>; 2] = Default::default();
+            for adam in beside {
+                first.push(&mut adam.first);
+                second.push(&mut adam.second);
+            }
+            let values: [Vec<&mut [f32]>; 7] = [
+                vec![&mut network.weights[..]],
+                vec![&mut network.statistics[..]],
+                vec![&mut adam.first[..]],
+                vec![&mut adam.second[..]],
+                own,
+                first,
+                second,
             ];
             for (mine, (_, theirs)) in values.into_iter().zip(&state.arrays) {
-                mine.copy_from_slice(theirs);
+                let mut rest = theirs.as_slice();
+                for slice in mine {
+                    let theirs;
+                    (theirs, rest) = rest.split_at(slice.len());
+                    slice.copy_from_slice(theirs);
+                }
             }
             self.time = state.time;
         }
@@ -131,7 +146,7 @@ impl Trainer {
 }
 
 /// Scales the gradient, all of it together, down to norm `limit` (Pascanu et al. 2013).
-fn clip(gradients: [&mut [f32]; 2], limit: f64) {
+fn clip(gradients: Vec<&mut [f32]>, limit: f64) {
     let square = |g: &[f32]| {
         g.chunks(256).map(|c| f64::from(c.iter().map(|x| x * x).sum::<f32>())).sum::<f64>()
     };
@@ -255,7 +270,7 @@ mod tests {
         rest.validate(3, &[&[0.5; 18]], &[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
         go(&mut rest, 5..8);
         assert!(rest.state() == whole.state());
-        assert!(whole.state().memory != 4.0 && whole.state().arrays[4].1 != centres());
+        assert!(whole.state().memory != [4.0] && whole.state().arrays[4].1 != centres());
     }
 
     #[test]

@@ -113,7 +113,8 @@ impl<'c> Builder<'c> {
     /// The prepared sections of each machine. Points that differ only in later settings share them.
     fn machines(&mut self, number: usize, point: &Point) -> Result<Machines, PlanError> {
         let Point { data, mix, features, pool, detector, generalization, seed, .. } = point;
-        let before = (data, mix, features, pool, detector.with_pool(), detector.member().takes());
+        let network_of = (detector.with_pool(), detector.all_machines());
+        let before = (data, mix, features, pool, network_of, detector.member().takes());
         let network = detector.network().map(|network| (network, seed, generalization.choice()));
         let techniques = (generalization.for_waveforms(), generalization.temporal_mean_subtraction);
         let settings = format!("{before:?} {network:?} {techniques:?} {}", seed);
@@ -132,9 +133,7 @@ impl<'c> Builder<'c> {
             let prepared = self.prepare(number, point, section, *listing)?;
             machines.entry(section.machine.clone()).or_default().push((section.clone(), prepared));
         }
-        for (machine, sections) in &mut machines {
-            self.embed(number, point, machine, sections);
-        }
+        self.embed(number, point, &mut machines);
         let nodes = std::mem::take(&mut self.used);
         self.prepared.insert(settings, (machines.clone(), nodes));
         Ok(machines)
@@ -182,7 +181,7 @@ impl<'c> Builder<'c> {
         let about = names.join("/");
         let mut needs = Inputs::new();
         for (section, prepared) in self.catalog.trained(&point.data, sections) {
-            needs.extend(inputs(section, prepared, Split::Train));
+            needs.extend(inputs(&section.section, prepared, Split::Train));
             let made = |node| {
                 of_section(
                     node,
@@ -232,7 +231,7 @@ impl<'c> Builder<'c> {
         let techniques =
             techniques.into_iter().map(|(name, version)| (name.to_owned(), version)).collect();
         let scoring = StageSpec::Scoring(Scoring { detector, techniques });
-        let mut needs = inputs(section, &prepared, Split::Test);
+        let mut needs = inputs(&section.section, &prepared, Split::Test);
         needs.push((Item::Model.into(), trained.model, Item::Model.into()));
         let scores = self.node(number, &about, scoring, needs, Given::new());
         // A section without test clips has the domains of its training clips.
@@ -280,8 +279,7 @@ impl<'c> Builder<'c> {
 }
 
 /// The training or test clips of a section, with their features.
-fn inputs(section: &SectionId, prepared: &Prepared, split: Split) -> Inputs {
-    let name = &section.section;
+fn inputs(name: &str, prepared: &Prepared, split: Split) -> Inputs {
     let mut needs = of_section(prepared.clips, split, &[Item::Clips], &[Item::Clips], name);
     needs.extend(of_section(prepared.features, split, FEATURES, FEATURES, name));
     needs

@@ -258,6 +258,7 @@ mod tests {
             "detector.ensemble.weights",
             "detector.embedding.network.autoencoder.layers",
             "detector.embedding.network.cnn.branches",
+            "detector.embedding.network.cnn.stft",
             "detector.embedding.backend.ensemble.detectors",
         ] {
             assert!(is_list(&path(list)), "{list}");

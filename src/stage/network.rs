@@ -1,5 +1,5 @@
 //! The network stage: a network for embeddings of clips, trained on the normal training clips of a
-//! machine.
+//! machine or of all machines.
 //!
 //! It is a stage of its own, so that all detectors that use the vectors of one network train it
 //! once. From `generalization` it uses only the choice of clips; the other techniques work on the
@@ -26,7 +26,7 @@ const VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkStage {
     pub network: EmbedderSpec,
-    /// The seed of the spec, and the name of the machine.
+    /// The seed of the spec, and the name of the machine; no name for all machines.
     pub seed: (u64, Vec<String>),
     /// The choice of its training clips; absent if all clips are chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,7 +70,7 @@ impl NetworkStage {
         Wants::of(usize::MAX, memory)
     }
 
-    /// Inputs: `clips/..`, `features/..` and `index/..` of all sections of the machine, and
+    /// Inputs: `clips/..`, `features/..` and `index/..` of all sections, and
     /// `spectra/..` and `spectra_index/..` if the network uses them. Output: `model`.
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
         let sections = read_sections(inputs)?;

@@ -82,7 +82,7 @@ pub enum Role {
     One(Item),
     /// `train/features`: for the training or the test clips.
     Of(Split, Item),
-    /// `features/00`: for one of several sections.
+    /// `features/00`: for one of several sections, or `features/fan/00` of several machines.
     In(Item, String),
     /// `noise/train/A/00`: recordings of a type of noise.
     Noise(Split, SectionId),
@@ -160,6 +160,9 @@ impl FromStr for Role {
                 Some(split) => Item::named(second).map(|item| Role::Of(split, item)),
                 None => Item::named(first).map(|item| item.of(second)),
             },
+            [item, machine, section] => {
+                Item::named(item).map(|item| item.of(&format!("{machine}/{section}")))
+            }
             [item @ ("noise" | "response"), name, machine, section] => {
                 let id = SectionId { machine: machine.to_owned(), section: section.to_owned() };
                 split(name).map(|split| match item {
@@ -184,6 +187,7 @@ mod tests {
             (Role::from(Item::Model), "model"),
             (Role::from((Split::Train, Item::Features)), "train/features"),
             (Item::SpectraIndex.of("train"), "spectra_index/train"),
+            (Item::Features.of("fan/00"), "features/fan/00"),
             (Role::Noise(Split::Test, noise.clone()), "noise/test/A/00"),
             (Role::Response(Split::Train, noise), "response/train/A/00"),
         ];

@@ -63,6 +63,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "stage",
             "source::SourceSpec",
             "feature::FeatureSpec",
+            "feature::clip_spectrum::ClipSpectrum",
             "feature::vectors::Vectors",
         ],
     ),

@@ -32,11 +32,22 @@ const NAMES: [&str; 2] = ["seed", "draw"];
 fn optional(path: &str) -> Value {
     match path {
         "features.log_mel" => json!({"fmax": 4000.0}),
+        "features.clip_spectrum" => json!({"stft": [256]}),
         "detector.autoencoder" => json!({"frames": {"from": 0, "to": 9}}),
         "detector.pca" => json!({"variance": 0.9}),
         "detector.kde" => json!({"bandwidth": 3.0}),
         "detector.one_class_svm" => json!({"gamma": 0.5}),
-        "detector.embedding.network.cnn" => json!({"frames": 64, "copies": 2}),
+        "detector.embedding.network.cnn" => json!({
+            "frames": 64,
+            "copies": 2,
+            "stft": [256],
+            "spec_augment": {
+                "time_masks": 1, "time_width": 100, "frequency_masks": 1, "frequency_width": 27,
+            },
+            "featex": {"probability": 0.5, "weight": 1.0},
+            "subspace_loss": {"weight": 1.0},
+            "pseudo_labels": {"clusters": 16},
+        }),
         "detector.dbscan" => json!({"eps": 3.0}),
         path if path.ends_with("random_forest") || path.ends_with("extra_trees") => {
             json!({"max_depth": 3})
@@ -114,7 +125,7 @@ fn sections() -> Vec<(String, Value)> {
                 EmbedderSpec::NAMES
                     .iter()
                     .map(of)
-                    .chain(["arcface", "sub_cluster_adacos"].map(loss))
+                    .chain(["arcface", "sub_cluster_adacos", "adaproj"].map(loss))
                     .collect()
             }
             "classifier" => [

@@ -57,6 +57,23 @@ fn ten_backends_train_one_network() {
 }
 
 #[test]
+fn all_machines_may_share_one_network() {
+    let project = project();
+    let ran = project.run("run spec.yaml --set detector.embedding.all_machines=true").done().ran();
+    assert_eq!(of(&ran, "network"), ["network/all_machines"]);
+    assert_eq!((of(&ran, "embedding").len(), of(&ran, "training").len()), (4, 12));
+    // One machine more in it is another network than that of a machine.
+    let ran = project.run("run spec.yaml").done().ran();
+    assert_eq!(of(&ran, "network"), ["network/fan", "network/valve"]);
+    let again = "run spec.yaml --set detector.embedding.all_machines=true";
+    assert_eq!(of(&project.run(again).done().ran(), "network"), [] as [&str; 0]);
+    // Classes of sections alone are those of each machine.
+    let cnn = "detector.embedding.network={\"cnn\":{\"branches\":[\"spectrogram\"],\"channels\":[2],\"dims\":2,\"epochs\":1,\"labels\":\"section\"}}";
+    let ran = project.run(&format!("{again} --set {cnn}")).done().ran();
+    assert_eq!((of(&ran, "network").len(), of(&ran, "embedding").len()), (1, 4));
+}
+
+#[test]
 fn interpolated_recordings_are_embedded_too() {
     let project = project();
     let set = "generalization.smote={\"on\":\"waveforms\",\"ratio\":1.0,\"neighbours\":1}";

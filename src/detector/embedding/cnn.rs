@@ -5,26 +5,33 @@
 //! (auxiliary classification: Giri et al. 2020, Wilkinghoff 2021 and 2023). One branch sees the
 //! spectrogram, another the spectrum of the whole clip ([`architecture`]). With both it is the
 //! multi-resolution network of Wilkinghoff 2023. The loss may be one on angles to trained centres
-//! ([`Loss`]), which keeps a class together and not only apart from others.
+//! ([`Loss`](crate::nn::Loss)), which keeps a class together and not only apart from others.
 
 mod architecture;
 mod copies;
+mod exchange;
+mod pseudo_labels;
 mod rows;
 mod settings;
+mod spec_augment;
 
 use ndarray::Array2;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::exchange::{FeatEx, SubspaceLoss};
+pub use self::pseudo_labels::PseudoLabels;
 use self::rows::{Inputs, Mixed};
 pub use self::settings::{Branch, Labels, LossSettings};
+pub use self::spec_augment::SpecAugment;
 use super::{Embedder, Hearing};
 use crate::artifact::{Domain, Tensors};
 use crate::context::Context;
 use crate::detector::DetectorError;
 use crate::detector::training::{Batch, Course, Training};
 use crate::diagnose::Problem;
-use crate::nn::{Cpu, Engine, Loss, Network, Trainer};
+use crate::dsp::Layout;
+use crate::nn::{Cpu, Engine, Network, Trainer};
 use crate::weights::arrays;
 
 /// Clips embedded at a time.
@@ -38,6 +45,11 @@ pub struct Cnn {
     /// The inputs of the network. The embeddings of two branches are concatenated.
     #[schemars(length(min = 1, max = 2))]
     pub branches: Vec<Branch>,
+    /// Further branches: spectrograms of the whole clip, by their samples per frame (powers of two).
+    /// The hop is half a frame. All branches are concatenated.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = Layout::MOST), inner(range(min = Layout::LEAST, max = Layout::LONGEST)))]
+    pub stft: Vec<usize>,
     /// Frames per spectrogram. Default: the frames of the shortest training clip. A longer clip
     /// gives several spectrograms, and its embedding is their mean.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,6 +63,9 @@ pub struct Cnn {
     pub dims: usize,
     /// The classes that the network learns to distinguish.
     pub labels: Labels,
+    /// Classes for clips whose attributes are hidden.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pseudo_labels: Option<PseudoLabels>,
     /// The loss function, with its settings.
     pub loss: LossSettings,
     /// Networks that are trained from different seeds. Their embeddings are concatenated.
@@ -61,6 +76,15 @@ pub struct Cnn {
     /// Beta(mixup, mixup). 0 turns it off.
     #[schemars(range(min = 0, max = 100))]
     pub mixup: f64,
+    /// Masks over frames and bands of the training images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spec_augment: Option<SpecAugment>,
+    /// Exchanges the embeddings of the branches between clips.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub featex: Option<FeatEx>,
+    /// Adds a loss for the embedding of each branch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subspace_loss: Option<SubspaceLoss>,
     /// Whether an epoch has equally many images of both domains. Images of the rarer domain are
     /// drawn with replacement.
     pub balance: bool,
@@ -81,13 +105,18 @@ impl Default for Cnn {
     fn default() -> Self {
         Self {
             branches: vec![Branch::Spectrogram, Branch::Spectrum],
+            stft: Vec::new(),
             frames: None,
             channels: vec![16, 32, 64, 128],
             dims: 128,
             labels: Labels::default(),
+            pseudo_labels: None,
             loss: LossSettings::default(),
             copies: 1,
             mixup: 0.2,
+            spec_augment: None,
+            featex: None,
+            subspace_loss: None,
             balance: false,
             epochs: 20,
             batch: 64,
@@ -103,7 +132,11 @@ impl Embedder for Cnn {
     }
 
     fn hears_spectrum(&self) -> bool {
-        self.branches.contains(&Branch::Spectrum)
+        self.branches.contains(&Branch::Spectrum) || !self.stft.is_empty()
+    }
+
+    fn stfts(&self) -> &[usize] {
+        &self.stft
     }
 
     fn problems(&self) -> Vec<Problem> {
@@ -162,7 +195,33 @@ impl Embedder for Cnn {
                     .to_owned();
             wrong("mixup", message, "write `mixup: 0.2`, or `adaptive: false` in the loss");
         }
-        problems.extend(self.loss.problems());
+        problems.extend(
+            Layout::refusal(&self.stft)
+                .map(|message| Problem::new("stft", message).hint("write `stft: [256, 4096]`")),
+        );
+        if let Some(augment) = &self.spec_augment {
+            problems.extend(augment.problems());
+            if !self.branches.contains(&Branch::Spectrogram) && self.stft.is_empty() {
+                let message = "`spec_augment` masks spectrograms, but no branch sees one";
+                problems.push(
+                    Problem::new("spec_augment", message)
+                        .hint("write `branches: [spectrogram, spectrum]`"),
+                );
+            }
+        }
+        if let Some(pseudo) = &self.pseudo_labels {
+            problems.extend(pseudo.problems());
+            if self.labels == Labels::Section {
+                let message = "`pseudo_labels` stand for attributes, but `labels` is `section`";
+                problems.push(
+                    Problem::new("pseudo_labels", message)
+                        .hint("write `labels: section_and_attribute`"),
+                );
+            }
+        }
+        problems.extend(exchange::problems(self));
+        let seen = if self.subspace_loss.is_some() { 1 } else { self.parts() };
+        problems.extend(self.loss.problems(self.dims.saturating_mul(seen)));
         problems
     }
 
@@ -170,7 +229,8 @@ impl Embedder for Cnn {
         // The length of clips and their spectra is unknown here. Whole clips of ten seconds are
         // usual in the field.
         let (frames, bins) = (self.frames.unwrap_or(313).min(rows.max(8)), 80_000);
-        let graph = architecture::network(self, [frames, dims], bins);
+        let layout = Layout::new(bins, &self.stft);
+        let graph = architecture::network(self, [frames, dims], &layout);
         4 * (2 * self.batch * graph.activations() + 10 * graph.weight_count())
     }
 
@@ -193,7 +253,8 @@ impl Cnn {
     fn train(&self, heard: &Hearing, cx: &Context) -> Result<Tensors, DetectorError> {
         let train = &heard.clips;
         let inputs = Inputs::new(self, heard)?;
-        let (classes, labels) = self.labels.of(train)?;
+        let pseudo = self.pseudo_labels.map(|pseudo| pseudo.of(train, cx)).transpose()?;
+        let (classes, labels) = self.labels.of(train, &pseudo.unwrap_or_default())?;
         if classes.len() < 2 {
             let message = format!(
                 "all {} clips are of one class, `{}`: the network needs at least two",
@@ -204,16 +265,12 @@ impl Cnn {
         }
         (cx.log)(&format!("{} classes, images of {} frames", classes.len(), inputs.shape[0]));
         let mut rng = cx.seed.derive(&["cnn", "weights"]).rng();
-        let mut graph = architecture::network(self, inputs.shape, inputs.bins);
+        let mut graph = architecture::network(self, inputs.shape, &inputs.layout);
         if self.loss == (LossSettings::Softmax {}) {
             graph = architecture::with_logits(graph, classes.len());
         }
-        let width = graph.output().len();
         let network = Network::new(graph, &mut || rng.uniform());
-        let loss = match self.loss.angular(classes.len(), width, &mut || rng.uniform()) {
-            Some(angular) => Loss::Angular(angular),
-            None => Loss::Softmax,
-        };
+        let loss = exchange::loss(self, classes.len(), &mut || rng.uniform());
         let targets = train.clips.iter().map(|clip| clip.domain == Some(Domain::Target)).collect();
         let rows =
             Mixed { inputs: &inputs, labels, targets, classes: classes.len(), settings: self };
@@ -221,7 +278,7 @@ impl Cnn {
             Trainer::new(network, loss, self.training.device.engine()?, self.training.clip_norm);
         let (network, history) = self.course().run(trainer, &rows, cx)?;
         let mut model = arrays::write(&network);
-        inputs.scaling.write(&mut model);
+        inputs.scaling.write(self, &mut model);
         model.0.extend(history.0);
         Ok(model)
     }
@@ -234,7 +291,7 @@ impl Cnn {
         cx: &Context,
     ) -> Result<Array2<f32>, DetectorError> {
         let inputs = Inputs::with(self, heard, rows::Scaling::read(self, model)?)?;
-        let graph = architecture::network(self, inputs.shape, inputs.bins);
+        let graph = architecture::network(self, inputs.shape, &inputs.layout);
         let network = arrays::read(graph, model)?;
         let width = network.graph.output().len();
         let all: Vec<u32> = (0..inputs.len() as u32).collect();
@@ -250,6 +307,11 @@ impl Cnn {
         });
         let vectors = vectors.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
         Ok(inputs.means(&vectors, width))
+    }
+
+    /// The number of branches of all kinds.
+    fn parts(&self) -> usize {
+        self.branches.len() + self.stft.len()
     }
 
     fn course(&self) -> Course<'_> {

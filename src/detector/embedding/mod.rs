@@ -1,7 +1,8 @@
 //! Detectors in two parts: a network makes an embedding of each clip, and a detector of vectors
 //! scores the embeddings.
 //!
-//! The network is trained once for a machine, over all its sections. The detector behind it, the
+//! The network is trained once for a machine, over all its sections, or once for all machines. The
+//! detector behind it, the
 //! backend, keeps its own scope (mostly a section). In a plan the two are separate stages, so ten
 //! backends share one trained network and a change of backend trains none. [`Embedding`] as a
 //! [`Detector`] does both in one: for ensembles, and for users of the library.
@@ -47,6 +48,12 @@ pub trait Embedder: Send + Sync {
         false
     }
 
+    /// The samples per frame of the spectrograms that follow the spectrum in its row
+    /// ([`Layout`](crate::dsp::Layout)).
+    fn stfts(&self) -> &[usize] {
+        &[]
+    }
+
     /// All settings that are out of range.
     fn problems(&self) -> Vec<Problem> {
         Vec::new()
@@ -86,6 +93,11 @@ pub struct Embedding {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schemars(extend("default" = false))]
     pub with_pool: bool,
+    /// Whether one network is trained on the clips of all machines, or one for each machine. A
+    /// network that tells classes apart then tells machines apart, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(extend("default" = false))]
+    pub all_machines: bool,
     /// The detector that scores the embeddings, written as under `detector`.
     #[serde(default = "nearest_neighbour")]
     pub backend: Box<DetectorSpec>,

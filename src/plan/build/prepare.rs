@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::{Builder, Given, Prepared, inputs, reader};
+use super::{Builder, Given, Machines, Prepared, inputs, reader};
 use crate::feature::FeatureSpec;
+use crate::feature::clip_spectrum::ClipSpectrum;
 use crate::kind::ObjectRef;
 use crate::plan::inputs::{BOTH, FEATURES, Inputs, TRAIN, named, of_section, same};
 use crate::plan::{Catalog, NodeId, PlanError};
@@ -14,6 +15,11 @@ use crate::stage::{
     Dataset, EmbeddingStage, Features, Interpolation, Item, LevelsStage, Mix, Mixed, Mixing,
     NetworkStage, Pooling, Reference, Role, Room, SectionId, Split, StageSpec, Takes,
 };
+
+const SPECTRA: &[Item] = &[Item::Spectra, Item::SpectraIndex];
+
+/// The label of a network of all machines.
+const ALL_MACHINES: &str = "all_machines";
 
 impl Builder<'_> {
     /// dataset -> [levels -> mixing] -> features -> [pooling]
@@ -48,8 +54,10 @@ impl Builder<'_> {
         });
         let spectra =
             point.detector.network().filter(|network| network.member().hears_spectrum()).map(
-                |_| {
-                    let feature = FeatureSpec::ClipSpectrum(Default::default());
+                |network| {
+                    let stft = network.member().stfts().to_vec();
+                    let feature =
+                        FeatureSpec::ClipSpectrum(ClipSpectrum { stft, ..Default::default() });
                     let stage = StageSpec::Features(Features { feature, ..settings.clone() });
                     self.node(number, &about, stage, needs.clone(), Given::new())
                 },
@@ -101,31 +109,64 @@ impl Builder<'_> {
     }
 
     /// network -> embedding, if the detector has a network; the vectors then replace the features.
-    pub(super) fn embed(
+    pub(super) fn embed(&mut self, number: usize, point: &Point, machines: &mut Machines) {
+        if point.detector.network().is_none() {
+            return;
+        }
+        if point.detector.all_machines() {
+            let all: Vec<(SectionId, Prepared)> = machines.values().flatten().cloned().collect();
+            let name = |section: &SectionId| format!("{}/{}", section.machine, section.section);
+            let model = self.network(number, point, (ALL_MACHINES, &[]), &all, name);
+            for sections in machines.values_mut() {
+                self.vectors(number, point, model, sections);
+            }
+            return;
+        }
+        for (machine, sections) in machines {
+            let name = |section: &SectionId| section.section.clone();
+            let names = std::slice::from_ref(machine);
+            let model = self.network(number, point, (machine, names), sections, name);
+            self.vectors(number, point, model, sections);
+        }
+    }
+
+    /// The network of sections. `names` are its part of the label and of the seed, `name` the part
+    /// of roles that tells sections apart.
+    fn network(
         &mut self,
         number: usize,
         point: &Point,
-        machine: &str,
-        sections: &mut [(SectionId, Prepared)],
-    ) {
-        let Some(network) = point.detector.network() else { return };
-        let frames = network.member().takes() == Takes::Frames;
-        let temporal_mean_subtraction = frames && point.generalization.temporal_mean_subtraction;
+        (label, names): (&str, &[String]),
+        sections: &[(SectionId, Prepared)],
+        name: impl Fn(&SectionId) -> String,
+    ) -> NodeId {
+        let network = point.detector.network().expect("a network was asked for");
         let stage = StageSpec::Network(NetworkStage {
             network: network.clone(),
-            seed: (point.seed, vec![machine.to_owned()]),
+            seed: (point.seed, names.to_vec()),
             choice: Some(point.generalization.choice()).filter(|choice| !choice.is_plain()),
-            temporal_mean_subtraction,
+            temporal_mean_subtraction: subtracts(point),
         });
-        const SPECTRA: &[Item] = &[Item::Spectra, Item::SpectraIndex];
         let mut needs = Inputs::new();
         for (section, prepared) in self.catalog.trained(&point.data, sections) {
-            needs.extend(inputs(section, prepared, Split::Train));
-            let spectra =
-                |node| of_section(node, Split::Train, FEATURES, SPECTRA, &section.section);
+            let name = name(section);
+            needs.extend(inputs(&name, prepared, Split::Train));
+            let spectra = |node| of_section(node, Split::Train, FEATURES, SPECTRA, &name);
             needs.extend(prepared.spectra.into_iter().flat_map(spectra));
         }
-        let model = self.node(number, machine, stage, needs, Given::new());
+        self.node(number, label, stage, needs, Given::new())
+    }
+
+    /// The vectors of sections replace their features.
+    fn vectors(
+        &mut self,
+        number: usize,
+        point: &Point,
+        model: NodeId,
+        sections: &mut [(SectionId, Prepared)],
+    ) {
+        let network = point.detector.network().expect("a network made the model");
+        let temporal_mean_subtraction = subtracts(point);
         for (section, prepared) in sections {
             let about = format!("{}/{}", section.machine, section.section);
             let Prepared { features, made, .. } = *prepared;
@@ -262,6 +303,13 @@ impl Builder<'_> {
         }
         Ok(needs)
     }
+}
+
+/// Whether the network hears frames without their mean over time.
+fn subtracts(point: &Point) -> bool {
+    let network = point.detector.network();
+    network.is_some_and(|network| network.member().takes() == Takes::Frames)
+        && point.generalization.temporal_mean_subtraction
 }
 
 /// How features mix, with the versions of all code that it takes.

@@ -14,6 +14,7 @@ pub fn settings(family: &str, name: &str) -> Vec<Value> {
                 json!({"frame": 255, "hop": 100, "bands": 5, "fmin": 300, "remove_level": false});
             return vec![small, loud];
         }
+        ("feature", "clip_spectrum") => vec![json!({"stft": [64, 256]})],
         ("feature", "lpc") => vec![json!({"frame": 255, "hop": 100, "order": 7, "bins": 5})],
         ("pool", "gwrp") => vec![json!({"decay": 0.5})],
         ("pool", "rdp") => vec![json!({"gamma": 4.5, "bands": 2})],
@@ -47,7 +48,14 @@ fn embedder(name: &str) -> Vec<Value> {
     let attribute = json!({
         "branches": ["spectrum"], "labels": "attribute", "loss": {"softmax": {}}, "mixup": 0.0, "balance": true,
     });
-    vec![small(json!({"loss": {"adacos": {}}})), small(attribute)]
+    vec![
+        small(json!({"loss": {"adacos": {}}})),
+        small(attribute),
+        small(json!({"loss": {"adaproj": {"subspace_dims": 3}}})),
+        small(json!({"spec_augment": {"time_masks": 2, "time_width": 3, "frequency_width": 4}})),
+        small(json!({"featex": {"weight": 0.5}})),
+        small(json!({"subspace_loss": {}, "loss": {"adaproj": {"subspace_dims": 3}}})),
+    ]
 }
 
 fn detector(name: &str) -> Vec<Value> {

@@ -43,17 +43,29 @@ pub fn rows() -> Now {
         rows.insert(name, row(detector, version, |cx| spec.member().fit(&examples, None, cx)));
     }
     let set = Set::new(Split::Train, 24, 32, 32);
-    let spectra: Vec<Array2<f32>> = (0..24).map(|i| matrix(300 + i, 1, 800)).collect();
-    for loss in [
-        json!({"softmax": {}}),
-        json!({"arcface": {}}),
-        json!({"sub_cluster_adacos": {"clusters": 4}}),
+    let mut hidden = Set::new(Split::Train, 24, 32, 32);
+    hidden.0.iter_mut().for_each(|(clip, _)| clip.attributes.clear());
+    // With a spectrogram of 64 samples a frame there are 26 frames of 33 bins behind 400 bins.
+    let [plain, wide] = [800, 400 + 26 * 33]
+        .map(|width| -> Vec<Array2<f32>> { (0..24).map(|i| matrix(300 + i, 1, width)).collect() });
+    for own in [
+        json!({"loss": {"softmax": {}}}),
+        json!({"loss": {"arcface": {}}}),
+        json!({"loss": {"sub_cluster_adacos": {"clusters": 4}}}),
+        json!({"loss": {"adaproj": {"subspace_dims": 8, "trainable": true}}}),
+        json!({"featex": {}, "loss": {"adacos": {"trainable": false}}}),
+        json!({"pseudo_labels": {"clusters": 3}}),
+        json!({"stft": [64], "subspace_loss": {}, "spec_augment": {"time_width": 3, "frequency_width": 4}}),
     ] {
-        let settings = json!({
-            "branches": ["spectrogram", "spectrum"], "channels": [8, 16], "dims": 16, "epochs": 10, "batch": 8, "loss": loss,
+        let mut settings = json!({
+            "branches": ["spectrogram", "spectrum"], "channels": [8, 16], "dims": 16, "epochs": 10, "batch": 8,
         });
+        let Value::Object(own) = own else { unreachable!("each is a map") };
+        settings.as_object_mut().expect("a map").extend(own);
         let spec = EmbedderSpec::parse("cnn", &settings).expect("settings");
+        let spectra = if spec.member().stfts().is_empty() { &plain } else { &wide };
         let spectra = spectra.iter().map(|x| x.view()).collect();
+        let set = if settings.get("pseudo_labels").is_some() { &hidden } else { &set };
         let heard = Hearing { clips: set.examples(Takes::Frames), spectra };
         rows.insert(
             format!("cnn {settings}"),

@@ -2,6 +2,7 @@
 //! both.
 
 use super::{Branch, Cnn};
+use crate::dsp::Layout;
 use crate::nn::{Activation, Builder, Graph, NormSettings, Padding, Shape};
 
 /// Running statistics adapt fast, because there are few steps.
@@ -11,22 +12,26 @@ const NORM: NormSettings = NormSettings { epsilon: 1e-5, follow: 0.1 };
 const SPECTRUM: [(usize, usize, usize); 3] = [(256, 64, 32), (16, 4, 64), (8, 4, 64)];
 
 /// The network up to the embedding of a clip. Its inputs come in the order of the branches:
-/// spectrograms of `[frames, bands]`, spectra of `bins`.
-pub fn network(settings: &Cnn, [frames, bands]: [usize; 2], bins: usize) -> Graph {
+/// spectrograms of `[frames, bands]`, spectra, and then the further spectrograms of the layout.
+pub fn network(settings: &Cnn, [frames, bands]: [usize; 2], layout: &Layout) -> Graph {
     let mut b = Builder::new(NORM);
     let mut ends = Vec::new();
     for branch in &settings.branches {
         let end = match branch {
             Branch::Spectrogram => {
                 let x = b.input(Shape { height: frames, width: bands, channels: 1 });
-                spectrogram(&mut b, x, settings)
+                spectrogram(&mut b, "spectrogram", x, settings)
             }
             Branch::Spectrum => {
-                let x = b.input(Shape { height: 1, width: bins, channels: 1 });
+                let x = b.input(Shape { height: 1, width: layout.bins, channels: 1 });
                 spectrum(&mut b, x, settings.dims)
             }
         };
         ends.push(end);
+    }
+    for (frame, [height, width]) in settings.stft.iter().zip(&layout.stfts) {
+        let x = b.input(Shape { height: *height, width: *width, channels: 1 });
+        ends.push(spectrogram(&mut b, &format!("stft_{frame}"), x, settings));
     }
     if ends.len() > 1 {
         b.concat("embedding", &ends);
@@ -45,17 +50,17 @@ pub fn with_logits(graph: Graph, classes: usize) -> Graph {
 
 /// A 7 x 7 convolution and a pool, then residual stages and their mean. Each stage but the first
 /// halves the image.
-fn spectrogram(b: &mut Builder, x: usize, settings: &Cnn) -> usize {
-    let x =
-        b.conv("spectrogram.conv", x, settings.channels[0], [7, 7], [2, 2], Padding::Same, false);
-    let x = b.norm("spectrogram.norm", x, Activation::Relu);
-    let mut x = b.max_pool("spectrogram.pool", x, [3, 3], [2, 2], Padding::Same);
+fn spectrogram(b: &mut Builder, name: &str, x: usize, settings: &Cnn) -> usize {
+    let at = |part: &str| format!("{name}.{part}");
+    let x = b.conv(&at("conv"), x, settings.channels[0], [7, 7], [2, 2], Padding::Same, false);
+    let x = b.norm(&at("norm"), x, Activation::Relu);
+    let mut x = b.max_pool(&at("pool"), x, [3, 3], [2, 2], Padding::Same);
     for (i, &channels) in settings.channels.iter().enumerate() {
         let stride = if i == 0 { 1 } else { 2 };
-        x = residual(b, &format!("spectrogram.stage_{i}"), x, channels, stride);
+        x = residual(b, &at(&format!("stage_{i}")), x, channels, stride);
     }
-    let x = b.global_mean("spectrogram.mean", x);
-    b.dense("spectrogram.embedding", x, settings.dims, true)
+    let x = b.global_mean(&at("mean"), x);
+    b.dense(&at("embedding"), x, settings.dims, true)
 }
 
 /// Two 3 x 3 convolutions with a skip connection (He et al. 2016).

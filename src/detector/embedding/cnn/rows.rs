@@ -6,32 +6,36 @@ use ndarray::{Array1, Array2, ArrayView2};
 use super::{Branch, Cnn};
 use crate::artifact::Tensors;
 use crate::detector::DetectorError;
-use crate::detector::embedding::Hearing;
+use crate::detector::embedding::{Embedder, Hearing};
 use crate::detector::images::Images;
 use crate::detector::training::{Batch, Rows};
+use crate::dsp::Layout;
 use crate::seed::Rng;
 
 /// The smallest deviation used as a divisor.
 const LEAST: f64 = 1e-5;
 
 /// Means and inverse deviations of the training clips: for each band over all frames, and for each
-/// bin.
+/// bin of the spectrum.
 pub struct Scaling {
     frames: usize,
     bands: Option<[Vec<f32>; 2]>,
     bins: Option<[Vec<f32>; 2]>,
+    /// For each bin of a further spectrogram over all its frames.
+    stfts: Vec<[Vec<f32>; 2]>,
 }
 
 /// The images and spectra of clips.
 pub struct Inputs<'a> {
     branches: Vec<Branch>,
     images: Images<'a>,
+    /// The spectrum of each clip, with the further spectrograms behind it.
     spectra: Vec<&'a [f32]>,
     clips: usize,
     /// Frames and bands of an image.
     pub shape: [usize; 2],
-    /// Length of a spectrum.
-    pub bins: usize,
+    /// The parts of a row of `spectra`.
+    pub layout: Layout,
     pub scaling: Scaling,
 }
 
@@ -43,15 +47,22 @@ impl<'a> Inputs<'a> {
         let shortest =
             clips.features.iter().map(|x| x.nrows()).min().ok_or(DetectorError::NoClips)?;
         let frames = settings.frames.unwrap_or(shortest);
-        let mut inputs = Self::with(settings, heard, Scaling { frames, bands: None, bins: None })?;
+        let scales = Scaling { frames, bands: None, bins: None, stfts: Vec::new() };
+        let mut inputs = Self::with(settings, heard, scales)?;
         let [_, bands] = inputs.shape;
         if settings.branches.contains(&Branch::Spectrogram) {
             let rows = clips.features.iter().flat_map(|x| x.rows()).map(|row| row.to_vec());
             inputs.scaling.bands = Some(scaling(rows, bands));
         }
         if settings.branches.contains(&Branch::Spectrum) {
+            let bins = inputs.layout.bins;
             inputs.scaling.bins =
-                Some(scaling(inputs.spectra.iter().map(|x| x.to_vec()), inputs.bins));
+                Some(scaling(inputs.spectra.iter().map(|x| x[..bins].to_vec()), bins));
+        }
+        for (which, &[_, bins]) in inputs.layout.stfts.iter().enumerate() {
+            let place = inputs.layout.stft(which);
+            let frames = inputs.spectra.iter().flat_map(|x| x[place.clone()].chunks_exact(bins));
+            inputs.scaling.stfts.push(scaling(frames.map(<[f32]>::to_vec), bins));
         }
         Ok(inputs)
     }
@@ -68,31 +79,29 @@ impl<'a> Inputs<'a> {
         // Steps of half an image, so that at most the last half image of a clip is missed.
         let images = Images::new(clips, shape, scaling.frames.div_ceil(2))?;
         let mut spectra = Vec::new();
-        if settings.branches.contains(&Branch::Spectrum) {
+        if settings.hears_spectrum() {
             if heard.spectra.len() != clips.features.len() {
                 return Err(DetectorError::Data("the spectra of the clips are missing".to_owned()));
             }
             let slice = |x: &ArrayView2<'a, f32>| x.to_slice().expect("spectra are in C order");
             spectra = heard.spectra.iter().map(slice).collect();
         }
-        let bins = scaling
-            .bins
-            .as_ref()
-            .map(|bins| bins[0].len())
-            .or(spectra.first().map(|x| x.len()))
-            .unwrap_or(0);
+        let bins_of = |row: &[f32]| Layout::of_width(row.len(), &settings.stft).map(|x| x.bins);
+        let first = spectra.first().copied().and_then(bins_of);
+        let bins = scaling.bins.as_ref().map(|bins| bins[0].len()).or(first).unwrap_or(0);
         for (spectrum, clip) in spectra.iter().zip(&clips.clips) {
-            if spectrum.len() != bins {
+            let own = bins_of(spectrum);
+            if own != Some(bins) {
                 let message = format!(
                     "the spectrum of clip `{}` has {} bins, but those before it have {bins}: give clips of one length, or write `branches: [spectrogram]`",
                     clip.id,
-                    spectrum.len()
+                    own.unwrap_or(spectrum.len())
                 );
                 return Err(DetectorError::Data(message));
             }
         }
-        let branches = settings.branches.clone();
-        Ok(Self { branches, images, spectra, clips: clips.features.len(), shape, bins, scaling })
+        let (branches, layout) = (settings.branches.clone(), Layout::new(bins, &settings.stft));
+        Ok(Self { branches, images, spectra, clips: clips.features.len(), shape, layout, scaling })
     }
 
     pub fn len(&self) -> usize {
@@ -101,20 +110,42 @@ impl<'a> Inputs<'a> {
 
     /// Fills only the inputs of `batch`.
     pub fn fill(&self, which: &[u32], batch: &mut Batch) {
-        batch.inputs.resize_with(self.branches.len(), Vec::new);
-        for (branch, input) in self.branches.iter().zip(&mut batch.inputs) {
+        let stfts = self.layout.stfts.len();
+        batch.inputs.resize_with(self.branches.len() + stfts, Vec::new);
+        let (own, further) = batch.inputs.split_at_mut(self.branches.len());
+        for (branch, input) in self.branches.iter().zip(own) {
             input.clear();
             for &image in which {
                 let (values, scaling) = match branch {
                     Branch::Spectrogram => (self.images.get(image), &self.scaling.bands),
-                    Branch::Spectrum => (self.spectra[self.images.clip(image)], &self.scaling.bins),
+                    Branch::Spectrum => {
+                        (&self.spectrum(image)[..self.layout.bins], &self.scaling.bins)
+                    }
                 };
-                let [mean, inverse] = scaling.as_ref().expect("branches have their scaling");
-                let rows = values.chunks_exact(mean.len());
-                input.extend(rows.flat_map(|row| {
-                    row.iter().zip(mean).zip(inverse).map(|((x, m), i)| (x - m) * i)
-                }));
+                scale(values, scaling.as_ref().expect("branches have their scaling"), input);
             }
+        }
+        for (stft, input) in further.iter_mut().enumerate() {
+            input.clear();
+            let place = self.layout.stft(stft);
+            for &image in which {
+                let values = &self.spectrum(image)[place.clone()];
+                scale(values, &self.scaling.stfts[stft], input);
+            }
+        }
+    }
+
+    /// The spectrum of an image's clip, with all that is behind it.
+    fn spectrum(&self, image: u32) -> &'a [f32] {
+        self.spectra[self.images.clip(image)]
+    }
+
+    /// The frames and bands of the input with this number; `None` for a spectrum.
+    fn image_shape(&self, input: usize) -> Option<[usize; 2]> {
+        match self.branches.get(input) {
+            Some(Branch::Spectrogram) => Some(self.shape),
+            Some(Branch::Spectrum) => None,
+            None => Some(self.layout.stfts[input - self.branches.len()]),
         }
     }
 
@@ -137,10 +168,14 @@ impl<'a> Inputs<'a> {
 }
 
 impl Scaling {
-    /// Writes the scaling to a model.
-    pub fn write(&self, model: &mut Tensors) {
+    /// Writes the scaling to a model of these settings.
+    pub fn write(&self, settings: &Cnn, model: &mut Tensors) {
         model.put_f64("input.frames", Array1::from(vec![self.frames as f64]));
-        for (name, scaling) in [("bands", &self.bands), ("bins", &self.bins)] {
+        let own = [("bands", &self.bands), ("bins", &self.bins)];
+        let own = own.into_iter().map(|(name, x)| (name.to_owned(), x.as_ref()));
+        let further = settings.stft.iter().zip(&self.stfts);
+        let further = further.map(|(frame, x)| (format!("stft_{frame}"), Some(x)));
+        for (name, scaling) in own.chain(further) {
             if let Some([mean, inverse]) = scaling {
                 model.put_f32(&format!("input.{name}.mean"), Array1::from(mean.clone()));
                 model.put_f32(
@@ -153,20 +188,30 @@ impl Scaling {
 
     /// Reads the scaling of a model.
     pub fn read(settings: &Cnn, model: &Tensors) -> Result<Self, DetectorError> {
-        let of = |branch: Branch, name: &str| -> Result<Option<[Vec<f32>; 2]>, DetectorError> {
-            if !settings.branches.contains(&branch) {
-                return Ok(None);
-            }
+        let named = |name: &str| -> Result<[Vec<f32>; 2], DetectorError> {
             let mean = model.f32_1(&format!("input.{name}.mean"))?.to_vec();
-            Ok(Some([mean, model.f32_1(&format!("input.{name}.inverse_deviation"))?.to_vec()]))
+            Ok([mean, model.f32_1(&format!("input.{name}.inverse_deviation"))?.to_vec()])
+        };
+        let of = |branch: Branch, name: &str| {
+            settings.branches.contains(&branch).then(|| named(name)).transpose()
         };
         let frames = model.f64_1("input.frames")?.first().copied().unwrap_or(0.0) as usize;
+        let stfts = settings.stft.iter().map(|frame| named(&format!("stft_{frame}")));
         Ok(Self {
             frames,
             bands: of(Branch::Spectrogram, "bands")?,
             bins: of(Branch::Spectrum, "bins")?,
+            stfts: stfts.collect::<Result<_, _>>()?,
         })
     }
+}
+
+/// Appends the scaled rows of `values`.
+fn scale(values: &[f32], [mean, inverse]: &[Vec<f32>; 2], input: &mut Vec<f32>) {
+    let rows = values.chunks_exact(mean.len());
+    input.extend(
+        rows.flat_map(|row| row.iter().zip(mean).zip(inverse).map(|((x, m), i)| (x - m) * i)),
+    );
 }
 
 /// Mean and inverse deviation of each of `width` values.
@@ -217,7 +262,7 @@ impl Rows for Mixed<'_, '_> {
         order
     }
 
-    fn batch(&self, which: &[u32], rng: Option<&mut Rng>, batch: &mut Batch) {
+    fn batch(&self, which: &[u32], mut rng: Option<&mut Rng>, batch: &mut Batch) {
         self.inputs.fill(which, batch);
         batch.target.clear();
         batch.target.resize(which.len() * self.classes, 0.0);
@@ -225,13 +270,33 @@ impl Rows for Mixed<'_, '_> {
             batch.target[i * self.classes + self.labels[self.inputs.images.clip(image)] as usize] =
                 1.0;
         }
-        if let (Some(rng), true) = (rng, self.settings.mixup > 0.0) {
-            let mut partners: Vec<usize> = (0..which.len()).collect();
+        if let Some(rng) = rng.as_deref_mut() {
+            self.vary(rng, batch);
+        }
+        if let Some(featex) = &self.settings.featex {
+            let others = self.settings.parts() - 1;
+            featex.write(&mut batch.target, self.classes, others, rng);
+        }
+    }
+}
+
+impl Mixed<'_, '_> {
+    /// Mixes and masks the examples of a batch.
+    fn vary(&self, rng: &mut Rng, batch: &mut Batch) {
+        if self.settings.mixup > 0.0 {
+            let mut partners: Vec<usize> = (0..batch.target.len() / self.classes).collect();
             rng.shuffle(&mut partners);
             let shares: Vec<f32> =
-                which.iter().map(|_| rng.beta(self.settings.mixup) as f32).collect();
+                partners.iter().map(|_| rng.beta(self.settings.mixup) as f32).collect();
             for values in batch.inputs.iter_mut().chain([&mut batch.target]) {
                 mix(values, &partners, &shares);
+            }
+        }
+        if let Some(augment) = &self.settings.spec_augment {
+            for (number, input) in batch.inputs.iter_mut().enumerate() {
+                if let Some(shape) = self.inputs.image_shape(number) {
+                    augment.mask(input, shape, rng);
+                }
             }
         }
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::artifact::Clip;
 use crate::detector::{DetectorError, Examples};
 use crate::diagnose::Problem;
-use crate::nn::{Angular, Scaling};
+use crate::nn::{Angular, Loss, Projection, Scaling};
 
 /// A part of the network, named by its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -72,6 +72,19 @@ pub enum LossSettings {
         #[serde(default = "yes")]
         trainable: bool,
     },
+    /// AdaProj: distances to a subspace of each class, with an automatic scale (Wilkinghoff 2024).
+    Adaproj {
+        /// The number of vectors that span the subspace of a class.
+        #[serde(default = "thirty_two")]
+        #[schemars(range(min = 1, max = 1024))]
+        subspace_dims: usize,
+        /// Whether the scale follows the angles during training.
+        #[serde(default = "yes")]
+        adaptive: bool,
+        /// Whether the vectors are trained, or keep their random start.
+        #[serde(default)]
+        trainable: bool,
+    },
 }
 
 fn arcface_scale() -> f64 {
@@ -90,6 +103,10 @@ fn sixteen() -> usize {
     16
 }
 
+fn thirty_two() -> usize {
+    32
+}
+
 impl Default for LossSettings {
     fn default() -> Self {
         Self::SubClusterAdacos { clusters: 16, adaptive: true, trainable: true }
@@ -97,8 +114,8 @@ impl Default for LossSettings {
 }
 
 impl LossSettings {
-    /// All settings that are out of range.
-    pub fn problems(&self) -> Vec<Problem> {
+    /// All settings that are out of range for an embedding of `dims`.
+    pub fn problems(&self, dims: usize) -> Vec<Problem> {
         let wrong = |field: &str, message: String, hint: &str| {
             vec![Problem::new(field, message).hint(hint.to_owned())]
         };
@@ -117,18 +134,47 @@ impl LossSettings {
                 let message = format!("`clusters` is {clusters}, outside 1..1024");
                 wrong("loss.sub_cluster_adacos.clusters", message, "16 is usual")
             }
+            Self::Adaproj { subspace_dims, .. } if !(1..=1024).contains(&subspace_dims) => {
+                let message = format!("`subspace_dims` is {subspace_dims}, outside 1..1024");
+                wrong("loss.adaproj.subspace_dims", message, "32 is usual")
+            }
+            // Nothing lies outside of a subspace with all dimensions.
+            Self::Adaproj { subspace_dims, .. } if subspace_dims >= dims => {
+                let message = format!(
+                    "`subspace_dims` is {subspace_dims}, but the loss sees {dims} dimensions"
+                );
+                wrong(
+                    "loss.adaproj.subspace_dims",
+                    message,
+                    "write fewer, such as a quarter of them",
+                )
+            }
             _ => Vec::new(),
         }
     }
 
-    /// The loss on angles to the centres of `classes` in `dims` dimensions; `None` for a softmax.
-    /// `uniform` draws from [0, 1).
+    /// The same loss with trained centres.
+    pub fn trained(self) -> Self {
+        match self {
+            Self::Softmax {} | Self::Arcface { .. } => self,
+            Self::Adacos { adaptive, .. } => Self::Adacos { adaptive, trainable: true },
+            Self::SubClusterAdacos { clusters, adaptive, .. } => {
+                Self::SubClusterAdacos { clusters, adaptive, trainable: true }
+            }
+            Self::Adaproj { subspace_dims, adaptive, .. } => {
+                Self::Adaproj { subspace_dims, adaptive, trainable: true }
+            }
+        }
+    }
+
+    /// The loss on angles to the centres of `classes` in `dims` dimensions, or on distances to their
+    /// subspaces; `None` for a softmax. `uniform` draws from [0, 1).
     pub fn angular(
         &self,
         classes: usize,
         dims: usize,
         uniform: &mut dyn FnMut() -> f64,
-    ) -> Option<Angular> {
+    ) -> Option<Loss> {
         let (clusters, scaling, margin, scale, trainable) = match *self {
             Self::Softmax {} => return None,
             Self::Arcface { scale, margin } => (1, Scaling::Fixed, margin, Some(scale), true),
@@ -136,12 +182,21 @@ impl LossSettings {
             Self::SubClusterAdacos { clusters, adaptive, trainable } => {
                 (clusters, scaling(adaptive), 0.0, None, trainable)
             }
+            Self::Adaproj { subspace_dims, adaptive, trainable } => {
+                (subspace_dims, scaling(adaptive), 0.0, None, trainable)
+            }
         };
         let count = classes * clusters;
         let limit = (6.0 / (count + dims) as f64).sqrt();
         let centres = (0..count * dims).map(|_| (limit * (2.0 * uniform() - 1.0)) as f32).collect();
+        if let Self::Adaproj { .. } = self {
+            let scale = Angular::adacos_scale(classes);
+            let loss = Projection::new(centres, dims, clusters, scale, scaling, trainable);
+            return Some(Loss::Projection(loss));
+        }
         let scale = scale.unwrap_or_else(|| Angular::adacos_scale(count));
-        Some(Angular::new(centres, dims, clusters, scale, scaling, margin, trainable))
+        let loss = Angular::new(centres, dims, clusters, scale, scaling, margin, trainable);
+        Some(Loss::Angular(loss))
     }
 }
 
@@ -150,12 +205,23 @@ fn scaling(adaptive: bool) -> Scaling {
 }
 
 impl Labels {
-    /// The sorted classes, and the class of each clip.
-    pub fn of(self, train: &Examples) -> Result<(Vec<String>, Vec<u32>), DetectorError> {
+    /// The sorted classes, and the class of each clip. The text of a clip in `pseudo`, if there is
+    /// one, stands for its attributes. Clips of several machines are of different classes.
+    pub fn of(
+        self,
+        train: &Examples,
+        pseudo: &[Option<String>],
+    ) -> Result<(Vec<String>, Vec<u32>), DetectorError> {
         if train.clips.is_empty() {
             return Err(DetectorError::NoClips);
         }
-        let names: Vec<String> = train.clips.iter().map(|clip| self.name(clip)).collect();
+        let several = train.clips.iter().any(|clip| clip.machine != train.clips[0].machine);
+        let named = |(place, clip): (usize, &&Clip)| {
+            let pseudo = pseudo.get(place).and_then(Option::as_deref);
+            let name = self.name(clip) + pseudo.unwrap_or_default();
+            if several { format!("{}/{name}", clip.machine) } else { name }
+        };
+        let names: Vec<String> = train.clips.iter().enumerate().map(named).collect();
         let classes: Vec<String> =
             names.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect();
         let place =

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::artifact::{Artifact, Clip, Split};
 use crate::detector::Examples;
+use crate::dsp::Layout;
 use crate::math;
 use crate::seed::Seed;
 
@@ -89,6 +90,8 @@ fn what_changed_lies_farther_for_every_branch_and_loss() {
     let both = [Branch::Spectrogram, Branch::Spectrum];
     let arcface = LossSettings::Arcface { scale: 16.0, margin: 0.1 };
     let adacos = LossSettings::Adacos { adaptive: false, trainable: true };
+    let adaproj = LossSettings::Adaproj { subspace_dims: 3, adaptive: true, trainable: false };
+    let augment = SpecAugment { time_width: 4, frequency_width: 3, ..SpecAugment::default() };
     let networks = [
         small(&both),
         small(&both[..1]),
@@ -96,6 +99,10 @@ fn what_changed_lies_farther_for_every_branch_and_loss() {
         Cnn { loss: LossSettings::Softmax {}, ..small(&both[1..]) },
         Cnn { loss: arcface, balance: true, ..small(&both[1..]) },
         Cnn { loss: adacos, mixup: 0.0, ..small(&both[1..]) },
+        Cnn { loss: adaproj, ..small(&both) },
+        Cnn { spec_augment: Some(augment), ..small(&both[..1]) },
+        Cnn { featex: Some(FeatEx::default()), ..small(&both) },
+        Cnn { subspace_loss: Some(SubspaceLoss::default()), ..small(&both) },
     ];
     for network in networks {
         let spectra = network.hears_spectrum();
@@ -112,7 +119,11 @@ fn what_changed_lies_farther_for_every_branch_and_loss() {
 #[test]
 fn the_seed_decides_the_bytes_and_threads_do_not() {
     let train = Sounds::new(30, 0.0, 1);
-    let network = Cnn { epochs: 2, ..small(&[Branch::Spectrogram, Branch::Spectrum]) };
+    let network = Cnn {
+        epochs: 2,
+        featex: Some(FeatEx::default()),
+        ..small(&[Branch::Spectrogram, Branch::Spectrum])
+    };
     let bytes = |seed, threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let cx = Context { threads, ..Context::plain(seed) };
@@ -195,6 +206,70 @@ fn clips_that_do_not_fit_are_named() {
     let network = small(&[Branch::Spectrogram]);
     let one = network.fit(&sounds.heard(false), &cx).unwrap_err().to_string();
     assert_eq!(one, "all 12 clips are of one class, `/vel=1`: the network needs at least two");
+}
+
+#[test]
+fn further_spectrograms_are_branches_with_names_of_their_own() {
+    let layout = Layout::new(300, &[64, 128]);
+    let sounds = |count, off: f64, seed| {
+        let mut sounds = Sounds::new(count, off, seed);
+        let mut rng = Seed(seed).rng();
+        sounds.spectra = (0..count)
+            .map(|i| {
+                let peak = 5.0 + 9.0 * (i % 3) as f64 + off;
+                let [_, bins] = layout.stfts[0];
+                Array2::from_shape_fn((1, layout.width()), |(_, at)| {
+                    let bin = if layout.stft(0).contains(&at) { (at - 300) % bins } else { 40 };
+                    let level = 4.0 * math::exp(-math::square((bin as f64 - peak) / 3.0));
+                    (level + 0.3 * rng.normal()) as f32
+                })
+            })
+            .collect();
+        sounds
+    };
+    let network = Cnn {
+        stft: vec![64, 128],
+        featex: Some(FeatEx::default()),
+        spec_augment: Some(SpecAugment { time_width: 4, frequency_width: 3, ..Default::default() }),
+        ..small(&[Branch::Spectrum])
+    };
+    let (train, normal, broken) = (sounds(60, 0.0, 1), sounds(12, 0.0, 2), sounds(12, 4.0, 3));
+    let cx = Context::plain(1);
+    let model = network.fit(&train.heard(true), &cx).unwrap();
+    assert!(model.f32_1("input.stft_128.mean").is_ok_and(|mean| mean.len() == 65));
+    let vectors = |sounds: &Sounds| network.embed(&model, &sounds.heard(true), &cx).unwrap();
+    let known = vectors(&train);
+    assert_eq!(known.dim(), (60, 24));
+    let (near, far) = (distances(&known, &vectors(&normal)), distances(&known, &vectors(&broken)));
+    assert!(far > 1.2 * near, "{near} {far}");
+    // No clip has a row of this width.
+    let mut odd = sounds(12, 0.0, 4);
+    odd.spectra[0] = Array2::zeros((1, layout.width() + 1));
+    assert!(network.embed(&model, &odd.heard(true), &cx).is_err());
+}
+
+#[test]
+fn clips_with_hidden_attributes_are_told_apart_by_pseudo_labels() {
+    let cx = Context::plain(1);
+    let mut train = Sounds::new(60, 0.0, 1);
+    let spoken = Cnn { epochs: 1, ..small(&[Branch::Spectrogram]) };
+    let (_, named) = spoken.labels.of(&train.heard(false).clips, &[]).unwrap();
+    train.clips.iter_mut().for_each(|clip| clip.attributes.clear());
+    let all = train.heard(false).clips;
+    assert!(matches!(spoken.fit(&train.heard(false), &cx), Err(DetectorError::TooFew(_))));
+    // The three speeds in each of the two sections are what k-means finds.
+    let pseudo = PseudoLabels { clusters: 3 };
+    let found = pseudo.of(&all, &cx).unwrap();
+    let (classes, labels) = spoken.labels.of(&all, &found).unwrap();
+    assert_eq!(classes.len(), 6);
+    assert!((0..60).all(|i| (0..60).all(|j| labels[i] != labels[j] || named[i] == named[j])));
+    // With several machines the class has their name.
+    train.clips[0].machine = "valve".into();
+    let (classes, _) = Labels::Section.of(&train.heard(false).clips, &[]).unwrap();
+    assert_eq!(classes, ["fan/00", "fan/01", "valve/00"]);
+    train.clips[0].machine = "fan".into();
+    let hidden = Cnn { pseudo_labels: Some(pseudo), ..spoken };
+    assert!(hidden.fit(&train.heard(false), &cx).is_ok());
 }
 
 #[test]
