@@ -15,11 +15,12 @@ pub enum Kind {
     Npy,
     Safetensors,
     Json,
+    Onnx,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 4] = [Kind::Csv, Kind::Npy, Kind::Safetensors, Kind::Json];
+    pub const ALL: [Kind; 5] = [Kind::Csv, Kind::Npy, Kind::Safetensors, Kind::Json, Kind::Onnx];
 
     /// The extension, without a dot.
     pub fn extension(self) -> &'static str {
@@ -28,6 +29,7 @@ impl Kind {
             Kind::Npy => "npy",
             Kind::Safetensors => "safetensors",
             Kind::Json => "json",
+            Kind::Onnx => "onnx",
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::{CliError, Exit, output, outputs};
+use super::{CliError, Exit, networks, output, outputs};
 use crate::artifact::{Artifact, Channel, Matrix};
 use crate::diagnose::Diagnostic;
 use crate::feature::FeatureSpec;
@@ -43,7 +43,7 @@ pub fn run(args: &FeaturesArgs) -> Result<Exit, CliError> {
         |why: String| CliError::usage("E0706", format!("`{}`: {why}", args.clip.display()));
     let wave =
         wav::read(&args.clip, args.channel).map_err(|e| CliError::usage("E0706", e.to_string()))?;
-    let extractor = feature.member().extractor(wave.rate).map_err(|e| failed(e.to_string()))?;
+    let extractor = networks::extractor(&feature, wave.rate).map_err(failed)?;
     let matrix = extractor.extract(&wave.samples).map_err(|e| failed(e.to_string()))?;
     let (frames, dims) = matrix.dim();
     let bytes = Matrix::new(matrix.into_iter().collect(), frames, dims).encode();

@@ -82,6 +82,13 @@ impl Given {
         })
     }
 
+    /// Reads a file that goes into the store as it is.
+    pub fn file(&mut self, kind: Kind, path: &Path) -> Result<(ObjectRef, Vec<u8>), String> {
+        let bytes = reading::read(path, reading::WEIGHTS).map_err(|error| error.to_string())?;
+        self.files.push((path.to_owned(), Digest::of(&bytes)));
+        Ok((self.add(kind, bytes.clone()), bytes))
+    }
+
     /// The files of weights, with their digests when they were read.
     pub fn files(&self) -> &[(PathBuf, Digest)] {
         &self.files

@@ -27,6 +27,7 @@ mod internal;
 mod library;
 mod lock;
 mod maps;
+mod networks;
 mod number;
 mod output;
 mod outputs;

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use super::census::{Census, untrained};
 use super::given::Given;
+use super::networks::{self, rate};
 use super::vectors::{self, Seen};
 use super::{CliError, SpecArgs};
 use crate::artifact::Channel;
 use crate::desk::{Desk, DigestMemo};
 use crate::diagnose::Diagnostic;
 use crate::digest::Digest;
+use crate::feature::FeatureSpec;
 use crate::feature::vectors::Vectors;
 use crate::kind::Kind;
 use crate::plan::{self, Catalog, NodeId, Plan};
@@ -152,6 +154,8 @@ impl Session {
             });
             catalog.vectors.insert(Catalog::vectors_key(own, source), sections.collect());
         }
+        let points = &experiment.points;
+        mistakes.extend(networks::all(points, &sources, &listings, &mut given, &mut catalog));
         if !mistakes.is_empty() {
             return Err(mistakes.into());
         }
@@ -168,6 +172,9 @@ impl Session {
             files.extend(
                 detectors.iter().filter_map(|detector| Some(PathBuf::from(detector.weights()?.1))),
             );
+            if let FeatureSpec::Onnx(onnx) = &point.features {
+                files.push(onnx.model.clone());
+            }
             files.extend(
                 detectors.iter().filter_map(|d| Some(d.program()?.files.clone())).flatten(),
             );
@@ -300,18 +307,6 @@ fn longest(source: &SourceSpec, listing: &Listing, digests: Digests) -> BTreeMap
     let bytes = |path: &String| std::fs::metadata(root.join(path)).map_or(0, |meta| meta.len());
     let most = |paths: &[String]| paths.iter().map(bytes).max().unwrap_or(0) / 2;
     listing.sections.iter().map(|(id, files)| (id.clone(), most(&files.audio))).collect()
-}
-
-/// The sample rate in Hz of a data set, from its first recording.
-fn rate(source: &SourceSpec, listing: &Listing) -> Option<u32> {
-    match (source, source.member().root()) {
-        (SourceSpec::Synthetic(synthetic), _) => Some(synthetic.rate),
-        (_, Some(root)) => {
-            let first = listing.sections.values().find_map(|files| files.audio.first())?;
-            wav::head(&root.join(first)).map(|head| head.rate)
-        }
-        _ => None,
-    }
 }
 
 fn data_mistake(word: &str, source: &SourceSpec, error: &SourceError) -> Diagnostic {

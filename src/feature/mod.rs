@@ -58,6 +58,7 @@ pub trait Feature: Send + Sync {
 pub mod clip_spectrum;
 pub mod log_mel;
 pub mod lpc;
+pub mod onnx;
 #[cfg(test)]
 mod oracle_tests;
 pub mod rms;
@@ -77,6 +78,7 @@ family! {
         "vectors" => Vectors(vectors::Vectors),
         "welch" => Welch(welch::Welch),
         "lpc" => Lpc(lpc::Lpc),
+        "onnx" => Onnx(onnx::Onnx),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Outside data for planning.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use crate::feature::vectors::Vectors;
 use crate::kind::ObjectRef;
@@ -20,6 +21,9 @@ pub struct Catalog {
     /// For each pair of vectors and source (see [`Catalog::vectors_key`]), the listing of the files
     /// of each section, and the numbers in the largest of them.
     pub vectors: BTreeMap<String, BTreeMap<SectionId, (ObjectRef, u64)>>,
+    /// For each network of `features.onnx`, by the path of its file, its bytes and the kernels that
+    /// compute it.
+    pub networks: BTreeMap<PathBuf, (ObjectRef, Option<String>)>,
     /// For each source and section, the approximate length of the longest recording in samples, if
     /// known.
     pub longest: BTreeMap<String, BTreeMap<SectionId, u64>>,

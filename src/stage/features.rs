@@ -48,6 +48,10 @@ pub struct Features {
     /// The noise that is mixed to the recordings, by the input `recipe`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mixed: Option<Mixed>,
+    /// The kernels that compute networks of ONNX files; those of other processors give other last
+    /// digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernels: Option<String>,
 }
 
 /// Where the frames of a section's clips come from.
@@ -79,6 +83,13 @@ impl Features {
         let mut uses = vec![feature, (self.source.0.as_str(), self.source.1)];
         uses.extend(versions(&self.uses));
         let mut config = json!(self.feature);
+        if let FeatureSpec::Onnx(onnx) = &self.feature {
+            uses.extend(onnx.uses());
+            config = json!({ self.feature.name(): onnx.keyed() });
+        }
+        if let Some(kernels) = &self.kernels {
+            config["kernels"] = json!(kernels);
+        }
         if let Some(mixed) = &self.mixed {
             let Mixed { root: _, source, uses: noise, gain_db, responses: _, channel } = mixed;
             uses.push((&source.0, source.1));
@@ -115,10 +126,15 @@ impl Features {
             (None, false) => 8,
             (None, true) => 6,
         };
-        let each = samples * of_samples + matrix;
+        // The values between the layers of a network, and its weights as they are and as they are
+        // used.
+        let network = inputs.get(&Role::from(Item::Weights).to_string()).copied().unwrap_or(0);
+        let layers = if network > 0 { 256 * samples } else { 0 };
+        let each = samples * of_samples + matrix + layers;
         let all = clips.saturating_mul(matrix);
         let memory =
             4 * table + all.min(HELD as u64 + matrix) + all.min(SPOOL_FROM as u64 + matrix);
+        let memory = memory + 3 * network;
         Wants { threads: (clips as usize).div_ceil(CHUNK / 2), memory, each }
     }
 
@@ -135,7 +151,7 @@ impl Features {
             let of = |(clip, audio)| Listed { clip, audio, parts: parts_of(clip) };
             let clips: Vec<Listed> =
                 table.0.iter().map(|(clip, audio)| of((clip, audio))).collect();
-            outputs.extend(self.rows(split, &clips, &mut shape, cx)?);
+            outputs.extend(self.rows(split, &clips, &mut shape, inputs, cx)?);
         }
         match shape {
             Some(_) => Ok(outputs),
@@ -150,6 +166,7 @@ impl Features {
         split: Split,
         clips: &[Listed],
         shape: &mut Option<Shape<'a>>,
+        inputs: &Inputs,
         cx: &Context,
     ) -> Result<[Output; 2], StageError> {
         let mut rows = MatrixWriter::new(cx.spool);
@@ -164,7 +181,7 @@ impl Features {
             Some(known) => known,
             none => {
                 let rate = source::read(first.clip, first.audio, self.root.as_deref())?.rate;
-                let extractor = self.extractor(first.clip, rate)?;
+                let extractor = self.extractor(inputs, first.clip, rate)?;
                 none.insert(Shape { maker: Maker::Samples { rate, extractor }, dims: None })
             }
         };
@@ -240,10 +257,19 @@ impl Features {
     /// The extractor for clips of this rate; `clip` is the first of them.
     pub(super) fn extractor(
         &self,
+        inputs: &Inputs,
         clip: &str,
         rate: u32,
     ) -> Result<Box<dyn Extractor>, StageError> {
-        self.feature.member().extractor(rate).map_err(|e| failed(clip, e))
+        let extractor = match &self.feature {
+            FeatureSpec::Onnx(onnx) => {
+                let network = inputs.0.get(&Role::from(Item::Weights).to_string());
+                let network = network.map_or(&[][..], |bytes| bytes);
+                onnx.with_network(network, self.kernels.as_deref(), rate)
+            }
+            other => other.member().extractor(rate),
+        };
+        extractor.map_err(|e| failed(clip, e))
     }
 
     /// The samples of a clip, with its noise.
@@ -301,6 +327,7 @@ mod tests {
             source: ("dcase".into(), 1),
             uses: Default::default(),
             mixed: None,
+            kernels: None,
         };
         let wants = |clips: u64, longest: u64| {
             stage.wants(

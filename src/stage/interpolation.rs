@@ -91,7 +91,7 @@ impl Interpolation {
         let names: Vec<&str> = self.seed.1.iter().map(String::as_str).collect();
         let mut rng = Seed(self.seed.0).derive(&["interpolation"]).derive(&names).rng();
         let pairs = pairs(waves.view(), missing, &self.smote, &mut rng, cx)?;
-        let extractor = self.features.extractor(&target[0].id, rate)?;
+        let extractor = self.features.extractor(inputs, &target[0].id, rate)?;
         let extracted = cx.map(&pairs, |pair| {
             if cx.cancelled() {
                 return Err(StageError::Cancelled);

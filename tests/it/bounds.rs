@@ -31,7 +31,8 @@ const NAMES: [&str; 2] = ["seed", "draw"];
 /// Settings that are not there unless somebody writes them, by the path of what they belong to.
 fn optional(path: &str) -> Value {
     match path {
-        "features.log_mel" => json!({"fmax": 4000.0}),
+        "features.log_mel" | "features.onnx.log_mel" => json!({"fmax": 4000.0}),
+        "features.onnx" => json!({"window": 100, "hop": 50}),
         "features.clip_spectrum" => json!({"stft": [256]}),
         "detector.autoencoder" => json!({"frames": {"from": 0, "to": 9}}),
         "detector.pca" => json!({"variance": 0.9}),
@@ -103,7 +104,11 @@ fn sections() -> Vec<(String, Value)> {
         ),
     ];
     for name in FeatureSpec::NAMES {
-        let settings = if *name == "vectors" { json!({"root": "vectors"}) } else { json!({}) };
+        let settings = match *name {
+            "vectors" => json!({"root": "vectors"}),
+            "onnx" => json!({"model": "network.onnx", "input": "log_mel", "log_mel": {}}),
+            _ => json!({}),
+        };
         all.push(of("features", &FeatureSpec::parse(name, &settings).expect("it has defaults")));
     }
     for name in PoolSpec::NAMES {

@@ -37,6 +37,7 @@ mod mutants;
 mod names;
 mod networks;
 mod noise_levels;
+mod onnx;
 mod oracle;
 mod oracle_density;
 mod oracle_margin;

@@ -43,7 +43,7 @@ type Outputs = BTreeMap<String, Blob>;
 pub struct Way<'a> {
     plan: &'a Plan,
     chosen: &'a Chosen,
-    /// The models of the detector and of the network before it, read once.
+    /// The models of the detector and of the networks before it, read once.
     models: BTreeMap<NodeId, Blob>,
     channel: Channel,
     /// The sample rate in Hz that the model was trained with, if it can still be found out.
@@ -70,6 +70,10 @@ impl<'a> Way<'a> {
                 StageSpec::Dataset(dataset) => source = Some(&dataset.source),
                 stage => {
                     features = if let StageSpec::Features(own) = stage {
+                        if let Some(network) = plan.node(id).given.get(&Role::from(Item::Weights)) {
+                            let bytes = cached.store.read(network).map_err(CliError::Store)?;
+                            models.insert(id, Blob::new(bytes));
+                        }
                         Some((id, own))
                     } else {
                         features
@@ -221,6 +225,8 @@ impl<'a> Way<'a> {
                     Features { root: Some(std::path::PathBuf::new()), mixed: None, ..own.clone() };
                 let none = Blob::new(AudioTable::default().encode());
                 inputs.insert(Role::from((Split::Train, Item::Audio)).to_string(), none);
+                let network = self.models.get(&id).cloned();
+                inputs.extend(network.map(|bytes| (Role::from(Item::Weights).to_string(), bytes)));
                 self.stage(&StageSpec::Features(stage), inputs)?
             }
             stage => self.stage(stage, inputs)?,

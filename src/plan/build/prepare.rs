@@ -42,7 +42,12 @@ impl Builder<'_> {
             mixed = Some(mixed_by(mix, root, source, uses));
         }
         let (root, source, uses) = reader(&point.data);
-        let settings = Features { feature: point.features.clone(), root, source, uses, mixed };
+        let network = self.onnx(point)?;
+        let kernels = network.and_then(|(_, kernels)| kernels.clone());
+        let network: Given =
+            network.map(|(file, _)| (Item::Weights.into(), *file)).into_iter().collect();
+        let settings =
+            Features { feature: point.features.clone(), root, source, uses, mixed, kernels };
         let made = point.generalization.for_waveforms().map(|(smote, choice)| {
             let seed = (point.seed, vec![section.machine.clone(), section.section.clone()]);
             let stage = Interpolation { features: settings.clone(), smote, choice, seed };
@@ -50,20 +55,23 @@ impl Builder<'_> {
             let mut needs = needs.clone();
             needs.retain(|(role, ..)| matches!(role, Role::Of(Split::Train, _)));
             needs.extend(same(clips, TRAIN, &[Item::Clips]));
-            self.node(number, &about, StageSpec::Interpolation(stage), needs, Given::new())
+            self.node(number, &about, StageSpec::Interpolation(stage), needs, network.clone())
         });
-        let spectra =
-            point.detector.network().filter(|network| network.member().hears_spectrum()).map(
-                |network| {
-                    let stft = network.member().stfts().to_vec();
-                    let feature =
-                        FeatureSpec::ClipSpectrum(ClipSpectrum { stft, ..Default::default() });
-                    let stage = StageSpec::Features(Features { feature, ..settings.clone() });
-                    self.node(number, &about, stage, needs.clone(), Given::new())
-                },
-            );
+        let spectra = point
+            .detector
+            .network()
+            .filter(|network| network.member().hears_spectrum())
+            .map(|network| {
+                let stft = network.member().stfts().to_vec();
+                let feature =
+                    FeatureSpec::ClipSpectrum(ClipSpectrum { stft, ..Default::default() });
+                let stage =
+                    StageSpec::Features(Features { feature, kernels: None, ..settings.clone() });
+                self.node(number, &about, stage, needs.clone(), Given::new())
+            });
         let files = self.files(point, section)?;
-        let given = files.map(|(listing, _)| (Item::Files.into(), listing)).into_iter().collect();
+        let listing = files.map(|(listing, _)| (Item::Files.into(), listing));
+        let given = listing.into_iter().chain(network).collect();
         let mut features = self.node(number, &about, StageSpec::Features(settings), needs, given);
         let longest = self.longest(&point.data, section);
         [made, spectra].into_iter().flatten().for_each(|node| self.hears(node, longest));
@@ -76,6 +84,13 @@ impl Builder<'_> {
             made = made.map(|node| self.pool(number, point, &about, node, TRAIN));
         }
         Ok(Prepared { clips, features, made, spectra, pooled })
+    }
+
+    /// The file of the network of `features.onnx`, and the kernels that compute it.
+    fn onnx(&self, point: &Point) -> Result<Option<&'_ (ObjectRef, Option<String>)>, PlanError> {
+        let FeatureSpec::Onnx(onnx) = &point.features else { return Ok(None) };
+        let unlisted = || PlanError::Unlisted(onnx.model.display().to_string());
+        self.catalog.networks.get(&onnx.model).map(Some).ok_or_else(unlisted)
     }
 
     /// The files of the section's vectors, and the numbers in the largest of them; `None` for

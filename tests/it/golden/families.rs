@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use humshift::artifact::{Artifact, Split};
 use humshift::detector::{DetectorSpec, EmbedderSpec, Hearing, Takes};
 use humshift::feature::FeatureSpec;
+use humshift::feature::onnx::{Onnx, OnnxAxis};
 use humshift::mimii_dg::{self, Section};
 use humshift::pool::PoolSpec;
 use humshift::seed::Seed;
 use humshift::source::SourceSpec;
 use humshift::threshold::ThresholdSpec;
 use humshift::twin::{self, Scene};
-use ndarray::{Array2, Array3};
+use ndarray::{Array2, Array3, Array4};
 use serde_json::{Value, json};
 
 use super::fixtures::{Set, bell, matrix, threads, wave};
@@ -43,10 +44,26 @@ pub fn features() -> Now {
             let frames = vectors.frames(array.into_dyn())?;
             return Row::of(name, spec.member().version(), &values(&frames));
         }
+        if let FeatureSpec::Onnx(onnx) = &spec {
+            return Row::of(name, spec.member().version(), &around_a_network(onnx)?);
+        }
         let extractor = spec.member().extractor(rate).map_err(|e| e.to_string())?;
         let frames = extractor.extract(&samples).map_err(|e| e.to_string())?;
         Row::of(name, spec.member().version(), &values(&frames))
     })
+}
+
+/// What a network would get of a clip, and the frames of the values that it might give.
+fn around_a_network(onnx: &Onnx) -> Result<Vec<f64>, String> {
+    let layout = onnx.layout(None).map_err(|misfit| misfit.why)?;
+    let columns = if layout.contains(&OnnxAxis::Mel) { 2 } else { 1 };
+    let clip = Array2::from_shape_fn((8, columns), |(a, b)| (2 * a + b) as f32);
+    let windows = onnx.windows(8, None)?;
+    let inputs = (0..windows.count)
+        .flat_map(|w| onnx.input(&layout, clip.view(), w * windows.hop, windows.length));
+    let layer = Array4::from_shape_fn((1, 2, 1, 4), |(_, a, _, b)| (4 * a + b) as f32);
+    let frames = onnx.frames(&layout, layer.into_dyn()).map_err(|misfit| misfit.why)?;
+    Ok(inputs.chain(frames).map(f64::from).collect())
 }
 
 pub fn pools() -> Now {

@@ -7,6 +7,10 @@ pub fn settings(family: &str, name: &str) -> Vec<Value> {
     let mut all = vec![json!({})];
     all.extend(match (family, name) {
         ("feature", "vectors") => vec![json!({"axes": ["dim", "time", "band"]})],
+        ("feature", "onnx") => vec![
+            json!({"window": 3, "hop": 2, "axes": ["time", "band", "one", "dim"]}),
+            json!({"input": "log_mel", "window": 3, "layout": ["mel", "batch", "frame"]}),
+        ],
         // Frames of the default are longer than the wave.
         ("feature", "welch") => {
             let small = json!({"frame": 1024, "hop": 512, "bands": 12, "fmin": 100});
