@@ -33,7 +33,7 @@ impl Artifact for AudioTable {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Channel;
+    use super::super::{Channel, Segment};
     use super::*;
     use crate::digest::Digest;
 
@@ -41,8 +41,17 @@ mod tests {
     fn a_table_survives_its_bytes() {
         let wav = Audio::Wav { channel: Channel::First, sha256: Digest::of(b"x") };
         let recipe = Audio::Synthetic(r#"{"hz":50,"note":"a, b"}"#.into());
-        let table = AudioTable([("a.wav".into(), wav), ("b.wav".into(), recipe)].into());
+        let cut = Audio::Cut {
+            channel: Channel::Mean,
+            sha256: Digest::of(b"y"),
+            part: Segment { start: 160_000, frames: 1600 },
+            path: "a:b/c.wav".into(),
+        };
+        let rows = [("a.wav".into(), wav), ("b.wav".into(), recipe), ("c#10.wav".into(), cut)];
+        let table = AudioTable(rows.into());
         assert_eq!(AudioTable::decode(Blob::new(table.encode())).unwrap(), table);
         assert!(AudioTable::decode(Blob::new(b"clip,audio\na.wav,tape:7\n".to_vec())).is_err());
+        let part = format!("clip,audio\na.wav,cut:mean:{}:5:a.wav\n", Digest::of(b"y").hex());
+        assert!(AudioTable::decode(Blob::new(part.into_bytes())).is_err());
     }
 }

@@ -7,7 +7,8 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::digest::Digest;
+use super::Snapshots;
+use crate::digest::{Digest, NotADigest};
 
 /// Implements `name`, `Display` and `FromStr` for an enum of unit variants with fixed words.
 macro_rules! words {
@@ -106,14 +107,40 @@ words!(Channel {
 pub enum Audio {
     /// A WAV file at the clip's id under the root of its source, with this content.
     Wav { channel: Channel, sha256: Digest },
+    /// A part of the WAV file at `path` under the root of its source, with this content.
+    Cut { channel: Channel, sha256: Digest, part: Segment, path: String },
+    /// Snapshots that are joined to a clip.
+    Snapshots(Snapshots),
     /// A recipe of the `synthetic` source: canonical JSON with everything the generator needs.
     Synthetic(String),
+}
+
+/// A part of a recording, in samples of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment {
+    pub start: u64,
+    pub frames: u64,
+}
+
+impl Audio {
+    /// The path of the WAV file with the samples of this clip, below the root of its source.
+    pub fn file<'a>(&'a self, clip: &'a str) -> Option<&'a str> {
+        match self {
+            Audio::Wav { .. } => Some(clip),
+            Audio::Cut { path, .. } => Some(path),
+            Audio::Snapshots(_) | Audio::Synthetic(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Audio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Audio::Wav { channel, sha256 } => write!(f, "wav:{channel}:{}", sha256.hex()),
+            Audio::Cut { channel, sha256, part: Segment { start, frames }, path } => {
+                write!(f, "cut:{channel}:{}:{start}+{frames}:{path}", sha256.hex())
+            }
+            Audio::Snapshots(snapshots) => write!(f, "snapshots:{}", snapshots.text()),
             Audio::Synthetic(recipe) => write!(f, "synthetic:{recipe}"),
         }
     }
@@ -123,14 +150,32 @@ impl FromStr for Audio {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        let digest = |sha256: &str| sha256.parse::<Digest>().map_err(|e: NotADigest| e.to_string());
         match text.split_once(':') {
             Some(("synthetic", recipe)) => Ok(Audio::Synthetic(recipe.to_owned())),
+            Some(("snapshots", json)) => {
+                serde_json::from_str(json).map(Audio::Snapshots).map_err(|e| e.to_string())
+            }
             Some(("wav", rest)) => {
                 let (channel, sha256) =
                     rest.split_once(':').ok_or_else(|| format!("`{text}` lacks a digest"))?;
-                Ok(Audio::Wav {
+                Ok(Audio::Wav { channel: channel.parse()?, sha256: digest(sha256)? })
+            }
+            Some(("cut", rest)) => {
+                let words: Vec<&str> = rest.splitn(4, ':').collect();
+                let [channel, sha256, part, path] = words[..] else {
+                    return Err(format!("`{text}` lacks a part of a file"));
+                };
+                let number = |text: &str| text.parse::<u64>().ok();
+                let (start, frames) = part
+                    .split_once('+')
+                    .and_then(|(start, frames)| Some((number(start)?, number(frames)?)))
+                    .ok_or_else(|| format!("`{part}` is no part of a file"))?;
+                Ok(Audio::Cut {
                     channel: channel.parse()?,
-                    sha256: sha256.parse().map_err(|e: crate::digest::NotADigest| e.to_string())?,
+                    sha256: digest(sha256)?,
+                    part: Segment { start, frames },
+                    path: path.to_owned(),
                 })
             }
             _ => Err(format!("`{text}` names no audio")),
@@ -160,7 +205,33 @@ pub struct Clip {
 /// does not occur in file names.
 const BETWEEN: char = '\t';
 
+/// Separates the name of a recording from the second at which a part of it starts.
+const PART: char = '#';
+
 impl Clip {
+    /// The part of this recording that starts at this second: of `fan/a.wav`, it is
+    /// `fan/a#00020.000.wav`.
+    pub fn part(&self, second: f64) -> Self {
+        let (stem, ending) = self.id.rsplit_once('.').unwrap_or((&self.id, "wav"));
+        Self { id: format!("{stem}{PART}{second:09.3}.{ending}"), ..self.clone() }
+    }
+
+    /// What all parts of a recording have in common and no other clip has. Of a whole recording, it
+    /// is the id.
+    pub fn recording(&self) -> &str {
+        let digits = |text: Option<&str>, least: usize| {
+            text.is_some_and(|t| t.len() >= least && t.bytes().all(|b| b.is_ascii_digit()))
+        };
+        let is_part = |rest: &str| {
+            let mut words = rest.split('.');
+            digits(words.next(), 5) && digits(words.next(), 3) && words.count() == 1
+        };
+        match self.id.rsplit_once(PART) {
+            Some((stem, rest)) if is_part(rest) => stem,
+            _ => &self.id,
+        }
+    }
+
     /// Augmented clip number `i` of these parents. It gets the attributes of the first parent. With
     /// one parent it is a copy of it.
     pub fn between(parents: &[&Clip], i: usize) -> Self {
@@ -209,5 +280,32 @@ mod tests {
         assert_eq!((made.parents(), made.is_made()), (vec!["a#1.wav", "b.wav"], true));
         assert_eq!((a.parents(), a.is_made()), (vec!["a#1.wav"], false));
         assert_ne!(made.id, Clip::between(&[&a, &b], 8).id);
+    }
+
+    #[test]
+    fn parts_know_their_recording() {
+        let clip = |id: &str| Clip {
+            id: id.into(),
+            machine: "fan".into(),
+            section: "00".into(),
+            domain: None,
+            split: Split::Train,
+            label: None,
+            attributes: BTreeMap::new(),
+        };
+        let whole = clip("fan/a.b#1.wav");
+        let parts = [0.0, 0.0125, 20.0, 360_000.0].map(|second| whole.part(second));
+        let ids: Vec<&str> = parts.iter().map(|part| part.id.as_str()).collect();
+        let expected = [
+            "fan/a.b#1#00000.000.wav",
+            "fan/a.b#1#00000.013.wav",
+            "fan/a.b#1#00020.000.wav",
+            "fan/a.b#1#360000.000.wav",
+        ];
+        assert_eq!(ids, expected);
+        assert!(parts.iter().all(|part| part.recording() == "fan/a.b#1"));
+        for id in ["fan/a.wav", "fan/a#1.wav", "a#00020.0.wav", "a#0002x.000.wav", "a#00020.000"] {
+            assert_eq!(clip(id).recording(), id);
+        }
     }
 }

@@ -16,12 +16,13 @@ mod recipe;
 mod rows;
 mod scores;
 mod section;
+mod snapshots;
 mod tensors;
 
 pub use crate::kind::Kind;
 pub use audio_table::AudioTable;
 pub use calibration::CalibrationScores;
-pub use clip::{Audio, Channel, Clip, Domain, Label, Split};
+pub use clip::{Audio, Channel, Clip, Domain, Label, Segment, Split};
 pub use clip_set::ClipSet;
 pub use features::{FeatureIndex, FeatureSet, Matrix, Span};
 pub use levels::Levels;
@@ -31,6 +32,7 @@ pub use recipe::{Decay, Echo, More, Part, Path, Recipe, Ways};
 pub use rows::{Encoded, MatrixWriter, SPOOL_FROM};
 pub use scores::Scores;
 pub use section::SectionId;
+pub use snapshots::{Axis, Snapshots};
 pub use tensors::{Tensor, TensorError, Tensors};
 
 use std::ops::{Deref, Range};

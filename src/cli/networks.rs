@@ -72,14 +72,12 @@ pub fn extractor(feature: &FeatureSpec, rate: u32) -> Result<Box<dyn Extractor>,
 
 /// The sample rate in Hz of a data set, from its first recording.
 pub fn rate(source: &SourceSpec, listing: &Listing) -> Option<u32> {
-    match (source, source.member().root()) {
-        (SourceSpec::Synthetic(synthetic), _) => Some(synthetic.rate),
-        (_, Some(root)) => {
-            let first = listing.sections.values().find_map(|files| files.audio.first())?;
-            wav::head(&root.join(first)).map(|head| head.rate)
-        }
-        _ => None,
+    if let Some((rate, _)) = source.form() {
+        return Some(rate);
     }
+    let root = source.member().root()?;
+    let first = listing.sections.values().find_map(|files| files.audio.first())?;
+    wav::head(&root.join(first)).map(|head| head.rate)
 }
 
 fn unbuilt() -> Diagnostic {

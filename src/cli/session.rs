@@ -215,6 +215,19 @@ impl Session {
             .chain(self.experiment.notes.iter().cloned())
             .chain(self.doubts())
             .chain(self.unchosen())
+            .chain(self.uncut())
+            .collect()
+    }
+
+    /// What is left of recordings that are cut into clips, those of noise among them.
+    fn uncut(&self) -> BTreeSet<String> {
+        let own = self.sources.iter().zip(&self.listings).map(|(s, l)| ("data", s, l));
+        let noises = self.noises.iter().map(|(word, s, l)| (*word, s, l));
+        own.chain(noises)
+            .filter_map(|(word, source, listing)| {
+                let note = source.cut()?.note(source.member().root()?, listing)?;
+                Some(format!("`{word}.{}`: {note}", source.name()))
+            })
             .collect()
     }
 
@@ -299,13 +312,22 @@ fn names<T>(machines: &BTreeMap<&str, T>) -> String {
 /// The approximate length in samples of the longest recording of each section: half the bytes of
 /// its file. It is not computed if nothing will run.
 fn longest(source: &SourceSpec, listing: &Listing, digests: Digests) -> BTreeMap<SectionId, u64> {
-    let Some(root) = source.member().root().filter(|_| digests.desk().is_some()) else {
-        let SourceSpec::Synthetic(synthetic) = source else { return BTreeMap::new() };
-        let samples = (synthetic.seconds * f64::from(synthetic.rate)) as u64;
+    if let Some((_, samples)) = source.form() {
         return listing.sections.keys().map(|id| (id.clone(), samples)).collect();
+    }
+    let Some(root) = source.member().root().filter(|_| digests.desk().is_some()) else {
+        return BTreeMap::new();
     };
     let bytes = |path: &String| std::fs::metadata(root.join(path)).map_or(0, |meta| meta.len());
-    let most = |paths: &[String]| paths.iter().map(bytes).max().unwrap_or(0) / 2;
+    // Of a recording that is cut, only the part of a clip is read.
+    let part = |paths: &[String]| {
+        let head = paths.first().and_then(|path| wav::head(&root.join(path)))?;
+        Some(source.cut()?.frames(head.rate) * (head.channels * head.encoding.bytes()) as u64)
+    };
+    let most = |paths: &[String]| {
+        let whole = paths.iter().map(bytes).max().unwrap_or(0);
+        part(paths).map_or(whole, |part| part.min(whole)) / 2
+    };
     listing.sections.iter().map(|(id, files)| (id.clone(), most(&files.audio))).collect()
 }
 

@@ -10,7 +10,9 @@ use std::path::Path;
 /// Sections without a readable recording, or without one to train on. Looks at heads of files until
 /// one is a recording's: two files a section, if all is well.
 pub fn sections(session: &Session) -> Vec<Diagnostic> {
+    // Files of a known form are no WAV files.
     let sources = session.sources.iter().zip(&session.listings);
+    let sources = sources.filter(|(source, _)| source.form().is_none());
     let with_root =
         sources.filter_map(|(source, listing)| Some((source.member().root()?, &listing.sections)));
     with_root

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::cut::Cut;
 use super::doubled::{Doubled, doubled};
 use super::holdout::Holdout;
 use super::layout::{Lost, Placed, Scanned, place, scan, without_snr};
@@ -54,6 +55,9 @@ pub struct Dcase {
     /// same recordings are held out at every signal-to-noise ratio.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Holdout>,
+    /// How long recordings become clips. Default: each recording is a clip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Cut>,
 }
 
 /// The origin of attributes.
@@ -69,7 +73,9 @@ pub enum Attributes {
     Names,
 }
 
-fn sections<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+pub(super) fn sections<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<String>, D::Error> {
     Vec::<serde_json::Value>::deserialize(deserializer)?
         .into_iter()
         .map(|value| match (&value, value.as_u64()) {
@@ -108,6 +114,7 @@ impl Source for Dcase {
             );
         }
         problems.extend(self.split.iter().flat_map(|holdout| holdout.problems(None)));
+        problems.extend(self.cut.iter().flat_map(Cut::problems));
         problems
     }
 
@@ -226,16 +233,22 @@ impl Source for Dcase {
             }
             holdout.split(&mut recordings, |clip| without_snr(&clip.machine, &clip.id));
         }
-        Ok(recordings)
+        match &self.cut {
+            None => Ok(recordings),
+            Some(cut) => cut.apart(&self.root, recordings),
+        }
     }
 
     fn keyed(&self) -> serde_json::Value {
-        let Self { channel, attributes, split, .. } = self;
+        let Self { channel, attributes, split, cut, .. } = self;
         let mut dcase =
             serde_json::json!({ "channel": channel.unwrap_or_default(), "attributes": attributes });
         // Keys of data sets that are split as ever are older than this word.
         if let Some(split) = split {
             dcase["split"] = serde_json::json!(split);
+        }
+        if let Some(cut) = cut {
+            dcase["cut"] = cut.keyed();
         }
         serde_json::json!({ "dcase": dcase })
     }

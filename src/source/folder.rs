@@ -8,6 +8,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::cut::Cut;
 use super::drawn::Draw;
 use super::holdout::Holdout;
 use super::pattern::{Field, Pattern};
@@ -48,6 +49,10 @@ pub struct Folder {
     /// condition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub draw: Option<Draw>,
+    /// How long recordings become clips. `split` and `draw` count recordings before they are cut, so
+    /// a recording is never on both sides. Default: each recording is a clip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Cut>,
 }
 
 /// Values for every recording if the pattern has no placeholder for them.
@@ -152,6 +157,7 @@ impl Source for Folder {
                 name.as_ref().and_then(|name| problem(&format!("defaults.{what}"), what, name)),
             );
         }
+        problems.extend(self.cut.iter().flat_map(Cut::problems));
         let Words { domain, split, label } = &self.words;
         for (field, name, given) in [
             (Field::Domain, "domain", !domain.is_empty()),
@@ -253,11 +259,14 @@ impl Source for Folder {
             let wrong = |why| SourceError::File { path: format!("{machine}/{section}"), why };
             recordings = draw.draw(recordings).map_err(wrong)?;
         }
-        Ok(recordings)
+        match &self.cut {
+            None => Ok(recordings),
+            Some(cut) => cut.apart(&self.root, recordings),
+        }
     }
 
     fn keyed(&self) -> serde_json::Value {
-        let Self { root: _, pattern, channel, defaults, words, split, draw } = self;
+        let Self { root: _, pattern, channel, defaults, words, split, draw, cut } = self;
         let mut folder = serde_json::json!({
             "pattern": pattern, "channel": channel.unwrap_or_default(), "defaults": defaults, "words": words
         });
@@ -267,6 +276,9 @@ impl Source for Folder {
         }
         if let Some(draw) = draw {
             folder["draw"] = serde_json::json!(draw);
+        }
+        if let Some(cut) = cut {
+            folder["cut"] = cut.keyed();
         }
         serde_json::json!({ "folder": folder })
     }

@@ -120,6 +120,7 @@ family! {
         "folder" => Folder(folder::Folder),
         "synthetic" => Synthetic(synthetic::Synthetic),
         "factory" => Factory(factory::Factory),
+        "phm2012" => Phm2012(phm2012::Phm2012),
     }
 }
 
@@ -129,13 +130,36 @@ impl SourceSpec {
         match self {
             SourceSpec::Dcase(source) => source.channel,
             SourceSpec::Folder(source) => source.channel,
-            SourceSpec::Synthetic(_) | SourceSpec::Factory(_) => None,
+            SourceSpec::Synthetic(_) | SourceSpec::Factory(_) | SourceSpec::Phm2012(_) => None,
+        }
+    }
+
+    /// How its recordings are cut into clips, if the spec cuts them.
+    pub fn cut(&self) -> Option<&cut::Cut> {
+        match self {
+            SourceSpec::Dcase(source) => source.cut.as_ref(),
+            SourceSpec::Folder(source) => source.cut.as_ref(),
+            SourceSpec::Synthetic(_) | SourceSpec::Factory(_) | SourceSpec::Phm2012(_) => None,
+        }
+    }
+
+    /// The sample rate in Hz and the number of samples of all its clips, if they are known without a
+    /// look at files.
+    pub fn form(&self) -> Option<(u32, u64)> {
+        match self {
+            SourceSpec::Synthetic(source) => {
+                Some((source.rate, (source.seconds * f64::from(source.rate)) as u64))
+            }
+            SourceSpec::Phm2012(_) => Some((phm2012::RATE, phm2012::LENGTH as u64)),
+            SourceSpec::Dcase(_) | SourceSpec::Folder(_) | SourceSpec::Factory(_) => None,
         }
     }
 
     /// The versions of further code that makes its samples.
     pub fn uses(&self) -> BTreeMap<String, u32> {
-        uses(self.channel())
+        let mut uses = uses(self.channel());
+        uses.extend(self.cut().map(|_| ("cut".to_owned(), cut::VERSION)));
+        uses
     }
 }
 
@@ -147,6 +171,7 @@ pub fn uses(channel: Option<Channel>) -> BTreeMap<String, u32> {
     }
 }
 
+pub mod cut;
 pub mod dcase;
 mod doubled;
 mod drawn;
@@ -158,6 +183,7 @@ mod layout;
 mod missing;
 pub mod names;
 mod pattern;
+pub mod phm2012;
 #[cfg(test)]
 mod real_data;
 mod refused;
@@ -166,23 +192,53 @@ pub mod supplemental;
 pub mod synthetic;
 mod table;
 mod tree;
+mod unchanged;
 pub mod untrusted;
 pub mod wav;
 pub mod written;
 
-/// The samples of a clip. Reads the WAV under `root` and checks that its content is still the
-/// listed one, or runs the generator.
+/// The samples of a clip. Reads its files under `root`, or its part of one, and checks that their
+/// content is still the listed one, or runs the generator.
 pub fn read(clip: &str, audio: &Audio, root: Option<&Path>) -> Result<Wave, SourceError> {
     let wrong = |why: &str| SourceError::File { path: clip.to_owned(), why: why.to_owned() };
+    let root =
+        || root.ok_or_else(|| wrong("is a file, and no root folder was given to read it from"));
     match audio {
         Audio::Wav { channel, sha256 } => {
-            let root = root
-                .ok_or_else(|| wrong("is a file, and no root folder was given to read it from"))?;
-            let (wave, digest) = wav::read_hashed(&root.join(clip), *channel)?;
+            let (wave, digest) = wav::read_hashed(&root()?.join(clip), *channel)?;
             // Results are stored under the listed digest, so other samples must not replace it.
             if digest == *sha256 { Ok(wave) } else { Err(wrong("changed since it was listed")) }
         }
+        Audio::Cut { channel, sha256, part, path } => {
+            let path = root()?.join(path);
+            listed(&path, *sha256)?;
+            let wave = wav::read_range(&path, *channel, *part)?;
+            listed(&path, *sha256).map(|()| wave)
+        }
+        Audio::Snapshots(snapshots) => phm2012::read(root()?, snapshots),
         Audio::Synthetic(recipe) => sound::render(recipe).map_err(|why| wrong(&why)),
+    }
+}
+
+/// Errors: a recording that was cut into these clips is another one than was listed. Its length came
+/// from the file itself.
+pub fn still(recordings: &[Recording], root: Option<&Path>) -> Result<(), SourceError> {
+    let cut = recordings.iter().filter_map(|recording| match &recording.audio {
+        Audio::Cut { sha256, path, .. } => Some((path, *sha256)),
+        _ => None,
+    });
+    let files: BTreeMap<&String, Digest> = cut.collect();
+    let root = root.unwrap_or(Path::new(""));
+    files.into_iter().try_for_each(|(path, sha256)| listed(&root.join(path), sha256))
+}
+
+/// Errors: the file does not have this digest.
+fn listed(path: &Path, sha256: Digest) -> Result<(), SourceError> {
+    let wrong = |why: String| SourceError::File { path: path.display().to_string(), why };
+    match unchanged::has(path, sha256) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(wrong("changed since it was listed".into())),
+        Err(e) => Err(wrong(e.to_string())),
     }
 }
 

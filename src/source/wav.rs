@@ -13,6 +13,9 @@ use crate::digest::Digest;
 use crate::reading::{self, RECORDING};
 
 mod mono;
+mod range;
+
+pub use range::{Located, locate, read_range};
 
 /// The encoding of a sample. Little-endian, as everywhere in RIFF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +129,9 @@ pub fn read_hashed(path: &Path, channel: Channel) -> Result<(Wave, Digest), Sour
 
 fn loaded(path: &Path, bytes: std::io::Result<Vec<u8>>) -> Result<Vec<u8>, SourceError> {
     let why = |e: std::io::Error| match e.kind() {
-        std::io::ErrorKind::FileTooLarge => format!("{e}: cut it into clips first"),
+        std::io::ErrorKind::FileTooLarge => {
+            format!("{e}: cut it into clips (`cut: {{ seconds: 10 }}` in `data`)")
+        }
         _ => e.to_string(),
     };
     bytes.map_err(|e| SourceError::File { path: path.display().to_string(), why: why(e) })

@@ -10,7 +10,9 @@ use super::{Inputs, Item, Output, Role, SPLITS, StageError, code};
 use crate::artifact::{AudioTable, ClipSet};
 use crate::digest::Digest;
 use crate::reading;
-use crate::source::{FileList, ListedFile, SectionId, SourceError, SourceSpec, untrusted};
+use crate::source::{
+    self, FileList, ListedFile, SectionId, SourceError, SourceSpec, cut, untrusted,
+};
 
 /// 2: separate training and test clips.
 const VERSION: u32 = 2;
@@ -40,8 +42,10 @@ pub fn listing(files: &FileList, digests: &[Digest]) -> Vec<u8> {
 impl Dataset {
     pub(super) fn identity(&self) -> (BTreeMap<String, u32>, Value) {
         let source = &self.source;
+        let cut = source.cut().map(|_| ("cut", cut::VERSION));
+        let member = (source.name(), source.member().version());
         (
-            code("dataset", VERSION, [(source.name(), source.member().version())]),
+            code("dataset", VERSION, std::iter::once(member).chain(cut)),
             json!({ source.name(): source.member().keyed(), "section": self.section }),
         )
     }
@@ -64,6 +68,7 @@ impl Dataset {
             }
         }
         let recordings = untrusted::clips(self.source.member(), &self.section, &audio, &tables)?;
+        source::still(&recordings, self.source.member().root())?;
         if let Some(recording) = recordings.iter().find(|r| r.clip.is_made()) {
             let why =
                 "there is a tab in its name; tabs separate the parents of a synthetic clip".into();

@@ -86,6 +86,11 @@ fn sections() -> Vec<(String, Value)> {
             "severity": 1.0, "seed": 1, "clips": {"source_train": 5, "target_train": 2, "normal": 2, "anomaly": 2}}}),
         ),
         (
+            "data".into(),
+            json!({"folder": {"root": "recordings", "pattern": "{machine}/{*}.wav", "defaults": {"split": "train"},
+            "cut": {"seconds": 10.0, "hop": 5.0}}}),
+        ),
+        (
             "mix".into(),
             json!({"snr_db": -6.0, "snr_offset_db": 0.0, "gain_db": 0.0, "seed": 1,
             "noise": {"factory": {"clips": 3, "seconds": 1.0, "rate": 8000, "seed": 1}}}),

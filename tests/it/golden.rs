@@ -123,7 +123,7 @@ fn every_member_has_a_row() {
         first_words("stage").into_iter().chain(first_words("technique")).collect::<BTreeSet<_>>();
     assert_eq!(stages, set(&names::<StageSpec>()));
     let rows = golden().remove("stage").unwrap_or_default();
-    for code in ["cancel", "response", "convolve"] {
+    for code in ["cancel", "response", "convolve", "cut"] {
         assert!(rows.values().any(|row| row.versions.contains_key(code)), "{code}");
     }
     for channel in names::<Channel>() {

@@ -62,7 +62,7 @@ fn neighbours_of_real_clips_are_those_of_numpy_and_scikit_learn() {
         ("knn1_rescaled_ldn_k4", "knn", json!({ "k": 1 })),
         ("lof_k5_novelty", "lof", json!({ "k": 5 })),
     ];
-    let ratio = LocalDensity { neighbours: 4, form: DensityForm::Ratio };
+    let ratio = LocalDensity { neighbours: 4, form: DensityForm::Ratio, cluster_exit: None };
     for decay in [1.0, 0.9, 0.5] {
         let (x, y) = (vectors(&train, decay), vectors(&test, decay));
         let (x, y) = (examples(&x), examples(&y));

@@ -95,7 +95,10 @@ fn data_sets(cache: &Cached) -> BTreeSet<NodeId> {
 /// An identity that two clips of one recording share, whichever channel they use.
 fn recording(audio: &Audio) -> String {
     match audio {
-        Audio::Wav { sha256, .. } => sha256.hex(),
+        Audio::Wav { sha256, .. } | Audio::Cut { sha256, .. } => sha256.hex(),
+        Audio::Snapshots(snapshots) => {
+            snapshots.files.iter().map(|(_, sha256)| sha256.hex()).collect()
+        }
         Audio::Synthetic(recipe) => recipe.clone(),
     }
 }

@@ -299,14 +299,14 @@ fn rate(
     features: NodeId,
     settings: &Features,
 ) -> Option<u32> {
-    if let SourceSpec::Synthetic(source) = source {
-        return Some(source.rate);
+    if let Some((rate, _)) = source.form() {
+        return Some(rate);
     }
     let dataset = cached.need(features, (Split::Test, Item::Audio)).ok()?;
     let root = settings.root.as_deref()?;
     let of = |split: Split| cached.artifact::<AudioTable>(dataset, (split, Item::Audio)).ok();
     let tables = [Split::Test, Split::Train].into_iter().filter_map(of);
     tables
-        .flat_map(|table| table.0.into_keys())
-        .find_map(|clip| wav::head(&root.join(clip)).map(|head| head.rate))
+        .flat_map(|table| table.0)
+        .find_map(|(clip, audio)| wav::head(&root.join(audio.file(&clip)?)).map(|head| head.rate))
 }

@@ -28,11 +28,30 @@ fn plain(tag: u16, channels: u16, bits: u16, samples: &[u8]) -> Vec<u8> {
 }
 
 fn mono(bytes: &[u8], channel: Channel) -> Vec<f32> {
-    parse(bytes).unwrap().mono(channel).unwrap()
+    let samples = parse(bytes).unwrap().mono(channel).unwrap();
+    assert_eq!(by_parts(bytes, channel).unwrap(), samples);
+    samples
 }
 
 fn why(bytes: &[u8]) -> String {
-    parse(bytes).and_then(|wav| wav.mono(Channel::Mean)).unwrap_err().to_string()
+    let why = parse(bytes).and_then(|wav| wav.mono(Channel::Mean)).unwrap_err().to_string();
+    assert_eq!(by_parts(bytes, Channel::Mean).unwrap_err(), why);
+    why
+}
+
+/// What the reader of parts gives for the whole of a file with these bytes.
+fn by_parts(bytes: &[u8], channel: Channel) -> Result<Vec<f32>, String> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), bytes).unwrap();
+    let read = || {
+        let frames = locate(file.path())?.header.frames as u64;
+        read_range(file.path(), channel, crate::artifact::Segment { start: 0, frames })
+    };
+    match read() {
+        Ok(wave) => Ok(wave.samples),
+        Err(SourceError::File { why, .. }) => Err(why),
+        Err(other) => panic!("{other}"),
+    }
 }
 
 #[test]

@@ -33,6 +33,7 @@ pub fn settings(family: &str, name: &str) -> Vec<Value> {
             })];
         }
         ("source", "dcase") => return vec![json!({"root": "data"})],
+        ("source", "phm2012") => return vec![json!({"root": "data", "sections": ["00"]})],
         ("embedder", name) => return embedder(name),
         ("detector", name) => return detector(name),
         _ => Vec::new(),

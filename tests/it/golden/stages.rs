@@ -6,8 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use humshift::artifact::{
-    self, Artifact, Audio, AudioTable, CalibrationScores, Channel, Clip, ClipSet, Decay, Echo,
-    FeatureIndex, Label, Levels, Matrix, More, Part, Recipe, Scores, Split, Ways,
+    self, Artifact, Audio, AudioTable, Axis, CalibrationScores, Channel, Clip, ClipSet, Decay,
+    Echo, FeatureIndex, Label, Levels, Matrix, More, Part, Recipe, Scores, Snapshots, Split, Ways,
 };
 use humshift::context::Context;
 use humshift::detector::{EmbedderSpec, Hearing, Takes};
@@ -62,6 +62,19 @@ fn write(root: &Path) {
     for (seed, kind) in [(20, "A"), (21, "A"), (22, "B")] {
         put(format!("noise/{kind}/{seed}.wav"), wav(seed, 900, 16_000));
     }
+    // Bearings that live as long as gives a clip of each kind; what they sound like is another row.
+    for bearing in (1..=3).flat_map(|condition| (1..=7).map(move |n| format!("{condition}_{n}"))) {
+        for number in 1..=100 {
+            let text = format!("{bearing} {number}");
+            put(format!("phm2012/Bearing{bearing}/acc_{number:05}.csv"), text.into());
+        }
+    }
+    for number in 1..=5 {
+        let row = |x: f32| format!("9,39,39,6.5e+004,{:.3},{:.3}\n", 9.0 * x, 0.5 - 7.0 * x);
+        let text: String = wave(60 + number, 2560, [80, 3]).into_iter().map(row).collect();
+        let text = if number > 2 { text.replace(',', ";") } else { text };
+        put(format!("snapshots/{number}.csv"), text.into());
+    }
 }
 
 /// The `dataset` stage of a section, with its listing.
@@ -90,6 +103,14 @@ fn source(name: &str, root: &Path) -> SourceSpec {
     SourceSpec::parse(name, &own).expect("settings")
 }
 
+/// The recordings of `folder`, each cut into three clips and an end.
+fn cut(root: &Path) -> SourceSpec {
+    let mut own = settings("source", "folder").swap_remove(0);
+    own["root"] = json!(root.join("folder"));
+    own["cut"] = json!({"seconds": 0.02, "hop": 0.0125});
+    SourceSpec::parse("folder", &own).expect("settings")
+}
+
 fn output(outputs: &[Output], role: &str) -> Vec<u8> {
     outputs
         .iter()
@@ -105,12 +126,19 @@ pub fn rows() -> Now {
     write(root);
     let mut rows = Now::new();
     for name in SourceSpec::NAMES {
-        let machine = if *name == "factory" { "A" } else { "fan" };
+        let machine = match *name {
+            "factory" => "A",
+            "phm2012" => "bearing",
+            _ => "fan",
+        };
         rows.insert(
             format!("dataset {name}"),
             dataset(&source(name, root), machine).map(|(row, _)| row),
         );
     }
+    let cut = cut(root);
+    let (row_of_cut, parts) = dataset(&cut, "fan").expect("recordings");
+    rows.insert("dataset folder cut".into(), Ok(row_of_cut));
     let (_, made) = dataset(&source("dcase", root), "fan").expect("recordings");
     let mut add = |name: &str, stage: Value, given: &Inputs| -> Vec<Output> {
         let stage: StageSpec = serde_json::from_value(stage).expect("a stage");
@@ -184,6 +212,19 @@ pub fn rows() -> Now {
     let mut mixed = plain.clone();
     mixed["mixed"] = json!({"root": root.join("noise"), "source": ["folder", 1], "gain_db": 3.0});
     add("features", json!({"features": plain}), &inputs(audio()));
+    let parts = roles.map(|role| (role.to_owned(), output(&parts, role)));
+    let short = json!({"log_mel": {"frame": 64, "hop": 32, "mels": 8}});
+    let of_parts = json!({"feature": short, "root": root.join("folder"), "source": ["folder", 1], "uses": cut.uses()});
+    add("features cut", json!({"features": of_parts}), &inputs(parts));
+    let axes = [("train", Axis::Horizontal), ("test", Axis::Vertical)].map(|(split, axis)| {
+        let digest = |path: &str| Digest::of(&fs::read(root.join(path)).expect("a snapshot"));
+        let file = |path: String| (path.clone(), digest(&path));
+        let files = (1..=5).map(|number| file(format!("snapshots/{number}.csv"))).collect();
+        let audio = Audio::Snapshots(Snapshots { axis, files });
+        (format!("{split}/audio"), AudioTable([("a.wav".to_owned(), audio)].into()).encode())
+    });
+    let snapshots = json!({"feature": feature, "root": root, "source": ["phm2012", 1]});
+    add("features phm2012", json!({"features": snapshots}), &inputs(axes));
     let recipes = [("train/recipe", recipe(root)), ("test/recipe", Recipe(Vec::new()))];
     let recipes = recipes.map(|(role, recipe)| (role.to_owned(), recipe.encode()));
     let given = inputs(audio().into_iter().chain(recipes));

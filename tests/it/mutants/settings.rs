@@ -21,6 +21,8 @@ const USUAL: [(&str, &str); 4] = [
 
 /// Words of a spec with one number, `@`.
 const SETTINGS: &[&str] = &[
+    "data: { dcase: { root: data, machines: [fan], sections: [\"00\"], cut: { seconds: @ } } }",
+    "data: { dcase: { root: data, machines: [fan], sections: [\"00\"], cut: { seconds: 0.1, hop: @ } } }",
     "features: { log_mel: { frame: @ } }",
     "features: { log_mel: { frame: 256, hop: @ } }",
     "features: { log_mel: { frame: 256, hop: 128, mels: @ } }",
