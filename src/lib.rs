@@ -29,10 +29,12 @@
 //! learn                                  mathematics that learns from vectors: foundation
 //! twin                                   sounds of machines from seeds: foundation
 //! artifact            -> foundation
+//! command             -> artifact        programs of users: their files, their limits, their folder
 //! weights             -> artifact nn     weights of networks in the files of other programs
 //! mix                 -> artifact        which noise, how loud; sums of samples
 //! mimii_dg            -> mix twin        the data set's tables
-//! source feature pool detector -> artifact, mathematics, foundation; source -> twin mix mimii_dg, too
+//! source feature pool detector -> artifact, mathematics, foundation; source -> twin mix mimii_dg, too;
+//!                        feature detector -> command, too
 //! threshold           -> metric          from which score on
 //! generalize          -> detector learn  domain generalisation round any detector
 //! evaluate            -> metric, artifact, names of source: official numbers of score files
@@ -78,6 +80,7 @@ mod store;
 
 pub mod artifact;
 pub mod canon;
+pub mod command;
 pub mod context;
 pub mod detector;
 pub mod diagnose;

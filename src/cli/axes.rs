@@ -21,7 +21,9 @@ pub fn time(feature: &FeatureSpec, rate: Option<u32>, frames: usize) -> Axis {
     let (frame, hop, center) = match feature {
         FeatureSpec::LogMel(s) => (s.frame, s.hop, s.center),
         FeatureSpec::Spectrum(s) => (s.frame, s.hop, s.center),
-        FeatureSpec::Vectors(_) | FeatureSpec::Onnx(_) => return Axis::counted("Frame", frames),
+        FeatureSpec::Vectors(_) | FeatureSpec::Onnx(_) | FeatureSpec::Command(_) => {
+            return Axis::counted("Frame", frames);
+        }
         other => (other.member().hop(), other.member().hop(), false),
     };
     let Some(rate) = rate.map(f64::from) else { return Axis::counted("Frame", frames) };
@@ -45,7 +47,9 @@ pub fn frequency(feature: &FeatureSpec, rate: Option<u32>, bins: usize) -> Axis 
             Axis::linear(TITLE, bins, 0.0, rate / 1e3 / s.frame as f64)
         }
         (FeatureSpec::LogMel(_), None) => Axis::counted("Mel band", bins),
-        (FeatureSpec::Vectors(_) | FeatureSpec::Onnx(_), _) => Axis::counted("Value", bins),
+        (FeatureSpec::Vectors(_) | FeatureSpec::Onnx(_) | FeatureSpec::Command(_), _) => {
+            Axis::counted("Value", bins)
+        }
         _ => Axis::counted("Bin of the FFT", bins),
     }
 }

@@ -34,8 +34,12 @@ pub fn run(args: &CheckArgs) -> Result<Exit, CliError> {
             Ok((session, idle)) => {
                 let (points, stages) = (session.experiment.points.len(), session.plan.len());
                 let data = describe(&session);
-                let calls = session.programs().into_iter().map(|line| {
-                    format!("it calls a program of its author, and runs with `--allow-commands` alone: `{line}`")
+                let calls = session.programs().into_iter().map(|program| {
+                    format!(
+                        "it calls a program of its author, and runs with `--allow-commands` or after `humshift trust` \
+                         alone: `{}`",
+                        program.line()
+                    )
                 });
                 let notes: Vec<String> =
                     session.notes().into_iter().chain(calls).chain(idle).collect();

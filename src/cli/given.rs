@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::CliError;
 use crate::artifact::{Artifact, Blob, Tensor, Tensors};
-use crate::detector::command::Command;
+use crate::command::Program;
 use crate::diagnose::Diagnostic;
 use crate::digest::Digest;
 use crate::kind::{Kind, ObjectRef};
@@ -31,7 +31,7 @@ impl Given {
         object
     }
 
-    /// Adds the weights of a point.
+    /// Adds the weights of a point, and the files of the programs that it calls.
     pub fn weights(
         &mut self,
         point: &Point,
@@ -43,26 +43,39 @@ impl Given {
             let Some(files) = detector.given().filter(|f| !catalog.weights.contains_key(f)) else {
                 continue;
             };
-            let bytes = match (detector.member().weights(), detector.member().program()) {
-                (Some((_, path)), _) => self.read(path, mistakes),
-                (None, Some(program)) => self.bundle(program, mistakes),
-                (None, None) => continue,
+            let bytes = match detector.member().weights() {
+                Some((_, path)) => self.read(path, mistakes),
+                None => self.bundle(&detector.member().programs(), mistakes),
             };
+            catalog.weights.insert(files, self.add(Kind::Safetensors, bytes));
+        }
+        let files = point.features.given().filter(|files| !catalog.weights.contains_key(files));
+        if let Some((files, program)) = files.zip(point.features.member().program()) {
+            let bytes = self.bundle(&[(String::new(), program)], mistakes);
             catalog.weights.insert(files, self.add(Kind::Safetensors, bytes));
         }
     }
 
-    /// The files of a user's program.
-    fn bundle(&mut self, program: &Command, mistakes: &mut Vec<Diagnostic>) -> Vec<u8> {
-        let bundle = program.bundle().unwrap_or_else(|why| {
-            let mistake =
-                Diagnostic::new("E0702", format!("a file of the program cannot be read: {why}"));
-            mistakes.push(mistake.hint("`files` are those that the program needs, 16 MB at most"));
-            Tensors::default()
-        });
-        for path in &program.files {
-            let read = reading::read(path, reading::WEIGHTS);
-            self.files.extend(read.ok().map(|bytes| (path.clone(), Digest::of(&bytes))));
+    /// The files of users' programs.
+    fn bundle(
+        &mut self,
+        programs: &[(String, Program)],
+        mistakes: &mut Vec<Diagnostic>,
+    ) -> Vec<u8> {
+        let mut bundle = Tensors::default();
+        for (prefix, program) in programs {
+            match program.read() {
+                Ok(contents) => {
+                    program.bundle(&contents, &mut bundle, prefix);
+                    let digests = contents.iter().map(|bytes| Digest::of(bytes));
+                    self.files.extend(program.files.iter().cloned().zip(digests));
+                }
+                Err(why) => {
+                    let message = format!("a file of the program cannot be read: {why}");
+                    let hint = "`files` are those that the program needs, 16 MB at most";
+                    mistakes.push(Diagnostic::new("E0702", message).hint(hint));
+                }
+            }
         }
         bundle.encode()
     }
@@ -89,7 +102,7 @@ impl Given {
         Ok((self.add(kind, bytes.clone()), bytes))
     }
 
-    /// The files of weights, with their digests when they were read.
+    /// The files of weights and programs, with their digests when they were read.
     pub fn files(&self) -> &[(PathBuf, Digest)] {
         &self.files
     }

@@ -46,6 +46,7 @@ mod signal;
 mod splice;
 mod subject;
 mod submission;
+mod trust;
 mod unreadable;
 mod vectors;
 mod verdict;
@@ -87,6 +88,9 @@ enum Command {
     /// Run a spec and print its tables
     #[command(after_help = examples::RUN)]
     Run(run::RunArgs),
+    /// Allow the programs of a spec once, until they change
+    #[command(after_help = trust::EXAMPLES)]
+    Trust(trust::TrustArgs),
     /// Say why a stage ran, or would run
     #[command(after_help = examples::EXPLAIN)]
     Explain(explain::ExplainArgs),
@@ -181,6 +185,7 @@ pub fn main() -> ExitCode {
         Command::Init(args) => init::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Trust(args) => trust::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Show(args) => show::run(&args),

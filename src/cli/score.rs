@@ -14,12 +14,12 @@ use serde_json::json;
 
 use super::cached::Cached;
 use super::subject::Subject;
+use super::trust::unasked;
 use super::view::first_equals;
-use super::work::unasked;
 use super::{CacheDir, CliError, Exit, output};
 use crate::artifact::{MetricRow, MetricTable};
 use crate::document::{Cell, Document, Table};
-use crate::stage::{Item, StageSpec};
+use crate::stage::Item;
 use clips::{Failed, Named};
 use way::{Recording, Way};
 
@@ -57,7 +57,7 @@ pub struct ScoreArgs {
     /// The same as `--format json`
     #[arg(long, conflicts_with = "format")]
     json: bool,
-    /// Call the program that is the detector, with the rights of this account
+    /// Call the programs that are the detector or the features, with the rights of this account
     #[arg(long)]
     allow_commands: bool,
     #[command(flatten)]
@@ -80,13 +80,10 @@ pub fn run(args: &ScoreArgs) -> Result<Exit, CliError> {
     let subject = Subject::open(&args.run, &[], &cache)?;
     let cached = Cached { subject: &subject, store: &cache.store, without: "no scores" };
     let chosen = model::choose(&cached, &args.label, &args.filters)?;
-    if let StageSpec::Scoring(scoring) = &subject.plan.node(chosen.scoring).stage
-        && let Some(program) = scoring.detector.member().program()
-        && !args.allow_commands
-    {
-        return Err(unasked(&[program.line()].into()));
-    }
     let way = Way::open(&cached, &chosen)?;
+    if !args.allow_commands && !way.programs.is_empty() {
+        return Err(unasked(&way.programs, "humshift score --allow-commands"));
+    }
     let limit = limit(&cached.artifact::<MetricTable>(chosen.result, Item::Metrics)?);
     let model = &subject.plan.node(chosen.training).label;
     tell(&way, model, &limit);

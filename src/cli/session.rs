@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::census::{Census, untrained};
 use super::given::Given;
 use super::networks::{self, rate};
+use super::trust::programs;
 use super::vectors::{self, Seen};
 use super::{CliError, SpecArgs};
 use crate::artifact::Channel;
@@ -45,6 +46,8 @@ impl<'a> Digests<'a> {
 
 /// A spec with its plan.
 pub struct Session {
+    /// Its file.
+    pub spec: PathBuf,
     pub experiment: Experiment,
     pub plan: Plan,
     /// For each distinct source, its content.
@@ -160,7 +163,19 @@ impl Session {
             return Err(mistakes.into());
         }
         let plan = plan::build(&experiment, &catalog)?;
-        Ok(Self { experiment, plan, listings, sources, noises, roots, given, looked, vectors })
+        let spec = args.spec.clone();
+        Ok(Self {
+            spec,
+            experiment,
+            plan,
+            listings,
+            sources,
+            noises,
+            roots,
+            given,
+            looked,
+            vectors,
+        })
     }
 
     /// All files that were read or are known: the spec and its base files, weights, recordings,
@@ -175,9 +190,7 @@ impl Session {
             if let FeatureSpec::Onnx(onnx) = &point.features {
                 files.push(onnx.model.clone());
             }
-            files.extend(
-                detectors.iter().filter_map(|d| Some(d.program()?.files.clone())).flatten(),
-            );
+            files.extend(programs(point).flat_map(|program| program.files.to_vec()));
         }
         for (root, listing) in &self.roots {
             let paths =
@@ -186,12 +199,6 @@ impl Session {
         }
         files.extend(self.vectors.iter().flat_map(|(_, _, seen)| seen.files.iter().cloned()));
         files
-    }
-
-    /// The programs of users that it calls, by their command lines.
-    pub fn programs(&self) -> BTreeSet<String> {
-        let program = |point: &Point| Some(point.detector.backend().member().program()?.line());
-        self.experiment.points.iter().filter_map(program).collect()
     }
 
     /// The head of its run, before any stage is done.

@@ -10,8 +10,7 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 
 use super::session::{Session, choose, closure};
-use super::view::mistake;
-use super::{Cache, CliError, output, signal};
+use super::{Cache, CliError, output, signal, trust};
 use crate::desk::Desk;
 use crate::digest::Digest;
 use crate::exec::{
@@ -21,7 +20,6 @@ use crate::math::Level;
 use crate::plan::NodeId;
 use crate::progress::{Bars, Json, Plain, Quiet};
 use crate::run::{Head, Run};
-use crate::shown::visible;
 use crate::store::Store;
 
 /// Settings for running stages.
@@ -40,7 +38,8 @@ pub struct Work {
     /// What to ask of Slurm: partition, time, memory, threads, by kind of stage
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
-    /// Call the programs that the spec names under `command:`, with the rights of this account
+    /// Call the programs that the spec names under `command:`, with the rights of this account;
+    /// `humshift trust` allows it once
     #[arg(long)]
     allow_commands: bool,
     /// Do not show progress
@@ -128,9 +127,8 @@ impl Work {
         (fail_fast, frozen): (bool, bool),
         cancel: &Arc<AtomicBool>,
     ) -> Result<RunOutcome, CliError> {
-        let programs = session.programs();
-        if !programs.is_empty() && !self.allow_commands && !frozen {
-            return Err(unasked(&programs));
+        if !self.allow_commands && !frozen {
+            trust::needed(&session.spec, &session.programs())?;
         }
         let mut listener = self.listener();
         for message in session.notes().into_iter().chain(slow()) {
@@ -156,16 +154,6 @@ impl Work {
             &mut *listener,
         )?)
     }
-}
-
-/// The refusal to call programs that nobody allowed.
-pub fn unasked(programs: &BTreeSet<String>) -> CliError {
-    let programs: Vec<String> =
-        programs.iter().map(|line| format!("`{}`", visible(line))).collect();
-    let message = format!("the spec calls programs, and nothing was run: {}", programs.join(", "));
-    let hint = "read them and their `files`; then `humshift run --allow-commands` calls them with the \
-                rights of your account";
-    mistake("E0730", message, hint.to_owned())
 }
 
 /// A warning about a processor without the expected vector instructions.

@@ -1,9 +1,7 @@
 //! A detector in any language: a program that is called for training and for scoring.
 //!
-//! The files that the spec lists go into the cache with the model. So a key has their content, and
-//! a worker on another machine needs nothing but the interpreter. The program runs in a folder of
-//! its own, which holds these files and the following; the call adds `job.json` as the last
-//! argument.
+//! It is a [`Program`], so its files go into the cache with the model. The folder of a call holds
+//! them and the following.
 //!
 //! | file | content |
 //! |---|---|
@@ -13,23 +11,20 @@
 //! | `model/` | what training leaves there, scoring finds there |
 //! | `scores.csv` | `clip,score`, which scoring writes |
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
-use ndarray::Array1;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Detector, DetectorError, Examples, Takes};
 use crate::artifact::{Artifact, Domain, Matrix, Tensors};
+use crate::command::{MOST_MEGABYTES, MOST_MINUTES, Program, Trouble, blind, lost, put, unpack};
 use crate::context::Context;
 use crate::diagnose::Problem;
-use crate::program::{Call, CallError};
 use crate::reading;
-use crate::seed::Seed;
 
 /// A program of one's own, called for training and for scoring. A run with one needs
 /// `--allow-commands`.
@@ -72,15 +67,12 @@ pub enum Form {
     Frames,
 }
 
-const MOST_MINUTES: f64 = 100_000.0;
-const MOST_MEGABYTES: u64 = 100_000_000;
-/// The most bytes of the files of a program, and of the model that it leaves.
-pub const MOST_PROGRAM: u64 = 16 << 20;
+/// The most bytes of the model that a program leaves.
 const MOST_MODEL: u64 = 1 << 30;
-
-/// Names of the arrays with the files of the program, and of its model.
-const PROGRAM: &str = "program/";
+/// The prefix of the names of the arrays with that model.
 const MODEL: &str = "file/";
+/// Names that the folder of a call needs.
+const RESERVED: [&str; 4] = ["features.npy", "clips.csv", "scores.csv", "model"];
 
 impl Default for Command {
     fn default() -> Self {
@@ -98,55 +90,25 @@ impl Default for Command {
 }
 
 impl Command {
-    /// The call in words.
-    pub fn line(&self) -> String {
-        self.run.join(" ")
-    }
-
-    /// The names of its files, as the program finds them.
-    pub fn names(&self) -> Vec<String> {
-        let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into();
-        self.files.iter().map(name).collect()
-    }
-
-    /// The files of the program as arrays.
-    ///
-    /// Errors: one cannot be read, or they are too large.
-    pub fn bundle(&self) -> Result<Tensors, String> {
-        let mut bundle = Tensors::default();
-        let mut room = MOST_PROGRAM;
-        for (path, name) in self.files.iter().zip(self.names()) {
-            let wrong = |why: String| format!("`{}`: {why}", path.display());
-            let bytes = reading::read(path, room).map_err(|e| wrong(e.to_string()))?;
-            room -= bytes.len() as u64;
-            put(&mut bundle, &format!("{PROGRAM}{name}"), &bytes);
+    fn own(&self) -> Program<'_> {
+        Program {
+            run: &self.run,
+            files: &self.files,
+            environment: &self.environment,
+            minutes: self.minutes,
+            megabytes: self.megabytes,
         }
-        Ok(bundle)
     }
 }
 
-/// Bytes as an array of whole numbers in f32, which every reader of models understands.
-fn put(tensors: &mut Tensors, name: &str, bytes: &[u8]) {
-    let array: Array1<f32> = bytes.iter().map(|byte| f32::from(*byte)).collect();
-    tensors.put_f32(name, array);
-}
-
-/// Writes the files of a model with this prefix into a folder.
-fn unpack(tensors: &Tensors, prefix: &str, folder: &Path) -> Result<(), DetectorError> {
-    for name in tensors.0.keys() {
-        let Some(file) = name.strip_prefix(prefix) else { continue };
-        // Names come from files of a folder; a model from elsewhere may have others.
-        if file.is_empty() || file.contains(['/', '\\']) || file.starts_with('.') {
-            return Err(DetectorError::Data(format!("`{file}` is no name of a file of a model")));
+impl From<Trouble> for DetectorError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Data(message) => Self::Data(message),
+            Trouble::Model(error) => Self::Model(error),
+            Trouble::Cancelled => Self::Cancelled,
         }
-        let bytes: Vec<u8> = tensors.f32_1(name)?.iter().map(|byte| *byte as u8).collect();
-        fs::write(folder.join(file), bytes).map_err(lost)?;
     }
-    Ok(())
-}
-
-fn lost(error: std::io::Error) -> DetectorError {
-    DetectorError::Data(format!("the folder of the program: {error}"))
 }
 
 impl Detector for Command {
@@ -165,42 +127,12 @@ impl Detector for Command {
         self.seeded
     }
 
-    fn program(&self) -> Option<&Command> {
-        Some(self)
+    fn programs(&self) -> Vec<(String, Program<'_>)> {
+        vec![(String::new(), self.own())]
     }
 
     fn problems(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        if self.run.first().is_none_or(String::is_empty) {
-            let hint = "write the program and its arguments: `run: [python3, detector.py]`";
-            problems.push(Problem::new("run", "there is no program to run").hint(hint));
-        }
-        let mut names = BTreeSet::new();
-        for name in self.names() {
-            if RESERVED.contains(&name.as_str()) {
-                let message = format!("`{name}` is a name that the program's folder needs itself");
-                problems.push(Problem::new("files", message).hint("give the file another name"));
-            }
-            if !names.insert(name.clone()) {
-                let message = format!("two files have the name `{name}`");
-                problems.push(Problem::new("files", message).hint("all lie in one folder"));
-            }
-        }
-        let minutes = self.minutes > 0.0 && self.minutes <= MOST_MINUTES;
-        if !minutes {
-            let message =
-                format!("{} minutes are not above 0 and at most {MOST_MINUTES}", self.minutes);
-            problems.push(Problem::new("minutes", message));
-        }
-        if let Some(megabytes) = self.megabytes {
-            problems.extend(Problem::outside(
-                "megabytes",
-                megabytes as usize,
-                1,
-                MOST_MEGABYTES as usize,
-            ));
-        }
-        problems
+        self.own().problems(&RESERVED)
     }
 
     fn fit(
@@ -209,14 +141,7 @@ impl Detector for Command {
         program: Option<&Tensors>,
         cx: &Context,
     ) -> Result<Tensors, DetectorError> {
-        let mut model = match program {
-            Some(program) => program.clone(),
-            None if self.files.is_empty() => Tensors::default(),
-            None => {
-                let missing = "the files of the program are missing".to_owned();
-                return Err(DetectorError::Data(missing));
-            }
-        };
+        let mut model = self.own().bundled(program)?;
         let folder = self.call("fit", &model, train, cx)?;
         let made = folder.path().join("model");
         let mut room = MOST_MODEL;
@@ -246,8 +171,9 @@ impl Detector for Command {
             return Ok(Vec::new());
         }
         let folder = self.call("score", model, test, cx)?;
-        let wrong =
-            |why: String| DetectorError::Data(format!("`scores.csv` of `{}`: {why}", self.line()));
+        let wrong = |why: String| {
+            DetectorError::Data(format!("`scores.csv` of `{}`: {why}", self.own().line()))
+        };
         let bytes = reading::read(&folder.path().join("scores.csv"), reading::TEXT)
             .map_err(|e| wrong(e.to_string()))?;
         let mut scores = BTreeMap::new();
@@ -261,7 +187,7 @@ impl Detector for Command {
             }
         }
         let mut found = vec![0.0; test.features.len()];
-        for (number, place) in blind(test).into_iter().enumerate() {
+        for (number, place) in order(test).into_iter().enumerate() {
             let none = || format!("clip {number} (`{}`) has no score", name(test, place));
             found[place] = scores.remove(&number.to_string()).ok_or_else(|| wrong(none()))?;
         }
@@ -272,22 +198,16 @@ impl Detector for Command {
     }
 }
 
-/// Names that the folder of a call needs.
-const RESERVED: [&str; 6] =
-    ["job.json", "features.npy", "clips.csv", "scores.csv", "model", "said.txt"];
-
 /// The name of a clip; a number for features without clips.
 fn name(examples: &Examples, place: usize) -> String {
     examples.clips.get(place).map_or_else(|| place.to_string(), |clip| clip.id.clone())
 }
 
-/// The places of clips in an order that says nothing of them. The names of test clips, and with them
-/// their order, may tell the answer.
-fn blind(examples: &Examples) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..examples.features.len()).collect();
-    order
-        .sort_by_cached_key(|&place| (Seed(0).derive(&["blind", &name(examples, place)]).0, place));
-    order
+/// The places of clips in an order that says nothing of them.
+fn order(examples: &Examples) -> Vec<usize> {
+    let names: Vec<String> =
+        (0..examples.features.len()).map(|place| name(examples, place)).collect();
+    blind(&names.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 impl Command {
@@ -299,10 +219,9 @@ impl Command {
         examples: &Examples,
         cx: &Context,
     ) -> Result<tempfile::TempDir, DetectorError> {
-        let folder = tempfile::Builder::new().prefix("humshift-").tempdir().map_err(lost)?;
+        let folder = self.own().folder(model)?;
         let at = |name: &str| folder.path().join(name);
         fs::create_dir(at("model")).map_err(lost)?;
-        unpack(model, PROGRAM, folder.path())?;
         unpack(model, MODEL, &at("model"))?;
         let (dims, rows) = (
             examples.features.first().map_or(0, |frames| frames.ncols()),
@@ -310,7 +229,7 @@ impl Command {
         );
         let order = match task {
             "fit" => (0..examples.features.len()).collect(),
-            _ => blind(examples),
+            _ => order(examples),
         };
         let values = order.iter().flat_map(|&place| examples.features[place].iter().copied());
         let matrix = Matrix::new(values.collect(), rows, dims);
@@ -320,20 +239,7 @@ impl Command {
             "task": task, "settings": self.settings, "seed": cx.seed.0 >> 11, "features": "features.npy",
             "clips": "clips.csv", "model": "model", "scores": "scores.csv",
         });
-        fs::write(at("job.json"), job.to_string()).map_err(lost)?;
-        let words: Vec<String> = self.run.iter().cloned().chain(["job.json".to_owned()]).collect();
-        let call = Call {
-            words: &words,
-            folder: folder.path(),
-            environment: &self.environment,
-            limit: Duration::from_secs_f64(60.0 * self.minutes),
-            memory: self.megabytes.map(|megabytes| megabytes << 20),
-        };
-        match call.run(&|| cx.cancelled()) {
-            Ok(said) => said.iter().for_each(|line| (cx.log)(line)),
-            Err(CallError::Cancelled) => return Err(DetectorError::Cancelled),
-            Err(error) => return Err(DetectorError::Data(error.to_string())),
-        }
+        self.own().call(folder.path(), &job, cx)?;
         Ok(folder)
     }
 }

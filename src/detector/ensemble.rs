@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::folds::folds;
 use super::{Detector, DetectorError, DetectorSpec, Examples, Scope, Takes};
 use crate::artifact::Tensors;
+use crate::command::{Program, part};
 use crate::context::Context;
 use crate::diagnose::Problem;
 use crate::learn::moments::mean_and_deviation;
@@ -72,6 +73,15 @@ impl Detector for Ensemble {
         self.detectors.first().map_or(Takes::Vectors, |d| d.member().takes())
     }
 
+    fn programs(&self) -> Vec<(String, Program<'_>)> {
+        let mut all = Vec::new();
+        for (i, member) in self.members() {
+            let own = member.programs().into_iter();
+            all.extend(own.map(|(prefix, program)| (format!("{i}/{prefix}"), program)));
+        }
+        all
+    }
+
     fn scope(&self) -> Scope {
         self.detectors.first().map_or(Scope::Section, |d| d.member().scope())
     }
@@ -129,12 +139,6 @@ impl Detector for Ensemble {
                     "write `branches: [spectrogram]` without `with_pool`, or `copies: 3` in the network",
                 );
             }
-            if member.program().is_some() {
-                wrong(
-                    "calls a program, which an ensemble cannot",
-                    "let the program join the scores",
-                );
-            }
             if self.detectors[i].all_machines() {
                 wrong(
                     "has a network of all machines, but an ensemble is trained machine by machine",
@@ -172,16 +176,19 @@ impl Detector for Ensemble {
     fn fit(
         &self,
         train: &Examples,
-        _: Option<&Tensors>,
+        given: Option<&Tensors>,
         cx: &Context,
     ) -> Result<Tensors, DetectorError> {
         let mut model = Tensors::default();
         for (i, member) in self.members() {
             let name = self.detectors[i].name();
+            let calls = !member.programs().is_empty();
+            let given = given.filter(|_| calls).map(|files| part(files, &format!("{i}/")));
+            let given = given.as_ref();
             let of_member =
                 |error: DetectorError| error.reworded(|message| format!("`{name}`: {message}"));
             let own = Context { seed: cx.seed.derive(&["ensemble", &i.to_string(), name]), ..*cx };
-            let fitted = member.fit(train, None, &own).map_err(of_member)?;
+            let fitted = member.fit(train, given, &own).map_err(of_member)?;
             model
                 .0
                 .extend(fitted.0.into_iter().map(|(name, tensor)| (format!("{i}/{name}"), tensor)));
@@ -190,9 +197,12 @@ impl Detector for Ensemble {
                 for fold in folds(train, &own)? {
                     let own = Context { seed: fold.seed, ..own };
                     let in_fold = |error| of_member(super::folds::in_fold(error));
-                    let part = member.fit(&train.take(&fold.train), None, &own).map_err(in_fold)?;
+                    let fitted =
+                        member.fit(&train.take(&fold.train), given, &own).map_err(in_fold)?;
                     scores.extend(
-                        member.score(&part, &train.take(&fold.held_out), &own).map_err(in_fold)?,
+                        member
+                            .score(&fitted, &train.take(&fold.held_out), &own)
+                            .map_err(in_fold)?,
                     );
                 }
                 let (mean, deviation) = mean_and_deviation(&scores);
@@ -215,13 +225,7 @@ impl Detector for Ensemble {
     ) -> Result<Vec<f64>, DetectorError> {
         let mut all: Vec<Vec<f64>> = Vec::new();
         for (i, member) in self.members() {
-            let prefix = format!("{i}/");
-            let own = model
-                .0
-                .iter()
-                .filter_map(|(name, tensor)| Some((name.strip_prefix(&prefix)?, tensor)));
-            let own =
-                Tensors(own.map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect());
+            let own = part(model, &format!("{i}/"));
             let mut scores = member.score(&own, test, cx)?;
             if self.normalize == Normalize::Z {
                 let normal = model.f64_1(&format!("{i}:normal"))?;
@@ -290,6 +294,28 @@ mod tests {
         let scores = ensemble(json!({}));
         assert!(scores[0].abs() < 2.0 && scores[4] > 5.0, "{scores:?}");
         assert!(scores.windows(2).all(|w| w[0] < w[1]), "{scores:?}");
+    }
+
+    #[test]
+    fn programs_of_members_are_known_wherever_they_stand() {
+        let command = |file: &str| json!({"command": {"run": ["python3"], "files": [file]}});
+        let network = json!({"autoencoder": {}});
+        let settings = json!({"detectors": [
+            {"knn": {}}, command("a/b.py"),
+            {"embedding": {"network": network, "backend": command("c/d.py")}},
+            {"ensemble": {"detectors": [{"gmm": {}}, command("e/f.py")]}},
+        ]});
+        let spec = DetectorSpec::parse("ensemble", &settings).unwrap();
+        let programs = spec.member().programs();
+        let prefixes: Vec<&str> = programs.iter().map(|(prefix, _)| prefix.as_str()).collect();
+        assert_eq!(prefixes, ["1/", "2/", "3/1/"]);
+        assert!(spec.given().is_some());
+        let keyed = spec.keyed().to_string();
+        assert!(keyed.contains("\"d.py\"") && !keyed.contains("a/b.py"), "{keyed}");
+        // A key without programs is as it was.
+        let plain = json!({"detectors": TWO.map(|name| json!({name: {}}))});
+        let plain = DetectorSpec::parse("ensemble", &plain).unwrap();
+        assert_eq!((plain.keyed(), plain.given()), (json!(plain), None));
     }
 
     #[test]

@@ -9,6 +9,7 @@
 use ndarray::{Array2, ArrayView2};
 
 use crate::artifact::{Clip, TensorError, Tensors};
+use crate::command::Program;
 use crate::context::Context;
 use crate::diagnose::Problem;
 use crate::family;
@@ -143,10 +144,10 @@ pub trait Detector: Send + Sync {
         None
     }
 
-    /// The program that is called, if it is one of a user. Its files are read when a spec is, and
-    /// given to [`Detector::fit`] as `weights`.
-    fn program(&self) -> Option<&command::Command> {
-        None
+    /// The programs of users that it calls, each with the prefix of its arrays. Their files are read
+    /// when a spec is, and given to [`Detector::fit`] as `weights`.
+    fn programs(&self) -> Vec<(String, Program<'_>)> {
+        Vec::new()
     }
 
     /// Memory for fitting beside its inputs, in bytes, for `rows` x `dims` of features.
@@ -183,7 +184,7 @@ pub trait Detector: Send + Sync {
     }
 
     /// Learns from normal clips. `weights` is the content of the file of [`Detector::weights`], or
-    /// of those of [`Detector::program`].
+    /// of those of [`Detector::programs`].
     fn fit(
         &self,
         train: &Examples,
@@ -264,8 +265,20 @@ impl DetectorSpec {
         if let Some((field, _)) = self.member().weights() {
             config[self.name()][field] = true.into();
         }
-        if let Some(program) = self.member().program() {
-            config[self.name()]["files"] = program.names().into();
+        match self {
+            DetectorSpec::Command(_) => {
+                let programs = self.member().programs();
+                let names: Vec<String> = programs.iter().flat_map(|(_, p)| p.names()).collect();
+                config[self.name()]["files"] = names.into();
+            }
+            DetectorSpec::Ensemble(ensemble) => {
+                let members = ensemble.detectors.iter().map(DetectorSpec::keyed);
+                config[self.name()]["detectors"] = members.collect();
+            }
+            DetectorSpec::Embedding(embedding) => {
+                config[self.name()]["backend"] = embedding.backend.keyed();
+            }
+            _ => {}
         }
         config
     }
@@ -273,8 +286,9 @@ impl DetectorSpec {
     /// The name of what is given to its training from files: their paths.
     pub fn given(&self) -> Option<String> {
         let weights = self.member().weights().map(|(_, path)| path.to_owned());
-        let files = || Some(serde_json::json!(self.member().program()?.files).to_string());
-        weights.or_else(files)
+        let programs = self.member().programs();
+        let files: Vec<_> = programs.iter().map(|(prefix, own)| (prefix, own.files)).collect();
+        weights.or_else(|| (!files.is_empty()).then(|| serde_json::json!(files).to_string()))
     }
 
     /// The network that makes embeddings before the scoring, if there is one.

@@ -5,6 +5,7 @@
 
 use ndarray::Array2;
 
+use crate::command::Program;
 use crate::diagnose::Problem;
 use crate::family;
 
@@ -45,6 +46,11 @@ pub trait Feature: Send + Sync {
         None
     }
 
+    /// The program of a user that makes it instead of an extractor.
+    fn program(&self) -> Option<Program<'_>> {
+        None
+    }
+
     /// Prepares everything for clips of `rate` Hz.
     fn extractor(&self, rate: u32) -> Result<Box<dyn Extractor>, FeatureError>;
 
@@ -56,6 +62,7 @@ pub trait Feature: Send + Sync {
 }
 
 pub mod clip_spectrum;
+pub mod command;
 pub mod log_mel;
 pub mod lpc;
 pub mod onnx;
@@ -79,6 +86,25 @@ family! {
         "welch" => Welch(welch::Welch),
         "lpc" => Lpc(lpc::Lpc),
         "onnx" => Onnx(onnx::Onnx),
+        "command" => Command(command::Command),
+    }
+}
+
+impl FeatureSpec {
+    /// The settings as keys have them: with the contents of files as inputs, and no paths.
+    pub fn keyed(&self) -> serde_json::Value {
+        match self {
+            FeatureSpec::Vectors(vectors) => serde_json::json!({ self.name(): vectors.keyed() }),
+            FeatureSpec::Onnx(onnx) => serde_json::json!({ self.name(): onnx.keyed() }),
+            FeatureSpec::Command(command) => serde_json::json!({ self.name(): command.keyed() }),
+            _ => serde_json::json!(self),
+        }
+    }
+
+    /// The name of what is given to its stage from files: their paths.
+    pub fn given(&self) -> Option<String> {
+        let files = self.member().program()?.files;
+        Some(serde_json::json!([["", files]]).to_string())
     }
 }
 

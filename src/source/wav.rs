@@ -3,7 +3,7 @@
 //! Our own reader, because a run reads more samples than anything else. Reading them one by one
 //! through an `io::Read`, as hound does, costs three times the whole log-mel of a clip. Samples are
 //! scaled as in soundfile and librosa. Every defect of a file is an error that describes it, never
-//! a panic. The size of the file bounds the memory. (This module does not write WAVs.)
+//! a panic. The size of the file bounds the memory. hound writes.
 
 use std::path::Path;
 
@@ -14,8 +14,10 @@ use crate::reading::{self, RECORDING};
 
 mod mono;
 mod range;
+mod write;
 
 pub use range::{Located, locate, read_range};
+pub use write::write;
 
 /// The encoding of a sample. Little-endian, as everywhere in RIFF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

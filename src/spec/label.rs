@@ -63,7 +63,8 @@ pub fn variants<F: Family>(values: &[Node]) -> Vec<String> {
 /// Labels of the values of a family: the name, and the settings that differ from the default in at
 /// least one value with that name. `brief` leaves the settings out if the name occurs only once.
 fn told<F: Family>(values: &[Node], brief: bool) -> Vec<String> {
-    let written: Vec<Option<Written>> = values.iter().map(Written::of::<F>).collect();
+    let mut written: Vec<Option<Written>> = values.iter().map(Written::of::<F>).collect();
+    name_programs(&mut written);
     let mut telling: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for w in written.iter().flatten() {
         let telling = telling.entry(&w.name).or_default();
@@ -103,6 +104,48 @@ fn told<F: Family>(values: &[Node], brief: bool) -> Vec<String> {
         .zip(&written)
         .map(|(value, w)| w.as_ref().map_or_else(|| odd(value), label))
         .collect()
+}
+
+/// Names programs of users by their files: `command forest.py`. Of programs of one name, only the
+/// settings that differ are told; those of the program itself by their own names.
+fn name_programs(written: &mut [Option<Written>]) {
+    let mut groups: BTreeMap<String, Vec<&mut Written>> = BTreeMap::new();
+    for w in written.iter_mut().flatten().filter(|w| w.name == "command") {
+        let Some(run) = w.settings.get("run") else { continue };
+        w.name = format!("command {}", program(run, w.settings.get("files")));
+        groups.entry(w.name.clone()).or_default().push(w);
+    }
+    for mut group in groups.into_values() {
+        let first = group[0].settings.clone();
+        let same = |(key, value): &(String, String), group: &[&mut Written]| {
+            group.iter().all(|w| w.settings.get(key) == Some(value))
+        };
+        let same: Vec<String> =
+            first.into_iter().filter(|entry| same(entry, &group)).map(|(key, _)| key).collect();
+        for w in &mut group {
+            w.settings.retain(|key, _| !same.contains(key));
+            let own = std::mem::take(&mut w.settings).into_iter();
+            // Its settings may be called as ours are.
+            let ours = |key: &str| w.whole.contains_key(key) || key == "megabytes";
+            let short = |key: String| match key.strip_prefix("settings.").filter(|k| !ours(k)) {
+                Some(short) => short.to_owned(),
+                None => key,
+            };
+            w.settings = own.map(|(key, value)| (short(key), value)).collect();
+        }
+    }
+}
+
+/// The name of a program, from its command line and files as [`plain`] writes them: the first word
+/// that is a listed file, or the first word.
+fn program<'a>(run: &'a str, files: Option<&String>) -> &'a str {
+    let last = |path: &'a str| path.rsplit(['/', '\\']).next().unwrap_or(path);
+    let listed = |word: &&str| {
+        let mut files = files.into_iter().flat_map(|files| files.split('+'));
+        files.any(|file| file.rsplit(['/', '\\']).next() == Some(*word))
+    };
+    let mut words = run.split('+');
+    words.clone().find(listed).unwrap_or_else(|| last(words.next().unwrap_or(run)))
 }
 
 struct Written {
@@ -220,6 +263,24 @@ mod tests {
         let list =
             "[ { classifier: { lda: {} } }, { classifier: { lda: {}, labels: attribute } } ]";
         assert_eq!(of(list), ["classifier labels=section lda", "classifier labels=attribute lda"]);
+    }
+
+    #[test]
+    fn a_program_has_the_name_of_its_file() {
+        let of = |list| of("detector", list);
+        let list = "[ { knn: {} }, { command: { run: [python3, a.py], files: [x/a.py] } },
+            { command: { run: [python3, b.py], files: [x/b.py], settings: { k: 1 }, seeded: true } },
+            { command: { run: [python3, b.py], files: [x/b.py], settings: { k: 2 }, seeded: true } },
+            { command: { run: [/bin/score] } } ]";
+        assert_eq!(
+            of(list),
+            ["knn", "command a.py", "command b.py k=1", "command b.py k=2", "command score"]
+        );
+        // Two of one name are not one setting written twice.
+        let list = "[ { command: { run: [python3, a.py], files: [x/a.py] } },
+            { command: { run: [python3, a.py], files: [y/a.py] } } ]";
+        let told = of(list);
+        assert!(told[0] != told[1] && told[0].contains("files=x/a.py"), "{told:?}");
     }
 
     #[test]

@@ -19,19 +19,27 @@ pub fn without_distances(
     detector.with_domain_calibration(by).is_none().then_some(("domain_calibration", "takes"))
 }
 
-/// What changes samples, where the features are not made from samples: the word and what it does.
+/// What changes samples, where the features are not made from samples: the words, and a hint.
 pub fn without_samples(
     features: &FeatureSpec,
     mixes: bool,
     generalization: &Generalization,
-) -> Option<(&'static str, &'static str)> {
-    if !matches!(features, FeatureSpec::Vectors(_)) {
-        return None;
-    }
-    if mixes {
-        return Some(("mix", "mixes noise to"));
-    }
-    generalization.for_waveforms().map(|_| ("generalization", "interpolates"))
+) -> Option<(String, &'static str)> {
+    let does = match features {
+        FeatureSpec::Vectors(_) if mixes => "`mix` mixes noise to",
+        FeatureSpec::Vectors(_) | FeatureSpec::Command(_) => {
+            generalization.for_waveforms().map(|_| "`generalization` interpolates")?
+        }
+        _ => return None,
+    };
+    let (but, hint) = match features {
+        FeatureSpec::Vectors(_) => (
+            "`vectors` were made before from others",
+            "write the changed recordings with `humshift dataset write` and make vectors of those",
+        ),
+        _ => ("the program of `command` gets recordings", "write `smote: { on: features }`"),
+    };
+    Some((format!("{does} samples of recordings, but {but}"), hint))
 }
 
 /// Notes about settings of `generalization` that have less effect than expected.

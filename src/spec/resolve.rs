@@ -280,14 +280,11 @@ impl<'a> Sections<'a> {
         }
         let mixes = applies && mix.as_ref().is_some_and(Option::is_some);
         if let (Some(features), Some(generalization)) = (&features, &generalization)
-            && let Some((word, does)) = without_samples(features, mixes, generalization)
+            && let Some((message, hint)) = without_samples(features, mixes, generalization)
         {
-            let message = format!(
-                "`{word}` {does} samples of recordings, but `vectors` were made before from others"
-            );
             let node = self.features.node(axes, at).0;
-            let place = node.as_ref().and_then(|n| n.get("vectors")).and_then(Node::key_place);
-            let hint = "write the changed recordings with `humshift dataset write` and make vectors of those";
+            let place =
+                node.as_ref().and_then(|n| n.get(features.name())).and_then(Node::key_place);
             self.misfits.push(Diagnostic::new("E0608", message).at(place).hint(hint));
         }
         if let (Some(generalization), Some(pool), Some(detector)) =

@@ -190,13 +190,14 @@ pub fn settings<F: Family>(name: &str, node: &Node) -> (Value, Vec<(&'static str
     else {
         return (value, Vec::new());
     };
-    relative(&mut value, node, &described.schema);
+    relative(&mut value, node, &described.schema, false);
     (value, nested_in(described))
 }
 
 /// Makes file paths in `value` relative to the folder of the file that sets them; `node` is the
-/// same value with places.
-fn relative(value: &mut Value, node: &Node, schema: &'static Value) {
+/// same value with places. Nested variants are decoded by themselves, but not those in a list: of
+/// what is `listed`, all is done here.
+fn relative(value: &mut Value, node: &Node, schema: &'static Value, listed: bool) {
     for schema in alternatives(schema) {
         match value {
             Value::String(_) if schema.get("x-path").is_some() => {
@@ -209,10 +210,18 @@ fn relative(value: &mut Value, node: &Node, schema: &'static Value) {
                 }
                 return;
             }
-            Value::Object(entries) if of_family(schema).is_none() => {
+            // Variants in a list, such as the detectors of an ensemble.
+            Value::Array(items) if schema.get("items").and_then(of_family).is_some() => {
+                let Some(schema) = schema.get("items") else { return };
+                for (item, node) in items.iter_mut().zip(node.as_list().unwrap_or(&[])) {
+                    relative(item, node, schema, true);
+                }
+                return;
+            }
+            Value::Object(entries) if listed || of_family(schema).is_none() => {
                 for (key, value) in entries {
                     if let (Some(node), Some(schema)) = (node.get(key), inside(schema, key)) {
-                        relative(value, node, schema);
+                        relative(value, node, schema, listed);
                     }
                 }
             }
@@ -240,6 +249,18 @@ mod tests {
 
     fn path(text: &str) -> Vec<String> {
         text.split('.').map(String::from).collect()
+    }
+
+    #[test]
+    fn files_of_the_members_of_an_ensemble_stand_beside_their_spec() {
+        let text = "detectors: [ { knn: }, { command: { run: [a], files: [b.py, /c.py] } },
+            { embedding: { backend: { command: { run: [a], files: [b.py, /c.py] } } } } ]";
+        let node = parse_text("folder/t.yaml", text).unwrap();
+        let (value, _) = settings::<DetectorSpec>("ensemble", &node);
+        for way in ["1/command", "2/embedding/backend/command"] {
+            let files = value.pointer(&format!("/detectors/{way}/files")).unwrap();
+            assert_eq!(*files, serde_json::json!(["folder/b.py", "/c.py"]));
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The features stage: the clips of a section become one feature matrix.
 
+mod command;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -11,12 +13,14 @@ use super::vectors::VectorFiles;
 use super::wave::{Heard, Mixed, hear};
 use super::{Inputs, Item, LONGEST, Output, Role, SPLITS, StageError, Wants, code, versions};
 use crate::artifact::{
-    Audio, AudioTable, FeatureIndex, MatrixWriter, Part, Recipe, SPOOL_FROM, Split,
+    Audio, AudioTable, FeatureIndex, MatrixWriter, Part, Recipe, SPOOL_FROM, Split, Tensors,
 };
 use crate::context::Context;
+use crate::feature::command::Command;
 use crate::feature::vectors::Vectors;
 use crate::feature::{Extractor, FeatureSpec};
 use crate::source;
+use command::Called;
 
 /// 2: separate training and test clips.
 const VERSION: u32 = 2;
@@ -58,6 +62,7 @@ pub struct Features {
 enum Maker<'a> {
     Samples { rate: u32, extractor: Box<dyn Extractor> },
     Files(&'a Vectors, VectorFiles),
+    Program(&'a Command, Tensors),
 }
 
 /// Properties that all clips of a section share.
@@ -76,16 +81,14 @@ struct Listed<'a> {
 impl Features {
     pub(super) fn identity(&self) -> (BTreeMap<String, u32>, Value) {
         let feature = (self.feature.name(), self.feature.member().version());
-        if let FeatureSpec::Vectors(vectors) = &self.feature {
-            let config = json!({ self.feature.name(): vectors.keyed() });
+        let mut config = self.feature.keyed();
+        if matches!(self.feature, FeatureSpec::Vectors(_)) {
             return (code("features", VERSION, [feature]), config);
         }
         let mut uses = vec![feature, (self.source.0.as_str(), self.source.1)];
         uses.extend(versions(&self.uses));
-        let mut config = json!(self.feature);
         if let FeatureSpec::Onnx(onnx) = &self.feature {
             uses.extend(onnx.uses());
-            config = json!({ self.feature.name(): onnx.keyed() });
         }
         if let Some(kernels) = &self.kernels {
             config["kernels"] = json!(kernels);
@@ -135,13 +138,28 @@ impl Features {
         let memory =
             4 * table + all.min(HELD as u64 + matrix) + all.min(SPOOL_FROM as u64 + matrix);
         let memory = memory + 3 * network;
-        Wants { threads: (clips as usize).div_ceil(CHUNK / 2), memory, each }
+        let threads = match self.feature {
+            // A program has one thread, and the files are small beside its work.
+            FeatureSpec::Command(_) => 1,
+            _ => (clips as usize).div_ceil(CHUNK / 2),
+        };
+        Wants { threads, memory, each }
     }
 
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {
         let (mut outputs, mut shape) = (Vec::new(), None);
-        if let FeatureSpec::Vectors(vectors) = &self.feature {
-            let maker = Maker::Files(vectors, VectorFiles::of(inputs)?);
+        let maker = match &self.feature {
+            FeatureSpec::Vectors(vectors) => Some(Maker::Files(vectors, VectorFiles::of(inputs)?)),
+            FeatureSpec::Command(command) => {
+                let given: Option<Tensors> = match inputs.has(Item::Weights) {
+                    true => Some(inputs.get(Item::Weights)?),
+                    false => None,
+                };
+                Some(Maker::Program(command, command.own().bundled(given.as_ref())?))
+            }
+            _ => None,
+        };
+        if let Some(maker) = maker {
             shape = Some(Shape { maker, dims: None });
         }
         for split in SPLITS {
@@ -186,6 +204,12 @@ impl Features {
             }
         };
         let Shape { maker, dims } = known;
+        let called = match &*maker {
+            Maker::Program(command, bundle) => {
+                Some(Called::of(self, command, bundle, (split, clips), cx)?)
+            }
+            _ => None,
+        };
         let mut frames = Vec::with_capacity(clips.len());
         let (mut clipped, mut samples) = (0, 0);
         let mut rest = clips;
@@ -197,11 +221,13 @@ impl Features {
             if cx.cancelled() {
                 return Err(StageError::Cancelled);
             }
-            let extracted = cx.map(chunk, |item| match &*maker {
-                Maker::Samples { rate, extractor } => self.extract(item, *rate, &**extractor),
-                Maker::Files(vectors, files) => {
+            let extracted = cx.map(chunk, |item| match (&*maker, &called) {
+                (_, Some(called)) => Ok((called.frames(item.clip)?, 0)),
+                (Maker::Samples { rate, extractor }, _) => self.extract(item, *rate, &**extractor),
+                (Maker::Files(vectors, files), _) => {
                     Ok((files.frames(vectors, &vectors.root, item.clip)?, 0))
                 }
+                (Maker::Program(..), None) => unreachable!("it was called"),
             });
             for (item, extracted) in chunk.iter().zip(extracted) {
                 let (matrix, lost) = extracted?;
@@ -213,6 +239,7 @@ impl Features {
                     let (name, needs) = match maker {
                         Maker::Samples { .. } => (self.feature.name(), "clips of one length"),
                         Maker::Files(..) => ("vectors", "files of one network"),
+                        Maker::Program(..) => ("command", "one number of values for all clips"),
                     };
                     return Err(failed(item.clip, format!("{why}: `{name}` needs {needs}")));
                 }
@@ -227,6 +254,7 @@ impl Features {
         let from = match maker {
             Maker::Samples { rate, .. } => format!("at {rate} Hz"),
             Maker::Files(..) => "of files".to_owned(),
+            Maker::Program(command, _) => format!("of `{}`", command.own().line()),
         };
         (cx.log)(&format!("{} clips {from}, {} frames", clips.len(), rows.rows()));
         if clipped > 0 {

@@ -22,15 +22,16 @@ const ROOMS: &[(&str, &[&str])] = &[
     // It is told of threads and a wish to stop by a context, and draws from seeds.
     ("learn", &[]),
     ("artifact", &[]),
+    ("command", &["artifact"]),
     ("weights", &["artifact", "nn"]),
     // The twin derives its draws from seeds; what is mixed depends on the attributes of clips.
     ("twin", &[]),
     ("mix", &["artifact"]),
     ("mimii_dg", &["mix", "twin"]),
     ("source", &["artifact", "dsp", "nn", "metric", "twin", "mix", "mimii_dg"]),
-    ("feature", &["artifact", "dsp", "nn", "metric"]),
+    ("feature", &["artifact", "command", "dsp", "nn", "metric"]),
     ("pool", &["artifact", "dsp", "nn", "metric"]),
-    ("detector", &["artifact", "weights", "dsp", "learn", "nn", "metric"]),
+    ("detector", &["artifact", "command", "weights", "dsp", "learn", "nn", "metric"]),
     ("generalize", &["detector", "learn", "artifact"]),
     ("threshold", &["metric"]),
     (
@@ -49,6 +50,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "mimii_dg",
             // Vectors of clips are arrays of other programs.
             "weights",
+            // Features may be a program of a user.
+            "command",
         ],
     ),
     ("spec", &["stage", "source", "feature", "pool", "detector", "threshold"]),

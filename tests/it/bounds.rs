@@ -112,6 +112,7 @@ fn sections() -> Vec<(String, Value)> {
         let settings = match *name {
             "vectors" => json!({"root": "vectors"}),
             "onnx" => json!({"model": "network.onnx", "input": "log_mel", "log_mel": {}}),
+            "command" => json!({"run": ["features"], "megabytes": 100}),
             _ => json!({}),
         };
         all.push(of("features", &FeatureSpec::parse(name, &settings).expect("it has defaults")));

@@ -1,5 +1,8 @@
-//! Detectors in another language: nobody's program is called unasked, its scores are its own, and
-//! its files are part of its keys.
+//! Detectors and features in another language: nobody's program is called unasked, its results are
+//! its own, and its files are part of its keys.
+
+mod features;
+mod trust;
 
 use std::process::Command;
 
@@ -140,4 +143,26 @@ fn what_a_program_does_wrong_is_told() {
     project.spec(&SPEC.replace("programs/nearest.py", "programs/none.py"));
     let missing = project.run("run spec.yaml --allow-commands").exits(2);
     assert!(missing.stderr.contains("a file of the program cannot be read"), "{}", missing.stderr);
+}
+
+#[test]
+fn a_program_can_be_a_member_of_an_ensemble() {
+    let Some(project) = project("a_program_can_be_a_member_of_an_ensemble") else { return };
+    let member = "command: { run: [python3, nearest.py], files: [programs/nearest.py], settings: { scale: 1 } }";
+    let of = |member: &str| {
+        let ensemble =
+            format!("  ensemble: {{ detectors: [ {{ {member} }}, {{ mahalanobis: {{}} }} ] }}");
+        let one = "  command: { run: [python3, nearest.py], files: [programs/nearest.py], settings: { scale: 2 } }";
+        SPEC.replace(one, &ensemble)
+    };
+    project.spec(&of(member));
+    assert!(project.run("run spec.yaml").exits(2).stderr.contains("error[E0730]"));
+    project.run("run spec.yaml --allow-commands").done();
+    let theirs = project.report();
+    project.write("programs/nearest.py", format!("{NEAREST}# another\n"));
+    let again = project.run("run spec.yaml --allow-commands").done().ran();
+    assert!(again.iter().any(|label| label.starts_with("training/")), "{again:?}");
+    project.spec(&of("knn: {}"));
+    project.run("run spec.yaml").done();
+    assert_eq!(project.report(), theirs);
 }

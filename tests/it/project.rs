@@ -93,6 +93,8 @@ impl Project {
     pub fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_humshift"));
         command.args(arguments.split_whitespace()).current_dir(self.dir());
+        // What the user of this machine trusts is no matter of a test.
+        command.env("XDG_CONFIG_HOME", self.outer.path().join("config"));
         // The tests may themselves run there.
         command.env_remove("GITHUB_ACTIONS").env_remove("GITHUB_STEP_SUMMARY");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -4,7 +4,7 @@
 //! instead of the test clips. A score depends only on the recording, the model and the section.
 //! Scoring other recordings at the same time changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -43,13 +43,16 @@ type Outputs = BTreeMap<String, Blob>;
 pub struct Way<'a> {
     plan: &'a Plan,
     chosen: &'a Chosen,
-    /// The models of the detector and of the networks before it, read once.
+    /// The models of the detector and of the networks before it, and the file or files that make its
+    /// features, read once.
     models: BTreeMap<NodeId, Blob>,
     channel: Channel,
     /// The sample rate in Hz that the model was trained with, if it can still be found out.
     pub rate: Option<u32>,
     /// Whether the run mixes noise into its recordings.
     pub is_mixed: bool,
+    /// The programs of users that it calls, by their command lines.
+    pub programs: BTreeSet<String>,
     cancel: Arc<AtomicBool>,
 }
 
@@ -60,6 +63,7 @@ impl<'a> Way<'a> {
     pub fn open(cached: &'a Cached, chosen: &'a Chosen) -> Result<Self, CliError> {
         let plan = &cached.subject.plan;
         let (mut models, mut source, mut features) = (BTreeMap::new(), None, None);
+        let mut programs = BTreeSet::new();
         let mut stack = vec![chosen.scoring];
         while let Some(id) = stack.pop() {
             unchanged(cached, id)?;
@@ -69,15 +73,18 @@ impl<'a> Way<'a> {
                 }
                 StageSpec::Dataset(dataset) => source = Some(&dataset.source),
                 stage => {
-                    features = if let StageSpec::Features(own) = stage {
-                        if let Some(network) = plan.node(id).given.get(&Role::from(Item::Weights)) {
-                            let bytes = cached.store.read(network).map_err(CliError::Store)?;
-                            models.insert(id, Blob::new(bytes));
+                    match stage {
+                        StageSpec::Scoring(scoring) => {
+                            let called = scoring.detector.member().programs();
+                            programs.extend(called.iter().map(|(_, program)| program.line()));
                         }
-                        Some((id, own))
-                    } else {
-                        features
-                    };
+                        StageSpec::Features(own) => {
+                            features = Some((id, own));
+                            programs.extend(own.feature.member().program().map(|p| p.line()));
+                            models.extend(given(cached, id)?.map(|blob| (id, blob)));
+                        }
+                        _ => {}
+                    }
                     stack.extend(wanted(plan, id).map(|need| need.node));
                 }
             }
@@ -89,7 +96,7 @@ impl<'a> Way<'a> {
         let channel = of_microphones.or(source.channel()).unwrap_or_default();
         let rate = rate(cached, source, node, features);
         let (is_mixed, cancel) = (features.mixed.is_some(), signal::cancel());
-        Ok(Self { plan, chosen, models, channel, rate, is_mixed, cancel })
+        Ok(Self { plan, chosen, models, channel, rate, is_mixed, programs, cancel })
     }
 
     /// Checks a recording: it must be readable and have the model's sample rate.
@@ -225,8 +232,8 @@ impl<'a> Way<'a> {
                     Features { root: Some(std::path::PathBuf::new()), mixed: None, ..own.clone() };
                 let none = Blob::new(AudioTable::default().encode());
                 inputs.insert(Role::from((Split::Train, Item::Audio)).to_string(), none);
-                let network = self.models.get(&id).cloned();
-                inputs.extend(network.map(|bytes| (Role::from(Item::Weights).to_string(), bytes)));
+                let given = self.models.get(&id).cloned();
+                inputs.extend(given.map(|bytes| (Role::from(Item::Weights).to_string(), bytes)));
                 self.stage(&StageSpec::Features(stage), inputs)?
             }
             stage => self.stage(stage, inputs)?,
@@ -263,6 +270,19 @@ impl<'a> Way<'a> {
         [(of(Item::Clips), Blob::new(clips.encode())), (of(Item::Audio), Blob::new(table.encode()))]
             .into()
     }
+}
+
+/// The file of the network, or those of the program, that makes the features.
+///
+/// Errors: it is not in the cache any more.
+fn given(cached: &Cached, features: NodeId) -> Result<Option<Blob>, CliError> {
+    let node = cached.subject.plan.node(features);
+    let Some(object) = node.given.get(&Role::from(Item::Weights)) else { return Ok(None) };
+    let bytes = cached.store.read(object).map_err(|error| {
+        let message = format!("no scores: what makes `{}`: {error}", node.label);
+        mistake("E0708", message, cached.subject.command.clone())
+    })?;
+    Ok(Some(Blob::new(bytes)))
 }
 
 /// The needs of a stage for test clips: no training clips and no noise.

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Detector, DetectorError, DetectorSpec, Examples, Scope, Takes};
 use crate::artifact::{Clip, Tensors};
+use crate::command::{Program, part};
 use crate::context::Context;
 use crate::diagnose::Problem;
 use crate::family;
@@ -188,6 +189,10 @@ impl Detector for Embedding {
         true
     }
 
+    fn programs(&self) -> Vec<(String, Program<'_>)> {
+        self.backend.member().programs()
+    }
+
     fn problems(&self) -> Vec<Problem> {
         let (network, backend) = (self.network.name(), self.backend.name());
         let at = |part: &str, name: &str, p: Problem| Problem {
@@ -228,7 +233,7 @@ impl Detector for Embedding {
     fn fit(
         &self,
         train: &Examples,
-        _: Option<&Tensors>,
+        given: Option<&Tensors>,
         cx: &Context,
     ) -> Result<Tensors, DetectorError> {
         let heard = self.heard(train)?;
@@ -238,7 +243,7 @@ impl Detector for Embedding {
         let mut model = Tensors::default();
         for (prefix, places) in self.groups(train) {
             let own = Self::own(cx, &[&prefix]);
-            let fitted = self.backend.member().fit(&embedded.take(&places), None, &own)?;
+            let fitted = self.backend.member().fit(&embedded.take(&places), given, &own)?;
             model.0.extend(
                 fitted.0.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)),
             );
@@ -285,13 +290,6 @@ fn as_examples<'v, 'a: 'v>(clips: &Examples<'a>, vectors: &'v Array2<f32>) -> Ex
         clips: clips.clips.iter().map(same).collect(),
         features: vectors.axis_chunks_iter(Axis(0), 1).collect(),
     }
-}
-
-/// The tensors with a prefix, without that prefix.
-fn part(model: &Tensors, prefix: &str) -> Tensors {
-    let own =
-        model.0.iter().filter_map(|(name, tensor)| Some((name.strip_prefix(prefix)?, tensor)));
-    Tensors(own.map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect())
 }
 
 #[cfg(test)]

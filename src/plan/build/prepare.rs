@@ -71,7 +71,11 @@ impl Builder<'_> {
             });
         let files = self.files(point, section)?;
         let listing = files.map(|(listing, _)| (Item::Files.into(), listing));
-        let given = listing.into_iter().chain(network).collect();
+        let mut given: Given = listing.into_iter().chain(network).collect();
+        if let Some(files) = point.features.given() {
+            let program = self.catalog.weights.get(&files).copied();
+            given.insert(Item::Weights.into(), program.ok_or(PlanError::Unlisted(files))?);
+        }
         let mut features = self.node(number, &about, StageSpec::Features(settings), needs, given);
         let longest = self.longest(&point.data, section);
         [made, spectra].into_iter().flatten().for_each(|node| self.hears(node, longest));

@@ -2,22 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use humshift::artifact::{Artifact, Split};
+use humshift::artifact::{Artifact, Audio, AudioTable, Channel, Split};
+use humshift::context::Context;
 use humshift::detector::{DetectorSpec, EmbedderSpec, Hearing, Takes};
+use humshift::digest::Digest;
 use humshift::feature::FeatureSpec;
 use humshift::feature::onnx::{Onnx, OnnxAxis};
 use humshift::mimii_dg::{self, Section};
 use humshift::pool::PoolSpec;
 use humshift::seed::Seed;
 use humshift::source::SourceSpec;
+use humshift::stage::StageSpec;
 use humshift::threshold::ThresholdSpec;
 use humshift::twin::{self, Scene};
 use ndarray::{Array2, Array3, Array4};
 use serde_json::{Value, json};
 
-use super::fixtures::{Set, bell, matrix, threads, wave};
-use super::rows::{Now, Row, bytes};
+use super::fixtures::{Set, bell, inputs, matrix, threads, wave};
+use super::rows::{Now, Row, bytes, numbers};
 use super::settings::settings;
+use crate::sounds::{self, Form};
 
 /// What one family gives: a row for every name and its settings.
 fn run(family: &str, names: &[&str], one: impl Fn(&str, &Value) -> Result<Row, String>) -> Now {
@@ -47,6 +51,9 @@ pub fn features() -> Now {
         if let FeatureSpec::Onnx(onnx) = &spec {
             return Row::of(name, spec.member().version(), &around_a_network(onnx)?);
         }
+        if spec.member().program().is_some() {
+            return Row::of(name, spec.member().version(), &called(&spec, &samples, rate)?);
+        }
         let extractor = spec.member().extractor(rate).map_err(|e| e.to_string())?;
         let frames = extractor.extract(&samples).map_err(|e| e.to_string())?;
         Row::of(name, spec.member().version(), &values(&frames))
@@ -64,6 +71,22 @@ fn around_a_network(onnx: &Onnx) -> Result<Vec<f64>, String> {
     let layer = Array4::from_shape_fn((1, 2, 1, 4), |(_, a, _, b)| (4 * a + b) as f32);
     let frames = onnx.frames(&layout, layer.into_dyn()).map_err(|misfit| misfit.why)?;
     Ok(inputs.chain(frames).map(f64::from).collect())
+}
+
+/// What a program makes of one recording.
+fn called(spec: &FeatureSpec, samples: &[f32], rate: u32) -> Result<Vec<f64>, String> {
+    let root = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let samples: Vec<f64> = samples.iter().map(|x| f64::from(*x)).collect();
+    let bytes = sounds::wav(&samples, rate, Form::Int16);
+    std::fs::write(root.path().join("x.wav"), &bytes).map_err(|e| e.to_string())?;
+    let audio = Audio::Wav { channel: Channel::Mean, sha256: Digest::of(&bytes) };
+    let one = AudioTable([("x.wav".to_owned(), audio)].into()).encode();
+    let none = AudioTable::default().encode();
+    let given = inputs([("train/audio".to_owned(), one), ("test/audio".to_owned(), none)]);
+    let stage = json!({"features": {"feature": spec, "root": root.path(), "source": ["dcase", 1]}});
+    let stage: StageSpec = serde_json::from_value(stage).map_err(|e| e.to_string())?;
+    let outputs = stage.run(&given, &Context::plain(1)).map_err(|e| e.to_string())?;
+    Ok(numbers(outputs[0].kind, &outputs[0].bytes))
 }
 
 pub fn pools() -> Now {

@@ -47,6 +47,8 @@ const SETTINGS: &[&str] = &[
     "features: { onnx: { model: no-such-network.onnx, sample_rate: @ } }",
     "features: { onnx: { model: no-such-network.onnx, window: @ } }",
     "features: { onnx: { model: no-such-network.onnx, window: 100, hop: @ } }",
+    "features: { command: { run: [no-such-program], minutes: @ } }",
+    "features: { command: { run: [no-such-program], megabytes: @ } }",
     "detector: { command: { run: [no-such-program], minutes: @ } }",
     "detector: { command: { run: [no-such-program], megabytes: @ } }",
     "pool: { gwrp: { decay: @ } }",
