@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::session::{Digests, Session, look};
-use super::{Cache, SpecArgs, report};
+use super::{Cache, SpecArgs, peers, report};
 use crate::desk::Desk;
 use crate::digest::Digest;
 use crate::feature::vectors::Vectors;
@@ -60,8 +60,11 @@ pub fn known(args: &SpecArgs, Cache { store, desk }: &Cache) -> Option<(RunFile,
     if answer.files.is_empty() || !answer.files.iter().all(same) {
         return None;
     }
-    let unchanged = |(source, digest): &(SourceSpec, Digest)| {
-        look(source, Digests::Remembered(desk)).is_ok_and(|looked| looked.digest() == *digest)
+    let unchanged = |(source, digest): &(SourceSpec, Digest)| match source {
+        SourceSpec::Scores(scores) => {
+            peers::look(scores).is_ok_and(|seen| seen.digest() == *digest)
+        }
+        _ => look(source, Digests::Remembered(desk)).is_ok_and(|seen| seen.digest() == *digest),
     };
     if !answer.sources.iter().all(unchanged) {
         return None;
@@ -113,7 +116,7 @@ impl Asked {
             run,
             head: head.digest(),
             files,
-            sources: session.looked.clone(),
+            sources: session.looked.iter().cloned().chain(session.given.peers.looked()).collect(),
             vectors: vectors.collect(),
         };
         let text = serde_json::to_vec(&answer).expect("answers are JSON");

@@ -120,6 +120,11 @@ fn describe(session: &Session) -> Vec<String> {
         let count = machines.entry(machine).or_default().entry(section).or_default();
         *count = files.audio.len().max(*count);
     }
+    let mut scored: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for (SectionId { machine, .. }, scores) in session.given.peers.counts() {
+        let (sections, all) = scored.entry(machine).or_default();
+        (*sections, *all) = (*sections + 1, *all + scores);
+    }
     let plural = |n: usize| if n == 1 { "" } else { "s" };
     let counts = machines
         .into_iter()
@@ -128,5 +133,8 @@ fn describe(session: &Session) -> Vec<String> {
         0 => format!("{machine}: {sections} section{}", plural(sections)),
         _ => format!("{machine}: {sections} section{}, {files} recordings", plural(sections)),
     };
-    counts.map(line).collect()
+    let of_others = |(machine, (sections, scores)): (&str, (usize, usize))| {
+        format!("{machine}: {sections} section{}, {scores} scores of others", plural(sections))
+    };
+    counts.map(line).chain(scored.into_iter().map(of_others)).collect()
 }

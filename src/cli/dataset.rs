@@ -147,6 +147,10 @@ fn sections(session: &Session) -> Result<Nodes, CliError> {
             nodes.insert(dataset.section.clone(), (id, needs));
         }
     }
+    if nodes.is_empty() {
+        let message = "scores of another program come without recordings, so none can be written";
+        return Err(CliError::usage("E0709", message));
+    }
     Ok(nodes)
 }
 

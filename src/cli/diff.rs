@@ -12,6 +12,7 @@ use super::view::{Shape, form};
 use super::{CacheDir, CliError, Exit, output};
 use crate::artifact::{ClipSet, Label, Scores, Split};
 use crate::document::Document;
+use crate::evaluate::namesakes;
 use crate::plan::NodeId;
 use crate::report::{By, Changed, Clips, Diff, Pair, Side, diff};
 use crate::source::SectionId;
@@ -144,8 +145,12 @@ fn compare(
     (left, low): &(Scores, f64),
     (right, high): &(Scores, f64),
 ) {
+    // Another program may have another folder before the name of a clip, or hide its attributes.
+    let [own, others] = [left, right].map(|scores| scores.0.keys().map(String::as_str));
+    let partners = namesakes(own, others);
     for (clip, score) in &left.0 {
-        let Some(other) = right.0.get(clip) else { continue };
+        let partner = partners.get(clip.as_str()).and_then(|id| right.0.get(*id));
+        let Some(other) = partner else { continue };
         found.compared += 1;
         if (score > low) != (other > high) {
             found.changed.push(Changed {
@@ -161,6 +166,17 @@ fn compare(
     }
 }
 
+/// A threshold that gives the decisions of another program: the largest score that it calls normal.
+fn implied(scores: &Scores, decisions: &Scores) -> Option<f64> {
+    let called = |clip: &String| decisions.0.get(clip).map(|decision| *decision == 1.0);
+    let normal = scores.0.iter().filter(|(clip, _)| called(clip) == Some(false));
+    let limit = normal.map(|(_, score)| *score).reduce(f64::max);
+    let limit =
+        limit.or_else(|| scores.0.values().copied().reduce(f64::min).map(f64::next_down))?;
+    let agrees = |(clip, score): (&String, &f64)| called(clip) == Some(*score > limit);
+    scores.0.iter().all(agrees).then_some(limit)
+}
+
 /// Scores and threshold of a section at a point, or why they are not known.
 fn decided(
     run: &Recorded,
@@ -173,15 +189,27 @@ fn decided(
     let row = rows
         .iter()
         .find(|r| (&r.machine, &r.section, r.metric.as_str()) == (machine, name, "threshold"));
-    let limit = row.and_then(|row| row.value).ok_or_else(|| match row {
+    let output = |item: Item| -> Option<Scores> {
+        let (node, role) = run.need(run.result(point, section)?, item)?;
+        run.output(node, role, store)
+    };
+    let gone = || format!("{}: the scores of {machine} {name} are not in the cache", run.name);
+    let limit = row.and_then(|row| row.value).map(Ok).unwrap_or_else(|| match row {
         Some(row) => {
-            format!("{}: there is no threshold of {machine} {name}: {}", run.name, row.missing)
+            Err(format!("{}: there is no threshold of {machine} {name}: {}", run.name, row.missing))
         }
-        None => format!("{}: it has no `threshold`", run.name),
+        None => match output(Item::Decisions) {
+            None => Err(format!("{}: it has no `threshold`", run.name)),
+            Some(Scores(none)) if none.is_empty() => {
+                Err(format!("{}: it has no decisions of {machine} {name}", run.name))
+            }
+            Some(decisions) => {
+                let limit = implied(&output(Item::Scores).ok_or_else(gone)?, &decisions);
+                limit.ok_or_else(|| {
+                    format!("{}: its decisions of {machine} {name} have no one threshold", run.name)
+                })
+            }
+        },
     })?;
-    let scores = run.result(point, section).and_then(|node| run.need(node, Item::Scores));
-    let scores = scores.and_then(|(node, role)| run.output(node, role, store));
-    scores
-        .map(|scores| (scores, limit))
-        .ok_or_else(|| format!("{}: the scores of {machine} {name} are not in the cache", run.name))
+    output(Item::Scores).map(|scores| (scores, limit)).ok_or_else(gone)
 }

@@ -76,6 +76,10 @@ fn settings(args: &FeaturesArgs) -> Result<FeatureSpec, CliError> {
         None => spec::load_text("features", SPEC, &sets)?,
     };
     match experiment.points.into_iter().next() {
+        Some(point) if point.data.is_scored() => {
+            let message = "the spec has scores of another program, and no features".to_owned();
+            Err(CliError::usage("E0704", message))
+        }
         Some(point) => Ok(point.features),
         None => Err(vec![Diagnostic::new("E0704", "the spec has no points")].into()),
     }

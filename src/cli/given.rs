@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::CliError;
+use super::peers::Peers;
 use crate::artifact::{Artifact, Blob, Tensor, Tensors};
 use crate::command::Program;
 use crate::diagnose::Diagnostic;
@@ -21,6 +22,8 @@ pub struct Given {
     objects: BTreeMap<ObjectRef, Vec<u8>>,
     /// The files that some of them were made from, with their digests when they were read.
     files: Vec<(PathBuf, Digest)>,
+    /// Scores of other programs.
+    pub peers: Peers,
 }
 
 impl Given {
@@ -29,6 +32,13 @@ impl Given {
         let object = ObjectRef::of(kind, &bytes);
         self.objects.insert(object, bytes);
         object
+    }
+
+    /// Adds the scores of other programs that a point has in place of recordings.
+    pub fn scores(&mut self, point: &Point, catalog: &mut Catalog, mistakes: &mut Vec<Diagnostic>) {
+        let mut peers = std::mem::take(&mut self.peers);
+        peers.add(point, catalog, &mut |bytes| self.add(Kind::Csv, bytes), mistakes);
+        self.peers = peers;
     }
 
     /// Adds the weights of a point, and the files of the programs that it calls.

@@ -31,6 +31,7 @@ mod networks;
 mod number;
 mod output;
 mod outputs;
+mod peers;
 mod plan;
 mod proof;
 mod publish;

@@ -14,6 +14,7 @@ use crate::plan::NodeId;
 use crate::report::Results;
 use crate::run::{Frozen, Head, Run};
 use crate::source::SectionId;
+use crate::spec::Point;
 use crate::stage::Role;
 use crate::store::Store;
 
@@ -81,10 +82,7 @@ impl Recorded {
             name: subject.head.name.clone(),
             results: report::from_cache(subject, store),
             head: subject.head.clone(),
-            settings: points
-                .iter()
-                .map(|point| serde_json::to_value(point).expect("settings are JSON"))
-                .collect(),
+            settings: points.iter().map(Point::described).collect(),
             nodes: subject.plan.nodes().zip(&subject.standings).map(node).collect(),
         }
     }

@@ -108,6 +108,7 @@ impl Session {
         let (mut given, mut looked) = (Given::default(), Vec::new());
         for point in &experiment.points {
             given.weights(point, &mut catalog, &mut mistakes);
+            given.scores(point, &mut catalog, &mut mistakes);
             for (word, source) in Catalog::sources(point) {
                 let key = Catalog::source_key(&source);
                 if catalog.listings.contains_key(&key) {
@@ -198,6 +199,7 @@ impl Session {
             files.extend(paths.map(|path| root.join(path)));
         }
         files.extend(self.vectors.iter().flat_map(|(_, _, seen)| seen.files.iter().cloned()));
+        files.extend(self.given.peers.files());
         files
     }
 
@@ -219,6 +221,7 @@ impl Session {
         strays
             .chain(notes)
             .chain(self.vectors.iter().filter_map(|(_, _, seen)| seen.note.clone()))
+            .chain(self.given.peers.notes())
             .chain(self.experiment.notes.iter().cloned())
             .chain(self.doubts())
             .chain(self.unchosen())

@@ -16,9 +16,11 @@
 mod compare;
 mod fact;
 mod mean;
+mod namesake;
 mod pair;
 mod protocol;
 mod render;
+mod scored;
 mod section;
 mod sheet;
 mod submission;
@@ -36,9 +38,11 @@ use crate::diagnose::Diagnostic;
 pub use compare::{Difference, TableComparison};
 pub use fact::Fact;
 pub use mean::{Means, means};
+pub use namesake::namesakes;
 pub use pair::{Clip as ScoredClip, Section as ScoredSection};
 pub use protocol::{Metric, Protocol};
 pub use render::{csv, document, json};
+pub use scored::{Scored, System, system};
 pub use table::table;
 
 /// The numbers of one section.

@@ -27,15 +27,36 @@ pub struct Section {
     pub clips: Vec<Clip>,
 }
 
+/// The clips of a section by name, without `.wav`.
+pub struct Named {
+    pub id: SectionId,
+    pub clips: BTreeMap<String, Clip>,
+    /// Other names, and the clips that they are of.
+    pub aliases: BTreeMap<String, String>,
+}
+
 /// The sections of a submission, with the truth about every clip.
 ///
-/// # Errors Every section with unpaired clips, and sections without a file.
+/// # Errors Those of [`named`].
 pub fn sections(
     submission: &Submission,
     truth: Option<&Truth>,
     options: &Options,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<Section>, Vec<Diagnostic>> {
+    let named = named(submission, truth, options, warnings)?.into_iter();
+    Ok(named.map(|own| Section { id: own.id, clips: own.clips.into_values().collect() }).collect())
+}
+
+/// The same with the names of the clips.
+///
+/// # Errors Every section with unpaired clips, and sections without a file.
+pub fn named(
+    submission: &Submission,
+    truth: Option<&Truth>,
+    options: &Options,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Named>, Vec<Diagnostic>> {
     let (mut problems, mut sections, mut unlabelled) = (Vec::new(), Vec::new(), Vec::new());
     for (id, sheets) in &submission.scores {
         if truth.is_none() {
@@ -67,9 +88,11 @@ pub fn sections(
         });
         let clip = |(name, score): (&String, &f64)| {
             let decision = decisions.as_ref().and_then(|d| d.get(name)).map(|d| *d == 1.0);
-            Some(Clip { score: *score, decision, fact: *known.facts.get(name)? })
+            let clip = Clip { score: *score, decision, fact: *known.facts.get(name)? };
+            Some((name.clone(), clip))
         };
-        sections.push(Section { id: id.clone(), clips: scores.iter().filter_map(clip).collect() });
+        let clips = scores.iter().filter_map(clip).collect();
+        sections.push(Named { id: id.clone(), clips, aliases: known.aliases });
     }
     let evaluated: Vec<&SectionId> = sections.iter().map(|s| &s.id).collect();
     if let ([(id, file, why), others @ ..], true) = (unlabelled.as_slice(), evaluated.is_empty()) {

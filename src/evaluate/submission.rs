@@ -26,10 +26,33 @@ pub struct Submission {
     pub warnings: Vec<String>,
 }
 
+/// A system whose files were found and not yet read.
+pub struct Found {
+    /// Those of [`Submission`].
+    pub name: String,
+    pub system: String,
+    files: Files,
+    warnings: Vec<String>,
+}
+
 /// Reads all systems in `folder` or, if it has no score files itself, in the folders below it.
 ///
 /// # Errors All problems of all files.
 pub fn read(folder: &Path, protocol: Protocol) -> Result<Vec<Submission>, Vec<Diagnostic>> {
+    let (mut problems, mut read) = (Vec::new(), Vec::new());
+    for found in find_all(folder, protocol)? {
+        match found.read(protocol) {
+            Ok(submission) => read.push(submission),
+            Err(more) => problems.extend(more),
+        }
+    }
+    if problems.is_empty() { Ok(read) } else { Err(problems) }
+}
+
+/// All systems in `folder` or, if it has no score files itself, in the folders below it.
+///
+/// # Errors A folder cannot be read, or there are no files of scores.
+pub fn find_all(folder: &Path, protocol: Protocol) -> Result<Vec<Found>, Vec<Diagnostic>> {
     let mut folders = Vec::new();
     find(folder, DEPTH, &mut BTreeSet::new(), &mut folders).map_err(|e| vec![e])?;
     if folders.is_empty() {
@@ -37,7 +60,6 @@ pub fn read(folder: &Path, protocol: Protocol) -> Result<Vec<Submission>, Vec<Di
         let hint = format!("they are named like `{}`", example(protocol));
         return Err(vec![Diagnostic::new("E0801", message).hint(hint)]);
     }
-    let mut problems = Vec::new();
     let mut found = Vec::new();
     for (at, files) in folders {
         let mut systems: BTreeMap<&str, Vec<&(PathBuf, SheetName)>> = BTreeMap::new();
@@ -60,18 +82,28 @@ pub fn read(folder: &Path, protocol: Protocol) -> Result<Vec<Submission>, Vec<Di
         systems.retain(|_, files| scored(files));
         for (system, files) in systems {
             let name = if system.is_empty() { shown.clone() } else { format!("{shown}/{system}") };
-            match files.iter().find(|(_, name)| name.by_id == protocol.has_domains()) {
-                Some((path, _)) => problems.push(other_year(path, protocol)),
-                None => {
-                    let mut made = submission(name, system, &files, &mut problems);
-                    // Reported once, with the first system of the folder.
-                    made.warnings.append(&mut alone);
-                    found.push(made);
-                }
-            }
+            let (system, files) = (system.to_owned(), files.into_iter().cloned().collect());
+            // Reported once, with the first system of the folder.
+            found.push(Found { name, system, files, warnings: std::mem::take(&mut alone) });
         }
     }
-    if problems.is_empty() { Ok(found) } else { Err(problems) }
+    Ok(found)
+}
+
+impl Found {
+    /// Reads its files.
+    ///
+    /// # Errors All problems of the files, which may be of another year.
+    pub fn read(self, protocol: Protocol) -> Result<Submission, Vec<Diagnostic>> {
+        let other = self.files.iter().find(|(_, name)| name.by_id == protocol.has_domains());
+        if let Some((path, _)) = other {
+            return Err(vec![other_year(path, protocol)]);
+        }
+        let mut problems = Vec::new();
+        let mut made = submission(self.name, &self.system, &self.files, &mut problems);
+        made.warnings = self.warnings;
+        if problems.is_empty() { Ok(made) } else { Err(problems) }
+    }
 }
 
 /// The warning about decisions without a system, for example because their file begins differently
@@ -137,7 +169,7 @@ fn find(
 fn submission(
     name: String,
     system: &str,
-    files: &[&(PathBuf, SheetName)],
+    files: &[(PathBuf, SheetName)],
     problems: &mut Vec<Diagnostic>,
 ) -> Submission {
     let (scores, decisions) = (BTreeMap::new(), BTreeMap::new());

@@ -1,6 +1,7 @@
 //! From an experiment to its plan.
 
 mod prepare;
+mod submitted;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -83,6 +84,9 @@ impl<'c> Builder<'c> {
         number: usize,
         point: &Point,
     ) -> Result<BTreeMap<SectionId, NodeId>, PlanError> {
+        if point.data.is_scored() {
+            return self.submitted(number, point);
+        }
         let mut results = BTreeMap::new();
         let machines = self.machines(number, point)?;
         let all: Vec<_> = match point.metrics.pseudo_anomalies {

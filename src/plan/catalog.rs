@@ -7,13 +7,16 @@ use crate::feature::vectors::Vectors;
 use crate::kind::ObjectRef;
 use crate::source::SourceSpec;
 use crate::spec::Point;
-use crate::stage::SectionId;
+use crate::stage::{Role, SectionId};
 
 /// Outside data for planning, gathered by the caller.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     /// For each distinct source (by its JSON), the listings of its sections.
     pub listings: BTreeMap<String, BTreeMap<SectionId, ObjectRef>>,
+    /// For each source with scores of another program (see [`Catalog::source_key`]), the inputs of
+    /// the stage that gives them, by section.
+    pub submissions: BTreeMap<String, BTreeMap<SectionId, BTreeMap<Role, ObjectRef>>>,
     /// For each source, the sections without training clips, if known. No model needs them.
     pub untrained: BTreeMap<String, BTreeSet<SectionId>>,
     /// Weights files, and files of programs, by their paths: see `DetectorSpec::given`.
@@ -67,9 +70,12 @@ impl Catalog {
         if found.is_empty() { sections.iter().collect() } else { found }
     }
 
-    /// The sources that a point reads, with the words that they stand under: its data, its noise, and
-    /// its recorded impulse responses.
+    /// The sources of sounds that a point reads, with the words that they stand under: its data, its
+    /// noise, and its recorded impulse responses.
     pub fn sources(point: &Point) -> Vec<(&'static str, SourceSpec)> {
+        if point.data.is_scored() {
+            return Vec::new();
+        }
         let mix = point.mix.as_ref();
         let noise = mix.map(|mix| ("mix.noise", mix.noise(&point.data)));
         let responses = mix.and_then(|mix| mix.response.as_ref()?.from.clone());

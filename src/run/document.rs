@@ -10,7 +10,7 @@ use super::head::{Head, ResultRef};
 use crate::digest::Digest;
 use crate::kind::ObjectRef;
 use crate::plan::{Node, Plan, Unsound};
-use crate::spec::Experiment;
+use crate::spec::{Experiment, Point};
 
 /// Raised when the format of a document changes.
 pub const RUN_SCHEMA: u32 = 1;
@@ -75,10 +75,7 @@ impl Run {
     /// The run of a plan before any stage is done.
     pub fn of(head: Head, experiment: &Experiment, plan: &Plan) -> Self {
         let nodes = plan.nodes().map(|id| Frozen { node: plan.node(id).clone(), key: None });
-        let settings = experiment
-            .points
-            .iter()
-            .map(|point| serde_json::to_value(point).expect("settings are JSON"));
+        let settings = experiment.points.iter().map(Point::described);
         Self { body: Body { nodes: nodes.collect(), settings: settings.collect() }, head }
     }
 

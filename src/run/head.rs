@@ -113,7 +113,10 @@ impl Head {
             intervals: same_intervals(experiment),
             expect: experiment.expect.iter().map(spoken_of).collect(),
             published: experiment.published.map(|table| {
-                let name = |point: &Point| point.detector.name().to_owned();
+                let name = |point: &Point| match point.data.is_scored() {
+                    true => point.data.name().to_owned(),
+                    false => point.detector.name().to_owned(),
+                };
                 (table, experiment.points.iter().map(name).collect())
             }),
             notes,

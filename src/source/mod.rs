@@ -121,6 +121,7 @@ family! {
         "synthetic" => Synthetic(synthetic::Synthetic),
         "factory" => Factory(factory::Factory),
         "phm2012" => Phm2012(phm2012::Phm2012),
+        "scores" => Scores(scores::Scores),
     }
 }
 
@@ -130,7 +131,10 @@ impl SourceSpec {
         match self {
             SourceSpec::Dcase(source) => source.channel,
             SourceSpec::Folder(source) => source.channel,
-            SourceSpec::Synthetic(_) | SourceSpec::Factory(_) | SourceSpec::Phm2012(_) => None,
+            SourceSpec::Synthetic(_)
+            | SourceSpec::Factory(_)
+            | SourceSpec::Phm2012(_)
+            | SourceSpec::Scores(_) => None,
         }
     }
 
@@ -139,7 +143,10 @@ impl SourceSpec {
         match self {
             SourceSpec::Dcase(source) => source.cut.as_ref(),
             SourceSpec::Folder(source) => source.cut.as_ref(),
-            SourceSpec::Synthetic(_) | SourceSpec::Factory(_) | SourceSpec::Phm2012(_) => None,
+            SourceSpec::Synthetic(_)
+            | SourceSpec::Factory(_)
+            | SourceSpec::Phm2012(_)
+            | SourceSpec::Scores(_) => None,
         }
     }
 
@@ -151,8 +158,16 @@ impl SourceSpec {
                 Some((source.rate, (source.seconds * f64::from(source.rate)) as u64))
             }
             SourceSpec::Phm2012(_) => Some((phm2012::RATE, phm2012::LENGTH as u64)),
-            SourceSpec::Dcase(_) | SourceSpec::Folder(_) | SourceSpec::Factory(_) => None,
+            SourceSpec::Dcase(_)
+            | SourceSpec::Folder(_)
+            | SourceSpec::Factory(_)
+            | SourceSpec::Scores(_) => None,
         }
+    }
+
+    /// Whether it has the scores of another program in place of recordings.
+    pub fn is_scored(&self) -> bool {
+        matches!(self, SourceSpec::Scores(_))
     }
 
     /// The versions of further code that makes its samples.
@@ -187,6 +202,7 @@ pub mod phm2012;
 #[cfg(test)]
 mod real_data;
 mod refused;
+pub mod scores;
 mod sound;
 pub mod supplemental;
 pub mod synthetic;

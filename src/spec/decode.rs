@@ -205,9 +205,12 @@ fn form_at<'n, F: Family>(node: &'n Node, word: &str) -> Result<(&'n str, &'n No
             if inner.as_map().is_none() && !inner.is_null() {
                 let message =
                     format!("`{word}.{name}` must be a map of settings, not {}", inner.shown());
-                return Err(wrong(message)
-                    .at(inner.place())
-                    .hint(format!("write `{name}: {{}}` for its defaults")));
+                let of_folder = F::described(name).is_some_and(|own| own.fields.contains(&"root"));
+                let hint = match inner.as_str().filter(|_| of_folder) {
+                    Some(root) => format!("write `{name}: {{ root: {} }}`", shorten(root)),
+                    None => format!("write `{name}: {{}}` for its defaults"),
+                };
+                return Err(wrong(message).at(inner.place()).hint(hint));
             }
             Ok((name, inner))
         }

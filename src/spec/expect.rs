@@ -208,6 +208,7 @@ fn matches(point: &Point, key: &str, value: &str) -> bool {
     }
     match key {
         "data" => value == point.data.name(),
+        _ if point.data.is_scored() => false,
         "features" => value == point.features.name(),
         "detector" => value == point.detector.name(),
         "seed" => point.seed.to_string() == value,

@@ -27,6 +27,9 @@ pub fn labels(keys: &[String], values: &[Node]) -> Vec<String> {
             })
             .collect(),
         (_, Some(family)) => (family.labels)(values),
+        ([word, variant, setting], _) if [word, variant, setting] == ["data", "scores", "root"] => {
+            telling(values.iter().map(text).collect())
+        }
         // An empty map is shown as `default` only if it is a part of a section.
         ([_], None) => values.iter().map(text).collect(),
         _ => {
@@ -38,6 +41,29 @@ pub fn labels(keys: &[String], values: &[Node]) -> Vec<String> {
                 .collect()
         }
     }
+}
+
+/// Paths without the folders that all of them begin or end with: what tells systems apart.
+fn telling(whole: Vec<String>) -> Vec<String> {
+    let [first, _, ..] = whole.as_slice() else { return whole };
+    let first: Vec<&str> = first.split('/').collect();
+    let parts: Vec<Vec<&str>> = whole.iter().map(|path| path.split('/').collect()).collect();
+    let shortest = parts.iter().map(Vec::len).min().unwrap_or(0);
+    let same = |part: &dyn Fn(&[&'_ str], usize) -> bool, least: usize| {
+        (0..least).take_while(|n| parts.iter().all(|own| part(own, *n))).count()
+    };
+    let ahead = same(&|own, n| own[n] == first[n], shortest.saturating_sub(1));
+    let behind = same(
+        &|own, n| own[own.len() - 1 - n] == first[first.len() - 1 - n],
+        shortest.saturating_sub(ahead + 1),
+    );
+    let short = |own: &Vec<&str>| own[ahead..own.len() - behind].join("/");
+    let labels: Vec<String> = parts.iter().map(short).collect();
+    let distinct: BTreeSet<&String> = labels.iter().collect();
+    if distinct.len() == labels.len() && !distinct.iter().any(|label| label.is_empty()) {
+        return labels;
+    }
+    whole
 }
 
 /// The error for the first value that occurs twice on an axis.
@@ -65,6 +91,10 @@ pub fn variants<F: Family>(values: &[Node]) -> Vec<String> {
 fn told<F: Family>(values: &[Node], brief: bool) -> Vec<String> {
     let mut written: Vec<Option<Written>> = values.iter().map(Written::of::<F>).collect();
     name_programs(&mut written);
+    let scored = written.iter_mut().flatten().filter(|w| w.name == "scores");
+    let roots: Vec<&mut String> = scored.filter_map(|w| w.settings.get_mut("root")).collect();
+    let short = telling(roots.iter().map(|root| root.to_string()).collect());
+    roots.into_iter().zip(short).for_each(|(root, short)| *root = short);
     let mut telling: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for w in written.iter().flatten() {
         let telling = telling.entry(&w.name).or_default();
@@ -297,6 +327,21 @@ mod tests {
             of("pool", "[ { mean: {} }, [ { mean: {} }, { mean: {} } ] ]"),
             ["mean", "mean+mean"]
         );
+    }
+
+    #[test]
+    fn systems_are_named_by_what_tells_their_folders_apart() {
+        let of = |list| of("data.scores.root", list);
+        assert_eq!(of("[ sysA, sysB ]"), ["sysA", "sysB"]);
+        assert_eq!(of("[ ../teams/x/x_1/dev, ../teams/y/y_1/dev ]"), ["x/x_1", "y/y_1"]);
+        assert_eq!(of("[ ../dcase/a, ../dcase/a/b, c ]"), ["../dcase/a", "../dcase/a/b", "c"]);
+        assert_eq!(of("[ d/a, d/a/b ]"), ["a", "a/b"]);
+        assert_eq!(of("[ a/x, a/x ]"), ["a/x", "a/x"]);
+        assert_eq!(of("[ only/one ]"), ["only/one"]);
+        let data = "[ { dcase: { root: a } }, { scores: { root: x/b/dev } }, { scores: { root: x/c/dev } } ]";
+        let labels =
+            super::labels(&["data".into()], parse_text("t.yaml", data).unwrap().as_list().unwrap());
+        assert_eq!(labels, ["dcase", "scores root=b", "scores root=c"]);
     }
 
     #[test]

@@ -50,6 +50,7 @@
 //! | E0605 | an expectation of points that do not exist |
 //! | E0606 | local density without distances |
 //! | E0607 | interpolated waveforms for an embedding that needs more than frames |
+//! | E0609 | a word about recordings or training beside scores of another program |
 
 mod decode;
 mod docs;
@@ -118,7 +119,11 @@ pub struct Axis {
     pub values: Vec<serde_json::Value>,
 }
 
-/// One point of the sweep, with all its settings.
+/// Words that say how recordings become scores. Scores of another program have none of them.
+pub const OF_SOUNDS: [&str; 6] = ["mix", "features", "pool", "detector", "generalization", "seed"];
+
+/// One point of the sweep, with all its settings. Where its data are scores of another program, the
+/// settings of [`OF_SOUNDS`] are defaults that nothing reads.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Point {
     /// Swept settings by path, each as a short label (`knn`, `knn k=5`, `64`), for tables and
@@ -138,6 +143,17 @@ pub struct Point {
     /// The rule for calling a clip anomalous; `None` for no decisions.
     pub threshold: Option<ThresholdSpec>,
     pub seed: u64,
+}
+
+impl Point {
+    /// All its settings, with defaults, as documents hold them.
+    pub fn described(&self) -> serde_json::Value {
+        let mut settings = serde_json::to_value(self).expect("settings are JSON");
+        if let (true, Some(words)) = (self.data.is_scored(), settings.as_object_mut()) {
+            words.retain(|word, _| !OF_SOUNDS.contains(&word.as_str()));
+        }
+        settings
+    }
 }
 
 /// An expected result; if it does not hold, `run` exits with 3.

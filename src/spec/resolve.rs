@@ -1,5 +1,7 @@
 //! The only entry from a spec to an experiment: it fills in all defaults and reports all mistakes.
 
+mod scored;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::decode::{self, Look};
@@ -142,6 +144,8 @@ struct Sections<'a> {
     threshold: Section<'a, Option<ThresholdSpec>>,
     seed: Section<'a, u64>,
     notes: BTreeSet<String>,
+    /// Whether no point has recordings.
+    silent: bool,
     /// Errors about sections that do not fit together, for points that are not excluded.
     misfits: Vec<Diagnostic>,
 }
@@ -171,6 +175,7 @@ impl<'a> Sections<'a> {
             threshold: Section::new("threshold", root, Some(None), threshold, axes),
             seed: Section::new("seed", root, Some(0), |n, _, d| rules::seed(n, d), axes),
             notes: BTreeSet::new(),
+            silent: scored::every_point(root, axes),
             misfits: Vec::new(),
         }
     }
@@ -183,13 +188,16 @@ impl<'a> Sections<'a> {
         diagnostics: &mut Vec<Diagnostic>,
     ) {
         self.data.check_base(root, &sweep.broken, axes, diagnostics);
+        self.metrics.check_base(root, &sweep.broken, axes, diagnostics);
+        self.threshold.check_base(root, &sweep.broken, axes, diagnostics);
+        if self.silent {
+            return self.check_scored(root, axes, diagnostics);
+        }
         self.mix.check_base(root, &sweep.broken, axes, diagnostics);
         self.features.check_base(root, &sweep.broken, axes, diagnostics);
         self.pool.check_base(root, &sweep.broken, axes, diagnostics);
         self.detector.check_base(root, &sweep.broken, axes, diagnostics);
         self.generalization.check_base(root, &sweep.broken, axes, diagnostics);
-        self.metrics.check_base(root, &sweep.broken, axes, diagnostics);
-        self.threshold.check_base(root, &sweep.broken, axes, diagnostics);
         self.seed.check_base(root, &sweep.broken, axes, diagnostics);
     }
 
@@ -211,6 +219,9 @@ impl<'a> Sections<'a> {
             }};
         }
         let data = section!(data);
+        if data.as_ref().is_some_and(SourceSpec::is_scored) {
+            return self.scored(axes, at, applied, data?, diagnostics);
+        }
         let mix = section!(mix);
         let applies = match (&mix, &data) {
             (Some(Some(mix)), Some(data)) => mix.applies(data),
@@ -326,7 +337,8 @@ impl<'a> Sections<'a> {
             "threshold" => self.threshold.failed,
             _ => false,
         };
-        let unused = axes.iter().filter(|a| !a.used && !failed(&a.column.keys[0]));
+        let told = |a: &Swept| self.silent && scored::is_of_sounds(a);
+        let unused = axes.iter().filter(|a| !a.used && !told(a) && !failed(&a.column.keys[0]));
         let told = unused.map(|axis| {
             let [word, variant, ..] = axis.column.keys.as_slice() else {
                 unreachable!("a whole section always applies")

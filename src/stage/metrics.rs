@@ -60,6 +60,8 @@ pub struct Known {
     pub held_out: CalibrationScores,
     /// For `pseudo_anomalies`.
     pub pseudo: CalibrationScores,
+    /// Decisions of another program about test clips, 0 or 1; they need no threshold.
+    pub decisions: Scores,
 }
 
 impl Default for MetricsSpec {
@@ -123,7 +125,7 @@ pub enum MetricsError {
 /// without domains has one AUC, with an empty domain.
 ///
 /// A threshold comes from the scores of training clips that are `known`. It adds precision, recall and F1 of the
-/// clips of each domain.
+/// clips of each domain. So do decisions of another program, where there is no threshold.
 ///
 /// Errors: a test clip has no score, or its score is NaN or infinite.
 pub fn table(
@@ -155,8 +157,10 @@ pub fn table(
             clips.clips().iter().filter(|c| (&*c.machine, &*c.section) == (machine, section));
         let section = Section::new(machine, section, tested, *any_domain);
         let mut rows = section.rows(spec);
-        if let Some(limit) = &limit {
-            rows.extend(section.decisions(limit));
+        match &limit {
+            Some(limit) => rows.extend(section.decisions(limit)),
+            None if !known.decisions.0.is_empty() => rows.extend(section.decided(&known.decisions)),
+            None => {}
         }
         if spec.domain_balance {
             rows.push(section.row("domain_balance", choosing::balance(clips_of, &known.held_out)));

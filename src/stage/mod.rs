@@ -3,6 +3,7 @@
 //! ```text
 //! dataset -> [levels -> mixing] -> features -> [pooling] -> [network -> embedding] -> training -> scoring -> metrics
 //!                               [interpolation ->]                                      [-> calibration ->]
+//! submission -> metrics                                                       scores of another program
 //! ```
 //!
 //! The set of stages is closed; families vary the inside of a stage. A [`StageSpec`] can be
@@ -25,6 +26,7 @@ mod outputs;
 mod pooling;
 mod role;
 mod scoring;
+mod submission;
 mod training;
 mod vectors;
 mod wave;
@@ -47,6 +49,7 @@ pub use outputs::{STAGES, outputs_of};
 pub use pooling::Pooling;
 pub use role::{Item, Role};
 pub use scoring::Scoring;
+pub use submission::Submission;
 pub use training::TrainingStage;
 pub use vectors::VectorFiles;
 pub use wave::{Heard, Mixed, Recorded, hear, record};
@@ -59,7 +62,7 @@ use tempfile::NamedTempFile;
 
 use crate::artifact::{
     Artifact, Blob, CalibrationScores, ClipSet, DecodeError, Encoded, FeatureSet, Kind, Matrix,
-    MatrixWriter,
+    MatrixWriter, Scores,
 };
 use crate::context::Context;
 use crate::detector::DetectorError;
@@ -219,6 +222,7 @@ pub enum StageSpec {
     Training(TrainingStage),
     Scoring(Scoring),
     Calibration(Calibration),
+    Submission(Submission),
     Metrics(metrics::MetricsSpec),
 }
 
@@ -237,6 +241,7 @@ impl StageSpec {
             StageSpec::Training(_) => "training",
             StageSpec::Scoring(_) => "scoring",
             StageSpec::Calibration(_) => "calibration",
+            StageSpec::Submission(_) => "submission",
             StageSpec::Metrics(_) => "metrics",
         }
     }
@@ -272,6 +277,7 @@ impl StageSpec {
             StageSpec::Training(s) => s.identity(),
             StageSpec::Scoring(s) => s.identity(),
             StageSpec::Calibration(s) => s.identity(),
+            StageSpec::Submission(s) => s.identity(),
             StageSpec::Metrics(s) => {
                 let threshold = s.threshold.iter().map(|t| (t.name(), t.member().version()));
                 (code("metrics", metrics::version(), threshold), json!(s))
@@ -311,9 +317,10 @@ impl StageSpec {
             StageSpec::Calibration(s) => s.wants(inputs),
             StageSpec::Pooling(s) => s.wants(inputs),
             StageSpec::Embedding(_) | StageSpec::Scoring(_) => Wants::of(usize::MAX, 2 * bytes),
-            StageSpec::Dataset(_) | StageSpec::Mixing(_) | StageSpec::Metrics(_) => {
-                Wants::of(1, 4 * bytes)
-            }
+            StageSpec::Dataset(_)
+            | StageSpec::Mixing(_)
+            | StageSpec::Submission(_)
+            | StageSpec::Metrics(_) => Wants::of(1, 4 * bytes),
         }
     }
 
@@ -331,6 +338,7 @@ impl StageSpec {
             StageSpec::Training(s) => s.run(inputs, cx),
             StageSpec::Scoring(s) => s.run(inputs, cx),
             StageSpec::Calibration(s) => s.run(inputs, cx),
+            StageSpec::Submission(s) => s.run(inputs),
             StageSpec::Metrics(s) => {
                 let known = |wanted: bool, item: Item| match wanted {
                     true => inputs.get(item),
@@ -340,6 +348,10 @@ impl StageSpec {
                     training: known(s.needs().is_some(), Item::Training)?,
                     held_out: known(s.domain_balance, Item::HeldOut)?,
                     pseudo: known(s.pseudo_anomalies, Item::Pseudo)?,
+                    decisions: match inputs.has(Item::Decisions) {
+                        true => inputs.get(Item::Decisions)?,
+                        false => Scores::default(),
+                    },
                 };
                 let clips = SPLITS.map(|split| inputs.get::<ClipSet>((split, Item::Clips)));
                 let [train, test] = clips;

@@ -3,7 +3,7 @@
 use crate::artifact::Kind;
 
 /// The names of all stages, in the order of the pipeline.
-pub const STAGES: [&str; 12] = [
+pub const STAGES: [&str; 13] = [
     "dataset",
     "levels",
     "mixing",
@@ -15,6 +15,7 @@ pub const STAGES: [&str; 12] = [
     "training",
     "calibration",
     "scoring",
+    "submission",
     "metrics",
 ];
 
@@ -38,6 +39,12 @@ pub fn outputs_of(stage: &str) -> Option<&'static [(&'static str, Kind)]> {
         ],
         "network" | "training" => &[("model", Kind::Safetensors)],
         "scoring" => &[("scores", Kind::Csv)],
+        "submission" => &[
+            ("train/clips", Kind::Csv),
+            ("test/clips", Kind::Csv),
+            ("scores", Kind::Csv),
+            ("decisions", Kind::Csv),
+        ],
         "calibration" => &[("scores", Kind::Json)],
         "metrics" => &[("metrics", Kind::Json)],
         _ => return None,

@@ -34,6 +34,8 @@ pub enum Item {
     MadeIndex,
     Model,
     Scores,
+    /// Which test clips another program calls anomalous.
+    Decisions,
     /// Scores of training clips, for a threshold.
     Training,
     /// Scores of training clips by models without them.
@@ -47,7 +49,7 @@ pub enum Item {
     Metrics,
 }
 
-const NAMES: [(Item, &str); 24] = [
+const NAMES: [(Item, &str); 25] = [
     (Item::Listing, "listing"),
     (Item::Weights, "weights"),
     (Item::Audio, "audio"),
@@ -65,6 +67,7 @@ const NAMES: [(Item, &str); 24] = [
     (Item::MadeIndex, "made_index"),
     (Item::Model, "model"),
     (Item::Scores, "scores"),
+    (Item::Decisions, "decisions"),
     (Item::Training, "training"),
     (Item::HeldOut, "held_out"),
     (Item::Pseudo, "pseudo"),

@@ -129,7 +129,8 @@ fn every_member_has_a_row() {
     for channel in names::<Channel>() {
         assert!(rows.contains_key(&format!("features channel {channel}")), "{channel}");
     }
-    for name in SourceSpec::NAMES {
+    // Scores of other programs are read before anything is planned, and have a stage of their own.
+    for name in SourceSpec::NAMES.iter().filter(|name| **name != "scores") {
         let row = &rows[&format!("dataset {name}")];
         assert!(row.versions.contains_key(*name) && row.versions.contains_key("dataset"), "{name}");
     }

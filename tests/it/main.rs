@@ -47,6 +47,7 @@ mod outputs;
 mod pages;
 mod paper;
 mod parity;
+mod peers;
 mod phm2012;
 mod project;
 mod publish;

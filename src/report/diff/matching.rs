@@ -3,6 +3,7 @@
 //! Resolved settings are compared first, so a setting that one run sweeps matches the same setting
 //! that the other run fixes. Points without a partner are then compared by their labels: a detector
 //! with the same label counts as the same detector, even if one of its unswept settings differs.
+//! Scores of another program have no detector, so each of them is compared with every point.
 
 use std::collections::BTreeMap;
 
@@ -40,8 +41,19 @@ pub fn pairs(a: Side, b: Side) -> Pairs {
             axes.iter().map(|axis| labelled(side, point, axis)).collect()
         });
     }
+    if pairs.is_empty() && is_scored(a) != is_scored(b) {
+        let [left, right] = std::mem::take(&mut only);
+        for first in left {
+            pairs.extend(right.iter().map(|second| [first, *second]));
+        }
+    }
     pairs.sort_unstable();
     Pairs { pairs, only }
+}
+
+/// Whether all points of a run are scores of another program.
+fn is_scored(side: Side) -> bool {
+    side.settings.iter().all(|settings| at(settings, "data.scores").is_some())
 }
 
 /// Makes pairs of unmatched points with the same key.

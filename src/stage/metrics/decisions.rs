@@ -1,7 +1,7 @@
 //! The decisions of a threshold for the clips of a section.
 
 use super::{Scored, Section};
-use crate::artifact::{Domain, MetricRow};
+use crate::artifact::{Domain, MetricRow, Scores};
 use crate::metric;
 use crate::threshold::Limit;
 
@@ -12,24 +12,38 @@ impl Section<'_> {
         let mut first = self.row("threshold", value.clone());
         first.note =
             limit.as_ref().ok().and_then(|limit| limit.warning.clone()).unwrap_or_default();
+        let mut rows = vec![first];
+        rows.extend(match value {
+            Ok(limit) => self.rates(Ok(&|(_, score): &Scored| *score > limit)),
+            Err(why) => self.rates(Err(why)),
+        });
+        rows
+    }
+
+    /// The rows of decisions that another program made.
+    pub(super) fn decided(&self, decisions: &Scores) -> Vec<MetricRow> {
+        self.rates(Ok(&|(clip, _): &Scored| decisions.0.get(&clip.id) == Some(&1.0)))
+    }
+
+    /// Precision, recall and F1 of each domain, if it is known which clips are called anomalous.
+    fn rates(&self, called: Result<&dyn Fn(&Scored) -> bool, String>) -> Vec<MetricRow> {
         let domains: &[Option<Domain>] =
             if self.has_domains { &[Some(Domain::Source), Some(Domain::Target)] } else { &[None] };
-        let mut rows = vec![first];
+        let mut rows = Vec::new();
         for domain in domains {
             let own = |(clip, _): &&Scored| domain.is_none() || clip.domain == *domain;
-            let normals: Vec<f64> =
-                self.normals.iter().filter(own).map(|(_, score)| *score).collect();
-            let anomalies: Vec<f64> =
-                self.anomalies.iter().filter(own).map(|(_, score)| *score).collect();
+            let normals: Vec<&Scored> = self.normals.iter().filter(own).collect();
+            let anomalies: Vec<&Scored> = self.anomalies.iter().filter(own).collect();
             let name = domain.map(|d| format!("{d} ")).unwrap_or_default();
-            let counts = value.clone().and_then(|limit| {
+            let counts = called.clone().and_then(|called| {
                 match (self.missing, normals.len(), anomalies.len()) {
                     ("", 0, _) => Err(format!("no {name}normals")),
                     ("", _, 0) => Err(format!("no {name}anomalies")),
                     ("", ..) => {
-                        let above =
-                            |scores: &[f64]| scores.iter().filter(|s| **s > limit).count() as u64;
-                        let (found, false_alarms) = (above(&anomalies), above(&normals));
+                        let count = |clips: &[&Scored]| {
+                            clips.iter().filter(|clip| called(clip)).count() as u64
+                        };
+                        let (found, false_alarms) = (count(&anomalies), count(&normals));
                         Ok((found, false_alarms, anomalies.len() as u64 - found))
                     }
                     (missing, ..) => Err(missing.to_owned()),
@@ -92,6 +106,12 @@ mod tests {
             (noted[0].value, noted[0].note.as_str()),
             (Some(1.0), "all training scores are 1")
         );
+        // The same decisions, made elsewhere: they have no threshold.
+        let spec = MetricsSpec { auc: false, pauc: None, ..MetricsSpec::default() };
+        let called = |score: &f64| f64::from(u8::from(*score > 2.5));
+        let decisions = scores.0.iter().map(|(clip, score)| (clip.clone(), called(score)));
+        let known = Known { decisions: Scores(decisions.collect()), ..Known::default() };
+        assert_eq!(table(&set, &scores, &known, &spec).unwrap().rows, fixed[1..]);
     }
 
     fn clip(id: &str, domain: Domain, label: Label) -> Clip {

@@ -41,7 +41,7 @@ pub fn settings(family: &str, name: &str) -> Vec<Value> {
                 "pattern": "{machine}/{section}_{domain}_{split}_{label}_{attr.load}_{*}.wav",
             })];
         }
-        ("source", "dcase") => return vec![json!({"root": "data"})],
+        ("source", "dcase" | "scores") => return vec![json!({"root": "data"})],
         ("source", "phm2012") => return vec![json!({"root": "data", "sections": ["00"]})],
         ("embedder", name) => return embedder(name),
         ("detector", name) => return detector(name),

@@ -16,7 +16,7 @@ use humshift::dsp::CONVOLVE_VERSION;
 use humshift::mix::RESPONSE_VERSION;
 use humshift::seed::Seed;
 use humshift::source::{SectionId, SourceSpec};
-use humshift::stage::{Dataset, Inputs, Output, StageSpec, listing};
+use humshift::stage::{Dataset, Inputs, Output, StageSpec, Submission, listing};
 use humshift::threshold::ThresholdSpec;
 use serde_json::{Value, json};
 
@@ -125,7 +125,7 @@ pub fn rows() -> Now {
     let root = folder.path();
     write(root);
     let mut rows = Now::new();
-    for name in SourceSpec::NAMES {
+    for name in SourceSpec::NAMES.iter().filter(|name| **name != "scores") {
         let machine = match *name {
             "factory" => "A",
             "phm2012" => "bearing",
@@ -374,6 +374,9 @@ fn metrics(rows: &mut Now) {
     let score = |clip: &Clip, draw: f64| (8.0 * draw).floor() / 8.0 + shift(clip);
     let scores =
         Scores(clips.iter().map(|clip| (clip.id.clone(), score(clip, rng.uniform()))).collect());
+    let called = |score: &f64| f64::from(u8::from(*score > 0.6));
+    let called = scores.0.iter().map(|(clip, score)| (clip.clone(), called(score)));
+    let decisions = Scores(called.collect());
     let training = (0..40).map(|i| (format!("{i:02}"), 0.5 + 0.1 * bell(&mut rng))).collect();
     let training = CalibrationScores { scores: training, missing: String::new() };
     let given = inputs([
@@ -387,6 +390,18 @@ fn metrics(rows: &mut Now) {
             serde_json::from_value(json!({"metrics": settings})).expect("a stage");
         rows.insert(format!("metrics {settings}"), row(&stage, given).map(|(row, _)| row));
     };
+    let others = inputs(
+        given
+            .0
+            .iter()
+            .map(|(role, blob)| (role.clone(), blob.to_vec()))
+            .chain([("decisions".to_owned(), decisions.encode())]),
+    );
+    let stage = StageSpec::Submission(Submission {});
+    let submitted = row(&stage, &others).map(|(row, _)| row);
+    let decided = json!({"metrics": {"auc": false, "ties": "half"}});
+    let decided: StageSpec = serde_json::from_value(decided).expect("a stage");
+    let decided = row(&decided, &others).map(|(row, _)| row);
     // Numbers of training clips alone.
     let train: Vec<Clip> = (0..48).map(|i| clip(i, Split::Train)).collect();
     let held_out = train.iter().map(|clip| (clip.id.clone(), bell(&mut rng))).collect();
@@ -409,4 +424,6 @@ fn metrics(rows: &mut Now) {
         let of_training = of_training.iter().any(|word| settings.get(word).is_some());
         add(&settings, if of_training { &more } else { &given });
     }
+    rows.insert("submission".to_owned(), submitted);
+    rows.insert("metrics decisions".to_owned(), decided);
 }
