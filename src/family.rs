@@ -35,6 +35,7 @@ macro_rules! family {
     ) => {
         $(#[doc = $doc])*
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[allow(clippy::large_enum_variant, reason = "a spec has a few of them")]
         pub enum $family {
             $(#[serde(rename = $name)] $variant($config)),+
         }

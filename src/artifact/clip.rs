@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Snapshots;
+use super::audio_file::is_ending;
 use crate::digest::{Digest, NotADigest};
 
 /// Implements `name`, `Display` and `FromStr` for an enum of unit variants with fixed words.
@@ -111,6 +112,11 @@ pub enum Audio {
     Cut { channel: Channel, sha256: Digest, part: Segment, path: String },
     /// Snapshots that are joined to a clip.
     Snapshots(Snapshots),
+    /// A file of another format, with this content. It lies at the clip's id, with this ending in
+    /// place of `wav`.
+    Encoded { ending: String, channel: Channel, sha256: Digest },
+    /// The same samples at another rate in Hz.
+    Resampled { rate: u32, audio: Box<Audio> },
     /// A recipe of the `synthetic` source: canonical JSON with everything the generator needs.
     Synthetic(String),
 }
@@ -122,17 +128,6 @@ pub struct Segment {
     pub frames: u64,
 }
 
-impl Audio {
-    /// The path of the WAV file with the samples of this clip, below the root of its source.
-    pub fn file<'a>(&'a self, clip: &'a str) -> Option<&'a str> {
-        match self {
-            Audio::Wav { .. } => Some(clip),
-            Audio::Cut { path, .. } => Some(path),
-            Audio::Snapshots(_) | Audio::Synthetic(_) => None,
-        }
-    }
-}
-
 impl fmt::Display for Audio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -141,6 +136,10 @@ impl fmt::Display for Audio {
                 write!(f, "cut:{channel}:{}:{start}+{frames}:{path}", sha256.hex())
             }
             Audio::Snapshots(snapshots) => write!(f, "snapshots:{}", snapshots.text()),
+            Audio::Encoded { ending, channel, sha256 } => {
+                write!(f, "{ending}:{channel}:{}", sha256.hex())
+            }
+            Audio::Resampled { rate, audio } => write!(f, "resampled:{rate}:{audio}"),
             Audio::Synthetic(recipe) => write!(f, "synthetic:{recipe}"),
         }
     }
@@ -156,10 +155,20 @@ impl FromStr for Audio {
             Some(("snapshots", json)) => {
                 serde_json::from_str(json).map(Audio::Snapshots).map_err(|e| e.to_string())
             }
-            Some(("wav", rest)) => {
+            Some(("resampled", rest)) => {
+                let (rate, audio) =
+                    rest.split_once(':').ok_or_else(|| format!("`{text}` lacks its audio"))?;
+                let rate = rate.parse().map_err(|_| format!("`{rate}` is no rate"))?;
+                Ok(Audio::Resampled { rate, audio: Box::new(audio.parse()?) })
+            }
+            Some((ending, rest)) if is_ending(ending) => {
                 let (channel, sha256) =
                     rest.split_once(':').ok_or_else(|| format!("`{text}` lacks a digest"))?;
-                Ok(Audio::Wav { channel: channel.parse()?, sha256: digest(sha256)? })
+                let (channel, sha256) = (channel.parse()?, digest(sha256)?);
+                Ok(match ending {
+                    "wav" => Audio::Wav { channel, sha256 },
+                    _ => Audio::Encoded { ending: ending.to_owned(), channel, sha256 },
+                })
             }
             Some(("cut", rest)) => {
                 let words: Vec<&str> = rest.splitn(4, ':').collect();

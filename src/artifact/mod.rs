@@ -4,6 +4,7 @@
 //! The bytes depend on the value alone: no time, host or version. This room knows neither the store
 //! nor the disk; it takes bytes and returns bytes.
 
+mod audio_file;
 mod audio_table;
 mod calibration;
 mod clip;
@@ -20,6 +21,7 @@ mod snapshots;
 mod tensors;
 
 pub use crate::kind::Kind;
+pub use audio_file::{clip_id, stem};
 pub use audio_table::AudioTable;
 pub use calibration::CalibrationScores;
 pub use clip::{Audio, Channel, Clip, Domain, Label, Segment, Split};

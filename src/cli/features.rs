@@ -9,12 +9,12 @@ use super::{CliError, Exit, networks, output, outputs};
 use crate::artifact::{Artifact, Channel, Matrix};
 use crate::diagnose::Diagnostic;
 use crate::feature::FeatureSpec;
-use crate::source::wav;
+use crate::source::{self, wav};
 use crate::spec;
 
 #[derive(Args)]
 pub struct FeaturesArgs {
-    /// A WAV file
+    /// A recording: WAV, FLAC or Ogg Vorbis
     clip: PathBuf,
     /// Where to write the matrix
     #[arg(short, long, value_name = "X.npy")]
@@ -29,6 +29,9 @@ pub struct FeaturesArgs {
     /// How several channels become one: mean, first, second, difference or cancel
     #[arg(long, default_value = "mean")]
     channel: Channel,
+    /// Resample it to this rate in Hz
+    #[arg(long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(4000..=192_000))]
+    rate: Option<u32>,
     /// Say what was written as JSON
     #[arg(long)]
     json: bool,
@@ -43,6 +46,10 @@ pub fn run(args: &FeaturesArgs) -> Result<Exit, CliError> {
         |why: String| CliError::usage("E0706", format!("`{}`: {why}", args.clip.display()));
     let wave =
         wav::read(&args.clip, args.channel).map_err(|e| CliError::usage("E0706", e.to_string()))?;
+    let wave = match args.rate {
+        Some(rate) => source::resampled(wave, rate).map_err(failed)?,
+        None => wave,
+    };
     let extractor = networks::extractor(&feature, wave.rate).map_err(failed)?;
     let matrix = extractor.extract(&wave.samples).map_err(|e| failed(e.to_string()))?;
     let (frames, dims) = matrix.dim();

@@ -8,7 +8,7 @@ use clap::Args;
 use super::census::Census;
 use super::session::Session;
 use super::{CliError, Exit, SpecArgs, check, output, outputs};
-use crate::artifact::{Channel, Clip};
+use crate::artifact::{Channel, Clip, clip_id};
 use crate::diagnose::Diagnostic;
 use crate::shown::shown;
 use crate::source::guess::{Guess, guess};
@@ -46,7 +46,7 @@ pub fn run(args: &InitArgs) -> Result<Exit, CliError> {
     let Some(guess) = guess(&paths) else {
         return Err(CliError::usage(
             "E0701",
-            format!("`{}` holds no WAV files", args.dir.display()),
+            format!("`{}` holds no recordings (`.wav`, `.flac` or `.ogg`)", args.dir.display()),
         ));
     };
     let known =
@@ -174,7 +174,7 @@ fn tell(session: &Session, root: &Path, paths: &[String], guess: Option<&Guess>)
         match wav::read(&root.join(path), Channel::Mean) {
             Ok(wave) => {
                 rates.insert(wave.rate);
-                if let Some(place) = places.get(path.as_str()) {
+                if let Some(place) = places.get(clip_id(path).as_str()) {
                     by_section.entry(*place).or_default().insert(wave.rate);
                 }
                 lengths.push(wave.samples.len() as f64 / f64::from(wave.rate));
@@ -189,8 +189,8 @@ fn tell(session: &Session, root: &Path, paths: &[String], guess: Option<&Guess>)
         let named: Vec<String> = rates.iter().map(|rate| format!("{rate} Hz")).collect();
         stops = true;
         check::warn(&format!(
-            "section {section} of `{machine}` has recordings of {}; resample them to one rate, or give each \
-             rate a section",
+            "section {section} of `{machine}` has recordings of {}; write a `rate` beside `root` to resample \
+             them, such as `rate: 16000`, or give each rate a section",
             named.join(" and ")
         ));
     }

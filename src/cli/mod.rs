@@ -21,6 +21,7 @@ mod export;
 mod features;
 mod figures;
 mod given;
+mod heads;
 mod html;
 mod init;
 mod internal;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::given::Given;
+use super::heads::rate;
 use crate::diagnose::Diagnostic;
 use crate::feature::onnx::{self, Onnx};
 use crate::feature::{Extractor, FeatureSpec};
@@ -10,7 +11,7 @@ use crate::kind::Kind;
 use crate::plan::Catalog;
 use crate::reading::{self, unexpanded};
 use crate::shown::visible;
-use crate::source::{Listing, SourceSpec, wav};
+use crate::source::{Listing, SourceSpec};
 use crate::spec::Point;
 
 /// Adds the networks of all points. Returns what is wrong with them, each mistake once.
@@ -68,16 +69,6 @@ pub fn extractor(feature: &FeatureSpec, rate: u32) -> Result<Box<dyn Extractor>,
         other => other.member().extractor(rate),
     };
     made.map_err(|error| error.to_string())
-}
-
-/// The sample rate in Hz of a data set, from its first recording.
-pub fn rate(source: &SourceSpec, listing: &Listing) -> Option<u32> {
-    if let Some((rate, _)) = source.form() {
-        return Some(rate);
-    }
-    let root = source.member().root()?;
-    let first = listing.sections.values().find_map(|files| files.audio.first())?;
-    wav::head(&root.join(first)).map(|head| head.rate)
 }
 
 fn unbuilt() -> Diagnostic {

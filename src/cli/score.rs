@@ -40,8 +40,8 @@ pub struct ScoreArgs {
     /// The machine and section of the recordings, such as `fan/00`; or the label of a training,
     /// scoring or metrics stage
     label: String,
-    /// WAV files, folders of them, or patterns such as 'new/**/*.wav'; `-` reads names from stdin,
-    /// one a line
+    /// Recordings (WAV, FLAC, Ogg Vorbis), folders of them, or patterns such as 'new/**/*.wav'; `-`
+    /// reads names from stdin, one a line
     #[arg(value_name = "CLIP", required = true)]
     clips: Vec<PathBuf>,
     /// Which point of a sweep: the value of a swept setting

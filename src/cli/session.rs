@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::census::{Census, untrained};
 use super::given::Given;
-use super::networks::{self, rate};
+use super::heads::{channels, longest, rate};
+use super::networks;
 use super::trust::programs;
 use super::vectors::{self, Seen};
 use super::{CliError, SpecArgs};
@@ -20,7 +21,7 @@ use crate::plan::{self, Catalog, NodeId, Plan};
 use crate::reading::unexpanded;
 use crate::run::Head;
 use crate::shown::visible;
-use crate::source::{self, FileList, Listing, SectionId, SourceError, SourceSpec, wav};
+use crate::source::{self, Listing, SectionId, SourceError, SourceSpec};
 use crate::spec::{self, Experiment, Point};
 use crate::stage;
 
@@ -118,7 +119,10 @@ impl Session {
                     Ok(seen) => {
                         looked.push((source.clone(), seen.digest()));
                         let Looked { listing, sections } = seen;
-                        catalog.longest.insert(key.clone(), longest(&source, &listing, digests));
+                        catalog.longest.insert(
+                            key.clone(),
+                            longest(&source, &listing, digests.desk().is_some()),
+                        );
                         let sections = sections
                             .into_iter()
                             .map(|(id, listing)| (id, given.add(Kind::Csv, listing)));
@@ -298,47 +302,9 @@ impl Session {
     }
 }
 
-/// The fewest and the most channels of the recordings of each machine that are looked at: of each
-/// section the first, one in the middle and the last.
-fn channels<'l>(source: &SourceSpec, listing: &'l Listing) -> BTreeMap<&'l str, (usize, usize)> {
-    let mut found: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-    let Some(root) = source.member().root() else { return found };
-    for (SectionId { machine, .. }, FileList { audio, .. }) in &listing.sections {
-        let some = [audio.first(), audio.get(audio.len() / 2), audio.last()];
-        let heads = some.into_iter().flatten().filter_map(|path| wav::head(&root.join(path)));
-        for count in heads.map(|head| head.channels) {
-            let (fewest, most) = found.entry(machine).or_insert((count, count));
-            (*fewest, *most) = (count.min(*fewest), count.max(*most));
-        }
-    }
-    found
-}
-
 fn names<T>(machines: &BTreeMap<&str, T>) -> String {
     let names: Vec<String> = machines.keys().map(|name| format!("`{}`", visible(name))).collect();
     names.join(", ")
-}
-
-/// The approximate length in samples of the longest recording of each section: half the bytes of
-/// its file. It is not computed if nothing will run.
-fn longest(source: &SourceSpec, listing: &Listing, digests: Digests) -> BTreeMap<SectionId, u64> {
-    if let Some((_, samples)) = source.form() {
-        return listing.sections.keys().map(|id| (id.clone(), samples)).collect();
-    }
-    let Some(root) = source.member().root().filter(|_| digests.desk().is_some()) else {
-        return BTreeMap::new();
-    };
-    let bytes = |path: &String| std::fs::metadata(root.join(path)).map_or(0, |meta| meta.len());
-    // Of a recording that is cut, only the part of a clip is read.
-    let part = |paths: &[String]| {
-        let head = paths.first().and_then(|path| wav::head(&root.join(path)))?;
-        Some(source.cut()?.frames(head.rate) * (head.channels * head.encoding.bytes()) as u64)
-    };
-    let most = |paths: &[String]| {
-        let whole = paths.iter().map(bytes).max().unwrap_or(0);
-        part(paths).map_or(whole, |part| part.min(whole)) / 2
-    };
-    listing.sections.iter().map(|(id, files)| (id.clone(), most(&files.audio))).collect()
 }
 
 fn data_mistake(word: &str, source: &SourceSpec, error: &SourceError) -> Diagnostic {

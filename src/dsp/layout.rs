@@ -91,7 +91,7 @@ mod tests {
                 assert_eq!(Layout::of_width(layout.width(), frames), Some(layout));
             }
         }
-        assert_eq!(Layout::of_width(40, &[64]), None);
+        assert_eq!(Layout::of_width(60, &[64]), None);
         let layout = Layout::new(100, &[64, 128]);
         assert_eq!((layout.stft(0), layout.stft(1)), (100..331, 331..591));
     }

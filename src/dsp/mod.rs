@@ -13,6 +13,7 @@ mod fft;
 mod frames;
 mod layout;
 mod mel;
+mod polyphase;
 mod resample;
 mod stft;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub use fft::any_length;
 pub use frames::{Framing, Padding};
 pub use layout::Layout;
 pub use mel::{MelBank, MelNorm, MelScale};
+pub use polyphase::{POLYPHASE_VERSION, polyphase};
 pub use resample::resample;
 pub use stft::{LANES, Stft, StftScratch};
 pub use window::hann;

@@ -64,11 +64,11 @@ fn chosen(folder: &Path, mut systems: Vec<Found>, name: Option<&str>) -> Result<
         let names: Vec<String> = several.iter().map(|own| format!("`{}`", own.name)).collect();
         super::listed(&names)
     };
-    let ways: [&dyn Fn(&Found, &str) -> bool; 4] = [
-        &|own, name| own.name == name,
-        &|own, name| own.system == name,
-        &|own, name| own.name.rsplit('/').next() == Some(name),
-        &|own, name| own.system.trim_end_matches(['_', '-']) == name,
+    let ways: [fn(&Found, &str) -> bool; 4] = [
+        |own, name| own.name == name,
+        |own, name| own.system == name,
+        |own, name| own.name.rsplit('/').next() == Some(name),
+        |own, name| own.system.trim_end_matches(['_', '-']) == name,
     ];
     let Some(name) = name else {
         if systems.len() == 1 {

@@ -47,7 +47,10 @@ fn line_ends(bytes: &[u8], from: usize, to: usize) -> u64 {
 /// before the first comma, because later commas may be decimal commas. The separator must win in
 /// more rows than the comma.
 fn separator(rows: &[(u64, Vec<String>)]) -> Option<&'static str> {
-    let is_file = |field: &str| field.to_ascii_lowercase().ends_with(".wav");
+    let is_file = |field: &str| {
+        let field = field.to_ascii_lowercase();
+        [".wav", ".flac", ".ogg"].iter().any(|ending| field.ends_with(ending))
+    };
     [(';', "`;`"), ('\t', "tabs")].into_iter().find_map(|(separator, shown)| {
         let other = |row: &&Vec<String>| {
             row[0].contains(separator) && (row.len() == 1 || !is_file(&row[0]))

@@ -87,14 +87,23 @@ impl Cut {
     ) -> Result<Vec<Recording>, SourceError> {
         let mut clips = Vec::new();
         for Recording { clip, audio } in &recordings {
-            let Audio::Wav { channel, sha256 } = audio else {
+            let (rate, whole) = match audio {
+                Audio::Resampled { rate, audio } => (Some(*rate), audio.as_ref()),
+                audio => (None, audio),
+            };
+            let Audio::Wav { channel, sha256 } = whole else {
                 let why = "only WAV files can be cut into clips".to_owned();
                 return Err(SourceError::File { path: clip.id.clone(), why });
             };
             let header = wav::locate(&root.join(&clip.id))?.header;
             clips.extend(self.parts(&header).map(|(at, part)| {
                 let (channel, sha256, path) = (*channel, *sha256, clip.id.clone());
-                Recording { clip: clip.part(at), audio: Audio::Cut { channel, sha256, part, path } }
+                let cut = Audio::Cut { channel, sha256, part, path };
+                let audio = match rate {
+                    Some(rate) => Audio::Resampled { rate, audio: Box::new(cut) },
+                    None => cut,
+                };
+                Recording { clip: clip.part(at), audio }
             }));
         }
         match recordings.first().filter(|_| clips.is_empty()) {

@@ -19,8 +19,8 @@ use super::refused::Refused;
 use super::supplemental::{self, Sound, Supplement, Supplemental};
 use super::table::{Form, Table};
 use super::untrusted::{problem, same as same_name};
-use super::{ListedFile, Listing, Recording, SectionId, Source, SourceError, tree};
-use crate::artifact::{Audio, Channel, Clip, Split};
+use super::{ListedFile, Listing, Recording, SectionId, Source, SourceError, rate_problem, tree};
+use crate::artifact::{Audio, Channel, Clip, Split, clip_id};
 use crate::diagnose::{Problem, suggest};
 use crate::family::Word;
 
@@ -42,6 +42,11 @@ pub struct Dcase {
     /// How several channels of a recording become one. Default: `mean`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<Channel>,
+    /// Sample rate in Hz that recordings are resampled to. Default: they keep their rates, and
+    /// those of a section must have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 4000, max = 192_000))]
+    pub rate: Option<u32>,
     /// The origin of a recording's attributes.
     #[serde(default)]
     pub attributes: Attributes,
@@ -113,6 +118,7 @@ impl Source for Dcase {
                 names.iter().filter_map(|name| problem(field, field.trim_end_matches('s'), name)),
             );
         }
+        problems.extend(rate_problem(self.rate));
         problems.extend(self.split.iter().flat_map(|holdout| holdout.problems(None)));
         problems.extend(self.cut.iter().flat_map(Cut::problems));
         problems
@@ -204,7 +210,7 @@ impl Source for Dcase {
             }
             let mimii = if tests.contains(file.path.as_str()) { Split::Test } else { Split::Train };
             let clip = Clip {
-                id: file.path.clone(),
+                id: clip_id(&file.path),
                 machine: id.machine.clone(),
                 section: id.section.clone(),
                 domain: name.domain,
@@ -212,13 +218,9 @@ impl Source for Dcase {
                 label: name.label,
                 attributes: name.attributes,
             };
-            recordings.push(Recording {
-                clip,
-                audio: Audio::Wav {
-                    channel: self.channel.unwrap_or_default(),
-                    sha256: file.sha256,
-                },
-            });
+            let channel = self.channel.unwrap_or_default();
+            let audio = Audio::of_file(&file.path, channel, self.rate, file.sha256);
+            recordings.push(Recording { clip, audio });
         }
         if let Some(holdout) =
             self.split.as_ref().filter(|_| files.iter().any(|file| mimii::is_mimii(&file.path)))
@@ -240,7 +242,7 @@ impl Source for Dcase {
     }
 
     fn keyed(&self) -> serde_json::Value {
-        let Self { channel, attributes, split, cut, .. } = self;
+        let Self { channel, rate, attributes, split, cut, .. } = self;
         let mut dcase =
             serde_json::json!({ "channel": channel.unwrap_or_default(), "attributes": attributes });
         // Keys of data sets that are split as ever are older than this word.
@@ -249,6 +251,9 @@ impl Source for Dcase {
         }
         if let Some(cut) = cut {
             dcase["cut"] = cut.keyed();
+        }
+        if let Some(rate) = rate {
+            dcase["rate"] = serde_json::json!(rate);
         }
         serde_json::json!({ "dcase": dcase })
     }

@@ -14,8 +14,8 @@ use super::holdout::Holdout;
 use super::pattern::{Field, Pattern};
 use super::tree::{self, Found, unreadable, walk};
 use super::untrusted::problem;
-use super::{ListedFile, Listing, Recording, SectionId, Source, SourceError};
-use crate::artifact::{Audio, Channel, Clip, Domain, Label, Split};
+use super::{ListedFile, Listing, Recording, SectionId, Source, SourceError, rate_problem};
+use crate::artifact::{Audio, Channel, Clip, Domain, Label, Split, clip_id};
 use crate::diagnose::{Problem, suggest};
 use crate::reading::Kind;
 
@@ -35,6 +35,11 @@ pub struct Folder {
     /// How several channels of a recording become one. Default: `mean`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<Channel>,
+    /// Sample rate in Hz that recordings are resampled to. Default: they keep their rates, and
+    /// those of a section must have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 4000, max = 192_000))]
+    pub rate: Option<u32>,
     /// Values for recordings whose paths do not give them.
     #[serde(default)]
     pub defaults: Defaults,
@@ -101,6 +106,7 @@ impl Source for Folder {
                     .hint("write the folder that the pattern starts from"),
             );
         }
+        problems.extend(rate_problem(self.rate));
         let pattern = match Pattern::parse(&self.pattern) {
             Ok(pattern) => pattern,
             Err(wrong) => {
@@ -214,9 +220,9 @@ impl Source for Folder {
         }
         if listing.sections.is_empty() {
             let message = match listing.strays.first() {
-                None => format!("`{here}` holds no WAV files"),
+                None => format!("`{here}` holds no recordings (`.wav`, `.flac` or `.ogg`)"),
                 Some((path, why)) => format!(
-                    "no WAV file of `{here}` ({} seen) fits the pattern `{}`; `{path}`: {why}",
+                    "no recording of `{here}` ({} seen) fits the pattern `{}`; `{path}`: {why}",
                     listing.strays.len(),
                     self.pattern
                 ),
@@ -244,11 +250,18 @@ impl Source for Folder {
                     path: file.path.clone(),
                     why: format!("is not a clip of `{}` `{}`", id.machine, id.section),
                 })?;
-            let audio =
-                Audio::Wav { channel: self.channel.unwrap_or_default(), sha256: file.sha256 };
+            let channel = self.channel.unwrap_or_default();
+            let audio = Audio::of_file(&file.path, channel, self.rate, file.sha256);
             let (machine, section) = (id.machine, id.section);
-            let clip =
-                Clip { id: file.path.clone(), machine, section, domain, split, label, attributes };
+            let clip = Clip {
+                id: clip_id(&file.path),
+                machine,
+                section,
+                domain,
+                split,
+                label,
+                attributes,
+            };
             recordings.push(Recording { clip, audio });
         }
         if let Some(holdout) = &self.split {
@@ -266,7 +279,7 @@ impl Source for Folder {
     }
 
     fn keyed(&self) -> serde_json::Value {
-        let Self { root: _, pattern, channel, defaults, words, split, draw, cut } = self;
+        let Self { root: _, pattern, channel, rate, defaults, words, split, draw, cut } = self;
         let mut folder = serde_json::json!({
             "pattern": pattern, "channel": channel.unwrap_or_default(), "defaults": defaults, "words": words
         });
@@ -279,6 +292,9 @@ impl Source for Folder {
         }
         if let Some(cut) = cut {
             folder["cut"] = cut.keyed();
+        }
+        if let Some(rate) = rate {
+            folder["rate"] = serde_json::json!(rate);
         }
         serde_json::json!({ "folder": folder })
     }

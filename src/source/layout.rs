@@ -7,7 +7,7 @@
 //! [SNR_dB_MACHINE/]MACHINE/id_NN/{normal,abnormal}/NUMBER.wav                     MIMII of 2019
 //! ```
 //!
-//! Only the split may come from a folder. The domain comes from the file's name alone: a data set
+//! Recordings of other formats end in `.flac`, `.ogg` or `.oga`. Only the split may come from a folder. The domain comes from the file's name alone: a data set
 //! that lies under `.../source/...` is not all source.
 
 use std::collections::BTreeSet;

@@ -138,6 +138,18 @@ impl SourceSpec {
         }
     }
 
+    /// The rate in Hz that its recordings are resampled to, if the spec says one.
+    pub fn rate(&self) -> Option<u32> {
+        match self {
+            SourceSpec::Dcase(source) => source.rate,
+            SourceSpec::Folder(source) => source.rate,
+            SourceSpec::Synthetic(_)
+            | SourceSpec::Factory(_)
+            | SourceSpec::Phm2012(_)
+            | SourceSpec::Scores(_) => None,
+        }
+    }
+
     /// How its recordings are cut into clips, if the spec cuts them.
     pub fn cut(&self) -> Option<&cut::Cut> {
         match self {
@@ -174,8 +186,16 @@ impl SourceSpec {
     pub fn uses(&self) -> BTreeMap<String, u32> {
         let mut uses = uses(self.channel());
         uses.extend(self.cut().map(|_| ("cut".to_owned(), cut::VERSION)));
+        uses.extend(self.rate().map(|_| ("polyphase".to_owned(), dsp::POLYPHASE_VERSION)));
         uses
     }
+}
+
+/// The problem of a rate to resample to, if it has one.
+fn rate_problem(rate: Option<u32>) -> Option<Problem> {
+    let rate = rate.filter(|rate| !(4000..=192_000).contains(rate))?;
+    let problem = Problem::new("rate", format!("{rate} is out of range"));
+    Some(problem.hint("write a number from 4000 to 192000"))
 }
 
 /// The versions of further code that makes one channel of two.
@@ -190,6 +210,7 @@ pub mod cut;
 pub mod dcase;
 mod doubled;
 mod drawn;
+mod encoded;
 pub mod factory;
 pub mod folder;
 pub mod guess;
@@ -217,21 +238,25 @@ pub mod written;
 /// content is still the listed one, or runs the generator.
 pub fn read(clip: &str, audio: &Audio, root: Option<&Path>) -> Result<Wave, SourceError> {
     let wrong = |why: &str| SourceError::File { path: clip.to_owned(), why: why.to_owned() };
-    let root =
+    let folder =
         || root.ok_or_else(|| wrong("is a file, and no root folder was given to read it from"));
     match audio {
-        Audio::Wav { channel, sha256 } => {
-            let (wave, digest) = wav::read_hashed(&root()?.join(clip), *channel)?;
+        Audio::Resampled { rate, audio } => {
+            resampled(read(clip, audio, root)?, *rate).map_err(|why| wrong(&why))
+        }
+        Audio::Wav { channel, sha256 } | Audio::Encoded { channel, sha256, .. } => {
+            let path = audio.path(clip).expect("a recording has a file");
+            let (wave, digest) = wav::read_hashed(&folder()?.join(path), *channel)?;
             // Results are stored under the listed digest, so other samples must not replace it.
             if digest == *sha256 { Ok(wave) } else { Err(wrong("changed since it was listed")) }
         }
         Audio::Cut { channel, sha256, part, path } => {
-            let path = root()?.join(path);
+            let path = folder()?.join(path);
             listed(&path, *sha256)?;
             let wave = wav::read_range(&path, *channel, *part)?;
             listed(&path, *sha256).map(|()| wave)
         }
-        Audio::Snapshots(snapshots) => phm2012::read(root()?, snapshots),
+        Audio::Snapshots(snapshots) => phm2012::read(folder()?, snapshots),
         Audio::Synthetic(recipe) => sound::render(recipe).map_err(|why| wrong(&why)),
     }
 }
@@ -239,7 +264,7 @@ pub fn read(clip: &str, audio: &Audio, root: Option<&Path>) -> Result<Wave, Sour
 /// Errors: a recording that was cut into these clips is another one than was listed. Its length came
 /// from the file itself.
 pub fn still(recordings: &[Recording], root: Option<&Path>) -> Result<(), SourceError> {
-    let cut = recordings.iter().filter_map(|recording| match &recording.audio {
+    let cut = recordings.iter().filter_map(|recording| match recording.audio.recorded() {
         Audio::Cut { sha256, path, .. } => Some((path, *sha256)),
         _ => None,
     });
@@ -256,6 +281,14 @@ fn listed(path: &Path, sha256: Digest) -> Result<(), SourceError> {
         Ok(false) => Err(wrong("changed since it was listed".into())),
         Err(e) => Err(wrong(e.to_string())),
     }
+}
+
+/// A wave at this rate. The error ends a sentence about its recording.
+pub fn resampled(Wave { rate, samples }: Wave, to: u32) -> Result<Wave, String> {
+    let samples = dsp::polyphase(&samples, rate, to);
+    let samples = samples
+        .ok_or_else(|| format!("its rate is {rate} Hz, and that cannot be resampled to {to} Hz"))?;
+    Ok(Wave { rate: to, samples })
 }
 
 /// One channel of two, as the reader of WAVs makes it.

@@ -7,12 +7,14 @@
 //! [normal_|anomaly_]id_NN_NUMBER.wav                                                     2020
 //! ```
 //!
-//! A fact that a name lacks (evaluation sets lack the truth) is `None` here, never a guess.
+//! A fact that a name lacks (evaluation sets lack the truth) is `None` here, never a guess. Names of
+//! files in other formats end in `.flac`, `.ogg` or `.oga`.
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::str::{FromStr, Split as Tokens};
 
+pub use crate::artifact::stem;
 use crate::artifact::{Domain, Label, Split};
 use crate::diagnose::closest;
 
@@ -30,7 +32,7 @@ pub struct Name {
 
 /// Reads a file name (without folders). The error is a reason that ends a sentence about the file.
 pub fn parse(file: &str) -> Result<Name, String> {
-    let stem = stem(file).ok_or("it does not end in `.wav`")?;
+    let stem = stem(file).ok_or("it does not end in `.wav`, `.flac` or `.ogg`")?;
     let mut tokens = stem.split('_').peekable();
     match tokens.next().unwrap_or_default() {
         "section" => sectioned(&mut tokens),
@@ -43,12 +45,6 @@ pub fn parse(file: &str) -> Result<Name, String> {
                 .into())
         }
     }
-}
-
-/// The name without `.wav`, in either case of letters.
-pub fn stem(file: &str) -> Option<&str> {
-    let (stem, extension) = file.rsplit_once('.')?;
-    extension.eq_ignore_ascii_case("wav").then_some(stem)
 }
 
 fn sectioned(tokens: &mut Peekable<Tokens<'_, char>>) -> Result<Name, String> {
@@ -265,7 +261,7 @@ mod tests {
             why("noise.wav"),
             "its name starts with none of `section_`, `normal_id_`, `anomaly_id_`, `id_`"
         );
-        assert_eq!(why("section_00_0000.flac"), "it does not end in `.wav`");
+        assert_eq!(why("section_00_0000.mp3"), "it does not end in `.wav`, `.flac` or `.ogg`");
         assert!(parse("").is_err() && parse(".wav").is_err() && parse("section").is_err());
     }
 

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::artifact::stem;
 use crate::diagnose::{Problem, suggest};
 use crate::shown::control;
 
@@ -115,10 +116,10 @@ impl Pattern {
                 "write the path from the root to the files, such as `{machine}/{split}/{label}_{*}.wav`",
             );
         }
-        if !text.to_ascii_lowercase().ends_with(".wav") {
+        if stem(text).is_none() && !text.ends_with(".{*}") {
             wrong(
-                format!("`{text}` does not end in `.wav`"),
-                "recordings are WAV files: end it in `.wav`",
+                format!("`{text}` does not end in `.wav`, `.flac` or `.ogg`"),
+                "end it as the recordings do, or in `.{*}` where they have several formats",
             );
         }
         if problems.is_empty() { Ok(Self(pieces)) } else { Err(problems) }
@@ -201,11 +202,9 @@ impl Pattern {
 /// Whether a path ends in the last text of a pattern. Recorders write `.wav` and `.WAV`: both
 /// match.
 fn ends_alike(rest: &str, text: &str) -> bool {
-    let cut = |text: &str| text.len().checked_sub(".wav".len());
-    match (cut(rest), cut(text)) {
-        (Some(at), Some(same)) if at == same => {
-            let (rest, text) = (rest.as_bytes(), text.as_bytes());
-            rest[..at] == text[..at] && rest[at..].eq_ignore_ascii_case(&text[at..])
+    match (rest.rsplit_once('.'), text.rsplit_once('.')) {
+        (Some((rest, ending)), Some((text, same))) => {
+            rest == text && ending.eq_ignore_ascii_case(same)
         }
         _ => false,
     }
@@ -258,6 +257,11 @@ mod tests {
         // The case of other parts of a name matters.
         assert_eq!(fit("x_{machine}_y.wav", "x_a_Y.wav"), None);
         assert_eq!(fit("{machine}ü.wav", "aü.Wav").unwrap(), ["Machine=a"]);
+        assert_eq!(fit("{machine}_{*}.Flac", "a_1.flac").unwrap(), ["Machine=a"]);
+        assert_eq!(fit("{machine}_{*}.flac", "a_1.wav"), None);
+        for file in ["a_1.wav", "a_1.flac"] {
+            assert_eq!(fit("{machine}_{*}.{*}", file).unwrap(), ["Machine=a"]);
+        }
     }
 
     #[test]
@@ -293,7 +297,8 @@ mod tests {
             told("{machine"),
             [
                 "pattern: `{machine` is not closed [write `}` after the name of the placeholder]",
-                "pattern: `{machine` does not end in `.wav` [recordings are WAV files: end it in `.wav`]",
+                "pattern: `{machine` does not end in `.wav`, `.flac` or `.ogg` \
+                 [end it as the recordings do, or in `.{*}` where they have several formats]",
             ]
         );
         assert_eq!(

@@ -12,8 +12,8 @@ use super::names;
 use super::tree::{entries, join};
 use crate::reading::Entry;
 
-/// Endings of recordings that are not WAV.
-const AUDIO: [&str; 8] = ["flac", "mp3", "ogg", "opus", "aif", "aiff", "m4a", "wma"];
+/// Endings of recordings that are not read.
+const AUDIO: [&str; 6] = ["mp3", "opus", "aif", "aiff", "m4a", "wma"];
 /// Endings of archives.
 const ARCHIVES: [&str; 6] = ["zip", "7z", "tar", "gz", "tgz", "rar"];
 
@@ -39,7 +39,7 @@ pub(super) fn other_format(folder: &str, inside: &[Entry]) -> Option<String> {
     let first = inside.iter().find(audio)?;
     let n = inside.iter().filter(audio).count();
     Some(format!(
-        "{} of `{folder}` cannot be used; `{}`: it is no WAV file, and no other is read",
+        "{} of `{folder}` cannot be used; `{}`: it is no WAV, FLAC or Ogg file, and no other is read",
         count(n),
         first.name
     ))
@@ -52,7 +52,7 @@ pub(super) fn empty(folder: &str, inside: &[Entry]) -> String {
         .filter(|e| e.is_folder() && (SPLITS.contains(&&*e.name) || is_machine_id(&e.name)))
         .map(|e| format!("`{}`", e.name))
         .collect();
-    format!("`{folder}` has no recordings: {} without WAV files", names.join(", "))
+    format!("`{folder}` has no recordings: {} without WAV, FLAC or Ogg files", names.join(", "))
 }
 
 /// A folder without clips that holds folders of machines with clips: an archive that was unpacked

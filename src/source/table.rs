@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use super::SectionId;
 use super::names::{self, keep};
-use crate::artifact::Split;
+use crate::artifact::{Split, clip_id};
 use crate::reading::{self, invisible, surplus};
 use crate::shown::visible;
 
@@ -184,9 +184,9 @@ impl Table {
 
 /// The last folder and the name. The parts before differ between the tables and the folders
 /// (`fan/test/..`, `dev_data/raw/fan/test/..`). A table may omit the folder and `.wav`, too, and a
-/// table from Windows has `\` between them.
+/// table from Windows has `\` between them. The format of the files is no matter.
 fn key(path: &str) -> String {
-    let path = path.replace('\\', "/");
+    let path = clip_id(&path.replace('\\', "/"));
     let cut = path.rmatch_indices('/').nth(1).map_or(0, |(i, _)| i + 1);
     let end = if names::stem(&path).is_none() { ".wav" } else { "" };
     format!("{}{end}", &path[cut..])

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use unicode_normalization::UnicodeNormalization;
 
 use super::{ListedFile, Listing, Recording, SectionId, Source, SourceError};
+use crate::artifact::clip_id;
 use crate::diagnose::Problem;
 use crate::shown::{control, visible};
 
@@ -27,6 +28,15 @@ pub fn trusted(listing: Listing) -> Result<Listing, SourceError> {
     for (SectionId { machine, section }, files) in &listing.sections {
         let wrong =
             |path: &str, why: String| SourceError::File { path: visible(path).into_owned(), why };
+        let mut clips = BTreeMap::new();
+        for path in &files.audio {
+            if let Some(other) = clips.insert(clip_id(path), path) {
+                let [one, other] = [other, path].map(|path| visible(path));
+                let message = format!("a clip is there twice, as `{one}` and as `{other}`");
+                let hint = "remove one of the two formats, or move it to another folder".to_owned();
+                return Err(SourceError::Layout { message, hint });
+            }
+        }
         for path in files.audio.iter().chain(&files.tables) {
             if let Some(code) = control(path) {
                 return Err(wrong(

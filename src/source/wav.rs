@@ -1,4 +1,5 @@
-//! WAV files: header, and samples converted in bulk.
+//! Recordings: WAV files with their samples converted in bulk, and files of other formats by their
+//! content, which `encoded` decodes.
 //!
 //! Our own reader, because a run reads more samples than anything else. Reading them one by one
 //! through an `io::Read`, as hound does, costs three times the whole log-mel of a clip. Samples are
@@ -7,6 +8,7 @@
 
 use std::path::Path;
 
+use super::encoded::{self, Decoded};
 use super::{SourceError, Wave};
 use crate::artifact::Channel;
 use crate::digest::Digest;
@@ -96,10 +98,11 @@ pub enum WavError {
 pub struct Wav<'a> {
     pub header: Header,
     /// Samples of all channels in turn, in their encoding.
-    data: &'a [u8],
+    pub(super) data: &'a [u8],
 }
 
-/// The samples of one channel of the file at `path`; the path may be a pipe that the user names.
+/// The samples of one channel of the file at `path`, in any format; the path may be a pipe that the
+/// user names.
 pub fn read(path: &Path, channel: Channel) -> Result<Wave, SourceError> {
     wave(path, &loaded(path, reading::read_or_pipe(path, RECORDING))?, channel)
 }
@@ -110,7 +113,10 @@ pub fn head(path: &Path) -> Option<Header> {
     use std::io::Read;
     let mut head = Vec::new();
     reading::open(path).ok()?.take(1 << 16).read_to_end(&mut head).ok()?;
-    let mut rest = head.strip_prefix(b"RIFF")?.get(8..)?;
+    if let Some(other) = encoded::head(&head) {
+        return Some(other);
+    }
+    let mut rest = riff(&head).ok()?;
     let mut format = None;
     // As for `parse`, the last format before the data holds.
     while let Some((name, length)) = rest.get(..4).zip(rest.get(4..8)).filter(|c| c.0 != b"data") {
@@ -140,11 +146,14 @@ fn loaded(path: &Path, bytes: std::io::Result<Vec<u8>>) -> Result<Vec<u8>, Sourc
 }
 
 fn wave(path: &Path, bytes: &[u8], channel: Channel) -> Result<Wave, SourceError> {
-    let decoded = parse(bytes).and_then(|wav| Ok((wav.header.rate, wav.mono(channel)?)));
-    match decoded {
-        Ok((rate, samples)) => Ok(Wave { rate, samples }),
-        Err(e) => Err(SourceError::File { path: path.display().to_string(), why: e.to_string() }),
-    }
+    let wrong = |e: WavError| e.to_string();
+    let decoded = match encoded::decode(bytes) {
+        None => parse(bytes).and_then(|wav| wav.wave(channel)).map_err(wrong),
+        Some(decoded) => decoded.and_then(|Decoded { header, data }| {
+            Wav { header, data: &data }.wave(channel).map_err(wrong)
+        }),
+    };
+    decoded.map_err(|why| SourceError::File { path: path.display().to_string(), why })
 }
 
 /// Finds the header and the data of a WAV file. Unknown chunks are skipped; anything after the data
@@ -242,6 +251,9 @@ fn riff(bytes: &[u8]) -> Result<&[u8], WavError> {
         _ if begins(b"OggS") => "an Ogg file".into(),
         _ if begins(b"ID3") && behind_tag(bytes).starts_with(b"RIFF") => {
             "an ID3 tag stands before `RIFF`; write the file without its tag".into()
+        }
+        _ if begins(b"ID3") && behind_tag(bytes).starts_with(b"fLaC") => {
+            "an ID3 tag stands before `fLaC`; write the file without its tag".into()
         }
         _ if begins(b"ID3") => "an MP3 file".into(),
         _ if begins(b"FORM") => "an AIFF file".into(),

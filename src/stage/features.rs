@@ -125,6 +125,8 @@ impl Features {
             // Two channels, the noise, and the transforms of convolutions.
             (Some(mixed), _) if !mixed.uses.is_empty() => 40,
             (Some(_), _) => 12,
+            // The samples in f64 between zeros, and those at the other rate.
+            (None, false) if self.uses.contains_key("polyphase") => 18,
             // Two channels and what is left of them.
             (None, false) => 8,
             (None, true) => 6,
@@ -326,7 +328,7 @@ impl Features {
         if wave.rate != rate {
             let why = format!(
                 "its rate is {} Hz, but the section began with {rate} Hz: recordings of a section need \
-                 one rate (resample them first, or give those of each rate a section)",
+                 one rate (write `rate: {rate}` beside `root` to resample them, or give those of each rate a section)",
                 wave.rate
             );
             return Err(failed(item.clip, why));

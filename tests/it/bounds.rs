@@ -85,6 +85,11 @@ fn sections() -> Vec<(String, Value)> {
             json!({"synthetic": {"machines": ["fan"], "sections": 1, "seconds": 1.0, "rate": 8000,
             "severity": 1.0, "seed": 1, "clips": {"source_train": 5, "target_train": 2, "normal": 2, "anomaly": 2}}}),
         ),
+        ("data".into(), json!({"dcase": {"root": "data", "rate": 16_000}})),
+        (
+            "data".into(),
+            json!({"folder": {"root": "data", "pattern": "{machine}/{split}/{*}.wav", "rate": 16_000}}),
+        ),
         (
             "data".into(),
             json!({"folder": {"root": "recordings", "pattern": "{machine}/{*}.wav", "defaults": {"split": "train"},

@@ -63,7 +63,7 @@ fn a_folder_without_recordings_is_told() {
     let project = Project::new();
     project.write("papers/a.txt", "no sound");
     let told = project.run("init papers").exits(2).stderr;
-    assert!(told.contains("`papers` holds no WAV files"), "{told}");
+    assert!(told.contains("`papers` holds no recordings"), "{told}");
     assert!(!project.path("papers.yaml").exists());
 }
 

@@ -131,8 +131,8 @@ fn lengths_out_of_bounds_and_odd_files_are_told_at_check() {
         assert_eq!(output.code, code, "{}", output.stderr);
         output.stderr
     };
-    assert!(told(r#"{"seconds":0}"#, 2).contains("`seconds` is 0, outside 0.01..3600"));
-    assert!(told(r#"{"seconds":1,"hop":-1}"#, 2).contains("`hop` is -1, outside 0.01..3600"));
+    assert!(told(r#"{"seconds":0}"#, 2).contains("seconds` is 0, outside 0.01..3600"));
+    assert!(told(r#"{"seconds":1,"hop":-1}"#, 2).contains("hop` is -1, outside 0.01..3600"));
     assert!(told(r#"{"seconds":1000}"#, 2).contains("it is shorter than a clip of 1000 s"));
     assert!(told(r#"{"hop":1}"#, 2).contains("seconds"));
     project.write("long/pump_source_train_normal_0.wav", "RIFF");

@@ -21,6 +21,8 @@ mod evaluate_oracle;
 mod faults;
 mod figures;
 mod files;
+mod flac;
+mod formats;
 mod freshness;
 mod fuzz;
 mod gamma_oracle;

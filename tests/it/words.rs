@@ -65,6 +65,34 @@ fn at(path: &str, value: Value) -> Value {
     path.rsplit('.').fold(value, |value, key| json!({ key: value }))
 }
 
+/// What a member needs before its other settings are looked at.
+fn needed(name: &str) -> Value {
+    match name {
+        "dcase" => json!({"root": "data", "cut": {"seconds": 10}}),
+        "folder" => {
+            json!({"root": "data", "pattern": "{machine}/{split}/{*}.wav", "cut": {"seconds": 10}})
+        }
+        "onnx" => json!({"model": "network.onnx", "input": "log_mel"}),
+        // The subspace of a class has fewer dimensions than the embedding.
+        "cnn" => json!({"dims": 4096}),
+        _ => json!({}),
+    }
+}
+
+/// The settings, with those of `more` in their places.
+fn joined(mut settings: Value, more: Value) -> Value {
+    match (settings.as_object_mut(), more) {
+        (Some(settings), Value::Object(more)) => {
+            for (key, value) in more {
+                let own = settings.remove(&key).unwrap_or_default();
+                settings.insert(key, joined(own, value));
+            }
+            Value::Object(std::mem::take(settings))
+        }
+        (_, more) => more,
+    }
+}
+
 /// Whether the setting at `path` is refused with this value.
 fn refused(problems: Result<Vec<Problem>, MemberError>, path: &str) -> bool {
     problems.is_err() || problems.is_ok_and(|all| all.iter().any(|problem| problem.field == path))
@@ -77,8 +105,9 @@ fn misfits(
     problems: &dyn Fn(&Value) -> Result<Vec<Problem>, MemberError>,
 ) -> Vec<String> {
     // What is bounded by another setting, and parts that are never alone.
-    const BESIDE: [&str; 10] = [
+    const BESIDE: [&str; 11] = [
         "hop",
+        "log_mel.hop",
         "mixup",
         "frames.from",
         "frames.to",
@@ -93,7 +122,8 @@ fn misfits(
     numbers("", &described.schema, &mut found);
     let mut wrong = Vec::new();
     for (path, schema) in found.iter().filter(|(path, _)| !BESIDE.contains(&path.as_str())) {
-        let refused = |value: Value| refused(problems(&at(path, value)), path);
+        let refused =
+            |value: Value| refused(problems(&joined(needed(name), at(path, value))), path);
         let mut hold = |ok: bool, what: String| {
             if !ok {
                 wrong.push(format!("{name}.{path}: {what}"));

@@ -95,10 +95,13 @@ fn data_sets(cache: &Cached) -> BTreeSet<NodeId> {
 /// An identity that two clips of one recording share, whichever channel they use.
 fn recording(audio: &Audio) -> String {
     match audio {
-        Audio::Wav { sha256, .. } | Audio::Cut { sha256, .. } => sha256.hex(),
+        Audio::Wav { sha256, .. } | Audio::Encoded { sha256, .. } | Audio::Cut { sha256, .. } => {
+            sha256.hex()
+        }
         Audio::Snapshots(snapshots) => {
             snapshots.files.iter().map(|(_, sha256)| sha256.hex()).collect()
         }
+        Audio::Resampled { audio, .. } => recording(audio),
         Audio::Synthetic(recipe) => recipe.clone(),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::BufRead;
 use std::path::{Component, Path, PathBuf};
 
+use crate::artifact::stem;
 use crate::cli::output::glob;
 use crate::reading::{Entry, Kind, entries};
 
@@ -63,7 +64,7 @@ impl Named {
             let before = self.seen.len();
             self.folder(path);
             if self.seen.len() == before {
-                self.failed.push(Failed::new(text, "there is no WAV file in this folder"));
+                self.failed.push(Failed::new(text, "there is no recording in this folder"));
             }
         } else if !path.exists() && text.contains(['*', '?']) {
             let found = matching(&text);
@@ -91,7 +92,7 @@ impl Named {
         }
     }
 
-    /// All WAV files below a folder.
+    /// All recordings below a folder.
     fn folder(&mut self, folder: &Path) {
         match entries(folder) {
             Err(error) => {
@@ -101,7 +102,7 @@ impl Named {
                 for entry in entries {
                     match entry.kind {
                         Kind::Folder => self.folder(&entry.path),
-                        _ if is_wav(&entry) => self.file(&entry.path),
+                        _ if is_recording(&entry) => self.file(&entry.path),
                         _ => {}
                     }
                 }
@@ -110,8 +111,8 @@ impl Named {
     }
 }
 
-fn is_wav(entry: &Entry) -> bool {
-    entry.path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("wav"))
+fn is_recording(entry: &Entry) -> bool {
+    entry.path.file_name().is_some_and(|name| stem(&name.to_string_lossy()).is_some())
 }
 
 /// The files that match a pattern, in order. `*` and `?` stand for text within a name, `**` for any
@@ -194,6 +195,6 @@ mod tests {
             (1, "no file matches it")
         );
         fs::create_dir(at("empty")).unwrap();
-        assert_eq!(of(&["empty"]).failed[0].why, "there is no WAV file in this folder");
+        assert_eq!(of(&["empty"]).failed[0].why, "there is no recording in this folder");
     }
 }

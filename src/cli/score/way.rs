@@ -49,6 +49,8 @@ pub struct Way<'a> {
     channel: Channel,
     /// The sample rate in Hz that the model was trained with, if it can still be found out.
     pub rate: Option<u32>,
+    /// The rate in Hz that recordings are resampled to.
+    resampled: Option<u32>,
     /// Whether the run mixes noise into its recordings.
     pub is_mixed: bool,
     /// The programs of users that it calls, by their command lines.
@@ -96,10 +98,12 @@ impl<'a> Way<'a> {
         let channel = of_microphones.or(source.channel()).unwrap_or_default();
         let rate = rate(cached, source, node, features);
         let (is_mixed, cancel) = (features.mixed.is_some(), signal::cancel());
-        Ok(Self { plan, chosen, models, channel, rate, is_mixed, programs, cancel })
+        let resampled = source.rate();
+        Ok(Self { plan, chosen, models, channel, rate, resampled, is_mixed, programs, cancel })
     }
 
-    /// Checks a recording: it must be readable and have the model's sample rate.
+    /// Checks a recording: it must be readable and have the model's sample rate, unless the spec
+    /// resamples.
     pub fn look(&self, path: &str) -> Result<Recording, Failed> {
         let (wave, sha256) = wav::read_hashed(std::path::Path::new(path), self.channel).map_err(
             |error| match error {
@@ -107,7 +111,7 @@ impl<'a> Way<'a> {
                 other => Failed::new(path, other.to_string()),
             },
         )?;
-        match self.rate {
+        match self.rate.filter(|_| self.resampled.is_none()) {
             Some(rate) if rate != wave.rate => Err(Failed::new(
                 path,
                 format!(
@@ -262,7 +266,8 @@ impl<'a> Way<'a> {
             attributes: BTreeMap::new(),
         };
         let audio = |recording: &Recording| {
-            (recording.path.clone(), Audio::Wav { channel: self.channel, sha256: recording.sha256 })
+            let Recording { path, sha256, .. } = recording;
+            (path.clone(), Audio::of_file(path, self.channel, self.resampled, *sha256))
         };
         let clips = ClipSet::new(recordings.iter().map(clip).collect());
         let table = AudioTable(recordings.iter().map(audio).collect());
@@ -322,11 +327,14 @@ fn rate(
     if let Some((rate, _)) = source.form() {
         return Some(rate);
     }
+    if let Some(rate) = source.rate() {
+        return Some(rate);
+    }
     let dataset = cached.need(features, (Split::Test, Item::Audio)).ok()?;
     let root = settings.root.as_deref()?;
     let of = |split: Split| cached.artifact::<AudioTable>(dataset, (split, Item::Audio)).ok();
     let tables = [Split::Test, Split::Train].into_iter().filter_map(of);
     tables
         .flat_map(|table| table.0)
-        .find_map(|(clip, audio)| wav::head(&root.join(audio.file(&clip)?)).map(|head| head.rate))
+        .find_map(|(clip, audio)| wav::head(&root.join(audio.path(&clip)?)).map(|head| head.rate))
 }

@@ -4,9 +4,10 @@
 //! class of processors is held to one set of kernels here, and the name of the set is part of the
 //! keys, so that equal keys mean equal bytes.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
 
 use ndarray::{ArrayD, IxDyn};
 use tract_onnx::pb::{ModelProto, tensor_proto::DataLocation};
@@ -24,6 +25,11 @@ const TRACT: &str = "0.23.9";
 const MOST: usize = 300;
 /// The most layers that a message names.
 const NAMED: usize = 40;
+
+thread_local! {
+    /// Whether panics of this thread are caught and told as messages.
+    static CAUGHT: Cell<bool> = const { Cell::new(false) };
+}
 
 type Plan = Arc<TypedRunnableModel>;
 
@@ -170,7 +176,20 @@ fn unfit(shape: &[usize], why: &str) -> Misfit {
 
 /// The result of a call of tract, whose panics become messages like its errors.
 fn guarded<T>(call: impl FnOnce() -> TractResult<T>) -> Result<T, String> {
-    let why = match catch_unwind(AssertUnwindSafe(call)) {
+    static HOOKED: Once = Once::new();
+    // Programs write a panic to the terminal before anybody can catch it.
+    HOOKED.call_once(|| {
+        let usual = take_hook();
+        set_hook(Box::new(move |panic| {
+            if !CAUGHT.get() {
+                usual(panic);
+            }
+        }));
+    });
+    let outside = CAUGHT.replace(true);
+    let result = catch_unwind(AssertUnwindSafe(call));
+    CAUGHT.set(outside);
+    let why = match result {
         Ok(Ok(value)) => return Ok(value),
         Ok(Err(error)) => format!("{error:#}"),
         Err(_) => "tract stopped at a part of it that it does not expect".to_owned(),

@@ -79,9 +79,9 @@ fn a_recording_is_never_on_both_sides_of_a_split() {
             "split": {"holdout": 0.3, "by": by}, "cut": {"seconds": 0.1, "hop": 0.05}});
         let clips = source("folder", settings).member().clips(&id(), &files, &[]).unwrap();
         assert!(clips.len() > 20 * 9);
-        let mut sides: BTreeMap<&str, BTreeSet<Split>> = BTreeMap::new();
+        let mut sides: BTreeMap<String, BTreeSet<Split>> = BTreeMap::new();
         for Recording { clip, audio } in &clips {
-            sides.entry(audio.file(&clip.id).unwrap()).or_default().insert(clip.split);
+            sides.entry(audio.path(&clip.id).unwrap()).or_default().insert(clip.split);
         }
         assert!(sides.len() == 20 && sides.values().all(|side| side.len() == 1), "{sides:?}");
         let tests = sides.values().filter(|side| side.contains(&Split::Test)).count();
@@ -100,8 +100,9 @@ fn recordings_of_data_sets_keep_their_facts_and_splits() {
     let settings = json!({"root": root.path(), "cut": {"seconds": 0.4}});
     let source = source("dcase", settings);
     let clips = source.member().clips(&id(), &files, &[]).unwrap();
-    let of =
-        |name: &str| clips.iter().filter(|r| r.audio.file("") == Some(name)).collect::<Vec<_>>();
+    let of = |name: &str| {
+        clips.iter().filter(|r| r.audio.path("").as_deref() == Some(name)).collect::<Vec<_>>()
+    };
     let (test, train) = (of(names[0]), of(names[1]));
     assert_eq!((test.len(), train.len(), clips.len()), (3, 3, 6));
     assert!(test.iter().all(|r| r.clip.split == Split::Test && r.clip.attributes["vel"] == "6"));

@@ -147,12 +147,12 @@ fn a_machine_without_clips_at_their_place_is_refused() {
         "the recordings of `saw` lie one folder too deep, in `saw/saw/train`"
     );
     assert_eq!(
-        told(&["saw/train/section_00_0001.flac", "saw/train/section_00_0002.flac"]),
-        "all 2 recordings of `saw/train` cannot be used; `section_00_0001.flac`: it is no WAV file, and no other is read"
+        told(&["saw/train/section_00_0001.mp3", "saw/train/section_00_0002.mp3"]),
+        "all 2 recordings of `saw/train` cannot be used; `section_00_0001.mp3`: it is no WAV, FLAC or Ogg file, and no other is read"
     );
     assert_eq!(
         told(&["saw/train/.keep", "saw/test/.keep"]),
-        "`saw` has no recordings: `test`, `train` without WAV files"
+        "`saw` has no recordings: `test`, `train` without WAV, FLAC or Ogg files"
     );
     // Evaluation data have no training clips yet; other folders are no machines.
     let (_root, dcase) = tree(&[TRAIN, TEST, "saw/test/section_00_0001.wav", "docs/images/a.png"]);

@@ -121,12 +121,15 @@ fn folders_without_fitting_files_say_so() {
     };
     let (root, mut source) = tree(&["a/b.txt"], PATTERN);
     let here = root.path().display();
-    assert_eq!(message(&source), format!("`{here}` holds no WAV files"));
+    assert_eq!(
+        message(&source),
+        format!("`{here}` holds no recordings (`.wav`, `.flac` or `.ogg`)")
+    );
     std::fs::write(root.path().join("a/b.wav"), "").unwrap();
     assert_eq!(
         message(&source),
         format!(
-            "no WAV file of `{here}` (1 seen) fits the pattern `{PATTERN}`; \
+            "no recording of `{here}` (1 seen) fits the pattern `{PATTERN}`; \
              `a/b.wav`: folders above it: 1, in the pattern: 2"
         )
     );

@@ -3,8 +3,14 @@
 use super::{Encoding, Wav, WavError};
 use crate::artifact::Channel;
 use crate::dsp;
+use crate::source::Wave;
 
 impl Wav<'_> {
+    /// One channel of all samples, with their rate.
+    pub(super) fn wave(&self, channel: Channel) -> Result<Wave, WavError> {
+        Ok(Wave { rate: self.header.rate, samples: self.mono(channel)? })
+    }
+
     /// One channel in -1..1: integers divided by 2^(bits - 1), floats unchanged.
     pub fn mono(&self, channel: Channel) -> Result<Vec<f32>, WavError> {
         match self.header.encoding {

@@ -268,6 +268,16 @@ fn a_small_file_of_the_long_form_is_read() {
         let cut =
             "truncated: the `data` chunk should have 5000000000 bytes, the file has 6 of them";
         assert_eq!(why(&long(5_000_000_000)), cut);
+        // As ffmpeg leaves it in a pipe (`-rf64 always`), and as other programs do.
+        for never in [0, u64::MAX] {
+            assert_eq!(mono(&long(never), Channel::Mean), [0.5, -1.0, 2313.0 / 32_768.0]);
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), long(4)).unwrap();
+        assert_eq!(head(file.path()).unwrap().rate, 8000);
+        let mut within = long(0);
+        within.pop();
+        assert!(why(&within).starts_with("the length of the `data` chunk was never filled in"));
     }
 }
 

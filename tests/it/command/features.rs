@@ -84,8 +84,13 @@ fn a_program_hears_noise_and_does_not_see_names() {
     let Some(project) = levels("a_program_hears_noise_and_does_not_see_names") else { return };
     let spec = "\
 name: laws
-data: { synthetic: { machines: [fan], seconds: 1.0, clips: { source_train: 4, target_train: 2, normal: 2, anomaly: 2 } } }
-mix: { snr_db: 0 }
+data:
+  synthetic:
+    machines: [fan]
+    seconds: 0.5
+    rate: 8000
+    clips: { source_train: 6, target_train: 4, normal: 4, anomaly: 4 }
+mix: { table: mimii_dg, snr_db: 0 }
 features:
   command: { run: [python3, levels.py], files: [programs/levels.py], settings: { frame: 400 } }
 pool: { mean: {} }

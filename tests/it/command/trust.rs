@@ -21,7 +21,7 @@ fn a_trusted_spec_runs_until_its_programs_change() {
     refused("`nearest.py` of `python3 nearest.py` has other bytes");
     project.write("programs/nearest.py", NEAREST);
     project.run("run spec.yaml --set detector.command.settings.scale=4").done();
-    project.spec(&SPEC.replace("nearest.py],", "nearest.py, more],"));
+    project.spec(&SPEC.replace("[python3, nearest.py],", "[python3, nearest.py, more],"));
     refused("`python3 nearest.py more` is new");
     project.spec(&SPEC.replace("settings:", "environment: [TOKEN], settings:"));
     refused("sees other variables: `TOKEN`");

@@ -12,7 +12,7 @@ use humshift::artifact::{
 use humshift::context::Context;
 use humshift::detector::{EmbedderSpec, Hearing, Takes};
 use humshift::digest::Digest;
-use humshift::dsp::CONVOLVE_VERSION;
+use humshift::dsp::{CONVOLVE_VERSION, POLYPHASE_VERSION};
 use humshift::mix::RESPONSE_VERSION;
 use humshift::seed::Seed;
 use humshift::source::{SectionId, SourceSpec};
@@ -240,6 +240,24 @@ pub fn rows() -> Now {
         let (audio, uses) = two_channels(root, channel);
         let stage = json!({"feature": feature, "root": root.join("two"), "source": ["dcase", 1], "uses": uses});
         add(&format!("features channel {channel}"), json!({"features": stage}), &audio);
+    }
+    for (name, file, rate) in [
+        ("flac", "tone16.flac", None),
+        ("ogg", "tone.ogg", None),
+        ("rate", "tone16.flac", Some(16_000)),
+    ] {
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+        let sha256 = Digest::of(&fs::read(data.join(file)).expect("a recording"));
+        let audio = Audio::of_file(file, Channel::Mean, rate, sha256);
+        let table = |clips| AudioTable(clips).encode();
+        let train = table([(artifact::clip_id(file), audio)].into());
+        let audio =
+            [("train/audio".to_owned(), train), ("test/audio".to_owned(), table([].into()))];
+        let mut stage = json!({"feature": feature, "root": data, "source": ["dcase", 1]});
+        if rate.is_some() {
+            stage["uses"] = json!({"polyphase": POLYPHASE_VERSION});
+        }
+        add(&format!("features {name}"), json!({"features": stage}), &inputs(audio));
     }
     let smote = json!({"ratio": 1.0, "neighbours": 2, "on": "waveforms"});
     let interpolation = json!({"features": plain, "smote": smote, "choice": {"target_clips": 2}, "seed": [5, ["fan", "00"]]});

@@ -158,6 +158,8 @@ const SETTINGS: &[&str] = &[
     "mix: { snr_db: 0, noise: { factory: { clips: @ } } }",
     "mix: { snr_db: 0, noise: { factory: { clips: 2, seconds: @ } } }",
     "mix: { snr_db: 0, noise: { factory: { clips: 2, rate: @ } } }",
+    "data: { dcase: { root: data, machines: [fan], sections: [\"00\"], rate: @ } }",
+    "data: { folder: { root: data, pattern: \"{machine}/{split}/{*}.wav\", rate: @ } }",
     "data: { synthetic: { seconds: @, clips: { source_train: 4, target_train: 1, normal: 2, anomaly: 2 } } }",
     "data: { synthetic: { sections: @, seconds: 0.2, clips: { source_train: 4, target_train: 1, normal: 2, anomaly: 2 } } }",
     "data: { synthetic: { rate: @, seconds: 0.2, clips: { source_train: 4, target_train: 1, normal: 2, anomaly: 2 } } }",

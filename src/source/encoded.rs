@@ -1,0 +1,175 @@
+//! Recordings in FLAC (RFC 9639) and Ogg Vorbis (RFC 3533, Vorbis I), decoded by symphonia.
+//!
+//! Integers of any width become the upper bits of 32, and floats stay floats. Both then pass
+//! through the code for WAV files of these encodings. So a FLAC file gives exactly the samples of a
+//! WAV file of the same integers. What a file says of itself is checked: the MD5 sum and the number
+//! of samples of FLAC, the checksums of all pages of Ogg. A damaged file is an error, never a
+//! recording with a gap.
+
+use std::io::Cursor;
+
+use symphonia::core::audio::GenericAudioBufferRef;
+use symphonia::core::codecs::audio::AudioDecoderOptions;
+use symphonia::core::errors::Error;
+use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
+use symphonia::core::io::MediaSourceStream;
+use symphonia::default::formats::{FlacReader, OggReader};
+use symphonia::default::get_codecs;
+
+use super::wav::{Encoding, Header};
+use crate::reading::RECORDING;
+
+mod ogg;
+
+/// The samples of all channels in turn, in the encoding of the header, little-endian.
+pub(super) struct Decoded {
+    pub header: Header,
+    pub data: Vec<u8>,
+}
+
+/// Decodes a file; `None` if it begins as neither FLAC nor Ogg. The error ends a sentence about the
+/// file.
+pub(super) fn decode(bytes: &[u8]) -> Option<Result<Decoded, String>> {
+    let way: fn(&[u8]) -> Result<Decoded, String> = match bytes.get(..4)? {
+        b"fLaC" => flac,
+        b"OggS" => vorbis,
+        _ => return None,
+    };
+    // Damage must not end the program, whatever a library makes of it.
+    let caught = std::panic::catch_unwind(|| way(bytes));
+    Some(caught.unwrap_or_else(|_| Err("it cannot be decoded: its data are broken".to_owned())))
+}
+
+/// The properties of a file by its first bytes, except the number of samples. `None` if they are
+/// not those of a recording that is read.
+pub(super) fn head(bytes: &[u8]) -> Option<Header> {
+    let header = match bytes.get(..4)? {
+        b"fLaC" => StreamInfo::of(bytes).ok()?.header(),
+        b"OggS" => ogg::header(bytes).ok()?,
+        _ => return None,
+    };
+    Some(Header { frames: 0, ..header })
+}
+
+/// The first metadata block of a FLAC file (RFC 9639, section 8.2).
+struct StreamInfo {
+    rate: u32,
+    channels: usize,
+    /// 0 if the encoder did not know it.
+    frames: u64,
+}
+
+impl StreamInfo {
+    fn of(bytes: &[u8]) -> Result<Self, String> {
+        let block = bytes.get(8..42).filter(|_| bytes[4] & 0x7f == 0);
+        let block = block.ok_or("broken header: there is no STREAMINFO block at its start")?;
+        let number = |range: std::ops::Range<usize>| {
+            block[range].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+        };
+        // 20 bits of rate, 3 of channels less 1, 5 of bits less 1, 36 of samples.
+        let packed = number(10..18);
+        let rate = (packed >> 44) as u32;
+        if rate == 0 {
+            return Err("broken header: its sample rate is 0 Hz".to_owned());
+        }
+        let channels = (packed >> 41 & 7) as usize + 1;
+        Ok(Self { rate, channels, frames: packed & 0xf_ffff_ffff })
+    }
+
+    fn header(&self) -> Header {
+        let encoding = Encoding::Pcm32;
+        Header { rate: self.rate, channels: self.channels, encoding, frames: self.frames as usize }
+    }
+}
+
+fn flac(bytes: &[u8]) -> Result<Decoded, String> {
+    let info = StreamInfo::of(bytes)?;
+    let reader = FlacReader::try_new(stream(bytes), FormatOptions::default()).map_err(why)?;
+    let decoded = samples(reader, info.header())?;
+    match (info.frames, decoded.header.frames as u64) {
+        (0, _) => Ok(decoded),
+        (stated, found) if stated == found => Ok(decoded),
+        (stated, found) if found < stated => {
+            Err(format!("truncated: it should have {stated} samples, {found} of them were found"))
+        }
+        (stated, found) => {
+            Err(format!("broken header: it says {stated} samples, and {found} were found"))
+        }
+    }
+}
+
+fn vorbis(bytes: &[u8]) -> Result<Decoded, String> {
+    let header = ogg::header(bytes)?;
+    ogg::check(bytes)?;
+    let reader = OggReader::try_new(stream(bytes), FormatOptions::default()).map_err(why)?;
+    samples(reader, header)
+}
+
+fn stream(bytes: &[u8]) -> MediaSourceStream<'_> {
+    MediaSourceStream::new(Box::new(Cursor::new(bytes)), Default::default())
+}
+
+fn why(error: Error) -> String {
+    match error {
+        Error::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            "truncated: the file ends within its data".to_owned()
+        }
+        Error::ResetRequired => "it holds several streams, one after the other".to_owned(),
+        error => format!("it cannot be decoded: {error}"),
+    }
+}
+
+/// All samples of the one track. The header says what they should be.
+fn samples(mut reader: impl FormatReader, header: Header) -> Result<Decoded, String> {
+    let track = reader.default_track(TrackType::Audio).ok_or("it holds no sound")?;
+    let parameters = track.codec_params.as_ref().and_then(|codec| codec.audio());
+    let options = AudioDecoderOptions::default().verify(true);
+    let mut decoder = get_codecs()
+        .make_audio_decoder(parameters.ok_or("it holds no sound")?, &options)
+        .map_err(why)?;
+    let (id, mut data) = (track.id, Vec::new());
+    let (mut integers, mut floats): (Vec<i32>, Vec<f32>) = (Vec::new(), Vec::new());
+    while let Some(packet) = reader.next_packet().map_err(why)? {
+        if packet.track_id != id {
+            continue;
+        }
+        let part = decoder.decode(&packet).map_err(why)?;
+        if part.spec().channels().count() != header.channels {
+            return Err("broken: the number of its channels changes".to_owned());
+        }
+        let size = data.len() as u64 + 4 * part.samples_interleaved() as u64;
+        if size > RECORDING {
+            let most = RECORDING >> 30;
+            return Err(format!("it has more than {most} GiB of samples: cut it into clips first"));
+        }
+        match (header.encoding, &part) {
+            (Encoding::Pcm32, GenericAudioBufferRef::S32(_)) => {
+                part.copy_to_vec_interleaved(&mut integers);
+                append(&mut data, &integers, i32::to_le_bytes);
+            }
+            (Encoding::Float32, GenericAudioBufferRef::F32(_)) => {
+                part.copy_to_vec_interleaved(&mut floats);
+                append(&mut data, &floats, f32::to_le_bytes);
+            }
+            _ => return Err("it holds another encoding than its header says".to_owned()),
+        }
+    }
+    if decoder.finalize().verify_ok == Some(false) {
+        return Err("broken: its samples have not the MD5 sum of its header".to_owned());
+    }
+    if data.is_empty() {
+        return Err("it holds no samples".to_owned());
+    }
+    let frames = data.len() / (4 * header.channels);
+    Ok(Decoded { header: Header { frames, ..header }, data })
+}
+
+fn append<T: Copy>(data: &mut Vec<u8>, samples: &[T], bytes: impl Fn(T) -> [u8; 4]) {
+    let before = data.len();
+    data.resize(before + 4 * samples.len(), 0);
+    let places = data[before..].as_chunks_mut::<4>().0;
+    places.iter_mut().zip(samples).for_each(|(place, sample)| *place = bytes(*sample));
+}
+
+#[cfg(test)]
+mod tests;
