@@ -87,7 +87,7 @@ impl Subject {
         }
     }
 
-    /// The session, if the subject is a spec.
+    /// The spec with its data set and plan, if the subject is a spec.
     pub fn session(&self) -> Option<&Session> {
         self.session.as_ref()
     }
