@@ -108,7 +108,7 @@ words!(Channel {
 pub enum Audio {
     /// A WAV file at the clip's id under the root of its source, with this content.
     Wav { channel: Channel, sha256: Digest },
-    /// A part of the WAV file at `path` under the root of its source, with this content.
+    /// A part of the file at `path` under the root of its source, with this content.
     Cut { channel: Channel, sha256: Digest, part: Segment, path: String },
     /// Snapshots that are joined to a clip.
     Snapshots(Snapshots),

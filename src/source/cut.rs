@@ -77,7 +77,8 @@ impl Cut {
             .take_while(move |(_, part)| part.start.saturating_add(frames) <= all)
     }
 
-    /// The clips of recordings of a section, in their order. Reads the heads of the files.
+    /// The clips of recordings of a section, in their order. Reads the heads of the files, and all
+    /// of an Ogg file.
     ///
     /// Errors: a file cannot be read; all are shorter than a clip.
     pub(super) fn apart(
@@ -91,13 +92,17 @@ impl Cut {
                 Audio::Resampled { rate, audio } => (Some(*rate), audio.as_ref()),
                 audio => (None, audio),
             };
-            let Audio::Wav { channel, sha256 } = whole else {
-                let why = "only WAV files can be cut into clips".to_owned();
+            let (
+                Audio::Wav { channel, sha256 } | Audio::Encoded { channel, sha256, .. },
+                Some(path),
+            ) = (whole, whole.path(&clip.id))
+            else {
+                let why = "only files can be cut into clips".to_owned();
                 return Err(SourceError::File { path: clip.id.clone(), why });
             };
-            let header = wav::locate(&root.join(&clip.id))?.header;
+            let header = wav::locate(&root.join(&path))?;
             clips.extend(self.parts(&header).map(|(at, part)| {
-                let (channel, sha256, path) = (*channel, *sha256, clip.id.clone());
+                let (channel, sha256, path) = (*channel, *sha256, path.clone());
                 let cut = Audio::Cut { channel, sha256, part, path };
                 let audio = match rate {
                     Some(rate) => Audio::Resampled { rate, audio: Box::new(cut) },
@@ -118,14 +123,15 @@ impl Cut {
         }
     }
 
-    /// What of the recordings is in no clip, in words to a person. Reads the heads of all files.
+    /// What of the recordings is in no clip, in words to a person. Reads the heads of all files,
+    /// and all of an Ogg file.
     pub fn note(&self, root: &Path, listing: &Listing) -> Option<String> {
         let (mut recordings, mut clips, mut ends, mut seconds) = (0, 0, 0, 0.0);
         let mut short = Vec::new();
         let paths = listing.sections.values().flat_map(|FileList { audio, .. }| audio);
         for path in paths {
             // A file that cannot be read is told elsewhere.
-            let Ok(wav::Located { header, .. }) = wav::locate(&root.join(path)) else { continue };
+            let Ok(header) = wav::locate(&root.join(path)) else { continue };
             let (count, end) = self
                 .parts(&header)
                 .fold((0, 0), |(count, _), (_, part)| (count + 1, part.start + part.frames));

@@ -7,19 +7,27 @@
 //! recording with a gap.
 
 use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use symphonia::core::audio::GenericAudioBufferRef;
-use symphonia::core::codecs::audio::AudioDecoderOptions;
+use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::MediaSourceStream;
+use symphonia::core::packet::Packet;
 use symphonia::default::formats::{FlacReader, OggReader};
 use symphonia::default::get_codecs;
 
 use super::wav::{Encoding, Header};
 use crate::reading::RECORDING;
 
+#[cfg(test)]
+#[path = "../../tests/it/flac.rs"]
+pub(super) mod made;
 mod ogg;
+mod part;
+
+pub(super) use part::{locate, part};
 
 /// The samples of all channels in turn, in the encoding of the header, little-endian.
 pub(super) struct Decoded {
@@ -35,9 +43,13 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Result<Decoded, String>> {
         b"OggS" => vorbis,
         _ => return None,
     };
-    // Damage must not end the program, whatever a library makes of it.
-    let caught = std::panic::catch_unwind(|| way(bytes));
-    Some(caught.unwrap_or_else(|_| Err("it cannot be decoded: its data are broken".to_owned())))
+    Some(guarded(|| way(bytes)))
+}
+
+/// Damage must not end the program, whatever a library makes of it.
+fn guarded<T>(way: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    let broken = |_| Err("it cannot be decoded: its data are broken".to_owned());
+    catch_unwind(AssertUnwindSafe(way)).unwrap_or_else(broken)
 }
 
 /// The properties of a file by its first bytes, except the number of samples. `None` if they are
@@ -89,13 +101,15 @@ fn flac(bytes: &[u8]) -> Result<Decoded, String> {
     match (info.frames, decoded.header.frames as u64) {
         (0, _) => Ok(decoded),
         (stated, found) if stated == found => Ok(decoded),
-        (stated, found) if found < stated => {
-            Err(format!("truncated: it should have {stated} samples, {found} of them were found"))
-        }
+        (stated, found) if found < stated => Err(truncated(stated, found)),
         (stated, found) => {
             Err(format!("broken header: it says {stated} samples, and {found} were found"))
         }
     }
+}
+
+fn truncated(stated: u64, found: u64) -> String {
+    format!("truncated: it should have {stated} samples, {found} of them were found")
 }
 
 fn vorbis(bytes: &[u8]) -> Result<Decoded, String> {
@@ -121,40 +135,11 @@ fn why(error: Error) -> String {
 
 /// All samples of the one track. The header says what they should be.
 fn samples(mut reader: impl FormatReader, header: Header) -> Result<Decoded, String> {
-    let track = reader.default_track(TrackType::Audio).ok_or("it holds no sound")?;
-    let parameters = track.codec_params.as_ref().and_then(|codec| codec.audio());
-    let options = AudioDecoderOptions::default().verify(true);
-    let mut decoder = get_codecs()
-        .make_audio_decoder(parameters.ok_or("it holds no sound")?, &options)
-        .map_err(why)?;
-    let (id, mut data) = (track.id, Vec::new());
-    let (mut integers, mut floats): (Vec<i32>, Vec<f32>) = (Vec::new(), Vec::new());
+    let (mut track, mut data) = (Track::of(&reader, header, true)?, Vec::new());
     while let Some(packet) = reader.next_packet().map_err(why)? {
-        if packet.track_id != id {
-            continue;
-        }
-        let part = decoder.decode(&packet).map_err(why)?;
-        if part.spec().channels().count() != header.channels {
-            return Err("broken: the number of its channels changes".to_owned());
-        }
-        let size = data.len() as u64 + 4 * part.samples_interleaved() as u64;
-        if size > RECORDING {
-            let most = RECORDING >> 30;
-            return Err(format!("it has more than {most} GiB of samples: cut it into clips first"));
-        }
-        match (header.encoding, &part) {
-            (Encoding::Pcm32, GenericAudioBufferRef::S32(_)) => {
-                part.copy_to_vec_interleaved(&mut integers);
-                append(&mut data, &integers, i32::to_le_bytes);
-            }
-            (Encoding::Float32, GenericAudioBufferRef::F32(_)) => {
-                part.copy_to_vec_interleaved(&mut floats);
-                append(&mut data, &floats, f32::to_le_bytes);
-            }
-            _ => return Err("it holds another encoding than its header says".to_owned()),
-        }
+        track.decode(&packet, &mut data)?;
     }
-    if decoder.finalize().verify_ok == Some(false) {
+    if track.decoder.finalize().verify_ok == Some(false) {
         return Err("broken: its samples have not the MD5 sum of its header".to_owned());
     }
     if data.is_empty() {
@@ -162,6 +147,60 @@ fn samples(mut reader: impl FormatReader, header: Header) -> Result<Decoded, Str
     }
     let frames = data.len() / (4 * header.channels);
     Ok(Decoded { header: Header { frames, ..header }, data })
+}
+
+/// The one track of a file.
+struct Track {
+    id: u32,
+    header: Header,
+    decoder: Box<dyn AudioDecoder>,
+    integers: Vec<i32>,
+    floats: Vec<f32>,
+}
+
+impl Track {
+    /// With `whole`, the sum of all samples is compared in the end.
+    fn of(reader: &impl FormatReader, header: Header, whole: bool) -> Result<Self, String> {
+        let track = reader.default_track(TrackType::Audio).ok_or("it holds no sound")?;
+        let parameters = track.codec_params.as_ref().and_then(|codec| codec.audio());
+        let options = AudioDecoderOptions::default().verify(whole);
+        let decoder = get_codecs()
+            .make_audio_decoder(parameters.ok_or("it holds no sound")?, &options)
+            .map_err(why)?;
+        let (integers, floats) = (Vec::new(), Vec::new());
+        Ok(Self { id: track.id, header, decoder, integers, floats })
+    }
+
+    /// Adds the samples of a packet, if it is one of the track.
+    fn decode(&mut self, packet: &Packet, data: &mut Vec<u8>) -> Result<(), String> {
+        if packet.track_id != self.id {
+            return Ok(());
+        }
+        let part = self.decoder.decode(packet).map_err(why)?;
+        if part.spec().channels().count() != self.header.channels {
+            return Err("broken: the number of its channels changes".to_owned());
+        }
+        let size = data.len() as u64 + 4 * part.samples_interleaved() as u64;
+        if size > RECORDING {
+            let most = RECORDING >> 30;
+            return Err(format!(
+                "it has more than {most} GiB of samples: cut it into clips (`cut: {{ seconds: 10 }}` in \
+                 `data`)"
+            ));
+        }
+        match (self.header.encoding, &part) {
+            (Encoding::Pcm32, GenericAudioBufferRef::S32(_)) => {
+                part.copy_to_vec_interleaved(&mut self.integers);
+                append(data, &self.integers, i32::to_le_bytes);
+            }
+            (Encoding::Float32, GenericAudioBufferRef::F32(_)) => {
+                part.copy_to_vec_interleaved(&mut self.floats);
+                append(data, &self.floats, f32::to_le_bytes);
+            }
+            _ => return Err("it holds another encoding than its header says".to_owned()),
+        }
+        Ok(())
+    }
 }
 
 fn append<T: Copy>(data: &mut Vec<u8>, samples: &[T], bytes: impl Fn(T) -> [u8; 4]) {

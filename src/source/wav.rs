@@ -18,7 +18,7 @@ mod mono;
 mod range;
 mod write;
 
-pub use range::{Located, locate, read_range};
+pub use range::{locate, read_range};
 pub use write::write;
 
 /// The encoding of a sample. Little-endian, as everywhere in RIFF.

@@ -5,6 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 
+use crate::flac::of_wav;
 use crate::project::{Output, Project, tree};
 use crate::sounds::{self, Form, LENGTH, RATE};
 use humshift::artifact::Channel;
@@ -79,6 +80,37 @@ fn a_cut_recording_gives_what_its_clips_as_files_give() {
     let short = project.run("run spec.yaml --quiet").done().stdout;
     assert_eq!(features(&project.run("plan spec.yaml --json").done()), of_cut);
     assert_eq!(short, cut);
+}
+
+#[test]
+fn flac_is_cut_as_wav_is_and_damage_is_told() {
+    let project = project();
+    let as_wav = project.run("run spec.yaml").done().stdout;
+    let of_wavs = features(&project.run("plan spec.yaml --json").done());
+    for (name, path) in tree(&project.path("long")) {
+        let bytes = of_wav(&fs::read(&path).unwrap());
+        project.write(&format!("long/{}", name.replace(".wav", ".flac")), bytes);
+        fs::remove_file(path).unwrap();
+    }
+    project.edit("spec.yaml", "_{*}.wav", "_{*}.flac");
+    let check = project.run("check spec.yaml").done();
+    let note = "`data.folder`: `cut` makes 36 clips of ";
+    assert!(check.stderr.contains(note), "{}", check.stderr);
+    let run = project.run("run spec.yaml").done();
+    assert_eq!(run.stdout, as_wav);
+    // The recordings are others; what is made of them is the same from the features on.
+    assert!(run.ran().iter().all(|l| l.starts_with("dataset/") || l.starts_with("features/")));
+    assert_eq!(features(&project.run("plan spec.yaml --json").done()), of_wavs);
+    let name = "long/pump_source_train_normal_0.flac";
+    let mut bytes = fs::read(project.path(name)).unwrap();
+    bytes[5000] ^= 1;
+    project.write(name, &bytes);
+    let told = project.run("run spec.yaml").exits(1).stderr;
+    assert!(told.contains(&format!("{name}: damaged: ")), "{told}");
+    bytes.truncate(9000);
+    project.write(name, &bytes);
+    let told = project.run("check spec.yaml").exits(2).stderr;
+    assert!(told.contains(&format!("{name}: truncated: ")), "{told}");
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::artifact::{Channel, Split};
 use crate::digest::Digest;
-use crate::source::{self, ListedFile, SectionId, SourceSpec};
+use crate::source::encoded::made::of_wav;
+use crate::source::{self, ListedFile, SectionId, SourceSpec, Wave};
 use serde_json::json;
 
 /// A recording of this number of samples at 1000 Hz, which count up.
@@ -66,6 +67,37 @@ fn clips_are_named_by_recording_and_second_and_have_its_samples() {
         source::still(&clips, Some(root.path())).unwrap_err(),
     ] {
         assert!(told.to_string().contains("changed since it was listed"), "{told}");
+    }
+}
+
+#[test]
+fn flac_gives_the_clips_of_wav() {
+    let root = tempfile::tempdir().unwrap();
+    let wav = write(root.path(), "wav/fan/a.wav", 10_700);
+    let bytes = of_wav(&std::fs::read(root.path().join(&wav.path)).unwrap());
+    std::fs::create_dir_all(root.path().join("flac/fan")).unwrap();
+    std::fs::write(root.path().join("flac/fan/a.flac"), &bytes).unwrap();
+    let heard = |folder: &str, name: &str, sha256, rate: Option<u32>| -> Vec<(String, Wave)> {
+        let root = root.path().join(folder);
+        let mut settings = json!({"root": root, "pattern": "{machine}/{attr.name}.{*}",
+            "defaults": {"split": "train"}, "cut": {"seconds": 1, "hop": 0.75}});
+        if let Some(rate) = rate {
+            settings["rate"] = json!(rate);
+        }
+        let source = source("folder", settings);
+        let files = [ListedFile { path: name.into(), sha256 }];
+        let clips = source.member().clips(&id(), &files, &[]).unwrap();
+        assert!(clips.iter().all(|r| r.audio.path(&r.clip.id).as_deref() == Some(name)));
+        assert!(source::still(&clips, Some(&root)).is_ok());
+        let note = source.cut().unwrap().note(&root, &source.member().list().unwrap()).unwrap();
+        assert!(note.starts_with("`cut` makes 13 clips of 1 s of 1 recording; left out: 1 end, "));
+        let wave = |r: &Recording| source::read(&r.clip.id, &r.audio, Some(&root)).unwrap();
+        clips.iter().map(|r| (r.clip.id.clone(), wave(r))).collect()
+    };
+    for rate in [None, Some(4000)] {
+        let of_wav = heard("wav", "fan/a.wav", wav.sha256, rate);
+        assert!(of_wav.len() == 13 && of_wav[1].0 == "fan/a#00000.750.wav");
+        assert!(of_wav == heard("flac", "fan/a.flac", Digest::of(&bytes), rate));
     }
 }
 

@@ -1,12 +1,15 @@
 //! Tests of the readers of FLAC and Ogg, with files of libsndfile (`tests/data/make_recordings.py`).
 
 use super::*;
-use crate::artifact::Channel;
-use crate::source::wav::Wav;
+use crate::artifact::{Channel, Segment};
+use crate::source::SourceError;
+use crate::source::wav::{self, Wav};
 
 const TONE_16: &[u8] = include_bytes!("../../../tests/data/tone16.flac");
 const TONE_24: &[u8] = include_bytes!("../../../tests/data/tone24.flac");
 const TONE: &[u8] = include_bytes!("../../../tests/data/tone.ogg");
+/// Of 30,000 samples in several pages, with long and short blocks.
+const BEATS: &[u8] = include_bytes!("../../../tests/data/beats.ogg");
 
 #[derive(serde::Deserialize)]
 struct Expected {
@@ -49,6 +52,96 @@ fn vorbis_has_the_samples_of_libvorbis() {
     let off = samples.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     // Both compute with f32, in different orders.
     assert!(samples.len() == theirs.len() && off < 2e-6, "{off}");
+}
+
+/// A FLAC file of 8 blocks, large enough that a block is looked for by bisection.
+fn long() -> Vec<u8> {
+    let samples: Vec<i32> = (0..60_000).map(|i| i * 7919 % 2_000_011 - 1_000_000).collect();
+    made::flac(&samples, 2, 48_000, 24)
+}
+
+#[test]
+fn a_part_has_the_samples_of_the_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut unknown = long();
+    // The encoder of a pipe does not know the number of samples.
+    unknown[22..26].fill(0);
+    let (long, path) = (long(), |name: &str| folder.path().join(name));
+    for (name, bytes, frames) in [
+        ("tone16.flac", TONE_16, 500),
+        ("tone24.flac", TONE_24, 200),
+        ("tone.ogg", TONE, 500),
+        ("beats.ogg", BEATS, 30_000),
+        ("long.flac", long.as_slice(), 30_000),
+        ("unknown.flac", unknown.as_slice(), 30_000),
+    ] {
+        let path = path(name);
+        std::fs::write(&path, bytes).unwrap();
+        let whole = decode(bytes).unwrap().unwrap().header;
+        // Both times: what was found is remembered.
+        for _ in 0..2 {
+            assert_eq!(wav::locate(&path).unwrap(), whole, "{name}");
+        }
+        assert_eq!(whole.frames, frames);
+        let channel = if whole.channels == 2 { Channel::Difference } else { Channel::Mean };
+        let all = wav::read(&path, channel).unwrap();
+        let seventh = frames / 7;
+        let parts = [(0, frames), (0, 1), (frames - 1, 1), (seventh, 4 * seventh), (4095, 2)];
+        let blocks = [(4096, 4096), (8191, 12_290), (20_480, 9520), (25_919, 3)];
+        for (start, count) in parts.into_iter().chain(blocks) {
+            if start + count > frames {
+                continue;
+            }
+            let part = Segment { start: start as u64, frames: count as u64 };
+            let read = wav::read_range(&path, channel, part).unwrap();
+            assert_eq!(read.rate, all.rate);
+            assert!(read.samples == all.samples[start..start + count], "{name} {start}+{count}");
+        }
+        for (start, count) in [(0, frames + 1), (frames, 1), (5, 0)] {
+            let part = Segment { start: start as u64, frames: count as u64 };
+            let why = wav::read_range(&path, channel, part).unwrap_err().to_string();
+            assert!(why.contains(", too few for the clip") || why.contains("truncated"), "{why}");
+        }
+    }
+}
+
+#[test]
+fn a_damaged_part_is_an_error_and_the_others_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let written = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    let why = |error: SourceError| match error {
+        SourceError::File { why, .. } => why,
+        other => panic!("{other}"),
+    };
+    let sound = long();
+    let mut damaged = sound.clone();
+    // Within the fourth block.
+    damaged[42 + 3 * 24_600 + 5000] ^= 1;
+    let path = written("damaged.flac", &damaged);
+    assert_eq!(wav::locate(&path).unwrap().frames, 30_000);
+    let all = wav::read(&written("sound.flac", &sound), Channel::Mean).unwrap().samples;
+    for block in 0..7 {
+        let part = Segment { start: 4096 * block + 10, frames: 4000 };
+        match wav::read_range(&path, Channel::Mean, part) {
+            Ok(read) => assert!(block != 3 && read.samples == all[part.start as usize..][..4000]),
+            Err(error) => {
+                assert_eq!(why(error), "damaged: samples before sample 16384 are missing");
+                assert_eq!(block, 3);
+            }
+        }
+    }
+    let short = why(wav::locate(&written("short.flac", &sound[..100_000])).unwrap_err());
+    assert!(short.starts_with("truncated: "), "{short}");
+    let mut page = BEATS.to_vec();
+    page[5000] ^= 1;
+    let page = why(wav::locate(&written("page.ogg", &page)).unwrap_err());
+    assert_eq!(page, "damaged: page 2 has not its checksum");
+    let cut = why(wav::locate(&written("cut.ogg", &BEATS[..7000])).unwrap_err());
+    assert!(cut.starts_with("truncated or damaged: "), "{cut}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! A part of a WAV file. Only its bytes are read, so a clip of an hour costs as much as one of ten
-//! seconds.
+//! A part of a recording. Of a WAV file only its bytes are read, so a clip of a file of hours costs
+//! as much as one of ten seconds. Files of other formats are cut by `encoded`.
 //!
 //! The chunks are those that [`parse`](super::parse) finds in the bytes of a whole file, and the
 //! same defects are errors.
@@ -11,25 +11,37 @@ use std::path::Path;
 use super::{Header, Wav, WavError, is_filler, parse_format, printable, riff, u32_at};
 use crate::artifact::{Channel, Segment};
 use crate::reading;
+use crate::source::encoded::{self, Decoded};
 use crate::source::{SourceError, Wave};
 
-/// The bytes of a file that are enough to say that it is no WAV file.
+/// The bytes of a file that are enough to say what it is, with all that the head of a FLAC file and
+/// the first page of an Ogg file say.
 const BEGINNING: u64 = 4096;
 /// The bytes of a `fmt ` chunk that matter.
 const FORMAT: u64 = 64;
 
 /// A WAV file whose samples were not read.
-pub struct Located {
-    pub header: Header,
+struct Located {
+    header: Header,
     /// The byte of its first sample.
     start: u64,
 }
 
-/// The header of the file at `path`, with the number of its samples.
+/// The header of the file at `path`, with the number of its samples. An Ogg file is read for it,
+/// and a FLAC file that does not say it.
 ///
-/// Errors: as of a whole file, except for samples that are not finite.
-pub fn locate(path: &Path) -> Result<Located, SourceError> {
-    reading::open(path).and_then(|mut file| located(&mut file)).map_err(|e| told(path, &e))
+/// Errors: as of a whole file, except for samples that are not finite and for what is wrong within
+/// a FLAC file.
+pub fn locate(path: &Path) -> Result<Header, SourceError> {
+    let read = || -> io::Result<Header> {
+        let mut file = reading::open(path)?;
+        let beginning = beginning(&mut file)?;
+        match encoded::locate(path, &beginning) {
+            Some(header) => header.map_err(io::Error::other),
+            None => Ok(located(&mut file, &beginning)?.header),
+        }
+    };
+    read().map_err(|e| told(path, &e))
 }
 
 /// The samples of one channel of a part of the file at `path`.
@@ -38,7 +50,12 @@ pub fn locate(path: &Path) -> Result<Located, SourceError> {
 pub fn read_range(path: &Path, channel: Channel, part: Segment) -> Result<Wave, SourceError> {
     let read = || -> io::Result<Wave> {
         let mut file = reading::open(path)?;
-        let Located { header, start } = located(&mut file)?;
+        let beginning = beginning(&mut file)?;
+        if let Some(decoded) = encoded::part(path, &beginning, part) {
+            let Decoded { header, data } = decoded.map_err(io::Error::other)?;
+            return Wav { header, data: &data }.wave(channel).map_err(io::Error::other);
+        }
+        let Located { header, start } = located(&mut file, &beginning)?;
         let Segment { start: first, frames } = part;
         if frames == 0 || first.checked_add(frames).is_none_or(|end| end > header.frames as u64) {
             let why = format!("it has {} samples, too few for the clip", header.frames);
@@ -67,11 +84,15 @@ fn exactly(file: &mut File, bytes: u64) -> io::Result<Vec<u8>> {
     if read.len() == size { Ok(read) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
-fn located(file: &mut File) -> io::Result<Located> {
+fn beginning(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(BEGINNING).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn located(file: &mut File, beginning: &[u8]) -> io::Result<Located> {
     let size = file.metadata()?.len();
-    let mut beginning = Vec::new();
-    file.by_ref().take(BEGINNING).read_to_end(&mut beginning)?;
-    riff(&beginning).map_err(io::Error::other)?;
+    riff(beginning).map_err(io::Error::other)?;
     let (mut format, mut long): (Option<Header>, Option<u64>) = (None, None);
     let mut at = 12;
     while size >= at + 8 {
@@ -171,7 +192,7 @@ mod tests {
             }
             writer.finalize().unwrap();
             let all = wav::read(&path, Channel::Mean).unwrap();
-            assert_eq!(locate(&path).unwrap().header.frames, 1000);
+            assert_eq!(locate(&path).unwrap().frames, 1000);
             for (start, frames) in [(0, 1000), (0, 1), (999, 1), (123, 456)] {
                 let part = Segment { start, frames };
                 let read = read_range(&path, Channel::Mean, part).unwrap();

@@ -1,0 +1,184 @@
+//! Parts of FLAC and Ogg Vorbis files, with exactly the samples that the whole file has there.
+//!
+//! A block of FLAC says which samples it has, so symphonia finds it without decoding what comes
+//! before. Samples that look like the start of a block may mislead it. That is seen at the next
+//! block, and then blocks are read from the start. Places in Ogg files are not exact before all is
+//! read: packets are counted from the start, and only those of the part are decoded.
+//!
+//! The MD5 sum of FLAC is one of all samples. Of a part, the checksums of its blocks are compared.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use symphonia::core::formats::{FormatOptions, FormatReader, SeekMode, SeekTo, TrackType};
+use symphonia::core::io::MediaSourceStream;
+use symphonia::core::packet::Packet;
+use symphonia::core::units::Timestamp;
+use symphonia::default::formats::{FlacReader, OggReader};
+
+use super::{Decoded, StreamInfo, Track, guarded, ogg, stream, truncated, why};
+use crate::artifact::Segment;
+use crate::reading::{self, RECORDING};
+use crate::source::wav::Header;
+
+/// Bytes of a sample as it is decoded.
+const WIDTH: usize = 4;
+
+/// The properties of the file at `path`, which begins with these bytes, with the number of its
+/// samples. `None` if it begins as neither FLAC nor Ogg. The error ends a sentence about the file.
+pub(in crate::source) fn locate(path: &Path, beginning: &[u8]) -> Option<Result<Header, String>> {
+    let way: fn(&Path, &[u8]) -> Result<Header, String> = match beginning.get(..4)? {
+        b"fLaC" => flac_header,
+        b"OggS" => vorbis_header,
+        _ => return None,
+    };
+    Some(remembered(path, || guarded(|| way(path, beginning))))
+}
+
+/// The samples of a part of the same file.
+pub(in crate::source) fn part(
+    path: &Path,
+    beginning: &[u8],
+    part: Segment,
+) -> Option<Result<Decoded, String>> {
+    let way: fn(&Path, &[u8], Segment) -> Result<Decoded, String> = match beginning.get(..4)? {
+        b"fLaC" => flac_part,
+        b"OggS" => vorbis_part,
+        _ => return None,
+    };
+    Some(guarded(|| way(path, beginning, part)))
+}
+
+/// What was found in files, with their stamps: all of an Ogg file has to be read for it.
+static KNOWN: Mutex<BTreeMap<PathBuf, (String, Header)>> = Mutex::new(BTreeMap::new());
+
+fn remembered(
+    path: &Path,
+    find: impl FnOnce() -> Result<Header, String>,
+) -> Result<Header, String> {
+    let stamp = reading::stamp(path);
+    let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
+    if let (Some(stamp), Some((old, header))) = (&stamp, &known)
+        && stamp == old
+    {
+        return Ok(*header);
+    }
+    let header = find()?;
+    if let Some(stamp) = stamp {
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(path.to_owned(), (stamp, header));
+    }
+    Ok(header)
+}
+
+fn flac_header(path: &Path, beginning: &[u8]) -> Result<Header, String> {
+    let info = StreamInfo::of(beginning)?;
+    let header = info.header();
+    if let Some(last) = info.frames.checked_sub(1) {
+        // A file that ends too early is told before its clips are made.
+        return flac(path, header, Segment { start: last, frames: 1 }).map(|_| header);
+    }
+    Ok(Header { frames: counted(flac_reader(path)?)?, ..header })
+}
+
+fn flac_part(path: &Path, beginning: &[u8], part: Segment) -> Result<Decoded, String> {
+    flac(path, StreamInfo::of(beginning)?.header(), part)
+}
+
+fn flac(path: &Path, header: Header, part: Segment) -> Result<Decoded, String> {
+    let found = || {
+        let mut reader = flac_reader(path)?;
+        let to = SeekTo::Timestamp { ts: Timestamp::new(part.start as i64), track_id: 0 };
+        reader.seek(SeekMode::Accurate, to).map_err(why)?;
+        cut_out(reader, header, part, true)
+    };
+    // A table of places in the file may be wrong, too.
+    guarded(found).or_else(|_| cut_out(flac_reader(path)?, header, part, true))
+}
+
+fn flac_reader(path: &Path) -> Result<FlacReader<'static>, String> {
+    FlacReader::try_new(opened(path)?, FormatOptions::default()).map_err(why)
+}
+
+fn vorbis_header(path: &Path, beginning: &[u8]) -> Result<Header, String> {
+    let header = ogg::header(beginning)?;
+    let bytes = reading::read(path, RECORDING).map_err(|e| e.to_string())?;
+    ogg::check(&bytes)?;
+    let reader = OggReader::try_new(stream(&bytes), FormatOptions::default()).map_err(why)?;
+    Ok(Header { frames: counted(reader)?, ..header })
+}
+
+fn vorbis_part(path: &Path, beginning: &[u8], part: Segment) -> Result<Decoded, String> {
+    let header = ogg::header(beginning)?;
+    let reader = OggReader::try_new(opened(path)?, FormatOptions::default()).map_err(why)?;
+    cut_out(reader, header, part, false)
+}
+
+fn opened(path: &Path) -> Result<MediaSourceStream<'static>, String> {
+    let file = reading::open(path).map_err(|e| e.to_string())?;
+    Ok(MediaSourceStream::new(Box::new(file), Default::default()))
+}
+
+/// The number of samples, from the lengths that packets say. Nothing is decoded.
+fn counted(mut reader: impl FormatReader) -> Result<usize, String> {
+    let id = reader.default_track(TrackType::Audio).ok_or("it holds no sound")?.id;
+    let mut frames = 0;
+    while let Some(packet) = reader.next_packet().map_err(why)? {
+        if packet.track_id == id {
+            frames += packet.dur.get() as usize;
+        }
+    }
+    if frames == 0 { Err("it holds no samples".to_owned()) } else { Ok(frames) }
+}
+
+/// The samples of a part. If packets are `placed`, they say their places, and the first one need
+/// not be that of the file.
+fn cut_out(
+    mut reader: impl FormatReader,
+    header: Header,
+    part: Segment,
+    placed: bool,
+) -> Result<Decoded, String> {
+    let mut track = Track::of(&reader, header, false)?;
+    let (stop, block) = (part.start.saturating_add(part.frames), WIDTH * header.channels);
+    let (mut data, mut samples) = (Vec::new(), Vec::new());
+    // The end of the last packet, and the last one before the part, which the next one overlaps.
+    let (mut at, mut before): (Option<u64>, Option<Packet>) = (None, None);
+    while at.is_none_or(|at| at < stop)
+        && let Some(packet) = reader.next_packet().map_err(why)?
+    {
+        if packet.track_id != track.id {
+            continue;
+        }
+        let begin = if placed { packet.pts.get() as u64 } else { at.unwrap_or(0) };
+        if begin != at.unwrap_or(begin.min(part.start)) {
+            return Err(format!("damaged: samples before sample {begin} are missing"));
+        }
+        let end = begin + packet.dur.get();
+        at = Some(end);
+        if end <= part.start {
+            before = Some(packet);
+            continue;
+        }
+        if let Some(before) = before.take() {
+            track.decode(&before, &mut samples)?;
+        }
+        samples.clear();
+        track.decode(&packet, &mut samples)?;
+        if samples.len() as u64 != packet.dur.get() * block as u64 {
+            return Err("broken: a packet has not the samples that it says".to_owned());
+        }
+        let inside = |place: u64| (place.clamp(begin, end) - begin) as usize * block;
+        data.extend_from_slice(&samples[inside(part.start)..inside(stop)]);
+    }
+    let frames = data.len() / block;
+    if frames == 0 || frames as u64 != part.frames {
+        let (all, stated) = (at.unwrap_or(0), header.frames as u64);
+        return Err(match all < stop.min(stated) {
+            true => truncated(stated, all),
+            false => format!("it has {all} samples, too few for the clip"),
+        });
+    }
+    Ok(Decoded { header: Header { frames, ..header }, data })
+}
