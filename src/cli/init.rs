@@ -1,5 +1,7 @@
 //! `humshift init`: a first spec for a folder of recordings.
 
+mod bearings;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -12,12 +14,15 @@ use crate::artifact::{Channel, Clip, clip_id};
 use crate::diagnose::Diagnostic;
 use crate::shown::shown;
 use crate::source::guess::{Guess, guess};
-use crate::source::{self, wav};
+use crate::source::{self, phm2012, wav};
 
 /// So many recordings are opened for their rates and lengths.
 const OPENED: usize = 20;
 /// So many values of an attribute are named.
 const NAMED: usize = 6;
+
+/// Features that suit recordings of seconds.
+const FEATURES: &str = "log_mel: { frame: 1024, hop: 512, mels: 128 }";
 
 #[derive(Args)]
 pub struct InitArgs {
@@ -42,6 +47,9 @@ pub fn run(args: &InitArgs) -> Result<Exit, CliError> {
         let diagnostic = Diagnostic::new("E0705", format!("`{}` is there already", path.display()));
         return Err(vec![diagnostic.hint("name another file with `-o`")].into());
     }
+    if let Some(place) = phm2012::place(&root) {
+        return bearings::run(&place, &name, &path);
+    }
     let paths = source::recordings(&root).map_err(|e| CliError::usage("E0701", e.to_string()))?;
     let Some(guess) = guess(&paths) else {
         return Err(CliError::usage(
@@ -58,24 +66,34 @@ pub fn run(args: &InitArgs) -> Result<Exit, CliError> {
         (known(", split: { holdout: 0.3 }"), false),
         (folder(&root, &name, &guess), true),
     ] {
-        outputs::write(&path, spec(&name, &data).as_bytes())?;
+        outputs::write(&path, spec(&name, &data, FEATURES).as_bytes())?;
         match opened(&path) {
             Ok((session, notes)) => {
                 let stops = tell(&session, &root, &paths, is_guess.then_some(&guess));
-                session.notes().iter().chain(&notes).for_each(|note| check::warn(note));
-                let next = match stops {
-                    true => "`humshift run` will stop at what the warnings say",
-                    false => "`humshift run` takes it",
-                };
-                output::line(&shown(&format!("wrote {}; {next}", path.display())));
-                return Ok(Exit::Done);
+                return Ok(finished(&path, &session, &notes, stops));
             }
             Err(error) => last = Some(error),
         }
     }
-    // The guess stays for whoever corrects it.
+    Err(unfinished(&path, last.expect("three were tried")))
+}
+
+/// Says that a spec is written, and what `run` will make of it.
+fn finished(path: &Path, session: &Session, notes: &[String], stops: bool) -> Exit {
+    session.notes().iter().chain(notes).for_each(|note| check::warn(note));
+    let next = match stops {
+        true => "`humshift run` will stop at what the warnings say",
+        false => "`humshift run` takes it",
+    };
+    output::line(&shown(&format!("wrote {}; {next}", path.display())));
+    Exit::Done
+}
+
+/// Says that a spec is written in which `check` finds this mistake. It stays for whoever corrects
+/// it.
+fn unfinished(path: &Path, error: CliError) -> CliError {
     output::tell(&format!("wrote {} as far as names tell; it needs a correction:", path.display()));
-    Err(last.expect("three were tried"))
+    error
 }
 
 /// What a spec gives in which `check` finds no mistake.
@@ -111,13 +129,13 @@ fn folder(root: &Path, name: &str, guess: &Guess) -> String {
     text
 }
 
-fn spec(name: &str, data: &str) -> String {
+fn spec(name: &str, data: &str, features: &str) -> String {
     format!(
         "# A first spec, written by `humshift init`.\n\
          name: {}\n\
          question: Which detector finds the anomalies of these machines?\n\
          data:\n{data}\
-         features:\n  log_mel: {{ frame: 1024, hop: 512, mels: 128 }}\n\
+         features:\n  {features}\n\
          pool: {{ mean: {{}} }}\n\
          sweep:\n  detector: [ {{ knn: {{}} }}, {{ mahalanobis: {{}} }} ]\n\
          metrics: [auc, pauc]\n",
@@ -129,10 +147,8 @@ fn counted(recordings: usize) -> String {
     format!("{recordings} recording{}", if recordings == 1 { "" } else { "s" })
 }
 
-/// Says what was found and what was not; gives whether some recordings cannot be used.
-fn tell(session: &Session, root: &Path, paths: &[String], guess: Option<&Guess>) -> bool {
-    let census = Census::of(session);
-    let clips: Vec<&Clip> = census.clips().collect();
+/// Says what names tell of clips.
+fn facts(clips: &[&Clip]) {
     let count = |title: &str, value: &dyn Fn(&Clip) -> Option<String>| {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         clips
@@ -147,7 +163,6 @@ fn tell(session: &Session, root: &Path, paths: &[String], guess: Option<&Guess>)
             if named.is_empty() { "nothing tells it".to_owned() } else { named.join(", ") + &rest };
         output::line(&shown(&format!("{title:<10} {found}")));
     };
-    output::line(&format!("recordings {} of {}", clips.len(), paths.len()));
     count("machines", &|clip| Some(clip.machine.clone()));
     count("sections", &|clip| Some(format!("{} {}", clip.machine, clip.section)));
     count("splits", &|clip| Some(clip.split.to_string()));
@@ -158,6 +173,14 @@ fn tell(session: &Session, root: &Path, paths: &[String], guess: Option<&Guess>)
     for name in attributes {
         count(name, &|clip| clip.attributes.get(name).cloned());
     }
+}
+
+/// Says what was found and what was not; gives whether some recordings cannot be used.
+fn tell(session: &Session, root: &Path, paths: &[String], guess: Option<&Guess>) -> bool {
+    let census = Census::of(session);
+    let clips: Vec<&Clip> = census.clips().collect();
+    output::line(&format!("recordings {} of {}", clips.len(), paths.len()));
+    facts(&clips);
     if clips.iter().all(|clip| clip.label.is_none()) {
         check::warn(
             "no name tells which recordings are normal, so no AUC can be computed; put `{label}` into the \

@@ -8,6 +8,7 @@
 //! Each of 17 bearings ran until it failed. Every ten seconds a tenth of a second was recorded, with
 //! two accelerometers. Five of these snapshots in a row are a clip.
 
+mod place;
 mod samples;
 mod select;
 
@@ -17,7 +18,8 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use samples::{LENGTH, RATE, read};
+pub use place::{Place, bearings, place};
+pub use samples::{LENGTH, RATE, look, read};
 use select::{Excerpt, JOINED, SHIFTS, Shift, excerpts};
 
 use super::dcase::sections;

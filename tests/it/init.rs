@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::phm2012;
 use crate::project::Project;
 use crate::sounds;
 
@@ -108,6 +109,47 @@ fn raw_mimii_with_too_few_normal_clips_is_split_by_a_share() {
     let spec = fs::read_to_string(project.path("raw.yaml")).expect("a spec");
     assert!(spec.contains(", split: { holdout: 0.3 } }"), "{spec}");
     project.run("run -q raw.yaml").done();
+}
+
+#[test]
+fn the_published_folders_of_bearings_are_known() {
+    let project = Project::new();
+    phm2012::write(&project, "archive/phm");
+    let init = project.run("init archive -o bearings.yaml").done();
+    for line in [
+        "bearings   7 of 17 of PRONOSTIA",
+        "machines   bearing (47)",
+        "sections   bearing 01 (47)",
+        "splits     test (21), train (26)",
+        "labels     anomaly (7), normal (40)",
+        "axis       h (47)",
+        "sound      25600 Hz, 0.5 s",
+        "wrote bearings.yaml; `humshift run` takes it",
+    ] {
+        assert!(init.stdout.contains(line), "{line}: {}", init.stdout);
+    }
+    for line in [
+        "section 00 is left out, because it needs Bearing3_1, Bearing3_2, Bearing3_3, Bearing2_1, ",
+        "section 02 is left out, because it needs Bearing2_1, ",
+    ] {
+        assert!(init.stderr.contains(line), "{line}: {}", init.stderr);
+    }
+    let spec = fs::read_to_string(project.path("bearings.yaml")).expect("a spec");
+    for part in ["  phm2012: { root: ", "phm\", sections: [01] }", "center: false"] {
+        assert!(spec.contains(part), "{part}: {spec}");
+    }
+    let report = project.run("run -q bearings.yaml").done().stdout;
+    assert!(report.contains("| mahalanobis | bearing |"), "{report}");
+    // A snapshot that is none, and then bearings of which no section is whole.
+    let snapshot = "Full_Test_Set/Bearing1_3/acc_00004.csv";
+    project.write(&format!("archive/phm/{snapshot}"), "hour,minute\n");
+    let init = project.run("init archive -o broken.yaml").done();
+    let told = format!("a snapshot cannot be read: {snapshot}: row 1 has 2 columns, ");
+    assert!(init.stderr.contains(&told), "{}", init.stderr);
+    assert!(init.stdout.contains("`humshift run` will stop at"), "{}", init.stdout);
+    fs::remove_dir_all(project.path("archive/phm/Learning_set")).expect("a folder");
+    let told = project.run("init archive -o half.yaml").exits(2).stderr;
+    assert!(told.contains("it needs a correction") && told.contains("has no Bearing1_1"), "{told}");
 }
 
 #[test]

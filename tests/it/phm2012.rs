@@ -16,9 +16,14 @@ detector: { knn: { k: 1 } }
 /// Snapshots of a bearing's life; those that are in no clip of the section are empty.
 const LIFE: usize = 100;
 
-/// The bearings of a section. Those with odd numbers have semicolons in their files.
 fn project() -> Project {
     let project = Project::with(SPEC);
+    write(&project, "phm");
+    project
+}
+
+/// Writes the bearings of a section. Those with odd numbers have semicolons in their files.
+pub fn write(project: &Project, folder: &str) {
     for bearing in 1..=7 {
         let set = if bearing < 3 { "Learning_set" } else { "Full_Test_Set" };
         for number in 1..=LIFE {
@@ -32,11 +37,11 @@ fn project() -> Project {
             };
             let text: String = (0..if used { 2560 } else { 0 }).map(|_| row()).collect();
             let text = if bearing % 2 == 1 { text.replace(',', ";") } else { text };
-            project.write(&format!("phm/{set}/Bearing1_{bearing}/acc_{number:05}.csv"), text);
+            project.write(&format!("{folder}/{set}/Bearing1_{bearing}/acc_{number:05}.csv"), text);
         }
-        project.write(&format!("phm/{set}/Bearing1_{bearing}/temp_00001.csv"), "8,0,0,1,60\n");
+        let temperature = format!("{folder}/{set}/Bearing1_{bearing}/temp_00001.csv");
+        project.write(&temperature, "8,0,0,1,60\n");
     }
-    project
 }
 
 fn features(project: &Project) -> Value {

@@ -28,15 +28,33 @@ const COLUMNS: usize = 6;
 pub fn read(root: &Path, snapshots: &Snapshots) -> Result<Wave, SourceError> {
     let mut steps = Vec::with_capacity(LENGTH);
     for (path, sha256) in &snapshots.files {
-        let wrong = |why: String| SourceError::File { path: path.clone(), why };
-        let bytes =
-            reading::read(&root.join(path), reading::TEXT).map_err(|e| wrong(e.to_string()))?;
+        let bytes = loaded(root, path)?;
         if Digest::of(&bytes) != *sha256 {
-            return Err(wrong("changed since it was listed".into()));
+            return Err(wrong(path, "changed since it was listed".into()));
         }
-        steps.extend(parse(&bytes, snapshots.axis).map_err(wrong)?);
+        steps.extend(parse(&bytes, snapshots.axis).map_err(|why| wrong(path, why))?);
     }
     Ok(Wave::of_steps(RATE, &steps))
+}
+
+/// Looks at the file at this path below the root.
+///
+/// Errors: it cannot be read, or is no snapshot.
+pub fn look(root: &Path, path: &str) -> Result<(), SourceError> {
+    let bytes = loaded(root, path)?;
+    for axis in [Axis::Horizontal, Axis::Vertical] {
+        parse(&bytes, axis).map_err(|why| wrong(path, why))?;
+    }
+    Ok(())
+}
+
+fn loaded(root: &Path, path: &str) -> Result<Vec<u8>, SourceError> {
+    let bytes = reading::read(&root.join(path), reading::TEXT);
+    bytes.map_err(|e| wrong(path, e.to_string()))
+}
+
+fn wrong(path: &str, why: String) -> SourceError {
+    SourceError::File { path: path.to_owned(), why }
 }
 
 /// The samples of a file.
