@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::artifact::Artifact;
 use crate::diagnose::Diagnostic;
 use crate::digest::Digest;
-use crate::evaluate::{self, Options, Protocol, Scored};
+use crate::evaluate::{self, Options, Scored};
 use crate::kind::ObjectRef;
 use crate::plan::Catalog;
 use crate::reading::unexpanded;
@@ -125,8 +125,8 @@ pub fn look(scores: &Scores) -> Result<Seen, Vec<Diagnostic>> {
     if !absent.is_empty() {
         return Err(absent);
     }
-    let protocol: Protocol = protocol.name().parse().expect("both know the same years");
-    let options = Options { protocol, truth: truth.as_deref(), max_fpr: 0.1, partial: *partial };
+    let options =
+        Options { protocol: *protocol, truth: truth.as_deref(), max_fpr: 0.1, partial: *partial };
     let evaluate::System { sections, files, warnings } =
         evaluate::system(root, system.as_deref(), &options)
             .map_err(|problems| problems.into_iter().map(in_a_spec).collect::<Vec<_>>())?;

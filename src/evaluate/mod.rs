@@ -35,12 +35,13 @@ use serde::Serialize;
 
 use crate::diagnose::Diagnostic;
 
+pub use crate::artifact::Protocol;
 pub use compare::{Difference, TableComparison};
 pub use fact::Fact;
 pub use mean::{Means, means};
 pub use namesake::namesakes;
 pub use pair::{Clip as ScoredClip, Section as ScoredSection};
-pub use protocol::{Metric, Protocol};
+pub use protocol::Metric;
 pub use render::{csv, document, json};
 pub use scored::{Scored, System, system};
 pub use table::table;

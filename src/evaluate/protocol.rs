@@ -1,26 +1,11 @@
 //! The rules of each year: the metrics of a section, and the ones in the official score.
 
-use std::str::FromStr;
-
 use serde::{Serialize, Serializer};
 
-use crate::artifact::Domain;
-use crate::diagnose::suggest;
+use crate::artifact::{Domain, Protocol};
 use crate::metric::{arithmetic_mean, harmonic_mean};
 
 use super::SectionResult;
-
-/// A year of DCASE task 2.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Protocol {
-    Dcase2020,
-    Dcase2021,
-    Dcase2022,
-    Dcase2023,
-    Dcase2024,
-    Dcase2025,
-    Dcase2026,
-}
 
 /// One metric of a section. AUC and pAUC of a domain use its own normal clips; the year's rule
 /// decides which anomalies they use.
@@ -46,28 +31,6 @@ pub enum Metric {
 use Metric::*;
 
 impl Protocol {
-    pub const ALL: [Protocol; 7] = [
-        Self::Dcase2020,
-        Self::Dcase2021,
-        Self::Dcase2022,
-        Self::Dcase2023,
-        Self::Dcase2024,
-        Self::Dcase2025,
-        Self::Dcase2026,
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Dcase2020 => "dcase2020",
-            Self::Dcase2021 => "dcase2021",
-            Self::Dcase2022 => "dcase2022",
-            Self::Dcase2023 => "dcase2023",
-            Self::Dcase2024 => "dcase2024",
-            Self::Dcase2025 => "dcase2025",
-            Self::Dcase2026 => "dcase2026",
-        }
-    }
-
     /// 2020 has no domains.
     pub fn has_domains(self) -> bool {
         self != Self::Dcase2020
@@ -158,22 +121,6 @@ impl Protocol {
         let means: Option<Vec<f64>> =
             machines.map(|sections| arithmetic_mean(&numbers(sections)?)).collect();
         arithmetic_mean(&means?)
-    }
-}
-
-impl FromStr for Protocol {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|p| p.name() == word).ok_or_else(|| {
-            format!("`{word}` is not a protocol; {}", suggest(word, Self::ALL.map(Self::name)))
-        })
-    }
-}
-
-impl Serialize for Protocol {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(self.name())
     }
 }
 

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ListedFile, Listing, Recording, SectionId, Source, SourceError};
+pub use crate::artifact::Protocol;
 use crate::diagnose::Problem;
 
 /// Scores that another program gave to test clips, as `humshift evaluate` reads them. They stand in
@@ -23,7 +24,7 @@ pub struct Scores {
     pub root: PathBuf,
     /// The year whose names of files and form of the truth apply.
     #[serde(default)]
-    pub protocol: Year,
+    pub protocol: Protocol,
     /// The truth about the clips: the folder with `ground_truth_data`, or an `eval_data_list.csv`.
     /// Default: the names of the clips tell it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,52 +37,6 @@ pub struct Scores {
     /// Whether sections of the truth may lack scores.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub partial: bool,
-}
-
-/// A year of DCASE task 2.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Year {
-    /// 2020: machine ids in place of sections, and no domains.
-    Dcase2020,
-    /// 2021: a file for each domain.
-    Dcase2021,
-    /// 2022: three sections of each machine in a test set.
-    Dcase2022,
-    /// 2023: one section of each machine, as in all later years.
-    Dcase2023,
-    /// 2024: names may hide the attributes.
-    Dcase2024,
-    /// 2025.
-    Dcase2025,
-    /// 2026.
-    #[default]
-    Dcase2026,
-}
-
-impl Year {
-    pub const ALL: [Year; 7] = [
-        Self::Dcase2020,
-        Self::Dcase2021,
-        Self::Dcase2022,
-        Self::Dcase2023,
-        Self::Dcase2024,
-        Self::Dcase2025,
-        Self::Dcase2026,
-    ];
-
-    /// The word in a spec.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Dcase2020 => "dcase2020",
-            Self::Dcase2021 => "dcase2021",
-            Self::Dcase2022 => "dcase2022",
-            Self::Dcase2023 => "dcase2023",
-            Self::Dcase2024 => "dcase2024",
-            Self::Dcase2025 => "dcase2025",
-            Self::Dcase2026 => "dcase2026",
-        }
-    }
 }
 
 /// Where recordings are asked for, there are none.
@@ -136,16 +91,6 @@ impl Source for Scores {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_year_is_its_word() {
-        for year in Year::ALL {
-            assert_eq!(serde_json::to_value(year).unwrap(), year.name());
-            assert!(year.name().parse::<crate::evaluate::Protocol>().is_ok(), "{}", year.name());
-        }
-        assert_eq!(Year::ALL.len(), crate::evaluate::Protocol::ALL.len());
-        assert_eq!(Year::default(), Year::ALL[Year::ALL.len() - 1]);
-    }
 
     #[test]
     fn empty_settings_are_problems_and_recordings_are_none() {

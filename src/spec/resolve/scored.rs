@@ -9,7 +9,7 @@ use crate::detector::DetectorSpec;
 use crate::diagnose::Diagnostic;
 use crate::feature::FeatureSpec;
 use crate::source::SourceSpec;
-use crate::source::scores::Year;
+use crate::source::scores::Protocol;
 
 const HINT: &str = "leave it out, or sweep over `data` with a source of recordings, too";
 
@@ -87,7 +87,7 @@ impl Sections<'_> {
             self.untrained("`pseudo_anomalies` needs a model to train", node.as_ref());
         }
         if let SourceSpec::Scores(scores) = &data
-            && scores.protocol == Year::Dcase2021
+            && scores.protocol == Protocol::Dcase2021
         {
             self.notes.insert(
                 "an AUC is against the anomalies of both domains, as since 2022; `humshift evaluate --protocol \
