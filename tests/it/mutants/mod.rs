@@ -17,6 +17,7 @@ mod engine;
 mod faults;
 mod jobs;
 mod mutate;
+mod peers;
 mod program;
 mod records;
 mod scores;

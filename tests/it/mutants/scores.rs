@@ -7,13 +7,13 @@ use std::path::Path;
 use humshift::evaluate::{Metric, Options, Protocol, compare, evaluate};
 use humshift::seed::Rng;
 
-use super::engine::{Case, Fate, Verdict, folder, hold, wrong};
+use super::engine::{Breach, Case, Fate, Verdict, folder, hold, wrong};
 use super::mutate::{bytes, pick, text};
 use super::program::{Program, judged};
 use crate::project::Project;
 
 /// The files of a submission, of its truth and of a published table, by path.
-type Files = BTreeMap<String, Vec<u8>>;
+pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// The clips of a section: domain, label, score.
 const CLIPS: [(&str, &str, f64); 12] = [
@@ -68,7 +68,7 @@ fn base(year: Protocol) -> Files {
 }
 
 /// The files with one or two of them changed, and the year.
-fn mutant(rng: &mut Rng) -> (Protocol, Files) {
+pub fn mutant(rng: &mut Rng) -> (Protocol, Files) {
     let year = *pick(rng, &Protocol::ALL);
     let mut files = base(year);
     for _ in 0..=rng.below(2) {
@@ -88,7 +88,7 @@ fn mutant(rng: &mut Rng) -> (Protocol, Files) {
 }
 
 /// Writes the files where nothing was.
-fn write(files: &Files, root: &Path) {
+pub fn write(files: &Files, root: &Path) {
     let _ = fs::remove_dir_all(root);
     for (path, bytes) in files {
         let path = root.join(path);
@@ -123,7 +123,7 @@ fn numbers(bytes: &[u8]) -> Result<BTreeMap<String, f64>, String> {
 }
 
 /// Half a point for a tie, one for an anomaly above a normal clip.
-fn area(normal: &[f64], anomalous: &[f64]) -> f64 {
+pub fn area(normal: &[f64], anomalous: &[f64]) -> f64 {
     let points = |n: f64, a: f64| {
         if a > n {
             1.0
@@ -139,12 +139,38 @@ fn area(normal: &[f64], anomalous: &[f64]) -> f64 {
 }
 
 /// Scores of the clips for which `which` holds, by their truth: (target, anomalous).
-fn those(scores: &[(bool, bool, f64)], which: impl Fn(bool, bool) -> bool) -> Vec<f64> {
+pub fn those(scores: &[(bool, bool, f64)], which: impl Fn(bool, bool) -> bool) -> Vec<f64> {
     scores
         .iter()
         .filter(|(target, anomalous, _)| which(*target, *anomalous))
         .map(|(.., score)| *score)
         .collect()
+}
+
+/// What a simple reading of the sheets tells of each clip: whether it is of the target domain,
+/// whether it is an anomaly, and its score.
+pub fn known(files: &Files, with_truth: bool) -> Result<Vec<(bool, bool, f64)>, Breach> {
+    let sheet = |kind: &str| {
+        let file = files.iter().find(|(path, _)| path.contains(kind)).expect("every kind is there");
+        numbers(file.1).map_err(|why| wrong(format!("{kind} was accepted: {why}")))
+    };
+    let truth = |kind: &str| if with_truth { sheet(kind) } else { Ok(BTreeMap::new()) };
+    let (scores, data, domains) =
+        (sheet("anomaly_score")?, truth("ground_truth_data")?, truth("ground_truth_domain")?);
+    let mut known = Vec::new();
+    for (clip, score) in &scores {
+        let named = |word: &str| clip.split('_').any(|token| token == word);
+        let flag = |truth: &BTreeMap<String, f64>| truth.get(clip).map(|flag| *flag == 1.0);
+        let (target, anomalous) = match with_truth {
+            true => (flag(&domains).unwrap_or(named("target")), flag(&data)),
+            false => (named("target"), Some(named("anomaly"))),
+        };
+        let Some(anomalous) = anomalous else {
+            return Err(wrong(format!("`{clip}` has no truth and was accepted")));
+        };
+        known.push((target, anomalous, *score));
+    }
+    Ok(known)
 }
 
 fn one(case: &mut Case, folder: &Path) -> Verdict {
@@ -169,26 +195,7 @@ fn one(case: &mut Case, folder: &Path) -> Verdict {
         // Whether it agrees is not known here.
         let _ = compare(&mut evaluations, &folder.join("result.csv"));
     }
-    let sheet = |kind: &str| {
-        let file = files.iter().find(|(path, _)| path.contains(kind)).expect("every kind is there");
-        numbers(file.1).map_err(|why| wrong(format!("{kind} was accepted: {why}")))
-    };
-    let truth = |kind: &str| if with_truth { sheet(kind) } else { Ok(BTreeMap::new()) };
-    let (scores, data, domains) =
-        (sheet("anomaly_score")?, truth("ground_truth_data")?, truth("ground_truth_domain")?);
-    let mut known = Vec::new();
-    for (clip, score) in &scores {
-        let named = |word: &str| clip.split('_').any(|token| token == word);
-        let flag = |truth: &BTreeMap<String, f64>| truth.get(clip).map(|flag| *flag == 1.0);
-        let (target, anomalous) = match with_truth {
-            true => (flag(&domains).unwrap_or(named("target")), flag(&data)),
-            false => (named("target"), Some(named("anomaly"))),
-        };
-        let Some(anomalous) = anomalous else {
-            return Err(wrong(format!("`{clip}` has no truth and was accepted")));
-        };
-        known.push((target, anomalous, *score));
-    }
+    let known = known(&files, with_truth)?;
     let [evaluation] = &evaluations[..] else { return Err(wrong("there is one submission")) };
     let [section] = &evaluation.sections[..] else { return Err(wrong("there is one section")) };
     if section.normal_clips + section.anomalous_clips != known.len() {

@@ -31,6 +31,20 @@ threshold: { gamma: { percentile: 0.9, scores: training } }
 expect: [ { metric: auc_source, where: { seed: 0 }, at_least: 0.5, at_most: 1 } ]
 ";
 
+/// A spec of scores of other programs, with every word that it can have.
+const SCORED: &str = "\
+name: scored
+question: Whose?
+data: { scores: { protocol: dcase2022, truth: truth, partial: true } }
+sweep:
+  data.scores.system: [own_1, teams/own/own_1_b]
+  zip: [ { data.scores.root: [mine, ../theirs], data.scores.protocol: [dcase2025, dcase2026] } ]
+  exclude: [ { system: own_1, protocol: dcase2026 } ]
+metrics: [ { auc: { ties: zero } }, { pauc: { max_fpr: 0.2 } }, { intervals: { resamples: 200 } } ]
+threshold: { fixed: { value: 0.5 } }
+expect: [ { metric: official, where: { system: own_1 }, at_least: 0.5, at_most: 1 } ]
+";
+
 /// Paths for `--set`, and pieces of them.
 const PATHS: [&str; 16] = [
     "seed",
@@ -181,6 +195,14 @@ fn specs() {
     let bases = bases();
     assert!(load_text("wide.yaml", WIDE, &[]).is_ok(), "{:?}", load_text("wide.yaml", WIDE, &[]));
     hold("yaml", 1500, 4, |case| one(case, &bases));
+}
+
+#[test]
+fn specs_of_scores() {
+    let bases = [WIDE, SCORED].map(str::to_owned);
+    let points = load_text("scored.yaml", SCORED, &[]).map(|experiment| experiment.points.len());
+    assert!(matches!(points, Ok(3)), "{points:?}");
+    hold("yaml-scores", 300, 20, |case| one(case, &bases));
 }
 
 #[test]
