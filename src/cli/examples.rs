@@ -47,7 +47,8 @@ Examples:
 pub const FEATURES: &str = "\
 Examples:
   humshift features clip.wav -o clip.npy
-  humshift features clip.wav -o clip.npy --set mels=64 --set hop=256";
+  humshift features clip.wav -o clip.npy --set mels=64 --set hop=256
+  humshift features clip.wav -o clip.npy --spec spec.yaml --allow-commands";
 
 pub const DATASET_WRITE: &str = "\
 Example:

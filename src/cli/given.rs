@@ -80,11 +80,7 @@ impl Given {
                     let digests = contents.iter().map(|bytes| Digest::of(bytes));
                     self.files.extend(program.files.iter().cloned().zip(digests));
                 }
-                Err(why) => {
-                    let message = format!("a file of the program cannot be read: {why}");
-                    let hint = "`files` are those that the program needs, 16 MB at most";
-                    mistakes.push(Diagnostic::new("E0702", message).hint(hint));
-                }
+                Err(why) => mistakes.push(unread(&why)),
             }
         }
         bundle.encode()
@@ -124,6 +120,13 @@ impl Given {
         }
         Ok(())
     }
+}
+
+/// A file of a user's program that cannot be read.
+pub fn unread(why: &str) -> Diagnostic {
+    let message = format!("a file of the program cannot be read: {why}");
+    Diagnostic::new("E0702", message)
+        .hint("`files` are those that the program needs, 16 MB at most")
 }
 
 /// Weights as safetensors. PyTorch files, as zip archives or in the older format, are converted.

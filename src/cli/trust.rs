@@ -12,11 +12,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
+use super::given::unread;
 use super::session::Session;
 use super::view::mistake;
 use super::{CliError, Exit, output};
 use crate::command::Program;
-use crate::diagnose::Diagnostic;
 use crate::digest::Digest;
 use crate::reading;
 use crate::shown::visible;
@@ -213,10 +213,7 @@ pub fn run(args: &TrustArgs) -> Result<Exit, CliError> {
             Ok(contents) => {
                 found.insert(Known::of(&program, contents.iter().map(|bytes| Digest::of(bytes))));
             }
-            Err(why) => {
-                let message = format!("a file of the program cannot be read: {why}");
-                mistakes.push(Diagnostic::new("E0702", message));
-            }
+            Err(why) => mistakes.push(unread(&why)),
         }
     }
     if !mistakes.is_empty() {
@@ -246,17 +243,22 @@ fn tell(specs: &BTreeMap<String, BTreeSet<Known>>, json: bool) {
     }
 }
 
-/// Asks whether the programs of a spec were trusted as they are.
+/// Asks whether the programs of a spec were trusted as they are; those of no spec never are.
+/// `command` would call them, and is named in what is told.
 ///
 /// Errors (E0730): they were not, or they have changed since.
-pub fn needed(spec: &Path, programs: &BTreeSet<Known>) -> Result<(), CliError> {
+pub fn needed(
+    spec: Option<&Path>,
+    programs: &BTreeSet<Known>,
+    command: &str,
+) -> Result<(), CliError> {
     if programs.is_empty() {
         return Ok(());
     }
     let trusted = Trusted::read()?;
-    let Some(trusted) = name(spec).and_then(|name| trusted.specs.get(&name)) else {
+    let Some(trusted) = spec.and_then(name).and_then(|name| trusted.specs.get(&name)) else {
         let lines = programs.iter().map(Known::line).collect();
-        return Err(unasked(&lines, "humshift run --allow-commands"));
+        return Err(unasked(&lines, &format!("{command} --allow-commands")));
     };
     let untrusted: Vec<&Known> =
         programs.iter().filter(|program| !trusted.contains(program)).collect();
@@ -269,8 +271,10 @@ pub fn needed(spec: &Path, programs: &BTreeSet<Known>) -> Result<(), CliError> {
         "the spec was trusted and has changed since, and nothing was run: {}",
         changes.join("; ")
     );
-    let hint = "read what changed; then `humshift trust SPEC` trusts it anew, or `humshift run --allow-commands` \
-                calls it this once";
+    let hint = format!(
+        "read what changed; then `humshift trust SPEC` trusts it anew, or `{command} --allow-commands` calls it this \
+         once"
+    );
     Err(mistake("E0730", message, hint))
 }
 
@@ -281,7 +285,7 @@ pub fn unasked(programs: &BTreeSet<String>, command: &str) -> CliError {
     let message = format!("the spec calls programs, and nothing was run: {}", programs.join(", "));
     let hint = format!(
         "read them and their `files`; then `{command}` calls them with the rights of your account, and `humshift \
-         trust SPEC` lets `run` call them until they change"
+         trust SPEC` lets `run` and `features` call them until they change"
     );
     mistake("E0730", message, hint)
 }

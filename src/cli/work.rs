@@ -128,7 +128,8 @@ impl Work {
         cancel: &Arc<AtomicBool>,
     ) -> Result<RunOutcome, CliError> {
         if !self.allow_commands && !frozen {
-            trust::needed(&session.spec, &session.programs())?;
+            let spec = Some(session.spec.as_path());
+            trust::needed(spec, &session.programs(), "humshift run")?;
         }
         let mut listener = self.listener();
         for message in session.notes().into_iter().chain(slow()) {

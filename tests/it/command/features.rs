@@ -1,6 +1,10 @@
 //! Features in another language.
 
+use std::fs;
+use std::path::Path;
+
 use super::project;
+use crate::cache;
 use crate::project::Project;
 
 const SPEC: &str = "\
@@ -165,4 +169,56 @@ fn what_an_earlier_attempt_heard_is_kept() {
     project.run(run).done();
     let calls = std::fs::read_to_string(told).unwrap();
     assert_eq!(calls.lines().collect::<Vec<_>>(), ["8", "12", "12"]);
+}
+
+/// The numbers of a `.npy` file, behind its head.
+fn numbers(path: &Path) -> Vec<u8> {
+    let bytes = fs::read(path).expect("a matrix");
+    let head = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    bytes[10 + head..].to_vec()
+}
+
+#[test]
+fn one_clip_is_heard_as_in_a_run_and_by_the_same_rule() {
+    let test = "one_clip_is_heard_as_in_a_run_and_by_the_same_rule";
+    let Some(project) = levels(test) else { return };
+    let clip = "data/fan/test/section_00_source_test_normal_0000_vel_10.wav";
+    let ask = format!("features {clip} -o x.npy --spec spec.yaml");
+    let refused = |words: &str| {
+        let output = project.run(&ask).exits(2);
+        assert!(output.stderr.contains("error[E0730]"), "{}", output.stderr);
+        assert!(output.stderr.contains(words), "{words}: {}", output.stderr);
+        assert!(!project.path("x.npy").exists());
+    };
+    refused("the spec calls programs, and nothing was run: `python3 levels.py`");
+    refused("`humshift features --allow-commands` calls them");
+    let told = project.run(&format!("{ask} --allow-commands")).done().stdout;
+    assert!(told.starts_with("x.npy: ") && told.contains("frames x 2 bins at 8000 Hz"), "{told}");
+    project.run("run spec.yaml --quiet --allow-commands --only features/fan/00").done();
+    let records = cache::records(&project.cache());
+    let record = records.iter().find(|record| record.label == "features/fan/00").expect("it ran");
+    let (own, all) = (numbers(&project.path("x.npy")), numbers(&record.outputs["test/features"]));
+    assert!(!own.is_empty() && all.windows(own.len()).any(|rows| rows == own));
+    // Trust that was given once holds until a byte changes.
+    project.remove("x.npy");
+    project.run("trust spec.yaml").done();
+    project.run(&ask).done();
+    assert_eq!(numbers(&project.path("x.npy")), own);
+    project.remove("x.npy");
+    project.write("programs/levels.py", format!("{LEVELS}# another\n"));
+    refused("`levels.py` of `python3 levels.py` has other bytes");
+    // Without a spec there is nothing to trust.
+    let set = "--set features.command.run=[python3,levels.py]";
+    let alone = project.run(&format!("features {clip} -o x.npy {set}")).exits(2);
+    assert!(alone.stderr.contains("error[E0730]"), "{}", alone.stderr);
+    // What it does wrong is told of the clip, and it is no file to write to.
+    let fails = LEVELS.replace("    save(c[\"npy\"], rows)", "    sys.exit('no licence')");
+    project.write("programs/levels.py", fails);
+    let failed = project.run(&format!("{ask} --allow-commands")).exits(2);
+    assert!(failed.stderr.contains("error[E0706]"), "{}", failed.stderr);
+    assert!(failed.stderr.contains(clip) && failed.stderr.contains("no licence"), "{failed:?}");
+    project.write("programs/levels.py", LEVELS);
+    let over = ask.replace("x.npy", "programs/levels.py");
+    let failed = project.run(&format!("{over} --allow-commands")).exits(2);
+    assert!(failed.stderr.contains("error[E0716]"), "{}", failed.stderr);
 }
