@@ -15,7 +15,7 @@ use humshift::pool::PoolSpec;
 use humshift::source::factory::Factory;
 use humshift::source::synthetic::{Clips, Synthetic};
 use humshift::source::{self, Recording, SectionId, Source};
-use humshift::twin::NOISES;
+use humshift::twin::{NOISES, WAYS};
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 use serde_json::json;
@@ -94,9 +94,10 @@ impl Section {
         Ok(mimii_dg::section(&self.id.machine, &self.id.section).ok_or("no such section")?)
     }
 
-    /// Whether the attribute that shifts is a number.
-    pub fn has_numbers(&self) -> Result<bool, Failure> {
-        Ok(self.table()?.unit.is_some())
+    /// Whether the shift may act in part: a number, or a way to the microphone.
+    pub fn has_reach(&self) -> Result<bool, Failure> {
+        let table = self.table()?;
+        Ok(table.unit.is_some() || WAYS.contains(&table.attribute.as_str()))
     }
 
     /// The clips that `chosen` takes, with their sizes; and the mean of their powers before mixing.
@@ -214,6 +215,7 @@ fn tuned(
     if recording.clip.domain == Some(Domain::Target) {
         recipe["tuning"] = json!(sizes.target());
         recipe["attributes"] = json!(sizes.acting(table, &recording.clip.attributes));
+        recipe["between"] = json!(sizes.between(table, &recording.clip.attributes));
     } else {
         recipe["tuning"] = json!(sizes.source());
     }

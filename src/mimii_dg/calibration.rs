@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::Section;
-use crate::twin::Tuning;
+use super::{Section, Values};
+use crate::twin::{Between, Tuning, WAYS};
 
 const TEXT: &str = include_str!("../../experiments/mimii_dg/calibration.yaml");
 
@@ -24,8 +24,9 @@ pub struct Calibration {
     /// the source: a factor of `spread_db` and `jitter`. Recordings of one day differ less than
     /// those of many.
     pub calm: f64,
-    /// How far a shifted number of the target (speed, voltage, weight, acceleration) acts on the
-    /// sound, as a share of what the machine's model makes of it: [`Calibration::acting`].
+    /// How far a shift of the target acts on the sound, as a share of what the machine's model makes
+    /// of it: a number (speed, voltage, weight, acceleration) by [`Calibration::acting`], a way to
+    /// the microphone (its place, panels) by [`Calibration::between`].
     pub reach: f64,
 }
 
@@ -65,14 +66,37 @@ impl Calibration {
         }
         acting
     }
+
+    /// The way to the microphone of a clip of the target, if it is a share `reach` of its own way and
+    /// the rest that of a value of the source: the one at the same place of the table.
+    pub fn between(
+        &self,
+        section: &Section,
+        attributes: &BTreeMap<String, String>,
+    ) -> Option<Between> {
+        let name = &section.attribute;
+        if self.reach == 1.0 || !WAYS.contains(&name.as_str()) {
+            return None;
+        }
+        let (own, theirs) = (values(&section.target, name)?, values(&section.source, name)?);
+        let place = own.iter().position(|value| Some(value) == attributes.get(name))?;
+        let mut attributes = attributes.clone();
+        attributes.insert(name.clone(), theirs[place % theirs.len()].clone());
+        Some(Between { attributes, share: self.reach })
+    }
+}
+
+/// The values of an attribute in a domain.
+fn values<'a>(domain: &'a [Values], name: &str) -> Option<&'a Vec<String>> {
+    let mut all = domain.iter().flat_map(|values| &values.0);
+    all.find(|(known, _)| *known == name).map(|(_, values)| values)
 }
 
 impl Section {
     /// The value of the source that is nearest to a number, if its values are numbers; of two the
     /// first.
     fn nearest_of_source(&self, number: f64) -> Option<f64> {
-        let mut all = self.source.iter().flat_map(|values| &values.0);
-        let (_, values) = all.find(|(name, _)| *name == self.attribute)?;
+        let values = values(&self.source, &self.attribute)?;
         let numbers: Vec<f64> = values.iter().map(|v| v.parse().ok()).collect::<Option<_>>()?;
         numbers.into_iter().min_by(|a, b| (a - number).abs().total_cmp(&(b - number).abs()))
     }
@@ -135,5 +159,23 @@ mod tests {
         // The speed of bearing 01 is no shift, and an id is no number.
         assert_eq!(acting("bearing", "01", 0.5, "vel", "4"), "4");
         assert_eq!(acting("gearbox", "02", 0.5, "id", "00"), "00");
+    }
+
+    #[test]
+    fn a_way_to_the_microphone_lies_between_two() {
+        let between = |machine: &str, section: &str, reach, name: &str, value: &str| {
+            let sizes = Calibration { reach, ..calibration(machine, section).unwrap() };
+            let attributes = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+            let found =
+                sizes.between(super::super::section(machine, section).unwrap(), &attributes);
+            found.map(|between| (between.attributes[name].clone(), between.share))
+        };
+        // The source has A to D and the target E to H.
+        assert_eq!(between("bearing", "01", 0.4, "loc", "F"), Some(("B".into(), 0.4)));
+        assert_eq!(between("valve", "01", 0.1, "panel", "s-c"), Some(("bs-c".into(), 0.1)));
+        assert_eq!(between("bearing", "01", 1.0, "loc", "F"), None);
+        // A speed and another gearbox are no ways.
+        assert_eq!(between("slider", "00", 0.5, "vel", "100"), None);
+        assert_eq!(between("gearbox", "02", 0.5, "id", "00"), None);
     }
 }

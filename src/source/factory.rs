@@ -103,6 +103,7 @@ impl Source for Factory {
                 attributes: Default::default(),
                 fault: None,
                 tuning: None,
+                between: None,
                 unit: Seed(self.seed).derive(&["place", kind]).0,
                 seed: Seed(self.seed).derive(&["noise", kind, &i.to_string()]).0,
             };

@@ -8,7 +8,7 @@ use super::Wave;
 use crate::canon;
 use crate::mix;
 use crate::seed::Seed;
-use crate::twin::{self, Scene, Tuning};
+use crate::twin::{self, Between, Scene, Tuning};
 
 /// All data that determines the samples of a generated clip.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub(super) struct Sound {
     /// Of machines: what the calibration set for their section.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tuning: Option<Tuning>,
+    /// Of machines: a way to the microphone that is not wholly that of the attributes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub between: Option<Between>,
     /// Seed of the machine's properties.
     pub unit: u64,
     /// Seed of the clip's properties.
@@ -53,6 +56,10 @@ pub(super) fn render(recipe: &str) -> Result<Wave, String> {
         fault: recipe.fault.as_ref().map(|(name, size)| (name.as_str(), *size)),
         tuning: recipe.tuning.unwrap_or_default(),
     };
-    let samples = twin::render(&recipe.kind, &scene).map_err(wrong)?;
+    let samples = match &recipe.between {
+        Some(between) => twin::render_between(&recipe.kind, &scene, between),
+        None => twin::render(&recipe.kind, &scene),
+    };
+    let samples = samples.map_err(wrong)?;
     Ok(Wave::of_steps(recipe.rate, &mix::quantise(&samples, 1.0).samples))
 }

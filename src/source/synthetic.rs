@@ -218,6 +218,9 @@ impl Synthetic {
                 (Some(sizes.target()), sizes.acting(table, &attributes))
             }
         };
+        let between = sizes
+            .filter(|_| domain == Domain::Target)
+            .and_then(|sizes| sizes.between(table, &attributes));
         let recipe = Sound {
             kind: machine.clone(),
             rate: self.rate,
@@ -225,6 +228,7 @@ impl Synthetic {
             attributes: acting,
             fault,
             tuning,
+            between,
             unit: unit.0,
             seed: seed.0,
         };

@@ -30,6 +30,8 @@ use std::collections::BTreeMap;
 
 pub use body::Tuning;
 
+use serde::{Deserialize, Serialize};
+
 use crate::seed::Seed;
 use sound::Sound;
 
@@ -38,6 +40,18 @@ pub const MACHINES: [&str; 5] = ["bearing", "fan", "gearbox", "slider", "valve"]
 
 /// The sounds to mix in: factory noise A, B, C and the pumps W, X, Y, Z.
 pub const NOISES: [&str; 7] = ["A", "B", "C", "W", "X", "Y", "Z"];
+
+/// The attributes that change the way from a machine to the microphone and nothing else.
+pub const WAYS: [&str; 2] = ["loc", "panel"];
+
+/// A way to the microphone between two: the share `share` of a recording's own way, and the rest of
+/// the way under other attributes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Between {
+    pub attributes: BTreeMap<String, String>,
+    pub share: f64,
+}
 
 /// The description of one recording.
 #[derive(Clone, Debug)]
@@ -122,15 +136,51 @@ pub fn render(kind: &str, scene: &Scene) -> Result<Vec<f32>, String> {
         "slider" => slider::render(scene),
         "valve" => valve::render(scene),
         "A" | "B" | "C" => return factory::render(kind, scene),
-        "W" | "X" | "Y" | "Z" => return pump::render(kind, scene),
+        "W" | "X" | "Y" | "Z" => return Ok(pump::stand(scene, pump::render(kind, scene)?)),
         _ => return Err(format!("there is no generator `{kind}`")),
     };
     Ok(body::hear(scene, machine?))
 }
 
+/// The samples of a machine by a way between two. Both ways carry the same sound of the machine.
+///
+/// Errors: as [`render`].
+pub fn render_between(kind: &str, scene: &Scene, between: &Between) -> Result<Vec<f32>, String> {
+    let other = Scene { attributes: &between.attributes, ..scene.clone() };
+    let (own, other) = (render(kind, scene)?, render(kind, &other)?);
+    let mix = |(x, y): (f32, f32)| {
+        (between.share * f64::from(x) + (1.0 - between.share) * f64::from(y)) as f32
+    };
+    Ok(own.into_iter().zip(other).map(mix).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_way_between_two_carries_both() {
+        let at = |loc: &str| BTreeMap::from([("loc".to_owned(), loc.to_owned())]);
+        let (own, other) = (at("E"), at("A"));
+        let scene = |attributes| Scene {
+            rate: 8000.0,
+            samples: 800,
+            unit: Seed(1),
+            clip: Seed(2),
+            attributes,
+            fault: None,
+            tuning: Tuning::default(),
+        };
+        let between = |share| {
+            render_between("bearing", &scene(&own), &Between { attributes: other.clone(), share })
+        };
+        let [whole, none] = [&own, &other].map(|at| render("bearing", &scene(at)).unwrap());
+        assert_ne!(whole, none);
+        assert_eq!(between(1.0).unwrap(), whole);
+        assert_eq!(between(0.0).unwrap(), none);
+        let half = between(0.5).unwrap();
+        assert!((half[99] - 0.5 * (whole[99] + none[99])).abs() < 1e-6);
+    }
 
     #[test]
     fn what_a_kind_does_not_have_is_refused() {

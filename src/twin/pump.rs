@@ -11,10 +11,17 @@
 //!   that the controller keeps hunting, and lines beside the inverter's switching frequency.
 //!
 //! A pump depends on its letter alone, so it is the same machine in every section. Speed, level and
-//! balance of the parts depend on the clip.
+//! balance of the parts depend on the clip, and so does the way to the microphone: pipes and places
+//! differ from one recording to another.
 
 use super::Scene;
+use super::body::{self, Tuning};
 use super::sound::{BLOCK, Sound};
+
+/// The standard deviation of the way from a pump to the microphone between clips, dB. With it the
+/// spectra of two clips with pumps differ at least half as much as those of real ones do
+/// (`examples/twin_beside_real.rs`).
+const SPREAD_DB: f64 = 6.0;
 
 /// The samples of a recording.
 pub fn render(kind: &str, scene: &Scene) -> Result<Vec<f32>, String> {
@@ -28,6 +35,12 @@ pub fn render(kind: &str, scene: &Scene) -> Result<Vec<f32>, String> {
     };
     let gain = loudness * sound.between(0.85, 1.15);
     Ok(sound.finish(gain))
+}
+
+/// The recording of a pump's sound where it stands.
+pub fn stand(scene: &Scene, sound: Vec<f32>) -> Vec<f32> {
+    let tuning = Tuning { spread_db: SPREAD_DB, ..Tuning::default() };
+    body::hear(&Scene { tuning, ..scene.clone() }, sound)
 }
 
 /// Pump W. Returns the gain that brings it to the level of all pumps; so do the others.
