@@ -171,19 +171,20 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// The known name nearest to `name`, if one is near enough to be meant.
+/// The known name nearest to `name`, if one is near enough to be meant. Case does not count, nor `-`
+/// for `_`: known names may be a user's, such as `ToyCar`.
 pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let folded = |text: &str| text.to_lowercase().replace('-', "_");
     // Longer texts are no typing errors, and the cost of the distance is their product.
-    let name: String = name.chars().take(64).collect::<String>().to_lowercase().replace('-', "_");
+    let name = folded(&name.chars().take(64).collect::<String>());
     let limit = (name.chars().count() / 3).max(1);
+    let distance = |known: &str| match name.len() > 2 && known.starts_with(&name) {
+        true => 1,
+        false => strsim::damerau_levenshtein(&name, known),
+    };
     known
         .into_iter()
-        .map(|k| (strsim::damerau_levenshtein(&name, k), k))
-        .map(
-            |(distance, k)| {
-                if name.len() > 2 && k.starts_with(&name) { (1, k) } else { (distance, k) }
-            },
-        )
+        .map(|k| (distance(&folded(k)), k))
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, k)| k)
@@ -214,6 +215,8 @@ mod tests {
         assert_eq!(closest("KNN", ["knn"]), Some("knn"));
         assert_eq!(closest("log-mel", ["log_mel"]), Some("log_mel"));
         assert_eq!(closest("maha", ["mahalanobis"]), Some("mahalanobis"));
+        assert_eq!(closest("L33", ["L1", "L3"]), Some("L3"));
+        assert_eq!(closest("TOYCAR", ["ToyCar", "ToyTrain"]), Some("ToyCar"));
         assert_eq!(suggest("zebra", ["a", "b"]), "known: a, b");
         let hint = "there is a no-break space (U+00A0) in it; did you mean `knn`?";
         assert_eq!(suggest("knn\u{a0}", ["knn", "gmm"]), hint);
