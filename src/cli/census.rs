@@ -58,7 +58,8 @@ impl Census {
         })
     }
 
-    fn sections(&self, point: &Point) -> Option<&Sections> {
+    /// The sections of the data of a point, each with its clips or why they cannot be told.
+    pub fn sections(&self, point: &Point) -> Option<&Sections> {
         self.0.get(&Catalog::source_key(&point.data))
     }
 

@@ -25,6 +25,7 @@ mod heads;
 mod html;
 mod init;
 mod internal;
+mod levels;
 mod library;
 mod lock;
 mod maps;

@@ -60,6 +60,7 @@ mod label;
 mod misfits;
 mod mistakes;
 mod node;
+mod passage;
 mod plain;
 mod points;
 mod range;
@@ -75,6 +76,7 @@ pub mod words;
 mod yaml;
 
 pub use docs::reference;
+pub use passage::Passage;
 pub use schema::schema;
 pub use words::Published;
 
@@ -133,6 +135,9 @@ pub struct Point {
     pub data: SourceSpec,
     /// The noise to mix; `None` leaves the recordings unchanged.
     pub mix: Option<Mix>,
+    /// Where the text says it.
+    #[serde(skip)]
+    pub mix_at: Passage,
     pub features: FeatureSpec,
     /// Pools whose vectors are joined in this order; empty for no pooling.
     pub pool: Vec<PoolSpec>,

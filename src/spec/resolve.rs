@@ -9,7 +9,7 @@ use super::misfits::{doubts, without_distances, without_samples};
 use super::node::Node;
 use super::points::{Exclusion, Section, Swept, coordinates, expand};
 use super::sweep::{self, Sweep};
-use super::{Experiment, Point, expect, plain, rules, wire};
+use super::{Experiment, Passage, Point, expect, plain, rules, wire};
 use crate::detector::{DetectorSpec, Takes};
 use crate::diagnose::Diagnostic;
 use crate::feature::FeatureSpec;
@@ -317,6 +317,7 @@ impl<'a> Sections<'a> {
             settings,
             data: data?,
             mix: mix?.filter(|_| applies),
+            mix_at: Passage::of(self.mix.node(axes, at).0),
             features: features?,
             pool: pool?,
             detector: detector?,

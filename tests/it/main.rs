@@ -33,6 +33,7 @@ mod html;
 mod init;
 mod keys;
 mod law;
+mod levels;
 mod long;
 mod metrics_oracle;
 mod mixing;

@@ -106,6 +106,7 @@ impl Sections<'_> {
             settings,
             data,
             mix: None,
+            mix_at: Default::default(),
             features: FeatureSpec::parse("log_mel", &none).expect("it has defaults"),
             pool: Vec::new(),
             detector: DetectorSpec::parse("knn", &none).expect("it has defaults"),

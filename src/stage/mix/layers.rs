@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Mix;
+use super::{Mix, SectionId};
 use crate::diagnose::Problem;
 use crate::mix::{Layer, Snr, Types};
 
@@ -26,6 +26,19 @@ impl Written {
 }
 
 impl Mix {
+    /// The ratio of each layer of a section, and the setting that says it: `snr_db`,
+    /// `layers[1].snr_db` or `table`.
+    pub fn ratios(&self, section: &SectionId) -> Vec<(String, &Snr)> {
+        if let Some(snr) = &self.snr_db {
+            return vec![("snr_db".to_owned(), snr)];
+        }
+        let written = self.layers.iter().enumerate();
+        let written = written.map(|(i, layer)| (format!("layers[{i}].snr_db"), &layer.snr_db));
+        let table = self.table.filter(|_| self.layers.is_empty());
+        let of_table = table.and_then(|table| table.noise(section)).unwrap_or_default();
+        written.chain(of_table.iter().map(|layer| ("table".to_owned(), &layer.snr_db))).collect()
+    }
+
     /// Problems of the layers, and of what says the same beside them.
     pub(super) fn of_layers(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
