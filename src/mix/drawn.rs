@@ -182,8 +182,25 @@ pub(super) fn parts<'de, A: MapAccess<'de>>(mut entries: A) -> Result<Parts, A::
 
 const FORMS: &str = "write a number, `{ uniform: [LOW, HIGH] }`, `{ choose: [..] }`, or one of them each for `source` and `target`";
 
+/// The words that forms begin with.
+const WORDS: [&str; 4] = ["uniform", "choose", "source", "target"];
+
+/// What to say of a name that is none of the `known` ones, if one of them is near.
+fn misspelt(name: &str, known: &[&str]) -> Option<String> {
+    let near = closest(name, known.iter().copied()).filter(|near| *near != name)?;
+    Some(format!("there is no `{name}`; did you mean `{near}`?"))
+}
+
+/// What to say of the first name of a map that is nearly a word of a form.
+pub(super) fn misspelt_part(parts: &Parts) -> Option<String> {
+    parts.keys().find_map(|name| misspelt(name, &WORDS))
+}
+
 /// The form that a map has.
 pub(super) fn placed(mut parts: Parts) -> Result<Placed, String> {
+    if let Some(why) = misspelt_part(&parts) {
+        return Err(why);
+    }
     match (parts.remove("source"), parts.remove("target"), parts.is_empty()) {
         (Some(source), Some(target), true) => {
             Ok(Placed::Domain { source: one(source)?, target: one(target)? })
@@ -216,10 +233,7 @@ fn drawn(name: &str, list: Vec<f64>) -> Result<Drawn, String> {
             .map(Drawn::Uniform)
             .map_err(|_| "`uniform` takes two numbers, `[LOW, HIGH]`".into()),
         "choose" => Ok(Drawn::Choose(list)),
-        _ => Err(match closest(name, ["uniform", "choose"]) {
-            Some(near) => format!("there is no `{name}`; did you mean `{near}`?"),
-            None => FORMS.into(),
-        }),
+        _ => Err(misspelt(name, &WORDS[..2]).unwrap_or_else(|| FORMS.into())),
     }
 }
 
@@ -355,10 +369,14 @@ mod tests {
         );
         let wrong = |value| serde_json::from_value::<Placed>(value).unwrap_err().to_string();
         assert_eq!(wrong(json!({"uniform": [1]})), "`uniform` takes two numbers, `[LOW, HIGH]`");
-        assert_eq!(
-            wrong(json!({"unifrom": [1, 2]})),
-            "there is no `unifrom`; did you mean `uniform`?"
-        );
+        for (value, name, near) in [
+            (json!({"unifrom": [1, 2]}), "unifrom", "uniform"),
+            (json!({"unifrom": 1}), "unifrom", "uniform"),
+            (json!({"sorce": 1, "target": 2}), "sorce", "source"),
+            (json!({"source": 1, "target": {"chose": [2]}}), "chose", "choose"),
+        ] {
+            assert_eq!(wrong(value), format!("there is no `{name}`; did you mean `{near}`?"));
+        }
         for value in [
             json!({"between": [1, 2]}),
             json!({"source": 1}),

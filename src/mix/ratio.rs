@@ -8,7 +8,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::bounds::{DECIBELS, decibels};
-use super::drawn::{Drawn, Inner, Part, Placed, parts, placed, read};
+use super::drawn::{Drawn, Inner, Part, Placed, misspelt_part, parts, placed, read};
 use crate::artifact::Clip;
 use crate::diagnose::Problem;
 use crate::seed::Seed;
@@ -111,6 +111,9 @@ read!(
             }
             let of_domains = parts.contains_key("source") && parts.contains_key("target");
             if !of_domains && parts.len() > 1 {
+                if let Some(why) = misspelt_part(&parts) {
+                    return Err(de::Error::custom(why));
+                }
                 let given: Vec<String> = parts.keys().map(|key| format!("`{key}`")).collect();
                 return Err(de::Error::custom(format!(
                     "{} do not belong together: write `uniform` or `choose` alone, `source` and `target`, or one \
@@ -157,6 +160,10 @@ mod tests {
         assert_eq!(
             snr(json!({"a": {"x": 1.0}, "b": {"y": 2.0}})),
             "`a` and `b` do not belong together: write `uniform` or `choose` alone, `source` and `target`, or one attribute"
+        );
+        assert_eq!(
+            snr(json!({"sourse": 1.0, "target": {"uniform": [2.0, 3.0]}})),
+            "there is no `sourse`; did you mean `source`?"
         );
         assert!(snr(json!("loud")).contains("expected a number of dB"));
         assert!(snr(json!({"n-lv": {"L1": "loud"}})).contains("expected a number"));
