@@ -285,6 +285,9 @@ fn two_channels_without_a_choice_are_told_and_one_has_no_second() {
         project.write(&format!("dry/{file}"), sounds::stereo(&both, sounds::RATE));
     }
     let told = project.run("check spec.yaml").done().stderr;
+    // Programs are told the same.
+    let notes = project.run("check spec.yaml --json").done().json()[0]["notes"].clone();
+    assert_eq!(notes, serde_json::json!([told.trim_end().trim_start_matches("warning: ")]));
     insta::assert_snapshot!(told);
     for word in ["mean", "first"] {
         let set = format!("--set data.folder.channel={word}");
