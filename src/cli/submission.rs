@@ -4,7 +4,8 @@
 //! DIR/teams/<team>/<system>/anomaly_score_<machine>_section_<section>_test.csv      file name, score
 //!                           decision_result_<machine>_section_<section>_test.csv    file name, 0 or 1: with a `threshold`
 //!                           <system>.meta.yaml                                      a form to complete
-//! DIR/teams_result/<system>_result.csv               the table of the evaluators, where the truth is known
+//! DIR/teams_result/<system>_result.csv               the table of the evaluators, where the truth is known, and over
+//!                                                    how many sections its means are
 //! ```
 //!
 //! Each point of a sweep is a system named by its settings. `humshift evaluate DIR` reads the
@@ -95,7 +96,7 @@ pub fn write(
         }
         let table = format!("teams_result/{system}_result.csv");
         let results = facts.evaluated(system);
-        match results.as_ref().and_then(evaluate::table) {
+        match results.as_ref().and_then(evaluate::counted) {
             Some(text) => {
                 save(&package.folder.place(&table)?, text.as_bytes())?;
                 tables += 1;

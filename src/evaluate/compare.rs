@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::mean::Mean;
 use super::sheet::rows;
+use super::table::SECTIONS;
 use super::{Evaluation, Metric, Protocol, SectionResult, listed};
 use crate::artifact::Domain;
 use crate::diagnose::Diagnostic;
@@ -164,7 +165,7 @@ impl<'a> Reader<'a> {
         let name = row[0].as_str();
         let total = name.contains("Total");
         let columns: Vec<String> = match name {
-            "official score" => vec![String::new(); row.len()],
+            "official score" | SECTIONS => vec![String::new(); row.len()],
             _ => self.header.clone(),
         };
         let domain = row.get(1).and_then(|cell| cell.parse().ok());
@@ -179,7 +180,10 @@ impl<'a> Reader<'a> {
                 .map_or(0, |(_, d)| d.bytes().take_while(u8::is_ascii_digit).count());
             let place = Difference {
                 line,
-                machine: if total || name.contains("over all") || name == "official score" {
+                machine: if total
+                    || name.contains("over all")
+                    || ["official score", SECTIONS].contains(&name)
+                {
                     String::new()
                 } else {
                     self.machine.clone()
@@ -221,6 +225,7 @@ impl<'a> Reader<'a> {
         };
         match row {
             "official score" => Some(Some(self.evaluation.official_score)),
+            SECTIONS => Some(Some(all.len() as f64)),
             _ if metrics.is_empty() => None,
             "arithmetic mean" | "Average" => of(Mean::Arithmetic, &own),
             "harmonic mean" => of(Mean::Harmonic, &own),

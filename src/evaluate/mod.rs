@@ -44,7 +44,7 @@ pub use pair::{Clip as ScoredClip, Section as ScoredSection};
 pub use protocol::Metric;
 pub use render::{csv, document, json};
 pub use scored::{Scored, System, system};
-pub use table::table;
+pub use table::{counted, table};
 
 /// The numbers of one section.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -70,6 +70,15 @@ pub fn table(evaluation: &Evaluation) -> Option<String> {
     Some(text.expect("names are UTF-8").replace("\n\"\"\n", "\n\n"))
 }
 
+/// The title of the last row of [`counted`].
+pub(super) const SECTIONS: &str = "number of sections";
+
+/// The same table with one row more: how many sections the means over all are of. It has the form of
+/// the row of the official score, as the evaluators' own last row has.
+pub fn counted(evaluation: &Evaluation) -> Option<String> {
+    table(evaluation).map(|table| format!("{table}{SECTIONS},,{}\n", evaluation.sections.len()))
+}
+
 struct Rows(csv::Writer<Vec<u8>>);
 
 impl Rows {

@@ -158,6 +158,9 @@ fn a_package_has_a_form_to_complete_and_the_table_of_the_evaluators() {
     assert_eq!(names(), all);
     project.run("report spec.yaml --where section=00 --where k=2 --submission one").done();
     assert_eq!(names().len(), 4);
+    let table = |path: &str| fs::read_to_string(project.path(path)).unwrap();
+    let one = table("one/teams_result/small_1_result.csv");
+    assert!(one.ends_with("\nnumber of sections,,1\n"), "{one}");
     project.run("report spec.yaml --where k=2 --submission one").done();
     project.run("report spec.yaml --submission two").done();
     let systems: Vec<_> =
@@ -167,9 +170,9 @@ fn a_package_has_a_form_to_complete_and_the_table_of_the_evaluators() {
     assert_eq!(systems, ["small_1_1", "small_1_2"]);
     let evaluated =
         project.run("evaluate one --protocol dcase2026 --format evaluator").done().stdout;
-    let table = |path: &str| fs::read_to_string(project.path(path)).unwrap();
-    assert_eq!(evaluated, table("one/teams_result/small_1_result.csv"));
-    assert_eq!(evaluated, table("out/teams_result/A_B_task2_1_2_result.csv"));
+    let counted = format!("{evaluated}number of sections,,2\n");
+    assert_eq!(counted, table("one/teams_result/small_1_result.csv"));
+    assert_eq!(counted, table("out/teams_result/A_B_task2_1_2_result.csv"));
     insta::assert_snapshot!("evaluator_table", evaluated);
     let form = table("one/teams/small/small_1/small_1.meta.yaml");
     insta::assert_snapshot!("meta", form);
@@ -177,10 +180,13 @@ fn a_package_has_a_form_to_complete_and_the_table_of_the_evaluators() {
         .run("evaluate one --protocol dcase2022 --compare one/teams_result/small_1_result.csv")
         .done();
     assert!(
-        compared.stdout.contains("41 numbers agree, 41 of them to the last digit"),
+        compared.stdout.contains("42 numbers agree, 42 of them to the last digit"),
         "{}",
         compared.stdout
     );
+    project.write("fewer.csv", counted.replace("sections,,2", "sections,,1"));
+    let fewer = project.run("evaluate one --protocol dcase2022 --compare fewer.csv").exits(1);
+    assert!(fewer.stdout.contains("1 of 42 numbers differ"), "{}", fewer.stdout);
     // All systems of a package, in their own words.
     let all = project.run("evaluate out --protocol dcase2022 --json").done().json();
     assert_eq!(all["systems"][1]["system"], "teams/A_B_task2/A_B_task2_1_2");
