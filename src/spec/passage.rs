@@ -40,7 +40,9 @@ features: { log_mel: {} }
 pool: { mean: {} }
 detector: { knn: {} }
 ";
-        let swept = format!("{text}sweep: {{ mix.snr_db: [0, {{ lv: {{ L2: 6 }} }}] }}\n");
+        let swept = format!(
+            "{text}sweep: {{ mix.snr_db: [{{ lv: {{ L5: 0 }} }}, {{ lv: {{ L2: 6 }} }}] }}\n"
+        );
         let said = |text: &str, sets: &[String]| -> Vec<String> {
             let of = |point: &Point| {
                 let place = point.mix_at.place("snr_db.lv").unwrap();
@@ -49,7 +51,7 @@ detector: { knn: {} }
             load_text("t.yaml", text, sets).unwrap().points.iter().map(of).collect()
         };
         assert_eq!(said(text, &[]), ["t.yaml: { L1: 3 }"]);
-        assert_eq!(said(&swept, &[]), ["t.yaml: 0", "t.yaml: { L2: 6 }"]);
+        assert_eq!(said(&swept, &[]), ["t.yaml: { L5: 0 }", "t.yaml: { L2: 6 }"]);
         let set = "mix.snr_db={ lv: { L3: 9 } }".to_owned();
         assert_eq!(said(text, &[set]), ["--set: { L3: 9 }"]);
         let without = load_text("t.yaml", &text.replace("mix: ", "# "), &[]).unwrap();

@@ -313,11 +313,12 @@ impl<'a> Sections<'a> {
             .filter(|(i, _)| applied[*i])
             .map(|(i, axis)| (axis.column.path.clone(), axis.labels[at[i] as usize].clone()))
             .collect();
+        let asks = mix.as_ref().is_some_and(|mix| mix.as_ref().is_some_and(Mix::asks_clips));
         Some(Point {
             settings,
             data: data?,
             mix: mix?.filter(|_| applies),
-            mix_at: Passage::of(self.mix.node(axes, at).0),
+            mix_at: Passage::of(asks.then(|| self.mix.node(axes, at).0).flatten()),
             features: features?,
             pool: pool?,
             detector: detector?,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Mix, SectionId};
 use crate::diagnose::Problem;
-use crate::mix::{Layer, Snr, Types};
+use crate::mix::{Layer, Placed, Snr, Types};
 
 /// One noise for each clip, with a ratio of its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -37,6 +37,14 @@ impl Mix {
         let table = self.table.filter(|_| self.layers.is_empty());
         let of_table = table.and_then(|table| table.noise(section)).unwrap_or_default();
         written.chain(of_table.iter().map(|layer| ("table".to_owned(), &layer.snr_db))).collect()
+    }
+
+    /// Whether a level depends on more of a clip than its section.
+    pub fn asks_clips(&self) -> bool {
+        let asks =
+            |snr: &Snr| matches!(snr, Snr::Attribute { .. } | Snr::Drawn(Placed::Domain { .. }));
+        let mut written = self.snr_db.iter().chain(self.layers.iter().map(|layer| &layer.snr_db));
+        self.table.is_some() || written.any(asks)
     }
 
     /// Problems of the layers, and of what says the same beside them.

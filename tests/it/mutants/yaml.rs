@@ -121,6 +121,7 @@ fn meaning(experiment: &Experiment) -> Vec<String> {
     let of = |point: &Point| {
         let Point {
             settings: _,
+            mix_at: _,
             data,
             mix,
             features,
