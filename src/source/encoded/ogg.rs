@@ -17,6 +17,8 @@ struct Page<'a> {
 
 const BEGINS: u8 = 2;
 const ENDS: u8 = 4;
+/// symphonia-codec-vorbis 0.6.1 decodes more channels to other samples, without a word.
+const MOST_CHANNELS: u8 = 2;
 /// The place of the checksum in a page.
 const CHECKSUM: std::ops::Range<usize> = 22..26;
 
@@ -50,6 +52,12 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header, String> {
             let rate = u32::from_le_bytes([*a, *b, *c, *d]);
             if *channels == 0 || rate == 0 {
                 return Err(format!("broken header: {channels} channels at {rate} Hz"));
+            }
+            if *channels > MOST_CHANNELS {
+                return Err(format!(
+                    "an Ogg Vorbis file of {channels} channels; the decoder is wrong for more than \
+                     {MOST_CHANNELS}: write it as FLAC or WAV"
+                ));
             }
             let channels = usize::from(*channels);
             Ok(Header { rate, channels, encoding: Encoding::Float32, frames: 0 })

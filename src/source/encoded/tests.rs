@@ -179,6 +179,14 @@ fn what_is_wrong_with_a_file_is_said() {
     let mut opus = TONE.to_vec();
     opus[28..36].copy_from_slice(b"OpusHead");
     assert_eq!(told(&opus), "an Ogg file of Opus; of Ogg only Vorbis is read");
+    // The channels of the identification header.
+    let mut three = TONE.to_vec();
+    three[39] = 3;
+    assert!(head(&three).is_none());
+    assert_eq!(
+        told(&three),
+        "an Ogg Vorbis file of 3 channels; the decoder is wrong for more than 2: write it as FLAC or WAV"
+    );
 }
 
 #[test]
