@@ -4,7 +4,8 @@
 //! through the code for WAV files of these encodings. So a FLAC file gives exactly the samples of a
 //! WAV file of the same integers. What a file says of itself is checked: the MD5 sum and the number
 //! of samples of FLAC, the checksums of all pages of Ogg. A damaged file is an error, never a
-//! recording with a gap.
+//! recording with a gap. The blocks of FLAC are compared with the bytes of the file, because a
+//! recorder that writes to a pipe knows neither sum nor number.
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,12 +22,14 @@ use symphonia::default::get_codecs;
 use super::wav::{Encoding, Header};
 use crate::reading::RECORDING;
 
+mod blocks;
 #[cfg(test)]
 #[path = "../../tests/it/flac.rs"]
 pub(super) mod made;
 mod ogg;
 mod part;
 
+use blocks::Blocks;
 pub(super) use part::{locate, part};
 
 /// The samples of all channels in turn, in the encoding of the header, little-endian.
@@ -97,7 +100,8 @@ impl StreamInfo {
 fn flac(bytes: &[u8]) -> Result<Decoded, String> {
     let info = StreamInfo::of(bytes)?;
     let reader = FlacReader::try_new(stream(bytes), FormatOptions::default()).map_err(why)?;
-    let decoded = samples(reader, info.header())?;
+    let blocks = Blocks::of(Cursor::new(bytes)).map_err(|e| why(e.into()))?;
+    let decoded = samples(reader, info.header(), Some(blocks))?;
     match (info.frames, decoded.header.frames as u64) {
         (0, _) => Ok(decoded),
         (stated, found) if stated == found => Ok(decoded),
@@ -116,7 +120,7 @@ fn vorbis(bytes: &[u8]) -> Result<Decoded, String> {
     let header = ogg::header(bytes)?;
     ogg::check(bytes)?;
     let reader = OggReader::try_new(stream(bytes), FormatOptions::default()).map_err(why)?;
-    samples(reader, header)
+    samples(reader, header, None)
 }
 
 fn stream(bytes: &[u8]) -> MediaSourceStream<'_> {
@@ -134,10 +138,20 @@ fn why(error: Error) -> String {
 }
 
 /// All samples of the one track. The header says what they should be.
-fn samples(mut reader: impl FormatReader, header: Header) -> Result<Decoded, String> {
+fn samples(
+    mut reader: impl FormatReader,
+    header: Header,
+    mut blocks: Option<Blocks>,
+) -> Result<Decoded, String> {
     let (mut track, mut data) = (Track::of(&reader, header, true)?, Vec::new());
     while let Some(packet) = reader.next_packet().map_err(why)? {
+        if let Some(blocks) = &mut blocks {
+            blocks.take(&packet)?;
+        }
         track.decode(&packet, &mut data)?;
+    }
+    if let Some(blocks) = blocks {
+        blocks.finish()?;
     }
     if track.decoder.finalize().verify_ok == Some(false) {
         return Err("broken: its samples have not the MD5 sum of its header".to_owned());

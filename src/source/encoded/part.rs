@@ -17,6 +17,7 @@ use symphonia::core::packet::Packet;
 use symphonia::core::units::Timestamp;
 use symphonia::default::formats::{FlacReader, OggReader};
 
+use super::blocks::{Blocks, missing};
 use super::{Decoded, StreamInfo, Track, guarded, ogg, stream, truncated, why};
 use crate::artifact::Segment;
 use crate::reading::{self, RECORDING};
@@ -79,7 +80,9 @@ fn flac_header(path: &Path, beginning: &[u8]) -> Result<Header, String> {
         // A file that ends too early is told before its clips are made.
         return flac(path, header, Segment { start: last, frames: 1 }).map(|_| header);
     }
-    Ok(Header { frames: counted(flac_reader(path)?)?, ..header })
+    let file = reading::open(path).map_err(|e| e.to_string())?;
+    let blocks = Blocks::of(file).map_err(|e| why(e.into()))?;
+    Ok(Header { frames: counted(flac_reader(path)?, Some(blocks))?, ..header })
 }
 
 fn flac_part(path: &Path, beginning: &[u8], part: Segment) -> Result<Decoded, String> {
@@ -106,7 +109,7 @@ fn vorbis_header(path: &Path, beginning: &[u8]) -> Result<Header, String> {
     let bytes = reading::read(path, RECORDING).map_err(|e| e.to_string())?;
     ogg::check(&bytes)?;
     let reader = OggReader::try_new(stream(&bytes), FormatOptions::default()).map_err(why)?;
-    Ok(Header { frames: counted(reader)?, ..header })
+    Ok(Header { frames: counted(reader, None)?, ..header })
 }
 
 fn vorbis_part(path: &Path, beginning: &[u8], part: Segment) -> Result<Decoded, String> {
@@ -121,13 +124,19 @@ fn opened(path: &Path) -> Result<MediaSourceStream<'static>, String> {
 }
 
 /// The number of samples, from the lengths that packets say. Nothing is decoded.
-fn counted(mut reader: impl FormatReader) -> Result<usize, String> {
+fn counted(mut reader: impl FormatReader, mut blocks: Option<Blocks>) -> Result<usize, String> {
     let id = reader.default_track(TrackType::Audio).ok_or("it holds no sound")?.id;
     let mut frames = 0;
     while let Some(packet) = reader.next_packet().map_err(why)? {
+        if let Some(blocks) = &mut blocks {
+            blocks.take(&packet)?;
+        }
         if packet.track_id == id {
             frames += packet.dur.get() as usize;
         }
+    }
+    if let Some(blocks) = blocks {
+        blocks.finish()?;
     }
     if frames == 0 { Err("it holds no samples".to_owned()) } else { Ok(frames) }
 }
@@ -153,7 +162,7 @@ fn cut_out(
         }
         let begin = if placed { packet.pts.get() as u64 } else { at.unwrap_or(0) };
         if begin != at.unwrap_or(begin.min(part.start)) {
-            return Err(format!("damaged: samples before sample {begin} are missing"));
+            return Err(missing(begin));
         }
         let end = begin + packet.dur.get();
         at = Some(end);

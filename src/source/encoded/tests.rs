@@ -144,6 +144,51 @@ fn a_damaged_part_is_an_error_and_the_others_are_not() {
     assert!(cut.starts_with("truncated or damaged: "), "{cut}");
 }
 
+/// The encoder of a pipe knows neither the number of samples nor their sum.
+fn piped() -> Vec<u8> {
+    let mut piped = long();
+    piped[21] &= 0xf0;
+    piped[22..42].fill(0);
+    piped
+}
+
+#[test]
+fn a_flac_file_of_a_pipe_is_read_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let both = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let cut = wav::locate(&path).map(|header| header.frames);
+        (decode(bytes).unwrap().map(|all| all.header.frames), cut)
+    };
+    let piped = piped();
+    let (whole, cut) = both("sound.flac", &piped);
+    assert_eq!((whole.unwrap(), cut.unwrap()), (30_000, 30_000));
+    // Seven blocks of 4096 samples and a shorter one.
+    let block = |number: usize| 42 + number * (8 + 2 * (1 + 3 * 4096) + 2);
+    let flipped = |at: usize| {
+        let mut bytes = piped.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    let without = |number: usize| [&piped[..block(number)], &piped[block(number + 1)..]].concat();
+    let broken = [
+        (flipped(block(3) + 5000), "damaged: samples before sample 16384 are missing"),
+        (without(3), "damaged: samples before sample 16384 are missing"),
+        (flipped(block(0) + 5000), "truncated or damaged: 24588 of its bytes are in no"),
+        (flipped(block(7) + 50), "truncated or damaged: "),
+        (piped[..piped.len() - 2000].to_vec(), "truncated or damaged: "),
+        (piped[..block(6) + 5000].to_vec(), "truncated or damaged: 5000 of its bytes"),
+        ([piped.as_slice(), b"TAG"].concat(), "truncated or damaged: "),
+    ];
+    for (number, (bytes, why)) in broken.into_iter().enumerate() {
+        let (whole, cut) = both(&format!("{number}.flac"), &bytes);
+        let (whole, cut) = (whole.unwrap_err(), cut.unwrap_err().to_string());
+        assert!(whole.starts_with(why), "{whole}");
+        assert!(cut.ends_with(&whole), "{cut}");
+    }
+}
+
 #[test]
 fn heads_are_those_of_the_files() {
     for bytes in [TONE_16, TONE_24, TONE] {
