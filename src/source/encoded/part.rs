@@ -6,8 +6,11 @@
 //! read: packets are counted from the start, and only those of the part are decoded.
 //!
 //! The MD5 sum of FLAC is one of all samples. Of a part, the checksums of its blocks are compared.
+//! The file must end with the block that ends at its number of samples. Two files of one length
+//! that were put one after the other are not told without reading all.
 
 use std::collections::BTreeMap;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -78,7 +81,8 @@ fn flac_header(path: &Path, beginning: &[u8]) -> Result<Header, String> {
     let header = info.header();
     if let Some(last) = info.frames.checked_sub(1) {
         // A file that ends too early is told before its clips are made.
-        return flac(path, header, Segment { start: last, frames: 1 }).map(|_| header);
+        flac(path, header, Segment { start: last, frames: 1 })?;
+        return ended(path, info.frames).map(|()| header);
     }
     let file = reading::open(path).map_err(|e| e.to_string())?;
     let blocks = Blocks::of(file).map_err(|e| why(e.into()))?;
@@ -91,13 +95,52 @@ fn flac_part(path: &Path, beginning: &[u8], part: Segment) -> Result<Decoded, St
 
 fn flac(path: &Path, header: Header, part: Segment) -> Result<Decoded, String> {
     let found = || {
-        let mut reader = flac_reader(path)?;
-        let to = SeekTo::Timestamp { ts: Timestamp::new(part.start as i64), track_id: 0 };
-        reader.seek(SeekMode::Accurate, to).map_err(why)?;
-        cut_out(reader, header, part, true)
+        let (reader, first) = flac_at(path, part.start)?;
+        cut_out(reader, header, part, Places::Stated { first: Some(first) })
     };
     // A table of places in the file may be wrong, too.
-    guarded(found).or_else(|_| cut_out(flac_reader(path)?, header, part, true))
+    let from_the_start =
+        |_| cut_out(flac_reader(path)?, header, part, Places::Stated { first: None });
+    guarded(found).or_else(from_the_start)
+}
+
+/// A reader at the block that has this sample, and the first sample of the block.
+fn flac_at(path: &Path, sample: u64) -> Result<(FlacReader<'static>, u64), String> {
+    let mut reader = flac_reader(path)?;
+    let to = SeekTo::Timestamp { ts: Timestamp::new(sample as i64), track_id: 0 };
+    let sought = reader.seek(SeekMode::Accurate, to).map_err(why)?;
+    Ok((reader, sought.actual_ts.get() as u64))
+}
+
+/// Errors: the last block of the file does not end at its stated number of samples, or something
+/// stands behind it. Then clips would lack samples that the file has, or have those of another one
+/// that was put behind it.
+fn ended(path: &Path, stated: u64) -> Result<(), String> {
+    let near = guarded(|| flac_at(path, stated - 1)).map(|(reader, _)| reader);
+    let mut reader = near.or_else(|_| flac_reader(path))?;
+    let mut last = None;
+    while let Some(packet) = reader.next_packet().map_err(why)? {
+        last = Some(packet);
+    }
+    let last = last.ok_or("it holds no samples")?;
+    let end = last.pts.get() as u64 + last.dur.get();
+    if end != stated {
+        let message = format!(
+            "broken header: it says {stated} samples, and the last block ends at sample {end}"
+        );
+        return Err(message);
+    }
+    let is_end = || -> io::Result<bool> {
+        let mut file = reading::open(path)?;
+        file.seek(SeekFrom::End(-(last.data.len() as i64)))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes == *last.data)
+    };
+    match is_end().map_err(|e| e.to_string())? {
+        true => Ok(()),
+        false => Err("damaged: bytes behind its last whole block are no block".to_owned()),
+    }
 }
 
 fn flac_reader(path: &Path) -> Result<FlacReader<'static>, String> {
@@ -115,7 +158,7 @@ fn vorbis_header(path: &Path, beginning: &[u8]) -> Result<Header, String> {
 fn vorbis_part(path: &Path, beginning: &[u8], part: Segment) -> Result<Decoded, String> {
     let header = ogg::header(beginning)?;
     let reader = OggReader::try_new(opened(path)?, FormatOptions::default()).map_err(why)?;
-    cut_out(reader, header, part, false)
+    cut_out(reader, header, part, Places::Counted)
 }
 
 fn opened(path: &Path) -> Result<MediaSourceStream<'static>, String> {
@@ -141,13 +184,21 @@ fn counted(mut reader: impl FormatReader, mut blocks: Option<Blocks>) -> Result<
     if frames == 0 { Err("it holds no samples".to_owned()) } else { Ok(frames) }
 }
 
-/// The samples of a part. If packets are `placed`, they say their places, and the first one need
-/// not be that of the file.
+/// Where packets are.
+#[derive(Clone, Copy)]
+enum Places {
+    /// They do not say it, and the first one is that of the file.
+    Counted,
+    /// They say it. `first` is the sample at which the first one begins, if that is known.
+    Stated { first: Option<u64> },
+}
+
+/// The samples of a part.
 fn cut_out(
     mut reader: impl FormatReader,
     header: Header,
     part: Segment,
-    placed: bool,
+    places: Places,
 ) -> Result<Decoded, String> {
     let mut track = Track::of(&reader, header, false)?;
     let (stop, block) = (part.start.saturating_add(part.frames), WIDTH * header.channels);
@@ -160,8 +211,14 @@ fn cut_out(
         if packet.track_id != track.id {
             continue;
         }
-        let begin = if placed { packet.pts.get() as u64 } else { at.unwrap_or(0) };
-        if begin != at.unwrap_or(begin.min(part.start)) {
+        let (begin, first) = match places {
+            Places::Counted => (at.unwrap_or(0), 0),
+            Places::Stated { first } => {
+                let begin = packet.pts.get() as u64;
+                (begin, first.unwrap_or(begin).min(part.start))
+            }
+        };
+        if begin != at.unwrap_or(first) {
             return Err(missing(begin));
         }
         let end = begin + packet.dur.get();

@@ -190,6 +190,41 @@ fn a_flac_file_of_a_pipe_is_read_whole_or_not_at_all() {
 }
 
 #[test]
+fn a_file_that_is_cut_has_no_more_samples_than_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let samples: Vec<i32> = (0..5000).map(|i| i * 7919 % 20_011 - 10_000).collect();
+    let sound = made::flac(&samples, 1, 16_000, 16);
+    let says = |bytes: &[u8], samples: u32| {
+        let mut bytes = bytes.to_vec();
+        bytes[22..26].copy_from_slice(&samples.to_be_bytes());
+        bytes
+    };
+    let located = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let part = Segment { start: 2400, frames: 100 };
+        (wav::locate(&path).map_err(|e| e.to_string()), wav::read_range(&path, Channel::Mean, part))
+    };
+    let (header, part) = located("sound.flac", &sound);
+    assert_eq!((header.unwrap().frames, part.unwrap().samples.len()), (5000, 100));
+    let first_block = 42 + 8 + 1 + 2 * 4096 + 2;
+    let short = made::flac(&samples[..4500], 1, 16_000, 16);
+    for (name, bytes, why) in [
+        ("half.flac", says(&sound, 2500), "and the last block ends at sample 5000"),
+        ("block.flac", says(&sound, 4096), "and the last block ends at sample 5000"),
+        (
+            "piece.flac",
+            says(&sound[..first_block + 300], 4096),
+            "bytes behind its last whole block are no block",
+        ),
+        ("two.flac", [sound.as_slice(), &short].concat(), ""),
+    ] {
+        let told = located(name, &bytes).0.unwrap_err();
+        assert!(told.ends_with(why), "{name}: {told}");
+    }
+}
+
+#[test]
 fn heads_are_those_of_the_files() {
     for bytes in [TONE_16, TONE_24, TONE] {
         let whole = decode(bytes).unwrap().unwrap().header;
