@@ -85,3 +85,19 @@ fn what_is_missing_is_told_at_check() {
     project.remove("phm/Full_Test_Set/Bearing1_5/acc_00050.csv");
     assert!(told("").contains("lacks `acc_00050.csv`"));
 }
+
+#[test]
+fn bearings_without_a_readable_snapshot_are_told_at_check() {
+    let project = Project::with(SPEC);
+    for bearing in 1..=7 {
+        for number in 1..=LIFE {
+            project.write(&format!("phm/Bearing1_{bearing}/acc_{number:05}.csv"), "hour,minute\n");
+        }
+    }
+    let told = project.run("check spec.yaml").exits(2).stderr;
+    assert!(told.contains("error[E0722]: none of the "), "{told}");
+    assert!(
+        told.contains(" snapshots of section 01 of `bearing` can be read; Bearing1_1/"),
+        "{told}"
+    );
+}
