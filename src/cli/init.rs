@@ -52,6 +52,12 @@ pub fn run(args: &InitArgs) -> Result<Exit, CliError> {
     }
     let paths = source::recordings(&root).map_err(|e| CliError::usage("E0701", e.to_string()))?;
     let Some(guess) = guess(&paths) else {
+        // A folder of bearings may lie beside recordings, and these are what was meant.
+        if let Some(place) = phm2012::place_inside(&root) {
+            let taken = place.root.strip_prefix(&root).unwrap_or(&place.root);
+            output::line(&shown(&format!("folder     {}", taken.display())));
+            return bearings::run(&place, &name, &path);
+        }
         return Err(CliError::usage(
             "E0701",
             format!("`{}` holds no recordings (`.wav`, `.flac` or `.ogg`)", args.dir.display()),

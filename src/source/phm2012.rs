@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use place::{Place, bearings, place};
+pub use place::{Place, bearings, place, place_inside};
 pub use samples::{LENGTH, RATE, look, read};
 use select::{Excerpt, JOINED, SHIFTS, Shift, excerpts};
 

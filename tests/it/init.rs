@@ -117,6 +117,7 @@ fn the_published_folders_of_bearings_are_known() {
     phm2012::write(&project, "archive/phm");
     let init = project.run("init archive -o bearings.yaml").done();
     for line in [
+        "folder     phm\n",
         "bearings   7 of 17 of PRONOSTIA",
         "machines   bearing (47)",
         "sections   bearing 01 (47)",
@@ -150,6 +151,17 @@ fn the_published_folders_of_bearings_are_known() {
     fs::remove_dir_all(project.path("archive/phm/Learning_set")).expect("a folder");
     let told = project.run("init archive -o half.yaml").exits(2).stderr;
     assert!(told.contains("it needs a correction") && told.contains("has no Bearing1_1"), "{told}");
+}
+
+#[test]
+fn recordings_beside_a_folder_of_bearings_are_taken() {
+    let project = Project::new();
+    project.write("mixed/old/Bearing1_1/acc_00001.csv", "hour,minute\n");
+    for number in 0..6 {
+        project.write(&format!("mixed/fan/ok_{number}.wav"), sounds::clip(&number.to_string()));
+    }
+    let told = project.run("init mixed -o mixed.yaml").done().stdout;
+    assert!(told.contains("recordings 6 of 6") && !told.contains("PRONOSTIA"), "{told}");
 }
 
 #[test]

@@ -32,12 +32,14 @@ pub fn bearings() -> BTreeSet<&'static str> {
     SHIFTS.iter().flat_map(Shift::bearings).collect()
 }
 
-/// Looks for the published folders in `folder`, and else in the folders in it. Of several places
-/// the one with the most bearings is given.
+/// Looks for the published folders in `folder`.
 pub fn place(folder: &Path) -> Option<Place> {
-    if let Some(here) = at(folder.to_owned()) {
-        return Some(here);
-    }
+    at(folder.to_owned())
+}
+
+/// Looks for the published folders in the folders in `folder`. Of several places the one with the
+/// most bearings is given.
+pub fn place_inside(folder: &Path) -> Option<Place> {
     // The bearings of `Test_set` stop before they fail.
     let inside = entries(folder).ok()?.into_iter();
     let inside = inside.filter(|entry| entry.is_folder() && entry.name != "Test_set");

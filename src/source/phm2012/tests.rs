@@ -190,19 +190,19 @@ fn published_folders_are_found_where_they_lie() {
         std::fs::rename(root.path().join(set), inner.join(set)).unwrap();
     }
     assert_eq!(place(root.path()), None);
-    assert_eq!(place(outer.path()), Some(Place { root: inner.clone(), ..found }));
+    assert_eq!(place_inside(outer.path()), Some(Place { root: inner.clone(), ..found }));
     std::fs::remove_dir_all(inner.join(published("2_7"))).unwrap();
     // A folder without snapshots is no bearing.
     std::fs::remove_file(inner.join(path(&published("3_3"), 1))).unwrap();
-    let sections: Vec<_> = place(outer.path()).unwrap().sections().collect();
+    let sections: Vec<_> = place_inside(outer.path()).unwrap().sections().collect();
     assert_eq!(sections, [("00", vec!["3_3", "2_7"]), ("01", vec![]), ("02", vec![])]);
     let other = of_empty_files(&["Test_set/Bearing1_3/acc_00001.csv", "Bearing1_1/acc.wav"]);
-    assert_eq!(place(other.path()), None);
+    assert_eq!((place(other.path()), place_inside(other.path())), (None, None));
     // Full lives are chosen where shorter ones lie beside them.
     let beside = of_empty_files(&["a/Bearing1_1/acc_00001.csv", "b/x.wav"]);
     let copy = beside.path().join("c");
     std::fs::rename(&inner, &copy).unwrap();
-    assert_eq!(place(beside.path()).unwrap().root, copy);
+    assert_eq!(place_inside(beside.path()).unwrap().root, copy);
 }
 
 /// The clips of another cut of the same data, if it is there: its recordings give their snapshots
