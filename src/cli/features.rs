@@ -56,18 +56,20 @@ type Heard = (Matrix, u32);
 
 pub fn run(args: &FeaturesArgs) -> Result<Exit, CliError> {
     let feature = settings(args)?;
-    let heard = match &feature {
-        FeatureSpec::Command(command) => called(args, command)?,
-        _ => Some(extracted(args, &feature)?),
-    };
-    let Some((matrix, rate)) = heard else { return Ok(Exit::Interrupted) };
-    let (frames, dims) = (matrix.rows(), matrix.dims());
     let inputs = || {
         let specs = args.spec.iter().flat_map(|spec| spec::files(spec));
         let program = feature.member().program();
         let programs = program.into_iter().flat_map(|program| program.files.iter().cloned());
         specs.chain([args.clip.clone()]).chain(programs).collect()
     };
+    // A program of the user may take long, and may have effects.
+    outputs::ready(&args.output, inputs)?;
+    let heard = match &feature {
+        FeatureSpec::Command(command) => called(args, command)?,
+        _ => Some(extracted(args, &feature)?),
+    };
+    let Some((matrix, rate)) = heard else { return Ok(Exit::Interrupted) };
+    let (frames, dims) = (matrix.rows(), matrix.dims());
     outputs::save(&args.output, matrix.encode(), inputs)?;
     if args.json {
         output::json(&json!({

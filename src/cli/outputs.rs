@@ -18,10 +18,33 @@ pub fn save(
     bytes: impl AsRef<[u8]>,
     inputs: impl FnOnce() -> Vec<PathBuf>,
 ) -> Result<(), CliError> {
-    if path.is_file() {
-        not_among(path, &inputs())?;
-    }
+    not_over(path, inputs)?;
     fs::write(path, bytes).map_err(|error| unwritten(path, &error))
+}
+
+/// Looks whether [`save`] can write a file, before the work that makes its content. Writes nothing.
+///
+/// Errors: as of [`save`].
+pub fn ready(path: &Path, inputs: impl FnOnce() -> Vec<PathBuf>) -> Result<(), CliError> {
+    not_over(path, inputs)?;
+    let unwritten = |error: std::io::Error| unwritten(path, &error);
+    if path.is_file() {
+        // It is opened as it is, and keeps its content.
+        return File::options().write(true).open(path).map(drop).map_err(unwritten);
+    }
+    if path.is_dir() {
+        return Err(unwritten(std::io::ErrorKind::IsADirectory.into()));
+    }
+    let above = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match fs::metadata(above.unwrap_or(Path::new("."))).map_err(unwritten)?.is_dir() {
+        true => Ok(()),
+        false => Err(unwritten(std::io::ErrorKind::NotADirectory.into())),
+    }
+}
+
+/// Errors (E0716): the file exists and is an input.
+fn not_over(path: &Path, inputs: impl FnOnce() -> Vec<PathBuf>) -> Result<(), CliError> {
+    if path.is_file() { not_among(path, &inputs()) } else { Ok(()) }
 }
 
 /// Makes a folder unless it exists.
@@ -196,13 +219,21 @@ mod tests {
             names.push("soft");
         }
         for name in names {
+            assert_eq!(code(ready(&path(name), inputs)), "E0716", "{name}");
             assert_eq!(code(save(&path(name), "table", inputs)), "E0716", "{name}");
         }
         assert_eq!(fs::read(path("spec.yaml")).unwrap(), b"name: a");
+        assert_eq!(code(ready(&path("new"), inputs)), "");
+        assert!(!path("new").exists());
         for _ in 0..2 {
             assert_eq!(code(save(&path("new"), "table", inputs)), "");
+            assert_eq!(code(ready(&path("new"), inputs)), "");
         }
-        assert_eq!(code(save(&path("no/folder"), "table", inputs)), "E0705");
+        assert_eq!(fs::read(path("new")).unwrap(), b"table");
+        for name in ["no/folder", "new/file", ""] {
+            assert_eq!(code(ready(&path(name), inputs)), "E0705", "{name}");
+            assert_eq!(code(save(&path(name), "table", inputs)), "E0705", "{name}");
+        }
     }
 
     #[test]

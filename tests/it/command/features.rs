@@ -218,7 +218,12 @@ fn one_clip_is_heard_as_in_a_run_and_by_the_same_rule() {
     assert!(failed.stderr.contains("error[E0706]"), "{}", failed.stderr);
     assert!(failed.stderr.contains(clip) && failed.stderr.contains("no licence"), "{failed:?}");
     project.write("programs/levels.py", LEVELS);
-    let over = ask.replace("x.npy", "programs/levels.py");
-    let failed = project.run(&format!("{over} --allow-commands")).exits(2);
-    assert!(failed.stderr.contains("error[E0716]"), "{}", failed.stderr);
+    let mark = project.path("called");
+    project.write("programs/levels.py", format!("open({mark:?}, 'w').close()\n{LEVELS}"));
+    for (output, code) in [("programs/levels.py", "E0716"), ("absent/x.npy", "E0705")] {
+        let over = ask.replace("x.npy", output);
+        let failed = project.run(&format!("{over} --allow-commands")).exits(2);
+        assert!(failed.stderr.contains(&format!("error[{code}]")), "{}", failed.stderr);
+        assert!(!mark.exists(), "the program was called before");
+    }
 }
