@@ -16,7 +16,7 @@ use crate::digest::Digest;
 use crate::feature::FeatureSpec;
 use crate::feature::command::Command;
 use crate::source::{self, wav};
-use crate::spec;
+use crate::spec::{self, Experiment};
 use crate::stage::{Features, Inputs, Item, Role, StageError, StageSpec};
 
 #[derive(Args)]
@@ -29,8 +29,8 @@ pub struct FeaturesArgs {
     /// Take the settings of this spec (of its first point)
     #[arg(long, value_name = "SPEC")]
     spec: Option<PathBuf>,
-    /// Change a setting of `log_mel`: `mels=64`, `pad=reflect`; or any of the spec:
-    /// `features.spectrum.frame=512`
+    /// Change a setting of the features of the spec, or of `log_mel` without one: `mels=64`,
+    /// `pad=reflect`; or any of the spec: `features.spectrum.frame=512`
     #[arg(long = "set", value_name = "NAME=VALUE")]
     sets: Vec<String>,
     /// How several channels become one: mean, first, second, difference or cancel
@@ -151,17 +151,37 @@ fn called(args: &FeaturesArgs, command: &Command) -> Result<Option<Heard>, CliEr
     Ok(Some((matrix, args.rate.unwrap_or(wave.rate))))
 }
 
+/// The features of the spec, or `log_mel` without one, with the changes of `--set`.
 fn settings(args: &FeaturesArgs) -> Result<FeatureSpec, CliError> {
-    // `mels=64` is short for `features.log_mel.mels=64`.
-    let long = |set: &String| match set.split_once('=') {
-        Some((name, value)) if !name.contains('.') => format!("features.log_mel.{name}={value}"),
-        _ => set.clone(),
+    let Some(path) = &args.spec else {
+        return first(spec::load_text("features", SPEC, &long(&args.sets, "log_mel"))?);
     };
-    let sets: Vec<String> = args.sets.iter().map(long).collect();
-    let experiment = match &args.spec {
-        Some(path) => spec::load(path, &sets)?,
-        None => spec::load_text("features", SPEC, &sets)?,
+    // The changes of the spec may give it other features.
+    let own: Vec<String> = args.sets.iter().filter(|set| !is_short(set)).cloned().collect();
+    let feature = first(spec::load(path, &own)?)?;
+    if own.len() == args.sets.len() {
+        return Ok(feature);
+    }
+    first(spec::load(path, &long(&args.sets, feature.name()))?)
+}
+
+/// Whether a change names a setting of the features alone.
+fn is_short(set: &str) -> bool {
+    set.split_once('=').is_some_and(|(name, _)| !name.contains('.'))
+}
+
+/// Changes of a spec: `mels=64` is short for `features.log_mel.mels=64`, where these are the
+/// features.
+fn long(sets: &[String], feature: &str) -> Vec<String> {
+    let long = |set: &String| match is_short(set) {
+        true => format!("features.{feature}.{set}"),
+        false => set.clone(),
     };
+    sets.iter().map(long).collect()
+}
+
+/// The features of the first point.
+fn first(experiment: Experiment) -> Result<FeatureSpec, CliError> {
     match experiment.points.into_iter().next() {
         Some(point) if point.data.is_scored() => {
             let message = "the spec has scores of another program, and no features".to_owned();

@@ -226,6 +226,15 @@ fn a_feature_matrix_in_a_file_of_numpy() {
     project.run("features clip.wav -o b.npy --spec spec.yaml --set center=false").done();
     assert_eq!(matrix("b.npy").dim(), ((sounds::LENGTH - 256) / 128 + 1, 16));
     assert!(matrix("b.npy").iter().all(|x| x.is_finite()));
+    // A short name is one of the features that the spec has.
+    project.write(
+        "spectrum.yaml",
+        SPEC.replace("log_mel: { frame: 256, hop: 128, mels: 16 }", "spectrum: { hop: 128 }"),
+    );
+    project.run("features clip.wav -o s.npy --spec spectrum.yaml --set frame=512").done();
+    assert_eq!(matrix("s.npy").dim().1, 257);
+    let wrong = project.run("features clip.wav -o s.npy --spec spectrum.yaml --set mels=3");
+    assert!(wrong.exits(2).stderr.contains("`mels`"));
     let wrong = project.run("features spec.yaml -o c.npy").exits(2);
     assert!(wrong.stderr.contains("not a WAV file"), "{}", wrong.stderr);
     assert!(!project.path("c.npy").exists());
