@@ -15,6 +15,7 @@ use crate::diagnose::Diagnostic;
 use crate::digest::Digest;
 use crate::feature::FeatureSpec;
 use crate::feature::command::Command;
+use crate::shown::visible;
 use crate::source::{self, wav};
 use crate::spec::{self, Experiment};
 use crate::stage::{Features, Inputs, Item, Role, StageError, StageSpec};
@@ -78,7 +79,7 @@ pub fn run(args: &FeaturesArgs) -> Result<Exit, CliError> {
     } else {
         output::line(&format!(
             "{}: {frames} frames x {dims} bins at {rate} Hz",
-            args.output.display()
+            visible(&args.output.to_string_lossy())
         ));
     }
     Ok(Exit::Done)

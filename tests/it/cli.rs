@@ -226,6 +226,11 @@ fn a_feature_matrix_in_a_file_of_numpy() {
     project.run("features clip.wav -o b.npy --spec spec.yaml --set center=false").done();
     assert_eq!(matrix("b.npy").dim(), ((sounds::LENGTH - 256) / 128 + 1, 16));
     assert!(matrix("b.npy").iter().all(|x| x.is_finite()));
+    #[cfg(unix)]
+    {
+        let odd = project.run("features clip.wav -o odd\u{1b}[2J.npy").done().stdout;
+        assert!(odd.starts_with("odd<U+001B>[2J.npy: "), "{odd:?}");
+    }
     // A short name is one of the features that the spec has.
     project.write(
         "spectrum.yaml",
