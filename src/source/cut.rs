@@ -114,7 +114,8 @@ impl Cut {
         match recordings.first().filter(|_| clips.is_empty()) {
             None => Ok(clips),
             Some(first) => Err(SourceError::File {
-                path: first.clip.id.clone(),
+                // The id of its clip has another ending, unless it is a WAV file.
+                path: first.audio.path(&first.clip.id).unwrap_or_else(|| first.clip.id.clone()),
                 why: format!(
                     "it is shorter than a clip of {} s (`cut.seconds`), and so are all recordings of its section",
                     self.seconds
@@ -159,7 +160,8 @@ impl Cut {
         let lost: Vec<String> = end.into_iter().chain(short).collect();
         (!lost.is_empty()).then(|| {
             format!(
-                "`cut` makes {clips} clips of {} s of {recordings} recording{}; left out: {}",
+                "`cut` makes {clips} clip{} of {} s of {recordings} recording{}; left out: {}",
+                plural(clips),
                 self.seconds,
                 plural(recordings),
                 lost.join("; ")

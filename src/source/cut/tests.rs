@@ -99,6 +99,13 @@ fn flac_gives_the_clips_of_wav() {
         assert!(of_wav.len() == 13 && of_wav[1].0 == "fan/a#00000.750.wav");
         assert!(of_wav == heard("flac", "fan/a.flac", Digest::of(&bytes), rate));
     }
+    // A message names the file, and not the clip.
+    let settings = json!({"root": root.path().join("flac"), "pattern": "{machine}/{*}.flac",
+        "defaults": {"split": "train"}, "cut": {"seconds": 20}});
+    let files = [ListedFile { path: "fan/a.flac".into(), sha256: Digest::of(&bytes) }];
+    let long = source("folder", settings);
+    let told = long.member().clips(&id(), &files, &[]).unwrap_err().to_string();
+    assert!(told.starts_with("fan/a.flac: it is shorter than a clip of 20 s"), "{told}");
 }
 
 #[test]
@@ -162,6 +169,7 @@ fn what_is_in_no_clip_is_told() {
         "`cut` makes 5 clips of 1 s of 3 recordings; left out: 1 end, 0.6 s in all, shorter than a clip; \
          1 recording that is shorter than a clip, `fan/b.wav` for one"
     );
+    assert!(note(3.0).unwrap().starts_with("`cut` makes 1 clip of 3 s of 3 recordings; "));
     assert_eq!(note(0.001), None);
     let long = source("folder", settings(3.5));
     assert_eq!(
