@@ -49,7 +49,7 @@ impl Factory {
 
 impl Source for Factory {
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn problems(&self) -> Vec<Problem> {
