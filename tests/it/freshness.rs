@@ -33,7 +33,7 @@ data:
 mix: { table: mimii_dg, gain_db: 0 }
 features: { log_mel: { frame: 256, hop: 128, mels: 16 } }
 pool: { mean: {} }
-detector: { knn: { k: 1 } }
+detector: { knn: { k: 3 } }
 ";
 
 /// One model for all sections of a machine.
