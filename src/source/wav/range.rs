@@ -115,7 +115,7 @@ fn located(file: &mut File, beginning: &[u8]) -> io::Result<Located> {
             (b"data", Some(header)) => {
                 let length = long.filter(|_| length == u64::from(u32::MAX)).unwrap_or(length);
                 let bytes = match length {
-                    0 if left > 0 => unclosed(header, u64::from(u32_at(&beginning, 4)), at, left),
+                    0 if left > 0 => unclosed(header, u64::from(u32_at(beginning, 4)), at, left),
                     _ if length <= left => whole(header, length),
                     _ if is_filler(length) => to_the_end(header, left),
                     _ => return Err(cut(length)),

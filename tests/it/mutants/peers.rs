@@ -27,7 +27,8 @@ const BESIDE: [&str; 5] = [
 fn spec(rng: &mut Rng, year: Protocol, with_truth: bool) -> String {
     let truth = if with_truth { ", truth: truth" } else { "" };
     let more = *pick(rng, &["", ", partial: true", ", system: scores"]);
-    let beside = pick(rng, &BESIDE).replace('@', *pick(rng, &NUMBERS));
+    let (beside, number) = (pick(rng, &BESIDE), pick(rng, &NUMBERS));
+    let beside = beside.replace('@', number);
     let year = year.name();
     format!("data: {{ scores: {{ root: scores, protocol: {year}{truth}{more} }} }}\n{beside}")
 }
