@@ -24,7 +24,7 @@
 //!
 //! Both detectors depend on how many source clips stand beside the ten of the target. `heard` is the
 //! number that the autoencoder trains on, which takes most of the time. With `clips=990 heard=990
-//! anomalies=50` the AUC are those of `experiments/twin.yaml` at the size of the data set.
+//! anomalies=50` the AUC are near those of `experiments/twin.yaml` at the size of the data set.
 
 mod real;
 mod section;
