@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::census::Census;
 use super::session::Session;
-use super::{CliError, Exit, SpecArgs, levels, output, unreadable};
+use super::{CliError, Exit, SpecArgs, output, unmixed, unreadable};
 use crate::report::{PointResults, Results, idle_settings};
 use crate::shown::shown;
 use crate::source::SectionId;
@@ -80,7 +80,7 @@ pub fn run(args: &CheckArgs) -> Result<Exit, CliError> {
 pub fn looked_at(session: Session) -> Result<(Session, Vec<String>), CliError> {
     let (census, points) = (Census::of(&session), &session.experiment.points);
     let mut mistakes = census.mistakes(points);
-    mistakes.extend(levels::mistakes(&census, points));
+    mistakes.extend(unmixed::mistakes(&census, &session));
     mistakes.extend(unreadable::sections(&session));
     mistakes.extend(session.without_second_channel());
     if !mistakes.is_empty() {

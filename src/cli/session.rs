@@ -233,6 +233,17 @@ impl Session {
             .collect()
     }
 
+    /// The machines of a source that was seen. Of noise and of responses they are the types.
+    pub fn types(&self, source: &SourceSpec) -> Vec<&str> {
+        let own = self.sources.iter().zip(&self.listings);
+        let noises = self.noises.iter().map(|(_, source, listing)| (source, listing));
+        let seen = own.chain(noises).find(|(seen, _)| *seen == source);
+        let sections = seen.into_iter().flat_map(|(_, listing)| listing.sections.keys());
+        let mut types: Vec<&str> = sections.map(|id| id.machine.as_str()).collect();
+        types.dedup();
+        types
+    }
+
     /// What is left of recordings that are cut into clips, those of noise among them.
     fn uncut(&self) -> BTreeSet<String> {
         let own = self.sources.iter().zip(&self.listings).map(|(s, l)| ("data", s, l));

@@ -1,8 +1,10 @@
 //! The word `mix` of a spec: the noise that the clips of a section get, and its level.
 
+mod asked;
 mod layers;
 mod room;
 
+pub use asked::{Asked, Decides};
 pub use layers::Written;
 pub use room::Room;
 

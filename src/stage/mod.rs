@@ -42,7 +42,7 @@ pub use embedding::EmbeddingStage;
 pub use features::Features;
 pub use interpolation::Interpolation;
 pub use levels::LevelsStage;
-pub use mix::{Mix, Reference, Room, Table, Written};
+pub use mix::{Asked, Decides, Mix, Reference, Room, Table, Written};
 pub use mixing::Mixing;
 pub use network::NetworkStage;
 pub use outputs::{STAGES, outputs_of};

@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Mix, SectionId};
+use super::Mix;
 use crate::diagnose::Problem;
-use crate::mix::{Layer, Placed, Snr, Types};
+use crate::mix::{Layer, Snr, Types};
 
 /// One noise for each clip, with a ratio of its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -26,27 +26,6 @@ impl Written {
 }
 
 impl Mix {
-    /// The ratio of each layer of a section, and the setting that says it: `snr_db`,
-    /// `layers[1].snr_db` or `table`.
-    pub fn ratios(&self, section: &SectionId) -> Vec<(String, &Snr)> {
-        if let Some(snr) = &self.snr_db {
-            return vec![("snr_db".to_owned(), snr)];
-        }
-        let written = self.layers.iter().enumerate();
-        let written = written.map(|(i, layer)| (format!("layers[{i}].snr_db"), &layer.snr_db));
-        let table = self.table.filter(|_| self.layers.is_empty());
-        let of_table = table.and_then(|table| table.noise(section)).unwrap_or_default();
-        written.chain(of_table.iter().map(|layer| ("table".to_owned(), &layer.snr_db))).collect()
-    }
-
-    /// Whether a level depends on more of a clip than its section.
-    pub fn asks_clips(&self) -> bool {
-        let asks =
-            |snr: &Snr| matches!(snr, Snr::Attribute { .. } | Snr::Drawn(Placed::Domain { .. }));
-        let mut written = self.snr_db.iter().chain(self.layers.iter().map(|layer| &layer.snr_db));
-        self.table.is_some() || written.any(asks)
-    }
-
     /// Problems of the layers, and of what says the same beside them.
     pub(super) fn of_layers(&self) -> Vec<Problem> {
         let mut problems = Vec::new();

@@ -1,4 +1,5 @@
-//! Levels of noise by an attribute: `check` tells of clips that have none, as a run would.
+//! What `mix` gives by an attribute or a domain: `check` tells of clips that get nothing, as a run
+//! would.
 
 use crate::project::Project;
 use crate::sounds;
@@ -101,4 +102,40 @@ fn each_setting_is_told_once_and_at_its_place() {
     project.spec(&SPEC.replace(&line, &layers));
     let told_of = project.run("check spec.yaml").exits(2).stderr;
     assert!(told_of.contains("--> spec.yaml:7:21"), "{told_of}");
+}
+
+#[test]
+fn types_of_noise_that_no_recording_has_are_told() {
+    let project = project();
+    let types = |types: &str| format!("snr_db: 3\n  types: {types}");
+    project.spec(&SPEC.replace(&format!("snr_db: {BY_LEVEL}"), &types("{ attribute: lv }")));
+    let told_of = project.run("check spec.yaml").exits(2).stderr;
+    let message =
+        "there is no type of noise for 24 of 24 clips, whose `lv` is `L1`, `L2`, `L3`; clip";
+    assert!(told_of.contains(message), "{told_of}");
+    assert!(told_of.contains("--> spec.yaml:6:22"), "{told_of}");
+    assert!(told_of.contains("= help: give `noise` recordings of each type"), "{told_of}");
+    let run = project.run("run spec.yaml").exits(1).stderr;
+    assert!(run.contains("there is no noise of type `L1`; known: A, B, C, W, X, Y, Z"), "{run}");
+
+    project.spec(&SPEC.replace(&format!("snr_db: {BY_LEVEL}"), &types("{ attribute: vl }")));
+    let told_of = project.run("check spec.yaml").exits(2).stderr;
+    assert!(told_of.contains("it has no attribute `vl`, which says its noise"), "{told_of}");
+    assert!(told_of.contains("= help: did you mean `lv`?"), "{told_of}");
+}
+
+#[test]
+fn a_clip_of_an_unknown_domain_gets_no_room_of_a_domain() {
+    let project = project();
+    let path = "fan/test/section_00_0001.wav";
+    project.write(&format!("data/{path}"), sounds::clip(path));
+    let by_domain = "snr_db: 3\n  response: { rt60: { source: 0.2, target: 0.6 } }";
+    project.spec(&SPEC.replace(&format!("snr_db: {BY_LEVEL}"), by_domain));
+    let told_of = project.run("check spec.yaml").exits(2).stderr;
+    let why = format!("clip `{path}`: its domain is unknown, but the mix depends on it");
+    let message = format!("there is no reverberation time for 1 of 25 clips; {why}");
+    assert!(told_of.contains(&message), "{told_of}");
+    assert!(told_of.contains("--> spec.yaml:6:21"), "{told_of}");
+    let run = project.run("run spec.yaml").exits(1).stderr;
+    assert!(run.contains(&why), "{run}");
 }
