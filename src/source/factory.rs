@@ -49,7 +49,7 @@ impl Factory {
 
 impl Source for Factory {
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn problems(&self) -> Vec<Problem> {
@@ -87,6 +87,9 @@ impl Source for Factory {
             });
         }
         let recording = |i: usize| {
+            // Factory C stands at the places of the others: in MIMII DG, noise of another factory
+            // is a smaller shift than other places make it.
+            let place = if kind == "C" { ["A", "B"][i % 2] } else { kind };
             let clip = Clip {
                 id: format!("{kind}/{i:04}.wav"),
                 machine: kind.to_owned(),
@@ -104,7 +107,7 @@ impl Source for Factory {
                 fault: None,
                 tuning: None,
                 between: None,
-                unit: Seed(self.seed).derive(&["place", kind]).0,
+                unit: Seed(self.seed).derive(&["place", place]).0,
                 seed: Seed(self.seed).derive(&["noise", kind, &i.to_string()]).0,
             };
             Recording { clip, audio: Audio::Synthetic(recipe.text()) }

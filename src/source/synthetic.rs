@@ -84,7 +84,7 @@ impl Default for Clips {
 
 impl Source for Synthetic {
     fn version(&self) -> u32 {
-        7
+        8
     }
 
     fn problems(&self) -> Vec<Problem> {

@@ -113,7 +113,7 @@ fn types_of_noise_that_no_recording_has_are_told() {
     let message =
         "there is no type of noise for 24 of 24 clips, whose `lv` is `L1`, `L2`, `L3`; clip";
     assert!(told_of.contains(message), "{told_of}");
-    assert!(told_of.contains("--> spec.yaml:6:22"), "{told_of}");
+    assert!(told_of.contains("--> spec.yaml:6:23"), "{told_of}");
     assert!(told_of.contains("= help: give `noise` recordings of each type"), "{told_of}");
     let run = project.run("run spec.yaml").exits(1).stderr;
     assert!(run.contains("there is no noise of type `L1`; known: A, B, C, W, X, Y, Z"), "{run}");
