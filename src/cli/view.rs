@@ -36,7 +36,7 @@ pub struct View {
     /// unless said
     #[arg(long, value_name = "NUMBER", value_parser = By::NAMES)]
     by: Option<String>,
-    /// These tables alone, without headings: sections, means
+    /// These tables alone, without headings: sections, means, published
     #[arg(long, value_name = "TABLE", value_enum, value_delimiter = ',', conflicts_with_all = ["all", "attributes", "rows", "best_of", "value"])]
     table: Vec<Tables>,
     /// A table with a row for each combination of values: swept settings, machine, section
@@ -98,6 +98,8 @@ pub enum Tables {
     Sections,
     /// The means over all sections
     Means,
+    /// Published results beside ours
+    Published,
 }
 
 /// Methods of choosing settings.
@@ -236,12 +238,12 @@ impl View {
         let made = match (self.select, &self.best_of) {
             (Some(protocol), _) if !parts.is_empty() => {
                 return Some(match select(results, by, protocol.into()) {
-                    Ok(selection) => Ok(selection.tables(&parts)),
+                    Ok(selection) => selection.tables(&parts).map_err(no_table),
                     Err(why) => Err(mistake("E0711", why.to_string(), why.hint())),
                 });
             }
             (Some(_), _) => return None,
-            (None, _) if !parts.is_empty() => Ok(tables(results, &parts)),
+            (None, _) if !parts.is_empty() => tables(results, &parts),
             (None, _) if !self.rows.is_empty() => pivot(results, &self.rows, &self.columns, &shown),
             (None, _) if !self.pivot.is_empty() => {
                 pivot(results, &self.pivot[..1], &self.pivot[1..], &shown)
@@ -276,6 +278,7 @@ impl From<Tables> for Part {
         match tables {
             Tables::Sections => Part::Sections,
             Tables::Means => Part::Means,
+            Tables::Published => Part::Published,
         }
     }
 }

@@ -28,6 +28,10 @@ pub enum NoTable {
     Several { axes: Vec<String> },
     #[error("no results are left")]
     Nothing,
+    #[error("the experiment names no published results")]
+    Unpublished,
+    #[error("a choice of settings has no published results beside it")]
+    Chosen,
     #[error("no setting has the number `{0}`")]
     NoNumbers(&'static str),
 }
@@ -49,6 +53,8 @@ impl NoTable {
                 axes.first().map_or("AXIS", String::as_str)
             ),
             Self::Nothing => "no point has all the values that `--where` names".into(),
+            Self::Unpublished => "write `published: mimii_dg` in the spec".into(),
+            Self::Chosen => "leave out `--select` or `--table published`".into(),
             Self::NoNumbers(_) => format!("choose another one: {}", By::NAMES.join(", ")),
         }
     }

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::aggregate::{COLUMNS, COUNT};
 use super::idle::idle;
+use super::narrow::NoTable;
 use super::number::{DASH, percent, show, stat};
-use super::published::published;
+use super::published::{published, published_alone};
 use super::{Group, IntervalMethod, Line, PointResults, Results, Stat, is_repetition};
 use crate::artifact::MetricRow;
 use crate::document::{Cell, Document, Table};
@@ -34,17 +35,26 @@ pub fn overview(results: &Results, all: bool) -> Document {
 pub enum Part {
     Sections,
     Means,
+    /// Published results beside ours, a table for each setting.
+    Published,
 }
 
-/// These tables without headings, and an explanation of their numbers.
-pub fn tables(results: &Results, parts: &[Part]) -> Document {
+/// These tables without headings, and an explanation of their numbers. Errors: nothing published is
+/// known.
+pub fn tables(results: &Results, parts: &[Part]) -> Result<Document, NoTable> {
     let (groups, columns, axes) = (results.groups(), results.columns(), shown_axes(results));
-    let table = |part: &Part| match part {
-        Part::Sections => sections(&groups, &axes, &columns),
-        Part::Means => summary(&groups, &axes, &columns),
-    };
-    let document = parts.iter().map(table).fold(Document::default(), Document::table);
-    notes(document, results, &groups)
+    let mut document = Document::default();
+    for part in parts {
+        document = match part {
+            Part::Sections => document.table(sections(&groups, &axes, &columns)),
+            Part::Means => document.table(summary(&groups, &axes, &columns)),
+            Part::Published => published_alone(document, results).ok_or(NoTable::Unpublished)?,
+        };
+    }
+    match parts == [Part::Published] {
+        true => Ok(document),
+        false => Ok(notes(document, results, &groups)),
+    }
 }
 
 /// Swept settings other than seed and draw, as path and column title.

@@ -26,9 +26,17 @@ pub struct Published {
 /// for each section and domain, and the correlation of their ranks.
 pub fn published(document: Document, results: &Results) -> Document {
     let Some(published) = &results.published else { return document };
+    each(document.heading(2, format!("Beside {}", published.title)), published, results)
+}
+
+/// The same without a heading; `None` if the experiment names nothing published.
+pub fn published_alone(document: Document, results: &Results) -> Option<Document> {
+    Some(each(document, results.published.as_ref()?, results))
+}
+
+fn each(document: Document, published: &Published, results: &Results) -> Document {
     let groups = results.groups();
     let known = groups.iter().filter_map(|group| Some((group, published.system(group)?)));
-    let document = document.heading(2, format!("Beside {}", published.title));
     let mut compared = false;
     let document = known.fold(document, |document, (group, (name, table))| {
         compared = true;
@@ -142,9 +150,13 @@ mod tests {
         });
         let text = published(Document::default(), &ours).markdown();
         assert!(text.contains("## Beside a table"), "{text}");
+        let alone = published_alone(Document::default(), &ours).unwrap().markdown();
+        assert_eq!(text.trim_start_matches("## Beside a table\n\n"), alone);
         assert!(text.contains("Correlation of the ranks over 3 sections: 1.00"), "{text}");
         ours.published.as_mut().unwrap().of_points = vec!["other".into()];
         let text = published(Document::default(), &ours).markdown();
         assert!(text.contains("None of its systems"), "{text}");
+        ours.published = None;
+        assert_eq!(published_alone(Document::default(), &ours), None);
     }
 }

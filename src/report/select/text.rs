@@ -7,7 +7,7 @@ use crate::document::{Cell, Document, Table};
 use crate::report::aggregate::{By, COLUMNS};
 use crate::report::number::{show, stat as cell};
 use crate::report::systems::titles;
-use crate::report::{Part, Stat};
+use crate::report::{NoTable, Part, Stat};
 
 impl Selection {
     /// The choice for each section, then the totals.
@@ -20,13 +20,16 @@ impl Selection {
         self.explained(document)
     }
 
-    /// These tables without headings, and an explanation of the choice.
-    pub fn tables(&self, parts: &[Part]) -> Document {
+    /// These tables without headings, and an explanation of the choice. Errors: a choice has no such
+    /// table.
+    pub fn tables(&self, parts: &[Part]) -> Result<Document, NoTable> {
         let table = |part: &Part| match part {
-            Part::Sections => self.sections_table(),
-            Part::Means => self.totals_table(),
+            Part::Sections => Ok(self.sections_table()),
+            Part::Means => Ok(self.totals_table()),
+            Part::Published => Err(NoTable::Chosen),
         };
-        self.explained(parts.iter().map(table).fold(Document::default(), Document::table))
+        let tables: Vec<Table> = parts.iter().map(table).collect::<Result<_, _>>()?;
+        Ok(self.explained(tables.into_iter().fold(Document::default(), Document::table)))
     }
 
     /// The official score, or another deciding number, with the settings chosen on the other
