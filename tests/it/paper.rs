@@ -8,7 +8,7 @@ use humshift::mimii_dg::{self, Machine, Section, Values};
 use humshift::mix::{Layer, Snr, Types};
 
 use crate::oracle;
-use crate::project::{Project, tree};
+use crate::project::tree;
 
 /// Table 1 as it is printed: machine type, section ID, SNR in dB, type of domain shift, [domain
 /// shift parameter], parameter values of the source domain, of the target domain.
@@ -373,30 +373,4 @@ fn experiments_on_generated_sounds_take_the_levels_of_the_paper() {
         }
     }
     assert!(twins > 10, "{twins}");
-}
-
-#[test]
-fn table_3_can_be_shown_alone() {
-    let spec = "\
-name: beside
-data: { synthetic: { machines: [fan], sections: 2, seconds: 0.5, rate: 8000 } }
-features: { log_mel: { frame: 256, hop: 128, mels: 8 } }
-detector: { autoencoder: { window: 2, layers: [8, 4, 8] } }
-sweep: { detector.autoencoder.epochs: [1, 2] }
-published: mimii_dg
-";
-    let project = Project::with(spec);
-    let all = project.run("run spec.yaml").done().stdout;
-    let (_, beside) = all.split_once("## Beside ").expect("the report has Table 3");
-    let alone = project.run("report spec.yaml --table published").done().stdout;
-    assert!(beside.contains(&alone), "{alone}");
-    let auc = mimii_dg::table3().sections["fan"]["01"].autoencoder.target;
-    assert!(alone.contains(" 01 |") && alone.contains(&format!(" {auc:.2} |")), "{alone}");
-    let chosen = "report spec.yaml --table published --select leave-one-section-out";
-    let told = project.run(chosen).exits(2).stderr;
-    assert!(told.contains("has no published results beside it"), "{told}");
-    project.spec(&spec.replace("published: mimii_dg\n", ""));
-    project.run("run spec.yaml").done();
-    let told = project.run("report spec.yaml --table published").exits(2).stderr;
-    assert!(told.contains("= help: write `published: mimii_dg` in the spec"), "{told}");
 }
