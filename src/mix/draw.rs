@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Layer, Microphones, Response, Snr};
+use super::{Layer, Microphones, Response, Snr, unknown_type};
 use crate::artifact::{Audio, AudioTable, Clip, More, Part, Recipe};
 use crate::math;
 use crate::seed::Seed;
@@ -84,7 +84,7 @@ pub fn draw(clips: &[Clip], signal: Signal, draws: &Draws) -> Result<Recipe, Mix
                 candidates.get(chosen).map(|table| table.0.iter().collect());
             let noises = noises.filter(|n| !n.is_empty()).ok_or_else(|| {
                 let known: Vec<&str> = candidates.keys().map(String::as_str).collect();
-                wrong(format!("there is no noise of type `{chosen}`; known: {}", known.join(", ")))
+                wrong(unknown_type("noise", chosen, &known))
             })?;
             let (noise, audio) = noises[rng.below(noises.len())];
             let of_noise = draws.response.filter(|response| response.noise);

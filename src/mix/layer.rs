@@ -45,6 +45,12 @@ struct ByAttribute {
     _attribute: String,
 }
 
+/// The message that no recording is of type `kind`. `what` is `noise` or `response`; `known` are the
+/// types of the recordings.
+pub fn unknown_type(what: &str, kind: &str, known: &[&str]) -> String {
+    format!("there is no {what} of type `{kind}`; known: {}", known.join(", "))
+}
+
 impl Types {
     /// The types that `clip` may get. Errors: the clip lacks the domain or the attribute that
     /// decides.

@@ -23,7 +23,7 @@ mod sum;
 pub use bounds::{DECIBELS, MILLISECONDS, decibels, milliseconds, seconds};
 pub use draw::{Candidates, Draws, MixError, Signal, draw};
 pub use drawn::{Drawn, Placed};
-pub use layer::{Layer, Types};
+pub use layer::{Layer, Types, unknown_type};
 pub use microphones::{Microphones, delay};
 pub use ratio::Snr;
 pub use response::{RESPONSE_VERSION, RT60, Response, decay, trimmed};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Candidates, Placed, Types};
+use super::{Candidates, Placed, Types, unknown_type};
 use crate::artifact::{Audio, Clip, Decay, Echo};
 use crate::math;
 use crate::seed::Seed;
@@ -44,7 +44,6 @@ impl Response {
             let (rt60, direct_db) = (rt60.of(clip, room)?, self.direct_db);
             return Ok(Echo::Decay(Decay { rt60, direct_db, seed: seed.0 }));
         }
-        let known = || candidates.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         let all: Vec<String>;
         let types = match &self.types {
             Some(types) => types.of(clip)?,
@@ -60,7 +59,8 @@ impl Response {
         let found: Vec<(&String, &Audio)> =
             candidates.get(chosen).into_iter().flat_map(|table| &table.0).collect();
         if found.is_empty() {
-            return Err(format!("there is no response of type `{chosen}`; known: {}", known()));
+            let known: Vec<&str> = candidates.keys().map(String::as_str).collect();
+            return Err(unknown_type("response", chosen, &known));
         }
         let (id, audio) = found[seed.rng().below(found.len())];
         Ok(Echo::File(id.clone(), audio.clone()))

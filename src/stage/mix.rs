@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::SectionId;
 use crate::diagnose::Problem;
 use crate::mimii_dg;
-use crate::mix::{Layer, Microphones, Snr, Types};
+use crate::mix::{Layer, Microphones, Snr, Types, unknown_type};
 use crate::source::SourceSpec;
 use crate::source::factory::Factory;
 
@@ -199,10 +199,7 @@ impl Mix {
         }
         for kind in layers.iter().filter_map(|layer| layer.types.named()).flatten() {
             if !known.contains(&kind) {
-                return Err(format!(
-                    "there is no noise of type `{kind}`; known: {}",
-                    known.join(", ")
-                ));
+                return Err(unknown_type("noise", kind, known));
             }
         }
         if self.types.is_some() {

@@ -2,7 +2,7 @@
 
 use super::{Mix, SectionId};
 use crate::artifact::Clip;
-use crate::mix::{Placed, Snr, Types};
+use crate::mix::{Placed, Snr, Types, unknown_type};
 use crate::seed::Seed;
 
 /// What a setting gives to each clip.
@@ -82,9 +82,7 @@ impl<'a> Asked<'a> {
     /// That there is no recording of a type, if so.
     fn unknown(self, kind: &str, known: &[&str]) -> Option<String> {
         let what = if matches!(self, Self::Room(_)) { "response" } else { "noise" };
-        let list = known.join(", ");
-        (!known.contains(&kind))
-            .then(|| format!("there is no {what} of type `{kind}`; known: {list}"))
+        (!known.contains(&kind)).then(|| unknown_type(what, kind, known))
     }
 }
 
