@@ -8,7 +8,8 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::bounds::{DECIBELS, decibels};
-use super::drawn::{Drawn, Inner, Part, Placed, misspelt_part, parts, placed, read};
+use super::drawn::form::{Inner, Part, misspelt_part, parts, placed, read};
+use super::drawn::{Drawn, Placed};
 use crate::artifact::Clip;
 use crate::diagnose::Problem;
 use crate::seed::Seed;

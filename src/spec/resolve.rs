@@ -1,6 +1,7 @@
 //! The only entry from a spec to an experiment: it fills in all defaults and reports all mistakes.
 
 mod scored;
+mod unused;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -327,49 +328,6 @@ impl<'a> Sections<'a> {
             threshold: threshold?,
             seed: seed?,
         })
-    }
-
-    /// Errors for axes that affect no point although their section is valid.
-    fn unused(&self, axes: &[Swept]) -> Vec<Diagnostic> {
-        let failed = |word: &str| match word {
-            "data" => self.data.failed,
-            "features" => self.features.failed,
-            "pool" => self.pool.failed,
-            "detector" => self.detector.failed,
-            "threshold" => self.threshold.failed,
-            _ => false,
-        };
-        let told = |a: &Swept| self.silent && scored::is_of_sounds(a);
-        let unused = axes.iter().filter(|a| !a.used && !told(a) && !failed(&a.column.keys[0]));
-        let told = unused.map(|axis| {
-            let [word, variant, ..] = axis.column.keys.as_slice() else {
-                unreachable!("a whole section always applies")
-            };
-            if wire::is_plain(word) && variant != "draw" {
-                let message = format!("`{}` is swept, but no point has `{word}.{variant}`", axis.column.path);
-                let hint = format!("set `{word}.{variant}`, or sweep over it with a value that is not `~`");
-                return Diagnostic::new("E0402", message).at(axis.column.node.key_place()).hint(hint);
-            }
-            if wire::is_plain(word) {
-                let message = format!("`{}` is swept, but changes nothing: no clips are left out", axis.column.path);
-                let hint = "set `generalization.target_clips` or another limit beside it";
-                return Diagnostic::new("E0402", message).at(axis.column.node.key_place()).hint(hint);
-            }
-            if let Some((outer, _, inner)) = wire::nested(&axis.column.keys) {
-                let (path, setting) = (outer.join("."), outer[2]);
-                let message = format!(
-                    "`{}` is swept, but no point has the {word} `{variant}` with the {setting} `{inner}`",
-                    axis.column.path
-                );
-                let hint = format!("set `{path}: {{ {inner}: {{}} }}`, or sweep over `{path}` with it");
-                return Diagnostic::new("E0402", message).at(axis.column.node.key_place()).hint(hint);
-            }
-            let message = format!("`{}` is swept, but no point has the {word} `{variant}`", axis.column.path);
-            Diagnostic::new("E0402", message)
-                .at(axis.column.node.key_place())
-                .hint(format!("set `{word}: {{ {variant}: {{}} }}`, or sweep over `{word}` with it"))
-        });
-        told.collect()
     }
 }
 
