@@ -62,12 +62,17 @@ impl Table {
 }
 
 impl Cell {
-    /// Whether it is empty or shows only numbers: `12`, `65.00 ± 7.07`, `80.00 / –`.
+    /// Whether it is empty or shows only numbers: `12`, `65.00 ± 7.07`, `80.00 / –`. Digits with a
+    /// zero before them are a name, as of section `00`.
     fn is_number(&self) -> bool {
         let begins =
             |text: &str| text.starts_with(|c: char| c.is_ascii_digit() || "–−+<".contains(c));
-        let number =
-            |word: &str| "±/–".contains(word) || word.replace('−', "-").parse::<f64>().is_ok();
+        let name = |word: &str| {
+            word.len() > 1 && word.starts_with('0') && word.bytes().all(|b| b.is_ascii_digit())
+        };
+        let number = |word: &str| {
+            "±/–".contains(word) || !name(word) && word.replace('−', "-").parse::<f64>().is_ok()
+        };
         self.text.is_empty()
             || begins(&self.text) && (self.value.is_some() || self.text.split(' ').all(number))
     }
@@ -97,5 +102,19 @@ impl From<&String> for Cell {
 impl From<String> for Cell {
     fn from(text: String) -> Self {
         Self { text, ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_of_numbers_is_numeric_and_one_of_names_is_not() {
+        let mut table = Table::new(["section", "AUC", "clips", "mean"]);
+        table.push(vec!["00".into(), "65.00 ± 7.07".into(), "10".into(), "−0.5".into()]);
+        table.push(vec!["01".into(), "80.00 / –".into(), "0".into(), "".into()]);
+        let numeric: Vec<bool> = (0..4).map(|column| table.is_numeric(column)).collect();
+        assert_eq!(numeric, [false, true, true, true]);
     }
 }

@@ -259,7 +259,7 @@ published: mimii_dg
     let alone = project.run("report spec.yaml --table published").done().stdout;
     assert!(beside.contains(&alone), "{alone}");
     let auc = humshift::mimii_dg::table3().sections["fan"]["01"].autoencoder.target;
-    assert!(alone.contains(" 01 |") && alone.contains(&format!(" {auc:.2} |")), "{alone}");
+    assert!(alone.contains("| 01      |") && alone.contains(&format!(" {auc:.2} |")), "{alone}");
     let chosen = "report spec.yaml --table published --select leave-one-section-out";
     let told = project.run(chosen).exits(2).stderr;
     assert!(told.contains("has no published results beside it"), "{told}");
