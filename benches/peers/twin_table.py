@@ -6,7 +6,10 @@
     SMOTE='sweep={detector: [{gmm: {components: 1}}], generalization: [{smote: {ratio: 0.2, neighbours: 3}}]}'
     humshift run experiments/twin.yaml --set "$SMOTE"
     humshift report experiments/twin.yaml --set "$SMOTE" --format csv > smote.csv
-    benches/peers/twin_table.py twin.csv smote.csv REAL
+    CLASSIFIER='sweep.detector=[{mobilenet_v2: {preset: paper}}]'
+    humshift run experiments/mimii_dg_baselines.yaml --set "$CLASSIFIER"
+    humshift report experiments/mimii_dg_baselines.yaml --set "$CLASSIFIER" --format csv > classifier.csv
+    benches/peers/twin_table.py twin.csv smote.csv classifier.csv REAL
 
 REAL is a folder of real scores of DCASE 2022, one folder a system with its `result.csv` (liuyoude, TWFR-GMM and
 STgram; the decay of GWRP was chosen for each machine on the test set). The real autoencoder and MobileNetV2 are those of
