@@ -36,7 +36,9 @@ use crate::diagnose::Problem;
 use crate::family;
 use crate::math;
 
-/// Settings of `classifier`.
+/// A classifier learns to distinguish the sections of a machine. A clip that it classifies into
+/// another section is anomalous. One of the classifiers is named beside `labels`; the default is
+/// `logistic_regression`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Wire", into = "Wire")]
 pub struct Classifier {
@@ -114,9 +116,7 @@ impl Default for Model {
     }
 }
 
-/// A classifier learns to distinguish the sections of a machine. A clip that it classifies into
-/// another section is anomalous. One of the classifiers is named beside `labels`; the default is
-/// `logistic_regression`.
+/// The settings as written: the model is one of several keys.
 #[derive(Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Wire {

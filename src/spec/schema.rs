@@ -17,10 +17,13 @@ pub fn schema() -> Value {
     for word in wire::swept() {
         axes.add(&schema, word, &format!("/properties/{word}"), &mut Vec::new());
     }
-    // Items of lists must be complete, because no sweep or base file completes them.
-    let whole = ["required", "anyOf"].map(|key| (key, schema["$defs"]["Expectation"][key].take()));
+    // Expectations and ranges must be complete, because no sweep or base file completes them.
+    let whole = [("Expectation", "required"), ("Expectation", "anyOf"), ("Range", "required")];
+    let whole = whole.map(|(name, key)| (name, key, schema["$defs"][name][key].take()));
     lenient(&mut schema);
-    whole.into_iter().for_each(|(key, needed)| schema["$defs"]["Expectation"][key] = needed);
+    for (name, key, needed) in whole {
+        schema["$defs"][name][key] = needed;
+    }
     axes.put_into(&mut schema);
     schema["title"] = "A humshift experiment".into();
     schema
@@ -121,18 +124,6 @@ impl Axes {
 
     /// Makes them the keys of `sweep`.
     fn put_into(self, schema: &mut Value) {
-        let range = json!({
-            "description": "Numbers from the first up to the end, which is not among them, by a step (default: 1).",
-            "type": "object",
-            "properties": {
-                "range": {
-                    "description": "`[first, end]` or `[first, end, step]`. The end is not among the numbers.",
-                    "type": "array", "items": { "type": "number" }, "minItems": 2, "maxItems": 3,
-                },
-            },
-            "required": ["range"],
-            "additionalProperties": false,
-        });
         let sweep = &mut schema["$defs"]["Sweep"];
         if let Some(Value::Object(properties)) = sweep.get_mut("properties") {
             properties["zip"]["items"] = json!({ "$ref": "#/$defs/Sweep" });
@@ -140,7 +131,6 @@ impl Axes {
         }
         sweep["patternProperties"] = self.open.into();
         sweep["additionalProperties"] = false.into();
-        schema["$defs"]["Range"] = range;
     }
 }
 

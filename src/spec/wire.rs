@@ -39,8 +39,12 @@ pub fn swept() -> &'static [&'static str] {
     })
 }
 
-/// The alternatives of a schema, flattened.
+/// The alternatives of a schema, flattened. An object with settings is one: its `anyOf` says which
+/// of them must be there.
 pub fn alternatives(schema: &Value) -> Vec<&Value> {
+    if schema.get("properties").is_some() {
+        return vec![schema];
+    }
     let choices =
         ["anyOf", "oneOf"].iter().filter_map(|key| schema.get(*key)?.as_array()).flatten();
     let inner: Vec<&Value> = choices.flat_map(alternatives).collect();

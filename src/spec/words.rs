@@ -55,11 +55,12 @@ pub struct Spec {
     #[schemars(example = json!({ "target_clips": 10, "smote": { "ratio": 0.2 } }))]
     pub generalization: Option<Generalization>,
     /// The settings to vary. Each key is the path of a setting, such as `detector.knn.k`. Its value
-    /// is a list of values or a range. The settings are crossed: every combination is one point of
-    /// the experiment.
+    /// is a list of values or a range. A range leaves out its end: `{ range: [0, 3] }` gives 0, 1
+    /// and 2. The settings are crossed: every combination is one point of the experiment.
     #[schemars(example = json!({ "detector": [{ "knn": { "k": 3 } }, { "mahalanobis": {} }], "seed": { "range": [0, 3] } }))]
     pub sweep: Option<Sweep>,
-    /// The numbers to compute. Default: `[auc, pauc]`.
+    /// The numbers to compute. Each is a name, or a map from its name to its settings. Default:
+    /// `[auc, pauc]`.
     #[schemars(example = json!(["auc", { "pauc": { "max_fpr": 0.1 } }, "intervals"]))]
     pub metrics: Option<Vec<Asked>>,
     /// The rule for the score above which a recording is called anomalous, by name, with its
@@ -68,8 +69,8 @@ pub struct Spec {
     /// The seed of everything that is random in training. Default: 0.
     #[schemars(example = 3)]
     pub seed: Option<u64>,
-    /// Results that the author expects. `humshift run` ends with the exit code 3 if one of them
-    /// does not hold.
+    /// Results that the author expects. Each has `at_least`, `at_most` or both. `humshift run` ends
+    /// with the exit code 3 if one of them does not hold.
     #[schemars(example = json!([{ "metric": "official", "where": { "detector": "knn" }, "at_least": 0.88 }]))]
     pub expect: Option<Vec<Expectation>>,
     /// Published results that stand beside ours in every report.
@@ -94,15 +95,38 @@ pub enum Pools {
     Joined(Vec<PoolSpec>),
 }
 
-/// Parts of `sweep` beside its swept settings.
+/// Swept settings, and how they go together.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Sweep {
-    /// Settings that advance together. Each item is a map from paths to lists of the same length.
+    /// Settings that advance together. Each item is a map from paths to lists or ranges of the same
+    /// length.
     pub zip: Option<Vec<BTreeMap<String, serde_json::Value>>>,
     /// Points to leave out. Each item is a map from swept paths (or their last word) to a value; a
     /// point is left out if it has all of them.
     pub exclude: Option<Vec<BTreeMap<String, serde_json::Value>>>,
+    /// The swept settings by path.
+    #[serde(flatten)]
+    pub axes: BTreeMap<String, Values>,
+}
+
+/// The values of a swept setting: a list, or a range of numbers.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+pub enum Values {
+    Listed(Vec<serde_json::Value>),
+    Range(Range),
+}
+
+/// Numbers from the first up to the end, which is not among them, by a step (default: 1).
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Range {
+    /// `[first, end]` or `[first, end, step]`. The end is not among the numbers: `[0, 3]` gives 0,
+    /// 1 and 2.
+    #[schemars(length(min = 2, max = 3))]
+    pub range: Vec<f64>,
 }
 
 /// A metric by its name, or as a map from its name to its settings.
@@ -147,7 +171,7 @@ pub enum MetricSettings {
     Intervals(Option<Intervals>),
 }
 
-/// Settings of `auc`.
+/// The area under the ROC curve (AUC), with its settings.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Auc {
@@ -155,7 +179,7 @@ pub struct Auc {
     pub ties: Ties,
 }
 
-/// Settings of `pauc`.
+/// The partial area under the ROC curve (pAUC), with its settings.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Pauc {

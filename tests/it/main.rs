@@ -53,6 +53,7 @@ mod peers;
 mod phm2012;
 mod project;
 mod publish;
+mod reference;
 mod remote;
 mod rooms;
 mod runs;
