@@ -148,6 +148,15 @@ fn compare(
     // Another program may have another folder before the name of a clip, or hide its attributes.
     let [own, others] = [left, right].map(|scores| scores.0.keys().map(String::as_str));
     let partners = namesakes(own, others);
+    let [alone, others] = [left, right].map(|scores| scores.0.len() - partners.len());
+    if alone + others > 0 {
+        let SectionId { machine, section } = section;
+        found.notes.insert(format!(
+            "{machine} {section}: {} of A and {} of B, because no clip of the other has surely the same name",
+            clips_of(alone),
+            clips_of(others)
+        ));
+    }
     for (clip, score) in &left.0 {
         let partner = partners.get(clip.as_str()).and_then(|id| right.0.get(*id));
         let Some(other) = partner else { continue };
@@ -164,6 +173,10 @@ fn compare(
             });
         }
     }
+}
+
+fn clips_of(count: usize) -> String {
+    if count == 1 { "1 clip".to_owned() } else { format!("{count} clips") }
 }
 
 /// A threshold that gives the decisions of another program: the largest score that it calls normal.

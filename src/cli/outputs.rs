@@ -99,16 +99,21 @@ pub struct Folder {
     whole: PathBuf,
     part: PathBuf,
     mark: Option<File>,
+    is_whole: bool,
 }
 
 impl Folder {
     /// Begins a folder. Remains of a killed process are removed.
     ///
-    /// Errors (E0705): it cannot be made, another process is writing it, or an unknown folder is in
-    /// its place.
+    /// Errors (E0705): it cannot be made, another process is writing it, or a file or an unknown
+    /// folder is in its place.
     pub fn begin(place: &Path) -> Result<Self, CliError> {
         // A link to an empty folder stays a link.
         let whole = fs::canonicalize(place).unwrap_or(place.to_owned());
+        if fs::symlink_metadata(&whole).is_ok() && !whole.is_dir() {
+            let error: std::io::Error = std::io::ErrorKind::NotADirectory.into();
+            return Err(unwritten(&whole, &error));
+        }
         let mut name = whole.file_name().map(ToOwned::to_owned).unwrap_or_default();
         name.push(".part");
         let part = whole.with_file_name(name);
@@ -129,7 +134,7 @@ impl Folder {
         let mark = File::create(part.join(MARK)).map_err(|error| unwritten(&part, &error))?;
         // If this file system has no locks, the user must not write twice at once.
         let _ = mark.try_lock();
-        Ok(Self { whole, part, mark: Some(mark) })
+        Ok(Self { whole, part, mark: Some(mark), is_whole: false })
     }
 
     /// The path of a file; `names` have `/` between them. Its folders are made.
@@ -153,24 +158,31 @@ impl Folder {
     }
 
     /// Gives the folder its name. If it exists already, its files are replaced one by one, and
-    /// `stale` files, named in the same way, are removed.
+    /// `stale` files, named in the same way, are removed. The mark is the last thing to go, so that
+    /// remains are known as ours, whatever fails or is killed.
     pub fn finish(mut self, stale: &[String]) -> Result<(), CliError> {
-        self.mark = None;
+        if cfg!(windows) {
+            // No folder with an open file moves there.
+            self.mark = None;
+        }
         let failed = |error: std::io::Error| unwritten(&self.whole, &error);
-        fs::remove_file(self.part.join(MARK)).map_err(failed)?;
         let is_empty =
             fs::read_dir(&self.whole).map_or(true, |mut entries| entries.next().is_none());
         if is_empty {
             let _ = fs::remove_dir(&self.whole);
-            return fs::rename(&self.part, &self.whole).map_err(failed);
+            fs::rename(&self.part, &self.whole).map_err(failed)?;
+            let _ = fs::remove_file(self.whole.join(MARK));
+        } else {
+            merge(&self.part, &self.whole).map_err(failed)?;
+            fs::remove_dir_all(&self.part).map_err(failed)?;
+            stale.iter().for_each(|name| drop(fs::remove_file(self.whole.join(name))));
         }
-        merge(&self.part, &self.whole).map_err(failed)?;
-        stale.iter().for_each(|name| drop(fs::remove_file(self.whole.join(name))));
+        self.is_whole = true;
         Ok(())
     }
 }
 
-/// Moves the files of one folder into another.
+/// Moves the files of one folder, except its mark, into another.
 fn merge(from: &Path, to: &Path) -> std::io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
@@ -178,16 +190,17 @@ fn merge(from: &Path, to: &Path) -> std::io::Result<()> {
         let target = to.join(entry.file_name());
         if entry.file_type()?.is_dir() {
             merge(&entry.path(), &target)?;
-        } else {
+        } else if entry.file_name() != MARK {
             fs::rename(entry.path(), target)?;
         }
     }
-    fs::remove_dir(from)
+    Ok(())
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        if self.mark.take().is_some() {
+        self.mark = None;
+        if !self.is_whole {
             let _ = fs::remove_dir_all(&self.part);
         }
     }
@@ -281,5 +294,25 @@ mod tests {
         assert_eq!(code(write("a/c").finish(&["old".into()])), "");
         let names = ["a/b", "a/c", "mine", "old"].map(|name| whole.join(name).exists());
         assert_eq!((names, part.exists()), ([true, true, true, false], false));
+        assert!(!whole.join(MARK).exists());
+    }
+
+    #[test]
+    fn what_is_in_the_way_leaves_nothing_behind() {
+        let outer = tempfile::tempdir().unwrap();
+        let (file, part) = (outer.path().join("out"), outer.path().join("out.part"));
+        fs::write(&file, "mine").unwrap();
+        assert_eq!(code(Folder::begin(&file)), "E0705");
+        assert_eq!((part.exists(), fs::read(&file).unwrap()), (false, b"mine".to_vec()));
+        // A file where a folder goes shows only at the end.
+        fs::remove_file(&file).unwrap();
+        fs::create_dir(&file).unwrap();
+        fs::write(file.join("teams"), "mine").unwrap();
+        for _ in 0..2 {
+            let folder = Folder::begin(&file).unwrap_or_else(|_| panic!("a folder"));
+            fs::write(folder.place("teams/a").unwrap_or_else(|_| panic!("a name")), "a").unwrap();
+            assert_eq!(code(folder.finish(&[])), "E0705");
+            assert_eq!((part.exists(), file.join("teams").is_file()), (false, true));
+        }
     }
 }

@@ -6,29 +6,34 @@
 //!                           <system>.meta.yaml                                      a form to complete
 //! DIR/teams_result/<system>_result.csv               the table of the evaluators, where the truth is known, and over
 //!                                                    how many sections its means are
+//! DIR/.humshift-submission                           which experiment wrote what
 //! ```
 //!
-//! Each point of a sweep is a system named by its settings. `humshift evaluate DIR` reads the
-//! scores, as the evaluators do.
+//! Each point of a sweep is a system named by its settings. Several experiments may make a system: a
+//! report leaves alone what it does not make. `humshift evaluate DIR` reads the scores, as the
+//! evaluators do.
 
 mod meta;
+mod record;
+mod section;
+mod settings;
+mod system;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::cached::Cached;
-use super::outputs::{Folder, unwritten};
+use super::check::warn;
+use super::outputs::Folder;
 use super::subject::Subject;
 use super::{CliError, output};
-use crate::artifact::{AudioTable, ClipSet, Label, MetricTable, Scores, Tensor, Tensors};
-use crate::evaluate::{self, Evaluation, Fact, Options, Protocol, ScoredClip, ScoredSection};
-use crate::plan::NodeId;
+use crate::evaluate::listed;
 use crate::report::Results;
-use crate::source;
-use crate::stage::{Item, SectionId, Split};
 use crate::store::Store;
+use record::Record;
+use system::{Notes, System, sheets};
 
 /// Where a submission goes, and its labels.
 #[derive(Args)]
@@ -78,201 +83,79 @@ pub fn write(
         }
     };
     let settings = subject.run().body.settings;
-    let package = Package { cache, folder: Folder::begin(folder)?, team };
-    let (mut written, mut tables, mut stale) = (0, 0, Vec::new());
-    for ((point, system), shown) in points.into_iter().zip(&systems).zip(&results.points) {
-        let place = format!("teams/{}/{system}", package.team);
-        let mut facts = Facts::default();
-        let sections = subject.plan.results[point]
-            .iter()
-            .filter(|(id, _)| shown.has(&id.machine, &id.section));
-        for (id, node) in sections {
-            written += package.section(&place, id, *node, &mut facts, &mut stale)?;
-        }
-        stale.extend(others(folder, &place, &facts.files));
-        if systems.len() == 1 {
-            // The same files by versions without folders of teams: `evaluate` would read them first.
-            stale.append(&mut facts.files);
-        }
-        let table = format!("teams_result/{system}_result.csv");
-        let results = facts.evaluated(system);
-        match results.as_ref().and_then(evaluate::counted) {
-            Some(text) => {
-                save(&package.folder.place(&table)?, text.as_bytes())?;
-                tables += 1;
-            }
-            None => stale.push(table),
-        }
-        let swept = head.settings(&head.points[point]);
-        let swept: String = swept.iter().map(|(path, value)| format!(", {path} {value}")).collect();
-        let form = meta::System {
-            label: system,
-            name: format!("{}{swept}", head.name),
-            settings: settings.get(point).unwrap_or(&serde_json::Value::Null),
-            rate: facts.rate,
-            parameters: facts.parameters,
-            decides: facts.decides,
-            results: results.as_ref(),
-        };
-        let file = package.folder.place(&format!("{place}/{system}.meta.yaml"))?;
-        save(&file, form.yaml().as_bytes())?;
-    }
-    package.folder.finish(&stale)?;
-    let tables = match tables {
-        0 => "no table of results, because the truth about the clips is not known".to_owned(),
-        1 => "1 table of results".to_owned(),
-        n => format!("{n} tables of results"),
+    let mut package = Package {
+        cache,
+        new: Folder::begin(folder)?,
+        old: folder.to_owned(),
+        record: Record::read(folder),
+        notes: Notes::default(),
     };
-    output::tell(&format!(
-        "submission: {written} files of scores and decisions in {}, {tables}; complete `{}` in *.meta.yaml",
-        folder.display(),
-        meta::MARK
-    ));
-    Ok(())
+    for ((point, label), shown) in points.into_iter().zip(&systems).zip(&results.points) {
+        let settings = settings.get(point).unwrap_or(&serde_json::Value::Null);
+        System { point, label, place: format!("teams/{team}/{label}"), settings }
+            .write(&mut package, shown)?;
+    }
+    package.finish()
 }
 
 /// A package that is being written.
 struct Package<'a> {
     cache: Cached<'a>,
-    folder: Folder,
-    team: String,
-}
-
-/// The facts about a system that its sections tell.
-#[derive(Default)]
-struct Facts {
-    /// Names of its files of scores and decisions.
-    files: Vec<String>,
-    /// Those whose truth is known: of a development set, not of an evaluation set beside it.
-    sections: Vec<ScoredSection>,
-    rate: Option<u32>,
-    parameters: Option<usize>,
-    models: std::collections::BTreeSet<NodeId>,
-    decides: bool,
-}
-
-impl Facts {
-    /// The numbers of the sections whose truth is known.
-    fn evaluated(&self, system: &str) -> Option<Evaluation> {
-        let by_id = self.sections.iter().any(|section| section.id.section.starts_with("id_"));
-        // Every year since 2022 has the rule of 2022.
-        let protocol = if by_id { Protocol::Dcase2020 } else { Protocol::Dcase2022 };
-        let options = Options { protocol, truth: None, max_fpr: 0.1, partial: false };
-        evaluate::numbers(system, &self.sections, &options).ok()
-    }
+    new: Folder,
+    /// The folder that it will have. It may hold files of earlier reports.
+    old: PathBuf,
+    record: Record,
+    notes: Notes,
 }
 
 impl Package<'_> {
-    /// Writes the files of a section. The number of files.
-    fn section(
-        &self,
-        place: &str,
-        id: &SectionId,
-        node: NodeId,
-        facts: &mut Facts,
-        stale: &mut Vec<String>,
-    ) -> Result<usize, CliError> {
-        let SectionId { machine, section } = id;
-        let scoring = self.cache.need(node, Item::Scores)?;
-        let scores: Scores = self.cache.artifact(scoring, Item::Scores)?;
-        if let Some((a, b)) = namesakes(&scores) {
-            let message = format!(
-                "no submission: clips `{a}` and `{b}` of {machine} {section} have one file name, which is all that a \
-                 submission says of a clip"
-            );
-            return Err(CliError::usage("E0708", message));
-        }
-        let metrics: MetricTable = self.cache.artifact(node, Item::Metrics)?;
-        // Machine ids before 2021 already have a prefix.
-        let prefix = if section.starts_with("id_") { "" } else { "section_" };
-        let about = format!("{machine}_{prefix}{section}_test.csv");
-        let (score, decision) =
-            (format!("anomaly_score_{about}"), format!("decision_result_{about}"));
-        let path = self.folder.place(&format!("{place}/{score}"))?;
-        save(&path, &rows(&scores, |score| score.to_string()))?;
-        let limit = metrics.rows.iter().find(|r| r.metric == "threshold").and_then(|r| r.value);
-        let decided = format!("{place}/{decision}");
-        match limit {
-            Some(limit) => {
-                let decide = |score: f64| u8::from(score > limit).to_string();
-                save(&self.folder.place(&decided)?, &rows(&scores, decide))?;
+    /// Puts everything in its place, and says what was done.
+    fn finish(self) -> Result<(), CliError> {
+        let Self { new, old, record, notes, .. } = self;
+        record.write(&new)?;
+        new.finish(&notes.removed)?;
+        let tables = match (notes.tables, notes.reasons.is_empty()) {
+            (0, true) => {
+                "no table of results, because the truth about the clips is not known".to_owned()
             }
-            // Decisions of an earlier spec with a threshold would be taken for those of these scores.
-            None => stale.push(decided),
+            (0, false) => "no table of results".to_owned(),
+            (1, _) => "1 table of results".to_owned(),
+            (n, _) => format!("{n} tables of results"),
+        };
+        output::tell(&format!(
+            "submission: {} files of scores and decisions in {}, {tables}; complete `{}` in *.meta.yaml",
+            notes.written,
+            old.display(),
+            meta::MARK
+        ));
+        let all = |names: BTreeSet<String>| listed(&names.into_iter().collect::<Vec<_>>());
+        if !notes.removed.is_empty() {
+            output::tell(&format!("removed from earlier reports: {}", notes.removed.join(", ")));
         }
-        facts.files.extend([score, decision]);
-        facts.decides |= limit.is_some();
-        facts.sections.extend(self.truth(id, node, &scores, limit));
-        if facts.rate.is_none() {
-            facts.rate = self.rate(section, node);
+        notes.forms.iter().for_each(|line| output::tell(line));
+        notes.reasons.iter().for_each(|why| warn(&format!("not in a table of results: {why}")));
+        let is_told = notes.tables == 0 && notes.reasons.is_empty();
+        if !is_told && !notes.unknown.is_empty() {
+            let sections = all(notes.unknown);
+            let why = "the truth about their clips is not known";
+            output::tell(&format!("not in the tables of results, because {why}: {sections}"));
         }
-        let model = self.cache.need(scoring, Item::Model).ok();
-        if let Some(model) = model.filter(|model| facts.models.insert(*model))
-            && let Ok(Tensors(arrays)) = self.cache.artifact(model, Item::Model)
-        {
-            let count = arrays.values().map(|array| match array {
-                Tensor::F32(array) => array.len(),
-                Tensor::F64(array) => array.len(),
-            });
-            *facts.parameters.get_or_insert(0) += count.sum::<usize>();
+        for (remedy, sections) in notes.undecided {
+            let sections = all(sections);
+            warn(&format!(
+                "the official evaluators skip a system without decision_result files, which are missing for \
+                 {sections}{remedy}"
+            ));
         }
-        Ok(1 + usize::from(limit.is_some()))
+        if sheets(&old).iter().any(|name| name.starts_with("anomaly_score_")) {
+            warn(&format!(
+                "`{0}` has files of scores besides the package, and `evaluate {0}` reads those alone; \
+                 `evaluate {0}/teams` reads the package",
+                old.display()
+            ));
+        }
+        Ok(())
     }
-
-    /// The scores of a section with the truth about its clips, if all of it is known.
-    fn truth(
-        &self,
-        id: &SectionId,
-        node: NodeId,
-        scores: &Scores,
-        limit: Option<f64>,
-    ) -> Option<ScoredSection> {
-        let dataset = self.cache.need(node, (Split::Test, Item::Clips)).ok()?;
-        let set: ClipSet = self.cache.artifact(dataset, (Split::Test, Item::Clips)).ok()?;
-        let clips = set.clips().iter().map(|clip| {
-            let score = *scores.0.get(&clip.id)?;
-            let decision = limit.map(|limit| score > limit);
-            let anomalous = clip.label? == Label::Anomaly;
-            Some(ScoredClip { score, decision, fact: Fact { anomalous, domain: clip.domain } })
-        });
-        Some(ScoredSection { id: id.clone(), clips: clips.collect::<Option<_>>()? })
-    }
-
-    /// Samples a second of the recordings of a section, where one can still be read.
-    fn rate(&self, section: &str, node: NodeId) -> Option<u32> {
-        let dataset = self.cache.need(node, (Split::Test, Item::Clips)).ok()?;
-        let audio: AudioTable = self.cache.artifact(dataset, (Split::Test, Item::Audio)).ok()?;
-        let (clip, audio) = audio.0.first_key_value()?;
-        let root = self.cache.features(section, node).ok()?.1.root.as_deref();
-        source::read(clip, audio, root).ok().map(|wave| wave.rate)
-    }
-}
-
-/// Scores and decisions in the folder of a system that are not among its files. With them it would
-/// be judged on sections that it does not have.
-fn others(folder: &Path, place: &str, own: &[String]) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(folder.join(place)) else { return Vec::new() };
-    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let is_score = |name: &String| {
-        (name.starts_with("anomaly_score_") || name.starts_with("decision_result_"))
-            && !own.contains(name)
-    };
-    names.filter(is_score).map(|name| format!("{place}/{name}")).collect()
-}
-
-/// The file name of a clip, which names it in a submission.
-fn base(clip: &str) -> &str {
-    clip.rsplit('/').next().unwrap_or(clip)
-}
-
-/// Two clips with the same file name. Recordings of MIMII differ only in their folders, `normal`
-/// and `abnormal`.
-fn namesakes(scores: &Scores) -> Option<(&str, &str)> {
-    let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
-    scores
-        .0
-        .keys()
-        .find_map(|clip| seen.insert(base(clip), clip).map(|first| (first, clip.as_str())))
 }
 
 /// One label per point. Labels that differ only in case would be one folder on some systems.
@@ -290,18 +173,6 @@ fn distinct(names: impl Iterator<Item = String>) -> Result<Vec<String>, CliError
     names.enumerate().map(label).collect()
 }
 
-fn rows(scores: &Scores, value: impl Fn(f64) -> String) -> Vec<u8> {
-    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
-    for (clip, score) in &scores.0 {
-        writer.write_record([base(clip), &value(*score)]).expect("writing to memory");
-    }
-    writer.into_inner().expect("writing to memory")
-}
-
-fn save(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    std::fs::write(path, bytes).map_err(|error| unwritten(path, &error))
-}
-
 /// Settings as a folder name: `knn k=3` and `0` become `knn_k_3-0`.
 fn name<'a>(settings: impl Iterator<Item = &'a String>) -> String {
     let safe =
@@ -312,19 +183,6 @@ fn name<'a>(settings: impl Iterator<Item = &'a String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn clips_with_one_file_name_are_found() {
-        let of =
-            |clips: &[&str]| Scores(clips.iter().map(|clip| ((*clip).to_owned(), 0.5)).collect());
-        let raw = of(&[
-            "fan/abnormal/00000011.wav",
-            "fan/abnormal/00000012.wav",
-            "fan/normal/00000011.wav",
-        ]);
-        assert_eq!(namesakes(&raw), Some(("fan/abnormal/00000011.wav", "fan/normal/00000011.wav")));
-        assert_eq!(namesakes(&of(&["fan/a.wav", "fan/b.wav"])), None);
-    }
 
     #[test]
     fn labels_are_names_of_folders() {

@@ -152,6 +152,21 @@ pub fn numbers(
     })
 }
 
+/// The sections that [`numbers`] can be computed of, and why the others are not among them.
+pub fn computable(
+    mut sections: Vec<ScoredSection>,
+    options: &Options,
+) -> (Vec<ScoredSection>, Vec<Diagnostic>) {
+    let mut reasons = Vec::new();
+    sections.retain(|own| {
+        let lacks = section::lacks(own, &section::numbers(own, options), options);
+        let is_sound = lacks.is_none();
+        reasons.extend(lacks);
+        is_sound
+    });
+    (sections, reasons)
+}
+
 /// Compares a published table with its evaluation: the only one, or the one whose files begin like
 /// the table's.
 ///
@@ -165,10 +180,26 @@ impl Evaluation {
     pub fn machines(&self) -> impl Iterator<Item = &[SectionResult]> {
         self.sections.chunk_by(|a, b| a.machine == b.machine)
     }
+
+    /// The evaluation of some of its sections; `None` if there are none.
+    pub fn of(&self, wanted: impl Fn(&SectionResult) -> bool) -> Option<Self> {
+        let sections: Vec<SectionResult> =
+            self.sections.iter().filter(|own| wanted(own)).cloned().collect();
+        Some(Self {
+            name: self.name.clone(),
+            system: self.system.clone(),
+            protocol: self.protocol,
+            max_fpr: self.max_fpr,
+            official_score: self.protocol.official_score(&sections)?,
+            sections,
+            warnings: Vec::new(),
+            comparison: None,
+        })
+    }
 }
 
 /// The first three of many, and the number of the others.
-fn listed(all: &[String]) -> String {
+pub(crate) fn listed(all: &[String]) -> String {
     const SHOWN: usize = 3;
     let shown = all[..all.len().min(SHOWN)].join("; ");
     if all.len() > SHOWN { format!("{shown}; and {} more", all.len() - SHOWN) } else { shown }

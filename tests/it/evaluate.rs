@@ -201,6 +201,24 @@ fn truth_from_the_folders_of_the_evaluators() {
 }
 
 #[test]
+fn names_without_attributes_pair_as_a_whole_or_not_at_all() {
+    let project = submission();
+    let file = "scores/decision_result_fan_section_00_test.csv";
+    let before = project.run(RUN).done().stdout;
+    let text = fs::read_to_string(project.path(file)).unwrap();
+    let hide = |text: String, n: usize| text.replace(&format!("_vel_{n}."), "_noAttribute.");
+    let hidden = (0..8).fold(text, hide);
+    project.write(file, &hidden);
+    assert_eq!(project.run(RUN).done().stdout, before);
+    // Data that hide attributes may count their clips anew, and then a number is of another clip.
+    project.write(file, hidden.replace("_0001_", "_0077_"));
+    let told = project.run(RUN).exits(2).stderr;
+    for words in ["lacks 1 clip of the scores of fan 00", "has 1 clip that the scores of fan 00"] {
+        assert!(told.contains(words), "{told}");
+    }
+}
+
+#[test]
 fn names_that_contradict_the_truth_of_2022_are_told_of() {
     let project = with_truth();
     let full = |n: usize, label: &str| {

@@ -127,8 +127,6 @@ fn a_package_has_a_form_to_complete_and_the_table_of_the_evaluators() {
     let project =
         with("threshold: { gamma: { percentile: 0.8 } }\nsweep: { detector.knn.k: [1, 2] }\n");
     project.run("run spec.yaml").done();
-    // Files of a version without folders of teams would be read first.
-    project.write("one/anomaly_score_fan_section_00_test.csv", "section_00_0000.wav,1\n");
     let labels = "--team A_B_task2 --system A_B_task2_1";
     let told = project.run(&format!("report spec.yaml --submission out {labels}")).done().stderr;
     assert!(
@@ -141,6 +139,7 @@ fn a_package_has_a_form_to_complete_and_the_table_of_the_evaluators() {
     let names = || tree(&project.path("one")).into_keys().collect::<Vec<String>>();
     let place = "teams/small/small_1";
     let all = [
+        ".humshift-submission".to_owned(),
         format!("{place}/anomaly_score_fan_section_00_test.csv"),
         format!("{place}/anomaly_score_fan_section_01_test.csv"),
         format!("{place}/decision_result_fan_section_00_test.csv"),
@@ -149,18 +148,17 @@ fn a_package_has_a_form_to_complete_and_the_table_of_the_evaluators() {
         "teams_result/small_1_result.csv".to_owned(),
     ];
     assert_eq!(names(), all);
-    // One point of a sweep is one system. Sections that it does not have do not stay beside it.
-    project.write(
-        &format!("{place}/anomaly_score_saw_section_00_test.csv").replace("teams", "one/teams"),
-        "a.wav,1\n",
-    );
-    project.run("report spec.yaml --where k=2 --submission one").done();
+    // One point of a sweep is one system. Files that no report made stay beside it.
+    let saw = format!("one/{place}/anomaly_score_saw_section_00_test.csv");
+    project.write(&saw, "a.wav,1\n");
+    let told = project.run("report spec.yaml --where k=2 --submission one").done().stderr;
+    assert!(told.contains("because the truth about their clips is not known: saw 00\n"), "{told}");
+    project.remove(&saw);
     assert_eq!(names(), all);
-    project.run("report spec.yaml --where section=00 --where k=2 --submission one").done();
-    assert_eq!(names().len(), 4);
+    project.run("report spec.yaml --where section=00 --where k=2 --submission part").done();
     let table = |path: &str| fs::read_to_string(project.path(path)).unwrap();
-    let one = table("one/teams_result/small_1_result.csv");
-    assert!(one.ends_with("\nnumber of sections,,1\n"), "{one}");
+    let part = table("part/teams_result/small_1_result.csv");
+    assert!(part.ends_with("\nnumber of sections,,1\n"), "{part}");
     project.run("report spec.yaml --where k=2 --submission one").done();
     project.run("report spec.yaml --submission two").done();
     let systems: Vec<_> =

@@ -73,6 +73,7 @@ mod spec_good;
 mod splice;
 mod steps;
 mod stopped;
+mod submissions;
 mod swapped;
 mod traced;
 mod trust;
