@@ -38,17 +38,21 @@ impl Census {
         self.0.values().flat_map(BTreeMap::values).flatten().flatten()
     }
 
-    /// The machines none of whose clips is for testing.
+    /// The machines none of whose clips is for testing, and such sections of others.
     pub fn untested(&self) -> Option<String> {
-        let mut machines: BTreeMap<&str, bool> = BTreeMap::new();
+        let mut machines: BTreeMap<&str, BTreeMap<&str, bool>> = BTreeMap::new();
         for clip in self.clips() {
-            *machines.entry(&clip.machine).or_default() |= clip.split == Split::Test;
+            let sections = machines.entry(&clip.machine).or_default();
+            *sections.entry(&clip.section).or_default() |= clip.split == Split::Test;
         }
-        let untested: Vec<String> = machines
-            .iter()
-            .filter(|(_, tests)| !**tests)
-            .map(|(name, _)| format!("`{name}`"))
-            .collect();
+        let untested = machines.iter().flat_map(|(name, sections)| {
+            if sections.values().all(|tests| !tests) {
+                return vec![format!("`{name}`")];
+            }
+            let bare = sections.iter().filter(|(_, tests)| !**tests);
+            bare.map(|(section, _)| format!("section {section} of `{name}`")).collect()
+        });
+        let untested: Vec<String> = untested.collect();
         (!untested.is_empty()).then(|| {
             format!(
                 "no clip of {} is for testing, so nothing can be measured there; `split: {{ holdout: 0.3 }}` \

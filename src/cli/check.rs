@@ -4,7 +4,8 @@ use clap::Args;
 
 use super::census::Census;
 use super::session::Session;
-use super::{CliError, Exit, SpecArgs, output, unmixed, unreadable};
+use super::{CliError, Exit, SpecArgs, channels, output, unmixed, unreadable};
+use crate::diagnose::Diagnostic;
 use crate::report::{PointResults, Results, idle_settings};
 use crate::shown::shown;
 use crate::source::SectionId;
@@ -30,7 +31,13 @@ pub fn run(args: &CheckArgs) -> Result<Exit, CliError> {
     for spec in &args.specs {
         let name = spec.display().to_string();
         let opened = Session::open(&SpecArgs { spec: spec.clone(), sets: args.sets.clone() }, None);
-        match opened.and_then(looked_at) {
+        let mut notes = Vec::new();
+        let looked = opened.and_then(|session| {
+            notes = session.notes();
+            let idle = looked_at(&session, unreadable::sections(&session))?;
+            Ok((session, idle))
+        });
+        match looked {
             Ok((session, idle)) => {
                 let (points, stages) = (session.experiment.points.len(), session.plan.len());
                 let data = describe(&session);
@@ -41,8 +48,7 @@ pub fn run(args: &CheckArgs) -> Result<Exit, CliError> {
                         program.line()
                     )
                 });
-                let notes: Vec<String> =
-                    session.notes().into_iter().chain(calls).chain(idle).collect();
+                notes.extend(calls.chain(idle));
                 documents.push(serde_json::json!({
                     "spec": name, "ok": true, "points": points, "stages": stages, "data": data, "mistakes": [],
                     "notes": notes,
@@ -53,21 +59,22 @@ pub fn run(args: &CheckArgs) -> Result<Exit, CliError> {
                         data.join("; ")
                     )));
                 }
-                notes.iter().for_each(|note| warn(note));
             }
             Err(error) => {
                 worst = error.exit();
                 if let CliError::Diagnostics(all) = &error {
                     let mistakes: Vec<_> = all.iter().map(to_json).collect();
-                    documents.push(
-                        serde_json::json!({ "spec": name, "ok": false, "mistakes": mistakes }),
-                    );
+                    documents.push(serde_json::json!({
+                        "spec": name, "ok": false, "mistakes": mistakes, "notes": notes,
+                    }));
                 }
                 if !args.json {
                     error.tell();
                 }
             }
         }
+        // Where there are mistakes, too: files that were left out may be what is missing.
+        notes.iter().for_each(|note| warn(note));
     }
     if args.json {
         output::json(&documents);
@@ -75,14 +82,17 @@ pub fn run(args: &CheckArgs) -> Result<Exit, CliError> {
     Ok(worst)
 }
 
-/// What was opened, and notes of what its clips and settings do not give, unless its clips are such
-/// that a stage would fail.
-pub fn looked_at(session: Session) -> Result<(Session, Vec<String>), CliError> {
-    let (census, points) = (Census::of(&session), &session.experiment.points);
-    let mut mistakes = census.mistakes(points);
-    mistakes.extend(unmixed::mistakes(&census, &session));
-    mistakes.extend(unreadable::sections(&session));
-    mistakes.extend(session.without_second_channel());
+/// Notes of what the clips and settings of a spec do not give.
+///
+/// Errors: mistakes that were found before; its clips are such that a stage would fail.
+pub fn looked_at(
+    session: &Session,
+    mut mistakes: Vec<Diagnostic>,
+) -> Result<Vec<String>, CliError> {
+    let (census, points) = (Census::of(session), &session.experiment.points);
+    mistakes.extend(census.mistakes(points));
+    mistakes.extend(unmixed::mistakes(&census, session));
+    mistakes.extend(channels::without_second(session));
     if !mistakes.is_empty() {
         return Err(mistakes.into());
     }
@@ -91,8 +101,7 @@ pub fn looked_at(session: Session) -> Result<(Session, Vec<String>), CliError> {
     let results = Results { points: idle.collect(), ..Default::default() };
     let settings = idle_settings(&results);
     let lines = settings.iter().map(|idle| idle.line(results.points.len()));
-    let lines = census.untested().into_iter().chain(lines).collect();
-    Ok((session, lines))
+    Ok(census.untested().into_iter().chain(lines).collect())
 }
 
 /// Warns of what is no mistake.
@@ -100,7 +109,7 @@ pub fn warn(note: &str) {
     output::tell(&shown(&format!("warning: {note}")));
 }
 
-fn to_json(diagnostic: &crate::diagnose::Diagnostic) -> serde_json::Value {
+fn to_json(diagnostic: &Diagnostic) -> serde_json::Value {
     let place = diagnostic.place.as_ref().map(|place| {
         let before = &place.source.text[..place.bytes.start.min(place.source.text.len())];
         let line = before.matches('\n').count() + 1;

@@ -1,8 +1,8 @@
-//! What the heads of recordings say: their rates, channels and lengths.
+//! What the heads of recordings say: their rates and lengths.
 
 use std::collections::BTreeMap;
 
-use crate::source::{FileList, Listing, SectionId, SourceSpec, wav};
+use crate::source::{Listing, SectionId, SourceSpec, wav};
 
 /// The sample rate in Hz of a data set, from its first recording.
 pub fn rate(source: &SourceSpec, listing: &Listing) -> Option<u32> {
@@ -12,25 +12,6 @@ pub fn rate(source: &SourceSpec, listing: &Listing) -> Option<u32> {
     let root = source.member().root()?;
     let first = listing.sections.values().find_map(|files| files.audio.first())?;
     wav::head(&root.join(first)).map(|head| head.rate)
-}
-
-/// The fewest and the most channels of the recordings of each machine that are looked at: of each
-/// section the first, one in the middle and the last.
-pub fn channels<'l>(
-    source: &SourceSpec,
-    listing: &'l Listing,
-) -> BTreeMap<&'l str, (usize, usize)> {
-    let mut found: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-    let Some(root) = source.member().root() else { return found };
-    for (SectionId { machine, .. }, FileList { audio, .. }) in &listing.sections {
-        let some = [audio.first(), audio.get(audio.len() / 2), audio.last()];
-        let heads = some.into_iter().flatten().filter_map(|path| wav::head(&root.join(path)));
-        for count in heads.map(|head| head.channels) {
-            let (fewest, most) = found.entry(machine).or_insert((count, count));
-            (*fewest, *most) = (count.min(*fewest), count.max(*most));
-        }
-    }
-    found
 }
 
 /// The approximate length in samples of the longest recording of each section: half the bytes of

@@ -9,8 +9,8 @@ use clap::Args;
 
 use super::census::Census;
 use super::session::Session;
-use super::{CliError, Exit, SpecArgs, check, output, outputs};
-use crate::artifact::{Channel, Clip, clip_id};
+use super::{CliError, Exit, SpecArgs, check, output, outputs, unreadable};
+use crate::artifact::{Channel, Clip};
 use crate::diagnose::Diagnostic;
 use crate::shown::shown;
 use crate::source::guess::{Guess, guess};
@@ -104,7 +104,10 @@ fn unfinished(path: &Path, error: CliError) -> CliError {
 
 /// What a spec gives in which `check` finds no mistake.
 fn opened(path: &Path) -> Result<(Session, Vec<String>), CliError> {
-    check::looked_at(Session::open(&SpecArgs { spec: path.to_owned(), sets: Vec::new() }, None)?)
+    let session = Session::open(&SpecArgs { spec: path.to_owned(), sets: Vec::new() }, None)?;
+    // `tell` warns of recordings that cannot be read: a first spec is of use without them.
+    let notes = check::looked_at(&session, Vec::new())?;
+    Ok((session, notes))
 }
 
 fn quoted(text: &str) -> String {
@@ -193,35 +196,23 @@ fn tell(session: &Session, root: &Path, paths: &[String], guess: Option<&Guess>)
              pattern of `folder`, and your words for it into `words.label`",
         );
     }
-    let places: BTreeMap<&str, (&str, &str)> = clips
-        .iter()
-        .map(|clip| (clip.id.as_str(), (clip.machine.as_str(), clip.section.as_str())))
-        .collect();
-    let (mut rates, mut lengths, mut stops) = (BTreeSet::new(), Vec::new(), false);
-    let mut by_section: BTreeMap<(&str, &str), BTreeSet<u32>> = BTreeMap::new();
+    let unreadable = unreadable::sections(session);
+    for Diagnostic { message, hint, .. } in &unreadable {
+        check::warn(&format!("{message}; {}", hint.as_deref().unwrap_or_default()));
+    }
+    let (mut rates, mut lengths, mut stops) = (BTreeSet::new(), Vec::new(), !unreadable.is_empty());
     for path in paths.iter().step_by(paths.len().div_ceil(OPENED)) {
         match wav::read(&root.join(path), Channel::Mean) {
             Ok(wave) => {
                 rates.insert(wave.rate);
-                if let Some(place) = places.get(clip_id(path).as_str()) {
-                    by_section.entry(*place).or_default().insert(wave.rate);
-                }
                 lengths.push(wave.samples.len() as f64 / f64::from(wave.rate));
             }
+            Err(_) if !unreadable.is_empty() => {}
             Err(error) => {
                 stops = true;
                 check::warn(&format!("a recording cannot be read: {error}"));
             }
         }
-    }
-    for ((machine, section), rates) in by_section.iter().filter(|(_, rates)| rates.len() > 1) {
-        let named: Vec<String> = rates.iter().map(|rate| format!("{rate} Hz")).collect();
-        stops = true;
-        check::warn(&format!(
-            "section {section} of `{machine}` has recordings of {}; write a `rate` beside `root` to resample \
-             them, such as `rate: 16000`, or give each rate a section",
-            named.join(" and ")
-        ));
     }
     let (least, most) =
         lengths.iter().fold((f64::INFINITY, 0.0_f64), |(a, b), x| (a.min(*x), b.max(*x)));

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::census::{Census, untrained};
+use super::channels;
 use super::given::Given;
-use super::heads::{channels, longest, rate};
+use super::heads::{longest, rate};
 use super::networks;
 use super::trust::programs;
 use super::vectors::{self, Seen};
 use super::{CliError, SpecArgs};
-use crate::artifact::Channel;
 use crate::desk::{Desk, DigestMemo};
 use crate::diagnose::Diagnostic;
 use crate::digest::Digest;
@@ -228,17 +228,21 @@ impl Session {
             .chain(self.given.peers.notes())
             .chain(self.experiment.notes.iter().cloned())
             .chain(self.doubts())
-            .chain(self.unchosen())
+            .chain(channels::unchosen(self))
             .chain(self.uncut())
             .collect()
     }
 
+    /// Each distinct source, the word before it in the spec, and its content.
+    pub fn seen(&self) -> impl Iterator<Item = (&'static str, &SourceSpec, &Listing)> {
+        let own = self.sources.iter().zip(&self.listings).map(|(s, l)| ("data", s, l));
+        own.chain(self.noises.iter().map(|(word, source, listing)| (*word, source, listing)))
+    }
+
     /// The machines of a source that was seen. Of noise and of responses they are the types.
     pub fn types(&self, source: &SourceSpec) -> Vec<&str> {
-        let own = self.sources.iter().zip(&self.listings);
-        let noises = self.noises.iter().map(|(_, source, listing)| (source, listing));
-        let seen = own.chain(noises).find(|(seen, _)| *seen == source);
-        let sections = seen.into_iter().flat_map(|(_, listing)| listing.sections.keys());
+        let seen = self.seen().find(|(_, seen, _)| *seen == source);
+        let sections = seen.into_iter().flat_map(|(.., listing)| listing.sections.keys());
         let mut types: Vec<&str> = sections.map(|id| id.machine.as_str()).collect();
         types.dedup();
         types
@@ -246,55 +250,12 @@ impl Session {
 
     /// What is left of recordings that are cut into clips, those of noise among them.
     fn uncut(&self) -> BTreeSet<String> {
-        let own = self.sources.iter().zip(&self.listings).map(|(s, l)| ("data", s, l));
-        let noises = self.noises.iter().map(|(word, s, l)| (*word, s, l));
-        own.chain(noises)
+        self.seen()
             .filter_map(|(word, source, listing)| {
                 let note = source.cut()?.note(source.member().root()?, listing)?;
                 Some(format!("`{word}.{}`: {note}", source.name()))
             })
             .collect()
-    }
-
-    /// Recordings of several channels without a choice, those of noise among them.
-    fn unchosen(&self) -> BTreeSet<String> {
-        let own = self.sources.iter().zip(&self.listings).map(|(s, l)| ("data", s, l));
-        let noises = self.noises.iter().map(|(word, s, l)| (*word, s, l));
-        own.chain(noises)
-            .filter(|(_, source, _)| source.channel().is_none())
-            .filter_map(|(word, source, listing)| {
-                let mut machines = channels(source, listing);
-                machines.retain(|_, (_, most)| *most > 1);
-                let most = machines.values().map(|(_, most)| *most).max()?;
-                Some(format!(
-                    "recordings of {} have {most} channels, and `{word}.{}.channel` is not set: the mean of the \
-                     channels is taken, noise of a far microphone included; the baseline of 2026 takes the first \
-                     (`channel: first`)",
-                    names(&machines),
-                    source.name()
-                ))
-            })
-            .collect()
-    }
-
-    /// Machines that have one channel where the spec needs two.
-    pub fn without_second_channel(&self) -> Vec<Diagnostic> {
-        let sources = self.sources.iter().zip(&self.listings);
-        let told = sources.filter_map(|(source, listing)| {
-            let channel = source.channel().filter(|channel| {
-                matches!(channel, Channel::Second | Channel::Difference | Channel::Cancel)
-            })?;
-            let mut machines = channels(source, listing);
-            machines.retain(|_, (_, most)| *most < 2);
-            let message = format!(
-                "recordings of {} have one channel, and `data.{}.channel: {channel}` needs two",
-                names(&machines),
-                source.name()
-            );
-            let hint = "leave `channel` out, or choose machines that have two";
-            (!machines.is_empty()).then(|| Diagnostic::new("E0723", message).hint(hint))
-        });
-        told.collect()
     }
 
     /// Limits of the features for recordings of this rate.
@@ -311,11 +272,6 @@ impl Session {
         };
         self.experiment.points.iter().filter_map(doubt).collect()
     }
-}
-
-fn names<T>(machines: &BTreeMap<&str, T>) -> String {
-    let names: Vec<String> = machines.keys().map(|name| format!("`{}`", visible(name))).collect();
-    names.join(", ")
 }
 
 fn data_mistake(word: &str, source: &SourceSpec, error: &SourceError) -> Diagnostic {

@@ -1,87 +1,117 @@
-//! Sections none of whose recordings can be read: `check` says so before a stage fails.
+//! Recordings that cannot be read: `check` says so before a stage fails.
 
-use super::session::Session;
-use crate::artifact::Channel;
-use crate::diagnose::Diagnostic;
-use crate::shown::visible;
-use crate::source::{FileList, SectionId, SourceError, SourceSpec, phm2012, wav};
+use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Where the files of a source lie, and what they are.
-#[derive(Clone, Copy)]
-struct Files<'a> {
-    root: &'a Path,
-    are_snapshots: bool,
-}
+use super::heard;
+use super::session::Session;
+use crate::diagnose::Diagnostic;
+use crate::shown::visible;
+use crate::source::{SectionId, SourceSpec, phm2012, wav};
 
-impl Files<'_> {
-    /// Whether the file begins as it should. A head may be longer than what is looked at.
-    fn have_head(self, path: &str) -> bool {
-        !self.are_snapshots && wav::head(&self.root.join(path)).is_some()
-    }
-
-    /// Errors: it cannot be read.
-    fn read(self, path: &str) -> Result<(), SourceError> {
-        match self.are_snapshots {
-            true => phm2012::look(self.root, path),
-            false => wav::read(&self.root.join(path), Channel::default()).map(drop),
+/// Sections with recordings that cannot be read, or with recordings of several rates; of noise and
+/// rooms, too. Looks at the head of every recording. Of snapshots a section needs one that can be
+/// read.
+pub fn sections(session: &Session) -> Vec<Diagnostic> {
+    let mut mistakes = Vec::new();
+    for (word, source, listing) in session.seen() {
+        let Some(root) = source.member().root() else { continue };
+        let (is_data, is_sampled) = (word == "data", heard::is_sampled(session, source));
+        if is_data && !heard::is_read(session, source) {
+            continue;
+        }
+        for (id, audio) in heard::recordings(session, (word, source, listing)) {
+            if let SourceSpec::Phm2012(_) = source {
+                mistakes.extend(snapshots(root, id, &audio));
+                continue;
+            }
+            let seen = Heads::of(root, &audio);
+            mistakes.extend(seen.broken(word, id));
+            // Noise and responses are brought to the rate of the clip.
+            if is_data && is_sampled && source.rate().is_none() {
+                mistakes.extend(seen.several_rates(id));
+            }
         }
     }
+    mistakes
 }
 
-/// Sections without a readable recording, or without one to train on. Looks at heads of files until
-/// one is a recording's, and at snapshots until one can be read: two files a section, if all is
-/// well.
-pub fn sections(session: &Session) -> Vec<Diagnostic> {
-    let sources = session.sources.iter().zip(&session.listings);
-    let with_files = sources.filter_map(|(source, listing)| {
-        let are_snapshots = matches!(source, SourceSpec::Phm2012(_));
-        // Other sources of a known form make their sounds.
-        let has_files = source.form().is_none() || are_snapshots;
-        let root = source.member().root().filter(|_| has_files)?;
-        Some((Files { root, are_snapshots }, &listing.sections))
-    });
-    with_files
-        .flat_map(|(files, sections)| {
-            sections.iter().filter_map(move |(id, list)| of(files, id, list))
-        })
-        .collect()
+/// What the heads of the recordings of a section say.
+struct Heads {
+    /// Number of recordings.
+    all: usize,
+    /// The faults of those that cannot be read.
+    faults: Vec<String>,
+    /// The rates in Hz, each with the number of recordings and the first of them.
+    rates: BTreeMap<u32, (usize, String)>,
 }
 
-fn of(files: Files<'_>, id: &SectionId, FileList { audio, .. }: &FileList) -> Option<Diagnostic> {
-    let train = |path: &&String| path.split('/').rev().nth(1) == Some("train");
-    let training: Vec<&String> = audio.iter().filter(train).collect();
-    broken(files, id, "", &audio.iter().collect::<Vec<_>>())
-        .or_else(|| broken(files, id, "training ", &training))
-}
-
-/// A message, if none of these recordings can be read.
-fn broken(files: Files<'_>, id: &SectionId, which: &str, audio: &[&String]) -> Option<Diagnostic> {
-    if audio.is_empty() || audio.iter().any(|path| files.have_head(path)) {
-        return None;
+impl Heads {
+    fn of(root: &Path, audio: &[&String]) -> Self {
+        let mut seen = Self { all: audio.len(), faults: Vec::new(), rates: BTreeMap::new() };
+        for path in audio.iter().map(|path| root.join(path)) {
+            match wav::look(&path) {
+                Ok(head) => {
+                    let first = || (0, path.display().to_string());
+                    seen.rates.entry(head.rate).or_insert_with(first).0 += 1;
+                }
+                Err(fault) => seen.faults.push(fault.to_string()),
+            }
+        }
+        seen
     }
+
+    fn broken(&self, word: &str, SectionId { machine, section }: &SectionId) -> Option<Diagnostic> {
+        let first = visible(self.faults.first()?);
+        let (of, hint) = match word {
+            "data" => (
+                format!("section {section} of `{machine}`"),
+                "get them anew or remove them, or leave the machine out of `data` (`machines` or `sections` of `dcase`)",
+            ),
+            word => (format!("`{machine}` of `{word}`"), "get them anew or remove them"),
+        };
+        let message = match self.faults.len() {
+            n if n == self.all => {
+                format!("none of the {n} recordings of {of} can be read; {first}")
+            }
+            n => format!("{n} of {} recordings of {of} cannot be read; {first}", self.all),
+        };
+        Some(Diagnostic::new("E0722", message).hint(hint))
+    }
+
+    /// A stage has one rate.
+    fn several_rates(&self, SectionId { machine, section }: &SectionId) -> Option<Diagnostic> {
+        let most = self.rates.iter().max_by_key(|(_, (count, _))| *count)?.0;
+        let (rate, (_, first)) = self.rates.iter().find(|(rate, _)| *rate != most)?;
+        let rates: Vec<String> =
+            self.rates.iter().map(|(rate, (count, _))| format!("{rate} Hz ({count})")).collect();
+        let message = format!(
+            "recordings of section {section} of `{machine}` have rates of {}; {}: {rate} Hz",
+            rates.join(" and "),
+            visible(first)
+        );
+        let hint = format!(
+            "write `rate: {most}` beside `root` to resample them, or give those of each rate a section"
+        );
+        Some(Diagnostic::new("E0722", message).hint(hint))
+    }
+}
+
+/// A message, if no snapshot of a section can be read.
+fn snapshots(root: &Path, id: &SectionId, audio: &[&String]) -> Option<Diagnostic> {
     let mut faults = Vec::new();
     for path in audio {
-        match files.read(path) {
+        match phm2012::look(root, path) {
             Ok(()) => return None,
             Err(fault) => faults.push(fault.to_string()),
         }
     }
     let SectionId { machine, section } = id;
-    let (what, hint) = match files.are_snapshots {
-        true => (
-            "snapshots",
-            "get them anew, or leave the section out of `data` (`sections` of `phm2012`)",
-        ),
-        false => (
-            "recordings",
-            "get them anew, or leave the machine out of `data` (`machines` or `sections` of `dcase`)",
-        ),
-    };
     let message = format!(
-        "none of the {} {which}{what} of section {section} of `{machine}` can be read; {}",
+        "none of the {} snapshots of section {section} of `{machine}` can be read; {}",
         faults.len(),
-        visible(&faults[0])
+        visible(faults.first()?)
     );
+    let hint = "get them anew, or leave the section out of `data` (`sections` of `phm2012`)";
     Some(Diagnostic::new("E0722", message).hint(hint))
 }

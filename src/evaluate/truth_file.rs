@@ -168,7 +168,11 @@ pub fn list(path: &Path, truth: &mut Truth, protocol: Protocol) -> Result<(), Ve
     let (mut machine, mut wrong) = (None, Vec::new());
     for (line, row) in rows(path).map_err(|e| vec![e])? {
         if row[1..].iter().all(String::is_empty) {
-            machine = Some(row[0].clone());
+            // A clip whose full name is missing is no machine.
+            match is_no_clip(&row[0]) {
+                true => machine = Some(row[0].clone()),
+                false => wrong.push(format!("line {line}: `{}` has no full name after it", row[0])),
+            }
             continue;
         }
         if let Some(why) = surplus(&row, 3, "a clip has at most 3") {
@@ -251,5 +255,24 @@ mod tests {
         let decimal = "line 2: the row has 3 fields where a label has 2, and what follows the second looks like the \
                        decimals of a number with a comma: write 1.0";
         assert!(told("section_00_0000.wav,1,0").ends_with(decimal));
+    }
+    #[test]
+    fn a_clip_without_a_full_name_is_no_machine() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("eval_data_list.csv");
+        let full = "section_00_0000.wav,section_00_source_test_normal_0000.wav";
+        let told = |clip: &str| {
+            fs::write(&path, format!("fan\n{full}\n{clip}\nvalve,\n{full}\n")).unwrap();
+            let mut truth =
+                Truth { path: path.clone(), sections: BTreeMap::new(), warnings: Vec::new() };
+            let told = list(&path, &mut truth, Protocol::Dcase2025);
+            assert!(truth.sections.keys().all(|id| ["fan", "valve"].contains(&&*id.machine)));
+            told.err().map(|problems| problems[0].message.clone()).unwrap_or_default()
+        };
+        assert_eq!(told("section_00_0001.wav,section_00_source_test_anomaly_0001.wav"), "");
+        for clip in ["section_00_0001.wav,", "section_00_0001.wav", "section_00_0001,,"] {
+            let end = format!("line 3: `{}` has no full name after it", clip.trim_matches(','));
+            assert!(told(clip).ends_with(&end), "{}", told(clip));
+        }
     }
 }

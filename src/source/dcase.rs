@@ -15,11 +15,12 @@ use super::doubled::{Doubled, doubled};
 use super::holdout::Holdout;
 use super::layout::{Lost, Placed, Scanned, place, scan, without_snr};
 use super::missing::nothing_found;
-use super::refused::Refused;
 use super::supplemental::{self, Sound, Supplement, Supplemental};
 use super::table::{Form, Table};
 use super::untrusted::{problem, same as same_name};
-use super::{ListedFile, Listing, Recording, SectionId, Source, SourceError, rate_problem, tree};
+use super::{
+    ListedFile, Listing, Recording, SectionId, Source, SourceError, rate_problem, refused, tree,
+};
 use crate::artifact::{Audio, Channel, Clip, Split, clip_id};
 use crate::diagnose::{Problem, suggest};
 use crate::family::Word;
@@ -134,29 +135,38 @@ impl Source for Dcase {
 
     fn list(&self) -> Result<Listing, SourceError> {
         if !self.root.is_dir() {
-            return Err(nothing_found(&self.root, &[]));
+            return Err(nothing_found(&self.root, &Listing::default(), None));
         }
         let Scanned { mut listing, lost, refused, supplements } = scan(&self.root)?;
+        let mut clips: Vec<&Supplement> = supplements.iter().collect();
         if self.supplemental == Supplemental::Noise {
-            return self.noise(&supplements);
+            return self.noise(&clips);
         }
         let lost: Vec<String> =
             lost.into_iter().filter(|lost| self.wants(lost)).map(|lost| lost.path).collect();
         if let Some(error) = tree::lost(&self.root, &lost) {
             return Err(error);
         }
-        if listing.sections.is_empty() {
-            return Err(nothing_found(&self.root, &listing.strays));
+        if self.supplemental == Supplemental::Train {
+            supplemental::needed(&self.root, &clips, Sound::Machine)?;
         }
-        if let Some(error) = self.none_of(&refused) {
+        clips.retain(|clip| is_chosen(&self.machines, &clip.id.machine));
+        match self.supplemental {
+            Supplemental::Train => supplemental::add(&mut listing, &clips, Sound::Machine),
+            _ => listing.notes.extend(supplemental::note(&clips)),
+        }
+        let chosen = refused.iter().filter(|r| is_chosen(&self.machines, &r.machine));
+        let refused = refused::error(chosen);
+        if listing.sections.is_empty() {
+            return Err(nothing_found(&self.root, &listing, refused));
+        }
+        if let Some(error) = refused {
             return Err(error);
         }
-        let own = supplements.iter().filter(|s| is_chosen(&self.machines, &s.id.machine));
-        match self.supplemental {
-            Supplemental::Train => add(&mut listing, own, Sound::Machine),
-            _ => listing.notes.extend(supplemental::note(own)),
-        }
         self.choose(&mut listing)?;
+        if self.supplemental == Supplemental::Train {
+            listing.notes.extend(supplemental::lacking(&listing, &clips));
+        }
         if let Some(found) = doubled(&listing) {
             return Err(self.twice(&found));
         }
@@ -242,10 +252,13 @@ impl Source for Dcase {
     }
 
     fn keyed(&self) -> serde_json::Value {
-        let Self { channel, rate, attributes, split, cut, .. } = self;
+        let Self { channel, rate, attributes, supplemental, split, cut, .. } = self;
         let mut dcase =
             serde_json::json!({ "channel": channel.unwrap_or_default(), "attributes": attributes });
-        // Keys of data sets that are split as ever are older than this word.
+        // Keys of data sets without these words are older than they are.
+        if !supplemental.is_ignored() {
+            dcase["supplemental"] = serde_json::json!(supplemental::VERSION);
+        }
         if let Some(split) = split {
             dcase["split"] = serde_json::json!(split);
         }
@@ -269,31 +282,12 @@ impl Dcase {
     }
 
     /// The clips of noise alone.
-    fn noise(&self, supplements: &[Supplement]) -> Result<Listing, SourceError> {
+    fn noise(&self, clips: &[&Supplement]) -> Result<Listing, SourceError> {
+        supplemental::needed(&self.root, clips, Sound::Noise)?;
         let mut listing = Listing::default();
-        add(&mut listing, supplements.iter(), Sound::Noise);
-        if listing.sections.is_empty() {
-            let message = format!(
-                "`{}` has no clips of noise alone: no `{}` folder of a machine has a file with `noise` in its name",
-                self.root.display(),
-                supplemental::FOLDER
-            );
-            let hint =
-                "the data sets of 2025 have them; other noise is read by `folder` with a pattern";
-            return Err(SourceError::Layout { message, hint: hint.into() });
-        }
+        supplemental::add(&mut listing, clips, Sound::Noise);
         self.choose(&mut listing)?;
         Ok(listing)
-    }
-
-    /// The error for machines that would silently lose clips.
-    fn none_of(&self, refused: &[Refused]) -> Option<SourceError> {
-        let chosen = refused.iter().filter(|r| is_chosen(&self.machines, &r.machine));
-        let lines: Vec<&str> = chosen.map(|refused| refused.told.as_str()).collect();
-        let hint = "correct names and folders, or choose the machines to use, such as `machines: [fan, valve]`; the \
-                    others are then left alone";
-        (!lines.is_empty())
-            .then(|| SourceError::Layout { message: lines.join("\n"), hint: hint.into() })
     }
 
     /// The error for duplicated clips: each would count twice, and be its own neighbour.
@@ -341,22 +335,6 @@ impl Dcase {
         let message = format!("`{}` has {}", self.root.display(), missing.join(" and "));
         Err(SourceError::Layout { message, hint: hints.join("; ") })
     }
-}
-
-/// Adds the clips with this sound. Files whose names do not say what they are become strays.
-fn add<'a>(listing: &mut Listing, clips: impl Iterator<Item = &'a Supplement>, wanted: Sound) {
-    for Supplement { id, path, sound } in clips {
-        match sound {
-            Ok(sound) if *sound == wanted => {
-                let files = listing.sections.entry(id.clone()).or_default();
-                files.audio.push(path.clone());
-                files.audio.sort();
-            }
-            Ok(_) => {}
-            Err(why) => listing.strays.push((path.clone(), why.clone())),
-        }
-    }
-    listing.strays.sort();
 }
 
 /// Whether a name is among the chosen ones, or none was chosen.

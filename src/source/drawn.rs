@@ -6,10 +6,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Recording;
-use crate::artifact::{Clip, Domain, Label, Split};
-use crate::diagnose::Problem;
+use crate::artifact::{Audio, Clip, Domain, Label, Split};
+use crate::diagnose::{Problem, suggest};
+use crate::digest::Digest;
 use crate::family::Word;
 use crate::seed::Seed;
+
+/// Raised when the same settings draw other clips. 2: a domain that a path gives is a condition.
+const VERSION: u32 = 2;
 
 /// The clips of a data set that are drawn from a pool of recordings. No recording is used twice, and
 /// those that are not drawn are left out.
@@ -32,7 +36,7 @@ pub struct Request {
     pub clips: usize,
     /// Whether they are for training or for testing.
     pub split: Split,
-    /// Their domain. Default: the domain that they have.
+    /// Only recordings of this domain. Recordings whose domain is unknown get it. Default: any domain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain: Option<Domain>,
     /// Only normal or only anomalous recordings. Default: normal ones, or such of unknown label.
@@ -72,20 +76,22 @@ impl Request {
             None => clip.label != Some(Label::Anomaly),
             label => clip.label == label,
         };
+        let domain = self.domain.is_none() || clip.domain.is_none() || clip.domain == self.domain;
         let has = |(name, values): (&String, &Vec<String>)| {
             clip.attributes.get(name).is_some_and(|value| values.contains(value))
         };
-        label && self.r#where.iter().all(has)
+        label && domain && self.r#where.iter().all(has)
     }
 
-    /// The words of a message: `normal clips with speed 1, 2`.
+    /// The words of a message: `normal clips of the source domain with speed 1, 2`.
     fn shown(&self) -> String {
         let label = self.label.unwrap_or(Label::Normal);
         let one = |(name, values): (&String, &Vec<String>)| format!("{name} {}", values.join(", "));
         let conditions: Vec<String> = self.r#where.iter().map(one).collect();
+        let domain = self.domain.map_or(String::new(), |domain| format!(" of the {domain} domain"));
         match conditions.is_empty() {
-            true => format!("{label} clips"),
-            false => format!("{label} clips with {}", conditions.join(" and ")),
+            true => format!("{label} clips{domain}"),
+            false => format!("{label} clips{domain} with {}", conditions.join(" and ")),
         }
     }
 }
@@ -121,10 +127,36 @@ impl Draw {
         problems
     }
 
+    /// What a key has of it.
+    pub fn keyed(&self) -> serde_json::Value {
+        serde_json::json!({ "version": VERSION, "requests": self.requests, "seed": self.seed })
+    }
+
+    /// That a request asks for a value of an attribute which no recording has, and a hint. `known` are
+    /// the attributes of all recordings with their values.
+    pub fn unknown(&self, known: &BTreeSet<(String, String)>) -> Option<(String, String)> {
+        for (i, request) in self.requests.iter().enumerate() {
+            for (name, values) in &request.r#where {
+                let known =
+                    known.iter().filter(|(of, _)| of == name).map(|(_, value)| value.as_str());
+                let Some(value) =
+                    values.iter().find(|value| !known.clone().any(|known| known == *value))
+                else {
+                    continue;
+                };
+                let setting = format!("draw.requests[{i}].where.{name}");
+                let message = format!("`{setting}` asks for `{value}`, which no recording has");
+                return Some((message, suggest(value, known)));
+            }
+        }
+        None
+    }
+
     /// The clips of a section that were drawn, in the order of their paths. Requests are met in their
     /// order; within one, the seed and the name of a recording say which ones are taken.
     ///
-    /// Errors: fewer recordings are left than a request asks for.
+    /// Errors: fewer recordings are left than a request asks for; two of those that were drawn are
+    /// copies of one recording.
     pub fn draw(&self, recordings: Vec<Recording>) -> Result<Vec<Recording>, String> {
         let seed = Seed(self.seed);
         let mut left: Vec<(u64, Recording)> = recordings
@@ -168,15 +200,32 @@ impl Draw {
             }
         }
         drawn.sort_by(|a, b| a.clip.id.cmp(&b.clip.id));
-        Ok(drawn)
+        match copies(&drawn) {
+            None => Ok(drawn),
+            Some((one, other)) => Err(format!(
+                "`draw` took `{one}` and `{other}`, which are copies of one recording: leave one of them out of the pool"
+            )),
+        }
     }
+}
+
+/// The ids of two recordings with the same content. While a spec is only checked, the content is not
+/// known: all have the digest of nothing.
+fn copies(drawn: &[Recording]) -> Option<(&str, &str)> {
+    let mut seen: BTreeMap<Digest, &str> = BTreeMap::new();
+    drawn.iter().find_map(|Recording { clip, audio }| {
+        let (Audio::Wav { sha256, .. } | Audio::Encoded { sha256, .. }) = audio.recorded() else {
+            return None;
+        };
+        let known = *sha256 != Digest::of(b"");
+        seen.insert(*sha256, &clip.id).filter(|_| known).map(|one| (one, clip.id.as_str()))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::{Audio, Channel};
-    use crate::digest::Digest;
+    use crate::artifact::Channel;
     use serde_json::json;
 
     fn pool() -> Vec<Recording> {
@@ -230,6 +279,52 @@ mod tests {
         reversed.reverse();
         assert_eq!(asked.draw(reversed).unwrap(), drawn);
         assert_ne!(Draw { seed: 1, ..asked }.draw(pool()).unwrap(), drawn);
+    }
+
+    #[test]
+    fn a_domain_that_a_path_gives_is_a_condition() {
+        let mut pool = pool();
+        for (i, recording) in pool.iter_mut().enumerate() {
+            recording.clip.domain = [Some(Domain::Source), Some(Domain::Target), None][i % 3];
+        }
+        let known: BTreeMap<String, Option<Domain>> =
+            pool.iter().map(|r| (r.clip.id.clone(), r.clip.domain)).collect();
+        let asked = requests(json!([
+            {"clips": 30, "split": "train", "domain": "source"},
+            {"clips": 24, "split": "test", "domain": "target"}
+        ]));
+        let drawn = asked.draw(pool.clone()).unwrap();
+        for Recording { clip, .. } in &drawn {
+            let wanted = if clip.split == Split::Train { Domain::Source } else { Domain::Target };
+            assert_eq!(clip.domain, Some(wanted));
+            assert!(known[&clip.id].is_none_or(|own| own == wanted), "{}", clip.id);
+        }
+        let told =
+            requests(json!([{"clips": 49, "split": "train", "domain": "source"}])).draw(pool);
+        let words = "`draw` asks for 49 normal clips of the source domain, but 48 are left";
+        assert_eq!(told.unwrap_err(), words);
+    }
+
+    #[test]
+    fn copies_of_a_recording_and_unknown_values_are_told() {
+        let mut pool = pool();
+        for (i, recording) in pool.iter_mut().enumerate() {
+            let sha256 = Digest::of(&[(i % 70) as u8]);
+            recording.audio = Audio::Wav { channel: Channel::Mean, sha256 };
+        }
+        let all = requests(json!([{"clips": 72, "split": "train"}]));
+        assert_eq!(
+            all.draw(pool).unwrap_err(),
+            "`draw` took `001.wav` and `071.wav`, which are copies of one recording: leave one of them out of the pool"
+        );
+        let known = ["01", "02"].map(|value| ("speed".to_owned(), value.to_owned())).into();
+        let asked = |speed: serde_json::Value| {
+            requests(json!([{"clips": 1, "split": "train", "where": {"speed": speed}}]))
+        };
+        assert_eq!(asked(json!(["01", "02"])).unknown(&known), None);
+        let message = "`draw.requests[0].where.speed` asks for `2`, which no recording has";
+        let told = (message.to_owned(), "did you mean `02`?".to_owned());
+        assert_eq!(asked(json!(["01", 2])).unknown(&known), Some(told));
     }
 
     #[test]

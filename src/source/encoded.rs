@@ -55,15 +55,15 @@ fn guarded<T>(way: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(way)).unwrap_or_else(broken)
 }
 
-/// The properties of a file by its first bytes, except the number of samples. `None` if they are
-/// not those of a recording that is read.
-pub(super) fn head(bytes: &[u8]) -> Option<Header> {
+/// The properties of a file by its first bytes, except the number of samples. `None` if it begins as
+/// neither FLAC nor Ogg. The error ends a sentence about the file.
+pub(super) fn head(bytes: &[u8]) -> Option<Result<Header, String>> {
     let header = match bytes.get(..4)? {
-        b"fLaC" => StreamInfo::of(bytes).ok()?.header(),
-        b"OggS" => ogg::header(bytes).ok()?,
+        b"fLaC" => StreamInfo::of(bytes).map(|info| info.header()),
+        b"OggS" => ogg::header(bytes),
         _ => return None,
     };
-    Some(Header { frames: 0, ..header })
+    Some(header.map(|header| Header { frames: 0, ..header }))
 }
 
 /// The first metadata block of a FLAC file (RFC 9639, section 8.2).

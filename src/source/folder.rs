@@ -201,11 +201,13 @@ impl Source for Folder {
         let mut found = Vec::new();
         walk(&self.root, "", pattern.depth(), &mut found)?;
         let (mut listing, mut lost) = (Listing::default(), Vec::new());
+        let mut values = BTreeSet::new();
         for Found { path, kind, utf8 } in found {
             let facts = if utf8 { self.facts(&pattern, &path)? } else { None };
             match (facts, unreadable(kind)) {
-                (Some(facts), None) => {
-                    listing.sections.entry(facts.id).or_default().audio.push(path)
+                (Some(Facts { id, attributes, .. }), None) => {
+                    values.extend(attributes.into_iter().filter(|_| self.draw.is_some()));
+                    listing.sections.entry(id).or_default().audio.push(path)
                 }
                 (Some(_), Some(_)) if kind == Kind::Nowhere => lost.push(path),
                 (_, Some(why)) => listing.strays.push((path, why)),
@@ -228,6 +230,9 @@ impl Source for Folder {
                 ),
             };
             let hint = "the pattern is compared with the whole path below `root`".to_owned();
+            return Err(SourceError::Layout { message, hint });
+        }
+        if let Some((message, hint)) = self.draw.as_ref().and_then(|draw| draw.unknown(&values)) {
             return Err(SourceError::Layout { message, hint });
         }
         listing.strays.sort();
@@ -288,7 +293,7 @@ impl Source for Folder {
             folder["split"] = serde_json::json!(split);
         }
         if let Some(draw) = draw {
-            folder["draw"] = serde_json::json!(draw);
+            folder["draw"] = draw.keyed();
         }
         if let Some(cut) = cut {
             folder["cut"] = cut.keyed();

@@ -16,14 +16,14 @@ use std::path::Path;
 use super::names::{self, Name};
 use super::refused::{self, Refused};
 use super::supplemental::{self, Supplement};
-use super::tree::{entries, join, unreadable};
+use super::tree::{self, entries, join, unreadable};
 use super::{Listing, SectionId, SourceError};
 use crate::artifact::{Domain, Label, Split};
 use crate::reading::{Entry, Kind};
 
 pub(super) const SPLITS: [&str; 5] = ["train", "test", "source_test", "target_test", "test_rename"];
 /// Folders that may stand between the root and the machines.
-const LEVELS: [&str; 3] = ["dev_data", "eval_data", "raw"];
+pub(super) const LEVELS: [&str; 3] = ["dev_data", "eval_data", "raw"];
 pub(super) const BASES: [&str; 6] =
     ["", "raw", "dev_data", "dev_data/raw", "eval_data", "eval_data/raw"];
 
@@ -69,7 +69,7 @@ pub(super) fn place(path: &str) -> Result<Placed, String> {
         return Ok(Placed { id, split: name.split, name });
     }
     if !SPLITS.contains(&folder) {
-        return Err(format!("it lies in none of the folders {}", SPLITS.join(", ")));
+        return Err(no_split());
     }
     let name = names::parse(file)?;
     let split = if folder == "train" { Split::Train } else { Split::Test };
@@ -124,7 +124,7 @@ pub(super) fn scan(root: &Path) -> Result<Scanned, SourceError> {
             if !entry.is_folder() {
                 scan.odd(&path, &entry, None);
                 scan.files.push(path);
-            } else if !LEVELS.contains(&entry.name.as_str()) {
+            } else if !BASES.contains(&path.as_str()) {
                 scan.machine(&path)?;
             }
         }
@@ -163,9 +163,8 @@ impl Scan<'_> {
     fn machine(&mut self, folder: &str) -> Result<(), SourceError> {
         let name = folder.rsplit('/').next().unwrap_or_default().to_owned();
         let inside = entries(&self.root.join(folder))?;
-        let known = |name: &str| SPLITS.contains(&name) || is_machine_id(name);
         let level = |e: &Entry| matches!(e.kind, Kind::Folder | Kind::Nowhere);
-        if !inside.iter().any(|e| level(e) && known(&e.name)) {
+        if !inside.iter().any(|e| level(e) && is_of_machine(&e.name)) {
             for entry in inside.iter().filter(|e| level(e) && has_snr(&name, &e.name)) {
                 let path = join(folder, &entry.name);
                 if entry.is_folder() {
@@ -183,17 +182,21 @@ impl Scan<'_> {
                 }
             }
             let deeper = refused::deeper(self.root, folder, &inside)?;
-            self.refuse(&name, deeper);
+            self.refuse(&name, deeper.or_else(|| refused::unplaced(self.root, folder, &inside)));
             return Ok(());
         }
-        let renamed = inside.iter().any(|e| e.is_folder() && e.name == "test_rename")
-            && entries(&self.root.join(folder).join("test_rename"))?
-                .iter()
-                .any(|e| names::stem(&e.name).is_some());
+        // `test_rename` holds the clips of `test` with their truth.
+        let count = |split: &str| tree::count(&self.root.join(folder).join(split));
+        let (tests, renamed) = (count("test")?, count("test_rename")?);
         let (before, refusals) = (self.clips, self.found.refused.len());
+        self.refuse(&name, refused::not_renamed(folder, tests, renamed));
+        let mut loose = Vec::new();
         for entry in &inside {
             let path = join(folder, &entry.name);
             if !entry.is_folder() {
+                if entry.kind == Kind::File && names::stem(&entry.name).is_some() {
+                    loose.push((entry.name.clone(), no_split()));
+                }
                 match table_of(&entry.name) {
                     Some(section) if entry.kind == Kind::File => {
                         let outer = folder.rsplit('/').nth(1).filter(|outer| has_snr(outer, &name));
@@ -202,9 +205,8 @@ impl Scan<'_> {
                     }
                     _ => self.odd(&path, entry, Some(&name)),
                 }
-            } else if renamed && entry.name == "test" {
-                let why = "not read: `test_rename` holds the same clips with their truth";
-                self.found.listing.strays.push((path, why.to_owned()));
+            } else if renamed > 0 && entry.name == "test" {
+                continue;
             } else if is_machine_id(&entry.name) {
                 for inner in entries(&self.root.join(&path))? {
                     let inner_path = join(&path, &inner.name);
@@ -220,6 +222,8 @@ impl Scan<'_> {
                 self.files(&path)?;
             }
         }
+        let placed = self.clips - before;
+        self.refuse(&name, refused::odd_names(folder, &loose, loose.len() + placed));
         if (self.clips, self.found.refused.len()) == (before, refusals) {
             let deeper = refused::deeper(self.root, folder, &inside)?;
             self.refuse(&name, deeper.or_else(|| Some(refused::empty(folder, &inside))));
@@ -253,7 +257,7 @@ impl Scan<'_> {
 
     /// Sorts the files of one folder into sections.
     fn files(&mut self, folder: &str) -> Result<(), SourceError> {
-        let (mut used, mut odd) = (false, Vec::new());
+        let (mut named, mut odd) = (Vec::new(), Vec::new());
         let inside = entries(&self.root.join(folder))?;
         for entry in &inside {
             let path = join(folder, &entry.name);
@@ -265,11 +269,11 @@ impl Scan<'_> {
                 if entry.utf8 { place(&path) } else { Err("its name is not UTF-8".into()) };
             match (placed, unreadable(entry.kind)) {
                 (Ok(placed), None) => {
-                    used = true;
+                    named.push(placed.name);
                     self.found.listing.sections.entry(placed.id).or_default().audio.push(path)
                 }
-                (Ok(Placed { id, .. }), Some(_)) if entry.kind == Kind::Nowhere => {
-                    used = true;
+                (Ok(Placed { id, name, .. }), Some(_)) if entry.kind == Kind::Nowhere => {
+                    named.push(name);
                     self.lose(&path, Some(&id.machine), Some(&id.section));
                 }
                 (_, Some(why)) | (Err(why), None) => {
@@ -281,15 +285,14 @@ impl Scan<'_> {
         let mut folders = folder.rsplit('/');
         let (own, above) = (folders.next().unwrap_or_default(), folders.next().unwrap_or_default());
         let of_clips = SPLITS.contains(&own) || is_machine_id(above);
-        if of_clips && !used {
-            let machine =
-                if is_machine_id(above) { folders.next().unwrap_or(above) } else { above };
-            let told = match odd.first() {
-                Some(first) => Some(refused::odd_names(folder, odd.len(), first)),
-                None => refused::other_format(folder, &inside),
-            };
-            self.refuse(machine, told);
-        }
+        let machine = if is_machine_id(above) { folders.next().unwrap_or(above) } else { above };
+        let all = named.len() + odd.len();
+        let told = match all {
+            0 if of_clips => refused::other_format(folder, &inside),
+            _ => refused::odd_names(folder, &odd, all)
+                .or_else(|| refused::lost_few(folder, &odd, &named)),
+        };
+        self.refuse(machine, told);
         Ok(())
     }
 
@@ -305,7 +308,7 @@ impl Scan<'_> {
             Kind::Nowhere if table.is_some() || folder => return self.lose(path, machine, table),
             // Folders are named without a dot, so this may have been one of a machine.
             Kind::Nowhere if !entry.name.contains('.') => unreadable(entry.kind),
-            _ if audio => Some(format!("it lies in none of the folders {}", SPLITS.join(", "))),
+            _ if audio => Some(no_split()),
             _ if table.is_some() => unreadable(entry.kind),
             _ => None,
         };
@@ -316,6 +319,16 @@ impl Scan<'_> {
         let (machine, section) = (machine.map(str::to_owned), section.map(str::to_owned));
         self.found.lost.push(Lost { machine, section, path: path.to_owned() });
     }
+}
+
+/// Why a recording is not used, as the end of a sentence about it.
+fn no_split() -> String {
+    format!("it lies in none of the folders {}", SPLITS.join(", "))
+}
+
+/// Whether folders of this name lie in that of a machine.
+pub(super) fn is_of_machine(folder: &str) -> bool {
+    SPLITS.contains(&folder) || is_machine_id(folder) || folder == supplemental::FOLDER
 }
 
 /// `id_00`, the folder of a machine in MIMII of 2019.

@@ -2,13 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use super::layout::{SPLITS, is_machine_id, scan};
+use super::layout::{SPLITS, is_of_machine, scan};
 use super::tree::entries;
-use super::{SourceError, names};
+use super::{Listing, SourceError, names};
 
 /// Says why no section was found under `root`, and which path to give instead where that can be
-/// seen.
-pub(super) fn nothing_found(root: &Path, strays: &[(String, String)]) -> SourceError {
+/// seen. `seen` and `refused` are what was found in its place.
+pub(super) fn nothing_found(
+    root: &Path,
+    seen: &Listing,
+    refused: Option<SourceError>,
+) -> SourceError {
     let here = root.display();
     let layout = |message: String, hint: String| SourceError::Layout { message, hint };
     if !root.exists() {
@@ -18,10 +22,7 @@ pub(super) fn nothing_found(root: &Path, strays: &[(String, String)]) -> SourceE
         return layout(format!("`{here}` is a file; {EXPECTED}"), hint(root));
     }
     let inside = entries(root).unwrap_or_default();
-    if inside
-        .iter()
-        .any(|e| e.is_folder() && (SPLITS.contains(&e.name.as_str()) || is_machine_id(&e.name)))
-    {
+    if inside.iter().any(|e| e.is_folder() && is_of_machine(&e.name)) {
         let message = format!("`{here}` is the folder of one machine, not of the machines");
         return layout(message, format!("use the folder above it: `{}`", above(root).display()));
     }
@@ -57,10 +58,13 @@ pub(super) fn nothing_found(root: &Path, strays: &[(String, String)]) -> SourceE
             return layout(message, format!("use one of {}", several.join(", ")));
         }
     }
-    let message = match strays.first() {
+    if let Some(refused) = refused {
+        return refused;
+    }
+    let message = match seen.strays.first() {
         Some((path, why)) => {
-            let more = if strays.len() > 1 {
-                format!(" (and {} more)", strays.len() - 1)
+            let more = if seen.strays.len() > 1 {
+                format!(" (and {} more)", seen.strays.len() - 1)
             } else {
                 String::new()
             };
@@ -68,7 +72,10 @@ pub(super) fn nothing_found(root: &Path, strays: &[(String, String)]) -> SourceE
                 "`{here}` holds no clips of the DCASE task 2 layout: `{path}`: {why}{more}; {EXPECTED}"
             )
         }
-        None => format!("`{here}` holds no machines; {EXPECTED}"),
+        None => {
+            let notes: String = seen.notes.iter().map(|note| format!("{note}; ")).collect();
+            format!("`{here}` holds no machines; {notes}{EXPECTED}")
+        }
     };
     layout(message, hint(root))
 }
@@ -101,8 +108,8 @@ mod tests {
     use super::*;
 
     fn fault(root: &Path) -> (String, String) {
-        let strays = scan(root).map_or(Vec::new(), |found| found.listing.strays);
-        match nothing_found(root, &strays) {
+        let seen = scan(root).map_or(Listing::default(), |found| found.listing);
+        match nothing_found(root, &seen, None) {
             SourceError::Layout { message, hint } => {
                 (message.replace(&*root.to_string_lossy(), "ROOT"), hint)
             }

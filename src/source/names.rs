@@ -87,7 +87,7 @@ fn word<T: FromStr>(tokens: &mut Peekable<Tokens<'_, char>>) -> Option<T> {
     Some(value)
 }
 
-fn is_number(token: &str) -> bool {
+pub(super) fn is_number(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|b| b.is_ascii_digit())
 }
 
@@ -106,7 +106,7 @@ fn number(token: Option<&str>, what: &str) -> Result<String, String> {
 /// and `..._damage1` in 2024: no real key ends in a digit). It maps to an empty text, and the next
 /// token is tried as a key. `noAttribute` and empty tokens (2026 ends names in `_`) are skipped.
 /// [`keep`] names a key that comes again (`mic_2_mic_1` in 2026, of two microphones).
-fn attributes<'a>(tokens: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
+pub(super) fn attributes<'a>(tokens: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
     let mut tokens = tokens.filter(|t| !t.is_empty() && *t != "noAttribute").peekable();
     let mut attributes = BTreeMap::new();
     while let Some(key) = tokens.next() {

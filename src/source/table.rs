@@ -21,6 +21,9 @@ use crate::artifact::{Split, clip_id};
 use crate::reading::{self, invisible, surplus};
 use crate::shown::visible;
 
+/// The word for no attribute, in names and tables.
+const NONE: &str = "noAttribute";
+
 /// The attributes of the clips in a table.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Table {
@@ -110,7 +113,8 @@ impl Table {
             let mut attributes = BTreeMap::new();
             for &(key, value) in &pairs {
                 if let (Some(key), Some(value)) = (row.get(key), row.get(value))
-                    && !["", "noAttribute"].contains(&key.as_str())
+                    && !["", NONE].contains(&key.as_str())
+                    && value != NONE
                 {
                     keep(&mut attributes, key, value);
                 }
@@ -227,8 +231,10 @@ mod tests {
         assert!(attributes(hidden, "fan/train/a.wav").is_empty());
         let table = Table::parse(hidden.as_bytes()).unwrap();
         assert_eq!(table.of_others(["fan/train/a.wav"].into_iter()), None);
-        let none = "file_name,d1p,d1v,d2p\nfan/train/a.wav,noAttribute,,vel\n";
-        assert!(attributes(none, "fan/train/a.wav").is_empty());
+        for none in ["noAttribute,,vel", "noAttribute,noAttribute", "pro,noAttribute"] {
+            let none = format!("file_name,d1p,d1v,d2p\nfan/train/a.wav,{none}\n");
+            assert!(attributes(&none, "fan/train/a.wav").is_empty(), "{none}");
+        }
         let twice = "file_name,d1p,d1v,d2p,d2v\na.wav,mic,2,mic,1\n";
         assert_eq!(attributes(twice, "fan/train/a.wav"), ["mic=2", "mic#2=1"]);
     }

@@ -14,6 +14,12 @@ pub(super) fn entries(folder: &Path) -> Result<Vec<Entry>, SourceError> {
     reading::entries(folder).map_err(wrong)
 }
 
+/// The number of recordings in a folder, if it is there.
+pub(super) fn count(folder: &Path) -> Result<usize, SourceError> {
+    let inside = if folder.is_dir() { entries(folder)? } else { Vec::new() };
+    Ok(inside.iter().filter(|e| !e.is_folder() && names::stem(&e.name).is_some()).count())
+}
+
 /// A recording that was found.
 pub(super) struct Found {
     pub path: String,

@@ -18,7 +18,7 @@ mod mono;
 mod range;
 mod write;
 
-pub use range::{locate, read_range};
+pub use range::{locate, look, read_range};
 pub use write::write;
 
 /// The encoding of a sample. Little-endian, as everywhere in RIFF.
@@ -114,7 +114,7 @@ pub fn head(path: &Path) -> Option<Header> {
     let mut head = Vec::new();
     reading::open(path).ok()?.take(1 << 16).read_to_end(&mut head).ok()?;
     if let Some(other) = encoded::head(&head) {
-        return Some(other);
+        return other.ok();
     }
     let mut rest = riff(&head).ok()?;
     let mut format = None;

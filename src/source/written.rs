@@ -1,10 +1,10 @@
-//! Paths and attribute tables for writing a data set in the layout of DCASE 2022. The `dcase`
-//! source reads them back.
+//! Paths and tables for writing a data set in the layout of DCASE 2022. The `dcase` source reads all
+//! back but the table of recordings, which is for people.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::names;
-use crate::artifact::{Clip, Label, Split};
+use crate::artifact::{Audio, AudioTable, Clip, Label, Split};
 
 /// The path of each clip of a section below the folder of the data set. It is the clip's id if that
 /// is a path of this layout, or else a path made from the clip's facts.
@@ -84,6 +84,22 @@ pub fn attributes(clips: &[Clip], paths: &[String]) -> Option<Vec<u8>> {
         writer.write_record(row).expect("writing to memory");
     }
     Some(writer.into_inner().expect("writing to memory"))
+}
+
+/// `recordings_XX.csv`: `file_name,recording,audio`, the recording that each file was made of and the
+/// digest of its content. `None` if all sounds were generated.
+pub fn recordings(clips: &[Clip], paths: &[String], audio: &AudioTable) -> Option<Vec<u8>> {
+    let rows: Vec<[String; 3]> = clips
+        .iter()
+        .zip(paths)
+        .map(|(clip, path)| (clip, path, &audio.0[&clip.id]))
+        .filter(|(.., audio)| !matches!(audio.recorded(), Audio::Synthetic(_)))
+        .map(|(clip, path, audio)| [path.clone(), clip.id.clone(), audio.to_string()])
+        .collect();
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(["file_name", "recording", "audio"]).expect("writing to memory");
+    rows.iter().for_each(|row| writer.write_record(row).expect("writing to memory"));
+    (!rows.is_empty()).then(|| writer.into_inner().expect("writing to memory"))
 }
 
 #[cfg(test)]

@@ -14,8 +14,8 @@ use crate::source::{
     self, FileList, ListedFile, SectionId, SourceError, SourceSpec, cut, untrusted,
 };
 
-/// 2: separate training and test clips.
-const VERSION: u32 = 2;
+/// 2: separate training and test clips. 3: `noAttribute` in a table is no value.
+const VERSION: u32 = 3;
 
 /// Settings of the dataset stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -207,34 +207,62 @@ fn a_machine_that_would_be_lost_is_an_error() {
     assert!(check.starts_with(&told) && run.exits(2).stderr.starts_with(&told), "{check}");
     assert!(check.contains("choose the machines to use"), "{check}");
     project.run("check spec.yaml --set data.dcase.machines=[fan]").done();
+}
 
-    // None to train on can be read.
-    let mut files = fan();
-    for (path, bytes) in files.iter_mut().filter(|(path, _)| path.contains("train/section_00")) {
-        *bytes = format!("<html>{path}").into_bytes();
+#[test]
+fn every_recording_that_cannot_be_read_is_told_at_check() {
+    let check = |files: &Files, spec: &str| {
+        let project = Project::with(spec);
+        project.write_all(files);
+        project.run("check spec.yaml")
+    };
+    let broken = |part: &str| {
+        let mut files = fan();
+        for (path, bytes) in files.iter_mut().filter(|(path, _)| path.contains(part)) {
+            *bytes = format!("<html>{path}").into_bytes();
+        }
+        check(&files, SPEC).exits(2).stderr
+    };
+    for (part, count) in [
+        ("section_00", "none of the 20 recordings of section 00 of `fan` can be read; "),
+        ("train/section_00", "8 of 20 recordings of section 00 of `fan` cannot be read; "),
+        ("train/section_00_target", "2 of 20 recordings of section 00 of `fan` cannot be read; "),
+        ("test/section_00", "12 of 20 recordings of section 00 of `fan` cannot be read; "),
+    ] {
+        let told = broken(part);
+        assert!(told.starts_with(&format!("error[E0722]: {count}data/fan/t")), "{part}: {told}");
+        assert!(told.contains("not a WAV file: it begins with `<html>da`"), "{part}: {told}");
     }
-    let check = self::run(&files, SPEC).0.run("check spec.yaml").exits(2).stderr;
-    assert!(check.contains("training recordings of section 00 of `fan` can be read"), "{check}");
-
-    // No recording of a section can be read.
-    let mut files = fan();
-    for (path, bytes) in files.iter_mut().filter(|(path, _)| path.contains("section_00")) {
-        *bytes = format!("<html>{path}").into_bytes();
+    let one = |bytes: Vec<u8>| check(&with(&victim(), bytes), SPEC).exits(2).stderr;
+    let good = sounds::clip(&victim());
+    for (bytes, why) in
+        [(Vec::new(), "the file is empty"), (good[..good.len() / 2].to_vec(), "truncated: ")]
+    {
+        let told = one(bytes);
+        let expected = format!(
+            "error[E0722]: 1 of 20 recordings of section 00 of `fan` cannot be read; {}: {why}",
+            victim()
+        );
+        assert!(told.starts_with(&expected), "{told}");
     }
-    let project = self::run(&files, SPEC).0;
-    let check = project.run("check spec.yaml").exits(2).stderr;
-    assert!(
-        check.starts_with(
-            "error[E0722]: none of the 20 recordings of section 00 of `fan` can be read"
-        ),
-        "{check}"
+    let slow = sounds::wav(&sounds::hum(&victim()), RATE / 2, Form::Int16);
+    let told = one(slow.clone());
+    let expected = format!(
+        "error[E0722]: recordings of section 00 of `fan` have rates of 4000 Hz (1) and 8000 Hz (19); {}: 4000 Hz\n",
+        victim()
     );
-    // One that can is enough here; the stage says what is wrong with the others.
-    files.insert(
-        "data/fan/train/section_00_source_train_normal_0000_vel_10.wav".to_owned(),
-        sounds::clip("c"),
-    );
-    self::run(&files, SPEC).0.run("check spec.yaml").done();
+    assert!(told.starts_with(&expected) && told.contains("write `rate: 8000` beside"), "{told}");
+    let resampled = SPEC.replace("root: data }", "root: data, rate: 8000 }");
+    check(&with(&victim(), slow), &resampled).done();
+    // Noise may have other rates, but must be readable, too.
+    let noise =
+        "folder: { root: noise, pattern: \"{machine}/{*}.wav\", defaults: { split: train } }";
+    let mut files = with("noise/A/0.wav", sounds::wav(&sounds::hum("a"), 11_025, Form::Int16));
+    files.insert("noise/A/1.wav".to_owned(), b"x".to_vec());
+    let told = check(&files, &format!("{SPEC}mix: {{ snr_db: 0, noise: {{ {noise} }} }}\n"));
+    let expected =
+        "error[E0722]: 1 of 2 recordings of `A` of `mix.noise` cannot be read; noise/A/1.wav: ";
+    assert!(told.exits(2).stderr.starts_with(expected));
 }
 
 #[test]
@@ -299,14 +327,24 @@ fn check_names_a_section_without_normal_training_clips() {
     };
     let told = check(&without(&["train"]), "");
     assert_eq!(told.code, 2, "{}", told.stderr);
-    let expected = "error[E0720]: section 00 of `fan` has no normal training clips\n";
+    let expected_mistake = "error[E0720]: section 00 of `fan` has no normal training clips\n";
     let hint = " = help: add normal recordings to train on, or leave it out of `data`; where no name tells the \
                 split, `split: { holdout: 0.3 }` of `folder` and of raw MIMII makes one\n";
-    assert!(told.stderr.starts_with(expected) && told.stderr.contains(hint), "{}", told.stderr);
+    assert!(
+        told.stderr.starts_with(expected_mistake) && told.stderr.contains(hint),
+        "{}",
+        told.stderr
+    );
     // A machine's model is trained on what its other sections have.
     assert_eq!(check(&without(&["train"]), "generalization: { scope: machine }\n").code, 0);
     let none = check(&without(&["source_train"]), "generalization: { target_clips: 0 }\n");
     let expected = "`generalization` leaves section 00 of `fan` no normal clips to train on";
     assert!(none.code == 2 && none.stderr.contains(expected), "{}", none.stderr);
     assert_eq!(check(&fan(), "").code, 0);
+    // What was left out is told beside the mistake: it may be what is missing.
+    let mut files = without(&["train"]);
+    files.insert("data/fan/test/recording 7.wav".to_owned(), sounds::clip("stray"));
+    let told = check(&files, "").stderr;
+    let stray = "warning: 1 recording belongs to no section, `fan/test/recording 7.wav`: ";
+    assert!(told.starts_with(expected_mistake) && told.contains(stray), "{told}");
 }

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::tests::{id, layout, listed, source, tree};
+use super::tests::{id, layout, listed, many, source, tree};
 use super::*;
 use crate::artifact::{Domain, Label};
 
@@ -94,12 +94,27 @@ fn supplemental_clips_are_left_alone_or_trained_on_or_noise() {
         found.strays,
         [(other.into(), "its name says neither `machine` nor `noise`".into())]
     );
-    assert!(found.notes.is_empty());
+    assert_eq!(
+        found.notes,
+        ["`supplemental: train` adds nothing to valve: there are no clips of the clean machine"]
+    );
     let clip = dcase.clips(&id("fan", "00"), &listed(&[clean]), &[]).unwrap().remove(0).clip;
     assert_eq!(
         (clip.domain, clip.split, clip.label),
         (Some(Domain::Source), Split::Train, Some(Label::Normal))
     );
+    // What their names say became known later than keys of other data sets.
+    assert_eq!(dcase.keyed()["dcase"]["supplemental"], 2);
+    dcase.machines = vec!["valve".into()];
+    assert_eq!(dcase.list().unwrap().notes, found.notes);
+    dcase.machines.clear();
+    let (_bare, mut bare) = tree(&[TRAIN, TEST, other]);
+    bare.supplemental = Supplemental::Train;
+    let (message, hint) = layout(bare.list());
+    let words = "has no clips of the clean machine: no `supplemental` folder of a machine has a file with \
+                 `machine` in its name; `valve/supplemental/what.wav`: its name says neither";
+    assert!(message.contains(words), "{message}");
+    assert!(hint.contains("leave `supplemental: train` out"), "{hint}");
 
     dcase.supplemental = Supplemental::Noise;
     assert_eq!(audio(&dcase.list().unwrap()), [noise]);
@@ -108,6 +123,12 @@ fn supplemental_clips_are_left_alone_or_trained_on_or_noise() {
     let (_root, mut dcase) = tree(&[TRAIN, clean]);
     dcase.supplemental = Supplemental::Noise;
     assert!(layout(dcase.list()).0.contains("has no clips of noise alone"));
+    // A machine may have such clips alone.
+    let (_root, mut dcase) = tree(&[noise]);
+    let (message, _) = layout(dcase.list());
+    assert!(message.contains("holds no machines; 1 clip of `supplemental` folders is not used"));
+    dcase.supplemental = Supplemental::Noise;
+    assert_eq!(audio(&dcase.list().unwrap()), [noise]);
 }
 
 #[test]
@@ -128,9 +149,70 @@ fn a_machine_that_loses_all_clips_of_a_folder_is_refused() {
     // A person may say that other machines are wanted.
     dcase.machines = vec!["fan".into()];
     assert_eq!(dcase.list().unwrap().sections.len(), 1);
-    // One odd name is no reason.
-    let (_root, dcase) = tree(&[TRAIN, TEST, "fan/train/odd.wav"]);
-    assert_eq!(dcase.list().unwrap().strays.len(), 1);
+    // One odd name in ten is no reason.
+    let told = |files: &[&[String]]| {
+        let files = files.concat();
+        let (_root, dcase) = tree(&files.iter().map(String::as_str).collect::<Vec<_>>());
+        dcase.list().map(|found| found.strays.len()).map_err(|error| error.to_string())
+    };
+    let source = |n| many("fan/train/section_00_source_train_normal_", n);
+    let target = many("fan/train/section_00_target_train_normal_", 1);
+    let odd = |name: &str| many(&format!("fan/train/{name}"), 1);
+    assert_eq!(told(&[&source(9), &odd("odd")]), Ok(1));
+    let why =
+        format!("2 of 11 recordings of `fan/train` cannot be used; `even0000.wav`: {grammar}");
+    assert_eq!(told(&[&source(9), &odd("odd"), &odd("even")]), Err(why));
+    // The last of a domain or of a section is one.
+    let traget = odd("section_00_traget_train_normal_");
+    assert_eq!(told(&[&source(30), &target, &traget]), Ok(1));
+    let why = "1 of 31 recordings of `fan/train` cannot be used, perhaps all of its target clips; \
+               `section_00_traget_train_normal_0000.wav`: `traget` stands in its name where the number of the \
+               clip should be (did you mean `target`?)";
+    assert_eq!(told(&[&source(30), &traget]), Err(why.to_owned()));
+    let lost = |files: &[&[String]], what: &str| {
+        let error = told(files).unwrap_err();
+        assert!(error.contains(&format!("cannot be used, perhaps all of {what}; ")), "{error}");
+    };
+    lost(&[&source(30), &target, &odd("section_01_traget_train_normal_")], "section 01");
+    lost(&[&source(30), &odd("Section_00_Target_train_normal_")], "its target clips");
+    let normal = many("fan/test/section_00_source_test_normal_", 40);
+    let abnormal = many("fan/test/section_00_source_test_abnormal_", 4);
+    lost(&[&source(30), &target, &normal, &abnormal], "its anomalies");
+    // What says that it is of the source is not the last of the target.
+    assert_eq!(told(&[&source(30), &odd("section_00_source_train_normal_bad")]), Ok(1));
+    // A folder of another name, and recordings beside the folders.
+    let no_folder =
+        "it lies in none of the folders train, test, source_test, target_test, test_rename";
+    let eval = many("fan/eval/section_00_source_test_normal_", 8);
+    let why = format!(
+        "all 8 recordings of `fan/eval` cannot be used; `section_00_source_test_normal_0000.wav`: {no_folder}"
+    );
+    assert_eq!(told(&[&source(90), &eval]), Err(why));
+    let why = "2 of 11 recordings of `fan` cannot be used; `x0000.wav`: it lies in";
+    let error = told(&[&source(9), &many("fan/x", 2)]).unwrap_err();
+    assert!(error.starts_with(why), "{error}");
+    let why = "the recording of `saw/Train` cannot be used; `section_00_0000.wav`: it lies in";
+    let error = told(&[&source(9), &many("saw/Train/section_00_", 1)]).unwrap_err();
+    assert!(error.starts_with(why), "{error}");
+}
+
+#[test]
+fn clips_renamed_by_half_are_told() {
+    let test = many("fan/test/section_00_", 8);
+    let renamed = |n| many("fan/test_rename/section_00_source_test_normal_", n);
+    let list = |n| {
+        let files = [test.clone(), renamed(n)].concat();
+        let (_root, dcase) = tree(&files.iter().map(String::as_str).collect::<Vec<_>>());
+        dcase.list()
+    };
+    let whole = list(8).unwrap();
+    assert_eq!(whole.sections[&id("fan", "00")].audio, renamed(8));
+    assert!(whole.strays.is_empty() && whole.notes.is_empty());
+    let (message, _) = layout(list(2));
+    assert_eq!(
+        message,
+        "`fan/test_rename` has 2 of the 8 recordings of `fan/test`, and `test` is not read beside it"
+    );
 }
 
 #[test]
@@ -146,6 +228,14 @@ fn a_machine_without_clips_at_their_place_is_refused() {
         told(&["saw/saw/train/section_00_0001.wav", "saw/saw/test/section_00_0002.wav"]),
         "the recordings of `saw` lie one folder too deep, in `saw/saw/train`"
     );
+    for (root, folder) in
+        [("dev_data/dev_data", ""), ("dev_data/dev_data", "/raw"), ("raw/raw", "")]
+    {
+        let clip = format!("{root}{folder}/saw/train/section_00_0001.wav");
+        let told = told(&[&clip]);
+        assert!(told.starts_with(&format!("the recordings of `{root}")), "{told}");
+        assert!(told.ends_with(&format!("lie one folder too deep, in `{root}{folder}/saw/train`")));
+    }
     assert_eq!(
         told(&["saw/train/section_00_0001.mp3", "saw/train/section_00_0002.mp3"]),
         "all 2 recordings of `saw/train` cannot be used; `section_00_0001.mp3`: it is no WAV, FLAC or Ogg file, and no other is read"
@@ -154,6 +244,11 @@ fn a_machine_without_clips_at_their_place_is_refused() {
         told(&["saw/train/.keep", "saw/test/.keep"]),
         "`saw` has no recordings: `test`, `train` without WAV, FLAC or Ogg files"
     );
+    // Where no machine is left, the same is told.
+    let (_root, dcase) = tree(&["saw/train/section_00_0001.mp3", "saw/test/section_00_0001.mp3"]);
+    let (message, hint) = layout(dcase.list());
+    assert!(message.starts_with("the recording of `saw/test` cannot be used"), "{message}");
+    assert!(hint.contains("move what is no clip out of the data set"), "{hint}");
     // Evaluation data have no training clips yet; other folders are no machines.
     let (_root, dcase) = tree(&[TRAIN, TEST, "saw/test/section_00_0001.wav", "docs/images/a.png"]);
     assert_eq!(dcase.list().unwrap().sections.len(), 2);

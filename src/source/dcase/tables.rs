@@ -50,7 +50,8 @@ pub(super) fn of_others(
     Ok(())
 }
 
-/// Adds the attributes that the table has and the name lacks.
+/// Adds the attributes that the table has and the name lacks. A key without a value is a word such as
+/// `ambient`, or a field that was left empty, which contradicts no name.
 pub(super) fn complete(
     attributes: &mut BTreeMap<String, String>,
     table: &Table,
@@ -60,7 +61,7 @@ pub(super) fn complete(
     let Some(row) = table.row(path) else { return Ok(()) };
     for (key, value) in &row.attributes {
         match attributes.get(key) {
-            Some(named) if !same(named, value) => {
+            Some(named) if !value.is_empty() && !same(named, value) => {
                 let why = format!(
                     "line {}: `{key}` is `{value}`, but the name of `{path}` says `{named}` \
                      (correct one of them, or set `attributes: names` to leave the tables unread)",

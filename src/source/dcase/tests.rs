@@ -22,6 +22,11 @@ pub(super) fn tree(files: &[&str]) -> (tempfile::TempDir, Dcase) {
     (root, source)
 }
 
+/// So many paths that begin like this.
+pub(super) fn many(start: &str, count: usize) -> Vec<String> {
+    (0..count).map(|i| format!("{start}{i:04}.wav")).collect()
+}
+
 pub(super) fn id(machine: &str, section: &str) -> SectionId {
     SectionId { machine: machine.into(), section: section.into() }
 }
@@ -120,6 +125,10 @@ fn a_table_that_contradicts_a_name_is_refused() {
              (correct one of them, or set `attributes: names` to leave the tables unread)"
         )
     );
+    // A field that was left empty contradicts nothing.
+    let empty = b"file_name,d1p,d1v\nsection_00_source_train_normal_0000_m-n_W.wav,m-n,\n".to_vec();
+    let set = source.clips(&id("fan", "00"), &listed(&[A]), &[empty]).unwrap();
+    assert_eq!(set[0].clip.attributes["m-n"], "W");
     source.attributes = Attributes::Names;
     let set = source.clips(&id("fan", "00"), &listed(&[A]), &[table]).unwrap();
     assert_eq!(set[0].clip.attributes["m-n"], "W");
@@ -259,12 +268,13 @@ fn links_that_lead_nowhere_are_another_data_set() {
 #[test]
 fn what_is_no_file_is_left_out_and_told() {
     use crate::source::tree::spoil;
-    let (root, source) = tree(&[A, B]);
+    let clips = many("fan/train/section_00_source_train_normal_", 9);
+    let (root, source) = tree(&clips.iter().map(String::as_str).collect::<Vec<_>>());
     for pipe in ["fan/train/section_00_source_train_normal_0099.wav", "fan/attributes_00.csv"] {
         spoil(root.path(), pipe, true);
     }
     let found = source.list().unwrap();
-    assert_eq!(found.sections[&id("fan", "00")].audio, [B, A]);
+    assert_eq!(found.sections[&id("fan", "00")].audio, clips);
     assert!(found.sections[&id("fan", "00")].tables.is_empty());
     let why = "it is a named pipe, not a file";
     let expected = ["fan/attributes_00.csv", "fan/train/section_00_source_train_normal_0099.wav"];

@@ -46,12 +46,7 @@ fn every_layout_is_found() {
             "shaker/00: eval_data/raw/shaker/test_rename/section_00_source_test_normal_0000_speed_1000.wav",
         ]
     );
-    assert_eq!(
-        strays,
-        [
-            "eval_data/raw/shaker/test: not read: `test_rename` holds the same clips with their truth"
-        ]
-    );
+    assert!(strays.is_empty(), "{strays:?}");
 }
 
 #[test]

@@ -44,6 +44,23 @@ pub fn locate(path: &Path) -> Result<Header, SourceError> {
     read().map_err(|e| told(path, &e))
 }
 
+/// What the file at `path` says of itself at its start, and whether a WAV file is as long as it says.
+/// However long it is, some bytes of it are read.
+///
+/// Errors: as of a whole file, except for what is wrong in its samples, and within a file of another
+/// format.
+pub fn look(path: &Path) -> Result<Header, SourceError> {
+    let read = || -> io::Result<Header> {
+        let mut file = reading::open(path)?;
+        let beginning = beginning(&mut file)?;
+        match encoded::head(&beginning) {
+            Some(header) => header.map_err(io::Error::other),
+            None => Ok(located(&mut file, &beginning)?.header),
+        }
+    };
+    read().map_err(|e| told(path, &e))
+}
+
 /// The samples of one channel of a part of the file at `path`.
 ///
 /// Errors: those of [`locate`]; the part does not lie in the file; a sample is not finite.
@@ -200,10 +217,26 @@ mod tests {
                 assert_eq!((read.rate, &read.samples[..]), (8000, &all.samples[from..to]));
             }
         }
+        assert_eq!(look(&path).unwrap(), locate(&path).unwrap());
         for (start, frames) in [(0, 1001), (1000, 1), (u64::MAX, 2), (5, 0)] {
             let why = read_range(&path, Channel::Mean, Segment { start, frames }).unwrap_err();
             let why = why.to_string();
             assert!(why.ends_with("a.wav: it has 1000 samples, too few for the clip"), "{why}");
+        }
+        let whole = std::fs::read(&path).unwrap();
+        for (bytes, end) in [
+            (&whole[..0], "a.wav: the file is empty"),
+            (&whole[..1000], " of them"),
+            (&b"fLaC"[..], "a.wav: broken header: there is no STREAMINFO block at its start"),
+            (
+                &b"<html>"[..],
+                "a.wav: not a WAV file: it begins with `<html>` where `RIFF` should be",
+            ),
+        ] {
+            std::fs::write(&path, bytes).unwrap();
+            let why = look(&path).unwrap_err().to_string();
+            assert!(why.ends_with(end), "{why}");
+            assert_eq!(why, wav::read(&path, Channel::Mean).unwrap_err().to_string());
         }
     }
 }

@@ -127,7 +127,8 @@ fn one(case: &mut Case, source: &SourceSpec, files: &[ListedFile], bases: &[Stri
             .and_then(|(_, rest)| rest.strip_suffix(".wav"))
             .unwrap_or_default();
         let said = right.insert("vel".to_owned(), velocity.to_owned());
-        // `10.0` and `10` are one value.
+        // `10.0` and `10` are one value, and a field that was left empty is none.
+        let said = said.filter(|said| !said.is_empty());
         if said
             .as_ref()
             .is_some_and(|said| said != velocity && said.parse::<f64>() != velocity.parse::<f64>())
