@@ -137,7 +137,7 @@ impl Section {
             .map(|(i, (clip, mut sound))| {
                 for part in &recipe.0[i * layers..][..layers] {
                     let noise = self.noise(&part.noise, &part.audio)?;
-                    let noise = mix::cut(&noise, sound.len(), part.place);
+                    let noise = mix::cut(&noise, sound.len(), part.place, 0);
                     mix::scale_to(&mut sound, &noise, part.power).ok_or("silent noise")?;
                 }
                 let steps = mix::quantise(&sound, 1.0).samples;

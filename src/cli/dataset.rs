@@ -276,6 +276,9 @@ impl Section<'_> {
         if let Some(bytes) = written::attributes(&self.clips, &paths) {
             table("attributes", &bytes)?;
         }
+        if let Some(bytes) = written::recordings(&self.clips, &paths, &self.audio) {
+            table("recordings", &bytes)?;
+        }
         if self.features.mixed.is_some() {
             table("mixing", &self.recipe(&paths).encode())?;
         }

@@ -20,7 +20,11 @@ use crate::document::Document;
 use crate::exec::{self, NodeOutcome, RunOutcome, Verified};
 use crate::report::Results;
 use crate::run::{Head, Run};
+use crate::shown::visible;
 use crate::store::Store;
+
+/// The most warnings that are repeated.
+const WARNINGS: usize = 5;
 
 #[derive(Args)]
 pub struct RunArgs {
@@ -125,6 +129,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CliError> {
     if args.only.is_none() {
         output::text(&view::of_run(&results, args.json));
     }
+    tell_warnings(&session, &outcome, desk);
     let stages = verdict::stages(&session, &outcome);
     let undone = chosen.iter().any(|id| matches!(outcome.nodes[id.index()], NodeOutcome::NotRun));
     if outcome.failed() + outcome.stale() > 0 || undone {
@@ -236,6 +241,26 @@ fn complete(run: &mut Run, outcome: &RunOutcome) {
 pub fn repeat_failures(session: &Session, outcome: &RunOutcome, desk: &Desk) {
     verdict::tell(&verdict::stages(session, outcome));
     tell_logs(outcome, desk);
+}
+
+/// Repeats the warnings of stages that ran.
+fn tell_warnings(session: &Session, outcome: &RunOutcome, desk: &Desk) {
+    let ran = session.plan.nodes().filter_map(|id| match &outcome.nodes[id.index()] {
+        NodeOutcome::Ran { key, .. } => {
+            Some((&session.plan.node(id).label, desk.log_warnings(key)))
+        }
+        _ => None,
+    });
+    let all: Vec<String> = ran
+        .flat_map(|(label, lines)| lines.into_iter().map(move |line| format!("{label}: {line}")))
+        .collect();
+    for line in all.iter().take(WARNINGS) {
+        output::tell(&format!("warning: {}", visible(line)));
+    }
+    if all.len() > WARNINGS {
+        let (more, logs) = (all.len() - WARNINGS, desk.logs());
+        output::tell(&format!("warning: {more} more warnings are in {}", logs.display()));
+    }
 }
 
 fn tell_logs(outcome: &RunOutcome, desk: &Desk) {

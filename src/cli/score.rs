@@ -151,7 +151,8 @@ fn tell(way: &Way, model: &str, limit: &Limit) {
     }
     if way.is_mixed {
         output::tell(
-            "note: the run mixes noise to its recordings; new recordings are scored as they are",
+            "note: the run mixes its recordings (`mix`: noise, rooms, gain); new recordings are scored as they are, \
+             so they should sound like the mixed ones",
         );
     }
     if way.rate.is_none() {

@@ -18,6 +18,9 @@ const END_BYTES: u64 = 8 << 10;
 /// The start of the last log line of a failed stage.
 pub const FAILED: &str = "failed: ";
 
+/// The start of a log line that a run repeats at its end.
+pub const WARNING: &str = "warning: ";
+
 impl Desk {
     /// The path of the log of a key.
     pub fn log_path(&self, key: &Digest) -> PathBuf {
@@ -40,9 +43,14 @@ impl Desk {
         disk::options().create_new(true).write(true).open(&path)
     }
 
-    /// The last lines of the log of a key, without the label before and the failure after them.
-    /// Empty if there is no log.
-    pub fn log_end(&self, key: &Digest) -> Vec<String> {
+    /// The warnings at the end of the log of a key, without their [first word](WARNING).
+    pub fn log_warnings(&self, key: &Digest) -> Vec<String> {
+        let text = self.log_tail(key);
+        text.lines().filter_map(|line| line.strip_prefix(WARNING)).map(str::to_owned).collect()
+    }
+
+    /// The last bytes of the log of a key; empty if there is no log.
+    fn log_tail(&self, key: &Digest) -> String {
         let read = || -> io::Result<Vec<u8>> {
             let path = self.log_path(key);
             if !std::fs::symlink_metadata(&path)?.is_file() {
@@ -55,8 +63,13 @@ impl Desk {
             file.take(END_BYTES).read_to_end(&mut bytes)?;
             Ok(bytes)
         };
-        let Ok(bytes) = read() else { return Vec::new() };
-        let text = String::from_utf8_lossy(&bytes);
+        String::from_utf8_lossy(&read().unwrap_or_default()).into_owned()
+    }
+
+    /// The last lines of the log of a key, without the label before and the failure after them.
+    /// Empty if there is no log.
+    pub fn log_end(&self, key: &Digest) -> Vec<String> {
+        let text = self.log_tail(key);
         // The first line is the label or an incomplete line.
         let mut lines: Vec<String> = text.lines().skip(1).map(str::to_owned).collect();
         if let Some(failure) = lines.iter().rposition(|line| line.starts_with(FAILED)) {

@@ -218,7 +218,7 @@ impl Detector for MobileNetV2 {
         if steps < 5000 {
             let left = 100.0 * math::powi(1.0 - f64::from(architecture::NORM.follow), steps as i32);
             (cx.log)(&format!(
-                "after {steps} steps {left:.1} % of the running statistics still hold their initial values (as in Keras): train longer, or the scores mean little"
+                "warning: after {steps} steps {left:.1} % of the running statistics still hold their initial values (as in Keras): train longer, or the scores mean little"
             ));
         }
         let mut model = arrays::write(&network);

@@ -14,7 +14,6 @@ mod frames;
 mod layout;
 mod mel;
 mod polyphase;
-mod resample;
 mod stft;
 #[cfg(test)]
 mod testing;
@@ -27,7 +26,6 @@ pub use fft::any_length;
 pub use frames::{Framing, Padding};
 pub use layout::Layout;
 pub use mel::{MelBank, MelNorm, MelScale};
-pub use polyphase::{POLYPHASE_VERSION, polyphase};
-pub use resample::resample;
+pub use polyphase::{POLYPHASE_VERSION, margin, polyphase};
 pub use stft::{LANES, Stft, StftScratch};
 pub use window::hann;

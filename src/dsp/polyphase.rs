@@ -9,7 +9,6 @@
 //!
 //! The window holds what is folded back some 54 dB down.
 //!
-//! Unlike `resample`, it does not treat a signal as periodic, so it suits recordings of machines.
 
 use std::collections::BTreeMap;
 use std::f64::consts::PI;
@@ -21,6 +20,8 @@ use crate::math;
 pub const POLYPHASE_VERSION: u32 = 1;
 
 const BETA: f64 = 5.0;
+/// Taps of the filter on either side of its middle, in samples of the lower rate.
+const REACH: usize = 10;
 /// The largest of the two rates without their common factors: it bounds the taps to 32 MB.
 const LARGEST: u32 = 200_000;
 /// How many times longer a signal may become.
@@ -34,11 +35,7 @@ pub fn polyphase(samples: &[f32], from: u32, to: u32) -> Option<Vec<f32>> {
     if from == to {
         return Some(samples.to_vec());
     }
-    let common = common(from, to);
-    if common == 0 || from.max(to) / common > LARGEST || to / LONGER >= from {
-        return None;
-    }
-    let (up, down) = ((to / common) as usize, (from / common) as usize);
+    let (up, down) = ratio(from, to)?;
     let bank = known(up, down);
     let (width, length) = (bank.width, (samples.len() * up).div_ceil(down));
     // Zeros on both sides: no output needs to look at the ends.
@@ -52,6 +49,21 @@ pub fn polyphase(samples: &[f32], from: u32, to: u32) -> Option<Vec<f32>> {
         dot(taps, &padded[end - width..end]) as f32
     };
     Some((0..length).map(of).collect())
+}
+
+/// How many samples before and after a part of a signal are needed to resample the part as if all of
+/// the signal were resampled, and how many resampled samples these are. `None` as of [`polyphase`].
+pub fn margin(from: u32, to: u32) -> Option<(usize, usize)> {
+    let (up, down) = ratio(from, to)?;
+    let steps = (REACH * up.max(down)).div_ceil(up * down);
+    Some((steps * down, steps * up))
+}
+
+/// L and M.
+fn ratio(from: u32, to: u32) -> Option<(usize, usize)> {
+    let common = common(from, to);
+    let large = common == 0 || from.max(to) / common > LARGEST || to / LONGER >= from;
+    (!large).then(|| ((to / common) as usize, (from / common) as usize))
 }
 
 fn common(a: u32, b: u32) -> u32 {
@@ -99,7 +111,7 @@ impl Bank {
 /// `firwin(2 * half + 1, 1 / max(up, down), window=("kaiser", 5.0)) * up` of SciPy.
 fn filter(up: usize, down: usize) -> Vec<f64> {
     let edge = 1.0 / up.max(down) as f64;
-    let half = 10 * up.max(down);
+    let half = REACH * up.max(down);
     let whole = bessel(BETA);
     let tap = |i: usize| {
         let m = i as f64 - half as f64;
@@ -159,6 +171,22 @@ mod tests {
     /// The signal of `tests/data/make_resampling.py`.
     fn signal(samples: usize) -> Vec<f32> {
         (0..samples).map(|i| (((i * i + 7 * i) % 101) as f32 - 50.0) / 128.0).collect()
+    }
+
+    #[test]
+    fn a_part_with_its_margin_is_a_part_of_the_whole() {
+        let whole = signal(40_000);
+        for (from, to) in [(44_100, 16_000), (8000, 16_000), (16_000, 11_025), (7, 7)] {
+            let (margin, resampled) = margin(from, to).unwrap();
+            // A part begins where a sample of either rate is.
+            let (up, down) = ratio(from, to).unwrap();
+            let (start, length) = (12 * down, 25 * down);
+            let part = &whole[start - margin..start + length + margin];
+            let whole = polyphase(&whole, from, to).unwrap();
+            let part = polyphase(part, from, to).unwrap();
+            assert_eq!(part[resampled.min(12 * up)..][..25 * up], whole[12 * up..37 * up]);
+        }
+        assert_eq!(margin(4_294_967_291, 16_000), None);
     }
 
     #[test]

@@ -260,12 +260,12 @@ mod tests {
         );
         assert_eq!(
             told(clip("x.wav", None, "L1"), layer(), 1.0),
-            "clip `x.wav`: its domain is unknown, but the noise depends on it"
+            "clip `x.wav`: its domain is unknown, but `types` depends on it"
         );
         let by = |name: &str| Layer { types: Types::Attribute(name.into()), snr_db: Snr::Db(0.0) };
         assert_eq!(
             told(known.clone(), by("f-n"), 1.0),
-            "clip `x.wav`: it has no attribute `f-n`, which says its noise"
+            "clip `x.wav`: it has no attribute `f-n`, which `types` names"
         );
         assert_eq!(
             told(known, by("n-lv"), 1.0),

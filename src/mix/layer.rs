@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Snr;
 use crate::artifact::{Clip, Domain};
+use crate::diagnose::Problem;
 
 /// One noise for every clip of a section. Several layers are summed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,13 +61,31 @@ impl Types {
             (Types::Domain { source, .. }, Some(Domain::Source)) => Ok(source),
             (Types::Domain { target, .. }, Some(Domain::Target)) => Ok(target),
             (Types::Domain { .. }, None) => {
-                Err("its domain is unknown, but the noise depends on it".into())
+                Err("its domain is unknown, but `types` depends on it".into())
             }
             (Types::Attribute(name), _) => match clip.attributes.get(name) {
                 Some(value) => Ok(std::slice::from_ref(value)),
-                None => Err(format!("it has no attribute `{name}`, which says its noise")),
+                None => Err(format!("it has no attribute `{name}`, which `types` names")),
             },
         }
+    }
+
+    /// The lists without a type. `what` is `noise` or `room`, and `such` a type of it.
+    pub fn problems(&self, field: &str, what: &str, such: &str) -> Vec<Problem> {
+        let lists = match self {
+            Types::Any(types) => vec![(field.to_owned(), types)],
+            Types::Domain { source, target } => {
+                vec![(format!("{field}.source"), source), (format!("{field}.target"), target)]
+            }
+            Types::Attribute(_) => Vec::new(),
+        };
+        let empty = lists.into_iter().filter(|(_, types)| types.is_empty());
+        empty
+            .map(|(field, _)| {
+                Problem::new(field, format!("names no type of {what}"))
+                    .hint(format!("write at least one, such as `[{such}]`"))
+            })
+            .collect()
     }
 
     /// Every type that the setting names; `None` if only the clips know.

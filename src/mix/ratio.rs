@@ -106,9 +106,13 @@ read!(
                 };
                 let levels: Option<BTreeMap<String, f64>> =
                     levels.into_iter().map(number).collect();
-                let several =
-                    || de::Error::custom("each value of the attribute has one number of dB");
-                return Ok(Snr::Attribute { name, levels: levels.ok_or_else(several)? });
+                let several = || match &name[..] {
+                    "source" => de::Error::custom("`target` is missing beside `source`"),
+                    "target" => de::Error::custom("`source` is missing beside `target`"),
+                    _ => de::Error::custom("each value of the attribute has one number of dB"),
+                };
+                let levels = levels.ok_or_else(several)?;
+                return Ok(Snr::Attribute { name, levels });
             }
             let of_domains = parts.contains_key("source") && parts.contains_key("target");
             if !of_domains && parts.len() > 1 {
@@ -168,6 +172,10 @@ mod tests {
         );
         assert!(snr(json!("loud")).contains("expected a number of dB"));
         assert!(snr(json!({"n-lv": {"L1": "loud"}})).contains("expected a number"));
+        assert_eq!(
+            snr(json!({"source": {"uniform": [-6.0, 6.0]}})),
+            "`target` is missing beside `source`"
+        );
         assert_eq!(
             snr(json!({"n-lv": {"L1": [1.0]}})),
             "each value of the attribute has one number of dB"

@@ -7,8 +7,9 @@ use crate::artifact::{Audio, Clip, Decay, Echo};
 use crate::math;
 use crate::seed::Seed;
 
-/// Raised when generated responses or the preparation of recorded ones change.
-pub const RESPONSE_VERSION: u32 = 1;
+/// Raised when generated responses, the preparation of recorded ones or the sound of a clip in a room
+/// change. 2: a clip keeps its level and goes round; recorded responses are resampled by a filter.
+pub const RESPONSE_VERSION: u32 = 2;
 
 /// How the responses of clips are drawn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

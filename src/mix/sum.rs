@@ -6,18 +6,20 @@ pub fn power(samples: &[f32]) -> f64 {
     sum / samples.len().max(1) as f64
 }
 
-/// The `length` samples of `noise` that begin at `place` (0..1).
+/// The `length` samples of `noise` that begin at `place` (0..1), with `margin` more samples of it
+/// before and after them.
 ///
 /// In a longer noise, `place` is a share of the possible starts. A shorter noise is repeated, from
-/// any of its samples on. An empty noise gives silence.
-pub fn cut(noise: &[f32], length: usize, place: f64) -> Vec<f32> {
-    let n = noise.len();
+/// any of its samples on, and so is a noise whose margin is longer. An empty noise gives silence.
+pub fn cut(noise: &[f32], length: usize, place: f64, margin: usize) -> Vec<f32> {
+    let (n, whole) = (noise.len(), length + 2 * margin);
     if n == 0 {
-        return vec![0.0; length];
+        return vec![0.0; whole];
     }
     let starts = if n >= length { n - length + 1 } else { n };
     let start = ((place * starts as f64) as usize).min(starts - 1);
-    noise[start..].iter().chain(noise.iter().cycle()).take(length).copied().collect()
+    let first = (start + n - margin % n) % n;
+    noise[first..].iter().chain(noise.iter().cycle()).take(whole).copied().collect()
 }
 
 /// Scales `noise` to the power `wanted` and adds it to `signal`. Returns the gain, or `None` if
@@ -85,7 +87,7 @@ mod tests {
             snr in -30.0f64..30.0,
         ) {
             let a = power(&signal);
-            let part = cut(&noise, signal.len(), place);
+            let part = cut(&noise, signal.len(), place, 0);
             prop_assume!(a > 1e-6 && power(&part) > 1e-6);
             let mut mixed = vec![0.0; signal.len()];
             scale_to(&mut mixed, &part, a / math::powf(10f64, snr / 10.0)).unwrap();
@@ -97,12 +99,14 @@ mod tests {
     #[test]
     fn parts_of_longer_and_shorter_noise() {
         let noise = [1.0, 2.0, 3.0, 4.0];
-        assert_eq!(cut(&noise, 4, 0.99), noise);
-        assert_eq!(cut(&noise, 2, 0.0), [1.0, 2.0]);
-        assert_eq!(cut(&noise, 2, 0.999), [3.0, 4.0]);
-        assert_eq!(cut(&noise, 6, 0.5), [3.0, 4.0, 1.0, 2.0, 3.0, 4.0]);
-        assert_eq!(cut(&[], 2, 0.5), [0.0, 0.0]);
-        assert!(cut(&noise, 0, 0.5).is_empty());
+        assert_eq!(cut(&noise, 4, 0.99, 0), noise);
+        assert_eq!(cut(&noise, 2, 0.0, 0), [1.0, 2.0]);
+        assert_eq!(cut(&noise, 2, 0.999, 0), [3.0, 4.0]);
+        assert_eq!(cut(&noise, 6, 0.5, 0), [3.0, 4.0, 1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(cut(&noise, 2, 0.5, 1), [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(cut(&noise, 1, 0.0, 5), [4.0, 1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0, 1.0, 2.0]);
+        assert_eq!(cut(&[], 2, 0.5, 1), [0.0; 4]);
+        assert!(cut(&noise, 0, 0.5, 0).is_empty());
     }
 
     #[test]

@@ -123,7 +123,9 @@ impl Features {
         // noise.
         let of_samples = match (&self.mixed, self.uses.is_empty()) {
             // Two channels, the noise, and the transforms of convolutions.
-            (Some(mixed), _) if !mixed.uses.is_empty() => 40,
+            (Some(mixed), _) if mixed.uses.contains_key("convolve") => 40,
+            // The noise at two rates, between zeros and in f64.
+            (Some(mixed), _) if mixed.uses.contains_key("polyphase") => 30,
             (Some(_), _) => 12,
             // The samples in f64 between zeros, and those at the other rate.
             (None, false) if self.uses.contains_key("polyphase") => 18,
@@ -261,7 +263,8 @@ impl Features {
         (cx.log)(&format!("{} clips {from}, {} frames", clips.len(), rows.rows()));
         if clipped > 0 {
             let log = format!(
-                "{samples} samples of {clipped} clips clipped at 16 bit; `mix.gain_db: -6` makes room"
+                "warning: {samples} samples of {clipped} of {} clips do not fit 16 bits and are clipped; `mix.gain_db: -6` makes room",
+                clips.len()
             );
             (cx.log)(&log);
         }

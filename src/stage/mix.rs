@@ -130,19 +130,7 @@ impl Mix {
                 problems.push(Problem::new(field, format!("{db} is out of range")).hint(hint));
             }
         }
-        let lists: Vec<(&str, &Vec<String>)> = match &self.types {
-            Some(Types::Any(types)) => vec![("types", types)],
-            Some(Types::Domain { source, target }) => {
-                vec![("types.source", source), ("types.target", target)]
-            }
-            Some(Types::Attribute(_)) | None => Vec::new(),
-        };
-        for (field, _) in lists.into_iter().filter(|(_, types)| types.is_empty()) {
-            problems.push(
-                Problem::new(field, "names no type of noise")
-                    .hint("write at least one, such as `[A]`"),
-            );
-        }
+        problems.extend(self.types.iter().flat_map(|types| types.problems("types", "noise", "A")));
         problems
     }
 

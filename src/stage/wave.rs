@@ -72,8 +72,8 @@ pub fn hear(
 /// short noise is repeated. The sum becomes 16 bits, like the files of a data set. Without `mixed`,
 /// the clip stays unchanged.
 ///
-/// With responses, the clip and its noise are convolved before they are summed. With two
-/// microphones, the near channel is the machine and the noise on its way there, at the ratio of the
+/// With responses, the clip and its noise sound [in their rooms](in_room) before they are summed. With
+/// two microphones, the near channel is the machine and the noise on its way there, at the ratio of the
 /// recipe; the far channel is the machine on its way there and the noise, which is louder there by
 /// as much as its way to the near one weakens it.
 ///
@@ -90,20 +90,20 @@ pub fn record(
         return Ok(Recorded { rate, channels: vec![samples], clipped: 0 });
     };
     let wrong = |why: String| StageError::Clip { clip: clip.to_owned(), why };
-    let in_room = |samples: Vec<f32>, echo: Option<&Echo>| -> Result<Vec<f32>, StageError> {
+    let sounding = |samples: Vec<f32>, echo: Option<&Echo>| -> Result<Vec<f32>, StageError> {
         let Some(echo) = echo else { return Ok(samples) };
-        Ok(dsp::convolve(&samples, &response(echo, rate, mixed, wrong)?))
+        Ok(in_room(&samples, &response(echo, rate, mixed, wrong)?))
     };
     let length = samples.len();
     let first = parts.first().map(|part| &part.more);
-    let mut near = in_room(samples, first.and_then(|more| more.response.as_ref()))?;
+    let mut near = sounding(samples, first.and_then(|more| more.response.as_ref()))?;
     let mut far = match first.and_then(|more| more.ways.as_ref()) {
         None => None,
         Some(Ways { far: way, .. }) => {
             let later = mix::delayed(&near, mix::delay(way.delay_ms, rate));
             let gain = math::powf(10f64, way.gain_db / 20.0) as f32;
             let softer = later.into_iter().map(|x| x * gain).collect();
-            Some(in_room(softer, way.response.as_ref())?)
+            Some(sounding(softer, way.response.as_ref())?)
         }
     };
     for part in parts {
@@ -111,19 +111,20 @@ pub fn record(
         // The noise is at the far microphone first, so it is heard a little further there.
         let way = part.more.ways.as_ref().map(|ways| &ways.near);
         let ahead = way.map_or(0, |way| mix::delay(way.delay_ms, rate));
-        let heard = (length + ahead) as f64;
-        // Only the part that is mixed is resampled, because noise may be hours long.
-        let needed = (heard * f64::from(noise.rate) / f64::from(rate)).ceil() as usize;
-        let noise = dsp::resample(&mix::cut(&noise.samples, needed, part.place), noise.rate, rate);
-        let noise = in_room(noise, part.more.noise_response.as_ref())?;
-        let at_near = noise[..length.min(noise.len())].to_vec();
-        let at_near = in_room(at_near, way.and_then(|way| way.response.as_ref()))?;
+        let noise = piece(&noise, part.place, length + ahead, rate)
+            .map_err(|why| wrong(format!("the noise `{}`: {why}", part.noise)))?;
+        let noise = sounding(noise, part.more.noise_response.as_ref())?;
+        let at_near = noise[..length].to_vec();
+        let at_near = sounding(at_near, way.and_then(|way| way.response.as_ref()))?;
         let gain = mix::scale_to(&mut near, &at_near, part.power).ok_or_else(|| {
-            wrong(format!("the noise `{}` is silent and cannot be mixed to it", part.noise))
+            wrong(format!(
+                "the noise `{}` is silent where it is mixed to it (at {:.2} of its length): cut the silence out",
+                part.noise, part.place
+            ))
         })?;
         if let (Some(far), Some(way)) = (&mut far, way) {
             let gain = gain / math::powf(10f64, way.gain_db / 20.0);
-            mix::add(far, &noise[ahead.min(noise.len())..], gain);
+            mix::add(far, &noise[ahead..], gain);
         }
     }
     let gain = math::powf(10f64, mixed.gain_db / 20.0);
@@ -134,6 +135,32 @@ pub fn record(
         Wave::of_steps(rate, &quantised.samples).samples
     });
     Ok(Recorded { rate, channels: channels.collect(), clipped })
+}
+
+/// The samples as they sound in a room, at the level that they had.
+///
+/// What sounded before a clip is not known, and its end stands in for it, as if the clip went round.
+/// Otherwise clips would begin softer than they end, and more so in a room that rings longer.
+fn in_room(samples: &[f32], response: &[f32]) -> Vec<f32> {
+    let before = response.len().min(samples.len());
+    let round = [&samples[samples.len() - before..], samples].concat();
+    let mut heard = dsp::convolve(&round, response).split_off(before);
+    let gain = (mix::power(samples) / mix::power(&heard)).sqrt();
+    if gain.is_finite() {
+        heard.iter_mut().for_each(|x| *x = (f64::from(*x) * gain) as f32);
+    }
+    heard
+}
+
+/// The `length` samples at `rate` of a noise from `place` on. Only what is heard is resampled, because
+/// noise may be hours long, and with it what the filter needs before and after: without that, the
+/// piece would click at its ends. Errors: the rates have no ratio of small numbers.
+fn piece(noise: &Wave, place: f64, length: usize, rate: u32) -> Result<Vec<f32>, String> {
+    let needed = (length as f64 * f64::from(noise.rate) / f64::from(rate)).ceil() as usize;
+    let (margin, resampled) = dsp::margin(noise.rate, rate).unwrap_or_default();
+    let samples = mix::cut(&noise.samples, needed, place, margin);
+    let wave = source::resampled(Wave { rate: noise.rate, samples }, rate)?;
+    Ok(wave.samples[resampled..][..length].to_vec())
 }
 
 /// The samples of an impulse response.
@@ -147,12 +174,56 @@ fn response(
         Echo::Decay(decay) => Ok(mix::decay(decay, rate)),
         Echo::File(id, audio) => {
             let wave = source::read(id, audio, mixed.responses.as_deref())?;
-            // Silence after it keeps its end from ringing into its start.
-            let silence = std::iter::repeat_n(0.0, wave.samples.len());
-            let padded: Vec<f32> = wave.samples.iter().copied().chain(silence).collect();
-            let mut samples = dsp::resample(&padded, wave.rate, rate);
-            samples.truncate(samples.len() / 2);
-            mix::trimmed(&samples).ok_or_else(|| wrong(format!("the response `{id}` is silent")))
+            let wave = source::resampled(wave, rate)
+                .map_err(|why| wrong(format!("the response `{id}`: {why}")))?;
+            mix::trimmed(&wave.samples)
+                .ok_or_else(|| wrong(format!("the response `{id}` is silent")))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::f64::consts::TAU;
+
+    fn tone(hz: f64, rate: u32, first: usize, count: usize) -> Vec<f32> {
+        let at = |i: usize| math::sin(TAU * hz * (first + i) as f64 / f64::from(rate)) as f32;
+        (0..count).map(at).collect()
+    }
+
+    #[test]
+    fn a_clip_in_a_room_goes_round_and_keeps_its_level() {
+        let samples = [4.0, 1.0, -2.0, 0.5, 3.0];
+        let heard = in_room(&samples, &[0.5, 0.0, 0.25]);
+        let wet = [2.0 + 0.125, 0.5 + 0.75, -1.0 + 1.0, 0.25 + 0.25, 1.5 - 0.5];
+        let gain = (mix::power(&samples) / mix::power(&wet)).sqrt() as f32;
+        assert!(heard.iter().zip(&wet).all(|(h, w)| (h - gain * w).abs() < 1e-6), "{heard:?}");
+        // A steady tone is as loud at the start as later, in a room that rings longer than the clip.
+        let room =
+            mix::decay(&crate::artifact::Decay { rt60: 0.5, direct_db: -10.0, seed: 1 }, 8000);
+        let heard = in_room(&tone(500.0, 8000, 0, 3200), &room);
+        let (start, end) = (mix::power(&heard[..320]), mix::power(&heard[2880..]));
+        assert!((start / end - 1.0).abs() < 0.01, "{start} {end}");
+        assert_eq!(in_room(&[0.0; 3], &room), [0.0; 3]);
+        assert!(in_room(&[], &room).is_empty());
+    }
+
+    #[test]
+    fn a_piece_of_noise_of_another_rate_has_no_edges() {
+        let noise = Wave { rate: 44_100, samples: tone(101.0, 44_100, 0, 132_300) };
+        for (place, rate) in [(0.3, 16_000), (0.5, 48_000), (0.7, 44_100)] {
+            let length = 4000;
+            let piece = piece(&noise, place, length, rate).unwrap();
+            let needed = (length as f64 * 44_100.0 / f64::from(rate)).ceil();
+            let start = (place * (132_300.0 - needed + 1.0)) as usize;
+            let seconds = start as f64 / 44_100.0;
+            let at =
+                |i: usize| math::sin(TAU * 101.0 * (seconds + i as f64 / f64::from(rate))) as f32;
+            let off = (0..length).map(|i| (piece[i] - at(i)).abs()).fold(0.0, f32::max);
+            assert!(off < 2e-3, "{rate}: {off}");
+        }
+        let odd = Wave { rate: 4_294_967_291, samples: vec![1.0; 9] };
+        assert!(piece(&odd, 0.5, 9, 16_000).unwrap_err().contains("cannot be resampled"));
     }
 }

@@ -163,12 +163,12 @@ fn generated_rooms_are_convolved_and_recorded_ones_are_drawn_by_domain() {
         assert_eq!((room.rt60, room.direct_db), (rt60, 6.0));
         let response = decay(room, sounds::RATE);
         let heard = samples(&project, &format!("out/{path}"), Channel::Mean);
-        // By the sum of the definition, of whichever dry clip fits.
+        // By the sum of the definition, of whichever dry clip fits: it goes round, at its own level.
         let off = dry.iter().map(|(_, x)| {
-            let at =
-                |n: usize| (0..response.len().min(n + 1)).map(|k| response[k] * x[n - k]).sum();
+            let before = |n: usize, k: usize| x[(n + x.len() - k) % x.len()];
+            let at = |n: usize| (0..response.len()).map(|k| response[k] * before(n, k)).sum();
             let wet: Vec<f32> = (0..x.len()).map(at).collect();
-            let gain = math::powf(10f64, -0.3) as f32;
+            let gain = (math::powf(10f64, -0.3) * (power(x) / power(&wet)).sqrt()) as f32;
             let off = wet.iter().zip(&heard).map(|(w, h)| (w * gain - h).abs());
             off.fold(0.0, f32::max)
         });
@@ -196,13 +196,22 @@ fn generated_rooms_are_convolved_and_recorded_ones_are_drawn_by_domain() {
         // 0.5 and 0.25, scaled to an energy of 1; the silence before them is left out.
         let (one, two) = (0.8f64.sqrt() as f32, 0.2f64.sqrt() as f32);
         let off = dry.iter().map(|(_, x)| {
-            let wet = |n: usize| one * x[n] + if n >= delay { two * x[n - delay] } else { 0.0 };
-            let gain = math::powf(10f64, -0.3) as f32;
-            (0..x.len()).map(|n| (wet(n) * gain - heard[n]).abs()).fold(0.0, f32::max)
+            let at = |n: usize| one * x[n] + two * x[(n + x.len() - delay) % x.len()];
+            let wet: Vec<f32> = (0..x.len()).map(at).collect();
+            let gain = (math::powf(10f64, -0.3) * (power(x) / power(&wet)).sqrt()) as f32;
+            wet.iter().zip(&heard).map(|(w, h)| (w * gain - h).abs()).fold(0.0, f32::max)
         });
         assert!(off.fold(1.0, f32::min) < 1e-4, "{path}");
     }
     project.run("check spec.yaml --set mix.response.from.folder.root=nowhere").exits(2);
+    let told = project.run("check spec.yaml --set mix.response.types.source=[]").exits(2).stderr;
+    assert!(told.contains("`mix.response.types.source`: names no type of room"), "{told}");
+    let second = "check spec.yaml --set mix.response.from.folder.channel=second";
+    let told = project.run(second).exits(2).stderr;
+    assert!(
+        told.contains("one channel, and `mix.response.from.folder.channel: second` needs two"),
+        "{told}"
+    );
     project.write("rooms/hall/0.wav", sounds::wav(&[0.0; 50], sounds::RATE, Form::Int16));
     let told = project.run("run spec.yaml").exits(1).stderr;
     assert!(told.contains("the response `hall/0.wav` is silent"), "{told}");
@@ -297,11 +306,27 @@ fn two_channels_without_a_choice_are_told_and_one_has_no_second() {
     let name = "pump_01_target_test_normal_1.wav";
     let bytes = sounds::wav(&sounds::hum(name), sounds::RATE, Form::Int16);
     project.write(&format!("dry/{name}"), bytes);
+    let told = project.run("check spec.yaml --set data.folder.channel=cancel").exits(2).stderr;
+    let one = format!(
+        "1 of 36 recordings has one channel, `{name}`, and `data.folder.channel: cancel` needs two"
+    );
+    assert!(told.contains(&one), "{told}");
     let told = project.run("run spec.yaml --set data.folder.channel=cancel").exits(1).stderr;
     assert!(
         told.contains(name) && told.contains("it has one channel, and `channel: cancel` needs two"),
         "{told}"
     );
+    // Noise that no clip gets may be what it likes.
+    let both: Vec<[f64; 2]> = sounds::hum("press").iter().map(|x| [*x, 0.5 * x]).collect();
+    project.write("noise/press/0.wav", sounds::stereo(&both, sounds::RATE));
+    project.write("noise/saw/1.wav", "no recording");
+    let check =
+        "check spec.yaml --set data.folder.channel=first --set mix.noise.folder.channel=second";
+    let told = project.run(check).exits(2).stderr;
+    assert!(told.contains("1 of 2 recordings of `saw` of `mix.noise` cannot be read"), "{told}");
+    let one = "1 of 2 recordings has one channel, `saw/0.wav`, and `mix.noise.folder.channel: second` needs two";
+    assert!(told.contains(one), "{told}");
+    project.run(&format!("{check} --set mix.types=[press]")).done();
     // The same numbers as by hand.
     let clip = "pump_00_source_train_normal_0.wav";
     let [near, far] =
@@ -344,6 +369,20 @@ fn a_data_set_is_drawn_from_a_pool_of_recordings() {
     let bytes: std::collections::BTreeSet<Vec<u8>> =
         names.iter().map(|name| fs::read(project.path(&format!("out/{name}"))).unwrap()).collect();
     assert_eq!(bytes.len(), 26, "no recording is there twice");
+    // Which recording became which file.
+    let table = fs::read_to_string(project.path("out/pump/recordings_00.csv")).unwrap();
+    let mut rows = table.lines();
+    assert_eq!(rows.next(), Some("file_name,recording,audio"));
+    assert_eq!(rows.clone().count(), 13);
+    for row in rows {
+        let [file, recording, audio] = row.split(',').collect::<Vec<_>>()[..] else {
+            panic!("{row}")
+        };
+        let [file, dry] = [format!("out/{file}"), format!("dry/{recording}")]
+            .map(|path| samples(&project, &path, Channel::Mean));
+        assert!(file.iter().zip(&dry).all(|(a, b)| (a - b).abs() <= 1.0 / 32768.0), "{row}");
+        assert!(audio.starts_with("wav:mean:"), "{row}");
+    }
     project.run("run spec.yaml").done();
     project.edit(
         "spec.yaml",
@@ -352,7 +391,9 @@ fn a_data_set_is_drawn_from_a_pool_of_recordings() {
     );
     let told = project.run("check spec.yaml").exits(2).stderr;
     assert!(
-        told.contains("`draw` asks for 9 normal clips with place target, but 5 are left"),
+        told.contains(
+            "`draw` asks for 9 normal clips of the target domain with place target, but 5 are left"
+        ),
         "{told}"
     );
 }

@@ -120,7 +120,7 @@ fn types_of_noise_that_no_recording_has_are_told() {
 
     project.spec(&SPEC.replace(&format!("snr_db: {BY_LEVEL}"), &types("{ attribute: vl }")));
     let told_of = project.run("check spec.yaml").exits(2).stderr;
-    assert!(told_of.contains("it has no attribute `vl`, which says its noise"), "{told_of}");
+    assert!(told_of.contains("it has no attribute `vl`, which `types` names"), "{told_of}");
     assert!(told_of.contains("= help: did you mean `lv`?"), "{told_of}");
 }
 

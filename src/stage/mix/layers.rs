@@ -44,16 +44,8 @@ impl Mix {
         }
         for (i, layer) in self.layers.iter().enumerate() {
             problems.extend(layer.snr_db.problems(&format!("layers[{i}].snr_db")));
-            let empty = match &layer.types {
-                Some(Types::Any(types)) => types.is_empty(),
-                Some(Types::Domain { source, target }) => source.is_empty() || target.is_empty(),
-                Some(Types::Attribute(_)) | None => false,
-            };
-            if empty {
-                let hint = "write at least one, such as `[A]`";
-                let field = format!("layers[{i}].types");
-                problems.push(Problem::new(field, "names no type of noise").hint(hint));
-            }
+            let of = |types: &Types| types.problems(&format!("layers[{i}].types"), "noise", "A");
+            problems.extend(layer.types.iter().flat_map(of));
         }
         problems
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Mix;
 use crate::diagnose::Problem;
-use crate::dsp::CONVOLVE_VERSION;
+use crate::dsp::{CONVOLVE_VERSION, POLYPHASE_VERSION};
 use crate::mix::{Placed, RESPONSE_VERSION, RT60, Response, Types, seconds};
 use crate::source::{self, SourceSpec};
 
@@ -36,9 +36,14 @@ pub struct Room {
 }
 
 impl Mix {
-    /// The versions of the code that makes rooms and microphones, if there are any.
+    /// The versions of the code that resamples recorded noise, and that makes rooms and microphones, if
+    /// there are any.
     pub fn uses(&self) -> BTreeMap<String, u32> {
         let mut uses = source::uses(self.microphones.as_ref().map(|two| two.channel));
+        // Generated noise has the rate of the clips.
+        if self.noise.as_ref().is_some_and(|noise| noise.member().root().is_some()) {
+            uses.insert("polyphase".into(), POLYPHASE_VERSION);
+        }
         if self.response.is_some() || self.microphones.is_some() {
             uses.insert("response".into(), RESPONSE_VERSION);
             uses.insert("convolve".into(), CONVOLVE_VERSION);
@@ -68,15 +73,19 @@ impl Room {
             let hint = "write a number of dB from -100 to 100";
             problems.push(Problem::new("response.direct_db", message).hint(hint));
         }
+        if self.from.is_some() && self.direct_db != 0.0 {
+            let problem =
+                Problem::new("response.direct_db", "is never used: `from` gives the responses");
+            problems.push(problem.hint("leave it out"));
+        }
         match (&self.types, &self.from) {
             (Some(_), None) => problems.push(
                 Problem::new("response.types", "is never used: responses are generated")
                     .hint("leave it out, or set `from`"),
             ),
-            (Some(Types::Any(types)), _) if types.is_empty() => problems.push(
-                Problem::new("response.types", "names no type of room")
-                    .hint("write at least one, such as `[hall]`"),
-            ),
+            (Some(types), Some(_)) => {
+                problems.extend(types.problems("response.types", "room", "hall"))
+            }
             _ => {}
         }
         problems

@@ -210,7 +210,9 @@ pub fn rows() -> Now {
     let feature = json!({"log_mel": {"frame": 256, "hop": 128, "mels": 16}});
     let plain = json!({"feature": feature, "root": root.join("dcase"), "source": ["dcase", 1]});
     let mut mixed = plain.clone();
-    mixed["mixed"] = json!({"root": root.join("noise"), "source": ["folder", 1], "gain_db": 3.0});
+    let uses = json!({ "polyphase": POLYPHASE_VERSION });
+    mixed["mixed"] =
+        json!({"root": root.join("noise"), "source": ["folder", 1], "uses": uses, "gain_db": 3.0});
     add("features", json!({"features": plain}), &inputs(audio()));
     let parts = roles.map(|role| (role.to_owned(), output(&parts, role)));
     let short = json!({"log_mel": {"frame": 64, "hop": 32, "mels": 8}});
@@ -234,7 +236,8 @@ pub fn rows() -> Now {
     let given = inputs(audio().into_iter().chain(recipes));
     mixed["mixed"]["channel"] = json!("second");
     mixed["mixed"]["responses"] = json!(root.join("noise"));
-    mixed["mixed"]["uses"] = json!({"response": RESPONSE_VERSION, "convolve": CONVOLVE_VERSION});
+    let uses = [("response", RESPONSE_VERSION), ("convolve", CONVOLVE_VERSION)];
+    uses.iter().for_each(|(code, version)| mixed["mixed"]["uses"][code] = json!(version));
     add("features rooms", json!({"features": mixed}), &given);
     for channel in names::<Channel>() {
         let (audio, uses) = two_channels(root, channel);
