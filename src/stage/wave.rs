@@ -72,10 +72,11 @@ pub fn hear(
 /// short noise is repeated. The sum becomes 16 bits, like the files of a data set. Without `mixed`,
 /// the clip stays unchanged.
 ///
-/// With responses, the clip and its noise sound [in their rooms](in_room) before they are summed. With
-/// two microphones, the near channel is the machine and the noise on its way there, at the ratio of the
-/// recipe; the far channel is the machine on its way there and the noise, which is louder there by
-/// as much as its way to the near one weakens it.
+/// With responses, the clip and its noise are convolved before they are summed, at the level that they
+/// had, and as if they went round: what sounded before them is not known. With two microphones, the
+/// near channel is the machine and the noise on its way there, at the ratio of the recipe; the far
+/// channel is the machine on its way there and the noise, which is louder there by as much as its way
+/// to the near one weakens it.
 ///
 /// Errors: a recording cannot be read, or is silent in the part that is mixed.
 pub fn record(
