@@ -12,6 +12,9 @@ use crate::seed::Seed;
 /// Makes a file that is removed unless somebody keeps it.
 pub type Spool<'a> = &'a (dyn Fn() -> io::Result<NamedTempFile> + Sync);
 
+/// The start of a log line that a run repeats at its end.
+pub const WARNING: &str = "warning: ";
+
 /// The environment of a stage. Only the seed may change a result.
 pub struct Context<'a> {
     pub seed: Seed,
@@ -19,7 +22,7 @@ pub struct Context<'a> {
     pub threads: usize,
     /// Set when the run is being cancelled.
     pub cancel: &'a AtomicBool,
-    /// Writes one line to the log of the stage.
+    /// Writes one line to the log of the stage. A run repeats those that begin with [`WARNING`].
     pub log: &'a (dyn Fn(&str) + Sync),
     /// Takes progress reports, as often as the stage likes. The receiver decides what to show.
     pub progress: &'a (dyn Fn(Progress) + Sync),

@@ -14,6 +14,7 @@ use super::verdict::{self, Case, VerdictArgs};
 use super::view;
 use super::work::{Work, remember};
 use super::{Cache, CacheDir, CliError, Exit, SpecArgs, output, signal};
+use crate::context::WARNING;
 use crate::desk::Desk;
 use crate::digest::Digest;
 use crate::document::Document;
@@ -245,15 +246,13 @@ pub fn repeat_failures(session: &Session, outcome: &RunOutcome, desk: &Desk) {
 
 /// Repeats the warnings of stages that ran.
 fn tell_warnings(session: &Session, outcome: &RunOutcome, desk: &Desk) {
-    let ran = session.plan.nodes().filter_map(|id| match &outcome.nodes[id.index()] {
-        NodeOutcome::Ran { key, .. } => {
-            Some((&session.plan.node(id).label, desk.log_warnings(key)))
-        }
-        _ => None,
-    });
-    let all: Vec<String> = ran
-        .flat_map(|(label, lines)| lines.into_iter().map(move |line| format!("{label}: {line}")))
-        .collect();
+    let mut all = Vec::new();
+    for id in session.plan.nodes() {
+        let NodeOutcome::Ran { key, .. } = &outcome.nodes[id.index()] else { continue };
+        let (log, label) = (desk.log_tail(key), &session.plan.node(id).label);
+        let warnings = log.lines().filter_map(|line| line.strip_prefix(WARNING));
+        all.extend(warnings.map(|line| format!("{label}: {line}")));
+    }
     for line in all.iter().take(WARNINGS) {
         output::tell(&format!("warning: {}", visible(line)));
     }

@@ -18,9 +18,6 @@ const END_BYTES: u64 = 8 << 10;
 /// The start of the last log line of a failed stage.
 pub const FAILED: &str = "failed: ";
 
-/// The start of a log line that a run repeats at its end.
-pub const WARNING: &str = "warning: ";
-
 impl Desk {
     /// The path of the log of a key.
     pub fn log_path(&self, key: &Digest) -> PathBuf {
@@ -43,14 +40,8 @@ impl Desk {
         disk::options().create_new(true).write(true).open(&path)
     }
 
-    /// The warnings at the end of the log of a key, without their [first word](WARNING).
-    pub fn log_warnings(&self, key: &Digest) -> Vec<String> {
-        let text = self.log_tail(key);
-        text.lines().filter_map(|line| line.strip_prefix(WARNING)).map(str::to_owned).collect()
-    }
-
     /// The last bytes of the log of a key; empty if there is no log.
-    fn log_tail(&self, key: &Digest) -> String {
+    pub fn log_tail(&self, key: &Digest) -> String {
         let read = || -> io::Result<Vec<u8>> {
             let path = self.log_path(key);
             if !std::fs::symlink_metadata(&path)?.is_file() {

@@ -21,7 +21,7 @@ use super::images::{Images, Labelled};
 use super::training::{self, Batch, Course, Rows, Training};
 use super::{Detector, DetectorError, Examples, Scope, Takes, networks};
 use crate::artifact::Tensors;
-use crate::context::Context;
+use crate::context::{Context, WARNING};
 use crate::diagnose::Problem;
 use crate::family;
 use crate::math;
@@ -218,7 +218,7 @@ impl Detector for MobileNetV2 {
         if steps < 5000 {
             let left = 100.0 * math::powi(1.0 - f64::from(architecture::NORM.follow), steps as i32);
             (cx.log)(&format!(
-                "warning: after {steps} steps {left:.1} % of the running statistics still hold their initial values (as in Keras): train longer, or the scores mean little"
+                "{WARNING}after {steps} steps {left:.1} % of the running statistics still hold their initial values (as in Keras): train longer, or the scores mean little"
             ));
         }
         let mut model = arrays::write(&network);

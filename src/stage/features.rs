@@ -15,7 +15,7 @@ use super::{Inputs, Item, LONGEST, Output, Role, SPLITS, StageError, Wants, code
 use crate::artifact::{
     Audio, AudioTable, FeatureIndex, MatrixWriter, Part, Recipe, SPOOL_FROM, Split, Tensors,
 };
-use crate::context::Context;
+use crate::context::{Context, WARNING};
 use crate::feature::command::Command;
 use crate::feature::vectors::Vectors;
 use crate::feature::{Extractor, FeatureSpec};
@@ -262,8 +262,11 @@ impl Features {
         };
         (cx.log)(&format!("{} clips {from}, {} frames", clips.len(), rows.rows()));
         if clipped > 0 {
+            // One sample in ten thousand does no harm that anybody would hear of.
+            let heard = rows.rows() * self.feature.member().hop().max(1);
+            let word = if samples * 10_000 > heard { WARNING } else { "" };
             let log = format!(
-                "warning: {samples} samples of {clipped} of {} clips do not fit 16 bits and are clipped; `mix.gain_db: -6` makes room",
+                "{word}{samples} samples of {clipped} of {} clips do not fit 16 bits and are clipped; `mix.gain_db: -6` makes room",
                 clips.len()
             );
             (cx.log)(&log);
