@@ -152,7 +152,7 @@ fn compare(
     if alone + others > 0 {
         let SectionId { machine, section } = section;
         found.notes.insert(format!(
-            "{machine} {section}: {} of A and {} of B, because no clip of the other has surely the same name",
+            "{machine} {section}: {} of A and {} of B, because the other has no clip that is surely the same",
             clips_of(alone),
             clips_of(others)
         ));

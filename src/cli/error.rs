@@ -75,6 +75,10 @@ impl From<StoreError> for CliError {
 
 impl From<PlanError> for CliError {
     fn from(error: PlanError) -> Self {
-        CliError::usage("E0701", error.to_string())
+        let mut diagnostic = Diagnostic::new("E0701", error.to_string());
+        if let PlanError::Mix(problem, place) = error {
+            diagnostic = Diagnostic { place, hint: problem.hint, ..diagnostic };
+        }
+        CliError::Diagnostics(vec![diagnostic])
     }
 }

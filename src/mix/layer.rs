@@ -41,7 +41,7 @@ pub enum Types {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields, inline)]
 struct ByAttribute {
-    /// The name of the attribute whose value is the type of noise.
+    /// The name of the attribute whose value is the type.
     #[schemars(rename = "attribute")]
     _attribute: String,
 }

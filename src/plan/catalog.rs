@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use crate::diagnose::{Place, Problem};
 use crate::feature::vectors::Vectors;
 use crate::kind::ObjectRef;
 use crate::source::SourceSpec;
@@ -39,8 +40,9 @@ pub enum PlanError {
     Empty,
     #[error("`{0}` was not looked at before planning")]
     Unlisted(String),
-    #[error("{0}")]
-    Mix(String),
+    /// A setting of `mix` that the sources do not allow, and its place in the spec.
+    #[error("{}", .0.message)]
+    Mix(Problem, Option<Place>),
 }
 
 impl Catalog {

@@ -135,7 +135,7 @@ pub struct Point {
     pub data: SourceSpec,
     /// The noise to mix; `None` leaves the recordings unchanged.
     pub mix: Option<Mix>,
-    /// Where the text says it, if something in it depends on the clip.
+    /// Where the text says it, if only the data set can show that it is wrong.
     #[serde(skip)]
     pub mix_at: Passage,
     pub features: FeatureSpec,

@@ -314,7 +314,7 @@ impl<'a> Sections<'a> {
             .filter(|(i, _)| applied[*i])
             .map(|(i, axis)| (axis.column.path.clone(), axis.labels[at[i] as usize].clone()))
             .collect();
-        let asks = mix.as_ref().is_some_and(|mix| mix.as_ref().is_some_and(Mix::asks_clips));
+        let asks = mix.as_ref().is_some_and(|mix| mix.as_ref().is_some_and(Mix::asks_data));
         Some(Point {
             settings,
             data: data?,

@@ -12,9 +12,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::SectionId;
-use crate::diagnose::Problem;
+use crate::diagnose::{Problem, suggest};
 use crate::mimii_dg;
-use crate::mix::{Layer, Microphones, Snr, Types, unknown_type};
+use crate::mix::{Layer, Microphones, Snr, Types};
 use crate::source::SourceSpec;
 use crate::source::factory::Factory;
 
@@ -161,7 +161,7 @@ impl Mix {
 
     /// The layers of noise for the clips of a section, from noise of the `known` types. Errors: the
     /// table lacks the section, or a type is unknown.
-    pub fn layers(&self, section: &SectionId, known: &[&str]) -> Result<Vec<Layer>, String> {
+    pub fn layers(&self, section: &SectionId, known: &[&str]) -> Result<Vec<Layer>, Problem> {
         let all = || Types::Any(known.iter().map(|kind| (*kind).to_owned()).collect());
         let mut layers = match self.table {
             _ if !self.layers.is_empty() => {
@@ -170,7 +170,10 @@ impl Mix {
             Some(table) => {
                 let SectionId { machine, section: name } = section;
                 let missing = || {
-                    format!("the table `{}` has no section `{name}` of a `{machine}`", table.name())
+                    let table = table.name();
+                    let what =
+                        format!("the table `{table}` has no section `{name}` of a `{machine}`");
+                    Problem::new("table", what)
                 };
                 table.noise(section).ok_or_else(missing)?.to_vec()
             }
@@ -185,9 +188,18 @@ impl Mix {
             }
             layer.snr_db = layer.snr_db.clone().plus(self.snr_offset_db);
         }
-        for kind in layers.iter().filter_map(|layer| layer.types.named()).flatten() {
-            if !known.contains(&kind) {
-                return Err(unknown_type("noise", kind, known));
+        let field = |number: usize| match (&self.types, self.layers.is_empty()) {
+            (Some(_), _) => "types".to_owned(),
+            (None, false) => format!("layers[{number}].types"),
+            (None, true) => "table".to_owned(),
+        };
+        for (number, layer) in layers.iter().enumerate() {
+            for kind in layer.types.named().into_iter().flatten() {
+                if !known.contains(&kind) {
+                    let what = format!("there is no noise of type `{kind}`");
+                    let hint = suggest(kind, known.iter().copied());
+                    return Err(Problem::new(field(number), what).hint(hint));
+                }
             }
         }
         if self.types.is_some() {
@@ -219,8 +231,30 @@ mod tests {
         let section = SectionId { machine: "pump".into(), section: "00".into() };
         let mix = Mix { table: Some(Table::MimiiDg), ..Mix::default() };
         assert_eq!(
-            mix.layers(&section, &NOISES).unwrap_err(),
+            mix.layers(&section, &NOISES).unwrap_err().message,
             "the table `mimii_dg` has no section `00` of a `pump`"
         );
+    }
+
+    #[test]
+    fn a_type_without_recordings_is_told_where_it_stands() {
+        let section = SectionId { machine: "fan".into(), section: "00".into() };
+        let wrong = |mix: serde_json::Value| {
+            let mix: Mix = serde_json::from_value(mix).unwrap();
+            let problem = mix.layers(&section, &["press", "saw"]).unwrap_err();
+            (problem.field, problem.message, problem.hint.unwrap())
+        };
+        let told = |field: &str, kind: &str, hint: &str| {
+            (field.to_owned(), format!("there is no noise of type `{kind}`"), hint.to_owned())
+        };
+        let layers = json!({"layers": [
+            {"types": ["saw"], "snr_db": 0},
+            {"types": ["pres"], "snr_db": 0},
+        ]});
+        assert_eq!(wrong(layers), told("layers[1].types", "pres", "did you mean `press`?"));
+        let known = "known: press, saw";
+        let types = json!({"types": {"source": ["saw"], "target": ["rain"]}});
+        assert_eq!(wrong(types), told("types", "rain", known));
+        assert_eq!(wrong(json!({"table": "mimii_dg"})), told("table", "A", known));
     }
 }

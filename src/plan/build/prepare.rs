@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{Builder, Given, Machines, Prepared, inputs, reader};
+use crate::diagnose::{Problem, suggest};
 use crate::feature::FeatureSpec;
 use crate::feature::clip_spectrum::ClipSpectrum;
 use crate::kind::ObjectRef;
@@ -248,7 +249,11 @@ impl Builder<'_> {
         // Several sections of noise with the same type count once.
         let mut known: Vec<&str> = listings.keys().map(|id| id.machine.as_str()).collect();
         known.dedup();
-        let layers = mix.layers(section, &known).map_err(PlanError::Mix)?;
+        let wrong = |problem: Problem| {
+            let place = point.mix_at.place(&problem.field);
+            PlanError::Mix(problem, place)
+        };
+        let layers = mix.layers(section, &known).map_err(wrong)?;
         let named: Option<Vec<Vec<&str>>> =
             layers.iter().map(|layer| layer.types.named()).collect();
         let named = named.map(|types| types.concat());
@@ -263,9 +268,9 @@ impl Builder<'_> {
                 self.listings(from)?.keys().map(|id| id.machine.as_str()).collect();
             known.dedup();
             if let Some(kind) = named.iter().flatten().find(|kind| !known.contains(*kind)) {
-                let known = known.join(", ");
-                let message = format!("there is no response of type `{kind}`; known: {known}");
-                return Err(PlanError::Mix(message));
+                let message = format!("there is no response of type `{kind}`");
+                let hint = suggest(kind, known.iter().copied());
+                return Err(wrong(Problem::new("response.types", message).hint(hint)));
             }
             let chosen =
                 |id: &SectionId| named.as_ref().is_none_or(|n| n.contains(&id.machine.as_str()));

@@ -99,9 +99,13 @@ impl Mix {
         all
     }
 
-    /// Whether anything depends on more of a clip than its section.
-    pub fn asks_clips(&self) -> bool {
-        let asks = |(_, asked): (String, Asked)| asked.decides().is_some();
+    /// Whether only the data set can show that a setting is wrong: it names a type of recordings,
+    /// or depends on more of a clip than its section.
+    pub fn asks_data(&self) -> bool {
+        let asks = |(_, asked): (String, Asked)| match asked {
+            Asked::Noise(_) | Asked::Room(_) => true,
+            Asked::Level(_) | Asked::Decay(_) => asked.decides().is_some(),
+        };
         self.table.is_some() || self.asked_by_spec().into_iter().any(asks)
     }
 
