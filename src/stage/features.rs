@@ -147,7 +147,7 @@ impl Features {
             FeatureSpec::Command(_) => 1,
             _ => (clips as usize).div_ceil(CHUNK / 2),
         };
-        Wants { threads, memory, each }
+        Wants { each, ..Wants::of(threads, memory) }
     }
 
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {

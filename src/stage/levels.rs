@@ -39,7 +39,7 @@ impl LevelsStage {
     pub(super) fn wants(&self, inputs: &BTreeMap<String, u64>) -> Wants {
         let bytes: u64 = inputs.values().sum();
         // A few clips of ten seconds at a time, for any number of threads.
-        Wants { threads: (bytes / 2000 + 1) as usize, memory: 4 * bytes, each: 6 * longest(inputs) }
+        Wants { each: 6 * longest(inputs), ..Wants::of((bytes / 2000 + 1) as usize, 4 * bytes) }
     }
 
     pub(super) fn run(&self, inputs: &Inputs, cx: &Context) -> Result<Vec<Output>, StageError> {

@@ -187,12 +187,14 @@ pub struct Wants {
     pub memory: u64,
     /// Additional bytes for each thread.
     pub each: u64,
+    /// Whether it takes no more than a moment, on one thread.
+    pub brief: bool,
 }
 
 impl Wants {
     /// The wants of a stage whose memory does not depend on its threads.
     fn of(threads: usize, memory: u64) -> Self {
-        Self { threads, memory, each: 0 }
+        Self { threads, memory, each: 0, brief: false }
     }
 
     /// Peak memory in bytes with this many threads.
@@ -320,7 +322,7 @@ impl StageSpec {
             StageSpec::Dataset(_)
             | StageSpec::Mixing(_)
             | StageSpec::Submission(_)
-            | StageSpec::Metrics(_) => Wants::of(1, 4 * bytes),
+            | StageSpec::Metrics(_) => Wants { brief: true, ..Wants::of(1, 4 * bytes) },
         }
     }
 

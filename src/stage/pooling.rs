@@ -53,7 +53,7 @@ impl Pooling {
         let (index, features) = (of(Item::Index), of(Item::Features));
         // The index has about 60 bytes per clip.
         let clip = features / (index / 60 + 1);
-        Wants { threads: usize::MAX, memory: 4 * index + features.min(64 << 20), each: 3 * clip }
+        Wants { each: 3 * clip, ..Wants::of(usize::MAX, 4 * index + features.min(64 << 20)) }
     }
 
     /// Inputs and outputs: `features` and `index` of the training and of the test clips. Without an

@@ -41,6 +41,7 @@ use super::urgency::urgency;
 use super::{Failure, NodeOutcome, Options, Outputs};
 use crate::digest::Digest;
 use crate::plan::{NodeId, Plan};
+use crate::stage::Wants;
 use crate::store::Made;
 pub(super) use state::{Action, Inputs, Word};
 use state::{Life, State};
@@ -58,8 +59,9 @@ pub(super) struct Schedule<'a> {
     /// Indexes of the nodes by state, to avoid searching all nodes; `set` updates them. This one:
     /// nodes in `Ready` or `Check` that nothing was asked for yet.
     unasked: BTreeSet<NodeId>,
-    /// `Queued` nodes; the nodes with the most work on the way to the end come first.
-    queue: BTreeSet<(Reverse<u64>, NodeId)>,
+    /// `Queued` nodes. Brief ones come first, because they hold up others for a moment only; then
+    /// the nodes with the most work on the way to the end.
+    queue: BTreeSet<(Reverse<bool>, Reverse<u64>, NodeId)>,
     running: BTreeMap<Digest, NodeId>,
     elsewhere: BTreeMap<NodeId, Digest>,
     /// Messages for the listener, and `Stop`.
@@ -208,7 +210,7 @@ impl<'a> Schedule<'a> {
         }
         self.cancelled = true;
         self.actions.push_back(Action::Stop);
-        let queued: Vec<NodeId> = self.queue.iter().map(|(_, id)| *id).collect();
+        let queued: Vec<NodeId> = self.queue.iter().map(|(.., id)| *id).collect();
         for id in queued.into_iter().chain(self.elsewhere.keys().copied().collect::<Vec<_>>()) {
             self.set(id, State::Left);
         }
@@ -237,17 +239,18 @@ impl<'a> Schedule<'a> {
             State::Queued { .. } | State::Elsewhere { .. } if self.cancelled => State::Left,
             state => state,
         };
-        let place = (Reverse(self.urgency[id.index()]), id);
+        let urgency = Reverse(self.urgency[id.index()]);
+        let place = |wants: &Wants| (Reverse(wants.brief), urgency, id);
         match self.state(id) {
             State::Ready | State::Check => drop(self.unasked.remove(&id)),
-            State::Queued { .. } => drop(self.queue.remove(&place)),
+            State::Queued { wants } => drop(self.queue.remove(&place(wants))),
             State::Running { key, .. } => drop(self.running.remove(&key.clone())),
             State::Elsewhere { .. } => drop(self.elsewhere.remove(&id)),
             _ => {}
         }
         match &state {
             State::Ready | State::Check => drop(self.unasked.insert(id)),
-            State::Queued { .. } => drop(self.queue.insert(place)),
+            State::Queued { wants } => drop(self.queue.insert(place(wants))),
             State::Running { key, .. } => drop(self.running.insert(*key, id)),
             State::Elsewhere { key } => drop(self.elsewhere.insert(id, *key)),
             _ => {}

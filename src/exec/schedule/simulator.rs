@@ -292,7 +292,7 @@ impl Trial<'_> {
             ids.sort_unstable();
             ids
         };
-        let queue = sorted(self.schedule.queue.iter().map(|(_, id)| *id).collect());
+        let queue = sorted(self.schedule.queue.iter().map(|(.., id)| *id).collect());
         assert!(of(|state| matches!(state, State::Queued { .. })).eq(queue));
         let running = sorted(self.schedule.running.values().copied().collect());
         assert!(of(|state| matches!(state, State::Running { .. })).eq(running));

@@ -21,7 +21,7 @@ impl Schedule<'_> {
     ) -> Option<(NodeId, Grant)> {
         let waiting = self.queue.len();
         let (id, grant) =
-            self.queue.iter().take(LOOKED_AT).enumerate().find_map(|(passed, (_, id))| {
+            self.queue.iter().take(LOOKED_AT).enumerate().find_map(|(passed, (.., id))| {
                 let State::Queued { wants } = &self.lives[id.index()].state else {
                     unreachable!("it is in the queue")
                 };

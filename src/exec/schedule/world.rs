@@ -144,8 +144,8 @@ impl<'a> World<'a> {
                 // All nodes of a class have the same code.
                 let mut own = crate::seed::Seed(class).rng();
                 let threads = [1, 2, 4, usize::MAX][own.below(4)];
-                let wants =
-                    Wants { threads, memory: own.below(60) as u64, each: own.below(10) as u64 };
+                let (memory, each) = (own.below(60) as u64, own.below(10) as u64);
+                let wants = Wants { threads, memory, each, brief: threads == 1 };
                 let (constant, moody) = (own.below(4) == 0, luck.moody && own.below(4) == 0);
                 let (fails, orphan) = (own.uniform() < failing, own.uniform() < 0.2 * failing);
                 Code { class, constant, moody, fails, orphan, wants }

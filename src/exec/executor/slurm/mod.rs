@@ -299,7 +299,8 @@ impl Slurm {
 impl Executor for Slurm {
     fn admit(&mut self, wants: &Wants, _: usize) -> Option<Grant> {
         let threads = wants.threads.clamp(1, self.cluster.profile.most_threads());
-        let grant = Grant { threads, memory: wants.total(threads), allowed: u64::MAX };
+        let grant =
+            Grant { threads, memory: wants.total(threads), allowed: u64::MAX, brief: wants.brief };
         (self.asked.len() < MOST).then_some(grant)
     }
 
