@@ -257,16 +257,24 @@ impl Scan<'_> {
 
     /// Sorts the files of one folder into sections.
     fn files(&mut self, folder: &str) -> Result<(), SourceError> {
+        let mut folders = folder.rsplit('/');
+        let (own, above) = (folders.next().unwrap_or_default(), folders.next().unwrap_or_default());
+        let of_clips = SPLITS.contains(&own) || is_machine_id(above);
+        let machine = if is_machine_id(above) { folders.next().unwrap_or(above) } else { above };
         let (mut named, mut odd) = (Vec::new(), Vec::new());
         let inside = entries(&self.root.join(folder))?;
-        for entry in &inside {
+        let stems: BTreeSet<&str> = inside.iter().filter_map(|e| names::stem(&e.name)).collect();
+        for entry in inside.iter().filter(|e| !e.is_folder()) {
             let path = join(folder, &entry.name);
-            if entry.is_folder() || names::stem(&entry.name).is_none() {
-                continue;
-            }
+            let other = refused::other_format(&entry.name)
+                .filter(|(stem, _)| of_clips && !stems.contains(stem));
+            let placed = match other {
+                Some((_, why)) => Err(why),
+                None if names::stem(&entry.name).is_none() => continue,
+                None if !entry.utf8 => Err("its name is not UTF-8".into()),
+                None => place(&path),
+            };
             self.clips += 1;
-            let placed =
-                if entry.utf8 { place(&path) } else { Err("its name is not UTF-8".into()) };
             match (placed, unreadable(entry.kind)) {
                 (Ok(placed), None) => {
                     named.push(placed.name);
@@ -282,16 +290,9 @@ impl Scan<'_> {
                 }
             }
         }
-        let mut folders = folder.rsplit('/');
-        let (own, above) = (folders.next().unwrap_or_default(), folders.next().unwrap_or_default());
-        let of_clips = SPLITS.contains(&own) || is_machine_id(above);
-        let machine = if is_machine_id(above) { folders.next().unwrap_or(above) } else { above };
         let all = named.len() + odd.len();
-        let told = match all {
-            0 if of_clips => refused::other_format(folder, &inside),
-            _ => refused::odd_names(folder, &odd, all)
-                .or_else(|| refused::lost_few(folder, &odd, &named)),
-        };
+        let told = refused::odd_names(folder, &odd, all)
+            .or_else(|| refused::lost_few(folder, &odd, &named));
         self.refuse(machine, told);
         Ok(())
     }

@@ -98,16 +98,10 @@ pub(super) fn not_renamed(folder: &str, tests: usize, renamed: usize) -> Option<
     })
 }
 
-/// A folder whose recordings are all of another format.
-pub(super) fn other_format(folder: &str, inside: &[Entry]) -> Option<String> {
-    let audio = |e: &&Entry| !e.is_folder() && ending(&e.name, &AUDIO);
-    let first = inside.iter().find(audio)?;
-    let n = inside.iter().filter(audio).count();
-    Some(format!(
-        "{} of `{folder}` cannot be used; `{}`: it is no WAV, FLAC or Ogg file, and no other is read",
-        count(n, n),
-        first.name
-    ))
+/// The name without its ending of a recording of another format, and why it cannot be used.
+pub(super) fn other_format(name: &str) -> Option<(&str, String)> {
+    let (stem, _) = name.rsplit_once('.').filter(|_| ending(name, &AUDIO))?;
+    Some((stem, "it is no WAV, FLAC or Ogg file, and no other is read".into()))
 }
 
 /// A machine that has folders of clips, but no clip in them.

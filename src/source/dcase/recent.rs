@@ -244,6 +244,19 @@ fn a_machine_without_clips_at_their_place_is_refused() {
         told(&["saw/train/.keep", "saw/test/.keep"]),
         "`saw` has no recordings: `test`, `train` without WAV, FLAC or Ogg files"
     );
+    let mp3 = |wav: &str, mp3: &str| {
+        let [wav, mp3] = [format!("saw/train/{wav}"), format!("saw/train/{mp3}")];
+        let (_root, dcase) = tree(&[TRAIN, TEST, &wav, &mp3]);
+        dcase.list().map(|found| found.strays.len()).map_err(|error| error.to_string())
+    };
+    assert_eq!(
+        mp3("section_00_0001.wav", "section_00_0002.MP3"),
+        Err("1 of 2 recordings of `saw/train` cannot be used; `section_00_0002.MP3`: it is no WAV, FLAC or Ogg file, \
+             and no other is read"
+            .into())
+    );
+    // The same recording in both formats loses nothing.
+    assert_eq!(mp3("section_00_0001.wav", "section_00_0001.mp3"), Ok(0));
     // Where no machine is left, the same is told.
     let (_root, dcase) = tree(&["saw/train/section_00_0001.mp3", "saw/test/section_00_0001.mp3"]);
     let (message, hint) = layout(dcase.list());
