@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::project::{Output, Project, tree, within};
 
-/// A training that lasts for minutes, unless it is stopped.
+/// A training that lasts for twenty seconds or more, unless it is stopped.
 const LONG: &str = "\
 name: long
 data: { synthetic: { machines: [fan], seconds: 1.0, clips: { source_train: 30, target_train: 2, normal: 5, anomaly: 5 } } }
@@ -24,11 +24,25 @@ fn send(signal: &str, pid: u32) {
     assert!(sent.success(), "{signal} {pid}");
 }
 
+/// What a signal does to the program before it says otherwise.
+fn on(command: &mut Command, signal: libc::c_int, action: libc::sighandler_t) {
+    // SAFETY: one system call between `fork` and `exec`.
+    unsafe {
+        command.pre_exec(move || {
+            libc::signal(signal, action);
+            Ok(())
+        })
+    };
+}
+
 /// Starts a run, and waits until its training has kept a checkpoint.
 fn training(project: &Project, arguments: &str) -> Child {
     let partial = project.cache().join("partial");
     let _ = fs::remove_dir_all(&partial);
-    let child = project.command(arguments).spawn().expect("the program starts");
+    let mut command = project.command(arguments);
+    // Tests under `nohup` would hand on that they ignore hangups.
+    on(&mut command, libc::SIGHUP, libc::SIG_DFL);
+    let child = command.spawn().expect("the program starts");
     let kept = || fs::read_dir(&partial).is_ok_and(|mut entries| entries.next().is_some());
     assert!(within(120, kept), "no training began");
     child
@@ -77,13 +91,8 @@ fn termination_and_hangup_do_what_ctrl_c_does() {
 fn a_run_that_ignores_hangups_goes_on() {
     let project = Project::with(LONG);
     let mut command = project.command("run spec.yaml");
-    // As `nohup` does it. SAFETY: one system call between `fork` and `exec`.
-    unsafe {
-        command.pre_exec(|| {
-            libc::signal(libc::SIGHUP, libc::SIG_IGN);
-            Ok(())
-        })
-    };
+    // As `nohup` does it.
+    on(&mut command, libc::SIGHUP, libc::SIG_IGN);
     let mut child = command.spawn().expect("the program starts");
     let partial = project.cache().join("partial");
     assert!(
