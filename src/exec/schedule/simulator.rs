@@ -11,6 +11,7 @@ use crate::exec::executor::Grant;
 use crate::exec::{Failure, NodeOutcome};
 use crate::plan::{NodeId, Plan};
 use crate::seed::Seed;
+use crate::stage::Wants;
 
 /// Counts of situations in the trials, so that a test can check that none was left out.
 #[derive(Clone, Debug, Default)]
@@ -184,6 +185,14 @@ impl Trial<'_> {
             self.schedule.offer(|wants, waiting| self.world.room.admit(wants, waiting))
         {
             assert!(!self.stopped && !self.options.frozen && self.chosen.contains(&id));
+            let admitted = |wants: &Wants| self.world.room.admit(wants, 1).is_some();
+            let wants = |id: NodeId| &self.world.codes[id.index()].wants;
+            let is_passed =
+                |(.., other): &(_, _, NodeId)| wants(*other).brief && admitted(wants(*other));
+            assert!(
+                wants(id).brief || !self.schedule.queue.iter().any(is_passed),
+                "a brief one waits"
+            );
             let key = self.key(id);
             if !self.schedule.claim(id, &key) {
                 self.seen.see("twin");
